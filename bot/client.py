@@ -1,0 +1,144 @@
+"""The Discord client: commands, buttons, the one error border, start and end."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+
+import aiohttp
+import discord
+import yarl
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies
+from bot.buttons import ButtonAction, JobButton
+from bot.errors import ConfigError, StoreError, UserError
+from bot.jobs.port import Messenger
+from bot.messenger import DiscordMessenger
+from bot.services import Services
+
+log = logging.getLogger(__name__)
+
+COGS = ("bot.cogs.imagine", "bot.cogs.queue", "bot.cogs.cancel", "bot.cogs.help")
+MAX_RECONNECT_SECONDS = 60.0
+_COMMANDS_HASH = "commands_hash"
+
+
+def use_api_base(api_base: str) -> None:
+    """api_base: ``http://127.0.0.1:PORT/api/v10``, checked by the settings to be on loopback.
+
+    The gateway is expected on the same host and port, at ``/gateway``.
+    """
+    discord.http.Route.BASE = api_base
+    gateway = yarl.URL(api_base).with_scheme("ws").with_path("/gateway")
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway
+
+
+class TriptychTree(app_commands.CommandTree["TriptychClient"]):
+    """Sends every exception of a command to the one border."""
+
+    async def on_error(
+        self,
+        interaction: discord.Interaction[TriptychClient],
+        error: app_commands.AppCommandError,
+    ) -> None:
+        """Answer the member, whatever went wrong."""
+        cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        await interaction.client.answer_error(interaction, cause)
+
+
+class TriptychClient(commands.Bot):
+    """Slash commands and buttons only; it reads no messages."""
+
+    def __init__(self, compose: Callable[[Messenger], Services], now: Callable[[], float]) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            tree_cls=TriptychTree,
+            allowed_contexts=app_commands.AppCommandContext(
+                guild=True, dm_channel=True, private_channel=True
+            ),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+        )
+        self.services = compose(DiscordMessenger(self, now))
+        self.button_actions: dict[str, ButtonAction] = {}
+
+    def add_button_action(self, action: str, run: ButtonAction) -> None:
+        """Say what buttons with this action do."""
+        self.button_actions[action] = run
+
+    async def setup_hook(self) -> None:
+        """After login, before the gateway: nothing can arrive yet."""
+        self.add_dynamic_items(JobButton)
+        for cog in COGS:
+            await self.load_extension(cog)
+        await self._sync_commands()
+        await self.services.recovery.run()
+
+    async def on_ready(self) -> None:
+        """The gateway is open."""
+        log.info("online as %s in %s guilds", self.user, len(self.guilds))
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """There are no message commands."""
+
+    async def serve(self, token: str) -> None:
+        """Stay online until ``close``; waits for Discord to come back when it is away.
+
+        Raises ConfigError for a token that Discord does not know.
+        """
+        delay_seconds = 1.0
+        while not self.is_closed():
+            try:
+                if self.user is None:
+                    await self.login(token)
+                await self.connect()
+            except discord.LoginFailure as error:
+                raise ConfigError(
+                    "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page "
+                    "of your application (Reset Token) into .env."
+                ) from error
+            except (
+                aiohttp.ClientError,
+                OSError,
+                TimeoutError,
+                discord.DiscordServerError,
+                discord.GatewayNotFound,
+                AttributeError,  # what discord.py 2.7.1 raises if its first connection fails
+            ) as error:
+                log.warning("Discord is away, trying again in %.0f s: %r", delay_seconds, error)
+                await asyncio.sleep(delay_seconds)
+                delay_seconds = min(delay_seconds * 2, MAX_RECONNECT_SECONDS)
+
+    async def answer_error(
+        self, interaction: discord.Interaction[TriptychClient], error: BaseException
+    ) -> None:
+        """The border of all interactions: the member gets a sentence, the log the rest."""
+        if isinstance(error, UserError | StoreError):
+            text = str(error)
+            log.info("interaction %s: %s", interaction.id, type(error).__name__)
+        else:
+            text = replies.UNEXPECTED
+            log.error("interaction %s failed", interaction.id, exc_info=error)
+        try:
+            if interaction.response.is_done():
+                await interaction.followup.send(text, ephemeral=True)
+            else:
+                await interaction.response.send_message(text, ephemeral=True)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as fault:
+            log.warning("interaction %s could not be answered: %r", interaction.id, fault)
+
+    async def _sync_commands(self) -> None:
+        """Only when they changed: Discord allows 200 creations a day."""
+        payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        text = json.dumps([self.application_id, payload], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if await self.services.meta.fetch(_COMMANDS_HASH) != digest:
+            await self.tree.sync()
+            await self.services.meta.put(_COMMANDS_HASH, digest)

@@ -1,0 +1,47 @@
+"""/cancel and the Cancel button."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies
+from bot.client import TriptychClient
+from bot.errors import UserError
+from bot.services import Services
+
+
+class Cancel(commands.Cog):
+    """Take prompts back."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @app_commands.command(description="Take back your prompts that wait or are being drawn")
+    async def cancel(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """All of one's own."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        waiting = await self._services.jobs.list_waiting_of(interaction.user.id)
+        ended = [await self._services.dispatcher.cancel(job.job_id) for job in waiting]
+        count = sum(job is not None for job in ended)
+        text = replies.say_cancelled(count) if count else replies.NOTHING_TO_CANCEL
+        await interaction.edit_original_response(content=text)
+
+    async def press(
+        self, interaction: discord.Interaction[TriptychClient], job_id: int, panel: int
+    ) -> None:
+        """The button under a waiting reply; only its author may press it."""
+        job = await self._services.jobs.fetch_job(job_id)
+        if job is None or job.origin.user_id != interaction.user.id:
+            raise UserError(replies.NOT_YOURS)
+        await interaction.response.defer()
+        if await self._services.dispatcher.cancel(job_id) is None:
+            raise UserError(replies.TOO_LATE)
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    cog = Cancel(bot.services)
+    bot.add_button_action("cancel", cog.press)
+    await bot.add_cog(cog)

@@ -1,0 +1,42 @@
+"""/queue: the line, and what is left of one's own quota."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies
+from bot.client import TriptychClient
+from bot.records import Origin
+from bot.services import Services
+
+
+class Queue(commands.Cog):
+    """Show the line."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @app_commands.command(description="The line, and what is left of your quota")
+    async def queue(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """Only for the member who asks."""
+        services = self._services
+        line = services.line
+        places = line.places()
+        origin = Origin(interaction.user.id, guild_id=interaction.guild_id)
+        own = await services.jobs.list_waiting_of(interaction.user.id)
+        text = replies.describe_queue(
+            length=len(line.queue),
+            drawing=len(line.running),
+            own=[(job, places.get(job.job_id)) for job in own],
+            standing=await services.jobs.fetch_standing(origin, services.now()),
+            quotas=services.intake.quotas,
+            info=line.info,
+        )
+        await interaction.response.send_message(text, ephemeral=True)
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    await bot.add_cog(Queue(bot.services))

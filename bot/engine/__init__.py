@@ -1,0 +1,27 @@
+"""The workshop: everything that touches torch. Importing this package does not import torch."""
+
+from bot.engine.engine import Engine
+from bot.engine.face import (
+    NUM_IMAGES,
+    SAMPLER_IDS,
+    EngineFace,
+    GenerationOutput,
+    GenerationRequest,
+    ModelInfo,
+    ModelSource,
+    Progress,
+    ProgressCallback,
+)
+
+__all__ = [
+    "NUM_IMAGES",
+    "SAMPLER_IDS",
+    "Engine",
+    "EngineFace",
+    "GenerationOutput",
+    "GenerationRequest",
+    "ModelInfo",
+    "ModelSource",
+    "Progress",
+    "ProgressCallback",
+]

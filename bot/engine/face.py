@@ -1,0 +1,150 @@
+"""What the rest of the program sees of the engine. Importing this does not import torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+NUM_IMAGES = 3
+"""Pictures per request: one triptych."""
+
+SAMPLER_IDS = (
+    "pndm",
+    "ddim",
+    "euler",
+    "dpmpp_2m",
+    "dpmpp_2m_karras",
+    "dpmpp_3m",
+    "deis",
+    "heun",
+    "kdpm2",
+)
+"""Every sampler a person may name; a model offers those that take its whole noise schedule."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where the model comes from and what runs it.
+
+    model: a diffusers folder, a ``.safetensors`` file or a Hugging Face id.
+    model_config: a diffusers folder whose small config files describe a single ``.safetensors``
+    file; None lets them come from the hub.
+    device: ``auto`` (CUDA where there is one), ``cuda`` or ``cpu``.
+    """
+
+    model: str
+    model_config: str | None = None
+    hf_token: str | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What the loaded model can do, read from its own files.
+
+    width, height: native size in pixels. size_multiple: both sides must be multiples of it.
+    max_tokens: the text encoder's length, start and end markers included.
+    samplers: ids offered for this model, ``default_sampler`` (the model's own scheduler) first.
+    device: "cuda" or "cpu"; dtype: "float16" or "float32".
+    notes: sentences for the owner's log, e.g. that no fp16 variant was found.
+    """
+
+    name: str
+    width: int
+    height: int
+    size_multiple: int
+    max_tokens: int
+    samplers: tuple[str, ...]
+    default_sampler: str
+    num_inference_steps: int
+    guidance_scale: float
+    device: str
+    dtype: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GenerationRequest:
+    """One job for the engine; the names are diffusers' own.
+
+    seeds: one per picture, each in [0, 2³²). width and height: pixels. guidance_scale: >= 0;
+    classifier-free guidance runs above 1. image: uint8 (H, W, 3) RGB to start from, or None.
+    strength: (0, 1], the share of the steps run on ``image``; ignored without one.
+    """
+
+    request_id: int
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    num_inference_steps: int
+    guidance_scale: float
+    sampler: str
+    seeds: tuple[int, ...]
+    image: NDArray[np.uint8] | None = None
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GenerationOutput:
+    """The finished pictures of one request.
+
+    images: uint8 (N, H, W, 3) RGB, one per seed, never altered by the checker.
+    nsfw_content_detected: the model's own checker per picture; None means no checker ran.
+    gpu_seconds: seconds the device (GPU, or the CPU in its place) worked for this request.
+    cut_words: the end of the prompt that the text encoder could not take in, "" if all fitted.
+    """
+
+    images: NDArray[np.uint8]
+    nsfw_content_detected: tuple[bool | None, ...]
+    gpu_seconds: float
+    cut_words: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Progress:
+    """step of num_steps UNet steps done; preview: uint8 (N, h, w, 3) RGB, or None."""
+
+    step: int
+    num_steps: int
+    preview: NDArray[np.uint8] | None = None
+
+
+ProgressCallback = Callable[[Progress], None]
+"""Runs in the engine thread: it must only hand over (``loop.call_soon_threadsafe``)."""
+
+
+class EngineFace(Protocol):
+    """The engine as jobs see it; every method may be called from the event loop's thread."""
+
+    def start(self) -> Future[ModelInfo]:
+        """Start the engine thread and load the model. Fails with ConfigError."""
+        ...
+
+    def submit(
+        self, request: GenerationRequest, on_progress: ProgressCallback | None = None
+    ) -> Future[GenerationOutput]:
+        """Queue a request. Fails with GenerationCancelled, -Rejected, -Failed or EngineLost."""
+        ...
+
+    def cancel(self, request_id: int) -> None:
+        """End a request's future with GenerationCancelled within a step. Idempotent."""
+        ...
+
+    def has_room(self, request: GenerationRequest) -> bool:
+        """Whether a request submitted now would start at once."""
+        ...
+
+    def cost(self, request: GenerationRequest) -> float:
+        """Estimated work, in units of one default request of the loaded model (= 1.0)."""
+        ...
+
+    def close(self, deadline_seconds: float) -> bool:
+        """Cancel what runs and stop the thread; False if it is still busy at the deadline."""
+        ...

@@ -1,0 +1,53 @@
+"""Every exception Triptych raises on purpose.
+
+TriptychError
+├── ConfigError            the owner must change something; shown at start, with the remedy
+├── UserError              the member must change something; its text is safe to show to them
+├── StoreError             the record could not be kept; its text is safe to show to members
+│   └── DataDirLocked          another Triptych process owns the data directory
+└── EngineError            drawing did not work; the text is for the log
+    ├── GenerationCancelled    somebody asked for it
+    ├── GenerationRejected     this request can never be drawn; its text is safe to show
+    ├── GenerationFailed       this request went wrong (not finite, out of memory); others go on
+    └── EngineLost             the device context is dead: the process must be replaced
+"""
+
+
+class TriptychError(Exception):
+    """Root of the tree."""
+
+
+class ConfigError(TriptychError):
+    """Says what is wrong with the installation and what to do about it."""
+
+
+class UserError(TriptychError):
+    """Says to a member what happened, what to do, and that nothing was lost."""
+
+
+class StoreError(TriptychError):
+    """The database or the disk did not take what it was given; nothing was half-written."""
+
+
+class DataDirLocked(StoreError):
+    """Another process works in the data directory; the text names it."""
+
+
+class EngineError(TriptychError):
+    """Something went wrong while drawing."""
+
+
+class GenerationCancelled(EngineError):
+    """The request was cancelled before its pictures were finished."""
+
+
+class GenerationRejected(EngineError):
+    """The request does not fit the model (size, sampler, steps); the text may be shown."""
+
+
+class GenerationFailed(EngineError):
+    """The request could not be drawn this time."""
+
+
+class EngineLost(EngineError):
+    """The engine cannot draw any more in this process (exit code 75)."""

@@ -1,0 +1,246 @@
+"""Takes the next job in fair order when the engine has room, and sees it through."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+from bot.engine.face import EngineFace, GenerationOutput, ModelInfo, Progress
+from bot.errors import (
+    EngineLost,
+    GenerationCancelled,
+    GenerationRejected,
+    StoreError,
+    UserError,
+)
+from bot.jobs.board import StatusBoard
+from bot.jobs.delivery import Deliverer
+from bot.jobs.line import Line
+from bot.jobs.parameters import complete_recipe, compose_request
+from bot.jobs.port import Drawing, Ended
+from bot.moderation import PictureCheck
+from bot.pictures import PictureWriter
+from bot.records import Job, JobStatus
+from bot.store import JobRepository
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 2
+
+_APOLOGY = (
+    "Sorry: this prompt could not be drawn, even at the second attempt. "
+    "Nothing was charged. Try other settings, or ask the owner to look at the log."
+)
+
+
+class Dispatcher:
+    """choose → begin → draw; one task per job in flight."""
+
+    def __init__(
+        self,
+        engine: EngineFace,
+        jobs: JobRepository,
+        line: Line,
+        board: StatusBoard,
+        check: PictureCheck,
+        writer: PictureWriter,
+        deliverer: Deliverer,
+        now: Callable[[], float],
+    ) -> None:
+        self._engine = engine
+        self._jobs = jobs
+        self._line = line
+        self._board = board
+        self._check = check
+        self._writer = writer
+        self._deliverer = deliverer
+        self._now = now
+        self._progress: dict[int, Progress] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._lost: EngineLost | None = None
+
+    async def run(self) -> None:
+        """Draw until ``stop``. Raises ConfigError if the model does not load, EngineLost."""
+        info: ModelInfo = await asyncio.wrap_future(self._engine.start())
+        for note in info.notes:
+            log.warning("%s", note)
+        log.info("%s is ready on %s (%s)", info.name, info.device, info.dtype)
+        self._line.info = info
+        self._line.announce()
+        while not self._stopping:
+            self._line.changed.clear()
+            while (job := self._choose()) is not None:
+                await self._begin(job)
+            if self._lost is not None:
+                raise self._lost
+            await self._line.changed.wait()
+
+    async def stop(self, finish_seconds: float, requeue_seconds: float) -> None:
+        """Begin nothing more. What is not finished in time goes back in line for the next start."""
+        self._stopping = True
+        self._line.changed.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=finish_seconds)
+        for job_id in list(self._line.running):
+            self._engine.cancel(job_id)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=requeue_seconds)
+
+    async def resume_delivery(self, job: Job) -> None:
+        """Deliver a job that an earlier process had rendered."""
+        self._spawn(job, self._deliverer.deliver(job))
+
+    async def cancel(self, job_id: int) -> Job | None:
+        """End a waiting or running job for its member; None if it had already gone another way.
+
+        A job cancelled while it is drawn costs the share of its steps that were drawn.
+        """
+        progress = self._progress.get(job_id)
+        running = self._line.running.get(job_id)
+        share = progress.step / progress.num_steps if progress else 0.0
+        ended = await self._jobs.mark_ended(
+            job_id,
+            JobStatus.CANCELLED,
+            reason="Cancelled.",
+            now=self._now(),
+            leaving=[JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING],
+            cost=running.cost_estimate * share if running else 0.0,
+        )
+        if ended is not None:
+            log.info("job %s cancelled", job_id)
+            self._line.remove(job_id)
+            self._engine.cancel(job_id)
+            self._line.use.charge(ended, ended.started_at or self._now())
+            await self._board.finish(ended, Ended())
+        return ended
+
+    def _choose(self) -> Job | None:
+        if self._stopping or self._lost is not None or self._line.info is None:
+            return None
+        job = self._line.queue.next(self._now())
+        if job is None:
+            return None
+        try:
+            recipe = complete_recipe(job.recipe, self._line.info)
+        except UserError:
+            return job  # to be refused by _begin
+        return job if self._engine.has_room(compose_request(job.job_id, recipe)) else None
+
+    async def _begin(self, job: Job) -> None:
+        assert self._line.info is not None
+        self._line.queue.remove(job.job_id)
+        try:
+            recipe = complete_recipe(job.recipe, self._line.info)
+        except UserError as error:
+            await self._end(job, JobStatus.REFUSED, str(error))
+            return
+        request = compose_request(job.job_id, recipe)
+        cost = self._engine.cost(request)
+        running = await self._jobs.mark_running(
+            replace(job, recipe=recipe, cost_estimate=cost), now=self._now()
+        )
+        if running is None:
+            return
+        log.info("job %s begins, attempt %s", job.job_id, running.attempt)
+        self._line.running[job.job_id] = running
+        self._line.use.charge(running, self._now())
+        loop = asyncio.get_running_loop()
+
+        def hand_over(progress: Progress) -> None:
+            loop.call_soon_threadsafe(self._show_progress, running, progress)
+
+        future = self._engine.submit(request, hand_over)
+        self._board.post(running, Drawing(0, request.num_inference_steps))
+        self._line.announce()
+        self._spawn(running, self._draw(running, future))
+
+    async def _draw(self, job: Job, future: Future[GenerationOutput]) -> None:
+        try:
+            output = await asyncio.wrap_future(future)
+            rendered = await self._render(job, output)
+        except GenerationCancelled:
+            await self._jobs.mark_requeued(job.job_id)  # a stop; a member's cancel came before
+            self._line.use.refund(job.job_id)
+            return
+        finally:
+            self._line.running.pop(job.job_id, None)
+            self._progress.pop(job.job_id, None)
+            self._line.changed.set()
+        if rendered is not None:
+            await self._deliverer.deliver(rendered)
+
+    async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
+        verdicts = self._check.judge(output.nsfw_content_detected)
+        rendering = await self._writer.write(job.job_id, job.recipe, output.images, verdicts)
+        cost = self._line.pace.measure(job.cost_estimate, output.gpu_seconds)
+        rendered = await self._jobs.mark_rendered(
+            job.job_id,
+            rendering.files,
+            cost=cost,
+            gpu_seconds=output.gpu_seconds,
+            cut_words=output.cut_words,
+            now=self._now(),
+        )
+        if rendered is not None:
+            self._line.pace.add(job.cost_estimate, output.gpu_seconds)
+            self._line.use.charge(rendered, rendered.started_at or self._now())
+        return rendered
+
+    def _spawn(self, job: Job, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(self._guard(job, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._line.changed.set()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("a job could not be settled and waits for the next start", exc_info=error)
+
+    async def _guard(self, job: Job, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except EngineLost as error:
+            self._lost = error
+            await self._retry_or_fail(job)
+        except GenerationRejected as error:
+            await self._end(job, JobStatus.REFUSED, str(error))
+        except StoreError as error:
+            log.error("job %s: %s", job.job_id, error)
+            await self._end(job, JobStatus.FAILED, str(error))
+        except Exception:  # border: one job's fault must not stop the line
+            log.exception("job %s failed at attempt %s", job.job_id, job.attempt)
+            await self._retry_or_fail(job)
+
+    async def _retry_or_fail(self, job: Job) -> None:
+        self._line.use.refund(job.job_id)
+        if job.attempt >= MAX_ATTEMPTS:
+            await self._end(job, JobStatus.FAILED, _APOLOGY)
+            return
+        waiting = await self._jobs.mark_requeued(job.job_id)
+        if waiting is not None:
+            self._line.enqueue(waiting)
+
+    async def _end(self, job: Job, status: JobStatus, reason: str) -> None:
+        self._line.use.refund(job.job_id)
+        ended = await self._jobs.mark_ended(
+            job.job_id,
+            status,
+            reason=reason,
+            now=self._now(),
+            leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
+        )
+        if ended is not None:
+            log.info("job %s ended: %s", job.job_id, status)
+            await self._board.finish(ended, Ended())
+
+    def _show_progress(self, job: Job, progress: Progress) -> None:
+        if job.job_id in self._line.running:
+            self._progress[job.job_id] = progress
+            self._board.post(job, Drawing(progress.step, progress.num_steps))

@@ -1,0 +1,163 @@
+"""The one way in: rules, quotas, the committed row, and only then the first answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bot.errors import UserError
+from bot.jobs.line import Line
+from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, compose_recipe
+from bot.jobs.port import Caller, Undeliverable
+from bot.moderation import PromptPolicy
+from bot.moderation.text import clean_prompt
+from bot.records import Ask, Job, JobStatus, Origin, Recipe, Standing
+from bot.store import JobRepository
+
+log = logging.getLogger(__name__)
+
+TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
+_DRAINING = (
+    "Triptych is about to restart and takes no new prompts. Nothing was charged; "
+    "please try again in a minute."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """How much may wait, and how much one member may have drawn. See .env.example."""
+
+    max_waiting_per_member: int
+    max_waiting_per_guild: int
+    max_waiting: int
+    max_cost_per_member_per_hour: float
+
+
+class Intake:
+    """The only code that inserts a job."""
+
+    def __init__(
+        self,
+        jobs: JobRepository,
+        policy: PromptPolicy,
+        line: Line,
+        *,
+        limits: ParameterLimits,
+        quotas: Quotas,
+        now: Callable[[], float],
+        random_seed: Callable[[], int],
+    ) -> None:
+        self._jobs = jobs
+        self._policy = policy
+        self._line = line
+        self._limits = limits
+        self.quotas = quotas
+        self._now = now
+        self._random_seed = random_seed
+        self.draining = False
+
+    async def submit(self, ask: Ask, origin: Origin, caller: Caller) -> Job | None:
+        """Take a prompt; the row as it stands after the first answer.
+
+        None if this interaction was already taken (Discord may send one twice). Raises StoreError
+        if nothing could be recorded.
+        """
+        ask = replace(
+            ask,
+            prompt=clean_prompt(ask.prompt),
+            negative_prompt=clean_prompt(ask.negative_prompt),
+        )
+        job = await self._commit(ask, origin)
+        if job is None:
+            return None
+        if job.status is JobStatus.REFUSED:
+            log.info("job %s of user %s refused", job.job_id, origin.user_id)
+            await caller.refuse(job.reason)
+            return job
+        return await self._answer(job, caller)
+
+    async def _commit(self, ask: Ask, origin: Origin) -> Job | None:
+        recipe = compose_recipe(ask, self._random_seed())
+        refusal = _DRAINING if self.draining else None
+        try:
+            check_ask(ask, self._limits)
+            if self._line.info is not None:
+                recipe = complete_recipe(recipe, self._line.info)
+        except UserError as error:
+            refusal = refusal or str(error)
+        verdict = self._policy.judge(ask.prompt, ask.negative_prompt)
+        if not verdict.is_allowed:
+            refusal = refusal or verdict.reason
+        cost = 0.0 if refusal else self._line.estimate_cost(recipe)
+        async with self._jobs.transaction():
+            if refusal is None and not origin.is_terminal:
+                refusal = await self._find_quota_refusal(origin, recipe, cost)
+            return await self._jobs.insert_job(
+                origin, recipe, now=self._now(), cost_estimate=cost, refusal=refusal
+            )
+
+    async def _answer(self, job: Job, caller: Caller) -> Job | None:
+        try:
+            message_id = await caller.acknowledge(job)
+        except Undeliverable as error:
+            log.warning("job %s could not be acknowledged: %s", job.job_id, error)
+            return await self._jobs.mark_ended(
+                job.job_id,
+                JobStatus.FAILED,
+                reason="The first answer came too late.",
+                now=self._now(),
+                leaving=[JobStatus.ACCEPTED],
+            )
+        queued = await self._jobs.mark_queued(job.job_id, message_id=message_id, now=self._now())
+        if queued is not None:
+            log.info("job %s of user %s queued", job.job_id, job.origin.user_id)
+            self._line.enqueue(queued)
+        return queued
+
+    async def _find_quota_refusal(self, origin: Origin, recipe: Recipe, cost: float) -> str | None:
+        quotas = self.quotas
+        standing = await self._jobs.fetch_standing(origin, self._now())
+        if standing.member_waiting >= quotas.max_waiting_per_member:
+            return (
+                f"You already have {_prompts(standing.member_waiting)} in line, the most one "
+                "member may have. Wait for one to finish or /cancel one, then try again."
+            )
+        if standing.guild_waiting >= quotas.max_waiting_per_guild:
+            return (
+                f"This server already has {_prompts(standing.guild_waiting)} in line, the most "
+                "it may have. Nothing was charged; please try again in a few minutes."
+            )
+        if standing.total_waiting >= quotas.max_waiting:
+            return (
+                f"The line is full ({_prompts(standing.total_waiting)}). Nothing was charged; "
+                "please try again in a few minutes."
+            )
+        return self._find_cost_refusal(standing, cost) or self._find_wait_refusal(origin, cost)
+
+    def _find_cost_refusal(self, standing: Standing, cost: float) -> str | None:
+        most = self.quotas.max_cost_per_member_per_hour
+        if standing.member_cost + cost <= most:
+            return None
+        left = max(most - standing.member_cost, 0.0)
+        return (
+            f"This prompt would cost {cost:.1f} and you have {left:.1f} of {most:g} left this hour "
+            "(1 is one prompt with default settings). Nothing was charged; ask for fewer steps or "
+            "a smaller size, or try again later."
+        )
+
+    def _find_wait_refusal(self, origin: Origin, cost: float) -> str | None:
+        if origin.bot_in_channel:
+            return None
+        wait = self._line.estimate_wait_seconds(cost)
+        if wait is None or wait <= TOKEN_ONLY_MAX_WAIT_SECONDS:
+            return None
+        return (
+            f"The wait is about {wait / 60:.0f} minutes, and where Triptych is not a member of the "
+            "channel it can answer for only 15. Nothing was charged; please try again when the "
+            "line is shorter, or in a server that Triptych has joined."
+        )
+
+
+def _prompts(count: int) -> str:
+    return "1 prompt" if count == 1 else f"{count} prompts"

@@ -1,0 +1,78 @@
+"""The line as everybody sees it: who waits where, what things cost, how long it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from bot.engine.face import EngineFace, ModelInfo
+from bot.jobs.board import StatusBoard
+from bot.jobs.parameters import compose_request
+from bot.jobs.port import Place, Waiting
+from bot.jobs.queue import MEMORY_SECONDS, JobQueue, Pace, RecentUse
+from bot.records import Job, JobStatus, Recipe
+from bot.store import JobRepository
+
+
+class Line:
+    """Waiting and running jobs of this process, kept in step with their rows by the callers."""
+
+    def __init__(
+        self, jobs: JobRepository, engine: EngineFace, board: StatusBoard, now: Callable[[], float]
+    ) -> None:
+        self._jobs = jobs
+        self._engine = engine
+        self._board = board
+        self._now = now
+        self.use = RecentUse()
+        self.pace = Pace()
+        self.queue = JobQueue(self.use)
+        self.running: dict[int, Job] = {}
+        self.info: ModelInfo | None = None
+        self.changed = asyncio.Event()
+
+    async def load(self) -> None:
+        """Recent use and pace from the record."""
+        for job in await self._jobs.list_started_since(self._now() - MEMORY_SECONDS):
+            if job.started_at is not None and job.status is not JobStatus.RUNNING:
+                self.use.charge(job, job.started_at)
+        for job in reversed(await self._jobs.list_measured(self.pace.max_samples)):
+            if job.gpu_seconds is not None:
+                self.pace.add(job.cost_estimate, job.gpu_seconds)
+
+    def enqueue(self, *jobs: Job) -> None:
+        """Put jobs in line, tell everybody their place and wake the dispatcher."""
+        self.queue.add(jobs)
+        self.announce()
+        self.changed.set()
+
+    def remove(self, job_id: int) -> Job | None:
+        """Take a waiting job out; None if it does not wait."""
+        job = self.queue.remove(job_id)
+        if job is not None:
+            self.announce()
+        return job
+
+    def announce(self) -> None:
+        """Show every waiting job its present place; unchanged ones are not edited again."""
+        places = self.places()
+        for job in self.queue.walk(self._now()):
+            self._board.post(job, Waiting(places.get(job.job_id), self.info is not None))
+
+    def places(self) -> dict[int, Place]:
+        """The place of every waiting job."""
+        pace = self.pace.cost_per_second
+        return self.queue.places(self._now(), self._busy_cost(), pace)
+
+    def estimate_cost(self, recipe: Recipe) -> float:
+        """In default requests; 1.0 while the model is not known."""
+        return self._engine.cost(compose_request(0, recipe)) if self.info else 1.0
+
+    def estimate_wait_seconds(self, cost: float) -> float | None:
+        """Until a new job of this cost would be done if it came last; None if unknown."""
+        pace = self.pace.cost_per_second
+        waiting = sum(job.cost_estimate for job in self.queue.walk(self._now()))
+        return (self._busy_cost() + waiting + cost) / pace if pace else None
+
+    def _busy_cost(self) -> float:
+        return sum(job.cost_estimate for job in self.running.values())

@@ -1,0 +1,123 @@
+"""From what a person typed to a recipe that the model can draw, or a sentence why not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from bot.engine.face import NUM_IMAGES, SAMPLER_IDS, GenerationRequest, ModelInfo
+from bot.errors import UserError
+from bot.records import Ask, Recipe
+
+MAX_SEED = 2**32 - 1
+MAX_GUIDANCE_SCALE = 30.0
+_MIN_SIDE_PIXELS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterLimits:
+    """The owner's bounds, whatever the model could do."""
+
+    max_prompt_length: int
+    max_num_inference_steps: int
+    max_side_pixels: int
+
+
+def check_ask(ask: Ask, limits: ParameterLimits) -> None:
+    """What can be said without knowing the model. Raises UserError."""
+    if not ask.prompt:
+        raise UserError("The prompt is empty. Say what to draw, for example: dog in autumn leaves.")
+    for name, text in (("prompt", ask.prompt), ("negative prompt", ask.negative_prompt)):
+        if len(text) > limits.max_prompt_length:
+            raise UserError(
+                f"The {name} has {len(text):,} characters; the most is "
+                f"{limits.max_prompt_length:,}. Nothing was drawn; please shorten it."
+            )
+    steps = ask.num_inference_steps
+    if steps is not None and not 1 <= steps <= limits.max_num_inference_steps:
+        raise UserError(
+            f"{steps:,} steps cannot be drawn here; choose from 1 to "
+            f"{limits.max_num_inference_steps}."
+        )
+    guidance = ask.guidance_scale
+    if guidance is not None and not (
+        math.isfinite(guidance) and 0 <= guidance <= MAX_GUIDANCE_SCALE
+    ):
+        raise UserError(
+            f"A guidance of {guidance:g} cannot be used; choose from 0 to {MAX_GUIDANCE_SCALE:g}."
+        )
+    if ask.seed is not None and not 0 <= ask.seed <= MAX_SEED:
+        raise UserError(
+            f"The seed {ask.seed} cannot be used; choose a whole number from 0 to {MAX_SEED:,}."
+        )
+    for side in (ask.width, ask.height):
+        if side is not None and not _MIN_SIDE_PIXELS <= side <= limits.max_side_pixels:
+            raise UserError(
+                f"A side of {side:,} pixels cannot be drawn here; choose from "
+                f"{_MIN_SIDE_PIXELS} to {limits.max_side_pixels}."
+            )
+    if ask.sampler is not None and ask.sampler not in SAMPLER_IDS:
+        raise UserError(
+            f"There is no sampler “{ask.sampler}”. Known are: {', '.join(SAMPLER_IDS)}."
+        )
+
+
+def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
+    """The recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³²."""
+    first = ask.seed if ask.seed is not None else random_seed
+    return Recipe(
+        prompt=ask.prompt,
+        negative_prompt=ask.negative_prompt,
+        seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(NUM_IMAGES)),
+        width=ask.width,
+        height=ask.height,
+        num_inference_steps=ask.num_inference_steps,
+        guidance_scale=ask.guidance_scale,
+        sampler=ask.sampler,
+    )
+
+
+def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
+    """Fill in the model's defaults and check the rest against it. Raises UserError."""
+    complete = replace(
+        recipe,
+        width=recipe.width or info.width,
+        height=recipe.height or info.height,
+        num_inference_steps=recipe.num_inference_steps or info.num_inference_steps,
+        guidance_scale=(
+            info.guidance_scale if recipe.guidance_scale is None else recipe.guidance_scale
+        ),
+        sampler=recipe.sampler or info.default_sampler,
+        model=info.name,
+    )
+    if complete.sampler not in info.samplers:
+        raise UserError(
+            f"The sampler “{complete.sampler}” does not fit the model {info.name}; "
+            f"choose one of: {', '.join(info.samplers)}."
+        )
+    for side in (complete.width, complete.height):
+        if side is not None and side % info.size_multiple:
+            lower = side - side % info.size_multiple
+            raise UserError(
+                f"{info.name} draws sides that are multiples of {info.size_multiple}: "
+                f"instead of {side} take {max(lower, info.size_multiple)} or "
+                f"{lower + info.size_multiple}."
+            )
+    return complete
+
+
+def compose_request(job_id: int, recipe: Recipe) -> GenerationRequest:
+    """The engine's request for a complete recipe."""
+    assert recipe.width and recipe.height and recipe.num_inference_steps and recipe.sampler
+    assert recipe.guidance_scale is not None
+    return GenerationRequest(
+        request_id=job_id,
+        prompt=recipe.prompt,
+        negative_prompt=recipe.negative_prompt,
+        width=recipe.width,
+        height=recipe.height,
+        num_inference_steps=recipe.num_inference_steps,
+        guidance_scale=recipe.guidance_scale,
+        sampler=recipe.sampler,
+        seeds=recipe.seeds,
+    )

@@ -1,0 +1,104 @@
+"""What jobs need of the world outside: somebody to answer, and somewhere to post.
+
+The bot's side of it is ``bot/messenger.py`` (Discord), the command line's is ``bot/terminal.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from typing import Protocol
+
+from bot.errors import TriptychError
+from bot.records import Job, PanelVerdict
+
+
+class Undeliverable(TriptychError):
+    """Nobody can be reached with this any more; trying again would not help."""
+
+
+class PlaceReason(Enum):
+    """Why a job stands where it stands in the line."""
+
+    NEXT = auto()
+    CAME_FIRST = auto()  # everyone ahead asked earlier
+    LESS_USE = auto()  # somebody who asked later has drawn less lately
+    OWN_FIRST = auto()  # only the member's own prompts are ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """position counts from 1; members_ahead are other people; wait_seconds is until the picture."""
+
+    position: int
+    members_ahead: int
+    reason: PlaceReason
+    wait_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The job waits. place is None until it is known; model_ready is False while loading."""
+
+    place: Place | None
+    model_ready: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The job is being drawn: ``step`` of ``num_steps`` done."""
+
+    step: int
+    num_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The job ended without pictures; ``job.status`` and ``job.reason`` say how and why."""
+
+
+Update = Waiting | Drawing | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Finished pictures: absolute paths of PNG files that exist, and a verdict per panel."""
+
+    grid: Path
+    images: tuple[Path, ...]
+    verdicts: tuple[PanelVerdict, ...]
+
+
+class Caller(Protocol):
+    """The person who asks, as long as they can still be given a first answer (3 s on Discord)."""
+
+    async def acknowledge(self, job: Job) -> int | None:
+        """Show that the prompt was taken; the id of the message that will move, if there is one.
+
+        Raises Undeliverable if the first answer came too late.
+        """
+        ...
+
+    async def refuse(self, reason: str) -> None:
+        """Tell the person alone why the prompt was not taken."""
+        ...
+
+
+class Messenger(Protocol):
+    """Reaches people from a job's row alone, also after a restart."""
+
+    async def progress(self, job: Job, update: Update) -> None:
+        """Move the job's message. Raises Undeliverable."""
+        ...
+
+    async def deliver(self, job: Job, delivery: Delivery) -> int | None:
+        """Post the pictures; the id of the message that shows them. Raises Undeliverable."""
+        ...
+
+    async def tell(self, job: Job, text: str) -> None:
+        """Write to the member directly, where the message itself is out of reach.
+
+        Raises Undeliverable.
+        """
+        ...

@@ -1,0 +1,107 @@
+"""What an earlier process left behind. Only one process runs, so every running row is an orphan."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from bot.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
+from bot.jobs.line import Line
+from bot.jobs.port import Ended, Messenger, Undeliverable, Waiting
+from bot.records import Job, JobStatus
+from bot.store import JobRepository
+
+log = logging.getLogger(__name__)
+
+TOKEN_LIFE_SECONDS = 15 * 60
+_OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RENDERED)
+
+
+class Recovery:
+    """Resumes what can still be answered and tells the others."""
+
+    def __init__(
+        self,
+        jobs: JobRepository,
+        line: Line,
+        dispatcher: Dispatcher,
+        messenger: Messenger,
+        now: Callable[[], float],
+    ) -> None:
+        self._jobs = jobs
+        self._line = line
+        self._dispatcher = dispatcher
+        self._messenger = messenger
+        self._now = now
+
+    async def run(self) -> None:
+        """Deal with every open job; called once, before the first new prompt is drawn."""
+        await self.drop_terminal_jobs()
+        await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
+        for job in await self._jobs.list_by_status(JobStatus.ACCEPTED):
+            await self._find_out_if_answered(job)
+        for job in await self._jobs.list_by_status(JobStatus.RUNNING):
+            if job.attempt >= MAX_ATTEMPTS:
+                await self._apologise(job, "Sorry: drawing this prompt was interrupted twice.")
+            else:
+                await self._jobs.mark_requeued(job.job_id)
+        waiting = await self._jobs.list_by_status(JobStatus.QUEUED)
+        for job in waiting:
+            if not _can_be_answered(job):
+                await self._apologise(job, "Triptych was restarted while this prompt waited.")
+        self._line.enqueue(*(job for job in waiting if _can_be_answered(job)))
+        for job in await self._jobs.list_by_status(JobStatus.RENDERED):
+            await self._dispatcher.resume_delivery(job)
+
+    async def drop_terminal_jobs(self) -> None:
+        """A command line that was interrupted waits for nothing any more."""
+        for job in await self._jobs.list_by_status(*_OPEN):
+            if job.origin.is_terminal:
+                await self._jobs.mark_ended(
+                    job.job_id,
+                    JobStatus.FAILED,
+                    reason="The command was interrupted.",
+                    now=self._now(),
+                    leaving=_OPEN,
+                )
+
+    async def _find_out_if_answered(self, job: Job) -> None:
+        """Discord knows whether the member saw an answer: only then can it be edited."""
+        try:
+            if not _can_be_answered(job):
+                raise Undeliverable("nobody waits for it")
+            await self._messenger.progress(job, Waiting(None))
+        except Undeliverable:
+            log.info("job %s was never answered and is dropped", job.job_id)
+            await self._jobs.mark_ended(
+                job.job_id,
+                JobStatus.FAILED,
+                reason="The process ended before the first answer.",
+                now=self._now(),
+                leaving=[JobStatus.ACCEPTED],
+            )
+        else:
+            await self._jobs.mark_queued(job.job_id, message_id=None, now=self._now())
+
+    async def _apologise(self, job: Job, what: str) -> None:
+        ended = await self._jobs.mark_ended(
+            job.job_id,
+            JobStatus.FAILED,
+            reason=f"{what} Nothing was charged; please ask again.",
+            now=self._now(),
+            leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
+        )
+        if ended is None:
+            return
+        try:
+            await self._messenger.progress(ended, Ended())
+        except Undeliverable:
+            try:
+                await self._messenger.tell(ended, ended.reason)
+            except Undeliverable as error:
+                log.info("job %s: its member cannot be told: %s", job.job_id, error)
+
+
+def _can_be_answered(job: Job) -> bool:
+    """By its token, or by the bot itself where it is in the channel."""
+    return job.origin.token is not None or job.origin.bot_in_channel

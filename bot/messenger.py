@@ -1,0 +1,164 @@
+"""The discord.py side of the port: first answers, edits, deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import aiohttp
+import discord
+
+from bot import replies
+from bot.jobs.port import Delivery, Undeliverable, Update
+from bot.records import Job
+
+if TYPE_CHECKING:
+    from bot.client import TriptychClient
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+MISSING: Any = discord.utils.MISSING
+_Files = list[discord.File]
+_Content = tuple[discord.ui.LayoutView, _Files]
+
+ACKNOWLEDGE_SECONDS = 2.5  # Discord allows 3
+TOKEN_USE_SECONDS = 14 * 60  # Discord allows 15 minutes
+SEND_SECONDS = 60.0
+RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+ALREADY_ACKNOWLEDGED = 40060
+_FINAL_STATUSES = {400, 401, 403, 404, 413}
+_PASSING_FAULTS = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+class InteractionCaller:
+    """A member whose interaction still waits for its first answer."""
+
+    def __init__(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        self._interaction = interaction
+
+    async def acknowledge(self, job: Job) -> int | None:
+        """Defer in public: the message that will move. Raises Undeliverable if it is too late."""
+        for attempt in (1, 2):
+            try:
+                async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
+                    response = await self._interaction.response.defer(thinking=True)
+            except discord.HTTPException as error:
+                if error.code == ALREADY_ACKNOWLEDGED:
+                    return (await self._interaction.original_response()).id
+                if attempt == 2 or error.status in _FINAL_STATUSES:
+                    raise Undeliverable(str(error)) from error
+            except _PASSING_FAULTS as error:
+                if attempt == 2:
+                    raise Undeliverable(f"Discord did not answer: {error!r}") from error
+            else:
+                return response.message_id if response else None
+        raise AssertionError("unreachable")
+
+    async def refuse(self, reason: str) -> None:
+        """Answer only to the member."""
+        await self._interaction.response.send_message(reason, ephemeral=True)
+
+
+class DiscordMessenger:
+    """Reaches a job's message by its token, then by the bot itself, then with a new message."""
+
+    def __init__(self, client: TriptychClient, now: Callable[[], float]) -> None:
+        self._client = client
+        self._now = now
+
+    async def progress(self, job: Job, update: Update) -> None:
+        """Edit the job's message. Raises Undeliverable."""
+        await self._edit(job, lambda: (replies.compose_update(job, update), MISSING))
+
+    async def deliver(self, job: Job, delivery: Delivery) -> int | None:
+        """Edit the grid into the job's message, or else post a new one that names the author."""
+        name = f"triptych-{job.job_id}.png"
+        alt_text = replies.describe_grid(job, delivery)
+
+        def compose() -> _Content:
+            file = discord.File(delivery.grid, filename=name, description=alt_text)
+            return replies.compose_delivery(job, delivery, name), [file]
+
+        try:
+            return await self._edit(job, compose)
+        except Undeliverable:
+            return await self._send(job, compose)
+
+    async def tell(self, job: Job, text: str) -> None:
+        """A direct message. Raises Undeliverable."""
+
+        async def send() -> None:
+            channel = await self._client.create_dm(discord.Object(job.origin.user_id))
+            await channel.send(f"{text}\n> {replies.quote(job.recipe.prompt)}")
+
+        await _send_with_retry(job, send)
+
+    async def _edit(self, job: Job, compose: Callable[[], _Content]) -> int | None:
+        fault = Undeliverable("no way to its message is left")
+        for route in self._list_routes(job):
+            try:
+                return await _send_with_retry(job, lambda route=route: route(*compose()))
+            except Undeliverable as error:
+                fault = error
+        raise fault
+
+    def _list_routes(self, job: Job) -> list[Callable[..., Awaitable[int]]]:
+        origin, message_id = job.origin, job.message_id
+        routes: list[Callable[..., Awaitable[int]]] = []
+        token, application_id = origin.token, self._client.application_id
+        age_seconds = self._now() - job.accepted_at
+        if token and application_id and age_seconds < TOKEN_USE_SECONDS:
+
+            async def edit_by_token(view: discord.ui.LayoutView, files: _Files) -> int:
+                webhook = discord.Webhook.partial(application_id, token, client=self._client)
+                original = cast(int, "@original")
+                return (await webhook.edit_message(original, view=view, attachments=files)).id
+
+            routes.append(edit_by_token)
+        channel_id = origin.channel_id
+        if channel_id and message_id and origin.bot_in_channel:
+
+            async def edit_as_bot(view: discord.ui.LayoutView, files: _Files) -> int:
+                channel = self._client.get_partial_messageable(channel_id)
+                message = channel.get_partial_message(message_id)
+                return (await message.edit(view=view, attachments=files)).id
+
+            routes.append(edit_as_bot)
+        return routes
+
+    async def _send(self, job: Job, compose: Callable[[], _Content]) -> int:
+        origin = job.origin
+        if origin.channel_id is None or not origin.bot_in_channel:
+            raise Undeliverable("its message is gone and Triptych cannot post in that channel")
+        channel = self._client.get_partial_messageable(origin.channel_id)
+        author = discord.AllowedMentions(users=[discord.Object(origin.user_id)])
+
+        async def send() -> int:
+            view, files = compose()
+            message = await channel.send(
+                view=view, files=files, nonce=f"job-{job.job_id}", allowed_mentions=author
+            )
+            return message.id
+
+        return await _send_with_retry(job, send)
+
+
+async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
+    """discord.py retries neither resets nor timeouts. Raises Undeliverable if it is vain."""
+    fault: Exception = Undeliverable("not tried")
+    for delay_seconds in (0.0, *RETRY_DELAYS_SECONDS):
+        await asyncio.sleep(delay_seconds)
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                return await send()
+        except discord.HTTPException as error:
+            if error.status in _FINAL_STATUSES:
+                raise Undeliverable(str(error)) from error
+            fault = error
+        except _PASSING_FAULTS as error:
+            fault = error
+        log.info("job %s: Discord did not take it, trying again: %r", job.job_id, fault)
+    raise Undeliverable(f"Discord could not be reached: {fault!r}") from fault

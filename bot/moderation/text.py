@@ -1,0 +1,41 @@
+"""Text as the rules see it, and text as it may be kept."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_INVISIBLE = {"Cf", "Cc", "Cs", "Co", "Cn"}
+_MAX_MARKS_PER_LETTER = 3
+
+
+def clean_prompt(text: str) -> str:
+    """A prompt fit to be kept, shown and drawn.
+
+    Lone surrogates (they cannot be stored) become U+FFFD, control characters and line breaks become
+    spaces, text direction overrides go (they would turn our own words around), and more combining
+    marks on one letter than any language needs are dropped.
+    """
+    kept: list[str] = []
+    marks = 0
+    for char in text:
+        category = unicodedata.category(char)
+        marks = marks + 1 if category == "Mn" else 0
+        if category == "Cs":
+            kept.append("\ufffd")
+        elif category in {"Cc", "Zl", "Zp"}:
+            kept.append(" ")
+        elif not _is_direction_control(char) and marks <= _MAX_MARKS_PER_LETTER:
+            kept.append(char)
+    return re.sub(r"\s+", " ", "".join(kept)).strip()
+
+
+def normalise(text: str) -> str:
+    """The form that rules compare: folded, casefolded, no marks, nothing invisible."""
+    folded = unicodedata.normalize("NFKD", text)
+    visible = (char for char in folded if unicodedata.category(char) not in _INVISIBLE | {"Mn"})
+    return re.sub(r"\s+", " ", "".join(visible).casefold()).strip()
+
+
+def _is_direction_control(char: str) -> bool:
+    return char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"

@@ -1,0 +1,176 @@
+"""Tiles, the 1×3 grid and PNG files; composed after the verdicts, in a small pool of threads."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from bot.errors import StoreError
+from bot.records import PanelVerdict, PictureFile, Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_GAP_PIXELS = 8
+_MIN_TILE_PIXELS = 384
+_BACKGROUND = (24, 25, 28)
+_HIDDEN_TILE = (58, 60, 66)
+_HIDDEN_TEXT = (214, 216, 220)
+_PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """The files of one job, as they lie on disk: the grid first, then the three pictures."""
+
+    files: tuple[PictureFile, ...]
+
+
+class PictureWriter:
+    """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing."""
+
+    def __init__(self, folder: Path, max_threads: int = 2) -> None:
+        self._folder = folder
+        self._pool = ThreadPoolExecutor(max_threads, thread_name_prefix="pictures")
+
+    def folder_of(self, job_id: int) -> Path:
+        """Where the pictures of a job lie."""
+        return self._folder / str(job_id)
+
+    async def write(
+        self,
+        job_id: int,
+        recipe: Recipe,
+        images: NDArray[np.uint8],
+        verdicts: Sequence[PanelVerdict],
+    ) -> Rendering:
+        """Compose and write. images: uint8 (N, H, W, 3) RGB. Raises StoreError."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._pool, self._write, job_id, recipe, images, tuple(verdicts)
+        )
+
+    def close(self) -> None:
+        """Wait for what is being written and stop the threads."""
+        self._pool.shutdown()
+
+    def _write(
+        self,
+        job_id: int,
+        recipe: Recipe,
+        images: NDArray[np.uint8],
+        verdicts: tuple[PanelVerdict, ...],
+    ) -> Rendering:
+        tiles = [
+            Image.fromarray(image) if verdict.shown else compose_hidden_tile(image.shape[1::-1])
+            for image, verdict in zip(images, verdicts, strict=True)
+        ]
+        pictures = [compose_grid(tiles), *tiles]
+        seeds = [recipe.seeds, *((seed,) for seed in recipe.seeds)]
+        final = self.folder_of(job_id)
+        partial = self._folder / f"{job_id}.partial"
+        files: list[PictureFile] = []
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            for panel, (picture, used) in enumerate(zip(pictures, seeds, strict=True)):
+                name = f"{panel or 'grid'}.png"
+                data = encode_png(picture, recipe, used)
+                _write_durably(partial / name, data)
+                verdict = verdicts[panel - 1] if panel else None
+                digest = hashlib.sha256(data).hexdigest()
+                files.append(PictureFile(panel, f"{job_id}/{name}", digest, verdict))
+            shutil.rmtree(final, ignore_errors=True)
+            partial.rename(final)
+        except OSError as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise StoreError(
+                f"The pictures could not be saved ({error.strerror or error}), so nothing was "
+                "charged. The owner must make room in DATA_DIR; please try again after that."
+            ) from error
+        return Rendering(tuple(files))
+
+    async def locate(self, files: Sequence[PictureFile]) -> list[Path] | None:
+        """The files' paths if all are there and whole, else None."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._locate, files)
+
+    def _locate(self, files: Sequence[PictureFile]) -> list[Path] | None:
+        paths = [self._folder / file.path for file in files]
+        for path, file in zip(paths, files, strict=True):
+            try:
+                data = path.read_bytes()
+            except OSError:
+                return None
+            if hashlib.sha256(data).hexdigest() != file.sha256:
+                return None
+        return paths or None
+
+
+def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:
+    """The tiles side by side; small ones are enlarged by a whole factor."""
+    width, height = tiles[0].size
+    factor = -(-_MIN_TILE_PIXELS // width) if width < _MIN_TILE_PIXELS else 1
+    size = (width * factor, height * factor)
+    grid = Image.new(
+        "RGB", (len(tiles) * size[0] + (len(tiles) - 1) * _GAP_PIXELS, size[1]), _BACKGROUND
+    )
+    for index, tile in enumerate(tiles):
+        enlarged = tile.resize(size, Image.Resampling.LANCZOS) if factor > 1 else tile
+        grid.paste(enlarged, (index * (size[0] + _GAP_PIXELS), 0))
+    return grid
+
+
+def compose_hidden_tile(size: tuple[int, int]) -> Image.Image:
+    """What stands in place of a picture that the filter hides; size is (width, height)."""
+    tile = Image.new("RGB", size, _HIDDEN_TILE)
+    font = ImageFont.load_default(max(size[0] // 12, 8))
+    ImageDraw.Draw(tile).multiline_text(
+        (size[0] / 2, size[1] / 2),
+        "hidden by\nthe filter",
+        fill=_HIDDEN_TEXT,
+        font=font,
+        anchor="mm",
+        align="center",
+    )
+    return tile
+
+
+def encode_png(picture: Image.Image, recipe: Recipe, seeds: Sequence[int]) -> bytes:
+    """A PNG that carries its recipe as iTXt entries under diffusers' names."""
+    info = PngInfo()
+    entries = {
+        "prompt": recipe.prompt,
+        "negative_prompt": recipe.negative_prompt,
+        "seed": ", ".join(str(seed) for seed in seeds),
+        "sampler": recipe.sampler,
+        "num_inference_steps": recipe.num_inference_steps,
+        "guidance_scale": recipe.guidance_scale,
+        "model": recipe.model,
+        "size": f"{recipe.width}x{recipe.height}",
+        "Software": "Triptych",
+    }
+    for key, value in entries.items():
+        info.add_itxt(key, str(value))
+    buffer = BytesIO()
+    picture.save(buffer, "PNG", pnginfo=info, compress_level=_PNG_LEVEL)
+    return buffer.getvalue()
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

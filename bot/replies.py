@@ -1,0 +1,200 @@
+"""Every word the bot says, and how its messages look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+
+from bot.buttons import JobButton
+from bot.engine.face import ModelInfo
+from bot.jobs.intake import Quotas
+from bot.jobs.port import Delivery, Drawing, Place, PlaceReason, Update, Waiting
+from bot.records import Job, JobStatus, Standing
+
+_PROMPT_SHOWN = 300
+_ALT_TEXT_MAX = 1024
+_BAR_WIDTH = 12
+
+HELP = (
+    "**Triptych draws three pictures for every prompt.**\n"
+    "`/imagine` takes a prompt, such as *dog in autumn leaves*. Optional: what to avoid, steps, "
+    "guidance, a seed (the same seed draws the same pictures), a size and a sampler.\n"
+    "`/queue` shows the line and what is left of your quota. The next picture goes to the server "
+    "and then the member that has drawn least lately, so nobody can crowd the others out.\n"
+    "`/cancel` takes back a prompt that waits or is being drawn; what was not drawn costs nothing."
+)
+UNEXPECTED = (
+    "Something went wrong on our side. Nothing was charged. "
+    "Please try again; if it happens again, tell the owner of this bot."
+)
+NOTHING_TO_CANCEL = (
+    "You have no prompt that waits or is being drawn, so there is nothing to cancel."
+)
+NOT_YOURS = "Only the member who asked for these pictures can cancel them."
+TOO_LATE = "These pictures are already finished, so there was nothing left to cancel."
+NO_PERMISSION = (
+    "I may not attach files in this channel, so the pictures could not be shown. Nothing was "
+    "charged. Ask a moderator to allow me “Attach Files” here, or use another channel."
+)
+
+
+def say_cancelled(count: int) -> str:
+    """The private answer to the one who cancelled."""
+    what = "Your prompt was" if count == 1 else f"Your {count} prompts were"
+    return f"{what} cancelled. Only steps that were already drawn count towards your quota."
+
+
+def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
+    """A member's text so that it is shown as typed: no markdown, no mention, no link, folded."""
+    if len(text) > limit:
+        text = text[: limit - 1].rstrip() + "…"
+    escaped = discord.utils.escape_markdown(text, ignore_links=False)
+    return discord.utils.escape_mentions(escaped).replace("<", "\\<")
+
+
+def compose_update(job: Job, update: Update) -> discord.ui.LayoutView:
+    """The message of a job that has no pictures yet, or will have none."""
+    match update:
+        case Waiting():
+            status = describe_waiting(update)
+        case Drawing():
+            status = describe_drawing(update)
+        case _:
+            status = job.reason
+    row: discord.ui.ActionRow[Any] | None = None
+    if job.status in {JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING}:
+        row = discord.ui.ActionRow[Any](JobButton("cancel", job.job_id, label="Cancel"))
+    return _compose_view(_title(job), status, row=row)
+
+
+def compose_delivery(job: Job, delivery: Delivery, file_name: str) -> discord.ui.LayoutView:
+    """The message that shows the grid."""
+    gallery = discord.ui.MediaGallery(
+        discord.MediaGalleryItem(
+            f"attachment://{file_name}", description=describe_grid(job, delivery)
+        )
+    )
+    return _compose_view(_title(job), describe_recipe(job), gallery=gallery)
+
+
+def _compose_view(
+    title: str,
+    text: str,
+    *,
+    gallery: discord.ui.MediaGallery[Any] | None = None,
+    row: discord.ui.ActionRow[Any] | None = None,
+) -> discord.ui.LayoutView:
+    parts = [discord.ui.TextDisplay(title), gallery, discord.ui.TextDisplay(text), row]
+    view = discord.ui.LayoutView(timeout=None)
+    view.add_item(discord.ui.Container(*(part for part in parts if part is not None)))
+    return view
+
+
+def _title(job: Job) -> str:
+    return f"**{quote(job.recipe.prompt)}** · <@{job.origin.user_id}>"
+
+
+def describe_waiting(waiting: Waiting) -> str:
+    """Place in line and why, and how long it takes."""
+    loading = (
+        "" if waiting.model_ready else " The model is still loading; drawing starts by itself."
+    )
+    if waiting.place is None:
+        return f"In line.{loading}"
+    return f"{describe_place(waiting.place)}{loading}"
+
+
+def describe_place(place: Place) -> str:
+    """For example: 3rd in line: two people ahead have drawn less in the last hours, about 40 s."""
+    why = {
+        PlaceReason.NEXT: "",
+        PlaceReason.OWN_FIRST: ": after your own earlier prompts",
+        PlaceReason.CAME_FIRST: f": {_people(place.members_ahead)} came first",
+        PlaceReason.LESS_USE: (
+            f": of the {_people(place.members_ahead)} ahead, some have drawn less in the last hours"
+            if place.members_ahead > 1
+            else ": one person ahead has drawn less in the last hours"
+        ),
+    }[place.reason]
+    position = "Next in line" if place.position == 1 else f"{_ordinal(place.position)} in line"
+    wait = "" if place.wait_seconds is None else f", about {_duration(place.wait_seconds)}"
+    return f"{position}{why}{wait}."
+
+
+def describe_drawing(drawing: Drawing) -> str:
+    """A bar of text; step 0 stands while the engine begins."""
+    filled = round(_BAR_WIDTH * drawing.step / drawing.num_steps)
+    bar = "▰" * filled + "▱" * (_BAR_WIDTH - filled)
+    return f"Drawing {bar} step {drawing.step} of {drawing.num_steps}"
+
+
+def describe_recipe(job: Job) -> str:
+    """The small line under a grid, with everything that did not go as asked."""
+    recipe = job.recipe
+    small = (
+        f"-# {quote(recipe.model or '')} · {recipe.sampler} · {recipe.num_inference_steps} steps · "
+        f"guidance {recipe.guidance_scale:g} · {recipe.width}×{recipe.height} · "
+        f"seed {recipe.seeds[0]}"
+    )
+    lines = [small]
+    if recipe.negative_prompt:
+        lines.append(f"-# without: {quote(recipe.negative_prompt)}")
+    if job.cut_words:
+        lines.append(f"-# Too long for the model, so these words were cut: {quote(job.cut_words)}")
+    return "\n".join(lines)
+
+
+def describe_grid(job: Job, delivery: Delivery) -> str:
+    """The alt text of a grid."""
+    hidden = [str(n) for n, verdict in enumerate(delivery.verdicts, 1) if not verdict.shown]
+    note = f" Hidden by the filter: picture {', '.join(hidden)}." if hidden else ""
+    text = f"Three pictures side by side, drawn from the prompt: {job.recipe.prompt}"
+    return text[: _ALT_TEXT_MAX - len(note)] + note
+
+
+def describe_queue(
+    *,
+    length: int,
+    drawing: int,
+    own: Sequence[tuple[Job, Place | None]],
+    standing: Standing,
+    quotas: Quotas,
+    info: ModelInfo | None,
+) -> str:
+    """The private answer to /queue."""
+    if info is None:
+        head = f"The model is still loading. {_prompts(length)} in line."
+    else:
+        head = f"{_prompts(length)} in line, {drawing} being drawn with {quote(info.name)}."
+    lines = [head]
+    for job, place in own:
+        where = describe_place(place) if place else "Being drawn."
+        lines.append(f"• “{quote(job.recipe.prompt, 80)}” — {where}")
+    most = quotas.max_cost_per_member_per_hour
+    left = max(most - standing.member_cost, 0.0)
+    lines.append(
+        f"You have {standing.member_waiting} of {quotas.max_waiting_per_member} prompts in line, "
+        f"and {left:.1f} of {most:g} left this hour (1 is one prompt with default settings)."
+    )
+    return "\n".join(lines)
+
+
+def _people(count: int) -> str:
+    return "one person" if count == 1 else f"{count} people"
+
+
+def _prompts(count: int) -> str:
+    return "1 prompt" if count == 1 else f"{count} prompts"
+
+
+def _ordinal(number: int) -> str:
+    if number % 100 in {11, 12, 13}:
+        return f"{number}th"
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(round(seconds), 1)} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,73 @@
+"""Everything a running Triptych is made of, put together once for the bot and the command line."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.engine.face import EngineFace
+from bot.jobs.board import StatusBoard
+from bot.jobs.delivery import Deliverer
+from bot.jobs.dispatcher import Dispatcher
+from bot.jobs.intake import Intake, Quotas
+from bot.jobs.line import Line
+from bot.jobs.parameters import ParameterLimits
+from bot.jobs.port import Messenger
+from bot.jobs.recovery import Recovery
+from bot.moderation import PictureCheck, PromptPolicy
+from bot.pictures import PictureWriter
+from bot.settings import Settings
+from bot.store import Database, JobRepository, MetaRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The rooms of one process, already introduced to each other."""
+
+    jobs: JobRepository
+    meta: MetaRepository
+    line: Line
+    board: StatusBoard
+    intake: Intake
+    dispatcher: Dispatcher
+    recovery: Recovery
+    writer: PictureWriter
+    limits: ParameterLimits
+    now: Callable[[], float]
+
+
+def compose_services(
+    settings: Settings,
+    database: Database,
+    engine: EngineFace,
+    messenger: Messenger,
+    now: Callable[[], float],
+) -> Services:
+    """Wire the rooms together; nothing is started."""
+    jobs = JobRepository(database)
+    board = StatusBoard(messenger)
+    line = Line(jobs, engine, board, now)
+    writer = PictureWriter(settings.data_dir / "pictures")
+    deliverer = Deliverer(jobs, writer, messenger, board, now)
+    dispatcher = Dispatcher(engine, jobs, line, board, PictureCheck(), writer, deliverer, now)
+    limits = ParameterLimits(
+        settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
+    )
+    intake = Intake(
+        jobs,
+        PromptPolicy(settings.blocked_words),
+        line,
+        limits=limits,
+        quotas=Quotas(
+            settings.max_waiting_per_member,
+            settings.max_waiting_per_guild,
+            settings.max_waiting,
+            settings.max_cost_per_member_per_hour,
+        ),
+        now=now,
+        random_seed=lambda: secrets.randbits(32),
+    )
+    recovery = Recovery(jobs, line, dispatcher, messenger, now)
+    meta = MetaRepository(database)
+    return Services(jobs, meta, line, board, intake, dispatcher, recovery, writer, limits, now)

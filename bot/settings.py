@@ -1,0 +1,88 @@
+"""All settings, read once from the environment and ``.env``. .env.example keeps this order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.errors import ConfigError
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def _split_words(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    return value
+
+
+class Settings(BaseSettings):
+    """Frozen; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    discord_token: SecretStr | None = None
+    discord_api_base: str | None = None
+    model: str | None = None
+    model_config_folder: Path | None = Field(default=None, validation_alias="MODEL_CONFIG")
+    hf_token: SecretStr | None = None
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    data_dir: Path = Path("data")
+    blocked_words: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)] = ()
+    max_waiting_per_member: int = Field(default=5, ge=1, le=1000)
+    max_waiting_per_guild: int = Field(default=50, ge=1, le=10_000)
+    max_waiting: int = Field(default=200, ge=1, le=10_000)
+    max_cost_per_member_per_hour: float = Field(default=60.0, gt=0)
+    max_prompt_length: int = Field(default=2000, ge=1, le=6000)
+    max_num_inference_steps: int = Field(default=100, ge=1, le=1000)
+    max_side_pixels: int = Field(default=1024, ge=64, le=4096)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("discord_api_base")
+    @classmethod
+    def _only_loopback(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            usable = (parts.scheme, parts.path) == ("http", "/api/v10") and parts.port
+        except ValueError:
+            usable = False
+            parts = urlsplit("")
+        if not usable or parts.hostname not in _LOOPBACK:
+            raise ValueError(
+                "must look like http://127.0.0.1:PORT/api/v10 (a stand-in on this machine); "
+                "leave it empty to use Discord"
+            )
+        return value
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings. Raises ConfigError that lists every fault at once, without values."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [f"  {_name_of(fault['loc'])}: {_clean(fault['msg'])}" for fault in error.errors()]
+        raise ConfigError(
+            "These settings (environment or .env) cannot be used; .env.example explains each:\n"
+            + "\n".join(lines)
+        ) from None
+
+
+def _name_of(location: tuple[int | str, ...]) -> str:
+    return str(location[0]).upper() if location else "settings"
+
+
+def _clean(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,8 @@
+"""The cellar: all SQL lives here."""
+
+from bot.store.database import Database, DataDirLock
+from bot.store.jobs import JobRepository
+from bot.store.meta import MetaRepository
+from bot.store.usage import UsageRepository
+
+__all__ = ["DataDirLock", "Database", "JobRepository", "MetaRepository", "UsageRepository"]

@@ -1,0 +1,61 @@
+"""The command line's side of the port: a progress bar instead of a message that moves."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bot.errors import UserError
+from bot.jobs.port import Delivery, Drawing, Update, Waiting
+from bot.records import Job
+
+
+class TerminalCaller:
+    """The person at the keyboard, who is always there."""
+
+    async def acknowledge(self, job: Job) -> None:
+        """Nothing to show: the progress bar is already there."""
+
+    async def refuse(self, reason: str) -> None:
+        """Raises UserError."""
+        raise UserError(reason)
+
+
+class TerminalMessenger:
+    """Shows one job; ``wait`` gives its pictures or raises UserError."""
+
+    def __init__(self, console: Console) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._task = self._bar.add_task("loading the model", total=None)
+        self._done: asyncio.Future[tuple[Job, Delivery]] = asyncio.Future()
+
+    async def wait(self) -> tuple[Job, Delivery]:
+        """The delivered job and its files."""
+        with self._bar:
+            return await self._done
+
+    async def progress(self, job: Job, update: Update) -> None:
+        """Move the bar."""
+        if isinstance(update, Drawing):
+            self._bar.update(
+                self._task, description="drawing", completed=update.step, total=update.num_steps
+            )
+        elif not isinstance(update, Waiting) and not self._done.done():
+            self._done.set_exception(UserError(job.reason))
+
+    async def deliver(self, job: Job, delivery: Delivery) -> None:
+        """Fill the bar and end the wait."""
+        steps = job.recipe.num_inference_steps
+        self._bar.update(self._task, description="done", completed=steps, total=steps)
+        self._done.set_result((job, delivery))
+
+    async def tell(self, job: Job, text: str) -> None:
+        """Never needed: the terminal is either there or gone."""
