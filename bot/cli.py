@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -21,11 +21,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot.engine import Engine, EngineFace, ModelSource
+from bot.engine import Engine, EngineFace, check_model
 from bot.errors import ConfigError, EngineLost, TriptychError, UserError
 from bot.jobs.port import Delivery
 from bot.records import Ask, Job, Origin
-from bot.resources import get_migrations_folder, get_starter_model_folder
+from bot.resources import choose_model_source, get_migrations_folder
 from bot.services import compose_services
 from bot.settings import Settings, load_settings
 from bot.store import Database, DataDirLock, UsageRepository
@@ -58,7 +58,7 @@ def run() -> None:
     """Go online on Discord and draw until stopped."""
     settings = _load_settings()
     _set_up_logging(settings.log_level)
-    _run(serve(settings, _make_engine(settings)))
+    _run(lambda: serve(settings, _make_engine(settings)))
 
 
 @app.command()
@@ -79,7 +79,7 @@ def imagine(
     settings = _load_settings(**({"model": model} if model else {}))
     _set_up_logging("WARNING" if settings.log_level == "INFO" else settings.log_level)
     ask = Ask(prompt, negative_prompt, width, height, steps, guidance_scale, sampler, seed)
-    job, delivery = _run(draw_once(settings, _make_engine(settings), ask))
+    job, delivery = _run(lambda: draw_once(settings, _make_engine(settings), ask))
     if output is not None:
         delivery = _copy(delivery, output)
     sys.stdout.write(_describe_as_json(job, delivery) if as_json else _describe(job, delivery))
@@ -93,7 +93,7 @@ def usage(
     """Totals per day, server and member."""
     settings = _load_settings()
     moment = _parse_since(since)
-    rows = _run(_fetch_usage(settings, moment))
+    rows = _run(lambda: _fetch_usage(settings, moment))
     if as_json:
         report = {"since": moment.isoformat(), "rows": [asdict(row) for row in rows]}
         sys.stdout.write(json.dumps(report) + "\n")
@@ -159,7 +159,7 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
                 waiting.cancel()
                 drawing.result()
             return await waiting
-        except asyncio.CancelledError:
+        except BaseException:
             if job is not None:
                 await services.dispatcher.cancel(job.job_id)
             raise
@@ -230,16 +230,10 @@ async def _fetch_usage(settings: Settings, since: datetime) -> list[Any]:
 
 
 def _make_engine(settings: Settings) -> Engine:
-    token = settings.hf_token.get_secret_value() if settings.hf_token else None
-    folder = settings.model_config_folder
-    return Engine(
-        ModelSource(
-            model=settings.model or str(get_starter_model_folder()),
-            model_config=str(folder) if folder else None,
-            hf_token=token,
-            device=settings.device,
-        )
-    )
+    """An engine for the model of the settings, whose files were looked at. Raises ConfigError."""
+    source = choose_model_source(settings)
+    check_model(source)
+    return Engine(source)
 
 
 def _load_settings(**overrides: Any) -> Settings:
@@ -249,9 +243,9 @@ def _load_settings(**overrides: Any) -> Settings:
         _leave(error)
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def _run(begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
-        return asyncio.run(work)
+        return asyncio.run(begin())
     except KeyboardInterrupt:
         sys.stderr.write("Cancelled.\n")
         raise typer.Exit(128 + signal.SIGINT) from None

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import aiohttp
 import discord
+import discord.gateway
+import discord.http
 import yarl
 from discord import app_commands
 from discord.ext import commands
@@ -23,9 +25,18 @@ from bot.services import Services
 
 log = logging.getLogger(__name__)
 
+PERMISSIONS = discord.Permissions(
+    view_channel=True, send_messages=True, send_messages_in_threads=True, attach_files=True
+)
+"""What the bot needs in a server: nothing else is asked for at the invitation."""
+
 COGS = ("bot.cogs.imagine", "bot.cogs.queue", "bot.cogs.cancel", "bot.cogs.help")
 MAX_RECONNECT_SECONDS = 60.0
 _COMMANDS_HASH = "commands_hash"
+_BAD_TOKEN = (
+    "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of your "
+    "application (Reset Token) into .env."
+)
 
 
 def use_api_base(api_base: str) -> None:
@@ -100,10 +111,7 @@ class TriptychClient(commands.Bot):
                     await self.login(token)
                 await self.connect()
             except discord.LoginFailure as error:
-                raise ConfigError(
-                    "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page "
-                    "of your application (Reset Token) into .env."
-                ) from error
+                raise ConfigError(_BAD_TOKEN) from error
             except (
                 aiohttp.ClientError,
                 OSError,
@@ -142,3 +150,29 @@ class TriptychClient(commands.Bot):
         if await self.services.meta.fetch(_COMMANDS_HASH) != digest:
             await self.tree.sync()
             await self.services.meta.put(_COMMANDS_HASH, digest)
+
+
+async def examine_application(token: str, api_base: str | None) -> list[tuple[str, str]]:
+    """What Discord says of this token, as labels and details, for doctor.
+
+    Raises ConfigError for a token that is not accepted, OSError if Discord cannot be reached.
+    """
+    if api_base:
+        use_api_base(api_base)
+    async with discord.Client(intents=discord.Intents.none()) as client:
+        try:
+            await client.login(token)
+            application = await client.application_info()
+        except discord.LoginFailure as error:
+            raise ConfigError(_BAD_TOKEN) from error
+        except discord.HTTPException as error:
+            raise ConnectionError(str(error)) from error
+    invite = discord.utils.oauth_url(
+        application.id, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
+    )
+    return [
+        ("Discord login", f"{client.user}"),
+        ("Discord application", f"{application.name} ({application.id})"),
+        ("Discord intents", "no privileged intent is needed"),
+        ("Discord invite", invite),
+    ]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.engine.face import ModelSource
+from bot.settings import Settings
+
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -16,3 +19,14 @@ def get_migrations_folder() -> Path:
 def get_starter_model_folder() -> Path:
     """The diffusers folder of the model that comes with Triptych."""
     return _PACKAGE / "starter_model"
+
+
+def choose_model_source(settings: Settings) -> ModelSource:
+    """What the settings name, or the starter model."""
+    folder = settings.model_config_folder
+    return ModelSource(
+        model=settings.model or str(get_starter_model_folder()),
+        model_config=str(folder) if folder else None,
+        hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+        device=settings.device,
+    )

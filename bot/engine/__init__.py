@@ -12,6 +12,7 @@ from bot.engine.face import (
     Progress,
     ProgressCallback,
 )
+from bot.engine.inspect_model import check_model
 
 __all__ = [
     "NUM_IMAGES",
@@ -24,4 +25,5 @@ __all__ = [
     "ModelSource",
     "Progress",
     "ProgressCallback",
+    "check_model",
 ]

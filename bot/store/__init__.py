@@ -1,8 +1,16 @@
 """The cellar: all SQL lives here."""
 
+from bot.store.database import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.database import Database, DataDirLock
 from bot.store.jobs import JobRepository
 from bot.store.meta import MetaRepository
 from bot.store.usage import UsageRepository
 
-__all__ = ["DataDirLock", "Database", "JobRepository", "MetaRepository", "UsageRepository"]
+__all__ = [
+    "DATABASE_FILE_NAME",
+    "DataDirLock",
+    "Database",
+    "JobRepository",
+    "MetaRepository",
+    "UsageRepository",
+]
