@@ -58,7 +58,7 @@ def run() -> None:
     """Go online on Discord and draw until stopped."""
     settings = _load_settings()
     _set_up_logging(settings.log_level)
-    _run(lambda: serve(settings, _make_engine(settings)))
+    _run(lambda: serve(settings, make_engine(settings)))
 
 
 @app.command()
@@ -79,7 +79,7 @@ def imagine(
     settings = _load_settings(**({"model": model} if model else {}))
     _set_up_logging("WARNING" if settings.log_level == "INFO" else settings.log_level)
     ask = Ask(prompt, negative_prompt, width, height, steps, guidance_scale, sampler, seed)
-    job, delivery = _run(lambda: draw_once(settings, _make_engine(settings), ask))
+    job, delivery = _run(lambda: draw_once(settings, make_engine(settings), ask))
     if output is not None:
         delivery = _copy(delivery, output)
     sys.stdout.write(_describe_as_json(job, delivery) if as_json else _describe(job, delivery))
@@ -229,7 +229,7 @@ async def _fetch_usage(settings: Settings, since: datetime) -> list[Any]:
         return await UsageRepository(database).list_usage(since.timestamp())
 
 
-def _make_engine(settings: Settings) -> Engine:
+def make_engine(settings: Settings) -> Engine:
     """An engine for the model of the settings, whose files were looked at. Raises ConfigError."""
     source = choose_model_source(settings)
     check_model(source)

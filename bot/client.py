@@ -30,6 +30,8 @@ PERMISSIONS = discord.Permissions(
 )
 """What the bot needs in a server: nothing else is asked for at the invitation."""
 
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptych has no voice
+
 COGS = ("bot.cogs.imagine", "bot.cogs.queue", "bot.cogs.cancel", "bot.cogs.help")
 MAX_RECONNECT_SECONDS = 60.0
 _COMMANDS_HASH = "commands_hash"

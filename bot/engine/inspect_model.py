@@ -18,6 +18,10 @@ _MAX_HEADER_BYTES = 100_000_000
 """The safetensors format's own limit."""
 
 
+class BrokenFiles(ConfigError):
+    """Files of the model are missing, cut short or unreadable: they must be copied again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Defaults:
     """A model's name, steps and guidance scale when a member asks for nothing else."""
@@ -34,7 +38,7 @@ def check_model(source: ModelSource) -> list[str]:
     """
     kind = find_kind(source.model)
     if kind == "folder":
-        size = check_folder(Path(source.model))
+        size = check_folder(Path(source.model), source.model)
         return [f"{source.model}: a diffusers folder with {size / 1e6:.1f} MB of weights"]
     if kind == "file":
         size = check_single_file(source)
@@ -69,30 +73,33 @@ def find_kind(model: str) -> Literal["folder", "file", "hub"]:
     )
 
 
-def check_folder(folder: Path) -> int:
-    """Check a diffusers folder with weights; returns their size in bytes. Raises ConfigError."""
-    check_config_folder(folder)
+def check_folder(folder: Path, model: str) -> int:
+    """Check the diffusers folder of ``model``; returns its weights' size in bytes.
+
+    Raises ConfigError.
+    """
+    check_config_folder(folder, model)
     return sum(_check_weights(folder / name) for name in _WEIGHT_FOLDERS)
 
 
-def check_config_folder(folder: Path) -> None:
+def check_config_folder(folder: Path, model: str) -> None:
     """Check what a diffusers folder says about itself, weights aside. Raises ConfigError."""
-    check_index(folder / "model_index.json", str(folder))
+    check_index(folder / "model_index.json", model)
     unet = _read_json(folder / "unet" / "config.json")
     vae = _read_json(folder / "vae" / "config.json")
     channels = unet.get("in_channels", 4)
     if unet.get("addition_embed_type") == "text_time" or unet.get("time_cond_proj_dim"):
-        raise ConfigError(_refuse_family(str(folder), "its UNet asks for more than a prompt"))
+        raise ConfigError(_refuse_family(model, "its UNet asks for more than a prompt"))
     if channels != unet.get("out_channels", 4) or channels != vae.get("latent_channels", 4):
         raise ConfigError(
-            _refuse_family(str(folder), f"its UNet takes {channels} channels, as for inpainting")
+            _refuse_family(model, f"its UNet takes {channels} channels, as for inpainting")
         )
 
 
 def check_index(index: Path, model: str) -> None:
     """Check the pipeline class in the model_index.json of ``model``. Raises ConfigError."""
     if not index.is_file():
-        raise ConfigError(
+        raise BrokenFiles(
             f"{model} has no model_index.json: MODEL must name a whole diffusers folder "
             "(with unet/, vae/, text_encoder/, tokenizer/ and scheduler/ in it)."
         )
@@ -127,7 +134,7 @@ def check_single_file(source: ModelSource) -> int:
                 f"MODEL_CONFIG names {source.model_config}, which is no folder: give a diffusers "
                 "folder with the small config files of this kind of model, or leave it unset."
             )
-        check_config_folder(Path(source.model_config))
+        check_config_folder(Path(source.model_config), source.model_config)
     return size
 
 
@@ -160,7 +167,7 @@ def _check_weights(folder: Path) -> int:
         pickles = [p for p in sorted(folder.glob("*")) if p.suffix in _PICKLE_SUFFIXES]
         if pickles:
             raise ConfigError(_refuse_pickle(str(pickles[0])))
-        raise ConfigError(
+        raise BrokenFiles(
             f"{folder} holds no .safetensors weights: copy or download the whole model folder "
             "(with git, the large files need git lfs)."
         )
@@ -182,11 +189,11 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int]:
         header.pop("__metadata__", None)
         end = 8 + length + max(tensor["data_offsets"][1] for tensor in header.values())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(
+        raise BrokenFiles(
             f"{path} is broken (its header cannot be read): copy or download it again."
         ) from error
     if size != end:
-        raise ConfigError(
+        raise BrokenFiles(
             f"{path} is incomplete ({size} of {end} bytes): copy or download it again."
         )
     return header, size
@@ -196,12 +203,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(
+        raise BrokenFiles(
             f"{path} cannot be read ({type(error).__name__}): copy or download the whole model "
             "folder again."
         ) from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} is no JSON object: copy or download the model folder again.")
+        raise BrokenFiles(f"{path} is no JSON object: copy or download the model folder again.")
     return content
 
 

@@ -19,6 +19,7 @@ from bot.engine.cost import CostModel
 from bot.engine.face import ModelInfo, ModelSource
 from bot.engine.hub_errors import explain_download
 from bot.engine.inspect_model import (
+    BrokenFiles,
     check_folder,
     check_index,
     check_single_file,
@@ -93,7 +94,7 @@ def _load_local(source: ModelSource, dtype: torch.dtype) -> _Loaded:
 
 
 def _load_folder(folder: Path, dtype: torch.dtype, name: str) -> _Loaded:
-    check_folder(folder)
+    check_folder(folder, name)
     has_fp16 = any((folder / "unet").glob("*.fp16*.safetensors"))
     has_plain = any(".fp16" not in p.name for p in (folder / "unet").glob("*.safetensors"))
     variant = "fp16" if has_fp16 and (dtype == torch.float16 or not has_plain) else None
@@ -116,7 +117,13 @@ def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
     except (OSError, httpx.HTTPError) as error:
         # The chain may hold the request with its token: it stays out of every log.
         raise explain_download(error, source) from None
-    return _load_folder(folder, dtype, source.model)
+    try:
+        return _load_folder(folder, dtype, source.model)
+    except BrokenFiles as error:
+        raise ConfigError(
+            f"{error} It lies in the download cache: delete {folder.parents[1]} and start again "
+            "with the Hugging Face Hub in reach."
+        ) from None
 
 
 def _download(model: str, variant: str | None, token: str | None) -> Path:

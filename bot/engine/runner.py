@@ -153,10 +153,12 @@ class ModelRunner:
         if getattr(encoder.config, "use_attention_mask", None):
             mask = inputs.attention_mask.to(self._device)
         embeds = encoder(inputs.input_ids.to(self._device), attention_mask=mask)[0]
-        # The end marker stands at both ends of the cut: last of the kept and last of all.
-        whole = tokenizer(prompt).input_ids
-        cut = whole[length - 1 : -1] if len(whole) > length else []
-        return embeds.to(encoder.dtype), tokenizer.decode(cut).strip()
+        whole = tokenizer(prompt, return_offsets_mapping=True, verbose=False)
+        if len(whole.input_ids) <= length:
+            return embeds.to(encoder.dtype), ""
+        # The end marker takes the last place, so the token that stood there is the first one cut.
+        start = whole.offset_mapping[length - 1][0]
+        return embeds.to(encoder.dtype), prompt[start:].strip()
 
     def _draw_noise(self, request: GenerationRequest, dtype: torch.dtype) -> torch.Tensor:
         scale = self._pipe.vae_scale_factor

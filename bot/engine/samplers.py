@@ -140,9 +140,9 @@ def _find_own_id(own: Scheduler) -> str | None:
     """Return the id of the model's own scheduler; among equal classes the best-matching one."""
     if own.config.get("algorithm_type", "").startswith("sde-"):
         return None  # draws new noise at every step
-    matches = {
-        name: sum(own.config.get(k) == v for k, v in kind.settings.items()) - len(kind.settings)
+    scores = {
+        name: sum(1 if own.config.get(k) == v else -1 for k, v in kind.settings.items())
         for name, kind in _SAMPLERS.items()
         if kind.scheduler_class is type(own)
     }
-    return max(matches, key=lambda name: matches[name], default=None)
+    return max(scores, key=lambda name: scores[name], default=None)

@@ -66,19 +66,24 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Draw until ``stop``. Raises ConfigError if the model does not load, EngineLost."""
-        info: ModelInfo = await asyncio.wrap_future(self._engine.start())
-        for note in info.notes:
-            log.warning("%s", note)
-        log.info("%s is ready on %s (%s)", info.name, info.device, info.dtype)
-        self._line.info = info
-        self._line.announce()
+        loading = asyncio.wrap_future(self._engine.start())
+        loading.add_done_callback(lambda _: self._line.changed.set())
         while not self._stopping:
             self._line.changed.clear()
+            if loading.done() and self._line.info is None:
+                self._welcome(loading.result())
             while (job := self._choose()) is not None:
                 await self._begin(job)
             if self._lost is not None:
                 raise self._lost
+            self._line.announce()
             await self._line.changed.wait()
+
+    def _welcome(self, info: ModelInfo) -> None:
+        for note in info.notes:
+            log.warning("%s", note)
+        log.info("%s is ready on %s (%s)", info.name, info.device, info.dtype)
+        self._line.info = info
 
     async def stop(self, finish_seconds: float, requeue_seconds: float) -> None:
         """Begin nothing more. What is not finished in time goes back in line for the next start."""
@@ -156,7 +161,6 @@ class Dispatcher:
 
         future = self._engine.submit(request, hand_over)
         self._board.post(running, Drawing(0, request.num_inference_steps))
-        self._line.announce()
         self._spawn(running, self._draw(running, future))
 
     async def _draw(self, job: Job, future: Future[GenerationOutput]) -> None:

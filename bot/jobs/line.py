@@ -41,17 +41,14 @@ class Line:
                 self.pace.add(job.cost_estimate, job.gpu_seconds)
 
     def enqueue(self, *jobs: Job) -> None:
-        """Put jobs in line, tell everybody their place and wake the dispatcher."""
+        """Put jobs in line and wake the dispatcher, which begins what it can and announces."""
         self.queue.add(jobs)
-        self.announce()
         self.changed.set()
 
     def remove(self, job_id: int) -> Job | None:
         """Take a waiting job out; None if it does not wait."""
-        job = self.queue.remove(job_id)
-        if job is not None:
-            self.announce()
-        return job
+        self.changed.set()
+        return self.queue.remove(job_id)
 
     def announce(self) -> None:
         """Show every waiting job its present place; unchanged ones are not edited again."""

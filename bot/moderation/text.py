@@ -14,7 +14,7 @@ def clean_prompt(text: str) -> str:
 
     Lone surrogates (they cannot be stored) become U+FFFD, control characters and line breaks become
     spaces, text direction overrides go (they would turn our own words around), and more combining
-    marks on one letter than any language needs are dropped.
+    marks on one letter than any language needs are dropped. Text with nothing visible becomes empty.
     """
     kept: list[str] = []
     marks = 0
@@ -27,7 +27,8 @@ def clean_prompt(text: str) -> str:
             kept.append(" ")
         elif not _is_direction_control(char) and marks <= _MAX_MARKS_PER_LETTER:
             kept.append(char)
-    return re.sub(r"\s+", " ", "".join(kept)).strip()
+    cleaned = re.sub(r"\s+", " ", "".join(kept)).strip()
+    return cleaned if normalise(cleaned) else ""
 
 
 def normalise(text: str) -> str:

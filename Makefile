@@ -1,0 +1,54 @@
+# make imagine PROMPT="dog in autumn leaves"   draw here and now
+# make test                                    everything that can be checked without a GPU
+# make lint                                    ruff, pyright
+PYTHON ?= python3
+PROMPT ?= dog in autumn leaves
+ARGS ?=
+# Set it to PyTorch's CPU index on a machine without an NVIDIA card to save gigabytes; see README.
+TORCH_INDEX_URL ?=
+
+BIN := .venv/bin
+TORCH := torch>=2.11,<2.14
+
+.PHONY: imagine run doctor test lint clean
+
+imagine: .venv/.installed
+	@$(BIN)/python -m bot imagine "$$PROMPT" $(ARGS)
+
+run: .venv/.installed
+	$(BIN)/python -m bot run
+
+doctor: .venv/.installed
+	$(BIN)/python -m bot doctor
+
+test: .venv/.installed-dev
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf .venv build dist
+
+export PROMPT
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Triptych needs Python 3.11 or newer; set PYTHON=python3.x"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.torch: .venv/.python
+	$(BIN)/pip install --quiet --disable-pip-version-check \
+		$(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) "$(TORCH)"
+	@touch $@
+
+.venv/.installed: .venv/.torch pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@

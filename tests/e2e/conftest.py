@@ -1,0 +1,111 @@
+"""The real bot process, over real sockets, against the playground."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from playground import Playground
+
+TOKEN = "a-token"
+ROOT = Path(__file__).resolve().parents[2]
+FAKE = "tests.fakes.run_bot"
+
+StartBot = Callable[..., Awaitable["BotProcess"]]
+
+
+class BotProcess:
+    """A child process running `run`; its log is kept for looking into."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log_path: Path, data_dir: Path) -> None:
+        self.process = process
+        self.log_path = log_path
+        self.data_dir = data_dir
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM, within: float = 10.0) -> int:
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        return await asyncio.wait_for(self.process.wait(), within)
+
+    async def wait(self, within: float = 20.0) -> int:
+        return await asyncio.wait_for(self.process.wait(), within)
+
+    def rows(self, sql: str = "SELECT * FROM job ORDER BY job_id") -> list[sqlite3.Row]:
+        """What is on record; read only while the process is stopped or for a moment."""
+        uri = f"file:{self.data_dir / 'triptych.sqlite3'}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Playground]:
+    async with Playground(TOKEN) as playground:
+        yield playground
+        assert playground.contract.violations == []
+
+
+@pytest.fixture
+async def start_bot(server: Playground, tmp_path: Path) -> AsyncIterator[StartBot]:
+    started: list[BotProcess] = []
+
+    async def start(
+        module: str = FAKE,
+        *,
+        connected: bool = True,
+        may_complain: bool = False,
+        **environment: str,
+    ) -> BotProcess:
+        log_path = tmp_path / f"bot-{len(started)}.log"
+        inherited = {
+            name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}
+        }
+        data_dir = Path(environment.setdefault("DATA_DIR", str(tmp_path / "data")))
+        known = {
+            "DISCORD_TOKEN": TOKEN,
+            "DISCORD_API_BASE": server.api_base,
+            "MAX_WAITING_PER_MEMBER": "100",
+            "MAX_WAITING_PER_GUILD": "100",
+            "PYTHONPATH": str(ROOT),
+        }
+        with log_path.open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                module,
+                "run",
+                cwd=tmp_path,
+                env=inherited | known | environment,
+                stdout=log,
+                stderr=log,
+            )
+        bot = BotProcess(process, log_path, data_dir)
+        if not may_complain:
+            started.append(bot)
+        if connected:
+            waiting = asyncio.create_task(server.wait_connected(20))
+            ending = asyncio.create_task(process.wait())
+            await asyncio.wait({waiting, ending}, return_when=asyncio.FIRST_COMPLETED)
+            assert process.returncode is None, bot.log
+            await waiting
+            ending.cancel()
+        return bot
+
+    yield start
+    for bot in started:
+        if bot.process.returncode is None:
+            bot.process.kill()
+            await bot.process.wait()
+        assert "Traceback" not in bot.log, bot.log

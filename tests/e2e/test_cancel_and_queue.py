@@ -1,0 +1,127 @@
+"""Taking prompts back, and looking at the line."""
+
+from __future__ import annotations
+
+from playground import Message, Playground
+from tests.e2e.conftest import StartBot
+
+
+def is_in_line(message: Message) -> bool:
+    return "in line" in message.text()
+
+
+def is_cancelled(message: Message) -> bool:
+    return "Cancelled" in message.text()
+
+
+async def test_author_cancels_a_waiting_prompt_with_its_button_and_nobody_else_can(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot(FAKE_STEP_SECONDS="0.5")
+    member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
+    await member.slash("imagine", art, prompt="first", steps=40)
+    handle = await member.slash("imagine", art, prompt="second")
+    message = await handle.wait_for(is_in_line)
+
+    pressed = await other.press(message, message.button("Cancel").custom_id)
+    answer = await pressed.wait_answered()
+    assert answer.is_ephemeral
+    assert "Only the member who asked" in answer.text()
+
+    await member.press(message, message.button("Cancel").custom_id)
+    message = await handle.wait_for(is_cancelled)
+    assert message.buttons() == []
+    assert await bot.stop() == 0
+    first, second = bot.rows()
+    assert (second["status"], second["cost"]) == ("cancelled", 0)
+    assert first["status"] == "queued", "a stop puts what is being drawn back in line"
+
+
+async def test_cancel_while_drawing_charges_only_the_steps_drawn(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot(FAKE_STEP_SECONDS="0.1")
+    member, art = server.person("member"), server.channel("art")
+    handle = await member.slash("imagine", art, prompt="long", steps=100)
+    await handle.wait_for(
+        lambda message: "step " in message.text() and " 0 of" not in message.text()
+    )
+    answer = await (await member.slash("cancel", art)).wait_answered()
+    assert answer.is_ephemeral
+    assert answer.text().startswith("Your prompt was cancelled.")
+    await handle.wait_for(is_cancelled)
+    nothing = await (await member.slash("cancel", art)).wait_answered()
+    assert "nothing to cancel" in nothing.text()
+    assert await bot.stop() == 0
+    [row] = bot.rows()
+    assert row["status"] == "cancelled"
+    assert 0 < row["cost"] < row["cost_estimate"]
+
+
+async def test_cancel_button_pressed_after_a_restart_still_works(
+    server: Playground, start_bot: StartBot
+):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot(FAKE_STEP_SECONDS="0.5")
+    await member.slash("imagine", art, prompt="first", steps=60)
+    handle = await member.slash("imagine", art, prompt="second")
+    message = await handle.wait_for(is_in_line)
+    assert await bot.stop() == 0
+    await start_bot(FAKE_STEP_SECONDS="0.5")
+    await member.press(message, message.button("Cancel").custom_id)
+    await handle.wait_for(is_cancelled)
+
+
+async def test_queue_shows_the_line_and_what_is_left_of_the_own_quota(
+    server: Playground, start_bot: StartBot
+):
+    await start_bot(FAKE_STEP_SECONDS="0.5", MAX_COST_PER_MEMBER_PER_HOUR="60")
+    member, art = server.person("member"), server.channel("art")
+    first = await member.slash("imagine", art, prompt="first", steps=40)
+    await first.wait_answered()
+    await (await member.slash("imagine", art, prompt="second", steps=8)).wait_answered()
+    answer = await (await member.slash("queue", art)).wait_answered()
+    assert answer.is_ephemeral
+    text = answer.text()
+    assert "1 prompt in line, 1 being drawn" in text
+    assert "“first” — Being drawn." in text
+    assert "“second” — Next in line" in text
+    assert "2 of 100 prompts" in text
+    assert "48.0 of 60 left this hour" in text
+
+
+async def test_member_over_the_quota_is_refused_and_others_are_not(
+    server: Playground, start_bot: StartBot
+):
+    await start_bot(FAKE_STEP_SECONDS="0.5", MAX_WAITING_PER_MEMBER="2")
+    member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
+    for prompt in ("first", "second"):
+        await (await member.slash("imagine", art, prompt=prompt)).wait_acknowledged()
+    refused = await (await member.slash("imagine", art, prompt="third")).wait_answered()
+    assert refused.is_ephemeral
+    assert "You already have 2 prompts in line" in refused.text()
+    taken = await (await other.slash("imagine", art, prompt="mine")).wait_answered()
+    assert not taken.is_ephemeral
+
+
+async def test_one_flooder_does_not_keep_another_member_waiting(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot(FAKE_STEP_SECONDS="0.05")
+    member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
+    for number in range(8):
+        await (await member.slash("imagine", art, prompt=f"flood {number}")).wait_acknowledged()
+    handle = await other.slash("imagine", art, prompt="just one")
+    await handle.wait_for(lambda message: bool(message.attachments))
+    assert await bot.stop() == 0
+    by_start = bot.rows("SELECT * FROM job WHERE started_at IS NOT NULL ORDER BY started_at")
+    assert "just one" in [row["prompt"] for row in by_start][:4]
+
+
+async def test_help_is_for_the_asker_alone(server: Playground, start_bot: StartBot):
+    await start_bot()
+    answer = await (
+        await server.person("newcomer").slash("help", server.channel("general"))
+    ).wait_answered()
+    assert answer.is_ephemeral
+    assert "/imagine" in answer.text()

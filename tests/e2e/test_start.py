@@ -1,0 +1,54 @@
+"""A start that cannot work says why, at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playground import Playground
+from tests.e2e.conftest import StartBot
+
+CONFIG_EXIT = 2
+
+
+async def test_missing_token_is_explained(start_bot: StartBot):
+    bot = await start_bot(connected=False, DISCORD_TOKEN="")
+    assert await bot.wait() == CONFIG_EXIT
+    assert "DISCORD_TOKEN is not set" in bot.log
+
+
+async def test_wrong_token_is_explained_and_not_printed(start_bot: StartBot):
+    bot = await start_bot(connected=False, DISCORD_TOKEN="a-wrong-secret")
+    assert await bot.wait() == CONFIG_EXIT
+    assert "does not accept DISCORD_TOKEN" in bot.log
+    assert "a-wrong-secret" not in bot.log
+
+
+async def test_model_that_does_not_load_ends_the_bot_with_its_sentence(start_bot: StartBot):
+    bot = await start_bot(connected=False, FAKE_LOAD_ERROR="The model is gated: accept its card.")
+    assert await bot.wait() == CONFIG_EXIT
+    assert "The model is gated" in bot.log
+
+
+async def test_second_process_on_the_same_data_is_turned_away_naming_the_first(
+    server: Playground, start_bot: StartBot
+):
+    first = await start_bot()
+    second = await start_bot(connected=False)
+    assert await second.wait() == CONFIG_EXIT
+    assert f"pid {first.process.pid}" in second.log
+
+
+async def test_all_wrong_settings_are_listed_at_once(start_bot: StartBot):
+    bot = await start_bot(
+        connected=False, DEVICE="tpu", MAX_WAITING="many", DISCORD_API_BASE="http://example.com/"
+    )
+    assert await bot.wait() == CONFIG_EXIT
+    for name in ("DEVICE", "MAX_WAITING", "DISCORD_API_BASE"):
+        assert name in bot.log
+
+
+async def test_data_dir_that_cannot_be_used_is_explained(start_bot: StartBot, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    bot = await start_bot(connected=False, DATA_DIR=str(tmp_path / "file" / "data"))
+    assert await bot.wait() == CONFIG_EXIT
+    assert "DATA_DIR" in bot.log

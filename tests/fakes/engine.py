@@ -1,0 +1,144 @@
+"""An engine that draws flat colours in a thread of its own: fast, deterministic, no torch.
+
+It follows the real engine's face, so tests and benchmarks can put it in the real one's place;
+no product setting selects it.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import numpy as np
+
+from bot.engine.face import (
+    GenerationOutput,
+    GenerationRequest,
+    ModelInfo,
+    Progress,
+    ProgressCallback,
+)
+from bot.errors import EngineLost, GenerationCancelled
+
+INFO = ModelInfo(
+    name="fake model",
+    width=64,
+    height=64,
+    size_multiple=8,
+    max_tokens=77,
+    samplers=("ddim", "euler"),
+    default_sampler="ddim",
+    num_inference_steps=4,
+    guidance_scale=3.0,
+    device="cpu",
+    dtype="float32",
+)
+
+
+class FakeEngine:
+    """One request at a time; ``step_seconds`` per step; ``flaw`` may raise for a request."""
+
+    def __init__(
+        self,
+        *,
+        step_seconds: float = 0.0,
+        load_seconds: float = 0.0,
+        info: ModelInfo = INFO,
+        load_error: Exception | None = None,
+        flaw: Callable[[GenerationRequest], None] = lambda request: None,
+        flagged: Callable[[GenerationRequest], tuple[bool | None, ...]] = (
+            lambda request: (None,) * len(request.seeds)
+        ),
+    ) -> None:
+        self.info = info
+        self.drawn: list[GenerationRequest] = []
+        self._step_seconds = step_seconds
+        self._load_seconds = load_seconds
+        self._load_error = load_error
+        self._flaw = flaw
+        self._flagged = flagged
+        self._inbox: queue.SimpleQueue[
+            tuple[GenerationRequest, ProgressCallback | None, Future[GenerationOutput]] | None
+        ] = queue.SimpleQueue()
+        self._in_flight: set[int] = set()
+        self._cancelled: set[int] = set()
+        self._lost: EngineLost | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._loaded: Future[ModelInfo] = Future()
+
+    def start(self) -> Future[ModelInfo]:
+        self._thread.start()
+        return self._loaded
+
+    def submit(
+        self, request: GenerationRequest, on_progress: ProgressCallback | None = None
+    ) -> Future[GenerationOutput]:
+        future: Future[GenerationOutput] = Future()
+        self._in_flight.add(request.request_id)
+        self._inbox.put((request, on_progress, future))
+        return future
+
+    def cancel(self, request_id: int) -> None:
+        if request_id in self._in_flight:
+            self._cancelled.add(request_id)
+
+    def has_room(self, request: GenerationRequest) -> bool:
+        return not self._in_flight
+
+    def cost(self, request: GenerationRequest) -> float:
+        steps = request.num_inference_steps / self.info.num_inference_steps
+        pixels = request.width * request.height / (self.info.width * self.info.height)
+        return steps * pixels
+
+    def close(self, deadline_seconds: float) -> bool:
+        self._cancelled |= self._in_flight
+        self._inbox.put(None)
+        if self._thread.is_alive():
+            self._thread.join(deadline_seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        time.sleep(self._load_seconds)
+        if self._load_error is not None:
+            self._loaded.set_exception(self._load_error)
+            return
+        if self._loaded.set_running_or_notify_cancel():
+            self._loaded.set_result(self.info)
+        while (item := self._inbox.get()) is not None:
+            request, on_progress, future = item
+            if not future.set_running_or_notify_cancel():
+                self._in_flight.discard(request.request_id)
+                continue
+            try:
+                output = self._draw(request, on_progress)
+            except Exception as error:  # noqa: BLE001 - the engine thread's border
+                self._lost = error if isinstance(error, EngineLost) else None
+                self._in_flight.discard(request.request_id)
+                future.set_exception(error)
+            else:
+                self._in_flight.discard(request.request_id)
+                future.set_result(output)
+
+    def _draw(
+        self, request: GenerationRequest, on_progress: ProgressCallback | None
+    ) -> GenerationOutput:
+        if self._lost is not None:
+            raise self._lost
+        started = time.perf_counter()
+        for step in range(1, request.num_inference_steps + 1):
+            if request.request_id in self._cancelled:
+                raise GenerationCancelled(f"request {request.request_id} was cancelled")
+            time.sleep(self._step_seconds)
+            if on_progress is not None:
+                on_progress(Progress(step, request.num_inference_steps))
+        self._flaw(request)
+        self.drawn.append(request)
+        shape = (request.height, request.width, 3)
+        images = np.stack(
+            [np.full(shape, np.uint8(seed % 256), np.uint8) for seed in request.seeds]
+        )
+        seconds = max(time.perf_counter() - started, 1e-6)
+        return GenerationOutput(images, self._flagged(request), seconds)
