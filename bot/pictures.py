@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -88,7 +87,7 @@ class PictureWriter:
             for panel, (picture, used) in enumerate(zip(pictures, seeds, strict=True)):
                 name = f"{panel or 'grid'}.png"
                 data = encode_png(picture, recipe, used)
-                _write_durably(partial / name, data)
+                (partial / name).write_bytes(data)
                 verdict = verdicts[panel - 1] if panel else None
                 digest = hashlib.sha256(data).hexdigest()
                 files.append(PictureFile(panel, f"{job_id}/{name}", digest, verdict))
@@ -167,10 +166,3 @@ def encode_png(picture: Image.Image, recipe: Recipe, seeds: Sequence[int]) -> by
     buffer = BytesIO()
     picture.save(buffer, "PNG", pnginfo=info, compress_level=_PNG_LEVEL)
     return buffer.getvalue()
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

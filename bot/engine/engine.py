@@ -23,6 +23,7 @@ from bot.errors import (
     EngineError,
     EngineLost,
     GenerationCancelled,
+    GenerationFailed,
     GenerationRejected,
     TriptychError,
 )
@@ -189,8 +190,10 @@ class Engine:
             lambda: runner.draw(job.request, job.check_cancelled, report),
             runner.explain,
         )
-        if isinstance(outcome, TriptychError):
-            runner.free()
+        if isinstance(outcome, GenerationFailed):
+            # Freeing touches the device: a context that died unnoticed shows itself here.
+            fault = _attempt(f"freeing memory after {label}", runner.free, runner.explain)
+            return fault or outcome
         return outcome
 
     def _book(self, job: _Job, outcome: GenerationOutput | TriptychError) -> None:

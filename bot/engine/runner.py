@@ -195,10 +195,8 @@ class ModelRunner:
         if checker is None:
             return None
         features = self._pipe.feature_extractor(image, return_tensors="pt").pixel_values
-        # A clone: the checker overwrites what it flags.
-        _, flags = checker(
-            images=picture.clone(), clip_input=features.to(self._device, checker.dtype)
-        )
+        # It blackens what it flags in place; the picture to deliver is uint8 by now.
+        _, flags = checker(images=picture, clip_input=features.to(self._device, checker.dtype))
         return bool(flags[0])
 
     def _read_clock(self) -> float:

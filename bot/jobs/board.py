@@ -11,6 +11,7 @@ from bot.records import Job
 log = logging.getLogger(__name__)
 
 EDIT_INTERVAL_SECONDS = 3.0
+MAX_EDITS_AT_ONCE = 2  # first answers and finished pictures must not queue behind news of places
 
 
 class StatusBoard:
@@ -21,13 +22,16 @@ class StatusBoard:
     ) -> None:
         self._messenger = messenger
         self._interval_seconds = interval_seconds
+        self._turns = asyncio.Semaphore(MAX_EDITS_AT_ONCE)
         self._pumps: dict[int, _Pump] = {}
 
     def post(self, job: Job, update: Update) -> None:
         """Show ``update`` as soon as the job's message may be edited again."""
         pump = self._pumps.get(job.job_id)
         if pump is None:
-            pump = self._pumps[job.job_id] = _Pump(self._messenger, self._interval_seconds)
+            pump = self._pumps[job.job_id] = _Pump(
+                self._messenger, self._turns, self._interval_seconds
+            )
         pump.post(job, update)
 
     async def finish(self, job: Job, update: Update | None = None) -> None:
@@ -45,8 +49,11 @@ class StatusBoard:
 
 
 class _Pump:
-    def __init__(self, messenger: Messenger, interval_seconds: float) -> None:
+    def __init__(
+        self, messenger: Messenger, turns: asyncio.Semaphore, interval_seconds: float
+    ) -> None:
         self._messenger = messenger
+        self._turns = turns
         self._interval_seconds = interval_seconds
         self._editing = asyncio.Lock()
         self._posted = asyncio.Event()
@@ -68,7 +75,7 @@ class _Pump:
         while True:
             await self._posted.wait()
             self._posted.clear()
-            async with self._editing:
+            async with self._turns, self._editing:
                 if self._latest is None:
                     continue
                 (job, update), self._latest = self._latest, None

@@ -90,6 +90,7 @@ class Intake:
         if not verdict.is_allowed:
             refusal = refusal or verdict.reason
         cost = 0.0 if refusal else self._line.estimate_cost(recipe)
+        # In one transaction: two prompts must not both fit into the last place.
         async with self._jobs.transaction():
             if refusal is None and not origin.is_terminal:
                 refusal = await self._find_quota_refusal(origin, recipe, cost)

@@ -14,7 +14,8 @@ def clean_prompt(text: str) -> str:
 
     Lone surrogates (they cannot be stored) become U+FFFD, control characters and line breaks become
     spaces, text direction overrides go (they would turn our own words around), and more combining
-    marks on one letter than any language needs are dropped. Text with nothing visible becomes empty.
+    marks on one letter than any language needs are dropped. Text with nothing
+    visible becomes empty.
     """
     kept: list[str] = []
     marks = 0

@@ -46,8 +46,12 @@ class DataDirLock:
                 f"Another Triptych process (pid {owner}) is using {self._path.parent}. "
                 "Stop it, or set DATA_DIR to a folder of its own for this one."
             ) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(fd)
+            raise StoreError(_explain_os_error(error, self._path.parent)) from error
         self._fd = fd
 
     def release(self) -> None:
@@ -58,21 +62,26 @@ class DataDirLock:
 
 
 class Database:
-    """The only connection to the file. Reads and writes take turns under one lock.
+    """The only connection to the file. Whoever comes waits for their turn at it.
 
-    Calls made by the task that is inside ``transaction()`` belong to that transaction.
+    Turns that are taken close together are committed together (*group commit*): a commit waits for
+    the disk for milliseconds, and fifty prompts at once must not wait for fifty of them. Nobody
+    leaves their turn before the commit that covers it, so what was answered is on disk.
     """
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
         self._lock = asyncio.Lock()
         self._owner: asyncio.Task[Any] | None = None
+        self._batch: asyncio.Future[None] | None = None
+        self._committers: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(cls, data_dir: Path, migrations: Path) -> Database:
         """Open and migrate the database of ``data_dir``. Raises StoreError."""
         path = data_dir / FILE_NAME
         try:
+            sqlite3.connect(path).close()  # aiosqlite's thread would outlive the loop if this fails
             connection = await aiosqlite.connect(path, isolation_level=None)
         except sqlite3.Error as error:
             raise StoreError(_explain_sqlite_error(error, path)) from error
@@ -85,48 +94,99 @@ class Database:
             await _uninterrupted(connection.close())
             if isinstance(error, sqlite3.Error):
                 raise StoreError(_explain_sqlite_error(error, path)) from error
+            if isinstance(error, OSError):
+                raise StoreError(_explain_os_error(error, data_dir)) from error
             raise
         return cls(connection)
 
     async def close(self) -> None:
         """Close the connection; an unclosed one would keep the process alive."""
+        await asyncio.gather(*self._committers)
         await _uninterrupted(self._connection.close())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """All or nothing: commits at the end, rolls back on any error and on cancellation."""
+        """All or nothing: undone on any error and on cancellation, on disk when it ends.
+
+        Calls made inside by the same task belong to it. Raises StoreError.
+        """
         if self._owner is asyncio.current_task():
             yield
             return
-        async with self._lock:
-            self._owner = asyncio.current_task()
+        async with self._turn():
+            await self._connection.execute("SAVEPOINT turn")
             try:
-                await self._connection.execute("BEGIN IMMEDIATE")
                 yield
-                await _uninterrupted(self._connection.commit())
-            except BaseException as error:
+            except BaseException:
                 with suppress(sqlite3.Error):
-                    await _uninterrupted(self._connection.rollback())
-                if isinstance(error, sqlite3.Error):
-                    raise StoreError(_explain_sqlite_error(error, Path(FILE_NAME))) from error
+                    await _uninterrupted(self._connection.execute("ROLLBACK TO turn"))
                 raise
             finally:
-                self._owner = None
+                with suppress(sqlite3.Error):
+                    await _uninterrupted(self._connection.execute("RELEASE turn"))
 
-    async def execute(self, sql: str, parameters: Parameters = ()) -> int:
-        """Run one writing statement inside the caller's transaction; the number of rows changed."""
-        async with self.transaction():
-            cursor = await self._connection.execute(sql, parameters)
-            return cursor.rowcount
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Alone at the connection, inside the open batch; ends when the batch is on disk."""
+        try:
+            async with self._lock:
+                batch = await self._open_batch()
+                self._owner = asyncio.current_task()
+                try:
+                    yield
+                finally:
+                    self._owner = None
+                    if not self._connection.in_transaction:  # a full disk undoes everybody's turns
+                        self._fail_batch(batch)
+            await asyncio.shield(batch)
+        except sqlite3.Error as error:
+            raise StoreError(_explain_sqlite_error(error, Path(FILE_NAME))) from error
+
+    async def _open_batch(self) -> asyncio.Future[None]:
+        if self._batch is None:
+            await _uninterrupted(self._connection.execute("BEGIN IMMEDIATE"))
+            self._batch = batch = asyncio.get_running_loop().create_future()
+            batch.add_done_callback(lambda done: done.exception())  # somebody may have left
+            # The lock is fair: the commit comes after all who wait now, before all who come later.
+            committer = asyncio.create_task(self._commit(batch))
+            self._committers.add(committer)
+            committer.add_done_callback(self._committers.discard)
+        return self._batch
+
+    async def _commit(self, batch: asyncio.Future[None]) -> None:
+        async with self._lock:
+            if self._batch is not batch:
+                return
+            try:
+                await self._connection.commit()
+            except sqlite3.Error as error:
+                with suppress(sqlite3.Error):
+                    await self._connection.rollback()
+                self._fail_batch(batch, error)
+            else:
+                self._batch = None
+                batch.set_result(None)
+
+    def _fail_batch(self, batch: asyncio.Future[None], error: sqlite3.Error | None = None) -> None:
+        self._batch = None
+        if not batch.done():
+            fault = error or sqlite3.OperationalError("disk I/O error or database or disk is full")
+            batch.set_exception(fault)
+
+    async def execute(self, sql: str, parameters: Parameters = ()) -> None:
+        """Run one writing statement, in the caller's transaction or as one of its own."""
+        await self.fetch_all(sql, parameters)
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run one writing statement for each of ``rows``."""
+        """Run one writing statement for each of ``rows``, all or none."""
         async with self.transaction():
             await self._connection.executemany(sql, rows)
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """The rows of a SELECT (or of an INSERT … RETURNING)."""
-        async with self.transaction():
+        """The rows of one statement (SELECT, or a write with RETURNING)."""
+        if self._owner is asyncio.current_task():
+            return list(await self._connection.execute_fetchall(sql, parameters))
+        async with self._turn():
             return list(await self._connection.execute_fetchall(sql, parameters))
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
@@ -180,5 +240,5 @@ def _explain_sqlite_error(error: sqlite3.Error, path: Path) -> str:
 def _explain_os_error(error: OSError, folder: Path) -> str:
     return (
         f"The data directory {folder} cannot be used: {error.strerror or error}. "
-        "Make it writable for this user, or set DATA_DIR to another folder."
+        "Give it room and make it writable for this user, or set DATA_DIR to another folder."
     )

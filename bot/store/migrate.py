@@ -31,7 +31,7 @@ async def migrate(connection: aiosqlite.Connection, folder: Path, backups: Path)
     for number, script in enumerate(scripts[version:], start=version + 1):
         try:
             await connection.executescript(
-                f"BEGIN IMMEDIATE; {script}; PRAGMA user_version={number}; COMMIT;"
+                f"BEGIN IMMEDIATE;\n{script}\n;PRAGMA user_version={number}; COMMIT;"
             )
         except BaseException:
             await connection.rollback()

@@ -1,0 +1,184 @@
+"""python -m benchmarks.bot [--json]: start-up, event-loop lag, acceptance, memory of the bot.
+
+Every figure stands beside a reference taken in the same run: a bare interpreter, an idle loop, one
+prompt alone. Needs no GPU and no token: the real bot process runs against the playground, with the
+tests' fake engine where the engine does not matter and the starter model where it does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bot.engine import Engine, GenerationRequest
+from bot.resources import choose_model_source
+from bot.settings import Settings
+from playground import Playground
+
+_ROOT = Path(__file__).resolve().parents[1]
+_TOKEN = "a-token"
+_NUM_PROMPTS = 50
+_TICK_SECONDS = 0.005
+
+
+def main() -> None:
+    """Run all measurements and print them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    report = {
+        "import": measure_import(),
+        "loop_lag": asyncio.run(measure_loop_lag()),
+        "acceptance": asyncio.run(measure_acceptance()),
+        "environment": describe_environment(),
+    }
+    if arguments.json:
+        print(json.dumps(report))
+        return
+    for name, figures in report.items():
+        print(name)
+        for key, value in figures.items():
+            print(f"  {key:32} {value:.3f}" if isinstance(value, float) else f"  {key:32} {value}")
+
+
+def measure_import(rounds: int = 5) -> dict[str, float]:
+    """Seconds to start an interpreter with and without `doctor` and the cogs; median of rounds."""
+    bare, ours = [], []
+    for _ in range(rounds):
+        bare.append(_time_python("pass"))
+        ours.append(_time_python("import bot.doctor, bot.cogs.imagine, bot.cogs.queue"))
+    base, full = statistics.median(bare), statistics.median(ours)
+    return {"bare_python_seconds": base, "doctor_and_cogs_seconds": full - base}
+
+
+def _time_python(code: str) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=_ROOT)
+    return time.perf_counter() - started
+
+
+async def measure_loop_lag(num_requests: int = 8) -> dict[str, float]:
+    """How late a 5 ms timer comes, with the engine idle and while it draws the starter model."""
+    engine = Engine(choose_model_source(Settings(_env_file=None)))  # type: ignore[call-arg]
+    info = await asyncio.wrap_future(engine.start())
+    lags: dict[str, list[float]] = {"idle": [], "drawing": []}
+    ticker = asyncio.create_task(_tick(lags["idle"]))
+    await asyncio.sleep(3)
+    ticker.cancel()
+    ticker = asyncio.create_task(_tick(lags["drawing"]))
+    for number in range(num_requests):
+        request = GenerationRequest(
+            request_id=number,
+            prompt="dog in autumn leaves",
+            negative_prompt="",
+            width=info.width,
+            height=info.height,
+            num_inference_steps=info.num_inference_steps,
+            guidance_scale=info.guidance_scale,
+            sampler=info.default_sampler,
+            seeds=(1, 2, 3),
+        )
+        await asyncio.wrap_future(engine.submit(request))
+    ticker.cancel()
+    await asyncio.to_thread(engine.close, 5.0)
+    return {
+        f"{state}_{name}_ms": value * 1000
+        for state, values in lags.items()
+        for name, value in _percentiles(values).items()
+    }
+
+
+async def _tick(lags: list[float]) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + _TICK_SECONDS
+        await asyncio.sleep(_TICK_SECONDS)
+        lags.append(loop.time() - due)
+
+
+async def measure_acceptance() -> dict[str, Any]:
+    """Interaction sent → acknowledged, alone and 50 at once, and the bot's resident memory."""
+    alone: list[float] = []
+    async with Playground(_TOKEN) as server, _bot(server) as process:
+        member, art = server.person("member"), server.channel("art")
+        for _ in range(10):
+            handle = await member.slash("imagine", art, prompt="dog")
+            await handle.wait_for(lambda message: bool(message.attachments))
+            alone.append(_latency(handle))
+        handles = [await member.slash("imagine", art, prompt="dog") for _ in range(_NUM_PROMPTS)]
+        for handle in handles:
+            await handle.wait_acknowledged()
+        together = [_latency(handle) for handle in handles]
+        for handle in handles:
+            await handle.wait_for(lambda message: bool(message.attachments), 120)
+        memory = psutil.Process(process.pid).memory_info().rss / 2**20
+    return {
+        "alone_p50_ms": statistics.median(alone) * 1000,
+        **{f"at_once_{name}_ms": value * 1000 for name, value in _percentiles(together).items()},
+        "prompts_at_once": _NUM_PROMPTS,
+        "resident_memory_mib": memory,
+    }
+
+
+def _latency(handle: Any) -> float:
+    return handle.interaction.acknowledged_at - handle.interaction.created_at
+
+
+@asynccontextmanager
+async def _bot(server: Playground) -> AsyncIterator[asyncio.subprocess.Process]:
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {
+            "DISCORD_TOKEN": _TOKEN,
+            "DISCORD_API_BASE": server.api_base,
+            "DATA_DIR": folder,
+            "MAX_WAITING_PER_MEMBER": "100",
+            "MAX_WAITING_PER_GUILD": "100",
+            "MAX_COST_PER_MEMBER_PER_HOUR": "1000",
+            "LOG_LEVEL": "WARNING",
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.fakes.run_bot", "run", cwd=_ROOT, env=environment
+        )
+        try:
+            await server.wait_connected(30)
+            yield process
+        finally:
+            process.terminate()
+            await process.wait()
+
+
+def _percentiles(values: Sequence[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    return {
+        "p50": ordered[len(ordered) // 2],
+        "p99": ordered[min(len(ordered) * 99 // 100, len(ordered) - 1)],
+        "max": ordered[-1],
+    }
+
+
+def describe_environment() -> dict[str, Any]:
+    """What the figures were taken on."""
+    return {
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        **{name: version(name) for name in ("torch", "diffusers", "discord.py")},
+    }
+
+
+if __name__ == "__main__":
+    main()

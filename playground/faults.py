@@ -1,0 +1,110 @@
+"""Faults on demand: what a chosen request meets instead of, or besides, its true answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .log import RequestRecord
+from .world import Json
+
+Matcher = Callable[[RequestRecord], bool]
+
+
+@dataclass(slots=True, frozen=True)
+class Fault:
+    """One way to go wrong.
+
+    `delay_seconds` comes first. With `applied` the request then takes effect although its answer
+    is lost. The answer is a cut connection (`reset`), else `status` with `body`, else (no status)
+    the true one.
+    """
+
+    status: int | None = None
+    body: Json = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_seconds: float = 0.0
+    applied: bool = False
+    reset: bool = False
+
+    def __str__(self) -> str:
+        parts = [f"after {self.delay_seconds} s"] if self.delay_seconds else []
+        parts += ["reset"] if self.reset else []
+        parts += [str(self.status)] if self.status else []
+        return " ".join([*parts, *(["applied"] if self.applied else [])])
+
+
+def answer(status: int, code: int = 0, message: str = "", *, applied: bool = False) -> Fault:
+    """An HTTP error with Discord's body; `applied`: the request took effect all the same."""
+    return Fault(status, {"message": message or f"{status}", "code": code}, applied=applied)
+
+
+def reset(*, applied: bool = False) -> Fault:
+    """The connection is cut without an answer."""
+    return Fault(reset=True, applied=applied)
+
+
+def delay(seconds: float) -> Fault:
+    """The true answer, late. Counts in real seconds."""
+    return Fault(delay_seconds=seconds)
+
+
+def rate_limited(retry_after: float, *, is_global: bool = False) -> Fault:
+    """A 429 with its headers."""
+    headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Scope": "user"}
+    if is_global:
+        headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Global": "true"}
+        headers["X-RateLimit-Scope"] = "global"
+    message = "You are being rate limited."
+    body: Json = {"message": message, "code": 0, "retry_after": retry_after, "global": is_global}
+    return Fault(429, body, headers)
+
+
+def matching(pattern: str) -> Matcher:
+    """A matcher from "METHOD /path" in shell style, as in "PATCH /webhooks/*/@original"."""
+    method, _, path = pattern.partition(" ")
+    return lambda record: record.matches(method, path)
+
+
+@dataclass(slots=True, eq=False)
+class PlannedFault:
+    """A fault in waiting: lets `skip` matching requests pass, then strikes `times` of them."""
+
+    matcher: Matcher
+    fault: Fault
+    times: int | None
+    skip: int
+    seen: int = 0
+
+    @property
+    def struck(self) -> int:
+        """How many requests it has struck."""
+        strikes = max(0, self.seen - self.skip)
+        return strikes if self.times is None else min(self.times, strikes)
+
+    def takes(self, record: RequestRecord) -> bool:
+        struck_before = self.struck
+        self.seen += bool(self.matcher(record))
+        return self.struck > struck_before
+
+
+class Faults:
+    def __init__(self) -> None:
+        self._planned: list[PlannedFault] = []
+
+    def plan(
+        self, matcher: Matcher | str, fault: Fault, *, times: int | None = 1, skip: int = 0
+    ) -> PlannedFault:
+        check = matching(matcher) if isinstance(matcher, str) else matcher
+        planned = PlannedFault(check, fault, times, skip)
+        self._planned.append(planned)
+        return planned
+
+    def clear(self) -> None:
+        self._planned.clear()
+
+    def take(self, record: RequestRecord) -> Fault | None:
+        """The first planned fault that strikes this request; every plan counts it."""
+        striking = [planned.fault for planned in self._planned if planned.takes(record)]
+        if not striking:
+            return None
+        record.fault = str(striking[0])
+        return striking[0]

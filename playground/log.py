@@ -1,0 +1,87 @@
+"""What went over the wire, kept for tests and for whoever looks on."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class RequestRecord:
+    """One HTTP request; `path` has neither the API's base nor the query, `route` no ids either."""
+
+    at: float
+    method: str
+    path: str
+    route: str
+    query: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    filenames: list[str] = field(default_factory=list)
+    status: int | None = None
+    code: int | None = None
+    answer: Any = None
+    fault: str | None = None
+    is_finished: bool = False
+    violations: list[str] = field(default_factory=list)
+
+    def matches(self, method: str, path: str) -> bool:
+        """Shell-style patterns; "*" also crosses slashes."""
+        return fnmatchcase(self.method, method) and fnmatchcase(self.path, path)
+
+
+@dataclass(slots=True, eq=False)
+class GatewayRecord:
+    """One gateway frame (or a close, whose `data` is the code)."""
+
+    at: float
+    direction: Literal["sent", "received", "closed"]
+    opcode: int | None
+    event: str | None
+    data: Any
+    session_id: str | None
+
+
+class Log:
+    """The newest records of both kinds, and a bell that rings at every change."""
+
+    def __init__(self, size: int) -> None:
+        self.requests: deque[RequestRecord] = deque(maxlen=size)
+        self.gateway: deque[GatewayRecord] = deque(maxlen=size)
+        self._waiting: dict[asyncio.Future[Any], Callable[[], Any]] = {}
+        self._is_rung = False
+
+    def find(self, method: str = "*", path: str = "*") -> list[RequestRecord]:
+        """Finished requests of this kind, oldest first."""
+        return [r for r in self.requests if r.is_finished and r.matches(method, path)]
+
+    def ring(self) -> None:
+        """Something changed: all who wait look again, once for all changes of this moment."""
+        if self._waiting and not self._is_rung:
+            self._is_rung = True
+            asyncio.get_running_loop().call_soon(self._look)
+
+    async def wait_until(
+        self, look: Callable[[], T | None], timeout_seconds: float, what: str
+    ) -> T:
+        """The first true thing that `look` returns; TimeoutError says what was awaited."""
+        if found := look():
+            return found
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting[future] = look
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await future
+        except TimeoutError:
+            raise TimeoutError(f"waited {timeout_seconds} s for {what}") from None
+        finally:
+            del self._waiting[future]
+
+    def _look(self) -> None:
+        self._is_rung = False
+        for future, look in self._waiting.items():
+            if not future.done() and (found := look()):
+                future.set_result(found)

@@ -1,0 +1,175 @@
+"""The playground as one object: start it, stop it, look into it, act as the people in it."""
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from aiohttp import web
+
+from . import routes_account, routes_commands, routes_interactions, routes_messages
+from .backend import Backend
+from .clock import Clock
+from .contract import Contract
+from .door import API_PREFIX, MAX_REQUEST_BYTES, Door, refuse_strangers
+from .faults import Fault, Faults, Matcher, PlannedFault
+from .gateway import Gateway
+from .log import Log, RequestRecord
+from .people import InteractionHandle, Person
+from .scenery import default_world
+from .world import Channel, Command, Message, World
+
+T = TypeVar("T")
+
+ROUTES = [
+    *routes_account.ROUTES,
+    *routes_commands.ROUTES,
+    *routes_interactions.ROUTES,
+    *routes_messages.ROUTES,
+]
+
+
+class Playground:
+    """A stand-in for Discord on a loopback address, for one bot.
+
+    `async with Playground(token="…") as server:` starts and stops it. A bot connects to
+    `server.api_base` and `server.gateway_url`; the test reads `server.world` and `server.log`,
+    acts through `server.person(…)` and breaks things with `server.fault(…)`.
+    """
+
+    def __init__(
+        self,
+        token: str = "playground-token",
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Clock | None = None,
+        world: World | None = None,
+        checks_contract: bool = True,
+        contract_path: Path | None = None,
+        log_size: int = 20_000,
+    ) -> None:
+        if host != "localhost" and not ip_address(host).is_loopback:
+            raise ValueError(f"the playground serves loopback addresses only, not {host}")
+        self.token = token
+        self.host = host
+        self.port = port
+        self.clock = clock or Clock()
+        self.world = world or default_world()
+        self.log = Log(log_size)
+        self.contract = Contract(contract_path, is_on=checks_contract)
+        self.faults = Faults()
+        self.backend = Backend(self.world, self.clock, self.log, token)
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        app = web.Application(middlewares=[refuse_strangers], client_max_size=MAX_REQUEST_BYTES)
+        Door(self.backend, self.faults, self.contract, self.token).open(app, ROUTES)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self.host, self.port).start()
+        self.port = self._runner.addresses[0][1]
+        self.backend.cdn.base_url = self.url
+        self.gateway.url = self.gateway_url
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self.gateway.drop(1001)
+            await self._runner.cleanup()
+            self._runner = None
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def api_base(self) -> str:
+        """For `discord.http.Route.BASE`."""
+        return self.url + API_PREFIX
+
+    @property
+    def gateway_url(self) -> str:
+        """For `discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY`."""
+        return self.url.replace("http", "ws", 1) + "/gateway"
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.backend.gateway
+
+    @property
+    def commands(self) -> list[Command]:
+        return [*self.world.commands.values()]
+
+    def person(self, name: str) -> Person:
+        """One of the world's people by user name: owner, moderator, member, newcomer."""
+        return Person(self.backend, self.world.user_named(name))
+
+    def channel(self, name: str) -> Channel:
+        """One of the guild's channels by name: general, art."""
+        return self.world.channel_named(name)
+
+    def messages(self, channel: Channel) -> list[Message]:
+        """All messages that stand in the channel, ephemeral ones too, oldest first."""
+        return [*channel.messages.values()]
+
+    def requests(self, pattern: str = "* *") -> list[RequestRecord]:
+        """Finished requests whose "METHOD /path" fits, as in "POST /channels/*/messages"."""
+        method, _, path = pattern.partition(" ")
+        return self.log.find(method, path)
+
+    def fault(
+        self, matcher: Matcher | str, fault: Fault, *, times: int | None = 1, skip: int = 0
+    ) -> PlannedFault:
+        """Let the next `times` matching requests (after `skip` of them) meet this fault.
+
+        The matcher is a "METHOD /path" pattern or a function of the request's record;
+        `times=None` strikes until `server.faults.clear()`.
+        """
+        return self.faults.plan(matcher, fault, times=times, skip=skip)
+
+    async def drop_gateway(self, code: int | None = 4000) -> None:
+        """Close the bot's gateway connection with this code; None cuts it without a word."""
+        await self.gateway.drop(code)
+
+    def redeliver(self, handle: InteractionHandle) -> None:
+        """Send the same INTERACTION_CREATE once more."""
+        self.backend.deliver(handle.interaction)
+
+    async def wait_until(
+        self, look: Callable[[], T | None], timeout_seconds: float = 5.0, what: str = "a condition"
+    ) -> T:
+        """The first true thing that `look` returns; it is asked again after every change."""
+        return await self.log.wait_until(look, timeout_seconds, what)
+
+    async def wait_connected(self, timeout_seconds: float = 10.0) -> None:
+        """Until a bot has identified or resumed."""
+        await self.wait_until(
+            lambda: self.gateway.is_connected, timeout_seconds, "the bot to connect"
+        )
+
+    async def wait_disconnected(self, timeout_seconds: float = 10.0) -> None:
+        """Until no bot is connected, as after its process was killed."""
+        gateway = self.gateway
+        await self.wait_until(lambda: not gateway.is_connected, timeout_seconds, "the bot to go")
+
+    async def wait_synced(self, name: str, timeout_seconds: float = 10.0) -> Command:
+        """Until a command of this name has been synced."""
+        return await self.wait_until(
+            lambda: next((c for c in self.commands if c.name == name), None),
+            timeout_seconds,
+            f"the command {name!r} to be synced",
+        )
