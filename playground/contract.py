@@ -119,7 +119,7 @@ def _shape(route: str) -> str:
 
 
 def _normalised(body: Any) -> Any:
-    """Attachment ids as strings: Discord takes numbers for them too, its description does not."""
+    """Ids as strings: Discord takes numbers for them too, its description does not."""
     if isinstance(body, list):
         return [_normalised(item) for item in body]
     if not isinstance(body, dict):
@@ -130,6 +130,12 @@ def _normalised(body: Any) -> Any:
             {**entry, "id": str(entry["id"])} if isinstance(entry.get("id"), int) else entry
             for entry in copy["attachments"]
         ]
+    if isinstance(mentions := copy.get("allowed_mentions"), dict):
+        copy["allowed_mentions"] = mentions | {
+            kind: [str(mentioned) for mentioned in mentions[kind]]
+            for kind in ("users", "roles")
+            if isinstance(mentions.get(kind), list)
+        }
     return copy
 
 

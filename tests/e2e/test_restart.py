@@ -171,7 +171,7 @@ async def test_bot_waits_for_discord_when_it_is_away_at_the_start(
     server.fault("GET /users/@me", reset(), times=None)
     bot = await start_bot(connected=False)
     async with asyncio.timeout(20):
-        while "trying again" not in bot.log:
+        while "trying again" not in bot.log:  # noqa: ASYNC110 - a file of another process
             await asyncio.sleep(0.1)
     server.faults.clear()
     await server.wait_connected(20)

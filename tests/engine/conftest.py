@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bot.engine import Engine, GenerationRequest, ModelSource
+from tests.tiny_models import SIDE, build_tiny_model
+
+STARTER = Path(__file__).parents[2] / "bot" / "starter_model"
+
+_REQUEST = GenerationRequest(
+    request_id=1,
+    prompt="dog on a moon",
+    negative_prompt="",
+    width=SIDE,
+    height=SIDE,
+    num_inference_steps=4,
+    guidance_scale=7.5,
+    sampler="pndm",
+    seeds=(0, 1, 2),
+)
+
+
+def make_request(**changes: Any) -> GenerationRequest:
+    return replace(_REQUEST, **changes)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_torch_thread() -> None:
+    """As the engine thread does: two OpenMP threads on two busy cores wait for each other."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture
+def open_engine() -> Iterator[Callable[..., Engine]]:
+    """Start engines on the CPU that are closed after the test."""
+    engines: list[Engine] = []
+
+    def open_one(model: Path, **options: Any) -> Engine:
+        engine = Engine(ModelSource(str(model), device="cpu", **options))
+        engines.append(engine)
+        engine.start()
+        return engine
+
+    yield open_one
+    assert all([engine.close(30) for engine in engines])
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_model: Path) -> Iterator[Engine]:
+    """One engine for the tests of a module that leave nothing running in it."""
+    engine = Engine(ModelSource(str(tiny_model), device="cpu"))
+    engine.start()
+    yield engine
+    assert engine.close(30)

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import bot.engine.runner
+from bot.engine import Engine, ModelSource, Progress
+from bot.engine.loading import LoadedModel, load_model
+from bot.errors import (
+    ConfigError,
+    EngineLost,
+    GenerationCancelled,
+    GenerationFailed,
+    GenerationRejected,
+)
+from tests.engine.conftest import make_request
+
+
+class Gate:
+    """A progress callback that holds the engine thread after the first step until it opens."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.steps: list[int] = []
+        self._open = threading.Event()
+
+    def __call__(self, progress: Progress) -> None:
+        self.steps.append(progress.step)
+        self.reached.set()
+        assert self._open.wait(30)
+
+    def wait(self) -> Gate:
+        assert self.reached.wait(30)
+        return self
+
+    def open(self) -> None:
+        self._open.set()
+
+
+class FailOnce:
+    """A forward hook that lets the UNet fail at the first call."""
+
+    def __init__(self, error: Exception) -> None:
+        self._errors = [error]
+
+    def __call__(self, module: object, inputs: object) -> None:
+        if self._errors:
+            raise self._errors.pop()
+
+
+@pytest.fixture
+def break_unet(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
+    """Let the next model that is loaded fail once, inside its UNet."""
+
+    def break_it(error: Exception) -> None:
+        def load(source: ModelSource) -> LoadedModel:
+            model = load_model(source)
+            model.pipe.unet.register_forward_pre_hook(FailOnce(error))
+            return model
+
+        monkeypatch.setattr(bot.engine.runner, "load_model", load)
+
+    return break_it
+
+
+def test_importing_the_engine_imports_nothing_heavy() -> None:
+    check = (
+        "import sys, bot.engine, bot.engine.inspect_model; "
+        "heavy = {'torch', 'diffusers', 'transformers', 'numpy', 'asyncio', 'discord', "
+        "'huggingface_hub', 'sqlite3'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", check], check=True, cwd=root, timeout=30)
+
+
+def test_request_submitted_while_the_model_loads_is_drawn_after_it(tiny_model: Path) -> None:
+    engine = Engine(ModelSource(str(tiny_model), device="cpu"))
+    future = engine.submit(make_request())
+    assert engine.cost(make_request()) == 1.0
+    info = engine.start().result(30)
+    output = future.result(30)
+    assert engine.close(30)
+    assert (info.name, info.width, info.height, info.max_tokens) == ("model", 32, 32, 12)
+    assert (info.device, info.dtype) == ("cpu", "float32")
+    assert output.images.shape == (3, 32, 32, 3)
+    assert output.images.dtype == np.uint8
+    assert output.gpu_seconds > 0
+    assert output.cut_words == ""
+
+
+def test_progress_counts_the_unet_steps(engine: Engine) -> None:
+    seen: list[Progress] = []
+    engine.submit(make_request(sampler="pndm", num_inference_steps=4), seen.append).result(30)
+    assert [(p.step, p.num_steps) for p in seen] == [(n, 5) for n in range(1, 6)]  # PNDM: one more
+
+
+def test_failing_progress_callback_is_logged_once_and_harms_nothing(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(progress: Progress) -> None:
+        raise RuntimeError("event loop is closed")
+
+    assert engine.submit(make_request(request_id=77), fail).result(30).images.any()
+    [record] = [r for r in caplog.records if r.levelno >= logging.ERROR]
+    assert "progress of request 77" in record.getMessage()
+
+
+def test_words_beyond_the_text_encoder_are_named(engine: Engine) -> None:
+    output = engine.submit(make_request(prompt="dog " * 10 + "cat dog, cat")).result(30)
+    assert output.cut_words == "cat dog, cat"
+
+
+def test_cancelled_request_ends_within_a_step(engine: Engine) -> None:
+    gate = Gate()
+    future = engine.submit(make_request(num_inference_steps=50), gate)
+    gate.wait()
+    engine.cancel(1)
+    engine.cancel(1)
+    gate.open()
+    error = future.exception(30)
+    assert isinstance(error, GenerationCancelled)
+    assert error.__traceback__ is None, "its frames would keep the tensors alive"
+    assert gate.steps == [1]
+
+
+def test_request_cancelled_after_its_last_step_is_not_decoded(engine: Engine) -> None:
+    gate = Gate()
+    future = engine.submit(make_request(num_inference_steps=1), gate)
+    gate.wait()
+    engine.cancel(1)
+    gate.open()
+    assert isinstance(future.exception(30), GenerationCancelled)
+
+
+def test_waiting_request_is_cancelled_at_once_while_another_is_drawn(engine: Engine) -> None:
+    gate = Gate()
+    first = engine.submit(make_request(request_id=1), gate)
+    second = engine.submit(make_request(request_id=2))
+    gate.wait()
+    engine.cancel(2)
+    assert second.done()
+    assert isinstance(second.exception(), GenerationCancelled)
+    assert not first.done()
+    gate.open()
+    assert first.result(30).images.any()
+
+
+def test_cancelling_an_unknown_or_finished_request_does_nothing(engine: Engine) -> None:
+    engine.submit(make_request()).result(30)
+    engine.cancel(1)
+    engine.cancel(404)
+    assert engine.submit(make_request()).result(30).images.any()
+
+
+def test_request_whose_awaiter_left_is_skipped(engine: Engine) -> None:
+    gate, seen = Gate(), []
+    first = engine.submit(make_request(request_id=1), gate)
+    left = engine.submit(make_request(request_id=2), seen.append)
+    third = engine.submit(make_request(request_id=3))
+    gate.wait()
+    assert left.cancel()
+    gate.open()
+    assert first.result(30).images.any()
+    assert third.result(30).images.any()
+    assert seen == []
+    assert engine.has_room(make_request())
+
+
+def test_request_left_by_its_awaiter_can_still_be_cancelled_by_id(engine: Engine) -> None:
+    gate = Gate()
+    first = engine.submit(make_request(request_id=1), gate)
+    left = engine.submit(make_request(request_id=2))
+    gate.wait()
+    assert left.cancel()
+    engine.cancel(2)
+    gate.open()
+    assert left.cancelled()
+    assert first.result(30).images.any()
+
+
+def test_request_id_in_use_is_rejected(engine: Engine) -> None:
+    gate = Gate()
+    first = engine.submit(make_request(), gate)
+    gate.wait()
+    assert isinstance(engine.submit(make_request()).exception(30), GenerationRejected)
+    gate.open()
+    assert first.result(30).images.any()
+
+
+def test_there_is_room_only_while_nothing_is_drawn_or_waits(engine: Engine) -> None:
+    gate = Gate()
+    assert engine.has_room(make_request())
+    future = engine.submit(make_request(), gate)
+    assert not engine.has_room(make_request())
+    gate.wait()
+    assert not engine.has_room(make_request())
+    told = threading.Event()
+    rooms: list[bool] = []
+    future.add_done_callback(lambda _: (rooms.append(engine.has_room(make_request())), told.set()))
+    gate.open()
+    assert told.wait(30)
+    assert rooms == [True], "the place must be free before the future tells"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"width": 36}, "36×32 does not fit model: width and height must be multiples of 8"),
+        ({"height": 0}, "multiples of 8"),
+        ({"width": -8}, "multiples of 8"),
+        ({"sampler": "unipc"}, "no sampler 'unipc'; choose one of pndm, ddim"),
+        ({"num_inference_steps": 0}, "At least one"),
+        ({"num_inference_steps": 1000}, "1000 steps are more than pndm can take"),
+        ({"num_inference_steps": 5000, "sampler": "ddim"}, "5000 steps are more than ddim"),
+        ({"guidance_scale": -1.0}, "guidance scale"),
+        ({"guidance_scale": float("nan")}, "guidance scale"),
+        ({"seeds": ()}, "at least one picture"),
+        ({"image": np.zeros((32, 32, 3), np.uint8)}, "not offered yet"),
+    ],
+)
+def test_impossible_request_is_rejected_and_disturbs_nobody(
+    engine: Engine, changes: dict[str, object], words: str
+) -> None:
+    rejected = engine.submit(make_request(request_id=1, **changes))
+    drawn = engine.submit(make_request(request_id=2, num_inference_steps=1))
+    with pytest.raises(GenerationRejected, match=words):
+        rejected.result(30)
+    assert drawn.result(30).images.any()
+
+
+def test_close_cancels_what_is_drawn_and_what_waits(
+    open_engine: Callable[..., Engine], tiny_model: Path
+) -> None:
+    engine, gate = open_engine(tiny_model), Gate()
+    drawn = engine.submit(make_request(request_id=1, num_inference_steps=50), gate)
+    waiting = engine.submit(make_request(request_id=2))
+    gate.wait()
+    assert not engine.close(0.05), "the thread is held by the gate"
+    assert isinstance(waiting.exception(0), GenerationCancelled)
+    gate.open()
+    assert engine.close(30)
+    assert isinstance(drawn.exception(0), GenerationCancelled)
+    assert gate.steps == [1]
+    assert isinstance(engine.submit(make_request()).exception(0), GenerationCancelled)
+
+
+def test_engine_that_never_started_closes(tiny_model: Path) -> None:
+    engine = Engine(ModelSource(str(tiny_model)))
+    waiting = engine.submit(make_request())
+    assert engine.close(0)
+    assert isinstance(waiting.exception(0), GenerationCancelled)
+
+
+def test_failed_start_arrives_at_the_future_and_fails_every_request(
+    open_engine: Callable[..., Engine], tmp_path: Path
+) -> None:
+    engine = Engine(ModelSource(str(tmp_path / "gone"), device="cpu"))
+    waiting = engine.submit(make_request())
+    with pytest.raises(ConfigError, match="does not exist"):
+        engine.start().result(30)
+    assert isinstance(waiting.exception(30), EngineLost)
+    assert isinstance(engine.submit(make_request()).exception(30), EngineLost)
+    assert engine.close(30)
+
+
+def test_unforeseen_error_while_loading_becomes_a_config_error_without_the_token(
+    monkeypatch: pytest.MonkeyPatch, tiny_model: Path
+) -> None:
+    def load(source: ModelSource) -> LoadedModel:
+        raise KeyError(f"no idea, token {source.hf_token}")
+
+    monkeypatch.setattr(bot.engine.runner, "load_model", load)
+    engine = Engine(ModelSource(str(tiny_model), hf_token="hf_secret"))
+    with pytest.raises(ConfigError, match="could not be loaded: KeyError") as caught:
+        engine.start().result(30)
+    assert "hf_secret" not in str(caught.value)
+    assert engine.close(30)
+
+
+def test_unforeseen_error_fails_one_request_and_is_logged_with_its_id(
+    open_engine: Callable[..., Engine],
+    tiny_model: Path,
+    break_unet: Callable[[Exception], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    break_unet(ZeroDivisionError("by chance"))
+    engine = open_engine(tiny_model)
+    failed = engine.submit(make_request(request_id=55))
+    drawn = engine.submit(make_request(request_id=56))
+    error = failed.exception(30)
+    assert isinstance(error, GenerationFailed)
+    assert "by chance" in str(error)
+    assert error.__traceback__ is None, "its frames would keep the tensors alive"
+    assert drawn.result(30).images.any()
+    assert any("request 55" in r.getMessage() and r.exc_info for r in caplog.records)
+
+
+def test_running_out_of_memory_fails_one_request_in_plain_words(
+    open_engine: Callable[..., Engine], tiny_model: Path, break_unet: Callable[[Exception], None]
+) -> None:
+    break_unet(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"))
+    engine = open_engine(tiny_model)
+    failed = engine.submit(make_request(request_id=1))
+    drawn = engine.submit(make_request(request_id=2))
+    with pytest.raises(GenerationFailed, match="ran out of memory; fewer or smaller pictures"):
+        failed.result(30)
+    assert drawn.result(30).images.any()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: device-side assert triggered"),
+    ],
+)
+def test_lost_cuda_context_fails_this_and_every_later_request(
+    open_engine: Callable[..., Engine],
+    tiny_model: Path,
+    break_unet: Callable[[Exception], None],
+    error: Exception,
+) -> None:
+    break_unet(error)
+    engine = open_engine(tiny_model)
+    drawn = engine.submit(make_request(request_id=1))
+    waiting = engine.submit(make_request(request_id=2))
+    assert isinstance(drawn.exception(30), EngineLost)
+    assert isinstance(waiting.exception(30), EngineLost)
+    assert isinstance(engine.submit(make_request(request_id=3)).exception(30), EngineLost)
+
+
+def test_context_that_turns_out_lost_while_memory_is_freed_ends_the_engine(
+    open_engine: Callable[..., Engine],
+    tiny_model: Path,
+    break_unet: Callable[[Exception], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def free(runner: object) -> None:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(bot.engine.runner.ModelRunner, "free", free)
+    break_unet(RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"))
+    engine = open_engine(tiny_model)
+    drawn = engine.submit(make_request(request_id=1))
+    waiting = engine.submit(make_request(request_id=2))
+    assert isinstance(drawn.exception(30), EngineLost)
+    assert isinstance(waiting.exception(30), EngineLost)

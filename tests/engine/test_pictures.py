@@ -1,0 +1,104 @@
+"""What happens between the last latent and the uint8 picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bot.engine import ModelSource
+from bot.engine.loading import LoadedModel, load_model
+from bot.engine.runner import ModelRunner
+from bot.errors import GenerationFailed
+from tests.engine.conftest import make_request
+from tests.tiny_models import build_tiny_model
+
+
+@pytest.fixture(scope="module")
+def checked_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_model(tmp_path_factory.mktemp("checked") / "model", safety_checker=True)
+
+
+def load(folder: Path) -> LoadedModel:
+    return load_model(ModelSource(str(folder), device="cpu"))
+
+
+def draw(model: LoadedModel, **changes: Any) -> Any:
+    return ModelRunner(model).draw(make_request(**changes), lambda: None, lambda progress: None)
+
+
+@pytest.mark.parametrize(("guidance_scale", "rows"), [(1.0, 3), (0.0, 3), (1.1, 6)])
+def test_each_picture_is_one_row_of_the_unet_and_two_with_guidance(
+    tiny_model: Path, guidance_scale: float, rows: int
+) -> None:
+    model, seen = load(tiny_model), set()
+    model.pipe.unet.register_forward_pre_hook(lambda _, args: seen.add(args[0].shape[0]))
+    draw(model, guidance_scale=guidance_scale)
+    assert seen == {rows}
+
+
+def test_model_without_a_checker_gives_no_verdicts(tiny_model: Path) -> None:
+    assert draw(load(tiny_model)).nsfw_content_detected == (None, None, None)
+
+
+@pytest.mark.parametrize(("threshold", "verdict"), [(-2.0, True), (2.0, False)])
+def test_checker_gives_verdicts_and_leaves_the_pictures_alone(
+    checked_model: Path, threshold: float, verdict: bool
+) -> None:
+    model = load(checked_model)
+    torch.nn.init.constant_(model.pipe.safety_checker.concept_embeds_weights, threshold)
+    output = draw(model)
+    assert output.nsfw_content_detected == (verdict,) * 3
+    model.pipe.safety_checker = None
+    assert np.array_equal(output.images, draw(model).images)
+
+
+def test_checker_judges_each_picture_by_itself_as_the_pipeline_does(checked_model: Path) -> None:
+    model = load(checked_model)
+    checker, scores = model.pipe.safety_checker, []
+    runner = ModelRunner(model)
+    images = draw(model).images
+    for image in images:
+        features = model.pipe.feature_extractor(image, return_tensors="pt").pixel_values
+        with torch.no_grad():
+            pooled = checker.visual_projection(checker.vision_model(features)[1])
+            cosines = torch.cosine_similarity(pooled, checker.concept_embeds[:1])
+        scores.append(float(cosines[0]))
+    threshold = sum(sorted(scores)[1:]) / 2  # between the second and the third
+    torch.nn.init.constant_(checker.concept_embeds_weights, threshold)
+    torch.nn.init.constant_(checker.special_care_embeds_weights, 2.0)
+    output = runner.draw(make_request(), lambda: None, lambda progress: None)
+    expected = tuple(round(score - threshold, 3) > 0 for score in scores)
+    assert sum(expected) == 1
+    assert output.nsfw_content_detected == expected
+
+
+def test_picture_that_is_not_a_number_fails_and_never_becomes_black(tiny_model: Path) -> None:
+    model = load(tiny_model)
+    torch.nn.init.constant_(model.pipe.vae.decoder.conv_out.bias, float("nan"))
+    with pytest.raises(GenerationFailed, match="not-a-number"):
+        draw(model)
+
+
+def test_decoder_that_overflows_float16_is_run_again_in_float32(tiny_model: Path) -> None:
+    model = load(tiny_model)
+    with torch.no_grad():
+        model.pipe.vae.decoder.conv_in.weight.mul_(5e4)  # group norms undo it, in float32
+    expected = draw(model).images
+    model.pipe.to(torch.float16)
+    half = draw(replace(model, info=replace(model.info, dtype="float16"))).images
+    assert model.pipe.vae.dtype == torch.float16
+    assert np.abs(expected.astype(int) - half.astype(int)).mean() < 3
+
+
+def test_values_are_rounded_as_diffusers_rounds_them(tiny_model: Path) -> None:
+    from bot.engine.runner import _to_uint8
+
+    model = load(tiny_model)
+    picture = torch.linspace(-1.2, 1.2, 3 * 32 * 32).reshape(1, 3, 32, 32)
+    [image] = model.pipe.image_processor.postprocess(picture)
+    assert np.array_equal(_to_uint8(picture), np.asarray(image))

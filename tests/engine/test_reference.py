@@ -1,0 +1,171 @@
+"""The oracle is StableDiffusionPipeline itself: same weights, seeds and scheduler, same picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from bot.engine import Engine, GenerationOutput, GenerationRequest, ModelSource
+from bot.engine.loading import load_model
+from bot.engine.runner import ModelRunner
+from tests.engine.conftest import STARTER, make_request
+from tests.tiny_models import build_tiny_model
+
+SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
+    "ddim": ("DDIMScheduler", {"clip_sample": False}),  # the pipeline's constructor insists on it
+    "euler": ("EulerDiscreteScheduler", {}),
+    "dpmpp_2m": ("DPMSolverMultistepScheduler", {}),
+    "dpmpp_2m_karras": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}),
+    "dpmpp_3m": ("DPMSolverMultistepScheduler", {"solver_order": 3}),
+    "deis": ("DEISMultistepScheduler", {}),
+    "heun": ("HeunDiscreteScheduler", {}),
+    "kdpm2": ("KDPM2DiscreteScheduler", {}),
+}
+
+
+class Pair:
+    """One model, drawn by the engine's runner and by diffusers alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runner = ModelRunner(load_model(ModelSource(str(folder), device="cpu")))
+        self.pipe = StableDiffusionPipeline.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True
+        )
+        self.pipe.set_progress_bar_config(disable=True)
+        self.own = self.pipe.scheduler
+
+    def draw(self, request: GenerationRequest) -> GenerationOutput:
+        return self.runner.draw(request, lambda: None, lambda progress: None)
+
+    def draw_alone(self, request: GenerationRequest) -> np.ndarray:
+        self.pipe.scheduler = self._make_scheduler(request.sampler)
+        output = self.pipe(
+            [request.prompt] * len(request.seeds),
+            negative_prompt=[request.negative_prompt] * len(request.seeds),
+            width=request.width,
+            height=request.height,
+            num_inference_steps=request.num_inference_steps,
+            guidance_scale=request.guidance_scale,
+            generator=[torch.Generator("cpu").manual_seed(seed) for seed in request.seeds],
+        )
+        return np.stack([np.asarray(image) for image in output.images])
+
+    def _make_scheduler(self, sampler: str) -> Any:
+        if sampler == self.runner.info.default_sampler:
+            return type(self.own)(**{k: v for k, v in self.own.config.items() if k[0] != "_"})
+        name, extra = SCHEDULERS[sampler]
+        # from_config drops what the model's file left to its class's defaults; hand over all
+        config = {k: v for k, v in self.own.config.items() if k != "_use_default_values"}
+        return getattr(diffusers, name).from_config(config, **extra)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_model: Path) -> Iterator[Pair]:
+    yield Pair(tiny_model)
+
+
+@pytest.fixture(scope="module")
+def zero_snr(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return Pair(build_tiny_model(tmp_path_factory.mktemp("zero") / "model", "zero_snr"))
+
+
+@pytest.fixture(scope="module")
+def starter() -> Pair:
+    return Pair(STARTER)
+
+
+def assert_same_pictures(pair: Pair, request: GenerationRequest) -> None:
+    ours, alone = pair.draw(request).images, pair.draw_alone(request)
+    assert ours.shape == alone.shape == (len(request.seeds), request.height, request.width, 3)
+    assert ours.dtype == np.uint8
+    assert ours.std() > 5, "an even picture proves nothing"
+    assert find_worst(ours, alone) <= 1
+
+
+def find_worst(ours: np.ndarray, alone: np.ndarray) -> int:
+    """Return the largest difference in grey levels."""
+    return int(np.abs(ours.astype(int) - alone.astype(int)).max())
+
+
+@pytest.mark.parametrize("guidance_scale", [7.5, 1.0])
+@pytest.mark.parametrize("sampler", SCHEDULERS)
+def test_every_sampler_draws_what_the_pipeline_draws(
+    tiny: Pair, sampler: str, guidance_scale: float
+) -> None:
+    request = make_request(sampler=sampler, guidance_scale=guidance_scale)
+    assert_same_pictures(tiny, request)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "euler", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_3m"])
+def test_zero_snr_model_draws_what_the_pipeline_draws(zero_snr: Pair, sampler: str) -> None:
+    assert sampler in zero_snr.runner.info.samplers
+    assert_same_pictures(zero_snr, make_request(sampler=sampler))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"negative_prompt": "cat, a hat"},
+        {"guidance_scale": 0.0},
+        {"width": 48, "height": 24},
+        {"seeds": (2**32 - 1,)},
+        {"num_inference_steps": 1},
+        {"num_inference_steps": 2, "sampler": "kdpm2"},
+        {"prompt": ""},
+        {"prompt": "dog " * 40},
+    ],
+    ids=str,
+)
+def test_every_parameter_means_what_it_means_to_the_pipeline(
+    tiny: Pair, changes: dict[str, Any]
+) -> None:
+    assert_same_pictures(tiny, make_request(**changes))
+
+
+def test_each_picture_can_be_redrawn_alone(tiny: Pair) -> None:
+    three = tiny.draw(make_request(seeds=(7, 8, 9))).images
+    alone = tiny.draw(make_request(seeds=(8,))).images[0]
+    assert find_worst(three[1], alone) <= 1
+
+
+def test_starter_model_draws_the_horse_on_the_moon(starter: Pair) -> None:
+    prompt = "a photograph of an horse on moon"
+    assert_same_pictures(starter, make_starter_request(starter, prompt=prompt, seeds=(0,)))
+
+
+@pytest.mark.parametrize("sampler", SCHEDULERS)
+def test_starter_model_draws_with_every_sampler(starter: Pair, sampler: str) -> None:
+    assert sampler in starter.runner.info.samplers
+    request = make_starter_request(starter, sampler=sampler, num_inference_steps=6, seeds=(3,))
+    assert_same_pictures(starter, request)
+
+
+def test_starter_model_draws_three_dogs_through_the_engine_thread(
+    starter: Pair, open_engine: Callable[..., Engine]
+) -> None:
+    request = make_starter_request(starter)
+    ours = open_engine(STARTER).submit(request).result(60).images
+    assert np.hstack(list(ours)).shape == (request.height, 3 * request.width, 3)  # the 1×3 grid
+    alone = starter.draw_alone(request)
+    assert find_worst(ours, alone) <= 1
+
+
+def make_starter_request(starter: Pair, **changes: Any) -> GenerationRequest:
+    info = starter.runner.info
+    defaults: dict[str, Any] = {
+        "prompt": "dog sitting in a field of autumn leaves",
+        "width": info.width,
+        "height": info.height,
+        "num_inference_steps": info.num_inference_steps,
+        "guidance_scale": info.guidance_scale,
+        "sampler": info.default_sampler,
+    }
+    return make_request(**{**defaults, **changes})

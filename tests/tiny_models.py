@@ -1,0 +1,238 @@
+"""Tiny models of random weights in Stable Diffusion's shape, made of the real classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    PNDMScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from safetensors.torch import save_file
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+)
+
+SIDE = 32
+"""Native width and height in pixels; the size multiple is 8."""
+
+MAX_TOKENS = 12
+
+SD_SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+
+SCHEDULERS: dict[str, Any] = {
+    # as in CompVis/stable-diffusion-v1-4
+    "pndm": lambda: PNDMScheduler(**SD_SCHEDULE, skip_prk_steps=True, steps_offset=1),
+    "ddim": lambda: DDIMScheduler(**SD_SCHEDULE, clip_sample=False, steps_offset=1),
+    "euler": lambda: EulerDiscreteScheduler(**SD_SCHEDULE, steps_offset=1),
+    "dpm": lambda: DPMSolverMultistepScheduler(**SD_SCHEDULE, steps_offset=1),
+    # v-prediction with zero terminal signal-to-noise ratio
+    "zero_snr": lambda: DDIMScheduler(
+        **SD_SCHEDULE,
+        clip_sample=False,
+        steps_offset=1,
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        rescale_betas_zero_snr=True,
+    ),
+}
+
+
+def build_tiny_pipeline(
+    scheduler: Any = "pndm",
+    *,
+    safety_checker: bool = False,
+    unet: dict[str, Any] | None = None,
+    seed: int = 0,
+) -> StableDiffusionPipeline:
+    """Build a pipeline of about 0.2 million random weights, float32 on the CPU."""
+    torch.manual_seed(seed)
+    tokenizer = _build_tokenizer()
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=MAX_TOKENS,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    pipe = StableDiffusionPipeline(
+        vae=_build_vae(),
+        text_encoder=CLIPTextModel(text).eval(),
+        tokenizer=tokenizer,
+        unet=UNet2DConditionModel(**{**_UNET, **(unet or {})}),
+        scheduler=SCHEDULERS[scheduler]() if isinstance(scheduler, str) else scheduler,
+        safety_checker=_build_checker() if safety_checker else None,
+        feature_extractor=_build_processor() if safety_checker else None,
+        requires_safety_checker=safety_checker,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def build_tiny_model(
+    folder: Path, scheduler: Any = "pndm", *, variant: str | None = None, **options: Any
+) -> Path:
+    """Write a tiny model as a diffusers folder and return the folder."""
+    pipe = build_tiny_pipeline(scheduler, **options)
+    pipe.save_pretrained(folder, safe_serialization=True, variant=variant)
+    return folder
+
+
+def write_single_file(pipe: StableDiffusionPipeline, path: Path) -> Path:
+    """Write a tiny pipeline in the original single-file layout of Stable Diffusion 1.x."""
+    weights = {
+        f"cond_stage_model.transformer.text_model.{name}": value
+        for name, value in pipe.text_encoder.state_dict().items()
+    }
+    for name, value in pipe.unet.state_dict().items():
+        weights[f"model.diffusion_model.{_rename_unet(name)}"] = value
+    for name, value in pipe.vae.state_dict().items():
+        renamed = _rename_vae(name, len(pipe.vae.config.block_out_channels))
+        is_matrix = ".attn_1." in renamed and "norm" not in renamed and value.dim() == 2
+        weights[f"first_stage_model.{renamed}"] = value[..., None, None] if is_matrix else value
+    save_file({name: value.contiguous() for name, value in weights.items()}, path)
+    return path
+
+
+_UNET: dict[str, Any] = {
+    "sample_size": 16,
+    "in_channels": 4,
+    "out_channels": 4,
+    "block_out_channels": (16, 32, 32),
+    "layers_per_block": 1,
+    "norm_num_groups": 8,
+    "attention_head_dim": 4,
+    "cross_attention_dim": 32,
+    "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+}
+
+
+def _build_vae() -> AutoencoderKL:
+    return AutoencoderKL(
+        block_out_channels=(16, 32),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=4,
+        layers_per_block=1,
+        norm_num_groups=8,
+        sample_size=SIDE,
+    )
+
+
+def _build_tokenizer() -> CLIPTokenizer:
+    letters = "abcdefghijklmnopqrstuvwxyz,.'"
+    words = [*letters, *(f"{letter}</w>" for letter in letters)]
+    merges = ["d o", "do g</w>", "h o", "c a", "ca t</w>"]
+    words += ["do", "dog</w>", "ho", "ca", "cat</w>", "<|startoftext|>", "<|endoftext|>"]
+    vocab = {word: number for number, word in enumerate(words)}
+    pairs = [tuple(merge.split()) for merge in merges]
+    return CLIPTokenizer(vocab=vocab, merges=pairs, model_max_length=MAX_TOKENS)
+
+
+def _build_checker() -> StableDiffusionSafetyChecker:
+    vision = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+        "image_size": 32,
+        "patch_size": 8,
+    }
+    return StableDiffusionSafetyChecker(CLIPConfig(vision_config=vision, projection_dim=32)).eval()
+
+
+def _build_processor() -> CLIPImageProcessorPil:
+    return CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+
+
+_RESNET = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+_UNET_ENDS = {
+    "conv_in": "input_blocks.0.0",
+    "time_embedding.linear_1": "time_embed.0",
+    "time_embedding.linear_2": "time_embed.2",
+    "conv_norm_out": "out.0",
+    "conv_out": "out.2",
+}
+
+
+def _rename_unet(name: str) -> str:
+    """Rename one weight; every level has one layer downwards and two upwards."""
+    for new, old in _UNET_ENDS.items():
+        if name.startswith(new):
+            return name.replace(new, old)
+    block, *rest = name.split(".")
+    if block == "mid_block":
+        kind, index, *tail = rest
+        place = f"middle_block.{1 if kind == 'attentions' else 2 * int(index)}"
+    else:
+        level, kind, index, *tail = rest
+        place = _find_unet_place(block, int(level), kind, int(index))
+        if kind in {"downsamplers", "upsamplers"}:
+            tail = ["op" if kind == "downsamplers" else "conv", *tail[1:]]
+    if kind == "resnets":
+        tail[0] = _RESNET[tail[0]]
+    return ".".join([place, *tail])
+
+
+def _find_unet_place(block: str, level: int, kind: str, index: int) -> str:
+    if block == "down_blocks":
+        number = 1 + 2 * level + (kind == "downsamplers")
+        return f"input_blocks.{number}.{int(kind == 'attentions')}"
+    number = 2 * level + (1 if kind == "upsamplers" else index)
+    has_attention = _UNET["up_block_types"][level] != "UpBlock2D"
+    slot = {"resnets": 0, "attentions": 1, "upsamplers": 2 if has_attention else 1}[kind]
+    return f"output_blocks.{number}.{slot}"
+
+
+def _rename_vae(name: str, num_levels: int) -> str:
+    renames = {
+        "conv_norm_out": "norm_out",
+        "mid_block.resnets.0": "mid.block_1",
+        "mid_block.resnets.1": "mid.block_2",
+        "mid_block.attentions.0": "mid.attn_1",
+        "group_norm": "norm",
+        "to_q": "q",
+        "to_k": "k",
+        "to_v": "v",
+        "to_out.0": "proj_out",
+        "conv_shortcut": "nin_shortcut",
+        "downsamplers.0": "downsample",
+        "upsamplers.0": "upsample",
+        ".resnets.": ".block.",
+    }
+    for level in range(num_levels):
+        renames[f"down_blocks.{level}."] = f"down.{level}."
+        renames[f"up_blocks.{level}."] = f"up.{num_levels - 1 - level}."
+    for new, old in renames.items():
+        name = name.replace(new, old)
+    return name
+
+
+def edit_json(path: Path, **changes: Any) -> None:
+    """Change some values of a JSON object in a file."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
