@@ -81,6 +81,7 @@ class TriptychClient(commands.Bot):
         )
         self.services = compose(DiscordMessenger(self, now))
         self.button_actions: dict[str, ButtonAction] = {}
+        self._is_set_up = False
 
     def add_button_action(self, action: str, run: ButtonAction) -> None:
         """Say what buttons with this action do."""
@@ -90,9 +91,11 @@ class TriptychClient(commands.Bot):
         """After login, before the gateway: nothing can arrive yet."""
         self.add_dynamic_items(JobButton)
         for cog in COGS:
-            await self.load_extension(cog)
+            if cog not in self.extensions:
+                await self.load_extension(cog)
         await self._sync_commands()
         await self.services.recovery.run()
+        self._is_set_up = True
 
     async def on_ready(self) -> None:
         """The gateway is open."""
@@ -109,7 +112,9 @@ class TriptychClient(commands.Bot):
         delay_seconds = 1.0
         while not self.is_closed():
             try:
-                if self.user is None:
+                if not self._is_set_up:
+                    await self.http.close()  # what an attempt before this one left open
+                    self.http.connector = discord.utils.MISSING
                     await self.login(token)
                 await self.connect()
             except discord.LoginFailure as error:

@@ -11,7 +11,7 @@ import aiohttp
 import discord
 
 from bot import replies
-from bot.jobs.port import Delivery, Undeliverable, Update
+from bot.jobs.port import Delivery, Undeliverable, Unreachable, Update
 from bot.records import Job
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class DiscordMessenger:
 
         try:
             return await self._edit(job, compose)
+        except Unreachable:
+            raise  # the edit may have been applied: a new message could be a second one
         except Undeliverable:
             return await self._send(job, compose)
 
@@ -101,6 +103,8 @@ class DiscordMessenger:
         for route in self._list_routes(job):
             try:
                 return await _send_with_retry(job, lambda route=route: route(*compose()))
+            except Unreachable:
+                raise
             except Undeliverable as error:
                 fault = error
         raise fault
@@ -147,8 +151,8 @@ class DiscordMessenger:
 
 
 async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
-    """discord.py retries neither resets nor timeouts. Raises Undeliverable if it is vain."""
-    fault: Exception = Undeliverable("not tried")
+    """discord.py retries neither resets nor timeouts. Raises Undeliverable, or Unreachable."""
+    fault: Exception | None = None
     for delay_seconds in (0.0, *RETRY_DELAYS_SECONDS):
         await asyncio.sleep(delay_seconds)
         try:
@@ -161,4 +165,4 @@ async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
         except _PASSING_FAULTS as error:
             fault = error
         log.info("job %s: Discord did not take it, trying again: %r", job.job_id, fault)
-    raise Undeliverable(f"Discord could not be reached: {fault!r}") from fault
+    raise Unreachable(f"Discord could not be reached: {fault!r}") from fault

@@ -108,15 +108,22 @@ def describe_waiting(waiting: Waiting) -> str:
 
 def describe_place(place: Place) -> str:
     """For example: 3rd in line: two people ahead have drawn less in the last hours, about 40 s."""
+    people, later = _people(place.members_ahead), _people(place.overtaken_by)
+    has, their_servers = (
+        ("has", "their server") if place.overtaken_by == 1 else ("have", "their servers")
+    )
+    ahead = f"{later} ahead"
+    if place.overtaken_by < place.members_ahead:
+        ahead = f"of the {people} ahead, {_count(place.overtaken_by)}"
     why = {
         PlaceReason.NEXT: "",
         PlaceReason.OWN_FIRST: ": after your own earlier prompts",
-        PlaceReason.CAME_FIRST: f": {_people(place.members_ahead)} came first",
-        PlaceReason.LESS_USE: (
-            f": of the {_people(place.members_ahead)} ahead, some have drawn less in the last hours"
-            if place.members_ahead > 1
-            else ": one person ahead has drawn less in the last hours"
+        PlaceReason.CAME_FIRST: f": {people} came first",
+        PlaceReason.LESS_USE: f": {ahead} {has} drawn less in the last hours",
+        PlaceReason.GUILD_LESS_USE: (
+            f": {ahead}, or {their_servers}, {has} drawn less in the last hours"
         ),
+        PlaceReason.TURNS: f": you and {people} ahead take turns",
     }[place.reason]
     position = "Next in line" if place.position == 1 else f"{_ordinal(place.position)} in line"
     wait = "" if place.wait_seconds is None else f", about {_duration(place.wait_seconds)}"
@@ -182,7 +189,12 @@ def describe_queue(
 
 
 def _people(count: int) -> str:
-    return "one person" if count == 1 else f"{count} people"
+    return "one person" if count == 1 else f"{_count(count)} people"
+
+
+def _count(number: int) -> str:
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return words[number] if number < len(words) else str(number)
 
 
 def _prompts(count: int) -> str:

@@ -168,8 +168,8 @@ class Dispatcher:
             output = await asyncio.wrap_future(future)
             rendered = await self._render(job, output)
         except GenerationCancelled:
-            await self._jobs.mark_requeued(job.job_id)  # a stop; a member's cancel came before
-            self._line.use.refund(job.job_id)
+            if await self._jobs.mark_requeued(job, attempted=False) is not None:
+                self._line.use.refund(job.job_id)  # a stop; a member's cancel has its own charge
             return
         finally:
             self._line.running.pop(job.job_id, None)
@@ -227,7 +227,7 @@ class Dispatcher:
         if job.attempt >= MAX_ATTEMPTS:
             await self._end(job, JobStatus.FAILED, _APOLOGY)
             return
-        waiting = await self._jobs.mark_requeued(job.job_id)
+        waiting = await self._jobs.mark_requeued(job, attempted=True)
         if waiting is not None:
             self._line.enqueue(waiting)
 

@@ -18,21 +18,32 @@ class Undeliverable(TriptychError):
     """Nobody can be reached with this any more; trying again would not help."""
 
 
+class Unreachable(Undeliverable):
+    """Nobody answers at present; the same thing may work in a minute."""
+
+
 class PlaceReason(Enum):
     """Why a job stands where it stands in the line."""
 
     NEXT = auto()
     CAME_FIRST = auto()  # everyone ahead asked earlier
-    LESS_USE = auto()  # somebody who asked later has drawn less lately
+    LESS_USE = auto()  # who asked later and stands ahead has drawn less lately
+    GUILD_LESS_USE = auto()  # … or belongs to a server that has
+    TURNS = auto()  # nobody has drawn less, but prompts ahead of this one count as well
     OWN_FIRST = auto()  # only the member's own prompts are ahead
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """position counts from 1; members_ahead are other people; wait_seconds is until the picture."""
+    """Where a job stands.
+
+    position: from 1. members_ahead: other people with a prompt ahead. overtaken_by: how many of
+    these asked later. wait_seconds: until the picture.
+    """
 
     position: int
     members_ahead: int
+    overtaken_by: int
     reason: PlaceReason
     wait_seconds: float | None
 

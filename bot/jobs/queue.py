@@ -65,14 +65,20 @@ class _Totals:
         self.by_guild[guild_id] = self.by_guild.get(guild_id, 0.0) + cost
         self.by_member[member] = self.by_member.get(member, 0.0) + cost
 
-    def rank(self, job: Job) -> tuple[float, float, int]:
-        """The smallest rank is next: guild's use, member's use, age. DMs count as one guild."""
+    def use_of(self, job: Job) -> tuple[float, float]:
+        """The use of a job's guild and member, DMs being one guild.
+
+        Rounded, so that equal sums stay equal in whatever order they were added.
+        """
         origin = job.origin
         return (
-            self.by_guild.get(origin.guild_id, 0.0),
-            self.by_member.get((origin.guild_id, origin.user_id), 0.0),
-            job.job_id,
+            round(self.by_guild.get(origin.guild_id, 0.0), 6),
+            round(self.by_member.get((origin.guild_id, origin.user_id), 0.0), 6),
         )
+
+    def rank(self, job: Job) -> tuple[float, float, int]:
+        """The smallest rank is next: guild's use, member's use, age."""
+        return (*self.use_of(job), job.job_id)
 
 
 class JobQueue:
@@ -115,28 +121,39 @@ class JobQueue:
     def places(self, now: float, busy_cost: float, pace: float | None) -> dict[int, Place]:
         """Every waiting job's place. busy_cost: cost being drawn; pace: cost per second."""
         places: dict[int, Place] = {}
+        totals = self._use.totals(now)
         ahead: list[Job] = []
         cost = busy_cost
         for job in self.walk(now):
             cost += job.cost_estimate
-            others = {other.origin.user_id for other in ahead} - {job.origin.user_id}
+            others = [other for other in ahead if other.origin.user_id != job.origin.user_id]
+            later = [other for other in others if other.job_id > job.job_id]
             places[job.job_id] = Place(
                 position=len(ahead) + 1,
-                members_ahead=len(others),
-                reason=_explain(job, ahead, bool(others)),
+                members_ahead=len({other.origin.user_id for other in others}),
+                overtaken_by=len({other.origin.user_id for other in later}),
+                reason=_explain(job, bool(ahead), bool(others), later, totals),
                 wait_seconds=cost / pace if pace else None,
             )
             ahead.append(job)
         return places
 
 
-def _explain(job: Job, ahead: list[Job], others: bool) -> PlaceReason:
-    if not ahead:
+def _explain(
+    job: Job, any_ahead: bool, any_others: bool, later: list[Job], totals: _Totals
+) -> PlaceReason:
+    """later: jobs of other people that were asked for later and stand ahead."""
+    if not any_ahead:
         return PlaceReason.NEXT
-    if not others:
+    if not any_others:
         return PlaceReason.OWN_FIRST
-    overtaken = any(other.job_id > job.job_id for other in ahead)
-    return PlaceReason.LESS_USE if overtaken else PlaceReason.CAME_FIRST
+    if not later:
+        return PlaceReason.CAME_FIRST
+    if any(totals.use_of(other) >= totals.use_of(job) for other in later):
+        return PlaceReason.TURNS
+    if any(other.origin.guild_id != job.origin.guild_id for other in later):
+        return PlaceReason.GUILD_LESS_USE
+    return PlaceReason.LESS_USE
 
 
 class Pace:

@@ -44,7 +44,7 @@ class Recovery:
             if job.attempt >= MAX_ATTEMPTS:
                 await self._apologise(job, "Sorry: drawing this prompt was interrupted twice.")
             else:
-                await self._jobs.mark_requeued(job.job_id)
+                await self._jobs.mark_requeued(job, attempted=True)
         waiting = await self._jobs.list_by_status(JobStatus.QUEUED)
         for job in waiting:
             if not _can_be_answered(job):

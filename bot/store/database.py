@@ -21,6 +21,7 @@ Row = sqlite3.Row
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 FILE_NAME = "triptych.sqlite3"
+_CLOSED = "Triptych is stopping, so nothing was saved or charged. Please try again in a minute."
 
 
 class DataDirLock:
@@ -75,6 +76,7 @@ class Database:
         self._owner: asyncio.Task[Any] | None = None
         self._batch: asyncio.Future[None] | None = None
         self._committers: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     @classmethod
     async def open(cls, data_dir: Path, migrations: Path) -> Database:
@@ -101,8 +103,13 @@ class Database:
 
     async def close(self) -> None:
         """Close the connection; an unclosed one would keep the process alive."""
-        await asyncio.gather(*self._committers)
-        await _uninterrupted(self._connection.close())
+        await _uninterrupted(self._close())
+
+    async def _close(self) -> None:
+        async with self._lock:
+            self._closed = True
+        await asyncio.gather(*self._committers, return_exceptions=True)
+        await self._connection.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -130,6 +137,8 @@ class Database:
         """Alone at the connection, inside the open batch; ends when the batch is on disk."""
         try:
             async with self._lock:
+                if self._closed:
+                    raise StoreError(_CLOSED)
                 batch = await self._open_batch()
                 self._owner = asyncio.current_task()
                 try:
@@ -144,14 +153,19 @@ class Database:
 
     async def _open_batch(self) -> asyncio.Future[None]:
         if self._batch is None:
-            await _uninterrupted(self._connection.execute("BEGIN IMMEDIATE"))
-            self._batch = batch = asyncio.get_running_loop().create_future()
-            batch.add_done_callback(lambda done: done.exception())  # somebody may have left
-            # The lock is fair: the commit comes after all who wait now, before all who come later.
-            committer = asyncio.create_task(self._commit(batch))
-            self._committers.add(committer)
-            committer.add_done_callback(self._committers.discard)
+            # Whole even if its caller is cancelled: a transaction nobody knows of would never end.
+            return await _uninterrupted(self._begin())
         return self._batch
+
+    async def _begin(self) -> asyncio.Future[None]:
+        await self._connection.execute("BEGIN IMMEDIATE")
+        self._batch = batch = asyncio.get_running_loop().create_future()
+        batch.add_done_callback(lambda done: done.exception())  # somebody may have left
+        # The lock is fair: the commit comes after all who wait now, before all who come later.
+        committer = asyncio.create_task(self._commit(batch))
+        self._committers.add(committer)
+        committer.add_done_callback(self._committers.discard)
+        return batch
 
     async def _commit(self, batch: asyncio.Future[None]) -> None:
         async with self._lock:

@@ -148,9 +148,15 @@ class JobRepository:
             started_at=now,
         )
 
-    async def mark_requeued(self, job_id: int) -> Job | None:
-        """running → queued, after a stop or a failed first attempt."""
-        return await self._change(job_id, (JobStatus.RUNNING,), JobStatus.QUEUED, started_at=None)
+    async def mark_requeued(self, job: Job, *, attempted: bool) -> Job | None:
+        """running → queued, after a failed attempt, or a stop that was not the job's fault."""
+        return await self._change(
+            job.job_id,
+            (JobStatus.RUNNING,),
+            JobStatus.QUEUED,
+            attempt=job.attempt if attempted else job.attempt - 1,
+            started_at=None,
+        )
 
     async def mark_rendered(
         self,
@@ -264,7 +270,7 @@ def _parse_job(row: Row) -> Job:
             width=row["width"],
             height=row["height"],
             num_inference_steps=row["num_inference_steps"],
-            guidance_scale=row["guidance_scale"],
+            guidance_scale=_parse_real(row["guidance_scale"]),
             sampler=row["sampler"],
             model=row["model"],
         ),
@@ -282,6 +288,11 @@ def _parse_job(row: Row) -> Job:
         cut_words=row["cut_words"],
         reason=row["reason"],
     )
+
+
+def _parse_real(value: float | None) -> float | None:
+    """RETURNING gives a whole number in a REAL column as an integer (SQLite 3.40)."""
+    return None if value is None else float(value)
 
 
 def _picture_row(job_id: int, file: PictureFile) -> tuple[Any, ...]:

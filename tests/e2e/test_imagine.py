@@ -147,6 +147,25 @@ async def test_direct_message_is_drawn(server: Playground, start_bot: StartBot):
     await handle.wait_for(has_grid)
 
 
+async def test_where_the_bot_is_no_member_the_token_alone_delivers(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot(FAKE_STEP_SECONDS="0.3")
+    member, other = server.person("member"), server.person("newcomer")
+    private = server.world.open_private_channel(member.id, other.id)
+    handle = await member.slash("imagine", private, prompt="dog")
+    await handle.wait_for(has_grid)
+    late = await member.slash("imagine", private, prompt="late", steps=10)
+    await late.wait_answered()
+    server.clock.advance(15 * 60 + 1)
+    await server.wait_until(
+        lambda: [r for r in server.requests("PATCH /webhooks/*") if r.code == 50027], 10
+    )
+    assert await bot.stop() == 0
+    assert [row["status"] for row in bot.rows()] == ["delivered", "undeliverable"]
+    assert server.requests("* /channels/*") == []
+
+
 async def test_same_interaction_delivered_twice_is_one_job(server: Playground, start_bot: StartBot):
     bot = await start_bot()
     handle = await server.person("member").slash("imagine", server.channel("art"), prompt="dog")

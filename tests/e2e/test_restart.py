@@ -58,6 +58,24 @@ async def test_killed_process_leaves_nothing_behind_that_is_not_finished_later(
     assert sorted(row["attempt"] for row in rows) == [1, 1, 2]
 
 
+async def test_stop_in_the_middle_of_a_drawing_is_not_counted_as_an_attempt(
+    server: Playground, start_bot: StartBot
+):
+    handle = None
+    for _ in range(3):
+        bot = await start_bot(FAKE_STEP_SECONDS="1")
+        if handle is None:
+            handle = await server.person("member").slash(
+                "imagine", server.channel("art"), prompt="dog", steps=50
+            )
+            await handle.wait_acknowledged()
+        async with asyncio.timeout(10):
+            while "begins" not in bot.log:  # noqa: ASYNC110 - a file of another process
+                await asyncio.sleep(0.1)
+        assert await bot.stop() == 0
+        assert [(row["status"], row["attempt"]) for row in bot.rows()] == [("queued", 0)]
+
+
 async def test_second_signal_ends_the_process_at_once_without_loss(
     server: Playground, start_bot: StartBot
 ):
@@ -156,6 +174,25 @@ async def test_delivery_outlives_resets_and_server_errors_with_one_message(
     assert len(server.messages(art)) == 1
 
 
+async def test_delivery_waits_while_discord_is_away_and_posts_once_it_is_back(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot(FAKE_STEP_SECONDS="0.3")
+    handle = await server.person("member").slash("imagine", server.channel("art"), prompt="dog")
+    await handle.wait_answered()
+    server.fault("PATCH *", reset(), times=None)
+    server.fault("POST /channels/*", reset(), times=None)
+    async with asyncio.timeout(40):
+        while "waits for Discord" not in bot.log:  # noqa: ASYNC110 - a file of another process
+            await asyncio.sleep(0.2)
+    server.faults.clear()
+    assert await bot.stop() == 0
+    assert bot.rows()[0]["status"] == "rendered"
+    bot = await start_bot()
+    await handle.wait_for(has_grid)
+    assert len(server.messages(server.channel("art"))) == 1
+
+
 async def test_interaction_missed_during_a_gateway_drop_is_answered_after_the_resume(
     server: Playground, start_bot: StartBot
 ):
@@ -169,12 +206,14 @@ async def test_bot_waits_for_discord_when_it_is_away_at_the_start(
     server: Playground, start_bot: StartBot
 ):
     server.fault("GET /users/@me", reset(), times=None)
+    server.fault("PUT /applications/*", answer(500), times=6)
     bot = await start_bot(connected=False)
     async with asyncio.timeout(20):
         while "trying again" not in bot.log:  # noqa: ASYNC110 - a file of another process
             await asyncio.sleep(0.1)
     server.faults.clear()
     await server.wait_connected(20)
+    assert "Unclosed" not in bot.log
     handle = await server.person("member").slash("imagine", server.channel("art"), prompt="dog")
     await handle.wait_for(has_grid)
 

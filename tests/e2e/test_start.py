@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import sys
 from pathlib import Path
 
 from playground import Playground
-from tests.e2e.conftest import StartBot
+from tests.e2e.conftest import ROOT, TOKEN, StartBot
 
 CONFIG_EXIT = 2
 
@@ -45,6 +49,45 @@ async def test_all_wrong_settings_are_listed_at_once(start_bot: StartBot):
     assert await bot.wait() == CONFIG_EXIT
     for name in ("DEVICE", "MAX_WAITING", "DISCORD_API_BASE"):
         assert name in bot.log
+
+
+async def test_doctor_with_a_token_names_the_application_and_the_invite_link(
+    server: Playground, tmp_path: Path
+):
+    report = await _examine(server, tmp_path, TOKEN)
+    details = {check["label"]: check["detail"] for check in report["checks"]}
+    assert all(check["ok"] for check in report["checks"]), report
+    application_id = server.world.bot.id
+    assert f"client_id={application_id}" in details["Discord invite"]
+    assert "scope=bot+applications.commands" in details["Discord invite"]
+    assert "permissions=274877942784" in details["Discord invite"]
+    assert "privileged" in details["Discord intents"]
+
+
+async def test_doctor_with_a_wrong_token_says_what_to_do_and_does_not_print_it(
+    server: Playground, tmp_path: Path
+):
+    report = await _examine(server, tmp_path, "a-wrong-secret")
+    [fault] = [check for check in report["checks"] if not check["ok"]]
+    assert fault["label"] == "Discord token"
+    assert "Reset Token" in fault["remedy"]
+    assert "a-wrong-secret" not in json.dumps(report)
+
+
+async def _examine(server: Playground, folder: Path, token: str) -> dict:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "doctor", "--json"),
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "DISCORD_TOKEN": token,
+            "DISCORD_API_BASE": server.api_base,
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    return json.loads(output)
 
 
 async def test_data_dir_that_cannot_be_used_is_explained(start_bot: StartBot, tmp_path: Path):
