@@ -7,7 +7,6 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,13 +29,6 @@ _HIDDEN_TEXT = (214, 216, 220)
 _PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """The files of one job, as they lie on disk: the grid first, then the three pictures."""
-
-    files: tuple[PictureFile, ...]
-
-
 class PictureWriter:
     """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing."""
 
@@ -54,12 +46,21 @@ class PictureWriter:
         recipe: Recipe,
         images: NDArray[np.uint8],
         verdicts: Sequence[PanelVerdict],
-    ) -> Rendering:
-        """Compose and write. images: uint8 (N, H, W, 3) RGB. Raises StoreError."""
+    ) -> tuple[PictureFile, ...]:
+        """Compose and write; the grid's file first. images: uint8 (N, H, W, 3) RGB.
+
+        Raises StoreError.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._pool, self._write, job_id, recipe, images, tuple(verdicts)
         )
+
+    async def remove(self, job_id: int) -> None:
+        """Delete the pictures of a job; does nothing if there are none."""
+        loop = asyncio.get_running_loop()
+        folder = self.folder_of(job_id)
+        await loop.run_in_executor(self._pool, lambda: shutil.rmtree(folder, ignore_errors=True))
 
     def close(self) -> None:
         """Wait for what is being written and stop the threads."""
@@ -71,7 +72,7 @@ class PictureWriter:
         recipe: Recipe,
         images: NDArray[np.uint8],
         verdicts: tuple[PanelVerdict, ...],
-    ) -> Rendering:
+    ) -> tuple[PictureFile, ...]:
         tiles = [
             Image.fromarray(image) if verdict.shown else compose_hidden_tile(image.shape[1::-1])
             for image, verdict in zip(images, verdicts, strict=True)
@@ -99,7 +100,7 @@ class PictureWriter:
                 f"The pictures could not be saved ({error.strerror or error}), so nothing was "
                 "charged. The owner must make room in DATA_DIR; please try again after that."
             ) from error
-        return Rendering(tuple(files))
+        return tuple(files)
 
     async def locate(self, files: Sequence[PictureFile]) -> list[Path] | None:
         """The files' paths if all are there and whole, else None."""

@@ -13,12 +13,19 @@ from typing import Protocol
 from bot.errors import TriptychError
 from bot.records import Job, PanelVerdict
 
+TOKEN_LIFE_SECONDS = 15 * 60
+"""How long an interaction token is good for."""
 
-class Undeliverable(TriptychError):
+
+class NotPosted(TriptychError):
+    """What should be shown was not shown."""
+
+
+class Undeliverable(NotPosted):
     """Nobody can be reached with this any more; trying again would not help."""
 
 
-class Unreachable(Undeliverable):
+class Unreachable(NotPosted):
     """Nobody answers at present; the same thing may work in a minute."""
 
 
@@ -87,7 +94,7 @@ class Caller(Protocol):
     async def acknowledge(self, job: Job) -> int | None:
         """Show that the prompt was taken; the id of the message that will move, if there is one.
 
-        Raises Undeliverable if the first answer came too late.
+        Raises Undeliverable if it came too late, Unreachable if nobody knows whether it came.
         """
         ...
 
@@ -97,19 +104,19 @@ class Caller(Protocol):
 
 
 class Messenger(Protocol):
-    """Reaches people from a job's row alone, also after a restart."""
+    """Reaches people from a job's row alone, also after a restart.
 
-    async def progress(self, job: Job, update: Update) -> None:
-        """Move the job's message. Raises Undeliverable."""
+    Every method raises Undeliverable or Unreachable.
+    """
+
+    async def progress(self, job: Job, update: Update) -> int | None:
+        """Move the job's message; its id, if there is one."""
         ...
 
     async def deliver(self, job: Job, delivery: Delivery) -> int | None:
-        """Post the pictures; the id of the message that shows them. Raises Undeliverable."""
+        """Post the pictures; the id of the message that shows them."""
         ...
 
     async def tell(self, job: Job, text: str) -> None:
-        """Write to the member directly, where the message itself is out of reach.
-
-        Raises Undeliverable.
-        """
+        """Write to the member directly, where the message itself is out of reach."""
         ...

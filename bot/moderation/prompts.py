@@ -14,8 +14,9 @@ class PromptPolicy:
 
     def __init__(self, blocked_words: Iterable[str]) -> None:
         forms = {form for word in blocked_words if (form := normalise(word))}
-        alternatives = "|".join(re.escape(form) for form in sorted(forms))
-        self._pattern = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)") if forms else None
+        words = "|".join(re.escape(form) for form in sorted(forms))
+        # [^\W_] is a letter or digit: an underscore parts words as a space does.
+        self._pattern = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])") if forms else None
 
     def judge(self, prompt: str, negative_prompt: str) -> Verdict:
         """ALLOW, or REFUSE naming the word as the member may read it."""
@@ -25,7 +26,7 @@ class PromptPolicy:
                 if hit:
                     return Verdict(
                         Outcome.REFUSE,
-                        f"This server's rules do not allow “{hit[0]}” in a prompt. Nothing was "
-                        "drawn or charged; change the prompt and try again.",
+                        f"The rules here do not allow “{hit[0]}” in a prompt. Nothing was drawn or "
+                        "charged; change the prompt and try again.",
                     )
         return Verdict(Outcome.ALLOW)

@@ -6,6 +6,8 @@ import re
 import unicodedata
 
 _INVISIBLE = {"Cf", "Cc", "Cs", "Co", "Cn"}
+_MARKS = {"Mn", "Me"}
+_BLANK_LETTERS = "\u115f\u1160\u2800"  # Hangul fillers and the empty braille cell look like nothing
 _MAX_MARKS_PER_LETTER = 3
 
 
@@ -21,12 +23,17 @@ def clean_prompt(text: str) -> str:
     marks = 0
     for char in text:
         category = unicodedata.category(char)
-        marks = marks + 1 if category == "Mn" else 0
+        if category in _MARKS:
+            marks += 1
+        elif category != "Cf":  # an invisible joiner between two marks does not part them
+            marks = 0
         if category == "Cs":
             kept.append("\ufffd")
         elif category in {"Cc", "Zl", "Zp"}:
             kept.append(" ")
-        elif not _is_direction_control(char) and marks <= _MAX_MARKS_PER_LETTER:
+        elif not _is_direction_control(char) and (
+            marks <= _MAX_MARKS_PER_LETTER or category not in _MARKS
+        ):
             kept.append(char)
     cleaned = re.sub(r"\s+", " ", "".join(kept)).strip()
     return cleaned if normalise(cleaned) else ""
@@ -35,8 +42,12 @@ def clean_prompt(text: str) -> str:
 def normalise(text: str) -> str:
     """The form that rules compare: folded, casefolded, no marks, nothing invisible."""
     folded = unicodedata.normalize("NFKD", text)
-    visible = (char for char in folded if unicodedata.category(char) not in _INVISIBLE | {"Mn"})
+    visible = (char for char in folded if char.isspace() or not _is_invisible(char))
     return re.sub(r"\s+", " ", "".join(visible).casefold()).strip()
+
+
+def _is_invisible(char: str) -> bool:
+    return unicodedata.category(char) in _INVISIBLE | _MARKS or char in _BLANK_LETTERS
 
 
 def _is_direction_control(char: str) -> bool:
