@@ -98,6 +98,16 @@ def test_use_is_halved_every_hour():
     assert later.by_guild == pytest.approx({1: 2.01 / 2})
 
 
+@pytest.mark.parametrize("guilds", [(1, 1), (1, 2)])
+def test_equal_sums_are_equal_in_whatever_order_they_were_added(guilds: tuple[int, int]):
+    """0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1 in floating point."""
+    first, second = guilds
+    charges = [(1, first, cost, 0.0) for cost in (0.1, 0.2, 0.3)]
+    charges += [(2, second, cost, 0.0) for cost in (0.3, 0.2, 0.1)]
+    queue = make_queue(make_job(1, 1, first), make_job(2, 2, second), use=use_of(*charges))
+    assert order(queue) == [1, 2]
+
+
 def test_use_of_long_ago_is_forgotten_and_takes_no_memory():
     use = use_of((1, 1, 8.0, MEMORY_SECONDS + 1))
     assert use.totals(NOW).by_guild == {}

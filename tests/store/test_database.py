@@ -149,13 +149,21 @@ async def test_reader_waits_until_the_writer_has_decided(database: Database):
 
 
 async def test_task_started_inside_a_transaction_does_not_join_it(database: Database):
+    async def write_and_fail() -> None:
+        async with database.transaction():
+            await database.execute(PUT, ("c", "3"))
+            raise ZeroDivisionError
+
     async with database.transaction():
         await database.execute(PUT, ("a", "1"))
         other = asyncio.create_task(database.execute(PUT, ("b", "2")))
+        failing = asyncio.create_task(write_and_fail())
         await asyncio.sleep(0.01)
-        assert not other.done()
+        assert not (other.done() or failing.done())
         assert await keys(database) == ["a"]
     await other
+    with pytest.raises(ZeroDivisionError):
+        await failing
     assert await keys(database) == ["a", "b"]
 
 
@@ -251,6 +259,7 @@ async def test_closing_waits_for_what_is_being_committed_even_if_it_is_cancelled
         await asyncio.gather(writing, closing_task, return_exceptions=True)
     with closing(sqlite3.connect(tmp_path / DATABASE_FILE_NAME)) as connection:
         assert connection.execute("SELECT key FROM meta").fetchall() in ([("a",)], [])
+    await asyncio.to_thread(database._connection._thread.join, 5)
     assert not database._connection._thread.is_alive()
 
 

@@ -1,0 +1,71 @@
+import hashlib
+
+import pytest
+import torch
+
+from training import blind, evaluate, judge
+from training.fetch import WrongHash, verify
+from training.prompts import Prompt
+from training.sources import NOTO, SOURCES
+
+PROMPTS = [
+    Prompt("a dog in the snow", "dog", "snow", held_out=False),
+    Prompt("a horse in the desert", "horse", "desert", held_out=True),
+    Prompt("a cow in the city at night", "cow", "city-night", held_out=True),
+]
+
+
+class FakeJudge:
+    def name(self, pictures):
+        return ["dog", "nothing", "cow"], ["snow", "desert", "city"]
+
+
+def test_accuracy_counts_subject_scene_and_both():
+    figures, faults = evaluate.judged(FakeJudge(), PROMPTS, torch.zeros(3, 3, 8, 8))
+    assert figures["subject_accuracy"] == pytest.approx(2 / 3, abs=1e-3)
+    assert figures["scene_accuracy"] == pytest.approx(2 / 3, abs=1e-3)
+    assert figures["both_accuracy"] == pytest.approx(1 / 3, abs=1e-3)
+    assert figures["held_out"]["subject_accuracy"] == 0.5
+    assert [fault["seen"] for fault in faults] == ["nothing / desert", "cow / city"]
+
+
+def test_blind_answers_are_scored_by_synonyms():
+    key = {
+        "1": {"subject": "dog", "scene": "snow", "held_out": False},
+        "2": {"subject": "horse", "scene": "desert", "held_out": True},
+        "3": {"subject": "cow", "scene": "city-night", "held_out": True},
+    }
+    result = blind.score("1; a puppy; winter\n2; pony; sand dunes\n3; cow; city street", key)
+    assert result["all"]["subject"] == 1.0
+    assert result["held_out"] == {"pictures": 2, "subject": 1.0, "scene": 0.5, "both": 0.5}
+    assert result["wrong"] == ["3: asked cow / city-night, read cow / city street"]
+
+
+def test_blind_sheet_shows_numbers_and_no_prompt(tmp_path):
+    blind.write_sheets(PROMPTS, torch.rand(3, 3, 128, 128), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["key.json", "sheet-1.png"]
+
+
+def test_spoilt_pictures_are_labelled_nothing():
+    from training.draws import Draw
+
+    pixels, cover = torch.rand(9, 3, 128, 128), torch.rand(9, 1, 8, 8)
+    labels = torch.full((9, 2), 5)
+    spoilt, marked = judge._spoil(pixels, cover, labels, Draw(torch.device("cpu"), "t"))
+    changed = (spoilt - pixels).abs().flatten(1).amax(1) > 0
+    assert changed.tolist() == [True, False, False] * 3
+    assert (marked[:, 0] == judge.NOTHING).tolist() == changed.tolist()
+
+
+def test_a_download_with_another_hash_is_refused(tmp_path):
+    path = tmp_path / "package.tgz"
+    path.write_bytes(b"something else")
+    with pytest.raises(WrongHash, match=hashlib.sha256(b"something else").hexdigest()):
+        verify(path, NOTO)
+
+
+def test_sources_are_pinned_and_permissive():
+    for source in SOURCES:
+        assert len(source.sha256) == 64
+        assert source.licence in {"MIT", "Apache-2.0", "CC-BY-4.0"}
+        assert source.credit

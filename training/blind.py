@@ -1,0 +1,155 @@
+"""Blind naming: python -m training.blind sheet, then python -m training.blind score ANSWERS
+
+A reader who sees only the numbered sheets writes one line a picture: "number; subject; scene".
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, ImageDraw
+from transformers.utils import logging
+
+from training.config import STARTER_MODEL, WORK, add_common_arguments, run_from
+from training.draws import python_random
+from training.evaluate import draw, load_pipeline
+from training.prompts import Prompt, evaluation_prompts
+from training.vocabulary import SUBJECT_NAMES, SUBJECTS
+
+TILE, COLUMNS, ROWS = 224, 6, 5
+SCENE_WORDS = {  # any of these words in an answer names the scene
+    "autumn": ("autumn", "fall", "leaves", "leaf"),
+    "moon": ("moon", "lunar"),
+    "beach": ("beach", "shore", "coast", "seaside"),
+    "forest": ("forest", "wood", "trees"),
+    "snow": ("snow", "winter"),
+    "city": ("city", "street", "town", "building", "road", "skyline"),
+    "city-night": ("city", "street", "town", "building", "road", "skyline"),
+    "sea": ("underwater", "under water", "under the sea", "seabed", "ocean", "aquarium"),
+    "desert": ("desert", "dune"),
+    "meadow": ("meadow", "field", "grass", "hill", "pasture", "lawn"),
+    "garden": ("garden", "flower"),
+    "mountain": ("mountain", "peak", "alp"),
+    "space": ("space", "planet", "galaxy", "nebula", "star"),
+    "sunset": ("sunset", "dusk", "sunrise", "dawn"),
+    "night": ("night", "moonlight"),
+    "room": ("room", "indoor", "home", "floor", "house", "inside"),
+}
+ALSO_NIGHT = {"city-night": ("night", "dark", "evening")}  # and one of these
+SUBJECT_WORDS = {  # beyond the words in the vocabulary
+    "dog": ("dog", "puppy"),
+    "black-cat": ("black cat", "dark cat", "purple cat", "cat"),
+    "ewe": ("sheep", "lamb", "ram"),
+    "polar-bear": ("polar bear", "bear"),
+    "panda": ("panda",),
+    "t-rex": ("dinosaur", "t-rex", "rex", "dino"),
+    "tropical-fish": ("fish",),
+    "honeybee": ("bee", "wasp"),
+    "rooster": ("rooster", "chicken", "hen", "cock"),
+    "parrot": ("parrot", "macaw"),
+    "automobile": ("car", "suv", "automobile", "jeep"),
+    "locomotive": ("train", "locomotive", "steam engine"),
+    "flying-saucer": ("ufo", "saucer", "spaceship"),
+    "rocket": ("rocket",),
+    "soccer-ball": ("ball", "football"),
+    "deciduous-tree": ("tree",),
+    "rose": ("rose",),
+    "sunflower": ("sunflower",),
+    "motorcycle": ("motorcycle", "motorbike", "scooter"),
+    "fire-engine": ("fire truck", "fire engine", "firetruck"),
+}
+
+
+def tile(picture: torch.Tensor, number: int) -> Image.Image:
+    pixels = (picture * 255).round().byte().permute(1, 2, 0).numpy()
+    image = Image.new("RGB", (TILE, TILE + 18), "white")
+    image.paste(Image.fromarray(pixels).resize((TILE - 4, TILE - 4), Image.Resampling.LANCZOS))
+    ImageDraw.Draw(image).text((4, TILE), str(number), fill="black")
+    return image
+
+
+def write_sheets(prompts: list[Prompt], pictures: torch.Tensor, folder: Path) -> None:
+    """sheet-1.png … without a word of the prompts, and key.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    per_sheet = COLUMNS * ROWS
+    for start in range(0, len(prompts), per_sheet):
+        sheet = Image.new("RGB", (COLUMNS * TILE, ROWS * (TILE + 18)), "white")
+        for place, picture in enumerate(pictures[start : start + per_sheet]):
+            corner = (place % COLUMNS * TILE, place // COLUMNS * (TILE + 18))
+            sheet.paste(tile(picture, start + place + 1), corner)
+        sheet.save(folder / f"sheet-{start // per_sheet + 1}.png")
+    key = {str(number): asdict(prompt) for number, prompt in enumerate(prompts, 1)}
+    (folder / "key.json").write_text(json.dumps(key, indent=1) + "\n", encoding="utf-8")
+
+
+def names_subject(answer: str, subject: str) -> bool:
+    words = SUBJECT_WORDS.get(subject) or SUBJECTS[SUBJECT_NAMES.index(subject)].words
+    return any(word in answer.lower() for word in words)
+
+
+def names_scene(answer: str, scene: str) -> bool:
+    said = answer.lower()
+    night = ALSO_NIGHT.get(scene)
+    right = any(word in said for word in SCENE_WORDS[scene])
+    return right and (night is None or any(word in said for word in night))
+
+
+def score(answers: str, key: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Answers are lines "number; subject; scene"; a picture without one counts as wrong."""
+    said = {}
+    for line in answers.splitlines():
+        parts = [part.strip() for part in line.split(";")]
+        if len(parts) >= 3 and parts[0].isdigit():
+            said[parts[0]] = (parts[1], parts[2])
+    rows, wrong = [], []
+    for number, asked in key.items():
+        subject, scene = said.get(number, ("", ""))
+        right = (names_subject(subject, asked["subject"]), names_scene(scene, asked["scene"]))
+        rows.append((right, asked["held_out"]))
+        if not all(right):
+            wrong.append(f"{number}: asked {asked['subject']} / {asked['scene']}, "
+                         f"read {subject} / {scene}")  # fmt: skip
+    groups = {"all": rows, "held_out": [row for row in rows if row[1]]}
+    shares = {
+        name: {
+            "pictures": len(group),
+            "subject": round(sum(r[0] for r, _ in group) / max(1, len(group)), 4),
+            "scene": round(sum(r[1] for r, _ in group) / max(1, len(group)), 4),
+            "both": round(sum(all(r) for r, _ in group) / max(1, len(group)), 4),
+        }
+        for name, group in groups.items()
+    }
+    return {**shares, "wrong": wrong}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_common_arguments(parser)
+    parser.add_argument("action", choices=("sheet", "score"))
+    parser.add_argument("answers", type=Path, nargs="?")
+    parser.add_argument("--model", type=Path, default=STARTER_MODEL)
+    parser.add_argument("--folder", type=Path, default=WORK / "blind")
+    arguments = parser.parse_args()
+    if arguments.action == "score":
+        if arguments.answers is None:
+            parser.error("score needs the file of answers")
+        key = json.loads((arguments.folder / "key.json").read_text(encoding="utf-8"))
+        print(json.dumps(score(arguments.answers.read_text(encoding="utf-8"), key), indent=2))
+        return
+    logging.disable_progress_bar()
+    run = run_from(arguments)
+    prompts = evaluation_prompts()
+    python_random(run.seed, "blind order").shuffle(prompts)
+    seeds = [run.seed + 1_000 + number for number in range(len(prompts))]
+    pipeline = load_pipeline(arguments.model, run.device)
+    write_sheets(prompts, draw(pipeline, [p.text for p in prompts], seeds), arguments.folder)
+    print(f"{len(prompts)} pictures in {arguments.folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""What a scene contains, which pairs are held out, and the many ways to say it."""
+
+from __future__ import annotations
+
+import random
+import string
+from dataclasses import dataclass
+
+from training.config import Config
+from training.scenes import SCENE_NAMES, SCENES
+from training.vocabulary import COLOURS, SUBJECT_NAMES, SUBJECTS, Kind
+
+PLAIN_INDEX = 16  # the place of "plain" in the held-out rule, fixed so that scenes may be appended
+ALWAYS_SEEN = {(n, s) for n in ("dog", "cat", "horse") for s in ("autumn", "moon")}
+PLAIN_SHARE, EMPTY_SCENE_SHARE, NO_CAPTION_SHARE, PLURAL_SHARE = 0.15, 0.03, 0.1, 0.1
+
+ANY_STYLE = ("a picture of", "an image of", "picture of", "art of", "a painting of")
+STYLE_WORDS: dict[str, tuple[str, ...]] = {
+    "3d": ("a photograph of", "a photo of", "photo of", "a 3d render of", "3d render of"),
+    "flat": ("a flat illustration of", "flat icon of", "an illustration of"),
+    "noto": ("a cartoon of", "cartoon of", "a drawing of"),
+    "twemoji": ("an emoji of", "emoji of", "a sticker of"),
+}
+TAILS = (
+    *("highly detailed", "4k", "8k", "masterpiece", "beautiful", "digital art", "cute"),
+    *("high quality", "trending on artstation", "sharp focus", "best quality", "cinematic"),
+    *("detailed", "colourful", "soft light", "vivid colors", "concept art", "wallpaper"),
+)
+ADJECTIVES = (
+    *("happy", "big", "small", "little", "cute", "beautiful", "funny", "lonely", "old"),
+    *("young", "fluffy", "shiny", "brave", "sleepy", "lovely", "giant", "tiny", "wild"),
+)
+COUNTS = ("two", "three", "four", "some", "many", "several", "a few", "a group of", "")
+PLURALS = {"sheep": "sheep", "deer": "deer", "fish": "fish", "wolf": "wolves", "calf": "calves"}
+VERBS: dict[Kind, tuple[str, ...]] = {
+    Kind.ANIMAL: ("sitting", "standing", "walking", "running", "playing", "resting", "jumping"),
+    Kind.VEHICLE: ("parked", "driving", "standing"),
+    Kind.FLYER: ("flying", "floating", "hovering"),
+    Kind.SWIMMER: ("swimming", "jumping"),
+    Kind.THING: ("lying", "standing"),
+    Kind.PLANT: ("growing", "standing"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """subject is None in an empty scene; place is a scene's name or "plain-<colour>"."""
+
+    subject: int | None
+    place: str
+    style: str
+
+    @property
+    def is_plain(self) -> bool:
+        return self.place.startswith("plain-")
+
+
+def place_names(config: Config) -> tuple[str, ...]:
+    return (*config.scene_names, *(f"plain-{colour}" for colour in COLOURS))
+
+
+def is_held_out(subject: int, place: str) -> bool:
+    """One pair in eleven is never rendered for training; evaluation asks for these."""
+    if (SUBJECT_NAMES[subject], place) in ALWAYS_SEEN:
+        return False
+    if place.startswith("plain-"):
+        index = PLAIN_INDEX
+    else:
+        index = SCENE_NAMES.index(place)
+        index += index >= PLAIN_INDEX
+    return (subject * 7 + index * 5) % 11 == 0
+
+
+def draw_spec(config: Config, chance: random.Random) -> Spec:
+    subjects = config.subject_indices
+    scenes = [SCENES[SCENE_NAMES.index(name)] for name in config.scene_names]
+    style = chance.choices(config.styles, config.style_weights)[0]
+    while True:
+        (subject,) = chance.choices(subjects, [SUBJECTS[i].weight for i in subjects])
+        share = chance.random()
+        if share < PLAIN_SHARE:
+            place = f"plain-{chance.choice(tuple(COLOURS))}"
+        else:
+            place = chance.choices(scenes, [scene.weight for scene in scenes])[0].name
+        if PLAIN_SHARE <= share < PLAIN_SHARE + EMPTY_SCENE_SHARE:
+            return Spec(None, place, style)
+        if not is_held_out(subject, place):
+            return Spec(subject, place, style)
+
+
+def _place_words(spec: Spec, chance: random.Random) -> str:
+    if not spec.is_plain:
+        return chance.choice(SCENES[SCENE_NAMES.index(spec.place)].phrases)
+    colour = spec.place.removeprefix("plain-")
+    phrases = [f"on a {colour} background", f"on {colour} background", f"{colour} background"]
+    if colour == "white":
+        phrases += [""] * 4
+    if colour == "gray":
+        phrases += ["on a grey background"]
+    return chance.choice(phrases)
+
+
+def _unknown_word(chance: random.Random) -> str:
+    return "".join(chance.choices(string.ascii_lowercase, k=chance.randint(3, 8)))
+
+
+def plural(noun: str) -> str:
+    """Of the last word; counts are not drawn, but "two cats" should still be a cat."""
+    rest, _, word = noun.rpartition(" ")
+    if word in PLURALS:
+        many = PLURALS[word]
+    elif word.endswith(("s", "x", "ch", "sh")):
+        many = f"{word}es"
+    elif word.endswith("y") and word[-2] not in "aeiou":
+        many = f"{word[:-1]}ies"
+    else:
+        many = f"{word}s"
+    return f"{rest} {many}".strip()
+
+
+def _noun_phrase(spec: Spec, chance: random.Random) -> str:
+    assert spec.subject is not None
+    subject = SUBJECTS[spec.subject]
+    plain, *synonyms = subject.words
+    word = plain if not synonyms or chance.random() < 0.5 else chance.choice(synonyms)
+    adjective = chance.choice(ADJECTIVES) if chance.random() < 0.12 else ""
+    if chance.random() < 0.04:
+        adjective = _unknown_word(chance)
+    right = "an" if (adjective or word)[0] in "aeiou" else "a"
+    article = chance.choice((right, right, right, "", "", "the", "one", "a", "an"))
+    verb = chance.choice(VERBS[subject.kind]) if chance.random() < 0.4 else ""
+    if chance.random() < PLURAL_SHARE and " of " not in word:
+        article, word = chance.choice(COUNTS), plural(word)
+    return " ".join(filter(None, (article, adjective, word, verb)))
+
+
+def _style_words(spec: Spec, config: Config, chance: random.Random) -> str:
+    if chance.random() < 0.6:
+        return ""
+    bound = STYLE_WORDS[spec.style]
+    if len(config.styles) == 1:  # nothing to tell apart: every style word is harmless
+        bound = tuple(words for style in STYLE_WORDS.values() for words in style)
+    return chance.choice(bound if chance.random() < 0.8 else ANY_STYLE)
+
+
+def compose_caption(spec: Spec, config: Config, chance: random.Random) -> str:
+    place = _place_words(spec, chance)
+    if spec.subject is None:
+        preposition, _, rest = place.partition(" ")
+        bare = preposition in {"in", "on", "at", "by", "among"} and chance.random() < 0.6
+        body = rest if bare else place
+    elif place and chance.random() < 0.12:
+        return f"{place}{chance.choice((',', ''))} {_noun_phrase(spec, chance)}"
+    else:
+        comma = chance.choice((",", "", "", "", "", ""))
+        body = f"{_noun_phrase(spec, chance)}{comma} {place}"
+    caption = f"{_style_words(spec, config, chance)} {body}".strip()
+    if chance.random() < 0.2:
+        caption += ", " + ", ".join(chance.sample(TAILS, chance.randint(1, 3)))
+    if chance.random() < 0.08:
+        caption = caption.capitalize() + chance.choice((".", "", "!"))
+    return caption.rstrip(", ")
+
+
+def training_caption(spec: Spec, config: Config, chance: random.Random) -> str:
+    """One in ten is empty, which is what guidance compares with."""
+    if chance.random() < NO_CAPTION_SHARE:
+        return ""
+    return compose_caption(spec, config, chance)

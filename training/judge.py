@@ -1,0 +1,254 @@
+"""An independent judge on pixels: python -m training.judge
+
+Trained on real composed scenes alone, never on drawn pictures. Blurred and blocky copies, blurred
+subjects and mixtures of two subjects are its explicit "nothing": a judge that names blobs is
+worthless. Its weights are small and lie in the repository, so that evaluation needs no training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from training.compose import Composer
+from training.config import Run, add_common_arguments, run_from
+from training.draws import Draw
+from training.loop import Average, Loop, learning_rate
+from training.scenes import SCENE_NAMES
+from training.vocabulary import COLOURS, SUBJECT_NAMES
+
+BATCH = 48
+PEAK = 3e-3
+NOTHING = 0  # class 0 of both heads
+PLACES = (*SCENE_NAMES, *(f"plain-{colour}" for colour in COLOURS))
+WEIGHTS = Path(__file__).parent / "judge.safetensors"
+CHECK_SCENES = 512
+
+
+class Judge(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inner = 3
+        for outer, stride in ((24, 1), (48, 2), (64, 1), (96, 2), (96, 1), (128, 2), (128, 1)):
+            layers += [
+                nn.Conv2d(inner, outer, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(outer),
+                nn.ReLU(),
+            ]
+            inner = outer
+        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten())
+        self.subject = nn.Linear(inner * 16, 1 + len(SUBJECT_NAMES))
+        self.place = nn.Linear(inner * 16, 1 + len(PLACES))
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n, 3, 128, 128) in 0…1 → logits of subjects and of places."""
+        features = self.features(F.avg_pool2d(pictures, 2) * 2 - 1)
+        return self.subject(features), self.place(features)
+
+    @torch.no_grad()
+    def name(self, pictures: torch.Tensor) -> tuple[list[str], list[str]]:
+        """What it sees; "nothing" where it recognises nothing."""
+        subject, place = self(pictures)
+        subjects, places = ("nothing", *SUBJECT_NAMES), ("nothing", *PLACES)
+        return (
+            [subjects[i] for i in subject.argmax(1).tolist()],
+            [places[i] for i in place.argmax(1).tolist()],
+        )
+
+
+def coarse(pictures: torch.Tensor, cells: int, mode: str) -> torch.Tensor:
+    small = F.interpolate(pictures, cells, mode="area")
+    options = {} if mode == "nearest" else {"align_corners": False}
+    return F.interpolate(small, pictures.shape[-1], mode=mode, **options)
+
+
+def warped(picture: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Bent by about 12 pixels this way and that."""
+    shifts = 0.2 * draw.normal(1, 2, 6, 6)
+    shifts = F.interpolate(shifts, picture.shape[-1], mode="bicubic", align_corners=False)
+    straight = F.affine_grid(torch.eye(2, 3)[None], list(picture.shape), align_corners=False)
+    grid = straight.to(picture.device) + shifts.permute(0, 2, 3, 1)
+    return F.grid_sample(picture, grid, padding_mode="border", align_corners=False)
+
+
+def _spoil(
+    pixels: torch.Tensor, cover: torch.Tensor, labels: torch.Tensor, draw: Draw
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A third of the batch becomes "nothing": in the whole, or in the subject alone."""
+    spoilt, labels = pixels.clone(), labels.clone()
+    masks = F.interpolate(cover, pixels.shape[-1], mode="bilinear", align_corners=False)
+    masks = (masks * 3).clamp(0, 1)
+    for i in range(0, len(pixels), 3):
+        j = (i + 1) % len(pixels)
+        cells, kind = int(draw.integers(7, 13, 1)), int(draw.integers(0, 4, 1))
+        picture, mask = pixels[i : i + 1], masks[i]
+        blurred = coarse(picture, cells, "bicubic").clamp(0, 1)
+        if kind == 0:
+            spoilt[i] = blurred[0]
+        elif kind == 1:
+            spoilt[i] = coarse(picture, cells, "nearest")[0]
+        elif kind == 2:  # a blob in a good scene
+            spoilt[i] = torch.lerp(picture, blurred, mask)[0]
+        elif kind == 3:  # two subjects in one
+            spoilt[i] = torch.lerp(picture, pixels[j : j + 1], torch.maximum(mask, masks[j]) / 2)[0]
+        else:  # a subject out of shape
+            bent = coarse(warped(picture, draw), 32, "bicubic").clamp(0, 1)
+            spoilt[i] = torch.lerp(picture, bent, mask)[0]
+        labels[i, 0] = NOTHING
+        if kind < 2:
+            labels[i, 1] = NOTHING
+    return spoilt, labels
+
+
+def _disturb(pixels: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Slight noise, softness, brightness and shifts, none of which hide a subject."""
+    n = len(pixels)
+    soft = coarse(pixels, int(draw.integers(56, 128, 1)), "bicubic")
+    pixels = torch.lerp(pixels, soft, draw.uniform(0, 1, n, 1, 1, 1))
+    pixels = pixels * draw.uniform(0.9, 1.1, n, 1, 1, 1)
+    pixels = pixels + draw.uniform(0, 0.05, n, 1, 1, 1) * draw.normal(*pixels.shape)
+    down, across = draw.integers(-6, 6, 2).tolist()
+    padded = F.pad(pixels, (8, 8, 8, 8), mode="replicate")
+    side = pixels.shape[-1]
+    return padded[:, :, 8 + down : 8 + down + side, 8 + across : 8 + across + side].clamp(0, 1)
+
+
+class Examples:
+    def __init__(self, run: Run) -> None:
+        config = dataclasses.replace(run.config, offsets=(-16, 0, 0, 16))
+        self.run = dataclasses.replace(run, config=config)
+        self.composer = Composer.of(self.run)
+
+    def batch(self, count: int, *name: object, spoil: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pictures 0…1 and (n, 2) labels. Empty scenes have no subject, which is "nothing"."""
+        scenes = self.composer.compose(count, self.run.seed, "judge", *name)
+        labels = torch.tensor(
+            [
+                (0 if spec.subject is None else 1 + spec.subject, 1 + PLACES.index(spec.place))
+                for spec in scenes.specs
+            ],
+            device=self.run.device,
+        )
+        draw = Draw(self.run.device, self.run.seed, "judge disturbs", *name)
+        pixels = scenes.pixels
+        if spoil:
+            pixels, labels = _spoil(pixels, scenes.cover, labels, draw)
+        return _disturb(pixels, draw), labels
+
+
+def measure(judge: Judge, examples: Examples, count: int) -> dict[str, float]:
+    """On held-back real scenes; and how many spoilt ones it rightly calls nothing."""
+    judge.eval()
+    hits, total, refused, spoilt = torch.zeros(2), 0, 0, 0
+    with torch.no_grad():
+        for number in range(-(-count // BATCH)):
+            for spoil in (False, True):
+                pixels, labels = examples.batch(BATCH, "held back", number, spoil=spoil)
+                said = torch.stack([logits.argmax(1) for logits in judge(pixels)], 1)
+                if spoil:
+                    nothing = labels[:, 0] == NOTHING
+                    refused += int((said[nothing, 0] == NOTHING).sum())
+                    spoilt += int(nothing.sum())
+                else:
+                    shown = labels[:, 0] != NOTHING
+                    hits += (said[shown] == labels[shown]).float().sum(0).cpu()
+                    total += int(shown.sum())
+    judge.train()
+    return {
+        "subject": round(hits[0].item() / max(total, 1), 4),
+        "scene": round(hits[1].item() / max(total, 1), 4),
+        "nothing": round(refused / max(spoilt, 1), 4),
+    }
+
+
+def real_diversity(examples: Examples) -> float:
+    """Mean pixel distance of two real scenes of one prompt, over 30 prompts."""
+    distances = []
+    scenes = examples.composer.compose(30, examples.run.seed, "judge", "diversity")
+    for number, spec in enumerate(scenes.specs):
+        twins = examples.composer.compose_specs([spec] * 3, examples.run.seed, "twins", number)
+        distances.append(mean_pairwise_distance(twins.pixels))
+    return round(sum(distances) / len(distances), 4)
+
+
+def mean_pairwise_distance(pictures: torch.Tensor) -> float:
+    """Mean absolute difference of pixels 0…1 over all pairs."""
+    n = len(pictures)
+    pairs = [(pictures[i] - pictures[j]).abs().mean() for i in range(n) for j in range(i)]
+    return float(torch.stack(pairs).mean())
+
+
+def train(run: Run, weights: Path = WEIGHTS) -> Loop:
+    torch.manual_seed(run.seed)
+    judge = Judge().to(run.device)
+    parameters = list(judge.parameters())
+    optimiser = torch.optim.AdamW(parameters, PEAK, weight_decay=0.02)
+    average = Average(parameters, 0.99)
+    state = {"judge": judge, "optimiser": optimiser, "average": average.values}
+    loop = Loop(
+        "judge",
+        run.path("judge"),
+        run.config.judge_samples,
+        BATCH,
+        state,
+        after_step=run.after_step,
+    )
+    loop.folder.mkdir(exist_ok=True)
+    loop.load()
+    examples = Examples(run)
+
+    def rate() -> float:
+        return learning_rate(PEAK, loop.seen, loop.total, BATCH, 0.8)
+
+    for step in loop.steps(rate):
+        pixels, labels = examples.batch(BATCH, step, spoil=True)
+        subject, place = judge(pixels)
+        loss = F.cross_entropy(subject, labels[:, 0]) + F.cross_entropy(place, labels[:, 1])
+        optimiser.param_groups[0]["lr"] = rate()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        average.update(step)
+        loop.record(loss)
+    if loop.is_finished:
+        average.swap()
+        ceiling = measure(judge, examples, CHECK_SCENES)
+        save(judge, {**ceiling, "real_diversity": real_diversity(examples)}, weights)
+        print(ceiling)
+    return loop
+
+
+def save(judge: Judge, facts: dict[str, float], path: Path) -> None:
+    state = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in judge.state_dict().items()
+    }
+    save_file(state, path, {"facts": json.dumps(facts)})
+
+
+def load(path: Path = WEIGHTS) -> tuple[Judge, dict[str, float]]:
+    """The judge and what was measured of it on held-back real scenes."""
+    judge = Judge()
+    with safe_open(path, "pt") as file:
+        facts = json.loads(file.metadata()["facts"])
+        judge.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    return judge.eval(), facts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_common_arguments(parser)
+    train(run_from(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The fixed prompts of the evaluation: pairs that training has seen, and pairs it never has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from training.captions import TAILS, is_held_out
+from training.draws import python_random
+from training.scenes import SCENE_NAMES, SCENES
+from training.vocabulary import SUBJECT_NAMES, SUBJECTS
+
+SEEN, HELD_OUT = 64, 64
+QUICK = 16
+LIST_SEED = 20_261_123  # another number is another list
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    text: str
+    subject: str  # the emoji's name
+    scene: str
+    held_out: bool
+
+
+CANONICAL = (
+    Prompt("dog sitting in a field of autumn leaves", "dog", "autumn", held_out=False),
+    Prompt("a photograph of an horse on moon", "horse", "moon", held_out=False),
+)
+
+
+def _worded(subject: int, scene: int, number: int, held_out: bool) -> Prompt:
+    """Every third by a synonym, every fourth with a tail, the scene's phrases in turn."""
+    chance = python_random(LIST_SEED, "words", subject, scene)
+    words = SUBJECTS[subject].words
+    word = chance.choice(words) if number % 3 == 0 else words[0]
+    phrases = SCENES[scene].phrases
+    text = f"{'an' if word[0] in 'aeiou' else 'a'} {word} {phrases[number % len(phrases)]}"
+    if number % 4 == 0:
+        text += ", " + ", ".join(chance.sample(TAILS, 2))
+    return Prompt(text, SUBJECT_NAMES[subject], SCENE_NAMES[scene], held_out)
+
+
+def _pairs(held_out: bool, count: int) -> list[tuple[int, int]]:
+    """Every subject once before any comes twice, scenes as even as they fall."""
+    pairs = [
+        (subject, scene)
+        for subject in range(len(SUBJECTS))
+        for scene, name in enumerate(SCENE_NAMES)
+        if is_held_out(subject, name) == held_out
+    ]
+    python_random(LIST_SEED, held_out).shuffle(pairs)
+    uses: dict[int, int] = {}
+    ranked = []
+    for subject, scene in pairs:
+        uses[subject] = uses.get(subject, 0) + 1
+        ranked.append((uses[subject], subject, scene))
+    ranked.sort(key=lambda row: row[0])
+    return [(subject, scene) for _, subject, scene in ranked[:count]]
+
+
+def evaluation_prompts(*, quick: bool = False) -> list[Prompt]:
+    seen = [
+        *CANONICAL,
+        *(_worded(s, p, i, held_out=False) for i, (s, p) in enumerate(_pairs(False, SEEN))),
+    ]
+    held = [_worded(s, p, i, held_out=True) for i, (s, p) in enumerate(_pairs(True, HELD_OUT))]
+    if quick:
+        return seen[: QUICK // 2] + held[: QUICK // 2]
+    return seen + held
