@@ -73,7 +73,9 @@ class PictureWriter:
         verdicts: tuple[PanelVerdict, ...],
     ) -> Rendering:
         tiles = [
-            Image.fromarray(image) if verdict.shown else compose_hidden_tile(image.shape[1::-1])
+            Image.fromarray(image)
+            if verdict.shown
+            else compose_hidden_tile(image.shape[1::-1], verdict)
             for image, verdict in zip(images, verdicts, strict=True)
         ]
         pictures = [compose_grid(tiles), *tiles]
@@ -132,13 +134,13 @@ def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:
     return grid
 
 
-def compose_hidden_tile(size: tuple[int, int]) -> Image.Image:
-    """What stands in place of a picture that the filter hides; size is (width, height)."""
+def compose_hidden_tile(size: tuple[int, int], verdict: PanelVerdict) -> Image.Image:
+    """What stands in place of a picture nobody may see, and why; size is (width, height)."""
     tile = Image.new("RGB", size, _HIDDEN_TILE)
     font = ImageFont.load_default(max(size[0] // 12, 8))
     ImageDraw.Draw(tile).multiline_text(
         (size[0] / 2, size[1] / 2),
-        "hidden by\nthe filter",
+        "hidden by\nthe filter" if verdict.was_judged else "could not\nbe checked",
         fill=_HIDDEN_TEXT,
         font=font,
         anchor="mm",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,12 +13,13 @@ from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, com
 from bot.jobs.port import Caller, Undeliverable
 from bot.moderation import PromptPolicy
 from bot.moderation.text import clean_prompt
-from bot.records import Ask, Job, JobStatus, Origin, Recipe, Standing
+from bot.records import Ask, Job, JobStatus, Origin, Outcome, Recipe, Standing
 from bot.store import JobRepository
 
 log = logging.getLogger(__name__)
 
 TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
+_MAX_NAME_LENGTH = 40  # no sampler's id is longer; a refusal repeats the name
 _DRAINING = (
     "Triptych is about to restart and takes no new prompts. Nothing was charged; "
     "please try again in a minute."
@@ -67,6 +69,7 @@ class Intake:
             ask,
             prompt=clean_prompt(ask.prompt),
             negative_prompt=clean_prompt(ask.negative_prompt),
+            sampler=None if ask.sampler is None else clean_prompt(ask.sampler)[:_MAX_NAME_LENGTH],
         )
         job = await self._commit(ask, origin)
         if job is None:
@@ -86,8 +89,9 @@ class Intake:
                 recipe = complete_recipe(recipe, self._line.info)
         except UserError as error:
             refusal = refusal or str(error)
-        verdict = self._policy.judge(ask.prompt, ask.negative_prompt)
-        if not verdict.is_allowed:
+        verdict = await asyncio.to_thread(self._policy.judge, ask.prompt, ask.negative_prompt)
+        if not verdict.is_allowed:  # held is refused as long as nobody could look at it
+            log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
             refusal = refusal or verdict.reason
         cost = 0.0 if refusal else self._line.estimate_cost(recipe)
         # In one transaction: two prompts must not both fit into the last place.
@@ -95,7 +99,12 @@ class Intake:
             if refusal is None and not origin.is_terminal:
                 refusal = await self._find_quota_refusal(origin, recipe, cost)
             return await self._jobs.insert_job(
-                origin, recipe, now=self._now(), cost_estimate=cost, refusal=refusal
+                origin,
+                recipe,
+                now=self._now(),
+                cost_estimate=cost,
+                refusal=refusal,
+                spoiler=verdict.outcome is Outcome.SPOILER,
             )
 
     async def _answer(self, job: Job, caller: Caller) -> Job | None:
@@ -125,9 +134,12 @@ class Intake:
                 "member may have. Wait for one to finish or /cancel one, then try again."
             )
         if standing.guild_waiting >= quotas.max_waiting_per_guild:
+            where = "This server already has"
+            if origin.guild_id is None:
+                where = "Direct messages already have"
             return (
-                f"This server already has {_prompts(standing.guild_waiting)} in line, the most "
-                "it may have. Nothing was charged; please try again in a few minutes."
+                f"{where} {_prompts(standing.guild_waiting)} in line, the most there may be. "
+                "Nothing was charged; please try again in a few minutes."
             )
         if standing.total_waiting >= quotas.max_waiting:
             return (

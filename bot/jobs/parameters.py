@@ -12,6 +12,7 @@ from bot.records import Ask, Recipe
 MAX_SEED = 2**32 - 1
 MAX_GUIDANCE_SCALE = 30.0
 _MIN_SIDE_PIXELS = 64
+_MAX_IN_ROW = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,17 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
         prompt=ask.prompt,
         negative_prompt=ask.negative_prompt,
         seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(NUM_IMAGES)),
-        width=ask.width,
-        height=ask.height,
-        num_inference_steps=ask.num_inference_steps,
+        width=_fit_row(ask.width),
+        height=_fit_row(ask.height),
+        num_inference_steps=_fit_row(ask.num_inference_steps),
         guidance_scale=ask.guidance_scale,
         sampler=ask.sampler,
     )
+
+
+def _fit_row(number: int | None) -> int | None:
+    """The nearest number that the record can hold; such a prompt is refused, yet on record."""
+    return None if number is None else max(-_MAX_IN_ROW, min(number, _MAX_IN_ROW))
 
 
 def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:

@@ -81,6 +81,20 @@ class Delivery:
     verdicts: tuple[PanelVerdict, ...]
 
 
+def list_hidden(delivery: Delivery) -> list[str]:
+    """Sentences that say which panels nobody may see, and why."""
+    panels = list(enumerate(delivery.verdicts, 1))
+    hidden = [str(n) for n, verdict in panels if not verdict.shown and verdict.was_judged]
+    unjudged = [str(n) for n, verdict in panels if not verdict.shown and not verdict.was_judged]
+    sentences = [f"Hidden by the filter: picture {', '.join(hidden)}."] if hidden else []
+    if unjudged:
+        sentences.append(
+            f"Not shown, because the picture check does not work: picture {', '.join(unjudged)}. "
+            "The owner finds more in the log."
+        )
+    return sentences
+
+
 class Caller(Protocol):
     """The person who asks, as long as they can still be given a first answer (3 s on Discord)."""
 
