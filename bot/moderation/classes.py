@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +30,18 @@ _NOT_SURNAMES = {"And", "At", "By", "Dressed", "For", "From", "In", "Is", "Of", 
 _YOUNG_ANIMALS = {"baby", "babies", "newborn", "juvenile", "juveniles", "infant", "kid", "kids"}
 _NOT_ADJECTIVES = {"a", "an", "and", "at", "by", "her", "his", "in", "near", "of", "on", "the",
                    "to", "with"}  # fmt: skip
+_SEXUAL = frozenset({"sexual", "sexual_weak", "undressing"})
 _NAME_GAP_WORDS = 1  # a middle initial, or an adjective in "my old teacher"
 _ATTRIBUTION_WORDS = 2
+
+
+Categories = list[tuple[Reading, dict[str, list[Hit]]]]
+"""For each reading of a text the hits of each category."""
+
+
+def is_sexual(found: Categories) -> bool:
+    """Whether there is anything to weigh: most texts have no such term."""
+    return any(not _SEXUAL.isdisjoint(hits) for _, hits in found)
 
 
 def read_lexicon() -> Mapping[str, Sequence[str]]:
@@ -57,8 +67,8 @@ class BuiltInClasses:
         self._numbers = frozenset(lexicon["numbers"])
         self._given_names = frozenset(lexicon["given_names"])
 
-    def collect(self, text: str, found: Iterable[tuple[Reading, Mapping[str, list[Hit]]]]) -> Signs:
-        """text: as typed. found: for each reading the hits of each category."""
+    def collect(self, text: str, found: Categories) -> Signs:
+        """text: as typed."""
         signs = Signs()
         for reading, hits in found:
             self._collect_sexual(signs, hits)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from bot.moderation.readings import EITHER_I_OR_L, REPEATED, Form, Reading
 from bot.moderation.text import normalise
@@ -19,10 +19,10 @@ _MIN_LEET = 3
 _MIN_MASKED = 4
 _HOLE = "*"
 _Disguised = dict[str, tuple[str, ...]]
+_Meanings = tuple[tuple[Form, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """The phrase number ``phrase`` stands at words[start:end] of a reading."""
 
     phrase: int
@@ -41,16 +41,22 @@ def split_words(text: str) -> tuple[str, ...]:
 
 
 class PhraseIndex:
-    """A dictionary from first words to phrases; the cost of a search does not grow with it."""
+    """Dictionaries from first words to phrases; the cost of a search does not grow with them."""
 
     def __init__(self, phrases: Iterable[Sequence[str]]) -> None:
-        self._starts: dict[str, list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
+        self._single: dict[str, list[int]] = {}
+        self._longer: dict[tuple[str, str], list[tuple[int, tuple[str, ...]]]] = {}
         words: set[str] = set()
         for number, phrase in enumerate(phrases):
-            if phrase:
-                self._starts[phrase[0]].append((number, tuple(phrase[1:])))
-                words.update(phrase)
-        self._words = words
+            words.update(phrase)
+            if len(phrase) == 1:
+                self._single.setdefault(phrase[0], []).append(number)
+            elif phrase:
+                longer = self._longer.setdefault((phrase[0], phrase[1]), [])
+                longer.append((number, tuple(phrase[2:])))
+        self.is_latin = all(word.isascii() for word in words)
+        self._words = frozenset(words)
+        self._firsts = {first for first, _ in self._longer}
         self._leet = _group(words, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(words, lambda word: (_squeeze(word),))
         self._masked = _group(words, _list_masked)
@@ -58,59 +64,72 @@ class PhraseIndex:
         self._spelled_heads = {word[:_MIN_SPELLED] for word in long_words}
         self._spelled_lengths = sorted({len(word) for word in long_words}, reverse=True)
 
-    def find(self, reading: Reading) -> Iterator[Hit]:
-        """Every phrase in one reading."""
-        words = reading.words
-        if reading.is_spelled:
-            words = [word for run in reading.words for word in self._find_spelled(run)]
-        disguised = {} if reading.is_spelled else self._list_disguised(reading)
-        yield from self._find_plain(words, reading.form, disguised)
+    def find(self, readings: Iterable[Reading]) -> Iterator[tuple[Reading, list[Hit]]]:
+        """Every phrase in each reading of a text."""
+        revealed: dict[str, _Meanings] = {}  # the readings share most of their words
+        for reading in readings:
+            if reading.is_spelled:
+                words = [word for run in reading.words for word in self._find_spelled(run)]
+                yield reading, self._find(words, reading.form, {})
+            elif reading.form is Form.MASKED:
+                words = list(self._find_masked(reading.words))
+                yield reading, self._find(words, reading.form, {})
+            else:
+                disguised = self._list_disguised(reading, revealed)
+                yield reading, self._find(reading.words, reading.form, disguised)
+
+    def _find(
+        self, words: Sequence[str], form: Form, disguised: Mapping[int, _Meanings]
+    ) -> list[Hit]:
+        single, firsts = self._single, self._firsts
+        hits: list[Hit] = []
+        for start, word in enumerate(words):
+            if word in single:
+                hits += [Hit(phrase, form, start, start + 1) for phrase in single[word]]
+            if word in firsts:
+                self._add_longer(hits, form, start, word, words, disguised)
         for start, meanings in disguised.items():
-            for form, word in meanings:
-                yield from self._find_from(start, word, words, form, disguised)
+            for meant, word in meanings:
+                hits += [Hit(phrase, meant, start, start + 1) for phrase in single.get(word, ())]
+                self._add_longer(hits, meant, start, word, words, disguised)
+        return hits
 
-    def _find_plain(
-        self, words: list[str], form: Form, disguised: dict[int, list[tuple[Form, str]]]
-    ) -> Iterator[Hit]:
-        starts = self._starts
-        for start in [number for number, word in enumerate(words) if word in starts]:
-            yield from self._find_from(start, words[start], words, form, disguised)
-
-    def _find_from(
+    def _add_longer(
         self,
+        hits: list[Hit],
+        form: Form,
         start: int,
         first: str,
-        words: list[str],
-        form: Form,
-        disguised: dict[int, list[tuple[Form, str]]],
-    ) -> Iterator[Hit]:
-        for phrase, rest in self._starts.get(first, ()):
-            end = start + 1 + len(rest)
-            if end <= len(words) and all(
-                words[place] == word or any(word == meant for _, meant in disguised.get(place, ()))
-                for place, word in enumerate(rest, start + 1)
-            ):
-                yield Hit(phrase, form, start, end)
+        words: Sequence[str],
+        disguised: Mapping[int, _Meanings],
+    ) -> None:
+        if start + 1 == len(words):
+            return
+        for second in (words[start + 1], *(word for _, word in disguised.get(start + 1, ()))):
+            for phrase, rest in self._longer.get((first, second), ()):
+                end = start + 2 + len(rest)
+                if end <= len(words) and all(
+                    words[place] == word or word in {meant for _, meant in disguised.get(place, ())}
+                    for place, word in enumerate(rest, start + 2)
+                ):
+                    hits.append(Hit(phrase, form, start, end))
 
-    def _list_disguised(self, reading: Reading) -> dict[int, list[tuple[Form, str]]]:
+    def _list_disguised(
+        self, reading: Reading, revealed: dict[str, _Meanings]
+    ) -> dict[int, _Meanings]:
         """What the words of a reading that are none of ours may stand for."""
-        known = self._words
-        found: dict[int, list[tuple[Form, str]]] = {}
-        for place, word in enumerate(reading.words):
-            if word in known or (
-                word.isalpha() and not reading.has_repeats and EITHER_I_OR_L not in word
-            ):
-                continue
-            meanings = list(self._reveal(word, reading))
-            if meanings:
-                found[place] = meanings
-        return found
+        distinct = set(reading.words)
+        for word in distinct - self._words - revealed.keys():
+            if reading.has_repeats or not word.isalpha() or EITHER_I_OR_L in word:
+                revealed[word] = tuple(self._reveal(word, reading))
+        suspects = {word for word in distinct & revealed.keys() if revealed[word]}
+        if not suspects:
+            return {}
+        return {
+            place: revealed[word] for place, word in enumerate(reading.words) if word in suspects
+        }
 
     def _reveal(self, word: str, reading: Reading) -> Iterator[tuple[Form, str]]:
-        if reading.form is Form.MASKED:
-            holes = _MASK_CHAR.sub(_HOLE, word)
-            yield from ((Form.MASKED, meant) for meant in self._masked.get(holes, ()))
-            return
         if EITHER_I_OR_L in word:
             yield from ((Form.LEET, meant) for meant in self._reveal_leet(word))
         if not word.isalpha():
@@ -138,11 +157,22 @@ class PhraseIndex:
             if all(most >= run for most, run in zip(shown, _count_runs(meant), strict=True)):
                 yield meant
 
+    def _find_masked(self, words: Iterable[str]) -> Iterator[str]:
+        for word in words:
+            yield from self._masked.get(_MASK_CHAR.sub(_HOLE, word), ())
+
     def _find_spelled(self, run: str) -> Iterator[str]:
         """Our words within a run of single letters, which may begin or end with others."""
         if run in self._words:
             yield run
-            return
+        elif EITHER_I_OR_L in run:
+            yield from self._find_inside(run.replace(EITHER_I_OR_L, "i"))
+            yield from self._find_inside(run.replace(EITHER_I_OR_L, "l"))
+            yield from self._reveal_leet(run)
+        else:
+            yield from self._find_inside(run)
+
+    def _find_inside(self, run: str) -> Iterator[str]:
         heads = self._spelled_heads
         for start in range(len(run) - _MIN_SPELLED + 1):
             if run[start : start + _MIN_SPELLED] in heads:

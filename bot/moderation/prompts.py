@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import re2
 
-from bot.moderation.classes import MINORS, BuiltInClasses, Signs, read_lexicon
+from bot.moderation.classes import MINORS, BuiltInClasses, Categories, is_sexual, read_lexicon
 from bot.moderation.patterns import PatternSet
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading, list_readings
@@ -71,27 +71,29 @@ class PromptPolicy:
 
     def judge(self, prompt: str, negative_prompt: str) -> Verdict:
         """The strictest thing that any rule says, with the sentence a member may read."""
-        found, signs = self._search(prompt)
-        more, negative_signs = self._search(negative_prompt)
-        verdicts = [
-            self._classes.judge(signs, negative=negative_signs),
-            self._classes.judge(negative_signs),
-            *(_judge_finding(finding) for finding in (*found, *more)),
-        ]
+        found, categories = self._search(prompt)
+        more, negative_categories = self._search(negative_prompt)
+        verdicts: list[Verdict | None] = [_judge_finding(finding) for finding in (*found, *more)]
+        if is_sexual(categories) or is_sexual(negative_categories):
+            signs = self._classes.collect(prompt, categories)
+            negative = self._classes.collect(negative_prompt, negative_categories)
+            verdicts.append(self._classes.judge(signs, negative=negative))
+            verdicts.append(self._classes.judge(negative))
         strictest = Verdict(Outcome.ALLOW)
         for verdict in verdicts:
             if verdict and _SEVERITY[verdict.outcome] > _SEVERITY[strictest.outcome]:
                 strictest = verdict
         return strictest if strictest.reason else _explain_class(strictest)
 
-    def _search(self, text: str) -> tuple[list[_Finding], Signs]:
+    def _search(self, text: str) -> tuple[list[_Finding], Categories]:
         found: list[_Finding] = []
-        by_category: list[tuple[Reading, dict[str, list[Hit]]]] = []
-        for reading in list_readings(text):
+        by_category: Categories = []
+        readings = list_readings(text, latin_only=self._index.is_latin)
+        for reading, all_hits in self._index.find(readings):
             categories: dict[str, list[Hit]] = defaultdict(list)
             hits: list[tuple[Rule, Hit]] = []
             excepted: dict[int, list[Hit]] = defaultdict(list)
-            for hit in self._index.find(reading):
+            for hit in all_hits:
                 number = hit.phrase
                 if number in self._category_of:
                     categories[self._category_of[number]].append(hit)
@@ -106,7 +108,7 @@ class PromptPolicy:
                 if not any(hit.lies_within(cover) for cover in excepted.get(id(rule), ()))
             )
             found.extend(self._search_patterns(reading, excepted))
-        return found, self._classes.collect(text, by_category)
+        return found, by_category
 
     def _search_patterns(
         self, reading: Reading, excepted: dict[int, list[Hit]]

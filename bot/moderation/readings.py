@@ -17,15 +17,16 @@ _WORD = re.compile(r"[^\W_]+")
 # Possessive quantifiers where a hostile text could make the search go back over itself.
 _WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # (word:1.2)
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
-_BRACKETS = str.maketrans("", "", "()[]{}<>")
+_BRACKETS = dict.fromkeys("()[]{}<>", "")
 _MASKS = frozenset("*#%?•")
 _MASKED_WORD = re.compile(r"(?<![^\W_])[^\W_]++(?:[*#%?•]{1,2}[^\W_]++)+")
-_INSIDE_WORD = re.compile(r"[^\w\s](?<=\w.)[^\w\s]*+(?=\w)")
+# Commas and the like part words; hyphens, dots, quotes, stars and pictures may stand within one.
+_INSIDE_WORD = re.compile(r"[^\w\s,;:!?&/+|=](?<=\w.)[^\w\s,;:!?&/+|=]*+(?=\w)")
 _SPELLED = re.compile(r"(?<!\w)\w(?:[\W]{1,4}\w)+(?!\w)")
 REPEATED = re.compile(r"([^\W_])\1\1|(?<![^\W_])(?:([^\W_])\2){2,}(?![^\W_])")
 _DRAWN = {  # drawn with several characters, the longer first; capitals mark them
     r"|\/|": "M", "/\\/\\": "M", r"\/\/": "W", r"|\|": "N", r"/\/": "N", "|_|": "U",
-    "|-|": "H", r"\/": "V", "/\\": "A", "|<": "K", "|)": "D", "|>": "P", "|3": "B", "|=": "F",
+    "|-|": "H", r"\/": "V", "/\\": "A", "|<": "K", "|)": "D", "|>": "P", "|=": "F",
     "|_": "L", "()": "O", "[]": "O", "><": "X",
 }  # fmt: skip
 _DRAWN_PARTS = ("|", "/", "\\", "()", "[]", "><")
@@ -34,9 +35,7 @@ _DIGITS = {"0": "o", "1": EITHER_I_OR_L, "2": "z", "3": "e", "4": "a", "5": "s",
            "7": "t", "8": "b", "9": "g"}  # fmt: skip
 _SYMBOLS = {"@": "a", "$": "s", "!": EITHER_I_OR_L, "|": EITHER_I_OR_L, "+": "t", "€": "e",
             "£": "l", "¥": "y", "¢": "c", "©": "c", "®": "r", "§": "s", "^": "a"}  # fmt: skip
-_LEET_DIGITS = str.maketrans(_DIGITS)
-_LEET_SYMBOLS = str.maketrans(_SYMBOLS)
-_LEET_ALL = _LEET_DIGITS | _LEET_SYMBOLS
+_LEET = _DIGITS | _SYMBOLS
 
 
 class Form(StrEnum):
@@ -44,8 +43,7 @@ class Form(StrEnum):
 
     PLAIN = "as typed"
     LOOKALIKES = "look-alike letters"
-    UNWEIGHTED = "without prompt weights"
-    JOINED = "joined letters"
+    JOINED = "joined letters"  # across prompt weights, hyphens, pictures
     LEET = "leetspeak"
     TURNED = "upside down"
     SQUEEZED = "squeezed repeats"
@@ -68,15 +66,18 @@ class Reading:
     has_repeats: bool = False
 
 
-def list_readings(text: str) -> list[Reading]:
-    """Every way to read it; one that would equal an earlier one is left out."""
+def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
+    """Every way to read it; one that would equal an earlier one is left out.
+
+    latin_only: nobody looks for words of other scripts, beyond those in the text as typed.
+    """
     folded = fold(_ENTITY.sub(_read_entity, text))  # tokenizers of Stable Diffusion do so, too
     base = collapse(folded.casefold())
     look = base if base.isascii() else fold_lookalikes(folded)
     has_repeats = REPEATED.search(look) is not None
     seen: set[str] = set()
     readings: list[Reading] = []
-    for form, read in _list_texts(folded, base, look):
+    for form, read in _list_texts(folded, base, look, latin_only):
         if read not in seen:
             seen.add(read)
             words = _WORD.findall(read)
@@ -89,16 +90,20 @@ def list_readings(text: str) -> list[Reading]:
     return readings
 
 
-def _list_texts(folded: str, base: str, look: str) -> Iterator[tuple[Form, str]]:
+def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator[tuple[Form, str]]:
     yield Form.PLAIN, base
     yield Form.LOOKALIKES, look
-    for form, text in ((Form.UNWEIGHTED, base), (Form.UNWEIGHTED, look)):
-        bare = _strip_weights(text)
-        yield form, bare
-        yield Form.JOINED, _join_inside(bare)
-    for leet in _translate_leet(look):
+    for text in (look,) if latin_only else (base, look):
+        yield Form.JOINED, _join_inside(_strip_weights(text))
+    leet = _translate(look, _DIGITS)
+    yield Form.LEET, leet
+    drawn = look
+    if any(part in look for part in _DRAWN_PARTS):
+        drawn = _DRAWN_LETTER.sub(lambda part: _DRAWN[part[0]], look)
+    if _replace(drawn, _SYMBOLS) != look:
+        leet = _translate(drawn, _LEET)
         yield Form.LEET, leet
-        yield Form.LEET, _join_inside(leet)
+    yield Form.LEET, _join_inside(_strip_weights(leet))
     turned = turn_round(folded)
     if turned is not None:
         yield Form.TURNED, turned
@@ -107,7 +112,7 @@ def _list_texts(folded: str, base: str, look: str) -> Iterator[tuple[Form, str]]
 def _list_spelled(form: Form, text: str, words: list[str]) -> Iterator[Reading]:
     """Runs of single letters, joined."""
     singles = [place for place, word in enumerate(words) if len(word) == 1]
-    if not any(later - earlier == 1 for earlier, later in pairwise(singles)):
+    if form is Form.JOINED or not any(later - earlier == 1 for earlier, later in pairwise(singles)):
         return
     runs = ["".join(_WORD.findall(run)) for run in _SPELLED.findall(text.replace("_", "-"))]
     if runs:
@@ -116,34 +121,31 @@ def _list_spelled(form: Form, text: str, words: list[str]) -> Iterator[Reading]:
 
 
 def _strip_weights(text: str) -> str:
-    return (_WEIGHT.sub("", text) if ":" in text else text).translate(_BRACKETS)
+    return _replace(_WEIGHT.sub("", text) if ":" in text else text, _BRACKETS)
 
 
 def _join_inside(text: str) -> str:
     return _INSIDE_WORD.sub("", text.replace("_", "-"))
 
 
-def _translate_leet(look: str) -> Iterator[str]:
-    """Digits as letters; then, if there are any, symbols and drawn letters as well."""
-    yield _strip_weights(_translate(look, _LEET_DIGITS))
-    drawn = look
-    if any(part in look for part in _DRAWN_PARTS):
-        drawn = _DRAWN_LETTER.sub(lambda part: _DRAWN[part[0]], look)
-    if drawn.translate(_LEET_SYMBOLS) != look:
-        yield _strip_weights(_translate(drawn, _LEET_ALL))
-
-
-def _translate(text: str, table: dict[int, str]) -> str:
-    translated = text.lower().translate(table)
+def _translate(text: str, table: dict[str, str]) -> str:
+    translated = _replace(text.lower(), table)
     if translated == text:
         return text
     pairs = zip(text.split(" "), translated.split(" "), strict=True)
     return " ".join([new if new == old or _is_word(old) else old for old, new in pairs])
 
 
+def _replace(text: str, table: dict[str, str]) -> str:
+    """As ``str.translate``, which takes ten times as long where a text is not ASCII."""
+    for old, new in table.items():
+        text = text.replace(old, new)
+    return text
+
+
 def _is_word(chunk: str) -> bool:
     """Numbers stay numbers; a single character may belong to a spelled word."""
-    return len(chunk) == 1 or chunk.lower() != chunk.upper()
+    return len(chunk.strip(".,;:!?")) == 1 or chunk.lower() != chunk.upper()
 
 
 def _read_entity(entity: re.Match[str]) -> str:

@@ -21,7 +21,7 @@ _LATIN_NAME = re.compile(
 )
 _NOT_THEIR_INITIAL = {"ESH": "s", "ETH": "d", "EZH": "z", "OMEGA": "w", "ENG": "n"}
 _UPSIDE_DOWN = str.maketrans(
-    "ɐqɔpǝɟƃɓɥᴉıɾʞʃןꞁɯubdɹsʇnʌʍxʎzwm",  # noqa: RUF001
+    "ɐqɔpǝɟƃɓɥᴉıɾʞʃןꞁɯudbɹsʇnʌʍxʎzwm",  # noqa: RUF001
     "abcdefgghiijklllmnpqrstuvwxyzmw",
 )
 _ONLY_UPSIDE_DOWN = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
