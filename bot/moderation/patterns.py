@@ -32,7 +32,10 @@ class PatternSet:
         for pattern in patterns:
             self._set.Add(pattern)
         self._always = self._set.Add(_ALWAYS)
-        self._set.Compile()
+        try:
+            self._set.Compile()
+        except re2.error:
+            raise ConfigError("the patterns together are too large; use fewer") from None
 
     def find(self, text: str) -> Iterable[int]:
         """The numbers of the patterns that match somewhere in the text."""

@@ -35,6 +35,7 @@ _DIGITS = {"0": "o", "1": EITHER_I_OR_L, "2": "z", "3": "e", "4": "a", "5": "s",
            "7": "t", "8": "b", "9": "g"}  # fmt: skip
 _SYMBOLS = {"@": "a", "$": "s", "!": EITHER_I_OR_L, "|": EITHER_I_OR_L, "+": "t", "€": "e",
             "£": "l", "¥": "y", "¢": "c", "©": "c", "®": "r", "§": "s", "^": "a"}  # fmt: skip
+_AROUND_WORDS = ".,;:!?()[]{}<>\"'*_"
 _LEET = _DIGITS | _SYMBOLS
 
 
@@ -76,13 +77,17 @@ def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
     look = base if base.isascii() else fold_lookalikes(folded)
     has_repeats = REPEATED.search(look) is not None
     seen: set[str] = set()
+    spellings: set[tuple[Form, str]] = set()
     readings: list[Reading] = []
     for form, read in _list_texts(folded, base, look, latin_only):
         if read not in seen:
             seen.add(read)
             words = _WORD.findall(read)
             readings.append(Reading(form, read, words, has_repeats=has_repeats))
-            readings.extend(_list_spelled(form, read, words))
+            spelled = _read_spelled(form, read, words)
+            if spelled is not None and (spelled.form, spelled.text) not in spellings:
+                spellings.add((spelled.form, spelled.text))
+                readings.append(spelled)
     if not _MASKS.isdisjoint(look):
         masked = [word for word in look.split(" ") if not _MASKS.isdisjoint(word)]
         words = _MASKED_WORD.findall(" ".join(masked))
@@ -95,12 +100,13 @@ def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator
     yield Form.LOOKALIKES, look
     for text in (look,) if latin_only else (base, look):
         yield Form.JOINED, _join_inside(_strip_weights(text))
-    leet = _translate(look, _DIGITS)
+    plain = _WEIGHT.sub("", look)
+    leet = _translate(plain, _DIGITS)
     yield Form.LEET, leet
-    drawn = look
-    if any(part in look for part in _DRAWN_PARTS):
-        drawn = _DRAWN_LETTER.sub(lambda part: _DRAWN[part[0]], look)
-    if _replace(drawn, _SYMBOLS) != look:
+    drawn = plain
+    if any(part in plain for part in _DRAWN_PARTS):
+        drawn = _DRAWN_LETTER.sub(lambda part: _DRAWN[part[0]], plain)
+    if _replace(drawn, _SYMBOLS) != plain:
         leet = _translate(drawn, _LEET)
         yield Form.LEET, leet
     yield Form.LEET, _join_inside(_strip_weights(leet))
@@ -109,19 +115,20 @@ def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator
         yield Form.TURNED, turned
 
 
-def _list_spelled(form: Form, text: str, words: list[str]) -> Iterator[Reading]:
+def _read_spelled(form: Form, text: str, words: list[str]) -> Reading | None:
     """Runs of single letters, joined."""
     singles = [place for place, word in enumerate(words) if len(word) == 1]
     if form is Form.JOINED or not any(later - earlier == 1 for earlier, later in pairwise(singles)):
-        return
+        return None
     runs = ["".join(_WORD.findall(run)) for run in _SPELLED.findall(text.replace("_", "-"))]
-    if runs:
-        form = Form.LEET if form is Form.LEET else Form.JOINED
-        yield Reading(form, " ".join(runs), runs, is_spelled=True)
+    if not runs:
+        return None
+    form = Form.LEET if form is Form.LEET else Form.JOINED
+    return Reading(form, " ".join(runs), runs, is_spelled=True)
 
 
 def _strip_weights(text: str) -> str:
-    return _replace(_WEIGHT.sub("", text) if ":" in text else text, _BRACKETS)
+    return _replace(_WEIGHT.sub("", text), _BRACKETS)
 
 
 def _join_inside(text: str) -> str:
@@ -144,8 +151,9 @@ def _replace(text: str, table: dict[str, str]) -> str:
 
 
 def _is_word(chunk: str) -> bool:
-    """Numbers stay numbers; a single character may belong to a spelled word."""
-    return len(chunk.strip(".,;:!?")) == 1 or chunk.lower() != chunk.upper()
+    """Numbers and 8k stay as they are; a single character may belong to a spelled word."""
+    size = len(chunk.strip(_AROUND_WORDS))
+    return size == 1 or (size > 2 and chunk.lower() != chunk.upper())
 
 
 def _read_entity(entity: re.Match[str]) -> str:

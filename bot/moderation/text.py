@@ -109,7 +109,7 @@ def _find_folded(char: str) -> str | None:
 def _find_latin(char: str) -> str:
     if char.isascii():
         return char
-    known = _LOOKALIKES.get(char)
+    known = _LOOKALIKES.get(char) or _LOOKALIKES.get(char.casefold())
     if known is not None:
         return known
     named = _LATIN_NAME.fullmatch(unicodedata.name(char, ""))
