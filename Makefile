@@ -13,7 +13,7 @@ TORCH := torch>=2.11,<2.14
 .PHONY: imagine run doctor test lint clean
 
 imagine: .venv/.installed
-	@$(BIN)/python -m bot imagine "$$PROMPT" $(ARGS)
+	@$(BIN)/python -m bot imagine $(ARGS) -- "$$PROMPT"
 
 run: .venv/.installed
 	$(BIN)/python -m bot run

@@ -23,13 +23,13 @@ from rich.table import Table
 
 from bot import cli_rules
 from bot.engine import Engine, EngineFace, check_model
-from bot.errors import ConfigError, EngineLost, TriptychError, UserError
+from bot.errors import ConfigError, EngineLost, StoreError, TriptychError, UserError
 from bot.jobs.port import Delivery, list_hidden
 from bot.records import Ask, Job, Origin
 from bot.resources import choose_model_source, get_migrations_folder
 from bot.services import compose_services
 from bot.settings import Settings, load_settings
-from bot.store import Database, DataDirLock, UsageRepository
+from bot.store import Database, DataDirLock, read_usage
 from bot.terminal import TerminalCaller, TerminalMessenger
 
 T = TypeVar("T")
@@ -95,7 +95,10 @@ def usage(
     """Totals per day, server and member."""
     settings = _load_settings()
     moment = _parse_since(since)
-    rows = _run(lambda: _fetch_usage(settings, moment))
+    try:
+        rows = read_usage(settings.data_dir, moment.timestamp())
+    except StoreError as error:
+        _leave(error)
     if as_json:
         report = {"since": moment.isoformat(), "rows": [asdict(row) for row in rows]}
         sys.stdout.write(json.dumps(report) + "\n")
@@ -152,10 +155,12 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
         await services.recovery.drop_terminal_jobs()
         await services.line.load()
         drawing = asyncio.create_task(services.dispatcher.run())
+        tasks: list[asyncio.Task[Any]] = [drawing]
         job = None
         try:
             job = await services.intake.submit(ask, Origin(), TerminalCaller())
             waiting = asyncio.create_task(messenger.wait())
+            tasks.append(waiting)
             await asyncio.wait({waiting, drawing}, return_when=asyncio.FIRST_COMPLETED)
             if drawing.done():
                 waiting.cancel()
@@ -167,8 +172,9 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
             raise
         finally:
             await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
-            drawing.cancel()
-            await asyncio.gather(drawing, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await services.board.close()
             services.writer.close()
             services.check.close()
@@ -228,11 +234,6 @@ def _listen_for_signals() -> asyncio.Event:
     return stop
 
 
-async def _fetch_usage(settings: Settings, since: datetime) -> list[Any]:
-    async with open_data_dir(settings) as database:
-        return await UsageRepository(database).list_usage(since.timestamp())
-
-
 def make_engine(settings: Settings) -> Engine:
     """An engine for the model of the settings, whose files were looked at. Raises ConfigError."""
     source = choose_model_source(settings)
@@ -266,9 +267,13 @@ def _leave(error: TriptychError) -> NoReturn:
 
 
 def _set_up_logging(level: str) -> None:
+    """Others than Triptych and discord.py are heard from WARNING on: aiosqlite logs tokens."""
     logging.basicConfig(
-        level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
     )
+    logging.getLogger("bot").setLevel(level)
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLevelName(level)))
 
 
@@ -276,7 +281,8 @@ def _parse_since(text: str) -> datetime:
     try:
         if text.endswith("d"):
             return datetime.now(UTC) - timedelta(days=int(text[:-1]))
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         _leave(UserError(f"--since {text!r} is neither a date like 2026-11-01 nor days like 30d."))
 

@@ -35,6 +35,14 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptyc
 COGS = ("bot.cogs.imagine", "bot.cogs.queue", "bot.cogs.cancel", "bot.cogs.help")
 MAX_RECONNECT_SECONDS = 60.0
 _COMMANDS_HASH = "commands_hash"
+_AUTHENTICATION_FAILED = 4004
+_AWAY = (
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+    discord.DiscordServerError,
+    discord.GatewayNotFound,
+)
 _BAD_TOKEN = (
     "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of your "
     "application (Reset Token) into .env."
@@ -116,20 +124,26 @@ class TriptychClient(commands.Bot):
                     await self.http.close()  # what an attempt before this one left open
                     self.http.connector = discord.utils.MISSING
                     await self.login(token)
-                await self.connect()
+                await self._stay_connected()
             except discord.LoginFailure as error:
                 raise ConfigError(_BAD_TOKEN) from error
-            except (
-                aiohttp.ClientError,
-                OSError,
-                TimeoutError,
-                discord.DiscordServerError,
-                discord.GatewayNotFound,
-                AttributeError,  # what discord.py 2.7.1 raises if its first connection fails
-            ) as error:
+            except _AWAY as error:
                 log.warning("Discord is away, trying again in %.0f s: %r", delay_seconds, error)
                 await asyncio.sleep(delay_seconds)
                 delay_seconds = min(delay_seconds * 2, MAX_RECONNECT_SECONDS)
+
+    async def _stay_connected(self) -> None:
+        try:
+            await self.connect()
+        except AttributeError as error:  # discord.py 2.7.1, if its very first connection fails
+            raise ConnectionError(str(error)) from error
+        except discord.ConnectionClosed as error:
+            if error.code == _AUTHENTICATION_FAILED:
+                raise ConfigError(_BAD_TOKEN) from error
+            raise ConfigError(
+                f"Discord closed the connection for good ({error}). Check the Bot page of your "
+                "application, and try `python -m bot doctor`."
+            ) from error
 
     async def answer_error(
         self, interaction: discord.Interaction[TriptychClient], error: BaseException
@@ -154,8 +168,15 @@ class TriptychClient(commands.Bot):
         payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
         text = json.dumps([self.application_id, payload], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        if await self.services.meta.fetch(_COMMANDS_HASH) != digest:
+        if await self.services.meta.fetch(_COMMANDS_HASH) == digest:
+            return
+        try:
             await self.tree.sync()
+        except discord.DiscordServerError:
+            raise
+        except (discord.HTTPException, app_commands.CommandSyncFailure) as error:
+            log.error("the commands could not be registered, the old ones stay: %s", error)
+        else:
             await self.services.meta.put(_COMMANDS_HASH, digest)
 
 
@@ -172,14 +193,26 @@ async def examine_application(token: str, api_base: str | None) -> list[tuple[st
             application = await client.application_info()
         except discord.LoginFailure as error:
             raise ConfigError(_BAD_TOKEN) from error
-        except discord.HTTPException as error:
-            raise ConnectionError(str(error)) from error
+        except (discord.HTTPException, aiohttp.ClientError) as error:
+            raise ConnectionError(str(error) or repr(error)) from error
     invite = discord.utils.oauth_url(
         application.id, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
     )
     return [
         ("Discord login", f"{client.user}"),
         ("Discord application", f"{application.name} ({application.id})"),
-        ("Discord intents", "no privileged intent is needed"),
+        ("Discord intents", _describe_intents(application.flags)),
         ("Discord invite", invite),
     ]
+
+
+def _describe_intents(flags: discord.ApplicationFlags) -> str:
+    privileged = {
+        "Presence": flags.gateway_presence or flags.gateway_presence_limited,
+        "Server Members": flags.gateway_guild_members or flags.gateway_guild_members_limited,
+        "Message Content": flags.gateway_message_content or flags.gateway_message_content_limited,
+    }
+    needless = [name for name, is_on in privileged.items() if is_on]
+    if not needless:
+        return "no privileged intent is needed, and none is on"
+    return f"no privileged intent is needed; these can be switched off: {', '.join(needless)}"

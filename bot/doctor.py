@@ -171,20 +171,22 @@ def _check_database(settings: Settings) -> Finding:
 
 def _check_database_file(path: Path, note: str) -> Finding:
     newest = len(list(get_migrations_folder().glob("*.sql")))
+    damaged = f"Move {path} aside and put the newest file of backups/ in its place."
     try:
         with closing(sqlite3.connect(path)) as connection:
             [[found]] = connection.execute("PRAGMA user_version").fetchall()
+            if found > newest:
+                remedy = "Install the newer Triptych that wrote it, or restore a file of backups/."
+                detail = f"version {found}, program knows {newest}"
+                return Finding(False, "Database", detail, remedy)
+            if found == 0:
+                return Finding(True, "Database", f"{path} will be made at the first start{note}")
             [[health]] = connection.execute("PRAGMA quick_check(1)").fetchall()
             [[jobs]] = connection.execute("SELECT count(*) FROM job").fetchall()
     except sqlite3.Error as error:
-        remedy = f"Move {path} aside and put the newest file of backups/ in its place."
-        return Finding(False, "Database", f"{path}: {error}", remedy)
-    if found > newest:
-        remedy = "Install the newer Triptych that wrote it, or restore an older file from backups/."
-        return Finding(False, "Database", f"version {found}, program knows {newest}", remedy)
+        return Finding(False, "Database", f"{path}: {error}", damaged)
     if health != "ok":
-        remedy = f"Move {path} aside and put the newest file of backups/ in its place."
-        return Finding(False, "Database", f"damaged: {health}", remedy)
+        return Finding(False, "Database", f"damaged: {health}", damaged)
     return Finding(True, "Database", f"{path}, version {found}, {jobs} jobs on record{note}")
 
 

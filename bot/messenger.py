@@ -40,19 +40,21 @@ class InteractionCaller:
         self._interaction = interaction
 
     async def acknowledge(self, job: Job) -> int | None:
-        """Defer in public: the message that will move. Raises Undeliverable if it is too late."""
+        """Defer in public: the message that will move."""
         for attempt in (1, 2):
             try:
                 async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
                     response = await self._interaction.response.defer(thinking=True)
             except discord.HTTPException as error:
-                if error.code == ALREADY_ACKNOWLEDGED:
-                    return (await self._interaction.original_response()).id
-                if attempt == 2 or error.status in _FINAL_STATUSES:
+                if error.code == ALREADY_ACKNOWLEDGED:  # by the first attempt
+                    return None
+                if error.status in _FINAL_STATUSES:
                     raise Undeliverable(str(error)) from error
+                if attempt == 2:
+                    raise Unreachable(str(error)) from error
             except _PASSING_FAULTS as error:
                 if attempt == 2:
-                    raise Undeliverable(f"Discord did not answer: {error!r}") from error
+                    raise Unreachable(f"Discord did not answer: {error!r}") from error
             else:
                 return response.message_id if response else None
         raise AssertionError("unreachable")
@@ -63,15 +65,19 @@ class InteractionCaller:
 
 
 class DiscordMessenger:
-    """Reaches a job's message by its token, then by the bot itself, then with a new message."""
+    """Reaches a job's message by its token, then by the bot itself, then with a new message.
+
+    The next way is tried only where the one before is closed for good: an edit that got no answer
+    may have been applied, and a new message beside it would be a second one.
+    """
 
     def __init__(self, client: TriptychClient, now: Callable[[], float]) -> None:
         self._client = client
         self._now = now
 
-    async def progress(self, job: Job, update: Update) -> None:
-        """Edit the job's message. Raises Undeliverable."""
-        await self._edit(job, lambda: (replies.compose_update(job, update), MISSING))
+    async def progress(self, job: Job, update: Update) -> int | None:
+        """Edit the job's message."""
+        return await self._edit(job, lambda: (replies.compose_update(job, update), MISSING))
 
     async def deliver(self, job: Job, delivery: Delivery) -> int | None:
         """Edit the grid into the job's message, or else post a new one that names the author."""
@@ -82,17 +88,15 @@ class DiscordMessenger:
             file = discord.File(
                 delivery.grid, filename=name, description=alt_text, spoiler=job.spoiler
             )
-            return replies.compose_delivery(job, delivery, file.uri), [file]
+            return replies.compose_delivery(job, delivery, file.filename), [file]
 
         try:
             return await self._edit(job, compose)
-        except Unreachable:
-            raise  # the edit may have been applied: a new message could be a second one
         except Undeliverable:
             return await self._send(job, compose)
 
     async def tell(self, job: Job, text: str) -> None:
-        """A direct message. Raises Undeliverable."""
+        """A direct message."""
 
         async def send() -> None:
             channel = await self._client.create_dm(discord.Object(job.origin.user_id))
@@ -105,8 +109,6 @@ class DiscordMessenger:
         for route in self._list_routes(job):
             try:
                 return await _send_with_retry(job, lambda route=route: route(*compose()))
-            except Unreachable:
-                raise
             except Undeliverable as error:
                 fault = error
         raise fault

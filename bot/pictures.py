@@ -7,7 +7,6 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,14 +26,9 @@ _MIN_TILE_PIXELS = 384
 _BACKGROUND = (24, 25, 28)
 _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
+HIDDEN = "hidden by\nthe filter"
+NOT_CHECKED = "could not\nbe checked"
 _PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """The files of one job, as they lie on disk: the grid first, then the three pictures."""
-
-    files: tuple[PictureFile, ...]
 
 
 class PictureWriter:
@@ -54,12 +48,21 @@ class PictureWriter:
         recipe: Recipe,
         images: NDArray[np.uint8],
         verdicts: Sequence[PanelVerdict],
-    ) -> Rendering:
-        """Compose and write. images: uint8 (N, H, W, 3) RGB. Raises StoreError."""
+    ) -> tuple[PictureFile, ...]:
+        """Compose and write; the grid's file first. images: uint8 (N, H, W, 3) RGB.
+
+        Raises StoreError.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._pool, self._write, job_id, recipe, images, tuple(verdicts)
         )
+
+    async def remove(self, job_id: int) -> None:
+        """Delete the pictures of a job; does nothing if there are none."""
+        loop = asyncio.get_running_loop()
+        folder = self.folder_of(job_id)
+        await loop.run_in_executor(self._pool, lambda: shutil.rmtree(folder, ignore_errors=True))
 
     def close(self) -> None:
         """Wait for what is being written and stop the threads."""
@@ -71,11 +74,13 @@ class PictureWriter:
         recipe: Recipe,
         images: NDArray[np.uint8],
         verdicts: tuple[PanelVerdict, ...],
-    ) -> Rendering:
+    ) -> tuple[PictureFile, ...]:
         tiles = [
             Image.fromarray(image)
             if verdict.shown
-            else compose_hidden_tile(image.shape[1::-1], verdict)
+            else compose_hidden_tile(
+                image.shape[1::-1], HIDDEN if verdict.was_judged else NOT_CHECKED
+            )
             for image, verdict in zip(images, verdicts, strict=True)
         ]
         pictures = [compose_grid(tiles), *tiles]
@@ -101,7 +106,7 @@ class PictureWriter:
                 f"The pictures could not be saved ({error.strerror or error}), so nothing was "
                 "charged. The owner must make room in DATA_DIR; please try again after that."
             ) from error
-        return Rendering(tuple(files))
+        return tuple(files)
 
     async def locate(self, files: Sequence[PictureFile]) -> list[Path] | None:
         """The files' paths if all are there and whole, else None."""
@@ -134,13 +139,13 @@ def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:
     return grid
 
 
-def compose_hidden_tile(size: tuple[int, int], verdict: PanelVerdict) -> Image.Image:
-    """What stands in place of a picture nobody may see, and why; size is (width, height)."""
+def compose_hidden_tile(size: tuple[int, int], words: str = HIDDEN) -> Image.Image:
+    """What stands in place of a picture nobody may see; size is (width, height)."""
     tile = Image.new("RGB", size, _HIDDEN_TILE)
     font = ImageFont.load_default(max(size[0] // 12, 8))
     ImageDraw.Draw(tile).multiline_text(
         (size[0] / 2, size[1] / 2),
-        "hidden by\nthe filter" if verdict.was_judged else "could not\nbe checked",
+        words,
         fill=_HIDDEN_TEXT,
         font=font,
         anchor="mm",

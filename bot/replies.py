@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,13 +26,16 @@ from bot.records import Job, JobStatus, Standing
 _PROMPT_SHOWN = 300
 _ALT_TEXT_MAX = 1024
 _BAR_WIDTH = 12
+_TEXT_MAX = 2000
+# What Discord makes something of: anywhere in a line, in a web address, at the start of a line.
+_MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
 
 HELP = (
     "**Triptych draws three pictures for every prompt.**\n"
     "`/imagine` takes a prompt, such as *dog in autumn leaves*. Optional: what to avoid, steps, "
     "guidance, a seed (the same seed draws the same pictures), a size and a sampler.\n"
-    "`/queue` shows the line and what is left of your quota. The next picture goes to the server "
-    "and then the member that has drawn least lately, so nobody can crowd the others out.\n"
+    "`/queue` shows the line and what is left of your quota. The next picture goes first to the "
+    "server, then to the member that has drawn least lately, so nobody can crowd the others out.\n"
     "`/cancel` takes back a prompt that waits or is being drawn; what was not drawn costs nothing."
 )
 UNEXPECTED = (
@@ -41,7 +46,7 @@ NOTHING_TO_CANCEL = (
     "You have no prompt that waits or is being drawn, so there is nothing to cancel."
 )
 NOT_YOURS = "Only the member who asked for these pictures can cancel them."
-TOO_LATE = "These pictures are already finished, so there was nothing left to cancel."
+TOO_LATE = "This prompt neither waits nor is being drawn any more, so nothing was cancelled."
 NO_PERMISSION = (
     "I may not attach files in this channel, so the pictures could not be shown. Nothing was "
     "charged. Ask a moderator to allow me “Attach Files” here, or use another channel."
@@ -55,11 +60,16 @@ def say_cancelled(count: int) -> str:
 
 
 def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
-    """A member's text so that it is shown as typed: no markdown, no mention, no link, folded."""
+    """A member's text as typed: no markdown, mention or link, on one line, cut at ``limit``.
+
+    It grows by at most its own length and two marks that keep its direction to itself.
+    """
+    text = " ".join(text.split())
     if len(text) > limit:
         text = text[: limit - 1].rstrip() + "…"
-    escaped = discord.utils.escape_markdown(text, ignore_links=False)
-    return discord.utils.escape_mentions(escaped).replace("<", "\\<")
+    escaped = discord.utils.escape_mentions(_MARKDOWN.sub(r"\\\g<0>", text))
+    is_right_to_left = any(unicodedata.bidirectional(char) in {"R", "AL"} for char in text)
+    return f"\u2068{escaped}\u2069" if is_right_to_left else escaped
 
 
 def compose_update(job: Job, update: Update) -> discord.ui.LayoutView:
@@ -77,10 +87,14 @@ def compose_update(job: Job, update: Update) -> discord.ui.LayoutView:
     return _compose_view(_title(job), status, row=row)
 
 
-def compose_delivery(job: Job, delivery: Delivery, uri: str) -> discord.ui.LayoutView:
-    """The message that shows the grid; uri: of the attached file."""
+def compose_delivery(job: Job, delivery: Delivery, file_name: str) -> discord.ui.LayoutView:
+    """The message that shows the grid."""
     gallery = discord.ui.MediaGallery(
-        discord.MediaGalleryItem(uri, description=describe_grid(job, delivery), spoiler=job.spoiler)
+        discord.MediaGalleryItem(
+            f"attachment://{file_name}",
+            description=describe_grid(job, delivery),
+            spoiler=job.spoiler,
+        )
     )
     notes = [describe_recipe(job), *(f"-# {note}" for note in list_hidden(delivery))]
     return _compose_view(_title(job), "\n".join(notes), gallery=gallery)
@@ -125,10 +139,10 @@ def describe_place(place: Place) -> str:
     why = {
         PlaceReason.NEXT: "",
         PlaceReason.OWN_FIRST: ": after your own earlier prompts",
-        PlaceReason.CAME_FIRST: f": {people} came first",
+        PlaceReason.CAME_FIRST: f": {people} asked before you",
         PlaceReason.LESS_USE: f": {ahead} {has} drawn less in the last hours",
         PlaceReason.GUILD_LESS_USE: (
-            f": {ahead}, or {their_servers}, {has} drawn less in the last hours"
+            f": {ahead} or {their_servers} {has} drawn less in the last hours"
         ),
         PlaceReason.TURNS: f": you and {people} ahead take turns",
     }[place.reason]
@@ -162,7 +176,8 @@ def describe_recipe(job: Job) -> str:
 
 def describe_grid(job: Job, delivery: Delivery) -> str:
     """The alt text of a grid."""
-    note = "".join(f" {sentence}" for sentence in list_hidden(delivery))
+    hidden = list_hidden(delivery)
+    note = f". {' '.join(hidden)}" if hidden else ""
     text = f"Three pictures side by side, drawn from the prompt: {job.recipe.prompt}"
     return text[: _ALT_TEXT_MAX - len(note)] + note
 
@@ -181,17 +196,28 @@ def describe_queue(
         head = f"The model is still loading. {_prompts(length)} in line."
     else:
         head = f"{_prompts(length)} in line, {drawing} being drawn with {quote(info.name)}."
-    lines = [head]
-    for job, place in own:
-        where = describe_place(place) if place else "Being drawn."
-        lines.append(f"• “{quote(job.recipe.prompt, 80)}” — {where}")
     most = quotas.max_cost_per_member_per_hour
     left = max(most - standing.member_cost, 0.0)
-    lines.append(
+    tail = (
         f"You have {standing.member_waiting} of {quotas.max_waiting_per_member} prompts in line, "
         f"and {left:.1f} of {most:g} left this hour (1 is one prompt with default settings)."
     )
-    return "\n".join(lines)
+    room = _TEXT_MAX - len(head) - len(tail) - 40  # for the line that counts the rest
+    lines: list[str] = []
+    for job, place in own:
+        line = f"• “{quote(job.recipe.prompt, 80)}” — {_describe_own(job, place)}"
+        room -= len(line) + 1
+        if room < 0:
+            lines.append(f"• and {len(own) - len(lines)} more")
+            break
+        lines.append(line)
+    return "\n".join([head, *lines, tail])
+
+
+def _describe_own(job: Job, place: Place | None) -> str:
+    if place is not None:
+        return describe_place(place)
+    return "Being drawn." if job.status is JobStatus.RUNNING else "In line."
 
 
 def _people(count: int) -> str:
@@ -215,4 +241,6 @@ def _ordinal(number: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return f"{max(round(seconds), 1)} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    if seconds < 100:
+        return f"{max(round(seconds), 1)} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -44,7 +45,7 @@ class Settings(BaseSettings):
     nsfw_threshold: float = Field(default=0.3, ge=0.05, le=0.95)
     max_waiting_per_member: int = Field(default=5, ge=1, le=1000)
     max_waiting_per_guild: int = Field(default=50, ge=1, le=10_000)
-    max_waiting: int = Field(default=200, ge=1, le=10_000)
+    max_waiting: int = Field(default=200, ge=1, le=2000)
     max_cost_per_member_per_hour: float = Field(default=60.0, gt=0)
     max_prompt_length: int = Field(default=2000, ge=1, le=6000)
     max_num_inference_steps: int = Field(default=100, ge=1, le=1000)
@@ -58,11 +59,10 @@ class Settings(BaseSettings):
             return None
         try:
             parts = urlsplit(value)
-            usable = (parts.scheme, parts.path) == ("http", "/api/v10") and parts.port
+            usable = parts.hostname in _LOOPBACK and bool(parts.port)
         except ValueError:
             usable = False
-            parts = urlsplit("")
-        if not usable or parts.hostname not in _LOOPBACK:
+        if not usable or not re.fullmatch(r"http://[^/@?#]+/api/v10", value):
             raise ValueError(
                 "must look like http://127.0.0.1:PORT/api/v10 (a stand-in on this machine); "
                 "leave it empty to use Discord"
@@ -80,6 +80,8 @@ def load_settings(**overrides: Any) -> Settings:
             "These settings (environment or .env) cannot be used; .env.example explains each:\n"
             + "\n".join(lines)
         ) from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f".env cannot be read ({error}). It must be a UTF-8 text file.") from None
 
 
 def _name_of(location: tuple[int | str, ...]) -> str:

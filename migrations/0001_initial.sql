@@ -36,6 +36,7 @@ CREATE TABLE job (
 CREATE INDEX job_by_status ON job (status, job_id);
 CREATE INDEX job_by_member ON job (user_id, accepted_at);
 CREATE INDEX job_with_token ON job (accepted_at) WHERE token IS NOT NULL;
+CREATE INDEX job_by_end_of_drawing ON job (model, rendered_at) WHERE rendered_at IS NOT NULL;
 CREATE INDEX job_by_start ON job (started_at) WHERE started_at IS NOT NULL;
 
 CREATE TABLE picture (

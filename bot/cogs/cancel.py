@@ -18,7 +18,9 @@ class Cancel(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="Take back your prompts that wait or are being drawn")
+    @app_commands.command(
+        description="Take back all your prompts that wait or are being drawn, here and elsewhere"
+    )
     async def cancel(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """All of one's own."""
         await interaction.response.defer(ephemeral=True, thinking=True)

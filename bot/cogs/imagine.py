@@ -13,6 +13,7 @@ from bot.client import TriptychClient
 from bot.engine.face import SAMPLER_IDS, ModelInfo
 from bot.errors import UserError
 from bot.messenger import InteractionCaller
+from bot.moderation.text import clean_prompt
 from bot.records import Ask, Origin
 from bot.services import Services
 
@@ -48,9 +49,13 @@ class Imagine(commands.Cog):
         sampler: str | None = None,
     ) -> None:
         """Parse, check the channel, and hand over to intake."""
-        if not interaction.app_permissions.attach_files:
-            raise UserError(replies.NO_PERMISSION)
-        width, height = parse_size(size)
+        refusal = None if interaction.app_permissions.attach_files else replies.NO_PERMISSION
+        width = height = parsed_seed = None
+        try:
+            width, height = parse_size(size)
+            parsed_seed = parse_seed(seed)
+        except UserError as error:
+            refusal = refusal or str(error)
         ask = Ask(
             prompt=prompt,
             negative_prompt=negative_prompt,
@@ -59,10 +64,10 @@ class Imagine(commands.Cog):
             num_inference_steps=steps,
             guidance_scale=guidance,
             sampler=sampler.strip().lower() if sampler else None,
-            seed=parse_seed(seed),
+            seed=parsed_seed,
         )
         caller = InteractionCaller(interaction)
-        await self._services.intake.submit(ask, parse_origin(interaction), caller)
+        await self._services.intake.submit(ask, parse_origin(interaction), caller, refusal)
 
     @imagine.autocomplete("sampler")
     async def _complete_sampler(
@@ -115,8 +120,8 @@ def parse_size(text: str | None) -> tuple[int | None, int | None]:
     match = _SIZE.fullmatch(text)
     if match is None:
         raise UserError(
-            f"“{replies.quote(text, 40)}” is not a size. Write width x height in pixels, for "
-            "example 512x768. Nothing was drawn."
+            f"“{replies.quote(clean_prompt(text), 40)}” is not a size. Write width x height in "
+            "pixels, for example 512x768. Nothing was drawn."
         )
     return int(match[1]), int(match[2])
 
@@ -127,17 +132,21 @@ def parse_seed(text: str | None) -> int | None:
         return None
     if not re.fullmatch(r"[+-]?[0-9]{1,40}", text.strip()):
         raise UserError(
-            f"“{replies.quote(text, 40)}” is not a seed. Write a whole number from 0 to "
-            "4,294,967,295, or leave it out. Nothing was drawn."
+            f"“{replies.quote(clean_prompt(text), 40)}” is not a seed. Write a whole number from "
+            "0 to 4,294,967,295, or leave it out. Nothing was drawn."
         )
     return int(text)
 
 
 def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:
-    """Who asked and where; the bot is in the channel if the server or the DM with it says so."""
-    bot_in_channel = interaction.is_guild_integration() or (
-        interaction.context.dm_channel if interaction.guild_id is None else False
-    )
+    """Who asked and where, and whether the bot itself may post there."""
+    may = interaction.app_permissions
+    in_thread = isinstance(interaction.channel, discord.Thread)
+    may_send = may.send_messages_in_threads if in_thread else may.send_messages
+    if interaction.guild_id is None:
+        bot_in_channel = interaction.context.dm_channel
+    else:
+        bot_in_channel = interaction.is_guild_integration() and may.view_channel and may_send
     return Origin(
         user_id=interaction.user.id,
         interaction_id=interaction.id,

@@ -6,15 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from bot.jobs.board import StatusBoard
-from bot.jobs.port import Delivery, Ended, Messenger, Undeliverable, Unreachable
+from bot.jobs.board import AGAIN_SECONDS, StatusBoard
+from bot.jobs.port import TOKEN_LIFE_SECONDS, Delivery, Ended, Messenger, Undeliverable, Unreachable
 from bot.pictures import PictureWriter
 from bot.records import Job, JobStatus
 from bot.store import JobRepository
 
 log = logging.getLogger(__name__)
-
-AGAIN_SECONDS = 30.0
 
 
 class Deliverer:
@@ -56,6 +54,7 @@ class Deliverer:
             log.warning("job %s is undeliverable: %s", job.job_id, error)
             return await self._give_up(job, str(error), tell=False)
         log.info("job %s delivered", job.job_id)
+        await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         return await self._jobs.mark_delivered(job.job_id, message_id=message_id, now=self._now())
 
     async def _post(self, job: Job, delivery: Delivery) -> int | None:

@@ -30,6 +30,7 @@ from bot.store import JobRepository
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
+STORE_RETRY_SECONDS = 5.0
 
 _APOLOGY = (
     "Sorry: this prompt could not be drawn, even at the second attempt. "
@@ -67,24 +68,29 @@ class Dispatcher:
     async def run(self) -> None:
         """Draw until ``stop``. Raises ConfigError if the model does not load, EngineLost."""
         self._check.prepare()
+        loop = asyncio.get_running_loop()
         loading = asyncio.wrap_future(self._engine.start())
         loading.add_done_callback(lambda _: self._line.changed.set())
         while not self._stopping:
             self._line.changed.clear()
-            if loading.done() and self._line.info is None:
-                self._welcome(loading.result())
-            while (job := self._choose()) is not None:
-                await self._begin(job)
+            try:
+                if loading.done() and self._line.info is None:
+                    await self._welcome(loading.result())
+                while (job := self._choose()) is not None:
+                    await self._begin(job)
+            except StoreError as error:  # such as a full disk: what waits goes on waiting
+                log.error("nothing can be begun, trying again in a moment: %s", error)
+                loop.call_later(STORE_RETRY_SECONDS, self._line.changed.set)
             if self._lost is not None:
                 raise self._lost
             self._line.announce()
             await self._line.changed.wait()
 
-    def _welcome(self, info: ModelInfo) -> None:
+    async def _welcome(self, info: ModelInfo) -> None:
         for note in info.notes:
             log.warning("%s", note)
         log.info("%s is ready on %s (%s)", info.name, info.device, info.dtype)
-        self._line.info = info
+        await self._line.welcome(info)
 
     async def stop(self, finish_seconds: float, requeue_seconds: float) -> None:
         """Begin nothing more. What is not finished in time goes back in line for the next start."""
@@ -99,7 +105,7 @@ class Dispatcher:
 
     async def resume_delivery(self, job: Job) -> None:
         """Deliver a job that an earlier process had rendered."""
-        self._spawn(job, self._deliverer.deliver(job))
+        self._spawn(job, self._deliver(job))
 
     async def cancel(self, job_id: int) -> Job | None:
         """End a waiting or running job for its member; None if it had already gone another way.
@@ -120,6 +126,7 @@ class Dispatcher:
         if ended is not None:
             log.info("job %s cancelled", job_id)
             self._line.remove(job_id)
+            self._line.running.pop(job_id, None)  # progress on its way here must not be shown
             self._engine.cancel(job_id)
             self._line.use.charge(ended, ended.started_at or self._now())
             await self._board.finish(ended, Ended())
@@ -139,10 +146,10 @@ class Dispatcher:
 
     async def _begin(self, job: Job) -> None:
         assert self._line.info is not None
-        self._line.queue.remove(job.job_id)
         try:
             recipe = complete_recipe(job.recipe, self._line.info)
         except UserError as error:
+            self._line.queue.remove(job.job_id)
             await self._end(job, JobStatus.REFUSED, str(error))
             return
         request = compose_request(job.job_id, recipe)
@@ -150,6 +157,7 @@ class Dispatcher:
         running = await self._jobs.mark_running(
             replace(job, recipe=recipe, cost_estimate=cost), now=self._now()
         )
+        self._line.queue.remove(job.job_id)
         if running is None:
             return
         log.info("job %s begins, attempt %s", job.job_id, running.attempt)
@@ -177,18 +185,27 @@ class Dispatcher:
             self._progress.pop(job.job_id, None)
             self._line.changed.set()
         if rendered is not None:
-            await self._deliverer.deliver(rendered)
+            await self._deliver(rendered)
+
+    async def _deliver(self, job: Job) -> None:
+        try:
+            ended = await self._deliverer.deliver(job)
+        except StoreError as error:  # a grid that is posted must not give way to an apology
+            log.error("job %s will be delivered again at the next start: %s", job.job_id, error)
+            return
+        if ended is not None:  # what is undeliverable costs nothing
+            self._line.use.charge(ended, ended.started_at or self._now())
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
         judging = self._check.judge(job.job_id, output.images, output.nsfw_content_detected)
         verdicts = await asyncio.wrap_future(judging)
-        rendering = await self._writer.write(job.job_id, job.recipe, output.images, verdicts)
+        files = await self._writer.write(job.job_id, job.recipe, output.images, verdicts)
         cost = self._line.pace.measure(job.cost_estimate, output.gpu_seconds)
         if not any(verdict.was_judged for verdict in verdicts):
             cost = 0.0  # a fault of ours: nobody gets to see anything of it
         rendered = await self._jobs.mark_rendered(
             job.job_id,
-            rendering.files,
+            files,
             cost=cost,
             gpu_seconds=output.gpu_seconds,
             cut_words=output.cut_words,
@@ -197,6 +214,8 @@ class Dispatcher:
         if rendered is not None:
             self._line.pace.add(job.cost_estimate, output.gpu_seconds)
             self._line.use.charge(rendered, rendered.started_at or self._now())
+        else:  # cancelled while the files were being written
+            await self._writer.remove(job.job_id)
         return rendered
 
     def _spawn(self, job: Job, work: Coroutine[Any, Any, object]) -> None:
@@ -227,25 +246,33 @@ class Dispatcher:
             await self._retry_or_fail(job)
 
     async def _retry_or_fail(self, job: Job) -> None:
-        self._line.use.refund(job.job_id)
         if job.attempt >= MAX_ATTEMPTS:
             await self._end(job, JobStatus.FAILED, _APOLOGY)
             return
-        waiting = await self._jobs.mark_requeued(job, attempted=True)
+        try:
+            waiting = await self._jobs.mark_requeued(job, attempted=True)
+        except StoreError as error:
+            await self._end(job, JobStatus.FAILED, str(error))
+            return
         if waiting is not None:
+            self._line.use.refund(job.job_id)
             self._line.enqueue(waiting)
 
     async def _end(self, job: Job, status: JobStatus, reason: str) -> None:
-        self._line.use.refund(job.job_id)
-        ended = await self._jobs.mark_ended(
-            job.job_id,
-            status,
-            reason=reason,
-            now=self._now(),
-            leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
-        )
+        try:
+            ended = await self._jobs.mark_ended(
+                job.job_id,
+                status,
+                reason=reason,
+                now=self._now(),
+                leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
+            )
+        except StoreError as error:  # nobody should wait for the next start, which settles the row
+            log.error("job %s: its end is not on record: %s", job.job_id, error)
+            ended = replace(job, status=status, reason=reason)
         if ended is not None:
             log.info("job %s ended: %s", job.job_id, status)
+            self._line.use.refund(job.job_id)
             await self._board.finish(ended, Ended())
 
     def _show_progress(self, job: Job, progress: Progress) -> None:

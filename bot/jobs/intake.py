@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from bot.errors import UserError
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, compose_recipe
-from bot.jobs.port import Caller, Undeliverable
+from bot.jobs.port import Caller, Undeliverable, Unreachable
 from bot.moderation import PromptPolicy
 from bot.moderation.text import clean_prompt
 from bot.records import Ask, Job, JobStatus, Origin, Outcome, Recipe, Standing
@@ -59,11 +59,13 @@ class Intake:
         self._random_seed = random_seed
         self.draining = False
 
-    async def submit(self, ask: Ask, origin: Origin, caller: Caller) -> Job | None:
+    async def submit(
+        self, ask: Ask, origin: Origin, caller: Caller, refusal: str | None = None
+    ) -> Job | None:
         """Take a prompt; the row as it stands after the first answer.
 
-        None if this interaction was already taken (Discord may send one twice). Raises StoreError
-        if nothing could be recorded.
+        None if this interaction was already taken (Discord may send one twice). refusal: why it
+        cannot be drawn, where the caller knows. Raises StoreError if nothing could be recorded.
         """
         ask = replace(
             ask,
@@ -71,18 +73,19 @@ class Intake:
             negative_prompt=clean_prompt(ask.negative_prompt),
             sampler=None if ask.sampler is None else clean_prompt(ask.sampler)[:_MAX_NAME_LENGTH],
         )
-        job = await self._commit(ask, origin)
+        job = await self._commit(ask, origin, refusal)
         if job is None:
             return None
+        log.debug("job %s of user %s: %r", job.job_id, origin.user_id, ask.prompt)
         if job.status is JobStatus.REFUSED:
             log.info("job %s of user %s refused", job.job_id, origin.user_id)
             await caller.refuse(job.reason)
             return job
         return await self._answer(job, caller)
 
-    async def _commit(self, ask: Ask, origin: Origin) -> Job | None:
+    async def _commit(self, ask: Ask, origin: Origin, refusal: str | None) -> Job | None:
         recipe = compose_recipe(ask, self._random_seed())
-        refusal = _DRAINING if self.draining else None
+        refusal = _DRAINING if self.draining else refusal
         try:
             check_ask(ask, self._limits)
             if self._line.info is not None:
@@ -108,8 +111,11 @@ class Intake:
             )
 
     async def _answer(self, job: Job, caller: Caller) -> Job | None:
+        message_id = None
         try:
             message_id = await caller.acknowledge(job)
+        except Unreachable as error:
+            log.warning("job %s may not have been acknowledged: %s", job.job_id, error)
         except Undeliverable as error:
             log.warning("job %s could not be acknowledged: %s", job.job_id, error)
             return await self._jobs.mark_ended(
@@ -120,9 +126,13 @@ class Intake:
                 leaving=[JobStatus.ACCEPTED],
             )
         queued = await self._jobs.mark_queued(job.job_id, message_id=message_id, now=self._now())
-        if queued is not None:
-            log.info("job %s of user %s queued", job.job_id, job.origin.user_id)
-            self._line.enqueue(queued)
+        if queued is None:  # cancelled before there was a message that could say so
+            ended = await self._jobs.fetch_job(job.job_id)
+            if ended is not None and ended.status is JobStatus.CANCELLED:
+                await self._line.say_ended(ended)
+            return ended
+        log.info("job %s of user %s queued", job.job_id, job.origin.user_id)
+        self._line.enqueue(queued)
         return queued
 
     async def _find_quota_refusal(self, origin: Origin, recipe: Recipe, cost: float) -> str | None:

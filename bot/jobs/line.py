@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bot.engine.face import EngineFace, ModelInfo
 from bot.jobs.board import StatusBoard
 from bot.jobs.parameters import compose_request
-from bot.jobs.port import Place, Waiting
+from bot.jobs.port import Ended, Place, Waiting
 from bot.jobs.queue import MEMORY_SECONDS, JobQueue, Pace, RecentUse
 from bot.records import Job, JobStatus, Recipe
 from bot.store import JobRepository
@@ -32,13 +32,23 @@ class Line:
         self.changed = asyncio.Event()
 
     async def load(self) -> None:
-        """Recent use and pace from the record."""
+        """Recent use from the record."""
         for job in await self._jobs.list_started_since(self._now() - MEMORY_SECONDS):
             if job.started_at is not None and job.status is not JobStatus.RUNNING:
                 self.use.charge(job, job.started_at)
-        for job in reversed(await self._jobs.list_measured(self.pace.max_samples)):
+
+    async def welcome(self, info: ModelInfo) -> None:
+        """The model is loaded; how fast it draws is known from what it has drawn before."""
+        pace = Pace()
+        for job in reversed(await self._jobs.list_measured(info.name, pace.max_samples)):
             if job.gpu_seconds is not None:
-                self.pace.add(job.cost_estimate, job.gpu_seconds)
+                pace.add(job.cost_estimate, job.gpu_seconds)
+        self.pace = pace
+        self.info = info
+
+    async def say_ended(self, job: Job) -> None:
+        """The last word on a job that ended without pictures."""
+        await self._board.finish(job, Ended())
 
     def enqueue(self, *jobs: Job) -> None:
         """Put jobs in line and wake the dispatcher, which begins what it can and announces."""
@@ -52,12 +62,11 @@ class Line:
 
     def announce(self) -> None:
         """Show every waiting job its present place; unchanged ones are not edited again."""
-        places = self.places()
-        for job in self.queue.walk(self._now()):
-            self._board.post(job, Waiting(places.get(job.job_id), self.info is not None))
+        for job_id, place in self.places().items():
+            self._board.post(self.queue.get(job_id), Waiting(place, self.info is not None))
 
     def places(self) -> dict[int, Place]:
-        """The place of every waiting job."""
+        """The place of every waiting job, first come first."""
         pace = self.pace.cost_per_second
         return self.queue.places(self._now(), self._busy_cost(), pace)
 
@@ -68,8 +77,7 @@ class Line:
     def estimate_wait_seconds(self, cost: float) -> float | None:
         """Until a new job of this cost would be done if it came last; None if unknown."""
         pace = self.pace.cost_per_second
-        waiting = sum(job.cost_estimate for job in self.queue.walk(self._now()))
-        return (self._busy_cost() + waiting + cost) / pace if pace else None
+        return (self._busy_cost() + self.queue.cost + cost) / pace if pace else None
 
     def _busy_cost(self) -> float:
         return sum(job.cost_estimate for job in self.running.values())

@@ -13,12 +13,19 @@ from typing import Protocol
 from bot.errors import TriptychError
 from bot.records import Job, PanelVerdict
 
+TOKEN_LIFE_SECONDS = 15 * 60
+"""How long an interaction token is good for."""
 
-class Undeliverable(TriptychError):
+
+class NotPosted(TriptychError):
+    """What should be shown was not shown."""
+
+
+class Undeliverable(NotPosted):
     """Nobody can be reached with this any more; trying again would not help."""
 
 
-class Unreachable(Undeliverable):
+class Unreachable(NotPosted):
     """Nobody answers at present; the same thing may work in a minute."""
 
 
@@ -83,16 +90,25 @@ class Delivery:
 
 def list_hidden(delivery: Delivery) -> list[str]:
     """Sentences that say which panels nobody may see, and why."""
-    panels = list(enumerate(delivery.verdicts, 1))
-    hidden = [str(n) for n, verdict in panels if not verdict.shown and verdict.was_judged]
-    unjudged = [str(n) for n, verdict in panels if not verdict.shown and not verdict.was_judged]
-    sentences = [f"Hidden by the filter: picture {', '.join(hidden)}."] if hidden else []
+    hidden = [
+        n for n, each in enumerate(delivery.verdicts, 1) if not each.shown and each.was_judged
+    ]
+    unjudged = [
+        n for n, each in enumerate(delivery.verdicts, 1) if not each.shown and not each.was_judged
+    ]
+    sentences: list[str] = []
+    if hidden:
+        sentences.append(f"Hidden by the filter: picture {_join(hidden)}.")
     if unjudged:
         sentences.append(
-            f"Not shown, because the picture check does not work: picture {', '.join(unjudged)}. "
+            f"Not shown, because the picture check does not work: picture {_join(unjudged)}. "
             "The owner finds more in the log."
         )
     return sentences
+
+
+def _join(panels: list[int]) -> str:
+    return " and ".join(map(str, panels))
 
 
 class Caller(Protocol):
@@ -101,7 +117,7 @@ class Caller(Protocol):
     async def acknowledge(self, job: Job) -> int | None:
         """Show that the prompt was taken; the id of the message that will move, if there is one.
 
-        Raises Undeliverable if the first answer came too late.
+        Raises Undeliverable if it came too late, Unreachable if nobody knows whether it came.
         """
         ...
 
@@ -111,19 +127,19 @@ class Caller(Protocol):
 
 
 class Messenger(Protocol):
-    """Reaches people from a job's row alone, also after a restart."""
+    """Reaches people from a job's row alone, also after a restart.
 
-    async def progress(self, job: Job, update: Update) -> None:
-        """Move the job's message. Raises Undeliverable."""
+    Every method raises Undeliverable or Unreachable.
+    """
+
+    async def progress(self, job: Job, update: Update) -> int | None:
+        """Move the job's message; its id, if there is one."""
         ...
 
     async def deliver(self, job: Job, delivery: Delivery) -> int | None:
-        """Post the pictures; the id of the message that shows them. Raises Undeliverable."""
+        """Post the pictures; the id of the message that shows them."""
         ...
 
     async def tell(self, job: Job, text: str) -> None:
-        """Write to the member directly, where the message itself is out of reach.
-
-        Raises Undeliverable.
-        """
+        """Write to the member directly, where the message itself is out of reach."""
         ...

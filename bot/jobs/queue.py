@@ -6,11 +6,17 @@ over job rows, so it is the same after a restart.
 
 from __future__ import annotations
 
+import heapq
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from bot.jobs.port import Place, PlaceReason
 from bot.records import Job
+
+_Member = tuple[int | None, int]
+"""Guild (None for direct messages) and user."""
 
 HALF_LIFE_SECONDS = 3600.0
 MEMORY_SECONDS = 12 * HALF_LIFE_SECONDS  # what is older weighs less than 1/4096
@@ -51,34 +57,30 @@ class RecentUse:
                 del self._charges[job_id]
             else:
                 cost = charge.cost * 0.5 ** (age / HALF_LIFE_SECONDS)
-                totals.add(charge.guild_id, charge.user_id, cost)
+                totals.add((charge.guild_id, charge.user_id), cost)
         return totals
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Totals:
     by_guild: dict[int | None, float]
-    by_member: dict[tuple[int | None, int], float]
+    by_member: dict[_Member, float]
 
-    def add(self, guild_id: int | None, user_id: int, cost: float) -> None:
-        member = (guild_id, user_id)
+    def add(self, member: _Member, cost: float) -> None:
+        guild_id, _ = member
         self.by_guild[guild_id] = self.by_guild.get(guild_id, 0.0) + cost
         self.by_member[member] = self.by_member.get(member, 0.0) + cost
 
-    def use_of(self, job: Job) -> tuple[float, float]:
-        """The use of a job's guild and member, DMs being one guild.
+    def use_of(self, member: _Member) -> tuple[float, float]:
+        """The use of a member's guild and their own, DMs being one guild.
 
         Rounded, so that equal sums stay equal in whatever order they were added.
         """
-        origin = job.origin
+        guild_id, _ = member
         return (
-            round(self.by_guild.get(origin.guild_id, 0.0), 6),
-            round(self.by_member.get((origin.guild_id, origin.user_id), 0.0), 6),
+            round(self.by_guild.get(guild_id, 0.0), 6),
+            round(self.by_member.get(member, 0.0), 6),
         )
-
-    def rank(self, job: Job) -> tuple[float, float, int]:
-        """The smallest rank is next: guild's use, member's use, age."""
-        return (*self.use_of(job), job.job_id)
 
 
 class JobQueue:
@@ -91,9 +93,18 @@ class JobQueue:
     def __len__(self) -> int:
         return len(self._jobs)
 
+    @property
+    def cost(self) -> float:
+        """What all waiting jobs are estimated to cost."""
+        return sum(job.cost_estimate for job in self._jobs.values())
+
     def add(self, jobs: Iterable[Job]) -> None:
         """Put jobs in line."""
         self._jobs.update((job.job_id, job) for job in jobs)
+
+    def get(self, job_id: int) -> Job:
+        """A waiting job. Raises KeyError."""
+        return self._jobs[job_id]
 
     def remove(self, job_id: int) -> Job | None:
         """Take a job out of the line; None if it is not in it."""
@@ -106,52 +117,87 @@ class JobQueue:
     def walk(self, now: float) -> Iterator[Job]:
         """All waiting jobs in the order in which they would be drawn if nobody else came."""
         totals = self._use.totals(now)
-        lines: dict[tuple[int | None, int], list[Job]] = {}
-        for job in sorted(self._jobs.values(), key=lambda job: -job.job_id):
-            lines.setdefault((job.origin.guild_id, job.origin.user_id), []).append(job)
-        while lines:
-            job = min((line[-1] for line in lines.values()), key=totals.rank)
-            member = (job.origin.guild_id, job.origin.user_id)
-            lines[member].pop()
-            if not lines[member]:
-                del lines[member]
-            totals.add(*member, job.cost_estimate)
+        lines: dict[_Member, deque[Job]] = {}
+        for job in sorted(self._jobs.values(), key=lambda job: job.job_id):
+            lines.setdefault(_member_of(job), deque()).append(job)
+        guilds: dict[int | None, list[_Turn]] = {}
+        for member, line in lines.items():
+            turn = (totals.use_of(member)[1], line[0].job_id, member)
+            guilds.setdefault(member[0], []).append(turn)
+        for turns in guilds.values():
+            heapq.heapify(turns)
+        heap = [(totals.use_of(turns[0][2])[0], *turns[0]) for turns in guilds.values()]
+        heapq.heapify(heap)
+        while heap:
+            member = heap[0][3]
+            turns, line = guilds[member[0]], lines[member]
+            job = line.popleft()
+            totals.add(member, job.cost_estimate)
+            guild_use, member_use = totals.use_of(member)
+            _step(turns, (member_use, line[0].job_id, member) if line else None)
+            _step(heap, (guild_use, *turns[0]) if turns else None)
             yield job
 
     def places(self, now: float, busy_cost: float, pace: float | None) -> dict[int, Place]:
-        """Every waiting job's place. busy_cost: cost being drawn; pace: cost per second."""
+        """Every waiting job's place, in the order of ``walk``.
+
+        busy_cost: cost being drawn. pace: cost per second, None if it is not known yet.
+        """
         places: dict[int, Place] = {}
         totals = self._use.totals(now)
-        ahead: list[Job] = []
+        newest: dict[_Member, int] = {}  # of everybody ahead
         cost = busy_cost
         for job in self.walk(now):
             cost += job.cost_estimate
-            others = [other for other in ahead if other.origin.user_id != job.origin.user_id]
-            later = [other for other in others if other.job_id > job.job_id]
+            member = _member_of(job)
+            others = {other[1] for other in newest} - {member[1]}
+            later = [
+                other
+                for other, job_id in newest.items()
+                if job_id > job.job_id and other[1] != member[1]
+            ]
             places[job.job_id] = Place(
-                position=len(ahead) + 1,
-                members_ahead=len({other.origin.user_id for other in others}),
-                overtaken_by=len({other.origin.user_id for other in later}),
-                reason=_explain(job, bool(ahead), bool(others), later, totals),
-                wait_seconds=cost / pace if pace else None,
+                position=len(places) + 1,
+                members_ahead=len(others),
+                overtaken_by=len({other[1] for other in later}),
+                reason=_explain(member, bool(places), bool(others), later, totals),
+                wait_seconds=float(round(cost / pace)) if pace else None,
             )
-            ahead.append(job)
+            newest[member] = job.job_id
         return places
 
 
+_Turn = tuple[float, int, _Member]
+"""A member's recent use and the id of their next job: the smallest is next in the guild."""
+
+H = TypeVar("H", bound=tuple[Any, ...])
+
+
+def _step(heap: list[H], following: H | None) -> None:
+    """Put ``following`` in the place of the smallest, or take the smallest away."""
+    if following is None:
+        heapq.heappop(heap)
+    else:
+        heapq.heapreplace(heap, following)
+
+
+def _member_of(job: Job) -> _Member:
+    return job.origin.guild_id, job.origin.user_id
+
+
 def _explain(
-    job: Job, any_ahead: bool, any_others: bool, later: list[Job], totals: _Totals
+    member: _Member, any_ahead: bool, any_others: bool, later: list[_Member], totals: _Totals
 ) -> PlaceReason:
-    """later: jobs of other people that were asked for later and stand ahead."""
+    """later: other people who asked later and stand ahead."""
     if not any_ahead:
         return PlaceReason.NEXT
     if not any_others:
         return PlaceReason.OWN_FIRST
     if not later:
         return PlaceReason.CAME_FIRST
-    if any(totals.use_of(other) >= totals.use_of(job) for other in later):
+    if any(totals.use_of(other) >= totals.use_of(member) for other in later):
         return PlaceReason.TURNS
-    if any(other.origin.guild_id != job.origin.guild_id for other in later):
+    if any(other[0] != member[0] for other in later):
         return PlaceReason.GUILD_LESS_USE
     return PlaceReason.LESS_USE
 

@@ -7,13 +7,20 @@ from collections.abc import Callable
 
 from bot.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
 from bot.jobs.line import Line
-from bot.jobs.port import Ended, Messenger, Undeliverable, Waiting
+from bot.jobs.port import (
+    TOKEN_LIFE_SECONDS,
+    Ended,
+    Messenger,
+    NotPosted,
+    Undeliverable,
+    Unreachable,
+    Waiting,
+)
 from bot.records import Job, JobStatus
 from bot.store import JobRepository
 
 log = logging.getLogger(__name__)
 
-TOKEN_LIFE_SECONDS = 15 * 60
 _OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RENDERED)
 
 
@@ -67,10 +74,12 @@ class Recovery:
 
     async def _find_out_if_answered(self, job: Job) -> None:
         """Discord knows whether the member saw an answer: only then can it be edited."""
+        if job.origin.token is None:
+            await self._apologise(job, "Triptych was restarted before it could take this prompt.")
+            return
+        message_id = None
         try:
-            if not _can_be_answered(job):
-                raise Undeliverable("nobody waits for it")
-            await self._messenger.progress(job, Waiting(None))
+            message_id = await self._messenger.progress(job, Waiting(None))
         except Undeliverable:
             log.info("job %s was never answered and is dropped", job.job_id)
             await self._jobs.mark_ended(
@@ -80,8 +89,10 @@ class Recovery:
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
             )
-        else:
-            await self._jobs.mark_queued(job.job_id, message_id=None, now=self._now())
+            return
+        except Unreachable:
+            log.info("job %s may have been answered, so it is drawn", job.job_id)
+        await self._jobs.mark_queued(job.job_id, message_id=message_id, now=self._now())
 
     async def _apologise(self, job: Job, what: str) -> None:
         ended = await self._jobs.mark_ended(
@@ -89,16 +100,16 @@ class Recovery:
             JobStatus.FAILED,
             reason=f"{what} Nothing was charged; please ask again.",
             now=self._now(),
-            leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
+            leaving=[JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING],
         )
         if ended is None:
             return
         try:
             await self._messenger.progress(ended, Ended())
-        except Undeliverable:
+        except NotPosted:
             try:
                 await self._messenger.tell(ended, ended.reason)
-            except Undeliverable as error:
+            except NotPosted as error:
                 log.info("job %s: its member cannot be told: %s", job.job_id, error)
 
 

@@ -4,7 +4,7 @@ from bot.store.database import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.database import Database, DataDirLock
 from bot.store.jobs import JobRepository
 from bot.store.meta import MetaRepository
-from bot.store.usage import UsageRepository
+from bot.store.usage import read_usage
 
 __all__ = [
     "DATABASE_FILE_NAME",
@@ -12,5 +12,5 @@ __all__ = [
     "Database",
     "JobRepository",
     "MetaRepository",
-    "UsageRepository",
+    "read_usage",
 ]

@@ -113,7 +113,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """All or nothing: undone on any error and on cancellation, on disk when it ends.
+        """All or nothing: undone on any error or cancellation inside, on disk when it ends.
 
         Calls made inside by the same task belong to it. Raises StoreError.
         """
@@ -170,6 +170,9 @@ class Database:
     async def _commit(self, batch: asyncio.Future[None]) -> None:
         async with self._lock:
             if self._batch is not batch:
+                return
+            if not self._connection.in_transaction:  # undone by a statement nobody waited for
+                self._fail_batch(batch)
                 return
             try:
                 await self._connection.commit()

@@ -90,12 +90,12 @@ class JobRepository:
         )
         return [_parse_job(row) for row in rows]
 
-    async def list_measured(self, limit: int) -> list[Job]:
-        """The last ``limit`` jobs that were drawn to the end, newest first."""
+    async def list_measured(self, model: str, limit: int) -> list[Job]:
+        """The last ``limit`` jobs that this model drew to the end, newest first."""
         rows = await self._database.fetch_all(
-            "SELECT * FROM job WHERE rendered_at IS NOT NULL AND gpu_seconds > 0 "
+            "SELECT * FROM job WHERE rendered_at IS NOT NULL AND gpu_seconds > 0 AND model = ? "
             "ORDER BY rendered_at DESC LIMIT ?",
-            (limit,),
+            (model, limit),
         )
         return [_parse_job(row) for row in rows]
 

@@ -1,32 +1,40 @@
-"""Totals over the job table, for owners and for `python -m bot usage`."""
+"""Totals over the job table, for owners: `python -m bot usage`, also while the bot runs."""
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from bot.errors import StoreError
 from bot.records import UsageRow
-from bot.store.database import Database
+from bot.store.database import FILE_NAME
+
+_TOTALS = """
+    SELECT
+        date(accepted_at, 'unixepoch') AS day, guild_id, user_id,
+        count(*) AS jobs,
+        sum(status = 'delivered') AS delivered,
+        3 * count(rendered_at) AS pictures,
+        coalesce(sum(gpu_seconds), 0.0) AS gpu_seconds,
+        avg(started_at - accepted_at) AS mean_wait_seconds,
+        avg(rendered_at - started_at) AS mean_draw_seconds
+    FROM job WHERE accepted_at > ?
+    GROUP BY day, guild_id, user_id ORDER BY day, guild_id, user_id
+"""
 
 
-class UsageRepository:
-    """Reads the record; never writes."""
+def read_usage(data_dir: Path, since: float) -> list[UsageRow]:
+    """Totals per UTC day, guild and member of jobs accepted after ``since``. Raises StoreError.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def list_usage(self, since: float) -> list[UsageRow]:
-        """Totals per UTC day, guild and member of jobs accepted after ``since``."""
-        rows = await self._database.fetch_all(
-            """
-            SELECT
-                date(accepted_at, 'unixepoch') AS day, guild_id, user_id,
-                count(*) AS jobs,
-                sum(status = 'delivered') AS delivered,
-                3 * count(rendered_at) AS pictures,
-                coalesce(sum(gpu_seconds), 0.0) AS gpu_seconds,
-                avg(started_at - accepted_at) AS mean_wait_seconds,
-                avg(rendered_at - started_at) AS mean_draw_seconds
-            FROM job WHERE accepted_at > ?
-            GROUP BY day, guild_id, user_id ORDER BY day, guild_id, user_id
-            """,
-            (since,),
-        )
-        return [UsageRow(**row) for row in rows]
+    It only reads, so it needs neither the lock nor the running process.
+    """
+    path = data_dir / FILE_NAME
+    if not data_dir.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            return [UsageRow(**row) for row in database.execute(_TOTALS, (since,))]
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be read ({error}); try `python -m bot doctor`.") from error

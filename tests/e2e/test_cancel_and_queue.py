@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from playground import Message, Playground
 from tests.e2e.conftest import StartBot
 
@@ -50,6 +52,8 @@ async def test_cancel_while_drawing_charges_only_the_steps_drawn(
     assert answer.is_ephemeral
     assert answer.text().startswith("Your prompt was cancelled.")
     await handle.wait_for(is_cancelled)
+    await asyncio.sleep(1)  # the step in flight still reports
+    assert is_cancelled(handle.original())
     nothing = await (await member.slash("cancel", art)).wait_answered()
     assert "nothing to cancel" in nothing.text()
     assert await bot.stop() == 0

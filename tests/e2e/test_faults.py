@@ -1,0 +1,168 @@
+"""Answers that are slow, lost or late: one visible outcome all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import time
+from contextlib import closing
+
+from playground import Message, Playground, RequestRecord, answer, delay, reset
+from tests.e2e.conftest import StartBot
+
+CONFIG_EXIT = 2
+
+
+def has_grid(message: Message) -> bool:
+    return bool(message.attachments)
+
+
+def is_callback(record: RequestRecord) -> bool:
+    return record.path.endswith("/callback")
+
+
+def carries_grid(record: RequestRecord) -> bool:
+    return record.method == "PATCH" and bool(record.filenames)
+
+
+async def test_prompt_is_acknowledged_only_after_it_is_on_record(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot()
+    with closing(sqlite3.connect(bot.data_dir / "triptych.sqlite3")) as other:
+        other.execute("BEGIN IMMEDIATE")  # nothing can be committed while this is open
+        handle = await server.person("member").slash("imagine", server.channel("art"), prompt="dog")
+        await asyncio.sleep(0.7)
+        assert not handle.is_acknowledged
+        other.rollback()
+    await handle.wait_acknowledged()
+    await handle.wait_for(has_grid)
+
+
+async def test_acknowledgement_whose_answer_was_lost_is_one_job_that_is_delivered(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot()
+    server.fault(is_callback, reset(applied=True), times=1)
+    server.fault("GET /webhooks/*", reset(), times=None)
+    handle = await server.person("member").slash("imagine", server.channel("art"), prompt="dog")
+    await handle.wait_for(has_grid)
+    assert await bot.stop() == 0
+    assert [row["status"] for row in bot.rows()] == ["delivered"]
+
+
+async def test_interaction_that_came_too_late_is_dropped_and_not_charged(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot()
+    server.fault(is_callback, answer(404, 10062, "Unknown interaction"), times=1)
+    await server.person("member").slash("imagine", server.channel("art"), prompt="dog")
+    await server.wait_until(lambda: server.requests("POST /interactions/*"))
+    assert await bot.stop() == 0
+    [row] = bot.rows()
+    assert (row["status"], row["cost"]) == ("failed", 0)
+    assert len(server.requests("POST /interactions/*")) == 1
+
+
+async def test_prompt_cancelled_before_its_first_answer_says_so(
+    server: Playground, start_bot: StartBot
+):
+    await start_bot(FAKE_STEP_SECONDS="1")
+    member, art = server.person("member"), server.channel("art")
+    server.fault(is_callback, delay(1.2), times=1)
+    handle = await member.slash("imagine", art, prompt="dog")
+    await asyncio.sleep(0.3)
+    await (await member.slash("cancel", art)).wait_answered()
+    await handle.wait_for(lambda message: "Cancelled" in message.text())
+
+
+async def test_slow_progress_edit_never_overwrites_the_grid(
+    server: Playground, start_bot: StartBot
+):
+    await start_bot(FAKE_STEP_SECONDS="0.2")
+    art = server.channel("art")
+
+    def is_progress(record: RequestRecord) -> bool:
+        return record.method == "PATCH" and not record.filenames
+
+    server.fault(is_progress, delay(2.5), times=1)
+    handle = await server.person("member").slash("imagine", art, prompt="dog")
+    await handle.wait_for(has_grid, 15)
+    await asyncio.sleep(1)
+    assert has_grid(server.messages(art)[-1])
+
+
+async def test_edit_without_an_answer_is_repeated_and_never_becomes_a_second_message(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot(FAKE_STEP_SECONDS="0.2")
+    art = server.channel("art")
+    server.fault(carries_grid, reset(), times=None)
+    await server.person("member").slash("imagine", art, prompt="dog")
+    async with asyncio.timeout(40):
+        while "waits for Discord" not in bot.log:  # noqa: ASYNC110 - a file of another process
+            await asyncio.sleep(0.2)
+    assert server.requests("POST /channels/*") == []
+    assert len(server.messages(art)) == 1
+
+
+async def test_process_killed_between_the_answer_and_the_line_draws_the_prompt_later(
+    server: Playground, start_bot: StartBot
+):
+    art = server.channel("art")
+    bot = await start_bot()
+    server.fault(is_callback, delay(1.0), times=1)
+    handle = await server.person("member").slash("imagine", art, prompt="dog")
+    await handle.wait_acknowledged()
+    await bot.stop(signal.SIGKILL)
+    await start_bot()
+    await handle.wait_for(has_grid)
+    assert len(server.messages(art)) == 1
+
+
+async def test_stop_does_not_wait_for_a_discord_that_hangs(server: Playground, start_bot: StartBot):
+    bot = await start_bot(FAKE_STEP_SECONDS="0.5")
+    member, art = server.person("member"), server.channel("art")
+    server.fault("PATCH *", delay(40), times=None)
+    for _ in range(3):
+        await (await member.slash("imagine", art, prompt="dog", steps=30)).wait_acknowledged()
+    await asyncio.sleep(0.5)
+    started = time.monotonic()
+    assert await bot.stop(within=15) == 0
+    assert time.monotonic() - started < 10
+
+
+async def test_token_reset_while_the_bot_runs_ends_it_with_a_sentence(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot()
+    await server.drop_gateway(4004)
+    assert await bot.wait() == CONFIG_EXIT
+    assert "DISCORD_TOKEN" in bot.log
+
+
+async def test_refused_command_sync_leaves_the_bot_online(server: Playground, start_bot: StartBot):
+    server.fault("PUT /applications/*", answer(403, 50001, "Missing Access"), times=1)
+    bot = await start_bot()
+    assert "could not be registered" in bot.log
+    assert await bot.stop() == 0
+
+
+async def test_record_that_is_locked_for_a_moment_delays_drawing_and_nothing_else(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot(FAKE_STEP_SECONDS="0.2")
+    member, art = server.person("member"), server.channel("art")
+    first = await member.slash("imagine", art, prompt="first")
+    second = await member.slash("imagine", art, prompt="second")
+    await first.wait_acknowledged()
+    await second.wait_acknowledged()
+    with closing(sqlite3.connect(bot.data_dir / "triptych.sqlite3")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await asyncio.sleep(7)  # longer than SQLite itself waits
+        other.rollback()
+    await second.wait_for(has_grid, 20)
+    assert await bot.stop() == 0
+    assert bot.rows()[1]["status"] == "delivered"
+    assert "Traceback" not in bot.log

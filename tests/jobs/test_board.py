@@ -1,0 +1,187 @@
+"""Messages move seldom, to the newest state, and end with the last one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from bot.jobs.board import StatusBoard
+from bot.jobs.port import Drawing, Ended, Update
+from bot.records import Job, JobStatus, Origin, Recipe
+from tests.jobs.conftest import FakeMessenger
+
+INTERVAL = 0.02
+
+
+def make_job(job_id: int = 1) -> Job:
+    recipe = Recipe("dog", "", (1, 2, 3))
+    return Job(job_id, Origin(1), recipe, JobStatus.RUNNING, 1.0, 1.0, 0.0)
+
+
+class TimedMessenger(FakeMessenger):
+    """Also notes when an edit began and ended, and how many were under way at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[tuple[int, float, float]] = []
+        self.under_way = 0
+        self.most_under_way = 0
+
+    async def progress(self, job: Job, update: Update) -> None:
+        began = time.monotonic()
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await super().progress(job, update)
+        finally:
+            self.under_way -= 1
+        self.times.append((job.job_id, began, time.monotonic()))
+
+
+@pytest.fixture
+def messenger() -> TimedMessenger:
+    return TimedMessenger()
+
+
+@pytest.fixture
+def board(messenger: TimedMessenger) -> StatusBoard:
+    return StatusBoard(messenger, INTERVAL)
+
+
+async def settle() -> None:
+    await asyncio.sleep(3 * INTERVAL)
+
+
+async def test_first_state_is_shown_at_once(board: StatusBoard, messenger: TimedMessenger):
+    board.post(make_job(), Drawing(0, 9))
+    await asyncio.sleep(0.001)
+    assert messenger.updates_of(1) == [Drawing(0, 9)]
+    await board.close()
+
+
+async def test_states_overtaken_before_their_turn_are_never_shown(
+    board: StatusBoard, messenger: TimedMessenger
+):
+    for step in range(5):
+        board.post(make_job(), Drawing(step, 9))
+        await asyncio.sleep(0)
+    await settle()
+    shown = messenger.updates_of(1)
+    assert shown[-1] == Drawing(4, 9)
+    assert len(shown) <= 2
+    await board.close()
+
+
+async def test_edits_of_one_message_are_an_interval_apart_and_newest_first(
+    board: StatusBoard, messenger: TimedMessenger
+):
+    messenger.edit_seconds = 0.003
+    for step in range(100):
+        board.post(make_job(), Drawing(step, 100))
+        await asyncio.sleep(0.001)
+    await settle()
+    await board.close()
+    steps = [update.step for update in messenger.updates_of(1)]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 99
+    gaps = [
+        later[1] - earlier[2]
+        for earlier, later in zip(messenger.times, messenger.times[1:], strict=False)
+    ]
+    assert len(gaps) >= 2
+    assert all(gap >= INTERVAL * 0.95 for gap in gaps)
+
+
+async def test_unchanged_state_is_not_shown_again(board: StatusBoard, messenger: TimedMessenger):
+    for _ in range(3):
+        board.post(make_job(), Drawing(1, 9))
+        await settle()
+    assert messenger.updates_of(1) == [Drawing(1, 9)]
+    await board.close()
+
+
+async def test_last_edit_is_last_even_if_one_is_under_way_and_one_waits(
+    board: StatusBoard, messenger: TimedMessenger
+):
+    messenger.edit_seconds = 0.01
+    board.post(make_job(), Drawing(1, 9))
+    await asyncio.sleep(0.001)
+    board.post(make_job(), Drawing(2, 9))
+    await board.finish(make_job(), Ended())
+    await settle()
+    assert messenger.updates_of(1) == [Drawing(1, 9), Ended()]
+
+
+async def test_finish_without_a_state_only_waits_for_the_edit_under_way(
+    board: StatusBoard, messenger: TimedMessenger
+):
+    messenger.edit_seconds = 0.01
+    board.post(make_job(), Drawing(1, 9))
+    await asyncio.sleep(0.001)
+    await board.finish(make_job())
+    assert messenger.updates_of(1) == [Drawing(1, 9)]
+    assert messenger.under_way == 0
+
+
+async def test_messages_do_not_wait_for_each_others_interval_and_few_move_at_once(
+    board: StatusBoard, messenger: TimedMessenger
+):
+    messenger.edit_seconds = 0.001
+    for job_id in range(10):
+        board.post(make_job(job_id), Drawing(1, 9))
+    await asyncio.sleep(INTERVAL * 5)
+    assert {job_id for job_id, *_ in messenger.times} == set(range(10))
+    assert messenger.most_under_way <= 2
+    await board.close()
+
+
+async def test_finish_does_not_wait_for_a_turn_among_the_others(
+    board: StatusBoard, messenger: TimedMessenger
+):
+    messenger.edit_seconds = 0.01
+    for job_id in range(2, 40):
+        board.post(make_job(job_id), Drawing(1, 9))
+    await asyncio.sleep(0)
+    await board.finish(make_job(1), Ended())
+    assert len(messenger.shown) < 10
+    await board.close()
+
+
+async def test_message_out_of_reach_is_not_an_error(board: StatusBoard, messenger: TimedMessenger):
+    messenger.reachable = False
+    board.post(make_job(), Drawing(1, 9))
+    await settle()
+    messenger.reachable = True
+    board.post(make_job(), Drawing(2, 9))
+    await settle()
+    assert messenger.updates_of(1) == [Drawing(2, 9)]
+    await board.close()
+
+
+async def test_fault_in_one_edit_does_not_stop_the_last_one(
+    board: StatusBoard, messenger: TimedMessenger, caplog: pytest.LogCaptureFixture
+):
+    """A bug in composing one state must not leave the message without its end."""
+    progress = messenger.progress
+
+    async def broken_at_first(job: Job, update: Update) -> None:
+        if update == Drawing(1, 9):
+            raise KeyError("a bug")
+        await progress(job, update)
+
+    messenger.progress = broken_at_first
+    board.post(make_job(), Drawing(1, 9))
+    await settle()
+    await board.finish(make_job(), Ended())
+    assert messenger.updates_of(1) == [Ended()]
+
+
+async def test_closed_board_moves_nothing_more(board: StatusBoard, messenger: TimedMessenger):
+    board.post(make_job(1), Drawing(1, 9))
+    board.post(make_job(2), Drawing(1, 9))
+    await board.close()
+    await settle()
+    assert len(messenger.shown) <= 2
+    assert len(asyncio.all_tasks()) == 1

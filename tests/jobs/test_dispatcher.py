@@ -1,0 +1,600 @@
+"""A job from the line to its delivery, and every way in which that can end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bot.engine.face import GenerationRequest
+from bot.errors import (
+    ConfigError,
+    EngineLost,
+    GenerationFailed,
+    GenerationRejected,
+    StoreError,
+)
+from bot.jobs.port import Delivery, Drawing, Ended, Unreachable, Update, Waiting
+from bot.pictures import PictureWriter
+from bot.records import Job, JobStatus
+from bot.store import JobRepository
+from tests.fakes.engine import FakeEngine
+from tests.jobs.conftest import MEMBER, START, FakeCaller, FakeMessenger, House, OpenHouse
+
+
+def used(house: House) -> dict[tuple[int | None, int], float]:
+    return house.services.line.use.totals(house.clock.now).by_member
+
+
+async def used_after_restart(house: House) -> dict[tuple[int | None, int], float]:
+    """The same sum, as the next process will read it from the record."""
+    line = type(house.services.line)(
+        house.services.jobs, house.engine, house.services.board, house.clock
+    )
+    await line.load()
+    return line.use.totals(house.clock.now).by_member
+
+
+async def check_use_is_on_record(house: House) -> None:
+    assert used(house) == pytest.approx(await used_after_restart(house))
+
+
+def pictures(house: House, job: Job) -> list[str]:
+    folder = house.services.writer.folder_of(job.job_id)
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+async def test_prompt_becomes_three_pictures_in_the_channel(house: House):
+    job = await house.submit("dog in autumn leaves", seed=7, num_inference_steps=3)
+    done = await house.until_status(job, JobStatus.DELIVERED)
+    await house.until_idle()
+    assert [request.seeds for request in house.engine.drawn] == [(7, 8, 9)]
+    [(rendered, delivery)] = house.messenger.delivered
+    assert (rendered.job_id, rendered.status) == (job.job_id, JobStatus.RENDERED)
+    assert pictures(house, job) == ["1.png", "2.png", "3.png", "grid.png"]
+    assert Image.open(delivery.images[2]).getpixel((0, 0)) == (9, 9, 9)
+    assert done.message_id == 900_000 + job.job_id
+    assert (done.attempt, done.reason) == (1, "")
+    assert done.started_at == done.rendered_at == done.ended_at == START
+    assert (done.recipe.sampler, done.recipe.model) == ("ddim", "fake model")
+    assert done.cost > 0
+    assert house.services.line.pace.cost_per_second is not None
+    await check_use_is_on_record(house)
+
+
+async def test_jobs_are_drawn_one_after_the_other_in_fair_order(open_house: OpenHouse):
+    async with open_house() as house:
+        owners = [1, 1, 1, 2, 2, 3]
+        jobs = [await house.submit(origin=house.origin(owner)) for owner in owners]
+        await house.start()
+        for job in jobs:
+            await house.until_status(job, JobStatus.DELIVERED)
+        drawn = [request.request_id for request in house.engine.drawn]
+        members = [owners[job_id - 1] for job_id in drawn]
+        assert members[:3] == [1, 2, 3]
+        assert [n for n in drawn if owners[n - 1] == 1] == [1, 2, 3]
+
+
+async def test_job_taken_while_the_model_loads_is_completed_with_its_defaults(
+    open_house: OpenHouse,
+):
+    engine = FakeEngine(load_seconds=0.05)
+    async with open_house(engine) as house:
+        house.drawing = asyncio.create_task(house.services.dispatcher.run())
+        job = await house.submit("dog", width=72)
+        refused = await house.submit("dog", width=100)
+        stranger = await house.submit("dog", sampler="heun")
+        await house.until(lambda: house.places_shown(job))
+        assert house.places_shown(job)[0].model_ready is False
+        assert house.places_shown(job)[0].place is not None
+        done = await house.until_status(job, JobStatus.DELIVERED)
+        recipe = done.recipe
+        assert (recipe.width, recipe.height, recipe.num_inference_steps) == (72, 64, 4)
+        assert (recipe.guidance_scale, recipe.sampler, recipe.model) == (3.0, "ddim", "fake model")
+        assert done.cost_estimate == pytest.approx(72 / 64)
+        for bad, sentence in ((refused, "multiples of 8"), (stranger, "does not fit the model")):
+            ended = await house.until_status(bad, JobStatus.REFUSED)
+            assert sentence in ended.reason
+            assert ended.cost == 0.0
+            assert house.messenger.updates_of(bad.job_id)[-1] == Ended()
+        assert [request.request_id for request in engine.drawn] == [job.job_id]
+
+
+async def test_waiting_members_are_told_when_the_model_is_ready(open_house: OpenHouse):
+    engine = FakeEngine(load_seconds=0.03, step_seconds=0.01)
+    async with open_house(engine) as house:
+        house.services.board._interval_seconds = 0.0
+        house.drawing = asyncio.create_task(house.services.dispatcher.run())
+        await house.submit()
+        second = await house.submit()
+        await house.until_status(second, JobStatus.DELIVERED)
+        states = [update.model_ready for update in house.places_shown(second)]
+        assert states == sorted(states)
+        assert set(states) == {False, True}
+
+
+async def test_model_that_does_not_load_ends_the_run_with_its_sentence(open_house: OpenHouse):
+    async with open_house(FakeEngine(load_error=ConfigError("No such model."))) as house:
+        job = await house.submit()
+        with pytest.raises(ConfigError, match="No such model"):
+            await house.start()
+        assert (await house.fetch(job)).status is JobStatus.QUEUED
+
+
+async def test_cancelled_waiting_job_is_never_drawn_and_frees_its_place(open_house: OpenHouse):
+    async with open_house(max_waiting_per_member=2) as house:
+        await house.load_model()
+        first, second = await house.submit(), await house.submit()
+        ended = await house.services.dispatcher.cancel(second.job_id)
+        assert ended is not None
+        assert (ended.status, ended.cost) == (JobStatus.CANCELLED, 0.0)
+        assert house.messenger.updates_of(second.job_id)[-1] == Ended()
+        assert (await house.submit()).status is JobStatus.QUEUED
+        await house.start()
+        await house.until_status(first, JobStatus.DELIVERED)
+        await house.until_idle()
+        assert second.job_id not in {request.request_id for request in house.engine.drawn}
+
+
+async def test_cancelled_running_job_costs_the_share_that_was_drawn(open_house: OpenHouse):
+    async with open_house(FakeEngine(step_seconds=0.003)) as house:
+        await house.start()
+        job = await house.submit(num_inference_steps=100)
+        await house.until(lambda: house.services.dispatcher._progress.get(job.job_id))
+        await house.until(lambda: house.services.dispatcher._progress[job.job_id].step >= 5)
+        step = house.services.dispatcher._progress[job.job_id].step
+        ended = await house.services.dispatcher.cancel(job.job_id)
+        assert ended is not None
+        assert ended.status is JobStatus.CANCELLED
+        assert ended.cost_estimate == 25.0
+        assert ended.cost == pytest.approx(25.0 * step / 100)
+        await house.until_idle()
+        assert (await house.fetch(job)) == ended
+        assert used(house)[ended.origin.guild_id, MEMBER] == pytest.approx(ended.cost)
+        await check_use_is_on_record(house)
+        standing = await house.services.jobs.fetch_standing(job.origin, house.clock.now)
+        assert (standing.member_cost, standing.member_waiting) == (ended.cost, 0)
+        assert house.engine.drawn == []
+        assert pictures(house, job) == []
+
+
+async def test_nothing_is_shown_after_the_word_that_a_job_was_cancelled(open_house: OpenHouse):
+    """Progress of the last steps may still be on its way from the engine's thread."""
+    messenger = FakeMessenger()
+    messenger.edit_seconds = 0.005
+    async with open_house(FakeEngine(step_seconds=0.002), messenger=messenger) as house:
+        house.services.board._interval_seconds = 0.0
+        await house.start()
+        for _ in range(5):
+            job = await house.submit(num_inference_steps=50)
+            await house.until(lambda job=job: house.services.dispatcher._progress.get(job.job_id))
+            await house.services.dispatcher.cancel(job.job_id)
+            await house.until_idle()
+            await asyncio.sleep(0.01)
+            assert messenger.updates_of(job.job_id)[-1] == Ended()
+        assert house.services.board._pumps == {}
+
+
+async def test_job_cancelled_while_its_files_are_written_leaves_none(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    write = PictureWriter.write
+
+    async def write_and_cancel(writer: PictureWriter, job_id: int, *args: object) -> object:
+        files = await write(writer, job_id, *args)
+        await house.services.dispatcher.cancel(job_id)
+        return files
+
+    monkeypatch.setattr(PictureWriter, "write", write_and_cancel)
+    job = await house.submit()
+    ended = await house.until_status(job, JobStatus.CANCELLED)
+    await house.until_idle()
+    assert pictures(house, job) == []
+    assert house.messenger.delivered == []
+    assert ended.cost == ended.cost_estimate  # every step was drawn
+    await check_use_is_on_record(house)
+
+
+async def test_only_one_of_two_cancellations_ends_the_job(quiet_house: House):
+    job = await quiet_house.submit()
+    cancel = quiet_house.services.dispatcher.cancel
+    ended = await asyncio.gather(cancel(job.job_id), cancel(job.job_id))
+    assert sorted(job is None for job in ended) == [False, True]
+    assert quiet_house.messenger.updates_of(job.job_id) == [Ended()]
+
+
+async def test_finished_job_cannot_be_cancelled(house: House):
+    job = await house.submit()
+    await house.until_status(job, JobStatus.DELIVERED)
+    assert await house.services.dispatcher.cancel(job.job_id) is None
+    assert (await house.fetch(job)).status is JobStatus.DELIVERED
+
+
+async def test_job_that_fails_once_is_drawn_at_the_second_attempt(open_house: OpenHouse):
+    faults = iter([GenerationFailed("not finite")])
+
+    def flaw(_: GenerationRequest) -> None:
+        for fault in faults:
+            raise fault
+
+    async with open_house(FakeEngine(flaw=flaw)) as house:
+        await house.start()
+        job = await house.submit()
+        done = await house.until_status(job, JobStatus.DELIVERED)
+        assert done.attempt == 2
+        await house.until_idle()
+        await check_use_is_on_record(house)
+
+
+@pytest.mark.parametrize("error", [GenerationFailed("not finite"), KeyError("a bug")])
+async def test_job_that_fails_twice_ends_with_an_apology_and_costs_nothing(
+    open_house: OpenHouse, error: Exception, caplog: pytest.LogCaptureFixture
+):
+    def flaw(request: GenerationRequest) -> None:
+        if request.prompt == "poison":
+            raise error
+
+    async with open_house(FakeEngine(flaw=flaw)) as house:
+        await house.start()
+        job, other = await house.submit("poison"), await house.submit("dog")
+        ended = await house.until_status(job, JobStatus.FAILED)
+        await house.until_status(other, JobStatus.DELIVERED)
+        await house.until_idle()
+        assert (ended.attempt, ended.cost) == (2, 0.0)
+        assert ended.reason.startswith("Sorry")
+        assert "Nothing was charged" in ended.reason
+        assert house.messenger.updates_of(job.job_id)[-1] == Ended()
+        assert f"job {job.job_id} failed at attempt 2" in caplog.text
+        assert "poison" not in caplog.text
+        await check_use_is_on_record(house)
+
+
+async def test_request_that_the_model_cannot_draw_is_refused_with_its_sentence(
+    open_house: OpenHouse,
+):
+    def flaw(_: GenerationRequest) -> None:
+        raise GenerationRejected("This model does not draw so large a picture.")
+
+    async with open_house(FakeEngine(flaw=flaw)) as house:
+        await house.start()
+        ended = await house.until_status(await house.submit(), JobStatus.REFUSED)
+        assert ended.reason == "This model does not draw so large a picture."
+        assert (ended.attempt, ended.cost) == (1, 0.0)
+        await house.until_idle()
+        assert used(house) == {}
+
+
+async def test_lost_engine_ends_the_run_and_the_job_waits_for_the_next_process(
+    open_house: OpenHouse,
+):
+    def flaw(_: GenerationRequest) -> None:
+        raise EngineLost("the device is gone")
+
+    async with open_house(FakeEngine(flaw=flaw)) as house:
+        await house.start()
+        assert house.drawing is not None
+        first, second = await house.submit(), await house.submit()
+        with pytest.raises(EngineLost, match="the device is gone"):
+            await house.drawing
+        await house.services.dispatcher.stop(1.0, 1.0)
+        assert [(await house.fetch(job)).status for job in (first, second)] == [
+            JobStatus.QUEUED,
+            JobStatus.QUEUED,
+        ]
+        assert (await house.fetch(first)).attempt == 1
+        house.drawing = None
+
+
+async def test_job_that_loses_the_engine_twice_is_not_tried_again(open_house: OpenHouse):
+    def flaw(_: GenerationRequest) -> None:
+        raise EngineLost("the device is gone")
+
+    for _ in range(2):
+        async with open_house(FakeEngine(flaw=flaw)) as house:
+            await house.services.recovery.run()
+            if not await house.services.jobs.list_by_status(*JobStatus):
+                await house.submit()
+            await house.services.line.load()
+            with pytest.raises(EngineLost):
+                await house.services.dispatcher.run()
+            await house.services.dispatcher.stop(1.0, 1.0)
+            [job] = await house.services.jobs.list_by_status(*JobStatus)
+            await asyncio.to_thread(house.engine.close, 1.0)
+    assert (job.status, job.attempt, job.cost) == (JobStatus.FAILED, 2, 0.0)
+
+
+async def test_stop_finishes_what_it_can_in_time(open_house: OpenHouse):
+    async with open_house(FakeEngine(step_seconds=0.01)) as house:
+        await house.start()
+        job, waiting = await house.submit(), await house.submit()
+        await house.until(lambda: house.services.line.running)
+        await house.services.dispatcher.stop(5.0, 1.0)
+        assert (await house.fetch(job)).status is JobStatus.DELIVERED
+        assert (await house.fetch(waiting)).status is JobStatus.QUEUED
+        await house.drawing
+
+
+async def test_stop_puts_back_in_line_what_it_cannot_finish(open_house: OpenHouse):
+    async with open_house(FakeEngine(step_seconds=0.01)) as house:
+        await house.start()
+        job = await house.submit(num_inference_steps=100)
+        await house.until(lambda: house.services.line.running)
+        await house.services.dispatcher.stop(0.02, 5.0)
+        again = await house.fetch(job)
+        assert (again.status, again.attempt, again.started_at) == (JobStatus.QUEUED, 0, None)
+        assert used(house) == {}
+        assert Ended() not in house.messenger.updates_of(job.job_id)
+
+
+async def test_stop_while_the_model_loads_ends_the_run(open_house: OpenHouse):
+    async with open_house(FakeEngine(load_seconds=0.05)) as house:
+        house.drawing = asyncio.create_task(house.services.dispatcher.run())
+        await asyncio.sleep(0.005)
+        await house.services.dispatcher.stop(1.0, 1.0)
+        async with asyncio.timeout(2):
+            await house.drawing
+
+
+async def test_picture_lost_from_the_disk_is_told_and_not_charged(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    render = JobRepository.mark_rendered
+
+    async def render_and_truncate(jobs: JobRepository, job_id: int, *args: object, **more: object):
+        rendered = await render(jobs, job_id, *args, **more)
+        path = house.services.writer.folder_of(job_id) / "2.png"
+        path.write_bytes(path.read_bytes()[:-20])
+        return rendered
+
+    monkeypatch.setattr(JobRepository, "mark_rendered", render_and_truncate)
+    job = await house.submit()
+    ended = await house.until_status(job, JobStatus.UNDELIVERABLE)
+    await house.until_idle()
+    assert "lost from the disk" in ended.reason
+    assert "Nothing was charged" in ended.reason
+    assert ended.cost == 0.0
+    assert house.messenger.delivered == []
+    assert house.messenger.updates_of(job.job_id)[-1] == Ended()
+    await check_use_is_on_record(house)
+
+
+async def test_pictures_that_nobody_can_be_given_are_kept_and_refunded(house: House):
+    house.messenger.posts = False
+    job = await house.submit()
+    ended = await house.until_status(job, JobStatus.UNDELIVERABLE)
+    await house.until_idle()
+    assert (ended.cost, ended.reason) == (0.0, "nowhere to post")
+    assert len(pictures(house, job)) == 4
+    await check_use_is_on_record(house)
+    assert used(house) == {}
+
+
+async def test_delivery_waits_for_discord_to_come_back(house: House):
+    house.services.dispatcher._deliverer._again_seconds = 0.001
+    tries = 0
+    post = house.messenger.deliver
+
+    async def away(job: Job, delivery: Delivery) -> int | None:
+        nonlocal tries
+        tries += 1
+        if tries < 4:
+            raise Unreachable("connection refused")
+        return await post(job, delivery)
+
+    house.messenger.deliver = away
+    job = await house.submit()
+    done = await house.until_status(job, JobStatus.DELIVERED)
+    assert (tries, done.message_id) == (4, 900_000 + job.job_id)
+
+
+def break_disk(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if where == "open":
+        open_ = Path.open
+        monkeypatch.setattr(
+            Path,
+            "open",
+            lambda path, *args, **more: (
+                full() if path.name == "3.png" else open_(path, *args, **more)
+            ),
+        )
+    else:
+        monkeypatch.setattr(Path, where, full)
+
+
+@pytest.mark.parametrize("where", ["write_bytes", "open", "rename", "mkdir"])
+async def test_full_disk_fails_the_job_with_a_sentence_and_leaves_no_half_written_folder(
+    house: House, monkeypatch: pytest.MonkeyPatch, where: str
+):
+    with monkeypatch.context() as broken:
+        break_disk(broken, where)
+        job = await house.submit()
+        ended = await house.until_status(job, JobStatus.FAILED)
+        await house.until_idle()
+    assert "could not be saved (No space left on device), so nothing was charged" in ended.reason
+    assert (ended.attempt, ended.cost) == (1, 0.0)
+    assert house.messenger.updates_of(job.job_id)[-1] == Ended()
+    folder = house.services.writer.folder_of(0).parent
+    assert not folder.exists() or list(folder.iterdir()) == []
+    assert await house.services.jobs.list_pictures(job.job_id) == []
+    await check_use_is_on_record(house)
+    await house.until_status(await house.submit(), JobStatus.DELIVERED)
+
+
+async def test_record_that_is_full_for_a_moment_does_not_stop_the_line(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    """The row cannot be marked running: the job stays in line and is tried again."""
+    monkeypatch.setattr("bot.jobs.dispatcher.STORE_RETRY_SECONDS", 0.005)
+    mark, refusals = JobRepository.mark_running, iter(range(3))
+
+    async def full_at_first(jobs: JobRepository, job: Job, *, now: float) -> Job | None:
+        for _ in refusals:
+            raise StoreError("The disk is full.")
+        return await mark(jobs, job, now=now)
+
+    monkeypatch.setattr(JobRepository, "mark_running", full_at_first)
+    job = await house.submit()
+    done = await house.until_status(job, JobStatus.DELIVERED)
+    assert done.attempt == 1
+    await house.until_idle()
+    await check_use_is_on_record(house)
+
+
+async def test_member_is_told_even_if_the_end_cannot_be_recorded(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Disk full for pictures and record alike: nobody waits for ever."""
+
+    async def full(*_: object, **__: object) -> None:
+        raise StoreError("The disk that holds the record is full.")
+
+    caplog.set_level(logging.CRITICAL)
+    with monkeypatch.context() as broken:
+        break_disk(broken, "open")
+        broken.setattr(JobRepository, "mark_ended", full)
+        job = await house.submit()
+        await house.until(lambda: Ended() in house.messenger.updates_of(job.job_id))
+        await house.until_idle()
+    shown = house.messenger.shown[-1][2]
+    assert shown.status is JobStatus.FAILED
+    assert "could not be saved" in shown.reason
+    assert (await house.fetch(job)).status is JobStatus.RUNNING  # for the next start to settle
+
+
+async def test_grid_that_is_posted_stays_even_if_its_delivery_cannot_be_recorded(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    async def full(*_: object, **__: object) -> None:
+        raise StoreError("The disk that holds the record is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(JobRepository, "mark_delivered", full)
+        broken.setattr(JobRepository, "mark_ended", full)
+        job = await house.submit()
+        await house.until(lambda: house.messenger.delivered)
+        await house.until_idle()
+    assert Ended() not in house.messenger.updates_of(job.job_id)
+    assert (await house.fetch(job)).status is JobStatus.RENDERED
+    assert "delivered again at the next start" in caplog.text
+    await check_use_is_on_record(house)
+
+
+async def test_flagged_picture_is_hidden_in_its_file_and_in_the_grid_and_the_others_are_not(
+    open_house: OpenHouse,
+):
+    engine = FakeEngine(flagged=lambda request: (False, True, None))
+    async with open_house(engine) as house:
+        await house.start()
+        job = await house.submit(seed=200, width=128, height=64)
+        await house.until_status(job, JobStatus.DELIVERED)
+        folder = house.services.writer.folder_of(job.job_id)
+        tiles = [np.asarray(Image.open(folder / f"{n}.png")) for n in (1, 2, 3)]
+        grid = np.asarray(Image.open(folder / "grid.png"))
+        assert (tiles[0] == 200).all()
+        assert (tiles[2] == 202).all()
+        assert not (tiles[1] == 201).all(axis=2).any()
+        assert not (grid == 201).all(axis=2).any()
+        assert (grid == 200).all(axis=2).sum() == (grid == 202).all(axis=2).sum() == 384 * 192
+        verdicts = house.messenger.delivered[0][1].verdicts
+        assert [verdict.shown for verdict in verdicts] == [True, False, True]
+        stored = await house.services.jobs.list_pictures(job.job_id)
+        assert [file.verdict for file in stored[1:]] == list(verdicts)
+
+
+async def test_place_reasons_and_progress_are_shown_and_the_cancelled_place_moves_up(
+    open_house: OpenHouse,
+):
+    async with open_house(FakeEngine(step_seconds=0.01)) as house:
+        house.services.board._interval_seconds = 0.0
+        await house.start()
+        running = await house.submit(num_inference_steps=30)
+        await house.until(lambda: house.services.line.running)
+        second, third = await house.submit(), await house.submit()
+        await house.until(lambda: house.places_shown(third))
+        assert house.places_shown(third)[-1].place.position == 2
+        await house.services.dispatcher.cancel(second.job_id)
+        await house.until(lambda: house.places_shown(third)[-1].place.position == 1)
+        await house.until_status(running, JobStatus.DELIVERED)
+        steps = [u for u in house.messenger.updates_of(running.job_id) if isinstance(u, Drawing)]
+        assert len(steps) > 3
+        assert [u.step for u in steps] == sorted({u.step for u in steps})
+        assert all(update.num_steps == 30 for update in steps)
+
+
+async def test_unreachable_message_does_not_stop_the_drawing(house: House):
+    house.messenger.reachable = False
+    job = await house.submit()
+    await house.until_status(job, JobStatus.UNDELIVERABLE)
+    house.messenger.reachable = True
+    await house.until_status(await house.submit(), JobStatus.DELIVERED)
+
+
+async def test_fifty_prompts_of_many_people_are_all_delivered_and_all_charged(
+    open_house: OpenHouse,
+):
+    async with open_house() as house:
+        await house.start()
+        jobs = await asyncio.gather(
+            *(house.submit(origin=house.origin(n % 11, guild_id=n % 3)) for n in range(50))
+        )
+        for job in jobs:
+            await house.until_status(job, JobStatus.DELIVERED)
+        await house.until_idle()
+        assert len(house.engine.drawn) == len(house.messenger.delivered) == 50
+        await check_use_is_on_record(house)
+
+
+async def test_job_cancelled_at_any_moment_ends_exactly_once(open_house: OpenHouse):
+    """Cancelled after 0, 1, 2 … turns of the loop; it is cancelled or delivered, never both."""
+    async with open_house(FakeEngine(step_seconds=0.0005)) as house:
+        await house.start()
+        outcomes = []
+        for turns in range(0, 120, 4):
+            caller = FakeCaller()
+            job = await house.submit(caller=caller, num_inference_steps=2)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            ended = await house.services.dispatcher.cancel(job.job_id)
+            await house.until_idle()
+            found = await house.fetch(job)
+            outcomes.append(found.status)
+            was_delivered = any(j.job_id == job.job_id for j, _ in house.messenger.delivered)
+            assert was_delivered is (ended is None)
+            assert found.status is (JobStatus.CANCELLED if ended else JobStatus.DELIVERED)
+            await check_use_is_on_record(house)
+        assert JobStatus.CANCELLED in outcomes
+
+
+async def test_updates_of_a_job_end_with_its_end(house: House):
+    """Whatever order the threads run in, no place or progress follows the grid."""
+    order: list[tuple[int, str]] = []
+    progress, deliver = house.messenger.progress, house.messenger.deliver
+
+    async def note_progress(job: Job, update: Update) -> None:
+        order.append((job.job_id, type(update).__name__))
+        await progress(job, update)
+
+    async def note_delivery(job: Job, delivery: Delivery) -> int | None:
+        order.append((job.job_id, "Delivery"))
+        return await deliver(job, delivery)
+
+    house.messenger.progress, house.messenger.deliver = note_progress, note_delivery
+    house.services.board._interval_seconds = 0.0
+    jobs = await asyncio.gather(*(house.submit() for _ in range(8)))
+    for job in jobs:
+        await house.until_status(job, JobStatus.DELIVERED)
+    await house.until_idle()
+    for job in jobs:
+        own = [what for job_id, what in order if job_id == job.job_id]
+        assert own[-1] == "Delivery"
+        assert own.count("Delivery") == 1
+        if Waiting.__name__ in own and Drawing.__name__ in own:
+            assert own.index(Drawing.__name__) > own.index(Waiting.__name__)

@@ -1,0 +1,369 @@
+"""The way in: what is taken, what is refused with which words, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import unicodedata
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.errors import StoreError, UserError
+from bot.jobs.parameters import complete_recipe, compose_request
+from bot.jobs.port import Ended
+from bot.records import Ask, Job, JobStatus, Origin
+from bot.services import Services
+from bot.terminal import TerminalCaller
+from tests.fakes.engine import INFO, FakeEngine
+from tests.jobs.conftest import GUILD, MEMBER, Clock, FakeCaller, House, OpenHouse
+
+OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+async def refusal_of(house: House, prompt: str = "dog", **ask: object) -> str:
+    """The sentence; checks that the refusal is on record, ended, free and ephemeral."""
+    caller = FakeCaller()
+    origin = ask.pop("origin", None)
+    job = await house.submit(prompt, origin, caller, **ask)
+    assert job.status is JobStatus.REFUSED, job
+    assert caller.journal == ["refused"]
+    assert caller.refusals == [job.reason]
+    assert (job.cost, job.ended_at is not None, job.origin.token) == (0.0, True, None)
+    assert house.services.line.queue.remove(job.job_id) is None
+    assert 10 < len(job.reason) <= 2000
+    return job.reason
+
+
+async def test_row_is_on_record_before_the_member_is_answered(quiet_house: House):
+    seen: list[Job | None] = []
+    caller = FakeCaller()
+
+    async def look(job: Job) -> None:
+        seen.append(await quiet_house.services.jobs.fetch_job(job.job_id))
+        assert len(quiet_house.services.line.queue) == 0
+
+    caller.at_acknowledge = look
+    job = await quiet_house.submit(caller=caller)
+    assert [found and found.status for found in seen] == [JobStatus.ACCEPTED]
+    assert caller.journal == [f"acknowledged {job.job_id}"]
+    assert (job.status, job.message_id) == (JobStatus.QUEUED, 500_000 + job.job_id)
+    assert job.queued_at == quiet_house.clock.now
+    assert [waiting.job_id for waiting in quiet_house.services.line.queue.walk(0)] == [job.job_id]
+
+
+async def test_nothing_is_answered_when_nothing_could_be_recorded(
+    quiet_house: House, monkeypatch: pytest.MonkeyPatch
+):
+    async def full(*_: object, **__: object) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(quiet_house.services.jobs, "insert_job", full)
+    caller = FakeCaller()
+    with pytest.raises(StoreError):
+        await quiet_house.submit(caller=caller)
+    assert caller.journal == []
+    assert len(quiet_house.services.line.queue) == 0
+
+
+async def test_job_that_could_not_be_answered_is_failed_free_and_not_in_line(quiet_house: House):
+    job = await quiet_house.submit(caller=FakeCaller(too_late=True))
+    assert (job.status, job.cost) == (JobStatus.FAILED, 0.0)
+    assert job.reason
+    assert len(quiet_house.services.line.queue) == 0
+    standing = await quiet_house.services.jobs.fetch_standing(job.origin, quiet_house.clock.now)
+    assert (standing.member_waiting, standing.member_cost) == (0, 0.0)
+
+
+async def test_job_cancelled_while_it_is_answered_does_not_get_into_line(quiet_house: House):
+    caller = FakeCaller()
+    caller.at_acknowledge = lambda job: quiet_house.services.dispatcher.cancel(job.job_id)
+    taken = await quiet_house.services.intake.submit(Ask("dog"), quiet_house.origin(), caller)
+    assert taken is not None
+    assert taken.status is JobStatus.CANCELLED
+    assert len(quiet_house.services.line.queue) == 0
+    assert quiet_house.messenger.updates_of(taken.job_id)[-1] == Ended()
+
+
+async def test_same_interaction_twice_is_one_job_and_one_answer(quiet_house: House):
+    origin, first, second = quiet_house.origin(), FakeCaller(), FakeCaller()
+    submit = quiet_house.services.intake.submit
+    jobs = await asyncio.gather(
+        submit(Ask("dog"), origin, first), submit(Ask("dog"), origin, second)
+    )
+    assert sorted(job is None for job in jobs) == [False, True]
+    assert len(first.journal) + len(second.journal) == 1
+    assert len(await quiet_house.services.jobs.list_by_status(*JobStatus)) == 1
+
+
+async def test_refused_interaction_twice_is_one_row_and_one_answer(quiet_house: House):
+    origin, caller = quiet_house.origin(), FakeCaller()
+    for _ in range(2):
+        await quiet_house.services.intake.submit(Ask(""), origin, caller)
+    assert caller.journal == ["refused"]
+
+
+async def test_while_draining_nothing_is_taken(quiet_house: House):
+    quiet_house.services.intake.draining = True
+    assert "about to restart" in await refusal_of(quiet_house)
+
+
+BAD_ASKS: list[tuple[dict[str, object], str]] = [
+    ({"prompt": ""}, "The prompt is empty"),
+    ({"prompt": "   \n\t "}, "The prompt is empty"),
+    ({"prompt": "\u200b\u200d\u2060\x00\u202e"}, "The prompt is empty"),
+    ({"prompt": "\u0301\u0301"}, "The prompt is empty"),
+    ({"prompt": "x" * 6000}, "6,000 characters; the most is 2,000"),
+    ({"negative_prompt": "x" * 6000}, "The negative prompt has 6,000"),
+    ({"num_inference_steps": 0}, "0 steps cannot be drawn here; choose from 1 to 100"),
+    ({"num_inference_steps": -3}, "choose from 1 to 100"),
+    ({"num_inference_steps": 10_000}, "10,000 steps cannot be drawn"),
+    ({"num_inference_steps": 10**30}, "choose from 1 to 100"),
+    ({"guidance_scale": math.nan}, "A guidance of nan cannot be used; choose from 0 to 30"),
+    ({"guidance_scale": math.inf}, "choose from 0 to 30"),
+    ({"guidance_scale": -math.inf}, "choose from 0 to 30"),
+    ({"guidance_scale": -0.5}, "choose from 0 to 30"),
+    ({"guidance_scale": 31.0}, "choose from 0 to 30"),
+    ({"seed": -1}, "The seed -1 cannot be used"),
+    ({"seed": 2**32}, "choose a whole number from 0 to 4,294,967,295"),
+    ({"seed": 10**40}, "choose a whole number"),
+    ({"width": 0}, "A side of 0 pixels cannot be drawn"),
+    ({"width": -64}, "choose from 64 to 1024"),
+    ({"height": 10**25}, "choose from 64 to 1024"),
+    ({"width": 100}, "instead of 100 take 96 or 104"),
+    ({"height": 1021}, "multiples of 8"),
+    ({"sampler": "nonsense"}, "There is no sampler “nonsense”. Known are: pndm, ddim"),
+    ({"sampler": "x" * 6000}, "There is no sampler “xxx"),
+    ({"sampler": "\ud83d\x00\u202e"}, "There is no sampler"),
+    ({"sampler": "heun"}, "does not fit the model fake model; choose one of: ddim, euler"),
+]
+
+
+@pytest.mark.parametrize(("ask", "sentence"), BAD_ASKS, ids=[str(bad)[:40] for bad, _ in BAD_ASKS])
+async def test_what_cannot_be_drawn_is_refused_with_a_sentence(
+    quiet_house: House, ask: dict[str, object], sentence: str
+):
+    reason = await refusal_of(quiet_house, **({"prompt": "dog"} | ask))
+    assert sentence in reason
+    assert reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kept"),
+    [
+        ("  dog \r\n in\tautumn\u2028leaves ", "dog in autumn leaves"),
+        ("nul \x00 byte", "nul byte"),
+        ("lone \ud83d surrogate", "lone \ufffd surrogate"),
+        ("\u202eevil\u202c \u2066dog\u2069", "evil dog"),
+        ("שלום עולם", "שלום עולם"),
+        ("Z" + "\u0351\u0352\u0353\u0354\u0355\u0356" * 50 + "a", "Z\u0351\u0352\u0353a"),
+        ("Z" + "\u0351\u200d" * 50, "Z" + "\u0351\u200d" * 3 + "\u200d" * 47),
+        ("**bold** @everyone <@1> [a](http://b.c)", "**bold** @everyone <@1> [a](http://b.c)"),
+        ("👩‍👩‍👧‍👦 family", "👩‍👩‍👧‍👦 family"),
+        ("e\u0301te\u0301", "e\u0301te\u0301"),
+        ("x" * 2000, "x" * 2000),
+    ],
+)
+async def test_strange_prompt_is_kept_in_a_clean_form(quiet_house: House, prompt: str, kept: str):
+    job = await quiet_house.submit(prompt, negative_prompt=prompt)
+    assert job.status is JobStatus.QUEUED
+    assert (job.recipe.prompt, job.recipe.negative_prompt) == (kept, kept)
+
+
+@pytest.mark.parametrize(
+    ("seed", "seeds"), [(0, (0, 1, 2)), (2**32 - 2, (2**32 - 2, 2**32 - 1, 0))]
+)
+async def test_seeds_follow_one_another_round_the_end(
+    quiet_house: House, seed: int, seeds: tuple[int, ...]
+):
+    assert (await quiet_house.submit(seed=seed)).recipe.seeds == seeds
+
+
+async def test_unset_seed_is_drawn_anew_each_time(quiet_house: House):
+    drawn = {(await quiet_house.submit()).recipe.seeds for _ in range(5)}
+    assert len(drawn) == 5
+
+
+any_int = st.none() | st.integers() | st.integers(-1, 2000)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    prompt=st.text(st.characters(), max_size=80),
+    negative_prompt=st.text(st.characters(), max_size=80),
+    width=any_int,
+    height=any_int,
+    steps=any_int,
+    guidance=st.none() | st.floats(),
+    sampler=st.none() | st.text(st.characters(), max_size=20) | st.sampled_from(["ddim", "pndm"]),
+    seed=any_int,
+    loaded=st.booleans(),
+)
+async def test_whatever_is_asked_ends_as_a_row_and_an_answer(
+    quiet_house: House,
+    prompt: str,
+    negative_prompt: str,
+    width: int | None,
+    height: int | None,
+    steps: int | None,
+    guidance: float | None,
+    sampler: str | None,
+    seed: int | None,
+    loaded: bool,
+):
+    quiet_house.services.line.info = INFO if loaded else None
+    caller = FakeCaller()
+    ask = Ask(prompt, negative_prompt, width, height, steps, guidance, sampler, seed)
+    job = await quiet_house.services.intake.submit(ask, Origin(), caller)
+    assert job is not None
+    assert len(caller.journal) == 1
+    assert await quiet_house.fetch(job) == job
+    assert all(unicodedata.category(char) not in {"Cc", "Cs"} for char in job.recipe.prompt)
+    if job.status is JobStatus.REFUSED:
+        assert caller.refusals == [job.reason]
+        assert 10 < len(job.reason) <= 2000
+        job.reason.encode("utf-8")
+    else:
+        request = compose_request(job.job_id, complete_recipe(job.recipe, INFO)) if loaded else None
+        assert job.status is JobStatus.QUEUED
+        assert request is None or request.width % 8 == 0
+        await quiet_house.services.dispatcher.cancel(job.job_id)
+
+
+async def test_blocked_word_is_refused_by_name_in_prompt_and_negative_prompt(open_house: OpenHouse):
+    async with open_house(blocked_words="gore, Very Bad") as house:
+        assert "“gore”" in await refusal_of(house, "a GORE scene")
+        assert "“very bad”" in await refusal_of(house, negative_prompt="very\u200b  bad things")
+        assert (await house.submit("gorethorn the cat")).status is JobStatus.QUEUED
+
+
+async def test_terminal_has_the_same_rules_but_no_quotas(open_house: OpenHouse):
+    async with open_house(
+        blocked_words="gore", max_waiting=1, max_cost_per_member_per_hour=0.5
+    ) as house:
+        for _ in range(3):
+            job = await house.submit(origin=Origin())
+            assert job.status is JobStatus.QUEUED
+        with pytest.raises(UserError, match="gore"):
+            await house.services.intake.submit(Ask("gore"), Origin(), TerminalCaller())
+
+
+async def test_member_may_have_so_many_waiting(open_house: OpenHouse):
+    async with open_house(max_waiting_per_member=2) as house:
+        await house.load_model()
+        first = await house.submit()
+        await house.submit(origin=house.origin(guild_id=GUILD + 1))
+        reason = await refusal_of(house)
+        assert reason.startswith("You already have 2 prompts in line, the most one member may have")
+        assert (await house.submit(origin=house.origin(MEMBER + 1))).status is JobStatus.QUEUED
+        await house.services.dispatcher.cancel(first.job_id)
+        assert (await house.submit()).status is JobStatus.QUEUED
+
+
+async def test_server_may_have_so_many_waiting(open_house: OpenHouse):
+    async with open_house(max_waiting_per_guild=1) as house:
+        await house.submit()
+        reason = await refusal_of(house, origin=house.origin(MEMBER + 1))
+        assert reason.startswith("This server already has 1 prompt in line")
+        elsewhere = await house.submit(origin=house.origin(guild_id=GUILD + 1))
+        assert elsewhere.status is JobStatus.QUEUED
+
+
+async def test_direct_messages_share_a_place_and_are_not_called_a_server(open_house: OpenHouse):
+    async with open_house(max_waiting_per_guild=1) as house:
+        await house.submit(origin=house.origin(guild_id=None))
+        reason = await refusal_of(house, origin=house.origin(MEMBER + 1, guild_id=None))
+        assert "server" not in reason
+        assert reason.startswith("Direct messages already have 1 prompt in line")
+
+
+async def test_line_may_be_so_long(open_house: OpenHouse):
+    async with open_house(max_waiting=2) as house:
+        for number in range(2):
+            await house.submit(origin=house.origin(number, guild_id=number))
+        reason = await refusal_of(house, origin=house.origin(9, guild_id=9))
+        assert reason.startswith("The line is full (2 prompts). Nothing was charged")
+
+
+async def test_member_may_draw_so_much_an_hour(open_house: OpenHouse):
+    clock = Clock()
+    async with open_house(clock=clock, max_cost_per_member_per_hour=3) as house:
+        await house.load_model()
+        await house.submit(num_inference_steps=8)
+        reason = await refusal_of(house, num_inference_steps=8)
+        assert "would cost 2.0 and you have 1.0 of 3 left this hour" in reason
+        assert (await house.submit(num_inference_steps=4)).status is JobStatus.QUEUED
+        assert "you have 0.0 of 3 left" in await refusal_of(house, num_inference_steps=1)
+        clock.now += 3600
+        for job in await house.services.jobs.list_waiting_of(MEMBER):
+            await house.services.dispatcher.cancel(job.job_id)
+        assert (await house.submit(num_inference_steps=12)).status is JobStatus.QUEUED
+
+
+async def test_refused_and_cancelled_prompts_cost_nothing(open_house: OpenHouse):
+    async with open_house(max_cost_per_member_per_hour=1) as house:
+        await house.load_model()
+        for _ in range(3):
+            await refusal_of(house, "")
+            job = await house.submit()
+            await house.services.dispatcher.cancel(job.job_id)
+        assert (await house.submit()).status is JobStatus.QUEUED
+
+
+async def test_fifty_prompts_at_once_never_exceed_a_quota(open_house: OpenHouse):
+    async with open_house(
+        max_waiting_per_member=4, max_waiting_per_guild=9, max_waiting=13
+    ) as house:
+        await house.load_model()
+        origins = [house.origin(n % 7, guild_id=GUILD + n % 2) for n in range(50)]
+        jobs = await asyncio.gather(*(house.submit(origin=origin) for origin in origins))
+        taken = [job for job in jobs if job.status is JobStatus.QUEUED]
+        assert len(taken) == 13
+        assert all(sum(job.origin.user_id == user for job in taken) <= 4 for user in range(7))
+        assert all(
+            sum(job.origin.guild_id == GUILD + guild for job in taken) <= 9 for guild in range(2)
+        )
+        assert len(house.services.line.queue) == 13
+        assert {job.status for job in jobs} == {JobStatus.QUEUED, JobStatus.REFUSED}
+
+
+async def test_fifty_prompts_at_once_never_exceed_the_hourly_cost(open_house: OpenHouse):
+    async with open_house(max_cost_per_member_per_hour=7.5) as house:
+        await house.load_model()
+        jobs = await asyncio.gather(*(house.submit() for _ in range(50)))
+        assert sum(job.status is JobStatus.QUEUED for job in jobs) == 7
+        standing = await house.services.jobs.fetch_standing(jobs[0].origin, house.clock.now)
+        assert standing.member_cost == 7.0
+
+
+async def test_long_wait_is_refused_where_only_the_token_reaches_the_reply(quiet_house: House):
+    services: Services = quiet_house.services
+    services.line.pace.add(1.0, 100.0)
+    for number in range(7):
+        await quiet_house.submit(origin=quiet_house.origin(number))
+    outside = {"bot_in_channel": False, "guild_id": None}
+    reason = await refusal_of(quiet_house, origin=quiet_house.origin(50, **outside))
+    assert reason.startswith("The wait is about 13 minutes")
+    assert (await quiet_house.submit(origin=quiet_house.origin(50))).status is JobStatus.QUEUED
+
+
+async def test_short_wait_is_taken_where_only_the_token_reaches_the_reply(quiet_house: House):
+    quiet_house.services.line.pace.add(1.0, 100.0)
+    for number in range(6):
+        await quiet_house.submit(origin=quiet_house.origin(number))
+    job = await quiet_house.submit(origin=quiet_house.origin(50, bot_in_channel=False))
+    assert job.status is JobStatus.QUEUED
+
+
+async def test_prompt_taken_while_the_model_loads_waits_with_open_settings(open_house: OpenHouse):
+    async with open_house(FakeEngine()) as house:
+        job = await house.submit(sampler="heun", width=72)
+        assert job.status is JobStatus.QUEUED
+        assert replace(job.recipe, seeds=()) == replace(
+            job.recipe, seeds=(), height=None, num_inference_steps=None, model=None
+        )
+        assert job.cost == 1.0
