@@ -1,4 +1,4 @@
-"""python -m bot run | imagine | usage | doctor. The only place where everything is put together."""
+"""python -m bot run | imagine | usage | rules | doctor. Here everything is put together."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bot import cli_rules
 from bot.engine import Engine, EngineFace, check_model
 from bot.errors import ConfigError, EngineLost, StoreError, TriptychError, UserError
-from bot.jobs.port import Delivery
+from bot.jobs.port import Delivery, list_hidden
 from bot.records import Ask, Job, Origin
 from bot.resources import choose_model_source, get_migrations_folder
 from bot.services import compose_services
@@ -46,6 +47,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_rules.app, name="rules")
 
 
 def main() -> None:
@@ -175,6 +177,7 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
             await asyncio.gather(*tasks, return_exceptions=True)
             await services.board.close()
             services.writer.close()
+            services.check.close()
             await asyncio.to_thread(engine.close, REQUEUE_SECONDS)
 
 
@@ -211,6 +214,7 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         services.writer.close()
+        services.check.close()
         await asyncio.to_thread(engine.close, REQUEUE_SECONDS)
         for task in done:
             task.result()
@@ -301,15 +305,13 @@ def _copy(delivery: Delivery, folder: Path) -> Delivery:
 
 def _describe(job: Job, delivery: Delivery) -> str:
     paths = "".join(f"  {path}\n" for path in (delivery.grid, *delivery.images))
-    hidden = [str(n) for n, verdict in enumerate(delivery.verdicts, 1) if not verdict.shown]
     lines = [
         f"Job {job.job_id}: {job.recipe.model}, {job.recipe.sampler}, "
         f"{job.recipe.num_inference_steps} steps, guidance {job.recipe.guidance_scale:g}, "
         f"seeds {', '.join(map(str, job.recipe.seeds))}, {job.gpu_seconds:.1f} s\n",
         paths,
     ]
-    if hidden:
-        lines.append(f"Hidden by the filter: picture {', '.join(hidden)}.\n")
+    lines += [f"{sentence}\n" for sentence in list_hidden(delivery)]
     if job.cut_words:
         lines.append(f"Too long for the model, so these words were cut: {job.cut_words}\n")
     return "".join(lines)
@@ -331,6 +333,8 @@ def _describe_as_json(job: Job, delivery: Delivery) -> str:
         "grid": str(delivery.grid.resolve()),
         "images": [str(path.resolve()) for path in delivery.images],
         "nsfw_content_detected": [v.nsfw_content_detected for v in delivery.verdicts],
+        "nsfw_scores": [v.nsfw_score for v in delivery.verdicts],
+        "spoiler": job.spoiler,
         "cut_words": job.cut_words,
         "seconds": job.gpu_seconds,
     }

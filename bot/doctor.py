@@ -17,6 +17,7 @@ from pathlib import Path
 from bot.engine import check_model
 from bot.errors import ConfigError, DataDirLocked, StoreError
 from bot.resources import choose_model_source, get_migrations_folder
+from bot.services import make_picture_check, make_policy
 from bot.settings import Settings, load_settings
 from bot.store import DATABASE_FILE_NAME, DataDirLock
 
@@ -60,6 +61,8 @@ async def examine() -> list[Finding]:
         Finding(True, "Settings", "all can be used"),
         await asyncio.to_thread(_check_torch, settings),
         _check_model(settings),
+        await asyncio.to_thread(_check_rules, settings),
+        await asyncio.to_thread(_check_pictures, settings),
         await asyncio.to_thread(_check_disk, settings),
         await asyncio.to_thread(_check_database, settings),
     ]
@@ -108,6 +111,30 @@ def _check_model(settings: Settings) -> Finding:
     except ConfigError as error:
         return Finding(False, "Model", "cannot be used", str(error))
     return Finding(True, "Model", "; ".join(lines))
+
+
+def _check_rules(settings: Settings) -> Finding:
+    try:
+        policy = make_policy(settings)
+    except ConfigError as error:
+        return Finding(False, "Rules", "cannot be used", str(error))
+    return Finding(True, "Rules", f"{policy.num_rules} of yours, and two built-in classes")
+
+
+def _check_pictures(settings: Settings) -> Finding:
+    check = make_picture_check(settings)
+    try:
+        check.probe().result()
+    except ConfigError as error:
+        remedy = f"{error}. Until then every picture stays hidden."
+        return Finding(False, "Picture check", "cannot be used", remedy)
+    except ImportError as error:
+        remedy = "pip install onnxruntime. Until then every picture stays hidden."
+        return Finding(False, "Picture check", f"cannot be loaded ({error})", remedy)
+    finally:
+        check.close()
+    hidden = f"pictures that score {settings.nsfw_threshold:g} or more are hidden"
+    return Finding(True, "Picture check", f"OpenNSFW on onnxruntime works; {hidden}")
 
 
 def _check_disk(settings: Settings) -> Finding:

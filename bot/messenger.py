@@ -85,8 +85,10 @@ class DiscordMessenger:
         alt_text = replies.describe_grid(job, delivery)
 
         def compose() -> _Content:
-            file = discord.File(delivery.grid, filename=name, description=alt_text)
-            return replies.compose_delivery(job, delivery, name), [file]
+            file = discord.File(
+                delivery.grid, filename=name, description=alt_text, spoiler=job.spoiler
+            )
+            return replies.compose_delivery(job, delivery, file.filename), [file]
 
         try:
             return await self._edit(job, compose)

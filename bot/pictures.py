@@ -26,6 +26,8 @@ _MIN_TILE_PIXELS = 384
 _BACKGROUND = (24, 25, 28)
 _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
+HIDDEN = "hidden by\nthe filter"
+NOT_CHECKED = "could not\nbe checked"
 _PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 
 
@@ -74,7 +76,11 @@ class PictureWriter:
         verdicts: tuple[PanelVerdict, ...],
     ) -> tuple[PictureFile, ...]:
         tiles = [
-            Image.fromarray(image) if verdict.shown else compose_hidden_tile(image.shape[1::-1])
+            Image.fromarray(image)
+            if verdict.shown
+            else compose_hidden_tile(
+                image.shape[1::-1], HIDDEN if verdict.was_judged else NOT_CHECKED
+            )
             for image, verdict in zip(images, verdicts, strict=True)
         ]
         pictures = [compose_grid(tiles), *tiles]
@@ -133,13 +139,13 @@ def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:
     return grid
 
 
-def compose_hidden_tile(size: tuple[int, int]) -> Image.Image:
-    """What stands in place of a picture that the filter hides; size is (width, height)."""
+def compose_hidden_tile(size: tuple[int, int], words: str = HIDDEN) -> Image.Image:
+    """What stands in place of a picture nobody may see; size is (width, height)."""
     tile = Image.new("RGB", size, _HIDDEN_TILE)
     font = ImageFont.load_default(max(size[0] // 12, 8))
     ImageDraw.Draw(tile).multiline_text(
         (size[0] / 2, size[1] / 2),
-        "hidden by\nthe filter",
+        words,
         fill=_HIDDEN_TEXT,
         font=font,
         anchor="mm",

@@ -98,34 +98,70 @@ class Job:
     gpu_seconds: float | None = None
     cut_words: str = ""
     reason: str = ""
+    spoiler: bool = False
 
 
 class Outcome(StrEnum):
-    """What the rules say to a prompt or a picture."""
+    """What the rules say to a prompt."""
 
     ALLOW = "allow"
+    SPOILER = "spoiler"  # drawn, and covered until somebody clicks on it
+    HOLD = "hold"  # a moderator has to look at it first
     REFUSE = "refuse"
+
+
+class RuleKind(StrEnum):
+    """How the text of a rule is read: pattern is RE2 syntax."""
+
+    WORD = "word"
+    PHRASE = "phrase"
+    PATTERN = "pattern"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Text that nobody may use, or only so. exceptions: phrases within which it is allowed."""
+
+    kind: RuleKind
+    text: str
+    action: Outcome = Outcome.REFUSE
+    exceptions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """outcome, and for a refusal the sentence a member may read."""
+    """outcome, and unless it is ALLOW the sentence a member may read.
+
+    rule, form: the rule that decided, and how the text had to be read for it to be found.
+    """
 
     outcome: Outcome
     reason: str = ""
+    rule: str = ""
+    form: str = ""
 
     @property
     def is_allowed(self) -> bool:
-        """Whether it may go on."""
-        return self.outcome is Outcome.ALLOW
+        """Whether it may go on, be it as a spoiler."""
+        return self.outcome in {Outcome.ALLOW, Outcome.SPOILER}
 
 
 @dataclass(frozen=True, slots=True)
 class PanelVerdict:
-    """nsfw_content_detected: None where no checker ran. shown: whether people may see the panel."""
+    """What the picture check says of one panel.
+
+    nsfw_content_detected: None if the check did not work. shown: whether people may see the panel.
+    nsfw_score: 0 to 1, of the embedded classifier; None where it did not judge.
+    """
 
     nsfw_content_detected: bool | None
     shown: bool
+    nsfw_score: float | None = None
+
+    @property
+    def was_judged(self) -> bool:
+        """Whether any checker came to a verdict."""
+        return self.nsfw_content_detected is not None
 
 
 @dataclass(frozen=True, slots=True)

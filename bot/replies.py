@@ -12,7 +12,15 @@ import discord
 from bot.buttons import JobButton
 from bot.engine.face import ModelInfo
 from bot.jobs.intake import Quotas
-from bot.jobs.port import Delivery, Drawing, Place, PlaceReason, Update, Waiting
+from bot.jobs.port import (
+    Delivery,
+    Drawing,
+    Place,
+    PlaceReason,
+    Update,
+    Waiting,
+    list_hidden,
+)
 from bot.records import Job, JobStatus, Standing
 
 _PROMPT_SHOWN = 300
@@ -83,10 +91,13 @@ def compose_delivery(job: Job, delivery: Delivery, file_name: str) -> discord.ui
     """The message that shows the grid."""
     gallery = discord.ui.MediaGallery(
         discord.MediaGalleryItem(
-            f"attachment://{file_name}", description=describe_grid(job, delivery)
+            f"attachment://{file_name}",
+            description=describe_grid(job, delivery),
+            spoiler=job.spoiler,
         )
     )
-    return _compose_view(_title(job), describe_recipe(job), gallery=gallery)
+    notes = [describe_recipe(job), *(f"-# {note}" for note in list_hidden(delivery))]
+    return _compose_view(_title(job), "\n".join(notes), gallery=gallery)
 
 
 def _compose_view(
@@ -165,8 +176,8 @@ def describe_recipe(job: Job) -> str:
 
 def describe_grid(job: Job, delivery: Delivery) -> str:
     """The alt text of a grid."""
-    hidden = [str(n) for n, verdict in enumerate(delivery.verdicts, 1) if not verdict.shown]
-    note = f". Hidden by the filter: picture {' and '.join(hidden)}." if hidden else ""
+    hidden = list_hidden(delivery)
+    note = f". {' '.join(hidden)}" if hidden else ""
     text = f"Three pictures side by side, drawn from the prompt: {job.recipe.prompt}"
     return text[: _ALT_TEXT_MAX - len(note)] + note
 

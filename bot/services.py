@@ -16,6 +16,7 @@ from bot.jobs.parameters import ParameterLimits
 from bot.jobs.port import Messenger
 from bot.jobs.recovery import Recovery
 from bot.moderation import PictureCheck, PromptPolicy
+from bot.moderation.rules import read_rules
 from bot.pictures import PictureWriter
 from bot.settings import Settings
 from bot.store import Database, JobRepository, MetaRepository
@@ -33,6 +34,7 @@ class Services:
     dispatcher: Dispatcher
     recovery: Recovery
     writer: PictureWriter
+    check: PictureCheck
     limits: ParameterLimits
     now: Callable[[], float]
 
@@ -44,19 +46,21 @@ def compose_services(
     messenger: Messenger,
     now: Callable[[], float],
 ) -> Services:
-    """Wire the rooms together; nothing is started."""
+    """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
+    policy = make_policy(settings)
+    check = make_picture_check(settings)
     jobs = JobRepository(database)
     board = StatusBoard(messenger)
     line = Line(jobs, engine, board, now)
     writer = PictureWriter(settings.data_dir / "pictures")
     deliverer = Deliverer(jobs, writer, messenger, board, now)
-    dispatcher = Dispatcher(engine, jobs, line, board, PictureCheck(), writer, deliverer, now)
+    dispatcher = Dispatcher(engine, jobs, line, board, check, writer, deliverer, now)
     limits = ParameterLimits(
         settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
     )
     intake = Intake(
         jobs,
-        PromptPolicy(settings.blocked_words),
+        policy,
         line,
         limits=limits,
         quotas=Quotas(
@@ -70,4 +74,17 @@ def compose_services(
     )
     recovery = Recovery(jobs, line, dispatcher, messenger, now)
     meta = MetaRepository(database)
-    return Services(jobs, meta, line, board, intake, dispatcher, recovery, writer, limits, now)
+    return Services(
+        jobs, meta, line, board, intake, dispatcher, recovery, writer, check, limits, now
+    )
+
+
+def make_policy(settings: Settings) -> PromptPolicy:
+    """The rules of the settings. Raises ConfigError."""
+    rules = read_rules(settings.rules_file) if settings.rules_file else ()
+    return PromptPolicy(settings.blocked_words, rules)
+
+
+def make_picture_check(settings: Settings) -> PictureCheck:
+    """Not loaded yet."""
+    return PictureCheck(settings.nsfw_threshold)

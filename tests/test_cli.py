@@ -82,7 +82,8 @@ def test_imagine_prints_one_object_and_leaves_four_pictures_and_a_row(engines: l
     assert (report["model"], report["sampler"]) == ("fake model", "euler")
     assert (report["num_inference_steps"], report["guidance_scale"]) == (3, 2.5)
     assert report["seeds"] == [5, 6, 7]
-    assert report["nsfw_content_detected"] == [None, None, None]
+    assert report["nsfw_content_detected"] == [False, False, False]
+    assert all(0 <= score < 0.3 for score in report["nsfw_scores"])
     assert report["seconds"] > 0
     folder = Path("data/pictures").resolve() / str(report["job_id"])
     assert report["grid"] == str(folder / "grid.png")

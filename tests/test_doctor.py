@@ -17,7 +17,17 @@ from bot.resources import get_migrations_folder
 from bot.settings import Settings
 from bot.store import DATABASE_FILE_NAME, Database, DataDirLock
 
-LABELS = ["Python", "Settings", "torch", "Model", "Disk", "Database", "Discord token"]
+LABELS = [
+    "Python",
+    "Settings",
+    "torch",
+    "Model",
+    "Rules",
+    "Picture check",
+    "Disk",
+    "Database",
+    "Discord token",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +104,10 @@ async def test_database_is_counted_and_left_as_it_was(data_dir: Path):
     before = (data_dir / DATABASE_FILE_NAME).read_bytes()
     finding = await find("Database")
     assert finding.ok
-    assert "version 1, 0 jobs on record" in finding.detail
+    assert (
+        f"version {len(list(get_migrations_folder().glob('*.sql')))}, 0 jobs on record"
+        in finding.detail
+    )
     assert (data_dir / DATABASE_FILE_NAME).read_bytes() == before
     lock = DataDirLock(data_dir)
     lock.acquire()

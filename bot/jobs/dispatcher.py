@@ -67,6 +67,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Draw until ``stop``. Raises ConfigError if the model does not load, EngineLost."""
+        self._check.prepare()
         loop = asyncio.get_running_loop()
         loading = asyncio.wrap_future(self._engine.start())
         loading.add_done_callback(lambda _: self._line.changed.set())
@@ -196,9 +197,12 @@ class Dispatcher:
             self._line.use.charge(ended, ended.started_at or self._now())
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
-        verdicts = self._check.judge(output.nsfw_content_detected)
+        judging = self._check.judge(job.job_id, output.images, output.nsfw_content_detected)
+        verdicts = await asyncio.wrap_future(judging)
         files = await self._writer.write(job.job_id, job.recipe, output.images, verdicts)
         cost = self._line.pace.measure(job.cost_estimate, output.gpu_seconds)
+        if not any(verdict.was_judged for verdict in verdicts):
+            cost = 0.0  # a fault of ours: nobody gets to see anything of it
         rendered = await self._jobs.mark_rendered(
             job.job_id,
             files,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, com
 from bot.jobs.port import Caller, Undeliverable, Unreachable
 from bot.moderation import PromptPolicy
 from bot.moderation.text import clean_prompt
-from bot.records import Ask, Job, JobStatus, Origin, Recipe, Standing
+from bot.records import Ask, Job, JobStatus, Origin, Outcome, Recipe, Standing
 from bot.store import JobRepository
 
 log = logging.getLogger(__name__)
@@ -91,8 +92,9 @@ class Intake:
                 recipe = complete_recipe(recipe, self._line.info)
         except UserError as error:
             refusal = refusal or str(error)
-        verdict = self._policy.judge(ask.prompt, ask.negative_prompt)
-        if not verdict.is_allowed:
+        verdict = await asyncio.to_thread(self._policy.judge, ask.prompt, ask.negative_prompt)
+        if not verdict.is_allowed:  # held is refused as long as nobody could look at it
+            log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
             refusal = refusal or verdict.reason
         cost = 0.0 if refusal else self._line.estimate_cost(recipe)
         # In one transaction: two prompts must not both fit into the last place.
@@ -100,7 +102,12 @@ class Intake:
             if refusal is None and not origin.is_terminal:
                 refusal = await self._find_quota_refusal(origin, recipe, cost)
             return await self._jobs.insert_job(
-                origin, recipe, now=self._now(), cost_estimate=cost, refusal=refusal
+                origin,
+                recipe,
+                now=self._now(),
+                cost_estimate=cost,
+                refusal=refusal,
+                spoiler=verdict.outcome is Outcome.SPOILER,
             )
 
     async def _answer(self, job: Job, caller: Caller) -> Job | None:

@@ -88,6 +88,29 @@ class Delivery:
     verdicts: tuple[PanelVerdict, ...]
 
 
+def list_hidden(delivery: Delivery) -> list[str]:
+    """Sentences that say which panels nobody may see, and why."""
+    hidden = [
+        n for n, each in enumerate(delivery.verdicts, 1) if not each.shown and each.was_judged
+    ]
+    unjudged = [
+        n for n, each in enumerate(delivery.verdicts, 1) if not each.shown and not each.was_judged
+    ]
+    sentences: list[str] = []
+    if hidden:
+        sentences.append(f"Hidden by the filter: picture {_join(hidden)}.")
+    if unjudged:
+        sentences.append(
+            f"Not shown, because the picture check does not work: picture {_join(unjudged)}. "
+            "The owner finds more in the log."
+        )
+    return sentences
+
+
+def _join(panels: list[int]) -> str:
+    return " and ".join(map(str, panels))
+
+
 class Caller(Protocol):
     """The person who asks, as long as they can still be given a first answer (3 s on Discord)."""
 

@@ -1,15 +1,96 @@
-"""What the picture checkers found, turned into what people may see."""
+"""What the picture checkers found, turned into what people may see. In doubt: nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
 
+from bot.moderation.opennsfw import OpenNsfw
 from bot.records import PanelVerdict
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+
+class Classifier(Protocol):
+    """Judges one picture at a time, always in the same thread."""
+
+    def score(self, image: NDArray[np.uint8]) -> float:
+        """image: uint8 (H, W, 3) RGB. From 0 (fit for everybody) to 1."""
+        ...
 
 
 class PictureCheck:
-    """A panel that the model's own checker flags is hidden; where no checker ran it is shown."""
+    """The model's own checker and the embedded classifier; what either flags is hidden.
 
-    def judge(self, nsfw_content_detected: Sequence[bool | None]) -> tuple[PanelVerdict, ...]:
-        """One verdict per picture, in their order."""
-        return tuple(PanelVerdict(found, shown=not found) for found in nsfw_content_detected)
+    A panel that could not be judged is hidden as well: no verdict, no picture. Whatever goes wrong
+    in the thread ends as that verdict, so nothing can be shown because of a fault.
+    """
+
+    def __init__(self, threshold: float, load: Callable[[], Classifier] = OpenNsfw) -> None:
+        self._threshold = threshold
+        self._load = load
+        self._classifier: Classifier | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="picture-check")
+
+    def prepare(self) -> None:
+        """Begin to load the classifier, so that the first picture need not wait for it."""
+        self.probe().add_done_callback(_report)
+
+    def judge(
+        self,
+        job_id: int,
+        images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+        nsfw_content_detected: Sequence[bool | None],
+    ) -> Future[tuple[PanelVerdict, ...]]:
+        """images: uint8 (N, H, W, 3) RGB. One verdict per picture, in their order."""
+        return self._thread.submit(self._judge, job_id, images, nsfw_content_detected)
+
+    def probe(self) -> Future[Classifier]:
+        """Load the classifier; the future raises what loading raises."""
+        return self._thread.submit(self._ensure_loaded)
+
+    def close(self) -> None:
+        """Wait for what is being judged and stop the thread."""
+        self._thread.shutdown()
+
+    def _judge(
+        self,
+        job_id: int,
+        images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+        nsfw_content_detected: Sequence[bool | None],
+    ) -> tuple[PanelVerdict, ...]:
+        try:
+            classifier = self._ensure_loaded()
+            return tuple(
+                self._weigh(classifier.score(image), found)
+                for image, found in zip(images, nsfw_content_detected, strict=True)
+            )
+        except Exception:  # border: a fault of the checker must hide the pictures, never show them
+            log.exception("job %s: the picture check does not work; panels are hidden", job_id)
+            return tuple(
+                PanelVerdict(found or None, shown=False) for found in nsfw_content_detected
+            )
+
+    def _ensure_loaded(self) -> Classifier:
+        if self._classifier is None:
+            self._classifier = self._load()
+        return self._classifier
+
+    def _weigh(self, score: float, found: bool | None) -> PanelVerdict:
+        if not (math.isfinite(score) and 0.0 <= score <= 1.0):
+            raise ValueError(f"{score} is no score")
+        flagged = bool(found) or score >= self._threshold
+        return PanelVerdict(flagged, shown=not flagged, nsfw_score=score)
+
+
+def _report(loading: Future[Classifier]) -> None:
+    error = None if loading.cancelled() else loading.exception()
+    if error is not None:
+        log.error("the picture check does not work, so every picture will be hidden: %s", error)

@@ -4,11 +4,41 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from pathlib import Path
 
 _INVISIBLE = {"Cf", "Cc", "Cs", "Co", "Cn"}
 _MARKS = {"Mn", "Me"}
 _BLANK_LETTERS = "\u115f\u1160\u2800"  # Hangul fillers and the empty braille cell look like nothing
 _MAX_MARKS_PER_LETTER = 3
+_MAX_CACHED_CHARS = 20_000  # the tables never outgrow this, whatever people type
+_LATIN_NAME = re.compile(
+    r"(?:NEGATIVE (?:SQUARED|CIRCLED) |REGIONAL INDICATOR SYMBOL )?(?:LATIN )?"
+    r"(?:(?:SMALL|CAPITAL) )?(?:LETTER|LIGATURE) "
+    r"(?:(?:SMALL CAPITAL|TURNED|REVERSED|INVERTED|SIDEWAYS|DOTLESS|SCRIPT|OPEN|LONG|INSULAR|"
+    r"BARRED|CLOSED) )*([A-Z]{1,2}|ALPHA|BETA|DELTA|ENG|ESH|ETH|EZH|IOTA|OMEGA|UPSILON)"
+    r"(?: WITH .*)?"
+)
+_NOT_THEIR_INITIAL = {"ESH": "s", "ETH": "d", "EZH": "z", "OMEGA": "w", "ENG": "n"}
+_UPSIDE_DOWN = str.maketrans(
+    "ɐqɔpǝɟƃɓɥᴉıɾʞʃןꞁɯudbɹsʇnʌʍxʎzwm",  # noqa: RUF001
+    "abcdefgghiijklllmnpqrstuvwxyzmw",
+)
+_ONLY_UPSIDE_DOWN = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
+
+
+class CharTable(dict[int, str | None]):
+    """For ``str.translate``: what a character becomes, looked up once per character."""
+
+    def __init__(self, find: Callable[[str], str | None]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, code: int) -> str | None:
+        found = self._find(chr(code))
+        if len(self) < _MAX_CACHED_CHARS:
+            self[code] = found
+        return found
 
 
 def clean_prompt(text: str) -> str:
@@ -41,9 +71,58 @@ def clean_prompt(text: str) -> str:
 
 def normalise(text: str) -> str:
     """The form that rules compare: folded, casefolded, no marks, nothing invisible."""
-    folded = unicodedata.normalize("NFKD", text)
-    visible = (char for char in folded if char.isspace() or not _is_invisible(char))
-    return re.sub(r"\s+", " ", "".join(visible).casefold()).strip()
+    return collapse(fold(text).casefold())
+
+
+def fold(text: str) -> str:
+    """Compatibility forms and foreign digits to plain ones; marks and invisible parts dropped."""
+    return text.translate(_FOLDED)
+
+
+def fold_lookalikes(folded: str) -> str:
+    """Letters that look like Latin ones to these, in lower case; others casefolded."""
+    return collapse(folded.translate(_LATIN).casefold())
+
+
+def turn_round(folded: str) -> str | None:
+    """Upside-down writing turned the right way up; None if there is none."""
+    if folded.isascii() or _ONLY_UPSIDE_DOWN.isdisjoint(folded):
+        return None
+    return collapse(folded.translate(_UPSIDE_DOWN)[::-1].casefold())
+
+
+def collapse(text: str) -> str:
+    """One space wherever there was any white space, none at the ends."""
+    return " ".join(text.split())
+
+
+def _find_folded(char: str) -> str | None:
+    if char.isascii():
+        return char if char.isprintable() or char.isspace() else None
+    kept = (part for part in unicodedata.normalize("NFKD", char) if not _is_invisible(part))
+    folded = "".join(kept)
+    if len(folded) == 1 and not folded.isascii() and folded.isdigit():
+        return str(unicodedata.digit(folded))
+    return folded or (" " if char.isspace() else None)
+
+
+def _find_latin(char: str) -> str:
+    if char.isascii():
+        return char
+    known = _LOOKALIKES.get(char) or _LOOKALIKES.get(char.casefold())
+    if known is not None:
+        return known
+    named = _LATIN_NAME.fullmatch(unicodedata.name(char, ""))
+    if named is None:
+        return char
+    letter = named[1]
+    return _NOT_THEIR_INITIAL.get(letter) or (letter if len(letter) < 3 else letter[0]).lower()
+
+
+def _read_lookalikes() -> dict[str, str]:
+    """Lines of a Latin letter and the letters of other scripts that look like it."""
+    lines = Path(__file__).with_name("lookalikes.txt").read_text("utf-8").splitlines()
+    return {char: line[0] for line in lines for char in line[2:]}
 
 
 def _is_invisible(char: str) -> bool:
@@ -52,3 +131,8 @@ def _is_invisible(char: str) -> bool:
 
 def _is_direction_control(char: str) -> bool:
     return char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
+
+
+_LOOKALIKES = _read_lookalikes()
+_FOLDED = CharTable(_find_folded)
+_LATIN = CharTable(_find_latin)

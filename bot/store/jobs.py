@@ -40,6 +40,7 @@ class JobRepository:
         now: float,
         cost_estimate: float,
         refusal: str | None = None,
+        spoiler: bool = False,
     ) -> Job | None:
         """Commit a prompt, ``accepted`` or ``refused``; None if this interaction has a row."""
         refused = refusal is not None
@@ -57,6 +58,7 @@ class JobRepository:
             "cost": 0.0 if refused else cost_estimate,
             "accepted_at": now,
             "ended_at": now if refused else None,
+            "spoiler": spoiler,
         }
         columns = ", ".join(values)
         marks = ", ".join("?" * len(values))
@@ -181,7 +183,7 @@ class JobRepository:
             )
             if job is not None:
                 await self._database.execute_many(
-                    "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?, ?)",
                     [_picture_row(job_id, file) for file in files],
                 )
             return job
@@ -287,6 +289,7 @@ def _parse_job(row: Row) -> Job:
         gpu_seconds=row["gpu_seconds"],
         cut_words=row["cut_words"],
         reason=row["reason"],
+        spoiler=bool(row["spoiler"]),
     )
 
 
@@ -298,10 +301,15 @@ def _parse_real(value: float | None) -> float | None:
 def _picture_row(job_id: int, file: PictureFile) -> tuple[Any, ...]:
     verdict = file.verdict or PanelVerdict(nsfw_content_detected=None, shown=True)
     detected = verdict.nsfw_content_detected
-    return job_id, file.panel, file.path, file.sha256, detected, verdict.shown
+    shown, score = verdict.shown, verdict.nsfw_score
+    return job_id, file.panel, file.path, file.sha256, detected, shown, score
 
 
 def _parse_picture(row: Row) -> PictureFile:
     detected = row["nsfw_content_detected"]
-    verdict = PanelVerdict(None if detected is None else bool(detected), bool(row["shown"]))
+    verdict = PanelVerdict(
+        None if detected is None else bool(detected),
+        bool(row["shown"]),
+        _parse_real(row["nsfw_score"]),
+    )
     return PictureFile(row["panel"], row["path"], row["sha256"], verdict if row["panel"] else None)

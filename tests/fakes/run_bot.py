@@ -1,16 +1,20 @@
 """python -m tests.fakes.run_bot: the real bot process with the fake engine.
 
 FAKE_STEP_SECONDS, FAKE_LOAD_SECONDS: how slow it is. FAKE_FLAW: ``lost`` loses the device on the
-word "poison", ``fail`` fails on it. FAKE_LOAD_ERROR: the model does not load.
+word "poison", ``fail`` fails on it. FAKE_LOAD_ERROR: the model does not load. FAKE_PICTURE_CHECK:
+``crash`` fails at every picture, ``missing`` does not load, a number is every picture's score.
 """
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from bot import cli
+from bot import cli, services
 from bot.engine.face import GenerationRequest
 from bot.errors import ConfigError, EngineLost, GenerationFailed
+from bot.moderation import PictureCheck
+from bot.settings import Settings
 from tests.fakes.engine import FakeEngine
 
 
@@ -30,6 +34,26 @@ def _make_engine(settings: object) -> FakeEngine:
     )
 
 
+class _FakeClassifier:
+    def __init__(self, kind: str) -> None:
+        if kind == "missing":
+            raise ConfigError("the weights are missing")
+        self._kind = kind
+
+    def score(self, image: Any) -> float:
+        if self._kind == "crash":
+            raise RuntimeError("the checker crashed")
+        return float(self._kind)
+
+
+def _make_picture_check(settings: Settings) -> PictureCheck:
+    return PictureCheck(
+        settings.nsfw_threshold, lambda: _FakeClassifier(os.environ["FAKE_PICTURE_CHECK"])
+    )
+
+
 if __name__ == "__main__":
+    if "FAKE_PICTURE_CHECK" in os.environ:
+        services.make_picture_check = _make_picture_check
     cli.make_engine = _make_engine
     cli.main()

@@ -12,7 +12,7 @@ from bot.engine.face import GenerationRequest
 from bot.errors import GenerationRejected
 from bot.jobs.parameters import complete_recipe, compose_recipe
 from bot.jobs.port import Ended, Waiting
-from bot.records import Ask, Job, JobStatus, Origin
+from bot.records import Ask, Job, JobStatus, Origin, PanelVerdict
 from tests.fakes.engine import INFO, FakeEngine
 from tests.jobs.conftest import START, Clock, FakeCaller, FakeMessenger, House, OpenHouse
 
@@ -36,7 +36,7 @@ async def leave(house: House, status: JobStatus, origin: Origin | None = None) -
     assert running is not None
     if status is JobStatus.RENDERED:
         images = np.zeros((3, 64, 64, 3), np.uint8)
-        verdicts = services.dispatcher._check.judge((None,) * 3)
+        verdicts = (PanelVerdict(False, True),) * 3
         files = await services.writer.write(job.job_id, running.recipe, images, verdicts)
         await services.jobs.mark_rendered(
             job.job_id, files, cost=1.5, gpu_seconds=3.0, cut_words="", now=START

@@ -1,0 +1,187 @@
+"""python -m benchmarks.moderation [--json]: recall, false positives and time of the rules.
+
+Blocked terms are vegetables and tools, so that nobody has to read anything else. The reference is
+what most bots do: a search for the words in the lower-cased text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+import psutil
+
+from benchmarks.benign import list_benign_prompts, list_plain_prompts
+from benchmarks.bot import describe_environment
+from benchmarks.evasions import EVASIONS
+from bot.moderation import PictureCheck, PromptPolicy
+from bot.moderation.text import clean_prompt
+from bot.records import Outcome, Rule, RuleKind
+
+_TERMS = (
+    "asparagus aubergine beetroot broccoli cabbage carrot cauliflower celery chicory chilli "
+    "courgette cucumber endive fennel garlic gherkin ginger zucchini kale leek lentil lettuce "
+    "marrow mushroom okra onion parsnip potato pumpkin radish rhubarb rocket shallot spinach "
+    "squash swede sweetcorn tomato turnip watercress yam anvil auger chisel crowbar hammer hatchet "
+    "mallet pliers screwdriver shovel spanner trowel wrench coon gore"
+)
+TERMS = tuple(_TERMS.split())
+_CARRIERS = ("{}", "a painting of a {} on a table, autumn light", "{}, highly detailed, 8k")
+_NUM_RULES = 1000
+_NUM_CHARACTERS = 6000
+_NUM_TIMED = 200
+
+
+def main() -> None:
+    """Run all measurements and print them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    report = {
+        **measure_recall(),
+        **measure_false_positives(),
+        **measure_time(),
+        **measure_picture_check(),
+        "environment": describe_environment(),
+    }
+    if arguments.json:
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    for key, value in report.items():
+        if isinstance(value, list):
+            print(f"{key}: {len(value)}")
+            print("".join(f"  {each}\n" for each in value[:40]), end="")
+        else:
+            print(f"{key:32} {value:.4f}" if isinstance(value, float) else f"{key:32} {value}")
+
+
+def list_disguised() -> Iterator[tuple[str, str, str]]:
+    """Kind of evasion, term, and the prompt that contains it."""
+    for number, (kind, term) in enumerate(product(EVASIONS, TERMS)):
+        yield kind, term, _CARRIERS[number % len(_CARRIERS)].format(EVASIONS[kind](term))
+
+
+def measure_recall() -> dict[str, Any]:
+    """The share of disguised terms that are refused because of that very term."""
+    policy = PromptPolicy(TERMS)
+    misses: list[dict[str, str]] = []
+    by_reference = 0
+    total = 0
+    for kind, term, prompt in list_disguised():
+        total += 1
+        by_reference += term in prompt.lower()
+        verdict = policy.judge(clean_prompt(prompt), "")
+        if verdict.outcome is not Outcome.REFUSE or verdict.rule != term:
+            misses.append({"kind": kind, "term": term, "prompt": prompt})
+    return {
+        "recall": 1 - len(misses) / total,
+        "reference_recall": by_reference / total,
+        "kinds_of_evasion": len(EVASIONS),
+        "terms": len(TERMS),
+        "disguised_prompts": total,
+        "misses": misses,
+    }
+
+
+def measure_false_positives() -> dict[str, Any]:
+    """The share of harmless prompts that are not simply allowed."""
+    policy = PromptPolicy(TERMS)
+    prompts = list_benign_prompts()
+    wrong = [
+        {"prompt": prompt, "rule": verdict.rule, "form": verdict.form}
+        for prompt in prompts
+        if (verdict := policy.judge(clean_prompt(prompt), "")).outcome is not Outcome.ALLOW
+    ]
+    by_reference = sum(any(term in prompt.lower() for term in TERMS) for prompt in prompts)
+    return {
+        "false_positive_rate": len(wrong) / len(prompts),
+        "reference_false_positive_rate": by_reference / len(prompts),
+        "benign_prompts": len(prompts),
+        "false_positives": wrong,
+    }
+
+
+def make_rules(count: int = _NUM_RULES) -> list[Rule]:
+    """Words, phrases with exceptions, and patterns, of random letters."""
+    letters = random.Random(5)
+
+    def word() -> str:
+        return "".join(letters.choices("abcdefghijklmnopqrstuvwxyz", k=letters.randint(4, 10)))
+
+    rules: list[Rule] = []
+    for number in range(count):
+        if number % 10 == 0:
+            rules.append(Rule(RuleKind.PATTERN, rf"\b{word()}[a-z]*(?:ing|ed)?\b"))
+        elif number % 5 == 0:
+            rules.append(Rule(RuleKind.PHRASE, f"{word()} {word()}", exceptions=(word(),)))
+        else:
+            rules.append(Rule(RuleKind.WORD, word()))
+    return rules
+
+
+def measure_time() -> dict[str, Any]:
+    """Milliseconds for one prompt of 6,000 characters at 1,000 rules.
+
+    Plain prompts, joined until they are long enough, and every tenth a text made of disguises.
+    """
+    policy = PromptPolicy(rules=make_rules())
+    plain = list_plain_prompts()
+    disguised = [prompt for _, _, prompt in list_disguised()]
+    pick = random.Random(7)
+    wall: list[float] = []
+    cpu: list[float] = []
+    policy.judge(", ".join(disguised), "")  # the tables of characters fill at first use
+    for number in range(_NUM_TIMED):
+        pool = disguised if number % 10 == 0 else plain
+        text = clean_prompt(", ".join(pick.choices(pool, k=600)))[:_NUM_CHARACTERS]
+        started, started_cpu = time.perf_counter(), time.thread_time()
+        policy.judge(text, "")
+        cpu.append((time.thread_time() - started_cpu) * 1000)
+        wall.append((time.perf_counter() - started) * 1000)
+    return {
+        "p99_milliseconds": _percentile(wall, 99),
+        "p99_cpu_milliseconds": _percentile(cpu, 99),
+        "median_milliseconds": statistics.median(wall),
+        "rules": _NUM_RULES,
+        "characters": _NUM_CHARACTERS,
+    }
+
+
+def measure_picture_check(rounds: int = 20) -> dict[str, Any]:
+    """Milliseconds per panel of 512 × 512, and what the loaded classifier takes in memory."""
+    process = psutil.Process()
+    before = process.memory_info().rss
+    check = PictureCheck(0.3)
+    started = time.perf_counter()
+    check.probe().result()
+    load_seconds = time.perf_counter() - started
+    images = np.random.default_rng(1).integers(0, 256, (3, 512, 512, 3), np.uint8)
+    panel: list[float] = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        check.judge(1, images, (None, None, None)).result()
+        panel.append((time.perf_counter() - started) * 1000 / len(images))
+    grown = (process.memory_info().rss - before) / 2**20
+    check.close()
+    return {
+        "picture_check_milliseconds_per_panel": statistics.median(panel),
+        "picture_check_load_seconds": load_seconds,
+        "picture_check_memory_mib": grown,
+    }
+
+
+def _percentile(values: list[float], percent: int) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""The two classes that nobody can switch off: sexual content about minors, and about real people.
+
+A sexual term alone is neither. Together with words for a minor or a real person in the same text it
+is refused where both are plain, and held where one of them may mean something else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.moderation.phrases import Hit
+from bot.moderation.readings import Form, Reading
+from bot.records import Outcome, Verdict
+
+MINORS = "built-in: sexual content about minors"
+REAL_PEOPLE = "built-in: sexual content about real people"
+
+_AGE = re.compile(
+    r"\b(\d{1,2}|[a-z]{3,9})[\s-]?(?:years?|yrs?|y)[\s./-]?(?:olds?|o)\b"
+    r"|\bage[d]?\s(?:of\s)?(\d{1,2}|[a-z]{3,9})\b"
+)
+_ADULT_AGE = 18
+_FULL_NAME = re.compile(r"\b([A-Z][a-z]+) (?:[A-Z]\. )?([A-Z][a-z]+)\b")
+_NOT_SURNAMES = {"And", "At", "By", "Dressed", "For", "From", "In", "Is", "Of", "On", "Or", "The",
+                 "To", "Wearing", "With"}  # fmt: skip
+_YOUNG_ANIMALS = {"baby", "babies", "newborn", "juvenile", "juveniles", "infant", "kid", "kids"}
+_NOT_ADJECTIVES = {"a", "an", "and", "at", "by", "her", "his", "in", "near", "of", "on", "the",
+                   "to", "with"}  # fmt: skip
+_SEXUAL = frozenset({"sexual", "sexual_weak", "undressing"})
+_NAME_GAP_WORDS = 1  # a middle initial, or an adjective in "my old teacher"
+_ATTRIBUTION_WORDS = 2
+
+
+Categories = list[tuple[Reading, dict[str, list[Hit]]]]
+"""For each reading of a text the hits of each category."""
+
+
+def is_sexual(found: Categories) -> bool:
+    """Whether there is anything to weigh: most texts have no such term."""
+    return any(not _SEXUAL.isdisjoint(hits) for _, hits in found)
+
+
+def read_lexicon() -> Mapping[str, Sequence[str]]:
+    """Categories of terms, each in small letters, from the packaged file."""
+    return json.loads(Path(__file__).with_name("lexicon.json").read_text("utf-8"))
+
+
+@dataclass(slots=True)
+class Signs:
+    """What was found in one text; each with the form in which it was first read."""
+
+    sexual: dict[bool, Form] = field(default_factory=dict)  # keyed by: is it plain?
+    minor: dict[bool, Form] = field(default_factory=dict)
+    person: dict[bool, Form] = field(default_factory=dict)
+    undressing: Form | None = None
+
+
+class BuiltInClasses:
+    """Collects the signs of a text, reading by reading, and judges them."""
+
+    def __init__(self, lexicon: Mapping[str, Sequence[str]]) -> None:
+        self._animals = frozenset(lexicon["animals"])
+        self._numbers = frozenset(lexicon["numbers"])
+        self._given_names = frozenset(lexicon["given_names"])
+
+    def collect(self, text: str, found: Categories) -> Signs:
+        """text: as typed."""
+        signs = Signs()
+        for reading, hits in found:
+            self._collect_sexual(signs, hits)
+            self._collect_minors(signs, reading, hits)
+            self._collect_people(signs, reading, hits)
+            if hits.get("undressing"):
+                signs.undressing = signs.undressing or reading.form
+        if self._has_unlisted_name(text):
+            signs.person.setdefault(False, Form.PLAIN)
+        return signs
+
+    def judge(self, signs: Signs, *, negative: Signs | None = None) -> Verdict | None:
+        """negative: of the negative prompt, which can undress as well as a prompt can."""
+        sexual = dict(signs.sexual)
+        if negative is not None and negative.undressing is not None:
+            sexual.setdefault(False, negative.undressing)
+        verdicts = [
+            _weigh(sexual, signs.minor, MINORS, both_unsure=Outcome.ALLOW),
+            _weigh(sexual, signs.person, REAL_PEOPLE, both_unsure=Outcome.HOLD),
+        ]
+        refusals = [verdict for verdict in verdicts if verdict.outcome is Outcome.REFUSE]
+        held = [verdict for verdict in verdicts if verdict.outcome is Outcome.HOLD]
+        return next(iter(refusals + held), None)
+
+    def _collect_sexual(self, signs: Signs, hits: Mapping[str, list[Hit]]) -> None:
+        for category, is_plain in (("sexual", True), ("sexual_weak", False)):
+            for hit in _list_uncovered(hits, category, "not_sexual"):
+                signs.sexual.setdefault(is_plain, hit.form)
+
+    def _collect_minors(
+        self, signs: Signs, reading: Reading, hits: Mapping[str, list[Hit]]
+    ) -> None:
+        for category, is_plain in (("minor", True), ("minor_unsure", False)):
+            for hit in _list_uncovered(hits, category, "not_minor"):
+                if not self._is_animal(reading, hit):
+                    signs.minor.setdefault(is_plain, hit.form)
+        if reading.form in {Form.PLAIN, Form.LOOKALIKES} and self._has_minor_age(reading.text):
+            signs.minor.setdefault(True, reading.form)
+
+    def _collect_people(
+        self, signs: Signs, reading: Reading, hits: Mapping[str, list[Hit]]
+    ) -> None:
+        certain = [
+            *hits.get("deepfake", ()),
+            *_list_pairs(hits, "own", "acquaintances"),
+            *(
+                name
+                for name in _list_pairs(hits, "given_names", "surnames")
+                if not _is_attributed(name, hits)
+            ),
+        ]
+        for hit in certain:
+            signs.person.setdefault(True, hit.form)
+        for hit in hits.get("public_roles", ()):
+            if not _is_attributed(hit, hits):
+                signs.person.setdefault(False, reading.form)
+
+    def _is_animal(self, reading: Reading, hit: Hit) -> bool:
+        """A baby elephant, a kid goat, a baby African elephant."""
+        words = reading.words
+        if reading.is_spelled or words[hit.start] not in _YOUNG_ANIMALS:
+            return False
+        following = words[hit.end : hit.end + 2]
+        if following and following[0] in self._animals:
+            return True
+        return (
+            len(following) == 2
+            and following[1] in self._animals
+            and following[0] not in _NOT_ADJECTIVES
+            and not following[0].endswith("ing")
+        )
+
+    def _has_minor_age(self, text: str) -> bool:
+        for match in _AGE.finditer(text):
+            age = match[1] or match[2]
+            if age in self._numbers or (age.isdecimal() and int(age) < _ADULT_AGE):
+                return True
+        return False
+
+    def _has_unlisted_name(self, text: str) -> bool:
+        """A listed given name before another word with a capital, unless all words have one."""
+        words = text.split()
+        if sum(word[:1].isupper() for word in words) > len(words) * 0.6:
+            return False
+        return any(
+            match[1].lower() in self._given_names
+            and match[2] not in _NOT_SURNAMES
+            and not re.search(r"(?:\bby|\bof|\bafter|artist|painter)\s*$", text[: match.start()])
+            for match in _FULL_NAME.finditer(text)
+        )
+
+
+def _weigh(
+    sexual: Mapping[bool, Form], about: Mapping[bool, Form], rule: str, *, both_unsure: Outcome
+) -> Verdict:
+    if not sexual or not about:
+        return Verdict(Outcome.ALLOW)
+    plain = (True in sexual) + (True in about)
+    outcome = (both_unsure, Outcome.HOLD, Outcome.REFUSE)[plain]
+    forms = [found.get(True) or found[False] for found in (sexual, about)]
+    form = next((form for form in forms if form is not Form.PLAIN), Form.PLAIN)
+    return Verdict(outcome, "", rule, form)
+
+
+def _list_uncovered(hits: Mapping[str, list[Hit]], category: str, exceptions: str) -> Iterator[Hit]:
+    covers = hits.get(exceptions, ())
+    for hit in hits.get(category, ()):
+        if not any(hit.lies_within(cover) for cover in covers):
+            yield hit
+
+
+def _list_pairs(hits: Mapping[str, list[Hit]], first: str, second: str) -> Iterator[Hit]:
+    """Hits of one category followed by one of another."""
+    seconds = {hit.start: hit for hit in hits.get(second, ())}
+    for hit in hits.get(first, ()):
+        for gap in range(_NAME_GAP_WORDS + 1):
+            follower = seconds.get(hit.end + gap)
+            if follower is not None:
+                yield Hit(hit.phrase, hit.form, hit.start, follower.end)
+                break
+
+
+def _is_attributed(name: Hit, hits: Mapping[str, list[Hit]]) -> bool:
+    """A painting by somebody is not a picture of them."""
+    return any(
+        0 <= name.start - hit.end <= _ATTRIBUTION_WORDS for hit in hits.get("attributed", ())
+    )

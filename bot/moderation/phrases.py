@@ -1,0 +1,215 @@
+"""Finds many words and phrases in the readings of a text at once."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from bot.moderation.readings import EITHER_I_OR_L, REPEATED, Form, Reading
+from bot.moderation.text import normalise
+
+_WORD = re.compile(r"[^\W_]+")
+_MASK_CHAR = re.compile(r"\W")
+_RUN = re.compile(r"(.)\1+")
+_MIN_SPELLED = 3
+_MIN_LEET = 3
+_MIN_MASKED = 4
+_HOLE = "*"
+_Disguised = dict[str, tuple[str, ...]]
+_Meanings = tuple[tuple[Form, str], ...]
+
+
+class Hit(NamedTuple):
+    """The phrase number ``phrase`` stands at words[start:end] of a reading."""
+
+    phrase: int
+    form: Form
+    start: int
+    end: int
+
+    def lies_within(self, other: Hit) -> bool:
+        """Whether another hit in the same reading covers it."""
+        return other.start <= self.start and self.end <= other.end
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """The words of a rule's text, in the form that readings have."""
+    return tuple(_WORD.findall(normalise(text)))
+
+
+class PhraseIndex:
+    """Dictionaries from first words to phrases; the cost of a search does not grow with them."""
+
+    def __init__(self, phrases: Iterable[Sequence[str]]) -> None:
+        self._single: dict[str, list[int]] = {}
+        self._longer: dict[tuple[str, str], list[tuple[int, tuple[str, ...]]]] = {}
+        words: set[str] = set()
+        for number, phrase in enumerate(phrases):
+            words.update(phrase)
+            if len(phrase) == 1:
+                self._single.setdefault(phrase[0], []).append(number)
+            elif phrase:
+                longer = self._longer.setdefault((phrase[0], phrase[1]), [])
+                longer.append((number, tuple(phrase[2:])))
+        self.is_latin = all(word.isascii() for word in words)
+        self._words = frozenset(words)
+        self._firsts = {first for first, _ in self._longer}
+        self._leet = _group(words, lambda word: (_either_i_or_l(word),))
+        self._squeezed = _group(words, lambda word: (_squeeze(word),))
+        self._masked = _group(words, _list_masked)
+        long_words = [word for word in words if len(word) >= _MIN_SPELLED]
+        self._spelled_heads = {word[:_MIN_SPELLED] for word in long_words}
+        self._spelled_lengths = sorted({len(word) for word in long_words}, reverse=True)
+
+    def find(self, readings: Iterable[Reading]) -> Iterator[tuple[Reading, list[Hit]]]:
+        """Every phrase in each reading of a text."""
+        revealed: dict[str, _Meanings] = {}  # the readings share most of their words
+        for reading in readings:
+            if reading.is_spelled:
+                words = [word for run in reading.words for word in self._find_spelled(run)]
+                yield reading, self._find(words, reading.form, {})
+            elif reading.form is Form.MASKED:
+                words = list(self._find_masked(reading.words))
+                yield reading, self._find(words, reading.form, {})
+            else:
+                disguised = self._list_disguised(reading, revealed)
+                yield reading, self._find(reading.words, reading.form, disguised)
+
+    def _find(
+        self, words: Sequence[str], form: Form, disguised: Mapping[int, _Meanings]
+    ) -> list[Hit]:
+        single, firsts = self._single, self._firsts
+        hits: list[Hit] = []
+        for start, word in enumerate(words):
+            if word in single:
+                hits += [Hit(phrase, form, start, start + 1) for phrase in single[word]]
+            if word in firsts:
+                self._add_longer(hits, form, start, word, words, disguised)
+        for start, meanings in disguised.items():
+            for meant, word in meanings:
+                hits += [Hit(phrase, meant, start, start + 1) for phrase in single.get(word, ())]
+                self._add_longer(hits, meant, start, word, words, disguised)
+        return hits
+
+    def _add_longer(
+        self,
+        hits: list[Hit],
+        form: Form,
+        start: int,
+        first: str,
+        words: Sequence[str],
+        disguised: Mapping[int, _Meanings],
+    ) -> None:
+        if start + 1 == len(words):
+            return
+        for second in (words[start + 1], *(word for _, word in disguised.get(start + 1, ()))):
+            for phrase, rest in self._longer.get((first, second), ()):
+                end = start + 2 + len(rest)
+                if end <= len(words) and all(
+                    words[place] == word or word in {meant for _, meant in disguised.get(place, ())}
+                    for place, word in enumerate(rest, start + 2)
+                ):
+                    hits.append(Hit(phrase, form, start, end))
+
+    def _list_disguised(
+        self, reading: Reading, revealed: dict[str, _Meanings]
+    ) -> dict[int, _Meanings]:
+        """What the words of a reading that are none of ours may stand for."""
+        distinct = set(reading.words)
+        for word in distinct - self._words - revealed.keys():
+            if reading.has_repeats or not word.isalpha() or EITHER_I_OR_L in word:
+                revealed[word] = tuple(self._reveal(word, reading))
+        suspects = {word for word in distinct & revealed.keys() if revealed[word]}
+        if not suspects:
+            return {}
+        return {
+            place: revealed[word] for place, word in enumerate(reading.words) if word in suspects
+        }
+
+    def _reveal(self, word: str, reading: Reading) -> Iterator[tuple[Form, str]]:
+        if EITHER_I_OR_L in word:
+            yield from ((Form.LEET, meant) for meant in self._reveal_leet(word))
+        if not word.isalpha():
+            trimmed = word.strip("0123456789")
+            if trimmed in self._words:
+                yield Form.TRIMMED, trimmed
+        if reading.has_repeats and REPEATED.search(word):
+            yield from ((Form.SQUEEZED, meant) for meant in self._reveal_squeezed(word))
+
+    def _reveal_leet(self, word: str) -> Iterator[str]:
+        for shape in {word, word.strip(EITHER_I_OR_L)}:
+            if len(shape) < _MIN_LEET:
+                continue
+            for meant in self._leet.get(_either_i_or_l(shape), ()):
+                pairs = zip(shape, meant, strict=True)
+                if all(shown in (EITHER_I_OR_L, letter) for shown, letter in pairs):
+                    yield meant
+
+    def _reveal_squeezed(self, word: str) -> Iterator[str]:
+        candidates = self._squeezed.get(_squeeze(word))
+        if candidates is None:
+            return
+        shown = _count_runs(word)
+        for meant in candidates:
+            if all(most >= run for most, run in zip(shown, _count_runs(meant), strict=True)):
+                yield meant
+
+    def _find_masked(self, words: Iterable[str]) -> Iterator[str]:
+        for word in words:
+            yield from self._masked.get(_MASK_CHAR.sub(_HOLE, word), ())
+
+    def _find_spelled(self, run: str) -> Iterator[str]:
+        """Our words within a run of single letters, which may begin or end with others."""
+        if run in self._words:
+            yield run
+        elif EITHER_I_OR_L in run:
+            yield from self._find_inside(run.replace(EITHER_I_OR_L, "i"))
+            yield from self._find_inside(run.replace(EITHER_I_OR_L, "l"))
+            yield from self._reveal_leet(run)
+        else:
+            yield from self._find_inside(run)
+
+    def _find_inside(self, run: str) -> Iterator[str]:
+        heads = self._spelled_heads
+        for start in range(len(run) - _MIN_SPELLED + 1):
+            if run[start : start + _MIN_SPELLED] in heads:
+                for length in self._spelled_lengths:
+                    word = run[start : start + length]
+                    if len(word) == length and word in self._words:
+                        yield word
+                        break
+
+
+def _group(words: Iterable[str], list_keys: Callable[[str], Iterable[str]]) -> _Disguised:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for word in words:
+        for key in list_keys(word):
+            groups[key].append(word)
+    return {key: tuple(group) for key, group in groups.items()}
+
+
+def _either_i_or_l(word: str) -> str:
+    return word.replace("i", EITHER_I_OR_L).replace("l", EITHER_I_OR_L)
+
+
+def _squeeze(word: str) -> str:
+    return _RUN.sub(r"\1", word)
+
+
+def _count_runs(word: str) -> list[int]:
+    return [len(list(group)) for _, group in groupby(word)]
+
+
+def _list_masked(word: str) -> Iterator[str]:
+    """The word with one hole, two neighbouring ones, or two apart; never at its ends."""
+    inner = range(1, len(word) - 1)
+    if len(word) < _MIN_MASKED:
+        return
+    for first in inner:
+        for second in inner[first - 1 :]:
+            letters = list(word)
+            letters[first] = letters[second] = _HOLE
+            yield "".join(letters)

@@ -1,0 +1,103 @@
+"""Rules as people exchange them: a JSON object with ``rules``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bot.errors import ConfigError
+from bot.moderation.patterns import PatternSet
+from bot.moderation.text import normalise
+from bot.records import Outcome, Rule, RuleKind
+
+MAX_RULES = 5000
+MAX_EXCEPTIONS = 100
+MAX_RULE_LENGTH = 1000
+_KEYS = {"kind", "text", "action", "exceptions"}
+_ACTIONS = (Outcome.REFUSE, Outcome.HOLD, Outcome.SPOILER)
+
+
+def read_rules(path: Path) -> tuple[Rule, ...]:
+    """The rules of a file. Raises ConfigError."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The rules in {path} cannot be read: {error}") from None
+    try:
+        return parse_rules(text)
+    except ConfigError as error:
+        raise ConfigError(f"The rules in {path} cannot be used:\n{error}") from None
+
+
+def parse_rules(text: str) -> tuple[Rule, ...]:
+    """Raises ConfigError that lists every fault at once."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"  not JSON: {error}") from None
+    entries = document.get("rules") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        raise ConfigError('  must be an object like {"rules": [{"kind": "word", "text": "…"}]}')
+    if len(entries) > MAX_RULES:
+        raise ConfigError(f"  {len(entries)} rules; the most there may be are {MAX_RULES}")
+    rules: list[Rule] = []
+    faults: list[str] = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            rules.append(_parse_rule(entry))
+        except ConfigError as error:
+            faults.append(f"  rule {number}: {error}")
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return tuple(rules)
+
+
+def render_rules(rules: Iterable[Rule]) -> str:
+    """What ``parse_rules`` reads."""
+    entries = [
+        {
+            "kind": rule.kind,
+            "text": rule.text,
+            "action": rule.action,
+            "exceptions": list(rule.exceptions),
+        }
+        for rule in rules
+    ]
+    return json.dumps({"rules": entries}, ensure_ascii=False, indent=2) + "\n"
+
+
+def make_word_rules(words: Iterable[str]) -> tuple[Rule, ...]:
+    """The simple form: words and phrases that are refused. Those without anything visible go."""
+    return tuple(Rule(RuleKind.WORD, word) for word in words if normalise(word))
+
+
+def _parse_rule(entry: Any) -> Rule:
+    if not isinstance(entry, dict):
+        raise ConfigError("must be an object")
+    unknown = sorted(set(entry) - _KEYS)
+    if unknown:
+        raise ConfigError(f"does not know {', '.join(map(repr, unknown))}")
+    kind = _parse_choice(entry, "kind", tuple(RuleKind), None)
+    action = _parse_choice(entry, "action", _ACTIONS, Outcome.REFUSE)
+    text = _parse_text(entry.get("text"), "text")
+    exceptions = entry.get("exceptions", [])
+    if not isinstance(exceptions, list) or len(exceptions) > MAX_EXCEPTIONS:
+        raise ConfigError(f"exceptions must be a list of at most {MAX_EXCEPTIONS} texts")
+    if kind is RuleKind.PATTERN:
+        PatternSet([text])
+    return Rule(kind, text, action, tuple(_parse_text(each, "exceptions") for each in exceptions))
+
+
+def _parse_choice(entry: dict[str, Any], key: str, choices: tuple[Any, ...], default: Any) -> Any:
+    value = entry.get(key, default)
+    if value not in choices:
+        raise ConfigError(f"{key} must be one of {', '.join(choices)}")
+    return next(choice for choice in choices if choice == value)
+
+
+def _parse_text(value: Any, key: str) -> str:
+    if not isinstance(value, str) or len(value) > MAX_RULE_LENGTH or not normalise(value):
+        raise ConfigError(f"{key} must be visible text of at most {MAX_RULE_LENGTH} characters")
+    return value

@@ -1,0 +1,121 @@
+"""Disguises are seen through, harmless prompts are left alone, any text can be read."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.benign import list_benign_prompts
+from benchmarks.evasions import EVASIONS
+from benchmarks.moderation import TERMS, measure_false_positives, measure_recall
+from bot.moderation import PromptPolicy
+from bot.moderation.readings import Form, list_readings
+from bot.moderation.text import clean_prompt, fold, fold_lookalikes, normalise
+from bot.records import Outcome, Rule, RuleKind
+
+GUARD = PromptPolicy(TERMS)
+
+
+@pytest.mark.parametrize("kind", EVASIONS)
+def test_disguise_is_seen_through(kind: str):
+    for term in ("broccoli", "turnip", "wrench"):
+        disguised = EVASIONS[kind](term)
+        assert GUARD.judge(clean_prompt(f"dog, {disguised} in leaves"), "").rule == term, disguised
+
+
+@pytest.mark.parametrize(
+    ("prompt", "form"),
+    [
+        ("carrot", Form.PLAIN),
+        ("c\u0430rr\u043et", Form.LOOKALIKES),
+        ("c a r r o t", Form.JOINED),
+        ("car(rot:1.2)", Form.JOINED),
+        ("c4rr0t!", Form.LEET),
+        ("ca||ot", None),
+        ("ʇoɹɹɐɔ", Form.TURNED),
+        ("carrrrot", Form.SQUEEZED),
+        ("c*rrot", Form.MASKED),
+        ("carrot99", Form.TRIMMED),
+    ],
+)
+def test_form_tells_what_was_undone(prompt: str, form: Form | None):
+    assert GUARD.judge(prompt, "").form == (form or "")
+
+
+def test_figures_of_the_benchmark_hold():
+    recall = measure_recall()
+    assert recall["kinds_of_evasion"] >= 40
+    assert recall["terms"] >= 50
+    assert recall["recall"] >= 0.97, recall["misses"][:5]
+    false_positives = measure_false_positives()
+    assert false_positives["benign_prompts"] >= 2000
+    assert false_positives["false_positive_rate"] <= 0.002, false_positives["false_positives"]
+
+
+def test_harmless_prompts_are_all_different():
+    prompts = list_benign_prompts()
+    assert len(set(prompts)) == len(prompts)
+
+
+def test_repeats_are_squeezed_only_to_words_that_could_be_meant():
+    guard = PromptPolicy(["coon", "hel"])
+    assert guard.judge("pros and con", "").is_allowed
+    assert guard.judge("hell", "").is_allowed
+    assert not guard.judge("cooooon", "").is_allowed
+    assert not guard.judge("heeeel", "").is_allowed
+
+
+def test_numbers_and_sizes_are_no_leetspeak():
+    guard = PromptPolicy(["as", "bk", "ed", "to", "ass", "bob"])
+    for prompt in ("a5 paper, 8k, 3d, 70 mm", "455 mm", "808 drum", "1:10 scale"):
+        assert guard.judge(prompt, "").is_allowed, prompt
+
+
+@given(st.text(st.characters()), st.text(st.characters()))
+def test_any_text_can_be_judged(prompt: str, negative_prompt: str):
+    assert GUARD.judge(prompt, negative_prompt).outcome in set(Outcome)
+
+
+@given(st.text(st.characters()))
+def test_text_is_read_the_same_way_after_it_was_cleaned(text: str):
+    cleaned = clean_prompt(text)
+    assert [r.text for r in list_readings(clean_prompt(cleaned))] == [
+        r.text for r in list_readings(cleaned)
+    ]
+
+
+@given(st.text(st.characters()))
+def test_folding_twice_changes_nothing(text: str):
+    once = fold(text)
+    assert fold(once) == once
+    assert normalise(normalise(text)) == normalise(text)
+    latin = fold_lookalikes(once)
+    assert fold_lookalikes(latin) == latin
+
+
+@given(st.text(st.characters()))
+def test_no_two_readings_are_the_same(text: str):
+    keys = [(r.form is Form.MASKED, r.is_spelled, r.text, r.form) for r in list_readings(text)]
+    assert len(set(keys)) == len(keys)
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(sorted(EVASIONS)),
+    st.sampled_from(["carrot", "pumpkin", "shovel", "broccoli"]),
+    st.from_regex(r"[dfgjq]{3,8}", fullmatch=True),
+    st.from_regex(r"[dfgjq]{3,8}", fullmatch=True),
+)
+def test_disguise_is_seen_through_whatever_stands_around_it(
+    kind: str, term: str, before: str, after: str
+):
+    prompt = clean_prompt(f"{before} {EVASIONS[kind](term)} {after}")
+    assert GUARD.judge(prompt, "").rule == term
+
+
+@given(st.from_regex(r"[a-z]{4,12}", fullmatch=True))
+def test_word_rule_finds_its_own_word(text: str):
+    guard = PromptPolicy(rules=[Rule(RuleKind.WORD, text)])
+    assert guard.judge(f"a {text.upper()}, please", "").rule == text
+    assert guard.judge(f"xq{text}", "").rule != text
