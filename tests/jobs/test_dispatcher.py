@@ -106,7 +106,7 @@ async def test_job_taken_while_the_model_loads_is_completed_with_its_defaults(
 
 
 async def test_waiting_members_are_told_when_the_model_is_ready(open_house: OpenHouse):
-    engine = FakeEngine(load_seconds=0.03, step_seconds=0.01)
+    engine = FakeEngine(load_seconds=0.5, step_seconds=0.01)
     async with open_house(engine) as house:
         house.services.board._interval_seconds = 0.0
         house.drawing = asyncio.create_task(house.services.dispatcher.run())
