@@ -53,6 +53,7 @@ class Ask:
     guidance_scale: float | None = None
     sampler: str | None = None
     seed: int | None = None
+    preset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Recipe:
     """Everything needed to draw a job again.
 
     A job taken while the model still loads keeps None where the model's default will be filled in.
+    preset: what the values came from; guidance_until: the share of the steps that are guided.
     """
 
     prompt: str
@@ -71,6 +73,8 @@ class Recipe:
     guidance_scale: float | None = None
     sampler: str | None = None
     model: str | None = None
+    preset: str = "quality"
+    guidance_until: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from bot.buttons import JobButton
 from bot.engine.face import ModelInfo
 from bot.jobs.intake import Quotas
 from bot.jobs.port import Delivery, Drawing, Place, PlaceReason, Update, Waiting
-from bot.records import Job, JobStatus, Standing
+from bot.records import Job, JobStatus, Recipe, Standing
 
 _PROMPT_SHOWN = 300
 _ALT_TEXT_MAX = 1024
@@ -20,7 +20,7 @@ _BAR_WIDTH = 12
 HELP = (
     "**Triptych draws three pictures for every prompt.**\n"
     "`/imagine` takes a prompt, such as *dog in autumn leaves*. Optional: what to avoid, steps, "
-    "guidance, a seed (the same seed draws the same pictures), a size and a sampler.\n"
+    "guidance, a seed (the same seed draws the same pictures), a size, a sampler and a preset.\n"
     "`/queue` shows the line and what is left of your quota. The next picture goes to the server "
     "and then the member that has drawn least lately, so nobody can crowd the others out.\n"
     "`/cancel` takes back a prompt that waits or is being drawn; what was not drawn costs nothing."
@@ -130,12 +130,18 @@ def describe_drawing(drawing: Drawing) -> str:
     return f"Drawing {bar} step {drawing.step} of {drawing.num_steps}"
 
 
+def describe_guidance(recipe: Recipe) -> str:
+    """ "7.5", or "7.5 for 60 % of the steps"."""
+    share = "" if recipe.guidance_until >= 1 else f" for {recipe.guidance_until:.0%} of the steps"
+    return f"{recipe.guidance_scale:g}{share.replace('%', ' %')}"
+
+
 def describe_recipe(job: Job) -> str:
     """The small line under a grid, with everything that did not go as asked."""
     recipe = job.recipe
     small = (
         f"-# {quote(recipe.model or '')} · {recipe.sampler} · {recipe.num_inference_steps} steps · "
-        f"guidance {recipe.guidance_scale:g} · {recipe.width}×{recipe.height} · "
+        f"guidance {describe_guidance(recipe)} · {recipe.width}×{recipe.height} · "
         f"seed {recipe.seeds[0]}"
     )
     lines = [small]

@@ -10,6 +10,11 @@ from bot.engine.face import NUM_IMAGES, GenerationRequest, ModelInfo
 _ROUNDING = 1e-9
 
 
+def count_default_rows(info: ModelInfo) -> int:
+    """Count the rows of two requests with the model's own settings."""
+    return 2 * NUM_IMAGES * (2 if info.guidance_scale > 1 else 1)
+
+
 @dataclass(slots=True)
 class Capacity:
     """Rows of the UNet's batch, for latents of native size; other sizes count by their area.
@@ -26,8 +31,7 @@ class Capacity:
     @classmethod
     def from_knee(cls, info: ModelInfo, knee: int, max_rows: int | None) -> Capacity:
         """Settle on the rows, given the knee and the rows that memory allows."""
-        default = 2 * NUM_IMAGES if info.guidance_scale > 1 else NUM_IMAGES
-        rows = max(knee, 2 * default)
+        rows = max(knee, count_default_rows(info))
         return cls(info, rows if max_rows is None else min(rows, max_rows), max_rows)
 
     def fits(self, others: Iterable[GenerationRequest], request: GenerationRequest) -> bool:

@@ -22,7 +22,7 @@ from bot.engine.tables import DEPTH
 logger = logging.getLogger(__name__)
 
 _GOOD_ENOUGH = 0.95
-_REPEATS = 3
+_REPEATS = 2
 _BUDGET_SECONDS = 4.0
 
 
@@ -44,11 +44,13 @@ def measure_knee(
     make_slots: Callable[[int], Slots],
     make_stepper: Callable[[Slots], Stepper],
     decode_one: Callable[[], None],
+    least_rows: int,
     budget_seconds: float = _BUDGET_SECONDS,
 ) -> Knee:
-    """Time steps of more and more rows until the largest bucket, the memory or the budget ends.
+    """Time steps of more and more rows, until more brings nothing or the memory or budget ends.
 
-    decode_one: decodes one picture; on CUDA its memory stays set aside.
+    decode_one: decodes one picture; on CUDA its memory stays set aside. least_rows: where to
+    begin, for so many are shared in any case.
     """
     rates: dict[int, float] = {}
     started = time.perf_counter()
@@ -57,18 +59,25 @@ def measure_knee(
     on_cuda = slots.device.type == "cuda"
     reserve = _measure_peak(decode_one) if on_cuda else 0
     max_rows = None
-    for num_rows in BUCKETS:
+    for num_rows in [bucket for bucket in BUCKETS if bucket >= least_rows]:
         try:
             rates[num_rows] = num_rows / _time_step(slots, stepper, num_rows)
             if on_cuda:
                 max_rows = _bound_by_memory(slots, stepper, num_rows, reserve)
         except torch.OutOfMemoryError:
-            max_rows = max(rates, default=1)
+            max_rows = max(rates, default=max(1, least_rows // 2))
             break
-        if time.perf_counter() - started > budget_seconds or num_rows == max_rows:
+        spent = time.perf_counter() - started
+        if spent > budget_seconds or num_rows == max_rows or _is_flat(rates):
             break
     logger.info("rows per second: %s", {rows: round(rate, 1) for rows, rate in rates.items()})
     return Knee(find_knee(rates) if rates else 1, max_rows)
+
+
+def _is_flat(rates: Mapping[int, float]) -> bool:
+    """Whether the last two numbers of rows brought nothing over the ones before."""
+    *before, last, final = [0.0, 0.0, *rates.values()]
+    return max(last, final) < max(before, default=0.0)
 
 
 def _time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:

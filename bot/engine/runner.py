@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from bot.engine.capacity import count_default_rows
 from bot.engine.face import EngineOptions, GenerationRequest, ModelSource
 from bot.engine.finishing import Decoder, Decoding
 from bot.engine.groups import Group
@@ -64,6 +65,7 @@ class ModelRunner:
                 partial(self._make_slots, self.info.width, self.info.height),
                 self._make_stepper,
                 self._decode_noise,
+                least_rows=count_default_rows(self.info),
             )
             if folder:
                 KneeFile(folder).write(key, known)

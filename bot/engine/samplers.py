@@ -85,14 +85,11 @@ class Samplers:
         fitting = [name for name in SAMPLER_IDS if name == self._own_id or self._fits(name)]
         faults = {name: self._find_fault(name) for name in fitting}
         offered = [name for name in fitting if faults[name] is None]
+        refused = {name: fault for name, fault in faults.items() if fault is not None}
+        notes = [f"The sampler {name} is not offered: {why}." for name, why in refused.items()]
         if not offered:
             msg = f"no sampler takes the noise schedule of {type(self._own).__name__}"
-            raise ValueError(msg)
-        notes = [
-            f"The sampler {name} is not offered: {fault}."
-            for name, fault in faults.items()
-            if fault
-        ]
+            raise ValueError(" ".join([f"{msg}.", *notes]))
         default = self._own_id if self._own_id in offered else None
         if default is None:
             default = offered[0]

@@ -70,15 +70,16 @@ class Pair:
 
     def __init__(self, folder: Path, dtype: torch.dtype = torch.float32, **options: Any) -> None:
         model = load(folder)
-        model.pipe.to(dtype)
+        cast(model.pipe, dtype)
         self.info = model.info
         self.batch = open_batch(model, **options)
-        self.latents: dict[int, torch.Tensor] = {}
+        self.decoded: list[torch.Tensor] = []
         self._decode = self.batch.runner.decode
         self.batch.runner.decode = self._spy
         self.pipe = StableDiffusionPipeline.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True
-        ).to(dtype)
+        )
+        cast(self.pipe, dtype)
         self.pipe.set_progress_bar_config(disable=True)
         self.own = self.pipe.scheduler
 
@@ -87,7 +88,7 @@ class Pair:
 
     def draw_latents(self, request: GenerationRequest) -> torch.Tensor:
         self.draw(request)
-        return self.latents[len(self.latents) - 1]
+        return self.decoded[-1]
 
     def draw_alone(self, request: GenerationRequest) -> np.ndarray:
         """Draw uint8 pictures with diffusers."""
@@ -97,16 +98,19 @@ class Pair:
         return self._call(request, "latent")
 
     def _spy(self, latents: torch.Tensor) -> Any:
-        self.latents[len(self.latents)] = latents.clone()
+        self.decoded.append(latents.clone())
         return self._decode(latents)
 
     def _call(self, request: GenerationRequest, output_type: str) -> Any:
         pipe, size = self.pipe, {"width": request.width, "height": request.height}
         if request.image is not None:
-            pipe = StableDiffusionImg2ImgPipeline(**self.pipe.components, requires_safety_checker=False)
+            pipe = StableDiffusionImg2ImgPipeline(
+                **self.pipe.components, requires_safety_checker=False
+            )
             pipe.set_progress_bar_config(disable=True)
-            images = [Image.fromarray(request.image)] * len(request.seeds)
-            size = {"image": images, "strength": request.strength}
+            image = Image.fromarray(request.image)
+            image = image.resize((request.width, request.height), Image.Resampling.LANCZOS)
+            size = {"image": [image] * len(request.seeds), "strength": request.strength}
         pipe.scheduler = self._make_scheduler(request.sampler)
         return pipe(
             [request.prompt] * len(request.seeds),
@@ -125,6 +129,13 @@ class Pair:
         # from_config drops what the model's file left to its class's defaults; hand over all
         config = {k: v for k, v in self.own.config.items() if k != "_use_default_values"}
         return getattr(diffusers, name).from_config(config, **extra)
+
+
+def cast(pipe: Any, dtype: torch.dtype) -> None:
+    for part in (pipe.unet, pipe.vae, pipe.text_encoder):
+        torch.nn.Module.to(
+            part, dtype
+        )  # diffusers' own warns of precisions that are not meant here
 
 
 def find_worst(ours: np.ndarray, alone: np.ndarray) -> int:
