@@ -81,6 +81,10 @@ def check_ask(ask: Ask, limits: ParameterLimits) -> None:
                 f"A side of {side:,} pixels cannot be drawn here; choose from "
                 f"{_MIN_SIDE_PIXELS} to {limits.max_side_pixels}."
             )
+    _check_names(ask)
+
+
+def _check_names(ask: Ask) -> None:
     for kind, name, known in (
         ("sampler", ask.sampler, SAMPLER_IDS),
         ("preset", ask.preset, tuple(PRESETS)),
