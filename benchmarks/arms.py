@@ -226,9 +226,14 @@ class Workshop:
         own = copy.deepcopy(model.pipe.scheduler)
         runner = ModelRunner(model, EngineOptions(rows=12))
         batch = Batch(runner, Capacity(model.info, 12))
-        latents: list[torch.Tensor] = []
+        finished: list[torch.Tensor] = []
         decode = runner.decode
-        runner.decode = lambda found: decode(latents.append(found.clone()) or found)
+
+        def note_and_decode(latents: torch.Tensor) -> Any:
+            finished.append(latents.clone())
+            return decode(latents)
+
+        runner.decode = note_and_decode
         request = self.make_request(Ask(5), PRESETS["quality"], 1)
         batch.join(request, lambda progress: None)
         while not (outcomes := batch.tick()):
@@ -245,7 +250,7 @@ class Workshop:
                 output_type=kind,
             ).images
         grey = (pictures["np"] * 255).round().astype(int)
-        error = (latents[0] - pictures["latent"]).norm() / pictures["latent"].norm()
+        error = (finished[0] - pictures["latent"]).norm() / pictures["latent"].norm()
         return {
             "max_relative_error": float(error),
             "max_grey_levels": int(np.abs(grey - ours.images.astype(int)).max()),
