@@ -26,7 +26,6 @@ from bot.errors import ConfigError, EngineLost, TriptychError, UserError
 from bot.jobs.parameters import PRESETS
 from bot.jobs.port import Delivery
 from bot.records import Ask, Job, Origin
-from bot.replies import describe_guidance
 from bot.resources import choose_model_source, get_migrations_folder
 from bot.services import compose_services
 from bot.settings import Settings, load_settings
@@ -307,7 +306,7 @@ def _describe(job: Job, delivery: Delivery) -> str:
     hidden = [str(n) for n, verdict in enumerate(delivery.verdicts, 1) if not verdict.shown]
     lines = [
         f"Job {job.job_id}: {job.recipe.model}, {job.recipe.sampler}, "
-        f"{job.recipe.num_inference_steps} steps, guidance {describe_guidance(job.recipe)}, "
+        f"{job.recipe.num_inference_steps} steps, guidance {job.recipe.guidance}, "
         f"seeds {', '.join(map(str, job.recipe.seeds))}, {job.gpu_seconds:.1f} s\n",
         paths,
     ]

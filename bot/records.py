@@ -76,6 +76,14 @@ class Recipe:
     preset: str = "quality"
     guidance_until: float = 1.0
 
+    @property
+    def guidance(self) -> str:
+        """ "7.5", or "7.5 for 60 % of the steps"."""
+        scale = "" if self.guidance_scale is None else f"{self.guidance_scale:g}"
+        if self.guidance_until >= 1:
+            return scale
+        return f"{scale} for {self.guidance_until * 100:.0f} % of the steps"
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

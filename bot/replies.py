@@ -11,7 +11,7 @@ from bot.buttons import JobButton
 from bot.engine.face import ModelInfo
 from bot.jobs.intake import Quotas
 from bot.jobs.port import Delivery, Drawing, Place, PlaceReason, Update, Waiting
-from bot.records import Job, JobStatus, Recipe, Standing
+from bot.records import Job, JobStatus, Standing
 
 _PROMPT_SHOWN = 300
 _ALT_TEXT_MAX = 1024
@@ -130,18 +130,12 @@ def describe_drawing(drawing: Drawing) -> str:
     return f"Drawing {bar} step {drawing.step} of {drawing.num_steps}"
 
 
-def describe_guidance(recipe: Recipe) -> str:
-    """ "7.5", or "7.5 for 60 % of the steps"."""
-    share = "" if recipe.guidance_until >= 1 else f" for {recipe.guidance_until:.0%} of the steps"
-    return f"{recipe.guidance_scale:g}{share.replace('%', ' %')}"
-
-
 def describe_recipe(job: Job) -> str:
     """The small line under a grid, with everything that did not go as asked."""
     recipe = job.recipe
     small = (
         f"-# {quote(recipe.model or '')} · {recipe.sampler} · {recipe.num_inference_steps} steps · "
-        f"guidance {describe_guidance(recipe)} · {recipe.width}×{recipe.height} · "
+        f"guidance {recipe.guidance} · {recipe.width}×{recipe.height} · "
         f"seed {recipe.seeds[0]}"
     )
     lines = [small]
