@@ -223,6 +223,7 @@ class Workshop:
         model = load_model(ModelSource(self.path, device=self.device))
         for part in (model.pipe.unet, model.pipe.vae, model.pipe.text_encoder):
             torch.nn.Module.to(part, torch.float32)
+        model.pipe.set_progress_bar_config(disable=True)
         own = copy.deepcopy(model.pipe.scheduler)
         runner = ModelRunner(model, EngineOptions(rows=12))
         batch = Batch(runner, Capacity(model.info, 12))

@@ -97,12 +97,13 @@ class Batch:
     def tick(self) -> list[tuple[Drawing, Outcome]]:
         """Take one step with the group whose turn it is; returns who has finished or failed.
 
+        Whoever has finished is told first, and may make room, before the next step is taken.
         Raises EngineLost.
         """
         self._decode_finished()
         group = self._choose_group()
         self._collect_decoded(wait=group is None)
-        if group is not None:
+        if group is not None and not self._outcomes:
             members = group.select(self.capacity.limit(group.width, group.height))
             seconds = self._step(group, members)
             self._charge(group, members, seconds)

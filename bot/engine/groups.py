@@ -121,11 +121,13 @@ class Group:
 
     def get_latents(self, drawing: Drawing) -> torch.Tensor:
         """Copy a request's latents (N, C, h, w)."""
-        return self._slots.rings[[panel.slot for panel in drawing.panels], 0]
+        return self._look_back(drawing, 0)
 
     def estimate_clean(self, drawing: Drawing) -> torch.Tensor:
         """Estimate from the last step what the latents (N, C, h, w) will become."""
-        slots = [panel.slot for panel in drawing.panels]
         p, q = drawing.table.estimate[drawing.step - 1].tolist()
-        before, output = self._slots.rings[slots, 1], self._slots.rings[slots, DEPTH]
-        return p * before + q * output
+        return p * self._look_back(drawing, 1) + q * self._look_back(drawing, DEPTH)
+
+    def _look_back(self, drawing: Drawing, place: int) -> torch.Tensor:
+        """Copy one place of a request's rings; a list as index would wait for the device."""
+        return torch.stack([self._slots.rings[panel.slot, place] for panel in drawing.panels])
