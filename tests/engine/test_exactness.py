@@ -27,7 +27,7 @@ from tests.tiny_models import build_tiny_model
 
 FULL = os.environ.get("EXACTNESS") == "full"
 STEPS = (10, 25, 50) if FULL else (10,)
-SCHEDULES = 25 if FULL else 2
+SCHEDULES = 10 if FULL else 2
 DOUBLE = ("pndm", "ddim", "deis", "heun", "kdpm2")
 """Samplers that diffusers steps in the sample's own precision; the others use float32."""
 
