@@ -1,5 +1,6 @@
 # make imagine PROMPT="dog in autumn leaves"   draw here and now
 # make test                                    everything that can be checked without a GPU
+# make exactness                               every sampler and step count against diffusers, long
 # make lint                                    ruff, pyright
 PYTHON ?= python3
 PROMPT ?= dog in autumn leaves
@@ -10,7 +11,7 @@ TORCH_INDEX_URL ?=
 BIN := .venv/bin
 TORCH := torch>=2.11,<2.14
 
-.PHONY: imagine run doctor test lint clean
+.PHONY: imagine run doctor test exactness lint clean
 
 imagine: .venv/.installed
 	@$(BIN)/python -m bot imagine $(ARGS) -- "$$PROMPT"
@@ -23,6 +24,9 @@ doctor: .venv/.installed
 
 test: .venv/.installed-dev
 	$(BIN)/python -m pytest
+
+exactness: .venv/.installed-dev
+	EXACTNESS=full $(BIN)/python -m pytest -q -s tests/engine/test_exactness.py
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

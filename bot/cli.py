@@ -24,6 +24,7 @@ from rich.table import Table
 from bot import cli_rules
 from bot.engine import Engine, EngineFace, check_model
 from bot.errors import ConfigError, EngineLost, StoreError, TriptychError, UserError
+from bot.jobs.parameters import PRESETS
 from bot.jobs.port import Delivery, list_hidden
 from bot.records import Ask, Job, Origin
 from bot.resources import choose_model_source, get_migrations_folder
@@ -39,6 +40,7 @@ EXIT_CONFIG = 2
 EXIT_ENGINE_LOST = 75  # EX_TEMPFAIL: the supervisor should start a fresh process
 FINISH_SECONDS = 5.0
 REQUEUE_SECONDS = 2.0
+_PRESET_HELP = "; ".join(f"{name}: {preset.description}" for name, preset in PRESETS.items()) + "."
 
 app = typer.Typer(
     name="triptych",
@@ -73,6 +75,7 @@ def imagine(
     width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     sampler: Annotated[str | None, typer.Option(help="Noise algorithm, e.g. ddim.")] = None,
+    preset: Annotated[str | None, typer.Option(help=_PRESET_HELP)] = None,
     model: Annotated[str | None, typer.Option(help="Instead of MODEL.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder to copy the pictures to.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -80,7 +83,7 @@ def imagine(
     """Draw three pictures here and now, without Discord."""
     settings = _load_settings(**({"model": model} if model else {}))
     _set_up_logging("WARNING" if settings.log_level == "INFO" else settings.log_level)
-    ask = Ask(prompt, negative_prompt, width, height, steps, guidance_scale, sampler, seed)
+    ask = Ask(prompt, negative_prompt, width, height, steps, guidance_scale, sampler, seed, preset)
     job, delivery = _run(lambda: draw_once(settings, make_engine(settings), ask))
     if output is not None:
         delivery = _copy(delivery, output)
@@ -238,7 +241,12 @@ def make_engine(settings: Settings) -> Engine:
     """An engine for the model of the settings, whose files were looked at. Raises ConfigError."""
     source = choose_model_source(settings)
     check_model(source)
-    return Engine(source)
+    return Engine(
+        source,
+        cache_dir=settings.data_dir / "engine",
+        deterministic=settings.deterministic,
+        compile_unet=settings.compile_unet,
+    )
 
 
 def _load_settings(**overrides: Any) -> Settings:
@@ -307,7 +315,7 @@ def _describe(job: Job, delivery: Delivery) -> str:
     paths = "".join(f"  {path}\n" for path in (delivery.grid, *delivery.images))
     lines = [
         f"Job {job.job_id}: {job.recipe.model}, {job.recipe.sampler}, "
-        f"{job.recipe.num_inference_steps} steps, guidance {job.recipe.guidance_scale:g}, "
+        f"{job.recipe.num_inference_steps} steps, guidance {job.recipe.guidance}, "
         f"seeds {', '.join(map(str, job.recipe.seeds))}, {job.gpu_seconds:.1f} s\n",
         paths,
     ]
@@ -327,6 +335,8 @@ def _describe_as_json(job: Job, delivery: Delivery) -> str:
         "sampler": recipe.sampler,
         "num_inference_steps": recipe.num_inference_steps,
         "guidance_scale": recipe.guidance_scale,
+        "guidance_until": recipe.guidance_until,
+        "preset": recipe.preset,
         "width": recipe.width,
         "height": recipe.height,
         "seeds": recipe.seeds,

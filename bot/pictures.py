@@ -164,6 +164,8 @@ def encode_png(picture: Image.Image, recipe: Recipe, seeds: Sequence[int]) -> by
         "sampler": recipe.sampler,
         "num_inference_steps": recipe.num_inference_steps,
         "guidance_scale": recipe.guidance_scale,
+        "guidance_until": recipe.guidance_until,
+        "preset": recipe.preset,
         "model": recipe.model,
         "size": f"{recipe.width}x{recipe.height}",
         "Software": "Triptych",

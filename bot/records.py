@@ -53,6 +53,7 @@ class Ask:
     guidance_scale: float | None = None
     sampler: str | None = None
     seed: int | None = None
+    preset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Recipe:
     """Everything needed to draw a job again.
 
     A job taken while the model still loads keeps None where the model's default will be filled in.
+    preset: what the values came from; guidance_until: the share of the steps that are guided.
     """
 
     prompt: str
@@ -71,6 +73,16 @@ class Recipe:
     guidance_scale: float | None = None
     sampler: str | None = None
     model: str | None = None
+    preset: str = "quality"
+    guidance_until: float = 1.0
+
+    @property
+    def guidance(self) -> str:
+        """ "7.5", or "7.5 for 60 % of the steps"."""
+        scale = "" if self.guidance_scale is None else f"{self.guidance_scale:g}"
+        if self.guidance_until >= 1:
+            return scale
+        return f"{scale} for {self.guidance_until * 100:.0f} % of the steps"
 
 
 @dataclass(frozen=True, slots=True)

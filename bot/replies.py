@@ -33,7 +33,7 @@ _MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
 HELP = (
     "**Triptych draws three pictures for every prompt.**\n"
     "`/imagine` takes a prompt, such as *dog in autumn leaves*. Optional: what to avoid, steps, "
-    "guidance, a seed (the same seed draws the same pictures), a size and a sampler.\n"
+    "guidance, a seed (the same seed draws the same pictures), a size, a sampler and a preset.\n"
     "`/queue` shows the line and what is left of your quota. The next picture goes first to the "
     "server, then to the member that has drawn least lately, so nobody can crowd the others out.\n"
     "`/cancel` takes back a prompt that waits or is being drawn; what was not drawn costs nothing."
@@ -163,7 +163,7 @@ def describe_recipe(job: Job) -> str:
     recipe = job.recipe
     small = (
         f"-# {quote(recipe.model or '')} · {recipe.sampler} · {recipe.num_inference_steps} steps · "
-        f"guidance {recipe.guidance_scale:g} · {recipe.width}×{recipe.height} · "
+        f"guidance {recipe.guidance} · {recipe.width}×{recipe.height} · "
         f"seed {recipe.seeds[0]}"
     )
     lines = [small]

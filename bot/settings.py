@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     model_config_folder: Path | None = Field(default=None, validation_alias="MODEL_CONFIG")
     hf_token: SecretStr | None = None
     device: Literal["auto", "cuda", "cpu"] = "auto"
+    deterministic: bool = False
+    compile_unet: bool = Field(default=False, validation_alias="COMPILE")
     data_dir: Path = Path("data")
     blocked_words: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)] = ()
     rules_file: Path | None = None

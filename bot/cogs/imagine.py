@@ -12,6 +12,7 @@ from bot import replies
 from bot.client import TriptychClient
 from bot.engine.face import SAMPLER_IDS, ModelInfo
 from bot.errors import UserError
+from bot.jobs.parameters import PRESETS
 from bot.messenger import InteractionCaller
 from bot.moderation.text import clean_prompt
 from bot.records import Ask, Origin
@@ -36,6 +37,13 @@ class Imagine(commands.Cog):
         seed="The same seed draws the same pictures again",
         size="Width x height in pixels",
         sampler="The noise algorithm",
+        preset="A ready-made choice of sampler, steps and guidance",
+    )
+    @app_commands.choices(
+        preset=[
+            app_commands.Choice(name=f"{name}: {preset.description}", value=name)
+            for name, preset in PRESETS.items()
+        ]
     )
     async def imagine(
         self,
@@ -47,6 +55,7 @@ class Imagine(commands.Cog):
         seed: str | None = None,
         size: str | None = None,
         sampler: str | None = None,
+        preset: str | None = None,
     ) -> None:
         """Parse, check the channel, and hand over to intake."""
         refusal = None if interaction.app_permissions.attach_files else replies.NO_PERMISSION
@@ -65,6 +74,7 @@ class Imagine(commands.Cog):
             guidance_scale=guidance,
             sampler=sampler.strip().lower() if sampler else None,
             seed=parsed_seed,
+            preset=preset,
         )
         caller = InteractionCaller(interaction)
         await self._services.intake.submit(ask, parse_origin(interaction), caller, refusal)

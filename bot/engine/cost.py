@@ -37,10 +37,18 @@ class CostModel:
             request.num_inference_steps,
             request.guidance_scale,
             request.sampler,
+            request.guidance_until,
         )
         return area * work / default
 
-    def _flop(self, pictures: int, steps: int, guidance_scale: float, sampler: str) -> float:
+    def _flop(
+        self,
+        pictures: int,
+        steps: int,
+        guidance_scale: float,
+        sampler: str,
+        guidance_until: float = 1.0,
+    ) -> float:
         slope, offset = self.evaluations.get(sampler, (1, 0))
-        rows = 1 if guidance_scale <= 1 else 2
+        rows = 1 if guidance_scale <= 1 else 1 + guidance_until
         return pictures * ((slope * steps + offset) * rows * self.unet_flop + self.decode_flop)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
+from bot.engine.border import attempt
 from bot.engine.face import (
+    EngineOptions,
     GenerationOutput,
     GenerationRequest,
     ModelInfo,
@@ -23,17 +27,15 @@ from bot.errors import (
     EngineError,
     EngineLost,
     GenerationCancelled,
-    GenerationFailed,
     GenerationRejected,
     TriptychError,
 )
 
 if TYPE_CHECKING:
+    from bot.engine.batch import Batch, Outcome
+    from bot.engine.capacity import Capacity
     from bot.engine.cost import CostModel
-    from bot.engine.runner import ModelRunner
-
-logger = logging.getLogger(__name__)
-T = TypeVar("T")
+    from bot.engine.groups import Drawing
 
 
 @dataclass(slots=True, eq=False)
@@ -41,35 +43,53 @@ class _Job:
     request: GenerationRequest
     on_progress: ProgressCallback | None
     future: Future[GenerationOutput] = field(default_factory=Future)
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    cancelled: bool = False
     taken: bool = False
-
-    def check_cancelled(self) -> None:
-        if self.cancelled.is_set():
-            raise GenerationCancelled(f"request {self.request.request_id} was cancelled")
 
     def fail(self, error: TriptychError) -> None:
         """Fail a job that the engine thread never took, unless its awaiter has left already."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(error)
 
+    def report(self, progress: Progress) -> None:
+        """Tell its callback; one that fails is logged once and not asked again."""
+        if self.on_progress is None:
+            return
+        work = partial(self.on_progress, progress)
+        label = f"progress of request {self.request.request_id}"
+        if attempt(label, work, EngineError) is not None:
+            self.on_progress = None
+
 
 class Engine:
-    """Draws requests one after the other, first come first served.
+    """Draws requests together, step by step; what does not fit in waits, first come first served.
 
     Every method may be called from any thread. Futures are resolved in the engine thread, or in
     the caller's for requests that it never took.
     """
 
-    def __init__(self, source: ModelSource) -> None:
+    def __init__(
+        self,
+        source: ModelSource,
+        *,
+        cache_dir: Path | None = None,
+        rows: int | None = None,
+        deterministic: bool = False,
+        compile_unet: bool = False,
+    ) -> None:
         self._source = source
+        self._options = EngineOptions(cache_dir, rows, deterministic, compile_unet)
         self._inbox: SimpleQueue[_Job | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._jobs: dict[int, _Job] = {}
         self._ended: EngineError | None = None
         self._cost_model: CostModel | None = None
+        self._capacity: Capacity | None = None
         self._loaded: Future[ModelInfo] = Future()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        # Only the engine thread touches these two.
+        self._waiting: deque[_Job] = deque()
+        self._drawn: dict[Drawing, _Job] = {}
 
     def start(self) -> Future[ModelInfo]:
         """Start the engine thread and load the model. Fails with ConfigError.
@@ -106,15 +126,19 @@ class Engine:
             job = self._jobs.get(request_id)
             if job is None:
                 return
-            job.cancelled.set()
+            job.cancelled = True
             if job.taken:
                 return
             del self._jobs[request_id]
         job.fail(GenerationCancelled(f"request {request_id} was cancelled"))
 
     def has_room(self, request: GenerationRequest) -> bool:
-        """Whether a request submitted now would start at once: nothing is drawn or waits."""
-        return not self._jobs
+        """Whether a request submitted now would be drawn from the next step on."""
+        with self._lock:
+            others = [job.request for job in self._jobs.values()]
+        if self._capacity is None:
+            return not others
+        return self._capacity.fits(others, request)
 
     def cost(self, request: GenerationRequest) -> float:
         """Estimated work, in units of one default request; 1.0 while no model is loaded."""
@@ -132,29 +156,33 @@ class Engine:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        runner = self._load()
-        if runner is None:
+        batch = self._load()
+        if batch is None:
             return
-        while (job := self._take_next()) is not None:
-            outcome = self._draw(runner, job)
-            self._book(job, outcome)
+        while self._receive():
+            self._drop_cancelled(batch)
+            self._admit(batch)
+            outcomes = attempt("a step of the engine", batch.tick, batch.runner.explain)
+            self._book(batch, outcomes)
+        self._drop_cancelled(batch)
 
-    def _load(self) -> ModelRunner | None:
-        def load() -> ModelRunner:
+    def _load(self) -> Batch | None:
+        def load() -> Batch:
             # It would tell every owner that two image processors work without torchvision.
             logging.getLogger("transformers.utils.import_utils").setLevel(logging.ERROR)
-            from bot.engine.runner import open_runner  # noqa: PLC0415 imports torch
+            from bot.engine.batch import open_batch  # noqa: PLC0415 imports torch
 
-            return open_runner(self._source)
+            return open_batch(self._source, self._options)
 
-        runner = _attempt("loading the model", load, self._explain_load)
-        if isinstance(runner, TriptychError):
+        batch = attempt("loading the model", load, self._explain_load)
+        if isinstance(batch, TriptychError):
             self._end(EngineLost("the engine has no model"))
-            self._loaded.set_exception(runner)
+            self._loaded.set_exception(batch)
             return None
-        self._cost_model = runner.cost_model
-        self._loaded.set_result(runner.info)
-        return runner
+        self._cost_model = batch.runner.cost_model
+        self._capacity = batch.capacity
+        self._loaded.set_result(batch.runner.info)
+        return batch
 
     def _explain_load(self, error: Exception) -> ConfigError:
         reason = f"{type(error).__name__}: {error}"
@@ -162,57 +190,87 @@ class Engine:
             reason = reason.replace(self._source.hf_token, "***")
         return ConfigError(f"The model {self._source.model} could not be loaded: {reason}")
 
-    def _take_next(self) -> _Job | None:
-        """Wait for a job that is still wanted; None once the engine has ended."""
-        while (job := self._inbox.get()) is not None:
-            with self._lock:
-                if self._jobs.get(job.request.request_id) is not job:
-                    continue  # cancelled while it waited
-                if job.future.set_running_or_notify_cancel():
-                    job.taken = True
-                    return job
-                del self._jobs[job.request.request_id]
-        return None
+    def _receive(self) -> bool:
+        """Empty the inbox, waiting for it while there is nothing to do; False at the end."""
+        while True:
+            busy = bool(self._drawn or self._waiting)
+            try:
+                job = self._inbox.get(block=not busy)
+            except Empty:
+                return True
+            if job is None:
+                return False
+            self._waiting.append(job)
 
-    def _draw(self, runner: ModelRunner, job: _Job) -> GenerationOutput | TriptychError:
-        label = f"request {job.request.request_id}"
+    def _drop_cancelled(self, batch: Batch) -> None:
+        for drawing, job in list(self._drawn.items()):
+            if job.cancelled:
+                batch.leave(drawing)
+                reason = self._ended or GenerationCancelled(
+                    f"request {job.request.request_id} was cancelled"
+                )
+                self._settle(drawing, _copy(reason))
 
-        def report(progress: Progress) -> None:
-            if job.on_progress is None:
+    def _admit(self, batch: Batch) -> None:
+        """Take in who has waited longest, as long as they fit."""
+        while self._waiting:
+            request = self._waiting[0].request
+            if not batch.capacity.fits([job.request for job in self._drawn.values()], request):
                 return
-            callback = job.on_progress
-            fault = _attempt(f"progress of {label}", lambda: callback(progress), EngineError)
-            if fault is not None:
-                job.on_progress = None
+            job = self._waiting.popleft()
+            if not self._take(job):
+                continue
+            label = f"request {request.request_id}"
+            drawing = attempt(label, partial(batch.join, request, job.report), batch.runner.explain)
+            if isinstance(drawing, EngineLost):
+                self._end(drawing)
+            if isinstance(drawing, TriptychError):
+                self._forget(job)
+                job.future.set_exception(drawing)
+            else:
+                self._drawn[drawing] = job
 
-        outcome = _attempt(
-            label,
-            lambda: runner.draw(job.request, job.check_cancelled, report),
-            runner.explain,
-        )
-        if isinstance(outcome, GenerationFailed):
-            # Freeing touches the device: a context that died unnoticed shows itself here.
-            fault = _attempt(f"freeing memory after {label}", runner.free, runner.explain)
-            return fault or outcome
-        return outcome
-
-    def _book(self, job: _Job, outcome: GenerationOutput | TriptychError) -> None:
+    def _take(self, job: _Job) -> bool:
+        """Begin with a job, unless it was cancelled or left while it waited."""
         with self._lock:
-            self._jobs.pop(job.request.request_id, None)
-        if isinstance(outcome, EngineLost):
-            self._end(outcome)
+            if self._jobs.get(job.request.request_id) is not job:
+                return False
+            job.taken = job.future.set_running_or_notify_cancel()
+            if not job.taken:
+                del self._jobs[job.request.request_id]
+            return job.taken
+
+    def _book(self, batch: Batch, outcomes: list[tuple[Drawing, Outcome]] | TriptychError) -> None:
+        """Resolve the futures of who has finished; after a fault of the step itself, of all."""
+        if isinstance(outcomes, EngineLost):
+            self._end(outcomes)
+        if isinstance(outcomes, TriptychError):
+            fault = outcomes
+            outcomes = [(drawing, _copy(fault)) for drawing in self._drawn]
+            for drawing in self._drawn:
+                batch.leave(drawing)
+        for drawing, outcome in outcomes:
+            self._settle(drawing, outcome)
+
+    def _settle(self, drawing: Drawing, outcome: Outcome) -> None:
+        job = self._drawn.pop(drawing)
+        self._forget(job)
         if isinstance(outcome, TriptychError):
             job.future.set_exception(outcome)
         else:
             job.future.set_result(outcome)
 
+    def _forget(self, job: _Job) -> None:
+        with self._lock:
+            self._jobs.pop(job.request.request_id, None)
+
     def _end(self, reason: EngineError) -> None:
-        """Take no more requests, fail those that wait, cancel the one being drawn."""
+        """Take no more requests, fail those that wait, cancel those being drawn."""
         with self._lock:
             self._ended = self._ended or reason
             waiting = [job for job in self._jobs.values() if not job.taken]
             for job in self._jobs.values():
-                job.cancelled.set()
+                job.cancelled = True
             for job in waiting:
                 del self._jobs[job.request.request_id]
         for job in waiting:
@@ -220,22 +278,6 @@ class Engine:
         self._inbox.put(None)
 
 
-def _attempt(
-    label: str, work: Callable[[], T], explain: Callable[[Exception], TriptychError]
-) -> T | TriptychError:
-    """Return what ``work`` returns or the error it ended with: the engine thread's one border.
-
-    The error carries no traceback, which would keep the tensors of its frames alive.
-    """
-    try:
-        return work()
-    except TriptychError as error:
-        return error.with_traceback(None)
-    except Exception as error:
-        logger.exception("%s went wrong", label)
-        return explain(error)
-
-
-def _copy(error: EngineError) -> EngineError:
+def _copy(error: TriptychError) -> TriptychError:
     """One exception object per future: raising one adds to its traceback."""
     return type(error)(*error.args)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -45,6 +46,23 @@ class ModelSource:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How the engine works; none of it changes what a picture shows.
+
+    cache_dir: where measurements and compiled code are kept for the next start; None keeps none.
+    rows: latents in the UNet's batch up to which people share it; None measures what is best.
+    deterministic: always step with one fixed number of rows, so that a picture is bit by bit the
+    same whoever else is being drawn; a short batch then costs as much as a full one.
+    compile_unet: on CUDA, compile the UNet in the background, minutes at the first start.
+    """
+
+    cache_dir: Path | None = None
+    rows: int | None = None
+    deterministic: bool = False
+    compile_unet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What the loaded model can do, read from its own files.
 
@@ -76,6 +94,8 @@ class GenerationRequest:
     seeds: one per picture, each in [0, 2³²). width and height: pixels. guidance_scale: >= 0;
     classifier-free guidance runs above 1. image: uint8 (H, W, 3) RGB to start from, or None.
     strength: (0, 1], the share of the steps run on ``image``; ignored without one.
+    guidance_until: [0, 1], the share of the steps that are guided; below 1 the rest cost half, and
+    the picture is no longer what diffusers' pipeline draws.
     """
 
     request_id: int
@@ -89,6 +109,7 @@ class GenerationRequest:
     seeds: tuple[int, ...]
     image: NDArray[np.uint8] | None = None
     strength: float = 1.0
+    guidance_until: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,6 +38,7 @@ class LoadedModel:
     samplers: Samplers
     info: ModelInfo
     cost_model: CostModel
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ def load_model(source: ModelSource) -> LoadedModel:
     try:
         loaded = load[find_kind(source.model)](source, dtype)
         loaded.pipe.to(device)
+        for part in (loaded.pipe.unet, loaded.pipe.vae):
+            part.to(memory_format=torch.channels_last)
     except torch.OutOfMemoryError:
         raise ConfigError(
             f"{source.model} does not fit into the free memory of the GPU: close other programs "
@@ -171,6 +174,7 @@ def _describe(source: ModelSource, loaded: _Loaded, device: str, dtype: torch.dt
     pipe, unet = loaded.pipe, loaded.pipe.unet
     samplers = Samplers(pipe.scheduler)
     choice = samplers.choose()
+    notes = (*loaded.notes, *choice.notes)
     defaults = read_defaults(loaded.folder, source.model)
     side = unet.config.sample_size
     height, width = (side, side) if isinstance(side, int) else side
@@ -190,9 +194,10 @@ def _describe(source: ModelSource, loaded: _Loaded, device: str, dtype: torch.dt
         guidance_scale=defaults.guidance_scale,
         device=device,
         dtype=str(dtype).removeprefix("torch."),
-        notes=(*loaded.notes, *filter(None, [choice.note])),
+        notes=notes,
     )
-    return LoadedModel(pipe, samplers, info, _measure_cost(pipe, samplers, info))
+    cost_model = _measure_cost(pipe, samplers, info)
+    return LoadedModel(pipe, samplers, info, cost_model, loaded.folder)
 
 
 def _measure_cost(pipe: Any, samplers: Samplers, info: ModelInfo) -> CostModel:

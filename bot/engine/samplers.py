@@ -17,9 +17,7 @@ from diffusers.schedulers.scheduling_k_dpm_2_discrete import KDPM2DiscreteSchedu
 from diffusers.schedulers.scheduling_pndm import PNDMScheduler
 
 from bot.engine.face import SAMPLER_IDS
-
-Scheduler = Any
-"""One of diffusers' scheduler objects: they share methods but no typed base class."""
+from bot.engine.tables import NotTabled, Scheduler, probe_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,7 @@ _SCHEDULE_SETTINGS = (
     "rescale_betas_zero_snr",
     "thresholding",
 )
+_NUM_PROBED_STEPS = 10
 # Where the last step lands: only PNDM and DDIM ask, the others always end at sigma 0.
 _OPTIONAL_SETTINGS = ("set_alpha_to_one", "clip_sample")
 
@@ -61,13 +60,13 @@ _OPTIONAL_SETTINGS = ("set_alpha_to_one", "clip_sample")
 class SamplerChoice:
     """The samplers offered for one model.
 
-    ids: ``default`` first, then in the order of SAMPLER_IDS. note: a sentence for the owner when
-    the model's own scheduler has no id and another one takes its place, else "".
+    ids: ``default`` first, then in the order of SAMPLER_IDS. notes: sentences for the owner, when
+    another scheduler takes the place of the model's own or a sampler is refused.
     """
 
     ids: tuple[str, ...]
     default: str
-    note: str
+    notes: tuple[str, ...]
 
 
 class Samplers:
@@ -83,18 +82,23 @@ class Samplers:
 
     def choose(self) -> SamplerChoice:
         """Find what this model can be drawn with. Raises ValueError if it is nothing at all."""
-        offered = [name for name in SAMPLER_IDS if name == self._own_id or self._fits(name)]
+        fitting = [name for name in SAMPLER_IDS if name == self._own_id or self._fits(name)]
+        faults = {name: self._find_fault(name) for name in fitting}
+        offered = [name for name in fitting if faults[name] is None]
+        refused = {name: fault for name, fault in faults.items() if fault is not None}
+        notes = [f"The sampler {name} is not offered: {why}." for name, why in refused.items()]
         if not offered:
             msg = f"no sampler takes the noise schedule of {type(self._own).__name__}"
-            raise ValueError(msg)
-        default, note = self._own_id, ""
+            raise ValueError(" ".join([f"{msg}.", *notes]))
+        default = self._own_id if self._own_id in offered else None
         if default is None:
             default = offered[0]
-            note = (
+            notes.append(
                 f"The model's own scheduler, {type(self._own).__name__}, is not one of Triptych's "
                 f"samplers; {default} takes its place on the same noise schedule."
             )
-        return SamplerChoice((default, *(s for s in offered if s != default)), default, note)
+        ids = (default, *(name for name in offered if name != default))
+        return SamplerChoice(ids, default, tuple(notes))
 
     def create(self, sampler: str) -> Scheduler:
         """Make an unused scheduler; ``sampler`` must be one of the offered ids."""
@@ -129,6 +133,14 @@ class Samplers:
         except (NotImplementedError, ValueError):
             return False  # it knows the setting by name but not this value of it
         return True
+
+    def _find_fault(self, sampler: str) -> str | None:
+        """Say why a sampler's steps cannot be written as a table; None if they can."""
+        try:
+            probe_table(self.create(sampler), _NUM_PROBED_STEPS)
+        except NotTabled as fault:
+            return str(fault)
+        return None
 
 
 def _off_by_default(known: Any) -> dict[str, bool]:

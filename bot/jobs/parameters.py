@@ -24,6 +24,31 @@ class ParameterLimits:
     max_side_pixels: int
 
 
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Values for what a member leaves open; None leaves it to the model.
+
+    guidance_until: the share of the steps that are guided; the others cost half.
+    """
+
+    description: str
+    sampler: str | None = None
+    num_inference_steps: int | None = None
+    guidance_until: float = 1.0
+
+
+DEFAULT_PRESET = "quality"
+PRESETS = {
+    "quality": Preset("the model's own sampler and steps, exactly as diffusers draws them"),
+    "fast": Preset(
+        "DPM++ 2M Karras, 20 steps, no guidance in the last 40 %: sooner, and other pictures",
+        sampler="dpmpp_2m_karras",
+        num_inference_steps=20,
+        guidance_until=0.6,
+    ),
+}
+
+
 def check_ask(ask: Ask, limits: ParameterLimits) -> None:
     """What can be said without knowing the model. Raises UserError."""
     if not ask.prompt:
@@ -57,14 +82,25 @@ def check_ask(ask: Ask, limits: ParameterLimits) -> None:
                 f"A side of {side:,} pixels cannot be drawn here; choose from "
                 f"{_MIN_SIDE_PIXELS} to {limits.max_side_pixels}."
             )
-    if ask.sampler is not None and ask.sampler not in SAMPLER_IDS:
-        raise UserError(
-            f"There is no sampler “{ask.sampler}”. Known are: {', '.join(SAMPLER_IDS)}."
-        )
+    _check_names(ask)
+
+
+def _check_names(ask: Ask) -> None:
+    for kind, name, known in (
+        ("sampler", ask.sampler, SAMPLER_IDS),
+        ("preset", ask.preset, tuple(PRESETS)),
+    ):
+        if name is not None and name not in known:
+            raise UserError(f"There is no {kind} “{name}”. Known are: {', '.join(known)}.")
 
 
 def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
-    """The recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³²."""
+    """The recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³².
+
+    What was typed goes before the preset.
+    """
+    name = ask.preset if ask.preset in PRESETS else DEFAULT_PRESET
+    preset = PRESETS[name]
     first = ask.seed if ask.seed is not None else random_seed
     return Recipe(
         prompt=ask.prompt,
@@ -72,9 +108,11 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
         seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(NUM_IMAGES)),
         width=_fit_row(ask.width),
         height=_fit_row(ask.height),
-        num_inference_steps=_fit_row(ask.num_inference_steps),
+        num_inference_steps=_fit_row(ask.num_inference_steps) or preset.num_inference_steps,
         guidance_scale=ask.guidance_scale,
-        sampler=ask.sampler,
+        sampler=ask.sampler or preset.sampler,
+        preset=name,
+        guidance_until=preset.guidance_until,
     )
 
 
@@ -126,4 +164,5 @@ def compose_request(job_id: int, recipe: Recipe) -> GenerationRequest:
         guidance_scale=recipe.guidance_scale,
         sampler=recipe.sampler,
         seeds=recipe.seeds,
+        guidance_until=recipe.guidance_until,
     )

@@ -251,6 +251,8 @@ def _recipe_columns(recipe: Recipe) -> dict[str, Any]:
         "guidance_scale": recipe.guidance_scale,
         "sampler": recipe.sampler,
         "model": recipe.model,
+        "preset": recipe.preset,
+        "guidance_until": recipe.guidance_until,
     }
 
 
@@ -275,6 +277,8 @@ def _parse_job(row: Row) -> Job:
             guidance_scale=_parse_real(row["guidance_scale"]),
             sampler=row["sampler"],
             model=row["model"],
+            preset=row["preset"],
+            guidance_until=row["guidance_until"],
         ),
         status=JobStatus(row["status"]),
         cost_estimate=row["cost_estimate"],

@@ -47,7 +47,7 @@ def open_engine() -> Iterator[Callable[..., Engine]]:
     engines: list[Engine] = []
 
     def open_one(model: Path, **options: Any) -> Engine:
-        engine = Engine(ModelSource(str(model), device="cpu", **options))
+        engine = Engine(ModelSource(str(model), device="cpu", **options), rows=12)
         engines.append(engine)
         engine.start()
         return engine
@@ -59,7 +59,7 @@ def open_engine() -> Iterator[Callable[..., Engine]]:
 @pytest.fixture(scope="module")
 def engine(tiny_model: Path) -> Iterator[Engine]:
     """One engine for the tests of a module that leave nothing running in it."""
-    engine = Engine(ModelSource(str(tiny_model), device="cpu"))
+    engine = Engine(ModelSource(str(tiny_model), device="cpu"), rows=12)
     engine.start()
     yield engine
     assert engine.close(30)

@@ -45,25 +45,29 @@ class Gate:
         self._open.set()
 
 
-class FailOnce:
-    """A forward hook that lets the UNet fail at the first call."""
+class Fail:
+    """A forward hook that lets the UNet fail, the first time or whenever ``when`` says."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: Exception, when: Callable[[torch.Tensor], bool] | None) -> None:
         self._errors = [error]
+        self._when = when
 
-    def __call__(self, module: object, inputs: object) -> None:
-        if self._errors:
+    def __call__(self, module: object, inputs: tuple[torch.Tensor, torch.Tensor]) -> None:
+        if self._when is not None:
+            if self._when(inputs[1]):
+                raise self._errors[0]
+        elif self._errors:
             raise self._errors.pop()
 
 
 @pytest.fixture
-def break_unet(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
-    """Let the next model that is loaded fail once, inside its UNet."""
+def break_unet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the next model that is loaded fail inside its UNet; ``when`` is given the times."""
 
-    def break_it(error: Exception) -> None:
+    def break_it(error: Exception, when: Callable[[torch.Tensor], bool] | None = None) -> None:
         def load(source: ModelSource) -> LoadedModel:
             model = load_model(source)
-            model.pipe.unet.register_forward_pre_hook(FailOnce(error))
+            model.pipe.unet.register_forward_pre_hook(Fail(error, when))
             return model
 
         monkeypatch.setattr(bot.engine.runner, "load_model", load)
@@ -83,7 +87,7 @@ def test_importing_the_engine_imports_nothing_heavy() -> None:
 
 
 def test_request_submitted_while_the_model_loads_is_drawn_after_it(tiny_model: Path) -> None:
-    engine = Engine(ModelSource(str(tiny_model), device="cpu"))
+    engine = Engine(ModelSource(str(tiny_model), device="cpu"), rows=12)
     future = engine.submit(make_request())
     assert engine.cost(make_request()) == 1.0
     info = engine.start().result(30)
@@ -141,17 +145,45 @@ def test_request_cancelled_after_its_last_step_is_not_decoded(engine: Engine) ->
     assert isinstance(future.exception(30), GenerationCancelled)
 
 
-def test_waiting_request_is_cancelled_at_once_while_another_is_drawn(engine: Engine) -> None:
+def test_waiting_request_is_cancelled_at_once_while_others_are_drawn(engine: Engine) -> None:
     gate = Gate()
     first = engine.submit(make_request(request_id=1), gate)
     second = engine.submit(make_request(request_id=2))
+    third = engine.submit(make_request(request_id=3))
     gate.wait()
-    engine.cancel(2)
-    assert second.done()
-    assert isinstance(second.exception(), GenerationCancelled)
+    engine.cancel(3)
+    assert third.done()
+    assert isinstance(third.exception(), GenerationCancelled)
     assert not first.done()
     gate.open()
     assert first.result(30).images.any()
+    assert second.result(30).images.any()
+
+
+def test_request_joins_while_another_is_drawn_and_may_finish_before_it(engine: Engine) -> None:
+    gate = Gate()
+    long = engine.submit(make_request(request_id=1, num_inference_steps=300), gate)
+    gate.wait()
+    short = engine.submit(make_request(request_id=2, num_inference_steps=2))
+    gate.open()
+    assert short.result(30).images.any()
+    assert not long.done()
+    engine.cancel(1)
+    assert isinstance(long.exception(30), GenerationCancelled)
+
+
+def test_request_larger_than_the_capacity_waits_for_an_empty_batch(engine: Engine) -> None:
+    gate, begun = Gate(), threading.Event()
+    small = engine.submit(make_request(request_id=1, num_inference_steps=3), gate)
+    gate.wait()
+    large = make_request(request_id=2, num_inference_steps=2, seeds=tuple(range(9)))
+    assert not engine.has_room(large)
+    future = engine.submit(large, lambda progress: begun.set())
+    gate.open()
+    small.result(30)
+    assert future.result(30).images.shape[0] == 9
+    assert engine.has_room(large), "nothing is drawn any more"
+    assert begun.is_set()
 
 
 def test_cancelling_an_unknown_or_finished_request_does_nothing(engine: Engine) -> None:
@@ -163,7 +195,7 @@ def test_cancelling_an_unknown_or_finished_request_does_nothing(engine: Engine) 
 
 def test_request_whose_awaiter_left_is_skipped(engine: Engine) -> None:
     gate, seen = Gate(), []
-    first = engine.submit(make_request(request_id=1), gate)
+    first = engine.submit(make_request(request_id=1, seeds=tuple(range(6))), gate)
     left = engine.submit(make_request(request_id=2), seen.append)
     third = engine.submit(make_request(request_id=3))
     gate.wait()
@@ -177,7 +209,7 @@ def test_request_whose_awaiter_left_is_skipped(engine: Engine) -> None:
 
 def test_request_left_by_its_awaiter_can_still_be_cancelled_by_id(engine: Engine) -> None:
     gate = Gate()
-    first = engine.submit(make_request(request_id=1), gate)
+    first = engine.submit(make_request(request_id=1, seeds=tuple(range(6))), gate)
     left = engine.submit(make_request(request_id=2))
     gate.wait()
     assert left.cancel()
@@ -196,19 +228,22 @@ def test_request_id_in_use_is_rejected(engine: Engine) -> None:
     assert first.result(30).images.any()
 
 
-def test_there_is_room_only_while_nothing_is_drawn_or_waits(engine: Engine) -> None:
+def test_there_is_room_until_the_rows_are_shared_out(engine: Engine) -> None:
     gate = Gate()
     assert engine.has_room(make_request())
-    future = engine.submit(make_request(), gate)
-    assert not engine.has_room(make_request())
+    first = engine.submit(make_request(request_id=1), gate)
     gate.wait()
+    assert engine.has_room(make_request())
+    second = engine.submit(make_request(request_id=2))
     assert not engine.has_room(make_request())
+    assert not engine.has_room(make_request(seeds=(1,), guidance_scale=1.0))
     told = threading.Event()
     rooms: list[bool] = []
-    future.add_done_callback(lambda _: (rooms.append(engine.has_room(make_request())), told.set()))
+    second.add_done_callback(lambda _: (rooms.append(engine.has_room(make_request())), told.set()))
     gate.open()
     assert told.wait(30)
     assert rooms == [True], "the place must be free before the future tells"
+    first.result(30)
 
 
 @pytest.mark.parametrize(
@@ -219,12 +254,18 @@ def test_there_is_room_only_while_nothing_is_drawn_or_waits(engine: Engine) -> N
         ({"width": -8}, "multiples of 8"),
         ({"sampler": "unipc"}, "no sampler 'unipc'; choose one of pndm, ddim"),
         ({"num_inference_steps": 0}, "At least one"),
-        ({"num_inference_steps": 1000}, "1000 steps are more than pndm can take"),
-        ({"num_inference_steps": 5000, "sampler": "ddim"}, "5000 steps are more than ddim"),
+        ({"num_inference_steps": 1000}, "with pndm: 1000 steps are more than it can take"),
+        ({"num_inference_steps": 5000, "sampler": "ddim"}, "with ddim: 5000 steps are more than"),
         ({"guidance_scale": -1.0}, "guidance scale"),
         ({"guidance_scale": float("nan")}, "guidance scale"),
         ({"seeds": ()}, "at least one picture"),
-        ({"image": np.zeros((32, 32, 3), np.uint8)}, "not offered yet"),
+        ({"image": np.zeros((32, 32), np.uint8)}, "must be .height, width, 3."),
+        (
+            {"image": np.zeros((32, 32, 3), np.uint8), "strength": 0.1},
+            "strength of 0.1 leaves none of 4 steps",
+        ),
+        ({"strength": 0.0}, "shares between 0 and 1"),
+        ({"guidance_until": 1.5}, "shares between 0 and 1"),
     ],
 )
 def test_impossible_request_is_rejected_and_disturbs_nobody(
@@ -241,7 +282,8 @@ def test_close_cancels_what_is_drawn_and_what_waits(
     open_engine: Callable[..., Engine], tiny_model: Path
 ) -> None:
     engine, gate = open_engine(tiny_model), Gate()
-    drawn = engine.submit(make_request(request_id=1, num_inference_steps=50), gate)
+    many = tuple(range(6))
+    drawn = engine.submit(make_request(request_id=1, num_inference_steps=50, seeds=many), gate)
     waiting = engine.submit(make_request(request_id=2))
     gate.wait()
     assert not engine.close(0.05), "the thread is held by the gate"
@@ -289,31 +331,54 @@ def test_unforeseen_error_while_loading_becomes_a_config_error_without_the_token
 def test_unforeseen_error_fails_one_request_and_is_logged_with_its_id(
     open_engine: Callable[..., Engine],
     tiny_model: Path,
-    break_unet: Callable[[Exception], None],
+    break_unet: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     break_unet(ZeroDivisionError("by chance"))
     engine = open_engine(tiny_model)
     failed = engine.submit(make_request(request_id=55))
-    drawn = engine.submit(make_request(request_id=56))
     error = failed.exception(30)
     assert isinstance(error, GenerationFailed)
     assert "by chance" in str(error)
     assert error.__traceback__ is None, "its frames would keep the tensors alive"
-    assert drawn.result(30).images.any()
-    assert any("request 55" in r.getMessage() and r.exc_info for r in caplog.records)
+    assert engine.submit(make_request(request_id=56)).result(30).images.any()
+    assert any("requests 55" in r.getMessage() and r.exc_info for r in caplog.records)
 
 
-def test_running_out_of_memory_fails_one_request_in_plain_words(
-    open_engine: Callable[..., Engine], tiny_model: Path, break_unet: Callable[[Exception], None]
+def test_error_in_a_shared_step_fails_only_the_request_that_causes_it(
+    open_engine: Callable[..., Engine], tiny_model: Path, break_unet: Callable[..., None]
 ) -> None:
-    break_unet(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"))
+    break_unet(ZeroDivisionError("odd time"), lambda times: bool((times == 501).any()))
     engine = open_engine(tiny_model)
-    failed = engine.submit(make_request(request_id=1))
-    drawn = engine.submit(make_request(request_id=2))
-    with pytest.raises(GenerationFailed, match="ran out of memory; fewer or smaller pictures"):
-        failed.result(30)
-    assert drawn.result(30).images.any()
+    good = engine.submit(make_request(request_id=1, sampler="ddim", num_inference_steps=5))
+    bad = engine.submit(make_request(request_id=2, sampler="ddim", num_inference_steps=4))
+    with pytest.raises(GenerationFailed, match="odd time"):
+        bad.result(30)
+    assert good.result(30).images.any()
+
+
+def test_running_out_of_memory_halves_the_rows_and_goes_on(
+    open_engine: Callable[..., Engine], tiny_model: Path, break_unet: Callable[..., None]
+) -> None:
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+    break_unet(error, lambda times: len(times) > 4)
+    engine = open_engine(tiny_model)
+    first = engine.submit(make_request(request_id=1))
+    second = engine.submit(make_request(request_id=2))
+    assert first.result(30).images.shape[0] == second.result(30).images.shape[0] == 3
+    later = engine.submit(make_request(request_id=3))
+    assert not engine.has_room(make_request()), "the smaller capacity is kept"
+    assert later.result(30).images.any()
+
+
+def test_size_that_does_not_fit_alone_is_refused_in_plain_words(
+    open_engine: Callable[..., Engine], tiny_model: Path, break_unet: Callable[..., None]
+) -> None:
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+    break_unet(error, lambda times: True)
+    engine = open_engine(tiny_model)
+    with pytest.raises(GenerationRejected, match="32×32 does not fit into the memory of this"):
+        engine.submit(make_request(request_id=1)).result(30)
 
 
 @pytest.mark.parametrize(
@@ -326,7 +391,7 @@ def test_running_out_of_memory_fails_one_request_in_plain_words(
 def test_lost_cuda_context_fails_this_and_every_later_request(
     open_engine: Callable[..., Engine],
     tiny_model: Path,
-    break_unet: Callable[[Exception], None],
+    break_unet: Callable[..., None],
     error: Exception,
 ) -> None:
     break_unet(error)
@@ -341,7 +406,7 @@ def test_lost_cuda_context_fails_this_and_every_later_request(
 def test_context_that_turns_out_lost_while_memory_is_freed_ends_the_engine(
     open_engine: Callable[..., Engine],
     tiny_model: Path,
-    break_unet: Callable[[Exception], None],
+    break_unet: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def free(runner: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from bot.engine import ModelSource
-from bot.engine.loading import LoadedModel, load_model
-from bot.engine.runner import ModelRunner
+from bot.engine.finishing import to_uint8
+from bot.engine.loading import LoadedModel
 from bot.errors import GenerationFailed
 from tests.engine.conftest import make_request
+from tests.engine.drawing import draw as draw_alone
+from tests.engine.drawing import load, open_batch
 from tests.tiny_models import build_tiny_model
 
 
@@ -23,12 +23,8 @@ def checked_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_model(tmp_path_factory.mktemp("checked") / "model", safety_checker=True)
 
 
-def load(folder: Path) -> LoadedModel:
-    return load_model(ModelSource(str(folder), device="cpu"))
-
-
 def draw(model: LoadedModel, **changes: Any) -> Any:
-    return ModelRunner(model).draw(make_request(**changes), lambda: None, lambda progress: None)
+    return draw_alone(open_batch(model), make_request(**changes))
 
 
 @pytest.mark.parametrize(("guidance_scale", "rows"), [(1.0, 3), (0.0, 3), (1.1, 6)])
@@ -60,7 +56,6 @@ def test_checker_gives_verdicts_and_leaves_the_pictures_alone(
 def test_checker_judges_each_picture_by_itself_as_the_pipeline_does(checked_model: Path) -> None:
     model = load(checked_model)
     checker, scores = model.pipe.safety_checker, []
-    runner = ModelRunner(model)
     images = draw(model).images
     for image in images:
         features = model.pipe.feature_extractor(image, return_tensors="pt").pixel_values
@@ -71,7 +66,7 @@ def test_checker_judges_each_picture_by_itself_as_the_pipeline_does(checked_mode
     threshold = sum(sorted(scores)[1:]) / 2  # between the second and the third
     torch.nn.init.constant_(checker.concept_embeds_weights, threshold)
     torch.nn.init.constant_(checker.special_care_embeds_weights, 2.0)
-    output = runner.draw(make_request(), lambda: None, lambda progress: None)
+    output = draw(model)
     expected = tuple(round(score - threshold, 3) > 0 for score in scores)
     assert sum(expected) == 1
     assert output.nsfw_content_detected == expected
@@ -90,15 +85,13 @@ def test_decoder_that_overflows_float16_is_run_again_in_float32(tiny_model: Path
         model.pipe.vae.decoder.conv_in.weight.mul_(5e4)  # group norms undo it, in float32
     expected = draw(model).images
     model.pipe.to(torch.float16)
-    half = draw(replace(model, info=replace(model.info, dtype="float16"))).images
+    half = draw(model).images
     assert model.pipe.vae.dtype == torch.float16
     assert np.abs(expected.astype(int) - half.astype(int)).mean() < 3
 
 
 def test_values_are_rounded_as_diffusers_rounds_them(tiny_model: Path) -> None:
-    from bot.engine.runner import _to_uint8
-
     model = load(tiny_model)
     picture = torch.linspace(-1.2, 1.2, 3 * 32 * 32).reshape(1, 3, 32, 32)
     [image] = model.pipe.image_processor.postprocess(picture)
-    assert np.array_equal(_to_uint8(picture), np.asarray(image))
+    assert np.array_equal(to_uint8(picture)[0].numpy(), np.asarray(image))

@@ -6,65 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import numpy as np
 import pytest
-import torch
-from diffusers import StableDiffusionPipeline
 
-from bot.engine import Engine, GenerationOutput, GenerationRequest, ModelSource
-from bot.engine.loading import load_model
-from bot.engine.runner import ModelRunner
+from bot.engine import Engine, GenerationRequest
 from tests.engine.conftest import STARTER, make_request
+from tests.engine.drawing import SCHEDULERS, Pair, find_worst
 from tests.tiny_models import build_tiny_model
-
-SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
-    "ddim": ("DDIMScheduler", {"clip_sample": False}),  # the pipeline's constructor insists on it
-    "euler": ("EulerDiscreteScheduler", {}),
-    "dpmpp_2m": ("DPMSolverMultistepScheduler", {}),
-    "dpmpp_2m_karras": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}),
-    "dpmpp_3m": ("DPMSolverMultistepScheduler", {"solver_order": 3}),
-    "deis": ("DEISMultistepScheduler", {}),
-    "heun": ("HeunDiscreteScheduler", {}),
-    "kdpm2": ("KDPM2DiscreteScheduler", {}),
-}
-
-
-class Pair:
-    """One model, drawn by the engine's runner and by diffusers alone."""
-
-    def __init__(self, folder: Path) -> None:
-        self.runner = ModelRunner(load_model(ModelSource(str(folder), device="cpu")))
-        self.pipe = StableDiffusionPipeline.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True
-        )
-        self.pipe.set_progress_bar_config(disable=True)
-        self.own = self.pipe.scheduler
-
-    def draw(self, request: GenerationRequest) -> GenerationOutput:
-        return self.runner.draw(request, lambda: None, lambda progress: None)
-
-    def draw_alone(self, request: GenerationRequest) -> np.ndarray:
-        self.pipe.scheduler = self._make_scheduler(request.sampler)
-        output = self.pipe(
-            [request.prompt] * len(request.seeds),
-            negative_prompt=[request.negative_prompt] * len(request.seeds),
-            width=request.width,
-            height=request.height,
-            num_inference_steps=request.num_inference_steps,
-            guidance_scale=request.guidance_scale,
-            generator=[torch.Generator("cpu").manual_seed(seed) for seed in request.seeds],
-        )
-        return np.stack([np.asarray(image) for image in output.images])
-
-    def _make_scheduler(self, sampler: str) -> Any:
-        if sampler == self.runner.info.default_sampler:
-            return type(self.own)(**{k: v for k, v in self.own.config.items() if k[0] != "_"})
-        name, extra = SCHEDULERS[sampler]
-        # from_config drops what the model's file left to its class's defaults; hand over all
-        config = {k: v for k, v in self.own.config.items() if k != "_use_default_values"}
-        return getattr(diffusers, name).from_config(config, **extra)
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +38,6 @@ def assert_same_pictures(pair: Pair, request: GenerationRequest) -> None:
     assert find_worst(ours, alone) <= 1
 
 
-def find_worst(ours: np.ndarray, alone: np.ndarray) -> int:
-    """Return the largest difference in grey levels."""
-    return int(np.abs(ours.astype(int) - alone.astype(int)).max())
-
-
 @pytest.mark.parametrize("guidance_scale", [7.5, 1.0])
 @pytest.mark.parametrize("sampler", SCHEDULERS)
 def test_every_sampler_draws_what_the_pipeline_draws(
@@ -106,7 +49,7 @@ def test_every_sampler_draws_what_the_pipeline_draws(
 
 @pytest.mark.parametrize("sampler", ["ddim", "euler", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_3m"])
 def test_zero_snr_model_draws_what_the_pipeline_draws(zero_snr: Pair, sampler: str) -> None:
-    assert sampler in zero_snr.runner.info.samplers
+    assert sampler in zero_snr.info.samplers
     assert_same_pictures(zero_snr, make_request(sampler=sampler))
 
 
@@ -130,6 +73,15 @@ def test_every_parameter_means_what_it_means_to_the_pipeline(
     assert_same_pictures(tiny, make_request(**changes))
 
 
+@pytest.mark.parametrize("strength", [0.3, 0.75, 1.0])
+def test_picture_to_start_from_means_what_it_means_to_the_image_pipeline(
+    tiny: Pair, strength: float
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)
+    changes = {"image": image, "width": 48, "height": 32, "num_inference_steps": 8}
+    assert_same_pictures(tiny, make_request(strength=strength, **changes))
+
+
 def test_each_picture_can_be_redrawn_alone(tiny: Pair) -> None:
     three = tiny.draw(make_request(seeds=(7, 8, 9))).images
     alone = tiny.draw(make_request(seeds=(8,))).images[0]
@@ -143,7 +95,7 @@ def test_starter_model_draws_the_horse_on_the_moon(starter: Pair) -> None:
 
 @pytest.mark.parametrize("sampler", SCHEDULERS)
 def test_starter_model_draws_with_every_sampler(starter: Pair, sampler: str) -> None:
-    assert sampler in starter.runner.info.samplers
+    assert sampler in starter.info.samplers
     request = make_starter_request(starter, sampler=sampler, num_inference_steps=6, seeds=(3,))
     assert_same_pictures(starter, request)
 
@@ -159,7 +111,7 @@ def test_starter_model_draws_three_dogs_through_the_engine_thread(
 
 
 def make_starter_request(starter: Pair, **changes: Any) -> GenerationRequest:
-    info = starter.runner.info
+    info = starter.info
     defaults: dict[str, Any] = {
         "prompt": "dog sitting in a field of autumn leaves",
         "width": info.width,

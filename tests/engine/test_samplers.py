@@ -17,7 +17,7 @@ def choose(scheduler: Any) -> Any:
 def test_model_like_stable_diffusion_1_is_offered_every_sampler() -> None:
     choice = choose(SCHEDULERS["pndm"]())
     assert choice.ids == SAMPLER_IDS
-    assert (choice.default, choice.note) == ("pndm", "")
+    assert (choice.default, choice.notes) == ("pndm", ())
 
 
 def test_model_with_trailing_spacing_is_offered_every_sampler_its_own_first() -> None:
@@ -71,7 +71,20 @@ def test_own_scheduler_is_recognised_with_its_settings(
 def test_scheduler_without_an_id_is_replaced_with_a_note(scheduler: Any) -> None:
     choice = choose(scheduler)
     assert choice.default == "pndm"
-    assert type(scheduler).__name__ in choice.note
+    assert type(scheduler).__name__ in choice.notes[0]
+
+
+def test_own_scheduler_whose_steps_are_not_linear_is_refused_by_name() -> None:
+    choice = choose(diffusers.DDIMScheduler(**SD_SCHEDULE, steps_offset=1, clip_sample=True))
+    assert "ddim" not in choice.ids
+    assert choice.default == "pndm"
+    assert any("sampler ddim is not offered: step" in note for note in choice.notes)
+
+
+def test_model_that_no_sampler_can_draw_says_why_for_each() -> None:
+    thresholding = diffusers.DDIMScheduler(**SD_SCHEDULE, clip_sample=False, thresholding=True)
+    with pytest.raises(ValueError, match="sampler ddim is not offered: step 0 leaves a residual"):
+        choose(thresholding)
 
 
 def test_default_sampler_keeps_the_models_own_settings() -> None:

@@ -77,7 +77,7 @@ def test_export_carries_licences_defaults_and_preview(trained):
     folder = trained.work / "export"
     assert json.loads((folder / "triptych.json").read_text())["num_inference_steps"] == 20
     preview = json.loads((folder / "preview.json").read_text())
-    assert len(preview["matrix"]) == trained.config.latent_channels
+    assert len(preview["weight"]) == trained.config.latent_channels
     assert preview["mean_absolute_error"] < 0.1
     attribution = (folder / "ATTRIBUTION.md").read_text()
     assert "fluent-emoji-3d" in attribution

@@ -1,0 +1,278 @@
+"""What is compared: diffusers' pipeline in three forms, and this engine in two."""
+
+from __future__ import annotations
+
+import copy
+import queue
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+
+from benchmarks.sd1_random import build_sd1_random
+from bot.engine import Engine, EngineOptions, GenerationRequest, ModelSource, Progress
+from bot.engine.batch import Batch
+from bot.engine.capacity import Capacity
+from bot.engine.loading import load_model
+from bot.engine.runner import ModelRunner
+from bot.jobs.parameters import PRESETS
+from bot.resources import get_starter_model_folder
+
+ARMS = ("A", "B", "B2", "C", "C-fast")
+PROMPT = "dog in autumn leaves"
+NUM_PICTURES = 3
+_COLLECT_SECONDS = 0.05
+_MAX_COLLECTED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request of three pictures; num_steps None means the model's own number."""
+
+    seed: int
+    num_steps: int | None = None
+
+
+Report = Callable[[float, bool], None]
+"""Told the share of the steps done, and whether a preview came with it."""
+
+
+class Arm(Protocol):
+    """Something that draws."""
+
+    def submit(self, ask: Ask, report: Report) -> tuple[Future[Any], Callable[[], None]]:
+        """Begin; returns the pictures to come and how to give them up."""
+        ...
+
+
+class GivenUp(Exception):
+    """The measurement ended before the pictures were there."""
+
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    ask: Ask
+    report: Report
+    future: Future[Any]
+    given_up: bool = False
+
+    def give_up(self) -> None:
+        self.given_up = True
+
+
+class PipelineArm:
+    """diffusers' pipeline in one worker thread, first come first served.
+
+    max_collected: how many requests that wait are put into one call.
+    """
+
+    def __init__(self, workshop: Workshop, pipe: Any, autocast: bool, max_collected: int) -> None:
+        self._workshop = workshop
+        self._pipe = pipe
+        self._autocast = autocast
+        self._max_collected = max_collected
+        self._tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def submit(self, ask: Ask, report: Report) -> tuple[Future[Any], Callable[[], None]]:
+        """Put a request in line."""
+        task = _Task(ask, report, Future())
+        self._tasks.put(task)
+        return task.future, task.give_up
+
+    def _work(self) -> None:
+        torch.set_num_threads(self._workshop.num_threads)
+        while True:
+            tasks = [self._tasks.get()]
+            until = time.perf_counter() + _COLLECT_SECONDS
+            while len(tasks) < self._max_collected:
+                try:
+                    tasks.append(self._tasks.get(timeout=max(0.0, until - time.perf_counter())))
+                except queue.Empty:
+                    break
+            tasks = [task for task in tasks if not task.given_up]
+            try:
+                if tasks:
+                    self._draw(tasks)
+            except GivenUp:
+                continue
+
+    def _draw(self, tasks: list[_Task]) -> None:
+        info = self._workshop.info
+        num_steps = tasks[0].ask.num_steps or info.num_inference_steps
+
+        def tell(pipe: Any, step: int, t: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            if all(task.given_up for task in tasks):
+                raise GivenUp
+            for task in tasks:
+                task.report((step + 1) / num_steps, False)
+            return tensors
+
+        seeds = [task.ask.seed + n for task in tasks for n in range(NUM_PICTURES)]
+        on_cuda = self._workshop.device == "cuda"
+        with torch.autocast("cuda") if self._autocast and on_cuda else nullcontext():
+            output = self._pipe(
+                [PROMPT] * len(seeds),
+                num_inference_steps=num_steps,
+                guidance_scale=info.guidance_scale,
+                generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+                callback_on_step_end=tell,
+                callback_on_step_end_tensor_inputs=[],
+            )
+        for task in tasks:
+            task.future.set_result(output)
+
+
+class EngineArm:
+    """This engine; the requests that do not fit in wait inside it, first come first served."""
+
+    def __init__(self, workshop: Workshop, preset: str) -> None:
+        self._workshop = workshop
+        self._preset = PRESETS[preset]
+        self._next_id = 0
+
+    def submit(self, ask: Ask, report: Report) -> tuple[Future[Any], Callable[[], None]]:
+        """Hand a request over."""
+        self._next_id += 1
+        request = self._workshop.make_request(ask, self._preset, id(self) + self._next_id)
+
+        def hear(progress: Progress) -> None:
+            report(progress.step / progress.num_steps, progress.preview is not None)
+
+        engine = self._workshop.engine
+        future = engine.submit(request, hear)
+        return future, lambda: engine.cancel(request.request_id)
+
+
+class Workshop:
+    """The weights, loaded once for every arm; all arms use as many threads as the engine."""
+
+    def __init__(self, device: str, model: str | None) -> None:
+        self.device = device
+        self._folder = tempfile.TemporaryDirectory()
+        self.model = model or "starter model"
+        if model == "sd1-random":
+            model = str(build_sd1_random(Path(self._folder.name)))
+        self.path = model or str(get_starter_model_folder())
+
+    def __enter__(self) -> Workshop:
+        started = time.perf_counter()
+        self.engine = Engine(ModelSource(self.path, device=self.device))
+        self.info = self.engine.start().result()
+        self.capacity = self.engine._capacity
+        self.engine.submit(self.make_request(Ask(0, 2), PRESETS["quality"], 0)).result()
+        self.cold_start = {"C": time.perf_counter() - started}
+        self.num_threads = max(1, torch.get_num_threads() - 1) if self.device == "cpu" else 1
+        self._pipes = {name: self._open_pipe(name) for name in ("A", "B")}
+        self.arms: dict[str, Arm] = {
+            "A": PipelineArm(self, self._pipes["A"], autocast=True, max_collected=1),
+            "B": PipelineArm(self, self._pipes["B"], autocast=False, max_collected=1),
+            "B2": PipelineArm(self, self._pipes["B"], False, _MAX_COLLECTED),
+            "C": EngineArm(self, "quality"),
+            "C-fast": EngineArm(self, "fast"),
+        }
+        for name in ("A", "B"):
+            started = time.perf_counter()
+            self.arms[name].submit(Ask(0), _ignore)[0].result()
+            self.cold_start[name] += time.perf_counter() - started
+        started = time.perf_counter()
+        self.arms["A"].submit(Ask(1), _ignore)[0].result()
+        self.seconds_alone = time.perf_counter() - started
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.engine.close(60)
+        self._folder.cleanup()
+
+    def make_request(self, ask: Ask, preset: Any, number: int) -> GenerationRequest:
+        """Compose the engine's request for an ask."""
+        info = self.info
+        return GenerationRequest(
+            request_id=number,
+            prompt=PROMPT,
+            negative_prompt="",
+            width=info.width,
+            height=info.height,
+            num_inference_steps=ask.num_steps
+            or preset.num_inference_steps
+            or info.num_inference_steps,
+            guidance_scale=info.guidance_scale,
+            sampler=preset.sampler or info.default_sampler,
+            seeds=tuple(ask.seed + n for n in range(NUM_PICTURES)),
+            guidance_until=preset.guidance_until,
+        )
+
+    def measure_equality(self) -> dict[str, float]:
+        """Draw the same request with the engine's batch and the pipeline, in float32."""
+        torch.set_num_threads(self.num_threads)
+        model = load_model(ModelSource(self.path, device=self.device))
+        for part in (model.pipe.unet, model.pipe.vae, model.pipe.text_encoder):
+            torch.nn.Module.to(part, torch.float32)
+        model.pipe.set_progress_bar_config(disable=True)
+        own = copy.deepcopy(model.pipe.scheduler)
+        runner = ModelRunner(model, EngineOptions(rows=12))
+        batch = Batch(runner, Capacity(model.info, 12))
+        finished: list[torch.Tensor] = []
+        decode = runner.decode
+
+        def note_and_decode(latents: torch.Tensor) -> Any:
+            finished.append(latents.clone())
+            return decode(latents)
+
+        runner.decode = note_and_decode
+        request = self.make_request(Ask(5), PRESETS["quality"], 1)
+        batch.join(request, lambda progress: None)
+        while not (outcomes := batch.tick()):
+            pass
+        ours: Any = outcomes[0][1]
+        pictures = {}
+        for kind in ("latent", "np"):
+            model.pipe.scheduler = copy.deepcopy(own)
+            pictures[kind] = model.pipe(
+                [PROMPT] * NUM_PICTURES,
+                num_inference_steps=request.num_inference_steps,
+                guidance_scale=request.guidance_scale,
+                generator=[torch.Generator("cpu").manual_seed(seed) for seed in request.seeds],
+                output_type=kind,
+            ).images
+        grey = (pictures["np"] * 255).round().astype(int)
+        error = (finished[0] - pictures["latent"]).norm() / pictures["latent"].norm()
+        return {
+            "max_relative_error": float(error),
+            "max_grey_levels": int(np.abs(grey - ours.images.astype(int)).max()),
+        }
+
+    def _open_pipe(self, name: str) -> Any:
+        started = time.perf_counter()
+        dtype = torch.float16 if self.device == "cuda" else torch.float32
+        pipe = StableDiffusionPipeline.from_pretrained(
+            self.path, dtype=dtype, use_safetensors=True
+        ).to(self.device)
+        pipe.set_progress_bar_config(disable=True)
+        if name == "B":
+            pipe.unet.to(memory_format=torch.channels_last)
+            pipe.vae.to(memory_format=torch.channels_last)
+            if self.device == "cuda":
+                pipe.unet = torch.compile(pipe.unet, mode="max-autotune-no-cudagraphs")
+                pipe.vae.decode = torch.compile(pipe.vae.decode)
+        self.cold_start[name] = time.perf_counter() - started
+        return pipe
+
+
+def _ignore(share: float, has_preview: bool) -> None:
+    """Nobody listens."""

@@ -1,0 +1,86 @@
+"""python -m benchmarks.engine [--device cpu|cuda] [--model PATH|sd1-random] [--users N]
+[--quick] [--json]: this engine beside diffusers' own pipeline, on one machine, in one run.
+
+A        the reference script: the pipeline, one request of three pictures at a time, the model's
+         own sampler and steps. On CUDA float16 weights under autocast.
+B        the pipeline as diffusers' documentation makes it fastest: channels_last, on CUDA pure
+         float16 and compiled, one request at a time.
+B2       B with requests that wait put into one call of the pipeline.
+C        this engine, exact. C-fast: this engine with the preset `fast`.
+
+Closed loop: N users, each asks again as soon as the pictures are there. Open loop: people come by
+chance (Poisson) at 30, 60 and 90 % of what A can do. A and B show nothing before the end, so their
+first preview is the picture itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from benchmarks.arms import ARMS, Workshop
+from benchmarks.engine_report import describe, describe_environment, find_matmul_share, find_ratios
+from benchmarks.load import Plan, Round, measure_short_behind_long, run_closed_loop, run_open_loop
+
+_LOADS = (0.3, 0.6, 0.9)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Plain)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--model", help="a model folder, or sd1-random; default: the starter model")
+    parser.add_argument("--users", type=int, nargs="*", help="default: 1 2 4 8 16")
+    parser.add_argument("--quick", action="store_true", help="8 users, one short round")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    plan = Plan.choose(arguments.quick, arguments.users)
+    report = measure(Workshop(arguments.device, arguments.model), plan)
+    sys.stdout.write(json.dumps(report) + "\n" if arguments.json else describe(report))
+
+
+class _Plain(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description."""
+
+
+def measure(workshop: Workshop, plan: Plan) -> dict[str, Any]:
+    """Run every arm, interleaved; returns what --json prints."""
+    rounds: dict[str, dict[int, list[Round]]] = {name: {} for name in ARMS}
+    with workshop:
+        equality = workshop.measure_equality()
+        for number in range(plan.num_rounds):
+            names = list(ARMS) if number % 2 == 0 else list(reversed(ARMS))
+            for name in names:
+                for users in plan.users:
+                    seconds = plan.find_seconds(workshop.seconds_alone, users)
+                    found = run_closed_loop(workshop.arms[name], users, seconds)
+                    rounds[name].setdefault(users, []).append(found)
+        short = {name: measure_short_behind_long(workshop, name) for name in ("A", "C")}
+        open_loop = {
+            name: {
+                f"{load:.0%}": run_open_loop(workshop, name, load, plan.open_seconds).summarize()
+                for load in _LOADS
+            }
+            for name in (("A", "C") if plan.open_seconds else ())
+        }
+        arms = {
+            name: {str(users): Round.join(found).summarize() for users, found in by_users.items()}
+            for name, by_users in rounds.items()
+        }
+        best = max(figures["images_per_second"] or 0.0 for figures in arms["C"].values())
+        environment = describe_environment(workshop)
+        environment["matmul_peak_share_C"] = find_matmul_share(workshop, best)
+    return {
+        "arms": arms,
+        "ratios": find_ratios(arms),
+        "short_behind_long_seconds": short,
+        "open_loop": open_loop,
+        "equality": equality,
+        "environment": environment,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""People who ask: in a closed loop, by chance, or a short wish behind a long one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.arms import NUM_PICTURES, Arm, Ask, Workshop
+
+_BEAT_SECONDS = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured. max_seconds bounds one arm with one number of users."""
+
+    users: tuple[int, ...]
+    num_rounds: int
+    max_seconds: float
+    open_seconds: float
+
+    @classmethod
+    def choose(cls, quick: bool, users: Sequence[int] | None) -> Plan:
+        """Quick is one round with 8 users; otherwise three rounds, and the open loop."""
+        if quick:
+            return cls(tuple(users or (8,)), 1, 6.0, 0.0)
+        return cls(tuple(users or (1, 2, 4, 8, 16)), 3, 60.0, 30.0)
+
+    def find_seconds(self, seconds_alone: float, users: int) -> float:
+        """Long enough for everybody to be served once by the slowest arm, and some more."""
+        return min(self.max_seconds, max(4.0, 1.3 * users * seconds_alone))
+
+
+@dataclass(slots=True)
+class Round:
+    """What was seen of one arm: seconds, pictures finished and begun, and every request's times.
+
+    cpu_seconds: what the whole process computed meanwhile; unlike the clock, it does not count
+    what other programs on the machine took.
+    """
+
+    seconds: float = 0.0
+    pictures: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    previews: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    cpu_seconds: float = 0.0
+
+    @classmethod
+    def join(cls, rounds: Sequence[Round]) -> Round:
+        """Put rounds together; the rate is their median."""
+        whole = cls(rates=[found.pictures / found.seconds for found in rounds])
+        for found in rounds:
+            whole.cpu_seconds += found.cpu_seconds
+            whole.pictures += found.pictures
+            for name in ("latencies", "previews", "waits", "lags"):
+                getattr(whole, name).extend(getattr(found, name))
+        return whole
+
+    def summarize(self) -> dict[str, float | None]:
+        """The figures that are printed; None where nothing was finished in time."""
+        rates = self.rates or [self.pictures / self.seconds]
+        return {
+            "images_per_second": statistics.median(rates),
+            "cpu_seconds_per_image": self.cpu_seconds / self.pictures if self.pictures else None,
+            "latency_p50_seconds": find_percentile(self.latencies, 50),
+            "latency_p95_seconds": find_percentile(self.latencies, 95),
+            "first_preview_p50_seconds": find_percentile(self.previews, 50),
+            "first_preview_p95_seconds": find_percentile(self.previews, 95),
+            "wait_p50_seconds": find_percentile(self.waits, 50),
+            "loop_lag_p99_seconds": find_percentile(self.lags, 99),
+            "num_requests": len(self.latencies),
+        }
+
+
+def find_percentile(values: Sequence[float], percent: int) -> float | None:
+    """Return the value that so many per cent do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)] if ordered else None
+
+
+class _Person:
+    """Asks once and notes when something came back."""
+
+    def __init__(self, arm: Arm, ask: Ask, seen: Round) -> None:
+        self.share = 0.0
+        self._began = time.perf_counter()
+        self.begun = threading.Event()
+        self._first_step: float | None = None
+        self._first_preview: float | None = None
+        self._seen = seen
+        self.future, self.give_up = arm.submit(ask, self._hear)
+
+    async def wait(self) -> None:
+        await asyncio.wrap_future(self.future)
+        now = time.perf_counter() - self._began
+        self._seen.latencies.append(now)
+        self._seen.waits.append(now if self._first_step is None else self._first_step)
+        self._seen.pictures += NUM_PICTURES
+        if self._first_preview is None:
+            self._seen.previews.append(now)
+        self.share = 0.0
+
+    def _hear(self, share: float, has_preview: bool) -> None:
+        """Called in the drawing thread."""
+        now = time.perf_counter() - self._began
+        self.share = share
+        if self._first_step is None:
+            self._first_step = now
+            self.begun.set()
+        if has_preview and self._first_preview is None:
+            self._first_preview = now
+            self._seen.previews.append(now)
+
+
+def run_closed_loop(arm: Arm, users: int, seconds: float) -> Round:
+    """Let each user ask again and again; what is half done at the end counts half."""
+    return asyncio.run(_run_closed_loop(arm, users, seconds))
+
+
+async def _run_closed_loop(arm: Arm, users: int, seconds: float) -> Round:
+    seen = Round()
+    people: dict[int, _Person] = {}
+
+    async def use(user: int) -> None:
+        for number in range(1_000_000):
+            people[user] = _Person(arm, Ask(1000 * user + 3 * number), seen)
+            await people[user].wait()
+
+    beating = asyncio.create_task(_beat(seen.lags))
+    started, computed = time.perf_counter(), time.process_time()
+    using = [asyncio.create_task(use(user)) for user in range(users)]
+    await asyncio.sleep(seconds)
+    seen.seconds = time.perf_counter() - started
+    seen.cpu_seconds = time.process_time() - computed
+    seen.pictures += NUM_PICTURES * sum(person.share for person in people.values())
+    for task in [*using, beating]:
+        task.cancel()
+    await asyncio.gather(*using, beating, return_exceptions=True)
+    for person in people.values():
+        person.give_up()
+    await _settle()
+    return seen
+
+
+def run_open_loop(workshop: Workshop, name: str, load: float, seconds: float) -> Round:
+    """Let people come by chance, at a share of what A can do, and wait for all of them."""
+    return asyncio.run(_run_open_loop(workshop, name, load, seconds))
+
+
+async def _run_open_loop(workshop: Workshop, name: str, load: float, seconds: float) -> Round:
+    seen, chance = Round(), random.Random(7)
+    beating = asyncio.create_task(_beat(seen.lags))
+    waiting: list[asyncio.Task[None]] = []
+    started = time.perf_counter()
+    due = 0.0
+    while (due := due + chance.expovariate(load / workshop.seconds_alone)) < seconds:
+        await asyncio.sleep(max(0.0, started + due - time.perf_counter()))
+        person = _Person(workshop.arms[name], Ask(3 * len(waiting)), seen)
+        waiting.append(asyncio.create_task(person.wait()))
+    await asyncio.gather(*waiting)
+    beating.cancel()
+    seen.seconds = time.perf_counter() - started
+    return seen
+
+
+def measure_short_behind_long(workshop: Workshop, name: str) -> float:
+    """Seconds until a wish of 8 steps is drawn that came just after one of 100 steps."""
+    return asyncio.run(_measure_short(workshop.arms[name]))
+
+
+async def _measure_short(arm: Arm) -> float:
+    seen = Round()
+    long = _Person(arm, Ask(1, 100), seen)
+    await asyncio.to_thread(long.begun.wait)
+    await _Person(arm, Ask(2, 8), seen).wait()
+    long.give_up()
+    await _settle()
+    return seen.latencies[0]
+
+
+async def _beat(lags: list[float]) -> None:
+    loop: Any = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + _BEAT_SECONDS
+        await asyncio.sleep(_BEAT_SECONDS)
+        lags.append(loop.time() - due)
+
+
+async def _settle() -> None:
+    """Let the drawing threads notice who has gone."""
+    await asyncio.sleep(0.5)

@@ -1,0 +1,259 @@
+"""Everything in flight, and the tick that takes one step with it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+import torch
+
+from bot.engine.border import attempt
+from bot.engine.capacity import Capacity
+from bot.engine.face import (
+    EngineOptions,
+    GenerationOutput,
+    GenerationRequest,
+    ModelSource,
+    Progress,
+)
+from bot.engine.finishing import Decoding
+from bot.engine.groups import Drawing, Group, Member
+from bot.engine.runner import DeviceFull, ModelRunner, open_runner
+from bot.engine.transfers import Transfer
+from bot.errors import EngineLost, GenerationRejected, TriptychError
+
+logger = logging.getLogger(__name__)
+
+PREVIEW_STEPS = 3
+"""A preview is made every so many steps, and at most once in PREVIEW_SECONDS per request."""
+
+PREVIEW_SECONDS = 1.0
+_MAX_GROUPS = 4
+
+Outcome = GenerationOutput | TriptychError
+
+
+def open_batch(source: ModelSource, options: EngineOptions) -> Batch:
+    """Load a model and find out how much it draws at once. Raises ConfigError."""
+    runner = open_runner(source, options)
+    knee = runner.find_knee()
+    capacity = Capacity.from_knee(runner.info, knee.rows, knee.max_rows)
+    runner.start_compiling(capacity.rows)
+    return Batch(runner, capacity)
+
+
+class Batch:
+    """Requests share every UNet call, join at any step and leave when done. For one thread."""
+
+    def __init__(
+        self, runner: ModelRunner, capacity: Capacity, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.runner = runner
+        self.capacity = capacity
+        self._clock = clock
+        self._groups: dict[tuple[int, int], Group] = {}
+        self._decodings: list[tuple[Drawing, Decoding]] = []
+        self._previews: list[tuple[Drawing, Transfer]] = []
+        self._outcomes: list[tuple[Drawing, Outcome]] = []
+        self._last_step: torch.cuda.Event | None = None
+
+    @property
+    def drawings(self) -> list[Drawing]:
+        """Every request in flight."""
+        stepping = [d for group in self._groups.values() for d in group.drawings]
+        return stepping + [drawing for drawing, _ in self._decodings]
+
+    @torch.inference_mode()
+    def join(self, request: GenerationRequest, report: Callable[[Progress], None]) -> Drawing:
+        """Take in a request, whatever else is in flight.
+
+        Raises GenerationRejected, and whatever torch raises; nothing is in flight then.
+        """
+        started = time.perf_counter()
+        table = self.runner.get_table(request)
+        group = self._get_group(request.width, request.height, len(request.seeds))
+        cond = self.runner.prompts.encode(request.prompt)
+        guided = request.guidance_scale > 1
+        uncond = self.runner.prompts.encode(request.negative_prompt) if guided else None
+        drawing = Drawing(request, table, report, cond.cut_words)
+        if not group.is_active:  # whoever was idle has no old claims
+            active = [other.used for other in self._groups.values() if other.is_active]
+            group.used = max(group.used, min(active, default=0.0))
+        group.join(drawing, self.runner.draw_start(request, table), cond, uncond)
+        drawing.seconds += time.perf_counter() - started
+        return drawing
+
+    def leave(self, drawing: Drawing) -> None:
+        """Forget a request; its rows are free for the next step."""
+        for group in self._groups.values():
+            if drawing in group.drawings:
+                group.leave(drawing)
+        self._decodings = [item for item in self._decodings if item[0] is not drawing]
+        self._outcomes = [item for item in self._outcomes if item[0] is not drawing]
+
+    @torch.inference_mode()
+    def tick(self) -> list[tuple[Drawing, Outcome]]:
+        """Take one step with the group whose turn it is; returns who has finished or failed.
+
+        Whoever has finished is told first, and may make room, before the next step is taken.
+        Raises EngineLost.
+        """
+        self._decode_finished()
+        group = self._choose_group()
+        self._collect_decoded(wait=group is None)
+        if group is not None and not self._outcomes:
+            members = group.select(self.capacity.limit(group.width, group.height))
+            seconds = self._step(group, members)
+            self._charge(group, members, seconds)
+            self._report(group, members)
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def _get_group(self, width: int, height: int, num_pictures: int) -> Group:
+        group = self._groups.get((width, height))
+        if group is not None and (group.drawings or group.num_free >= num_pictures):
+            return group
+        if len(self._groups) >= _MAX_GROUPS:
+            self._groups = {key: group for key, group in self._groups.items() if group.drawings}
+        num_slots = max(self.capacity.count_rows(width, height), num_pictures)
+        group = self.runner.make_group(width, height, num_slots)
+        self._groups[width, height] = group
+        return group
+
+    def _choose_group(self) -> Group | None:
+        active = [group for group in self._groups.values() if group.is_active]
+        return min(active, key=lambda group: group.used, default=None)
+
+    def _step(self, group: Group, members: Sequence[Member]) -> float:
+        """Step, or find out who cannot; returns the seconds it took. Raises EngineLost."""
+        started = time.perf_counter()
+        fault = attempt(
+            "a step of requests " + ", ".join(str(n) for n in _list_ids(members)),
+            partial(self._advance, group, members),
+            self.runner.explain,
+        )
+        if fault is not None:
+            self._recover(group, members, fault)
+        return time.perf_counter() - started
+
+    def _advance(self, group: Group, members: Sequence[Member]) -> None:
+        num_rows = sum(member.entry.num_rows for member in members)
+        padded = self.runner.pad(num_rows, self.capacity.count_rows(group.width, group.height))
+        group.step(members, padded)
+        if self.runner.device.type == "cuda":
+            # Stay one step ahead of the device: further, and nobody could join or leave in time.
+            event = torch.cuda.Event()
+            event.record()
+            if self._last_step is not None:
+                self._last_step.synchronize()
+            self._last_step = event
+
+    def _recover(self, group: Group, members: Sequence[Member], fault: TriptychError) -> None:
+        """After a step that failed before anybody moved: fewer rows, or one request at a time."""
+        if isinstance(fault, EngineLost):
+            raise fault
+        self.runner.free()
+        drawings = _list_drawings(members)
+        if isinstance(fault, DeviceFull) and len(members) > 1:
+            num_rows = sum(member.entry.num_rows for member in members)
+            self.capacity.halve(num_rows, group.width, group.height)
+            logger.warning("%s rows were too many for the memory: halved", num_rows)
+        elif isinstance(fault, DeviceFull):
+            fault = GenerationRejected(
+                f"{group.width}×{group.height} does not fit into the memory of this device, even "
+                "one picture at a time: choose a smaller size."
+            )
+            self._fail(group, drawings[0], fault)
+        elif len(drawings) == 1:
+            self._fail(group, drawings[0], fault)
+        else:
+            for drawing in drawings:
+                self._step(group, [m for m in members if m.drawing is drawing])
+
+    def _fail(self, group: Group, drawing: Drawing, fault: TriptychError) -> None:
+        group.leave(drawing)
+        self._outcomes.append((drawing, fault))
+
+    def _charge(self, group: Group, members: Sequence[Member], seconds: float) -> None:
+        """Share the step's time by rows; a group pays per request, so that each gets its turn."""
+        num_rows = sum(member.entry.num_rows for member in members)
+        for member in members:
+            member.drawing.seconds += seconds * member.entry.num_rows / num_rows
+        area = (group.width * group.height) / (self.runner.info.width * self.runner.info.height)
+        group.used += num_rows * area / len(_list_drawings(members))
+
+    def _report(self, group: Group, members: Sequence[Member]) -> None:
+        now = self._clock()
+        for drawing in _list_drawings(members):
+            if drawing not in group.drawings:
+                continue
+            if self._is_preview_due(drawing, now):
+                drawing.previewed_at = now
+                latents = group.estimate_clean(drawing)
+                self._previews.append((drawing, Transfer(self.runner.preview.render(latents))))
+            else:
+                drawing.report(Progress(drawing.step, drawing.table.num_steps))
+        waiting = []
+        for drawing, transfer in self._previews:
+            if not transfer.is_ready():
+                waiting.append((drawing, transfer))
+            elif drawing in group.drawings:
+                [preview] = transfer.get()
+                progress = Progress(drawing.step, drawing.table.num_steps, preview.numpy())
+                drawing.report(progress)
+        self._previews = waiting
+
+    def _is_preview_due(self, drawing: Drawing, now: float) -> bool:
+        step = drawing.step
+        return (
+            step > 0
+            and step % PREVIEW_STEPS == 0
+            and step < drawing.table.num_steps
+            and now - drawing.previewed_at >= PREVIEW_SECONDS
+        )
+
+    def _decode_finished(self) -> None:
+        for group in self._groups.values():
+            for drawing in [drawing for drawing in group.drawings if drawing.is_done]:
+                started = time.perf_counter()
+                latents = group.get_latents(drawing)
+                group.leave(drawing)
+                decoding = self._attempt_for(drawing, partial(self.runner.decode, latents))
+                if isinstance(decoding, Decoding):
+                    self._decodings.append((drawing, decoding))
+                drawing.seconds += time.perf_counter() - started
+
+    def _collect_decoded(self, *, wait: bool) -> None:
+        """Book what is decoded; with ``wait`` all of it, for there is nothing else to do."""
+        ready = [item for item in self._decodings if wait or item[1].is_ready()]
+        self._decodings = [item for item in self._decodings if item not in ready]
+        for drawing, decoding in ready:
+            self._attempt_for(drawing, partial(self._finish, drawing, decoding))
+
+    def _finish(self, drawing: Drawing, decoding: Decoding) -> None:
+        started = time.perf_counter()
+        images, verdicts = self.runner.decoder.finish(decoding)
+        drawing.seconds += time.perf_counter() - started
+        output = GenerationOutput(images, verdicts, drawing.seconds, drawing.cut_words)
+        self._outcomes.append((drawing, output))
+
+    def _attempt_for(self, drawing: Drawing, work: Callable[[], object]) -> object:
+        """Do what concerns one request alone; its failure is that request's. Raises EngineLost."""
+        label = f"request {drawing.request.request_id}"
+        result = attempt(label, work, self.runner.explain)
+        if isinstance(result, EngineLost):
+            raise result
+        if isinstance(result, TriptychError):
+            self.runner.free()
+            self._outcomes.append((drawing, result))
+        return result
+
+
+def _list_drawings(members: Iterable[Member]) -> list[Drawing]:
+    return list(dict.fromkeys(member.drawing for member in members))
+
+
+def _list_ids(members: Iterable[Member]) -> list[int]:
+    return [drawing.request.request_id for drawing in _list_drawings(members)]

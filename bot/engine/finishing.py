@@ -1,0 +1,117 @@
+"""From finished latents to judged uint8 pictures."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bot.engine.transfers import Transfer
+from bot.errors import GenerationFailed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_PICTURES = 4
+"""Pictures decoded at once: the decoder's memory is that of dozens of UNet rows per picture."""
+
+_NOT_A_NUMBER = (
+    "The picture came out as not-a-number; another seed, sampler or a lower guidance scale "
+    "may help."
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoding:
+    """Pictures being decoded: one transfer of (uint8 (n, H, W, 3), bool (n,) finite) per batch."""
+
+    latents: torch.Tensor
+    transfers: tuple[Transfer, ...]
+
+    def is_ready(self) -> bool:
+        """Whether ``Decoder.finish`` would not wait."""
+        return all(transfer.is_ready() for transfer in self.transfers)
+
+
+class Decoder:
+    """Decodes and judges; on CUDA in a stream of its own, beside the next UNet steps."""
+
+    def __init__(self, pipe: Any) -> None:
+        self._pipe = pipe
+        self._vae = pipe.vae
+        self._stream = torch.cuda.Stream() if pipe.vae.device.type == "cuda" else None
+
+    def start(self, latents: torch.Tensor) -> Decoding:
+        """Begin to decode scaled latents (N, C, h, w) of the state's dtype."""
+        if self._stream is not None:
+            self._stream.wait_stream(torch.cuda.current_stream())
+            latents.record_stream(self._stream)
+        with self._in_stream():
+            batches = [self._decode(batch) for batch in latents.split(MAX_PICTURES)]
+        return Decoding(latents, tuple(batches))
+
+    def finish(self, decoding: Decoding) -> tuple[NDArray[np.uint8], tuple[bool | None, ...]]:
+        """Return uint8 (N, H, W, 3) and the checker's verdicts. Raises GenerationFailed."""
+        with self._in_stream():
+            parts = [transfer.get() for transfer in decoding.transfers]
+            finite = torch.cat([finite for _, finite in parts])
+            images = torch.cat([images for images, _ in parts])
+            if not finite.all() and self._vae.dtype == torch.float16:
+                images = torch.cat([images for images, _ in self._decode_again(decoding.latents)])
+            elif not finite.all():
+                raise GenerationFailed(_NOT_A_NUMBER)
+            return images.numpy(), self._judge(images.numpy())
+
+    def decode_singly(self, latents: torch.Tensor) -> Decoding:
+        """Decode one picture at a time, where a batch of them did not fit into memory."""
+        with self._in_stream():
+            return Decoding(latents, tuple(self._decode(latent) for latent in latents.split(1)))
+
+    def _decode(self, latents: torch.Tensor) -> Transfer:
+        vae = self._vae
+        scaled = latents.to(vae.dtype) / vae.config.scaling_factor
+        scaled = scaled.contiguous(memory_format=torch.channels_last)
+        pictures = vae.decode(scaled, return_dict=False)[0]
+        return Transfer(to_uint8(pictures), pictures.flatten(1).isfinite().all(dim=1))
+
+    def _decode_again(self, latents: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
+        """Decode in float32: float16 ends at 65504, which some decoders pass in their last blocks.
+
+        Raises GenerationFailed if even that is not finite.
+        """
+        self._vae.to(torch.float32)
+        try:
+            parts = [self._decode(latent).get() for latent in latents.split(1)]
+        finally:
+            self._vae.to(torch.float16)
+        if not all(finite.all() for _, finite in parts):
+            raise GenerationFailed(_NOT_A_NUMBER)
+        return parts
+
+    def _judge(self, images: NDArray[np.uint8]) -> tuple[bool | None, ...]:
+        """Ask the model's own checker about each picture by itself; None if it has none.
+
+        It would paint what it flags black, so it is shown a tensor that nobody delivers.
+        """
+        checker = self._pipe.safety_checker
+        if checker is None:
+            return (None,) * len(images)
+        verdicts = []
+        for image in images:
+            features = self._pipe.feature_extractor(image, return_tensors="pt").pixel_values
+            features = features.to(checker.device, checker.dtype)
+            _, flags = checker(images=features.clone(), clip_input=features)
+            verdicts.append(bool(flags[0]))
+        return tuple(verdicts)
+
+    def _in_stream(self) -> Any:
+        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
+
+
+def to_uint8(pictures: torch.Tensor) -> torch.Tensor:
+    """Turn (N, 3, H, W) in [-1, 1] into uint8 (N, H, W, 3) as VaeImageProcessor rounds it."""
+    unit = (pictures * 0.5 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
+    return (unit.float() * 255).round().nan_to_num().to(torch.uint8)

@@ -1,0 +1,79 @@
+"""Small pictures of what is being drawn: the clean latent's estimate through one matrix."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
+
+PREVIEW_FILE = "preview.json"
+"""Lies in a model's folder: {"weight": [[…] × C], "bias": […]}, both of 3·p² columns."""
+
+_STABLE_DIFFUSION_1 = (
+    (0.298, 0.207, 0.208),
+    (0.187, 0.286, 0.173),
+    (-0.158, 0.189, 0.264),
+    (-0.184, -0.271, -0.473),
+)
+"""https://discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204/2"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreviewMatrix:
+    """latent · weight + bias is a patch of p × p pixels in about [-1, 1].
+
+    weight: float32 (C, 3·p²), bias: float32 (3·p²); p = 1 for Stable Diffusion.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+    def render(self, latents: torch.Tensor) -> torch.Tensor:
+        """Render scaled latents (N, C, h, w) as uint8 (N, p·h, p·w, 3) RGB on their device."""
+        values = torch.einsum("nchw,cp->nphw", latents.float(), self.weight)
+        values = values + self.bias[:, None, None]
+        pictures = pixel_shuffle(values, round((len(self.bias) / 3) ** 0.5))
+        return ((pictures / 2 + 0.5).clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+    def to(self, device: torch.device) -> PreviewMatrix:
+        """Copy to a device."""
+        return PreviewMatrix(self.weight.to(device), self.bias.to(device))
+
+
+def find_matrix(folder: Path | None, vae: Any) -> PreviewMatrix:
+    """Find a model's matrix: its own file, Stable Diffusion's for 4 channels, else a fitted one."""
+    if folder is not None and (folder / PREVIEW_FILE).is_file():
+        content = json.loads((folder / PREVIEW_FILE).read_text("utf-8"))
+        return PreviewMatrix(torch.tensor(content["weight"]), torch.tensor(content["bias"]))
+    if vae.config.latent_channels == 4:
+        return PreviewMatrix(torch.tensor(_STABLE_DIFFUSION_1), torch.zeros(3))
+    return fit_to_vae(vae)
+
+
+@torch.inference_mode()
+def fit_to_vae(vae: Any, num_pictures: int = 48, latent_side: int = 4) -> PreviewMatrix:
+    """Fit to soft random pictures sent through the VAE's encoder, where there is nothing better."""
+    random = torch.Generator().manual_seed(0)
+    side = latent_side * 2 ** (len(vae.config.block_out_channels) - 1)
+    noise = torch.rand(num_pictures, 3, latent_side, latent_side, generator=random) * 2 - 1
+    pictures = interpolate(noise, size=(side, side), mode="bilinear")
+    batches = pictures.to(vae.device, vae.dtype).split(4)
+    latents = torch.cat([vae.encode(batch).latent_dist.mode() for batch in batches])
+    return fit_matrix(latents.float().cpu() * vae.config.scaling_factor, pictures, patch=1)
+
+
+def fit_matrix(latents: torch.Tensor, pictures: torch.Tensor, patch: int) -> PreviewMatrix:
+    """Fit by least squares from scaled latents (N, C, h, w) to pictures (N, 3, H, W) in [-1, 1]."""
+    size = (patch * latents.shape[2], patch * latents.shape[3])
+    targets = pixel_unshuffle(interpolate(pictures, size=size, mode="area"), patch)
+    known = latents.movedim(1, -1).flatten(0, 2)
+    known = torch.cat([known, torch.ones(len(known), 1)], dim=1).double()
+    wanted = targets.movedim(1, -1).flatten(0, 2).double()
+    # A little ridge: the channels of a latent may hang together.
+    gram = known.T @ known + 1e-3 * len(known) * torch.eye(known.shape[1]).double()
+    solution = torch.linalg.solve(gram, known.T @ wanted).float()
+    return PreviewMatrix(solution[:-1], solution[-1])

@@ -1,0 +1,148 @@
+"""One model, drawn by the engine's batch and by diffusers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+from PIL import Image
+
+from bot.engine import EngineOptions, GenerationOutput, GenerationRequest, ModelSource, Progress
+from bot.engine.batch import Batch
+from bot.engine.capacity import Capacity
+from bot.engine.groups import Drawing
+from bot.engine.loading import LoadedModel, load_model
+from bot.engine.runner import ModelRunner
+
+SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
+    "ddim": ("DDIMScheduler", {"clip_sample": False}),  # the pipeline's constructor insists on it
+    "euler": ("EulerDiscreteScheduler", {}),
+    "dpmpp_2m": ("DPMSolverMultistepScheduler", {}),
+    "dpmpp_2m_karras": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}),
+    "dpmpp_3m": ("DPMSolverMultistepScheduler", {"solver_order": 3}),
+    "deis": ("DEISMultistepScheduler", {}),
+    "heun": ("HeunDiscreteScheduler", {}),
+    "kdpm2": ("KDPM2DiscreteScheduler", {}),
+}
+
+
+def load(folder: Path) -> LoadedModel:
+    return load_model(ModelSource(str(folder), device="cpu"))
+
+
+def open_batch(model: LoadedModel, *, rows: int = 48, **options: Any) -> Batch:
+    runner = ModelRunner(model, EngineOptions(rows=rows, **options))
+    return Batch(runner, Capacity.from_knee(runner.info, rows, None))
+
+
+def ignore(progress: Progress) -> None:
+    """Nobody listens."""
+
+
+def draw(
+    batch: Batch, request: GenerationRequest, report: Callable[[Progress], None] = ignore
+) -> GenerationOutput:
+    """Draw one request alone. Raises what the engine would book."""
+    drawing = batch.join(request, report)
+    outcome = run(batch, [drawing])[drawing]
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def run(batch: Batch, drawings: Iterable[Drawing]) -> dict[Drawing, Any]:
+    """Tick until these are finished or failed."""
+    outcomes: dict[Drawing, Any] = {}
+    wanted = set(drawings)
+    while not wanted <= outcomes.keys():
+        outcomes.update(batch.tick())
+    return outcomes
+
+
+class Pair:
+    """The same weights twice: in the engine's batch, and in diffusers' own pipelines."""
+
+    def __init__(self, folder: Path, dtype: torch.dtype = torch.float32, **options: Any) -> None:
+        model = load(folder)
+        cast(model.pipe, dtype)
+        self.info = model.info
+        self.batch = open_batch(model, **options)
+        self.decoded: list[torch.Tensor] = []
+        self._decode = self.batch.runner.decode
+        self.batch.runner.decode = self._spy
+        self.pipe = StableDiffusionPipeline.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True
+        )
+        cast(self.pipe, dtype)
+        self.pipe.set_progress_bar_config(disable=True)
+        self.own = self.pipe.scheduler
+
+    def draw(self, request: GenerationRequest) -> GenerationOutput:
+        return draw(self.batch, request)
+
+    def draw_latents(self, request: GenerationRequest) -> torch.Tensor:
+        self.draw(request)
+        return self.decoded[-1]
+
+    def draw_alone(self, request: GenerationRequest) -> np.ndarray:
+        """Draw uint8 pictures with diffusers."""
+        return np.stack([np.asarray(image) for image in self._call(request, "pil")])
+
+    def draw_latents_alone(self, request: GenerationRequest) -> torch.Tensor:
+        return self._call(request, "latent")
+
+    def _spy(self, latents: torch.Tensor) -> Any:
+        self.decoded.append(latents.clone())
+        return self._decode(latents)
+
+    def _call(self, request: GenerationRequest, output_type: str) -> Any:
+        pipe, size = self.pipe, {"width": request.width, "height": request.height}
+        if request.image is not None:
+            pipe = StableDiffusionImg2ImgPipeline(
+                **self.pipe.components, requires_safety_checker=False
+            )
+            pipe.set_progress_bar_config(disable=True)
+            image = Image.fromarray(request.image)
+            image = image.resize((request.width, request.height), Image.Resampling.LANCZOS)
+            size = {"image": [image] * len(request.seeds), "strength": request.strength}
+        pipe.scheduler = self._make_scheduler(request.sampler)
+        return pipe(
+            [request.prompt] * len(request.seeds),
+            negative_prompt=[request.negative_prompt] * len(request.seeds),
+            num_inference_steps=request.num_inference_steps,
+            guidance_scale=request.guidance_scale,
+            generator=[torch.Generator("cpu").manual_seed(seed) for seed in request.seeds],
+            output_type=output_type,
+            **size,
+        ).images
+
+    def _make_scheduler(self, sampler: str) -> Any:
+        if sampler == self.info.default_sampler:
+            return type(self.own)(**{k: v for k, v in self.own.config.items() if k[0] != "_"})
+        name, extra = SCHEDULERS[sampler]
+        # from_config drops what the model's file left to its class's defaults; hand over all
+        config = {k: v for k, v in self.own.config.items() if k != "_use_default_values"}
+        return getattr(diffusers, name).from_config(config, **extra)
+
+
+def cast(pipe: Any, dtype: torch.dtype) -> None:
+    for part in (pipe.unet, pipe.vae, pipe.text_encoder):
+        torch.nn.Module.to(
+            part, dtype
+        )  # diffusers' own warns of precisions that are not meant here
+
+
+def find_worst(ours: np.ndarray, alone: np.ndarray) -> int:
+    """Return the largest difference in grey levels."""
+    return int(np.abs(ours.astype(int) - alone.astype(int)).max())
+
+
+def find_error(ours: torch.Tensor, alone: torch.Tensor) -> float:
+    """Return the relative difference of two latents."""
+    return float((ours - alone).norm() / alone.norm())

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import bot.engine.batch
+from bot.engine import Progress
+from bot.engine.batch import Batch
+from bot.engine.previews import find_matrix, fit_matrix
+from bot.errors import GenerationRejected
+from tests.engine.conftest import STARTER, make_request
+from tests.engine.drawing import Pair, draw, find_worst, ignore, load, open_batch, run
+
+
+@pytest.fixture(scope="module")
+def batch(tiny_model: Path) -> Batch:
+    return open_batch(load(tiny_model))
+
+
+def count_calls(batch: Batch) -> list[int]:
+    """Note the rows of every UNet call."""
+    rows: list[int] = []
+    batch.runner._unet.register_forward_pre_hook(lambda _, args: rows.append(args[0].shape[0]))
+    return rows
+
+
+def test_requests_of_one_size_share_every_unet_call(tiny_model: Path) -> None:
+    batch = open_batch(load(tiny_model))
+    rows = count_calls(batch)
+    first = batch.join(make_request(request_id=1, sampler="ddim"), ignore)
+    second = batch.join(
+        make_request(request_id=2, sampler="euler", guidance_scale=1.0, num_inference_steps=2),
+        ignore,
+    )
+    run(batch, [first, second])
+    assert rows == [9, 9, 6, 6]
+
+
+def test_cancelled_request_frees_its_rows_for_the_next_step(tiny_model: Path) -> None:
+    batch = open_batch(load(tiny_model))
+    rows = count_calls(batch)
+    gone = batch.join(make_request(request_id=1), ignore)
+    stays = batch.join(make_request(request_id=2, num_inference_steps=2), ignore)
+    batch.tick()
+    batch.leave(gone)
+    run(batch, [stays])
+    assert rows == [12, 6, 6]
+    assert batch.drawings == []
+
+
+def test_guidance_ends_after_its_share_of_the_steps(tiny_model: Path) -> None:
+    batch = open_batch(load(tiny_model))
+    rows = count_calls(batch)
+    request = make_request(sampler="ddim", num_inference_steps=5, guidance_until=0.6)
+    cut = draw(batch, request)
+    assert rows == [6, 6, 6, 3, 3]
+    whole = draw(batch, make_request(sampler="ddim", num_inference_steps=5))
+    assert not np.array_equal(cut.images, whole.images)
+
+
+def test_sizes_take_turns_so_that_each_request_gets_its_share(tiny_model: Path) -> None:
+    batch = open_batch(load(tiny_model))
+    shapes: list[int] = []
+    batch.runner._unet.register_forward_pre_hook(lambda _, args: shapes.append(args[0].shape[-1]))
+    small = make_request(sampler="ddim", num_inference_steps=24, seeds=(1,))
+    large = make_request(request_id=2, sampler="ddim", num_inference_steps=24, seeds=(2,), width=64)
+    drawings = [batch.join(small, ignore), batch.join(large, ignore)]
+    for _ in range(18):
+        batch.tick()
+    native, wide = min(shapes), max(shapes)
+    assert shapes.count(native) == 2 * shapes.count(wide), "twice the work, half the turns"
+    run(batch, drawings)
+
+
+def test_late_size_does_not_make_up_for_the_time_before_it_came(tiny_model: Path) -> None:
+    batch = open_batch(load(tiny_model))
+    first = batch.join(make_request(sampler="ddim", num_inference_steps=40, seeds=(1,)), ignore)
+    for _ in range(10):
+        batch.tick()
+    late = make_request(request_id=2, sampler="ddim", num_inference_steps=40, seeds=(2,), width=24)
+    second = batch.join(late, ignore)
+    for _ in range(10):
+        batch.tick()
+    assert first.step >= 13
+    assert second.step <= 7
+
+
+def test_each_size_draws_what_the_pipeline_draws_while_others_are_in_flight(
+    tiny_model: Path,
+) -> None:
+    pair = Pair(tiny_model)
+    wide = make_request(request_id=1, width=48, height=24)
+    native = make_request(request_id=2, sampler="dpmpp_3m")
+    drawings = {pair.batch.join(r, ignore): r for r in (wide, native)}
+    for drawing, outcome in run(pair.batch, drawings).items():
+        assert find_worst(outcome.images, pair.draw_alone(drawings[drawing])) <= 1
+
+
+def test_seconds_of_a_shared_step_are_shared_by_rows(batch: Batch) -> None:
+    three = batch.join(make_request(request_id=1, num_inference_steps=20), ignore)
+    one = batch.join(make_request(request_id=2, num_inference_steps=20, seeds=(1,)), ignore)
+    joining = three.seconds, one.seconds
+    for _ in range(20):
+        batch.tick()
+    shares = (three.seconds - joining[0], one.seconds - joining[1])
+    assert shares[0] == pytest.approx(3 * shares[1])
+    batch.leave(three)
+    batch.leave(one)
+
+
+def test_request_that_cannot_be_drawn_leaves_nothing_behind(batch: Batch) -> None:
+    with pytest.raises(GenerationRejected):
+        batch.join(make_request(sampler="unipc"), ignore)
+    assert batch.drawings == []
+
+
+def test_previews_come_every_few_steps_but_not_twice_a_second(tiny_model: Path) -> None:
+    now = [0.0]
+    whole = open_batch(load(tiny_model))
+    batch = Batch(whole.runner, whole.capacity, clock=lambda: now[0])
+    seen: list[Progress] = []
+
+    def watch(progress: Progress) -> None:
+        seen.append(progress)
+        now[0] += 0.2
+
+    draw(batch, make_request(sampler="ddim", num_inference_steps=20), watch)
+    with_preview = [p for p in seen if p.preview is not None]
+    assert [p.step for p in seen] == list(range(1, 21))
+    assert [p.step for p in with_preview] == [3, 9, 15]
+    assert {p.preview.shape for p in with_preview if p.preview is not None} == {(3, 16, 16, 3)}
+    assert all(p.preview.dtype == np.uint8 for p in with_preview if p.preview is not None)
+
+
+def test_last_preview_of_the_starter_model_resembles_its_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bot.engine.batch, "PREVIEW_SECONDS", 0.0)
+    batch = open_batch(load(STARTER))
+    info, previews = batch.runner.info, []
+    request = make_request(
+        prompt="red apple",
+        width=info.width,
+        height=info.height,
+        num_inference_steps=10,
+        guidance_scale=info.guidance_scale,
+        sampler=info.default_sampler,
+        seeds=(0,),
+    )
+    output = draw(batch, request, lambda p: previews.append(p.preview))
+    last = [preview for preview in previews if preview is not None][-1][0].astype(float)
+    side = info.width // last.shape[1]
+    picture = output.images[0].reshape(last.shape[0], side, last.shape[1], side, 3).mean((1, 3))
+    assert last.shape == (32, 32, 3)
+    assert np.corrcoef(last.ravel(), picture.ravel())[0, 1] > 0.9
+
+
+def test_matrix_is_fitted_to_a_vae_that_nobody_knows(tiny_model: Path) -> None:
+    pipe = load(STARTER).pipe  # 24 channels, and as if its preview.json were not there
+    matrix = find_matrix(None, pipe.vae)
+    assert (matrix.weight.shape, matrix.bias.shape) == ((24, 3), (3,))
+    red = torch.zeros(1, 3, 128, 128) + torch.tensor([1.0, -1.0, -1.0])[:, None, None]
+    with torch.no_grad():
+        latents = pipe.vae.encode(red).latent_dist.mode() * pipe.vae.config.scaling_factor
+    r, g, b = matrix.render(latents).float().mean((0, 1, 2))
+    assert r > g + 50
+    assert r > b + 50
+
+
+def test_fit_finds_the_matrix_that_made_the_pictures() -> None:
+    latents = torch.randn(64, 6, 4, 4)
+    weight = torch.randn(6, 12) / 10
+    patches = torch.einsum("nchw,cp->nphw", latents, weight) + 0.1
+    pictures = torch.nn.functional.pixel_shuffle(patches, 2)
+    matrix = fit_matrix(latents, pictures, patch=2)
+    assert torch.allclose(matrix.weight, weight, atol=1e-2)
+    assert torch.allclose(matrix.bias, torch.tensor(0.1), atol=1e-2)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.engine.capacity import Capacity
+from bot.engine.face import ModelInfo
+from bot.engine.knee import Knee, KneeFile, find_knee
+from bot.engine.stepping import BUCKETS, find_bucket
+from tests.engine.conftest import make_request
+from tests.engine.drawing import load
+from tests.fakes.engine import INFO
+
+
+def make_capacity(knee: int, max_rows: int | None = None, info: ModelInfo = INFO) -> Capacity:
+    return Capacity.from_knee(info, knee, max_rows)
+
+
+def native(**changes: object) -> object:
+    return make_request(**{"width": INFO.width, "height": INFO.height, **changes})
+
+
+@pytest.mark.parametrize(
+    ("knee", "max_rows", "rows"), [(1, None, 12), (24, None, 24), (24, 16, 16), (1, 4, 4)]
+)
+def test_two_default_requests_always_share_unless_memory_forbids(
+    knee: int, max_rows: int | None, rows: int
+) -> None:
+    assert make_capacity(knee, max_rows).rows == rows
+
+
+def test_rows_are_shared_out_by_pictures_guidance_and_area() -> None:
+    capacity, others = make_capacity(12), [native()]
+    assert capacity.fits(others, native())
+    assert not capacity.fits([*others, native()], native(seeds=(1,), guidance_scale=1.0))
+    assert capacity.fits(others, native(seeds=tuple(range(6)), guidance_scale=1.0))
+    assert not capacity.fits(others, native(width=2 * INFO.width))
+
+
+def test_request_larger_than_everything_goes_alone() -> None:
+    capacity, large = make_capacity(12), native(seeds=tuple(range(50)))
+    assert capacity.fits([], large)
+    assert not capacity.fits([native(seeds=(1,))], large)
+
+
+def test_rows_that_were_too_many_are_halved_and_stay_so() -> None:
+    capacity = make_capacity(24)
+    assert capacity.limit(INFO.width, INFO.height) is None
+    capacity.halve(24, INFO.width, INFO.height)
+    assert (capacity.rows, capacity.limit(INFO.width, INFO.height)) == (12, 12)
+    assert capacity.limit(2 * INFO.width, 2 * INFO.height) == 3
+    capacity.halve(2, INFO.width, INFO.height)
+    assert capacity.limit(INFO.width, INFO.height) == 2, "one guided picture is the least"
+
+
+def test_knee_is_the_fewest_rows_that_are_nearly_the_best() -> None:
+    assert find_knee({12: 257.0, 16: 285.0, 24: 304.0, 32: 303.0, 48: 312.0}) == 24
+    assert find_knee({12: 10.0}) == 12
+
+
+def test_knee_is_kept_per_device_and_survives_a_broken_file(tmp_path: Path) -> None:
+    file = KneeFile(tmp_path / "engine")
+    assert file.read("card") is None
+    file.write("card", Knee(24, 40))
+    file.write("other card", Knee(2))
+    assert (file.read("card"), file.read("other card")) == (Knee(24, 40), Knee(2))
+    (tmp_path / "engine" / "knee.json").write_text("[broken")
+    assert file.read("card") is None
+    file.write("card", Knee(6))
+    assert file.read("card") == Knee(6)
+
+
+def test_knee_is_measured_once_and_read_at_the_next_start(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bot.engine.runner
+    from bot.engine import EngineOptions
+
+    model = load(tiny_model)
+    options = EngineOptions(cache_dir=tmp_path)
+    measured = bot.engine.runner.ModelRunner(model, options).find_knee()
+    assert 12 <= measured.rows <= BUCKETS[-1]
+    monkeypatch.setattr(bot.engine.runner, "measure_knee", None)
+    assert bot.engine.runner.ModelRunner(model, options).find_knee() == measured
+
+
+@pytest.mark.parametrize(("num_rows", "bucket"), [(1, 1), (3, 4), (13, 16), (64, 64), (65, 128)])
+def test_batch_is_padded_to_the_next_bucket(num_rows: int, bucket: int) -> None:
+    assert find_bucket(num_rows) == bucket
