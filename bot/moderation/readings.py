@@ -122,8 +122,10 @@ def _read_leet(text: str) -> Iterator[tuple[Form, str]]:
 
 def _read_spelled(form: Form, text: str, words: list[str]) -> Reading | None:
     """Runs of single letters, joined."""
+    if form is Form.JOINED:
+        return None
     singles = [place for place, word in enumerate(words) if len(word) == 1]
-    if form is Form.JOINED or not any(later - earlier == 1 for earlier, later in pairwise(singles)):
+    if not any(later - earlier == 1 for earlier, later in pairwise(singles)):
         return None
     runs = ["".join(_WORD.findall(run)) for run in _SPELLED.findall(text.replace("_", "-"))]
     if not runs:
