@@ -80,6 +80,8 @@ def test_png_carries_its_recipe_in_any_script():
     assert image.text == {
         "prompt": "größer Hund 犬 🐕",
         "negative_prompt": "Regen, «nass»",
+        "preset": "quality",
+        "guidance_until": "1.0",
         "seed": "7, 8, 9",
         "sampler": "ddim",
         "num_inference_steps": "30",
@@ -88,7 +90,7 @@ def test_png_carries_its_recipe_in_any_script():
         "size": "512x768",
         "Software": "Triptych",
     }
-    assert data.count(b"iTXt") == 9
+    assert data.count(b"iTXt") == 11
 
 
 def test_png_keeps_every_pixel_and_is_the_same_every_time():

@@ -72,6 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.cli_rules": {"bot.moderation", "bot.errors"},
     "bot.cli": {
         "bot.cli_rules",
+        "bot.jobs.parameters",  # the names of the presets
         "bot.client",
         "bot.doctor",
         "bot.terminal",
@@ -269,7 +270,7 @@ def test_sql_is_written_only_in_the_store():
 
 BORDERS = {
     "bot.jobs.dispatcher": "_guard",
-    "bot.engine.engine": "_attempt",
+    "bot.engine.border": "attempt",
     "bot.buttons": "callback",
     "bot.moderation.pictures": "_judge",
 }

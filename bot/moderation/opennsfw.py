@@ -70,12 +70,19 @@ class OpenNsfw:
             path, options, providers=["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
-        _give_back_memory()
+        self.rest()
 
     def score(self, image: NDArray[np.uint8]) -> float:
         """image: uint8 (H, W, 3) RGB. From 0 (fit for work) to 1."""
         scores: Any = self._session.run(None, {self._input: prepare(image)[None]})[0]
         return float(scores[0][1])
+
+    def rest(self) -> None:
+        """glibc keeps tens of megabytes that were needed for a moment; others give them back."""
+        if sys.platform == "linux":
+            trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+            if trim is not None:
+                trim(0)
 
 
 def prepare(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -93,11 +100,3 @@ def prepare(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     cropped.save(buffer, "JPEG")
     rgb = np.asarray(Image.open(buffer), dtype=np.float32)
     return np.ascontiguousarray(rgb[:, :, ::-1] - np.array(_MEAN_BGR, np.float32))
-
-
-def _give_back_memory() -> None:
-    """glibc keeps 40 MB that parsing the file needed; other systems have no such call."""
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)

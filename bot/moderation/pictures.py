@@ -25,6 +25,10 @@ class Classifier(Protocol):
         """image: uint8 (H, W, 3) RGB. From 0 (fit for everybody) to 1."""
         ...
 
+    def rest(self) -> None:
+        """The pictures of a job are judged: give back what was needed for it."""
+        ...
+
 
 class PictureCheck:
     """The model's own checker and the embedded classifier; what either flags is hidden.
@@ -68,10 +72,12 @@ class PictureCheck:
     ) -> tuple[PanelVerdict, ...]:
         try:
             classifier = self._ensure_loaded()
-            return tuple(
+            verdicts = tuple(
                 self._weigh(classifier.score(image), found)
                 for image, found in zip(images, nsfw_content_detected, strict=True)
             )
+            classifier.rest()
+            return verdicts
         except Exception:  # border: a fault of the checker must hide the pictures, never show them
             log.exception("job %s: the picture check does not work; panels are hidden", job_id)
             return tuple(

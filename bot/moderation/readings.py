@@ -13,7 +13,7 @@ from bot.moderation.text import collapse, fold, fold_lookalikes, turn_round
 
 EITHER_I_OR_L = "I"  # what 1, ! and | become in leetspeak; all other letters are small
 
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"\w+")
 # Possessive quantifiers where a hostile text could make the search go back over itself.
 _WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # (word:1.2)
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
@@ -82,7 +82,7 @@ def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
     for form, read in _list_texts(folded, base, look, latin_only):
         if read not in seen:
             seen.add(read)
-            words = _WORD.findall(read)
+            words = _split(read)
             readings.append(Reading(form, read, words, has_repeats=has_repeats))
             spelled = _read_spelled(form, read, words)
             if spelled is not None and (spelled.form, spelled.text) not in spellings:
@@ -100,31 +100,43 @@ def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator
     yield Form.LOOKALIKES, look
     for text in (look,) if latin_only else (base, look):
         yield Form.JOINED, _join_inside(_strip_weights(text))
-    plain = _WEIGHT.sub("", look)
-    leet = _translate(plain, _DIGITS)
-    yield Form.LEET, leet
-    drawn = plain
-    if any(part in plain for part in _DRAWN_PARTS):
-        drawn = _DRAWN_LETTER.sub(lambda part: _DRAWN[part[0]], plain)
-    if _replace(drawn, _SYMBOLS) != plain:
-        leet = _translate(drawn, _LEET)
-        yield Form.LEET, leet
-    yield Form.LEET, _join_inside(_strip_weights(leet))
+    yield from _read_leet(_WEIGHT.sub("", look))
     turned = turn_round(folded)
     if turned is not None:
         yield Form.TURNED, turned
 
 
+def _read_leet(text: str) -> Iterator[tuple[Form, str]]:
+    """Digits and symbols as letters; where that differs, also with symbols as punctuation."""
+    drawn = text
+    if any(part in text for part in _DRAWN_PARTS):
+        drawn = _DRAWN_LETTER.sub(lambda part: _DRAWN[part[0]], text)
+    leet = _translate(drawn, _LEET)
+    yield Form.LEET, leet
+    yield Form.LEET, _join_inside(_strip_weights(leet))
+    digits = _translate(text, _DIGITS)
+    if digits != leet:
+        pairs = zip(digits.split(" "), leet.split(" "), strict=True)
+        yield Form.LEET, " ".join([one for one, other in pairs if one != other])
+
+
 def _read_spelled(form: Form, text: str, words: list[str]) -> Reading | None:
     """Runs of single letters, joined."""
+    if form is Form.JOINED:
+        return None
     singles = [place for place, word in enumerate(words) if len(word) == 1]
-    if form is Form.JOINED or not any(later - earlier == 1 for earlier, later in pairwise(singles)):
+    if not any(later - earlier == 1 for earlier, later in pairwise(singles)):
         return None
     runs = ["".join(_WORD.findall(run)) for run in _SPELLED.findall(text.replace("_", "-"))]
     if not runs:
         return None
     form = Form.LEET if form is Form.LEET else Form.JOINED
     return Reading(form, " ".join(runs), runs, is_spelled=True)
+
+
+def _split(text: str) -> list[str]:
+    """Letters and digits; twice as quick as searching for what is neither \\W nor _."""
+    return _WORD.findall(text.replace("_", " "))
 
 
 def _strip_weights(text: str) -> str:

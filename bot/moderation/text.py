@@ -85,10 +85,11 @@ def fold_lookalikes(folded: str) -> str:
 
 
 def turn_round(folded: str) -> str | None:
-    """Upside-down writing turned the right way up; None if there is none."""
+    """What is written upside down, turned the right way up; None if there is nothing."""
     if folded.isascii() or _ONLY_UPSIDE_DOWN.isdisjoint(folded):
         return None
-    return collapse(folded.translate(_UPSIDE_DOWN)[::-1].casefold())
+    chunks = [chunk for chunk in folded.split() if not _ONLY_UPSIDE_DOWN.isdisjoint(chunk)]
+    return " ".join(chunks).translate(_UPSIDE_DOWN)[::-1].casefold()
 
 
 def collapse(text: str) -> str:

@@ -14,9 +14,9 @@ from bot.engine import ModelSource
 from bot.engine.hardware import describe_device
 from bot.engine.inspect_model import check_model
 from bot.engine.loading import _load_local, load_model
-from bot.engine.runner import ModelRunner
 from bot.errors import ConfigError
 from tests.engine.conftest import STARTER, make_request
+from tests.engine.drawing import draw, open_batch
 from tests.tiny_models import (
     build_tiny_model,
     build_tiny_pipeline,
@@ -76,7 +76,7 @@ def test_single_file_with_a_config_folder_draws_the_same_picture(
     folder = build_tiny_model(tmp_path / "same")
     request = make_request(width=width, height=height)
     pictures = [
-        ModelRunner(m).draw(request, lambda: None, lambda progress: None).images
+        draw(open_batch(m), request).images
         for m in (single, load_model(ModelSource(str(folder), device="cpu")))
     ]
     assert np.array_equal(*pictures)

@@ -45,6 +45,9 @@ class _FakeClassifier:
             raise RuntimeError("the checker crashed")
         return float(self._kind)
 
+    def rest(self) -> None:
+        pass
+
 
 def _make_picture_check(settings: Settings) -> PictureCheck:
     return PictureCheck(

@@ -34,6 +34,9 @@ class FakeClassifier:
             raise score
         return score
 
+    def rest(self) -> None:
+        pass
+
 
 def judge(
     *scores: float | Exception, found: tuple[bool | None, ...] = NO_CHECKER
