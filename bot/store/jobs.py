@@ -278,7 +278,7 @@ def _parse_job(row: Row) -> Job:
             sampler=row["sampler"],
             model=row["model"],
             preset=row["preset"],
-            guidance_until=row["guidance_until"],
+            guidance_until=float(row["guidance_until"]),
         ),
         status=JobStatus(row["status"]),
         cost_estimate=row["cost_estimate"],
