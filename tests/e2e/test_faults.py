@@ -89,8 +89,11 @@ async def test_slow_progress_edit_never_overwrites_the_grid(
     server.fault(is_progress, delay(2.5), times=1)
     handle = await server.person("member").slash("imagine", art, prompt="dog")
     await handle.wait_for(has_grid, 15)
-    await asyncio.sleep(1)
-    assert has_grid(server.messages(art)[-1])
+    await asyncio.sleep(4)  # longer than the pause between two edits
+    message = server.messages(art)[-1]
+    assert has_grid(message)
+    assert "seed" in message.text()
+    assert "Drawing" not in message.text()
 
 
 async def test_edit_without_an_answer_is_repeated_and_never_becomes_a_second_message(
