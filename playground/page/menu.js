@@ -12,7 +12,7 @@ const MESSAGE_KIND = 3;
 export function openMessageMenu(anchor, message, point = null) {
   const channel = channelById(message.channel_id);
   const canDelete = !(message.flags & 64) && (message.author.id === state.place.me || may(channel, "manageMessages"));
-  openMenu(anchor, point, "This message", [
+  openMenu(anchor, point, "For this message", [
     ...apps(channel, MESSAGE_KIND, message.id),
     canDelete && { label: "Delete message", run: () => act("delete", { channel: channel.id, message: message.id }), isDanger: true },
     copyId(message.id),

@@ -37,7 +37,7 @@ export function renderMessage({ data: message, has_died: hasDied }) {
       hasFailed(message) && h("p", { class: "failed" }, "This interaction failed"),
       isEphemeral(message) && renderPrivacy(),
     ),
-    h("button", { type: "button", class: "more", tabindex: "-1", "aria-label": "What can be done with this message", data: { act: "menu" } }, icon(DOTS)),
+    h("button", { type: "button", class: "more", tabindex: "-1", "aria-label": "More", data: { act: "menu" } }, icon(DOTS)),
   );
 }
 
