@@ -19,7 +19,7 @@ from .options import (
     OptionValue,
     find_subcommand,
 )
-from .people import MESSAGE_MENU, InteractionHandle, Person
+from .people import MESSAGE_MENU, SLASH, InteractionHandle, Person
 from .world import Channel, Interaction, Json, Message, Role, User, World
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ async def trouble(server: "Playground", form: Form) -> Json:
         case "advance":
             server.clock.advance(TOKEN_LIFE_SECONDS + 1)
         case "limit":
-            server.fault(_is_api_request, rate_limited(3.0))
+            server.fault(_is_api_request, rate_limited(1.0))
         case "delay":
             server.fault(_is_api_request, delay(FIRST_RESPONSE_SECONDS + 1))
         case "error":
@@ -199,9 +199,12 @@ def _interaction(server: "Playground", form: Form) -> Interaction:
 
 def _options(server: "Playground", form: Form, channel: Channel) -> dict[str, OptionValue]:
     """The typed values of the page's fields; what cannot be one goes on as text to be refused."""
-    words = form.text("command").split()
-    command = next(c for c in server.world.visible_commands(channel.guild_id) if c.name == words[0])
-    definition = find_subcommand(command, words[1:])
+    name, *words = form.text("command").split() or [""]
+    offered = server.world.visible_commands(channel.guild_id)
+    found = [command for command in offered if (command.type, command.name) == (SLASH, name)]
+    if not found:
+        raise ClientRefusedError(f"no command {name!r} is offered here")
+    definition = find_subcommand(found[0], words)
     kinds = {option["name"]: option["type"] for option in definition.get("options") or []}
     given = dict(form.data.get("options") or {})
     return {

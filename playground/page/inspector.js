@@ -154,7 +154,7 @@ const SAID = {
   drop: "The bot’s gateway connection was closed; it should come back by itself.",
   expire: "15 minutes have passed for the last interaction: its token is dead.",
   advance: "15 minutes have passed: every token so far is dead.",
-  limit: "The next request meets a 429 and may try again after 3 s.",
+  limit: "The next request meets a 429 and may try again after 1 s.",
   delay: "The next request is held up for 4 s, longer than a first answer may take.",
   error: "The next request meets a 500.",
   clear: "No fault waits any more.",

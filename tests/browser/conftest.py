@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import warnings
@@ -60,9 +61,7 @@ async def browser() -> AsyncIterator[playwright.Browser]:
 
 
 @pytest.fixture
-async def open_page(
-    server: Playground, browser: playwright.Browser
-) -> AsyncIterator[OpenPage]:
+async def open_page(server: Playground, browser: playwright.Browser) -> AsyncIterator[OpenPage]:
     """`await open_page(who, channel, **context)`: the page as that person sees it.
 
     An error in the page's scripts, a break of its policy or a request to anywhere else fails
@@ -79,7 +78,9 @@ async def open_page(
         page.on(
             "request",
             lambda request: (
-                None if request.url.startswith((server.url, "blob:")) else complaints.append(request.url)
+                None
+                if request.url.startswith((server.url, "blob:"))
+                else complaints.append(request.url)
             ),
         )
 
@@ -88,10 +89,10 @@ async def open_page(
     ) -> playwright.Page:
         page = await browser.new_page(**({"viewport": {"width": 1280, "height": 800}} | context))
         watch(page)
+        remembered = {"playground as": who, "playground channel": channel}
+        await page.add_init_script(f"Object.assign(localStorage, {json.dumps(remembered)})")
         await page.goto(server.url)
-        await page.locator(f'.person input[value="{who}"]').check(force=True)
-        await page.get_by_role("button", name=channel, exact=False).first.click(force=True)
-        await playwright.expect(page.locator(f'.person input[value="{who}"]')).to_be_checked()
+        await playwright.expect(page.locator("#channel-name")).to_have_text(f"# {channel}")
         return page
 
     yield open_one

@@ -48,7 +48,9 @@ async def test_components_v2_render_with_alt_text_spoiler_and_accent(
             discord.MediaGalleryItem("attachment://b.png", description="Hidden", spoiler=True),
         )
         container = ui.Container(
-            ui.TextDisplay("## Title\n**bold** *slanted* __line__ ~~gone~~ `code` ||secret||\n-# fine"),
+            ui.TextDisplay(
+                "## Title\n**bold** *slanted* __line__ ~~gone~~ `code` ||secret||\n-# fine"
+            ),
             ui.Section("Beside a picture", accessory=ui.Thumbnail("attachment://a.png")),
             ui.Separator(),
             gallery,
@@ -92,7 +94,9 @@ async def test_components_v2_render_with_alt_text_spoiler_and_accent(
     await expect(cover).to_be_hidden()
     await message.locator(".spoiler").press("Enter")
     await expect(message.locator(".spoiler")).to_have_class("spoiler shown")
-    loaded = await message.locator(".picture img").evaluate_all("all => all.map(i => i.naturalWidth)")
+    loaded = await message.locator(".picture img").evaluate_all(
+        "all => all.map(i => i.naturalWidth)"
+    )
     assert loaded == [320, 320]
 
 
@@ -146,7 +150,12 @@ async def test_every_kind_of_select_sends_what_was_picked(
     await page.get_by_role("option", name="One").click()
     await page.get_by_role("option", name="Three").click()
     await page.get_by_role("button", name="Done").click()
-    for menu, typed in (("People", "nico"), ("Roles", "mod"), ("Channels", "art"), ("Anyone", "moss")):
+    for menu, typed in (
+        ("People", "nico"),
+        ("Roles", "mod"),
+        ("Channels", "art"),
+        ("Anyone", "moss"),
+    ):
         await page.get_by_role("button", name=menu).click()
         await page.keyboard.type(typed)
         await page.keyboard.press("Enter")
@@ -255,7 +264,10 @@ async def test_options_are_typed_chosen_completed_and_attached_in_the_persons_la
 
     @bot.tree.command(name="mix", description="Mix something")
     @app_commands.choices(
-        colour=[app_commands.Choice(name="Red", value="r"), app_commands.Choice(name="Blue", value="b")]
+        colour=[
+            app_commands.Choice(name="Red", value="r"),
+            app_commands.Choice(name="Blue", value="b"),
+        ]
     )
     async def mix(
         interaction: discord.Interaction,
