@@ -10,6 +10,7 @@ from bot.engine.face import EngineFace
 from bot.jobs.board import StatusBoard
 from bot.jobs.delivery import Deliverer
 from bot.jobs.dispatcher import Dispatcher
+from bot.jobs.gate import Gate
 from bot.jobs.intake import Intake, Quotas
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits
@@ -19,7 +20,13 @@ from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.rules import read_rules
 from bot.pictures import PictureWriter
 from bot.settings import Settings
-from bot.store import Database, JobRepository, MetaRepository
+from bot.store import (
+    AuditRepository,
+    Database,
+    JobRepository,
+    MetaRepository,
+    SettingsRepository,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,9 @@ class Services:
 
     jobs: JobRepository
     meta: MetaRepository
+    settings: SettingsRepository
+    audit: AuditRepository
+    gate: Gate
     line: Line
     board: StatusBoard
     intake: Intake
@@ -47,7 +57,8 @@ def compose_services(
     now: Callable[[], float],
 ) -> Services:
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
-    policy = make_policy(settings)
+    guild_settings, audit = SettingsRepository(database), AuditRepository(database)
+    gate = Gate(make_policy(settings), guild_settings)
     check = make_picture_check(settings)
     jobs = JobRepository(database)
     board = StatusBoard(messenger)
@@ -60,7 +71,8 @@ def compose_services(
     )
     intake = Intake(
         jobs,
-        policy,
+        audit,
+        gate,
         line,
         limits=limits,
         quotas=Quotas(
@@ -73,9 +85,21 @@ def compose_services(
         random_seed=lambda: secrets.randbits(32),
     )
     recovery = Recovery(jobs, line, dispatcher, messenger, now)
-    meta = MetaRepository(database)
     return Services(
-        jobs, meta, line, board, intake, dispatcher, recovery, writer, check, limits, now
+        jobs=jobs,
+        meta=MetaRepository(database),
+        settings=guild_settings,
+        audit=audit,
+        gate=gate,
+        line=line,
+        board=board,
+        intake=intake,
+        dispatcher=dispatcher,
+        recovery=recovery,
+        writer=writer,
+        check=check,
+        limits=limits,
+        now=now,
     )
 
 

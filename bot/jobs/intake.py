@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.errors import UserError
+from bot.jobs.gate import Gate, compose_audit_entry
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, compose_recipe
 from bot.jobs.port import Caller, Undeliverable, Unreachable
-from bot.moderation import PromptPolicy
 from bot.moderation.text import clean_prompt
-from bot.records import Ask, Job, JobStatus, Origin, Outcome, Recipe, Standing
-from bot.store import JobRepository
+from bot.records import Ask, Job, JobStatus, Origin, Recipe, Standing
+from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +41,8 @@ class Intake:
     def __init__(
         self,
         jobs: JobRepository,
-        policy: PromptPolicy,
+        audit: AuditRepository,
+        gate: Gate,
         line: Line,
         *,
         limits: ParameterLimits,
@@ -51,7 +51,8 @@ class Intake:
         random_seed: Callable[[], int],
     ) -> None:
         self._jobs = jobs
-        self._policy = policy
+        self._audit = audit
+        self._gate = gate
         self._line = line
         self._limits = limits
         self.quotas = quotas
@@ -92,8 +93,8 @@ class Intake:
                 recipe = complete_recipe(recipe, self._line.info)
         except UserError as error:
             refusal = refusal or str(error)
-        verdict = await asyncio.to_thread(self._policy.judge, ask.prompt, ask.negative_prompt)
-        if not verdict.is_allowed:  # held is refused as long as nobody could look at it
+        verdict = await self._gate.judge(origin, ask.prompt, ask.negative_prompt)
+        if not verdict.is_allowed:
             log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
             refusal = refusal or verdict.reason
         cost = 0.0 if refusal else self._line.estimate_cost(recipe)
@@ -101,14 +102,18 @@ class Intake:
         async with self._jobs.transaction():
             if refusal is None and not origin.is_terminal:
                 refusal = await self._find_quota_refusal(origin, recipe, cost)
-            return await self._jobs.insert_job(
+            job = await self._jobs.insert_job(
                 origin,
                 recipe,
                 now=self._now(),
                 cost_estimate=cost,
                 refusal=refusal,
-                spoiler=verdict.outcome is Outcome.SPOILER,
+                verdict=verdict,
             )
+            entry = None if job is None else compose_audit_entry(job, verdict)
+            if entry is not None:
+                await self._audit.add(entry)
+        return job
 
     async def _answer(self, job: Job, caller: Caller) -> Job | None:
         message_id = None

@@ -14,15 +14,18 @@ from bot.records import (
     Job,
     JobStatus,
     Origin,
+    Outcome,
     PanelVerdict,
     PictureFile,
     Recipe,
     Standing,
+    Verdict,
 )
 from bot.store.database import Database, Row
 
 _WAITING = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING)
 _HOUR_SECONDS = 3600.0
+_ALLOWED = Verdict(Outcome.ALLOW)
 
 
 class JobRepository:
@@ -40,7 +43,8 @@ class JobRepository:
         now: float,
         cost_estimate: float,
         refusal: str | None = None,
-        spoiler: bool = False,
+        verdict: Verdict = _ALLOWED,
+        weight: float = 1.0,
     ) -> Job | None:
         """Commit a prompt, ``accepted`` or ``refused``; None if this interaction has a row."""
         refused = refusal is not None
@@ -51,6 +55,8 @@ class JobRepository:
             "channel_id": origin.channel_id,
             "user_id": origin.user_id,
             "bot_in_channel": origin.bot_in_channel,
+            "parent_channel_id": origin.parent_channel_id,
+            "age_restricted": origin.age_restricted,
             "status": JobStatus.REFUSED if refused else JobStatus.ACCEPTED,
             "reason": refusal or "",
             **_recipe_columns(recipe),
@@ -58,7 +64,11 @@ class JobRepository:
             "cost": 0.0 if refused else cost_estimate,
             "accepted_at": now,
             "ended_at": now if refused else None,
-            "spoiler": spoiler,
+            "spoiler": verdict.outcome is Outcome.SPOILER,
+            "rule": verdict.rule,
+            "rules_version": verdict.rules_version,
+            "held_for": verdict.reason if verdict.outcome is Outcome.HOLD else "",
+            "weight": weight,
         }
         columns = ", ".join(values)
         marks = ", ".join("?" * len(values))
@@ -266,6 +276,8 @@ def _parse_job(row: Row) -> Job:
             guild_id=row["guild_id"],
             channel_id=row["channel_id"],
             bot_in_channel=bool(row["bot_in_channel"]),
+            parent_channel_id=row["parent_channel_id"],
+            age_restricted=bool(row["age_restricted"]),
         ),
         recipe=Recipe(
             prompt=row["prompt"],
@@ -294,6 +306,10 @@ def _parse_job(row: Row) -> Job:
         cut_words=row["cut_words"],
         reason=row["reason"],
         spoiler=bool(row["spoiler"]),
+        rule=row["rule"],
+        rules_version=row["rules_version"],
+        held_for=row["held_for"],
+        weight=float(row["weight"]),
     )
 
 

@@ -227,7 +227,7 @@ async def test_any_cleaned_text_comes_back_as_it_was_kept(jobs: JobRepository, t
 
 
 async def test_standing_counts_who_waits_where(database: Database, jobs: JobRepository):
-    counted = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING)
+    counted = (JobStatus.ACCEPTED, JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
     for status in JobStatus:
         await put_into(database, await insert(jobs, 1, guild_id=10), status)
     await insert(jobs, 1, guild_id=11)
