@@ -134,7 +134,7 @@ function resize() {
 export function refresh() {
   const channel = channelById(state.channel);
   const canWrite = may(channel, "sendMessages");
-  text.placeholder = canWrite ? `Write to ${channel.guild_id ? "#" : ""}${channel.title}, or / for commands` : "You may not write here";
+  text.placeholder = canWrite ? `Message ${channel.guild_id ? "#" : ""}${channel.title}, / for commands` : "You may not write here";
   text.disabled = !canWrite;
   if (command) cancel();
   suggestions.hide();

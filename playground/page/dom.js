@@ -66,17 +66,17 @@ function morphAttributes(old, fresh) {
 
 const HUES = [8, 28, 48, 95, 150, 178, 205, 235, 268, 300, 330];
 
-/** The same thing always has the same colour. */
-export function hueOf(id) {
+/** The same name always has the same colour. */
+function hueOf(name) {
   let sum = 0;
-  for (const char of String(id)) sum = (sum * 31 + char.charCodeAt(0)) % 9973;
+  for (const char of String(name)) sum = (sum * 31 + char.charCodeAt(0)) % 9973;
   return HUES[sum % HUES.length];
 }
 
 export function avatar(user, size = "") {
   const name = user.global_name || user.username || "?";
   const node = h("span", { class: `avatar ${size}`, "aria-hidden": "true" }, [...name][0].toUpperCase());
-  node.style.setProperty("--hue", hueOf(user.id));
+  node.style.setProperty("--hue", hueOf(user.username));
   return node;
 }
 

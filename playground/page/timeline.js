@@ -9,7 +9,8 @@ import { say } from "./notice.js";
 import { openPicker } from "./picker.js";
 import { channelById, state } from "./state.js";
 
-const list = document.getElementById("messages");
+const scroller = document.getElementById("messages");
+const list = document.getElementById("list");
 const nodes = new Map(); // id → node
 const dirty = new Set();
 const spoken = new Map(); // id → when it was last read out
@@ -30,13 +31,12 @@ export function rebuild() {
   for (const [id, { data }] of state.messages) if (data.channel_id === state.channel) dirty.add(id);
   for (const id of state.interactions.keys()) dirty.add(id);
   flush();
-  list.scrollTop = list.scrollHeight;
+  scroller.scrollTop = 0; // the newest: the scroller runs backwards
 }
 
 function flush() {
   cancelAnimationFrame(frame);
   frame = 0;
-  const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
   for (const id of [...dirty].sort(byAge)) {
     const fresh = render(id);
     const old = nodes.get(id);
@@ -46,7 +46,6 @@ function flush() {
   }
   dirty.clear();
   document.getElementById("empty").hidden = nodes.size > 0;
-  if (isAtEnd) list.scrollTop = list.scrollHeight;
 }
 
 /** Ids rise with time and are of one length. */
@@ -67,7 +66,7 @@ function remove(id) {
   const node = nodes.get(id);
   nodes.delete(id);
   if (!node) return;
-  if (node.contains(document.activeElement)) (node.previousElementSibling ?? list).focus();
+  if (node.contains(document.activeElement)) (node.previousElementSibling ?? scroller).focus();
   node.remove();
 }
 
@@ -163,8 +162,8 @@ function run(event) {
   if (target.getAttribute("aria-busy") !== "true") action(target, message);
 }
 
-list.addEventListener("click", run);
-list.addEventListener("contextmenu", (event) => {
+scroller.addEventListener("click", run);
+scroller.addEventListener("contextmenu", (event) => {
   const message = messageOf(event.target);
   if (!message || event.target.closest("a, input")) return;
   event.preventDefault();
@@ -173,7 +172,7 @@ list.addEventListener("contextmenu", (event) => {
   if (author) openUserMenu(author, author.dataset.user);
   else openMessageMenu(place, message, event.clientX ? event : null);
 });
-list.addEventListener("keydown", (event) => {
+scroller.addEventListener("keydown", (event) => {
   if (event.target.matches(".spoiler") && (event.key === "Enter" || event.key === " ")) {
     event.preventDefault();
     run(event);
@@ -181,7 +180,7 @@ list.addEventListener("keydown", (event) => {
   }
   if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
   const current = event.target.closest(".message");
-  if (event.target !== list && event.target !== current) return;
+  if (event.target !== scroller && event.target !== current) return;
   const next = current
     ? event.key === "ArrowUp" ? current.previousElementSibling : current.nextElementSibling
     : list.lastElementChild;
@@ -190,7 +189,7 @@ list.addEventListener("keydown", (event) => {
     next.focus();
   }
 });
-list.addEventListener("keydown", (event) => {
+scroller.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches(".message")) {
     const message = messageOf(event.target);
     if (message) openMessageMenu(event.target.querySelector(".more"), message);

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yarl
+from playwright import async_api as playwright
 
 from playground import Playground
 from tests.e2e.conftest import start_bot
@@ -20,8 +21,6 @@ with warnings.catch_warnings():
     # discord.py's player imports audioop, which Python 3.11 deprecates
     warnings.simplefilter("ignore", DeprecationWarning)
     import discord
-
-playwright = pytest.importorskip("playwright.async_api", reason="the package playwright is missing")
 
 TOKEN = "a-token"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
