@@ -48,7 +48,9 @@ export function toggle(isOpen) {
   document.body.classList.toggle("inspecting", isOpen);
   const button = document.getElementById("inspect");
   button.setAttribute("aria-expanded", String(isOpen));
-  if (isOpen) flush();
+  if (!isOpen) return;
+  flush();
+  list.scrollTop = list.scrollHeight;
 }
 
 function flush() {
@@ -117,7 +119,7 @@ function showDetail(number) {
   detail.hidden = !record;
   if (!record) return;
   const lines = [
-    ["Path", record.path],
+    ["Path", record.path?.replace(/[\w-]{40,}/g, (token) => `${token.slice(0, 12)}…`)],
     ["Error code", record.code],
     ["Fault", record.fault],
     ["Files", record.files?.join(", ")],
@@ -143,6 +145,7 @@ list.addEventListener("click", (event) => {
   before?.setAttribute("aria-pressed", "false");
   showDetail(chosen === number ? null : number);
   row.firstElementChild.setAttribute("aria-pressed", String(chosen === number));
+  row.scrollIntoView({ block: "nearest" }); // the detail takes room from the list
 });
 
 filter.addEventListener("change", () => {

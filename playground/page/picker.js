@@ -127,6 +127,10 @@ export function openPicker(anchor, { title, options, chosen, least, most, done }
 function activeIn(list, input) {
   let index = 0;
   const nodes = () => [...list.querySelectorAll("[role=option]")];
+  list.onpointermove = (event) => {
+    const at = nodes().indexOf(event.target.closest("[role=option]"));
+    if (at !== -1 && at !== index) move(at);
+  };
   const move = (to) => {
     const all = nodes();
     index = all.length ? (to + all.length) % all.length : 0;

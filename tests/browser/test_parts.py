@@ -7,7 +7,7 @@ from io import BytesIO
 import discord
 from discord import app_commands, ui
 from PIL import Image
-from playwright.async_api import expect
+from playwright.async_api import Locator, Page, expect
 
 from playground import Playground
 from tests.browser.conftest import OpenPage
@@ -226,6 +226,92 @@ async def test_modal_with_every_part_is_filled_in_by_keyboard_and_file(
     await expect(other.locator("#empty")).to_be_visible()
     await message.get_by_role("button", name="Dismiss message").click()
     await expect(message).to_be_hidden()
+
+
+class Choices(ui.Modal, title="Choices"):
+    one = ui.Label(
+        text="One of them",
+        component=ui.RadioGroup(
+            options=[
+                discord.RadioGroupOption(label="Tea", value="t"),
+                discord.RadioGroupOption(label="Milk", value="m"),
+            ]
+        ),
+    )
+    some = ui.Label(
+        text="Some of them",
+        component=ui.CheckboxGroup(
+            max_values=2,
+            options=[discord.CheckboxGroupOption(label=name, value=name) for name in "ABC"],
+        ),
+    )
+    colour = ui.Label(
+        text="Colour",
+        component=ui.Select(
+            options=[
+                discord.SelectOption(label="Red", value="r"),
+                discord.SelectOption(label="Blue", value="b"),
+            ]
+        ),
+    )
+    sure = ui.Label(text="I am sure", component=ui.Checkbox())
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        fields = (self.one, self.some, self.colour, self.sure)
+        said = [str(getattr(f.component, "values", None) or f.component.value) for f in fields]
+        await interaction.response.send_message(" ".join(said))
+
+
+async def fill_choices(page: Page) -> Locator:
+    dialog = page.get_by_role("dialog", name="Choices")
+    await dialog.get_by_label("Milk").check()
+    for name in "AC":
+        await dialog.get_by_label(name, exact=True).check()
+    await dialog.get_by_role("button", name="Colour").click()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await dialog.get_by_label("I am sure").check()
+    await dialog.get_by_role("button", name="Submit").click()
+    return dialog
+
+
+async def test_modal_with_choices_is_sent_as_it_was_ticked(
+    server: Playground, bot, connect, open_page: OpenPage
+):
+    @bot.tree.command(name="form", description="A form")
+    async def form(interaction: discord.Interaction) -> None:
+        await interaction.response.send_modal(Choices())
+
+    await connect(bot)
+    page = await open_page()
+    await type_command(page, "/form")
+    dialog = await fill_choices(page)
+    await expect(dialog).to_be_hidden()
+    text = page.locator(".message").last.locator(".markdown")
+    await expect(text).to_have_text("m ['A', 'C'] ['b'] True")
+
+
+class Silent(Choices, title="Choices"):
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        pass
+
+
+async def test_form_that_got_no_answer_says_so_and_keeps_what_was_filled_in(
+    server: Playground, bot, connect, open_page: OpenPage
+):
+    @bot.tree.command(name="form", description="A form")
+    async def form(interaction: discord.Interaction) -> None:
+        await interaction.response.send_modal(Silent())
+
+    await connect(bot)
+    page = await open_page()
+    await type_command(page, "/form")
+    dialog = await fill_choices(page)
+    await expect(dialog.get_by_role("alert")).to_contain_text("did not answer within 3 seconds")
+    await expect(dialog.get_by_label("Milk")).to_be_checked()
+    await expect(dialog.get_by_role("button", name="Submit")).to_be_enabled()
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
 
 
 async def test_context_menus_reach_a_message_and_a_person(
