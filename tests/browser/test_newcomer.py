@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from playground import Playground
+from playground import Playground, Upload
 from tests.browser.conftest import OpenPage
 from tests.e2e.conftest import StartBot
 
@@ -81,7 +81,12 @@ async def test_hostile_prompt_stays_text_everywhere(
     server: Playground, start_bot: StartBot, open_page: OpenPage
 ):
     await start_bot()
+    server.person("owner").user.global_name = HOSTILE
+    file = Upload(HOSTILE.replace("/", "") + ".txt", b"words")
+    await server.person("owner").send(server.channel("art"), HOSTILE, [file])
     page = await open_page("member", "art")
+    await expect(page.locator(".message").first.locator(".markdown")).to_have_text(HOSTILE)
+    await expect(page.locator(".message").first.locator(".author")).to_have_text(HOSTILE)
     await imagine(page, HOSTILE)
     message = page.locator(".message").last
     await expect(message.locator(".picture img")).to_be_visible()

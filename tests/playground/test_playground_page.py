@@ -1,5 +1,6 @@
 """The page's server side, without a browser: who may ask, what each person is told."""
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 
@@ -20,10 +21,11 @@ async def live(server, name):
         assert response.status == 200
 
         async def following():
-            while True:
-                line = await response.content.readline()
-                if line.startswith(b"data: "):
-                    return json.loads(line[6:])
+            async with asyncio.timeout(10):
+                while True:
+                    line = await response.content.readline()
+                    if line.startswith(b"data: "):
+                        return json.loads(line[6:])
 
         yield following
 
