@@ -15,7 +15,6 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 IMAGES = Path(__file__).parent / "images"
 PICTURE = "Three pictures side by side"
 DESKTOP = {"viewport": {"width": 1180, "height": 760}}
-PHONE = {"viewport": {"width": 390, "height": 760}, "is_mobile": True, "has_touch": True}
 
 
 async def ask(page: Page, prompt: str, seed: str) -> None:
@@ -28,7 +27,7 @@ async def ask(page: Page, prompt: str, seed: str) -> None:
 
 
 async def open_page(browser: Browser, address: str, who: str, **context: object) -> Page:
-    page = await browser.new_page(**context)  # pyright: ignore[reportArgumentType]
+    page = await browser.new_page(**context)
     page.set_default_timeout(120_000)
     script = f"localStorage['playground as'] = '{who}'; localStorage['playground channel'] = 'art'"
     await page.add_init_script(script)
@@ -55,10 +54,6 @@ async def main(address: str) -> None:
         await page.locator("#text").press_sequentially("/imagine cat in the snow")
         await page.wait_for_timeout(500)
         await page.screenshot(path=IMAGES / "playground-dark.png")
-
-        page = await open_page(browser, address, "moderator", **PHONE)
-        await page.wait_for_timeout(500)
-        await page.screenshot(path=IMAGES / "playground-phone.png")
         await browser.close()
 
 
