@@ -84,7 +84,7 @@ function applyMessage(change) {
     state.unread.add(channelId);
     showChannels();
   }
-  speak(change);
+  speak(id);
 }
 
 function applyInteraction(interaction) {

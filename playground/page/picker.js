@@ -80,7 +80,8 @@ export function openPicker(anchor, { title, options, chosen, least, most, done }
   const list = h("ul", { role: "listbox", id: "picker-list", "aria-label": title, "aria-multiselectable": String(isMany) });
   const filter = h("input", { type: "search", role: "combobox", "aria-expanded": "true", "aria-controls": "picker-list", "aria-label": title, placeholder: "Type to filter", autocomplete: "off" });
   const ready = h("button", { type: "button", class: "button primary" }, "Done");
-  const hint = h("small", {}, isMany ? `Choose ${least === most ? least : `${least} to ${Math.min(most, options.length)}`}` : "");
+  const range = least === most ? `${least}` : `${least} to ${Math.min(most, options.length)}`;
+  const hint = h("small", {}, most === 1 ? "Choose one, or none" : `Choose ${range}`);
   const box = h("div", { class: "popover picker" }, filter, list, isMany && h("div", { class: "picker-foot" }, hint, ready));
   const close = popUp(box, anchor);
   const active = activeIn(list, filter);

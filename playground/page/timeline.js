@@ -14,6 +14,7 @@ const list = document.getElementById("list");
 const nodes = new Map(); // id → node
 const dirty = new Set();
 const spoken = new Map(); // id → when it was last read out
+const speeches = new Map(); // id → the timer of what will be read out
 const SPEECH_PAUSE_MS = 4000;
 let frame = 0;
 
@@ -77,11 +78,18 @@ function insert(id, node) {
   list.insertBefore(node, next);
 }
 
-/** New messages are read out, and edits of one message not more often than every few seconds. */
-export function speak({ data: message }) {
-  const now = Date.now();
-  if (message.channel_id !== state.channel || now - (spoken.get(message.id) ?? 0) < SPEECH_PAUSE_MS) return;
-  spoken.set(message.id, now);
+/** New messages are read out at once; edits of one message every few seconds, the last one always. */
+export function speak(id) {
+  const known = state.messages.get(id);
+  if (!known || known.data.channel_id !== state.channel) return;
+  const wait = (spoken.get(id) ?? 0) + SPEECH_PAUSE_MS - Date.now();
+  if (wait > 0) {
+    if (!speeches.has(id)) speeches.set(id, setTimeout(() => speak(id), wait));
+    return;
+  }
+  speeches.delete(id);
+  spoken.set(id, Date.now());
+  const message = known.data;
   const text = isLoading(message) ? "is thinking" : summary(message) || "sent a file";
   say(`${nameOf(message.author)}${isEphemeral(message) ? ", to you alone" : ""}: ${text}`);
 }
@@ -192,6 +200,8 @@ scroller.addEventListener("keydown", (event) => {
 scroller.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches(".message")) {
     const message = messageOf(event.target);
-    if (message) openMessageMenu(event.target.querySelector(".more"), message);
+    if (!message) return;
+    event.preventDefault(); // the same key would press the menu's first entry
+    openMessageMenu(event.target.querySelector(".more"), message);
   }
 });

@@ -170,3 +170,47 @@ async def test_page_fits_its_window_and_follows_the_colour_scheme(
     else:
         await page.get_by_role("button", name="Dark colours").click()
         assert (await page.evaluate(brightness) < 150) == (look == "light")
+
+
+NAMELESS = """
+[...document.querySelectorAll("button, a[href], input, select, textarea, [role=button]")]
+  .filter((node) => node.checkVisibility() && !node.hidden)
+  .filter((node) => !(node.ariaLabel || node.textContent.trim() || node.title
+    || node.labels?.length || node.getAttribute("aria-labelledby")))
+  .map((node) => node.outerHTML)
+"""
+
+
+async def test_keyboard_and_screen_reader_get_everywhere(
+    server: Playground, start_bot: StartBot, open_page: OpenPage
+):
+    await start_bot()
+    page = await open_page("member", "art")
+    await expect(page.locator("#bot-state")).to_have_text("bot online")
+    await page.keyboard.press("Tab")
+    await expect(page.locator(".skip")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#text")).to_be_focused()
+    await page.keyboard.type("/imagine dog")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_alt_text("Three pictures")).to_be_visible()
+    await expect(page.locator("#speech")).to_contain_text("Playground Bot: dog")
+    await expect(page.locator("#speech")).to_contain_text("seed")
+    await expect(page.locator("#text")).to_be_focused()
+
+    await page.locator("#messages").focus()
+    await page.keyboard.press("ArrowUp")
+    await expect(page.locator(".message").last).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("menuitem", name="Copy id")).to_be_focused()
+    await expect(page.locator(".notice")).to_have_count(0)
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("menu")).to_have_count(0)
+
+    await page.locator('.person input[value="member"]').focus()
+    await page.keyboard.press("ArrowDown")
+    await expect(page.locator('.person input[value="newcomer"]')).to_be_checked()
+    await expect(page.locator('.person input[value="newcomer"]')).to_be_focused()
+    await page.get_by_role("button", name="What goes over the wire").press("Enter")
+    await expect(page.get_by_role("complementary", name="What goes over the wire")).to_be_visible()
+    assert await page.evaluate(NAMELESS) == []
