@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 
 from bot.cases import Card, CardKind, Case, Decision
 from bot.jobs.board import StatusBoard
@@ -49,18 +50,21 @@ class ReviewDesk:
 
     async def hold(self, job: Job) -> None:
         """Ask the moderators about a held job, and tell its member that they are asked."""
-        origin = job.origin
+        origin, now = job.origin, self._now()
         assert origin.guild_id is not None  # nothing is held elsewhere
         settings = await self._fetch_settings(job)
-        now = self._now()
-        card = await self._cards.open_for_job(
-            CardKind.HELD,
-            guild_id=origin.guild_id,
-            member_id=origin.user_id,
-            job_id=job.job_id,
-            now=now,
-            expires_at=now + settings.review_hours * _HOUR_SECONDS,
-        )
+        async with self._jobs.transaction():  # it may have gone another way in this moment
+            present = await self._jobs.fetch_job(job.job_id)
+            if present is None or present.status is not JobStatus.HELD:
+                return
+            card = await self._cards.open_for_job(
+                CardKind.HELD,
+                guild_id=origin.guild_id,
+                member_id=origin.user_id,
+                job_id=job.job_id,
+                now=now,
+                expires_at=now + settings.review_hours * _HOUR_SECONDS,
+            )
         self._board.post(job, InReview())
         await self.show(card.card_id)
 
@@ -125,8 +129,11 @@ class ReviewDesk:
         try:
             message_id = await self._messenger.show_card(case, channel_id)
         except Undeliverable:
-            self._closed_channels[card.card_id] = channel_id
-            raise
+            if card.message_id is None or card.decision is not None:
+                self._closed_channels[card.card_id] = channel_id
+                raise
+            unposted = replace(case, card=replace(card, message_id=None))  # it was deleted
+            message_id = await self._messenger.show_card(unposted, channel_id)
         await self._cards.mark_posted(card.card_id, channel_id=channel_id, message_id=message_id)
 
     async def _find_channel(self, case: Case) -> int:

@@ -210,12 +210,12 @@ class Review:
             await asyncio.gather(self._sweeping, return_exceptions=True)
 
     async def _run(self) -> None:
-        await self._hide_again()
+        await self._refresh()
         while True:
             try:
                 await self.sweep()
-            except StoreError as error:
-                log.error("cards wait for the record: %s", error)
+            except (StoreError, UserError) as error:  # such as a member who was faster
+                log.warning("cards are looked at again in a moment: %s", error)
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
@@ -241,11 +241,12 @@ class Review:
         job = await self._jobs.fetch_job(card.job_id)
         return job is None or job.status is not JobStatus.HELD
 
-    async def _hide_again(self) -> None:
-        """A stop may have come between the row and the message that still shows the pictures."""
+    async def _refresh(self) -> None:
+        """A stop may have come between a report and what it hides; a card may have been deleted."""
         for card in await self._cards.list_unsettled():
-            if card.kind is CardKind.REPORT and card.decision is None:
+            if card.decision is None and card.expires_at is None:
                 await self._reports.show_hidden(card)
+                await self._desk.show(card.card_id)
 
 
 def _say_late(card: Card) -> str:

@@ -696,3 +696,13 @@ def test_terminal_job_has_no_review():
     from bot.records import GuildSettings
 
     assert not has_review(Origin(), GuildSettings(review_channel_id=REVIEW_CHANNEL))
+
+
+async def test_sweep_that_comes_late_opens_no_second_card(open_lane):
+    """It read the held job a moment before a moderator approved it."""
+    async with open_lane() as house:
+        job = await hold(house)
+        await decide(house, Decision.APPROVE)
+        await house.services.desk.hold(job)
+        assert await house.services.jobs.list_by_status(JobStatus.HELD) == []
+        assert [case.card.decision for case in house.messenger.cards] == [None, Decision.APPROVE]
