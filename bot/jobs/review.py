@@ -196,6 +196,7 @@ class Review:
         if job is None:
             return True
         if job.status in {JobStatus.REFUSED, JobStatus.EXPIRED}:
+            self._line.use.refund(job.job_id)
             return await self._desk.tell_ended(job)
         if is_fresh and job.status is JobStatus.QUEUED:
             self._line.enqueue(job)
