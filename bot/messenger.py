@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import aiohttp
 import discord
+import discord.http
+import yarl
 
 from bot import replies
+from bot.errors import UserError
 from bot.jobs.port import Delivery, Undeliverable, Unreachable, Update
-from bot.records import Job
+from bot.records import Job, Upload
+from bot.uploads import check_size
 
 if TYPE_CHECKING:
     from bot.client import TriptychClient
@@ -28,7 +33,15 @@ TOKEN_USE_SECONDS = 14 * 60  # Discord allows 15 minutes
 SEND_SECONDS = 60.0
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
+FETCH_SECONDS = 20.0
+
 ALREADY_ACKNOWLEDGED = 40060
+_FILE_HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
+_HTTPS = 443
+_NOT_FETCHED = (
+    "Discord did not hand over the picture you sent, so nothing was drawn or charged. "
+    "Please send it again."
+)
 _FINAL_STATUSES = {400, 401, 403, 404, 413}
 _PASSING_FAULTS = (aiohttp.ClientError, OSError, TimeoutError)
 
@@ -61,7 +74,43 @@ class InteractionCaller:
 
     async def refuse(self, reason: str) -> None:
         """Answer only to the member."""
-        await self._interaction.response.send_message(reason, ephemeral=True)
+        try:
+            await self._interaction.response.send_message(reason, ephemeral=True)
+        except discord.HTTPException as error:
+            if error.code != ALREADY_ACKNOWLEDGED:  # Discord sent one press twice
+                raise
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        """From Discord's own file hosts and nowhere else. Raises UserError."""
+        check_size(upload.num_bytes)
+        if not _is_of_discord(upload.url):
+            raise UserError(_NOT_FETCHED)
+        try:
+            async with (
+                asyncio.timeout(FETCH_SECONDS),
+                aiohttp.ClientSession() as session,
+                session.get(upload.url, allow_redirects=False) as response,
+            ):
+                if response.status != HTTPStatus.OK:
+                    raise UserError(_NOT_FETCHED)
+                data = bytearray()
+                async for chunk in response.content.iter_chunked(65536):
+                    data += chunk
+                    check_size(len(data))
+        except _PASSING_FAULTS as error:
+            raise UserError(_NOT_FETCHED) from error
+        return bytes(data)
+
+
+def _is_of_discord(address: str) -> bool:
+    """Whether files may be fetched from there; the stand-in serves them beside its API."""
+    try:
+        url = yarl.URL(address)
+        if discord.http.Route.BASE.startswith("http://"):
+            return url.origin() == yarl.URL(discord.http.Route.BASE).origin()
+        return url.scheme == "https" and url.host in _FILE_HOSTS and url.port == _HTTPS
+    except ValueError:
+        return False
 
 
 class DiscordMessenger:

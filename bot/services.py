@@ -16,6 +16,8 @@ from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits
 from bot.jobs.port import Messenger
 from bot.jobs.recovery import Recovery
+from bot.jobs.starts import StartPictures
+from bot.jobs.styles import Styles
 from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.rules import read_rules
 from bot.pictures import PictureWriter
@@ -26,6 +28,7 @@ from bot.store import (
     JobRepository,
     MetaRepository,
     SettingsRepository,
+    StyleRepository,
 )
 
 
@@ -36,6 +39,7 @@ class Services:
     jobs: JobRepository
     meta: MetaRepository
     settings: SettingsRepository
+    styles: Styles
     audit: AuditRepository
     gate: Gate
     line: Line
@@ -64,8 +68,9 @@ def compose_services(
     board = StatusBoard(messenger)
     line = Line(jobs, engine, board, now)
     writer = PictureWriter(settings.data_dir / "pictures")
+    starts = StartPictures(writer, check)
     deliverer = Deliverer(jobs, writer, messenger, board, now)
-    dispatcher = Dispatcher(engine, jobs, line, board, check, writer, deliverer, now)
+    dispatcher = Dispatcher(engine, jobs, line, board, check, writer, starts, deliverer, now)
     limits = ParameterLimits(
         settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
     )
@@ -74,6 +79,7 @@ def compose_services(
         audit,
         gate,
         line,
+        starts,
         limits=limits,
         quotas=Quotas(
             settings.max_waiting_per_member,
@@ -89,6 +95,7 @@ def compose_services(
         jobs=jobs,
         meta=MetaRepository(database),
         settings=guild_settings,
+        styles=Styles(StyleRepository(database), now),
         audit=audit,
         gate=gate,
         line=line,

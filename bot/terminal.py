@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bot.errors import UserError
 from bot.jobs.port import Delivery, Drawing, Update, Waiting
-from bot.records import Job
+from bot.records import Job, Upload
 
 
 class TerminalCaller:
@@ -21,6 +22,13 @@ class TerminalCaller:
     async def refuse(self, reason: str) -> None:
         """Raises UserError."""
         raise UserError(reason)
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        """A file on this machine."""
+        try:
+            return await asyncio.to_thread(Path(upload.url).read_bytes)
+        except OSError as error:
+            raise UserError(f"{upload.url} cannot be read ({error.strerror}).") from error
 
 
 class TerminalMessenger:

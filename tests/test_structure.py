@@ -28,7 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.records": {"bot.errors"},
     "bot.settings": {"bot.errors"},
     "bot.resources": {"bot.settings", "bot.engine.face"},
-    "bot.pictures": {"bot.errors", "bot.records"},
+    "bot.uploads": {"bot.errors"},
+    "bot.pictures": {"bot.errors", "bot.records", "bot.uploads"},
     "bot.store": {"bot.store", "bot.records", "bot.errors"},
     "bot.moderation": {"bot.moderation", "bot.records", "bot.errors"},
     "bot.engine": {"bot.engine", "bot.errors"},
@@ -50,9 +51,21 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bot.engine.face",
     },
     "bot.terminal": PORT,
-    "bot.buttons": set(),
+    "bot.buttons": {"bot.errors"},
     "bot.replies": {"bot.buttons", "bot.engine.face", "bot.jobs", "bot.records", "bot.moderation"},
-    "bot.messenger": {"bot.replies", "bot.client", *PORT},  # the client only for its type
+    "bot.cards": {"bot.buttons", "bot.replies", "bot.jobs", "bot.records"},
+    "bot.asking": {
+        "bot.cards",
+        "bot.buttons",
+        "bot.replies",
+        "bot.client",
+        "bot.messenger",
+        "bot.moderation",
+        "bot.records",
+        "bot.errors",
+    },
+    # the client only for its type
+    "bot.messenger": {"bot.replies", "bot.client", "bot.uploads", *PORT},
     "bot.client": {"bot", "bot.buttons", "bot.replies", "bot.messenger", "bot.services", *PORT},
     "bot.cogs": {
         "bot",
@@ -61,6 +74,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bot.messenger",
         "bot.replies",
         "bot.buttons",
+        "bot.asking",
+        "bot.cards",
+        "bot.pictures",
+        "bot.uploads",
         "bot.jobs",
         "bot.moderation",
         "bot.store",
@@ -88,7 +105,15 @@ MAY_IMPORT: dict[str, set[str]] = {
 """A room may import these modules and what lies inside them."""
 
 ONLY_HERE: dict[str, set[str]] = {
-    "discord": {"bot.client", "bot.messenger", "bot.cogs", "bot.replies", "bot.buttons"},
+    "discord": {
+        "bot.client",
+        "bot.messenger",
+        "bot.cogs",
+        "bot.replies",
+        "bot.buttons",
+        "bot.cards",
+        "bot.asking",
+    },
     "aiohttp": {"bot.client", "bot.messenger", "playground"},
     "torch": {"bot.engine"},
     "diffusers": {"bot.engine"},

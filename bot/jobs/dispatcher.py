@@ -22,6 +22,7 @@ from bot.jobs.delivery import Deliverer
 from bot.jobs.line import Line
 from bot.jobs.parameters import complete_recipe, compose_request
 from bot.jobs.port import Drawing, Ended
+from bot.jobs.starts import StartPictures
 from bot.moderation import PictureCheck
 from bot.pictures import PictureWriter
 from bot.records import Job, JobStatus
@@ -49,6 +50,7 @@ class Dispatcher:
         board: StatusBoard,
         check: PictureCheck,
         writer: PictureWriter,
+        starts: StartPictures,
         deliverer: Deliverer,
         now: Callable[[], float],
     ) -> None:
@@ -58,6 +60,7 @@ class Dispatcher:
         self._board = board
         self._check = check
         self._writer = writer
+        self._starts = starts
         self._deliverer = deliverer
         self._now = now
         self._progress: dict[int, Progress] = {}
@@ -148,11 +151,12 @@ class Dispatcher:
         assert self._line.info is not None
         try:
             recipe = complete_recipe(job.recipe, self._line.info)
+            start = await self._starts.load(job, recipe)
         except UserError as error:
             self._line.queue.remove(job.job_id)
             await self._end(job, JobStatus.REFUSED, str(error))
             return
-        request = compose_request(job.job_id, recipe)
+        request = compose_request(job.job_id, recipe, start)
         cost = self._engine.cost(request)
         running = await self._jobs.mark_running(
             replace(job, recipe=recipe, cost_estimate=cost), now=self._now()

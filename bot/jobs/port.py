@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.errors import TriptychError
-from bot.records import Job, PanelVerdict
+from bot.records import Job, PanelVerdict, Upload
 
 TOKEN_LIFE_SECONDS = 15 * 60
 """How long an interaction token is good for."""
@@ -123,6 +123,10 @@ class Caller(Protocol):
 
     async def refuse(self, reason: str) -> None:
         """Tell the person alone why the prompt was not taken."""
+        ...
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        """The file that the person handed in. Raises UserError."""
         ...
 
 

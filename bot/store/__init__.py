@@ -6,6 +6,7 @@ from bot.store.database import Database, DataDirLock
 from bot.store.jobs import JobRepository
 from bot.store.meta import MetaRepository
 from bot.store.settings import SettingsRepository
+from bot.store.styles import StyleRepository
 from bot.store.usage import read_usage
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "JobRepository",
     "MetaRepository",
     "SettingsRepository",
+    "StyleRepository",
     "read_usage",
 ]

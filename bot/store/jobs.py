@@ -19,6 +19,7 @@ from bot.records import (
     PictureFile,
     Recipe,
     Standing,
+    StartPicture,
     Verdict,
 )
 from bot.store.database import Database, Row
@@ -45,8 +46,12 @@ class JobRepository:
         refusal: str | None = None,
         verdict: Verdict = _ALLOWED,
         weight: float = 1.0,
+        press: str = "",
     ) -> Job | None:
-        """Commit a prompt, ``accepted`` or ``refused``; None if this interaction has a row."""
+        """Commit a prompt, ``accepted`` or ``refused``.
+
+        None if this interaction has a row, or the member's same press waits or is being drawn.
+        """
         refused = refusal is not None
         values = {
             "interaction_id": origin.interaction_id,
@@ -69,12 +74,13 @@ class JobRepository:
             "rules_version": verdict.rules_version,
             "held_for": verdict.reason if verdict.outcome is Outcome.HOLD else "",
             "weight": weight,
+            "press": press,
         }
         columns = ", ".join(values)
         marks = ", ".join("?" * len(values))
         row = await self._database.fetch_one(
             f"INSERT INTO job ({columns}) VALUES ({marks}) "  # noqa: S608 - our own column names
-            "ON CONFLICT (interaction_id) DO NOTHING RETURNING *",
+            "ON CONFLICT DO NOTHING RETURNING *",
             tuple(values.values()),
         )
         return _parse_job(row) if row else None
@@ -83,6 +89,24 @@ class JobRepository:
         """The job, or None."""
         row = await self._database.fetch_one("SELECT * FROM job WHERE job_id = ?", (job_id,))
         return _parse_job(row) if row else None
+
+    async def fetch_by_message(self, message_id: int) -> Job | None:
+        """The job that this message shows, or None."""
+        row = await self._database.fetch_one(
+            "SELECT * FROM job WHERE message_id = ? ORDER BY job_id DESC", (message_id,)
+        )
+        return _parse_job(row) if row else None
+
+    async def list_gallery(self, user_id: int, *, before: int | None, limit: int) -> list[Job]:
+        """A member's jobs whose pictures are kept, newest first, older than job ``before``."""
+        rows = await self._database.fetch_all(
+            "SELECT * FROM job WHERE user_id = ? AND job_id < ? AND deleted_at IS NULL "
+            "AND status IN ('delivered', 'undeliverable') "
+            "AND EXISTS (SELECT 1 FROM picture WHERE picture.job_id = job.job_id) "
+            "ORDER BY job_id DESC LIMIT ?",
+            (user_id, 2**63 - 1 if before is None else before, limit),
+        )
+        return [_parse_job(row) for row in rows]
 
     async def list_by_status(self, *statuses: JobStatus) -> list[Job]:
         """Jobs in any of these states, oldest first."""
@@ -193,7 +217,7 @@ class JobRepository:
             )
             if job is not None:
                 await self._database.execute_many(
-                    "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     [_picture_row(job_id, file) for file in files],
                 )
             return job
@@ -229,6 +253,19 @@ class JobRepository:
             "UPDATE job SET token = NULL WHERE token IS NOT NULL AND accepted_at < ?", (before,)
         )
 
+    async def mark_deleted(self, job_id: int, *, deleted_by: int, now: float) -> Job | None:
+        """Its pictures are to go; None if they have gone or were never there."""
+        async with self._database.transaction():
+            row = await self._database.fetch_one(
+                "UPDATE job SET deleted_at = ?, deleted_by = ? WHERE job_id = ? "
+                "AND deleted_at IS NULL AND status IN ('rendered', 'delivered', 'undeliverable') "
+                "RETURNING *",
+                (now, deleted_by, job_id),
+            )
+            if row is not None:
+                await self._database.execute("DELETE FROM picture WHERE job_id = ?", (job_id,))
+        return _parse_job(row) if row else None
+
     async def list_pictures(self, job_id: int) -> list[PictureFile]:
         """The files of a rendered job, the grid first."""
         rows = await self._database.fetch_all(
@@ -251,6 +288,7 @@ class JobRepository:
 
 
 def _recipe_columns(recipe: Recipe) -> dict[str, Any]:
+    start = recipe.start
     return {
         "prompt": recipe.prompt,
         "negative_prompt": recipe.negative_prompt,
@@ -263,6 +301,9 @@ def _recipe_columns(recipe: Recipe) -> dict[str, Any]:
         "model": recipe.model,
         "preset": recipe.preset,
         "guidance_until": recipe.guidance_until,
+        "start_job_id": start.job_id if start else None,
+        "start_panel": start.panel if start else None,
+        "strength": start.strength if start else None,
     }
 
 
@@ -291,6 +332,7 @@ def _parse_job(row: Row) -> Job:
             model=row["model"],
             preset=row["preset"],
             guidance_until=float(row["guidance_until"]),
+            start=_parse_start(row),
         ),
         status=JobStatus(row["status"]),
         cost_estimate=row["cost_estimate"],
@@ -310,7 +352,15 @@ def _parse_job(row: Row) -> Job:
         rules_version=row["rules_version"],
         held_for=row["held_for"],
         weight=float(row["weight"]),
+        deleted_at=row["deleted_at"],
+        deleted_by=row["deleted_by"],
     )
+
+
+def _parse_start(row: Row) -> StartPicture | None:
+    if row["strength"] is None:
+        return None
+    return StartPicture(row["start_job_id"], row["start_panel"], float(row["strength"]))
 
 
 def _parse_real(value: float | None) -> float | None:
@@ -322,7 +372,7 @@ def _picture_row(job_id: int, file: PictureFile) -> tuple[Any, ...]:
     verdict = file.verdict or PanelVerdict(nsfw_content_detected=None, shown=True)
     detected = verdict.nsfw_content_detected
     shown, score = verdict.shown, verdict.nsfw_score
-    return job_id, file.panel, file.path, file.sha256, detected, shown, score
+    return job_id, file.panel, file.path, file.sha256, detected, shown, score, file.num_bytes
 
 
 def _parse_picture(row: Row) -> PictureFile:
@@ -332,4 +382,7 @@ def _parse_picture(row: Row) -> PictureFile:
         bool(row["shown"]),
         _parse_real(row["nsfw_score"]),
     )
-    return PictureFile(row["panel"], row["path"], row["sha256"], verdict if row["panel"] else None)
+    panel = row["panel"]
+    return PictureFile(
+        panel, row["path"], row["sha256"], verdict if panel else None, row["num_bytes"]
+    )
