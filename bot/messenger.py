@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from io import BytesIO
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import aiohttp
 import discord
@@ -15,7 +16,7 @@ import yarl
 
 from bot import replies
 from bot.errors import UserError
-from bot.jobs.port import Delivery, Undeliverable, Unreachable, Update
+from bot.jobs.port import Delivery, Drawing, Undeliverable, Unreachable, Update
 from bot.records import Job, Upload
 from bot.uploads import check_size
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-MISSING: Any = discord.utils.MISSING
 _Files = list[discord.File]
 _Content = tuple[discord.ui.LayoutView, _Files]
 
@@ -126,7 +126,17 @@ class DiscordMessenger:
 
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message."""
-        return await self._edit(job, lambda: (replies.compose_update(job, update), MISSING))
+
+        def compose() -> _Content:
+            preview = update.preview if isinstance(update, Drawing) else None
+            files: _Files = []
+            if preview is not None:
+                alt_text = replies.describe_preview(job)
+                name = f"preview-{job.job_id}.webp"
+                files = [discord.File(BytesIO(preview), name, description=alt_text)]
+            return replies.compose_update(job, update, files[0].filename if files else None), files
+
+        return await self._edit(job, compose)
 
     async def deliver(self, job: Job, delivery: Delivery) -> int | None:
         """Edit the grid into the job's message, or else post a new one that names the author."""

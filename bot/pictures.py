@@ -35,6 +35,7 @@ _HIDDEN_TEXT = (214, 216, 220)
 HIDDEN = "hidden by\nthe filter"
 NOT_CHECKED = "could not\nbe checked"
 _SMALL_SIDE_PIXELS = 768
+_PREVIEW_TILE_PIXELS = 192
 _PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 
 
@@ -207,6 +208,18 @@ def encode_small(path: Path) -> BytesIO:
         small = picture.convert("RGB")
     small.thumbnail((_SMALL_SIDE_PIXELS, _SMALL_SIDE_PIXELS), Image.Resampling.LANCZOS)
     return _encode_webp(small)
+
+
+def encode_preview(sketch: NDArray[np.uint8], verdicts: Sequence[PanelVerdict]) -> bytes:
+    """A strip of small pictures, uint8 (N, h, w, 3) RGB, as WebP; flagged ones are covered."""
+    scale = max(round(_PREVIEW_TILE_PIXELS / sketch.shape[1]), 1)
+    size = (sketch.shape[2] * scale, sketch.shape[1] * scale)
+    strip = Image.new("RGB", (size[0] * len(sketch), size[1]), _HIDDEN_TILE)
+    for index, (tile, verdict) in enumerate(zip(sketch, verdicts, strict=True)):
+        if verdict.shown:
+            enlarged = Image.fromarray(tile).resize(size, Image.Resampling.BICUBIC)
+            strip.paste(enlarged, (index * size[0], 0))
+    return _encode_webp(strip, quality=60).getvalue()
 
 
 def _encode_webp(picture: Image.Image, quality: int = 80) -> BytesIO:

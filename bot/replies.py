@@ -98,7 +98,9 @@ def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
     return f"\u2068{escaped}\u2069" if is_right_to_left else escaped
 
 
-def compose_update(job: Job, update: Update) -> discord.ui.LayoutView:
+def compose_update(
+    job: Job, update: Update, preview_name: str | None = None
+) -> discord.ui.LayoutView:
     """The message of a job that has no pictures yet, or will have none."""
     match update:
         case Waiting():
@@ -110,7 +112,18 @@ def compose_update(job: Job, update: Update) -> discord.ui.LayoutView:
     row: discord.ui.ActionRow[Any] | None = None
     if job.status in {JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING}:
         row = discord.ui.ActionRow[Any](JobButton("cancel", job.job_id, label="Cancel"))
-    return compose_view(compose_title(job), status, row)
+    gallery = None
+    if preview_name is not None:
+        item = discord.MediaGalleryItem(
+            f"attachment://{preview_name}", description=describe_preview(job)
+        )
+        gallery = discord.ui.MediaGallery[Any](item)
+    return compose_view(compose_title(job), gallery, status, row)
+
+
+def describe_preview(job: Job) -> str:
+    """The alt text of what is being drawn."""
+    return f"Unfinished pictures being drawn from the prompt: {job.recipe.prompt}"[:_ALT_TEXT_MAX]
 
 
 def compose_delivery(job: Job, delivery: Delivery, file_name: str) -> discord.ui.LayoutView:

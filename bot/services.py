@@ -15,6 +15,7 @@ from bot.jobs.intake import Intake, Quotas
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits
 from bot.jobs.port import Messenger
+from bot.jobs.previews import Previews
 from bot.jobs.recovery import Recovery
 from bot.jobs.starts import StartPictures
 from bot.jobs.styles import Styles
@@ -65,9 +66,10 @@ def compose_services(
     gate = Gate(make_policy(settings), guild_settings)
     check = make_picture_check(settings)
     jobs = JobRepository(database)
-    board = StatusBoard(messenger)
-    line = Line(jobs, engine, board, now)
     writer = PictureWriter(settings.data_dir / "pictures")
+    previews = Previews(check, writer)
+    board = StatusBoard(messenger, develop=previews.develop if settings.previews else None)
+    line = Line(jobs, engine, board, now)
     starts = StartPictures(writer, check)
     deliverer = Deliverer(jobs, writer, messenger, board, now)
     dispatcher = Dispatcher(engine, jobs, line, board, check, writer, starts, deliverer, now)

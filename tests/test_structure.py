@@ -296,7 +296,7 @@ def test_sql_is_written_only_in_the_store():
 BORDERS = {
     "bot.jobs.dispatcher": "_guard",
     "bot.engine.border": "attempt",
-    "bot.buttons": "callback",
+    "bot.buttons": "_answer",
     "bot.moderation.pictures": "_judge",
 }
 

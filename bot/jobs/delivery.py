@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from bot.jobs.board import AGAIN_SECONDS, StatusBoard
+from bot.jobs.board import StatusBoard
 from bot.jobs.port import TOKEN_LIFE_SECONDS, Delivery, Ended, Messenger, Undeliverable, Unreachable
 from bot.pictures import PictureWriter
 from bot.records import Job, JobStatus
@@ -25,7 +25,7 @@ class Deliverer:
         messenger: Messenger,
         board: StatusBoard,
         now: Callable[[], float],
-        again_seconds: float = AGAIN_SECONDS,
+        again_seconds: float = 30.0,
     ) -> None:
         self._jobs = jobs
         self._writer = writer

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.engine.face import EngineFace, GenerationOutput, ModelInfo, Progress
 from bot.errors import (
@@ -27,6 +27,10 @@ from bot.moderation import PictureCheck
 from bot.pictures import PictureWriter
 from bot.records import Job, JobStatus
 from bot.store import JobRepository
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +68,7 @@ class Dispatcher:
         self._deliverer = deliverer
         self._now = now
         self._progress: dict[int, Progress] = {}
+        self._sketches: dict[int, NDArray[np.uint8]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._lost: EngineLost | None = None
@@ -187,6 +192,7 @@ class Dispatcher:
         finally:
             self._line.running.pop(job.job_id, None)
             self._progress.pop(job.job_id, None)
+            self._sketches.pop(job.job_id, None)
             self._line.changed.set()
         if rendered is not None:
             await self._deliver(rendered)
@@ -282,4 +288,7 @@ class Dispatcher:
     def _show_progress(self, job: Job, progress: Progress) -> None:
         if job.job_id in self._line.running:
             self._progress[job.job_id] = progress
-            self._board.post(job, Drawing(progress.step, progress.num_steps))
+            if progress.preview is not None:
+                self._sketches[job.job_id] = progress.preview
+            sketch = self._sketches.get(job.job_id)
+            self._board.post(job, Drawing(progress.step, progress.num_steps, sketch))

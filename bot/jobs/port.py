@@ -5,13 +5,17 @@ The bot's side of it is ``bot/messenger.py`` (Discord), the command line's is ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot.errors import TriptychError
 from bot.records import Job, PanelVerdict, Upload
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TOKEN_LIFE_SECONDS = 15 * 60
 """How long an interaction token is good for."""
@@ -65,10 +69,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The job is being drawn: ``step`` of ``num_steps`` done."""
+    """The job is being drawn: ``step`` of ``num_steps`` done.
+
+    sketch: uint8 (N, h, w, 3) RGB as the engine sees it now. preview: that as a small judged WebP
+    file, made when it is shown.
+    """
 
     step: int
     num_steps: int
+    sketch: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+    preview: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

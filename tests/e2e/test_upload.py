@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from io import BytesIO
 
 import pytest
@@ -88,9 +89,14 @@ async def test_file_that_discord_does_not_hand_over_is_a_sentence(
 async def test_nothing_is_fetched_from_another_host(server: Playground, start_bot: StartBot):
     member, art = server.person("member"), server.channel("art")
     bot = await start_bot()
-    server.backend.cdn.base_url = "http://127.0.0.1:9"
+    callers: list[asyncio.StreamWriter] = []
+    stranger = await asyncio.start_server(lambda _, writer: callers.append(writer), "127.0.0.1", 0)
+    port = stranger.sockets[0].getsockname()[1]
+    server.backend.cdn.base_url = f"http://127.0.0.1:{port}"
     handle = await member.slash("imagine", art, prompt="dog", image=make_upload())
     assert "send it again" in (await handle.wait_answered()).text()
+    stranger.close()
+    assert callers == []
     assert await bot.stop() == 0
 
 

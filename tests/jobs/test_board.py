@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bot.jobs.board import StatusBoard
+from bot.jobs.board import Pacing, StatusBoard
 from bot.jobs.port import Drawing, Ended, Update
 from bot.records import Job, JobStatus, Origin, Recipe
 from tests.jobs.conftest import FakeMessenger
@@ -47,7 +47,7 @@ def messenger() -> TimedMessenger:
 
 @pytest.fixture
 def board(messenger: TimedMessenger) -> StatusBoard:
-    return StatusBoard(messenger, INTERVAL)
+    return StatusBoard(messenger, Pacing(INTERVAL, max_edits=10_000))
 
 
 async def settle() -> None:
