@@ -13,7 +13,6 @@ from bot.jobs.parameters import DEFAULT_STRENGTH
 from bot.records import Job
 
 _FORM_TEXT_MAX = 4000
-_ALT_TEXT_MAX = 1024
 _LONG_PROMPT = 700  # quoted twice as long at most, and two of them must fit into one message
 
 
@@ -22,19 +21,13 @@ def compose_single(job: Job, panel: int, file_name: str) -> discord.ui.LayoutVie
     gallery = discord.ui.MediaGallery(
         discord.MediaGalleryItem(
             f"attachment://{file_name}",
-            description=describe_panel(job, panel),
+            description=replies.describe_panel(job, panel),
             spoiler=job.spoiler,
         )
     )
     note = f"-# Picture {panel} of #{job.job_id} · seed {job.recipe.seeds[panel - 1]}"
     row = replies.compose_single_row(job.job_id, panel, is_shown=True)
     return replies.compose_view(replies.compose_title(job), gallery, note, row)
-
-
-def describe_panel(job: Job, panel: int) -> str:
-    """The alt text of one picture."""
-    text = f"Picture {panel} of {len(job.recipe.seeds)}, drawn from the prompt: {job.recipe.prompt}"
-    return text[:_ALT_TEXT_MAX]
 
 
 def compose_recipe(

@@ -206,6 +206,7 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
         await services.line.load()
         drawing = asyncio.create_task(services.dispatcher.run())
         async with client:
+            keeping = asyncio.create_task(services.keeper.run())
             online = asyncio.create_task(client.serve(settings.discord_token.get_secret_value()))
             stopping = asyncio.create_task(stop.wait())
             tasks = {drawing, online, stopping}
@@ -213,9 +214,9 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
             services.intake.draining = True
             await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
             await services.board.close()
-        for task in tasks - done:
+        for task in {keeping, *tasks} - done:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(keeping, *tasks, return_exceptions=True)
         services.writer.close()
         services.check.close()
         await asyncio.to_thread(engine.close, REQUEUE_SECONDS)

@@ -17,6 +17,7 @@ import yarl
 from bot import replies
 from bot.errors import UserError
 from bot.jobs.port import Delivery, Drawing, Undeliverable, Unreachable, Update
+from bot.pictures import encode_small
 from bot.records import Job, Upload
 from bot.uploads import check_size
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _Files = list[discord.File]
+_Encoded = list[tuple[str, bytes]]
 _Content = tuple[discord.ui.LayoutView, _Files]
 
 ACKNOWLEDGE_SECONDS = 2.5  # Discord allows 3
@@ -38,6 +40,7 @@ FETCH_SECONDS = 20.0
 ALREADY_ACKNOWLEDGED = 40060
 _FILE_HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
 _HTTPS = 443
+_NO_FILES = {40005, 50045, 50013, 400001}  # too large, twice; no permission; uploads limited
 _NOT_FETCHED = (
     "Discord did not hand over the picture you sent, so nothing was drawn or charged. "
     "Please send it again."
@@ -140,18 +143,31 @@ class DiscordMessenger:
 
     async def deliver(self, job: Job, delivery: Delivery) -> int | None:
         """Edit the grid into the job's message, or else post a new one that names the author."""
-        name = f"triptych-{job.job_id}.png"
-        alt_text = replies.describe_grid(job, delivery)
+        for shape in _SHAPES:
+            files = await asyncio.to_thread(shape, job.job_id, delivery)
+            try:
+                return await self._post(job, delivery, files)
+            except _Unwelcome as error:
+                log.info("job %s: Discord did not take its files: %s", job.job_id, error)
+        return await self._post(job, delivery, [])
+
+    async def _post(self, job: Job, delivery: Delivery, files: _Encoded) -> int | None:
+        """files: names and contents. Raises _Unwelcome if it is they that cannot be posted."""
+        alt_texts = replies.describe_files(job, delivery, len(files))
 
         def compose() -> _Content:
-            file = discord.File(
-                delivery.grid, filename=name, description=alt_text, spoiler=job.spoiler
-            )
-            return replies.compose_delivery(job, delivery, file.filename), [file]
+            attached = [
+                discord.File(BytesIO(data), name, description=alt_text, spoiler=job.spoiler)
+                for (name, data), alt_text in zip(files, alt_texts, strict=True)
+            ]
+            names = [file.filename for file in attached]
+            return replies.compose_delivery(job, delivery, *names), attached
 
         try:
             return await self._edit(job, compose)
-        except Undeliverable:
+        except Undeliverable as error:
+            if files and isinstance(error, _Unwelcome):
+                raise
             return await self._send(job, compose)
 
     async def tell(self, job: Job, text: str) -> None:
@@ -213,6 +229,28 @@ class DiscordMessenger:
         return await _send_with_retry(job, send)
 
 
+class _Unwelcome(Undeliverable):
+    """The message might be taken with other files, or with none."""
+
+
+def _as_it_is(job_id: int, delivery: Delivery) -> _Encoded:
+    return [(f"triptych-{job_id}.png", delivery.grid.read_bytes())]
+
+
+def _smaller(job_id: int, delivery: Delivery) -> _Encoded:
+    return [(f"triptych-{job_id}.webp", encode_small(delivery.grid).getvalue())]
+
+
+def _singly(job_id: int, delivery: Delivery) -> _Encoded:
+    return [
+        (f"triptych-{job_id}-{n}.webp", encode_small(path).getvalue())
+        for n, path in enumerate(delivery.images, 1)
+    ]
+
+
+_SHAPES = (_as_it_is, _smaller, _singly)
+
+
 async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
     """discord.py retries neither resets nor timeouts. Raises Undeliverable, or Unreachable."""
     fault: Exception | None = None
@@ -222,6 +260,8 @@ async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
             async with asyncio.timeout(SEND_SECONDS):
                 return await send()
         except discord.HTTPException as error:
+            if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:
+                raise _Unwelcome(str(error)) from error
             if error.status in _FINAL_STATUSES:
                 raise Undeliverable(str(error)) from error
             fault = error

@@ -34,7 +34,6 @@ _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
 HIDDEN = "hidden by\nthe filter"
 NOT_CHECKED = "could not\nbe checked"
-_SMALL_SIDE_PIXELS = 768
 _PREVIEW_TILE_PIXELS = 192
 _PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 
@@ -69,8 +68,17 @@ class PictureWriter:
 
     def _remove(self, job_id: int) -> None:
         shutil.rmtree(self.folder_of(job_id), ignore_errors=True)
+        shutil.rmtree(self._partial_of(job_id), ignore_errors=True)
         with suppress(OSError):
             self._start_of(job_id).unlink(missing_ok=True)
+
+    async def list_jobs(self) -> set[int]:
+        """The jobs that have files."""
+        return await self.run(self._list_jobs)
+
+    def _list_jobs(self) -> set[int]:
+        names = {path.name.partition(".")[0] for path in self._folder.glob("*")}
+        return {int(name) for name in names if name.isdecimal()}
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do something with pictures in the pool's threads."""
@@ -113,6 +121,9 @@ class PictureWriter:
         except OSError:
             return None
 
+    def _partial_of(self, job_id: int) -> Path:
+        return self._folder / f"{job_id}.partial"
+
     def _start_of(self, job_id: int) -> Path:
         return self._folder / f"{job_id}.start.png"
 
@@ -138,7 +149,7 @@ class PictureWriter:
         pictures = [compose_grid(tiles), *tiles]
         seeds = [recipe.seeds, *((seed,) for seed in recipe.seeds)]
         final = self.folder_of(job_id)
-        partial = self._folder / f"{job_id}.partial"
+        partial = self._partial_of(job_id)
         files: list[PictureFile] = []
         try:
             shutil.rmtree(partial, ignore_errors=True)
@@ -202,11 +213,12 @@ def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:
     return grid
 
 
-def encode_small(path: Path) -> BytesIO:
-    """A picture file as a small WebP, without its metadata."""
+def encode_small(path: Path, max_side_pixels: int | None = None) -> BytesIO:
+    """A picture file as WebP, without its metadata."""
     with Image.open(path) as picture:
         small = picture.convert("RGB")
-    small.thumbnail((_SMALL_SIDE_PIXELS, _SMALL_SIDE_PIXELS), Image.Resampling.LANCZOS)
+    if max_side_pixels is not None:
+        small.thumbnail((max_side_pixels, max_side_pixels), Image.Resampling.LANCZOS)
     return _encode_webp(small)
 
 

@@ -73,6 +73,10 @@ DELETED_BUT_SHOWN = (
 )
 NOT_YOURS = "Only the member who asked for these pictures can cancel them."
 TOO_LATE = "This prompt neither waits nor is being drawn any more, so nothing was cancelled."
+NOT_ATTACHED = (
+    "The pictures are drawn and kept, but Discord does not take them here: I may not attach files, "
+    "or they are too large for this server. `/gallery` shows them to you."
+)
 NO_PERMISSION = (
     "I may not attach files in this channel, so the pictures could not be shown. Nothing was "
     "charged. Ask a moderator to allow me “Attach Files” here, or use another channel."
@@ -126,18 +130,37 @@ def describe_preview(job: Job) -> str:
     return f"Unfinished pictures being drawn from the prompt: {job.recipe.prompt}"[:_ALT_TEXT_MAX]
 
 
-def compose_delivery(job: Job, delivery: Delivery, file_name: str) -> discord.ui.LayoutView:
-    """The message that shows the grid."""
-    gallery = discord.ui.MediaGallery(
-        discord.MediaGalleryItem(
-            f"attachment://{file_name}",
-            description=describe_grid(job, delivery),
-            spoiler=job.spoiler,
+def compose_delivery(job: Job, delivery: Delivery, *file_names: str) -> discord.ui.LayoutView:
+    """The message that shows the grid, or its pictures singly, or none where none may be posted."""
+    gallery = None
+    if file_names:
+        alt_texts = describe_files(job, delivery, len(file_names))
+        gallery = discord.ui.MediaGallery[Any](
+            *(
+                discord.MediaGalleryItem(
+                    f"attachment://{name}", description=alt_text, spoiler=job.spoiler
+                )
+                for name, alt_text in zip(file_names, alt_texts, strict=True)
+            )
         )
-    )
     notes = [describe_recipe(job), *(f"-# {note}" for note in list_hidden(delivery))]
+    if gallery is None:
+        notes.insert(0, NOT_ATTACHED)
     rows = list_rows(job, [verdict.shown for verdict in delivery.verdicts])
     return compose_view(compose_title(job), gallery, "\n".join(notes), *rows)
+
+
+def describe_files(job: Job, delivery: Delivery, count: int) -> list[str]:
+    """The alt texts of the grid, or of its pictures singly."""
+    if count == 1:
+        return [describe_grid(job, delivery)]
+    return [describe_panel(job, panel) for panel in range(1, count + 1)]
+
+
+def describe_panel(job: Job, panel: int) -> str:
+    """The alt text of one picture."""
+    text = f"Picture {panel} of {len(job.recipe.seeds)}, drawn from the prompt: {job.recipe.prompt}"
+    return text[:_ALT_TEXT_MAX]
 
 
 def list_rows(job: Job, shown: Sequence[bool]) -> list[discord.ui.ActionRow[Any]]:

@@ -12,6 +12,7 @@ from bot.jobs.delivery import Deliverer
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.gate import Gate
 from bot.jobs.intake import Intake, Quotas
+from bot.jobs.keeper import PictureKeeper, Retention
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits
 from bot.jobs.port import Messenger
@@ -49,6 +50,7 @@ class Services:
     dispatcher: Dispatcher
     recovery: Recovery
     writer: PictureWriter
+    keeper: PictureKeeper
     check: PictureCheck
     limits: ParameterLimits
     now: Callable[[], float]
@@ -106,10 +108,17 @@ def compose_services(
         dispatcher=dispatcher,
         recovery=recovery,
         writer=writer,
+        keeper=PictureKeeper(jobs, writer, make_retention(settings), now),
         check=check,
         limits=limits,
         now=now,
     )
+
+
+def make_retention(settings: Settings) -> Retention:
+    """How long pictures stay."""
+    gib = settings.keep_pictures_gib
+    return Retention(settings.keep_pictures_days, None if gib is None else int(gib * 2**30))
 
 
 def make_policy(settings: Settings) -> PromptPolicy:

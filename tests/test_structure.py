@@ -65,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bot.errors",
     },
     # the client only for its type
-    "bot.messenger": {"bot.replies", "bot.client", "bot.uploads", *PORT},
+    "bot.messenger": {"bot.replies", "bot.client", "bot.pictures", "bot.uploads", *PORT},
     "bot.client": {"bot", "bot.buttons", "bot.replies", "bot.messenger", "bot.services", *PORT},
     "bot.cogs": {
         "bot",

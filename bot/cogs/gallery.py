@@ -18,6 +18,7 @@ from bot.services import Services
 
 Press = discord.Interaction[TriptychClient]
 _PAGE = 4
+_THUMBNAIL_PIXELS = 768
 _NEWEST = 2**63 - 1
 _LINK = re.compile(
     r"\s*<?https?://(?:[a-z]+\.)?discord(?:app)?\.com/channels/(@me|\d{1,20})/(\d{1,20})/(\d{1,20})>?\s*"
@@ -80,7 +81,7 @@ class Gallery(commands.Cog):
         paths = await self._services.writer.locate(files)
         if paths is None:
             return None
-        small = await self._services.writer.run(encode_small, paths[0])
+        small = await self._services.writer.run(encode_small, paths[0], _THUMBNAIL_PIXELS)
         alt_text = replies.describe_job(job)
         name = f"triptych-{job.job_id}.webp"
         return discord.File(small, name, description=alt_text, spoiler=job.spoiler)

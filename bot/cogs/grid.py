@@ -38,7 +38,7 @@ class Grid(commands.Cog):
         if paths is None:
             raise UserError(replies.NO_SUCH_PICTURE)
         name = f"triptych-{job_id}-{panel}.png"
-        alt_text = cards.describe_panel(job, panel)
+        alt_text = replies.describe_panel(job, panel)
         file = discord.File(paths[panel], filename=name, description=alt_text, spoiler=job.spoiler)
         view = cards.compose_single(job, panel, file.filename)
         await interaction.edit_original_response(view=view, attachments=[file])
