@@ -29,6 +29,7 @@ from bot.store import (
     Database,
     JobRepository,
     MetaRepository,
+    PictureRepository,
     SettingsRepository,
     StyleRepository,
 )
@@ -68,6 +69,7 @@ def compose_services(
     gate = Gate(make_policy(settings), guild_settings)
     check = make_picture_check(settings)
     jobs = JobRepository(database)
+    pictures = PictureRepository(database)
     writer = PictureWriter(settings.data_dir / "pictures")
     previews = Previews(check, writer)
     board = StatusBoard(messenger, develop=previews.develop if settings.previews else None)
@@ -108,7 +110,7 @@ def compose_services(
         dispatcher=dispatcher,
         recovery=recovery,
         writer=writer,
-        keeper=PictureKeeper(jobs, writer, make_retention(settings), now),
+        keeper=PictureKeeper(jobs, pictures, writer, make_retention(settings), now),
         check=check,
         limits=limits,
         now=now,

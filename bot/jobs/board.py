@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 MAX_EDITS_AT_ONCE = 2  # first answers and finished pictures must not queue behind news of places
 
+_BURSTS = 4  # a quarter of a window's edits may go in a quarter of the window
+
 Develop = Callable[[Job, Drawing], Awaitable[Update]]
 
 
@@ -193,8 +195,15 @@ class _Channel:
             return None
         self._drop_old_edits()
         room = max(self.pacing.max_edits - self.pacing.for_finished, 1)
-        free = self.edits[-room] + self.pacing.window_seconds if len(self.edits) >= room else now
-        return max(min(due), free) - now
+        # Not all at once either: finished pictures must find room at any moment.
+        burst = -(-room // _BURSTS)
+        return max(min(due), self._find_free(room, 1), self._find_free(burst, burst / room)) - now
+
+    def _find_free(self, count: int, share: float) -> float:
+        """When ``count`` edits in this share of the window leave room for one more."""
+        if len(self.edits) < count:
+            return float("-inf")
+        return self.edits[-count] + share * self.pacing.window_seconds
 
     def _list_ready(self) -> list[_Message]:
         return [each for each in self.messages.values() if each.latest and each.editing is None]

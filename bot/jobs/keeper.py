@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.errors import StoreError
 from bot.pictures import PictureWriter
-from bot.store import JobRepository
+from bot.store import JobRepository, PictureRepository
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +32,13 @@ class PictureKeeper:
     def __init__(
         self,
         jobs: JobRepository,
+        pictures: PictureRepository,
         writer: PictureWriter,
         retention: Retention,
         now: Callable[[], float],
     ) -> None:
         self._jobs = jobs
+        self._pictures = pictures
         self._writer = writer
         self._retention = retention
         self._now = now
@@ -57,15 +59,15 @@ class PictureKeeper:
             await self._writer.remove(job_id)
             log.info("job %s: the time of its pictures is over", job_id)
         on_disk = await self._writer.list_jobs()  # before the rows: a job's files come first
-        kept = await self._jobs.list_kept()
+        kept = await self._pictures.list_kept()
         for job_id in on_disk - kept:
             await self._writer.remove(job_id)
             log.info("job %s: its files belonged to nothing and were removed", job_id)
-        for job_id in await self._jobs.list_with_pictures() - await self._writer.list_jobs():
+        for job_id in await self._pictures.list_with_pictures() - await self._writer.list_jobs():
             log.warning("job %s: its files have gone from the disk", job_id)
             await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())
 
     async def _list_overdue(self) -> list[int]:
         days, most = self._retention.max_days, self._retention.max_bytes
         before = None if days is None else self._now() - days * _DAY_SECONDS
-        return await self._jobs.list_overdue(before=before, max_bytes=most)
+        return await self._pictures.list_overdue(before=before, max_bytes=most)

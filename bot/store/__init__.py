@@ -5,6 +5,7 @@ from bot.store.database import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.database import Database, DataDirLock
 from bot.store.jobs import JobRepository
 from bot.store.meta import MetaRepository
+from bot.store.pictures import PictureRepository
 from bot.store.settings import SettingsRepository
 from bot.store.styles import StyleRepository
 from bot.store.usage import read_usage
@@ -16,6 +17,7 @@ __all__ = [
     "Database",
     "JobRepository",
     "MetaRepository",
+    "PictureRepository",
     "SettingsRepository",
     "StyleRepository",
     "read_usage",

@@ -6,13 +6,17 @@ import shutil
 
 from bot.jobs.keeper import PictureKeeper, Retention
 from bot.records import JobStatus
+from bot.store import PictureRepository
 from tests.jobs.conftest import Clock, House, OpenHouse
 
 DAY = 86_400.0
 
 
 def make_keeper(house: House, retention: Retention) -> PictureKeeper:
-    return PictureKeeper(house.services.jobs, house.services.writer, retention, house.clock)
+    pictures = PictureRepository(house.database)
+    return PictureKeeper(
+        house.services.jobs, pictures, house.services.writer, retention, house.clock
+    )
 
 
 async def draw(house: House, count: int) -> list[int]:
@@ -27,7 +31,7 @@ async def draw(house: House, count: int) -> list[int]:
 
 async def kept(house: House) -> set[int]:
     on_disk = await house.services.writer.list_jobs()
-    assert on_disk == await house.services.jobs.list_with_pictures()
+    assert on_disk == await PictureRepository(house.database).list_with_pictures()
     return on_disk
 
 
