@@ -9,7 +9,7 @@ import discord
 
 from bot import replies
 from bot.buttons import JobButton, JobModal
-from bot.jobs.parameters import DEFAULT_STRENGTH
+from bot.jobs.parameters import DEFAULT_STRENGTH, compose_base
 from bot.records import Job
 
 _FORM_TEXT_MAX = 4000
@@ -61,7 +61,8 @@ def compose_remix_form(job: Job) -> JobModal:
     form = JobModal("remix", job.job_id, 0, title="Remix")
     form.add_item(_field("prompt", "Prompt", recipe.prompt, is_long=True, required=True))
     form.add_item(_field("negative", "Negative prompt", recipe.negative_prompt, is_long=True))
-    form.add_item(_field("size", "Size", f"{recipe.width}x{recipe.height}"))
+    base = compose_base(job)
+    form.add_item(_field("size", "Size", f"{base.width}x{base.height}"))
     form.add_item(_field("seed", "Seed", "", hint="empty: new pictures"))
     settings = f"{recipe.num_inference_steps} / {recipe.guidance_scale:g} / {recipe.sampler}"
     form.add_item(_field("settings", "Steps / guidance / sampler", settings))

@@ -53,11 +53,13 @@ class StartPicture:
     """What drawing starts from: a panel of a job, or its upload (panel 0), its own for job_id 0.
 
     strength: (0, 1], the share of the steps that are run on it; 1 leaves nothing of it.
+    is_enlarged: a second pass over the enlarged picture, which the prompt has no part in.
     """
 
     job_id: int
     panel: int
     strength: float
+    is_enlarged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,7 +269,7 @@ def describe_start(job: Job) -> str:
     if start is None:
         return ""
     what = f"picture {start.panel} of #{start.job_id}" if start.panel else "a picture sent with it"
-    return f"from {what}, strength {start.strength:g}"
+    return f"{'×2 ' if start.is_enlarged else ''}from {what}, strength {start.strength:g}"
 
 
 def describe_grid(job: Job, delivery: Delivery) -> str:

@@ -21,7 +21,7 @@ from bot.asking import (
 from bot.client import TriptychClient
 from bot.engine.face import NUM_IMAGES
 from bot.errors import UserError
-from bot.jobs.parameters import DEFAULT_STRENGTH, compose_again
+from bot.jobs.parameters import DEFAULT_STRENGTH, compose_base
 from bot.records import Ask, StartPicture
 
 Press = discord.Interaction[TriptychClient]
@@ -45,7 +45,7 @@ async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[s
     width, height = parse_size(fields.get("size"))
     steps, guidance, sampler = _parse_settings(fields.get("settings", ""))
     ask = replace(
-        compose_again(job),
+        compose_base(job),
         prompt=fields.get("prompt", ""),
         negative_prompt=fields.get("negative", ""),
         width=width,
@@ -74,12 +74,12 @@ async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[s
         return
     strength = parse_number(fields.get("strength", ""), "the strength")
     start = StartPicture(job_id, panel, DEFAULT_STRENGTH if strength is None else strength)
-    recipe = job.recipe
+    base = compose_base(job)
     ask = Ask(
         fields.get("prompt", ""),
         fields.get("negative", ""),
-        recipe.width,
-        recipe.height,
+        base.width,
+        base.height,
         start=start,
     )
     await submit(interaction, ask)

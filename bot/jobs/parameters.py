@@ -18,7 +18,7 @@ MAX_SEED = 2**32 - 1
 MAX_GUIDANCE_SCALE = 30.0
 DEFAULT_STRENGTH = 0.7
 VARY_STRENGTH = 0.6
-UPSCALE_STRENGTH = 0.3
+UPSCALE_STRENGTH = 0.2
 UPSCALE_FACTOR = 2
 _MIN_SIDE_PIXELS = 64
 _MAX_IN_ROW = 2**63 - 1
@@ -149,10 +149,23 @@ def compose_again(job: Job) -> Ask:
     )
 
 
+def compose_base(job: Job) -> Ask:
+    """What variations and changes begin with: an enlarged picture goes back to its first size."""
+    again, start = compose_again(job), job.recipe.start
+    if start is None or not start.is_enlarged:
+        return again
+    return replace(
+        again,
+        width=again.width and again.width // UPSCALE_FACTOR,
+        height=again.height and again.height // UPSCALE_FACTOR,
+        start=None,
+    )
+
+
 def compose_variation(job: Job, panel: int) -> Ask:
     """Three siblings of one picture."""
     return replace(
-        compose_again(job),
+        compose_base(job),
         start=StartPicture(job.job_id, panel, VARY_STRENGTH),
         num_images=NUM_IMAGES,
         press=f"vary:{job.job_id}:{panel}",
@@ -160,14 +173,18 @@ def compose_variation(job: Job, panel: int) -> Ask:
 
 
 def compose_upscale(job: Job, panel: int) -> Ask:
-    """One picture with twice the sides: a second, short pass over the enlarged one."""
+    """One picture with twice the sides: a second, short pass over the enlarged one.
+
+    Without prompt and guidance: at a size that the model was not made for, a prompt would put
+    its subject into the picture once more.
+    """
     recipe = job.recipe
     return replace(
         compose_again(job),
         width=recipe.width and recipe.width * UPSCALE_FACTOR,
         height=recipe.height and recipe.height * UPSCALE_FACTOR,
         seed=recipe.seeds[panel - 1],
-        start=StartPicture(job.job_id, panel, UPSCALE_STRENGTH),
+        start=StartPicture(job.job_id, panel, UPSCALE_STRENGTH, is_enlarged=True),
         num_images=1,
         press=f"upscale:{job.job_id}:{panel}",
     )
@@ -213,14 +230,15 @@ def compose_request(
     """The engine's request for a complete recipe. image: what it starts from, (H, W, 3) RGB."""
     assert recipe.width and recipe.height and recipe.num_inference_steps and recipe.sampler
     assert recipe.guidance_scale is not None
+    is_enlarged = recipe.start is not None and recipe.start.is_enlarged
     return GenerationRequest(
         request_id=job_id,
-        prompt=recipe.prompt,
+        prompt="" if is_enlarged else recipe.prompt,
         negative_prompt=recipe.negative_prompt,
         width=recipe.width,
         height=recipe.height,
         num_inference_steps=recipe.num_inference_steps,
-        guidance_scale=recipe.guidance_scale,
+        guidance_scale=1.0 if is_enlarged else recipe.guidance_scale,
         sampler=recipe.sampler,
         seeds=recipe.seeds,
         image=image,

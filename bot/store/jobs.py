@@ -304,6 +304,7 @@ def _recipe_columns(recipe: Recipe) -> dict[str, Any]:
         "start_job_id": start.job_id if start else None,
         "start_panel": start.panel if start else None,
         "strength": start.strength if start else None,
+        "start_enlarged": bool(start and start.is_enlarged),
     }
 
 
@@ -360,7 +361,12 @@ def _parse_job(row: Row) -> Job:
 def _parse_start(row: Row) -> StartPicture | None:
     if row["strength"] is None:
         return None
-    return StartPicture(row["start_job_id"], row["start_panel"], float(row["strength"]))
+    return StartPicture(
+        row["start_job_id"],
+        row["start_panel"],
+        float(row["strength"]),
+        bool(row["start_enlarged"]),
+    )
 
 
 def _parse_real(value: float | None) -> float | None:
