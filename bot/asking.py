@@ -35,6 +35,8 @@ async def fetch_job(
     job = await jobs.fetch_job(job_id) if job_id <= _MAX_ROW_ID else None
     if job is None or job.status not in _DONE or not (seen or _is_at_home(job, interaction)):
         raise UserError(replies.NO_SUCH_PICTURE)
+    if job.hidden or job.held_for:
+        raise UserError(replies.HIDDEN)
     if job.deleted_by and job.deleted_by != job.origin.user_id:
         raise UserError(replies.REMOVED_BY_MODERATOR)
     return job

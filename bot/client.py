@@ -42,6 +42,9 @@ COGS = (
     "bot.cogs.style",
     "bot.cogs.queue",
     "bot.cogs.cancel",
+    "bot.cogs.review",
+    "bot.cogs.reports",
+    "bot.cogs.consequences",
     "bot.cogs.help",
 )
 MAX_RECONNECT_SECONDS = 60.0
@@ -137,6 +140,7 @@ class TriptychClient(commands.Bot):
                 await self.load_extension(cog)
         await self._sync_commands()
         await self.services.recovery.run()
+        self.services.review.start()
         self._is_set_up = True
 
     async def on_ready(self) -> None:

@@ -14,7 +14,8 @@ import discord
 import discord.http
 import yarl
 
-from bot import replies
+from bot import replies, replies_review
+from bot.cases import Case
 from bot.errors import UserError
 from bot.jobs.port import Delivery, Drawing, Undeliverable, Unreachable, Update
 from bot.pictures import encode_small
@@ -75,10 +76,14 @@ class InteractionCaller:
                 return response.message_id if response else None
         raise AssertionError("unreachable")
 
-    async def refuse(self, reason: str) -> None:
+    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
         """Answer only to the member."""
         try:
-            await self._interaction.response.send_message(reason, ephemeral=True)
+            if can_appeal:
+                view = replies_review.compose_suspended(reason)
+                await self._interaction.response.send_message(view=view, ephemeral=True)
+            else:
+                await self._interaction.response.send_message(reason, ephemeral=True)
         except discord.HTTPException as error:
             if error.code != ALREADY_ACKNOWLEDGED:  # Discord sent one press twice
                 raise
@@ -141,17 +146,19 @@ class DiscordMessenger:
 
         return await self._edit(job, compose)
 
-    async def deliver(self, job: Job, delivery: Delivery) -> int | None:
+    async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
         """Edit the grid into the job's message, or else post a new one that names the author."""
         for shape in _SHAPES:
             files = await asyncio.to_thread(shape, job.job_id, delivery)
             try:
-                return await self._post(job, delivery, files)
+                return await self._post(job, delivery, files, can_repost)
             except _Unwelcome as error:
                 log.info("job %s: Discord did not take its files: %s", job.job_id, error)
-        return await self._post(job, delivery, [])
+        return await self._post(job, delivery, [], can_repost)
 
-    async def _post(self, job: Job, delivery: Delivery, files: _Encoded) -> int | None:
+    async def _post(
+        self, job: Job, delivery: Delivery, files: _Encoded, can_repost: bool
+    ) -> int | None:
         """files: names and contents. Raises _Unwelcome if it is they that cannot be posted."""
         alt_texts = replies.describe_files(job, delivery, len(files))
 
@@ -166,24 +173,45 @@ class DiscordMessenger:
         try:
             return await self._edit(job, compose)
         except Undeliverable as error:
-            if files and isinstance(error, _Unwelcome):
+            if not can_repost or (files and isinstance(error, _Unwelcome)):
                 raise
             return await self._send(job, compose)
 
     async def tell(self, job: Job, text: str) -> None:
+        """A direct message that names the prompt."""
+        await self.write_to(job.origin.user_id, f"{text}\n> {replies.quote(job.recipe.prompt)}")
+
+    async def write_to(self, user_id: int, text: str) -> None:
         """A direct message."""
 
         async def send() -> None:
-            channel = await self._client.create_dm(discord.Object(job.origin.user_id))
-            await channel.send(f"{text}\n> {replies.quote(job.recipe.prompt)}")
+            channel = await self._client.create_dm(discord.Object(user_id))
+            await channel.send(text)
 
-        await _send_with_retry(job, send)
+        await _send_with_retry(f"user {user_id}", send)
+
+    async def show_card(self, case: Case, channel_id: int) -> int:
+        """Post the card, once, or edit it."""
+        channel = self._client.get_partial_messageable(channel_id)
+        card = case.card
+
+        async def send() -> int:
+            view, files = replies_review.compose_card(case)
+            if card.message_id is not None:
+                message = channel.get_partial_message(card.message_id)
+                return (await message.edit(view=view, attachments=files)).id
+            nonce = f"card-{card.card_id}"
+            return (await channel.send(view=view, files=files, nonce=nonce)).id
+
+        return await _send_with_retry(f"card {card.card_id}", send)
 
     async def _edit(self, job: Job, compose: Callable[[], _Content]) -> int | None:
         fault = Undeliverable("no way to its message is left")
         for route in self._list_routes(job):
             try:
-                return await _send_with_retry(job, lambda route=route: route(*compose()))
+                return await _send_with_retry(
+                    f"job {job.job_id}", lambda route=route: route(*compose())
+                )
             except Undeliverable as error:
                 fault = error
         raise fault
@@ -226,7 +254,7 @@ class DiscordMessenger:
             )
             return message.id
 
-        return await _send_with_retry(job, send)
+        return await _send_with_retry(f"job {job.job_id}", send)
 
 
 class _Unwelcome(Undeliverable):
@@ -251,7 +279,7 @@ def _singly(job_id: int, delivery: Delivery) -> _Encoded:
 _SHAPES = (_as_it_is, _smaller, _singly)
 
 
-async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
+async def _send_with_retry(what: str, send: Callable[[], Awaitable[T]]) -> T:
     """discord.py retries neither resets nor timeouts. Raises Undeliverable, or Unreachable."""
     fault: Exception | None = None
     for delay_seconds in (0.0, *RETRY_DELAYS_SECONDS):
@@ -267,5 +295,5 @@ async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
             fault = error
         except _PASSING_FAULTS as error:
             fault = error
-        log.info("job %s: Discord did not take it, trying again: %r", job.job_id, fault)
+        log.info("%s: Discord did not take it, trying again: %r", what, fault)
     raise Unreachable(f"Discord could not be reached: {fault!r}") from fault

@@ -8,12 +8,13 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from bot.errors import StoreError
@@ -32,14 +33,19 @@ _MIN_TILE_PIXELS = 384
 _BACKGROUND = (24, 25, 28)
 _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
+_HELD = "held"
 HIDDEN = "hidden by\nthe filter"
 NOT_CHECKED = "could not\nbe checked"
 _PREVIEW_TILE_PIXELS = 192
+_BLUR_PIXELS = 12  # of a picture's width: colours stay, shapes do not
 _PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 
 
 class PictureWriter:
-    """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing."""
+    """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing.
+
+    What a moderator has to see first lies in ``pictures/held/<job id>`` until it is released.
+    """
 
     def __init__(self, folder: Path, max_threads: int = 2) -> None:
         self._folder = folder
@@ -60,15 +66,51 @@ class PictureWriter:
 
         Raises StoreError.
         """
-        return await self.run(self._write, job_id, recipe, images, tuple(verdicts))
+        return await self.run(self._write, self._folder, job_id, recipe, images, tuple(verdicts))
+
+    async def write_held(
+        self,
+        job_id: int,
+        recipe: Recipe,
+        images: NDArray[np.uint8],
+        verdicts: Sequence[PanelVerdict],
+    ) -> tuple[PictureFile, ...]:
+        """The pictures as they were drawn, apart from what members may see. Raises StoreError."""
+        shown = tuple(replace(verdict, shown=True) for verdict in verdicts)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._pool, self._write, self._folder / _HELD, job_id, recipe, images, shown
+        )
+
+    async def release(self, job_id: int) -> None:
+        """Put held pictures in the place of what was shown instead; again if it was cut short."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._pool, self._release, job_id)
+
+    def _release(self, job_id: int) -> None:
+        held = self._folder / _HELD / str(job_id)
+        if held.is_dir():
+            shutil.rmtree(self.folder_of(job_id), ignore_errors=True)
+            held.rename(self.folder_of(job_id))
+
+    async def locate_grid(self, job_id: int) -> Path | None:
+        """The grid as a moderator may see it: unhidden while it is held. None if there is none."""
+        folders = (self._folder / _HELD / str(job_id), self.folder_of(job_id))
+        return next((path for each in folders if (path := each / "grid.png").is_file()), None)
+
+    async def blur(self, path: Path) -> bytes | None:
+        """A PNG that shows the colours of a picture and nothing else; None if it is gone."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, _blur, path)
 
     async def remove(self, job_id: int) -> None:
         """Delete the pictures of a job; does nothing if there are none."""
         await self.run(self._remove, job_id)
 
     def _remove(self, job_id: int) -> None:
+        shutil.rmtree(self._folder / _HELD / str(job_id), ignore_errors=True)
         shutil.rmtree(self.folder_of(job_id), ignore_errors=True)
-        shutil.rmtree(self._partial_of(job_id), ignore_errors=True)
+        shutil.rmtree(self._folder / f"{job_id}.partial", ignore_errors=True)
         with suppress(OSError):
             self._start_of(job_id).unlink(missing_ok=True)
 
@@ -77,7 +119,8 @@ class PictureWriter:
         return await self.run(self._list_jobs)
 
     def _list_jobs(self) -> set[int]:
-        names = {path.name.partition(".")[0] for path in self._folder.glob("*")}
+        paths = [*self._folder.glob("*"), *(self._folder / _HELD).glob("*")]
+        names = {path.name.partition(".")[0] for path in paths}
         return {int(name) for name in names if name.isdecimal()}
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -121,9 +164,6 @@ class PictureWriter:
         except OSError:
             return None
 
-    def _partial_of(self, job_id: int) -> Path:
-        return self._folder / f"{job_id}.partial"
-
     def _start_of(self, job_id: int) -> Path:
         return self._folder / f"{job_id}.start.png"
 
@@ -133,6 +173,7 @@ class PictureWriter:
 
     def _write(
         self,
+        folder: Path,
         job_id: int,
         recipe: Recipe,
         images: NDArray[np.uint8],
@@ -148,23 +189,24 @@ class PictureWriter:
         ]
         pictures = [compose_grid(tiles), *tiles]
         seeds = [recipe.seeds, *((seed,) for seed in recipe.seeds)]
-        final = self.folder_of(job_id)
-        partial = self._partial_of(job_id)
+        final = folder / str(job_id)
+        unfinished = folder / f"{job_id}.partial"
         files: list[PictureFile] = []
         try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
             for panel, (picture, used) in enumerate(zip(pictures, seeds, strict=True)):
                 name = f"{panel or 'grid'}.png"
                 data = encode_png(picture, recipe, used)
-                (partial / name).write_bytes(data)
+                (unfinished / name).write_bytes(data)
                 verdict = verdicts[panel - 1] if panel else None
                 digest = hashlib.sha256(data).hexdigest()
                 files.append(PictureFile(panel, f"{job_id}/{name}", digest, verdict, len(data)))
-            shutil.rmtree(final, ignore_errors=True)
-            partial.rename(final)
+            for old in (self._folder / _HELD / str(job_id), final):
+                shutil.rmtree(old, ignore_errors=True)
+            unfinished.rename(final)
         except OSError as error:
-            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
             raise StoreError(_say_not_saved(error)) from error
         return tuple(files)
 
@@ -195,6 +237,22 @@ def _to_array(picture: Image.Image) -> NDArray[np.uint8]:
     import numpy as np  # noqa: PLC0415 - not needed by who only composes grids
 
     return np.array(picture)
+
+
+def _blur(path: Path) -> bytes | None:
+    try:
+        with Image.open(path) as picture:
+            size = picture.size
+            coarse = picture.convert("RGB").resize(
+                (_BLUR_PIXELS * 3, max(_BLUR_PIXELS * 3 * size[1] // size[0], 1)),
+                Image.Resampling.BOX,
+            )
+    except OSError:
+        return None
+    smooth = coarse.resize(size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(8))
+    buffer = BytesIO()
+    smooth.save(buffer, "PNG", compress_level=_PNG_LEVEL)
+    return buffer.getvalue()
 
 
 def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:

@@ -8,16 +8,21 @@ from dataclasses import dataclass
 
 from bot.engine.face import EngineFace
 from bot.jobs.board import StatusBoard
+from bot.jobs.consequences import Consequences
 from bot.jobs.delivery import Deliverer
+from bot.jobs.desk import ReviewDesk
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.gate import Gate
 from bot.jobs.intake import Intake, Quotas
+from bot.jobs.judging import PictureJudge
 from bot.jobs.keeper import PictureKeeper, Retention
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits
 from bot.jobs.port import Messenger
 from bot.jobs.previews import Previews
 from bot.jobs.recovery import Recovery
+from bot.jobs.reports import Reports
+from bot.jobs.review import Review
 from bot.jobs.starts import StartPictures
 from bot.jobs.styles import Styles
 from bot.moderation import PictureCheck, PromptPolicy
@@ -30,6 +35,7 @@ from bot.store import (
     JobRepository,
     MetaRepository,
     PictureRepository,
+    Repositories,
     SettingsRepository,
     StyleRepository,
 )
@@ -50,6 +56,10 @@ class Services:
     intake: Intake
     dispatcher: Dispatcher
     recovery: Recovery
+    desk: ReviewDesk
+    review: Review
+    reports: Reports
+    consequences: Consequences
     writer: PictureWriter
     keeper: PictureKeeper
     check: PictureCheck
@@ -65,18 +75,25 @@ def compose_services(
     now: Callable[[], float],
 ) -> Services:
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
-    guild_settings, audit = SettingsRepository(database), AuditRepository(database)
-    gate = Gate(make_policy(settings), guild_settings)
+    store = Repositories.of(database)
+    jobs, audit = store.jobs, store.audit
+    gate = Gate(make_policy(settings), store.settings, store.consequences, now)
     check = make_picture_check(settings)
-    jobs = JobRepository(database)
-    pictures = PictureRepository(database)
     writer = PictureWriter(settings.data_dir / "pictures")
-    previews = Previews(check, writer)
+    judge = PictureJudge(check, gate)
+    previews = Previews(judge, writer)
     board = StatusBoard(messenger, develop=previews.develop if settings.previews else None)
     line = Line(jobs, engine, board, now)
-    starts = StartPictures(writer, check)
-    deliverer = Deliverer(jobs, writer, messenger, board, now)
-    dispatcher = Dispatcher(engine, jobs, line, board, check, writer, starts, deliverer, now)
+    starts = StartPictures(writer, judge)
+    desk = ReviewDesk(store, board, messenger, writer, now)
+    deliverer = Deliverer(jobs, writer, messenger, board, gate, desk, audit, now)
+    dispatcher = Dispatcher(
+        engine, jobs, line, board, check, judge, writer, starts, deliverer, desk, audit, now
+    )
+    consequences = Consequences(store, desk, now)
+    reports = Reports(store, desk, messenger, writer, now)
+    resume = dispatcher.resume_delivery
+    review = Review(store, line, desk, reports, consequences, messenger, resume, now)
     limits = ParameterLimits(
         settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
     )
@@ -86,13 +103,9 @@ def compose_services(
         gate,
         line,
         starts,
+        desk,
         limits=limits,
-        quotas=Quotas(
-            settings.max_waiting_per_member,
-            settings.max_waiting_per_guild,
-            settings.max_waiting,
-            settings.max_cost_per_member_per_hour,
-        ),
+        quotas=make_quotas(settings),
         now=now,
         random_seed=lambda: secrets.randbits(32),
     )
@@ -100,7 +113,7 @@ def compose_services(
     return Services(
         jobs=jobs,
         meta=MetaRepository(database),
-        settings=guild_settings,
+        settings=store.settings,
         styles=Styles(StyleRepository(database), now),
         audit=audit,
         gate=gate,
@@ -109,8 +122,14 @@ def compose_services(
         intake=intake,
         dispatcher=dispatcher,
         recovery=recovery,
+        desk=desk,
+        review=review,
+        reports=reports,
+        consequences=consequences,
         writer=writer,
-        keeper=PictureKeeper(jobs, pictures, writer, make_retention(settings), now),
+        keeper=PictureKeeper(
+            jobs, PictureRepository(database), writer, make_retention(settings), now
+        ),
         check=check,
         limits=limits,
         now=now,
@@ -121,6 +140,16 @@ def make_retention(settings: Settings) -> Retention:
     """How long pictures stay."""
     gib = settings.keep_pictures_gib
     return Retention(settings.keep_pictures_days, None if gib is None else int(gib * 2**30))
+
+
+def make_quotas(settings: Settings) -> Quotas:
+    """What everybody has."""
+    return Quotas(
+        settings.max_waiting_per_member,
+        settings.max_waiting_per_guild,
+        settings.max_waiting,
+        settings.max_cost_per_member_per_hour,
+    )
 
 
 def make_policy(settings: Settings) -> PromptPolicy:

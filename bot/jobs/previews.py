@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
+from bot.jobs.judging import PictureJudge
 from bot.jobs.port import Drawing
-from bot.moderation import PictureCheck
 from bot.pictures import PictureWriter, encode_preview
 from bot.records import Job
 
@@ -14,8 +13,8 @@ from bot.records import Job
 class Previews:
     """Develops sketches; one that is covered or was not judged is not shown."""
 
-    def __init__(self, check: PictureCheck, writer: PictureWriter) -> None:
-        self._check = check
+    def __init__(self, judge: PictureJudge, writer: PictureWriter) -> None:
+        self._judge = judge
         self._writer = writer
 
     async def develop(self, job: Job, drawing: Drawing) -> Drawing:
@@ -23,9 +22,9 @@ class Previews:
         sketch = drawing.sketch
         if sketch is None or job.spoiler:
             return drawing
-        judging = self._check.judge(job.job_id, sketch, [None] * len(sketch))
-        verdicts = await asyncio.wrap_future(judging)
-        if not any(verdict.shown for verdict in verdicts):
+        judgement = await self._judge.judge(job, sketch, [None] * len(sketch))
+        is_shown = any(verdict.shown for verdict in judgement.verdicts)
+        if judgement.spoiler or judgement.held_for or not is_shown:
             return drawing
-        file = await self._writer.run(encode_preview, sketch, verdicts)
+        file = await self._writer.run(encode_preview, sketch, judgement.verdicts)
         return replace(drawing, preview=file)

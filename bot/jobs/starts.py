@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from bot.errors import StoreError, UserError
+from bot.jobs.judging import PictureJudge
 from bot.jobs.port import Caller
-from bot.moderation import PictureCheck
 from bot.pictures import PictureWriter
 from bot.records import Job, Recipe, Upload
 
@@ -32,9 +31,9 @@ _GONE = (
 class StartPictures:
     """Uploads and panels of earlier jobs."""
 
-    def __init__(self, writer: PictureWriter, check: PictureCheck) -> None:
+    def __init__(self, writer: PictureWriter, judge: PictureJudge) -> None:
         self._writer = writer
-        self._check = check
+        self._judge = judge
 
     async def take(self, job: Job, upload: Upload, caller: Caller) -> str | None:
         """Fetch, decode, judge and keep a member's picture; the reason if it cannot be used."""
@@ -43,8 +42,9 @@ class StartPictures:
             picture = await self._writer.save_start(job.job_id, data)
         except (UserError, StoreError) as error:
             return str(error)
-        [verdict] = await asyncio.wrap_future(self._check.judge(job.job_id, [picture], [None]))
-        if verdict.shown:
+        judgement = await self._judge.judge(job, picture[None], [None])
+        [verdict] = judgement.verdicts
+        if verdict.shown and not (judgement.spoiler or judgement.held_for):
             return None
         await self._writer.remove(job.job_id)
         return _FLAGGED if verdict.was_judged else _NOT_JUDGED

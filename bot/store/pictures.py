@@ -16,12 +16,12 @@ class PictureRepository:
         rows = await self._database.fetch_all(
             """
             SELECT job_id FROM (
-                SELECT job_id, ended_at, status,
+                SELECT job_id, ended_at, status, hidden,
                     sum(num_bytes) OVER (ORDER BY job_id DESC) AS newer_bytes
                 FROM job JOIN (
                     SELECT job_id AS id, sum(num_bytes) AS num_bytes FROM picture GROUP BY job_id
                 ) ON id = job_id
-            ) WHERE status IN ('delivered', 'undeliverable')
+            ) WHERE hidden = 0 AND status IN ('delivered', 'undeliverable')
                 AND (ended_at < :before OR newer_bytes > :max_bytes)
             ORDER BY job_id
             """,
