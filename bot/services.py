@@ -94,16 +94,10 @@ def compose_services(
     reports = Reports(store, desk, messenger, writer, now)
     resume = dispatcher.resume_delivery
     review = Review(store, line, desk, reports, consequences, messenger, resume, now)
-    limits = ParameterLimits(
-        settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
-    )
+    limits = make_limits(settings)
+    keeper = PictureKeeper(jobs, PictureRepository(database), writer, make_retention(settings), now)
     intake = Intake(
-        jobs,
-        audit,
-        gate,
-        line,
-        starts,
-        desk,
+        *(jobs, audit, gate, line, starts, desk),
         limits=limits,
         quotas=make_quotas(settings),
         now=now,
@@ -127,12 +121,17 @@ def compose_services(
         reports=reports,
         consequences=consequences,
         writer=writer,
-        keeper=PictureKeeper(
-            jobs, PictureRepository(database), writer, make_retention(settings), now
-        ),
+        keeper=keeper,
         check=check,
         limits=limits,
         now=now,
+    )
+
+
+def make_limits(settings: Settings) -> ParameterLimits:
+    """The owner's bounds."""
+    return ParameterLimits(
+        settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
     )
 
 
