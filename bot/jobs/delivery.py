@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.jobs.board import AGAIN_SECONDS, StatusBoard
+from bot.jobs.board import StatusBoard
 from bot.jobs.desk import ReviewDesk
 from bot.jobs.gate import Gate, compose_audit_entry
 from bot.jobs.port import TOKEN_LIFE_SECONDS, Delivery, Ended, Messenger, Undeliverable, Unreachable
@@ -31,7 +31,7 @@ class Deliverer:
         desk: ReviewDesk,
         audit: AuditRepository,
         now: Callable[[], float],
-        again_seconds: float = AGAIN_SECONDS,
+        again_seconds: float = 30.0,
     ) -> None:
         self._jobs = jobs
         self._writer = writer
