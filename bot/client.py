@@ -17,7 +17,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import replies
-from bot.buttons import ButtonAction, JobButton
+from bot.buttons import ButtonAction, JobButton, PanelAction, PanelItem
 from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
 from bot.messenger import DiscordMessenger
@@ -89,15 +89,20 @@ class TriptychClient(commands.Bot):
         )
         self.services = compose(DiscordMessenger(self, now))
         self.button_actions: dict[str, ButtonAction] = {}
+        self.panel_actions: dict[str, PanelAction] = {}
         self._is_set_up = False
 
     def add_button_action(self, action: str, run: ButtonAction) -> None:
         """Say what buttons with this action do."""
         self.button_actions[action] = run
 
+    def add_panel_action(self, panel: str, run: PanelAction) -> None:
+        """Say what the items of this panel do."""
+        self.panel_actions[panel] = run
+
     async def setup_hook(self) -> None:
         """After login, before the gateway: nothing can arrive yet."""
-        self.add_dynamic_items(JobButton)
+        self.add_dynamic_items(JobButton, PanelItem)
         for cog in COGS:
             if cog not in self.extensions:
                 await self.load_extension(cog)

@@ -144,6 +144,9 @@ def describe_place(place: Place) -> str:
         PlaceReason.GUILD_LESS_USE: (
             f": {ahead} or {their_servers} {has} drawn less in the last hours"
         ),
+        PlaceReason.GREATER_SHARE: (
+            f": {ahead} {has} drawn less in the last hours for the share of their roles"
+        ),
         PlaceReason.TURNS: f": you and {people} ahead take turns",
     }[place.reason]
     position = "Next in line" if place.position == 1 else f"{_ordinal(place.position)} in line"

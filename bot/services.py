@@ -25,6 +25,7 @@ from bot.store import (
     Database,
     JobRepository,
     MetaRepository,
+    RuleRepository,
     SettingsRepository,
 )
 
@@ -36,6 +37,7 @@ class Services:
     jobs: JobRepository
     meta: MetaRepository
     settings: SettingsRepository
+    rules: RuleRepository
     audit: AuditRepository
     gate: Gate
     line: Line
@@ -58,7 +60,8 @@ def compose_services(
 ) -> Services:
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
     guild_settings, audit = SettingsRepository(database), AuditRepository(database)
-    gate = Gate(make_policy(settings), guild_settings)
+    rules = RuleRepository(database)
+    gate = Gate(make_policy(settings), guild_settings, rules)
     check = make_picture_check(settings)
     jobs = JobRepository(database)
     board = StatusBoard(messenger)
@@ -89,6 +92,7 @@ def compose_services(
         jobs=jobs,
         meta=MetaRepository(database),
         settings=guild_settings,
+        rules=rules,
         audit=audit,
         gate=gate,
         line=line,

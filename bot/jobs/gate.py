@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import replace
 
-from bot.moderation import PromptPolicy
+from bot.errors import TriptychError
+from bot.moderation import NO_RULES, Explanation, PromptPolicy, RuleBook
 from bot.records import AuditAction, AuditEntry, GuildSettings, Job, Origin, Outcome, Verdict
-from bot.store import SettingsRepository
+from bot.store import RuleRepository, SettingsRepository
 
 _ACTIONS = {
     Outcome.REFUSE: AuditAction.PROMPT_REFUSED,
@@ -16,20 +18,66 @@ _ACTIONS = {
 }
 
 
-class Gate:
-    """The instance's rules for everybody. Held is refused where no moderator could look at it."""
+_MAX_BOOKS = 64  # of servers that ask; compiling one again takes a moment
 
-    def __init__(self, policy: PromptPolicy, settings: SettingsRepository) -> None:
+
+class Gate:
+    """The instance's rules for everybody, and beside them each server's own.
+
+    The strictest wins. Held is refused where no moderator could look at it.
+    """
+
+    def __init__(
+        self, policy: PromptPolicy, settings: SettingsRepository, rules: RuleRepository
+    ) -> None:
         self._policy = policy
         self._settings = settings
+        self._rules = rules
+        self._books: OrderedDict[int, tuple[int, asyncio.Task[RuleBook]]] = OrderedDict()
 
     async def judge(self, origin: Origin, prompt: str, negative_prompt: str) -> Verdict:
-        """The outcome here, with the sentence a member may read."""
+        """The outcome here and now, with the sentence a member may read."""
         settings = await self.fetch_settings(origin)
-        verdict = await asyncio.to_thread(self._policy.judge, prompt, negative_prompt)
+        version, book = await self.fetch_book(origin.guild_id)
+        verdict = await asyncio.to_thread(self._policy.judge, prompt, negative_prompt, book)
+        verdict = replace(verdict, rules_version=version)
         if verdict.outcome is Outcome.HOLD and not has_review(origin, settings):
             return replace(verdict, outcome=Outcome.REFUSE)
         return verdict
+
+    async def explain(self, guild_id: int | None, prompt: str) -> Explanation:
+        """Every form, every hit, and what the rules of a server say in the end."""
+        version, book = await self.fetch_book(guild_id)
+        explanation = await asyncio.to_thread(self._policy.explain, prompt, book)
+        verdict = replace(explanation.verdict, rules_version=version)
+        return replace(explanation, verdict=verdict)
+
+    async def fetch_version(self, guild_id: int | None) -> int:
+        """Of a server's rules: where it is not the one a job was judged by, judge again."""
+        return await self._rules.fetch_version(guild_id)
+
+    async def fetch_book(self, guild_id: int | None) -> tuple[int, RuleBook]:
+        """A server's rules, compiled once for each version, and that version."""
+        version = await self._rules.fetch_version(guild_id)
+        if guild_id is None or version == 0:
+            return version, NO_RULES
+        kept = self._books.get(guild_id)
+        if kept is None or kept[0] != version:
+            kept = (version, asyncio.create_task(self._compile(guild_id)))
+            self._books[guild_id] = kept
+        self._books.move_to_end(guild_id)
+        while len(self._books) > _MAX_BOOKS:
+            self._books.popitem(last=False)
+        try:
+            return version, await asyncio.shield(kept[1])
+        except TriptychError:
+            if self._books.get(guild_id) == kept:
+                del self._books[guild_id]
+            raise
+
+    async def _compile(self, guild_id: int) -> RuleBook:
+        rules = [each.rule for each in await self._rules.list_rules(guild_id)]
+        return await asyncio.to_thread(RuleBook, rules)
 
     async def fetch_settings(self, origin: Origin) -> GuildSettings:
         """What is set where this was asked."""

@@ -57,10 +57,7 @@ class PromptPolicy:
             negative_signs = self._classes.collect(negative_prompt, negative)
             verdicts.append(self._classes.judge(signs, negative=negative_signs))
             verdicts.append(self._classes.judge(negative_signs))
-        strictest = Verdict(Outcome.ALLOW)
-        for verdict in verdicts:
-            if verdict and _SEVERITY[verdict.outcome] > _SEVERITY[strictest.outcome]:
-                strictest = verdict
+        strictest = _pick_strictest(verdicts)
         return strictest if strictest.reason else _explain_class(strictest)
 
     def explain(self, prompt: str, own: RuleBook = NO_RULES) -> Explanation:
@@ -76,6 +73,22 @@ class PromptPolicy:
     def _find(self, readings: Sequence[Reading], own: RuleBook) -> Iterator[Finding]:
         yield from self._book.find(readings)
         yield from own.find(readings)
+
+
+def judge_by(book: RuleBook, prompt: str, negative_prompt: str) -> Verdict:
+    """What these rules alone say."""
+    texts = (prompt, negative_prompt)
+    readings = [list_readings(text, latin_only=book.is_latin) for text in texts]
+    return _pick_strictest(_judge_finding(found) for each in readings for found in book.find(each))
+
+
+def _pick_strictest(verdicts: Iterable[Verdict | None]) -> Verdict:
+    """The first of the strictest."""
+    strictest = Verdict(Outcome.ALLOW)
+    for verdict in verdicts:
+        if verdict and _SEVERITY[verdict.outcome] > _SEVERITY[strictest.outcome]:
+            strictest = verdict
+    return strictest
 
 
 def _judge_finding(finding: Finding) -> Verdict | None:

@@ -5,6 +5,7 @@ from bot.store.database import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.database import Database, DataDirLock
 from bot.store.jobs import JobRepository
 from bot.store.meta import MetaRepository
+from bot.store.rules import RuleRepository
 from bot.store.settings import SettingsRepository
 from bot.store.usage import read_usage
 
@@ -15,6 +16,7 @@ __all__ = [
     "Database",
     "JobRepository",
     "MetaRepository",
+    "RuleRepository",
     "SettingsRepository",
     "read_usage",
 ]
