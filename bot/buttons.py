@@ -48,12 +48,9 @@ class JobButton(
         return cls(match["action"], int(match["job_id"]), int(match["panel"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Run the action; discord.py would only log an exception from here, so answer it."""
-        client = interaction.client
-        try:
-            await client.button_actions[self.action](interaction, self.job_id, self.panel)
-        except Exception as error:  # noqa: BLE001 - border: the same answers as for commands
-            await client.answer_error(interaction, error)
+        """Run the action."""
+        run = interaction.client.button_actions[self.action]
+        await _answer(interaction, run(interaction, self.job_id, self.panel))
 
 
 class PanelItem(
@@ -78,13 +75,10 @@ class PanelItem(
         return cls(match["panel"], match["path"], item)
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Run the action; discord.py would only log an exception from here, so answer it."""
-        client = interaction.client
+        """Run the action."""
         values = [str(getattr(value, "id", value)) for value in getattr(self.item, "values", ())]
-        try:
-            await client.panel_actions[self.panel](interaction, self.path, values)
-        except Exception as error:  # noqa: BLE001 - border: the same answers as for commands
-            await client.answer_error(interaction, error)
+        run = interaction.client.panel_actions[self.panel]
+        await _answer(interaction, run(interaction, self.path, values))
 
 
 class Form(discord.ui.Modal):
@@ -113,4 +107,12 @@ class Form(discord.ui.Modal):
 
     async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:
         """The same answers as for commands."""
+        await interaction.client.answer_error(interaction, error)
+
+
+async def _answer(interaction: discord.Interaction[Any], work: Awaitable[None]) -> None:
+    """discord.py would only log an exception of a button, so answer it."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - border: the same answers as for commands
         await interaction.client.answer_error(interaction, error)

@@ -32,7 +32,17 @@ PERMISSIONS = discord.Permissions(
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptych has no voice
 
-COGS = ("bot.cogs.imagine", "bot.cogs.queue", "bot.cogs.cancel", "bot.cogs.help")
+COGS = (
+    "bot.cogs.imagine",
+    "bot.cogs.queue",
+    "bot.cogs.cancel",
+    "bot.cogs.help",
+    "bot.cogs.rules",
+    "bot.cogs.settings",
+    "bot.cogs.pause",
+    "bot.cogs.record",
+    "bot.cogs.privacy",
+)
 MAX_RECONNECT_SECONDS = 60.0
 _COMMANDS_HASH = "commands_hash"
 _AUTHENTICATION_FAILED = 4004
@@ -87,7 +97,8 @@ class TriptychClient(commands.Bot):
             ),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
         )
-        self.services = compose(DiscordMessenger(self, now))
+        self.messenger = DiscordMessenger(self, now)
+        self.services = compose(self.messenger)
         self.button_actions: dict[str, ButtonAction] = {}
         self.panel_actions: dict[str, PanelAction] = {}
         self._is_set_up = False

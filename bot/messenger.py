@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import aiohttp
 import discord
 
-from bot import replies
+from bot import replies, replies_moderation
 from bot.jobs.port import Delivery, Undeliverable, Unreachable, Update
-from bot.records import Job
+from bot.records import AuditEntry, Job
 
 if TYPE_CHECKING:
     from bot.client import TriptychClient
@@ -103,6 +103,22 @@ class DiscordMessenger:
             await channel.send(f"{text}\n> {replies.quote(job.recipe.prompt)}")
 
         await _send_with_retry(job, send)
+
+    async def post_entries(
+        self, channel_id: int, entries: Sequence[AuditEntry], nonce: str
+    ) -> None:
+        """Rows of the audit log in a mod-log channel, as one message. Tries once."""
+        channel = self._client.get_partial_messageable(channel_id)
+        nobody = discord.AllowedMentions.none()
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                view = replies_moderation.compose_entries(entries)
+                await channel.send(view=view, nonce=nonce, allowed_mentions=nobody, silent=True)
+        except discord.HTTPException as error:
+            fault = Undeliverable if error.status in _FINAL_STATUSES else Unreachable
+            raise fault(str(error)) from error
+        except _PASSING_FAULTS as error:
+            raise Unreachable(f"Discord could not be reached: {error!r}") from error
 
     async def _edit(self, job: Job, compose: Callable[[], _Content]) -> int | None:
         fault = Undeliverable("no way to its message is left")

@@ -21,7 +21,7 @@ ONLY_OWNER = "Only the owner of this server may do this. Nothing was changed."
 def require_manager(interaction: discord.Interaction[Any]) -> int:
     """The guild's id. Raises UserError for all without Manage Server."""
     guild_id = _require_guild(interaction)
-    if not interaction.permissions.manage_guild:
+    if not _permissions_of(interaction).manage_guild:
         raise UserError(ONLY_MANAGERS)
     return guild_id
 
@@ -29,7 +29,7 @@ def require_manager(interaction: discord.Interaction[Any]) -> int:
 def require_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> int:
     """The guild's id. Raises UserError. settings: of the guild."""
     guild_id = _require_guild(interaction)
-    may = interaction.permissions
+    may = _permissions_of(interaction)
     roles = {role.id for role in getattr(interaction.user, "roles", ())}
     if may.manage_messages or may.manage_guild or roles & set(settings.moderator_role_ids):
         return guild_id
@@ -48,3 +48,9 @@ def _require_guild(interaction: discord.Interaction[Any]) -> int:
     if interaction.guild_id is None or not interaction.is_guild_integration():
         raise UserError(ONLY_SERVERS)
     return interaction.guild_id
+
+
+def _permissions_of(interaction: discord.Interaction[Any]) -> discord.Permissions:
+    """In the whole server: what a channel gives to somebody does not make them its moderator."""
+    user = interaction.user
+    return user.guild_permissions if isinstance(user, discord.Member) else discord.Permissions()

@@ -72,6 +72,18 @@ def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
     return f"\u2068{escaped}\u2069" if is_right_to_left else escaped
 
 
+def quote_lines(text: str, limit: int) -> str:
+    """The same for text of several lines, cut after the last whole line that fits."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        limit -= len(line) + 1
+        if limit < 0:
+            lines.append("…")
+            break
+        lines.append(quote(line))
+    return "\n".join(lines)
+
+
 def compose_update(job: Job, update: Update) -> discord.ui.LayoutView:
     """The message of a job that has no pictures yet, or will have none."""
     match update:

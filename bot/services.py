@@ -12,10 +12,13 @@ from bot.jobs.delivery import Deliverer
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.gate import Gate
 from bot.jobs.intake import Intake, Quotas
+from bot.jobs.keeping import Keeping
 from bot.jobs.line import Line
+from bot.jobs.modlog import ModLog
 from bot.jobs.parameters import ParameterLimits
 from bot.jobs.port import Messenger
 from bot.jobs.recovery import Recovery
+from bot.jobs.rulemaking import Rulemaking
 from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.rules import read_rules
 from bot.pictures import PictureWriter
@@ -24,6 +27,7 @@ from bot.store import (
     AuditRepository,
     Database,
     JobRepository,
+    KeepingRepository,
     MetaRepository,
     RuleRepository,
     SettingsRepository,
@@ -39,6 +43,9 @@ class Services:
     settings: SettingsRepository
     rules: RuleRepository
     audit: AuditRepository
+    rulemaking: Rulemaking
+    modlog: ModLog
+    keeping: Keeping
     gate: Gate
     line: Line
     board: StatusBoard
@@ -63,7 +70,7 @@ def compose_services(
     rules = RuleRepository(database)
     gate = Gate(make_policy(settings), guild_settings, rules)
     check = make_picture_check(settings)
-    jobs = JobRepository(database)
+    jobs, meta = JobRepository(database), MetaRepository(database)
     board = StatusBoard(messenger)
     line = Line(jobs, engine, board, now)
     writer = PictureWriter(settings.data_dir / "pictures")
@@ -87,13 +94,19 @@ def compose_services(
         now=now,
         random_seed=lambda: secrets.randbits(32),
     )
+    keeping = Keeping(
+        KeepingRepository(database), jobs, audit, guild_settings, meta, dispatcher, writer, now
+    )
     recovery = Recovery(jobs, line, dispatcher, messenger, now)
     return Services(
         jobs=jobs,
-        meta=MetaRepository(database),
+        meta=meta,
         settings=guild_settings,
         rules=rules,
         audit=audit,
+        rulemaking=Rulemaking(rules, jobs, now),
+        modlog=ModLog(audit, guild_settings, meta, now),
+        keeping=keeping,
         gate=gate,
         line=line,
         board=board,

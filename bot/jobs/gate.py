@@ -18,7 +18,7 @@ _ACTIONS = {
 }
 
 
-_MAX_BOOKS = 64  # of servers that ask; compiling one again takes a moment
+_MAX_BOOKS = 32  # up to 5 MB each; compiling one again takes a moment
 
 
 class Gate:

@@ -4,6 +4,7 @@ from bot.store.audit import AuditRepository
 from bot.store.database import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.database import Database, DataDirLock
 from bot.store.jobs import JobRepository
+from bot.store.keeping import KeepingRepository
 from bot.store.meta import MetaRepository
 from bot.store.rules import RuleRepository
 from bot.store.settings import SettingsRepository
@@ -15,6 +16,7 @@ __all__ = [
     "DataDirLock",
     "Database",
     "JobRepository",
+    "KeepingRepository",
     "MetaRepository",
     "RuleRepository",
     "SettingsRepository",

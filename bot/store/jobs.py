@@ -77,12 +77,12 @@ class JobRepository:
             "ON CONFLICT (interaction_id) DO NOTHING RETURNING *",
             tuple(values.values()),
         )
-        return _parse_job(row) if row else None
+        return parse_job(row) if row else None
 
     async def fetch_job(self, job_id: int) -> Job | None:
         """The job, or None."""
         row = await self._database.fetch_one("SELECT * FROM job WHERE job_id = ?", (job_id,))
-        return _parse_job(row) if row else None
+        return parse_job(row) if row else None
 
     async def list_by_status(self, *statuses: JobStatus) -> list[Job]:
         """Jobs in any of these states, oldest first."""
@@ -91,14 +91,14 @@ class JobRepository:
             f"SELECT * FROM job WHERE status IN ({marks}) ORDER BY job_id",  # noqa: S608
             statuses,
         )
-        return [_parse_job(row) for row in rows]
+        return [parse_job(row) for row in rows]
 
     async def list_started_since(self, moment: float) -> list[Job]:
         """Jobs whose drawing began after ``moment`` and that still cost something."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE started_at > ? AND cost > 0 ORDER BY job_id", (moment,)
         )
-        return [_parse_job(row) for row in rows]
+        return [parse_job(row) for row in rows]
 
     async def list_measured(self, model: str, limit: int) -> list[Job]:
         """The last ``limit`` jobs that this model drew to the end, newest first."""
@@ -107,7 +107,7 @@ class JobRepository:
             "ORDER BY rendered_at DESC LIMIT ?",
             (model, limit),
         )
-        return [_parse_job(row) for row in rows]
+        return [parse_job(row) for row in rows]
 
     async def fetch_standing(self, origin: Origin, now: float) -> Standing:
         """How much of the quotas this member and guild use at this moment."""
@@ -151,7 +151,7 @@ class JobRepository:
             "SELECT * FROM job WHERE guild_id = ? AND prompt <> '' ORDER BY job_id DESC LIMIT ?",
             (guild_id, limit),
         )
-        return [_parse_job(row) for row in rows]
+        return [parse_job(row) for row in rows]
 
     async def list_waiting_of(self, user_id: int) -> list[Job]:
         """A member's jobs that are waiting or being drawn, oldest first."""
@@ -265,7 +265,7 @@ class JobRepository:
             f"WHERE job_id = ? AND status IN ({marks}) RETURNING *",
             (*columns.values(), job_id, *leaving),
         )
-        return _parse_job(row) if row else None
+        return parse_job(row) if row else None
 
 
 def _recipe_columns(recipe: Recipe) -> dict[str, Any]:
@@ -284,7 +284,8 @@ def _recipe_columns(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _parse_job(row: Row) -> Job:
+def parse_job(row: Row) -> Job:
+    """A job from a row of its table."""
     return Job(
         job_id=row["job_id"],
         origin=Origin(

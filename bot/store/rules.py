@@ -10,7 +10,7 @@ from bot.records import AuditAction, AuditEntry, GuildRule, Outcome, Rule, RuleK
 from bot.store.audit import AuditRepository
 from bot.store.database import Database, Row
 
-MAX_RULES_PER_GUILD = 1000
+MAX_RULES_PER_GUILD = 2000
 
 
 class RuleRepository:
