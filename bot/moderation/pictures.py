@@ -38,7 +38,7 @@ class PictureCheck:
     """
 
     def __init__(self, threshold: float, load: Callable[[], Classifier] = OpenNsfw) -> None:
-        self._threshold = threshold
+        self.threshold = threshold
         self._load = load
         self._classifier: Classifier | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="picture-check")
@@ -92,7 +92,7 @@ class PictureCheck:
     def _weigh(self, score: float, found: bool | None) -> PanelVerdict:
         if not (math.isfinite(score) and 0.0 <= score <= 1.0):
             raise ValueError(f"{score} is no score")
-        flagged = bool(found) or score >= self._threshold
+        flagged = bool(found) or score >= self.threshold
         return PanelVerdict(flagged, shown=not flagged, nsfw_score=score)
 
 
