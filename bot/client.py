@@ -17,7 +17,14 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import replies
-from bot.buttons import ButtonAction, JobButton, PanelAction, PanelItem
+from bot.buttons import (
+    ButtonAction,
+    JobButton,
+    ModalAction,
+    PanelAction,
+    PanelItem,
+    answer_form,
+)
 from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
 from bot.messenger import DiscordMessenger
@@ -36,6 +43,9 @@ COGS = (
     "bot.cogs.imagine",
     "bot.cogs.queue",
     "bot.cogs.cancel",
+    "bot.cogs.review",
+    "bot.cogs.reports",
+    "bot.cogs.consequences",
     "bot.cogs.help",
     "bot.cogs.rules",
     "bot.cogs.settings",
@@ -101,6 +111,7 @@ class TriptychClient(commands.Bot):
         self.services = compose(self.messenger)
         self.button_actions: dict[str, ButtonAction] = {}
         self.panel_actions: dict[str, PanelAction] = {}
+        self.modal_actions: dict[str, ModalAction] = {}
         self._is_set_up = False
 
     def add_button_action(self, action: str, run: ButtonAction) -> None:
@@ -111,6 +122,15 @@ class TriptychClient(commands.Bot):
         """Say what the items of this panel do."""
         self.panel_actions[panel] = run
 
+    def add_modal_action(self, action: str, run: ModalAction) -> None:
+        """Say what forms with this action do."""
+        self.modal_actions[action] = run
+
+    async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """Forms."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await answer_form(interaction, self.modal_actions)
+
     async def setup_hook(self) -> None:
         """After login, before the gateway: nothing can arrive yet."""
         self.add_dynamic_items(JobButton, PanelItem)
@@ -119,6 +139,7 @@ class TriptychClient(commands.Bot):
                 await self.load_extension(cog)
         await self._sync_commands()
         await self.services.recovery.run()
+        self.services.review.start()
         self._is_set_up = True
 
     async def on_ready(self) -> None:

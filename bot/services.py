@@ -8,16 +8,21 @@ from dataclasses import dataclass
 
 from bot.engine.face import EngineFace
 from bot.jobs.board import StatusBoard
+from bot.jobs.consequences import Consequences
 from bot.jobs.delivery import Deliverer
+from bot.jobs.desk import ReviewDesk
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.gate import Gate
 from bot.jobs.intake import Intake, Quotas
+from bot.jobs.judging import PictureJudge
 from bot.jobs.keeping import Keeping
 from bot.jobs.line import Line
 from bot.jobs.modlog import ModLog
 from bot.jobs.parameters import ParameterLimits
 from bot.jobs.port import Messenger
 from bot.jobs.recovery import Recovery
+from bot.jobs.reports import Reports
+from bot.jobs.review import Review
 from bot.jobs.rulemaking import Rulemaking
 from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.rules import read_rules
@@ -29,6 +34,7 @@ from bot.store import (
     JobRepository,
     KeepingRepository,
     MetaRepository,
+    Repositories,
     RuleRepository,
     SettingsRepository,
 )
@@ -52,6 +58,10 @@ class Services:
     intake: Intake
     dispatcher: Dispatcher
     recovery: Recovery
+    desk: ReviewDesk
+    review: Review
+    reports: Reports
+    consequences: Consequences
     writer: PictureWriter
     check: PictureCheck
     limits: ParameterLimits
@@ -66,46 +76,47 @@ def compose_services(
     now: Callable[[], float],
 ) -> Services:
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
-    guild_settings, audit = SettingsRepository(database), AuditRepository(database)
-    rules = RuleRepository(database)
-    gate = Gate(make_policy(settings), guild_settings, rules)
+    store = Repositories.of(database)
+    jobs, audit = store.jobs, store.audit
+    rules, meta = RuleRepository(database), MetaRepository(database)
+    gate = Gate(make_policy(settings), store.settings, rules, store.consequences, now)
     check = make_picture_check(settings)
-    jobs, meta = JobRepository(database), MetaRepository(database)
     board = StatusBoard(messenger)
     line = Line(jobs, engine, board, now)
     writer = PictureWriter(settings.data_dir / "pictures")
-    deliverer = Deliverer(jobs, writer, messenger, board, now)
-    dispatcher = Dispatcher(engine, jobs, line, board, check, writer, deliverer, now)
-    limits = ParameterLimits(
-        settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
+    desk = ReviewDesk(store, board, messenger, writer, now)
+    deliverer = Deliverer(jobs, writer, messenger, board, gate, desk, audit, now)
+    judge = PictureJudge(check, gate)
+    dispatcher = Dispatcher(
+        engine, jobs, line, board, check, judge, writer, deliverer, desk, audit, now
     )
+    consequences = Consequences(store, desk, now)
+    reports = Reports(store, desk, messenger, writer, now)
+    resume = dispatcher.resume_delivery
+    review = Review(store, line, desk, reports, consequences, messenger, resume, now)
+    limits = make_limits(settings)
     intake = Intake(
         jobs,
         audit,
         gate,
         line,
+        desk,
         limits=limits,
-        quotas=Quotas(
-            settings.max_waiting_per_member,
-            settings.max_waiting_per_guild,
-            settings.max_waiting,
-            settings.max_cost_per_member_per_hour,
-        ),
+        quotas=make_quotas(settings),
         now=now,
         random_seed=lambda: secrets.randbits(32),
     )
-    keeping = Keeping(
-        KeepingRepository(database), jobs, audit, guild_settings, meta, dispatcher, writer, now
-    )
+    kept = KeepingRepository(database)
+    keeping = Keeping(kept, jobs, audit, store.settings, meta, dispatcher, writer, now)
     recovery = Recovery(jobs, line, dispatcher, messenger, now)
     return Services(
         jobs=jobs,
         meta=meta,
-        settings=guild_settings,
+        settings=store.settings,
         rules=rules,
         audit=audit,
         rulemaking=Rulemaking(rules, jobs, now),
-        modlog=ModLog(audit, guild_settings, meta, now),
+        modlog=ModLog(audit, store.settings, meta, now),
         keeping=keeping,
         gate=gate,
         line=line,
@@ -113,10 +124,31 @@ def compose_services(
         intake=intake,
         dispatcher=dispatcher,
         recovery=recovery,
+        desk=desk,
+        review=review,
+        reports=reports,
+        consequences=consequences,
         writer=writer,
         check=check,
         limits=limits,
         now=now,
+    )
+
+
+def make_limits(settings: Settings) -> ParameterLimits:
+    """What may be asked."""
+    return ParameterLimits(
+        settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
+    )
+
+
+def make_quotas(settings: Settings) -> Quotas:
+    """What everybody has."""
+    return Quotas(
+        settings.max_waiting_per_member,
+        settings.max_waiting_per_guild,
+        settings.max_waiting,
+        settings.max_cost_per_member_per_hour,
     )
 
 

@@ -8,7 +8,7 @@ from discord.ext import commands
 
 from bot import replies_moderation
 from bot.client import TriptychClient
-from bot.permissions import require_moderator
+from bot.moderators import require_moderator
 from bot.records import AuditAction
 from bot.services import Services
 

@@ -17,7 +17,7 @@ from discord.ext import commands, tasks
 from bot import replies, replies_moderation
 from bot.client import TriptychClient
 from bot.errors import StoreError, UserError
-from bot.permissions import require_moderator, require_owner
+from bot.moderators import require_moderator, require_owner
 from bot.records import AuditAction, AuditEntry
 from bot.services import Services
 

@@ -16,7 +16,7 @@ from bot.errors import ConfigError, UserError
 from bot.jobs.gate import has_review
 from bot.moderation.rules import MAX_RULE_LENGTH, make_rule, parse_rules, render_rules
 from bot.moderation.text import clean_prompt
-from bot.permissions import require_manager, require_moderator
+from bot.moderators import require_manager, require_moderator
 from bot.records import Origin, Outcome, Rule, RuleKind
 from bot.services import Services
 

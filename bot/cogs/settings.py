@@ -14,7 +14,7 @@ from bot import replies, replies_settings
 from bot.buttons import Form
 from bot.client import TriptychClient
 from bot.errors import UserError
-from bot.permissions import require_manager
+from bot.moderators import require_manager
 from bot.records import GuildSettings, Outcome, RoleQuota
 from bot.replies_settings import NUMBERS, PAGES, QUOTA_FIELDS, Panel
 from bot.services import Services

@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 DAY_SECONDS = 24 * 3600.0
 QUOTA_SECONDS = DAY_SECONDS  # the longest time over which costs are summed
 _LAST_RUN = "retention_ran_at"
-_OPEN = (JobStatus.HELD, JobStatus.RENDERED)
 
 
 class Keeping:
@@ -76,6 +75,7 @@ class Keeping:
             await self._writer.remove(job_id)
         async with self._kept.transaction():
             await self._kept.blank(job_ids)
+            await self._kept.blank_words_before(guild_id, moment)
             num_rows = await self._audit.forget_before(guild_id, moment)
             if not (num_rows or job_ids):
                 return
@@ -98,21 +98,22 @@ class Keeping:
         entries = [asdict(entry) for entry in await self._audit.list_about(user_id)]
         now = self._now()
         await self._record(AuditAction.DATA_EXPORTED, user_id, now)
-        return {"user_id": user_id, "at": now, "prompts": jobs, "decisions": entries}
+        others = await self._kept.list_consequences(user_id)
+        return {"user_id": user_id, "at": now, "prompts": jobs, "decisions": entries, **others}
 
     async def delete(self, user_id: int) -> int:
         """Words and pictures of a member, everywhere; of how many prompts."""
         for job in await self._jobs.list_waiting_of(user_id):
             await self._dispatcher.cancel(job.job_id)
-        for job in await self._jobs.list_by_status(*_OPEN):
+        for job in await self._jobs.list_by_status(JobStatus.RENDERED):
             if job.origin.user_id == user_id:
                 await self._jobs.mark_ended(
                     job.job_id,
                     JobStatus.CANCELLED,
                     reason="Deleted.",
                     now=self._now(),
-                    leaving=_OPEN,
-                    cost=job.cost if job.status is JobStatus.RENDERED else 0.0,
+                    leaving=[JobStatus.RENDERED],
+                    cost=job.cost,
                 )
         found = await self._kept.list_of_member(user_id)
         for job in found:
@@ -120,6 +121,7 @@ class Keeping:
         async with self._kept.transaction():
             await self._kept.blank([job.job_id for job in found])
             await self._kept.mark_to_forget(user_id, QUOTA_SECONDS)
+            await self._kept.blank_words_of(user_id)
             await self._audit.blank_prompts_of(user_id)
             await self._record(AuditAction.DATA_DELETED, user_id, self._now())
         log.info("user %s deleted the words of %s jobs", user_id, len(found))

@@ -14,7 +14,6 @@ from bot.records import Outcome, Rule, RuleKind, Verdict
 
 _SEVERITY = {Outcome.ALLOW: 0, Outcome.SPOILER: 1, Outcome.HOLD: 2, Outcome.REFUSE: 3}
 _UNCHARGED = "Nothing was drawn or charged; change the prompt and try again."
-_NO_LANE = "a moderator would have to look at it first, and there is no review here yet"
 NO_RULES = RuleBook(())
 
 
@@ -98,8 +97,7 @@ def _judge_finding(finding: Finding) -> Verdict | None:
     name = "this" if rule.kind is RuleKind.PATTERN else f"“{normalise(rule.text)}”"
     reason = {
         Outcome.REFUSE: f"The rules here do not allow {name} in a prompt. {_UNCHARGED}",
-        Outcome.HOLD: f"The rules here ask for care with {name} in a prompt: {_NO_LANE}. "
-        f"{_UNCHARGED}",
+        Outcome.HOLD: f"The rules here ask for care with {name} in a prompt.",
         Outcome.SPOILER: f"The rules here cover pictures with {name} in the prompt.",
     }[rule.action]
     return Verdict(rule.action, reason, rule.text, finding.form)
@@ -111,6 +109,6 @@ def _explain_class(verdict: Verdict) -> Verdict:
         reason = f"Triptych draws no sexual content about {about}. {_UNCHARGED}"
         return replace(verdict, reason=reason)
     if verdict.outcome is Outcome.HOLD:
-        reason = f"This may be sexual content about {about}: {_NO_LANE}. {_UNCHARGED}"
+        reason = f"This may be sexual content about {about}."
         return replace(verdict, reason=reason)
     return verdict

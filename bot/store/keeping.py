@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from bot.records import Job
 from bot.store.database import Database
-from bot.store.jobs import parse_job
+from bot.store.rows import parse_job
 
 _ENDED = (
     "status IN ('delivered', 'refused', 'failed', 'cancelled', 'expired', 'undeliverable') "
@@ -56,7 +57,47 @@ class KeepingRepository:
                 f"reason = '', held_for = '', token = NULL WHERE job_id = ? AND {_ENDED}",
                 ids,
             )
-            await self._database.execute_many("DELETE FROM picture WHERE job_id = ?", ids)
+            for table in ("picture", "held_picture"):
+                await self._database.execute_many(
+                    f"DELETE FROM {table} WHERE job_id = ?",  # noqa: S608 - own names
+                    ids,
+                )
+
+    async def blank_words_of(self, user_id: int) -> None:
+        """What a member wrote to moderators; that they wrote stays."""
+        async with self.transaction():
+            await self._database.execute(
+                "UPDATE report SET reason = '' WHERE reporter_id = ?", (user_id,)
+            )
+            await self._database.execute(
+                "UPDATE suspension SET appeal = '' WHERE member_id = ?", (user_id,)
+            )
+
+    async def blank_words_before(self, guild_id: int | None, moment: float) -> None:
+        """The same, of everybody in a guild."""
+        async with self.transaction():
+            await self._database.execute(
+                "UPDATE report SET reason = '' WHERE guild_id = ? AND at < ?", (guild_id, moment)
+            )
+            await self._database.execute(
+                "UPDATE suspension SET appeal = '' WHERE guild_id = ? AND appealed_at < ?",
+                (guild_id, moment),
+            )
+
+    async def list_consequences(self, user_id: int) -> dict[str, list[dict[str, Any]]]:
+        """A member's strikes, suspensions and reports, as they stand on record."""
+        queries = {
+            "strikes": "SELECT guild_id, job_id, reason, given_at, lapses_at, removed_at "
+            "FROM strike WHERE member_id = ? ORDER BY strike_id",
+            "suspensions": "SELECT guild_id, reason, given_at, ends_at, appeal, appealed_at, "
+            "lifted_at FROM suspension WHERE member_id = ? ORDER BY suspension_id",
+            "reports": "SELECT guild_id, job_id, reason, at FROM report WHERE reporter_id = ? "
+            "ORDER BY report_id",
+        }
+        found: dict[str, list[dict[str, Any]]] = {}
+        for name, query in queries.items():
+            found[name] = [dict(row) for row in await self._database.fetch_all(query, (user_id,))]
+        return found
 
     async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
         """So long after they were accepted a member's rows shall forget whose they were."""

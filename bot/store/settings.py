@@ -21,7 +21,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "review_newcomer_days": (0, 365),
     "review_hours": (1, 14 * 24),
     "nsfw_threshold": (0.05, 0.95),
-    "reports_to_hide": (1, 20),
+    "reports_to_hide": (1, 100),
     "strikes_to_suspend": (1, 20),
     "strike_days": (1, 365),
     "suspension_days": (1, 365),
