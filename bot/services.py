@@ -110,29 +110,12 @@ def compose_services(
     keeping = Keeping(kept, jobs, audit, store.settings, meta, dispatcher, writer, now)
     recovery = Recovery(jobs, line, dispatcher, messenger, now)
     return Services(
-        jobs=jobs,
-        meta=meta,
-        settings=store.settings,
-        rules=rules,
-        audit=audit,
-        rulemaking=Rulemaking(rules, jobs, now),
-        modlog=ModLog(audit, store.settings, meta, now),
-        keeping=keeping,
-        gate=gate,
-        line=line,
-        board=board,
-        intake=intake,
-        dispatcher=dispatcher,
-        recovery=recovery,
-        desk=desk,
-        review=review,
-        reports=reports,
-        consequences=consequences,
-        writer=writer,
-        check=check,
-        limits=limits,
-        now=now,
-    )
+        jobs=jobs, meta=meta, settings=store.settings, rules=rules, audit=audit,
+        rulemaking=Rulemaking(rules, jobs, now), modlog=ModLog(audit, store.settings, meta,
+        now), keeping=keeping, gate=gate, line=line, board=board, intake=intake,
+        dispatcher=dispatcher, recovery=recovery, desk=desk, review=review, reports=reports,
+        consequences=consequences, writer=writer, check=check, limits=limits, now=now,
+    )  # fmt: skip
 
 
 def make_limits(settings: Settings) -> ParameterLimits:
