@@ -19,7 +19,16 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import replies
-from bot.buttons import UNKNOWN, ButtonAction, JobButton, ModalAction, answer_form, is_on_message
+from bot.buttons import (
+    UNKNOWN,
+    ButtonAction,
+    JobButton,
+    ModalAction,
+    PanelAction,
+    PanelItem,
+    answer_form,
+    is_on_message,
+)
 from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
 from bot.messenger import DiscordMessenger
@@ -46,6 +55,11 @@ COGS = (
     "bot.cogs.reports",
     "bot.cogs.consequences",
     "bot.cogs.help",
+    "bot.cogs.rules",
+    "bot.cogs.settings",
+    "bot.cogs.pause",
+    "bot.cogs.record",
+    "bot.cogs.privacy",
 )
 MAX_RECONNECT_SECONDS = 60.0
 _LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # what discord.py calls items that live in memory
@@ -102,8 +116,10 @@ class TriptychClient(commands.Bot):
             ),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
         )
-        self.services = compose(DiscordMessenger(self, now))
+        self.messenger = DiscordMessenger(self, now)
+        self.services = compose(self.messenger)
         self.button_actions: dict[str, ButtonAction] = {}
+        self.panel_actions: dict[str, PanelAction] = {}
         self.modal_actions: dict[str, ModalAction] = {}
         self._item_templates: list[re.Pattern[str]] = []
         self._is_set_up = False
@@ -111,6 +127,10 @@ class TriptychClient(commands.Bot):
     def add_button_action(self, action: str, run: ButtonAction) -> None:
         """Say what buttons with this action do."""
         self.button_actions[action] = run
+
+    def add_panel_action(self, panel: str, run: PanelAction) -> None:
+        """Say what the items of this panel do."""
+        self.panel_actions[panel] = run
 
     def add_modal_action(self, action: str, run: ModalAction) -> None:
         """Say what forms with this action do."""
@@ -134,7 +154,7 @@ class TriptychClient(commands.Bot):
 
     async def setup_hook(self) -> None:
         """After login, before the gateway: nothing can arrive yet."""
-        self.add_dynamic_items(JobButton)
+        self.add_dynamic_items(JobButton, PanelItem)
         for cog in COGS:
             if cog not in self.extensions:
                 await self.load_extension(cog)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -14,12 +14,12 @@ import discord
 import discord.http
 import yarl
 
-from bot import replies, replies_review
+from bot import replies, replies_moderation, replies_review
 from bot.cases import Case
 from bot.errors import UserError
 from bot.jobs.port import Delivery, Drawing, Undeliverable, Unreachable, Update
 from bot.pictures import encode_small
-from bot.records import Job, Upload
+from bot.records import AuditEntry, Job, Upload
 from bot.uploads import check_size
 
 if TYPE_CHECKING:
@@ -204,6 +204,22 @@ class DiscordMessenger:
             return (await channel.send(view=view, files=files, nonce=nonce)).id
 
         return await _send_with_retry(f"card {card.card_id}", send)
+
+    async def post_entries(
+        self, channel_id: int, entries: Sequence[AuditEntry], nonce: str
+    ) -> None:
+        """Rows of the audit log in a mod-log channel, as one message. Tries once."""
+        channel = self._client.get_partial_messageable(channel_id)
+        nobody = discord.AllowedMentions.none()
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                view = replies_moderation.compose_entries(entries)
+                await channel.send(view=view, nonce=nonce, allowed_mentions=nobody, silent=True)
+        except discord.HTTPException as error:
+            fault = Undeliverable if error.status in _FINAL_STATUSES else Unreachable
+            raise fault(str(error)) from error
+        except _PASSING_FAULTS as error:
+            raise Unreachable(f"Discord could not be reached: {error!r}") from error
 
     async def _edit(self, job: Job, compose: Callable[[], _Content]) -> int | None:
         fault = Undeliverable("no way to its message is left")

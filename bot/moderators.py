@@ -11,15 +11,33 @@ from bot.errors import UserError
 from bot.records import GuildSettings
 
 
-def require_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> None:
-    """Manage Messages, or a role that the server has named. Raises UserError."""
-    member = interaction.user
-    if isinstance(member, discord.Member) and (
-        member.guild_permissions.manage_messages  # not what one channel gives
-        or any(role.id in settings.moderator_role_ids for role in member.roles)
-    ):
-        return
+def require_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> int:
+    """Manage Messages, or a role that the server has named; the guild's id. Raises UserError."""
+    member, guild_id = interaction.user, interaction.guild_id
+    # In the whole server: what a channel gives to somebody does not make them its moderator.
+    if guild_id is not None and isinstance(member, discord.Member):
+        may = member.guild_permissions
+        is_named = any(role.id in settings.moderator_role_ids for role in member.roles)
+        if may.manage_messages or may.manage_guild or is_named:
+            return guild_id
     raise UserError(replies_review.NOT_MODERATOR)
+
+
+def require_manager(interaction: discord.Interaction[Any]) -> int:
+    """Manage Server; the guild's id. Raises UserError."""
+    member, guild_id = interaction.user, interaction.guild_id
+    is_member = isinstance(member, discord.Member)
+    if guild_id is None or not is_member or not member.guild_permissions.manage_guild:
+        raise UserError(replies_review.NOT_MANAGER)
+    return guild_id
+
+
+def require_owner(interaction: discord.Interaction[Any]) -> int:
+    """The owner of the server; its id. Raises UserError."""
+    guild, guild_id = interaction.guild, interaction.guild_id
+    if guild is None or guild_id is None or guild.owner_id != interaction.user.id:
+        raise UserError(replies_review.NOT_SERVER_OWNER)
+    return guild_id
 
 
 def require_other(interaction: discord.Interaction[Any], member_id: int) -> None:

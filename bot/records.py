@@ -207,6 +207,16 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class GuildRule:
+    """A rule of one server, and who added it."""
+
+    rule_id: int
+    rule: Rule
+    added_by: int
+    added_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """outcome, and unless it is ALLOW the sentence a member may read.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,14 +21,12 @@ from bot.jobs.port import (
     Waiting,
     list_hidden,
 )
+from bot.quoting import quote
 from bot.records import Job, JobStatus, Standing, Style
 
-_PROMPT_SHOWN = 300
 _ALT_TEXT_MAX = 1024
 _BAR_WIDTH = 12
 _TEXT_MAX = 2000
-# What Discord makes something of: anywhere in a line, in a web address, at the start of a line.
-_MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
 
 _CAN_BE_CANCELLED = {
     JobStatus.ACCEPTED,
@@ -101,19 +97,6 @@ def say_cancelled(count: int) -> str:
     """The private answer to the one who cancelled."""
     what = "Your prompt was" if count == 1 else f"Your {count} prompts were"
     return f"{what} cancelled. Only steps that were already drawn count towards your quota."
-
-
-def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
-    """A member's text as typed: no markdown, mention or link, on one line, cut at ``limit``.
-
-    It grows by at most its own length and two marks that keep its direction to itself.
-    """
-    text = " ".join(text.split())
-    if len(text) > limit:
-        text = text[: limit - 1].rstrip() + "…"
-    escaped = discord.utils.escape_mentions(_MARKDOWN.sub(r"\\\g<0>", text))
-    is_right_to_left = any(unicodedata.bidirectional(char) in {"R", "AL"} for char in text)
-    return f"\u2068{escaped}\u2069" if is_right_to_left else escaped
 
 
 def compose_update(
@@ -252,6 +235,9 @@ def describe_place(place: Place) -> str:
         PlaceReason.LESS_USE: f": {ahead} {has} drawn less in the last hours",
         PlaceReason.GUILD_LESS_USE: (
             f": {ahead} or {their_servers} {has} drawn less in the last hours"
+        ),
+        PlaceReason.GREATER_SHARE: (
+            f": {ahead} {has} drawn less in the last hours for the share of their roles"
         ),
         PlaceReason.TURNS: f": you and {people} ahead take turns",
     }[place.reason]

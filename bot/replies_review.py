@@ -21,6 +21,8 @@ NOT_MODERATOR = (
     "Only moderators (Manage Messages, or a role that the server has named) may do this. "
     "Nothing was changed."
 )
+NOT_MANAGER = "Only members with “Manage Server” may do this. Nothing was changed."
+NOT_SERVER_OWNER = "Only the owner of this server may do this. Nothing was changed."
 NOT_OWN = "Somebody else has to decide about what is yours. Nothing was changed."
 NOT_ABOVE = (
     "You can do this only to members whose highest role is below your own. Nothing was changed."

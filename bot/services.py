@@ -16,13 +16,16 @@ from bot.jobs.gate import Gate
 from bot.jobs.intake import Intake, Quotas
 from bot.jobs.judging import PictureJudge
 from bot.jobs.keeper import PictureKeeper, Retention
+from bot.jobs.keeping import Keeping
 from bot.jobs.line import Line
+from bot.jobs.modlog import ModLog
 from bot.jobs.parameters import ParameterLimits
 from bot.jobs.port import Messenger
 from bot.jobs.previews import Previews
 from bot.jobs.recovery import Recovery
 from bot.jobs.reports import Reports
 from bot.jobs.review import Review
+from bot.jobs.rulemaking import Rulemaking
 from bot.jobs.starts import StartPictures
 from bot.jobs.styles import Styles
 from bot.moderation import PictureCheck, PromptPolicy
@@ -33,12 +36,24 @@ from bot.store import (
     AuditRepository,
     Database,
     JobRepository,
+    KeepingRepository,
     MetaRepository,
     PictureRepository,
     Repositories,
+    RuleRepository,
     SettingsRepository,
     StyleRepository,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class GuildServices:
+    """What a server has of its own."""
+
+    rules: RuleRepository
+    rulemaking: Rulemaking
+    styles: Styles
+    modlog: ModLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +63,9 @@ class Services:
     jobs: JobRepository
     meta: MetaRepository
     settings: SettingsRepository
-    styles: Styles
     audit: AuditRepository
+    guilds: GuildServices
+    keeping: Keeping
     gate: Gate
     line: Line
     board: StatusBoard
@@ -77,7 +93,8 @@ def compose_services(
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
     store = Repositories.of(database)
     jobs, audit = store.jobs, store.audit
-    gate = Gate(make_policy(settings), store.settings, store.consequences, now)
+    rules, meta = RuleRepository(database), MetaRepository(database)
+    gate = Gate(make_policy(settings), store.settings, rules, store.consequences, now)
     check = make_picture_check(settings)
     writer = PictureWriter(settings.data_dir / "pictures")
     judge = PictureJudge(check, gate)
@@ -103,13 +120,20 @@ def compose_services(
         now=now,
         random_seed=lambda: secrets.randbits(32),
     )
+    kept = KeepingRepository(database)
     recovery = Recovery(jobs, line, dispatcher, messenger, now)
     return Services(
         jobs=jobs,
-        meta=MetaRepository(database),
+        meta=meta,
         settings=store.settings,
-        styles=Styles(StyleRepository(database), now),
         audit=audit,
+        guilds=GuildServices(
+            rules=rules,
+            rulemaking=Rulemaking(rules, jobs, now),
+            styles=Styles(StyleRepository(database), now),
+            modlog=ModLog(audit, store.settings, meta, now),
+        ),
+        keeping=Keeping(kept, jobs, audit, store.settings, meta, dispatcher, writer, now),
         gate=gate,
         line=line,
         board=board,

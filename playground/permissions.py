@@ -63,7 +63,7 @@ def permissions_in(world: World, user_id: int, channel: Channel) -> int:
     if channel.guild_id is None:
         return PRIVATE_PERMISSIONS if user_id in channel.recipient_ids else 0
     guild = world.guilds[channel.guild_id]
-    base = _guild_permissions(guild, user_id)
+    base = guild_permissions(guild, user_id)
     if base == ALL_PERMISSIONS or not base:
         return base
     place = (
@@ -72,7 +72,8 @@ def permissions_in(world: World, user_id: int, channel: Channel) -> int:
     return _with_overwrites(base, guild, user_id, place)
 
 
-def _guild_permissions(guild: Guild, user_id: int) -> int:
+def guild_permissions(guild: Guild, user_id: int) -> int:
+    """What this user may do in the guild as a whole."""
     member = guild.members.get(user_id)
     if member is None:
         return 0

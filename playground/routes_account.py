@@ -12,7 +12,7 @@ from .payloads import (
     role_payload,
     user_payload,
 )
-from .permissions import EVERYONE_PERMISSIONS
+from .permissions import EVERYONE_PERMISSIONS, Permission, guild_permissions
 from .world import Guild, Json
 
 SESSION_STARTS = 1_000
@@ -90,6 +90,14 @@ def get_member(backend: Backend, call: Call) -> Json:
     return member_payload(member)
 
 
+def list_automod_rules(backend: Backend, call: Call) -> list[Json]:
+    """As a test put them into the guild; Discord wants MANAGE_GUILD of who looks."""
+    guild, bot_id = _guild(backend, call), backend.world.bot.id
+    if not guild_permissions(guild, bot_id) & Permission.MANAGE_GUILD:
+        raise api_error(50013)
+    return guild.automod_rules
+
+
 def _guild(backend: Backend, call: Call) -> Guild:
     guild = backend.world.guilds.get(call.id("guild_id"))
     if guild is None or backend.world.bot.id not in guild.members:
@@ -109,6 +117,7 @@ ROUTES = [
     Route("GET", "/guilds/{guild_id}", get_guild),
     Route("GET", "/guilds/{guild_id}/channels", list_channels),
     Route("GET", "/guilds/{guild_id}/roles", list_roles),
+    Route("GET", "/guilds/{guild_id}/auto-moderation/rules", list_automod_rules),
     Route("GET", "/guilds/{guild_id}/roles/{role_id}", get_role),
     Route("GET", "/guilds/{guild_id}/members", list_members),
     Route("GET", "/guilds/{guild_id}/members/search", search_members),

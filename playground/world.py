@@ -276,6 +276,7 @@ class Guild:
     channels: dict[int, Channel] = field(default_factory=dict)
     members: dict[int, Member] = field(default_factory=dict)
     attachment_size_limit: int = DEFAULT_SIZE_LIMIT
+    automod_rules: list[Json] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -81,7 +81,7 @@ class Imagine(commands.Cog):
             upload=image and Upload(image.url, image.size),
         )
         try:
-            ask = await self._services.styles.apply(ask, style, interaction.guild_id)
+            ask = await self._services.guilds.styles.apply(ask, style, interaction.guild_id)
         except UserError as error:
             refusal = refusal or str(error)
         await submit(interaction, ask, refusal)
@@ -102,7 +102,7 @@ class Imagine(commands.Cog):
     async def _complete_style(
         self, interaction: discord.Interaction[TriptychClient], current: str
     ) -> list[app_commands.Choice[str]]:
-        styles = await self._services.styles.list_of(interaction.guild_id)
+        styles = await self._services.guilds.styles.list_of(interaction.guild_id)
         wanted = current.strip().lower()
         names = [style.name for style in styles if wanted in style.name]
         return [app_commands.Choice(name=name, value=name) for name in names][:_MAX_CHOICES]

@@ -25,7 +25,7 @@ class StyleCommands(
     """Discord offers it to people with Manage Server; it is asked for again here."""
 
     def __init__(self, services: Services) -> None:
-        self._styles = services.styles
+        self._styles = services.guilds.styles
 
     @app_commands.command(description="Add a style, or change one")
     @app_commands.describe(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 
 from bot.cases import Suspension
-from bot.moderation import PromptPolicy
+from bot.errors import TriptychError
+from bot.moderation import NO_RULES, Explanation, PromptPolicy, RuleBook
 from bot.records import AuditAction, AuditEntry, GuildSettings, Job, Origin, Outcome, Verdict
-from bot.store import ConsequenceRepository, SettingsRepository
+from bot.store import ConsequenceRepository, RuleRepository, SettingsRepository
 
 SUSPENDED = "suspended"
 """What a verdict names as its rule if the member may not prompt at all."""
@@ -29,40 +31,85 @@ _ACTIONS = {
 }
 
 
+_MAX_BOOKS = 32  # up to 5 MB each; compiling one again takes a moment
+
+
 class Gate:
-    """The instance's rules for everybody. Held is refused where no moderator could look at it."""
+    """The instance's rules for everybody, and beside them each server's own.
+
+    The strictest wins. Held is refused where no moderator could look at it.
+    """
 
     def __init__(
         self,
         policy: PromptPolicy,
         settings: SettingsRepository,
+        rules: RuleRepository,
         consequences: ConsequenceRepository,
         now: Callable[[], float],
     ) -> None:
         self._policy = policy
         self._settings = settings
+        self._rules = rules
         self._consequences = consequences
         self._now = now
+        self._books: OrderedDict[int, tuple[int, asyncio.Task[RuleBook]]] = OrderedDict()
 
     async def judge(self, origin: Origin, prompt: str, negative_prompt: str) -> Verdict:
-        """The outcome here, with the sentence a member may read."""
+        """The outcome here and now, with the sentence a member may read."""
         suspension = await self._find_suspension(origin)
         if suspension is not None:
             return Verdict(Outcome.REFUSE, explain_suspension(suspension), SUSPENDED)
         settings = await self.fetch_settings(origin)
-        verdict = await self._judge_text(prompt, negative_prompt)
+        verdict = await self._judge_text(origin.guild_id, prompt, negative_prompt)
         if verdict.is_allowed:
-            verdict = find_review(origin, settings, self._now()) or verdict
+            review = find_review(origin, settings, self._now())
+            if review is not None:
+                verdict = replace(review, rules_version=verdict.rules_version)
         return verdict if has_review(origin, settings) else _refuse_held(verdict)
 
     async def judge_again(self, job: Job) -> Verdict:
         """At delivery: rules may have changed since the prompt came in or was approved."""
-        settings = await self.fetch_settings(job.origin)
-        verdict = await self._judge_text(job.recipe.prompt, job.recipe.negative_prompt)
+        settings, recipe = await self.fetch_settings(job.origin), job.recipe
+        verdict = await self._judge_text(job.origin.guild_id, recipe.prompt, recipe.negative_prompt)
         is_settled = job.approved_by is not None and verdict.rule == job.rule
         if verdict.outcome is Outcome.HOLD and is_settled:
             return _ALLOWED
         return verdict if has_review(job.origin, settings) else _refuse_held(verdict)
+
+    async def explain(self, guild_id: int | None, prompt: str) -> Explanation:
+        """Every form, every hit, and what the rules of a server say in the end."""
+        version, book = await self.fetch_book(guild_id)
+        explanation = await asyncio.to_thread(self._policy.explain, prompt, book)
+        verdict = replace(explanation.verdict, rules_version=version)
+        return replace(explanation, verdict=verdict)
+
+    async def fetch_version(self, guild_id: int | None) -> int:
+        """Of a server's rules: where it is not the one a job was judged by, judge again."""
+        return await self._rules.fetch_version(guild_id)
+
+    async def fetch_book(self, guild_id: int | None) -> tuple[int, RuleBook]:
+        """A server's rules, compiled once for each version, and that version."""
+        version = await self._rules.fetch_version(guild_id)
+        if guild_id is None or version == 0:
+            return version, NO_RULES
+        kept = self._books.get(guild_id)
+        if kept is None or kept[0] != version:
+            kept = (version, asyncio.create_task(self._compile(guild_id)))
+            self._books[guild_id] = kept
+        self._books.move_to_end(guild_id)
+        while len(self._books) > _MAX_BOOKS:
+            self._books.popitem(last=False)
+        try:
+            return version, await asyncio.shield(kept[1])
+        except TriptychError:
+            if self._books.get(guild_id) == kept:
+                del self._books[guild_id]
+            raise
+
+    async def _compile(self, guild_id: int) -> RuleBook:
+        rules = [each.rule for each in await self._rules.list_rules(guild_id)]
+        return await asyncio.to_thread(RuleBook, rules)
 
     async def fetch_settings(self, origin: Origin) -> GuildSettings:
         """What is set where this was asked."""
@@ -70,8 +117,10 @@ class Gate:
             origin.guild_id, origin.channel_id, origin.parent_channel_id
         )
 
-    async def _judge_text(self, prompt: str, negative_prompt: str) -> Verdict:
-        return await asyncio.to_thread(self._policy.judge, prompt, negative_prompt)
+    async def _judge_text(self, guild_id: int | None, prompt: str, negative_prompt: str) -> Verdict:
+        version, book = await self.fetch_book(guild_id)
+        verdict = await asyncio.to_thread(self._policy.judge, prompt, negative_prompt, book)
+        return replace(verdict, rules_version=version)
 
     async def _find_suspension(self, origin: Origin) -> Suspension | None:
         if origin.guild_id is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.errors import UserError
+from bot.jobs.admission import DAY_SECONDS, compose_quota, find_admission_refusal
 from bot.jobs.desk import ReviewDesk
 from bot.jobs.gate import SUSPENDED, Gate, compose_audit_entry
 from bot.jobs.line import Line
@@ -14,7 +15,7 @@ from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, com
 from bot.jobs.port import Caller, Undeliverable, Unreachable
 from bot.jobs.starts import StartPictures
 from bot.moderation.text import clean_prompt
-from bot.records import Ask, Job, JobStatus, Origin, Outcome, Recipe, Standing, Upload
+from bot.records import Ask, Job, JobStatus, Origin, Outcome, RoleQuota, Standing, Upload
 from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,9 @@ class Intake:
                 recipe = complete_recipe(recipe, self._line.info)
         except UserError as error:
             refusal = refusal or str(error)
+        settings = await self._gate.fetch_settings(origin)
+        refusal = refusal or find_admission_refusal(origin, settings, self._now())
+        quota = compose_quota(settings, origin.role_ids)
         verdict = await self._gate.judge(origin, ask.prompt, ask.negative_prompt)
         if not verdict.is_allowed:
             log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
@@ -109,7 +113,7 @@ class Intake:
         # In one transaction: two prompts must not both fit into the last place.
         async with self._jobs.transaction():
             if refusal is None and not origin.is_terminal:
-                refusal = await self._find_quota_refusal(origin, recipe, cost)
+                refusal = await self._find_quota_refusal(origin, quota, cost)
             job = await self._jobs.insert_job(
                 origin,
                 recipe,
@@ -118,6 +122,7 @@ class Intake:
                 refusal=refusal,
                 verdict=verdict,
                 press=ask.press,
+                weight=quota.weight or 1.0,
             )
             entry = None if job is None else compose_audit_entry(job, verdict)
             if entry is not None:
@@ -170,10 +175,21 @@ class Intake:
             await self._line.say_ended(replace(ended, message_id=message_id))
         return ended
 
-    async def _find_quota_refusal(self, origin: Origin, recipe: Recipe, cost: float) -> str | None:
+    async def _find_quota_refusal(
+        self, origin: Origin, quota: RoleQuota, cost: float
+    ) -> str | None:
+        """quota: of the member's roles; it never reaches beyond the owner's."""
         quotas = self.quotas
         standing = await self._jobs.fetch_standing(origin, self._now())
-        if standing.member_waiting >= quotas.max_waiting_per_member:
+        if quota.max_waiting == 0:
+            return (
+                "Your roles in this server may have no prompt in line. Nothing was drawn or "
+                "charged; a moderator can tell you who may."
+            )
+        max_waiting = quotas.max_waiting_per_member
+        if quota.max_waiting is not None:
+            max_waiting = min(max_waiting, quota.max_waiting)
+        if standing.member_waiting >= max_waiting:
             return (
                 f"You already have {_prompts(standing.member_waiting)} in line, the most one "
                 "member may have. Wait for one to finish or /cancel one, then try again."
@@ -191,18 +207,25 @@ class Intake:
                 f"The line is full ({_prompts(standing.total_waiting)}). Nothing was charged; "
                 "please try again in a few minutes."
             )
-        return self._find_cost_refusal(standing, cost) or self._find_wait_refusal(origin, cost)
+        return (
+            self._find_cost_refusal(standing, cost)
+            or await self._find_day_refusal(origin, quota.max_cost_per_day, cost)
+            or self._find_wait_refusal(origin, cost)
+        )
+
+    async def _find_day_refusal(
+        self, origin: Origin, most: float | None, cost: float
+    ) -> str | None:
+        if most is None:
+            return None
+        used = await self._jobs.fetch_cost_since(origin, self._now() - DAY_SECONDS)
+        return None if used + cost <= most else _say_too_costly(cost, most, used, "in 24 hours")
 
     def _find_cost_refusal(self, standing: Standing, cost: float) -> str | None:
         most = self.quotas.max_cost_per_member_per_hour
         if standing.member_cost + cost <= most:
             return None
-        left = max(most - standing.member_cost, 0.0)
-        return (
-            f"This prompt would cost {cost:.1f} and you have {left:.1f} of {most:g} left this hour "
-            "(1 is one prompt with default settings). Nothing was charged; ask for fewer steps or "
-            "a smaller size, or try again later."
-        )
+        return _say_too_costly(cost, most, standing.member_cost, "this hour")
 
     def _find_wait_refusal(self, origin: Origin, cost: float) -> str | None:
         if origin.bot_in_channel:
@@ -215,6 +238,14 @@ class Intake:
             "channel it can answer for only 15. Nothing was charged; please try again when the "
             "line is shorter, or in a server that Triptych has joined."
         )
+
+
+def _say_too_costly(cost: float, most: float, used: float, when: str) -> str:
+    return (
+        f"This prompt would cost {cost:.1f} and you have {max(most - used, 0.0):.1f} of {most:g} "
+        f"left {when} (1 is one prompt with default settings). Nothing was charged; ask for fewer "
+        "steps or a smaller size, or try again later."
+    )
 
 
 def _prompts(count: int) -> str:

@@ -41,6 +41,7 @@ class PlaceReason(Enum):
     CAME_FIRST = auto()  # everyone ahead asked earlier
     LESS_USE = auto()  # who asked later and stands ahead has drawn less lately
     GUILD_LESS_USE = auto()  # … or belongs to a server that has
+    GREATER_SHARE = auto()  # … or whose roles have a greater share of the line
     TURNS = auto()  # nobody has drawn less, but prompts ahead of this one count as well
     OWN_FIRST = auto()  # only the member's own prompts are ahead
 

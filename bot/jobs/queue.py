@@ -1,7 +1,7 @@
 """Who is next: the guild, then the member, that has drawn least lately; then first come.
 
-*Recent use* is the cost of everything whose drawing began, halved for every hour since. It is a sum
-over job rows, so it is the same after a restart.
+*Recent use* is the cost of everything whose drawing began, halved for every hour since; a member's
+is divided by the weight of their roles. It is a sum over job rows, so a restart changes nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class _Charge:
     guild_id: int | None
     user_id: int
     cost: float
+    weight: float
     at: float
 
 
@@ -40,7 +41,9 @@ class RecentUse:
         """Count ``job.cost`` from ``at`` on, in place of an earlier charge for the same job."""
         if job.cost > 0:
             origin = job.origin
-            self._charges[job.job_id] = _Charge(origin.guild_id, origin.user_id, job.cost, at)
+            self._charges[job.job_id] = _Charge(
+                origin.guild_id, origin.user_id, job.cost, job.weight, at
+            )
         else:
             self._charges.pop(job.job_id, None)
 
@@ -50,26 +53,33 @@ class RecentUse:
 
     def totals(self, now: float) -> _Totals:
         """Use per guild and per member at ``now``."""
-        totals = _Totals({}, {})
+        totals = _Totals({}, {}, {})
         for job_id, charge in list(self._charges.items()):
             age = max(now - charge.at, 0.0)
             if age > MEMORY_SECONDS:
                 del self._charges[job_id]
             else:
                 cost = charge.cost * 0.5 ** (age / HALF_LIFE_SECONDS)
-                totals.add((charge.guild_id, charge.user_id), cost)
+                totals.add((charge.guild_id, charge.user_id), cost, charge.weight)
         return totals
 
 
 @dataclass(frozen=True, slots=True)
 class _Totals:
+    """by_member: each cost divided by its weight; unweighted: the same as it was.
+
+    A weight moves members within their guild, never a guild before others.
+    """
+
     by_guild: dict[int | None, float]
     by_member: dict[_Member, float]
+    unweighted: dict[_Member, float]
 
-    def add(self, member: _Member, cost: float) -> None:
+    def add(self, member: _Member, cost: float, weight: float) -> None:
         guild_id, _ = member
         self.by_guild[guild_id] = self.by_guild.get(guild_id, 0.0) + cost
-        self.by_member[member] = self.by_member.get(member, 0.0) + cost
+        self.by_member[member] = self.by_member.get(member, 0.0) + cost / weight
+        self.unweighted[member] = self.unweighted.get(member, 0.0) + cost
 
     def use_of(self, member: _Member) -> tuple[float, float]:
         """The use of a member's guild and their own, DMs being one guild.
@@ -132,7 +142,7 @@ class JobQueue:
             member = heap[0][3]
             turns, line = guilds[member[0]], lines[member]
             job = line.popleft()
-            totals.add(member, job.cost_estimate)
+            totals.add(member, job.cost_estimate, job.weight)
             guild_use, member_use = totals.use_of(member)
             _step(turns, (member_use, line[0].job_id, member) if line else None)
             _step(heap, (guild_use, *turns[0]) if turns else None)
@@ -195,10 +205,17 @@ def _explain(
         return PlaceReason.OWN_FIRST
     if not later:
         return PlaceReason.CAME_FIRST
+    return _explain_overtaking(member, later, totals)
+
+
+def _explain_overtaking(member: _Member, later: list[_Member], totals: _Totals) -> PlaceReason:
     if any(totals.use_of(other) >= totals.use_of(member) for other in later):
         return PlaceReason.TURNS
     if any(other[0] != member[0] for other in later):
         return PlaceReason.GUILD_LESS_USE
+    own = totals.unweighted.get(member, 0.0)
+    if any(totals.unweighted.get(other, 0.0) >= own for other in later):
+        return PlaceReason.GREATER_SHARE
     return PlaceReason.LESS_USE
 
 

@@ -1,6 +1,15 @@
 """The guard: judges prompts and pictures. Knows nothing of Discord, SQL or torch."""
 
 from bot.moderation.pictures import PictureCheck
-from bot.moderation.prompts import PromptPolicy
+from bot.moderation.prompts import NO_RULES, Explanation, PromptPolicy, judge_by
+from bot.moderation.rulebook import Finding, RuleBook
 
-__all__ = ["PictureCheck", "PromptPolicy"]
+__all__ = [
+    "NO_RULES",
+    "Explanation",
+    "Finding",
+    "PictureCheck",
+    "PromptPolicy",
+    "RuleBook",
+    "judge_by",
+]

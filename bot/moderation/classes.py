@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.moderation.phrases import Hit
+from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
 from bot.records import Outcome, Verdict
 
@@ -62,10 +63,29 @@ class Signs:
 class BuiltInClasses:
     """Collects the signs of a text, reading by reading, and judges them."""
 
-    def __init__(self, lexicon: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self) -> None:
+        lexicon = read_lexicon()
+        terms = [(category, term) for category, each in lexicon.items() for term in each]
+        self._category_of = [category for category, _ in terms]
+        self._index = PhraseIndex(split_words(term) for _, term in terms)
         self._animals = frozenset(lexicon["animals"])
         self._numbers = frozenset(lexicon["numbers"])
         self._given_names = frozenset(lexicon["given_names"])
+
+    @property
+    def is_latin(self) -> bool:
+        """Whether no term has letters of another script."""
+        return self._index.is_latin
+
+    def find(self, readings: Sequence[Reading]) -> Categories:
+        """The terms of each category, reading by reading."""
+        found: Categories = []
+        for reading, hits in self._index.find(readings):
+            by_category: dict[str, list[Hit]] = defaultdict(list)
+            for hit in hits:
+                by_category[self._category_of[hit.phrase]].append(hit)
+            found.append((reading, by_category))
+        return found
 
     def collect(self, text: str, found: Categories) -> Signs:
         """text: as typed."""

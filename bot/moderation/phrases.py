@@ -57,6 +57,7 @@ class PhraseIndex:
         self.is_latin = all(word.isascii() for word in words)
         self._words = frozenset(words)
         self._firsts = {first for first, _ in self._longer}
+        self._starts = frozenset(self._firsts.union(self._single))
         self._leet = _group(words, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(words, lambda word: (_squeeze(word),))
         self._masked = _group(words, _list_masked)
@@ -81,9 +82,10 @@ class PhraseIndex:
     def _find(
         self, words: Sequence[str], form: Form, disguised: Mapping[int, _Meanings]
     ) -> list[Hit]:
-        single, firsts = self._single, self._firsts
+        single, firsts, starts = self._single, self._firsts, self._starts
         hits: list[Hit] = []
-        for start, word in enumerate(words):
+        for start in [place for place, word in enumerate(words) if word in starts]:
+            word = words[start]
             if word in single:
                 hits += [Hit(phrase, form, start, start + 1) for phrase in single[word]]
             if word in firsts:
@@ -118,25 +120,23 @@ class PhraseIndex:
         self, reading: Reading, revealed: dict[str, _Meanings]
     ) -> dict[int, _Meanings]:
         """What the words of a reading that are none of ours may stand for."""
-        distinct = set(reading.words)
-        for word in distinct - self._words - revealed.keys():
-            if reading.has_repeats or not word.isalpha() or EITHER_I_OR_L in word:
-                revealed[word] = tuple(self._reveal(word, reading))
-        suspects = {word for word in distinct & revealed.keys() if revealed[word]}
+        for word in reading.odd - self._words - revealed.keys():
+            revealed[word] = tuple(self._reveal(word))
+        suspects = {word for word in reading.odd & revealed.keys() if revealed[word]}
         if not suspects:
             return {}
         return {
             place: revealed[word] for place, word in enumerate(reading.words) if word in suspects
         }
 
-    def _reveal(self, word: str, reading: Reading) -> Iterator[tuple[Form, str]]:
+    def _reveal(self, word: str) -> Iterator[tuple[Form, str]]:
         if EITHER_I_OR_L in word:
             yield from ((Form.LEET, meant) for meant in self._reveal_leet(word))
         if not word.isalpha():
             trimmed = word.strip("0123456789")
             if trimmed in self._words:
                 yield Form.TRIMMED, trimmed
-        if reading.has_repeats and REPEATED.search(word):
+        if REPEATED.search(word):
             yield from ((Form.SQUEEZED, meant) for meant in self._reveal_squeezed(word))
 
     def _reveal_leet(self, word: str) -> Iterator[str]:

@@ -1,148 +1,98 @@
-"""The rules a prompt must pass. Both the prompt and the negative prompt are read."""
+"""What the rules say to a prompt. Both the prompt and the negative prompt are read."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import re2
-
-from bot.moderation.classes import MINORS, BuiltInClasses, Categories, is_sexual, read_lexicon
-from bot.moderation.patterns import PatternSet
-from bot.moderation.phrases import Hit, PhraseIndex, split_words
-from bot.moderation.readings import Form, Reading, list_readings
+from bot.moderation.classes import MINORS, BuiltInClasses, Categories, is_sexual
+from bot.moderation.readings import Reading, list_readings
+from bot.moderation.rulebook import Finding, RuleBook
 from bot.moderation.rules import make_word_rules
 from bot.moderation.text import normalise
 from bot.records import Outcome, Rule, RuleKind, Verdict
 
-_WORD = re.compile(r"[^\W_]+")
-_PLAIN_WORDS = re.compile(r"[^\W_]+(?:[\s'’_-]+[^\W_]+)*")
-_BORDER = r"(?:^|$|[^\pL\pN])"
 _SEVERITY = {Outcome.ALLOW: 0, Outcome.SPOILER: 1, Outcome.HOLD: 2, Outcome.REFUSE: 3}
 _UNCHARGED = "Nothing was drawn or charged; change the prompt and try again."
+NO_RULES = RuleBook(())
 
 
 @dataclass(frozen=True, slots=True)
-class _Finding:
-    """A rule that was found, and how."""
+class Explanation:
+    """What was found in a text: every form in which it was read, every rule in each, the end."""
 
-    rule: Rule
-    form: Form
+    readings: tuple[Reading, ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
 
 
 class PromptPolicy:
-    """Rules compiled once, and the built-in classes."""
+    """The instance's rules and the built-in classes, and beside them the rules of a server."""
 
     def __init__(self, blocked_words: Iterable[str] = (), rules: Iterable[Rule] = ()) -> None:
         """Raises ConfigError for a pattern that cannot be used."""
-        self._rules = (*make_word_rules(blocked_words), *rules)
-        lexicon = read_lexicon()
-        self._classes = BuiltInClasses(lexicon)
-        phrases: list[tuple[str, ...]] = []
-        self._rule_of: dict[int, Rule] = {}
-        self._excepted: dict[int, Rule] = {}
-        self._category_of: dict[int, str] = {}
-        patterns: list[tuple[str, Rule]] = []
-        for rule in self._rules:
-            pattern = _find_pattern(rule)
-            if pattern is None:
-                self._rule_of[len(phrases)] = rule
-                phrases.append(split_words(rule.text))
-            else:
-                patterns.append((pattern, rule))
-            for exception in rule.exceptions:
-                self._excepted[len(phrases)] = rule
-                phrases.append(split_words(exception))
-        for category, terms in lexicon.items():
-            for term in terms:
-                self._category_of[len(phrases)] = category
-                phrases.append(split_words(term))
-        self._index = PhraseIndex(phrases)
-        self._patterns = PatternSet([pattern for pattern, _ in patterns])
-        self._pattern_rules = [rule for _, rule in patterns]
+        self._book = RuleBook((*make_word_rules(blocked_words), *rules))
+        self._classes = BuiltInClasses()
 
     @property
     def num_rules(self) -> int:
         """Without the built-in classes."""
-        return len(self._rules)
+        return len(self._book.rules)
 
-    def judge(self, prompt: str, negative_prompt: str) -> Verdict:
-        """The strictest thing that any rule says, with the sentence a member may read."""
-        found, categories = self._search(prompt)
-        more, negative_categories = self._search(negative_prompt)
-        verdicts: list[Verdict | None] = [_judge_finding(finding) for finding in (*found, *more)]
-        if is_sexual(categories) or is_sexual(negative_categories):
-            signs = self._classes.collect(prompt, categories)
-            negative = self._classes.collect(negative_prompt, negative_categories)
-            verdicts.append(self._classes.judge(signs, negative=negative))
-            verdicts.append(self._classes.judge(negative))
-        strictest = Verdict(Outcome.ALLOW)
-        for verdict in verdicts:
-            if verdict and _SEVERITY[verdict.outcome] > _SEVERITY[strictest.outcome]:
-                strictest = verdict
+    def judge(self, prompt: str, negative_prompt: str, own: RuleBook = NO_RULES) -> Verdict:
+        """The strictest thing that any rule says, with the sentence a member may read.
+
+        own: the rules of the server where it was asked.
+        """
+        verdicts: list[Verdict | None] = []
+        categories: list[Categories] = []
+        for text in (prompt, negative_prompt):
+            readings = self._read(text, own)
+            categories.append(self._classes.find(readings))
+            verdicts += map(_judge_finding, self._find(readings, own))
+        positive, negative = categories
+        if is_sexual(positive) or is_sexual(negative):
+            signs = self._classes.collect(prompt, positive)
+            negative_signs = self._classes.collect(negative_prompt, negative)
+            verdicts.append(self._classes.judge(signs, negative=negative_signs))
+            verdicts.append(self._classes.judge(negative_signs))
+        strictest = _pick_strictest(verdicts)
         return strictest if strictest.reason else _explain_class(strictest)
 
-    def _search(self, text: str) -> tuple[list[_Finding], Categories]:
-        found: list[_Finding] = []
-        by_category: Categories = []
-        readings = list_readings(text, latin_only=self._index.is_latin)
-        for reading, all_hits in self._index.find(readings):
-            categories: dict[str, list[Hit]] = defaultdict(list)
-            hits: list[tuple[Rule, Hit]] = []
-            excepted: dict[int, list[Hit]] = defaultdict(list)
-            for hit in all_hits:
-                number = hit.phrase
-                if number in self._category_of:
-                    categories[self._category_of[number]].append(hit)
-                elif number in self._rule_of:
-                    hits.append((self._rule_of[number], hit))
-                else:
-                    excepted[id(self._excepted[number])].append(hit)
-            by_category.append((reading, categories))
-            found.extend(
-                _Finding(rule, hit.form)
-                for rule, hit in hits
-                if not any(hit.lies_within(cover) for cover in excepted.get(id(rule), ()))
-            )
-            found.extend(self._search_patterns(reading, excepted))
-        return found, by_category
+    def explain(self, prompt: str, own: RuleBook = NO_RULES) -> Explanation:
+        """For moderators who want to know why."""
+        readings = self._read(prompt, own)
+        findings = self._find(readings, own)
+        return Explanation(tuple(readings), tuple(findings), self.judge(prompt, "", own))
 
-    def _search_patterns(
-        self, reading: Reading, excepted: dict[int, list[Hit]]
-    ) -> Iterator[_Finding]:
-        for number in self._patterns.find(reading.text):
-            rule = self._pattern_rules[number]
-            if rule.kind is not RuleKind.PATTERN and reading.form not in _AS_WRITTEN:
-                continue
-            covers = [] if reading.is_spelled else excepted.get(id(rule), [])
-            if not covers or not self._is_covered(number, reading, covers):
-                yield _Finding(rule, reading.form)
+    def _read(self, text: str, own: RuleBook) -> list[Reading]:
+        books = (self._classes, self._book, own)
+        return list_readings(text, latin_only=all(book.is_latin for book in books))
 
-    def _is_covered(self, number: int, reading: Reading, covers: list[Hit]) -> bool:
-        words = [match.span() for match in _WORD.finditer(reading.text)]
-        allowed = [(words[cover.start][0], words[cover.end - 1][1]) for cover in covers]
-        return all(
-            any(low <= start and end <= high for low, high in allowed)
-            for start, end in self._patterns.list_spans(number, reading.text)
-        )
+    def _find(self, readings: Sequence[Reading], own: RuleBook) -> Iterator[Finding]:
+        yield from self._book.find(readings)
+        yield from own.find(readings)
 
 
-_AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
+def judge_by(book: RuleBook, prompt: str, negative_prompt: str) -> Verdict:
+    """What these rules alone say."""
+    texts = (prompt, negative_prompt)
+    readings = [list_readings(text, latin_only=book.is_latin) for text in texts]
+    return _pick_strictest(_judge_finding(found) for each in readings for found in book.find(each))
 
 
-def _find_pattern(rule: Rule) -> str | None:
-    """RE2 for a pattern, and for words with symbols (c++), which must stand as written."""
-    if rule.kind is RuleKind.PATTERN:
-        return rule.text
-    form = normalise(rule.text)
-    if _PLAIN_WORDS.fullmatch(form.strip("'\"“”’_*-")):
+def _pick_strictest(verdicts: Iterable[Verdict | None]) -> Verdict:
+    """The first of the strictest."""
+    strictest = Verdict(Outcome.ALLOW)
+    for verdict in verdicts:
+        if verdict and _SEVERITY[verdict.outcome] > _SEVERITY[strictest.outcome]:
+            strictest = verdict
+    return strictest
+
+
+def _judge_finding(finding: Finding) -> Verdict | None:
+    if finding.is_excepted:
         return None
-    return f"{_BORDER}{re2.escape(form)}{_BORDER}"
-
-
-def _judge_finding(finding: _Finding) -> Verdict:
     rule = finding.rule
     name = "this" if rule.kind is RuleKind.PATTERN else f"“{normalise(rule.text)}”"
     reason = {

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 
 from bot.moderation.text import collapse, fold, fold_lookalikes, turn_round
 
@@ -57,14 +56,15 @@ class Reading:
     """A text read one way, and its words.
 
     is_spelled: ``words`` are runs of single letters, whose borders say nothing.
-    has_repeats: whether letters stand there more often than in any word.
+    distinct: the same words, each once; odd: those of them that may be a disguised word.
     """
 
     form: Form
     text: str
     words: list[str]
+    distinct: frozenset[str]
+    odd: frozenset[str]
     is_spelled: bool = False
-    has_repeats: bool = False
 
 
 def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
@@ -83,7 +83,7 @@ def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
         if read not in seen:
             seen.add(read)
             words = _split(read)
-            readings.append(Reading(form, read, words, has_repeats=has_repeats))
+            readings.append(_compose(form, read, words, has_repeats=has_repeats))
             spelled = _read_spelled(form, read, words)
             if spelled is not None and (spelled.form, spelled.text) not in spellings:
                 spellings.add((spelled.form, spelled.text))
@@ -91,8 +91,23 @@ def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
     if not _MASKS.isdisjoint(look):
         masked = [word for word in look.split(" ") if not _MASKS.isdisjoint(word)]
         words = _MASKED_WORD.findall(" ".join(masked))
-        readings.append(Reading(Form.MASKED, " ".join(words), words))
+        readings.append(_compose(Form.MASKED, " ".join(words), words))
     return readings
+
+
+def _compose(
+    form: Form, text: str, words: list[str], *, is_spelled: bool = False, has_repeats: bool = False
+) -> Reading:
+    """has_repeats: whether letters stand somewhere more often than in any word."""
+    distinct = frozenset(words)
+    odd = [
+        word
+        for word in distinct
+        if not word.isalpha()
+        or EITHER_I_OR_L in word
+        or (has_repeats and REPEATED.search(word) is not None)
+    ]
+    return Reading(form, text, words, distinct, frozenset(odd), is_spelled)
 
 
 def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator[tuple[Form, str]]:
@@ -124,14 +139,13 @@ def _read_spelled(form: Form, text: str, words: list[str]) -> Reading | None:
     """Runs of single letters, joined."""
     if form is Form.JOINED:
         return None
-    singles = [place for place, word in enumerate(words) if len(word) == 1]
-    if not any(later - earlier == 1 for earlier, later in pairwise(singles)):
+    if b"\1\1" not in bytes([len(word) == 1 for word in words]):
         return None
     runs = ["".join(_WORD.findall(run)) for run in _SPELLED.findall(text.replace("_", "-"))]
     if not runs:
         return None
     form = Form.LEET if form is Form.LEET else Form.JOINED
-    return Reading(form, " ".join(runs), runs, is_spelled=True)
+    return _compose(form, " ".join(runs), runs, is_spelled=True)
 
 
 def _split(text: str) -> list[str]:

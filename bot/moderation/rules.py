@@ -81,9 +81,13 @@ def _parse_rule(entry: Any) -> Rule:
         raise ConfigError(f"does not know {', '.join(map(repr, unknown))}")
     kind = _parse_choice(entry, "kind", tuple(RuleKind), None)
     action = _parse_choice(entry, "action", _ACTIONS, Outcome.REFUSE)
-    text = _parse_text(entry.get("text"), "text")
-    exceptions = entry.get("exceptions", [])
-    if not isinstance(exceptions, list) or len(exceptions) > MAX_EXCEPTIONS:
+    return make_rule(kind, entry.get("text"), action, entry.get("exceptions", []))
+
+
+def make_rule(kind: RuleKind, text: Any, action: Outcome, exceptions: Any = ()) -> Rule:
+    """Raises ConfigError for texts that cannot be used; they may come from anywhere."""
+    text = _parse_text(text, "text")
+    if not isinstance(exceptions, list | tuple) or len(exceptions) > MAX_EXCEPTIONS:
         raise ConfigError(f"exceptions must be a list of at most {MAX_EXCEPTIONS} texts")
     if kind is RuleKind.PATTERN:
         PatternSet([text])

@@ -6,9 +6,11 @@ from bot.store.consequences import ConsequenceRepository
 from bot.store.database import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.database import Database, DataDirLock
 from bot.store.jobs import JobRepository
+from bot.store.keeping import KeepingRepository
 from bot.store.meta import MetaRepository
 from bot.store.pictures import PictureRepository
 from bot.store.repositories import Repositories
+from bot.store.rules import RuleRepository
 from bot.store.settings import SettingsRepository
 from bot.store.styles import StyleRepository
 from bot.store.usage import read_usage
@@ -21,9 +23,11 @@ __all__ = [
     "DataDirLock",
     "Database",
     "JobRepository",
+    "KeepingRepository",
     "MetaRepository",
     "PictureRepository",
     "Repositories",
+    "RuleRepository",
     "SettingsRepository",
     "StyleRepository",
     "read_usage",

@@ -56,6 +56,7 @@ class AuditRepository:
         actions: Sequence[AuditAction] = (),
         since: float = 0.0,
         after_entry: int = 0,
+        before_entry: int | None = None,
         limit: int = 100,
         newest_first: bool = True,
     ) -> list[AuditEntry]:
@@ -65,6 +66,8 @@ class AuditRepository:
             "at >= ?": since,
             "entry_id > ?": after_entry,
         }
+        if before_entry is not None:
+            wanted["entry_id < ?"] = before_entry
         if member_id is not None:
             wanted["member_id = ?"] = member_id
         if actor_id is not None:
@@ -81,6 +84,29 @@ class AuditRepository:
             (*wanted.values(), *actions, limit),
         )
         return [_parse(row) for row in rows]
+
+    async def fetch_first_set(self, guild_id: int, name: str) -> int | None:
+        """The row that says when this setting last came into use; None where there is none."""
+        row = await self._database.fetch_one(
+            "SELECT max(entry_id) AS entry_id FROM audit "
+            "WHERE guild_id = ? AND action = ? AND reason = ? AND old_value = ''",
+            (guild_id, AuditAction.SETTING_CHANGED, name),
+        )
+        return row["entry_id"] if row else None
+
+    async def list_about(self, member_id: int) -> list[AuditEntry]:
+        """All rows about a member, in every guild, oldest first."""
+        rows = await self._database.fetch_all(
+            "SELECT * FROM audit WHERE member_id = ? ORDER BY entry_id", (member_id,)
+        )
+        return [_parse(row) for row in rows]
+
+    async def list_guilds_before(self, moment: float) -> list[int | None]:
+        """Where there are rows older than this."""
+        rows = await self._database.fetch_all(
+            "SELECT DISTINCT guild_id FROM audit WHERE at < ?", (moment,)
+        )
+        return [row["guild_id"] for row in rows]
 
     async def blank_prompts_of(self, member_id: int) -> None:
         """A member's deletion of their data: the text goes, ids and rules stay."""

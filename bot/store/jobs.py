@@ -157,6 +157,24 @@ class JobRepository:
             row["member_waiting"], row["guild_waiting"], row["total_waiting"], row["member_cost"]
         )
 
+    async def fetch_cost_since(self, origin: Origin, moment: float) -> float:
+        """What a member's prompts in this guild cost since then."""
+        row = await self._database.fetch_one(
+            "SELECT coalesce(sum(cost), 0.0) AS cost FROM job "
+            "WHERE user_id = ? AND guild_id IS ? AND accepted_at > ?",
+            (origin.user_id, origin.guild_id, moment),
+        )
+        assert row is not None  # an aggregate always gives one row
+        return row["cost"]
+
+    async def list_recent(self, guild_id: int, limit: int) -> list[Job]:
+        """The last prompts of a guild whose text is still on record, newest first."""
+        rows = await self._database.fetch_all(
+            "SELECT * FROM job WHERE guild_id = ? AND prompt <> '' ORDER BY job_id DESC LIMIT ?",
+            (guild_id, limit),
+        )
+        return [parse_job(row) for row in rows]
+
     async def list_waiting_of(self, user_id: int) -> list[Job]:
         """A member's jobs that are waiting, held or being drawn, oldest first."""
         return [

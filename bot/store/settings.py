@@ -9,12 +9,32 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import UserError
-from bot.records import GuildSettings
+from bot.records import AuditAction, AuditEntry, GuildSettings, Outcome
+from bot.store.audit import AuditRepository
 from bot.store.database import Database
 
 _WHOLE_GUILD = 0
 _SHAPE = TypeAdapter(GuildSettings)
 NAMES = frozenset(field.name for field in fields(GuildSettings))
+BOUNDS: dict[str, tuple[float, float]] = {
+    "min_member_days": (0, 365),
+    "review_newcomer_days": (0, 365),
+    "review_hours": (1, 14 * 24),
+    "nsfw_threshold": (0.05, 0.95),
+    "reports_to_hide": (1, 100),
+    "strikes_to_suspend": (1, 20),
+    "strike_days": (1, 365),
+    "suspension_days": (1, 365),
+    "retention_days": (1, 730),
+}
+QUOTA_BOUNDS: dict[str, tuple[float, float]] = {
+    "max_cost_per_day": (0, 10_000),
+    "max_waiting": (0, 100),
+    "weight": (0.1, 10),
+}
+MAX_IDS = 25  # of a list of roles or channels, and of roles with a quota
+CHANNEL_NAMES = frozenset({"picture_action", "nsfw_threshold", "review_everything"})
+"""What a channel may have of its own."""
 
 
 class SettingsRepository:
@@ -22,6 +42,7 @@ class SettingsRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._audit = AuditRepository(database)
         self.transaction = database.transaction
 
     async def fetch(
@@ -64,12 +85,84 @@ class SettingsRepository:
                 )
                 return old, None
             new = asdict(parse_settings({name: value}))[name]
+            _check_bounds(name, new)
             await self._database.execute(
                 "INSERT INTO setting VALUES (?, ?, ?, ?) ON CONFLICT (guild_id, channel_id, name) "
                 "DO UPDATE SET value = excluded.value",
                 (guild_id, channel_id, name, json.dumps(new)),
             )
             return old, json.loads(json.dumps(new))
+
+    async def change(
+        self,
+        guild_id: int,
+        name: str,
+        value: Any,
+        *,
+        actor_id: int,
+        now: float,
+        channel_id: int = _WHOLE_GUILD,
+        action: AuditAction = AuditAction.SETTING_CHANGED,
+    ) -> bool:
+        """``put``, and the record of it; whether anything changed. Raises UserError."""
+        async with self.transaction():
+            old, new = await self.put(guild_id, name, value, channel_id)
+            if old == new:
+                return False
+            where = f", channel {channel_id}" if channel_id else ""
+            await self._audit.add(
+                AuditEntry(
+                    action,
+                    now,
+                    guild_id=guild_id,
+                    actor_id=actor_id,
+                    reason=f"{name}{where}",
+                    old_value=_render(old),
+                    new_value=_render(new),
+                )
+            )
+        return True
+
+    async def list_guild_values(self, name: str) -> dict[int, Any]:
+        """What every guild that set it has set."""
+        rows = await self._database.fetch_all(
+            "SELECT guild_id, value FROM setting WHERE name = ? AND channel_id = ?",
+            (name, _WHOLE_GUILD),
+        )
+        return {row["guild_id"]: json.loads(row["value"]) for row in rows}
+
+    async def list_channels(self, guild_id: int) -> list[int]:
+        """Channels that have values of their own."""
+        rows = await self._database.fetch_all(
+            "SELECT DISTINCT channel_id FROM setting WHERE guild_id = ? AND channel_id <> ? "
+            "ORDER BY channel_id",
+            (guild_id, _WHOLE_GUILD),
+        )
+        return [row["channel_id"] for row in rows]
+
+
+def _render(value: Any) -> str:
+    return "" if value is None else json.dumps(value)
+
+
+def _check_bounds(name: str, value: Any) -> None:
+    """value: as JSON holds it."""
+    if name == "picture_action" and value == Outcome.ALLOW:
+        raise UserError("A flagged picture cannot simply be shown. Nothing was changed.")
+    if isinstance(value, tuple | list) and len(value) > MAX_IDS:
+        raise UserError(f"The most there may be are {MAX_IDS}. Nothing was changed.")
+    numbers: list[tuple[str, Any]] = [(name, value)]
+    if name == "role_quotas":
+        numbers = [item for each in value for item in each.items()]
+    for key, number in numbers:
+        bounds = (BOUNDS | QUOTA_BOUNDS).get(key)
+        # "not (… <= …)" rather than "<": nan fits nowhere
+        if bounds is not None and number is not None and not bounds[0] <= number <= bounds[1]:
+            raise UserError(
+                f"{number:g} is too {'small' if number < bounds[0] else 'large'} for "
+                f"“{key.replace('_', ' ')}”: choose from {bounds[0]:g} to {bounds[1]:g}. "
+                "Nothing was changed."
+            )
 
 
 def parse_settings(values: dict[str, Any]) -> GuildSettings:

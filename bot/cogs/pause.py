@@ -1,0 +1,59 @@
+"""/pause and /resume: the line of one server."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies_moderation
+from bot.client import TriptychClient
+from bot.moderators import require_moderator
+from bot.records import AuditAction
+from bot.services import Services
+
+
+class Pause(commands.Cog):
+    """Stop taking prompts for a while."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @app_commands.command(description="Take no new prompts in this server until /resume")
+    @app_commands.guild_only()
+    @app_commands.default_permissions(manage_messages=True)
+    async def pause(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """What waits stays in line and is drawn."""
+        is_new = await self._set(interaction, is_paused=True)
+        text = replies_moderation.PAUSED if is_new else replies_moderation.ALREADY_PAUSED
+        await interaction.response.send_message(text, ephemeral=True)
+
+    @app_commands.command(description="Take prompts in this server again")
+    @app_commands.guild_only()
+    @app_commands.default_permissions(manage_messages=True)
+    async def resume(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """The end of a pause."""
+        is_new = await self._set(interaction, is_paused=False)
+        text = replies_moderation.RESUMED if is_new else replies_moderation.NOT_PAUSED
+        await interaction.response.send_message(text, ephemeral=True)
+
+    async def _set(
+        self, interaction: discord.Interaction[TriptychClient], *, is_paused: bool
+    ) -> bool:
+        services = self._services
+        guild_id = require_moderator(
+            interaction, await services.settings.fetch(interaction.guild_id)
+        )
+        return await services.settings.change(
+            guild_id,
+            "is_paused",
+            True if is_paused else None,
+            actor_id=interaction.user.id,
+            now=services.now(),
+            action=AuditAction.PAUSED if is_paused else AuditAction.RESUMED,
+        )
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    await bot.add_cog(Pause(bot.services))

@@ -1,0 +1,64 @@
+"""/privacy: what is kept of a member, as a file, and its deletion."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Sequence
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies_moderation
+from bot.client import TriptychClient
+from bot.services import Services
+
+_MAX_PLAIN_BYTES = 8 << 20  # Discord takes 10 MiB
+
+
+class Privacy(commands.GroupCog, group_name="privacy", group_description="Your own data"):
+    """For every member, in servers and in direct messages."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @app_commands.command(description="What Triptych keeps of you, and for how long")
+    async def about(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """Only for the member who asks."""
+        await interaction.response.send_message(replies_moderation.PRIVACY, ephemeral=True)
+
+    @app_commands.command(description="Get everything that is on record of you as a file")
+    async def export(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """JSON, packed where it is large."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        found = await self._services.keeping.export(interaction.user.id)
+        data = json.dumps(found, ensure_ascii=False, indent=2).encode()
+        name = "triptych-my-data.json"
+        if len(data) > _MAX_PLAIN_BYTES:
+            data, name = gzip.compress(data), f"{name}.gz"
+        file = discord.File(io.BytesIO(data), name)
+        await interaction.edit_original_response(attachments=[file])
+
+    @app_commands.command(description="Delete your prompts and pictures; it asks once more")
+    async def delete(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """Nothing happens before the button is pressed."""
+        view = replies_moderation.compose_deletion()
+        await interaction.response.send_message(view=view, ephemeral=True)
+
+    async def press(
+        self, interaction: discord.Interaction[TriptychClient], path: str, values: Sequence[str]
+    ) -> None:
+        """Whoever presses deletes what is their own."""
+        await interaction.response.defer()
+        count = await self._services.keeping.delete(interaction.user.id)
+        view = replies_moderation.compose_text(replies_moderation.say_deleted(count))
+        await interaction.edit_original_response(view=view)
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    cog = Privacy(bot.services)
+    bot.add_panel_action("privacy", cog.press)
+    await bot.add_cog(cog)

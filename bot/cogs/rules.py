@@ -1,0 +1,225 @@
+"""/rules: a server's own text rules."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies, replies_moderation
+from bot.automod import copy_automod_rules
+from bot.client import TriptychClient
+from bot.errors import ConfigError, UserError
+from bot.jobs.gate import has_review
+from bot.moderation.rules import MAX_RULE_LENGTH, make_rule, parse_rules, render_rules
+from bot.moderation.text import clean_prompt
+from bot.moderators import require_manager, require_moderator
+from bot.quoting import quote_lines
+from bot.records import Origin, Outcome, Rule, RuleKind
+from bot.services import Services
+
+_MAX_FILE_BYTES = 1 << 20
+_MAX_CHOICES = 25
+_MAX_FAULTS_SHOWN = 1500
+_Interaction = discord.Interaction[TriptychClient]
+_Text = app_commands.Range[str, 1, MAX_RULE_LENGTH]
+_KINDS = [
+    app_commands.Choice(name="word, never inside another word", value="word"),
+    app_commands.Choice(name="phrase of several words", value="phrase"),
+    app_commands.Choice(name="pattern in RE2 syntax", value="pattern"),
+]
+_ACTIONS = [
+    app_commands.Choice(name="refuse the prompt", value="refuse"),
+    app_commands.Choice(name="hold it for a moderator", value="hold"),
+    app_commands.Choice(name="cover the pictures with a spoiler", value="spoiler"),
+]
+
+
+@app_commands.guild_only()
+@app_commands.default_permissions(manage_messages=True)
+class Rules(commands.GroupCog, group_name="rules", group_description="Text rules of this server"):
+    """Moderators look, those who manage the server change."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @app_commands.command(description="Add a rule that every prompt here must pass")
+    @app_commands.describe(
+        kind="How the text is read; disguises of words and phrases are found, too",
+        text="What to look for",
+        action="What happens to a prompt that has it",
+        exceptions="Phrases within which it is allowed, parted by commas",
+    )
+    @app_commands.choices(kind=_KINDS, action=_ACTIONS)
+    async def add(
+        self,
+        interaction: _Interaction,
+        kind: str,
+        text: _Text,
+        action: str = "refuse",
+        exceptions: str = "",
+    ) -> None:
+        """A new rule."""
+        guild_id = require_manager(interaction)
+        rule = _parse_rule(kind, text, action, exceptions)
+        await _defer(interaction)
+        await _answer(interaction, await self._adopt(guild_id, [rule], interaction))
+
+    @app_commands.command(description="Remove one of this server's rules")
+    @app_commands.describe(rule="Which one; begin to type and choose")
+    async def remove(self, interaction: _Interaction, rule: str) -> None:
+        """By number or text."""
+        guild_id = require_manager(interaction)
+        services = self._services
+        wanted = rule.strip().removeprefix("#")
+        ids = [
+            each.rule_id
+            for each in await services.guilds.rules.list_rules(guild_id)
+            if wanted in (str(each.rule_id), each.rule.text)
+        ]
+        removed = None
+        if ids:
+            actor_id = interaction.user.id
+            removed = await services.guilds.rulemaking.remove(guild_id, ids[0], actor_id)
+        if removed is None:
+            raise UserError(replies_moderation.NO_SUCH_RULE)
+        await _say(interaction, replies_moderation.say_removed(removed))
+
+    @remove.autocomplete("rule")
+    async def _complete_rule(
+        self, interaction: _Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        guild_id = require_manager(interaction)
+        found = await self._services.guilds.rules.list_rules(guild_id)
+        named = [(f"#{each.rule_id} {each.rule.text}"[:100], str(each.rule_id)) for each in found]
+        return [
+            app_commands.Choice(name=name, value=value)
+            for name, value in named
+            if current.lower() in name.lower()
+        ][:_MAX_CHOICES]
+
+    @app_commands.command(name="list", description="Show this server's rules")
+    @app_commands.describe(page="From 1 on")
+    async def list_(self, interaction: _Interaction, page: int = 1) -> None:
+        """A page of them."""
+        guild_id = await self._require_moderator(interaction)
+        rules = await self._services.guilds.rules.list_rules(guild_id)
+        await _say(interaction, replies_moderation.describe_rules(rules, page))
+
+    @app_commands.command(name="import", description="Add the rules of a file to those in force")
+    @app_commands.describe(file="JSON as /rules export writes it")
+    async def import_(self, interaction: _Interaction, file: discord.Attachment) -> None:
+        """All or none."""
+        guild_id = require_manager(interaction)
+        await _defer(interaction)
+        if file.size > _MAX_FILE_BYTES:
+            raise UserError(replies_moderation.NOT_A_FILE)
+        try:
+            rules = parse_rules((await file.read()).decode("utf-8-sig"))
+        except (UnicodeDecodeError, discord.HTTPException):
+            raise UserError(replies_moderation.NOT_A_FILE) from None
+        except ConfigError as error:
+            faults = quote_lines(str(error), _MAX_FAULTS_SHOWN)
+            raise UserError(
+                f"These rules cannot be used:\n{faults}\nNothing was changed."
+            ) from None
+        await _answer(interaction, await self._adopt(guild_id, rules, interaction))
+
+    @app_commands.command(description="Get this server's rules as a file")
+    async def export(self, interaction: _Interaction) -> None:
+        """The same file that `python -m bot rules check` reads."""
+        guild_id = await self._require_moderator(interaction)
+        rules = [each.rule for each in await self._services.guilds.rules.list_rules(guild_id)]
+        file = discord.File(io.BytesIO(render_rules(rules).encode()), "rules.json")
+        await interaction.response.send_message(file=file, ephemeral=True)
+
+    @app_commands.command(description="Try a prompt: how it is read, which rules are found")
+    @app_commands.describe(prompt="Nobody else sees it, and nothing is drawn")
+    async def test(self, interaction: _Interaction, prompt: str) -> None:
+        """Each form, each hit, the outcome."""
+        guild_id = await self._require_moderator(interaction)
+        settings = await self._services.settings.fetch(guild_id)
+        explanation = await self._services.gate.explain(guild_id, clean_prompt(prompt))
+        reviewed = has_review(Origin(interaction_id=0, guild_id=guild_id), settings)
+        text = replies_moderation.describe_explanation(explanation, has_review=reviewed)
+        await _say(interaction, text)
+
+    @app_commands.command(description="What a rule would have done to the last 500 prompts here")
+    @app_commands.describe(
+        kind="How the text is read; disguises of words and phrases are found, too",
+        text="What to look for",
+        action="What would happen to a prompt that has it",
+        exceptions="Phrases within which it is allowed, parted by commas",
+    )
+    @app_commands.choices(kind=_KINDS, action=_ACTIONS)
+    async def preview(
+        self,
+        interaction: _Interaction,
+        kind: str,
+        text: _Text,
+        action: str = "refuse",
+        exceptions: str = "",
+    ) -> None:
+        """Saves nothing."""
+        guild_id = await self._require_moderator(interaction)
+        rule = _parse_rule(kind, text, action, exceptions)
+        await _defer(interaction)
+        preview = await self._services.guilds.rulemaking.preview(guild_id, rule)
+        await _answer(interaction, replies_moderation.describe_preview(rule, preview))
+
+    @app_commands.command(
+        name="import-automod", description="Copy the keyword lists of Discord's AutoMod"
+    )
+    async def import_automod(self, interaction: _Interaction) -> None:
+        """Discord shows them only to bots with Manage Server."""
+        guild_id = require_manager(interaction)
+        if interaction.guild is None or not interaction.app_permissions.manage_guild:
+            raise UserError(replies_moderation.AUTOMOD_NEEDS_PERMISSION)
+        await _defer(interaction)
+        try:
+            found = await interaction.guild.fetch_automod_rules()
+        except discord.Forbidden:
+            raise UserError(replies_moderation.AUTOMOD_NEEDS_PERMISSION) from None
+        copied = copy_automod_rules(found)
+        text = "AutoMod has no keyword rules here. Nothing was changed."
+        if copied.rules:
+            text = await self._adopt(guild_id, copied.rules, interaction)
+        await _answer(interaction, replies_moderation.say_copied(text, copied.notes))
+
+    async def _adopt(self, guild_id: int, rules: Sequence[Rule], interaction: _Interaction) -> str:
+        added = await self._services.guilds.rulemaking.adopt(guild_id, rules, interaction.user.id)
+        return replies_moderation.say_added(added, len(rules))
+
+    async def _require_moderator(self, interaction: _Interaction) -> int:
+        settings = await self._services.settings.fetch(interaction.guild_id)
+        return require_moderator(interaction, settings)
+
+
+def _parse_rule(kind: str, text: str, action: str, exceptions: str) -> Rule:
+    parts = tuple(part.strip() for part in exceptions.split(",") if part.strip())
+    try:
+        return make_rule(RuleKind(kind), text, Outcome(action), parts)
+    except (ConfigError, ValueError) as error:
+        reason = replies.quote(str(error), _MAX_FAULTS_SHOWN)
+        raise UserError(f"This rule cannot be used: {reason}. Nothing was changed.") from None
+
+
+async def _defer(interaction: _Interaction) -> None:
+    """Compiling may take longer than Discord waits for a first answer."""
+    await interaction.response.defer(ephemeral=True, thinking=True)
+
+
+async def _answer(interaction: _Interaction, text: str) -> None:
+    await interaction.edit_original_response(content=text)
+
+
+async def _say(interaction: _Interaction, text: str) -> None:
+    await interaction.response.send_message(text, ephemeral=True)
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    await bot.add_cog(Rules(bot.services))

@@ -1,0 +1,187 @@
+"""/settings: one panel for everything a server can set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies, replies_settings
+from bot.buttons import Form
+from bot.client import TriptychClient
+from bot.errors import UserError
+from bot.moderators import require_manager
+from bot.records import GuildSettings, Outcome, RoleQuota
+from bot.replies_settings import NUMBERS, PAGES, QUOTA_FIELDS, Panel
+from bot.services import Services
+from bot.store.settings import CHANNEL_NAMES
+
+_LISTS = {"moderator_role_ids", "allowed_role_ids", "allowed_channel_ids"}
+_POSTED_TO = {"review_channel_id", "mod_log_channel_id"}
+_Interaction = discord.Interaction[TriptychClient]
+
+
+class SettingsPanel(commands.Cog):
+    """Only for those who manage the server; every change is on record."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @app_commands.command(description="What Triptych may do in this server")
+    @app_commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def settings(self, interaction: _Interaction) -> None:
+        """Seen only by the one who asks."""
+        guild_id = require_manager(interaction)
+        view = await self._compose(guild_id, "people")
+        await interaction.response.send_message(view=view, ephemeral=True)
+
+    async def press(self, interaction: _Interaction, path: str, values: Sequence[str]) -> None:
+        """Something in the panel was used; path: the page and the name of the item."""
+        guild_id = require_manager(interaction)
+        page, _, name = path.partition(".")
+        match name:
+            case "page" if values[0] in PAGES:
+                page = values[0]
+            case "pick":
+                page = f"c{values[0]}"
+            case "number" if values[0] in NUMBERS:
+                await self._ask_number(interaction, page, values[0])
+                return
+            case "quota":
+                await self._ask_quota(interaction, page, int(values[0]))
+                return
+            case "reset":
+                for own in sorted(CHANNEL_NAMES):
+                    await self._change(interaction, page, own, None)
+            case "review_everything":
+                settings = await self._fetch(guild_id, page)
+                await self._change(interaction, page, name, not settings.review_everything)
+            case _:
+                await self._change(interaction, page, name, _parse(name, values))
+        await interaction.response.edit_message(view=await self._compose(guild_id, page))
+
+    async def _ask_number(self, interaction: _Interaction, page: str, name: str) -> None:
+        guild_id = require_manager(interaction)
+        value = getattr(await self._fetch(guild_id, page), name)
+        field = replies_settings.compose_number_field(name, value)
+
+        async def submit(answer: _Interaction, typed: dict[str, str]) -> None:
+            require_manager(answer)
+            await self._change(answer, page, name, parse_number(typed[name]))
+            await answer.response.edit_message(view=await self._compose(guild_id, page))
+
+        await interaction.response.send_modal(Form("Change a number", {name: field}, submit))
+
+    async def _ask_quota(self, interaction: _Interaction, page: str, role_id: int) -> None:
+        guild_id = require_manager(interaction)
+        settings = await self._fetch(guild_id, page)
+        known = {quota.role_id: quota for quota in settings.role_quotas}
+        quota = known.get(role_id, RoleQuota(role_id))
+        fields = {
+            name: replies_settings.compose_number_field(name, getattr(quota, name))
+            for name in QUOTA_FIELDS
+        }
+
+        async def submit(answer: _Interaction, typed: dict[str, str]) -> None:
+            require_manager(answer)
+            numbers = {name: parse_number(text) for name, text in typed.items()}
+            async with self._services.settings.transaction():
+                present = (await self._fetch(guild_id, page)).role_quotas
+                quotas = [asdict(each) for each in present if each.role_id != role_id]
+                if any(number is not None for number in numbers.values()):
+                    quotas.append({"role_id": role_id, **numbers})
+                await self._change(answer, page, "role_quotas", quotas or None)
+            await answer.response.edit_message(view=await self._compose(guild_id, page))
+
+        await interaction.response.send_modal(Form("Quota of a role", fields, submit))
+
+    async def _change(self, interaction: _Interaction, page: str, name: str, value: Any) -> None:
+        guild_id, channel_id = require_manager(interaction), _channel_of(page)
+        if channel_id and name not in CHANNEL_NAMES:
+            raise UserError("A channel cannot have this of its own. Nothing was changed.")
+        self._check(interaction, channel_id, name, value)
+        await self._services.settings.change(
+            guild_id,
+            name,
+            value,
+            actor_id=interaction.user.id,
+            now=self._services.now(),
+            channel_id=channel_id,
+        )
+
+    def _check(self, interaction: _Interaction, channel_id: int, name: str, value: Any) -> None:
+        """What depends on Discord, or on the owner of the instance. Raises UserError."""
+        guild = interaction.guild
+        if guild is None or value is None:
+            return
+        channel = guild.get_channel(channel_id) if channel_id else None
+        for_adults = isinstance(channel, discord.TextChannel) and channel.is_nsfw()
+        is_spoiler = name == "picture_action" and str(value) == Outcome.SPOILER
+        if is_spoiler and not for_adults:
+            raise UserError(replies_settings.NO_SPOILER)
+        threshold = self._services.check.threshold
+        if name == "nsfw_threshold" and value > threshold and not for_adults:
+            raise UserError(
+                f"{value:g} is looser than the {threshold:g} that the owner of this bot has set; "
+                "only channels that Discord restricts to adults may be. Nothing was changed."
+            )
+        if name in _POSTED_TO:
+            target = guild.get_channel(value)
+            may = target.permissions_for(guild.me) if target else discord.Permissions()
+            if not (may.view_channel and may.send_messages):
+                raise UserError(replies_settings.CANNOT_SEND.format(channel=f"<#{value}>"))
+
+    async def _fetch(self, guild_id: int, page: str) -> GuildSettings:
+        return await self._services.settings.fetch(guild_id, _channel_of(page) or None)
+
+    async def _compose(self, guild_id: int, page: str) -> discord.ui.LayoutView:
+        services, channel_id = self._services, _channel_of(page)
+        own = await services.settings.fetch_scope(guild_id, channel_id) if channel_id else {}
+        panel = Panel(
+            page,
+            await self._fetch(guild_id, page),
+            services.check.threshold,
+            frozenset(own),
+            await services.settings.list_channels(guild_id),
+        )
+        return replies_settings.compose_panel(panel)
+
+
+def parse_number(text: str) -> float | None:
+    """None for nothing. Raises UserError."""
+    if not text.strip():
+        return None
+    try:
+        number = float(text.strip().replace(",", "."))
+    except ValueError:
+        raise UserError(
+            f"“{replies.quote(text, 20)}” is not a number. Nothing was changed."
+        ) from None
+    return int(number) if number.is_integer() else number
+
+
+def _parse(name: str, values: Sequence[str]) -> Any:
+    if name in _LISTS:
+        return [int(value) for value in values] or None
+    if name in _POSTED_TO:
+        return int(values[0]) if values else None
+    if name == "picture_action":
+        return values[0]
+    raise UserError("This cannot be changed here any more; open /settings again.")
+
+
+def _channel_of(page: str) -> int:
+    """0 for a page about the whole server."""
+    return 0 if page in PAGES else int(page.removeprefix("c"))
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    cog = SettingsPanel(bot.services)
+    bot.add_panel_action("settings", cog.press)
+    await bot.add_cog(cog)

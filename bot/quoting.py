@@ -1,0 +1,37 @@
+"""Members' words on other people's screens: as typed, and nothing that Discord acts upon."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import discord
+
+_PROMPT_SHOWN = 300
+# What Discord makes something of: anywhere in a line, in a web address, at the start of a line.
+_MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
+
+
+def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
+    """A member's text as typed: no markdown, mention or link, on one line, cut at ``limit``.
+
+    It grows by at most its own length and two marks that keep its direction to itself.
+    """
+    text = " ".join(text.split())
+    if len(text) > limit:
+        text = text[: limit - 1].rstrip() + "…"
+    escaped = discord.utils.escape_mentions(_MARKDOWN.sub(r"\\\g<0>", text))
+    is_right_to_left = any(unicodedata.bidirectional(char) in {"R", "AL"} for char in text)
+    return f"\u2068{escaped}\u2069" if is_right_to_left else escaped
+
+
+def quote_lines(text: str, limit: int) -> str:
+    """The same for text of several lines, cut after the last whole line that fits."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        limit -= len(line) + 1
+        if limit < 0:
+            lines.append("…")
+            break
+        lines.append(quote(line))
+    return "\n".join(lines)

@@ -1,0 +1,183 @@
+"""How long things are kept, and the mod log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from bot.errors import StoreError
+from bot.jobs.keeping import DAY_SECONDS
+from bot.jobs.modlog import BATCH, PAUSE_SECONDS, ModLog
+from bot.jobs.port import Undeliverable, Unreachable
+from bot.records import AuditAction, AuditEntry, JobStatus
+from bot.store import AuditRepository
+from tests.jobs.conftest import GUILD, MEMBER, House, OpenHouse
+
+CHANNEL = 88
+
+
+async def draw(house: House, prompt: str, **origin: object) -> int:
+    job = await house.submit(prompt, house.origin(**origin))
+    await house.until_status(job, JobStatus.DELIVERED)
+    return job.job_id
+
+
+async def test_words_and_pictures_go_when_their_time_is_over(open_house: OpenHouse):
+    async with open_house(blocked_words="kale") as house:
+        await house.start()
+        await house.services.settings.put(GUILD, "retention_days", 2)
+        old = await draw(house, "old dog")
+        await house.submit("old kale")
+        other = await draw(house, "their dog", guild_id=GUILD + 1)
+        house.clock.now += 2 * DAY_SECONDS + 1
+        young = await draw(house, "young dog")
+        await house.services.keeping.end_retention()
+        prompts = {number: (await house.fetch(number)).recipe.prompt for number in (1, 2, 3, 4)}
+        assert prompts == {old: "", 2: "", other: "their dog", young: "young dog"}
+        folders = [house.services.writer.folder_of(number).exists() for number in (old, young)]
+        assert folders == [False, True]
+        [entry] = await house.services.audit.search(GUILD)
+        assert (entry.action, entry.new_value) == (
+            AuditAction.RETENTION_ENDED, '{"audit_rows": 1, "prompts": 2}',
+        )  # fmt: skip
+        assert (await house.fetch(old)).cost > 0
+
+
+async def test_what_waits_and_what_the_owner_drew_is_left_alone(quiet_house: House):
+    waiting = await quiet_house.submit("waiting")
+    quiet_house.clock.now += 1000 * DAY_SECONDS
+    await quiet_house.services.keeping.end_retention()
+    assert (await quiet_house.fetch(waiting)).recipe.prompt == "waiting"
+    assert await quiet_house.services.audit.search(GUILD) == []
+
+
+async def test_retention_runs_once_a_day(quiet_house: House):
+    keeping, jobs = quiet_house.services.keeping, quiet_house.services.dispatcher
+    await keeping.run_daily()
+    job = await quiet_house.submit("dog")
+    await jobs.cancel(job.job_id)
+    quiet_house.clock.now += 91 * DAY_SECONDS
+    await keeping.run_daily()
+    assert (await quiet_house.fetch(job)).recipe.prompt == ""
+    job = await quiet_house.submit("dog")
+    await jobs.cancel(job.job_id)
+    quiet_house.clock.now += DAY_SECONDS - 1
+    await keeping.run_daily()
+    assert (await quiet_house.fetch(job)).recipe.prompt == "dog"
+
+
+async def test_deleted_member_keeps_their_quota_for_a_day_and_is_then_forgotten(house: House):
+    services, clock = house.services, house.clock
+    number = await draw(house, "my dog")
+    job = await house.fetch(number)
+    assert await services.keeping.delete(MEMBER) == 1
+    standing = await services.jobs.fetch_standing(job.origin, clock.now)
+    assert standing.member_cost == job.cost > 0
+    clock.now += DAY_SECONDS - 1
+    await services.keeping.end_retention()
+    assert (await house.fetch(number)).origin.user_id == MEMBER
+    clock.now += 2
+    await services.keeping.end_retention()
+    forgotten = await house.fetch(number)
+    assert (forgotten.origin.user_id, forgotten.origin.channel_id) == (0, None)
+    assert forgotten.cost == job.cost
+
+
+async def test_deletion_without_a_record_of_it_blanks_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    number = await draw(house, "my dog")
+
+    async def full(self: AuditRepository, entry: AuditEntry) -> AuditEntry:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(AuditRepository, "add", full)
+    with pytest.raises(StoreError):
+        await house.services.keeping.delete(MEMBER)
+    assert (await house.fetch(number)).recipe.prompt == "my dog"
+
+
+class Channel:
+    """A mod-log channel; a nonce that it knows is not posted again."""
+
+    def __init__(self) -> None:
+        self.posted: dict[str, list[int]] = {}
+        self.fault: Exception | None = None
+        self.loses_answers = False
+
+    async def post(self, channel_id: int, entries: Sequence[AuditEntry], nonce: str) -> None:
+        assert (channel_id, len(nonce) <= 25) == (CHANNEL, True)
+        if self.fault and not self.loses_answers:
+            raise self.fault
+        self.posted.setdefault(nonce, [entry.entry_id for entry in entries])
+        if self.fault:
+            raise self.fault
+
+    @property
+    def numbers(self) -> list[int]:
+        return [number for batch in self.posted.values() for number in batch]
+
+
+async def record(house: House, count: int = 1) -> None:
+    for _ in range(count):
+        await house.services.audit.add(AuditEntry(AuditAction.PAUSED, house.clock.now, GUILD))
+
+
+async def begin_mod_log(house: House) -> Channel:
+    await house.services.settings.change(
+        GUILD, "mod_log_channel_id", CHANNEL, actor_id=1, now=house.clock.now
+    )
+    return Channel()
+
+
+def restarted(house: House) -> ModLog:
+    services = house.services
+    return ModLog(services.audit, services.settings, services.meta, house.clock)
+
+
+async def test_mod_log_begins_with_the_row_that_switched_it_on(quiet_house: House):
+    await record(quiet_house, 3)
+    channel = await begin_mod_log(quiet_house)
+    await record(quiet_house, BATCH + 2)
+    for _ in range(3):
+        await restarted(quiet_house).flush(channel.post)
+    assert channel.numbers == list(range(4, BATCH + 7))
+    assert max(map(len, channel.posted.values())) == BATCH
+
+
+async def test_mod_log_that_was_off_for_a_while_does_not_catch_up(quiet_house: House):
+    channel = await begin_mod_log(quiet_house)
+    settings, modlog = quiet_house.services.settings, quiet_house.services.guilds.modlog
+    await modlog.flush(channel.post)
+    await settings.change(GUILD, "mod_log_channel_id", None, actor_id=1, now=1.0)
+    await record(quiet_house, 2)
+    await modlog.flush(channel.post)
+    await begin_mod_log(quiet_house)
+    await modlog.flush(channel.post)
+    assert channel.numbers == [1, 5]
+
+
+async def test_row_whose_post_got_no_answer_is_neither_lost_nor_doubled(quiet_house: House):
+    channel = await begin_mod_log(quiet_house)
+    await record(quiet_house, 2)
+    channel.fault, channel.loses_answers = Unreachable("no answer"), True
+    await quiet_house.services.guilds.modlog.flush(channel.post)
+    await record(quiet_house, 2)  # would join the batch, and Discord would not show them
+    channel.fault = None
+    for _ in range(2):
+        await restarted(quiet_house).flush(channel.post)
+    assert channel.numbers == [1, 2, 3, 4, 5]
+
+
+async def test_closed_channel_is_left_alone_for_a_while_and_loses_nothing(quiet_house: House):
+    channel = await begin_mod_log(quiet_house)
+    modlog = quiet_house.services.guilds.modlog
+    channel.fault = Undeliverable("403")
+    await modlog.flush(channel.post)
+    channel.fault = None
+    await modlog.flush(channel.post)
+    assert channel.numbers == []
+    quiet_house.clock.now += PAUSE_SECONDS
+    await modlog.flush(channel.post)
+    assert channel.numbers == [1]
