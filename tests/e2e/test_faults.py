@@ -15,7 +15,7 @@ CONFIG_EXIT = 2
 
 
 def has_grid(message: Message) -> bool:
-    return bool(message.attachments)
+    return any(a.filename.endswith(".png") for a in message.attachments)
 
 
 def is_callback(record: RequestRecord) -> bool:

@@ -15,11 +15,11 @@ async def test_every_button_works_after_a_restart_for_somebody_else(
     server: Playground, start_bot: StartBot
 ):
     member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
-    bot = await start_bot()
+    bot = await start_bot(MAX_COST_PER_MEMBER_PER_HOUR="10000")
     grid = await draw(member, art, negative_prompt="cat", steps=6)
     assert await bot.stop() == 0
 
-    bot = await start_bot()
+    bot = await start_bot(MAX_COST_PER_MEMBER_PER_HOUR="10000")
     single = await (await press(other, grid, "2")).wait_answered()
     assert single.is_ephemeral
     assert open_picture(single).getpixel((0, 0)) == (8, 8, 8)

@@ -23,7 +23,7 @@ from tests.e2e.conftest import StartBot
 
 
 def has_grid(message: Message) -> bool:
-    return bool(message.attachments)
+    return any(a.filename.endswith(".png") for a in message.attachments)
 
 
 async def test_imagine_moves_one_message_from_the_line_to_the_grid(

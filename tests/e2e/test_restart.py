@@ -15,7 +15,7 @@ FIFTEEN_MINUTES = 15 * 60 + 1
 
 
 def has_grid(message: Message) -> bool:
-    return bool(message.attachments)
+    return any(a.filename.endswith(".png") for a in message.attachments)
 
 
 async def test_waiting_jobs_survive_a_restart_and_are_delivered_once(
