@@ -13,12 +13,11 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.faults import crashes
-from benchmarks.faults.finding import Contract, Finding, Measure, Plan
+from benchmarks.faults.finding import Contract, Finding, Measure, Plan, Size
 from benchmarks.faults.nursery import Nursery
 
 FIGURES: dict[str, Measure] = {
@@ -35,28 +34,28 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one JSON object per figure")
     parser.add_argument("--quick", action="store_true", help="a short form, at most 50 s each")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave logs and records there")
     arguments = parser.parse_args()
-    missed = asyncio.run(
-        take(arguments.figure, arguments.seed, quick=arguments.quick, as_json=arguments.json)
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        missed = asyncio.run(take(arguments, arguments.keep or Path(folder)))
     sys.exit(1 if missed else 0)
 
 
-async def take(figures: Sequence[str], seed: int, *, quick: bool, as_json: bool) -> int:
+async def take(arguments: argparse.Namespace, folder: Path) -> int:
     """How many goals were missed."""
     missed = 0
+    seed, as_json = arguments.seed, arguments.json
+    size: Size = "quick" if arguments.quick else "full"
     contract = Contract()
-    with tempfile.TemporaryDirectory() as folder:
-        async with Nursery() as nursery:
-            for figure in figures:
-                size = "quick" if quick else "full"
-                plan = Plan(size, seed, nursery, Path(folder), contract)
-                began = time.monotonic()
-                found = await FIGURES[figure](plan)
-                seconds = round(time.monotonic() - began, 1)
-                found = replace(found, seed=seed, size=size, seconds=seconds)
-                print(json.dumps(asdict(found)) if as_json else describe(found), flush=True)
-                missed += found.holds is False
+    async with Nursery() as nursery:
+        for figure in arguments.figure:
+            plan = Plan(size, seed, nursery, folder.resolve(), contract)
+            began = time.monotonic()
+            found = await FIGURES[figure](plan)
+            seconds = round(time.monotonic() - began, 1)
+            found = replace(found, seed=seed, size=size, seconds=seconds)
+            print(json.dumps(asdict(found)) if as_json else describe(found), flush=True)
+            missed += found.holds is False
     return missed
 
 

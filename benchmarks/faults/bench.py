@@ -215,7 +215,9 @@ def is_settled(handle: InteractionHandle) -> bool:
 
 
 @asynccontextmanager
-async def open_bench(plan: Plan, name: str, *, checks_contract: bool = True) -> AsyncIterator[Bench]:
+async def open_bench(
+    plan: Plan, name: str, *, checks_contract: bool = True
+) -> AsyncIterator[Bench]:
     """A fresh world; at the end no bot of it is left."""
     folder = plan.folder / name
     folder.mkdir(parents=True)
