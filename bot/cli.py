@@ -197,10 +197,10 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
     if settings.discord_api_base:
         use_api_base(settings.discord_api_base)
     stop = _listen_for_signals()
+    now = make_clock()
     async with open_data_dir(settings) as database:
         client = TriptychClient(
-            lambda messenger: compose_services(settings, database, engine, messenger, time.time),
-            time.time,
+            lambda messenger: compose_services(settings, database, engine, messenger, now), now
         )
         services = client.services
         await services.line.load()
@@ -221,6 +221,13 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
         await asyncio.to_thread(engine.close, REQUEUE_SECONDS)
         for task in done:
             task.result()
+
+
+def make_clock() -> Callable[[], float]:
+    """Seconds since 1970 that run evenly from now on, even if the machine's clock is set."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # boot time also counts sleep
+    offset_seconds = time.time() - time.clock_gettime(clock)
+    return lambda: offset_seconds + time.clock_gettime(clock)
 
 
 def _listen_for_signals() -> asyncio.Event:

@@ -40,9 +40,10 @@ _AWAY = (
     aiohttp.ClientError,
     OSError,
     TimeoutError,
-    discord.DiscordServerError,
+    discord.HTTPException,
     discord.GatewayNotFound,
 )
+REFUSED_DELAY_SECONDS = 10.0  # Discord bans addresses that repeat what it refuses
 _BAD_TOKEN = (
     "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of your "
     "application (Reset Token) into .env."
@@ -128,6 +129,8 @@ class TriptychClient(commands.Bot):
             except discord.LoginFailure as error:
                 raise ConfigError(_BAD_TOKEN) from error
             except _AWAY as error:
+                if isinstance(error, discord.HTTPException) and error.status < 500:
+                    delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)
                 log.warning("Discord is away, trying again in %.0f s: %r", delay_seconds, error)
                 await asyncio.sleep(delay_seconds)
                 delay_seconds = min(delay_seconds * 2, MAX_RECONNECT_SECONDS)

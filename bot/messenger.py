@@ -117,8 +117,9 @@ class DiscordMessenger:
         origin, message_id = job.origin, job.message_id
         routes: list[Callable[..., Awaitable[int]]] = []
         token, application_id = origin.token, self._client.application_id
-        age_seconds = self._now() - job.accepted_at
-        if token and application_id and age_seconds < TOKEN_USE_SECONDS:
+        is_young = self._now() - job.accepted_at < TOKEN_USE_SECONDS
+        is_only_way = not (origin.channel_id and job.message_id and origin.bot_in_channel)
+        if token and application_id and (is_young or is_only_way):
 
             async def edit_by_token(view: discord.ui.LayoutView, files: _Files) -> int:
                 webhook = discord.Webhook.partial(application_id, token, client=self._client)

@@ -61,7 +61,7 @@ def compose_services(
     gate = Gate(make_policy(settings), guild_settings)
     check = make_picture_check(settings)
     jobs = JobRepository(database)
-    board = StatusBoard(messenger)
+    board = StatusBoard(messenger, mark_told=jobs.mark_told)
     line = Line(jobs, engine, board, now)
     writer = PictureWriter(settings.data_dir / "pictures")
     deliverer = Deliverer(jobs, writer, messenger, board, now)

@@ -16,12 +16,14 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from benchmarks.faults import crashes
+from benchmarks.faults import calls, crashes
 from benchmarks.faults.finding import Contract, Finding, Measure, Plan, Size
 from benchmarks.faults.nursery import Nursery
 
 FIGURES: dict[str, Measure] = {
     "F1": crashes.measure_kills,
+    "F2": calls.measure_store,
+    "F3": calls.measure_requests,
     "F10": crashes.measure_stops,
     "F16": crashes.measure_absence,
 }

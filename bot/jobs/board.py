@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
+from bot.errors import StoreError
 from bot.jobs.port import Messenger, NotPosted, Unreachable, Update
 from bot.records import Job
 
@@ -23,8 +25,10 @@ class StatusBoard:
         messenger: Messenger,
         interval_seconds: float = EDIT_INTERVAL_SECONDS,
         again_seconds: float = AGAIN_SECONDS,
+        mark_told: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self._messenger = messenger
+        self._mark_told = mark_told
         self._interval_seconds = interval_seconds
         self._turns = asyncio.Semaphore(MAX_EDITS_AT_ONCE)
         self._again_seconds = again_seconds
@@ -48,7 +52,7 @@ class StatusBoard:
         pump = self._pumps.pop(job.job_id, None)
         if pump is not None:
             await pump.close()
-        if last is not None and not await _show(self._messenger, job, last):
+        if last is not None and not await self._show_last(job, last):
             task = asyncio.create_task(self._insist(job, last))
             self._insisting.add(task)
             task.add_done_callback(self._insisting.discard)
@@ -64,8 +68,18 @@ class StatusBoard:
     async def _insist(self, job: Job, last: Update) -> None:
         while True:
             await asyncio.sleep(self._again_seconds)
-            if await _show(self._messenger, job, last):
+            if await self._show_last(job, last):
                 return
+
+    async def _show_last(self, job: Job, last: Update) -> bool:
+        if not await _show(self._messenger, job, last):
+            return False
+        if self._mark_told is not None:
+            try:
+                await self._mark_told(job.job_id)
+            except StoreError as error:  # it is told once more at the next start
+                log.warning("job %s is told, but that is not on record: %s", job.job_id, error)
+        return True
 
 
 class _Pump:

@@ -129,6 +129,7 @@ class Intake:
                 reason="The first answer came too late.",
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
+                told=True,
             )
         queued = await self._jobs.mark_queued(job.job_id, message_id=message_id, now=self._now())
         if queued is None:  # cancelled before there was a message that could say so

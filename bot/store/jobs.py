@@ -219,9 +219,24 @@ class JobRepository:
         now: float,
         leaving: Sequence[JobStatus],
         cost: float = 0.0,
+        told: bool = False,
     ) -> Job | None:
-        """leaving → refused, failed, cancelled or undeliverable; by default nothing is charged."""
-        return await self._change(job_id, leaving, status, reason=reason, cost=cost, ended_at=now)
+        """leaving → refused, failed, cancelled or undeliverable; by default nothing is charged.
+
+        told: nobody waits to be told, because nobody was ever answered or can be reached.
+        """
+        return await self._change(
+            job_id, leaving, status, reason=reason, cost=cost, ended_at=now, told=told
+        )
+
+    async def mark_told(self, job_id: int) -> None:
+        """The job's message shows how it ended."""
+        await self._database.execute("UPDATE job SET told = 1 WHERE job_id = ?", (job_id,))
+
+    async def list_untold(self) -> list[Job]:
+        """Jobs that ended without pictures and whose message may not say so yet."""
+        rows = await self._database.fetch_all("SELECT * FROM job WHERE told = 0 ORDER BY job_id")
+        return [_parse_job(row) for row in rows]
 
     async def forget_dead_tokens(self, before: float) -> None:
         """Blank the interaction tokens of jobs accepted before this moment."""
