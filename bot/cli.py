@@ -31,6 +31,7 @@ from bot.resources import choose_model_source, get_migrations_folder
 from bot.services import compose_services
 from bot.settings import Settings, load_settings
 from bot.store import Database, DataDirLock, read_usage
+from bot.supervisor import Supervisor
 from bot.terminal import TerminalCaller, TerminalMessenger
 
 T = TypeVar("T")
@@ -198,9 +199,12 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
         use_api_base(settings.discord_api_base)
     stop = _listen_for_signals()
     now = make_clock()
+    supervisor = Supervisor.of_environment()
     async with open_data_dir(settings) as database:
         client = TriptychClient(
-            lambda messenger: compose_services(settings, database, engine, messenger, now), now
+            lambda messenger: compose_services(settings, database, engine, messenger, now),
+            now,
+            supervisor,
         )
         services = client.services
         await services.line.load()
@@ -208,14 +212,16 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
         async with client:
             online = asyncio.create_task(client.serve(settings.discord_token.get_secret_value()))
             stopping = asyncio.create_task(stop.wait())
+            beating = asyncio.create_task(supervisor.beat())
             tasks = {drawing, online, stopping}
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            supervisor.tell("STOPPING=1")
             services.intake.draining = True
             await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
             await services.board.close()
-        for task in tasks - done:
+        for task in {*tasks, beating} - done:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, beating, return_exceptions=True)
         services.writer.close()
         services.check.close()
         await asyncio.to_thread(engine.close, REQUEUE_SECONDS)

@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import aiohttp
 import discord
@@ -17,11 +19,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import replies
+from bot.breaker import InvalidRequestBreaker
 from bot.buttons import ButtonAction, JobButton
 from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
 from bot.messenger import DiscordMessenger
 from bot.services import Services
+from bot.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptyc
 
 COGS = ("bot.cogs.imagine", "bot.cogs.queue", "bot.cogs.cancel", "bot.cogs.help")
 MAX_RECONNECT_SECONDS = 60.0
+GATEWAY_SILENCE_SECONDS = 180.0  # four heartbeats; discord.py itself gives up after 60 s, mostly
 _COMMANDS_HASH = "commands_hash"
 _AUTHENTICATION_FAILED = 4004
 _AWAY = (
@@ -76,13 +81,21 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
 class TriptychClient(commands.Bot):
     """Slash commands and buttons only; it reads no messages."""
 
-    def __init__(self, compose: Callable[[Messenger], Services], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        compose: Callable[[Messenger], Services],
+        now: Callable[[], float],
+        supervisor: Supervisor | None = None,
+    ) -> None:
+        self.breaker = breaker = InvalidRequestBreaker()
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=TriptychTree,
+            http_trace=breaker.trace(),
+            enable_debug_events=True,  # for on_socket_raw_receive
             allowed_contexts=app_commands.AppCommandContext(
                 guild=True, dm_channel=True, private_channel=True
             ),
@@ -90,7 +103,9 @@ class TriptychClient(commands.Bot):
         )
         self.services = compose(DiscordMessenger(self, now))
         self.button_actions: dict[str, ButtonAction] = {}
+        self._supervisor = supervisor or Supervisor()
         self._is_set_up = False
+        self._heard_at = time.monotonic()
 
     def add_button_action(self, action: str, run: ButtonAction) -> None:
         """Say what buttons with this action do."""
@@ -108,7 +123,12 @@ class TriptychClient(commands.Bot):
 
     async def on_ready(self) -> None:
         """The gateway is open."""
+        self._supervisor.tell("READY=1", f"STATUS=online as {self.user}")
         log.info("online as %s in %s guilds", self.user, len(self.guilds))
+
+    async def on_socket_raw_receive(self, message: str, /) -> None:
+        """Any frame of the gateway, also the answer to a heartbeat."""
+        self._heard_at = time.monotonic()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no message commands."""
@@ -137,7 +157,7 @@ class TriptychClient(commands.Bot):
 
     async def _stay_connected(self) -> None:
         try:
-            await self.connect()
+            await self._connect_until_silent()
         except AttributeError as error:  # discord.py 2.7.1, if its very first connection fails
             raise ConnectionError(str(error)) from error
         except discord.ConnectionClosed as error:
@@ -147,6 +167,29 @@ class TriptychClient(commands.Bot):
                 f"Discord closed the connection for good ({error}). Check the Bot page of your "
                 "application, and try `python -m bot doctor`."
             ) from error
+
+    async def _connect_until_silent(self) -> None:
+        """Raises ConnectionError when nothing came for long: the connection is dead, unnoticed."""
+        self._heard_at = time.monotonic()
+        connecting = asyncio.create_task(self.connect())
+        try:
+            while not connecting.done():
+                silent_seconds = time.monotonic() - self._heard_at
+                if silent_seconds > GATEWAY_SILENCE_SECONDS:
+                    raise ConnectionError(f"the gateway was silent for {silent_seconds:.0f} s")
+                rest_seconds = GATEWAY_SILENCE_SECONDS - silent_seconds
+                await asyncio.wait({connecting}, timeout=rest_seconds + 0.1)
+            await connecting
+        finally:
+            if not connecting.done():
+                connecting.cancel()
+                with suppress(asyncio.CancelledError, TimeoutError):
+                    await asyncio.wait_for(self._close_gateway(), 5.0)
+                await asyncio.gather(connecting, return_exceptions=True)
+
+    async def _close_gateway(self) -> None:
+        if self.ws is not None:
+            await self.ws.close(code=4000)
 
     async def answer_error(
         self, interaction: discord.Interaction[TriptychClient], error: BaseException

@@ -26,6 +26,7 @@ _Content = tuple[discord.ui.LayoutView, _Files]
 ACKNOWLEDGE_SECONDS = 2.5  # Discord allows 3
 TOKEN_USE_SECONDS = 14 * 60  # Discord allows 15 minutes
 SEND_SECONDS = 60.0
+SLOWEST_BYTES_PER_SECOND = 8 * 1024  # an upload over a slower line is given up and begun again
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 ALREADY_ACKNOWLEDGED = 40060
@@ -91,9 +92,14 @@ class DiscordMessenger:
             return replies.compose_delivery(job, delivery, file.filename), [file]
 
         try:
-            return await self._edit(job, compose)
+            size = (await asyncio.to_thread(delivery.grid.stat)).st_size
+        except OSError as error:
+            raise Undeliverable("its pictures were lost from the disk") from error
+        seconds = SEND_SECONDS + size / SLOWEST_BYTES_PER_SECOND
+        try:
+            return await self._edit(job, compose, seconds)
         except Undeliverable:
-            return await self._send(job, compose)
+            return await self._send(job, compose, seconds)
 
     async def tell(self, job: Job, text: str) -> None:
         """A direct message."""
@@ -104,11 +110,13 @@ class DiscordMessenger:
 
         await _send_with_retry(job, send)
 
-    async def _edit(self, job: Job, compose: Callable[[], _Content]) -> int | None:
+    async def _edit(
+        self, job: Job, compose: Callable[[], _Content], seconds: float | None = None
+    ) -> int | None:
         fault = Undeliverable("no way to its message is left")
         for route in self._list_routes(job):
             try:
-                return await _send_with_retry(job, lambda route=route: route(*compose()))
+                return await _send_with_retry(job, lambda route=route: route(*compose()), seconds)
             except Undeliverable as error:
                 fault = error
         raise fault
@@ -138,7 +146,7 @@ class DiscordMessenger:
             routes.append(edit_as_bot)
         return routes
 
-    async def _send(self, job: Job, compose: Callable[[], _Content]) -> int:
+    async def _send(self, job: Job, compose: Callable[[], _Content], seconds: float) -> int:
         origin = job.origin
         if origin.channel_id is None or not origin.bot_in_channel:
             raise Undeliverable("its message is gone and Triptych cannot post in that channel")
@@ -152,16 +160,18 @@ class DiscordMessenger:
             )
             return message.id
 
-        return await _send_with_retry(job, send)
+        return await _send_with_retry(job, send, seconds)
 
 
-async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
+async def _send_with_retry(
+    job: Job, send: Callable[[], Awaitable[T]], seconds: float | None = None
+) -> T:
     """discord.py retries neither resets nor timeouts. Raises Undeliverable, or Unreachable."""
     fault: Exception | None = None
     for delay_seconds in (0.0, *RETRY_DELAYS_SECONDS):
         await asyncio.sleep(delay_seconds)
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            async with asyncio.timeout(seconds or SEND_SECONDS):
                 return await send()
         except discord.HTTPException as error:
             if error.status in _FINAL_STATUSES:

@@ -153,6 +153,10 @@ class Playground:
         """Send the same INTERACTION_CREATE once more."""
         self.backend.deliver(handle.interaction)
 
+    def forget(self, handle: InteractionHandle) -> None:
+        """Let go of an interaction and its messages, for runs that are longer than the memory."""
+        self.backend.interactions.forget(handle.interaction)
+
     async def wait_until(
         self, look: Callable[[], T | None], timeout_seconds: float = 5.0, what: str = "a condition"
     ) -> T:

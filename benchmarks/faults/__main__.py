@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from benchmarks.faults import calls, crashes
+from benchmarks.faults import calls, crashes, device, inputs, network, pressure
 from benchmarks.faults.finding import Contract, Finding, Measure, Plan, Size
 from benchmarks.faults.nursery import Nursery
 
@@ -24,8 +24,19 @@ FIGURES: dict[str, Measure] = {
     "F1": crashes.measure_kills,
     "F2": calls.measure_store,
     "F3": calls.measure_requests,
+    "F4": network.measure_drops,
+    "F5": pressure.measure_burst,
+    "F6": pressure.measure_soak,
+    "F7": pressure.measure_fairness,
+    "F8": pressure.measure_lag,
+    "F9": device.measure_device,
     "F10": crashes.measure_stops,
+    "F11": network.measure_clock,
+    "F12": inputs.measure_inputs,
+    "F14": inputs.measure_moderation,
+    "F15": network.measure_slow_uploads,
     "F16": crashes.measure_absence,
+    "F13": inputs.measure_contract,  # last: it sums up the others
 }
 
 
@@ -38,6 +49,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a short form, at most 50 s each")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave logs and records there")
     arguments = parser.parse_args()
+    if arguments.keep is not None:
+        arguments.keep = arguments.keep.resolve()
     with tempfile.TemporaryDirectory() as folder:
         missed = asyncio.run(take(arguments, arguments.keep or Path(folder)))
     sys.exit(1 if missed else 0)
@@ -51,7 +64,7 @@ async def take(arguments: argparse.Namespace, folder: Path) -> int:
     contract = Contract()
     async with Nursery() as nursery:
         for figure in arguments.figure:
-            plan = Plan(size, seed, nursery, folder.resolve(), contract)
+            plan = Plan(size, seed, nursery, folder, contract)
             began = time.monotonic()
             found = await FIGURES[figure](plan)
             seconds = round(time.monotonic() - began, 1)

@@ -35,7 +35,8 @@ async def measure_kills(plan: Plan) -> Finding:
     return Finding(
         figure="F1",
         load=f"{_JOBS_A_CYCLE} prompts at random moments of every life",
-        faults=f"{num_kills} SIGKILLs, uniform over 0-120 or 0-600 ms of work, a tenth while starting",
+        faults=f"{num_kills} SIGKILLs, uniform over 0-120, 600 or 1500 ms of work, "
+        "a tenth while starting",
         result={"kills": num_kills, **audit.describe()},
         goal="0 lost, 0 double posts, 0 unsettled, debits = deliveries, integrity ok",
         holds=audit.is_clean,
@@ -46,7 +47,7 @@ async def _ask_and_wait(bench: Bench, chance: random.Random) -> None:
     """Prompts spread over 120 ms; the life of this process ends when this returns."""
     moments = sorted(chance.uniform(0.0, 0.12) for _ in range(_JOBS_A_CYCLE))
     began = time.monotonic()
-    end = began + chance.uniform(0.0, chance.choice([0.12, 0.6]))
+    end = began + chance.uniform(0.0, chance.choice([0.12, 0.6, 1.5]))
     for number, moment in enumerate(moments):
         await asyncio.sleep(min(began + moment, end) - time.monotonic())
         if began + moment >= end:

@@ -3,13 +3,15 @@
 CLOCK: a file of one float64, seconds by which this process's wall clock is wrong.
 STORE_FAULT: ``full``, ``busy`` or ``ioerr``, at call STORE_FAULT_AT of the database connection.
 STORE_CALLS: a file that gets the number of calls at the end. TICKER: a file for loop lags.
+REAL_ENGINE: the starter model; ENGINE_FAULT: ``oom``, ``nan``, ``assert`` or ``hang`` at call
+FAULT_AT of its UNet. HUNG_SECONDS, GATEWAY_SILENCE_SECONDS: the patience of the watchdogs.
 SEND_SECONDS: how long the bot waits for an answer of Discord.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import atexit
 import json
 import mmap
 import os
@@ -22,11 +24,8 @@ from typing import Any
 
 import aiosqlite
 
-import bot.cogs.cancel
-import bot.cogs.help
-import bot.cogs.imagine
-import bot.cogs.queue
-from bot import cli, messenger
+from bot import cli, client, messenger
+from bot.jobs import dispatcher
 from tests.fakes import run_bot
 
 _STORE_FAULTS = {
@@ -39,7 +38,15 @@ _TICK_SECONDS = 0.001
 
 def run() -> None:
     """Install what the environment asks for and run the bot."""
-    run_bot.install()
+    if "REAL_ENGINE" in os.environ:
+        _break_engine(os.environ.get("ENGINE_FAULT", ""), int(os.environ.get("FAULT_AT", "0")))
+    else:
+        run_bot.install()
+    if seconds := os.environ.get("GATEWAY_SILENCE_SECONDS"):
+        client.GATEWAY_SILENCE_SECONDS = float(seconds)
+    if seconds := os.environ.get("HUNG_SECONDS"):
+        dispatcher.HUNG_SECONDS = dispatcher.FIRST_STEP_SECONDS = float(seconds)
+        dispatcher.HUNG_STEPS = 0.0
     if path := os.environ.get("CLOCK"):
         _bend_clock(path)
     if "STORE_FAULT" in os.environ or "STORE_CALLS" in os.environ:
@@ -49,6 +56,40 @@ def run() -> None:
     if path := os.environ.get("TICKER"):
         _measure_lag(Path(path))
     cli.main()
+
+
+def _break_engine(kind: str, at: int) -> None:
+    """The real engine with the starter model, whose UNet fails at its call number ``at``."""
+    import torch  # noqa: PLC0415 - most bots of the figures have no use for it
+
+    from bot.engine import runner  # noqa: PLC0415
+
+    load_model = runner.load_model
+    calls = 0
+
+    def fail(module: Any, arguments: Any, result: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls != at:
+            return None
+        match kind:
+            case "oom":
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+            case "assert":
+                raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+            case "hang":
+                time.sleep(3600)
+            case "nan":
+                result[0].fill_(torch.nan)
+        return None
+
+    def load(source: Any) -> Any:
+        model = load_model(source)
+        if kind:
+            model.pipe.unet.register_forward_hook(fail)
+        return model
+
+    runner.load_model = load
 
 
 def _bend_clock(path: str) -> None:
@@ -108,17 +149,15 @@ def _fail(connection: aiosqlite.Connection, kind: str) -> _Failure:
 
 def _measure_lag(path: Path) -> None:
     serve = cli.serve
+    lags: list[float] = []
+    atexit.register(lambda: path.write_text(json.dumps(lags)))
 
     async def served(*arguments: Any) -> None:
-        lags: list[float] = []
         ticker = asyncio.create_task(_tick(lags))
         try:
             await serve(*arguments)
         finally:
             ticker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticker
-            path.write_text(json.dumps(lags))
 
     cli.serve = served
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from bot.store import AuditRepository, JobRepository
 log = logging.getLogger(__name__)
 
 TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
+_MAX_COMMITS_AT_ONCE = 64  # the first of 500 must not wait for the last one's turn at the record
 _MAX_NAME_LENGTH = 40  # no sampler's id is longer; a refusal repeats the name
 _DRAINING = (
     "Triptych is about to restart and takes no new prompts. Nothing was charged; "
@@ -58,6 +60,7 @@ class Intake:
         self.quotas = quotas
         self._now = now
         self._random_seed = random_seed
+        self._commits = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self.draining = False
 
     async def submit(
@@ -74,7 +77,8 @@ class Intake:
             negative_prompt=clean_prompt(ask.negative_prompt),
             sampler=None if ask.sampler is None else clean_prompt(ask.sampler)[:_MAX_NAME_LENGTH],
         )
-        job = await self._commit(ask, origin, refusal)
+        async with self._commits:
+            job = await self._commit(ask, origin, refusal)
         if job is None:
             return None
         log.debug("job %s of user %s: %r", job.job_id, origin.user_id, ask.prompt)
