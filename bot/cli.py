@@ -219,9 +219,10 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
             services.intake.draining = True
             await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
             await services.board.close()
-        for task in {*tasks, beating} - done:
-            task.cancel()
-        await asyncio.gather(*tasks, beating, return_exceptions=True)
+            for task in {*tasks, beating} - done:
+                task.cancel()
+            await asyncio.gather(*tasks, beating, return_exceptions=True)
+            await services.intake.drain(REQUEUE_SECONDS)
         services.writer.close()
         services.check.close()
         await asyncio.to_thread(engine.close, REQUEUE_SECONDS)

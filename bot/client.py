@@ -195,6 +195,9 @@ class TriptychClient(commands.Bot):
         self, interaction: discord.Interaction[TriptychClient], error: BaseException
     ) -> None:
         """The border of all interactions: the member gets a sentence, the log the rest."""
+        if self.is_closed():  # a job that was accepted is dealt with by the next process
+            log.info("interaction %s came while Triptych was stopping", interaction.id)
+            return
         if isinstance(error, UserError | StoreError):
             text = str(error)
             log.info("interaction %s: %s", interaction.id, type(error).__name__)

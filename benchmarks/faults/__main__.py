@@ -66,7 +66,10 @@ async def take(arguments: argparse.Namespace, folder: Path) -> int:
         for figure in arguments.figure:
             plan = Plan(size, seed, nursery, folder, contract)
             began = time.monotonic()
-            found = await FIGURES[figure](plan)
+            try:
+                found = await FIGURES[figure](plan)
+            except (TimeoutError, RuntimeError) as error:
+                found = Finding(figure, "", "", {"broke_off": repr(error)}, "", holds=False)
             seconds = round(time.monotonic() - began, 1)
             found = replace(found, seed=seed, size=size, seconds=seconds)
             print(json.dumps(asdict(found)) if as_json else describe(found), flush=True)

@@ -72,6 +72,7 @@ class Bench:
         self.data_dir = folder / "data"
         self.handles: list[InteractionHandle] = []
         self.bot: Child | None = None
+        self._environment: dict[str, str] = {}
         self.log_path = folder / "bot.log"
         self._clock_path = folder / "clock"
         self.set_clock(0.0)
@@ -102,9 +103,8 @@ class Bench:
             "FAKE_PICTURE_CHECK": "0.0",
             "CLOCK": str(self._clock_path),
         }
-        self.bot = await self.plan.nursery.start(
-            inherited | known | environment, self.log_path, self.folder
-        )
+        self._environment = inherited | known | environment
+        self.bot = await self.plan.nursery.start(self._environment, self.log_path, self.folder)
         if connected:
             await self.wait_connected()
         return self.bot
@@ -123,6 +123,18 @@ class Bench:
             for task in (online, ended):
                 task.cancel()
             await asyncio.gather(online, ended, return_exceptions=True)
+
+    async def intrude(self) -> int:
+        """A second process on the same data directory; its exit status."""
+        environment = self._environment
+        intruder = await self.plan.nursery.start(
+            environment, self.folder / "other.log", self.folder
+        )
+        try:
+            return await intruder.wait(10)
+        except TimeoutError:
+            intruder.send_signal(signal.SIGKILL)
+            return await intruder.wait(10)
 
     async def ask(self, prompt: str = "dog", who: str = "member", **options: Any) -> None:
         """A prompt; its handle goes into the ledger."""
@@ -170,7 +182,8 @@ class Bench:
 
     def audit(self) -> Audit:
         """Hold the ledger against the channel and the record; only while no bot runs."""
-        rows = {row["interaction_id"]: row for row in self.rows()}
+        record = self.rows()
+        rows = {row["interaction_id"]: row for row in record}
         audit = Audit(asked=len(self.handles), damage=self.check_integrity())
         audit.tracebacks = count_tracebacks(self.log)
         shown = 0
@@ -182,7 +195,7 @@ class Bench:
             shown += not message.is_ephemeral
             self._audit_one(audit, handle, message, rows.get(handle.id))
         public = [m for m in self.server.messages(self.server.channel("art")) if not m.is_ephemeral]
-        audit.doubled = max(0, len(public) - shown)
+        audit.doubled = max(0, len(public) - shown) + len(record) - len(rows)
         return audit
 
     def _audit_one(

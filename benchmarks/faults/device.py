@@ -53,7 +53,7 @@ async def _break_once(plan: Plan, name: str, kind: str, at: int) -> tuple[Audit,
         await bench.ask("cat", who="newcomer", steps=_STEPS)
         wrong = ""
         if kind in _ENDS_PROCESS:
-            code = await bot.wait(90)
+            code = await bot.wait(150)
             await bench.server.wait_disconnected()
             wrong = "" if code == _EXIT_ENGINE_LOST else f"exit status {code}"
             await bench.start(**environment)

@@ -28,6 +28,7 @@ async def measure_drops(plan: Plan) -> Finding:
         missed = 0
         for number in range(num_drops):
             await bench.ask("before")
+            bench.server.redeliver(bench.handles[-1])
             await asyncio.sleep(chance.uniform(0.0, 0.2))
             await _DROPS[kinds[number % len(kinds)]](bench)
             await bench.ask("while away")
@@ -40,7 +41,7 @@ async def measure_drops(plan: Plan) -> Finding:
         identifies = sum(record.opcode == _IDENTIFY for record in bench.server.log.gateway)
     return Finding(
         figure="F4",
-        load="prompts before, during and after every drop",
+        load="prompts before (delivered twice), during and after every drop",
         faults=f"first connection refused {refused.struck} times, then {num_drops} drops: "
         + ", ".join(kinds[:num_drops]),
         result={"identifies": identifies, "missed_after_return": missed, **audit.describe()},

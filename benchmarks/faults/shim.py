@@ -4,7 +4,8 @@ CLOCK: a file of one float64, seconds by which this process's wall clock is wron
 STORE_FAULT: ``full``, ``busy`` or ``ioerr``, at call STORE_FAULT_AT of the database connection.
 STORE_CALLS: a file that gets the number of calls at the end. TICKER: a file for loop lags.
 REAL_ENGINE: the starter model; ENGINE_FAULT: ``oom``, ``nan``, ``assert`` or ``hang`` at call
-FAULT_AT of its UNet. HUNG_SECONDS, GATEWAY_SILENCE_SECONDS: the patience of the watchdogs.
+FAULT_AT of its UNet after the first request. HUNG_SECONDS, GATEWAY_SILENCE_SECONDS: the patience
+of the watchdogs.
 SEND_SECONDS: how long the bot waits for an answer of Discord.
 """
 
@@ -62,15 +63,21 @@ def _break_engine(kind: str, at: int) -> None:
     """The real engine with the starter model, whose UNet fails at its call number ``at``."""
     import torch  # noqa: PLC0415 - most bots of the figures have no use for it
 
-    from bot.engine import runner  # noqa: PLC0415
+    from bot.engine import Engine, runner  # noqa: PLC0415
 
-    load_model = runner.load_model
+    load_model, submit = runner.load_model, Engine.submit
     calls = 0
+    is_armed = False
+
+    def arm(self: Any, *arguments: Any) -> Any:
+        nonlocal is_armed
+        is_armed = True  # what the engine tries out at its start is not meant
+        return submit(self, *arguments)
 
     def fail(module: Any, arguments: Any, result: Any) -> Any:
         nonlocal calls
-        calls += 1
-        if calls != at:
+        calls += is_armed
+        if not is_armed or calls != at:
             return None
         match kind:
             case "oom":
@@ -90,6 +97,7 @@ def _break_engine(kind: str, at: int) -> None:
         return model
 
     runner.load_model = load
+    Engine.submit = arm
 
 
 def _bend_clock(path: str) -> None:

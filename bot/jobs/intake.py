@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bot.errors import UserError
@@ -60,6 +61,9 @@ class Intake:
         self.quotas = quotas
         self._now = now
         self._random_seed = random_seed
+        self._in_hand = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._commits = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self.draining = False
 
@@ -77,6 +81,24 @@ class Intake:
             negative_prompt=clean_prompt(ask.negative_prompt),
             sampler=None if ask.sampler is None else clean_prompt(ask.sampler)[:_MAX_NAME_LENGTH],
         )
+        self._in_hand += 1
+        self._idle.clear()
+        try:
+            return await self._take(ask, origin, caller, refusal)
+        finally:
+            self._in_hand -= 1
+            if not self._in_hand:
+                self._idle.set()
+
+    async def drain(self, max_seconds: float) -> None:
+        """Until everybody who asked has been answered."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max_seconds):
+                await self._idle.wait()
+
+    async def _take(
+        self, ask: Ask, origin: Origin, caller: Caller, refusal: str | None
+    ) -> Job | None:
         async with self._commits:
             job = await self._commit(ask, origin, refusal)
         if job is None:
