@@ -24,6 +24,7 @@ from bot.buttons import ButtonAction, JobButton
 from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
 from bot.messenger import DiscordMessenger
+from bot.monitor import Health
 from bot.services import Services
 from bot.supervisor import Supervisor
 
@@ -36,7 +37,7 @@ PERMISSIONS = discord.Permissions(
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptych has no voice
 
-COGS = ("bot.cogs.imagine", "bot.cogs.queue", "bot.cogs.cancel", "bot.cogs.help")
+COGS = ("bot.cogs.imagine", "bot.cogs.queue", "bot.cogs.cancel", "bot.cogs.help", "bot.cogs.status")
 MAX_RECONNECT_SECONDS = 60.0
 GATEWAY_SILENCE_SECONDS = 180.0  # four heartbeats; discord.py itself gives up after 60 s, mostly
 _COMMANDS_HASH = "commands_hash"
@@ -133,6 +134,11 @@ class TriptychClient(commands.Bot):
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no message commands."""
 
+    @property
+    def silent_seconds(self) -> float:
+        """Since the last frame of the gateway."""
+        return time.monotonic() - self._heard_at
+
     async def serve(self, token: str) -> None:
         """Stay online until ``close``; waits for Discord to come back when it is away.
 
@@ -174,7 +180,7 @@ class TriptychClient(commands.Bot):
         connecting = asyncio.create_task(self.connect())
         try:
             while not connecting.done():
-                silent_seconds = time.monotonic() - self._heard_at
+                silent_seconds = self.silent_seconds
                 if silent_seconds > GATEWAY_SILENCE_SECONDS:
                     raise ConnectionError(f"the gateway was silent for {silent_seconds:.0f} s")
                 rest_seconds = GATEWAY_SILENCE_SECONDS - silent_seconds
@@ -190,6 +196,27 @@ class TriptychClient(commands.Bot):
     async def _close_gateway(self) -> None:
         if self.ws is not None:
             await self.ws.close(code=4000)
+
+    async def examine(self) -> Health:
+        """How this process is, for the monitor."""
+        line = self.services.line
+        jobs = await self.services.jobs.count_by_status()
+        faults = {
+            "the gateway is silent": self.silent_seconds > GATEWAY_SILENCE_SECONDS,
+            "the gateway is not open": not self.is_ready(),
+            "the model is not loaded": line.info is None,
+            "Discord refuses too much": self.breaker.is_open,
+        }
+        gauges = {
+            "line_length": ("Prompts waiting", float(len(line.queue))),
+            "drawing": ("Prompts being drawn", float(len(line.running))),
+            "gateway_silent_seconds": ("Since the last frame", self.silent_seconds),
+            "invalid_requests": (
+                "401, 403 and 429 in ten minutes",
+                float(self.breaker.num_invalid),
+            ),
+        }
+        return Health(tuple(text for text, is_so in faults.items() if is_so), gauges, jobs)
 
     async def answer_error(
         self, interaction: discord.Interaction[TriptychClient], error: BaseException

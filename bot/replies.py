@@ -27,6 +27,7 @@ _PROMPT_SHOWN = 300
 _ALT_TEXT_MAX = 1024
 _BAR_WIDTH = 12
 _TEXT_MAX = 2000
+_WARNINGS_SHOWN = 5
 # What Discord makes something of: anywhere in a line, in a web address, at the start of a line.
 _MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
 
@@ -47,6 +48,7 @@ NOTHING_TO_CANCEL = (
 )
 NOT_YOURS = "Only the member who asked for these pictures can cancel them."
 TOO_LATE = "This prompt neither waits nor is being drawn any more, so nothing was cancelled."
+NOT_A_MODERATOR = "Only members who may manage messages here can see how Triptych is."
 NO_PERMISSION = (
     "I may not attach files in this channel, so the pictures could not be shown. Nothing was "
     "charged. Ask a moderator to allow me “Attach Files” here, or use another channel."
@@ -212,6 +214,33 @@ def describe_queue(
             break
         lines.append(line)
     return "\n".join([head, *lines, tail])
+
+
+def describe_status(
+    *,
+    length: int,
+    drawing: int,
+    waits: tuple[float, float] | None,
+    info: ModelInfo | None,
+    peak_memory_mib: float,
+    invalid_requests: int,
+    warnings: Sequence[str],
+) -> str:
+    """The answer to /status. waits: seconds at p50 and p95 of the last hour."""
+    if waits is None:
+        waited = "nothing was drawn in the last hour"
+    else:
+        waited = f"half waited up to {_duration(waits[0])}, 95 % up to {_duration(waits[1])}"
+    engine = f"{info.name} on {info.device} ({info.dtype})" if info else "the model is loading"
+    lines = [
+        f"**Line**: {_prompts(length)} waiting, {drawing} being drawn; {waited}.",
+        f"**Engine**: {engine}.",
+        f"**Memory**: {peak_memory_mib:.0f} MiB at the most.",
+        f"**Refused by Discord** in ten minutes: {_count(invalid_requests)}.",
+        f"**Last warnings**: {'none' if not warnings else ''}",
+        *(f"• {quote(line, 200)}" for line in warnings[-_WARNINGS_SHOWN:]),
+    ]
+    return "\n".join(lines)[:_TEXT_MAX]
 
 
 def _describe_own(job: Job, place: Place | None) -> str:

@@ -22,11 +22,13 @@ from bot.pictures import PictureWriter
 from bot.settings import Settings
 from bot.store import (
     AuditRepository,
+    BackupKeeper,
     Database,
     JobRepository,
     MetaRepository,
     SettingsRepository,
 )
+from bot.upkeep import WaitMeter
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Services:
     writer: PictureWriter
     check: PictureCheck
     limits: ParameterLimits
+    waits: WaitMeter
+    backups: BackupKeeper
     now: Callable[[], float]
 
 
@@ -99,6 +103,8 @@ def compose_services(
         writer=writer,
         check=check,
         limits=limits,
+        waits=WaitMeter(jobs, now),
+        backups=BackupKeeper(database, settings.data_dir),
         now=now,
     )
 

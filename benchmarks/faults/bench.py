@@ -227,10 +227,10 @@ def count_tracebacks(log: str) -> int:
 
 
 def is_settled(handle: InteractionHandle) -> bool:
-    """Never acknowledged, or answered to the end."""
+    """Answered to the end, or expired before the first answer."""
     message = handle.original()
     if message is None:
-        return True
+        return handle.has_failed
     if message.is_loading:
         return False
     return not any(_CANCEL.match(button.custom_id or "") for button in message.buttons())

@@ -1,6 +1,7 @@
 """The cellar: all SQL lives here."""
 
 from bot.store.audit import AuditRepository
+from bot.store.backups import BackupKeeper, list_backups, restore
 from bot.store.database import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.database import Database, DataDirLock
 from bot.store.jobs import JobRepository
@@ -11,10 +12,13 @@ from bot.store.usage import read_usage
 __all__ = [
     "DATABASE_FILE_NAME",
     "AuditRepository",
+    "BackupKeeper",
     "DataDirLock",
     "Database",
     "JobRepository",
     "MetaRepository",
     "SettingsRepository",
+    "list_backups",
     "read_usage",
+    "restore",
 ]

@@ -233,6 +233,19 @@ class JobRepository:
         """The job's message shows how it ended."""
         await self._database.execute("UPDATE job SET told = 1 WHERE job_id = ?", (job_id,))
 
+    async def list_waits_since(self, moment: float) -> list[float]:
+        """Seconds from the line to the drawing, of jobs begun after this moment."""
+        rows = await self._database.fetch_all(
+            "SELECT started_at - queued_at FROM job WHERE started_at > ? AND queued_at IS NOT NULL",
+            (moment,),
+        )
+        return [max(float(row[0]), 0.0) for row in rows]
+
+    async def count_by_status(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        rows = await self._database.fetch_all("SELECT status, count(*) FROM job GROUP BY status")
+        return {row[0]: row[1] for row in rows}
+
     async def list_untold(self) -> list[Job]:
         """Jobs that ended without pictures and whose message may not say so yet."""
         rows = await self._database.fetch_all("SELECT * FROM job WHERE told = 0 ORDER BY job_id")
