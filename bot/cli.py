@@ -28,7 +28,6 @@ from bot.errors import ConfigError, EngineLost, StoreError, TriptychError, UserE
 from bot.jobs.parameters import PRESETS
 from bot.jobs.port import Delivery, list_hidden
 from bot.logs import set_up_logging
-from bot.monitor import serve_monitor
 from bot.records import Ask, Job, Origin
 from bot.resources import choose_model_source, get_migrations_folder
 from bot.services import compose_services
@@ -205,6 +204,7 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
 async def serve(settings: Settings, engine: EngineFace) -> None:
     """The bot, from start to SIGTERM. Raises ConfigError, StoreError or EngineLost."""
     from bot.client import TriptychClient, use_api_base  # noqa: PLC0415 - only `run` needs Discord
+    from bot.monitor import serve_monitor  # noqa: PLC0415
 
     if settings.discord_token is None:
         raise ConfigError(

@@ -20,7 +20,7 @@ from benchmarks.faults.nursery import Child
 from playground import InteractionHandle, Message, Playground
 
 TOKEN = "a-secret-token"
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 _FINAL = {"delivered", "refused", "failed", "cancelled", "expired", "undeliverable"}
 _CANCEL = re.compile(r"v1:cancel:\d+:\d")
 

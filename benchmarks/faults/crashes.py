@@ -17,7 +17,7 @@ _TWENTY_MINUTES = 20 * 60.0
 
 async def measure_kills(plan: Plan) -> Finding:
     """F1: SIGKILL at random points, also while starting."""
-    num_kills = plan.pick(6, 40, 1000)
+    num_kills = plan.pick(4, 40, 1000)
     chance = random.Random(plan.seed)
     async with open_bench(plan, "f1") as bench:
         for number in range(num_kills):
@@ -61,7 +61,7 @@ async def _ask_and_wait(bench: Bench, chance: random.Random) -> None:
 
 async def measure_stops(plan: Plan) -> Finding:
     """F10: SIGTERM at random points; one in ten gets a second one."""
-    num_stops = plan.pick(4, 25, 200)
+    num_stops = plan.pick(2, 15, 200)
     chance = random.Random(plan.seed)
     slowest, wrong_codes, intruders, let_in = 0.0, 0, 0, 0
     async with open_bench(plan, "f10") as bench:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from benchmarks.faults.bench import Audit, open_bench
 from benchmarks.faults.finding import Finding, Plan
@@ -46,7 +47,7 @@ async def measure_device(plan: Plan) -> Finding:
 
 
 async def _break_once(plan: Plan, name: str, kind: str, at: int) -> tuple[Audit, str]:
-    environment = {"REAL_ENGINE": "1", "HUNG_SECONDS": "8"}
+    environment: dict[str, Any] = {"REAL_ENGINE": "1", "HUNG_SECONDS": "8"}
     async with open_bench(plan, name) as bench:
         bot = await bench.start(**environment, ENGINE_FAULT=kind, FAULT_AT=str(at))
         await bench.ask("dog", steps=_STEPS)

@@ -60,7 +60,7 @@ def list_hostile_options(count: int, number: int) -> list[dict[str, object]]:
         database=None,
         deadline=None,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(_OPTIONS)
     def collect(options: dict[str, object]) -> None:

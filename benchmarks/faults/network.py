@@ -6,14 +6,16 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from benchmarks.faults.bench import Bench, open_bench
 from benchmarks.faults.finding import Finding, Plan
-from playground import Fault, RequestRecord, delay, reset, slow_reader
+from playground import RequestRecord, delay, reset, slow_reader
 
 _IDENTIFY = 2
 _JUMPS_SECONDS = (3600.0, -3600.0, 900.0, -900.0)
 _HEARTBEAT_MS = 2_000
+_NUM_SLOW = 4
 
 
 async def measure_drops(plan: Plan) -> Finding:
@@ -102,7 +104,10 @@ async def measure_clock(plan: Plan) -> Finding:
     num_rounds = plan.pick(1, 2, 25)
     refused = 0
     async with open_bench(plan, "f11") as bench:
-        quota = {"MAX_COST_PER_MEMBER_PER_HOUR": "1000", "FAKE_STEP_SECONDS": "0.05"}
+        quota: dict[str, Any] = {
+            "MAX_COST_PER_MEMBER_PER_HOUR": "1000",
+            "FAKE_STEP_SECONDS": "0.05",
+        }
         for _ in range(num_rounds):
             await bench.start(**quota)
             for jump in _JUMPS_SECONDS:
@@ -136,7 +141,7 @@ async def measure_clock(plan: Plan) -> Finding:
 async def _count_quota_refusals(bench: Bench) -> int:
     """A member who has used the hour up is refused, also after the clock jumped two hours."""
     await bench.stop()
-    await bench.start(MAX_COST_PER_MEMBER_PER_HOUR="1.5")
+    await bench.start(MAX_COST_PER_MEMBER_PER_HOUR="1.5", FAKE_STEP_SECONDS="0.05")
     await bench.ask("fits", who="moderator")
     await bench.settle(20)
     bench.set_clock(7200.0)
@@ -153,9 +158,10 @@ async def measure_slow_uploads(plan: Plan) -> Finding:
     async with open_bench(plan, "f15") as bench:
         await bench.start(SEND_SECONDS=str(stall_seconds / 2), FAKE_STEP_SECONDS="0.001")
         alone = await _time_deliveries(bench, num_others)
-        bench.server.fault(_is_upload, slow_reader(_find_rate(bench, crawl_seconds)))
-        bench.server.fault(_carries_grid, _stall(stall_seconds), skip=1)
-        slow = [*_ask_handles(await _ask_many(bench, 2))]
+        rate = _find_rate(bench, crawl_seconds)
+        bench.server.fault("PATCH *", slow_reader(rate), times=_NUM_SLOW)
+        bench.server.fault(_carries_grid, delay(stall_seconds))
+        slow = await _ask_many(bench, _NUM_SLOW)
         beside = await _time_deliveries(bench, num_others)
         began = time.monotonic()
         await bench.settle(stall_seconds * 2 + 60)
@@ -164,8 +170,8 @@ async def measure_slow_uploads(plan: Plan) -> Finding:
         audit = bench.audit()
     return Finding(
         figure="F15",
-        load=f"{num_others} deliveries alone, then beside the {len(slow)} slow ones",
-        faults=f"an upload that takes {crawl_seconds:g} s to be read, one that stalls for "
+        load=f"{num_others} deliveries alone, then beside the {slow} slow ones",
+        faults=f"{_NUM_SLOW} edits read at a rate of {crawl_seconds:g} s a grid, one upload that stalls for "
         f"{stall_seconds:g} s",
         result={
             "median_alone_seconds": round(alone, 3),
@@ -178,11 +184,6 @@ async def measure_slow_uploads(plan: Plan) -> Finding:
     )
 
 
-def _is_upload(record: RequestRecord) -> bool:
-    """Before the body is read only the path is known; the fault waits for the first grid."""
-    return record.method == "PATCH"
-
-
 def _carries_grid(record: RequestRecord) -> bool:
     return record.method == "PATCH" and bool(record.filenames)
 
@@ -193,19 +194,11 @@ def _find_rate(bench: Bench, seconds: float) -> float:
     return max(1.0, grids[0].stat().st_size / seconds)
 
 
-def _stall(seconds: float) -> Fault:
-    return delay(seconds)
-
-
 async def _ask_many(bench: Bench, count: int) -> int:
     for number in range(count):
         await bench.ask(f"dog {number}", who="newcomer")
         await bench.handles[-1].wait_acknowledged()
     return count
-
-
-def _ask_handles(count: int) -> range:
-    return range(count)
 
 
 async def _time_deliveries(bench: Bench, count: int) -> float:
