@@ -101,7 +101,7 @@ def _choose_store_faults(plan: Plan, num_calls: int) -> Iterator[tuple[int, str]
         yield from ((number, kind) for number in numbers for kind in _STORE_FAULTS)
         return
     chance = random.Random(plan.seed)
-    for number in sorted(chance.sample(numbers, min(plan.pick(3, 24, 0), num_calls))):
+    for number in sorted(chance.sample(numbers, min(plan.pick(2, 18, 0), num_calls))):
         yield number, chance.choice(_STORE_FAULTS)
 
 

@@ -170,16 +170,14 @@ async def measure_contract(plan: Plan) -> Finding:
 async def measure_moderation(plan: Plan) -> Finding:
     """F14: recall on disguised words and false positives on benign prompts, both."""
     recall, benign = moderation.measure_recall(), moderation.measure_false_positives()
+    names = ("recall", "reference_recall", "disguised_prompts", "kinds_of_evasion")
+    benign_names = ("false_positive_rate", "reference_false_positive_rate", "benign_prompts")
+    result = {name: recall[name] for name in names} | {name: benign[name] for name in benign_names}
     return Finding(
         figure="F14",
-        load="the disguises and the benign prompts of benchmarks.moderation",
+        load="the disguises and the harmless prompts of benchmarks.moderation",
         faults="none",
-        result={
-            f"{part}_{name}": value
-            for part, found in (("recall", recall), ("benign", benign))
-            for name, value in found.items()
-            if isinstance(value, int | float | str)
-        },
-        goal="both rates printed; recall >= 0.9, false positives <= 0.02",
-        holds=None,
+        result={name: round(value, 4) for name, value in result.items()},
+        goal="recall >= 0.9, false positives <= 0.02; the reference is a plain word list",
+        holds=recall["recall"] >= 0.9 and benign["false_positive_rate"] <= 0.02,
     )

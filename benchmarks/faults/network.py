@@ -171,8 +171,8 @@ async def measure_slow_uploads(plan: Plan) -> Finding:
     return Finding(
         figure="F15",
         load=f"{num_others} deliveries alone, then beside the {slow} slow ones",
-        faults=f"{_NUM_SLOW} edits read at a rate of {crawl_seconds:g} s a grid, one upload that stalls for "
-        f"{stall_seconds:g} s",
+        faults=f"{_NUM_SLOW} edits read at a rate of {crawl_seconds:g} s a grid, one "
+        f"upload that stalls for {stall_seconds:g} s",
         result={
             "median_alone_seconds": round(alone, 3),
             "median_beside_seconds": round(beside, 3),
