@@ -237,6 +237,7 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             supervisor.tell("STOPPING=1")
             services.intake.draining = True
+            await services.review.stop()
             await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
             await services.board.close()
             for task in {*tasks, *upkeep} - done:

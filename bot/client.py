@@ -20,7 +20,7 @@ from discord.ext import commands
 
 from bot import replies
 from bot.breaker import InvalidRequestBreaker
-from bot.buttons import ButtonAction, JobButton
+from bot.buttons import ButtonAction, JobButton, ModalAction, answer_form
 from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
 from bot.messenger import DiscordMessenger
@@ -37,7 +37,16 @@ PERMISSIONS = discord.Permissions(
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptych has no voice
 
-COGS = ("bot.cogs.imagine", "bot.cogs.queue", "bot.cogs.cancel", "bot.cogs.help", "bot.cogs.status")
+COGS = (
+    "bot.cogs.imagine",
+    "bot.cogs.queue",
+    "bot.cogs.cancel",
+    "bot.cogs.review",
+    "bot.cogs.reports",
+    "bot.cogs.consequences",
+    "bot.cogs.help",
+    "bot.cogs.status",
+)
 MAX_RECONNECT_SECONDS = 60.0
 GATEWAY_SILENCE_SECONDS = 180.0  # four heartbeats; discord.py itself gives up after 60 s, mostly
 _COMMANDS_HASH = "commands_hash"
@@ -105,12 +114,22 @@ class TriptychClient(commands.Bot):
         self.services = compose(DiscordMessenger(self, now))
         self.button_actions: dict[str, ButtonAction] = {}
         self._supervisor = supervisor or Supervisor()
+        self.modal_actions: dict[str, ModalAction] = {}
         self._is_set_up = False
         self._heard_at = time.monotonic()
 
     def add_button_action(self, action: str, run: ButtonAction) -> None:
         """Say what buttons with this action do."""
         self.button_actions[action] = run
+
+    def add_modal_action(self, action: str, run: ModalAction) -> None:
+        """Say what forms with this action do."""
+        self.modal_actions[action] = run
+
+    async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """Forms."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await answer_form(interaction, self.modal_actions)
 
     async def setup_hook(self) -> None:
         """After login, before the gateway: nothing can arrive yet."""
@@ -120,6 +139,7 @@ class TriptychClient(commands.Bot):
                 await self.load_extension(cog)
         await self._sync_commands()
         await self.services.recovery.run()
+        self.services.review.start()
         self._is_set_up = True
 
     async def on_ready(self) -> None:

@@ -100,7 +100,8 @@ class Job:
     default settings); ``cost`` is what counts against quotas and is 0 for what was not drawn.
     attempt: how many times drawing was begun. reason: why it ended as it did, safe to show.
     rule, rules_version: what decided about the prompt, and the server's rules at that moment.
-    held_for: why a moderator has to look at it. weight: of its member's share of the line.
+    held_for: why a moderator has to look at it, "" once one has approved it (approved_by). weight:
+    of its member's share of the line. hidden: reported, and nobody may see its pictures.
     """
 
     job_id: int
@@ -124,6 +125,8 @@ class Job:
     rules_version: int = 0
     held_for: str = ""
     weight: float = 1.0
+    approved_by: int | None = None
+    hidden: bool = False
 
 
 class Outcome(StrEnum):
@@ -285,9 +288,11 @@ class AuditAction(StrEnum):
     REPORTED = "reported"
     REPORT_DECIDED = "report_decided"
     STRUCK = "struck"
+    STRIKE_REMOVED = "strike_removed"
     SUSPENDED = "suspended"
     SUSPENSION_LIFTED = "suspension_lifted"
     APPEALED = "appealed"
+    APPEAL_DECIDED = "appeal_decided"
     RULE_ADDED = "rule_added"
     RULE_REMOVED = "rule_removed"
     SETTING_CHANGED = "setting_changed"

@@ -9,12 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bot.errors import UserError
-from bot.jobs.gate import Gate, compose_audit_entry
+from bot.jobs.desk import ReviewDesk
+from bot.jobs.gate import SUSPENDED, Gate, compose_audit_entry
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, compose_recipe
 from bot.jobs.port import Caller, Undeliverable, Unreachable
 from bot.moderation.text import clean_prompt
-from bot.records import Ask, Job, JobStatus, Origin, Recipe, Standing
+from bot.records import Ask, Job, JobStatus, Origin, Outcome, Recipe, Standing
 from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Intake:
         audit: AuditRepository,
         gate: Gate,
         line: Line,
+        desk: ReviewDesk,
         *,
         limits: ParameterLimits,
         quotas: Quotas,
@@ -57,6 +59,7 @@ class Intake:
         self._audit = audit
         self._gate = gate
         self._line = line
+        self._desk = desk
         self._limits = limits
         self.quotas = quotas
         self._now = now
@@ -106,7 +109,7 @@ class Intake:
         log.debug("job %s of user %s: %r", job.job_id, origin.user_id, ask.prompt)
         if job.status is JobStatus.REFUSED:
             log.info("job %s of user %s refused", job.job_id, origin.user_id)
-            await caller.refuse(job.reason)
+            await caller.refuse(job.reason, can_appeal=job.rule == SUSPENDED)
             return job
         return await self._answer(job, caller)
 
@@ -122,6 +125,7 @@ class Intake:
         verdict = await self._gate.judge(origin, ask.prompt, ask.negative_prompt)
         if not verdict.is_allowed:
             log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
+        if verdict.outcome is Outcome.REFUSE:
             refusal = refusal or verdict.reason
         cost = 0.0 if refusal else self._line.estimate_cost(recipe)
         # In one transaction: two prompts must not both fit into the last place.
@@ -157,15 +161,20 @@ class Intake:
                 leaving=[JobStatus.ACCEPTED],
                 told=True,
             )
-        queued = await self._jobs.mark_queued(job.job_id, message_id=message_id, now=self._now())
-        if queued is None:  # cancelled before there was a message that could say so
+        answered = await self._jobs.mark_answered(
+            job.job_id, message_id=message_id, now=self._now()
+        )
+        if answered is None:  # cancelled before there was a message that could say so
             ended = await self._jobs.fetch_job(job.job_id)
             if ended is not None and ended.status is JobStatus.CANCELLED:
                 await self._line.say_ended(ended)
             return ended
-        log.info("job %s of user %s queued", job.job_id, job.origin.user_id)
-        self._line.enqueue(queued)
-        return queued
+        log.info("job %s of user %s %s", job.job_id, job.origin.user_id, answered.status)
+        if answered.status is JobStatus.HELD:
+            await self._desk.hold(answered)
+        else:
+            self._line.enqueue(answered)
+        return answered
 
     async def _find_quota_refusal(self, origin: Origin, recipe: Recipe, cost: float) -> str | None:
         quotas = self.quotas

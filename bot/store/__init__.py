@@ -2,10 +2,13 @@
 
 from bot.store.audit import AuditRepository
 from bot.store.backups import BackupKeeper, list_backups, restore
+from bot.store.cards import CardRepository
+from bot.store.consequences import ConsequenceRepository
 from bot.store.database import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.database import Database, DataDirLock
 from bot.store.jobs import JobRepository
 from bot.store.meta import MetaRepository
+from bot.store.repositories import Repositories
 from bot.store.settings import SettingsRepository
 from bot.store.usage import read_usage
 
@@ -13,10 +16,13 @@ __all__ = [
     "DATABASE_FILE_NAME",
     "AuditRepository",
     "BackupKeeper",
+    "CardRepository",
+    "ConsequenceRepository",
     "DataDirLock",
     "Database",
     "JobRepository",
     "MetaRepository",
+    "Repositories",
     "SettingsRepository",
     "list_backups",
     "read_usage",
