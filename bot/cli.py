@@ -32,7 +32,7 @@ from bot.records import Ask, Job, Origin
 from bot.resources import choose_model_source, get_migrations_folder
 from bot.services import compose_services
 from bot.settings import Settings, load_settings
-from bot.store import Database, DataDirLock, read_usage
+from bot.store import BackupKeeper, Database, DataDirLock, read_usage
 from bot.supervisor import Supervisor
 from bot.terminal import TerminalCaller, TerminalMessenger
 from bot.upkeep import keep_backups
@@ -231,7 +231,7 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
             stopping = asyncio.create_task(stop.wait())
             upkeep = [
                 asyncio.create_task(supervisor.beat()),
-                asyncio.create_task(keep_backups(services.backups, now)),
+                asyncio.create_task(keep_backups(BackupKeeper(database, settings.data_dir), now)),
             ]
             tasks = {drawing, online, stopping}
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -27,14 +27,12 @@ from bot.pictures import PictureWriter
 from bot.settings import Settings
 from bot.store import (
     AuditRepository,
-    BackupKeeper,
     Database,
     JobRepository,
     MetaRepository,
     Repositories,
     SettingsRepository,
 )
-from bot.upkeep import WaitMeter
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +56,6 @@ class Services:
     writer: PictureWriter
     check: PictureCheck
     limits: ParameterLimits
-    waits: WaitMeter
-    backups: BackupKeeper
     now: Callable[[], float]
 
 
@@ -121,8 +117,6 @@ def compose_services(
         writer=writer,
         check=check,
         limits=limits,
-        waits=WaitMeter(jobs, now),
-        backups=BackupKeeper(database, settings.data_dir),
         now=now,
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import psutil
 
-from benchmarks.faults.bench import Bench, is_settled, open_bench
+from benchmarks.faults.bench import Bench, open_bench
 from benchmarks.faults.finding import Finding, Plan
 from playground import Member, add_user
 
@@ -80,11 +80,11 @@ async def measure_soak(plan: Plan) -> Finding:
         bot = await bench.start(FAKE_STEP_SECONDS="0.0025", LOG_LEVEL="WARNING")
         process = psutil.Process(bot.pid)
         began = time.monotonic()
-        while delivered < num_jobs:
+        while delivered < num_jobs and bot.returncode is None:
             for _ in range(_AT_ONCE):
                 await bench.ask("dog", who=random.choice(["member", "newcomer"]))
             await bench.settle(60.0)
-            delivered += sum(is_settled(h) and bool(h.messages) for h in bench.handles)
+            delivered += sum(bool(m.attachments) for h in bench.handles for m in h.messages)
             _forget_all(bench)
             if delivered >= num_jobs / 10:
                 samples.append((process.memory_info().rss / _MEBIBYTE, process.num_fds()))
@@ -115,7 +115,7 @@ def _forget_all(bench: Bench) -> None:
     for handle in bench.handles:
         bench.server.forget(handle)
     bench.handles.clear()
-    for folder in (bench.data_dir / "pictures").iterdir():
+    for folder in (bench.data_dir / "pictures").glob("*"):
         for file in folder.iterdir():
             file.unlink()
         folder.rmdir()

@@ -12,7 +12,7 @@ from discord.ext import commands
 from bot import replies
 from bot.client import TriptychClient
 from bot.logs import get_last_warnings
-from bot.services import Services
+from bot.upkeep import WaitMeter
 
 _KIBIBYTES_PER_MEBIBYTE = 1024
 
@@ -22,7 +22,8 @@ class Status(commands.Cog):
 
     def __init__(self, client: TriptychClient) -> None:
         self._client = client
-        self._services: Services = client.services
+        self._services = client.services
+        self._waits = WaitMeter(client.services.jobs, client.services.now)
 
     @app_commands.command(description="How Triptych is: line, waits, engine, memory, last errors")
     @app_commands.default_permissions(manage_messages=True)
@@ -36,7 +37,7 @@ class Status(commands.Cog):
         text = replies.describe_status(
             length=len(services.line.queue),
             drawing=len(services.line.running),
-            waits=await services.waits.measure(),
+            waits=await self._waits.measure(),
             info=services.line.info,
             peak_memory_mib=_measure_peak_memory(),
             invalid_requests=self._client.breaker.num_invalid,
