@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.faults.bench import Audit, Bench, open_bench
 from benchmarks.faults.finding import Finding, Plan
-from playground import Fault, answer, closed, delay, rate_limited, reset
+from playground import Fault, answer, closed, rate_limited, reset
 
 _STORE_FAULTS = ("full", "busy", "ioerr")
 _SEND_SECONDS = 2.0
@@ -18,7 +18,7 @@ _WAYS: dict[str, Fault] = {
     "reset": reset(),
     "reset, applied": reset(applied=True),
     "close": closed(),
-    "timeout": delay(_LATE_SECONDS),
+    "timeout": Fault(delay_seconds=_LATE_SECONDS, reset=True),
     "429 route": rate_limited(0.2),
     "429 global": rate_limited(0.2, is_global=True),
     "429 of the proxy": rate_limited(0.2, has_via=False),
