@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 import json
 import logging
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import aiohttp
 import discord
@@ -20,7 +22,7 @@ from discord.ext import commands
 
 from bot import replies
 from bot.breaker import InvalidRequestBreaker
-from bot.buttons import ButtonAction, JobButton, ModalAction, answer_form
+from bot.buttons import UNKNOWN, ButtonAction, JobButton, ModalAction, answer_form, is_on_message
 from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
 from bot.messenger import DiscordMessenger
@@ -39,6 +41,10 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptyc
 
 COGS = (
     "bot.cogs.imagine",
+    "bot.cogs.grid",
+    "bot.cogs.remix",
+    "bot.cogs.gallery",
+    "bot.cogs.style",
     "bot.cogs.queue",
     "bot.cogs.cancel",
     "bot.cogs.review",
@@ -49,6 +55,7 @@ COGS = (
 )
 MAX_RECONNECT_SECONDS = 60.0
 GATEWAY_SILENCE_SECONDS = 180.0  # four heartbeats; discord.py itself gives up after 60 s, mostly
+_LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # what discord.py calls items that live in memory
 _COMMANDS_HASH = "commands_hash"
 _AUTHENTICATION_FAILED = 4004
 _AWAY = (
@@ -115,6 +122,7 @@ class TriptychClient(commands.Bot):
         self.button_actions: dict[str, ButtonAction] = {}
         self._supervisor = supervisor or Supervisor()
         self.modal_actions: dict[str, ModalAction] = {}
+        self._item_templates: list[re.Pattern[str]] = []
         self._is_set_up = False
         self._heard_at = time.monotonic()
 
@@ -126,10 +134,21 @@ class TriptychClient(commands.Bot):
         """Say what forms with this action do."""
         self.modal_actions[action] = run
 
+    def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[Any]]) -> None:
+        """Remember what their custom_ids look like, so that strange ones can be answered."""
+        super().add_dynamic_items(*items)
+        self._item_templates += [item.__discord_ui_compiled_template__ for item in items]
+
     async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Forms."""
+        """Forms, and buttons that nobody here has made."""
         if interaction.type is discord.InteractionType.modal_submit:
             await answer_form(interaction, self.modal_actions)
+        elif interaction.type is discord.InteractionType.component:
+            custom_id = str((interaction.data or {}).get("custom_id", ""))
+            known = any(template.fullmatch(custom_id) for template in self._item_templates)
+            known = known and is_on_message(interaction.message, custom_id)
+            if not (known or _LIVE_VIEW.fullmatch(custom_id)):
+                await self.answer_error(interaction, UserError(UNKNOWN))
 
     async def setup_hook(self) -> None:
         """After login, before the gateway: nothing can arrive yet."""

@@ -9,7 +9,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies
+from bot import replies_status
 from bot.client import TriptychClient
 from bot.logs import get_last_warnings
 from bot.upkeep import WaitMeter
@@ -31,10 +31,10 @@ class Status(commands.Cog):
     async def status(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Only for the moderator who asks; Discord's settings may open it to others."""
         if not interaction.permissions.manage_messages:
-            await interaction.response.send_message(replies.NOT_A_MODERATOR, ephemeral=True)
+            await interaction.response.send_message(replies_status.NOT_A_MODERATOR, ephemeral=True)
             return
         services = self._services
-        text = replies.describe_status(
+        text = replies_status.describe_status(
             length=len(services.line.queue),
             drawing=len(services.line.running),
             waits=await self._waits.measure(),

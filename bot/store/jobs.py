@@ -44,8 +44,12 @@ class JobRepository:
         refusal: str | None = None,
         verdict: Verdict = _ALLOWED,
         weight: float = 1.0,
+        press: str = "",
     ) -> Job | None:
-        """Commit a prompt, ``accepted`` or ``refused``; None if this interaction has a row."""
+        """Commit a prompt, ``accepted`` or ``refused``.
+
+        None if this interaction has a row, or the member's same press waits or is being drawn.
+        """
         refused = refusal is not None
         values = {
             "interaction_id": origin.interaction_id,
@@ -68,12 +72,13 @@ class JobRepository:
             "rules_version": verdict.rules_version,
             "held_for": verdict.reason if verdict.outcome is Outcome.HOLD else "",
             "weight": weight,
+            "press": press,
         }
         columns = ", ".join(values)
         marks = ", ".join("?" * len(values))
         row = await self._database.fetch_one(
             f"INSERT INTO job ({columns}) VALUES ({marks}) "  # noqa: S608 - our own column names
-            "ON CONFLICT (interaction_id) DO NOTHING RETURNING *",
+            "ON CONFLICT DO NOTHING RETURNING *",
             tuple(values.values()),
         )
         return parse_job(row) if row else None
@@ -89,6 +94,17 @@ class JobRepository:
             "SELECT * FROM job WHERE message_id = ? ORDER BY job_id DESC", (message_id,)
         )
         return parse_job(row) if row else None
+
+    async def list_gallery(self, user_id: int, *, before: int | None, limit: int) -> list[Job]:
+        """A member's jobs whose pictures are kept, newest first, older than job ``before``."""
+        rows = await self._database.fetch_all(
+            "SELECT * FROM job WHERE user_id = ? AND job_id < ? AND deleted_at IS NULL "
+            "AND hidden = 0 AND held_for = '' AND status IN ('delivered', 'undeliverable') "
+            "AND EXISTS (SELECT 1 FROM picture WHERE picture.job_id = job.job_id) "
+            "ORDER BY job_id DESC LIMIT ?",
+            (user_id, 2**63 - 1 if before is None else before, limit),
+        )
+        return [parse_job(row) for row in rows]
 
     async def list_by_status(self, *statuses: JobStatus) -> list[Job]:
         """Jobs in any of these states, oldest first."""
@@ -248,7 +264,7 @@ class JobRepository:
             )
             if job is not None:
                 await self._database.execute_many(
-                    "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     [picture_row(job_id, file) for file in files],
                 )
                 await self._database.execute_many(
@@ -316,6 +332,19 @@ class JobRepository:
         await self._database.execute(
             "UPDATE job SET token = NULL WHERE token IS NOT NULL AND accepted_at < ?", (before,)
         )
+
+    async def mark_deleted(self, job_id: int, *, deleted_by: int, now: float) -> Job | None:
+        """Its pictures are to go; None if they have gone or were never there."""
+        async with self._database.transaction():
+            row = await self._database.fetch_one(
+                "UPDATE job SET deleted_at = ?, deleted_by = ? WHERE job_id = ? "
+                "AND deleted_at IS NULL AND status IN ('rendered', 'delivered', 'undeliverable') "
+                "RETURNING *",
+                (now, deleted_by, job_id),
+            )
+            if row is not None:
+                await self._database.execute("DELETE FROM picture WHERE job_id = ?", (job_id,))
+        return parse_job(row) if row else None
 
     async def list_pictures(self, job_id: int) -> list[PictureFile]:
         """The files of a rendered job, the grid first."""

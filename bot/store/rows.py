@@ -1,16 +1,24 @@
-"""From rows of the job and picture tables to records, and back."""
+"""Between rows of the job and picture tables and the records that the other rooms know."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from bot.records import Job, JobStatus, Origin, PanelVerdict, PictureFile, Recipe
+from bot.records import (
+    Job,
+    JobStatus,
+    Origin,
+    PanelVerdict,
+    PictureFile,
+    Recipe,
+    StartPicture,
+)
 from bot.store.database import Row
 
 
 def recipe_columns(recipe: Recipe) -> dict[str, Any]:
-    """The columns of a recipe by name."""
+    start = recipe.start
     return {
         "prompt": recipe.prompt,
         "negative_prompt": recipe.negative_prompt,
@@ -23,11 +31,14 @@ def recipe_columns(recipe: Recipe) -> dict[str, Any]:
         "model": recipe.model,
         "preset": recipe.preset,
         "guidance_until": recipe.guidance_until,
+        "start_job_id": start.job_id if start else None,
+        "start_panel": start.panel if start else None,
+        "strength": start.strength if start else None,
+        "start_enlarged": bool(start and start.is_enlarged),
     }
 
 
 def parse_job(row: Row) -> Job:
-    """A whole row of the job table."""
     return Job(
         job_id=row["job_id"],
         origin=Origin(
@@ -47,11 +58,12 @@ def parse_job(row: Row) -> Job:
             width=row["width"],
             height=row["height"],
             num_inference_steps=row["num_inference_steps"],
-            guidance_scale=_parse_real(row["guidance_scale"]),
+            guidance_scale=parse_real(row["guidance_scale"]),
             sampler=row["sampler"],
             model=row["model"],
             preset=row["preset"],
             guidance_until=float(row["guidance_until"]),
+            start=parse_start(row),
         ),
         status=JobStatus(row["status"]),
         cost_estimate=row["cost_estimate"],
@@ -73,28 +85,42 @@ def parse_job(row: Row) -> Job:
         weight=float(row["weight"]),
         approved_by=row["approved_by"],
         hidden=bool(row["hidden"]),
+        deleted_at=row["deleted_at"],
+        deleted_by=row["deleted_by"],
     )
 
 
-def _parse_real(value: float | None) -> float | None:
+def parse_start(row: Row) -> StartPicture | None:
+    if row["strength"] is None:
+        return None
+    return StartPicture(
+        row["start_job_id"],
+        row["start_panel"],
+        float(row["strength"]),
+        bool(row["start_enlarged"]),
+    )
+
+
+def parse_real(value: float | None) -> float | None:
     """RETURNING gives a whole number in a REAL column as an integer (SQLite 3.40)."""
     return None if value is None else float(value)
 
 
 def picture_row(job_id: int, file: PictureFile) -> tuple[Any, ...]:
-    """A row of the picture table, in the order of its columns."""
     verdict = file.verdict or PanelVerdict(nsfw_content_detected=None, shown=True)
     detected = verdict.nsfw_content_detected
     shown, score = verdict.shown, verdict.nsfw_score
-    return job_id, file.panel, file.path, file.sha256, detected, shown, score
+    return job_id, file.panel, file.path, file.sha256, detected, shown, score, file.num_bytes
 
 
 def parse_picture(row: Row) -> PictureFile:
-    """A whole row of the picture table; the grid has no verdict of its own."""
     detected = row["nsfw_content_detected"]
     verdict = PanelVerdict(
         None if detected is None else bool(detected),
         bool(row["shown"]),
-        _parse_real(row["nsfw_score"]),
+        parse_real(row["nsfw_score"]),
     )
-    return PictureFile(row["panel"], row["path"], row["sha256"], verdict if row["panel"] else None)
+    panel = row["panel"]
+    return PictureFile(
+        panel, row["path"], row["sha256"], verdict if panel else None, row["num_bytes"]
+    )
