@@ -54,8 +54,8 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
             Edit("migrations/0001_initial.sql", "INTEGER UNIQUE,", "INTEGER,"),
             Edit(
                 "bot/store/jobs.py",
-                "ON CONFLICT (interaction_id) DO NOTHING RETURNING",
-                "RETURNING",
+                "ON CONFLICT (interaction_id) DO NOTHING",
+                "",
             ),
         ),
     ),
