@@ -54,7 +54,7 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
             Edit("migrations/0001_initial.sql", "INTEGER UNIQUE,", "INTEGER,"),
             Edit(
                 "bot/store/jobs.py",
-                "ON CONFLICT (interaction_id) DO NOTHING",
+                "ON CONFLICT DO NOTHING",
                 "",
             ),
         ),
