@@ -2,6 +2,7 @@
 # make imagine PROMPT="dog in autumn leaves"   draw here and now
 # make test                                    everything that can be checked without a GPU
 # make exactness                               every sampler and step count against diffusers, long
+# make faults                                  the fault figures in their short forms
 # make lint                                    ruff, pyright
 PYTHON ?= python3
 PROMPT ?= dog in autumn leaves
@@ -13,7 +14,7 @@ TORCH_INDEX_URL ?=
 BIN := .venv/bin
 TORCH := torch>=2.11,<2.14
 
-.PHONY: demo imagine run doctor test exactness lint clean
+.PHONY: faults demo imagine run doctor test exactness lint clean
 
 # In a folder of its own, so that no .env is read; MODEL=… chooses another model than the starter.
 demo: .venv/.installed
@@ -35,6 +36,11 @@ test: .venv/.installed-dev
 
 exactness: .venv/.installed-dev
 	EXACTNESS=full $(BIN)/python -m pytest -q -s tests/engine/test_exactness.py
+
+# F5 and F8 are timings, which a busy machine may miss: they are printed and fail nothing.
+faults: .venv/.installed-dev
+	$(BIN)/python -m benchmarks.faults --quick --figure F1 F2 F3 F4 F6 F7 F9 F10 F11 F12 F14 F15 F16 F13
+	-$(BIN)/python -m benchmarks.faults --quick --figure F5 F8
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -22,16 +22,20 @@ from rich.console import Console
 from rich.table import Table
 
 from bot import cli_rules
+from bot.cli_restore import restore_backup
 from bot.engine import Engine, EngineFace, check_model
 from bot.errors import ConfigError, EngineLost, StoreError, TriptychError, UserError
 from bot.jobs.parameters import DEFAULT_STRENGTH, PRESETS
 from bot.jobs.port import Delivery, list_hidden
+from bot.logs import set_up_logging
 from bot.records import Ask, Job, Origin, StartPicture, Upload
 from bot.resources import choose_model_source, get_migrations_folder
 from bot.services import compose_services
 from bot.settings import Settings, load_settings
-from bot.store import Database, DataDirLock, read_usage
+from bot.store import BackupKeeper, Database, DataDirLock, read_usage
+from bot.supervisor import Supervisor
 from bot.terminal import TerminalCaller, TerminalMessenger
+from bot.upkeep import keep_backups
 
 T = TypeVar("T")
 
@@ -61,7 +65,7 @@ def main() -> None:
 def run() -> None:
     """Go online on Discord and draw until stopped."""
     settings = _load_settings()
-    _set_up_logging(settings.log_level)
+    _set_up_logging(settings, settings.log_level)
     _run(lambda: serve(settings, make_engine(settings)))
 
 
@@ -88,7 +92,7 @@ def imagine(
 ) -> None:
     """Draw three pictures here and now, without Discord."""
     settings = _load_settings(**({"model": model} if model else {}))
-    _set_up_logging("WARNING" if settings.log_level == "INFO" else settings.log_level)
+    _set_up_logging(settings, "WARNING" if settings.log_level == "INFO" else settings.log_level)
     ask = Ask(prompt, negative_prompt, width, height, steps, guidance_scale, sampler, seed, preset)
     if image is not None:
         upload = Upload(str(image), image.stat().st_size)
@@ -126,6 +130,18 @@ def usage(
 
 
 @app.command()
+def restore(
+    backup: Annotated[Path | None, typer.Argument(help="The newest if left out.")] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="Print the backups.")] = False,
+) -> None:
+    """Put a backup in the place of the database; Triptych must not be running."""
+    try:
+        restore_backup(_load_settings().data_dir, backup, only_list=only_list)
+    except StoreError as error:
+        _leave(error)
+
+
+@app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -144,6 +160,7 @@ def doctor(
 @asynccontextmanager
 async def open_data_dir(settings: Settings) -> AsyncIterator[Database]:
     """The data directory, owned by this process, and its database. Raises StoreError."""
+    os.umask(0o077)  # prompts, tokens and pictures are nobody else's business
     lock = DataDirLock(settings.data_dir)
     lock.acquire()
     try:
@@ -196,6 +213,7 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
 async def serve(settings: Settings, engine: EngineFace) -> None:
     """The bot, from start to SIGTERM. Raises ConfigError, StoreError or EngineLost."""
     from bot.client import TriptychClient, use_api_base  # noqa: PLC0415 - only `run` needs Discord
+    from bot.monitor import serve_monitor  # noqa: PLC0415
 
     if settings.discord_token is None:
         raise ConfigError(
@@ -206,32 +224,48 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
     if settings.discord_api_base:
         use_api_base(settings.discord_api_base)
     stop = _listen_for_signals()
+    now = make_clock()
+    supervisor = Supervisor.of_environment()
     async with open_data_dir(settings) as database:
         client = TriptychClient(
-            lambda messenger: compose_services(settings, database, engine, messenger, time.time),
-            time.time,
+            lambda messenger: compose_services(settings, database, engine, messenger, now),
+            now,
+            supervisor,
         )
         services = client.services
         await services.line.load()
         drawing = asyncio.create_task(services.dispatcher.run())
-        async with client:
-            keeping = asyncio.create_task(services.keeper.run())
+        async with client, serve_monitor(settings.monitor_port, client.examine):
             online = asyncio.create_task(client.serve(settings.discord_token.get_secret_value()))
             stopping = asyncio.create_task(stop.wait())
+            upkeep = [
+                asyncio.create_task(supervisor.beat()),
+                asyncio.create_task(keep_backups(BackupKeeper(database, settings.data_dir), now)),
+                asyncio.create_task(services.keeper.run()),
+            ]
             tasks = {drawing, online, stopping}
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            supervisor.tell("STOPPING=1")
             services.intake.draining = True
             await services.review.stop()
             await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
             await services.board.close()
-        for task in {keeping, *tasks} - done:
-            task.cancel()
-        await asyncio.gather(keeping, *tasks, return_exceptions=True)
+            for task in {*tasks, *upkeep} - done:
+                task.cancel()
+            await asyncio.gather(*tasks, *upkeep, return_exceptions=True)
+            await services.intake.drain(REQUEUE_SECONDS)
         services.writer.close()
         services.check.close()
         await asyncio.to_thread(engine.close, REQUEUE_SECONDS)
         for task in done:
             task.result()
+
+
+def make_clock() -> Callable[[], float]:
+    """Seconds since 1970 that run evenly from now on, even if the machine's clock is set."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # boot time also counts sleep
+    offset_seconds = time.time() - time.clock_gettime(clock)
+    return lambda: offset_seconds + time.clock_gettime(clock)
 
 
 def _listen_for_signals() -> asyncio.Event:
@@ -285,15 +319,10 @@ def _leave(error: TriptychError) -> NoReturn:
     raise typer.Exit(EXIT_REFUSED if isinstance(error, UserError) else EXIT_CONFIG) from None
 
 
-def _set_up_logging(level: str) -> None:
-    """Others than Triptych and discord.py are heard from WARNING on: aiosqlite logs tokens."""
-    logging.basicConfig(
-        level=logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    logging.getLogger("bot").setLevel(level)
-    logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLevelName(level)))
+def _set_up_logging(settings: Settings, level: str) -> None:
+    secrets = (settings.discord_token, settings.hf_token)
+    known = [secret.get_secret_value() for secret in secrets if secret is not None]
+    set_up_logging(level, settings.log_format, known)
 
 
 def _parse_since(text: str) -> datetime:

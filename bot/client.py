@@ -7,7 +7,9 @@ import hashlib
 import json
 import logging
 import re
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -19,6 +21,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import replies
+from bot.breaker import InvalidRequestBreaker
 from bot.buttons import (
     UNKNOWN,
     ButtonAction,
@@ -32,7 +35,9 @@ from bot.buttons import (
 from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
 from bot.messenger import DiscordMessenger
+from bot.monitor import Health
 from bot.services import Services
+from bot.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +65,10 @@ COGS = (
     "bot.cogs.pause",
     "bot.cogs.record",
     "bot.cogs.privacy",
+    "bot.cogs.status",
 )
 MAX_RECONNECT_SECONDS = 60.0
+GATEWAY_SILENCE_SECONDS = 180.0  # four heartbeats; discord.py itself gives up after 60 s, mostly
 _LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # what discord.py calls items that live in memory
 _COMMANDS_HASH = "commands_hash"
 _AUTHENTICATION_FAILED = 4004
@@ -69,9 +76,10 @@ _AWAY = (
     aiohttp.ClientError,
     OSError,
     TimeoutError,
-    discord.DiscordServerError,
+    discord.HTTPException,
     discord.GatewayNotFound,
 )
+REFUSED_DELAY_SECONDS = 10.0  # Discord bans addresses that repeat what it refuses
 _BAD_TOKEN = (
     "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of your "
     "application (Reset Token) into .env."
@@ -104,13 +112,21 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
 class TriptychClient(commands.Bot):
     """Slash commands and buttons only; it reads no messages."""
 
-    def __init__(self, compose: Callable[[Messenger], Services], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        compose: Callable[[Messenger], Services],
+        now: Callable[[], float],
+        supervisor: Supervisor | None = None,
+    ) -> None:
+        self.breaker = breaker = InvalidRequestBreaker()
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=TriptychTree,
+            http_trace=breaker.trace(),
+            enable_debug_events=True,  # for on_socket_raw_receive
             allowed_contexts=app_commands.AppCommandContext(
                 guild=True, dm_channel=True, private_channel=True
             ),
@@ -120,9 +136,11 @@ class TriptychClient(commands.Bot):
         self.services = compose(self.messenger)
         self.button_actions: dict[str, ButtonAction] = {}
         self.panel_actions: dict[str, PanelAction] = {}
+        self._supervisor = supervisor or Supervisor()
         self.modal_actions: dict[str, ModalAction] = {}
         self._item_templates: list[re.Pattern[str]] = []
         self._is_set_up = False
+        self._heard_at = time.monotonic()
 
     def add_button_action(self, action: str, run: ButtonAction) -> None:
         """Say what buttons with this action do."""
@@ -165,10 +183,20 @@ class TriptychClient(commands.Bot):
 
     async def on_ready(self) -> None:
         """The gateway is open."""
+        self._supervisor.tell("READY=1", f"STATUS=online as {self.user}")
         log.info("online as %s in %s guilds", self.user, len(self.guilds))
+
+    async def on_socket_raw_receive(self, message: str, /) -> None:
+        """Any frame of the gateway, also the answer to a heartbeat."""
+        self._heard_at = time.monotonic()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no message commands."""
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since the last frame of the gateway."""
+        return time.monotonic() - self._heard_at
 
     async def serve(self, token: str) -> None:
         """Stay online until ``close``; waits for Discord to come back when it is away.
@@ -186,13 +214,15 @@ class TriptychClient(commands.Bot):
             except discord.LoginFailure as error:
                 raise ConfigError(_BAD_TOKEN) from error
             except _AWAY as error:
+                if isinstance(error, discord.HTTPException) and error.status < 500:
+                    delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)
                 log.warning("Discord is away, trying again in %.0f s: %r", delay_seconds, error)
                 await asyncio.sleep(delay_seconds)
                 delay_seconds = min(delay_seconds * 2, MAX_RECONNECT_SECONDS)
 
     async def _stay_connected(self) -> None:
         try:
-            await self.connect()
+            await self._connect_until_silent()
         except AttributeError as error:  # discord.py 2.7.1, if its very first connection fails
             raise ConnectionError(str(error)) from error
         except discord.ConnectionClosed as error:
@@ -203,10 +233,57 @@ class TriptychClient(commands.Bot):
                 "application, and try `python -m bot doctor`."
             ) from error
 
+    async def _connect_until_silent(self) -> None:
+        """Raises ConnectionError when nothing came for long: the connection is dead, unnoticed."""
+        self._heard_at = time.monotonic()
+        connecting = asyncio.create_task(self.connect())
+        try:
+            while not connecting.done():
+                silent_seconds = self.silent_seconds
+                if silent_seconds > GATEWAY_SILENCE_SECONDS:
+                    raise ConnectionError(f"the gateway was silent for {silent_seconds:.0f} s")
+                rest_seconds = GATEWAY_SILENCE_SECONDS - silent_seconds
+                await asyncio.wait({connecting}, timeout=rest_seconds + 0.1)
+            await connecting
+        finally:
+            if not connecting.done():
+                connecting.cancel()
+                with suppress(asyncio.CancelledError, TimeoutError):
+                    await asyncio.wait_for(self._close_gateway(), 5.0)
+                await asyncio.gather(connecting, return_exceptions=True)
+
+    async def _close_gateway(self) -> None:
+        if self.ws is not None:
+            await self.ws.close(code=4000)
+
+    async def examine(self) -> Health:
+        """How this process is, for the monitor."""
+        line = self.services.line
+        jobs = await self.services.jobs.count_by_status()
+        faults = {
+            "the gateway is silent": self.silent_seconds > GATEWAY_SILENCE_SECONDS,
+            "the gateway is not open": not self.is_ready(),
+            "the model is not loaded": line.info is None,
+            "Discord refuses too much": self.breaker.is_open,
+        }
+        gauges = {
+            "line_length": ("Prompts waiting", float(len(line.queue))),
+            "drawing": ("Prompts being drawn", float(len(line.running))),
+            "gateway_silent_seconds": ("Since the last frame", self.silent_seconds),
+            "invalid_requests": (
+                "401, 403 and 429 in ten minutes",
+                float(self.breaker.num_invalid),
+            ),
+        }
+        return Health(tuple(text for text, is_so in faults.items() if is_so), gauges, jobs)
+
     async def answer_error(
         self, interaction: discord.Interaction[TriptychClient], error: BaseException
     ) -> None:
         """The border of all interactions: the member gets a sentence, the log the rest."""
+        if self.is_closed():  # a job that was accepted is dealt with by the next process
+            log.info("interaction %s came while Triptych was stopping", interaction.id)
+            return
         if isinstance(error, UserError | StoreError):
             text = str(error)
             log.info("interaction %s: %s", interaction.id, type(error).__name__)

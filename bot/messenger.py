@@ -34,6 +34,7 @@ _Content = tuple[discord.ui.LayoutView, _Files]
 ACKNOWLEDGE_SECONDS = 2.5  # Discord allows 3
 TOKEN_USE_SECONDS = 14 * 60  # Discord allows 15 minutes
 SEND_SECONDS = 60.0
+SLOWEST_BYTES_PER_SECOND = 8 * 1024  # an upload over a slower line is given up and begun again
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 FETCH_SECONDS = 20.0
@@ -170,12 +171,14 @@ class DiscordMessenger:
             names = [file.filename for file in attached]
             return replies.compose_delivery(job, delivery, *names), attached
 
+        size = sum(len(data) for _, data in files)
+        seconds = SEND_SECONDS + size / SLOWEST_BYTES_PER_SECOND
         try:
-            return await self._edit(job, compose)
+            return await self._edit(job, compose, seconds)
         except Undeliverable as error:
             if not can_repost or (files and isinstance(error, _Unwelcome)):
                 raise
-            return await self._send(job, compose)
+            return await self._send(job, compose, seconds)
 
     async def tell(self, job: Job, text: str) -> None:
         """A direct message that names the prompt."""
@@ -221,12 +224,14 @@ class DiscordMessenger:
         except _PASSING_FAULTS as error:
             raise Unreachable(f"Discord could not be reached: {error!r}") from error
 
-    async def _edit(self, job: Job, compose: Callable[[], _Content]) -> int | None:
+    async def _edit(
+        self, job: Job, compose: Callable[[], _Content], seconds: float | None = None
+    ) -> int | None:
         fault = Undeliverable("no way to its message is left")
         for route in self._list_routes(job):
             try:
                 return await _send_with_retry(
-                    f"job {job.job_id}", lambda route=route: route(*compose())
+                    f"job {job.job_id}", lambda route=route: route(*compose()), seconds
                 )
             except Undeliverable as error:
                 fault = error
@@ -236,8 +241,9 @@ class DiscordMessenger:
         origin, message_id = job.origin, job.message_id
         routes: list[Callable[..., Awaitable[int]]] = []
         token, application_id = origin.token, self._client.application_id
-        age_seconds = self._now() - job.accepted_at
-        if token and application_id and age_seconds < TOKEN_USE_SECONDS:
+        is_young = self._now() - job.accepted_at < TOKEN_USE_SECONDS
+        is_only_way = not (origin.channel_id and job.message_id and origin.bot_in_channel)
+        if token and application_id and (is_young or is_only_way):
 
             async def edit_by_token(view: discord.ui.LayoutView, files: _Files) -> int:
                 webhook = discord.Webhook.partial(application_id, token, client=self._client)
@@ -256,7 +262,7 @@ class DiscordMessenger:
             routes.append(edit_as_bot)
         return routes
 
-    async def _send(self, job: Job, compose: Callable[[], _Content]) -> int:
+    async def _send(self, job: Job, compose: Callable[[], _Content], seconds: float) -> int:
         origin = job.origin
         if origin.channel_id is None or not origin.bot_in_channel:
             raise Undeliverable("its message is gone and Triptych cannot post in that channel")
@@ -270,7 +276,7 @@ class DiscordMessenger:
             )
             return message.id
 
-        return await _send_with_retry(f"job {job.job_id}", send)
+        return await _send_with_retry(f"job {job.job_id}", send, seconds)
 
 
 class _Unwelcome(Undeliverable):
@@ -295,13 +301,15 @@ def _singly(job_id: int, delivery: Delivery) -> _Encoded:
 _SHAPES = (_as_it_is, _smaller, _singly)
 
 
-async def _send_with_retry(what: str, send: Callable[[], Awaitable[T]]) -> T:
+async def _send_with_retry(
+    what: str, send: Callable[[], Awaitable[T]], seconds: float | None = None
+) -> T:
     """discord.py retries neither resets nor timeouts. Raises Undeliverable, or Unreachable."""
     fault: Exception | None = None
     for delay_seconds in (0.0, *RETRY_DELAYS_SECONDS):
         await asyncio.sleep(delay_seconds)
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            async with asyncio.timeout(seconds or SEND_SECONDS):
                 return await send()
         except discord.HTTPException as error:
             if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:

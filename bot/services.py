@@ -93,13 +93,15 @@ def compose_services(
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
     store = Repositories.of(database)
     jobs, audit = store.jobs, store.audit
-    rules, meta = RuleRepository(database), MetaRepository(database)
-    gate = Gate(make_policy(settings), store.settings, rules, store.consequences, now)
+    meta = MetaRepository(database)
+    guilds = _compose_guild_services(database, store, meta, now)
+    gate = Gate(make_policy(settings), store.settings, guilds.rules, store.consequences, now)
     check = make_picture_check(settings)
     writer = PictureWriter(settings.data_dir / "pictures")
     judge = PictureJudge(check, gate)
     previews = Previews(judge, writer)
-    board = StatusBoard(messenger, develop=previews.develop if settings.previews else None)
+    develop = previews.develop if settings.previews else None
+    board = StatusBoard(messenger, develop=develop, mark_told=jobs.mark_told)
     line = Line(jobs, engine, board, now)
     starts = StartPictures(writer, judge)
     desk = ReviewDesk(store, board, messenger, writer, now)
@@ -127,12 +129,7 @@ def compose_services(
         meta=meta,
         settings=store.settings,
         audit=audit,
-        guilds=GuildServices(
-            rules=rules,
-            rulemaking=Rulemaking(rules, jobs, now),
-            styles=Styles(StyleRepository(database), now),
-            modlog=ModLog(audit, store.settings, meta, now),
-        ),
+        guilds=guilds,
         keeping=Keeping(kept, jobs, audit, store.settings, meta, dispatcher, writer, now),
         gate=gate,
         line=line,
@@ -149,6 +146,18 @@ def compose_services(
         check=check,
         limits=limits,
         now=now,
+    )
+
+
+def _compose_guild_services(
+    database: Database, store: Repositories, meta: MetaRepository, now: Callable[[], float]
+) -> GuildServices:
+    rules = RuleRepository(database)
+    return GuildServices(
+        rules=rules,
+        rulemaking=Rulemaking(rules, store.jobs, now),
+        styles=Styles(StyleRepository(database), now),
+        modlog=ModLog(store.audit, store.settings, meta, now),
     )
 
 

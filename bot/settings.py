@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     max_num_inference_steps: int = Field(default=100, ge=1, le=1000)
     max_side_pixels: int = Field(default=1024, ge=64, le=4096)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["plain", "json"] = "plain"
+    monitor_port: int | None = Field(default=None, ge=1, le=65535)
 
     @field_validator("discord_api_base")
     @classmethod

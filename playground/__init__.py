@@ -1,7 +1,16 @@
 """A stand-in for Discord on a loopback address that an unmodified discord.py client talks to."""
 
 from .clock import Clock
-from .faults import Fault, answer, delay, matching, rate_limited, reset
+from .faults import (
+    Fault,
+    answer,
+    closed,
+    delay,
+    matching,
+    rate_limited,
+    reset,
+    slow_reader,
+)
 from .files import Upload
 from .log import GatewayRecord, RequestRecord
 from .options import ClientRefusedError
@@ -53,9 +62,11 @@ __all__ = [
     "add_thread",
     "add_user",
     "answer",
+    "closed",
     "default_world",
     "delay",
     "matching",
     "rate_limited",
     "reset",
+    "slow_reader",
 ]

@@ -126,18 +126,23 @@ class Door:
         record.is_finished = True
         fault = self._faults.take(record) or Fault()
         await asyncio.sleep(fault.delay_seconds)
-        if fault.reset or fault.status is not None:
+        if fault.is_lost:
             return _fail(request, record, fault, {})
         record.status = 101
         return await self._backend.gateway.serve(request)
 
     async def _serve(self, route: Route, request: web.Request) -> web.StreamResponse:
         record = self._record(request, route.path)
+        slow = self._faults.take(record, before_body=True)
         try:
+            if slow is not None and slow.bytes_per_second:
+                await asyncio.sleep((request.content_length or 0) / slow.bytes_per_second)
             body, files = await _read(request)
             return await self._handle(route, request, record, body, files)
         except ApiError as refusal:
             return _respond(record, refusal.status, refusal.body(), {})
+        except ConnectionError:  # the client went away in the middle of its body
+            return web.Response(status=400)
         finally:
             record.is_finished = True
             self._backend.log.ring()
@@ -154,13 +159,12 @@ class Door:
         record.filenames = [upload.filename for upload in files.values()]
         fault = self._faults.take(record) or Fault()
         await asyncio.sleep(fault.delay_seconds)
-        is_lost = fault.reset or fault.status is not None
-        if is_lost and not fault.applied:
+        if fault.is_lost and not fault.applied:
             return _fail(request, record, fault, {})
         record.violations = self._contract.check(route.method, route.path, body)
         call = Call(request.match_info, request.query, body, files)
         headers, status, answer = self._answer(route, request, call)
-        if is_lost:
+        if fault.is_lost:
             return _fail(request, record, fault, headers)
         return _respond(record, status, answer, headers)
 
@@ -235,17 +239,21 @@ def _fail(
 ) -> web.Response:
     """The fault's answer in place of the true one."""
     if fault.reset or fault.status is None:
-        return _cut(request)
-    return _respond(record, fault.status, fault.body, {**headers, **fault.headers})
+        return _cut(request, with_reset=fault.reset)
+    response = _respond(record, fault.status, fault.body, {**headers, **fault.headers})
+    if not fault.has_via:
+        del response.headers["Via"]
+    return response
 
 
-def _cut(request: web.Request) -> web.Response:
-    """End the connection with a TCP reset."""
-    if request.transport is not None:
+def _cut(request: web.Request, *, with_reset: bool) -> web.Response:
+    """End the connection, with a TCP reset or in good order."""
+    if request.transport is not None and with_reset:
         linger = struct.pack("ii", 1, 0)
         request.transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, linger
         )
+    if request.transport is not None:
         request.transport.abort()
     return web.Response(status=500)
 

@@ -13,9 +13,9 @@ Matcher = Callable[[RequestRecord], bool]
 class Fault:
     """One way to go wrong.
 
-    `delay_seconds` comes first. With `applied` the request then takes effect although its answer
-    is lost. The answer is a cut connection (`reset`), else `status` with `body`, else (no status)
-    the true one.
+    The body is read as over a line of `bytes_per_second`; then comes `delay_seconds`. With
+    `applied` the request takes effect although its answer is lost. The answer is a connection cut
+    (`reset`) or closed without a word, else `status` with `body`, else (no status) the true one.
     """
 
     status: int | None = None
@@ -24,10 +24,20 @@ class Fault:
     delay_seconds: float = 0.0
     applied: bool = False
     reset: bool = False
+    closed: bool = False
+    has_via: bool = True
+    bytes_per_second: float | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the true answer never comes."""
+        return self.reset or self.closed or self.status is not None
 
     def __str__(self) -> str:
-        parts = [f"after {self.delay_seconds} s"] if self.delay_seconds else []
+        parts = [f"read at {self.bytes_per_second} bytes/s"] if self.bytes_per_second else []
+        parts += [f"after {self.delay_seconds} s"] if self.delay_seconds else []
         parts += ["reset"] if self.reset else []
+        parts += ["closed"] if self.closed else []
         parts += [str(self.status)] if self.status else []
         return " ".join([*parts, *(["applied"] if self.applied else [])])
 
@@ -42,20 +52,30 @@ def reset(*, applied: bool = False) -> Fault:
     return Fault(reset=True, applied=applied)
 
 
+def closed(*, applied: bool = False) -> Fault:
+    """The connection ends in good order, but without an answer."""
+    return Fault(closed=True, applied=applied)
+
+
+def slow_reader(bytes_per_second: float) -> Fault:
+    """The true answer, but the request's body is taken this slowly. Counts in real seconds."""
+    return Fault(bytes_per_second=bytes_per_second)
+
+
 def delay(seconds: float) -> Fault:
     """The true answer, late. Counts in real seconds."""
     return Fault(delay_seconds=seconds)
 
 
-def rate_limited(retry_after: float, *, is_global: bool = False) -> Fault:
-    """A 429 with its headers."""
+def rate_limited(retry_after: float, *, is_global: bool = False, has_via: bool = True) -> Fault:
+    """A 429 with its headers; without `Via` it is the ban of the proxy in front."""
     headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Scope": "user"}
     if is_global:
         headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Global": "true"}
         headers["X-RateLimit-Scope"] = "global"
     message = "You are being rate limited."
     body: Json = {"message": message, "code": 0, "retry_after": retry_after, "global": is_global}
-    return Fault(429, body, headers)
+    return Fault(429, body, headers, has_via=has_via)
 
 
 def matching(pattern: str) -> Matcher:
@@ -109,9 +129,16 @@ class Faults:
             if planned.times is None or planned.struck < planned.times
         ]
 
-    def take(self, record: RequestRecord) -> Fault | None:
-        """The first planned fault that strikes this request; every plan counts it."""
-        striking = [planned.fault for planned in self._planned if planned.takes(record)]
+    def take(self, record: RequestRecord, *, before_body: bool = False) -> Fault | None:
+        """The first planned fault that strikes this request; every plan counts it.
+
+        Slow readers strike before the body, of which their matchers know nothing.
+        """
+        striking = [
+            planned.fault
+            for planned in self._planned
+            if bool(planned.fault.bytes_per_second) is before_body and planned.takes(record)
+        ]
         if not striking:
             return None
         record.fault = str(striking[0])

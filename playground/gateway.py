@@ -90,6 +90,8 @@ class Gateway:
         self._links: set[Link] = set()
         self.sessions: dict[str, Session] = {}
         self.url = ""
+        self.heartbeat_interval_ms = HEARTBEAT_INTERVAL_MS
+        self.is_silent = False
 
     @property
     def is_connected(self) -> bool:
@@ -108,7 +110,7 @@ class Gateway:
         self._links.add(link)
         pump = asyncio.create_task(link.pump())
         try:
-            self._send(link, HELLO, {"heartbeat_interval": HEARTBEAT_INTERVAL_MS})
+            self._send(link, HELLO, {"heartbeat_interval": self.heartbeat_interval_ms})
             await self._listen(link)
         except CloseGatewayError as refusal:
             await socket.close(code=refusal.code, message=refusal.reason.encode())
@@ -292,6 +294,8 @@ class Gateway:
         self._put(link, {"op": opcode, "s": None, "t": None, "d": data})
 
     def _put(self, link: Link, frame: Json) -> None:
+        if self.is_silent:  # a zombie: the socket stands, but nothing comes any more
+            return
         self._record("sent", frame["op"], frame["t"], frame["d"], link)
         link.outbox.put_nowait(json.dumps(frame))
 

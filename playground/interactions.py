@@ -156,6 +156,15 @@ class Interactions:
         interaction.followups.append(message)
         return message
 
+    def forget(self, interaction: Interaction) -> None:
+        """Remove it and its messages from the world, without a word to anybody."""
+        self._by_token.pop(interaction.token, None)
+        self._world.interactions.pop(interaction.id, None)
+        messages = self._world.get_channel(interaction.channel_id).messages
+        for message in (interaction.original, *interaction.followups):
+            if message is not None:
+                messages.pop(message.id, None)
+
     def size_limit(self, interaction: Interaction) -> int:
         """Bytes per file: the larger of what the person and the guild may send."""
         limits = [self._world.users[interaction.user_id].attachment_size_limit]

@@ -147,9 +147,17 @@ class Playground:
         """Close the bot's gateway connection with this code; None cuts it without a word."""
         await self.gateway.drop(code)
 
+    def silence_gateway(self, *, is_silent: bool = True) -> None:
+        """Let every connection stand, also new ones, but send nothing over them: a zombie."""
+        self.gateway.is_silent = is_silent
+
     def redeliver(self, handle: InteractionHandle) -> None:
         """Send the same INTERACTION_CREATE once more."""
         self.backend.deliver(handle.interaction)
+
+    def forget(self, handle: InteractionHandle) -> None:
+        """Let go of an interaction and its messages, for runs that are longer than the memory."""
+        self.backend.interactions.forget(handle.interaction)
 
     async def wait_until(
         self, look: Callable[[], T | None], timeout_seconds: float = 5.0, what: str = "a condition"

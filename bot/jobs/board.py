@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from bot.errors import StoreError
 from bot.jobs.port import Drawing, Messenger, NotPosted, Unreachable, Update, Waiting
 from bot.records import Job
 
@@ -52,8 +53,10 @@ class StatusBoard:
         messenger: Messenger,
         pacing: Pacing | None = None,
         develop: Develop | None = None,
+        mark_told: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self._messenger = messenger
+        self._mark_told = mark_told
         self._pacing = pacing or Pacing()
         self._develop = develop
         self._turns = asyncio.Semaphore(MAX_EDITS_AT_ONCE)
@@ -72,7 +75,7 @@ class StatusBoard:
         channel = self._channel_of(job)
         channel.note_edit()  # this one, or the finished pictures
         await channel.forget(job.job_id)
-        if last is not None and not await _show(self._messenger, job, last):
+        if last is not None and not await self._show_last(job, last):
             task = asyncio.create_task(self._insist(job, last))
             self._insisting.add(task)
             task.add_done_callback(self._insisting.discard)
@@ -90,8 +93,18 @@ class StatusBoard:
     async def _insist(self, job: Job, last: Update) -> None:
         while True:
             await asyncio.sleep(self._pacing.again_seconds)
-            if await _show(self._messenger, job, last):
+            if await self._show_last(job, last):
                 return
+
+    async def _show_last(self, job: Job, last: Update) -> bool:
+        if not await _show(self._messenger, job, last):
+            return False
+        if self._mark_told is not None:
+            try:
+                await self._mark_told(job.job_id)
+            except StoreError as error:  # it is told once more at the next start
+                log.warning("job %s is told, but that is not on record: %s", job.job_id, error)
+        return True
 
     def _channel_of(self, job: Job) -> _Channel:
         channel_id = job.origin.channel_id

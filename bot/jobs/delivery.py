@@ -130,6 +130,7 @@ class Deliverer:
             reason=reason,
             now=self._now(),
             leaving=[JobStatus.RENDERED],
+            told=not tell,
         )
         if tell and ended is not None:
             await self._board.finish(ended, Ended())

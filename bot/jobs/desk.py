@@ -183,6 +183,7 @@ class ReviewDesk:
                 log.info("job %s: its member cannot be told: %s", job.job_id, error)
         except NotPosted:
             return False
+        await self._jobs.mark_told(job.job_id)
         return True
 
 

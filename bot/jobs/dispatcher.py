@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import replace
@@ -38,6 +39,9 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
+HUNG_SECONDS = 120.0  # without a step, and …
+HUNG_STEPS = 100.0  # … this many times the slowest step seen
+FIRST_STEP_SECONDS = 900.0  # the very first one may tune or compile
 
 _APOLOGY = (
     "Sorry: this prompt could not be drawn, even at the second attempt. "
@@ -80,10 +84,19 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._lost: EngineLost | None = None
+        self._stepped_at = 0.0
+        self._slowest_step_seconds: float | None = None
 
     async def run(self) -> None:
         """Draw until ``stop``. Raises ConfigError if the model does not load, EngineLost."""
         self._check.prepare()
+        watching = asyncio.create_task(self._watch_steps())
+        try:
+            await self._run()
+        finally:
+            watching.cancel()
+
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         loading = asyncio.wrap_future(self._engine.start())
         loading.add_done_callback(lambda _: self._line.changed.set())
@@ -185,6 +198,8 @@ class Dispatcher:
         if running is None:
             return
         log.info("job %s begins, attempt %s", job.job_id, running.attempt)
+        if not self._line.running:
+            self._stepped_at = time.monotonic()
         self._line.running[job.job_id] = running
         self._line.use.charge(running, self._now())
         loop = asyncio.get_running_loop()
@@ -311,7 +326,30 @@ class Dispatcher:
             self._line.use.refund(job.job_id)
             await self._board.finish(ended, Ended())
 
+    async def _watch_steps(self) -> None:
+        """A device that hangs is as lost as one that fails; its jobs are drawn by the next process.
+
+        What is being drawn stays ``running`` on record, so that it counts as an attempt.
+        """
+        while self._lost is None:
+            await asyncio.sleep(1.0)
+            slowest = self._slowest_step_seconds
+            patience = FIRST_STEP_SECONDS if slowest is None else HUNG_STEPS * slowest
+            silent_seconds = time.monotonic() - self._stepped_at
+            if self._line.running and silent_seconds > max(HUNG_SECONDS, patience):
+                jobs = ", ".join(map(str, self._line.running))
+                log.error("no step for %.0f s; jobs %s hang", silent_seconds, jobs)
+                self._lost = EngineLost(f"The device has not finished a step in {patience:.0f} s.")
+                self._line.changed.set()
+
+    def _note_step(self) -> None:
+        now = time.monotonic()
+        seconds = now - self._stepped_at
+        self._slowest_step_seconds = max(self._slowest_step_seconds or 0.0, seconds)
+        self._stepped_at = now
+
     def _show_progress(self, job: Job, progress: Progress) -> None:
+        self._note_step()
         if job.job_id in self._line.running:
             self._progress[job.job_id] = progress
             if progress.preview is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bot.errors import UserError
@@ -21,6 +23,7 @@ from bot.store import AuditRepository, JobRepository
 log = logging.getLogger(__name__)
 
 TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
+_MAX_COMMITS_AT_ONCE = 64  # the first of 500 must not wait for the last one's turn at the record
 _MAX_NAME_LENGTH = 40  # no sampler's id is longer; a refusal repeats the name
 _DRAINING = (
     "Triptych is about to restart and takes no new prompts. Nothing was charged; "
@@ -65,6 +68,10 @@ class Intake:
         self.quotas = quotas
         self._now = now
         self._random_seed = random_seed
+        self._in_hand = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._commits = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self.draining = False
 
     async def submit(
@@ -82,7 +89,26 @@ class Intake:
             negative_prompt=clean_prompt(ask.negative_prompt),
             sampler=None if ask.sampler is None else clean_prompt(ask.sampler)[:_MAX_NAME_LENGTH],
         )
-        job = await self._commit(ask, origin, refusal)
+        self._in_hand += 1
+        self._idle.clear()
+        try:
+            return await self._take(ask, origin, caller, refusal)
+        finally:
+            self._in_hand -= 1
+            if not self._in_hand:
+                self._idle.set()
+
+    async def drain(self, max_seconds: float) -> None:
+        """Until everybody who asked has been answered."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max_seconds):
+                await self._idle.wait()
+
+    async def _take(
+        self, ask: Ask, origin: Origin, caller: Caller, refusal: str | None
+    ) -> Job | None:
+        async with self._commits:
+            job = await self._commit(ask, origin, refusal)
         if job is None:
             return None
         log.debug("job %s of user %s: %r", job.job_id, origin.user_id, ask.prompt)
@@ -143,6 +169,7 @@ class Intake:
                 reason="The first answer came too late.",
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
+                told=True,
             )
         unusable = await self._starts.take(job, upload, caller) if upload else None
         if unusable is not None:

@@ -156,24 +156,30 @@ class JobQueue:
         places: dict[int, Place] = {}
         totals = self._use.totals(now)
         newest: dict[_Member, int] = {}  # of everybody ahead
+        ahead: set[int] = set()
+        newest_ahead = 0
         cost = busy_cost
         for job in self.walk(now):
             cost += job.cost_estimate
             member = _member_of(job)
-            others = {other[1] for other in newest} - {member[1]}
-            later = [
-                other
-                for other, job_id in newest.items()
-                if job_id > job.job_id and other[1] != member[1]
-            ]
+            num_others = len(ahead) - (member[1] in ahead)
+            later: list[_Member] = []
+            if newest_ahead > job.job_id:  # looking at every pair would hold up a long line
+                later = [
+                    other
+                    for other, job_id in newest.items()
+                    if job_id > job.job_id and other[1] != member[1]
+                ]
             places[job.job_id] = Place(
                 position=len(places) + 1,
-                members_ahead=len(others),
+                members_ahead=num_others,
                 overtaken_by=len({other[1] for other in later}),
-                reason=_explain(member, bool(places), bool(others), later, totals),
+                reason=_explain(member, bool(places), num_others > 0, later, totals),
                 wait_seconds=float(round(cost / pace)) if pace else None,
             )
             newest[member] = job.job_id
+            ahead.add(member[1])
+            newest_ahead = max(newest_ahead, job.job_id)
         return places
 
 

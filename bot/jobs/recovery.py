@@ -47,6 +47,8 @@ class Recovery:
         """Deal with every open job; called once, before the first new prompt is drawn."""
         await self.drop_terminal_jobs()
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
+        for job in await self._jobs.list_untold():
+            await self._say_end(job)
         for job in await self._jobs.list_by_status(JobStatus.ACCEPTED):
             await self._find_out_if_answered(job)
         for job in await self._jobs.list_by_status(JobStatus.RUNNING):
@@ -72,6 +74,7 @@ class Recovery:
                     reason="The command was interrupted.",
                     now=self._now(),
                     leaving=_OPEN,
+                    told=True,
                 )
 
     async def _find_out_if_answered(self, job: Job) -> None:
@@ -91,6 +94,7 @@ class Recovery:
                 reason="The process ended before the first answer.",
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
+                told=True,
             )
             return
         except Unreachable:
@@ -105,15 +109,21 @@ class Recovery:
             now=self._now(),
             leaving=[JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING],
         )
-        if ended is None:
-            return
+        if ended is not None:
+            await self._say_end(ended)
+
+    async def _say_end(self, job: Job) -> None:
         try:
-            await self._messenger.progress(ended, Ended())
-        except NotPosted:
+            await self._messenger.progress(job, Ended())
+        except Unreachable:
+            await self._line.say_ended(job)  # until Discord is back
+            return
+        except Undeliverable:
             try:
-                await self._messenger.tell(ended, ended.reason)
+                await self._messenger.tell(job, job.reason)
             except NotPosted as error:
                 log.info("job %s: its member cannot be told: %s", job.job_id, error)
+        await self._jobs.mark_told(job.job_id)
 
 
 def _can_be_answered(job: Job) -> bool:

@@ -1,6 +1,7 @@
 """The cellar: all SQL lives here."""
 
 from bot.store.audit import AuditRepository
+from bot.store.backups import BackupKeeper, list_backups, restore
 from bot.store.cards import CardRepository
 from bot.store.consequences import ConsequenceRepository
 from bot.store.database import FILE_NAME as DATABASE_FILE_NAME
@@ -18,6 +19,7 @@ from bot.store.usage import read_usage
 __all__ = [
     "DATABASE_FILE_NAME",
     "AuditRepository",
+    "BackupKeeper",
     "CardRepository",
     "ConsequenceRepository",
     "DataDirLock",
@@ -30,5 +32,7 @@ __all__ = [
     "RuleRepository",
     "SettingsRepository",
     "StyleRepository",
+    "list_backups",
     "read_usage",
+    "restore",
 ]

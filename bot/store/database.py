@@ -34,7 +34,7 @@ class DataDirLock:
     def acquire(self) -> None:
         """Take the lock. Raises DataDirLocked, naming the owner, or StoreError."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StoreError(_explain_os_error(error, self._path.parent)) from error
@@ -91,6 +91,7 @@ class Database:
             connection.row_factory = sqlite3.Row
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 await connection.execute(f"PRAGMA {pragma}")
+            await _check(connection, path)
             await migrate(connection, migrations, backups=data_dir / "backups")
         except BaseException as error:
             await _uninterrupted(connection.close())
@@ -169,20 +170,38 @@ class Database:
 
     async def _commit(self, batch: asyncio.Future[None]) -> None:
         async with self._lock:
-            if self._batch is not batch:
-                return
-            if not self._connection.in_transaction:  # undone by a statement nobody waited for
-                self._fail_batch(batch)
-                return
+            if self._batch is batch:
+                await self._commit_now(batch)
+
+    async def _commit_now(self, batch: asyncio.Future[None]) -> None:
+        """Called by who holds the lock."""
+        if not self._connection.in_transaction:  # undone by a statement nobody waited for
+            self._fail_batch(batch)
+            return
+        try:
+            await self._connection.commit()
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                await self._connection.rollback()
+            self._fail_batch(batch, error)
+        else:
+            self._batch = None
+            batch.set_result(None)
+
+    async def copy_to(self, path: Path) -> None:
+        """Write a whole copy; whoever comes meanwhile waits. Raises StoreError."""
+        await _uninterrupted(self._copy_to(path))
+
+    async def _copy_to(self, path: Path) -> None:
+        async with self._lock:
+            if self._closed:
+                raise StoreError(_CLOSED)
+            if self._batch is not None:
+                await self._commit_now(self._batch)
             try:
-                await self._connection.commit()
+                await self._connection.execute("VACUUM INTO ?", (str(path),))
             except sqlite3.Error as error:
-                with suppress(sqlite3.Error):
-                    await self._connection.rollback()
-                self._fail_batch(batch, error)
-            else:
-                self._batch = None
-                batch.set_result(None)
+                raise StoreError(_explain_sqlite_error(error, path)) from error
 
     def _fail_batch(self, batch: asyncio.Future[None], error: sqlite3.Error | None = None) -> None:
         self._batch = None
@@ -210,6 +229,13 @@ class Database:
         """The first row, or None."""
         rows = await self.fetch_all(sql, parameters)
         return rows[0] if rows else None
+
+
+async def _check(connection: aiosqlite.Connection, path: Path) -> None:
+    """Better not to start than to write into a damaged file. Raises StoreError."""
+    [row] = await connection.execute_fetchall("PRAGMA quick_check(1)")
+    if row[0] != "ok":
+        raise StoreError(_describe_damage(path))
 
 
 async def _uninterrupted(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -244,13 +270,17 @@ def _explain_sqlite_error(error: sqlite3.Error, path: Path) -> str:
     if isinstance(error, sqlite3.DatabaseError) and (
         "malformed" in text or "not a database" in text
     ):
-        return (
-            f"The database {path} is damaged and was left as it is. Move it aside and put the "
-            "newest file of the backups folder in its place, then start again."
-        )
+        return _describe_damage(path)
     return (
         f"The record could not be written ({text}), so nothing was saved and nothing was charged. "
         "Please try again; if it happens again, the owner should look at the log."
+    )
+
+
+def _describe_damage(path: Path) -> str:
+    return (
+        f"The database {path} is damaged and was left as it is. `python -m bot restore` puts the "
+        "newest of the backups in its place and keeps the damaged file beside it."
     )
 
 

@@ -312,12 +312,38 @@ class JobRepository:
         now: float,
         leaving: Sequence[JobStatus],
         cost: float = 0.0,
+        told: bool = False,
         **columns: str,
     ) -> Job | None:
-        """leaving → any end without pictures; by default nothing is charged."""
+        """leaving → any end without pictures; by default nothing is charged.
+
+        told: nobody waits to be told, because nobody was ever answered or can be reached.
+        """
         return await self._change(
-            job_id, leaving, status, reason=reason, cost=cost, ended_at=now, **columns
+            job_id, leaving, status, reason=reason, cost=cost, ended_at=now, told=told, **columns
         )
+
+    async def mark_told(self, job_id: int) -> None:
+        """The job's message shows how it ended."""
+        await self._database.execute("UPDATE job SET told = 1 WHERE job_id = ?", (job_id,))
+
+    async def list_waits_since(self, moment: float) -> list[float]:
+        """Seconds from the line to the drawing, of jobs begun after this moment."""
+        rows = await self._database.fetch_all(
+            "SELECT started_at - queued_at FROM job WHERE started_at > ? AND queued_at IS NOT NULL",
+            (moment,),
+        )
+        return [max(float(row[0]), 0.0) for row in rows]
+
+    async def count_by_status(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        rows = await self._database.fetch_all("SELECT status, count(*) FROM job GROUP BY status")
+        return {row[0]: row[1] for row in rows}
+
+    async def list_untold(self) -> list[Job]:
+        """Jobs that ended without pictures and whose message may not say so yet."""
+        rows = await self._database.fetch_all("SELECT * FROM job WHERE told = 0 ORDER BY job_id")
+        return [parse_job(row) for row in rows]
 
     async def forget_dead_tokens(self, before: float) -> None:
         """Blank the interaction tokens of jobs accepted before this moment."""

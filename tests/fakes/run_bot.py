@@ -55,8 +55,13 @@ def _make_picture_check(settings: Settings) -> PictureCheck:
     )
 
 
-if __name__ == "__main__":
+def install() -> None:
+    """Put the fakes of this environment in the place of what the bot composes."""
     if "FAKE_PICTURE_CHECK" in os.environ:
         services.make_picture_check = _make_picture_check
     cli.make_engine = _make_engine
+
+
+if __name__ == "__main__":
+    install()
     cli.main()

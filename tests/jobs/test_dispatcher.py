@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -598,3 +599,24 @@ async def test_updates_of_a_job_end_with_its_end(house: House):
         assert own.count("Delivery") == 1
         if Waiting.__name__ in own and Drawing.__name__ in own:
             assert own.index(Drawing.__name__) > own.index(Waiting.__name__)
+
+
+async def test_device_that_hangs_ends_the_process_and_its_job_is_drawn_by_the_next_one(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("bot.jobs.dispatcher.HUNG_SECONDS", 0.5)
+    monkeypatch.setattr("bot.jobs.dispatcher.FIRST_STEP_SECONDS", 0.5)
+    hangs = threading.Event()
+
+    def hang(request: GenerationRequest) -> None:
+        hangs.wait(10)
+
+    async with open_house(FakeEngine(flaw=hang)) as house:
+        await house.start()
+        job = await house.submit("dog")
+        assert house.drawing is not None
+        with pytest.raises(EngineLost, match="not finished a step"):
+            await asyncio.wait_for(house.drawing, 10)
+        assert (await house.fetch(job)).status is JobStatus.RUNNING
+        hangs.set()
+        house.drawing = None

@@ -250,3 +250,23 @@ async def test_job_accepted_by_this_process_is_answered_once(open_house: OpenHou
         job = await house.submit(caller=caller)
         assert caller.journal == [f"acknowledged {job.job_id}"]
         assert house.messenger.shown == []
+
+
+async def test_end_that_was_not_shown_is_shown_by_the_next_process_and_only_once(
+    open_house: OpenHouse,
+):
+    async with open_house() as before:
+        job = await leave(before, JobStatus.QUEUED)
+        await before.services.jobs.mark_ended(
+            job.job_id,
+            JobStatus.FAILED,
+            reason="Sorry.",
+            now=before.clock.now,
+            leaving=[JobStatus.QUEUED],
+        )
+    async with open_house() as after:
+        await after.services.recovery.run()
+        assert after.messenger.updates_of(job.job_id) == [Ended()]
+    async with open_house() as later:
+        await later.services.recovery.run()
+        assert later.messenger.updates_of(job.job_id) == []

@@ -1,0 +1,92 @@
+"""python -m benchmarks.faults [--figure F1 …] [--seed S] [--json] [--quick]: the fault figures.
+
+Each figure runs the real bot process against the playground over sockets, with the tests' fake
+engine where the engine does not matter, injects its faults, and says whether its goal holds.
+The exit status is 1 if a goal is missed. docs/reliability.md has the last results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from benchmarks.faults import calls, crashes, device, inputs, network, pressure
+from benchmarks.faults.finding import Contract, Finding, Measure, Plan, Size
+from benchmarks.faults.nursery import Nursery
+
+FIGURES: dict[str, Measure] = {
+    "F1": crashes.measure_kills,
+    "F2": calls.measure_store,
+    "F3": calls.measure_requests,
+    "F4": network.measure_drops,
+    "F5": pressure.measure_burst,
+    "F6": pressure.measure_soak,
+    "F7": pressure.measure_fairness,
+    "F8": pressure.measure_lag,
+    "F9": device.measure_device,
+    "F10": crashes.measure_stops,
+    "F11": network.measure_clock,
+    "F12": inputs.measure_inputs,
+    "F14": inputs.measure_moderation,
+    "F15": network.measure_slow_uploads,
+    "F16": crashes.measure_absence,
+    "F13": inputs.measure_contract,  # last: it sums up the others
+}
+
+
+def main() -> None:
+    """Take the figures asked for, in order, and print each when it is there."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
+    parser.add_argument("--figure", nargs="+", choices=FIGURES, default=list(FIGURES), metavar="F")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="one JSON object per figure")
+    parser.add_argument("--quick", action="store_true", help="a short form, at most 50 s each")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave logs and records there")
+    arguments = parser.parse_args()
+    if arguments.keep is not None:
+        arguments.keep = arguments.keep.resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        missed = asyncio.run(take(arguments, arguments.keep or Path(folder)))
+    sys.exit(1 if missed else 0)
+
+
+async def take(arguments: argparse.Namespace, folder: Path) -> int:
+    """How many goals were missed."""
+    missed = 0
+    seed, as_json = arguments.seed, arguments.json
+    size: Size = "quick" if arguments.quick else "full"
+    contract = Contract()
+    async with Nursery() as nursery:
+        for figure in arguments.figure:
+            plan = Plan(size, seed, nursery, folder, contract)
+            began = time.monotonic()
+            try:
+                found = await FIGURES[figure](plan)
+            except (TimeoutError, RuntimeError) as error:
+                found = Finding(figure, "", "", {"broke_off": repr(error)}, "", holds=False)
+            seconds = round(time.monotonic() - began, 1)
+            found = replace(found, seed=seed, size=size, seconds=seconds)
+            print(json.dumps(asdict(found)) if as_json else describe(found), flush=True)
+            missed += found.holds is False
+    return missed
+
+
+def describe(found: Finding) -> str:
+    """A few lines for a person."""
+    verdict = {True: "holds", False: "MISSED", None: "not taken"}[found.holds]
+    result = ", ".join(f"{name} {value}" for name, value in found.result.items())
+    return (
+        f"{found.figure} {verdict} ({found.size}, seed {found.seed}, {found.seconds} s)\n"
+        f"  load    {found.load}\n  faults  {found.faults}\n"
+        f"  result  {result}\n  goal    {found.goal}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What one figure found."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+if TYPE_CHECKING:
+    from benchmarks.faults.nursery import Nursery
+
+T = TypeVar("T")
+Size = Literal["test", "quick", "full"]
+Value = float | int | str
+
+
+@dataclass(slots=True)
+class Contract:
+    """Requests of all figures of one run that were held against Discord's description."""
+
+    checked: int = 0
+    violations: list[str] = field(default_factory=list)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is done, from which seed, with what, and where files may lie."""
+
+    size: Size
+    seed: int
+    nursery: Nursery
+    folder: Path
+    contract: Contract = field(default_factory=Contract)
+
+    def pick(self, test: T, quick: T, full: T) -> T:
+        """The value for this size."""
+        return {"test": test, "quick": quick, "full": full}[self.size]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """holds is None where the figure could not be taken; then the result says why."""
+
+    figure: str
+    load: str
+    faults: str
+    result: dict[str, Value]
+    goal: str
+    holds: bool | None
+    seed: int = 0
+    size: Size = "full"
+    seconds: float = 0.0
+
+
+Measure = Callable[[Plan], Awaitable[Finding]]

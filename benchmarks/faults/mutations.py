@@ -1,0 +1,154 @@
+"""python -m benchmarks.faults.mutations [NAME …]: break a promise on purpose; its figure must fail.
+
+Each mutation is applied to a copy of the tree, in which the quick form of its figure is run with
+one seed after the other until it fails. The exit status is 1 if a mutation goes unnoticed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PARTS = ("bot", "migrations", "tests", "playground", "benchmarks")
+_MAX_SEEDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """``old`` stands in the file exactly once."""
+
+    path: str
+    old: str
+    new: str
+
+
+MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
+    "acknowledge before the commit": (
+        "F1",
+        (
+            Edit(
+                "bot/jobs/intake.py",
+                "        async with self._commits:\n",
+                "        acknowledged = await caller.acknowledge(None)\n"
+                "        async with self._commits:\n",
+            ),
+            Edit(
+                "bot/jobs/intake.py",
+                "            message_id = await caller.acknowledge(job)\n",
+                "            message_id = None\n",
+            ),
+        ),
+    ),
+    "no unique key": (
+        "F4",
+        (
+            Edit("migrations/0001_initial.sql", "INTEGER UNIQUE,", "INTEGER,"),
+            Edit(
+                "bot/store/jobs.py",
+                "ON CONFLICT DO NOTHING",
+                "",
+            ),
+        ),
+    ),
+    "delivery by follow-up": (
+        "F3",
+        (
+            Edit(
+                "bot/messenger.py",
+                "                return (await webhook.edit_message(original",
+                "                if files:\n"
+                "                    sent = await webhook.send(view=view, files=files, wait=True)\n"
+                "                    await webhook.edit_message(original, view=view)\n"
+                "                    return sent.id\n"
+                "                return (await webhook.edit_message(original",
+            ),
+        ),
+    ),
+    "no lock": (
+        "F10",
+        (
+            Edit(
+                "bot/store/database.py",
+                "            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
+                "            pass\n",
+            ),
+        ),
+    ),
+    "retry on 403": (
+        "F3",
+        (
+            Edit(
+                "bot/messenger.py",
+                "_FINAL_STATUSES = {400, 401, 403,",
+                "_FINAL_STATUSES = {400, 401,",
+            ),
+        ),
+    ),
+    "an end is told only once": (
+        "F1",
+        (Edit("bot/jobs/recovery.py", "await self._jobs.list_untold()", "[]"),),
+    ),
+}
+
+
+def main() -> None:
+    """Run the mutations asked for and print one JSON object each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MUTATIONS))
+    unnoticed = 0
+    for name in parser.parse_args().names or list(MUTATIONS):
+        report = try_mutation(name)
+        unnoticed += report["noticed"] is False
+        print(json.dumps(report), flush=True)
+    sys.exit(1 if unnoticed else 0)
+
+
+def try_mutation(name: str) -> dict[str, Any]:
+    """What the figure said of the broken copy."""
+    figure, edits = MUTATIONS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for part in _PARTS:
+            shutil.copytree(_ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for edit in edits:
+            path = copy / edit.path
+            text = path.read_text("utf-8")
+            if text.count(edit.old) != 1:
+                raise SystemExit(f"{name}: {edit.path} has changed; adapt the mutation")
+            path.write_text(text.replace(edit.old, edit.new), "utf-8")
+        for seed in range(1, _MAX_SEEDS + 1):
+            seen = _run(copy, figure, seed)
+            if seen is not None:
+                return {"mutation": name, "figure": figure, "noticed": True, "seed": seed, **seen}
+    return {"mutation": name, "figure": figure, "noticed": False, "seeds": _MAX_SEEDS}
+
+
+def _run(copy: Path, figure: str, seed: int) -> dict[str, Any] | None:
+    """The figure's result if its goal is missed; a run that breaks off counts as well."""
+    command = ["-m", "benchmarks.faults", "--quick", "--json", "--figure", figure]
+    done = subprocess.run(
+        [sys.executable, *command, "--seed", str(seed)],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return None
+    if not done.stdout.strip():
+        return {"broke_off": done.stderr.strip().splitlines()[-1][:200]}
+    return {"result": json.loads(done.stdout)["result"]}
+
+
+if __name__ == "__main__":
+    main()

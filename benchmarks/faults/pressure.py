@@ -1,0 +1,212 @@
+"""F5 to F8: many at once, for long, unevenly; and whether the event loop keeps up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import psutil
+
+from benchmarks.faults.bench import Bench, open_bench
+from benchmarks.faults.finding import Finding, Plan
+from playground import Member, add_user
+
+_AT_ONCE = 40
+_MEBIBYTE = 2**20
+
+
+async def measure_burst(plan: Plan) -> Finding:
+    """F5: presses in one write to the socket while something is being drawn."""
+    num_presses = plan.pick(60, 500, 500)
+    async with open_bench(plan, "f5", checks_contract=False) as bench:
+        await bench.start(FAKE_STEP_SECONDS="0.002")
+        people = _add_people(bench, num_presses)
+        await bench.ask("warming up", steps=100)
+        await asyncio.sleep(0.3)
+        for name in people:
+            await bench.ask("dog", who=name)
+        await asyncio.gather(
+            *(h.wait_acknowledged(15) for h in bench.handles), return_exceptions=True
+        )
+        late = sum(not handle.is_acknowledged for handle in bench.handles)
+        delays = sorted(
+            (h.interaction.acknowledged_at or 99.0) - h.interaction.created_at
+            for h in bench.handles[1:]
+        )
+        await bench.settle(30 + num_presses / 5)
+        await bench.stop()
+        audit = bench.audit()
+    p99 = delays[min(len(delays) * 99 // 100, len(delays) - 1)]
+    return Finding(
+        figure="F5",
+        load=f"{num_presses} members press in one write while a picture is drawn",
+        faults="none",
+        result={
+            "never_acknowledged": late,
+            "p50_seconds": round(delays[len(delays) // 2], 3),
+            "p99_seconds": round(p99, 3),
+            "max_seconds": round(delays[-1], 3),
+            **audit.describe(),
+        },
+        goal="all acknowledged < 3 s, p99 < 1 s, none lost",
+        holds=audit.is_clean
+        and late == 0
+        and delays[-1] < 3.0
+        and (p99 < 1.0 or plan.size == "test"),
+    )
+
+
+def _add_people(bench: Bench, count: int) -> list[str]:
+    world = bench.server.world
+    [guild] = world.guilds.values()
+    names = [f"person{number}" for number in range(count)]
+    for name in names:
+        user = add_user(world, name)
+        guild.members[user.id] = Member(user)
+    return names
+
+
+async def measure_soak(plan: Plan) -> Finding:
+    """F6: a long day in a short time; memory and file handles after the first tenth and at last."""
+    num_jobs = plan.pick(100, 500, 100_000)
+    samples: list[tuple[float, int]] = []
+    delivered = 0
+    async with open_bench(plan, "f6", checks_contract=False) as bench:
+        bot = await bench.start(FAKE_STEP_SECONDS="0.0025", LOG_LEVEL="WARNING")
+        process = psutil.Process(bot.pid)
+        began = time.monotonic()
+        while delivered < num_jobs and bot.returncode is None:
+            for _ in range(_AT_ONCE):
+                await bench.ask("dog", who=random.choice(["member", "newcomer"]))
+            await bench.settle(60.0)
+            delivered += sum(bool(m.attachments) for h in bench.handles for m in h.messages)
+            _forget_all(bench)
+            if delivered >= num_jobs / 10:
+                samples.append((process.memory_info().rss / _MEBIBYTE, process.num_fds()))
+        seconds = time.monotonic() - began
+        await bench.stop()
+        damage = bench.check_integrity()
+    growth = samples[-1][0] - samples[0][0]
+    handles = samples[-1][1] - samples[0][1]
+    return Finding(
+        figure="F6",
+        load=f"{delivered} jobs of 10 ms, {_AT_ONCE} at a time, in {seconds:.0f} s",
+        faults="none",
+        result={
+            "jobs": delivered,
+            "rss_first_mib": round(samples[0][0], 1),
+            "rss_last_mib": round(samples[-1][0], 1),
+            "rss_growth_mib": round(growth, 1),
+            "handles_growth": handles,
+            "integrity": damage,
+        },
+        goal="resident growth < 20 MB, file handles flat (within 3), all jobs end",
+        holds=growth < 20.0 and abs(handles) <= 3 and damage == "ok",
+    )
+
+
+def _forget_all(bench: Bench) -> None:
+    """The stand-in's memory, not the bot's: what is settled has been counted."""
+    for handle in bench.handles:
+        bench.server.forget(handle)
+    bench.handles.clear()
+    for folder in (bench.data_dir / "pictures").glob("*"):
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+
+
+async def measure_fairness(plan: Plan) -> Finding:
+    """F7: one flooder among others; and equal wishes that came in an unequal order."""
+    num_flood, num_others = plan.pick(30, 150, 1_000), plan.pick(9, 49, 49)
+    async with open_bench(plan, "f7", checks_contract=False) as bench:
+        await bench.start(FAKE_STEP_SECONDS="0.002")
+        people = _add_people(bench, num_others)
+        for _ in range(num_flood):
+            await bench.ask("flood", who="member")
+            if len(bench.handles) % 100 == 0:
+                await bench.handles[-1].wait_acknowledged()
+        await bench.handles[-1].wait_acknowledged(10)
+        for name in people:
+            await bench.ask("one", who=name)
+        await bench.settle(60 + num_flood / 4)
+        await bench.stop()
+        audit, rows = bench.audit(), bench.rows()
+    overtaken = [_count_served_between(rows, row) for row in rows if row["prompt"] == "one"]
+    index = await _measure_equality(plan)
+    return Finding(
+        figure="F7",
+        load=f"one member with {num_flood} prompts, then {num_others} with one each; "
+        "then 10 members with equal wishes, one member's all before the next one's",
+        faults="none",
+        result={
+            "most_served_before_one": max(overtaken),
+            "jain_index": round(index, 3),
+            **audit.describe(),
+        },
+        goal=f"each served within {num_others + 2} jobs (active members + 1), Jain >= 0.95",
+        holds=audit.is_clean and max(overtaken) <= num_others + 2 and index >= 0.95,
+    )
+
+
+def _count_served_between(rows: Sequence[sqlite3.Row], job: sqlite3.Row) -> int:
+    """Jobs begun after this one was queued, itself included."""
+    return sum(job["queued_at"] < row["started_at"] <= job["started_at"] for row in rows)
+
+
+async def _measure_equality(plan: Plan) -> float:
+    """Jain's index of what ten members had been drawn when half of all was drawn.
+
+    https://arxiv.org/abs/cs/9809099
+    """
+    num_members, num_each = 10, plan.pick(4, 10, 40)
+    async with open_bench(plan, "f7-equal", checks_contract=False) as bench:
+        load_seconds = 2 + num_members * num_each / 50  # drawing begins when all have asked
+        await bench.start(FAKE_STEP_SECONDS="0.005", FAKE_LOAD_SECONDS=str(load_seconds))
+        for name in _add_people(bench, num_members):
+            for _ in range(num_each):
+                await bench.ask("equal", who=name)
+        await bench.settle(60 + num_members * num_each / 4)
+        await bench.stop()
+        rows = bench.rows()
+    first_half = sorted(rows, key=lambda row: row["started_at"])[: len(rows) // 2]
+    counts = Counter(row["user_id"] for row in first_half)
+    shares = [float(counts[user]) for user in {row["user_id"] for row in rows}]
+    return sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))
+
+
+async def measure_lag(plan: Plan) -> Finding:
+    """F8: how late a 1 ms timer in the bot's loop comes while the starter model loads and draws."""
+    num_jobs = plan.pick(1, 4, 30)
+    async with open_bench(plan, "f8") as bench:
+        path = bench.folder / "lags"
+        await bench.start(REAL_ENGINE="1", TICKER=str(path))
+        for number in range(num_jobs):
+            await bench.ask(f"dog in autumn leaves {number} " + "very " * 300)
+        await bench.settle(60 + num_jobs * 5)
+        await bench.stop()
+        audit = bench.audit()
+        lags = sorted(json.loads(path.read_text()))
+    worst = [
+        lags[min(int(len(lags) * share), len(lags) - 1)] * 1000 for share in (0.5, 0.99, 0.999)
+    ]
+    return Finding(
+        figure="F8",
+        load=f"model load, then {num_jobs} long prompts drawn, judged, encoded, posted",
+        faults="none",
+        result={
+            "ticks": len(lags),
+            "p50_ms": round(worst[0], 1),
+            "p99_ms": round(worst[1], 1),
+            "p99.9_ms": round(worst[2], 1),
+            "max_ms": round(lags[-1] * 1000, 1),
+            **audit.describe(),
+        },
+        goal="p99.9 < 100 ms",
+        holds=audit.is_clean and worst[2] < 100.0,
+    )

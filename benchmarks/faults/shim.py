@@ -1,0 +1,182 @@
+"""The bot with its faults built in, said by the environment of its process.
+
+CLOCK: a file of one float64, seconds by which this process's wall clock is wrong.
+STORE_FAULT: ``full``, ``busy`` or ``ioerr``, at call STORE_FAULT_AT of the database connection.
+STORE_CALLS: a file that gets the number of calls at the end. TICKER: a file for loop lags.
+REAL_ENGINE: the starter model; ENGINE_FAULT: ``oom``, ``nan``, ``assert`` or ``hang`` at call
+FAULT_AT of its UNet after the first request. HUNG_SECONDS, GATEWAY_SILENCE_SECONDS: the patience
+of the watchdogs.
+SEND_SECONDS: how long the bot waits for an answer of Discord.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import importlib
+import json
+import mmap
+import os
+import sqlite3
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from bot import cli, client, messenger
+from bot.jobs import dispatcher
+from tests.fakes import run_bot
+
+for cog in client.COGS:
+    importlib.import_module(cog)  # so that the children need not
+
+_STORE_FAULTS = {
+    "full": (sqlite3.SQLITE_FULL, "database or disk is full"),
+    "busy": (sqlite3.SQLITE_BUSY, "database is locked"),
+    "ioerr": (sqlite3.SQLITE_IOERR, "disk I/O error"),
+}
+_TICK_SECONDS = 0.001
+
+
+def run() -> None:
+    """Install what the environment asks for and run the bot."""
+    if "REAL_ENGINE" in os.environ:
+        _break_engine(os.environ.get("ENGINE_FAULT", ""), int(os.environ.get("FAULT_AT", "0")))
+    else:
+        run_bot.install()
+    if seconds := os.environ.get("GATEWAY_SILENCE_SECONDS"):
+        client.GATEWAY_SILENCE_SECONDS = float(seconds)
+    if seconds := os.environ.get("HUNG_SECONDS"):
+        dispatcher.HUNG_SECONDS = dispatcher.FIRST_STEP_SECONDS = float(seconds)
+        dispatcher.HUNG_STEPS = 0.0
+    if path := os.environ.get("CLOCK"):
+        _bend_clock(path)
+    if "STORE_FAULT" in os.environ or "STORE_CALLS" in os.environ:
+        _break_store(os.environ.get("STORE_FAULT"), int(os.environ.get("STORE_FAULT_AT", "0")))
+    if seconds := os.environ.get("SEND_SECONDS"):
+        messenger.SEND_SECONDS = float(seconds)
+    if path := os.environ.get("TICKER"):
+        _measure_lag(Path(path))
+    cli.main()
+
+
+def _break_engine(kind: str, at: int) -> None:
+    """The real engine with the starter model, whose UNet fails at its call number ``at``."""
+    import torch  # noqa: PLC0415 - most bots of the figures have no use for it
+
+    from bot.engine import Engine, runner  # noqa: PLC0415
+
+    load_model, submit = runner.load_model, Engine.submit
+    calls = 0
+    is_armed = False
+
+    def arm(self: Any, *arguments: Any) -> Any:
+        nonlocal is_armed
+        is_armed = True  # what the engine tries out at its start is not meant
+        return submit(self, *arguments)
+
+    def fail(module: Any, arguments: Any, result: Any) -> Any:
+        nonlocal calls
+        calls += is_armed
+        if not is_armed or calls != at:
+            return None
+        match kind:
+            case "oom":
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+            case "assert":
+                raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+            case "hang":
+                time.sleep(3600)
+            case "nan":
+                result[0].fill_(torch.nan)
+        return None
+
+    def load(source: Any) -> Any:
+        model = load_model(source)
+        if kind:
+            model.pipe.unet.register_forward_hook(fail)
+        return model
+
+    runner.load_model = load
+    setattr(Engine, "submit", arm)  # noqa: B010
+
+
+def _bend_clock(path: str) -> None:
+    file = os.open(path, os.O_RDONLY)
+    shared = mmap.mmap(file, 8, prot=mmap.PROT_READ)
+    true_time = time.time
+    time.time = lambda: true_time() + struct.unpack("d", shared[:8])[0]
+
+
+def _break_store(kind: str | None, at: int) -> None:
+    calls = 0
+
+    def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: aiosqlite.Connection, *arguments: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if path := os.environ.get("STORE_CALLS"):
+                Path(path).write_text(str(calls))
+            if kind is None or calls != at:
+                return method(self, *arguments)
+            return _fail(self, kind)
+
+        return call
+
+    for name in ("execute", "executemany", "execute_fetchall", "executescript", "commit"):
+        setattr(aiosqlite.Connection, name, wrap(getattr(aiosqlite.Connection, name)))
+
+
+class _Failure:
+    """Awaitable and context manager at once, like aiosqlite's results."""
+
+    def __init__(self, connection: aiosqlite.Connection, kind: str) -> None:
+        self._connection = connection
+        self._kind = kind
+
+    def __await__(self) -> Any:
+        return self._raise().__await__()
+
+    async def __aenter__(self) -> Any:
+        await self._raise()
+
+    async def __aexit__(self, *fault: object) -> None:
+        pass
+
+    async def _raise(self) -> None:
+        if self._kind == "full" and self._connection.in_transaction:
+            await self._connection.rollback()  # SQLite does so by itself when the disk is full
+        code, text = _STORE_FAULTS[self._kind]
+        error = sqlite3.OperationalError(text)
+        error.sqlite_errorcode = code
+        raise error
+
+
+def _fail(connection: aiosqlite.Connection, kind: str) -> _Failure:
+    return _Failure(connection, kind)
+
+
+def _measure_lag(path: Path) -> None:
+    serve = cli.serve
+    lags: list[float] = []
+    atexit.register(lambda: path.write_text(json.dumps(lags)))
+
+    async def served(*arguments: Any) -> None:
+        ticker = asyncio.create_task(_tick(lags))
+        try:
+            await serve(*arguments)
+        finally:
+            ticker.cancel()
+
+    cli.serve = served
+
+
+async def _tick(lags: list[float]) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + _TICK_SECONDS
+        await asyncio.sleep(_TICK_SECONDS)
+        lags.append(loop.time() - due)

@@ -1,0 +1,75 @@
+"""Stops asking Discord before Discord bans the address.
+
+10,000 answers of 401, 403 or 429 in ten minutes ban an address for everybody behind it:
+https://discord.com/developers/docs/topics/rate-limits#invalid-request-limit-aka-cloudflare-bans
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import aiohttp
+
+log = logging.getLogger(__name__)
+
+WINDOW_SECONDS = 600.0
+MAX_INVALID = 1_000
+_INVALID_STATUSES = {401, 403, 429}
+
+
+class InvalidRequestBreaker:
+    """Counts over all requests; while it is open, none is sent, and the caller tries again."""
+
+    def __init__(
+        self, max_invalid: int = MAX_INVALID, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._max_invalid = max_invalid
+        self._now = now
+        self._moments: deque[float] = deque()
+
+    @property
+    def num_invalid(self) -> int:
+        """Invalid answers in the last ten minutes."""
+        while self._moments and self._moments[0] < self._now() - WINDOW_SECONDS:
+            self._moments.popleft()
+        return len(self._moments)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing may be sent now."""
+        return self.num_invalid >= self._max_invalid
+
+    def count(self, status: int, scope: str | None) -> None:
+        """Book an answer; 429s that are shared among all bots do not count."""
+        if status not in _INVALID_STATUSES or scope == "shared":
+            return
+        self._moments.append(self._now())
+        if len(self._moments) == self._max_invalid:
+            log.error(
+                "Discord refused %s requests in ten minutes; nothing is sent until they are past. "
+                "Check the bot's token and its permissions.",
+                self._max_invalid,
+            )
+
+    def trace(self) -> aiohttp.TraceConfig:
+        """The hook for discord.py's session."""
+
+        async def refuse(*ignored: object) -> None:
+            if self.is_open:
+                raise aiohttp.ClientConnectionError("too many refused requests; waiting")
+
+        async def look(
+            session: aiohttp.ClientSession,
+            context: SimpleNamespace,
+            end: aiohttp.TraceRequestEndParams,
+        ) -> None:
+            self.count(end.response.status, end.response.headers.get("X-RateLimit-Scope"))
+
+        config = aiohttp.TraceConfig()
+        config.on_request_start.append(refuse)
+        config.on_request_end.append(look)
+        return config

@@ -1,0 +1,115 @@
+"""Logging: plain or JSON lines, every secret blotted out, and the last warnings for /status."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Literal
+
+_JOB = re.compile(r"\bjobs? (\d+)")
+# Bot tokens are three dotted parts; interaction tokens stand in addresses.
+_TOKENS = re.compile(
+    r"[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"
+    r"|(?<=/webhooks/)(\d+/)[\w-]{20,}|(?<=/interactions/)(\d+/)[\w-]{20,}"
+    r"|\bhf_[A-Za-z0-9]{16,}"
+)
+_BLOT = "***"
+
+
+class Redactor:
+    """Blots out the secrets it was given and whatever looks like a token."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = [secret for secret in secrets if secret]
+
+    def blot(self, text: str) -> str:
+        """The text without secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, _BLOT)
+        return _TOKENS.sub(lambda match: f"{match[1] or match[2] or ''}{_BLOT}", text)
+
+
+class PlainFormatter(logging.Formatter):
+    """One line for a person, tracebacks after it."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text, without secrets."""
+        return self._redactor.blot(super().format(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line; ``job_id`` where the message names a job."""
+
+    converter = time.gmtime
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__(datefmt="%Y-%m-%dT%H:%M:%S")
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line, without secrets."""
+        message = record.getMessage()
+        entry: dict[str, str | int] = {
+            "at": f"{self.formatTime(record, self.datefmt)}.{int(record.msecs):03}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": self._redactor.blot(message),
+        }
+        if match := _JOB.search(message):
+            entry["job_id"] = int(match[1])
+        if record.exc_info:
+            entry["exception"] = self._redactor.blot(self.formatException(record.exc_info))
+        return json.dumps(entry, ensure_ascii=False)
+
+
+class LastWarnings(logging.Handler):
+    """Keeps the last few warnings and errors, one line each."""
+
+    def __init__(self, redactor: Redactor, size: int = 20) -> None:
+        super().__init__(logging.WARNING)
+        self._redactor = redactor
+        self.lines: deque[str] = deque(maxlen=size)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called by logging."""
+        moment = time.strftime("%H:%M:%S", time.gmtime(record.created))
+        line = f"{moment} {record.levelname} {record.getMessage()}"
+        self.lines.append(self._redactor.blot(line)[:300])
+
+
+def get_last_warnings() -> list[str]:
+    """The newest last, without secrets."""
+    handlers = logging.getLogger().handlers
+    kept = [handler for handler in handlers if isinstance(handler, LastWarnings)]
+    return [line for handler in kept for line in handler.lines]
+
+
+def set_up_logging(
+    level: str, form: Literal["plain", "json"] = "plain", secrets: Iterable[str] = ()
+) -> None:
+    """Others than Triptych and discord.py are heard from WARNING on: aiosqlite logs tokens."""
+    redactor = Redactor(secrets)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(redactor) if form == "json" else PlainFormatter(redactor))
+    handlers = [handler, LastWarnings(redactor)]
+    logging.basicConfig(level=logging.WARNING, handlers=handlers)
+    logging.captureWarnings(True)
+    logging.getLogger("bot").setLevel(level)
+    logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLevelName(level)))
+
+    def log_crash(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        logging.getLogger("bot").critical("unexpected end", exc_info=(kind, error, trace))
+
+    sys.excepthook = log_crash  # Python's own would print secrets that the error may carry

@@ -1,0 +1,77 @@
+"""/metrics and /healthz on loopback, for whoever watches this machine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """faults: what is wrong at this moment, in words; empty when all is well."""
+
+    faults: tuple[str, ...]
+    gauges: Mapping[str, tuple[str, float]]
+    jobs: Mapping[str, int]
+
+
+class _Gauges(Collector):
+    def __init__(self) -> None:
+        self.health = Health((), {}, {})
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Called by prometheus_client at every scrape."""
+        health = self.health
+        yield GaugeMetricFamily("triptych_healthy", "1 if all is well", float(not health.faults))
+        for name, (text, value) in health.gauges.items():
+            yield GaugeMetricFamily(f"triptych_{name}", text, value)
+        jobs = GaugeMetricFamily("triptych_jobs", "Jobs on record", labels=["status"])
+        for status, count in health.jobs.items():
+            jobs.add_metric([status], count)
+        yield jobs
+
+
+@asynccontextmanager
+async def serve_monitor(
+    port: int | None, examine: Callable[[], Awaitable[Health]]
+) -> AsyncIterator[None]:
+    """Answer until the end; a port of None serves nothing. Raises OSError if it is taken."""
+    if port is None:
+        yield
+        return
+    gauges = _Gauges()
+    registry = CollectorRegistry()
+    for collector in (gauges, PROCESS_COLLECTOR, GC_COLLECTOR):
+        registry.register(collector)
+
+    async def metrics(request: web.Request) -> web.Response:
+        gauges.health = await examine()
+        return web.Response(
+            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    async def healthz(request: web.Request) -> web.Response:
+        faults = (await examine()).faults
+        return web.json_response(
+            {"ok": not faults, "faults": faults}, status=503 if faults else 200
+        )
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/healthz", healthz)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, LOOPBACK, port).start()
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,42 @@
+"""Tells systemd how the process is (sd_notify(3)); without systemd it tells nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+
+
+class Supervisor:
+    """address, watchdog_seconds: NOTIFY_SOCKET and WATCHDOG_USEC as systemd sets them."""
+
+    def __init__(self, address: str | None = None, watchdog_seconds: float | None = None) -> None:
+        self._address = address
+        self._watchdog_seconds = watchdog_seconds
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str] = os.environ) -> Supervisor:
+        """The supervisor that started this process, if there is one."""
+        address = environment.get("NOTIFY_SOCKET")
+        if address and address.startswith("@"):  # an abstract socket
+            address = "\0" + address[1:]
+        microseconds = environment.get("WATCHDOG_USEC", "")
+        return cls(address, int(microseconds) / 1e6 if microseconds.isdecimal() else None)
+
+    def tell(self, *states: str) -> None:
+        """Such as ``READY=1``. A supervisor that does not listen is none of our business."""
+        if not self._address:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.setblocking(False)
+            try:
+                channel.sendto("\n".join(states).encode(), self._address)
+            except OSError:
+                return
+
+    async def beat(self) -> None:
+        """From the event loop: when the loop hangs, the beat ends and systemd restarts us."""
+        while self._watchdog_seconds:
+            self.tell("WATCHDOG=1")
+            await asyncio.sleep(self._watchdog_seconds / 3)

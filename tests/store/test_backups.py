@@ -1,0 +1,110 @@
+"""One copy a day, and the way back to it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from bot.errors import StoreError
+from bot.resources import get_migrations_folder
+from bot.store import BackupKeeper, Database, list_backups, restore
+from bot.store.meta import MetaRepository
+
+DAY = 86_400.0
+
+
+def make_folder(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+async def open_database(folder: Path) -> Database:
+    return await Database.open(make_folder(folder), get_migrations_folder())
+
+
+async def read_mark(folder: Path) -> str | None:
+    database = await open_database(folder)
+    try:
+        return await MetaRepository(database).fetch("mark")
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+async def data_dir(tmp_path: Path) -> Path:
+    """A record with a backup of "before" and, by now, "after" in it."""
+    folder = tmp_path / "data"
+    database = await open_database(folder)
+    meta = MetaRepository(database)
+    await meta.put("mark", "before")
+    assert await BackupKeeper(database, folder).keep(DAY) is not None
+    await meta.put("mark", "after")
+    await database.close()
+    return folder
+
+
+async def test_one_copy_a_day_and_the_oldest_go(tmp_path: Path):
+    database = await open_database(tmp_path / "data")
+    keeper = BackupKeeper(database, tmp_path / "data")
+    assert await keeper.keep(DAY) is not None
+    assert await keeper.keep(DAY + 60) is None
+    for day in range(2, 12):
+        await keeper.keep(day * DAY)
+    await database.close()
+    assert len(list_backups(tmp_path / "data")) == 7
+    assert not list((tmp_path / "data" / "backups").glob("*.part"))
+
+
+async def test_copy_holds_what_was_written_a_moment_before(tmp_path: Path):
+    database = await open_database(tmp_path / "data")
+    await MetaRepository(database).put("mark", "written")
+    path = await BackupKeeper(database, tmp_path / "data").keep(DAY)
+    await database.close()
+    assert path is not None
+    restore(tmp_path / "data", path, DAY)
+    assert await read_mark(tmp_path / "data") == "written"
+
+
+async def test_backup_comes_back_and_the_database_of_before_is_kept(data_dir: Path):
+    [backup] = list_backups(data_dir)
+    done = restore(data_dir, backup, DAY)
+    assert await read_mark(data_dir) == "before"
+    assert done.set_aside is not None
+    assert done.set_aside.is_file()
+    assert done.set_aside.name.startswith("replaced-")
+
+
+async def test_damaged_database_is_refused_and_can_be_replaced(data_dir: Path):
+    path = data_dir / "triptych.sqlite3"
+    content = bytearray(path.read_bytes())
+    content[4096:12_288] = os.urandom(8192)
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="python -m bot restore"):
+        await open_database(data_dir)
+    assert path.read_bytes() == content
+    restore(data_dir, list_backups(data_dir)[0], DAY)
+    assert await read_mark(data_dir) == "before"
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense" * 999, None])
+async def test_backup_that_is_none_changes_nothing(
+    data_dir: Path, tmp_path: Path, content: bytes | None
+):
+    backup = tmp_path / "bad.sqlite3"
+    if content is not None:
+        backup.write_bytes(content)
+    with pytest.raises(StoreError, match="Nothing was changed"):
+        restore(data_dir, backup, DAY)
+    assert await read_mark(data_dir) == "after"
+
+
+async def test_new_data_directory_is_for_its_owner_alone(tmp_path: Path):
+    from bot.store import DataDirLock
+
+    lock = DataDirLock(tmp_path / "fresh")
+    lock.acquire()
+    lock.release()
+    assert stat.S_IMODE((tmp_path / "fresh").stat().st_mode) == 0o700
