@@ -150,6 +150,7 @@ class Job:
     held_for: why a moderator has to look at it, "" once one has approved it (approved_by). weight:
     of its member's share of the line. hidden: reported, and nobody may see its pictures.
     deleted_at, deleted_by: when its pictures were taken away, and by whom (0: by retention).
+    told: False where it ended without pictures and its message may not say so yet.
     """
 
     job_id: int
@@ -177,6 +178,7 @@ class Job:
     deleted_by: int | None = None
     approved_by: int | None = None
     hidden: bool = False
+    told: bool = True
 
 
 class Outcome(StrEnum):

@@ -36,13 +36,10 @@ from bot.store import (
     AuditRepository,
     Database,
     JobRepository,
-    KeepingRepository,
     MetaRepository,
-    PictureRepository,
     Repositories,
     RuleRepository,
     SettingsRepository,
-    StyleRepository,
 )
 
 
@@ -93,8 +90,7 @@ def compose_services(
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
     store = Repositories.of(database)
     jobs, audit = store.jobs, store.audit
-    meta = MetaRepository(database)
-    guilds = _compose_guild_services(database, store, meta, now)
+    guilds = _compose_guild_services(store, now)
     gate = Gate(make_policy(settings), store.settings, guilds.rules, store.consequences, now)
     check = make_picture_check(settings)
     writer = PictureWriter(settings.data_dir / "pictures")
@@ -114,7 +110,7 @@ def compose_services(
     resume = dispatcher.resume_delivery
     review = Review(store, line, desk, reports, consequences, messenger, resume, now)
     limits = make_limits(settings)
-    keeper = PictureKeeper(jobs, PictureRepository(database), writer, make_retention(settings), now)
+    keeper = PictureKeeper(jobs, store.pictures, writer, make_retention(settings), now)
     intake = Intake(
         *(jobs, audit, gate, line, starts, desk),
         limits=limits,
@@ -122,15 +118,14 @@ def compose_services(
         now=now,
         random_seed=lambda: secrets.randbits(32),
     )
-    kept = KeepingRepository(database)
     recovery = Recovery(jobs, line, dispatcher, messenger, now)
     return Services(
         jobs=jobs,
-        meta=meta,
+        meta=store.meta,
         settings=store.settings,
         audit=audit,
         guilds=guilds,
-        keeping=Keeping(kept, jobs, audit, store.settings, meta, dispatcher, writer, now),
+        keeping=Keeping(store, dispatcher, writer, now),
         gate=gate,
         line=line,
         board=board,
@@ -149,15 +144,12 @@ def compose_services(
     )
 
 
-def _compose_guild_services(
-    database: Database, store: Repositories, meta: MetaRepository, now: Callable[[], float]
-) -> GuildServices:
-    rules = RuleRepository(database)
+def _compose_guild_services(store: Repositories, now: Callable[[], float]) -> GuildServices:
     return GuildServices(
-        rules=rules,
-        rulemaking=Rulemaking(rules, store.jobs, now),
-        styles=Styles(StyleRepository(database), now),
-        modlog=ModLog(store.audit, store.settings, meta, now),
+        rules=store.rules,
+        rulemaking=Rulemaking(store.rules, store.jobs, now),
+        styles=Styles(store.styles, now),
+        modlog=ModLog(store.audit, store.settings, store.meta, now),
     )
 
 

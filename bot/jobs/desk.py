@@ -174,6 +174,8 @@ class ReviewDesk:
         """The last word to a held job's member; whether it need not be tried again."""
         await self._writer.remove(job.job_id)
         await self._board.finish(job)
+        if job.told:  # by the start after a stop
+            return True
         try:
             await self._messenger.progress(job, Ended())
         except Undeliverable:

@@ -119,12 +119,9 @@ class Intake:
         return await self._answer(job, caller, ask.upload)
 
     async def _commit(self, ask: Ask, origin: Origin, refusal: str | None) -> Job | None:
-        recipe = compose_recipe(ask, self._random_seed())
         refusal = _DRAINING if self.draining else refusal
         try:
             check_ask(ask, self._limits)
-            if self._line.info is not None:
-                recipe = complete_recipe(recipe, self._line.info)
         except UserError as error:
             refusal = refusal or str(error)
         settings = await self._gate.fetch_settings(origin)
@@ -135,6 +132,12 @@ class Intake:
             log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
         if verdict.outcome is Outcome.REFUSE:
             refusal = refusal or verdict.reason
+        recipe = compose_recipe(ask, self._random_seed())
+        try:  # nothing is awaited from here to the cost: the model may be ready at any moment
+            if self._line.info is not None:
+                recipe = complete_recipe(recipe, self._line.info)
+        except UserError as error:
+            refusal = refusal or str(error)
         cost = 0.0 if refusal else self._line.estimate_cost(recipe)
         # In one transaction: two prompts must not both fit into the last place.
         async with self._jobs.transaction():

@@ -11,13 +11,7 @@ from typing import Any
 from bot.jobs.dispatcher import Dispatcher
 from bot.pictures import PictureWriter
 from bot.records import AuditAction, AuditEntry, JobStatus
-from bot.store import (
-    AuditRepository,
-    JobRepository,
-    KeepingRepository,
-    MetaRepository,
-    SettingsRepository,
-)
+from bot.store import Repositories
 
 log = logging.getLogger(__name__)
 
@@ -31,20 +25,16 @@ class Keeping:
 
     def __init__(
         self,
-        kept: KeepingRepository,
-        jobs: JobRepository,
-        audit: AuditRepository,
-        settings: SettingsRepository,
-        meta: MetaRepository,
+        store: Repositories,
         dispatcher: Dispatcher,
         writer: PictureWriter,
         now: Callable[[], float],
     ) -> None:
-        self._kept = kept
-        self._jobs = jobs
-        self._audit = audit
-        self._settings = settings
-        self._meta = meta
+        self._kept = store.keeping
+        self._jobs = store.jobs
+        self._audit = store.audit
+        self._settings = store.settings
+        self._meta = store.meta
         self._dispatcher = dispatcher
         self._writer = writer
         self._now = now

@@ -1,4 +1,4 @@
-"""The repositories that decisions touch together, for whoever needs most of them."""
+"""All repositories of one database, for whoever puts the rooms together or needs most of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from bot.store.cards import CardRepository
 from bot.store.consequences import ConsequenceRepository
 from bot.store.database import Database
 from bot.store.jobs import JobRepository
+from bot.store.keeping import KeepingRepository
+from bot.store.meta import MetaRepository
+from bot.store.pictures import PictureRepository
+from bot.store.rules import RuleRepository
 from bot.store.settings import SettingsRepository
+from bot.store.styles import StyleRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,11 @@ class Repositories:
     consequences: ConsequenceRepository
     audit: AuditRepository
     settings: SettingsRepository
+    rules: RuleRepository
+    styles: StyleRepository
+    pictures: PictureRepository
+    keeping: KeepingRepository
+    meta: MetaRepository
 
     @classmethod
     def of(cls, database: Database) -> Self:
@@ -32,4 +42,9 @@ class Repositories:
             ConsequenceRepository(database),
             AuditRepository(database),
             SettingsRepository(database),
+            RuleRepository(database),
+            StyleRepository(database),
+            PictureRepository(database),
+            KeepingRepository(database),
+            MetaRepository(database),
         )

@@ -20,6 +20,7 @@ from bot.errors import (
     GenerationRejected,
     StoreError,
 )
+from bot.jobs.board import Pacing
 from bot.jobs.port import Delivery, Drawing, Ended, Unreachable, Update, Waiting
 from bot.pictures import PictureWriter
 from bot.records import Job, JobStatus
@@ -109,7 +110,7 @@ async def test_job_taken_while_the_model_loads_is_completed_with_its_defaults(
 async def test_waiting_members_are_told_when_the_model_is_ready(open_house: OpenHouse):
     engine = FakeEngine(load_seconds=0.5, step_seconds=0.01)
     async with open_house(engine) as house:
-        house.services.board._interval_seconds = 0.0
+        house.services.board._pacing = Pacing(0.0, max_edits=10_000)
         house.drawing = asyncio.create_task(house.services.dispatcher.run())
         await house.submit()
         second = await house.submit()
@@ -169,7 +170,7 @@ async def test_nothing_is_shown_after_the_word_that_a_job_was_cancelled(open_hou
     messenger = FakeMessenger()
     messenger.edit_seconds = 0.005
     async with open_house(FakeEngine(step_seconds=0.002), messenger=messenger) as house:
-        house.services.board._interval_seconds = 0.0
+        house.services.board._pacing = Pacing(0.0, max_edits=10_000)
         await house.start()
         for _ in range(5):
             job = await house.submit(num_inference_steps=50)
@@ -178,7 +179,8 @@ async def test_nothing_is_shown_after_the_word_that_a_job_was_cancelled(open_hou
             await house.until_idle()
             await asyncio.sleep(0.01)
             assert messenger.updates_of(job.job_id)[-1] == Ended()
-        assert house.services.board._pumps == {}
+        channels = house.services.board._channels.values()
+        assert not any(channel.messages for channel in channels)
 
 
 async def test_job_cancelled_while_its_files_are_written_leaves_none(
@@ -514,7 +516,7 @@ async def test_place_reasons_and_progress_are_shown_and_the_cancelled_place_move
     open_house: OpenHouse,
 ):
     async with open_house(FakeEngine(step_seconds=0.01)) as house:
-        house.services.board._interval_seconds = 0.0
+        house.services.board._pacing = Pacing(0.0, max_edits=10_000)
         await house.start()
         running = await house.submit(num_inference_steps=30)
         await house.until(lambda: house.services.line.running)
@@ -588,7 +590,7 @@ async def test_updates_of_a_job_end_with_its_end(house: House):
         return await deliver(job, delivery)
 
     house.messenger.progress, house.messenger.deliver = note_progress, note_delivery
-    house.services.board._interval_seconds = 0.0
+    house.services.board._pacing = Pacing(0.0, max_edits=10_000)
     jobs = await asyncio.gather(*(house.submit() for _ in range(8)))
     for job in jobs:
         await house.until_status(job, JobStatus.DELIVERED)
