@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections import Counter
 from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from training import near_copies
 from training.autoencoder import check_pictures
 from training.config import STARTER_MODEL, Run, add_common_arguments, run_from
 from training.pictures import psnr, write_grid
-from training.prompts import Prompt, evaluation_prompts
+from training.prompts import Prompt, evaluation_prompts, looks_prompts
 
 BATCH = 8
 DIVERSE_PROMPTS = 8
@@ -64,19 +63,37 @@ def _shares(rows: list[tuple[bool, bool]]) -> dict[str, float]:
 
 
 def judged(
-    judge: judging.Judge, prompts: list[Prompt], pictures: torch.Tensor
+    prompts: list[Prompt], seen: list[dict[str, str]]
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """The figures, and what was seen instead where it was not what was asked."""
-    subjects, places = judge.name(pictures)
     rows, faults = [], []
-    for prompt, subject, place in zip(prompts, subjects, places, strict=True):
-        right = (subject == prompt.subject, place == prompt.scene)
+    for prompt, row in zip(prompts, seen, strict=True):
+        right = (row["subject"] == prompt.subject, row["scene"] == prompt.scene)
         rows.append((right, prompt.held_out))
         if not all(right):
-            faults.append({"prompt": prompt.text, "seen": f"{subject} / {place}"})
+            faults.append({"prompt": prompt.text, "seen": f"{row['subject']} / {row['scene']}"})
     figures = _shares([right for right, _ in rows])
     held_out = _shares([right for right, held in rows if held])
     return {**figures, "held_out": held_out}, faults
+
+
+def judged_looks(
+    prompts: list[Prompt], seen: list[dict[str, str]]
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """How often the asked number, colour and style were seen, and the subject all the same."""
+    hits: dict[str, list[bool]] = {"subject": [], "count": [], "colour": [], "style": []}
+    faults = []
+    for prompt, row in zip(prompts, seen, strict=True):
+        asked = {"subject": prompt.subject, "count": str(prompt.count), "colour": prompt.colour}
+        asked["style"] = prompt.style
+        for name, value in asked.items():
+            if value:
+                hits[name].append(row[name] == value)
+        wrong = [row[name] for name, value in asked.items() if value and row[name] != value]
+        if wrong:
+            faults.append({"prompt": prompt.text, "seen": " / ".join(wrong)})
+    shares = {f"{name}_accuracy": round(sum(h) / max(1, len(h)), 4) for name, h in hits.items()}
+    return {"prompts": len(prompts), **shares}, faults
 
 
 def diversity(pipeline: StableDiffusionPipeline, prompts: list[Prompt], seed: int) -> float:
@@ -104,26 +121,30 @@ def evaluate(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[dict[s
     began = time.monotonic()
     pipeline = load_pipeline(arguments.model, run.device)
     prompts = evaluation_prompts(quick=arguments.quick)
-    seeds = [run.seed + number for number in range(len(prompts))]
-    pictures = draw(pipeline, [prompt.text for prompt in prompts], seeds)
-    figures, faults = judged(judge, prompts, pictures)
+    looks = looks_prompts(quick=arguments.quick)
+    seeds = [run.seed + number for number in range(len(prompts) + len(looks))]
+    drawn = draw(pipeline, [prompt.text for prompt in prompts + looks], seeds)
+    seen, pictures = judge.look(drawn), drawn[: len(prompts)]
+    figures, faults = judged(prompts, seen[: len(prompts)])
+    looked, more = judged_looks(looks, seen[len(prompts) :])
     report: dict[str, Any] = {
         "prompts": len(prompts),
         "held_out_prompts": sum(prompt.held_out for prompt in prompts),
         **figures,
-        "ceiling": {"subject": facts["subject"], "scene": facts["scene"]},
+        "looks": looked,
+        "ceiling": {name: facts[name] for name in judging.HEADS},
         "judge_calls_spoilt_nothing": facts["nothing"],
-        "called_nothing": Counter(judge.name(pictures)[0])["nothing"],
+        "called_nothing": sum(row["subject"] == "nothing" for row in seen[: len(prompts)]),
     }
     if not arguments.quick:
         report["diversity"] = diversity(pipeline, prompts, run.seed)
         report["diversity_of_real_scenes"] = facts["real_diversity"]
         report["near_copy_share"] = near_copies.share(run, prompts, pictures)
         report["round_trip_psnr"] = round_trip_psnr(pipeline, run)
-        grid = (pictures * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        grid = (drawn * 255).round().byte().permute(0, 2, 3, 1).numpy()
         write_grid(run.path("evaluation", f"{arguments.model.name}.png"), grid, 16)
     report["seconds"] = round(time.monotonic() - began, 1)
-    return report, faults
+    return report, faults + more
 
 
 def main() -> None:

@@ -15,20 +15,30 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F  # noqa: N812
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
+from training.captions import Spec
 from training.compose import Composer
 from training.config import Run, add_common_arguments, run_from
 from training.draws import Draw
 from training.loop import Average, Loop, learning_rate
 from training.scenes import SCENE_NAMES
-from training.vocabulary import COLOURS, SUBJECT_NAMES
+from training.vocabulary import COLOURS, SUBJECT_COLOURS, SUBJECT_NAMES
 
 BATCH = 48
 PEAK = 3e-3
-NOTHING = 0  # class 0 of both heads
+NOTHING = 0  # class 0 of every head
 PLACES = (*SCENE_NAMES, *(f"plain-{colour}" for colour in COLOURS))
+STYLES = ("3d", "flat", "pixel", "mono")
+UNASKED = -100  # a label that no head is asked for
+HEADS: dict[str, tuple[str, ...]] = {  # in the order of the labels
+    "subject": SUBJECT_NAMES,
+    "scene": PLACES,
+    "count": ("1", "2", "3"),
+    "colour": tuple(SUBJECT_COLOURS),
+    "style": STYLES,
+}
 WEIGHTS = Path(__file__).parent / "judge.safetensors"
 CHECK_SCENES = 512
 
@@ -46,23 +56,34 @@ class Judge(nn.Module):
             ]
             inner = outer
         self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten())
-        self.subject = nn.Linear(inner * 16, 1 + len(SUBJECT_NAMES))
-        self.place = nn.Linear(inner * 16, 1 + len(PLACES))
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(inner * 16, 1 + len(classes)) for name, classes in HEADS.items()}
+        )
 
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(n, 3, 128, 128) in 0…1 → logits of subjects and of places."""
+    def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """(n, 3, 128, 128) in 0…1 → logits, in the order of HEADS."""
         features = self.features(F.avg_pool2d(pictures, 2) * 2 - 1)
-        return self.subject(features), self.place(features)
+        return [self.heads[name](features) for name in HEADS]
 
     @torch.no_grad()
-    def name(self, pictures: torch.Tensor) -> tuple[list[str], list[str]]:
-        """What it sees; "nothing" where it recognises nothing."""
-        subject, place = self(pictures)
-        subjects, places = ("nothing", *SUBJECT_NAMES), ("nothing", *PLACES)
-        return (
-            [subjects[i] for i in subject.argmax(1).tolist()],
-            [places[i] for i in place.argmax(1).tolist()],
-        )
+    def look(self, pictures: torch.Tensor) -> list[dict[str, str]]:
+        """What it sees in each picture, by head; "nothing" where it recognises nothing."""
+        seen: list[dict[str, str]] = [{} for _ in pictures]
+        for (name, classes), logits in zip(HEADS.items(), self(pictures), strict=True):
+            for row, choice in zip(seen, logits.argmax(1).tolist(), strict=True):
+                row[name] = ("nothing", *classes)[choice]
+        return seen
+
+
+def labels_of(spec: Spec) -> tuple[int, ...]:
+    """An empty scene has no subject: "nothing". A subject's own colour is not asked for."""
+    if spec.subject is None:
+        subject, count = NOTHING, NOTHING
+    else:
+        subject, count = 1 + spec.subject, spec.count
+    colour = 1 + HEADS["colour"].index(spec.colour) if spec.colour else UNASKED
+    style = 1 + STYLES.index(spec.style) if spec.style in STYLES else UNASKED
+    return subject, 1 + PLACES.index(spec.place), count, colour, style
 
 
 def coarse(pictures: torch.Tensor, cells: int, mode: str) -> torch.Tensor:
@@ -103,9 +124,9 @@ def _spoil(
         else:  # a subject out of shape
             bent = coarse(warped(picture, draw), 32, "bicubic").clamp(0, 1)
             spoilt[i] = torch.lerp(picture, bent, mask)[0]
-        labels[i, 0] = NOTHING
+        labels[i, [0, 2, 3]] = NOTHING
         if kind < 2:
-            labels[i, 1] = NOTHING
+            labels[i] = NOTHING
     return spoilt, labels
 
 
@@ -129,15 +150,9 @@ class Examples:
         self.composer = Composer.of(self.run)
 
     def batch(self, count: int, *name: object, spoil: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pictures 0…1 and (n, 2) labels. Empty scenes have no subject, which is "nothing"."""
+        """Pictures 0…1 and (n, heads) labels."""
         scenes = self.composer.compose(count, self.run.seed, "judge", *name)
-        labels = torch.tensor(
-            [
-                (0 if spec.subject is None else 1 + spec.subject, 1 + PLACES.index(spec.place))
-                for spec in scenes.specs
-            ],
-            device=self.run.device,
-        )
+        labels = torch.tensor([labels_of(spec) for spec in scenes.specs], device=self.run.device)
         draw = Draw(self.run.device, self.run.seed, "judge disturbs", *name)
         pixels = scenes.pixels
         if spoil:
@@ -148,26 +163,22 @@ class Examples:
 def measure(judge: Judge, examples: Examples, count: int) -> dict[str, float]:
     """On held-back real scenes; and how many spoilt ones it rightly calls nothing."""
     judge.eval()
-    hits, total, refused, spoilt = torch.zeros(2), 0, 0, 0
+    hits, asked, refused, spoilt = torch.zeros(len(HEADS)), torch.zeros(len(HEADS)), 0, 0
     with torch.no_grad():
         for number in range(-(-count // BATCH)):
-            for spoil in (False, True):
-                pixels, labels = examples.batch(BATCH, "held back", number, spoil=spoil)
-                said = torch.stack([logits.argmax(1) for logits in judge(pixels)], 1)
-                if spoil:
-                    nothing = labels[:, 0] == NOTHING
-                    refused += int((said[nothing, 0] == NOTHING).sum())
-                    spoilt += int(nothing.sum())
-                else:
-                    shown = labels[:, 0] != NOTHING
-                    hits += (said[shown] == labels[shown]).float().sum(0).cpu()
-                    total += int(shown.sum())
+            pixels, labels = examples.batch(BATCH, "held back", number, spoil=False)
+            said = torch.stack([logits.argmax(1) for logits in judge(pixels)], 1)
+            shown = (labels[:, :1] != NOTHING) & (labels != UNASKED)
+            hits += ((said == labels) & shown).sum(0).cpu()
+            asked += shown.sum(0).cpu()
+            pixels, labels = examples.batch(BATCH, "held back", number, spoil=True)
+            nothing = labels[:, 0] == NOTHING
+            refused += int((judge(pixels)[0].argmax(1)[nothing] == NOTHING).sum())
+            spoilt += int(nothing.sum())
     judge.train()
-    return {
-        "subject": round(hits[0].item() / max(total, 1), 4),
-        "scene": round(hits[1].item() / max(total, 1), 4),
-        "nothing": round(refused / max(spoilt, 1), 4),
-    }
+    shares = (hits / asked.clamp(min=1)).tolist()
+    facts = {name: round(share, 4) for name, share in zip(HEADS, shares, strict=True)}
+    return {**facts, "nothing": round(refused / max(spoilt, 1), 4)}
 
 
 def real_diversity(examples: Examples) -> float:
@@ -187,9 +198,12 @@ def mean_pairwise_distance(pictures: torch.Tensor) -> float:
     return float(torch.stack(pairs).mean())
 
 
-def train(run: Run, weights: Path = WEIGHTS) -> Loop:
+def train(run: Run, weights: Path = WEIGHTS, earlier: Path | None = None) -> Loop:
     torch.manual_seed(run.seed)
-    judge = Judge().to(run.device)
+    judge = Judge()
+    if earlier is not None:
+        judge.load_state_dict(load_file(earlier), strict=False)
+    judge.to(run.device)
     parameters = list(judge.parameters())
     optimiser = torch.optim.AdamW(parameters, PEAK, weight_decay=0.02)
     average = Average(parameters, 0.99)
@@ -211,8 +225,9 @@ def train(run: Run, weights: Path = WEIGHTS) -> Loop:
 
     for step in loop.steps(rate):
         pixels, labels = examples.batch(BATCH, step, spoil=True)
-        subject, place = judge(pixels)
-        loss = F.cross_entropy(subject, labels[:, 0]) + F.cross_entropy(place, labels[:, 1])
+        said = judge(pixels)
+        losses = [F.cross_entropy(head, labels[:, i]) for i, head in enumerate(said)]
+        loss = torch.stack(losses).nansum()  # a batch may lack what a head is asked for
         optimiser.param_groups[0]["lr"] = rate()
         optimiser.zero_grad()
         loss.backward()
@@ -247,7 +262,9 @@ def load(path: Path = WEIGHTS) -> tuple[Judge, dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_common_arguments(parser)
-    train(run_from(parser.parse_args()))
+    parser.add_argument("--init", type=Path, help="an earlier judge to begin from")
+    arguments = parser.parse_args()
+    train(run_from(arguments), earlier=arguments.init)
 
 
 if __name__ == "__main__":

@@ -115,9 +115,9 @@ def test_judge_is_trained_on_real_scenes_and_stored_with_its_ceiling(world, monk
     weights = run.work / "judge.safetensors"
     judge.train(run, weights)
     loaded, facts = judge.load(weights)
-    assert set(facts) == {"subject", "scene", "nothing", "real_diversity"}
-    subjects, places = loaded.name(torch.zeros(2, 3, 128, 128))
-    assert len(subjects) == len(places) == 2
+    assert set(facts) == {*judge.HEADS, "nothing", "real_diversity"}
+    seen = loaded.look(torch.zeros(2, 3, 128, 128))
+    assert [set(row) for row in seen] == [set(judge.HEADS)] * 2
 
 
 def test_a_larger_model_grown_from_an_export_draws_the_same_at_first(trained, world):
