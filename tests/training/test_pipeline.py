@@ -11,7 +11,7 @@ from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from transformers.utils import logging
 
 from training import autoencoder, export, judge, models, preview_matrix, text_encoder, unet
-from training.basis import read_basis
+from training.basis import read_basis, read_off
 from training.compose import Composer
 from training.config import MAX_EXPORT_BYTES
 
@@ -58,6 +58,23 @@ def test_linear_latents_are_a_projection(trained):
     pictures = Composer.of(trained).compose(4, 0, "projection").pixels * 2 - 1
     once = basis.encode(pictures)
     assert torch.allclose(basis.encode(basis.decode(once)), once, atol=1e-3)
+
+
+def test_linear_latents_are_read_off_an_encoder_that_was_taught_them(trained):
+    basis, composer = read_basis(trained.work / "autoencoder" / "basis.pt"), Composer.of(trained)
+    found = read_off(basis.encode, composer, trained)
+    pictures = composer.compose(4, 0, "read off").pixels * 2 - 1
+    latents = basis.encode(pictures)
+    assert torch.allclose(found.encode(pictures), latents, atol=0.02)
+    assert torch.allclose(found.decode(latents), basis.decode(latents), atol=0.02)
+
+
+def test_an_export_is_enough_to_begin_from(trained, world):
+    run = world.run("begun from an export")
+    text_encoder.obtain_tokenizer(run, trained.work / "export")
+    basis = autoencoder.obtain_basis(run, trained.work / "export")
+    assert basis.encoder.shape == (run.config.latent_channels, 768)
+    assert basis.mean.isfinite().all()
 
 
 def test_export_loads_and_draws(trained):
