@@ -211,6 +211,7 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
             tasks = {drawing, online, stopping}
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             services.intake.draining = True
+            await services.review.stop()
             await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
             await services.board.close()
         for task in tasks - done:

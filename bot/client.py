@@ -17,7 +17,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import replies
-from bot.buttons import ButtonAction, JobButton
+from bot.buttons import ButtonAction, JobButton, ModalAction, answer_form
 from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
 from bot.messenger import DiscordMessenger
@@ -32,7 +32,15 @@ PERMISSIONS = discord.Permissions(
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptych has no voice
 
-COGS = ("bot.cogs.imagine", "bot.cogs.queue", "bot.cogs.cancel", "bot.cogs.help")
+COGS = (
+    "bot.cogs.imagine",
+    "bot.cogs.queue",
+    "bot.cogs.cancel",
+    "bot.cogs.review",
+    "bot.cogs.reports",
+    "bot.cogs.consequences",
+    "bot.cogs.help",
+)
 MAX_RECONNECT_SECONDS = 60.0
 _COMMANDS_HASH = "commands_hash"
 _AUTHENTICATION_FAILED = 4004
@@ -89,11 +97,21 @@ class TriptychClient(commands.Bot):
         )
         self.services = compose(DiscordMessenger(self, now))
         self.button_actions: dict[str, ButtonAction] = {}
+        self.modal_actions: dict[str, ModalAction] = {}
         self._is_set_up = False
 
     def add_button_action(self, action: str, run: ButtonAction) -> None:
         """Say what buttons with this action do."""
         self.button_actions[action] = run
+
+    def add_modal_action(self, action: str, run: ModalAction) -> None:
+        """Say what forms with this action do."""
+        self.modal_actions[action] = run
+
+    async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """Forms."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await answer_form(interaction, self.modal_actions)
 
     async def setup_hook(self) -> None:
         """After login, before the gateway: nothing can arrive yet."""
@@ -103,6 +121,7 @@ class TriptychClient(commands.Bot):
                 await self.load_extension(cog)
         await self._sync_commands()
         await self.services.recovery.run()
+        self.services.review.start()
         self._is_set_up = True
 
     async def on_ready(self) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import aiohttp
 import discord
 
-from bot import replies
-from bot.jobs.port import Delivery, Undeliverable, Unreachable, Update
+from bot import replies, replies_review
+from bot.cases import Case
+from bot.jobs.port import Delivery, Hidden, Undeliverable, Unreachable, Update
 from bot.records import Job
 
 if TYPE_CHECKING:
@@ -59,9 +60,13 @@ class InteractionCaller:
                 return response.message_id if response else None
         raise AssertionError("unreachable")
 
-    async def refuse(self, reason: str) -> None:
+    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
         """Answer only to the member."""
-        await self._interaction.response.send_message(reason, ephemeral=True)
+        if can_appeal:
+            view = replies_review.compose_suspended(reason)
+            await self._interaction.response.send_message(view=view, ephemeral=True)
+        else:
+            await self._interaction.response.send_message(reason, ephemeral=True)
 
 
 class DiscordMessenger:
@@ -77,9 +82,10 @@ class DiscordMessenger:
 
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message."""
-        return await self._edit(job, lambda: (replies.compose_update(job, update), MISSING))
+        files = [] if isinstance(update, Hidden) else MISSING
+        return await self._edit(job, lambda: (replies.compose_update(job, update), files))
 
-    async def deliver(self, job: Job, delivery: Delivery) -> int | None:
+    async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
         """Edit the grid into the job's message, or else post a new one that names the author."""
         name = f"triptych-{job.job_id}.png"
         alt_text = replies.describe_grid(job, delivery)
@@ -93,22 +99,45 @@ class DiscordMessenger:
         try:
             return await self._edit(job, compose)
         except Undeliverable:
+            if not can_repost:
+                raise
             return await self._send(job, compose)
 
     async def tell(self, job: Job, text: str) -> None:
+        """A direct message that names the prompt."""
+        await self.write_to(job.origin.user_id, f"{text}\n> {replies.quote(job.recipe.prompt)}")
+
+    async def write_to(self, user_id: int, text: str) -> None:
         """A direct message."""
 
         async def send() -> None:
-            channel = await self._client.create_dm(discord.Object(job.origin.user_id))
-            await channel.send(f"{text}\n> {replies.quote(job.recipe.prompt)}")
+            channel = await self._client.create_dm(discord.Object(user_id))
+            await channel.send(text)
 
-        await _send_with_retry(job, send)
+        await _send_with_retry(f"user {user_id}", send)
+
+    async def show_card(self, case: Case, channel_id: int) -> int:
+        """Post the card, once, or edit it."""
+        channel = self._client.get_partial_messageable(channel_id)
+        card = case.card
+
+        async def send() -> int:
+            view, files = replies_review.compose_card(case)
+            if card.message_id is not None:
+                message = channel.get_partial_message(card.message_id)
+                return (await message.edit(view=view, attachments=files)).id
+            nonce = f"card-{card.card_id}"
+            return (await channel.send(view=view, files=files, nonce=nonce)).id
+
+        return await _send_with_retry(f"card {card.card_id}", send)
 
     async def _edit(self, job: Job, compose: Callable[[], _Content]) -> int | None:
         fault = Undeliverable("no way to its message is left")
         for route in self._list_routes(job):
             try:
-                return await _send_with_retry(job, lambda route=route: route(*compose()))
+                return await _send_with_retry(
+                    f"job {job.job_id}", lambda route=route: route(*compose())
+                )
             except Undeliverable as error:
                 fault = error
         raise fault
@@ -151,10 +180,10 @@ class DiscordMessenger:
             )
             return message.id
 
-        return await _send_with_retry(job, send)
+        return await _send_with_retry(f"job {job.job_id}", send)
 
 
-async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
+async def _send_with_retry(what: str, send: Callable[[], Awaitable[T]]) -> T:
     """discord.py retries neither resets nor timeouts. Raises Undeliverable, or Unreachable."""
     fault: Exception | None = None
     for delay_seconds in (0.0, *RETRY_DELAYS_SECONDS):
@@ -168,5 +197,5 @@ async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
             fault = error
         except _PASSING_FAULTS as error:
             fault = error
-        log.info("job %s: Discord did not take it, trying again: %r", job.job_id, fault)
+        log.info("%s: Discord did not take it, trying again: %r", what, fault)
     raise Unreachable(f"Discord could not be reached: {fault!r}") from fault

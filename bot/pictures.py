@@ -7,11 +7,13 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from bot.errors import StoreError
@@ -26,13 +28,18 @@ _MIN_TILE_PIXELS = 384
 _BACKGROUND = (24, 25, 28)
 _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
+_HELD = "held"
 HIDDEN = "hidden by\nthe filter"
 NOT_CHECKED = "could not\nbe checked"
+_BLUR_PIXELS = 12  # of a picture's width: colours stay, shapes do not
 _PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 
 
 class PictureWriter:
-    """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing."""
+    """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing.
+
+    What a moderator has to see first lies in ``pictures/held/<job id>`` until it is released.
+    """
 
     def __init__(self, folder: Path, max_threads: int = 2) -> None:
         self._folder = folder
@@ -55,14 +62,49 @@ class PictureWriter:
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._pool, self._write, job_id, recipe, images, tuple(verdicts)
+            self._pool, self._write, self._folder, job_id, recipe, images, tuple(verdicts)
         )
+
+    async def write_held(
+        self,
+        job_id: int,
+        recipe: Recipe,
+        images: NDArray[np.uint8],
+        verdicts: Sequence[PanelVerdict],
+    ) -> tuple[PictureFile, ...]:
+        """The pictures as they were drawn, apart from what members may see. Raises StoreError."""
+        shown = tuple(replace(verdict, shown=True) for verdict in verdicts)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._pool, self._write, self._folder / _HELD, job_id, recipe, images, shown
+        )
+
+    async def release(self, job_id: int) -> None:
+        """Put held pictures in the place of what was shown instead; again if it was cut short."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._pool, self._release, job_id)
+
+    def _release(self, job_id: int) -> None:
+        held = self._folder / _HELD / str(job_id)
+        if held.is_dir():
+            shutil.rmtree(self.folder_of(job_id), ignore_errors=True)
+            held.rename(self.folder_of(job_id))
+
+    async def locate_grid(self, job_id: int) -> Path | None:
+        """The grid as a moderator may see it: unhidden while it is held. None if there is none."""
+        folders = (self._folder / _HELD / str(job_id), self.folder_of(job_id))
+        return next((path for each in folders if (path := each / "grid.png").is_file()), None)
+
+    async def blur(self, path: Path) -> bytes | None:
+        """A PNG that shows the colours of a picture and nothing else; None if it is gone."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, _blur, path)
 
     async def remove(self, job_id: int) -> None:
         """Delete the pictures of a job; does nothing if there are none."""
         loop = asyncio.get_running_loop()
-        folder = self.folder_of(job_id)
-        await loop.run_in_executor(self._pool, lambda: shutil.rmtree(folder, ignore_errors=True))
+        for folder in (self._folder / _HELD / str(job_id), self.folder_of(job_id)):
+            await loop.run_in_executor(self._pool, partial(shutil.rmtree, folder, True))
 
     def close(self) -> None:
         """Wait for what is being written and stop the threads."""
@@ -70,6 +112,7 @@ class PictureWriter:
 
     def _write(
         self,
+        folder: Path,
         job_id: int,
         recipe: Recipe,
         images: NDArray[np.uint8],
@@ -85,23 +128,24 @@ class PictureWriter:
         ]
         pictures = [compose_grid(tiles), *tiles]
         seeds = [recipe.seeds, *((seed,) for seed in recipe.seeds)]
-        final = self.folder_of(job_id)
-        partial = self._folder / f"{job_id}.partial"
+        final = folder / str(job_id)
+        unfinished = folder / f"{job_id}.partial"
         files: list[PictureFile] = []
         try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
             for panel, (picture, used) in enumerate(zip(pictures, seeds, strict=True)):
                 name = f"{panel or 'grid'}.png"
                 data = encode_png(picture, recipe, used)
-                (partial / name).write_bytes(data)
+                (unfinished / name).write_bytes(data)
                 verdict = verdicts[panel - 1] if panel else None
                 digest = hashlib.sha256(data).hexdigest()
                 files.append(PictureFile(panel, f"{job_id}/{name}", digest, verdict))
-            shutil.rmtree(final, ignore_errors=True)
-            partial.rename(final)
+            for old in (self._folder / _HELD / str(job_id), final):
+                shutil.rmtree(old, ignore_errors=True)
+            unfinished.rename(final)
         except OSError as error:
-            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
             raise StoreError(
                 f"The pictures could not be saved ({error.strerror or error}), so nothing was "
                 "charged. The owner must make room in DATA_DIR; please try again after that."
@@ -123,6 +167,22 @@ class PictureWriter:
             if hashlib.sha256(data).hexdigest() != file.sha256:
                 return None
         return paths or None
+
+
+def _blur(path: Path) -> bytes | None:
+    try:
+        with Image.open(path) as picture:
+            size = picture.size
+            coarse = picture.convert("RGB").resize(
+                (_BLUR_PIXELS * 3, max(_BLUR_PIXELS * 3 * size[1] // size[0], 1)),
+                Image.Resampling.BOX,
+            )
+    except OSError:
+        return None
+    smooth = coarse.resize(size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(8))
+    buffer = BytesIO()
+    smooth.save(buffer, "PNG", compress_level=_PNG_LEVEL)
+    return buffer.getvalue()
 
 
 def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:

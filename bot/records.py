@@ -10,6 +10,7 @@ class JobStatus(StrEnum):
     """Where a job stands. DESIGN's picture of the ways between them is in CONTRIBUTING.md."""
 
     ACCEPTED = "accepted"  # committed, not yet answered
+    HELD = "held"  # a moderator has to look at it first
     QUEUED = "queued"
     RUNNING = "running"
     RENDERED = "rendered"  # pictures judged and on disk, not yet posted
@@ -17,6 +18,7 @@ class JobStatus(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"  # held, and no moderator came
     UNDELIVERABLE = "undeliverable"
 
 
@@ -26,6 +28,7 @@ class Origin:
 
     token: Discord's interaction token, good for 15 minutes and blanked after that.
     bot_in_channel: False where the bot is no member, so that only the token can reach the reply.
+    parent_channel_id: of a thread. role_ids, joined_at: known only while the member asks.
     """
 
     user_id: int = 0
@@ -34,6 +37,10 @@ class Origin:
     guild_id: int | None = None
     channel_id: int | None = None
     bot_in_channel: bool = True
+    parent_channel_id: int | None = None
+    age_restricted: bool = False
+    role_ids: tuple[int, ...] = ()
+    joined_at: float | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -92,6 +99,9 @@ class Job:
     cost_estimate, cost: in default requests of the model (1.0 = three pictures with the model's
     default settings); ``cost`` is what counts against quotas and is 0 for what was not drawn.
     attempt: how many times drawing was begun. reason: why it ended as it did, safe to show.
+    rule, rules_version: what decided about the prompt, and the server's rules at that moment.
+    held_for: why a moderator has to look at it, "" once one has approved it (approved_by). weight:
+    of its member's share of the line. hidden: reported, and nobody may see its pictures.
     """
 
     job_id: int
@@ -111,6 +121,12 @@ class Job:
     cut_words: str = ""
     reason: str = ""
     spoiler: bool = False
+    rule: str = ""
+    rules_version: int = 0
+    held_for: str = ""
+    weight: float = 1.0
+    approved_by: int | None = None
+    hidden: bool = False
 
 
 class Outcome(StrEnum):
@@ -145,12 +161,14 @@ class Verdict:
     """outcome, and unless it is ALLOW the sentence a member may read.
 
     rule, form: the rule that decided, and how the text had to be read for it to be found.
+    rules_version: of the server's rules, 0 where it has none of its own.
     """
 
     outcome: Outcome
     reason: str = ""
     rule: str = ""
     form: str = ""
+    rules_version: int = 0
 
     @property
     def is_allowed(self) -> bool:
@@ -209,3 +227,101 @@ class UsageRow:
     gpu_seconds: float
     mean_wait_seconds: float | None
     mean_draw_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoleQuota:
+    """What the members of a role may have; None leaves it as it is for everybody.
+
+    weight: of their share of the line. A member with several roles gets the best of each.
+    """
+
+    role_id: int
+    max_cost_per_day: float | None = None
+    max_waiting: int | None = None
+    weight: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuildSettings:
+    """What a server has set; the defaults are safe for one that never opened the settings.
+
+    moderator_role_ids: who may decide besides those with Manage Messages. allowed_role_ids,
+    allowed_channel_ids: empty means everybody, everywhere. picture_action: what happens to a
+    flagged picture. nsfw_threshold: None leaves it to the instance. review_newcomer_days: prompts
+    of members newer than this are held. min_member_days: newer members may not prompt at all.
+    """
+
+    review_channel_id: int | None = None
+    mod_log_channel_id: int | None = None
+    moderator_role_ids: tuple[int, ...] = ()
+    allowed_role_ids: tuple[int, ...] = ()
+    allowed_channel_ids: tuple[int, ...] = ()
+    min_member_days: int = 0
+    review_everything: bool = False
+    review_newcomer_days: int = 0
+    review_hours: int = 24
+    picture_action: Outcome = Outcome.REFUSE
+    nsfw_threshold: float | None = None
+    reports_to_hide: int = 3
+    strikes_to_suspend: int = 3
+    strike_days: int = 30
+    suspension_days: int = 7
+    retention_days: int = 90
+    is_paused: bool = False
+    role_quotas: tuple[RoleQuota, ...] = ()
+
+
+class AuditAction(StrEnum):
+    """What a row of the audit log says was done."""
+
+    PROMPT_REFUSED = "prompt_refused"
+    PROMPT_HELD = "prompt_held"
+    PROMPT_COVERED = "prompt_covered"
+    PICTURES_HIDDEN = "pictures_hidden"
+    PICTURES_HELD = "pictures_held"
+    PICTURES_COVERED = "pictures_covered"
+    APPROVED = "approved"
+    APPROVED_COVERED = "approved_covered"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    REPORTED = "reported"
+    REPORT_DECIDED = "report_decided"
+    STRUCK = "struck"
+    STRIKE_REMOVED = "strike_removed"
+    SUSPENDED = "suspended"
+    SUSPENSION_LIFTED = "suspension_lifted"
+    APPEALED = "appealed"
+    APPEAL_DECIDED = "appeal_decided"
+    RULE_ADDED = "rule_added"
+    RULE_REMOVED = "rule_removed"
+    SETTING_CHANGED = "setting_changed"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    DATA_EXPORTED = "data_exported"
+    DATA_DELETED = "data_deleted"
+    RETENTION_ENDED = "retention_ended"
+    AUDIT_EXPORTED = "audit_exported"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One row of the audit log. actor_id: 0 is Triptych itself. prompt: "" once it was blanked.
+
+    entry_id is 0 until it is on record.
+    """
+
+    action: AuditAction
+    at: float
+    guild_id: int | None = None
+    actor_id: int = 0
+    member_id: int | None = None
+    job_id: int | None = None
+    rule: str = ""
+    rules_version: int = 0
+    prompt: str = ""
+    prompt_hash: str = ""
+    reason: str = ""
+    old_value: str = ""
+    new_value: str = ""
+    entry_id: int = 0

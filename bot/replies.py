@@ -15,6 +15,8 @@ from bot.jobs.intake import Quotas
 from bot.jobs.port import (
     Delivery,
     Drawing,
+    Hidden,
+    InReview,
     Place,
     PlaceReason,
     Update,
@@ -29,6 +31,13 @@ _BAR_WIDTH = 12
 _TEXT_MAX = 2000
 # What Discord makes something of: anywhere in a line, in a web address, at the start of a line.
 _MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
+
+_CAN_BE_CANCELLED = {
+    JobStatus.ACCEPTED,
+    JobStatus.HELD,
+    JobStatus.QUEUED,
+    JobStatus.RUNNING,
+}
 
 HELP = (
     "**Triptych draws three pictures for every prompt.**\n"
@@ -47,6 +56,11 @@ NOTHING_TO_CANCEL = (
 )
 NOT_YOURS = "Only the member who asked for these pictures can cancel them."
 TOO_LATE = "This prompt neither waits nor is being drawn any more, so nothing was cancelled."
+IN_REVIEW = "Waiting for a moderator, who looks at this first."
+HIDDEN = (
+    "Members have reported these pictures. They are hidden until a moderator has looked at them."
+)
+REMOVED = "A moderator has removed these pictures."
 NO_PERMISSION = (
     "I may not attach files in this channel, so the pictures could not be shown. Nothing was "
     "charged. Ask a moderator to allow me “Attach Files” here, or use another channel."
@@ -79,10 +93,14 @@ def compose_update(job: Job, update: Update) -> discord.ui.LayoutView:
             status = describe_waiting(update)
         case Drawing():
             status = describe_drawing(update)
+        case InReview():
+            status = IN_REVIEW
+        case Hidden():
+            status = REMOVED if update.is_removed else HIDDEN
         case _:
             status = job.reason
     row: discord.ui.ActionRow[Any] | None = None
-    if job.status in {JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING}:
+    if job.status in _CAN_BE_CANCELLED:
         row = discord.ui.ActionRow[Any](JobButton("cancel", job.job_id, label="Cancel"))
     return _compose_view(_title(job), status, row=row)
 
@@ -114,6 +132,10 @@ def _compose_view(
 
 
 def _title(job: Job) -> str:
+    """Whoever asked, and what, unless nobody should read it."""
+    is_refused = job.status is JobStatus.REFUSED and bool(job.rule)
+    if job.held_for or job.hidden or is_refused:
+        return f"**A prompt** · <@{job.origin.user_id}>"
     return f"**{quote(job.recipe.prompt)}** · <@{job.origin.user_id}>"
 
 
@@ -217,6 +239,8 @@ def describe_queue(
 def _describe_own(job: Job, place: Place | None) -> str:
     if place is not None:
         return describe_place(place)
+    if job.status is JobStatus.HELD:
+        return "Waiting for a moderator."
     return "Being drawn." if job.status is JobStatus.RUNNING else "In line."
 
 

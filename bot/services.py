@@ -8,18 +8,31 @@ from dataclasses import dataclass
 
 from bot.engine.face import EngineFace
 from bot.jobs.board import StatusBoard
+from bot.jobs.consequences import Consequences
 from bot.jobs.delivery import Deliverer
+from bot.jobs.desk import ReviewDesk
 from bot.jobs.dispatcher import Dispatcher
+from bot.jobs.gate import Gate
 from bot.jobs.intake import Intake, Quotas
+from bot.jobs.judging import PictureJudge
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits
 from bot.jobs.port import Messenger
 from bot.jobs.recovery import Recovery
+from bot.jobs.reports import Reports
+from bot.jobs.review import Review
 from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.rules import read_rules
 from bot.pictures import PictureWriter
 from bot.settings import Settings
-from bot.store import Database, JobRepository, MetaRepository
+from bot.store import (
+    AuditRepository,
+    Database,
+    JobRepository,
+    MetaRepository,
+    Repositories,
+    SettingsRepository,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +41,18 @@ class Services:
 
     jobs: JobRepository
     meta: MetaRepository
+    settings: SettingsRepository
+    audit: AuditRepository
+    gate: Gate
     line: Line
     board: StatusBoard
     intake: Intake
     dispatcher: Dispatcher
     recovery: Recovery
+    desk: ReviewDesk
+    review: Review
+    reports: Reports
+    consequences: Consequences
     writer: PictureWriter
     check: PictureCheck
     limits: ParameterLimits
@@ -47,35 +67,67 @@ def compose_services(
     now: Callable[[], float],
 ) -> Services:
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
-    policy = make_policy(settings)
+    store = Repositories.of(database)
+    jobs, audit = store.jobs, store.audit
+    gate = Gate(make_policy(settings), store.settings, store.consequences, now)
     check = make_picture_check(settings)
-    jobs = JobRepository(database)
     board = StatusBoard(messenger)
     line = Line(jobs, engine, board, now)
     writer = PictureWriter(settings.data_dir / "pictures")
-    deliverer = Deliverer(jobs, writer, messenger, board, now)
-    dispatcher = Dispatcher(engine, jobs, line, board, check, writer, deliverer, now)
+    desk = ReviewDesk(store, board, messenger, writer, now)
+    deliverer = Deliverer(jobs, writer, messenger, board, gate, desk, audit, now)
+    judge = PictureJudge(check, gate)
+    dispatcher = Dispatcher(
+        engine, jobs, line, board, check, judge, writer, deliverer, desk, audit, now
+    )
+    consequences = Consequences(store, desk, now)
+    reports = Reports(store, desk, messenger, writer, now)
+    resume = dispatcher.resume_delivery
+    review = Review(store, line, desk, reports, consequences, messenger, resume, now)
     limits = ParameterLimits(
         settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
     )
     intake = Intake(
         jobs,
-        policy,
+        audit,
+        gate,
         line,
+        desk,
         limits=limits,
-        quotas=Quotas(
-            settings.max_waiting_per_member,
-            settings.max_waiting_per_guild,
-            settings.max_waiting,
-            settings.max_cost_per_member_per_hour,
-        ),
+        quotas=make_quotas(settings),
         now=now,
         random_seed=lambda: secrets.randbits(32),
     )
     recovery = Recovery(jobs, line, dispatcher, messenger, now)
-    meta = MetaRepository(database)
     return Services(
-        jobs, meta, line, board, intake, dispatcher, recovery, writer, check, limits, now
+        jobs=jobs,
+        meta=MetaRepository(database),
+        settings=store.settings,
+        audit=audit,
+        gate=gate,
+        line=line,
+        board=board,
+        intake=intake,
+        dispatcher=dispatcher,
+        recovery=recovery,
+        desk=desk,
+        review=review,
+        reports=reports,
+        consequences=consequences,
+        writer=writer,
+        check=check,
+        limits=limits,
+        now=now,
+    )
+
+
+def make_quotas(settings: Settings) -> Quotas:
+    """What everybody has."""
+    return Quotas(
+        settings.max_waiting_per_member,
+        settings.max_waiting_per_guild,
+        settings.max_waiting,
+        settings.max_cost_per_member_per_hour,
     )
 
 

@@ -151,7 +151,12 @@ def test_only_a_job_that_can_be_cancelled_has_the_button():
         for status in JobStatus
         if buttons_of(replies.compose_update(make_job(status=status), Waiting(None)))
     }
-    assert cancellable == {JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING}
+    assert cancellable == {
+        JobStatus.ACCEPTED,
+        JobStatus.HELD,
+        JobStatus.QUEUED,
+        JobStatus.RUNNING,
+    }
     [custom_id] = buttons_of(replies.compose_update(make_job(), Waiting(None)))
     assert custom_id == f"v1:cancel:{2**63 - 1}:0"
     assert len(custom_id) <= 100

@@ -157,14 +157,26 @@ def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:
         bot_in_channel = interaction.context.dm_channel
     else:
         bot_in_channel = interaction.is_guild_integration() and may.view_channel and may_send
+    channel, member = interaction.channel, interaction.user
+    is_member = isinstance(member, discord.Member)
     return Origin(
-        user_id=interaction.user.id,
+        user_id=member.id,
         interaction_id=interaction.id,
         token=interaction.token,
         guild_id=interaction.guild_id,
         channel_id=interaction.channel_id,
         bot_in_channel=bot_in_channel,
+        parent_channel_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
+        age_restricted=is_age_restricted(channel),
+        role_ids=tuple(role.id for role in member.roles) if is_member else (),
+        joined_at=member.joined_at.timestamp() if is_member and member.joined_at else None,
     )
+
+
+def is_age_restricted(channel: object) -> bool:
+    """Whether Discord shows the channel to adults only; never in direct messages."""
+    is_nsfw = getattr(channel, "is_nsfw", None)
+    return bool(is_nsfw and is_nsfw())
 
 
 async def setup(bot: TriptychClient) -> None:

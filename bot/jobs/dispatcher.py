@@ -19,13 +19,15 @@ from bot.errors import (
 )
 from bot.jobs.board import StatusBoard
 from bot.jobs.delivery import Deliverer
+from bot.jobs.desk import ReviewDesk
+from bot.jobs.judging import PictureJudge, compose_picture_entry
 from bot.jobs.line import Line
 from bot.jobs.parameters import complete_recipe, compose_request
 from bot.jobs.port import Drawing, Ended
 from bot.moderation import PictureCheck
 from bot.pictures import PictureWriter
-from bot.records import Job, JobStatus
-from bot.store import JobRepository
+from bot.records import Job, JobStatus, PictureFile
+from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +50,11 @@ class Dispatcher:
         line: Line,
         board: StatusBoard,
         check: PictureCheck,
+        judge: PictureJudge,
         writer: PictureWriter,
         deliverer: Deliverer,
+        desk: ReviewDesk,
+        audit: AuditRepository,
         now: Callable[[], float],
     ) -> None:
         self._engine = engine
@@ -57,8 +62,11 @@ class Dispatcher:
         self._line = line
         self._board = board
         self._check = check
+        self._judge = judge
         self._writer = writer
         self._deliverer = deliverer
+        self._desk = desk
+        self._audit = audit
         self._now = now
         self._progress: dict[int, Progress] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,7 +128,12 @@ class Dispatcher:
             JobStatus.CANCELLED,
             reason="Cancelled.",
             now=self._now(),
-            leaving=[JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING],
+            leaving=[
+                JobStatus.ACCEPTED,
+                JobStatus.HELD,
+                JobStatus.QUEUED,
+                JobStatus.RUNNING,
+            ],
             cost=running.cost_estimate * share if running else 0.0,
         )
         if ended is not None:
@@ -130,6 +143,8 @@ class Dispatcher:
             self._engine.cancel(job_id)
             self._line.use.charge(ended, ended.started_at or self._now())
             await self._board.finish(ended, Ended())
+            if ended.held_for:
+                await self._desk.withdraw(ended)
         return ended
 
     def _choose(self) -> Job | None:
@@ -197,20 +212,31 @@ class Dispatcher:
             self._line.use.charge(ended, ended.started_at or self._now())
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
-        judging = self._check.judge(job.job_id, output.images, output.nsfw_content_detected)
-        verdicts = await asyncio.wrap_future(judging)
-        files = await self._writer.write(job.job_id, job.recipe, output.images, verdicts)
+        recipe, images = job.recipe, output.images
+        judgement = await self._judge.judge(job, images, output.nsfw_content_detected)
+        verdicts = judgement.verdicts
+        files = await self._writer.write(job.job_id, recipe, images, verdicts)
+        held_files: tuple[PictureFile, ...] = ()
+        if judgement.held_for:
+            held_files = await self._writer.write_held(job.job_id, recipe, images, verdicts)
         cost = self._line.pace.measure(job.cost_estimate, output.gpu_seconds)
         if not any(verdict.was_judged for verdict in verdicts):
             cost = 0.0  # a fault of ours: nobody gets to see anything of it
-        rendered = await self._jobs.mark_rendered(
-            job.job_id,
-            files,
-            cost=cost,
-            gpu_seconds=output.gpu_seconds,
-            cut_words=output.cut_words,
-            now=self._now(),
-        )
+        entry = compose_picture_entry(job, judgement, self._now())
+        async with self._jobs.transaction():
+            rendered = await self._jobs.mark_rendered(
+                job.job_id,
+                files,
+                cost=cost,
+                gpu_seconds=output.gpu_seconds,
+                cut_words=output.cut_words,
+                now=self._now(),
+                spoiler=judgement.spoiler,
+                held_for=judgement.held_for,
+                held_files=held_files,
+            )
+            if rendered is not None and entry is not None:
+                await self._audit.add(entry)
         if rendered is not None:
             self._line.pace.add(job.cost_estimate, output.gpu_seconds)
             self._line.use.charge(rendered, rendered.started_at or self._now())

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.errors import UserError
+from bot.jobs.desk import ReviewDesk
+from bot.jobs.gate import SUSPENDED, Gate, compose_audit_entry
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, compose_recipe
 from bot.jobs.port import Caller, Undeliverable, Unreachable
-from bot.moderation import PromptPolicy
 from bot.moderation.text import clean_prompt
 from bot.records import Ask, Job, JobStatus, Origin, Outcome, Recipe, Standing
-from bot.store import JobRepository
+from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +42,10 @@ class Intake:
     def __init__(
         self,
         jobs: JobRepository,
-        policy: PromptPolicy,
+        audit: AuditRepository,
+        gate: Gate,
         line: Line,
+        desk: ReviewDesk,
         *,
         limits: ParameterLimits,
         quotas: Quotas,
@@ -51,8 +53,10 @@ class Intake:
         random_seed: Callable[[], int],
     ) -> None:
         self._jobs = jobs
-        self._policy = policy
+        self._audit = audit
+        self._gate = gate
         self._line = line
+        self._desk = desk
         self._limits = limits
         self.quotas = quotas
         self._now = now
@@ -79,7 +83,7 @@ class Intake:
         log.debug("job %s of user %s: %r", job.job_id, origin.user_id, ask.prompt)
         if job.status is JobStatus.REFUSED:
             log.info("job %s of user %s refused", job.job_id, origin.user_id)
-            await caller.refuse(job.reason)
+            await caller.refuse(job.reason, can_appeal=job.rule == SUSPENDED)
             return job
         return await self._answer(job, caller)
 
@@ -92,23 +96,28 @@ class Intake:
                 recipe = complete_recipe(recipe, self._line.info)
         except UserError as error:
             refusal = refusal or str(error)
-        verdict = await asyncio.to_thread(self._policy.judge, ask.prompt, ask.negative_prompt)
-        if not verdict.is_allowed:  # held is refused as long as nobody could look at it
+        verdict = await self._gate.judge(origin, ask.prompt, ask.negative_prompt)
+        if not verdict.is_allowed:
             log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
+        if verdict.outcome is Outcome.REFUSE:
             refusal = refusal or verdict.reason
         cost = 0.0 if refusal else self._line.estimate_cost(recipe)
         # In one transaction: two prompts must not both fit into the last place.
         async with self._jobs.transaction():
             if refusal is None and not origin.is_terminal:
                 refusal = await self._find_quota_refusal(origin, recipe, cost)
-            return await self._jobs.insert_job(
+            job = await self._jobs.insert_job(
                 origin,
                 recipe,
                 now=self._now(),
                 cost_estimate=cost,
                 refusal=refusal,
-                spoiler=verdict.outcome is Outcome.SPOILER,
+                verdict=verdict,
             )
+            entry = None if job is None else compose_audit_entry(job, verdict)
+            if entry is not None:
+                await self._audit.add(entry)
+        return job
 
     async def _answer(self, job: Job, caller: Caller) -> Job | None:
         message_id = None
@@ -125,15 +134,20 @@ class Intake:
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
             )
-        queued = await self._jobs.mark_queued(job.job_id, message_id=message_id, now=self._now())
-        if queued is None:  # cancelled before there was a message that could say so
+        answered = await self._jobs.mark_answered(
+            job.job_id, message_id=message_id, now=self._now()
+        )
+        if answered is None:  # cancelled before there was a message that could say so
             ended = await self._jobs.fetch_job(job.job_id)
             if ended is not None and ended.status is JobStatus.CANCELLED:
                 await self._line.say_ended(ended)
             return ended
-        log.info("job %s of user %s queued", job.job_id, job.origin.user_id)
-        self._line.enqueue(queued)
-        return queued
+        log.info("job %s of user %s %s", job.job_id, job.origin.user_id, answered.status)
+        if answered.status is JobStatus.HELD:
+            await self._desk.hold(answered)
+        else:
+            self._line.enqueue(answered)
+        return answered
 
     async def _find_quota_refusal(self, origin: Origin, recipe: Recipe, cost: float) -> str | None:
         quotas = self.quotas

@@ -10,6 +10,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol
 
+from bot.cases import Case
 from bot.errors import TriptychError
 from bot.records import Job, PanelVerdict
 
@@ -76,7 +77,19 @@ class Ended:
     """The job ended without pictures; ``job.status`` and ``job.reason`` say how and why."""
 
 
-Update = Waiting | Drawing | Ended
+@dataclass(frozen=True, slots=True)
+class InReview:
+    """A moderator has to look at the job first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """The job's pictures were there, and nobody may see them any more; see ``is_removed``."""
+
+    is_removed: bool = False
+
+
+Update = Waiting | Drawing | InReview | Hidden | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +134,7 @@ class Caller(Protocol):
         """
         ...
 
-    async def refuse(self, reason: str) -> None:
+    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
         """Tell the person alone why the prompt was not taken."""
         ...
 
@@ -136,10 +149,21 @@ class Messenger(Protocol):
         """Move the job's message; its id, if there is one."""
         ...
 
-    async def deliver(self, job: Job, delivery: Delivery) -> int | None:
-        """Post the pictures; the id of the message that shows them."""
+    async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
+        """Post the pictures; the id of the message that shows them.
+
+        can_repost: a new message may take the place of one that is gone.
+        """
         ...
 
     async def tell(self, job: Job, text: str) -> None:
         """Write to the member directly, where the message itself is out of reach."""
+        ...
+
+    async def write_to(self, user_id: int, text: str) -> None:
+        """A direct message."""
+        ...
+
+    async def show_card(self, case: Case, channel_id: int) -> int:
+        """Post a card for moderators or, if it stands, bring it up to date; its message's id."""
         ...

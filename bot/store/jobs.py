@@ -14,15 +14,18 @@ from bot.records import (
     Job,
     JobStatus,
     Origin,
+    Outcome,
     PanelVerdict,
     PictureFile,
     Recipe,
     Standing,
+    Verdict,
 )
 from bot.store.database import Database, Row
 
-_WAITING = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING)
+_WAITING = (JobStatus.ACCEPTED, JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
 _HOUR_SECONDS = 3600.0
+_ALLOWED = Verdict(Outcome.ALLOW)
 
 
 class JobRepository:
@@ -40,7 +43,8 @@ class JobRepository:
         now: float,
         cost_estimate: float,
         refusal: str | None = None,
-        spoiler: bool = False,
+        verdict: Verdict = _ALLOWED,
+        weight: float = 1.0,
     ) -> Job | None:
         """Commit a prompt, ``accepted`` or ``refused``; None if this interaction has a row."""
         refused = refusal is not None
@@ -51,6 +55,8 @@ class JobRepository:
             "channel_id": origin.channel_id,
             "user_id": origin.user_id,
             "bot_in_channel": origin.bot_in_channel,
+            "parent_channel_id": origin.parent_channel_id,
+            "age_restricted": origin.age_restricted,
             "status": JobStatus.REFUSED if refused else JobStatus.ACCEPTED,
             "reason": refusal or "",
             **_recipe_columns(recipe),
@@ -58,7 +64,11 @@ class JobRepository:
             "cost": 0.0 if refused else cost_estimate,
             "accepted_at": now,
             "ended_at": now if refused else None,
-            "spoiler": spoiler,
+            "spoiler": verdict.outcome is Outcome.SPOILER,
+            "rule": verdict.rule,
+            "rules_version": verdict.rules_version,
+            "held_for": verdict.reason if verdict.outcome is Outcome.HOLD else "",
+            "weight": weight,
         }
         columns = ", ".join(values)
         marks = ", ".join("?" * len(values))
@@ -72,6 +82,13 @@ class JobRepository:
     async def fetch_job(self, job_id: int) -> Job | None:
         """The job, or None."""
         row = await self._database.fetch_one("SELECT * FROM job WHERE job_id = ?", (job_id,))
+        return _parse_job(row) if row else None
+
+    async def fetch_by_message(self, message_id: int) -> Job | None:
+        """The job that this message shows, or None."""
+        row = await self._database.fetch_one(
+            "SELECT * FROM job WHERE message_id = ? ORDER BY job_id DESC", (message_id,)
+        )
         return _parse_job(row) if row else None
 
     async def list_by_status(self, *statuses: JobStatus) -> list[Job]:
@@ -126,15 +143,56 @@ class JobRepository:
         )
 
     async def list_waiting_of(self, user_id: int) -> list[Job]:
-        """A member's jobs that are waiting or being drawn, oldest first."""
+        """A member's jobs that are waiting, held or being drawn, oldest first."""
         return [
             job for job in await self.list_by_status(*_WAITING) if job.origin.user_id == user_id
         ]
 
-    async def mark_queued(self, job_id: int, *, message_id: int | None, now: float) -> Job | None:
-        """accepted → queued: the member has been answered by ``message_id``."""
+    async def mark_answered(self, job_id: int, *, message_id: int | None, now: float) -> Job | None:
+        """accepted → queued or, if a moderator has to look first, held."""
+        row = await self._database.fetch_one(
+            "UPDATE job SET status = CASE held_for WHEN '' THEN 'queued' ELSE 'held' END, "
+            "message_id = ?, queued_at = ? WHERE job_id = ? AND status = 'accepted' RETURNING *",
+            (message_id, now, job_id),
+        )
+        return _parse_job(row) if row else None
+
+    async def mark_held(self, job_id: int, *, held_for: str, rule: str) -> Job | None:
+        """rendered → held: nobody sees its pictures before a moderator has."""
         return await self._change(
-            job_id, (JobStatus.ACCEPTED,), JobStatus.QUEUED, message_id=message_id, queued_at=now
+            job_id, (JobStatus.RENDERED,), JobStatus.HELD, held_for=held_for, rule=rule
+        )
+
+    async def mark_approved(
+        self, job_id: int, *, approved_by: int, spoiler: bool, now: float
+    ) -> Job | None:
+        """held → queued or, if it is drawn, rendered, with all of its pictures to be shown."""
+        async with self._database.transaction():
+            row = await self._database.fetch_one(
+                "UPDATE job SET status = iif(rendered_at IS NULL, 'queued', 'rendered'), "
+                "held_for = '', approved_by = ?, spoiler = max(spoiler, ?), queued_at = ? "
+                "WHERE job_id = ? AND status = 'held' RETURNING *",
+                (approved_by, spoiler, now, job_id),
+            )
+            if row is None:
+                return None
+            await self._database.execute(
+                "UPDATE picture SET shown = 1, sha256 = held.sha256 FROM held_picture AS held "
+                "WHERE picture.job_id = ? AND held.job_id = picture.job_id "
+                "AND held.panel = picture.panel",
+                (job_id,),
+            )
+            await self._database.execute("DELETE FROM held_picture WHERE job_id = ?", (job_id,))
+            return _parse_job(row)
+
+    async def mark_covered(self, job_id: int) -> Job | None:
+        """A job that is to be shown as a spoiler."""
+        return await self._change(job_id, (JobStatus.RENDERED,), JobStatus.RENDERED, spoiler=True)
+
+    async def mark_hidden(self, job_id: int, *, hidden: bool) -> Job | None:
+        """A delivered job whose pictures nobody may see, or may see again."""
+        return await self._change(
+            job_id, (JobStatus.DELIVERED,), JobStatus.DELIVERED, hidden=hidden
         )
 
     async def mark_running(self, job: Job, *, now: float) -> Job | None:
@@ -169,8 +227,14 @@ class JobRepository:
         gpu_seconds: float,
         cut_words: str,
         now: float,
+        spoiler: bool = False,
+        held_for: str = "",
+        held_files: Sequence[PictureFile] = (),
     ) -> Job | None:
-        """running → rendered, together with its picture rows."""
+        """running → rendered, together with its picture rows.
+
+        held_for: why a moderator has to see ``held_files``, the pictures as they were drawn, first.
+        """
         async with self._database.transaction():
             job = await self._change(
                 job_id,
@@ -180,11 +244,17 @@ class JobRepository:
                 gpu_seconds=gpu_seconds,
                 cut_words=cut_words,
                 rendered_at=now,
+                held_for=held_for,
+                **({"spoiler": True} if spoiler else {}),
             )
             if job is not None:
                 await self._database.execute_many(
                     "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?, ?)",
                     [_picture_row(job_id, file) for file in files],
+                )
+                await self._database.execute_many(
+                    "INSERT OR REPLACE INTO held_picture VALUES (?, ?, ?)",
+                    [(job_id, file.panel, file.sha256) for file in held_files],
                 )
             return job
 
@@ -209,9 +279,12 @@ class JobRepository:
         now: float,
         leaving: Sequence[JobStatus],
         cost: float = 0.0,
+        **columns: str,
     ) -> Job | None:
-        """leaving → refused, failed, cancelled or undeliverable; by default nothing is charged."""
-        return await self._change(job_id, leaving, status, reason=reason, cost=cost, ended_at=now)
+        """leaving → any end without pictures; by default nothing is charged."""
+        return await self._change(
+            job_id, leaving, status, reason=reason, cost=cost, ended_at=now, **columns
+        )
 
     async def forget_dead_tokens(self, before: float) -> None:
         """Blank the interaction tokens of jobs accepted before this moment."""
@@ -266,6 +339,8 @@ def _parse_job(row: Row) -> Job:
             guild_id=row["guild_id"],
             channel_id=row["channel_id"],
             bot_in_channel=bool(row["bot_in_channel"]),
+            parent_channel_id=row["parent_channel_id"],
+            age_restricted=bool(row["age_restricted"]),
         ),
         recipe=Recipe(
             prompt=row["prompt"],
@@ -294,6 +369,12 @@ def _parse_job(row: Row) -> Job:
         cut_words=row["cut_words"],
         reason=row["reason"],
         spoiler=bool(row["spoiler"]),
+        rule=row["rule"],
+        rules_version=row["rules_version"],
+        held_for=row["held_for"],
+        weight=float(row["weight"]),
+        approved_by=row["approved_by"],
+        hidden=bool(row["hidden"]),
     )
 
 

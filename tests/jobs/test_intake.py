@@ -54,6 +54,17 @@ async def test_row_is_on_record_before_the_member_is_answered(quiet_house: House
     assert [waiting.job_id for waiting in quiet_house.services.line.queue.walk(0)] == [job.job_id]
 
 
+async def test_a_refusal_is_in_the_audit_log_with_its_rule(open_house: OpenHouse):
+    async with open_house(blocked_words=("kale",)) as house:
+        await house.load_model()
+        job = await house.submit("a plate of k4le")
+        await house.submit("a plate of soup")
+        (entry,) = await house.services.audit.search(GUILD)
+        assert (entry.action, entry.job_id, entry.rule) == ("prompt_refused", job.job_id, "kale")
+        assert (entry.member_id, entry.prompt) == (MEMBER, "a plate of k4le")
+        assert (job.status, job.rule) == (JobStatus.REFUSED, "kale")
+
+
 async def test_nothing_is_answered_when_nothing_could_be_recorded(
     quiet_house: House, monkeypatch: pytest.MonkeyPatch
 ):

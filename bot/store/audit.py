@@ -1,0 +1,109 @@
+"""The audit log: who decided what, and on which rule. The database itself refuses changes to it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from bot.records import AuditAction, AuditEntry
+from bot.store.database import Database, Row
+
+_COLUMNS = (
+    "action",
+    "at",
+    "guild_id",
+    "actor_id",
+    "member_id",
+    "job_id",
+    "rule",
+    "rules_version",
+    "prompt",
+    "prompt_hash",
+    "reason",
+    "old_value",
+    "new_value",
+)
+
+
+class AuditRepository:
+    """Adds rows, finds rows; blanks prompts and lets rows go only when their time is over."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.transaction = database.transaction
+
+    async def add(self, entry: AuditEntry) -> AuditEntry:
+        """Put it on record, with the hash of its prompt; inside the caller's transaction."""
+        digest = hashlib.sha256(entry.prompt.encode()).hexdigest() if entry.prompt else ""
+        values = [digest if name == "prompt_hash" else getattr(entry, name) for name in _COLUMNS]
+        marks = ", ".join("?" * len(_COLUMNS))
+        row = await self._database.fetch_one(
+            f"INSERT INTO audit ({', '.join(_COLUMNS)}) VALUES ({marks}) "  # noqa: S608 - own names
+            "RETURNING *",
+            values,
+        )
+        assert row is not None
+        return _parse(row)
+
+    async def search(
+        self,
+        guild_id: int | None,
+        *,
+        member_id: int | None = None,
+        actor_id: int | None = None,
+        rule: str | None = None,
+        actions: Sequence[AuditAction] = (),
+        since: float = 0.0,
+        after_entry: int = 0,
+        limit: int = 100,
+        newest_first: bool = True,
+    ) -> list[AuditEntry]:
+        """Rows of one guild (None: direct messages) that pass every filter given."""
+        wanted: dict[str, Any] = {
+            "guild_id IS ?": guild_id,
+            "at >= ?": since,
+            "entry_id > ?": after_entry,
+        }
+        if member_id is not None:
+            wanted["member_id = ?"] = member_id
+        if actor_id is not None:
+            wanted["actor_id = ?"] = actor_id
+        if rule is not None:
+            wanted["rule = ?"] = rule
+        conditions = list(wanted)
+        if actions:
+            conditions.append(f"action IN ({', '.join('?' * len(actions))})")
+        order = "DESC" if newest_first else "ASC"
+        rows = await self._database.fetch_all(
+            f"SELECT * FROM audit WHERE {' AND '.join(conditions)} "  # noqa: S608 - own conditions
+            f"ORDER BY entry_id {order} LIMIT ?",
+            (*wanted.values(), *actions, limit),
+        )
+        return [_parse(row) for row in rows]
+
+    async def blank_prompts_of(self, member_id: int) -> None:
+        """A member's deletion of their data: the text goes, ids and rules stay."""
+        await self._database.execute(
+            "UPDATE audit SET prompt = '' WHERE member_id = ? AND prompt <> ''", (member_id,)
+        )
+
+    async def forget_before(self, guild_id: int | None, moment: float) -> int:
+        """Retention: rows of this guild older than ``moment`` go; how many did."""
+        async with self.transaction():
+            await self._database.execute(
+                "INSERT INTO audit_retention VALUES (?, ?) ON CONFLICT (guild_id) "
+                "DO UPDATE SET kept_since = max(kept_since, excluded.kept_since)",
+                (guild_id or 0, moment),
+            )
+            gone = await self._database.fetch_all(
+                "DELETE FROM audit WHERE guild_id IS ? AND at < ? RETURNING entry_id",
+                (guild_id, moment),
+            )
+        return len(gone)
+
+
+def _parse(row: Row) -> AuditEntry:
+    values = {name: row[name] for name in _COLUMNS}
+    values["action"] = AuditAction(row["action"])
+    return AuditEntry(**values, entry_id=row["entry_id"])
