@@ -57,14 +57,8 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=_CUSTOM
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Run the action; discord.py would only log an exception from here, so answer it."""
-        client = interaction.client
-        try:
-            run = client.button_actions.get(self.action)
-            if run is None:
-                raise UserError(UNKNOWN)
-            await run(interaction, self.job_id, self.panel)
-        except Exception as error:  # noqa: BLE001 - border: the same answers as for commands
-            await client.answer_error(interaction, error)
+        run = interaction.client.button_actions.get(self.action, _refuse)
+        await _answer(interaction, lambda: run(interaction, self.job_id, self.panel))
 
 
 class JobModal(discord.ui.Modal):
@@ -78,6 +72,14 @@ class JobModal(discord.ui.Modal):
         """Nothing: the client answers by the custom_id, also after a restart."""
 
 
+def is_on_message(message: discord.Message | None, custom_id: str) -> bool:
+    """Whether the message has this button; discord.py drops presses of others without a word."""
+    if message is None:
+        return False
+    items = discord.ui.LayoutView.from_message(message).walk_children()
+    return any(getattr(item, "custom_id", None) == custom_id for item in items)
+
+
 async def answer_form(
     interaction: discord.Interaction[Any], actions: dict[str, ModalAction]
 ) -> None:
@@ -86,11 +88,20 @@ async def answer_form(
     match = _CUSTOM_ID.fullmatch(data["custom_id"])
     if match is None:
         return
+    run, fields = actions.get(match["action"], _refuse), _read_fields(data)
+    job_id, panel = int(match["job_id"]), int(match["panel"])
+    await _answer(interaction, lambda: run(interaction, job_id, panel, fields))
+
+
+async def _refuse(*_: object) -> None:
+    raise UserError(UNKNOWN)
+
+
+async def _answer(
+    interaction: discord.Interaction[Any], run: Callable[[], Awaitable[None]]
+) -> None:
     try:
-        if match["action"] not in actions:
-            raise UserError(UNKNOWN)
-        run = actions[match["action"]]
-        await run(interaction, int(match["job_id"]), int(match["panel"]), _read_fields(data))
+        await run()
     except Exception as error:  # noqa: BLE001 - border: the same answers as for commands
         await interaction.client.answer_error(interaction, error)
 

@@ -15,7 +15,7 @@ def require_moderator(interaction: discord.Interaction[Any], settings: GuildSett
     """Manage Messages, or a role that the server has named. Raises UserError."""
     member = interaction.user
     if isinstance(member, discord.Member) and (
-        interaction.permissions.manage_messages
+        member.guild_permissions.manage_messages  # not what one channel gives
         or any(role.id in settings.moderator_role_ids for role in member.roles)
     ):
         return

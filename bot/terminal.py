@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -10,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bot.cases import Case
 from bot.errors import UserError
 from bot.jobs.port import Delivery, Drawing, Undeliverable, Update, Waiting
-from bot.records import Job
+from bot.records import Job, Upload
 
 
 class TerminalCaller:
@@ -22,6 +23,13 @@ class TerminalCaller:
     async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
         """Raises UserError."""
         raise UserError(reason)
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        """A file on this machine."""
+        try:
+            return await asyncio.to_thread(Path(upload.url).read_bytes)
+        except OSError as error:
+            raise UserError(f"{upload.url} cannot be read ({error.strerror}).") from error
 
 
 class TerminalMessenger:

@@ -14,7 +14,7 @@ from .errors import ApiError
 from .files import Upload
 from .page_actions import ACTIONS, Form
 from .page_view import View
-from .people import ClientRefusedError
+from .people import ClientRefusedError, Person
 
 if TYPE_CHECKING:
     from .server import Playground
@@ -90,11 +90,7 @@ class Page:
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: everything, and from then on what changes."""
-        try:
-            person = self._server.person(request.query.get("as", ""))
-        except LookupError:
-            raise web.HTTPNotFound from None
-        view, bell = View(self._server, person), asyncio.Event()
+        view, bell = View(self._server, self._find_person(request)), asyncio.Event()
         response = web.StreamResponse(headers=HEADERS | {"Content-Type": "text/event-stream"})
         await response.prepare(request)
         self._server.log.bells.add(bell)
@@ -106,6 +102,14 @@ class Page:
         finally:
             self._server.log.bells.discard(bell)
         return response
+
+    def _find_person(self, request: web.Request) -> Person:
+        """The one asked for, or else anybody: a page remembers names of another world."""
+        name = request.query.get("as", "")
+        people = [user.name for user in self._server.world.users.values() if not user.is_bot]
+        if not people:
+            raise web.HTTPNotFound
+        return self._server.person(name if name in people else people[0])
 
     async def _follow(self, response: web.StreamResponse, view: View, bell: asyncio.Event) -> None:
         quiet = 0

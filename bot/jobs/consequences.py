@@ -184,7 +184,9 @@ class Consequences:
             card = await self._cards.open_for_appeal(
                 number, guild_id=guild_id, member_id=member_id, now=now
             )
-            await self._record(AuditAction.APPEALED, guild_id, member_id, member_id, text)
+            await self._record(
+                AuditAction.APPEALED, guild_id, member_id, member_id, "", prompt=text
+            )
         await self._desk.show(card.card_id)
 
     async def _record(
@@ -196,9 +198,11 @@ class Consequences:
         reason: str,
         *,
         job_id: int | None = None,
+        prompt: str = "",
         old_value: str = "",
         new_value: str = "",
     ) -> None:
+        """prompt: what the member wrote, so that it goes when they delete their data."""
         await self._audit.add(
             AuditEntry(
                 action,
@@ -207,6 +211,7 @@ class Consequences:
                 actor_id=actor_id,
                 member_id=member_id,
                 job_id=job_id,
+                prompt=prompt,
                 reason=reason,
                 old_value=old_value,
                 new_value=new_value,

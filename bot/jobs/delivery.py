@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.jobs.board import AGAIN_SECONDS, StatusBoard
+from bot.jobs.board import StatusBoard
 from bot.jobs.desk import ReviewDesk
 from bot.jobs.gate import Gate, compose_audit_entry
 from bot.jobs.port import TOKEN_LIFE_SECONDS, Delivery, Ended, Messenger, Undeliverable, Unreachable
@@ -31,7 +31,7 @@ class Deliverer:
         desk: ReviewDesk,
         audit: AuditRepository,
         now: Callable[[], float],
-        again_seconds: float = AGAIN_SECONDS,
+        again_seconds: float = 30.0,
     ) -> None:
         self._jobs = jobs
         self._writer = writer
@@ -49,9 +49,9 @@ class Deliverer:
             held = await self._jobs.mark_held(job.job_id, held_for=job.held_for, rule=job.rule)
             if held is not None:
                 await self._desk.hold(held)
-            return held
+            return await self._jobs.fetch_job(job.job_id)
         allowed = await self._pass_rules(job)
-        if allowed.status is not JobStatus.RENDERED:
+        if allowed is None or allowed.status is not JobStatus.RENDERED:
             return allowed
         job = allowed
         await self._board.finish(job)
@@ -77,8 +77,11 @@ class Deliverer:
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         return await self._jobs.mark_delivered(job.job_id, message_id=message_id, now=self._now())
 
-    async def _pass_rules(self, job: Job) -> Job:
-        """The rules may have changed while the job waited: covered, held or refused after all."""
+    async def _pass_rules(self, job: Job) -> Job | None:
+        """The rules may have changed while the job waited: covered, held or refused after all.
+
+        None if it had gone another way.
+        """
         verdict = await self._gate.judge_again(job)
         entry = compose_audit_entry(replace(job, accepted_at=self._now()), verdict)
         if entry is None or (verdict.is_allowed and job.spoiler):
@@ -105,10 +108,11 @@ class Deliverer:
         log.info("job %s: rule %r at delivery", job.job_id, verdict.rule)
         if changed is not None and changed.status is JobStatus.HELD:
             await self._desk.hold(changed)
-        elif changed is not None and changed.status is JobStatus.REFUSED:
+            return await self._jobs.fetch_job(job.job_id)
+        if changed is not None and changed.status is JobStatus.REFUSED:
             await self._writer.remove(job.job_id)
             await self._board.finish(changed, Ended())
-        return changed or job
+        return changed
 
     async def _post(self, job: Job, delivery: Delivery) -> int | None:
         """Try until it is posted or in vain; a stop in between leaves the job to the next start."""

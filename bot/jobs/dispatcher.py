@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.engine.face import EngineFace, GenerationOutput, ModelInfo, Progress
 from bot.errors import (
@@ -24,10 +24,15 @@ from bot.jobs.judging import PictureJudge, compose_picture_entry
 from bot.jobs.line import Line
 from bot.jobs.parameters import complete_recipe, compose_request
 from bot.jobs.port import Drawing, Ended
+from bot.jobs.starts import StartPictures
 from bot.moderation import PictureCheck
 from bot.pictures import PictureWriter
 from bot.records import Job, JobStatus, PictureFile
 from bot.store import AuditRepository, JobRepository
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +57,7 @@ class Dispatcher:
         check: PictureCheck,
         judge: PictureJudge,
         writer: PictureWriter,
+        starts: StartPictures,
         deliverer: Deliverer,
         desk: ReviewDesk,
         audit: AuditRepository,
@@ -64,11 +70,13 @@ class Dispatcher:
         self._check = check
         self._judge = judge
         self._writer = writer
+        self._starts = starts
         self._deliverer = deliverer
         self._desk = desk
         self._audit = audit
         self._now = now
         self._progress: dict[int, Progress] = {}
+        self._sketches: dict[int, NDArray[np.uint8]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._lost: EngineLost | None = None
@@ -163,11 +171,12 @@ class Dispatcher:
         assert self._line.info is not None
         try:
             recipe = complete_recipe(job.recipe, self._line.info)
+            start = await self._starts.load(job, recipe)
         except UserError as error:
             self._line.queue.remove(job.job_id)
             await self._end(job, JobStatus.REFUSED, str(error))
             return
-        request = compose_request(job.job_id, recipe)
+        request = compose_request(job.job_id, recipe, start)
         cost = self._engine.cost(request)
         running = await self._jobs.mark_running(
             replace(job, recipe=recipe, cost_estimate=cost), now=self._now()
@@ -198,6 +207,7 @@ class Dispatcher:
         finally:
             self._line.running.pop(job.job_id, None)
             self._progress.pop(job.job_id, None)
+            self._sketches.pop(job.job_id, None)
             self._line.changed.set()
         if rendered is not None:
             await self._deliver(rendered)
@@ -304,4 +314,7 @@ class Dispatcher:
     def _show_progress(self, job: Job, progress: Progress) -> None:
         if job.job_id in self._line.running:
             self._progress[job.job_id] = progress
-            self._board.post(job, Drawing(progress.step, progress.num_steps))
+            if progress.preview is not None:
+                self._sketches[job.job_id] = progress.preview
+            sketch = self._sketches.get(job.job_id)
+            self._board.post(job, Drawing(progress.step, progress.num_steps, sketch))

@@ -51,7 +51,10 @@ class PictureJudge:
         threshold = choose_threshold(self._check.threshold, settings, job.origin)
         judging = self._check.judge(job.job_id, images, found, threshold)
         verdicts = await asyncio.wrap_future(judging)
-        return weigh(verdicts, settings.picture_action, has_review(job.origin, settings))
+        action = settings.picture_action
+        if action is Outcome.SPOILER and not job.origin.age_restricted:
+            action = Outcome.REFUSE  # looser than hiding, so only where adults alone look
+        return weigh(verdicts, action, has_review(job.origin, settings))
 
 
 def choose_threshold(default: float, settings: GuildSettings, origin: Origin) -> float:

@@ -5,14 +5,18 @@ The bot's side of it is ``bot/messenger.py`` (Discord), the command line's is ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot.cases import Case
 from bot.errors import TriptychError
-from bot.records import Job, PanelVerdict
+from bot.records import Job, PanelVerdict, Upload
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TOKEN_LIFE_SECONDS = 15 * 60
 """How long an interaction token is good for."""
@@ -66,10 +70,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The job is being drawn: ``step`` of ``num_steps`` done."""
+    """The job is being drawn: ``step`` of ``num_steps`` done.
+
+    sketch: uint8 (N, h, w, 3) RGB as the engine sees it now. preview: that as a small judged WebP
+    file, made when it is shown.
+    """
 
     step: int
     num_steps: int
+    sketch: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+    preview: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,10 @@ class Caller(Protocol):
 
     async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
         """Tell the person alone why the prompt was not taken."""
+        ...
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        """The file that the person handed in. Raises UserError."""
         ...
 
 

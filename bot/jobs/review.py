@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 from bot.cases import CHOICES, Card, CardKind, Decision
@@ -69,6 +70,7 @@ class Review:
         self._messenger = messenger
         self._resume_delivery = resume_delivery
         self._now = now
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sweeping: asyncio.Task[None] | None = None
 
     async def fetch_card(self, card_id: int, guild_id: int | None) -> Card:
@@ -91,6 +93,16 @@ class Review:
             await self.fetch_card(card_id, guild_id)
 
     async def _decide(self, card: Card, decision: Decision, moderator_id: int) -> Card | None:
+        """One at a time, so that ``sweep`` does not tell people what is being told already."""
+        async with self._turns[card.card_id]:
+            decided = await self._book(card, decision, moderator_id)
+            if decided is not None:
+                log.info("card %s: %s by %s", card.card_id, decision, moderator_id)
+                await self._settle(decided, is_fresh=True)
+        return decided
+
+    async def _book(self, card: Card, decision: Decision, moderator_id: int) -> Card | None:
+        """The decision, what it changes, and its record: all or nothing."""
         async with self._jobs.transaction():
             decided = await self._cards.mark_decided(
                 card.card_id, decision, decided_by=moderator_id, now=self._now()
@@ -103,9 +115,14 @@ class Review:
                 await self._decide_report(decided, decision)
             else:
                 await self._decide_appeal(decided, decision)
-        log.info("card %s: %s by %s", card.card_id, decision, moderator_id)
-        await self._settle(decided, is_fresh=True)
         return decided
+
+    async def _settle_late(self, card_id: int) -> None:
+        """Tell everybody after a stop, or after Discord was away."""
+        async with self._turns[card_id]:
+            card = await self._cards.fetch(card_id)
+            if card is not None and card.decision is not None and card.settled_at is None:
+                await self._settle(card, is_fresh=False)
 
     async def _decide_held(self, card: Card, decision: Decision) -> None:
         assert card.job_id is not None
@@ -179,6 +196,7 @@ class Review:
         if job is None:
             return True
         if job.status in {JobStatus.REFUSED, JobStatus.EXPIRED}:
+            self._line.use.refund(job.job_id)
             return await self._desk.tell_ended(job)
         if is_fresh and job.status is JobStatus.QUEUED:
             self._line.enqueue(job)
@@ -225,10 +243,10 @@ class Review:
                 await self._desk.hold(job)
         for card in await self._cards.list_unsettled():
             if card.decision is not None:
-                await self._settle(card, is_fresh=False)
+                await self._settle_late(card.card_id)
             elif await self._is_gone(card):
-                if closed := await self._desk.close(card, Decision.WITHDRAW):
-                    await self._settle(closed, is_fresh=False)
+                await self._desk.close(card, Decision.WITHDRAW)
+                await self._settle_late(card.card_id)
             elif card.expires_at is not None and card.expires_at <= self._now():
                 await self._decide(card, Decision.EXPIRE, 0)
             elif card.message_id is None:

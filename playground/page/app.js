@@ -6,7 +6,7 @@ import { avatar, h, nameOf } from "./dom.js";
 import * as inspector from "./inspector.js";
 import { openUserMenu } from "./menu.js";
 import { followModal, openModal } from "./modal.js";
-import { channelById, state } from "./state.js";
+import { channelById, state, userById } from "./state.js";
 import { rebuild, speak, touch } from "./timeline.js";
 
 const $ = (id) => document.getElementById(id);
@@ -36,14 +36,21 @@ function start(changes) {
   state.interactions.clear();
   inspector.forget();
   for (const change of changes) (LOADERS[change.kind] ?? (() => {}))(change);
-  if (!channelById(state.channel)) state.channel = (state.place.channels.find((each) => each.title === remembered("channel")) ?? state.place.channels[0])?.id;
+  if (!channelById(state.channel))
+    state.channel = (
+      state.place.channels.find((each) => each.title === remembered("channel")) ??
+      state.place.channels[0]
+    )?.id;
   showPeople();
   showStatus(state.status);
   openChannel(state.channel);
 }
 
 const LOADERS = {
-  place: (change) => (state.place = change),
+  place(change) {
+    state.place = change;
+    state.as = userById(change.me)?.username ?? state.as;
+  },
   status: (change) => (state.status = change),
   message: (change) => state.messages.set(change.data.id, change),
   interaction: (change) => state.interactions.set(change.id, change),
@@ -117,7 +124,9 @@ function showConnection(isServed) {
 }
 
 function rolesOf(member, guild) {
-  const names = guild.roles.filter((role) => member.roles.includes(role.id)).map((role) => role.name);
+  const names = guild.roles
+    .filter((role) => member.roles.includes(role.id))
+    .map((role) => role.name);
   if (member.user.id === guild.owner_id) names.unshift("owns the server");
   return names.join(", ") || "no roles";
 }
@@ -126,14 +135,27 @@ function showPeople() {
   const guild = state.place.guilds[0];
   const members = guild?.members ?? [];
   const humans = members.filter((member) => !member.user.bot);
-  const focused = $("people").contains(document.activeElement) ? document.activeElement.value : null;
+  const focused = $("people").contains(document.activeElement)
+    ? document.activeElement.value
+    : null;
   $("people").replaceChildren(
     ...humans.map((member) => {
       const { user } = member;
-      const input = h("input", { type: "radio", name: "person", value: user.username, checked: user.username === state.as });
+      const input = h("input", {
+        type: "radio",
+        name: "person",
+        value: user.username,
+        checked: user.username === state.as,
+      });
       input.addEventListener("change", () => become(user.username));
       const roles = rolesOf(member, guild);
-      const label = h("label", { class: "person", title: roles, data: { user: user.id } }, input, avatar(user, "small"), h("span", {}, h("b", {}, nameOf(user)), h("small", {}, user.username)));
+      const label = h(
+        "label",
+        { class: "person", title: roles, data: { user: user.id } },
+        input,
+        avatar(user, "small"),
+        h("span", {}, h("b", {}, nameOf(user)), h("small", {}, user.username)),
+      );
       label.addEventListener("contextmenu", (event) => {
         event.preventDefault();
         openUserMenu(label, user.id, event);
@@ -141,7 +163,10 @@ function showPeople() {
       return label;
     }),
   );
-  if (focused) $("people").querySelector(`[value="${CSS.escape(focused)}"]`)?.focus();
+  if (focused)
+    $("people")
+      .querySelector(`[value="${CSS.escape(focused)}"]`)
+      ?.focus();
   $("guild").textContent = guild?.name ?? "Playground";
   $("locale").value = state.place.locale;
   document.documentElement.lang = "en";
@@ -156,7 +181,9 @@ function become(name) {
 }
 
 function showChannels() {
-  const focused = $("channels").contains(document.activeElement) ? document.activeElement.dataset.channel : null;
+  const focused = $("channels").contains(document.activeElement)
+    ? document.activeElement.dataset.channel
+    : null;
   $("channels").replaceChildren(
     ...state.place.channels.map((channel) => {
       const isOpen = channel.id === state.channel;
@@ -167,7 +194,13 @@ function showChannels() {
         {},
         h(
           "button",
-          { type: "button", class: `channel${isUnread ? " unread" : ""}`, "aria-current": isOpen ? "page" : null, data: { channel: channel.id }, onclick: () => openChannel(channel.id) },
+          {
+            type: "button",
+            class: `channel${isUnread ? " unread" : ""}`,
+            "aria-current": isOpen ? "page" : null,
+            data: { channel: channel.id },
+            onclick: () => openChannel(channel.id),
+          },
           h("span", { class: "sign", "aria-hidden": "true" }, sign),
           channel.title,
           isUnread && h("span", { class: "visually-hidden" }, ", unread"),
@@ -186,7 +219,9 @@ function openChannel(id) {
   if (!channel) return;
   remember("channel", channel.title);
   $("channel-name").textContent = (channel.guild_id ? "# " : "@ ") + channel.title;
-  $("channel-topic").textContent = channel.guild_id ? (channel.topic ?? "") : "Direct messages with the app";
+  $("channel-topic").textContent = channel.guild_id
+    ? (channel.topic ?? "")
+    : "Direct messages with the app";
   showChannels();
   rebuild();
   refresh();

@@ -4,7 +4,15 @@ import { act } from "./api.js";
 import { h, nameOf } from "./dom.js";
 import { channelById, guildOf, localized, state, usersIn } from "./state.js";
 
-const STRING = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, MENTIONABLE = 9, NUMBER = 10, ATTACHMENT = 11;
+const STRING = 3,
+  INTEGER = 4,
+  BOOLEAN = 5,
+  USER = 6,
+  CHANNEL = 7,
+  ROLE = 8,
+  MENTIONABLE = 9,
+  NUMBER = 10,
+  ATTACHMENT = 11;
 const AUTOCOMPLETE_PAUSE_MS = 150;
 
 let counter = 0;
@@ -15,11 +23,16 @@ export class CommandForm {
     this.name = offer.words.join(" ");
     this.options = offer.definition.options ?? [];
     this.fields = new Map(); // option name → Field
-    this.node = h("div", { class: "command", role: "group", "aria-label": title }, h("span", { class: "command-name" }, title));
+    this.node = h(
+      "div",
+      { class: "command", role: "group", "aria-label": title },
+      h("span", { class: "command-name" }, title),
+    );
     for (const option of this.options) if (option.required) this.add(option);
     this.showExtras();
     this.node.addEventListener("keydown", (event) => this.key(event));
-    if (!this.fields.size) this.node.append(h("span", { class: "command-ready", tabindex: "0" }, "press Enter to send"));
+    if (!this.fields.size)
+      this.node.append(h("span", { class: "command-ready", tabindex: "0" }, "press Enter to send"));
   }
 
   start(rest) {
@@ -38,9 +51,22 @@ export class CommandForm {
   /** The options that are not asked for yet, as buttons above the line. */
   showExtras() {
     const left = this.options.filter((option) => !this.fields.has(option.name));
-    const cancel = h("button", { type: "button", class: "chip", onclick: () => this.leave() }, "Cancel");
+    const cancel = h(
+      "button",
+      { type: "button", class: "chip", onclick: () => this.leave() },
+      "Cancel",
+    );
     const chips = left.map((option) =>
-      h("button", { type: "button", class: "chip", title: localized(option, "description"), onclick: () => this.addAndFocus(option) }, `+ ${localized(option)}`),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "chip",
+          title: localized(option, "description"),
+          onclick: () => this.addAndFocus(option),
+        },
+        `+ ${localized(option)}`,
+      ),
     );
     this.extras.replaceChildren(...chips, cancel);
   }
@@ -73,7 +99,9 @@ export class CommandForm {
   }
 
   takeFile(file) {
-    const option = this.options.find((each) => each.type === ATTACHMENT && !this.fields.get(each.name)?.file);
+    const option = this.options.find(
+      (each) => each.type === ATTACHMENT && !this.fields.get(each.name)?.file,
+    );
     if (!option) return;
     (this.fields.get(option.name) ?? this.add(option)).setFile(file);
     this.showExtras();
@@ -100,7 +128,9 @@ export class CommandForm {
 
   /** The other fields, while one of them completes. */
   others(field) {
-    const filled = [...this.fields.values()].filter((each) => each !== field && !each.isEmpty() && !each.fault() && !each.file);
+    const filled = [...this.fields.values()].filter(
+      (each) => each !== field && !each.isEmpty() && !each.fault() && !each.file,
+    );
     return Object.fromEntries(filled.map((each) => [each.option.name, each.value()]));
   }
 }
@@ -114,9 +144,25 @@ class Field {
     this.isFile = option.type === ATTACHMENT;
     this.input = this.isFile ? h("input", { type: "file", id }) : this.makeInput(id);
     const isMain = option.type === STRING && !option.choices && !option.autocomplete;
-    this.node = h("div", { class: `option${isMain ? " main-option" : ""}` }, h("label", { for: id, title: localized(option, "description") }, this.name), this.input);
+    this.node = h(
+      "div",
+      { class: `option${isMain ? " main-option" : ""}` },
+      h("label", { for: id, title: localized(option, "description") }, this.name),
+      this.input,
+    );
     if (!option.required) {
-      this.node.append(h("button", { type: "button", class: "remove", "aria-label": `Remove ${this.name}`, onclick: () => form.remove(this) }, "×"));
+      this.node.append(
+        h(
+          "button",
+          {
+            type: "button",
+            class: "remove",
+            "aria-label": `Remove ${this.name}`,
+            onclick: () => form.remove(this),
+          },
+          "×",
+        ),
+      );
     }
     this.listen();
   }
@@ -187,12 +233,29 @@ class Field {
   known() {
     const channel = channelById(state.channel);
     const guild = guildOf(channel);
-    const people = () => usersIn(channel).map((user) => ({ label: nameOf(user), value: user.id, description: `@${user.username}` }));
-    const roles = () => (guild?.roles ?? []).map((role) => ({ label: role.name, value: role.id, description: "role" }));
-    if (this.option.choices) return this.option.choices.map((choice) => ({ label: localized(choice), value: choice.value }));
+    const people = () =>
+      usersIn(channel).map((user) => ({
+        label: nameOf(user),
+        value: user.id,
+        description: `@${user.username}`,
+      }));
+    const roles = () =>
+      (guild?.roles ?? []).map((role) => ({
+        label: role.name,
+        value: role.id,
+        description: "role",
+      }));
+    if (this.option.choices)
+      return this.option.choices.map((choice) => ({
+        label: localized(choice),
+        value: choice.value,
+      }));
     switch (this.option.type) {
       case BOOLEAN:
-        return [{ label: "True", value: true }, { label: "False", value: false }];
+        return [
+          { label: "True", value: true },
+          { label: "False", value: false },
+        ];
       case USER:
         return people();
       case ROLE:
@@ -202,7 +265,9 @@ class Field {
       case CHANNEL: {
         const kinds = this.option.channel_types;
         const fits = (each) => each.guild_id && (!kinds?.length || kinds.includes(each.type));
-        return state.place.channels.filter(fits).map((each) => ({ label: `# ${each.title}`, value: each.id }));
+        return state.place.channels
+          .filter(fits)
+          .map((each) => ({ label: `# ${each.title}`, value: each.id }));
       }
       default:
         return null;
@@ -216,7 +281,9 @@ class Field {
     if (known) {
       const typed = this.chosen ? "" : this.input.value.toLowerCase();
       const options = known.filter((choice) => choice.label.toLowerCase().includes(typed));
-      this.form.suggestions.show(this.input, title, options.slice(0, 25), (choice) => this.choose(choice));
+      this.form.suggestions.show(this.input, title, options.slice(0, 25), (choice) =>
+        this.choose(choice),
+      );
       return;
     }
     if (!this.option.autocomplete) {
@@ -225,11 +292,20 @@ class Field {
     }
     await new Promise((resolve) => setTimeout(resolve, AUTOCOMPLETE_PAUSE_MS));
     if (turn !== this.turn) return;
-    const data = { channel: state.channel, command: this.form.name, option: this.option.name, typed: this.input.value, options: this.form.others(this) };
+    const data = {
+      channel: state.channel,
+      command: this.form.name,
+      option: this.option.name,
+      typed: this.input.value,
+      options: this.form.others(this),
+    };
     const answer = await act("autocomplete", data, [], { quiet: true });
     if (turn !== this.turn || document.activeElement !== this.input) return;
     if (answer?.error) this.form.problem.textContent = answer.error;
-    const choices = (answer?.choices ?? []).map((choice) => ({ label: localized(choice), value: choice.value }));
+    const choices = (answer?.choices ?? []).map((choice) => ({
+      label: localized(choice),
+      value: choice.value,
+    }));
     this.form.suggestions.show(this.input, title, choices, (choice) => this.choose(choice));
   }
 
@@ -247,7 +323,9 @@ class Field {
   value() {
     if (this.chosen) return this.chosen.value;
     const typed = this.input.value;
-    const named = this.known()?.find((choice) => choice.label.toLowerCase() === typed.trim().toLowerCase());
+    const named = this.known()?.find(
+      (choice) => choice.label.toLowerCase() === typed.trim().toLowerCase(),
+    );
     if (named) return named.value;
     const isNumber = this.option.type === INTEGER || this.option.type === NUMBER;
     return isNumber ? Number(typed.replace(",", ".")) : typed;
@@ -259,12 +337,18 @@ class Field {
     if (this.isEmpty()) return required ? `“${this.name}” is required.` : null;
     if (this.isFile) return null;
     const value = this.value();
-    if (this.known() && !this.known().some((choice) => choice.value === value)) return `Choose one of the suggestions for “${this.name}”.`;
-    if (type === STRING) return value.length < (shortest ?? 0) ? `“${this.name}” needs at least ${shortest} characters.` : null;
+    if (this.known() && !this.known().some((choice) => choice.value === value))
+      return `Choose one of the suggestions for “${this.name}”.`;
+    if (type === STRING)
+      return value.length < (shortest ?? 0)
+        ? `“${this.name}” needs at least ${shortest} characters.`
+        : null;
     if (type !== INTEGER && type !== NUMBER) return null;
     if (!Number.isFinite(value)) return `“${this.name}” must be a number.`;
-    if (type === INTEGER && !Number.isInteger(value)) return `“${this.name}” must be a whole number.`;
-    if ((least ?? -Infinity) > value || (most ?? Infinity) < value) return `“${this.name}” must be between ${least ?? "−∞"} and ${most ?? "∞"}.`;
+    if (type === INTEGER && !Number.isInteger(value))
+      return `“${this.name}” must be a whole number.`;
+    if ((least ?? -Infinity) > value || (most ?? Infinity) < value)
+      return `“${this.name}” must be between ${least ?? "−∞"} and ${most ?? "∞"}.`;
     return null;
   }
 }

@@ -19,7 +19,10 @@ const RENDERERS = {
   11: (component, message) => renderMedia(component.media, component, message, "thumbnail"),
   12: renderGallery,
   13: renderFile,
-  14: (component) => h("hr", { class: `separator${component.divider === false ? " blank" : ""}${component.spacing === 2 ? " large" : ""}` }),
+  14: (component) =>
+    h("hr", {
+      class: `separator${component.divider === false ? " blank" : ""}${component.spacing === 2 ? " large" : ""}`,
+    }),
   17: renderContainer,
 };
 for (const kind of SELECTS) RENDERERS[kind] = renderSelect;
@@ -30,7 +33,9 @@ export function renderAll(components, message) {
 
 function renderComponent(component, message) {
   const render = RENDERERS[component.type];
-  return render ? render(component, message) : h("p", { class: "unknown" }, `A component of type ${component.type} is not shown here.`);
+  return render
+    ? render(component, message)
+    : h("p", { class: "unknown" }, `A component of type ${component.type} is not shown here.`);
 }
 
 export function emoji(given) {
@@ -42,7 +47,8 @@ export function emoji(given) {
 function newest(message, customId) {
   let found = null;
   for (const interaction of state.interactions.values()) {
-    if (interaction.source === message.id && (!customId || interaction.custom_id === customId)) found = interaction;
+    if (interaction.source === message.id && (!customId || interaction.custom_id === customId))
+      found = interaction;
   }
   return found;
 }
@@ -55,16 +61,33 @@ function renderButton(button, message) {
   const inside = [emoji(button.emoji), button.label && h("span", {}, button.label)];
   if (button.style === 5) {
     const href = safeUrl(button.url);
-    if (!href || button.disabled) return h("span", { class: name, role: "link", "aria-disabled": "true" }, inside);
-    return h("a", { class: name, href, title: href, target: "_blank", rel: "noopener noreferrer" }, inside, icon(ARROW));
+    if (!href || button.disabled)
+      return h("span", { class: name, role: "link", "aria-disabled": "true" }, inside);
+    return h(
+      "a",
+      { class: name, href, title: href, target: "_blank", rel: "noopener noreferrer" },
+      inside,
+      icon(ARROW),
+    );
   }
   const busy = isBusy(message, button.custom_id);
-  const attributes = { type: "button", class: name, disabled: Boolean(button.disabled), "aria-busy": busy ? "true" : null };
-  return h("button", { ...attributes, data: { act: "press", customId: button.custom_id ?? "" } }, inside);
+  const attributes = {
+    type: "button",
+    class: name,
+    disabled: Boolean(button.disabled),
+    "aria-busy": busy ? "true" : null,
+  };
+  return h(
+    "button",
+    { ...attributes, data: { act: "press", customId: button.custom_id ?? "" } },
+    inside,
+  );
 }
 
 function renderSelect(select, message) {
-  const chosen = new Set(state.chosen.get(`${message.id} ${select.custom_id}`) ?? defaultsOf(select));
+  const chosen = new Set(
+    state.chosen.get(`${message.id} ${select.custom_id}`) ?? defaultsOf(select),
+  );
   const names = selectOptions(select, channelById(message.channel_id))
     .filter((option) => chosen.has(option.value))
     .map((option) => option.label);
@@ -76,7 +99,9 @@ function renderSelect(select, message) {
       class: `select${names.length ? " chosen" : ""}`,
       disabled: Boolean(select.disabled),
       "aria-haspopup": "listbox",
-      "aria-label": names.length ? `${select.placeholder ?? "Selection"}: ${names.join(", ")}` : shown,
+      "aria-label": names.length
+        ? `${select.placeholder ?? "Selection"}: ${names.join(", ")}`
+        : shown,
       "aria-busy": isBusy(message, select.custom_id) ? "true" : null,
       data: { act: "select", customId: select.custom_id },
     },
@@ -93,8 +118,16 @@ export function defaultsOf(select) {
 /** What a select offers, whatever its kind: {value, label, description, emoji}. */
 export function selectOptions(select, channel) {
   const guild = guildOf(channel);
-  const people = usersIn(channel).map((user) => ({ value: user.id, label: nameOf(user), description: `@${user.username}` }));
-  const roles = (guild?.roles ?? []).map((role) => ({ value: role.id, label: role.name, description: "role" }));
+  const people = usersIn(channel).map((user) => ({
+    value: user.id,
+    label: nameOf(user),
+    description: `@${user.username}`,
+  }));
+  const roles = (guild?.roles ?? []).map((role) => ({
+    value: role.id,
+    label: role.name,
+    description: "role",
+  }));
   const kinds = select.channel_types?.length ? select.channel_types : null;
   switch (select.type) {
     case STRING:
@@ -117,7 +150,8 @@ function renderSection(section, message) {
     "div",
     { class: "section" },
     h("div", { class: "section-text" }, renderAll(section.components, message)),
-    section.accessory && h("div", { class: "accessory" }, renderComponent(section.accessory, message)),
+    section.accessory &&
+      h("div", { class: "accessory" }, renderComponent(section.accessory, message)),
   );
 }
 
@@ -141,15 +175,40 @@ function renderGallery(gallery, message) {
 /** A picture with its alt text, under a cover if it is a spoiler. */
 export function renderMedia(media, { description, spoiler }, message, name = "picture") {
   const source = fileUrl(media?.url ?? "");
-  if (!source) return h("p", { class: "outside" }, description || "A picture from elsewhere", h("small", {}, "Not loaded: this page loads nothing from outside."));
-  const attachment = (message.attachments ?? []).find((each) => each.id === media.attachment_id || each.url === media.url);
+  if (!source)
+    return h(
+      "p",
+      { class: "outside" },
+      description || "A picture from elsewhere",
+      h("small", {}, "Not loaded: this page loads nothing from outside."),
+    );
+  const attachment = (message.attachments ?? []).find(
+    (each) => each.id === media.attachment_id || each.url === media.url,
+  );
   const type = media.content_type ?? attachment?.content_type ?? "";
-  if (type && !type.startsWith("image/")) return fileLink(source, attachment?.filename ?? "file", attachment?.size);
+  if (type && !type.startsWith("image/"))
+    return fileLink(source, attachment?.filename ?? "file", attachment?.size);
   const width = media.width ?? attachment?.width;
   const height = media.height ?? attachment?.height;
-  const image = h("img", { src: source, alt: description ?? "", width, height, draggable: "false" });
-  const opener = h("button", { type: "button", class: "zoom", "aria-label": description ? `Enlarge: ${description}` : "Enlarge the picture", data: { act: "zoom" } }, image);
-  const alt = description && h("span", { class: "alt", title: description, "aria-hidden": "true" }, "ALT");
+  const image = h("img", {
+    src: source,
+    alt: description ?? "",
+    width,
+    height,
+    draggable: "false",
+  });
+  const opener = h(
+    "button",
+    {
+      type: "button",
+      class: "zoom",
+      "aria-label": description ? `Enlarge: ${description}` : "Enlarge the picture",
+      data: { act: "zoom" },
+    },
+    image,
+  );
+  const alt =
+    description && h("span", { class: "alt", title: description, "aria-hidden": "true" }, "ALT");
   const figure = h("div", { class: name }, opener, alt);
   return spoiler ? cover(figure) : figure;
 }
@@ -163,13 +222,19 @@ function cover(inside) {
 function renderFile(component, message) {
   const given = component.file ?? {};
   const attachment = (message.attachments ?? []).find((each) => each.id === given.attachment_id);
-  const box = fileLink(fileUrl(given.url ?? ""), attachment?.filename ?? component.name ?? "file", attachment?.size);
+  const box = fileLink(
+    fileUrl(given.url ?? ""),
+    attachment?.filename ?? component.name ?? "file",
+    attachment?.size,
+  );
   return component.spoiler ? cover(box) : box;
 }
 
 export function fileLink(href, filename, size) {
   const text = h("span", {}, filename, size !== undefined && h("small", {}, bytes(size)));
-  return href ? h("a", { class: "file", href, download: filename }, icon(FILE), text) : h("span", { class: "file" }, icon(FILE), text);
+  return href
+    ? h("a", { class: "file", href, download: filename }, icon(FILE), text)
+    : h("span", { class: "file" }, icon(FILE), text);
 }
 
 export const isSpoilerFile = (attachment) => attachment.filename.startsWith("SPOILER_");

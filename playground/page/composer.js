@@ -24,9 +24,11 @@ function offers() {
   const walk = (definition, words, labels, top) => {
     const inner = (definition.options ?? []).filter((option) => option.type <= 2);
     if (!inner.length) found.push({ words, labels, definition, command: top });
-    for (const option of inner) walk(option, [...words, option.name], [...labels, localized(option)], top);
+    for (const option of inner)
+      walk(option, [...words, option.name], [...labels, localized(option)], top);
   };
-  for (const each of commandsIn(channelById(state.channel), 1)) walk(each, [each.name], [localized(each)], each);
+  for (const each of commandsIn(channelById(state.channel), 1))
+    walk(each, [each.name], [localized(each)], each);
   return found;
 }
 
@@ -49,9 +51,19 @@ function suggest() {
   }
   const wanted = typed.slice(1).toLowerCase();
   const starts = all.filter((offer) => titleOf(offer).slice(1).toLowerCase().startsWith(wanted));
-  const contains = all.filter((offer) => !starts.includes(offer) && titleOf(offer).toLowerCase().includes(wanted));
-  const options = [...starts, ...contains].slice(0, 20).map((offer) => ({ label: titleOf(offer), description: localized(offer.definition, "description"), offer }));
-  suggestions.show(text, options.length ? "Commands" : "", options, (option) => begin(option.offer, ""));
+  const contains = all.filter(
+    (offer) => !starts.includes(offer) && titleOf(offer).toLowerCase().includes(wanted),
+  );
+  const options = [...starts, ...contains]
+    .slice(0, 20)
+    .map((offer) => ({
+      label: titleOf(offer),
+      description: localized(offer.definition, "description"),
+      offer,
+    }));
+  suggestions.show(text, options.length ? "Commands" : "", options, (option) =>
+    begin(option.offer, ""),
+  );
 }
 
 function begin(offer, rest) {
@@ -59,7 +71,13 @@ function begin(offer, rest) {
   text.value = "";
   text.hidden = true;
   attach.hidden = true;
-  command = new CommandForm(offer, titleOf(offer), { suggestions, problem, extras, onCancel: cancel, onSubmit: submit });
+  command = new CommandForm(offer, titleOf(offer), {
+    suggestions,
+    problem,
+    extras,
+    onCancel: cancel,
+    onSubmit: submit,
+  });
   line.insertBefore(command.node, document.getElementById("send"));
   command.start(rest);
 }
@@ -83,7 +101,11 @@ async function submit() {
     const { title, name } = { title: command.title, name: command.name };
     cancel();
     text.focus();
-    const answer = await act("slash", { channel: state.channel, command: name, options: filled.options }, filled.files);
+    const answer = await act(
+      "slash",
+      { channel: state.channel, command: name, options: filled.options },
+      filled.files,
+    );
     if (answer) state.mine.set(answer.interaction, { title });
     return;
   }
@@ -105,7 +127,18 @@ function showFiles() {
   if (command) return;
   extras.replaceChildren(
     ...files.map((file, index) =>
-      h("button", { type: "button", class: "chip", "aria-label": `Remove ${file.name}`, onclick: () => removeFile(index) }, file.name, h("small", {}, bytes(file.size)), " ×"),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "chip",
+          "aria-label": `Remove ${file.name}`,
+          onclick: () => removeFile(index),
+        },
+        file.name,
+        h("small", {}, bytes(file.size)),
+        " ×",
+      ),
     ),
   );
 }
@@ -134,7 +167,9 @@ function resize() {
 export function refresh() {
   const channel = channelById(state.channel);
   const canWrite = may(channel, "sendMessages");
-  text.placeholder = canWrite ? `Message ${channel.guild_id ? "#" : ""}${channel.title}, / for commands` : "You may not write here";
+  text.placeholder = canWrite
+    ? `Message ${channel.guild_id ? "#" : ""}${channel.title}, / for commands`
+    : "You may not write here";
   text.disabled = !canWrite;
   if (command) cancel();
   suggestions.hide();
@@ -162,7 +197,8 @@ picker.addEventListener("change", () => {
   picker.value = "";
 });
 document.addEventListener("paste", (event) => {
-  if (event.clipboardData?.files.length && !document.querySelector("dialog[open]")) addFiles([...event.clipboardData.files]);
+  if (event.clipboardData?.files.length && !document.querySelector("dialog[open]"))
+    addFiles([...event.clipboardData.files]);
 });
 for (const name of ["dragover", "drop"]) {
   document.addEventListener(name, (event) => {

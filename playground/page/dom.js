@@ -9,7 +9,11 @@ export function h(tag, attributes = {}, ...children) {
     else if (name === "data") Object.assign(node.dataset, value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== false && child !== undefined));
+  node.append(
+    ...children
+      .flat(Infinity)
+      .filter((child) => child !== null && child !== false && child !== undefined),
+  );
   return node;
 }
 
@@ -53,7 +57,12 @@ export function morph(old, fresh) {
 function morphAttributes(old, fresh) {
   const kept = old.dataset.kept?.split(" ") ?? []; // what the person changed here stays
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !kept.includes(name) && name !== "data-kept" && name !== "style") {
+    if (
+      !fresh.hasAttribute(name) &&
+      !kept.includes(name) &&
+      name !== "data-kept" &&
+      name !== "style"
+    ) {
       old.removeAttribute(name);
     }
   }
@@ -61,7 +70,8 @@ function morphAttributes(old, fresh) {
     if (name === "style" || kept.includes(name)) continue; // the policy forbids style attributes
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
-  if (old.style && old.style.cssText !== fresh.style.cssText) old.style.cssText = fresh.style.cssText;
+  if (old.style && old.style.cssText !== fresh.style.cssText)
+    old.style.cssText = fresh.style.cssText;
 }
 
 const HUES = [8, 28, 48, 95, 150, 178, 205, 235, 268, 300, 330];
@@ -75,7 +85,11 @@ function hueOf(name) {
 
 export function avatar(user, size = "") {
   const name = user.global_name || user.username || "?";
-  const node = h("span", { class: `avatar ${size}`, "aria-hidden": "true" }, [...name][0].toUpperCase());
+  const node = h(
+    "span",
+    { class: `avatar ${size}`, "aria-hidden": "true" },
+    [...name][0].toUpperCase(),
+  );
   node.style.setProperty("--hue", hueOf(user.username));
   return node;
 }

@@ -77,14 +77,19 @@ function flush() {
 const isHeartbeat = (record) => record.name.startsWith("HEARTBEAT");
 
 function isShown(record) {
-  if (filter.value === "problems") return record.violations?.length > 0 || record.status >= 400 || Boolean(record.fault);
+  if (filter.value === "problems")
+    return record.violations?.length > 0 || record.status >= 400 || Boolean(record.fault);
   if (filter.value === "requests") return record.kind === "request";
   if (filter.value === "gateway") return record.kind === "frame";
   return !isHeartbeat(record);
 }
 
 function stateOf(record) {
-  if (record.kind === "frame") return { text: { sent: "↓", received: "↑", closed: "×" }[record.direction], kind: record.direction === "closed" ? "bad" : "frame" };
+  if (record.kind === "frame")
+    return {
+      text: { sent: "↓", received: "↑", closed: "×" }[record.direction],
+      kind: record.direction === "closed" ? "bad" : "frame",
+    };
   if (!record.is_finished) return { text: "…", kind: "open" };
   if (record.fault?.includes("reset")) return { text: "cut", kind: "bad" };
   return { text: String(record.status ?? "–"), kind: record.status >= 400 ? "bad" : "good" };
@@ -92,8 +97,11 @@ function stateOf(record) {
 
 function checkOf(record) {
   if (record.kind === "frame" || !record.is_finished || !record.body) return null;
-  if (record.violations.length) return h("span", { class: "check bad", title: record.violations.join("\n") }, "✗ API");
-  return state.status.contract ? null : h("span", { class: "check good", title: "The body fits Discord’s API description" }, "✓");
+  if (record.violations.length)
+    return h("span", { class: "check bad", title: record.violations.join("\n") }, "✗ API");
+  return state.status.contract
+    ? null
+    : h("span", { class: "check good", title: "The body fits Discord’s API description" }, "✓");
 }
 
 function renderRow(record) {
@@ -126,15 +134,28 @@ function showDetail(number) {
   ].filter(([, value]) => value);
   detail.replaceChildren(
     h("h3", {}, record.name.replace(/\{(\w+)\}/g, ":$1")),
-    lines.length === 0 ? "" : h("dl", {}, lines.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value))))),
-    ...(record.violations ?? []).map((problem) => h("p", { class: "problem" }, `Not as Discord describes it: ${problem}`)),
+    lines.length === 0
+      ? ""
+      : h(
+          "dl",
+          {},
+          lines.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))),
+        ),
+    ...(record.violations ?? []).map((problem) =>
+      h("p", { class: "problem" }, `Not as Discord describes it: ${problem}`),
+    ),
     ...blocks(record),
   );
 }
 
 function blocks(record) {
-  const titles = [[record.kind === "frame" ? "Data" : "Request", record.body], ["Answer", record.answer]];
-  return titles.filter(([, text]) => text).flatMap(([title, text]) => [h("h4", {}, title), h("pre", { tabindex: "0" }, text)]);
+  const titles = [
+    [record.kind === "frame" ? "Data" : "Request", record.body],
+    ["Answer", record.answer],
+  ];
+  return titles
+    .filter(([, text]) => text)
+    .flatMap(([title, text]) => [h("h4", {}, title), h("pre", { tabindex: "0" }, text)]);
 }
 
 list.addEventListener("click", (event) => {
@@ -149,7 +170,8 @@ list.addEventListener("click", (event) => {
 });
 
 filter.addEventListener("change", () => {
-  for (const [number, row] of rows) row.hidden = !records.has(number) || !isShown(records.get(number));
+  for (const [number, row] of rows)
+    row.hidden = !records.has(number) || !isShown(records.get(number));
   list.scrollTop = list.scrollHeight;
 });
 

@@ -16,7 +16,13 @@ const PAIRS = [
 
 /** Text under a cover; a click, Enter or Space lifts it. */
 export function spoiler() {
-  return h("span", { class: "spoiler", role: "button", tabindex: "0", "aria-label": "Spoiler, press to show", data: { act: "reveal" } });
+  return h("span", {
+    class: "spoiler",
+    role: "button",
+    tabindex: "0",
+    "aria-label": "Spoiler, press to show",
+    data: { act: "reveal" },
+  });
 }
 
 /** The whole text of a message part, blocks and lines. */
@@ -42,8 +48,14 @@ const LINES = [
   [/^(#{1,3}) +(.+)$/, (match) => ({ tag: `h${match[1].length + 2}`, text: match[2] })],
   [/^-# +(.+)$/, (match) => ({ tag: "small", text: match[1] })],
   [/^(?:> )(.*)$/, (match) => ({ tag: "blockquote", text: match[1], joins: true })],
-  [/^( *)[-*] +(.+)$/, (match) => ({ tag: "li", list: "ul", text: match[2], depth: match[1].length })],
-  [/^( *)(\d{1,9})\. +(.+)$/, (match) => ({ tag: "li", list: "ol", text: match[3], start: match[2], depth: match[1].length })],
+  [
+    /^( *)[-*] +(.+)$/,
+    (match) => ({ tag: "li", list: "ul", text: match[2], depth: match[1].length }),
+  ],
+  [
+    /^( *)(\d{1,9})\. +(.+)$/,
+    (match) => ({ tag: "li", list: "ol", text: match[3], start: match[2], depth: match[1].length }),
+  ],
 ];
 
 function readLine(line) {
@@ -151,9 +163,20 @@ function findEnd(text, start, mark) {
 }
 
 const ANGLES = [
-  [/^<@!?(\d{1,20})>/, (match) => mention(`@${nameOrUnknown(userById(match[1]), "unknown member")}`, { user: match[1] })],
-  [/^<@&(\d{1,20})>/, (match) => mention(`@${roleById(match[1])?.name.replace(/^@/, "") ?? "unknown role"}`)],
-  [/^<#(\d{1,20})>/, (match) => mention(`#${channelById(match[1])?.title ?? "unknown channel"}`, { channel: match[1] })],
+  [
+    /^<@!?(\d{1,20})>/,
+    (match) =>
+      mention(`@${nameOrUnknown(userById(match[1]), "unknown member")}`, { user: match[1] }),
+  ],
+  [
+    /^<@&(\d{1,20})>/,
+    (match) => mention(`@${roleById(match[1])?.name.replace(/^@/, "") ?? "unknown role"}`),
+  ],
+  [
+    /^<#(\d{1,20})>/,
+    (match) =>
+      mention(`#${channelById(match[1])?.title ?? "unknown channel"}`, { channel: match[1] }),
+  ],
   [/^<\/([^:>\n]{1,100}):(\d{1,20})>/, (match) => mention(`/${match[1]}`, { command: match[1] })],
   [/^<t:(-?\d{1,13})(?::([tTdDfFR]))?>/, (match) => moment(Number(match[1]), match[2] ?? "f")],
   [/^<a?:(\w{2,32}):\d{1,20}>/, (match) => h("span", { class: "emoji-name" }, `:${match[1]}:`)],
@@ -182,7 +205,9 @@ function readEveryone(text, at) {
 }
 
 function readLink(text, at, depth) {
-  const match = /^\[([^\]\n]{1,500})\]\(<?(https?:\/\/[^\s()<>]+)>?\)/.exec(text.slice(at, at + 2600));
+  const match = /^\[([^\]\n]{1,500})\]\(<?(https?:\/\/[^\s()<>]+)>?\)/.exec(
+    text.slice(at, at + 2600),
+  );
   if (!match || depth >= MAX_DEPTH) return null;
   const node = link(match[2], "");
   if (!node) return null;
@@ -198,7 +223,10 @@ function readAddress(text, at) {
 
 function link(address, text) {
   const href = safeUrl(address);
-  return href && h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow", title: href }, text);
+  return (
+    href &&
+    h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow", title: href }, text)
+  );
 }
 
 const STYLES = {
@@ -214,14 +242,27 @@ function moment(seconds, style) {
   const date = new Date(seconds * 1000);
   if (Number.isNaN(date.getTime())) return null;
   const full = new Intl.DateTimeFormat(state.place.locale, STYLES.F).format(date);
-  const shown = style === "R" ? relative(seconds) : new Intl.DateTimeFormat(state.place.locale, STYLES[style]).format(date);
+  const shown =
+    style === "R"
+      ? relative(seconds)
+      : new Intl.DateTimeFormat(state.place.locale, STYLES[style]).format(date);
   return h("time", { datetime: date.toISOString(), title: full }, shown);
 }
 
-const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const UNITS = [
+  ["year", 31536000],
+  ["month", 2592000],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
 
 function relative(seconds) {
   const distance = seconds - Date.now() / 1000;
   const [unit, length] = UNITS.find(([, size]) => Math.abs(distance) >= size) ?? UNITS.at(-1);
-  return new Intl.RelativeTimeFormat(state.place.locale, { numeric: "auto" }).format(Math.round(distance / length), unit);
+  return new Intl.RelativeTimeFormat(state.place.locale, { numeric: "auto" }).format(
+    Math.round(distance / length),
+    unit,
+  );
 }

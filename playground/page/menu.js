@@ -11,10 +11,16 @@ const MESSAGE_KIND = 3;
 
 export function openMessageMenu(anchor, message, point = null) {
   const channel = channelById(message.channel_id);
-  const canDelete = !(message.flags & 64) && (message.author.id === state.place.me || may(channel, "manageMessages"));
+  const canDelete =
+    !(message.flags & 64) &&
+    (message.author.id === state.place.me || may(channel, "manageMessages"));
   openMenu(anchor, point, "For this message", [
     ...apps(channel, MESSAGE_KIND, message.id),
-    canDelete && { label: "Delete message", run: () => act("delete", { channel: channel.id, message: message.id }), isDanger: true },
+    canDelete && {
+      label: "Delete message",
+      run: () => act("delete", { channel: channel.id, message: message.id }),
+      isDanger: true,
+    },
     copyId(message.id),
   ]);
 }
@@ -29,7 +35,12 @@ function apps(channel, kind, target) {
     label: localized(command),
     note: "App",
     async run() {
-      const answer = await act("menu", { channel: channel.id, command: command.name, kind, target });
+      const answer = await act("menu", {
+        channel: channel.id,
+        command: command.name,
+        kind,
+        target,
+      });
       if (answer) state.mine.set(answer.interaction, { title: localized(command) });
     },
   }));
@@ -38,14 +49,23 @@ function apps(channel, kind, target) {
 function copyId(id) {
   return {
     label: "Copy id",
-    run: () => navigator.clipboard.writeText(id).then(() => announce("Copied."), () => announce(`The id is ${id}`)),
+    run: () =>
+      navigator.clipboard.writeText(id).then(
+        () => announce("Copied."),
+        () => announce(`The id is ${id}`),
+      ),
   };
 }
 
 function openMenu(anchor, point, title, items) {
   const box = h("div", { class: "popover menu", role: "menu", "aria-label": title });
   for (const item of items.filter(Boolean)) {
-    const entry = h("button", { type: "button", role: "menuitem", class: item.isDanger ? "danger" : null }, item.label, item.note && h("small", {}, item.note));
+    const entry = h(
+      "button",
+      { type: "button", role: "menuitem", class: item.isDanger ? "danger" : null },
+      item.label,
+      item.note && h("small", {}, item.note),
+    );
     entry.addEventListener("click", () => {
       close(true);
       item.run();

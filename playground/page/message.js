@@ -1,6 +1,13 @@
 // One message as a DOM node, from Discord's own JSON.
 
-import { colour, fileLink, hasFailed, isSpoilerFile, renderAll, renderMedia } from "./components.js";
+import {
+  colour,
+  fileLink,
+  hasFailed,
+  isSpoilerFile,
+  renderAll,
+  renderMedia,
+} from "./components.js";
 import { avatar, fileUrl, h, icon, nameOf, safeUrl } from "./dom.js";
 import { markdown } from "./markdown.js";
 import { state } from "./state.js";
@@ -17,7 +24,8 @@ export const isEphemeral = (message) => Boolean(message.flags & EPHEMERAL);
 export const isLoading = (message) => Boolean(message.flags & LOADING);
 
 export function renderMessage({ data: message, has_died: hasDied }) {
-  const isMine = (message.mentions ?? []).some((user) => user.id === state.place.me) || message.mention_everyone;
+  const isMine =
+    (message.mentions ?? []).some((user) => user.id === state.place.me) || message.mention_everyone;
   const classes = ["message", isMine && "mentions-me", isEphemeral(message) && "ephemeral"];
   return h(
     "article",
@@ -37,7 +45,17 @@ export function renderMessage({ data: message, has_died: hasDied }) {
       hasFailed(message) && h("p", { class: "failed" }, "This interaction failed"),
       isEphemeral(message) && renderPrivacy(),
     ),
-    h("button", { type: "button", class: "more", tabindex: "-1", "aria-label": "More", data: { act: "menu" } }, icon(DOTS)),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "more",
+        tabindex: "-1",
+        "aria-label": "More",
+        data: { act: "menu" },
+      },
+      icon(DOTS),
+    ),
   );
 }
 
@@ -46,7 +64,16 @@ function renderHeader(message) {
   return h(
     "header",
     {},
-    h("button", { type: "button", class: "author", tabindex: "-1", data: { act: "user", user: message.author.id } }, nameOf(message.author)),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "author",
+        tabindex: "-1",
+        data: { act: "user", user: message.author.id },
+      },
+      nameOf(message.author),
+    ),
     message.author.bot && h("span", { class: "badge" }, "APP"),
     h("time", { datetime: message.timestamp, title: time.toLocaleString() }, clock.format(time)),
   );
@@ -57,18 +84,45 @@ function renderOrigin(message) {
   const used = message.interaction;
   if (used) {
     const name = message.type === 20 ? `/${used.name}` : used.name;
-    return h("p", { class: "origin" }, icon(REPLY), avatar(used.user, "tiny"), h("b", {}, nameOf(used.user)), " used ", h("span", { class: "mention" }, name));
+    return h(
+      "p",
+      { class: "origin" },
+      icon(REPLY),
+      avatar(used.user, "tiny"),
+      h("b", {}, nameOf(used.user)),
+      " used ",
+      h("span", { class: "mention" }, name),
+    );
   }
-  const answered = message.message_reference && state.messages.get(message.message_reference.message_id)?.data;
+  const answered =
+    message.message_reference && state.messages.get(message.message_reference.message_id)?.data;
   if (!message.message_reference) return null;
-  if (!answered) return h("p", { class: "origin" }, icon(REPLY), h("i", {}, "The message that this answers is gone."));
+  if (!answered)
+    return h(
+      "p",
+      { class: "origin" },
+      icon(REPLY),
+      h("i", {}, "The message that this answers is gone."),
+    );
   const start = summary(answered).slice(0, 90) || "an attachment";
-  return h("p", { class: "origin" }, icon(REPLY), avatar(answered.author, "tiny"), h("b", {}, nameOf(answered.author)), ` ${start}`);
+  return h(
+    "p",
+    { class: "origin" },
+    icon(REPLY),
+    avatar(answered.author, "tiny"),
+    h("b", {}, nameOf(answered.author)),
+    ` ${start}`,
+  );
 }
 
 function renderThinking(message, hasDied) {
   if (hasDied) return h("p", { class: "failed" }, "The application did not respond");
-  return h("p", { class: "thinking" }, h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")), `${nameOf(message.author)} is thinking…`);
+  return h(
+    "p",
+    { class: "thinking" },
+    h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
+    `${nameOf(message.author)} is thinking…`,
+  );
 }
 
 function renderBody(message) {
@@ -91,19 +145,31 @@ function withEdited(box, message) {
 }
 
 function renderAttachments(message) {
-  const used = (message.embeds ?? []).flatMap((embed) => [embed.image?.attachment_id, embed.thumbnail?.attachment_id]);
+  const used = (message.embeds ?? []).flatMap((embed) => [
+    embed.image?.attachment_id,
+    embed.thumbnail?.attachment_id,
+  ]);
   const shown = (message.attachments ?? []).filter((attachment) => !used.includes(attachment.id));
   if (!shown.length) return null;
-  const isPicture = (attachment) => attachment.content_type?.startsWith("image/") && attachment.width;
+  const isPicture = (attachment) =>
+    attachment.content_type?.startsWith("image/") && attachment.width;
   const pictures = shown.filter(isPicture);
   return [
     pictures.length > 0 &&
       h(
         "div",
         { class: `gallery of-${Math.min(pictures.length, 4)}` },
-        pictures.map((each) => renderMedia(each, { description: each.description, spoiler: isSpoilerFile(each) }, message)),
+        pictures.map((each) =>
+          renderMedia(
+            each,
+            { description: each.description, spoiler: isSpoilerFile(each) },
+            message,
+          ),
+        ),
       ),
-    shown.filter((each) => !isPicture(each)).map((each) => fileLink(fileUrl(each.url), each.filename, each.size)),
+    shown
+      .filter((each) => !isPicture(each))
+      .map((each) => fileLink(fileUrl(each.url), each.filename, each.size)),
   ];
 }
 
@@ -114,33 +180,67 @@ function renderEmbed(embed, message) {
     { class: "embed" },
     embed.thumbnail && renderMedia(embed.thumbnail, {}, message, "thumbnail"),
     embed.author?.name && h("p", { class: "embed-author" }, embed.author.name),
-    embed.title && h("p", { class: "embed-title" }, href ? h("a", { href, target: "_blank", rel: "noopener noreferrer" }, embed.title) : embed.title),
+    embed.title &&
+      h(
+        "p",
+        { class: "embed-title" },
+        href
+          ? h("a", { href, target: "_blank", rel: "noopener noreferrer" }, embed.title)
+          : embed.title,
+      ),
     embed.description && markdown(embed.description),
     embed.fields?.length > 0 && h("dl", { class: "fields" }, embed.fields.map(renderField)),
     embed.image && renderMedia(embed.image, {}, message),
-    (embed.footer?.text || embed.timestamp) && h("p", { class: "embed-footer" }, [embed.footer?.text, embed.timestamp && new Date(embed.timestamp).toLocaleString()].filter(Boolean).join(" · ")),
+    (embed.footer?.text || embed.timestamp) &&
+      h(
+        "p",
+        { class: "embed-footer" },
+        [embed.footer?.text, embed.timestamp && new Date(embed.timestamp).toLocaleString()]
+          .filter(Boolean)
+          .join(" · "),
+      ),
   );
   if (embed.color) box.style.setProperty("--stripe", colour(embed.color));
   return box;
 }
 
 function renderField(field) {
-  return h("div", { class: field.inline ? "inline" : null }, h("dt", {}, markdown(field.name)), h("dd", {}, markdown(field.value)));
+  return h(
+    "div",
+    { class: field.inline ? "inline" : null },
+    h("dt", {}, markdown(field.name)),
+    h("dd", {}, markdown(field.value)),
+  );
 }
 
 function renderPrivacy() {
-  return h("p", { class: "privacy" }, "Only you can see this · ", h("button", { type: "button", class: "quiet", data: { act: "dismiss" } }, "Dismiss message"));
+  return h(
+    "p",
+    { class: "privacy" },
+    "Only you can see this · ",
+    h("button", { type: "button", class: "quiet", data: { act: "dismiss" } }, "Dismiss message"),
+  );
 }
 
 /** What a person did and the bot has not answered: shown in the place of the answer. */
 export function renderUnanswered(interaction) {
-  const me = state.place.guilds.flatMap((guild) => guild.members).find((member) => member.user.id === state.place.me)?.user;
+  const me = state.place.guilds
+    .flatMap((guild) => guild.members)
+    .find((member) => member.user.id === state.place.me)?.user;
   const name = interaction.type === 2 ? interaction.title : "a form";
   const failed = interaction.state === "failed";
   return h(
     "article",
     { class: "message ephemeral", tabindex: "-1", data: { id: interaction.id } },
-    h("p", { class: "origin" }, icon(REPLY), me && avatar(me, "tiny"), h("b", {}, me ? nameOf(me) : "You"), " used ", h("span", { class: "mention" }, name)),
+    h(
+      "p",
+      { class: "origin" },
+      icon(REPLY),
+      me && avatar(me, "tiny"),
+      h("b", {}, me ? nameOf(me) : "You"),
+      " used ",
+      h("span", { class: "mention" }, name),
+    ),
     h("div", { class: "side" }),
     h(
       "div",
@@ -164,5 +264,11 @@ export function summary(message) {
   };
   walk(message.components);
   for (const embed of message.embeds ?? []) parts.push(embed.title, embed.description);
-  return parts.filter(Boolean).join(" ").replace(/<[@#][^>]*>/g, "").replace(/[*_~`|\\]|^-# /gm, "").replace(/\s+/g, " ").trim();
+  return parts
+    .filter(Boolean)
+    .join(" ")
+    .replace(/<[@#][^>]*>/g, "")
+    .replace(/[*_~`|\\]|^-# /gm, "")
+    .replace(/\s+/g, " ")
+    .trim();
 }

@@ -18,7 +18,14 @@ export function openModal(interaction) {
   const problem = h("p", { class: "problem", role: "alert" });
   const send = h("button", { class: "button primary" }, "Submit");
   const cancel = h("button", { type: "button", class: "button secondary" }, "Cancel");
-  const form = h("form", { method: "dialog", novalidate: true }, h("h2", { id: "modal-title" }, modal.title), parts, problem, h("footer", {}, cancel, send));
+  const form = h(
+    "form",
+    { method: "dialog", novalidate: true },
+    h("h2", { id: "modal-title" }, modal.title),
+    parts,
+    problem,
+    h("footer", {}, cancel, send),
+  );
   const dialog = h("dialog", { class: "modal", "aria-labelledby": "modal-title" }, form);
   cancel.addEventListener("click", () => dialog.close());
   form.addEventListener("submit", (event) => {
@@ -41,7 +48,8 @@ export function followModal(interaction) {
   if (interaction.state === "answered") current.dialog.close();
   if (interaction.state === "failed") {
     current.send.disabled = false;
-    current.problem.textContent = "Something went wrong: the app did not answer within 3 seconds. What you wrote is still here; try again.";
+    current.problem.textContent =
+      "Something went wrong: the app did not answer within 3 seconds. What you wrote is still here; try again.";
   }
 }
 
@@ -75,9 +83,18 @@ async function submit(fields) {
 function renderPart(component, fields, interaction) {
   if (component.type === 10) return markdown(component.content);
   if (component.type === 1) {
-    return (component.components ?? []).map((input) => renderLabel(input.label, input, null, fields, interaction));
+    return (component.components ?? []).map((input) =>
+      renderLabel(input.label, input, null, fields, interaction),
+    );
   }
-  if (component.type === 18) return renderLabel(component.label, component.component, component.description, fields, interaction);
+  if (component.type === 18)
+    return renderLabel(
+      component.label,
+      component.component,
+      component.description,
+      fields,
+      interaction,
+    );
   return h("p", { class: "unknown" }, `A part of type ${component.type} is not shown here.`);
 }
 
@@ -88,13 +105,19 @@ function renderLabel(text, component, description, fields, interaction) {
   const id = `field-${counter}`;
   const isRequired = component.required !== false && component.type !== 23;
   const make = SELECTS.includes(component.type) ? selectField : FIELDS[component.type];
-  if (!make) return h("p", { class: "unknown" }, `A field of type ${component.type} is not shown here.`);
+  if (!make)
+    return h("p", { class: "unknown" }, `A field of type ${component.type} is not shown here.`);
   const field = make(component, { id, label: text, isRequired, interaction });
   fields.push({ customId: component.custom_id, ...field });
   return h(
     "div",
     { class: "field" },
-    h("label", { for: id, id: `${id}-label` }, text, isRequired && h("span", { class: "required", title: "required" }, " *")),
+    h(
+      "label",
+      { for: id, id: `${id}-label` },
+      text,
+      isRequired && h("span", { class: "required", title: "required" }, " *"),
+    ),
     description && h("small", { id: `${id}-hint` }, description),
     field.node,
   );
@@ -128,9 +151,23 @@ function selectField(component, { id, label, isRequired, interaction }) {
   const options = selectOptions(component, channelById(interaction.channel_id));
   let chosen = defaultsOf(component);
   const text = h("span");
-  const button = h("button", { type: "button", class: "select", id, disabled: Boolean(component.disabled), "aria-haspopup": "listbox", "aria-labelledby": `${id}-label ${id}` }, text, icon(CHEVRON));
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "select",
+      id,
+      disabled: Boolean(component.disabled),
+      "aria-haspopup": "listbox",
+      "aria-labelledby": `${id}-label ${id}`,
+    },
+    text,
+    icon(CHEVRON),
+  );
   const show = () => {
-    const names = options.filter((option) => chosen.includes(option.value)).map((option) => option.label);
+    const names = options
+      .filter((option) => chosen.includes(option.value))
+      .map((option) => option.label);
     text.textContent = names.join(", ") || component.placeholder || "Make a selection";
     button.classList.toggle("chosen", names.length > 0);
   };
@@ -162,7 +199,9 @@ function fileField(component, { id, label, isRequired }) {
   const input = h("input", { type: "file", id, multiple: most > 1 });
   const list = h("ul", { class: "chosen-files" });
   input.addEventListener("change", () => {
-    list.replaceChildren(...[...input.files].map((file) => h("li", {}, file.name, h("small", {}, bytes(file.size)))));
+    list.replaceChildren(
+      ...[...input.files].map((file) => h("li", {}, file.name, h("small", {}, bytes(file.size)))),
+    );
   });
   const least = component.min_values ?? (isRequired ? 1 : 0);
   return {
@@ -174,7 +213,9 @@ function fileField(component, { id, label, isRequired }) {
     check() {
       const count = input.files.length;
       if (!count && !isRequired) return null;
-      return count < least || count > most ? `“${label}” takes ${least === most ? least : `${least} to ${most}`} files.` : null;
+      return count < least || count > most
+        ? `“${label}” takes ${least === most ? least : `${least} to ${most}`} files.`
+        : null;
     },
   };
 }
@@ -183,12 +224,24 @@ function fileField(component, { id, label, isRequired }) {
 function groupField(component, { id, label, isRequired }) {
   const isOne = component.type === 21;
   const inputs = component.options.map((option) =>
-    h("input", { type: isOne ? "radio" : "checkbox", name: id, value: option.value, checked: Boolean(option.default) }),
+    h("input", {
+      type: isOne ? "radio" : "checkbox",
+      name: id,
+      value: option.value,
+      checked: Boolean(option.default),
+    }),
   );
   const node = h(
     "div",
     { class: "choices", role: isOne ? "radiogroup" : "group", "aria-labelledby": `${id}-label` },
-    component.options.map((option, index) => h("label", {}, inputs[index], h("span", {}, option.label, option.description && h("small", {}, option.description)))),
+    component.options.map((option, index) =>
+      h(
+        "label",
+        {},
+        inputs[index],
+        h("span", {}, option.label, option.description && h("small", {}, option.description)),
+      ),
+    ),
   );
   const picked = () => inputs.filter((input) => input.checked).map((input) => input.value);
   const most = isOne ? 1 : (component.max_values ?? component.options.length);
@@ -197,7 +250,10 @@ function groupField(component, { id, label, isRequired }) {
     node,
     focus: () => inputs[0]?.focus(),
     read: () => (isOne ? (picked()[0] ?? null) : picked()),
-    check: () => (picked().length < least || picked().length > most ? `“${label}” takes ${least === most ? least : `${least} to ${most}`}.` : null),
+    check: () =>
+      picked().length < least || picked().length > most
+        ? `“${label}” takes ${least === most ? least : `${least} to ${most}`}.`
+        : null,
   };
 }
 

@@ -10,7 +10,13 @@ let open = null;
 /** Put a box beside its anchor, above it where there is more room, and always on the screen. */
 export function place(box, anchor, point = null) {
   const around = point
-    ? { left: point.clientX, right: point.clientX, top: point.clientY, bottom: point.clientY, width: 0 }
+    ? {
+        left: point.clientX,
+        right: point.clientX,
+        top: point.clientY,
+        bottom: point.clientY,
+        width: 0,
+      }
     : anchor.getBoundingClientRect();
   const below = innerHeight - around.bottom - MARGIN * 2;
   const above = around.top - MARGIN * 2;
@@ -18,7 +24,9 @@ export function place(box, anchor, point = null) {
   box.style.maxHeight = `${Math.max(goesUp ? above : below, 120)}px`;
   const left = Math.min(around.left, innerWidth - box.offsetWidth - MARGIN);
   box.style.left = `${Math.max(left, MARGIN)}px`;
-  box.style.top = goesUp ? `${Math.max(around.top - box.offsetHeight - 4, MARGIN)}px` : `${around.bottom + 4}px`;
+  box.style.top = goesUp
+    ? `${Math.max(around.top - box.offsetHeight - 4, MARGIN)}px`
+    : `${around.bottom + 4}px`;
 }
 
 /** A popover that closes when the focus or a press goes elsewhere. Returns its closer. */
@@ -59,17 +67,30 @@ function optionNode(option, isChosen, hasBox) {
   counter += 1;
   return h(
     "li",
-    { id: `option-${counter}`, role: "option", "aria-selected": String(isChosen), data: { value: String(option.value) } },
+    {
+      id: `option-${counter}`,
+      role: "option",
+      "aria-selected": String(isChosen),
+      data: { value: String(option.value) },
+    },
     hasBox && h("span", { class: "tick", "aria-hidden": "true" }),
     emoji(option.emoji),
-    h("span", { class: "option-text" }, h("span", {}, option.label), option.description && h("small", {}, option.description)),
+    h(
+      "span",
+      { class: "option-text" },
+      h("span", {}, option.label),
+      option.description && h("small", {}, option.description),
+    ),
     option.note && h("span", { class: "option-note" }, option.note),
   );
 }
 
 function fits(option, words) {
   const text = `${option.label} ${option.description ?? ""}`.toLowerCase();
-  return words.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+  return words
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
 }
 
 /** Pick `least` to `most` of the options; `done` is called with their values, unless it is left. */
@@ -77,17 +98,40 @@ export function openPicker(anchor, { title, options, chosen, least, most, done }
   const known = new Set(options.map((option) => option.value));
   const picked = new Set(chosen.filter((value) => known.has(value)));
   const isMany = most > 1 || least === 0;
-  const list = h("ul", { role: "listbox", id: "picker-list", "aria-label": title, "aria-multiselectable": String(isMany) });
-  const filter = h("input", { type: "search", role: "combobox", "aria-expanded": "true", "aria-controls": "picker-list", "aria-label": title, placeholder: "Type to filter", autocomplete: "off" });
+  const list = h("ul", {
+    role: "listbox",
+    id: "picker-list",
+    "aria-label": title,
+    "aria-multiselectable": String(isMany),
+  });
+  const filter = h("input", {
+    type: "search",
+    role: "combobox",
+    "aria-expanded": "true",
+    "aria-controls": "picker-list",
+    "aria-label": title,
+    placeholder: "Type to filter",
+    autocomplete: "off",
+  });
   const ready = h("button", { type: "button", class: "button primary" }, "Done");
   const range = least === most ? `${least}` : `${least} to ${Math.min(most, options.length)}`;
   const hint = h("small", {}, most === 1 ? "Choose one, or none" : `Choose ${range}`);
-  const box = h("div", { class: "popover picker" }, filter, list, isMany && h("div", { class: "picker-foot" }, hint, ready));
+  const box = h(
+    "div",
+    { class: "popover picker" },
+    filter,
+    list,
+    isMany && h("div", { class: "picker-foot" }, hint, ready),
+  );
   const close = popUp(box, anchor);
   const active = activeIn(list, filter);
 
   const show = () => {
-    list.replaceChildren(...options.filter((option) => fits(option, filter.value.trim())).map((option) => optionNode(option, picked.has(option.value), isMany)));
+    list.replaceChildren(
+      ...options
+        .filter((option) => fits(option, filter.value.trim()))
+        .map((option) => optionNode(option, picked.has(option.value), isMany)),
+    );
     if (!list.children.length) list.append(h("li", { class: "nothing" }, "Nothing fits."));
     active.move(0);
     ready.disabled = picked.size < least || picked.size > most;
@@ -162,7 +206,9 @@ export class Suggestions {
     box.append(this.title, this.list);
     // the press must not take the focus out of the field
     box.addEventListener("pointerdown", (event) => event.preventDefault());
-    this.list.addEventListener("click", (event) => this.choose(event.target.closest("[role=option]")));
+    this.list.addEventListener("click", (event) =>
+      this.choose(event.target.closest("[role=option]")),
+    );
     this.hide();
   }
 
@@ -179,7 +225,9 @@ export class Suggestions {
     this.pick = pick;
     this.input = input;
     this.title.textContent = title;
-    this.list.replaceChildren(...options.map((option, index) => optionNode({ ...option, value: index }, false, false)));
+    this.list.replaceChildren(
+      ...options.map((option, index) => optionNode({ ...option, value: index }, false, false)),
+    );
     this.box.hidden = false;
     input.setAttribute("aria-expanded", "true");
     this.active = activeIn(this.list, input);

@@ -27,7 +27,9 @@ export function usersIn(channel) {
   if (guild) return guild.members.map((member) => member.user);
   const everyone = state.place.guilds.flatMap((each) => each.members.map((member) => member.user));
   const there = new Set([state.place.me, state.place.bot]);
-  return everyone.filter((user, index) => there.has(user.id) && everyone.findIndex((u) => u.id === user.id) === index);
+  return everyone.filter(
+    (user, index) => there.has(user.id) && everyone.findIndex((u) => u.id === user.id) === index,
+  );
 }
 
 export function userById(id) {

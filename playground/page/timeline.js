@@ -59,7 +59,8 @@ function render(id) {
   const interaction = state.interactions.get(id);
   const isOpen = interaction && interaction.state !== "answered" && !interaction.source;
   const begun = state.mine.get(id);
-  if (!isOpen || !begun || interaction.type === 5 || interaction.channel_id !== state.channel) return null;
+  if (!isOpen || !begun || interaction.type === 5 || interaction.channel_id !== state.channel)
+    return null;
   return renderUnanswered({ ...interaction, title: begun.title });
 }
 
@@ -73,7 +74,12 @@ function remove(id) {
 
 function insert(id, node) {
   let next = null;
-  for (let other = list.lastElementChild; other && byAge(other.dataset.id, id) > 0; other = other.previousElementSibling) next = other;
+  for (
+    let other = list.lastElementChild;
+    other && byAge(other.dataset.id, id) > 0;
+    other = other.previousElementSibling
+  )
+    next = other;
   nodes.set(id, node);
   list.insertBefore(node, next);
 }
@@ -84,7 +90,11 @@ export function speak(id) {
   if (!known || known.data.channel_id !== state.channel) return;
   const wait = (spoken.get(id) ?? 0) + SPEECH_PAUSE_MS - Date.now();
   if (wait > 0) {
-    if (!speeches.has(id)) speeches.set(id, setTimeout(() => speak(id), wait));
+    if (!speeches.has(id))
+      speeches.set(
+        id,
+        setTimeout(() => speak(id), wait),
+      );
     return;
   }
   speeches.delete(id);
@@ -144,7 +154,8 @@ function reveal(target) {
   const box = target.closest(".covered, .spoiler");
   box.classList.add("shown");
   box.dataset.kept = "class role tabindex aria-label";
-  if (box.matches(".spoiler")) for (const name of ["role", "tabindex", "aria-label"]) box.removeAttribute(name);
+  if (box.matches(".spoiler"))
+    for (const name of ["role", "tabindex", "aria-label"]) box.removeAttribute(name);
 }
 
 function dismiss(id) {
@@ -154,7 +165,18 @@ function dismiss(id) {
 }
 
 function zoom(image) {
-  const dialog = h("dialog", { class: "zoomed", "aria-label": "Picture" }, h("img", { src: image.src, alt: image.alt, width: image.naturalWidth, height: image.naturalHeight }), image.alt && h("p", {}, image.alt), h("button", { type: "button", class: "button secondary" }, "Close"));
+  const dialog = h(
+    "dialog",
+    { class: "zoomed", "aria-label": "Picture" },
+    h("img", {
+      src: image.src,
+      alt: image.alt,
+      width: image.naturalWidth,
+      height: image.naturalHeight,
+    }),
+    image.alt && h("p", {}, image.alt),
+    h("button", { type: "button", class: "button secondary" }, "Close"),
+  );
   dialog.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
@@ -176,7 +198,10 @@ scroller.addEventListener("contextmenu", (event) => {
   if (!message || event.target.closest("a, input")) return;
   event.preventDefault();
   const author = event.target.closest("[data-user]");
-  const place = event.target.closest(".message") === event.target ? event.target.querySelector(".more") : event.target;
+  const place =
+    event.target.closest(".message") === event.target
+      ? event.target.querySelector(".more")
+      : event.target;
   if (author) openUserMenu(author, author.dataset.user);
   else openMessageMenu(place, message, event.clientX ? event : null);
 });
@@ -190,7 +215,9 @@ scroller.addEventListener("keydown", (event) => {
   const current = event.target.closest(".message");
   if (event.target !== scroller && event.target !== current) return;
   const next = current
-    ? event.key === "ArrowUp" ? current.previousElementSibling : current.nextElementSibling
+    ? event.key === "ArrowUp"
+      ? current.previousElementSibling
+      : current.nextElementSibling
     : list.lastElementChild;
   if (next) {
     event.preventDefault();

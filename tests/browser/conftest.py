@@ -22,6 +22,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import discord
 
+playwright.expect.set_options(timeout=15_000)  # a busy machine is not a fault of the page
+
 TOKEN = "a-token"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
@@ -69,7 +71,7 @@ async def open_page(server: Playground, browser: playwright.Browser) -> AsyncIte
     complaints: list[str] = []
 
     def watch(page: playwright.Page) -> None:
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console", lambda m: complaints.append(m.text) if "Content Security" in m.text else None

@@ -71,6 +71,7 @@ class FakeMessenger:
         self.told.append((job.job_id, text))
 
     async def write_to(self, user_id: int, text: str) -> None:
+        await asyncio.sleep(self.edit_seconds)
         self.written.append((user_id, text))
 
     async def show_card(self, case: Case, channel_id: int) -> int:

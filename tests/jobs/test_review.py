@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -454,11 +455,21 @@ async def test_flagged_pictures_are_covered_where_that_is_set(open_lane, scores)
     scores.value = 0.9
     async with open_lane(picture_action="spoiler") as house:
         await house.start()
-        job = await house.submit("dog", seed=200)
+        job = await house.submit("dog", house.origin(age_restricted=True), seed=200)
         assert (await house.until_status(job, JobStatus.DELIVERED)).spoiler
         [(_, delivery)] = house.messenger.delivered
         assert shown_greys(delivery.grid) == {200, 201, 202}
         assert await actions(house) == [AuditAction.PICTURES_COVERED]
+
+
+async def test_flagged_pictures_are_never_covered_where_everybody_looks(open_lane, scores):
+    scores.value = 0.9
+    async with open_lane(picture_action="spoiler") as house:
+        await house.start()
+        job = await house.submit("dog", seed=200)
+        assert not (await house.until_status(job, JobStatus.DELIVERED)).spoiler
+        [(_, delivery)] = house.messenger.delivered
+        assert not {200, 201, 202} & shown_greys(delivery.grid)
 
 
 @pytest.mark.parametrize("action", ["refuse", "spoiler", "hold"])
@@ -706,3 +717,20 @@ async def test_sweep_that_comes_late_opens_no_second_card(open_lane):
         await house.services.desk.hold(job)
         assert await house.services.jobs.list_by_status(JobStatus.HELD) == []
         assert [case.card.decision for case in house.messenger.cards] == [None, Decision.APPROVE]
+
+
+async def test_sweep_beside_a_decision_tells_nobody_twice(open_lane):
+    async with open_lane() as house:
+        consequences, review = house.services.consequences, house.services.review
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await consequences.appeal(GUILD, MEMBER, "I am sorry")
+        await hold(house, user_id=OTHER)
+        house.messenger.edit_seconds = 0.05
+        cards = [case.card.card_id for case in house.messenger.cards]
+        await asyncio.gather(
+            review.decide(cards[0], Decision.GRANT, MODERATOR, GUILD),
+            review.decide(cards[1], Decision.APPROVE, MODERATOR, GUILD),
+            *(review.sweep() for _ in range(3)),
+        )
+        assert len(house.messenger.written) == 1
+        assert len(house.services.line.queue) == 1

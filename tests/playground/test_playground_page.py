@@ -93,6 +93,12 @@ async def test_action_without_the_pages_own_header_is_refused(server):
     assert server.messages(server.channel("general")) == []
 
 
+async def test_page_that_remembers_a_person_of_another_world_becomes_somebody_here(server):
+    async with live(server, "stranger") as following:
+        [place] = of_kind(await following(), "place")
+    assert place["me"] == str(server.person("owner").id)
+
+
 async def test_message_reaches_every_open_page(server):
     general = str(server.channel("general").id)
     async with live(server, "member") as member, live(server, "owner") as owner:
