@@ -79,7 +79,6 @@ INTERIM = Config(  # two CPU cores, an hour from a plain model
     encoder_samples=4_000,
     unet_samples=200_000,
     cached_scenes=32_768,
-    judge_samples=36_000,
 )
 FULL = Config(  # one CUDA GPU, 25 minutes
     "full",

@@ -22,6 +22,7 @@ from training.prompts import Prompt, evaluation_prompts, looks_prompts
 
 BATCH = 8
 DIVERSE_PROMPTS = 8
+LOOKS = ("subject", "count", "colour", "style")
 
 
 def load_pipeline(folder: Path, device: torch.device) -> StableDiffusionPipeline:
@@ -81,15 +82,15 @@ def judged_looks(
     prompts: list[Prompt], seen: list[dict[str, str]]
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """How often the asked number, colour and style were seen, and the subject all the same."""
-    hits: dict[str, list[bool]] = {"subject": [], "count": [], "colour": [], "style": []}
+    hits: dict[str, list[bool]] = {name: [] for name in LOOKS}
     faults = []
     for prompt, row in zip(prompts, seen, strict=True):
-        asked = {"subject": prompt.subject, "count": str(prompt.count), "colour": prompt.colour}
-        asked["style"] = prompt.style
+        count = str(prompt.count) if prompt.count > 1 else ""  # one is not asked for
+        values = (prompt.subject, count, prompt.colour, prompt.style)
+        asked = {name: value for name, value in zip(LOOKS, values, strict=True) if value}
         for name, value in asked.items():
-            if value:
-                hits[name].append(row[name] == value)
-        wrong = [row[name] for name, value in asked.items() if value and row[name] != value]
+            hits[name].append(row[name] == value)
+        wrong = [row[name] for name, value in asked.items() if row[name] != value]
         if wrong:
             faults.append({"prompt": prompt.text, "seen": " / ".join(wrong)})
     shares = {f"{name}_accuracy": round(sum(h) / max(1, len(h)), 4) for name, h in hits.items()}
@@ -118,23 +119,25 @@ def round_trip_psnr(pipeline: StableDiffusionPipeline, run: Run) -> float | None
 def evaluate(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[dict[str, str]]]:
     run = run_from(arguments)
     judge, facts = judging.load(arguments.judge)
+    looks_judge, looks_facts = judging.load(arguments.looks_judge)
     began = time.monotonic()
     pipeline = load_pipeline(arguments.model, run.device)
     prompts = evaluation_prompts(quick=arguments.quick)
     looks = looks_prompts(quick=arguments.quick)
     seeds = [run.seed + number for number in range(len(prompts) + len(looks))]
     drawn = draw(pipeline, [prompt.text for prompt in prompts + looks], seeds)
-    seen, pictures = judge.look(drawn), drawn[: len(prompts)]
-    figures, faults = judged(prompts, seen[: len(prompts)])
-    looked, more = judged_looks(looks, seen[len(prompts) :])
+    pictures = drawn[: len(prompts)]
+    seen = judge.look(pictures)
+    figures, faults = judged(prompts, seen)
+    looked, more = judged_looks(looks, looks_judge.look(drawn[len(prompts) :]))
     report: dict[str, Any] = {
         "prompts": len(prompts),
         "held_out_prompts": sum(prompt.held_out for prompt in prompts),
         **figures,
-        "looks": looked,
-        "ceiling": {name: facts[name] for name in judging.HEADS},
+        "ceiling": {name: facts[name] for name in judging.NAMING},
+        "looks": {**looked, "ceiling": {name: looks_facts[name] for name in LOOKS}},
         "judge_calls_spoilt_nothing": facts["nothing"],
-        "called_nothing": sum(row["subject"] == "nothing" for row in seen[: len(prompts)]),
+        "called_nothing": sum(row["subject"] == "nothing" for row in seen),
     }
     if not arguments.quick:
         report["diversity"] = diversity(pipeline, prompts, run.seed)
@@ -152,6 +155,7 @@ def main() -> None:
     add_common_arguments(parser)
     parser.add_argument("--model", type=Path, default=STARTER_MODEL, help="a diffusers folder")
     parser.add_argument("--judge", type=Path, default=judging.WEIGHTS)
+    parser.add_argument("--looks-judge", type=Path, default=judging.LOOKS_WEIGHTS)
     parser.add_argument("--quick", action="store_true", help="16 prompts, within 50 seconds")
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
     arguments = parser.parse_args()

@@ -3,6 +3,9 @@
 Trained on real composed scenes alone, never on drawn pictures. Blurred and blocky copies, blurred
 subjects and mixtures of two subjects are its explicit "nothing": a judge that names blobs is
 worthless. Its weights are small and lie in the repository, so that evaluation needs no training.
+
+One judge names subject and scene of single subjects in their own look, and stays the yardstick of
+every model. Another, which `--looks` trains, tells number, colour and style besides.
 """
 
 from __future__ import annotations
@@ -39,12 +42,14 @@ HEADS: dict[str, tuple[str, ...]] = {  # in the order of the labels
     "colour": tuple(SUBJECT_COLOURS),
     "style": STYLES,
 }
+NAMING = ("subject", "scene")  # the heads of the first judge
 WEIGHTS = Path(__file__).parent / "judge.safetensors"
+LOOKS_WEIGHTS = Path(__file__).parent / "looks_judge.safetensors"
 CHECK_SCENES = 512
 
 
 class Judge(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, names: tuple[str, ...] = NAMING) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         inner = 3
@@ -57,21 +62,21 @@ class Judge(nn.Module):
             inner = outer
         self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten())
         self.heads = nn.ModuleDict(
-            {name: nn.Linear(inner * 16, 1 + len(classes)) for name, classes in HEADS.items()}
+            {name: nn.Linear(inner * 16, 1 + len(HEADS[name])) for name in names}
         )
 
     def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        """(n, 3, 128, 128) in 0…1 → logits, in the order of HEADS."""
+        """(n, 3, 128, 128) in 0…1 → logits, in the order of its heads."""
         features = self.features(F.avg_pool2d(pictures, 2) * 2 - 1)
-        return [self.heads[name](features) for name in HEADS]
+        return [head(features) for head in self.heads.values()]
 
     @torch.no_grad()
     def look(self, pictures: torch.Tensor) -> list[dict[str, str]]:
         """What it sees in each picture, by head; "nothing" where it recognises nothing."""
         seen: list[dict[str, str]] = [{} for _ in pictures]
-        for (name, classes), logits in zip(HEADS.items(), self(pictures), strict=True):
+        for name, logits in zip(self.heads, self(pictures), strict=True):
             for row, choice in zip(seen, logits.argmax(1).tolist(), strict=True):
-                row[name] = ("nothing", *classes)[choice]
+                row[name] = ("nothing", *HEADS[name])[choice]
         return seen
 
 
@@ -144,8 +149,16 @@ def _disturb(pixels: torch.Tensor, draw: Draw) -> torch.Tensor:
 
 
 class Examples:
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, looks: bool) -> None:
         config = dataclasses.replace(run.config, offsets=(-16, 0, 0, 16))
+        if not looks:
+            config = dataclasses.replace(
+                config,
+                styles=config.styles[:1],
+                style_weights=(1.0,),
+                count_weights=(1.0,),
+                coloured_share=0.0,
+            )
         self.run = dataclasses.replace(run, config=config)
         self.composer = Composer.of(self.run)
 
@@ -163,10 +176,12 @@ class Examples:
 def measure(judge: Judge, examples: Examples, count: int) -> dict[str, float]:
     """On held-back real scenes; and how many spoilt ones it rightly calls nothing."""
     judge.eval()
-    hits, asked, refused, spoilt = torch.zeros(len(HEADS)), torch.zeros(len(HEADS)), 0, 0
+    heads = len(judge.heads)
+    hits, asked, refused, spoilt = torch.zeros(heads), torch.zeros(heads), 0, 0
     with torch.no_grad():
         for number in range(-(-count // BATCH)):
             pixels, labels = examples.batch(BATCH, "held back", number, spoil=False)
+            labels = labels[:, :heads]
             said = torch.stack([logits.argmax(1) for logits in judge(pixels)], 1)
             shown = (labels[:, :1] != NOTHING) & (labels != UNASKED)
             hits += ((said == labels) & shown).sum(0).cpu()
@@ -177,7 +192,7 @@ def measure(judge: Judge, examples: Examples, count: int) -> dict[str, float]:
             spoilt += int(nothing.sum())
     judge.train()
     shares = (hits / asked.clamp(min=1)).tolist()
-    facts = {name: round(share, 4) for name, share in zip(HEADS, shares, strict=True)}
+    facts = {name: round(share, 4) for name, share in zip(judge.heads, shares, strict=True)}
     return {**facts, "nothing": round(refused / max(spoilt, 1), 4)}
 
 
@@ -198,9 +213,9 @@ def mean_pairwise_distance(pictures: torch.Tensor) -> float:
     return float(torch.stack(pairs).mean())
 
 
-def train(run: Run, weights: Path = WEIGHTS, earlier: Path | None = None) -> Loop:
+def train(run: Run, weights: Path, earlier: Path | None = None, *, looks: bool = False) -> Loop:
     torch.manual_seed(run.seed)
-    judge = Judge()
+    judge = Judge(tuple(HEADS) if looks else NAMING)
     if earlier is not None:
         judge.load_state_dict(load_file(earlier), strict=False)
     judge.to(run.device)
@@ -210,7 +225,7 @@ def train(run: Run, weights: Path = WEIGHTS, earlier: Path | None = None) -> Loo
     state = {"judge": judge, "optimiser": optimiser, "average": average.values}
     loop = Loop(
         "judge",
-        run.path("judge"),
+        run.path("looks_judge" if looks else "judge"),
         run.config.judge_samples,
         BATCH,
         state,
@@ -218,7 +233,7 @@ def train(run: Run, weights: Path = WEIGHTS, earlier: Path | None = None) -> Loo
     )
     loop.folder.mkdir(exist_ok=True)
     loop.load()
-    examples = Examples(run)
+    examples = Examples(run, looks=looks)
 
     def rate() -> float:
         return learning_rate(PEAK, loop.seen, loop.total, BATCH, 0.8)
@@ -252,10 +267,11 @@ def save(judge: Judge, facts: dict[str, float], path: Path) -> None:
 
 def load(path: Path = WEIGHTS) -> tuple[Judge, dict[str, float]]:
     """The judge and what was measured of it on held-back real scenes."""
-    judge = Judge()
     with safe_open(path, "pt") as file:
         facts = json.loads(file.metadata()["facts"])
-        judge.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    judge = Judge(tuple(name for name in HEADS if f"heads.{name}.weight" in state))
+    judge.load_state_dict(state)
     return judge.eval(), facts
 
 
@@ -263,8 +279,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_common_arguments(parser)
     parser.add_argument("--init", type=Path, help="an earlier judge to begin from")
+    parser.add_argument("--looks", action="store_true", help="the judge of number, colour, style")
     arguments = parser.parse_args()
-    train(run_from(arguments), earlier=arguments.init)
+    weights = LOOKS_WEIGHTS if arguments.looks else WEIGHTS
+    train(run_from(arguments), weights, arguments.init, looks=arguments.looks)
 
 
 if __name__ == "__main__":

@@ -41,11 +41,11 @@ def test_looks_are_judged_where_they_are_asked_for():
     assert figures == {
         "prompts": 3,
         "subject_accuracy": 0.6667,
-        "count_accuracy": 0.6667,
+        "count_accuracy": 1.0,
         "colour_accuracy": 0.0,
         "style_accuracy": 1.0,
     }
-    assert [fault["seen"] for fault in faults] == ["red", "cat / 3"]
+    assert [fault["seen"] for fault in faults] == ["red", "cat"]
 
 
 def test_looks_prompts_ask_for_every_kind_in_words():
@@ -103,6 +103,15 @@ def test_spoilt_pictures_are_labelled_nothing():
     changed = (spoilt - pixels).abs().flatten(1).amax(1) > 0
     assert changed.tolist() == [True, False, False] * 3
     assert (marked[:, 0] == judge.NOTHING).tolist() == changed.tolist()
+
+
+@pytest.mark.parametrize(
+    ("path", "heads"), [(judge.WEIGHTS, judge.NAMING), (judge.LOOKS_WEIGHTS, tuple(judge.HEADS))]
+)
+def test_judges_in_the_repository_say_how_well_they_judge_real_scenes(path, heads):
+    stored, facts = judge.load(path)
+    assert tuple(stored.heads) == heads
+    assert all(0 < facts[name] <= 1 for name in (*heads, "nothing"))
 
 
 def test_a_download_with_another_hash_is_refused(tmp_path):

@@ -126,15 +126,18 @@ def test_a_resumed_run_equals_an_uninterrupted_one(trained, world):
     assert all(map(torch.equal, parts["average"], whole["average"]))
 
 
-def test_judge_is_trained_on_real_scenes_and_stored_with_its_ceiling(world, monkeypatch):
+@pytest.mark.parametrize(("looks", "heads"), [(False, judge.NAMING), (True, judge.HEADS)])
+def test_judge_is_trained_on_real_scenes_and_stored_with_its_ceiling(
+    world, monkeypatch, looks, heads
+):
     monkeypatch.setattr(judge, "CHECK_SCENES", judge.BATCH)
     run = world.run("judge")
     weights = run.work / "judge.safetensors"
-    judge.train(run, weights)
+    judge.train(run, weights, looks=looks)
     loaded, facts = judge.load(weights)
-    assert set(facts) == {*judge.HEADS, "nothing", "real_diversity"}
+    assert set(facts) == {*heads, "nothing", "real_diversity"}
     seen = loaded.look(torch.zeros(2, 3, 128, 128))
-    assert [set(row) for row in seen] == [set(judge.HEADS)] * 2
+    assert [set(row) for row in seen] == [set(heads)] * 2
 
 
 def test_a_larger_model_grown_from_an_export_draws_the_same_at_first(trained, world):
