@@ -73,7 +73,7 @@ def subject_patches(bank: Bank, config: Config) -> dict[tuple[str, int], torch.T
     A noun that a style lacks is borrowed from the first style."""
     table = {}
     for style in config.styles:
-        for size in config.sizes:
+        for size in {*config.sizes, config.crowd_size}:
             stack = []
             for index in config.subject_indices:
                 name = SUBJECT_NAMES[index]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from diffusers import AutoencoderKL
 
 from training import models, pictures
-from training.basis import Basis, fit_basis, read_basis, write_basis
+from training.basis import Basis, fit_basis, read_basis, read_off, write_basis
 from training.compose import CELL, Composer
 from training.config import Run, add_common_arguments, run_from
 from training.draws import python_random, torch_generator
@@ -64,9 +65,19 @@ class Pictures:
 def obtain_basis(run: Run, earlier: Path | None) -> Basis:
     path = run.path("autoencoder", "basis.pt")
     if not path.is_file():
-        known = None if earlier is None else read_basis(earlier / "basis.pt")
-        write_basis(fit_basis(Composer.of(run), run, known), path)
+        composer = Composer.of(run)
+        known = None if earlier is None else earlier_basis(run, earlier, composer)
+        write_basis(fit_basis(composer, run, known), path)
     return read_basis(path)
+
+
+@torch.no_grad()
+def earlier_basis(run: Run, earlier: Path, composer: Composer) -> Basis:
+    """A work folder keeps it; of an export the encoder knows it."""
+    if (earlier / "basis.pt").is_file():
+        return read_basis(earlier / "basis.pt")
+    vae = AutoencoderKL.from_pretrained(earlier / "vae", dtype=torch.float32).to(run.device)
+    return read_off(lambda part: vae.encode(part).latent_dist.mean, composer, run)
 
 
 def build(run: Run, earlier: Path | None) -> torch.nn.Module:

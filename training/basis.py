@@ -5,6 +5,7 @@ Only the decoder has to be learnt then, latents exist at once, and encoding is o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,9 @@ def patches_of(pictures: torch.Tensor) -> torch.Tensor:
 def fit_basis(composer: Composer, run: Run, known: Basis | None = None) -> Basis:
     """Eigenvectors of the patch covariance, signs fixed. `known` components stay as they are and
     the new ones are fitted to what they leave over."""
+    wanted = run.config.latent_channels - (0 if known is None else len(known.encoder))
+    if known is not None and wanted == 0:
+        return known
     total, products, count = torch.zeros(768), torch.zeros(768, 768), 0
     for number in range(max(1, run.config.basis_scenes // _BATCH)):
         scenes = composer.compose(min(_BATCH, run.config.basis_scenes), run.seed, "basis", number)
@@ -60,7 +64,6 @@ def fit_basis(composer: Composer, run: Run, known: Basis | None = None) -> Basis
         count += len(patches)
     mean = total / count
     values, vectors = torch.linalg.eigh((products / count - mean.outer(mean)).double())
-    wanted = run.config.latent_channels - (0 if known is None else len(known.encoder))
     order = values.argsort(descending=True)[:wanted]
     components = vectors.T[order]
     largest = components.gather(1, components.abs().argmax(1, keepdim=True))
@@ -75,6 +78,29 @@ def fit_basis(composer: Composer, run: Run, known: Basis | None = None) -> Basis
         torch.cat([known.decoder, components * scale[:, None]]),
         known.mean,
     )
+
+
+def read_off(encode: Callable[[torch.Tensor], torch.Tensor], composer: Composer, run: Run) -> Basis:
+    """The basis an autoencoder's encoder was taught, by least squares on composed scenes. Only
+    directions in which patches vary are searched: in the others the encoder's errors would count
+    as signal."""
+    patches, latents = [], []
+    for number in range(max(1, run.config.basis_scenes // _BATCH)):
+        scenes = composer.compose(min(_BATCH, run.config.basis_scenes), run.seed, "basis", number)
+        for part in (scenes.pixels * 2 - 1).split(50):
+            patches.append(patches_of(part).reshape(-1, 768).cpu())
+            latents.append(encode(part).permute(0, 2, 3, 1).flatten(0, 2).cpu())
+    known, wanted = torch.cat(patches).double(), torch.cat(latents).double()
+    mean, middle = known.mean(0), wanted.mean(0)
+    known, wanted = known - mean, wanted - middle
+    covariance = known.T @ known
+    values, vectors = torch.linalg.eigh(covariance)
+    span = vectors[:, values.argsort(descending=True)[: 2 * wanted.shape[1]]]
+    inner = torch.linalg.solve(span.T @ covariance @ span, span.T @ (known.T @ wanted))
+    encoder = (span @ inner).T
+    decoder = torch.linalg.pinv(encoder).T
+    mean = mean - middle @ decoder
+    return Basis(encoder.float(), decoder.float(), mean.float())
 
 
 def write_basis(basis: Basis, path: Path) -> None:

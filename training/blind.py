@@ -1,6 +1,7 @@
 """Blind naming: python -m training.blind sheet, then python -m training.blind score ANSWERS
 
-A reader who sees only the numbered sheets writes one line a picture: "number; subject; scene".
+A reader who sees only the numbered sheets writes one line a picture: "number; subject; scene". Of
+the sheets that `--looks` makes, "number; subject; scene; how many; colour of the subject; style".
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import torch
 from PIL import Image, ImageDraw
 from transformers.utils import logging
 
-from training.config import STARTER_MODEL, WORK, add_common_arguments, run_from
+from training.config import STARTER_MODEL, add_common_arguments, run_from
 from training.draws import python_random
 from training.evaluate import draw, load_pipeline
-from training.prompts import Prompt, evaluation_prompts
-from training.vocabulary import SUBJECT_NAMES, SUBJECTS
+from training.prompts import NUMBERS, Prompt, evaluation_prompts, looks_prompts
+from training.vocabulary import COLOUR_WORDS, SUBJECT_NAMES, SUBJECTS
 
 TILE, COLUMNS, ROWS = 224, 6, 5
 SCENE_WORDS = {  # any of these words in an answer names the scene
@@ -99,32 +100,53 @@ def names_scene(answer: str, scene: str) -> bool:
     return right and (night is None or any(word in said for word in night))
 
 
+STYLE_ANSWERS = {
+    "flat": ("flat", "2d", "illustration", "vector"),
+    "pixel": ("pixel", "blocky", "8-bit", "8 bit", "mosaic"),
+    "mono": ("black and white", "monochrome", "grey", "gray", "grayscale"),
+}
+
+
+def check(asked: dict[str, Any], said: list[str]) -> dict[str, bool]:
+    """Subject and scene, and of number, colour and style what was asked for."""
+    subject, scene, count, colour, style = (word.lower() for word in (*said, *[""] * 5)[:5])
+    right = {
+        "subject": names_subject(subject, asked["subject"]),
+        "scene": names_scene(scene, asked["scene"]),
+    }
+    if (number := asked.get("count", 1)) > 1:
+        right["count"] = str(number) in count or NUMBERS[number] in count
+    if wanted := asked.get("colour"):
+        right["colour"] = any(word in colour for word in COLOUR_WORDS.get(wanted, (wanted,)))
+    if wanted := asked.get("style"):
+        right["style"] = any(word in style for word in STYLE_ANSWERS[wanted])
+    return right
+
+
+def _shares(rows: list[dict[str, bool]]) -> dict[str, float]:
+    shares: dict[str, float] = {"pictures": len(rows)}
+    for name in ("subject", "scene", "count", "colour", "style"):
+        asked = [row[name] for row in rows if name in row]
+        if asked:
+            shares[name] = round(sum(asked) / len(asked), 4)
+    both = sum(row["subject"] and row["scene"] for row in rows)
+    return {**shares, "both": round(both / max(1, len(rows)), 4)}
+
+
 def score(answers: str, key: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Answers are lines "number; subject; scene"; a picture without one counts as wrong."""
-    said = {}
-    for line in answers.splitlines():
-        parts = [part.strip() for part in line.split(";")]
-        if len(parts) >= 3 and parts[0].isdigit():
-            said[parts[0]] = (parts[1], parts[2])
+    """A picture without an answer counts as wrong."""
+    lines = [[part.strip() for part in line.split(";")] for line in answers.splitlines()]
+    said = {number: rest for number, *rest in lines if number.isdigit()}
     rows, wrong = [], []
     for number, asked in key.items():
-        subject, scene = said.get(number, ("", ""))
-        right = (names_subject(subject, asked["subject"]), names_scene(scene, asked["scene"]))
+        answer = said.get(number, [])
+        right = check(asked, answer)
         rows.append((right, asked["held_out"]))
-        if not all(right):
-            wrong.append(f"{number}: asked {asked['subject']} / {asked['scene']}, "
-                         f"read {subject} / {scene}")  # fmt: skip
-    groups = {"all": rows, "held_out": [row for row in rows if row[1]]}
-    shares = {
-        name: {
-            "pictures": len(group),
-            "subject": round(sum(r[0] for r, _ in group) / max(1, len(group)), 4),
-            "scene": round(sum(r[1] for r, _ in group) / max(1, len(group)), 4),
-            "both": round(sum(all(r) for r, _ in group) / max(1, len(group)), 4),
-        }
-        for name, group in groups.items()
-    }
-    return {**shares, "wrong": wrong}
+        if not all(right.values()):
+            text = asked.get("text") or f"{asked['subject']} / {asked['scene']}"
+            wrong.append(f"{number}: asked {text}, read {' / '.join(answer)}")
+    groups = {"all": [row for row, _ in rows], "held_out": [row for row, held in rows if held]}
+    return {**{name: _shares(group) for name, group in groups.items() if group}, "wrong": wrong}
 
 
 def main() -> None:
@@ -133,22 +155,24 @@ def main() -> None:
     parser.add_argument("action", choices=("sheet", "score"))
     parser.add_argument("answers", type=Path, nargs="?")
     parser.add_argument("--model", type=Path, default=STARTER_MODEL)
-    parser.add_argument("--folder", type=Path, default=WORK / "blind")
+    parser.add_argument("--looks", action="store_true", help="numbers, colours and styles")
+    parser.add_argument("--folder", type=Path, help="default: blind/ or looks/ in the work folder")
     arguments = parser.parse_args()
+    folder = arguments.folder or arguments.work / ("looks" if arguments.looks else "blind")
     if arguments.action == "score":
         if arguments.answers is None:
             parser.error("score needs the file of answers")
-        key = json.loads((arguments.folder / "key.json").read_text(encoding="utf-8"))
+        key = json.loads((folder / "key.json").read_text(encoding="utf-8"))
         print(json.dumps(score(arguments.answers.read_text(encoding="utf-8"), key), indent=2))
         return
     logging.disable_progress_bar()
     run = run_from(arguments)
-    prompts = evaluation_prompts()
+    prompts = looks_prompts() if arguments.looks else evaluation_prompts()
     python_random(run.seed, "blind order").shuffle(prompts)
     seeds = [run.seed + 1_000 + number for number in range(len(prompts))]
     pipeline = load_pipeline(arguments.model, run.device)
-    write_sheets(prompts, draw(pipeline, [p.text for p in prompts], seeds), arguments.folder)
-    print(f"{len(prompts)} pictures in {arguments.folder}")
+    write_sheets(prompts, draw(pipeline, [p.text for p in prompts], seeds), folder)
+    print(f"{len(prompts)} pictures in {folder}")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,18 @@ from dataclasses import dataclass
 
 from training.config import Config
 from training.scenes import SCENE_NAMES, SCENES
-from training.vocabulary import COLOURS, SUBJECT_NAMES, SUBJECTS, Kind
+from training.vocabulary import (
+    COLOUR_WORDS,
+    COLOURS,
+    SUBJECT_COLOURS,
+    SUBJECT_NAMES,
+    SUBJECTS,
+    Kind,
+)
 
 PLAIN_INDEX = 16  # the place of "plain" in the held-out rule, fixed so that scenes may be appended
 ALWAYS_SEEN = {(n, s) for n in ("dog", "cat", "horse") for s in ("autumn", "moon")}
-PLAIN_SHARE, EMPTY_SCENE_SHARE, NO_CAPTION_SHARE, PLURAL_SHARE = 0.15, 0.03, 0.1, 0.1
+PLAIN_SHARE, EMPTY_SCENE_SHARE, NO_CAPTION_SHARE = 0.15, 0.03, 0.1
 
 ANY_STYLE = ("a picture of", "an image of", "picture of", "art of", "a painting of")
 STYLE_WORDS: dict[str, tuple[str, ...]] = {
@@ -20,7 +27,18 @@ STYLE_WORDS: dict[str, tuple[str, ...]] = {
     "flat": ("a flat illustration of", "flat icon of", "an illustration of"),
     "noto": ("a cartoon of", "cartoon of", "a drawing of"),
     "twemoji": ("an emoji of", "emoji of", "a sticker of"),
+    "pixel": ("pixel art of", "a pixel art picture of", "8 bit pixel art of"),
+    "mono": (
+        *("a black and white photo of", "black and white photograph of"),
+        *("a black and white picture of", "a monochrome photo of"),
+    ),
 }
+STYLE_TAILS: dict[str, tuple[str, ...]] = {
+    "flat": ("flat style", "flat illustration", "flat design", "in flat style"),
+    "pixel": ("pixel art", "in pixel art style", "pixel art style", "8 bit pixel art"),
+    "mono": ("black and white", "in black and white", "monochrome"),
+}
+DEFAULT_STYLE = "3d"  # what is drawn when no style is named
 TAILS = (
     *("highly detailed", "4k", "8k", "masterpiece", "beautiful", "digital art", "cute"),
     *("high quality", "trending on artstation", "sharp focus", "best quality", "cinematic"),
@@ -30,7 +48,10 @@ ADJECTIVES = (
     *("happy", "big", "small", "little", "cute", "beautiful", "funny", "lonely", "old"),
     *("young", "fluffy", "shiny", "brave", "sleepy", "lovely", "giant", "tiny", "wild"),
 )
-COUNTS = ("two", "three", "four", "some", "many", "several", "a few", "a group of", "")
+COUNTS: dict[int, tuple[str, ...]] = {
+    2: ("two", "two", "two", "2", "a pair of", "a couple of", ""),
+    3: ("three", "three", "three", "3", "several", "a few", "a group of", "some", "many", ""),
+}
 PLURALS = {"sheep": "sheep", "deer": "deer", "fish": "fish", "wolf": "wolves", "calf": "calves"}
 VERBS: dict[Kind, tuple[str, ...]] = {
     Kind.ANIMAL: ("sitting", "standing", "walking", "running", "playing", "resting", "jumping"),
@@ -48,7 +69,9 @@ class Spec:
 
     subject: int | None
     place: str
-    style: str
+    style: str = DEFAULT_STYLE
+    count: int = 1
+    colour: str = ""  # of the subject; its own where empty
 
     @property
     def is_plain(self) -> bool:
@@ -71,6 +94,30 @@ def is_held_out(subject: int, place: str) -> bool:
     return (subject * 7 + index * 5) % 11 == 0
 
 
+def colourless_words(subject: int) -> tuple[str, ...]:
+    """Its names that do not speak of a colour themselves."""
+    words = SUBJECTS[subject].words
+    return tuple(word for word in words if not {*word.split()} & {*SUBJECT_COLOURS, "golden"})
+
+
+def paintable_colours(subject: int) -> tuple[str, ...]:
+    """Black cats are a noun of their own."""
+    if not colourless_words(subject):
+        return ()
+    taken = {"black"} if SUBJECT_NAMES[subject] == "cat" else set()
+    return tuple(colour for colour in SUBJECT_COLOURS if colour not in taken)
+
+
+def _draw_look(config: Config, subject: int, style: str, chance: random.Random) -> tuple[int, str]:
+    """How many, and in which colour; black and white pictures have none."""
+    weights = config.count_weights
+    (count,) = chance.choices(range(1, len(weights) + 1), weights)
+    colours = paintable_colours(subject)
+    if style == "mono" or not colours or chance.random() >= config.coloured_share:
+        return count, ""
+    return count, chance.choice(colours)
+
+
 def draw_spec(config: Config, chance: random.Random) -> Spec:
     subjects = config.subject_indices
     scenes = [SCENES[SCENE_NAMES.index(name)] for name in config.scene_names]
@@ -85,7 +132,7 @@ def draw_spec(config: Config, chance: random.Random) -> Spec:
         if PLAIN_SHARE <= share < PLAIN_SHARE + EMPTY_SCENE_SHARE:
             return Spec(None, place, style)
         if not is_held_out(subject, place):
-            return Spec(subject, place, style)
+            return Spec(subject, place, style, *_draw_look(config, subject, style, chance))
 
 
 def _place_words(spec: Spec, chance: random.Random) -> str:
@@ -105,7 +152,7 @@ def _unknown_word(chance: random.Random) -> str:
 
 
 def plural(noun: str) -> str:
-    """Of the last word; counts are not drawn, but "two cats" should still be a cat."""
+    """Of the last word."""
     rest, _, word = noun.rpartition(" ")
     if word in PLURALS:
         many = PLURALS[word]
@@ -118,43 +165,59 @@ def plural(noun: str) -> str:
     return f"{rest} {many}".strip()
 
 
+def _named(spec: Spec, chance: random.Random) -> tuple[str, str]:
+    """The noun, and the colour's word where it is painted in one."""
+    assert spec.subject is not None
+    words = colourless_words(spec.subject) if spec.colour else SUBJECTS[spec.subject].words
+    words = tuple(word for word in words if spec.count == 1 or " of " not in word)
+    word = words[0] if len(words) == 1 or chance.random() < 0.5 else chance.choice(words[1:])
+    if not spec.colour:
+        return word, ""
+    return word, chance.choice(COLOUR_WORDS.get(spec.colour, (spec.colour,)))
+
+
 def _noun_phrase(spec: Spec, chance: random.Random) -> str:
     assert spec.subject is not None
-    subject = SUBJECTS[spec.subject]
-    plain, *synonyms = subject.words
-    word = plain if not synonyms or chance.random() < 0.5 else chance.choice(synonyms)
+    word, colour = _named(spec, chance)
     adjective = chance.choice(ADJECTIVES) if chance.random() < 0.12 else ""
     if chance.random() < 0.04:
         adjective = _unknown_word(chance)
-    right = "an" if (adjective or word)[0] in "aeiou" else "a"
-    article = chance.choice((right, right, right, "", "", "the", "one", "a", "an"))
-    verb = chance.choice(VERBS[subject.kind]) if chance.random() < 0.4 else ""
-    if chance.random() < PLURAL_SHARE and " of " not in word:
-        article, word = chance.choice(COUNTS), plural(word)
-    return " ".join(filter(None, (article, adjective, word, verb)))
+    verb = chance.choice(VERBS[SUBJECTS[spec.subject].kind]) if chance.random() < 0.4 else ""
+    if spec.count > 1:
+        article, word = chance.choice(COUNTS[spec.count]), plural(word)
+    else:
+        right = "an" if (adjective or colour or word)[0] in "aeiou" else "a"
+        article = chance.choice((right, right, right, "", "", "the", "one", "a", "an"))
+    return " ".join(filter(None, (article, adjective, colour, word, verb)))
 
 
-def _style_words(spec: Spec, config: Config, chance: random.Random) -> str:
+def _style_words(spec: Spec, config: Config, chance: random.Random) -> tuple[str, str]:
+    """Before and after the rest. The default style may go unsaid, and answers to the words of
+    those that are not taught; every other is named."""
+    if spec.style != DEFAULT_STYLE:
+        if spec.style in STYLE_TAILS and chance.random() < 0.5:
+            return "", f", {chance.choice(STYLE_TAILS[spec.style])}"
+        return chance.choice(STYLE_WORDS[spec.style]), ""
     if chance.random() < 0.6:
-        return ""
-    bound = STYLE_WORDS[spec.style]
-    if len(config.styles) == 1:  # nothing to tell apart: every style word is harmless
-        bound = tuple(words for style in STYLE_WORDS.values() for words in style)
-    return chance.choice(bound if chance.random() < 0.8 else ANY_STYLE)
+        return "", ""
+    untaught = [words for style, words in STYLE_WORDS.items() if style not in config.styles]
+    bound = [*STYLE_WORDS[DEFAULT_STYLE], *(word for words in untaught for word in words)]
+    return chance.choice(bound if chance.random() < 0.8 else ANY_STYLE), ""
 
 
 def compose_caption(spec: Spec, config: Config, chance: random.Random) -> str:
     place = _place_words(spec, chance)
+    before, after = _style_words(spec, config, chance)
     if spec.subject is None:
         preposition, _, rest = place.partition(" ")
         bare = preposition in {"in", "on", "at", "by", "among"} and chance.random() < 0.6
         body = rest if bare else place
     elif place and chance.random() < 0.12:
-        return f"{place}{chance.choice((',', ''))} {_noun_phrase(spec, chance)}"
+        body = f"{place}{chance.choice((',', ''))} {_noun_phrase(spec, chance)}"
     else:
         comma = chance.choice((",", "", "", "", "", ""))
         body = f"{_noun_phrase(spec, chance)}{comma} {place}"
-    caption = f"{_style_words(spec, config, chance)} {body}".strip()
+    caption = f"{before} {body}{after}".strip()
     if chance.random() < 0.2:
         caption += ", " + ", ".join(chance.sample(TAILS, chance.randint(1, 3)))
     if chance.random() < 0.08:

@@ -7,24 +7,25 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from training import atlas, painters
+from training import atlas, painters, placement
 from training.captions import Spec, draw_spec
+from training.colours import body_colour, recolour
 from training.config import Config, Run
 from training.draws import Draw, python_random
+from training.effects import EFFECTS
 from training.painters import PIXELS, Backdrop
 from training.scenes import SCENE_NAMES, SCENES, Prop, Scene, Where
 from training.sprites import read_bank
-from training.vocabulary import COLOURS, SUBJECTS, Kind
+from training.vocabulary import COLOURS, SUBJECT_COLOURS
 
 _MARGIN = 64  # pixels around the canvas, so that a patch may hang over the edge
-_GROUND_Y = 118  # the row on which a subject stands
 CELL = 16  # pixels of one latent cell
 
 
 @dataclass(frozen=True, slots=True)
 class Scenes:
     pixels: torch.Tensor  # (n, 3, 128, 128) float32, 0…1
-    cover: torch.Tensor  # (n, 1, 8, 8), the share of each latent cell that the subject covers
+    cover: torch.Tensor  # (n, 1, 8, 8), the share of each latent cell that subjects cover
     specs: list[Spec]
 
 
@@ -49,7 +50,14 @@ class Composer:
         self.subjects = {
             key: patches.to(device) for key, patches in atlas.subject_patches(bank, config).items()
         }
+        self.bodies = {  # style → (subjects, 3)
+            style: torch.stack([body_colour(patch[0]) for patch in self._of_style(style)])
+            for style in config.styles
+        }
         self.props = atlas.all_prop_patches(bank, config, device)
+
+    def _of_style(self, style: str) -> torch.Tensor:
+        return self.subjects[style, self.config.sizes[0]]
 
     @classmethod
     def of(cls, run: Run) -> Composer:
@@ -67,7 +75,12 @@ class Composer:
             members = [i for i, spec in enumerate(specs) if spec.place == place]
             pixels[members] = self._backdrops(place, len(members), draw)
         pixels, cover = self._with_subjects(pixels, specs, draw)
-        return Scenes(pixels.clamp(0, 1), cover, specs)
+        pixels = pixels.clamp(0, 1)
+        for style, effect in EFFECTS.items():
+            members = [i for i, spec in enumerate(specs) if spec.style == style]
+            if members:
+                pixels[members] = effect(pixels[members])
+        return Scenes(pixels, cover, specs)
 
     def _backdrops(self, place: str, count: int, draw: Draw) -> torch.Tensor:
         if place.startswith("plain-"):
@@ -130,40 +143,55 @@ class Composer:
     def _with_subjects(
         self, pixels: torch.Tensor, specs: list[Spec], draw: Draw
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        config, n = self.config, len(specs)
+        config, n, side = self.config, len(specs), atlas.SUBJECT_PATCH
         sizes = draw.integers(0, len(config.sizes) - 1, n).tolist()
-        offsets = draw.integers(0, len(config.offsets) - 1, n).tolist()
         mirrored = (draw.uniform(0, 1, n) < 0.5).tolist()
-        side = atlas.SUBJECT_PATCH
+        places = placement.places(specs, config, draw)
         patches = torch.zeros(n, 4, side, side, device=self.device)
-        x = torch.full((n,), PIXELS // 2 - side // 2 + _MARGIN, device=self.device)
-        y = torch.zeros(n, dtype=torch.long, device=self.device)
         for i, spec in enumerate(specs):
             if spec.subject is None:
                 continue
-            stands = not _floats(spec)
+            size = config.sizes[sizes[i]] if spec.count == 1 else config.crowd_size
             row = config.subject_indices.index(spec.subject)
-            patch = self.subjects[spec.style, config.sizes[sizes[i]]][row, int(stands)]
+            patch = self.subjects[spec.style, size][row, int(not placement.floats(spec))]
             patches[i] = patch.flip(-1) if config.flips and mirrored[i] else patch
-            x[i] += config.offsets[offsets[i]]
-            y[i] = _MARGIN + (_GROUND_Y - atlas.GROUND_ROW if stands else PIXELS // 2 - side // 2)
+        self._paint(patches, specs)
         canvas = F.pad(pixels, (_MARGIN,) * 4)
-        paste(canvas, patches, x, y)
         shape = torch.zeros_like(canvas[:, :1])
-        alpha = torch.cat([patches[:, 3:], torch.zeros_like(patches[:, :2]), patches[:, 3:]], 1)
-        paste(shape, alpha, x, y)
+        silhouette = torch.cat(
+            [patches[:, 3:], torch.zeros_like(patches[:, :2]), patches[:, 3:]], 1
+        )
+        for slot in range(max(map(len, places))):
+            rows = [i for i in range(n) if len(places[i]) > slot]
+            x, y = self._corners([places[i][slot] for i in rows], [specs[i] for i in rows])
+            for target, source in ((canvas, patches), (shape, silhouette)):
+                part = target[rows]
+                paste(part, source[rows], x, y)
+                target[rows] = part
         inner = slice(_MARGIN, -_MARGIN)
         cover = F.avg_pool2d(shape[:, :, inner, inner], CELL)
         return canvas[:, :, inner, inner], cover
 
+    def _paint(self, patches: torch.Tensor, specs: list[Spec]) -> None:
+        """Those that are asked for in another colour, in place."""
+        rows = [i for i, spec in enumerate(specs) if spec.colour]
+        if not rows:
+            return
+        painted = [specs[i] for i in rows]
+        indices = [self.config.subject_indices.index(spec.subject or 0) for spec in painted]
+        bodies = [self.bodies[s.style][i] for s, i in zip(painted, indices, strict=True)]
+        targets = torch.tensor([SUBJECT_COLOURS[spec.colour] for spec in painted]) / 255
+        patches[rows] = recolour(patches[rows], torch.stack(bodies), targets.to(self.device))
 
-def _floats(spec: Spec) -> bool:
-    assert spec.subject is not None
-    kind = SUBJECTS[spec.subject].kind
-    if spec.is_plain or kind is Kind.FLYER:
-        return True
-    scene = SCENES[SCENE_NAMES.index(spec.place)]
-    return scene.floats or (scene.swims and kind is Kind.SWIMMER)
+    def _corners(
+        self, places: list[tuple[int, int]], specs: list[Spec]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Top left of the patches on the canvas."""
+        half = atlas.SUBJECT_PATCH // 2
+        rises = [half if placement.floats(spec) else atlas.GROUND_ROW for spec in specs]
+        x = [place[0] - half + _MARGIN for place in places]
+        y = [place[1] - rise + _MARGIN for place, rise in zip(places, rises, strict=True)]
+        return torch.tensor(x, device=self.device), torch.tensor(y, device=self.device)
 
 
 def _prop_places(

@@ -1,4 +1,4 @@
-"""The two sizes of the model's training, and the arguments every stage shares."""
+"""The sizes of the model's training, and the arguments every stage shares."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ class Config:
     name: str
     subject_names: tuple[str, ...] = SUBJECT_NAMES
     scene_names: tuple[str, ...] = SCENE_NAMES
-    # how a subject is placed
+    # how a subject is drawn and placed
     styles: tuple[str, ...] = ("3d",)
     style_weights: tuple[float, ...] = (1.0,)
     sizes: tuple[int, ...] = (80,)  # pixels of 128
     offsets: tuple[int, ...] = (0,)  # sideways, in pixels; multiples of 16 keep latents alike
     flips: bool = False
+    count_weights: tuple[float, ...] = (1.0,)  # of one, two, three
+    crowd_size: int = 48  # pixels of each of two or three
+    coloured_share: float = 0.0  # of the subjects in another colour than their own
     # latents and autoencoder
     latent_channels: int = 48
     vae_channels: tuple[int, ...] = (16, 16, 40, 96, 160)
@@ -64,14 +67,28 @@ class Config:
         return tuple(SUBJECT_NAMES.index(name) for name in self.subject_names)
 
 
-INTERIM = Config("interim")  # two CPU cores, hours
+PLAIN = Config("plain")  # two CPU cores, hours; what INTERIM begins from
+INTERIM = Config(  # two CPU cores, an hour from a plain model
+    "interim",
+    styles=("3d", "flat", "pixel", "mono"),
+    style_weights=(0.7, 0.12, 0.09, 0.09),
+    offsets=(-16, 0, 16),
+    count_weights=(0.62, 0.2, 0.18),
+    coloured_share=0.35,
+    decoder_samples=12_000,
+    encoder_samples=4_000,
+    unet_samples=200_000,
+    cached_scenes=32_768,
+)
 FULL = Config(  # one CUDA GPU, 25 minutes
     "full",
-    styles=("3d", "flat", "noto", "twemoji"),
-    style_weights=(0.5, 0.2, 0.15, 0.15),
+    styles=("3d", "flat", "noto", "twemoji", "pixel", "mono"),
+    style_weights=(0.44, 0.14, 0.12, 0.12, 0.09, 0.09),
     sizes=(64, 80, 96),
     offsets=(-16, 0, 0, 16),
     flips=True,
+    count_weights=(0.62, 0.2, 0.18),
+    coloured_share=0.35,
     basis_scenes=20_000,
     decoder_samples=1_500_000,
     encoder_samples=200_000,
@@ -86,7 +103,7 @@ FULL = Config(  # one CUDA GPU, 25 minutes
     cached_scenes=0,
     judge_samples=400_000,
 )
-CONFIGS = {config.name: config for config in (INTERIM, FULL)}
+CONFIGS = {config.name: config for config in (PLAIN, INTERIM, FULL)}
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,6 +112,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of torch")
+    parser.add_argument("--bfloat16", action="store_true", help="for the UNet; always on cuda")
     parser.add_argument("--courteous", action="store_true", help="one thread while others work")
 
 
@@ -107,6 +125,7 @@ class Run:
     device: torch.device
     seed: int = 0
     after_step: Callable[[], None] = lambda: None
+    bfloat16: bool = False  # the UNet's forward pass
 
     def path(self, *parts: str) -> Path:
         path = self.work.joinpath(*parts)
@@ -122,4 +141,5 @@ def run_from(arguments: argparse.Namespace) -> Run:
         torch.device(arguments.device),
         arguments.seed,
         Courtesy(arguments.threads) if arguments.courteous else lambda: None,
+        arguments.bfloat16 or arguments.device != "cpu",
     )

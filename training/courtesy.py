@@ -27,11 +27,12 @@ class Courtesy:
 
     @staticmethod
     def _used() -> float:
-        """Core-seconds spent by processes of normal priority since the machine started."""
+        """Core-seconds spent by other processes since the machine started, and a constant."""
         if not _STAT.is_file():
             return 0.0
-        fields = _STAT.read_text(encoding="ascii").split(maxsplit=5)
-        return (int(fields[1]) + int(fields[3])) / os.sysconf("SC_CLK_TCK")
+        _, user, nice, system, _ = _STAT.read_text(encoding="ascii").split(maxsplit=4)
+        busy = (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return busy - time.process_time()
 
     def __call__(self) -> None:
         seconds = time.monotonic() - self.since

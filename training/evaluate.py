@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections import Counter
 from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,11 @@ from training import near_copies
 from training.autoencoder import check_pictures
 from training.config import STARTER_MODEL, Run, add_common_arguments, run_from
 from training.pictures import psnr, write_grid
-from training.prompts import Prompt, evaluation_prompts
+from training.prompts import Prompt, evaluation_prompts, looks_prompts
 
 BATCH = 8
 DIVERSE_PROMPTS = 8
+LOOKS = ("subject", "count", "colour", "style")
 
 
 def load_pipeline(folder: Path, device: torch.device) -> StableDiffusionPipeline:
@@ -64,19 +64,37 @@ def _shares(rows: list[tuple[bool, bool]]) -> dict[str, float]:
 
 
 def judged(
-    judge: judging.Judge, prompts: list[Prompt], pictures: torch.Tensor
+    prompts: list[Prompt], seen: list[dict[str, str]]
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """The figures, and what was seen instead where it was not what was asked."""
-    subjects, places = judge.name(pictures)
     rows, faults = [], []
-    for prompt, subject, place in zip(prompts, subjects, places, strict=True):
-        right = (subject == prompt.subject, place == prompt.scene)
+    for prompt, row in zip(prompts, seen, strict=True):
+        right = (row["subject"] == prompt.subject, row["scene"] == prompt.scene)
         rows.append((right, prompt.held_out))
         if not all(right):
-            faults.append({"prompt": prompt.text, "seen": f"{subject} / {place}"})
+            faults.append({"prompt": prompt.text, "seen": f"{row['subject']} / {row['scene']}"})
     figures = _shares([right for right, _ in rows])
     held_out = _shares([right for right, held in rows if held])
     return {**figures, "held_out": held_out}, faults
+
+
+def judged_looks(
+    prompts: list[Prompt], seen: list[dict[str, str]]
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """How often the asked number, colour and style were seen, and the subject all the same."""
+    hits: dict[str, list[bool]] = {name: [] for name in LOOKS}
+    faults = []
+    for prompt, row in zip(prompts, seen, strict=True):
+        count = str(prompt.count) if prompt.count > 1 else ""  # one is not asked for
+        values = (prompt.subject, count, prompt.colour, prompt.style)
+        asked = {name: value for name, value in zip(LOOKS, values, strict=True) if value}
+        for name, value in asked.items():
+            hits[name].append(row[name] == value)
+        wrong = [row[name] for name, value in asked.items() if row[name] != value]
+        if wrong:
+            faults.append({"prompt": prompt.text, "seen": " / ".join(wrong)})
+    shares = {f"{name}_accuracy": round(sum(h) / max(1, len(h)), 4) for name, h in hits.items()}
+    return {"prompts": len(prompts), **shares}, faults
 
 
 def diversity(pipeline: StableDiffusionPipeline, prompts: list[Prompt], seed: int) -> float:
@@ -101,29 +119,35 @@ def round_trip_psnr(pipeline: StableDiffusionPipeline, run: Run) -> float | None
 def evaluate(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[dict[str, str]]]:
     run = run_from(arguments)
     judge, facts = judging.load(arguments.judge)
+    looks_judge, looks_facts = judging.load(arguments.looks_judge)
     began = time.monotonic()
     pipeline = load_pipeline(arguments.model, run.device)
     prompts = evaluation_prompts(quick=arguments.quick)
-    seeds = [run.seed + number for number in range(len(prompts))]
-    pictures = draw(pipeline, [prompt.text for prompt in prompts], seeds)
-    figures, faults = judged(judge, prompts, pictures)
+    looks = looks_prompts(quick=arguments.quick)
+    seeds = [run.seed + number for number in range(len(prompts) + len(looks))]
+    drawn = draw(pipeline, [prompt.text for prompt in prompts + looks], seeds)
+    pictures = drawn[: len(prompts)]
+    seen = judge.look(pictures)
+    figures, faults = judged(prompts, seen)
+    looked, more = judged_looks(looks, looks_judge.look(drawn[len(prompts) :]))
     report: dict[str, Any] = {
         "prompts": len(prompts),
         "held_out_prompts": sum(prompt.held_out for prompt in prompts),
         **figures,
-        "ceiling": {"subject": facts["subject"], "scene": facts["scene"]},
+        "ceiling": {name: facts[name] for name in judging.NAMING},
+        "looks": {**looked, "ceiling": {name: looks_facts[name] for name in LOOKS}},
         "judge_calls_spoilt_nothing": facts["nothing"],
-        "called_nothing": Counter(judge.name(pictures)[0])["nothing"],
+        "called_nothing": sum(row["subject"] == "nothing" for row in seen),
     }
     if not arguments.quick:
         report["diversity"] = diversity(pipeline, prompts, run.seed)
         report["diversity_of_real_scenes"] = facts["real_diversity"]
         report["near_copy_share"] = near_copies.share(run, prompts, pictures)
         report["round_trip_psnr"] = round_trip_psnr(pipeline, run)
-        grid = (pictures * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        grid = (drawn * 255).round().byte().permute(0, 2, 3, 1).numpy()
         write_grid(run.path("evaluation", f"{arguments.model.name}.png"), grid, 16)
     report["seconds"] = round(time.monotonic() - began, 1)
-    return report, faults
+    return report, faults + more
 
 
 def main() -> None:
@@ -131,6 +155,7 @@ def main() -> None:
     add_common_arguments(parser)
     parser.add_argument("--model", type=Path, default=STARTER_MODEL, help="a diffusers folder")
     parser.add_argument("--judge", type=Path, default=judging.WEIGHTS)
+    parser.add_argument("--looks-judge", type=Path, default=judging.LOOKS_WEIGHTS)
     parser.add_argument("--quick", action="store_true", help="16 prompts, within 50 seconds")
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
     arguments = parser.parse_args()

@@ -3,6 +3,9 @@
 Trained on real composed scenes alone, never on drawn pictures. Blurred and blocky copies, blurred
 subjects and mixtures of two subjects are its explicit "nothing": a judge that names blobs is
 worthless. Its weights are small and lie in the repository, so that evaluation needs no training.
+
+One judge names subject and scene of single subjects in their own look, and stays the yardstick of
+every model. Another, which `--looks` trains, tells number, colour and style besides.
 """
 
 from __future__ import annotations
@@ -15,26 +18,38 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F  # noqa: N812
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
+from training.captions import Spec
 from training.compose import Composer
 from training.config import Run, add_common_arguments, run_from
 from training.draws import Draw
 from training.loop import Average, Loop, learning_rate
 from training.scenes import SCENE_NAMES
-from training.vocabulary import COLOURS, SUBJECT_NAMES
+from training.vocabulary import COLOURS, SUBJECT_COLOURS, SUBJECT_NAMES
 
 BATCH = 48
 PEAK = 3e-3
-NOTHING = 0  # class 0 of both heads
+NOTHING = 0  # class 0 of every head
 PLACES = (*SCENE_NAMES, *(f"plain-{colour}" for colour in COLOURS))
+STYLES = ("3d", "flat", "pixel", "mono")
+UNASKED = -100  # a label that no head is asked for
+HEADS: dict[str, tuple[str, ...]] = {  # in the order of the labels
+    "subject": SUBJECT_NAMES,
+    "scene": PLACES,
+    "count": ("1", "2", "3"),
+    "colour": tuple(SUBJECT_COLOURS),
+    "style": STYLES,
+}
+NAMING = ("subject", "scene")  # the heads of the first judge
 WEIGHTS = Path(__file__).parent / "judge.safetensors"
+LOOKS_WEIGHTS = Path(__file__).parent / "looks_judge.safetensors"
 CHECK_SCENES = 512
 
 
 class Judge(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, names: tuple[str, ...] = NAMING) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         inner = 3
@@ -46,23 +61,34 @@ class Judge(nn.Module):
             ]
             inner = outer
         self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten())
-        self.subject = nn.Linear(inner * 16, 1 + len(SUBJECT_NAMES))
-        self.place = nn.Linear(inner * 16, 1 + len(PLACES))
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(inner * 16, 1 + len(HEADS[name])) for name in names}
+        )
 
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(n, 3, 128, 128) in 0…1 → logits of subjects and of places."""
+    def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """(n, 3, 128, 128) in 0…1 → logits, in the order of its heads."""
         features = self.features(F.avg_pool2d(pictures, 2) * 2 - 1)
-        return self.subject(features), self.place(features)
+        return [head(features) for head in self.heads.values()]
 
     @torch.no_grad()
-    def name(self, pictures: torch.Tensor) -> tuple[list[str], list[str]]:
-        """What it sees; "nothing" where it recognises nothing."""
-        subject, place = self(pictures)
-        subjects, places = ("nothing", *SUBJECT_NAMES), ("nothing", *PLACES)
-        return (
-            [subjects[i] for i in subject.argmax(1).tolist()],
-            [places[i] for i in place.argmax(1).tolist()],
-        )
+    def look(self, pictures: torch.Tensor) -> list[dict[str, str]]:
+        """What it sees in each picture, by head; "nothing" where it recognises nothing."""
+        seen: list[dict[str, str]] = [{} for _ in pictures]
+        for name, logits in zip(self.heads, self(pictures), strict=True):
+            for row, choice in zip(seen, logits.argmax(1).tolist(), strict=True):
+                row[name] = ("nothing", *HEADS[name])[choice]
+        return seen
+
+
+def labels_of(spec: Spec) -> tuple[int, ...]:
+    """An empty scene has no subject: "nothing". A subject's own colour is not asked for."""
+    if spec.subject is None:
+        subject, count = NOTHING, NOTHING
+    else:
+        subject, count = 1 + spec.subject, spec.count
+    colour = 1 + HEADS["colour"].index(spec.colour) if spec.colour else UNASKED
+    style = 1 + STYLES.index(spec.style) if spec.style in STYLES else UNASKED
+    return subject, 1 + PLACES.index(spec.place), count, colour, style
 
 
 def coarse(pictures: torch.Tensor, cells: int, mode: str) -> torch.Tensor:
@@ -103,9 +129,9 @@ def _spoil(
         else:  # a subject out of shape
             bent = coarse(warped(picture, draw), 32, "bicubic").clamp(0, 1)
             spoilt[i] = torch.lerp(picture, bent, mask)[0]
-        labels[i, 0] = NOTHING
+        labels[i, [0, 2, 3]] = NOTHING
         if kind < 2:
-            labels[i, 1] = NOTHING
+            labels[i] = NOTHING
     return spoilt, labels
 
 
@@ -123,21 +149,23 @@ def _disturb(pixels: torch.Tensor, draw: Draw) -> torch.Tensor:
 
 
 class Examples:
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, looks: bool) -> None:
         config = dataclasses.replace(run.config, offsets=(-16, 0, 0, 16))
+        if not looks:
+            config = dataclasses.replace(
+                config,
+                styles=config.styles[:1],
+                style_weights=(1.0,),
+                count_weights=(1.0,),
+                coloured_share=0.0,
+            )
         self.run = dataclasses.replace(run, config=config)
         self.composer = Composer.of(self.run)
 
     def batch(self, count: int, *name: object, spoil: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pictures 0…1 and (n, 2) labels. Empty scenes have no subject, which is "nothing"."""
+        """Pictures 0…1 and (n, heads) labels."""
         scenes = self.composer.compose(count, self.run.seed, "judge", *name)
-        labels = torch.tensor(
-            [
-                (0 if spec.subject is None else 1 + spec.subject, 1 + PLACES.index(spec.place))
-                for spec in scenes.specs
-            ],
-            device=self.run.device,
-        )
+        labels = torch.tensor([labels_of(spec) for spec in scenes.specs], device=self.run.device)
         draw = Draw(self.run.device, self.run.seed, "judge disturbs", *name)
         pixels = scenes.pixels
         if spoil:
@@ -148,26 +176,24 @@ class Examples:
 def measure(judge: Judge, examples: Examples, count: int) -> dict[str, float]:
     """On held-back real scenes; and how many spoilt ones it rightly calls nothing."""
     judge.eval()
-    hits, total, refused, spoilt = torch.zeros(2), 0, 0, 0
+    heads = len(judge.heads)
+    hits, asked, refused, spoilt = torch.zeros(heads), torch.zeros(heads), 0, 0
     with torch.no_grad():
         for number in range(-(-count // BATCH)):
-            for spoil in (False, True):
-                pixels, labels = examples.batch(BATCH, "held back", number, spoil=spoil)
-                said = torch.stack([logits.argmax(1) for logits in judge(pixels)], 1)
-                if spoil:
-                    nothing = labels[:, 0] == NOTHING
-                    refused += int((said[nothing, 0] == NOTHING).sum())
-                    spoilt += int(nothing.sum())
-                else:
-                    shown = labels[:, 0] != NOTHING
-                    hits += (said[shown] == labels[shown]).float().sum(0).cpu()
-                    total += int(shown.sum())
+            pixels, labels = examples.batch(BATCH, "held back", number, spoil=False)
+            labels = labels[:, :heads]
+            said = torch.stack([logits.argmax(1) for logits in judge(pixels)], 1)
+            shown = (labels[:, :1] != NOTHING) & (labels != UNASKED)
+            hits += ((said == labels) & shown).sum(0).cpu()
+            asked += shown.sum(0).cpu()
+            pixels, labels = examples.batch(BATCH, "held back", number, spoil=True)
+            nothing = labels[:, 0] == NOTHING
+            refused += int((judge(pixels)[0].argmax(1)[nothing] == NOTHING).sum())
+            spoilt += int(nothing.sum())
     judge.train()
-    return {
-        "subject": round(hits[0].item() / max(total, 1), 4),
-        "scene": round(hits[1].item() / max(total, 1), 4),
-        "nothing": round(refused / max(spoilt, 1), 4),
-    }
+    shares = (hits / asked.clamp(min=1)).tolist()
+    facts = {name: round(share, 4) for name, share in zip(judge.heads, shares, strict=True)}
+    return {**facts, "nothing": round(refused / max(spoilt, 1), 4)}
 
 
 def real_diversity(examples: Examples) -> float:
@@ -187,16 +213,19 @@ def mean_pairwise_distance(pictures: torch.Tensor) -> float:
     return float(torch.stack(pairs).mean())
 
 
-def train(run: Run, weights: Path = WEIGHTS) -> Loop:
+def train(run: Run, weights: Path, earlier: Path | None = None, *, looks: bool = False) -> Loop:
     torch.manual_seed(run.seed)
-    judge = Judge().to(run.device)
+    judge = Judge(tuple(HEADS) if looks else NAMING)
+    if earlier is not None:
+        judge.load_state_dict(load_file(earlier), strict=False)
+    judge.to(run.device)
     parameters = list(judge.parameters())
     optimiser = torch.optim.AdamW(parameters, PEAK, weight_decay=0.02)
     average = Average(parameters, 0.99)
     state = {"judge": judge, "optimiser": optimiser, "average": average.values}
     loop = Loop(
         "judge",
-        run.path("judge"),
+        run.path("looks_judge" if looks else "judge"),
         run.config.judge_samples,
         BATCH,
         state,
@@ -204,15 +233,16 @@ def train(run: Run, weights: Path = WEIGHTS) -> Loop:
     )
     loop.folder.mkdir(exist_ok=True)
     loop.load()
-    examples = Examples(run)
+    examples = Examples(run, looks=looks)
 
     def rate() -> float:
         return learning_rate(PEAK, loop.seen, loop.total, BATCH, 0.8)
 
     for step in loop.steps(rate):
         pixels, labels = examples.batch(BATCH, step, spoil=True)
-        subject, place = judge(pixels)
-        loss = F.cross_entropy(subject, labels[:, 0]) + F.cross_entropy(place, labels[:, 1])
+        said = judge(pixels)
+        losses = [F.cross_entropy(head, labels[:, i]) for i, head in enumerate(said)]
+        loss = torch.stack(losses).nansum()  # a batch may lack what a head is asked for
         optimiser.param_groups[0]["lr"] = rate()
         optimiser.zero_grad()
         loss.backward()
@@ -237,17 +267,22 @@ def save(judge: Judge, facts: dict[str, float], path: Path) -> None:
 
 def load(path: Path = WEIGHTS) -> tuple[Judge, dict[str, float]]:
     """The judge and what was measured of it on held-back real scenes."""
-    judge = Judge()
     with safe_open(path, "pt") as file:
         facts = json.loads(file.metadata()["facts"])
-        judge.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    judge = Judge(tuple(name for name in HEADS if f"heads.{name}.weight" in state))
+    judge.load_state_dict(state)
     return judge.eval(), facts
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_common_arguments(parser)
-    train(run_from(parser.parse_args()))
+    parser.add_argument("--init", type=Path, help="an earlier judge to begin from")
+    parser.add_argument("--looks", action="store_true", help="the judge of number, colour, style")
+    arguments = parser.parse_args()
+    weights = LOOKS_WEIGHTS if arguments.looks else WEIGHTS
+    train(run_from(arguments), weights, arguments.init, looks=arguments.looks)
 
 
 if __name__ == "__main__":

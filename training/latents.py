@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import torch
@@ -64,7 +64,7 @@ class Latents:
         state = {
             "latents": torch.cat([part[0] for part in parts]).half().cpu(),
             "cover": torch.cat([part[1] for part in parts]).half().cpu(),
-            "specs": [(s.subject, s.place, s.style) for part in parts for s in part[2]],
+            "specs": [astuple(spec) for part in parts for spec in part[2]],
         }
         save_atomically(state, path)
 

@@ -1,16 +1,29 @@
-"""The fixed prompts of the evaluation: pairs that training has seen, and pairs it never has."""
+"""The fixed prompts of the evaluation: pairs seen in training, pairs never seen, and looks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training.captions import TAILS, is_held_out
+from training.captions import (
+    STYLE_WORDS,
+    TAILS,
+    colourless_words,
+    is_held_out,
+    paintable_colours,
+    plural,
+)
 from training.draws import python_random
 from training.scenes import SCENE_NAMES, SCENES
 from training.vocabulary import SUBJECT_NAMES, SUBJECTS
 
 SEEN, HELD_OUT = 64, 64
 QUICK = 16
+NUMBERS = {2: "two", 3: "three"}
+LOOKS = (  # (count, in a colour, style), in turn
+    *((2, False, ""), (1, True, ""), (3, False, ""), (1, False, "flat"), (1, True, "")),
+    *((2, True, ""), (1, False, "pixel"), (3, True, ""), (1, True, ""), (1, False, "mono")),
+)
+LOOKED_AT = 70
 LIST_SEED = 20_261_123  # another number is another list
 
 
@@ -20,6 +33,9 @@ class Prompt:
     subject: str  # the emoji's name
     scene: str
     held_out: bool
+    count: int = 1
+    colour: str = ""  # asked of the subject; none where empty
+    style: str = ""  # none asked where empty
 
 
 CANONICAL = (
@@ -67,3 +83,25 @@ def evaluation_prompts(*, quick: bool = False) -> list[Prompt]:
     if quick:
         return seen[: QUICK // 2] + held[: QUICK // 2]
     return seen + held
+
+
+def _dressed(subject: int, scene: int, count: int, coloured: bool, style: str) -> Prompt:
+    """A seen pair with a number, a colour or a style that is asked for."""
+    chance = python_random(LIST_SEED, "looks", subject, scene)
+    colour = chance.choice(paintable_colours(subject)) if coloured else ""
+    word = (colourless_words(subject) if colour else SUBJECTS[subject].words)[0]
+    number = NUMBERS[count] if count > 1 else "an" if (colour or word)[0] in "aeiou" else "a"
+    parts = (number, colour, plural(word) if count > 1 else word, SCENES[scene].phrases[0])
+    text = " ".join(filter(None, parts))
+    if style:
+        text = f"{STYLE_WORDS[style][0]} {text}"
+    return Prompt(text, SUBJECT_NAMES[subject], SCENE_NAMES[scene], False, count, colour, style)
+
+
+def looks_prompts(*, quick: bool = False) -> list[Prompt]:
+    """Numbers, colours and styles, of nouns and scenes in turn."""
+    pairs = [pair for pair in _pairs(False, len(SUBJECTS)) if paintable_colours(pair[0])]
+    prompts = []
+    for (subject, scene), (count, coloured, style) in zip(pairs, LOOKS * len(pairs), strict=False):
+        prompts.append(_dressed(subject, scene, count, coloured, style))
+    return prompts[: len(LOOKS)] if quick else prompts[:LOOKED_AT]

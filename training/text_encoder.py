@@ -1,7 +1,7 @@
 """Teach the text encoder what a caption names: python -m training.text_encoder
 
-It learns to tell subject, place and style from its end-of-text states, which are what the UNet
-sees most of. The UNet's training may then leave it alone.
+It learns to tell subject, place, style, count and colour from its end-of-text states, which are
+what the UNet sees most of. The UNet's training may then leave it alone.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from training.config import Config, Run, add_common_arguments, run_from
 from training.draws import python_random, torch_generator
 from training.loop import Loop, learning_rate
 from training.tokenizer import train_tokenizer
+from training.vocabulary import SUBJECT_COLOURS
 
 BATCH = 96
 PEAK = 2e-3
 PEAK_FROM_EARLIER = 4e-4
 TOKENIZER_CAPTIONS = 40_000
+HEADS = ("subject", "place", "style", "count", "colour")
 
 
 class Reader(torch.nn.Module):
-    """The text encoder with three small heads, which are thrown away afterwards."""
+    """The text encoder with a small head for each thing to tell, thrown away afterwards."""
 
     def __init__(self, encoder: CLIPTextModel, config: Config) -> None:
         super().__init__()
@@ -36,6 +38,8 @@ class Reader(torch.nn.Module):
         self.subject = torch.nn.Linear(width, len(config.subject_indices) + 1)
         self.place = torch.nn.Linear(width, len(place_names(config)))
         self.style = torch.nn.Linear(width, len(config.styles))
+        self.count = torch.nn.Linear(width, len(config.count_weights))
+        self.colour = torch.nn.Linear(width, 1 + len(SUBJECT_COLOURS))
 
     def forward(self, ids: torch.Tensor, pick: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """`pick` 0…1 chooses one of the end-of-text states, so that each of them carries it."""
@@ -44,19 +48,21 @@ class Reader(torch.nn.Module):
         last = ids.shape[1] - 1
         index = (first + (pick * (last - first + 1)).long()).clamp(max=last)
         chosen = states[torch.arange(len(ids), device=ids.device), index]
-        return self.subject(chosen), self.place(chosen), self.style(chosen)
+        return tuple(getattr(self, name)(chosen) for name in HEADS)
 
 
 def labelled_captions(run: Run, *name: object) -> tuple[list[str], torch.Tensor]:
-    """Captions and (n, 3) labels: subject (0 for none), place, style."""
+    """Captions and (n, 5) labels in the order of HEADS; subject 0: none, colour 0: its own."""
     config, chance = run.config, python_random(run.seed, *name)
     specs = [draw_spec(config, chance) for _ in range(BATCH)]
-    places = place_names(config)
+    places, colours = place_names(config), tuple(SUBJECT_COLOURS)
     labels = [
         (
             0 if spec.subject is None else 1 + config.subject_indices.index(spec.subject),
             places.index(spec.place),
             config.styles.index(spec.style),
+            spec.count - 1,
+            1 + colours.index(spec.colour) if spec.colour else 0,
         )
         for spec in specs
     ]
@@ -66,14 +72,14 @@ def labelled_captions(run: Run, *name: object) -> tuple[list[str], torch.Tensor]
 
 @torch.no_grad()
 def accuracy(reader: Reader, tokenizer: CLIPTokenizer, run: Run) -> dict[str, float]:
-    right = torch.zeros(2)
+    right = torch.zeros(len(HEADS))
     for number in range(10):
         captions, labels = labelled_captions(run, "text check", number)
         ids = models.tokenize(tokenizer, captions).to(run.device)
-        subject, place, _ = reader(ids, torch.zeros(len(ids), device=run.device))
-        right[0] += (subject.argmax(1) == labels[:, 0]).float().mean().item()
-        right[1] += (place.argmax(1) == labels[:, 1]).float().mean().item()
-    return {"subject_accuracy": right[0].item() / 10, "place_accuracy": right[1].item() / 10}
+        said = reader(ids, torch.zeros(len(ids), device=run.device))
+        for i, head in enumerate(said):
+            right[i] += (head.argmax(1) == labels[:, i]).float().mean().cpu() / 10
+    return {f"{name}_accuracy": round(right[i].item(), 4) for i, name in enumerate(HEADS)}
 
 
 def obtain_tokenizer(run: Run, earlier: Path | None) -> CLIPTokenizer:
@@ -115,9 +121,9 @@ def train(run: Run, earlier: Path | None = None) -> Loop:
         captions, labels = labelled_captions(run, "text", step)
         ids = models.tokenize(tokenizer, captions).to(run.device)
         pick = torch.rand(BATCH, generator=torch_generator(run.seed, "pick", step))
-        subject, place, style = reader(ids, pick.to(run.device))
-        loss = F.cross_entropy(subject, labels[:, 0]) + F.cross_entropy(place, labels[:, 1])
-        loss = loss + 0.5 * F.cross_entropy(style, labels[:, 2])
+        said = reader(ids, pick.to(run.device))
+        losses = [F.cross_entropy(head, labels[:, i]) for i, head in enumerate(said)]
+        loss = torch.stack(losses).sum()
         optimiser.param_groups[0]["lr"] = rate()
         optimiser.zero_grad()
         loss.backward()

@@ -85,7 +85,7 @@ class Trainer:
         noisy = (signal * batch.latents + sigma * noise).to(memory_format=torch.channels_last)
         target = signal * noise - sigma * batch.latents
         ids = models.tokenize(self.tokenizer, batch.captions).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.run.bfloat16):
             with torch.set_grad_enabled(self.run.config.text_learning_rate > 0):
                 states = self.text(ids).last_hidden_state
             predicted = self.unet(noisy, timesteps, states).sample

@@ -150,3 +150,14 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "orange": (250, 155, 60),
     "gray": (150, 150, 155),
 }
+# What a subject can be painted; the plain backgrounds keep to COLOURS.
+SUBJECT_COLOURS: dict[str, tuple[int, int, int]] = {
+    **COLOURS,
+    "red": (222, 40, 40),
+    "blue": (50, 105, 225),
+    "green": (60, 170, 70),
+    "black": (48, 48, 54),
+    "white": (245, 245, 248),
+    "brown": (135, 82, 45),
+}
+COLOUR_WORDS = {"gray": ("gray", "grey")}

@@ -4,14 +4,17 @@ from collections import Counter
 import pytest
 
 from training.captions import (
+    COUNTS,
+    Spec,
     compose_caption,
     draw_spec,
     is_held_out,
+    paintable_colours,
     plural,
     training_caption,
 )
 from training.compose import Composer
-from training.config import CONFIGS, INTERIM
+from training.config import CONFIGS, INTERIM, PLAIN
 from training.prompts import QUICK, evaluation_prompts
 from training.scenes import SCENE_NAMES
 from training.vocabulary import SUBJECT_NAMES, SUBJECTS
@@ -95,3 +98,48 @@ def test_some_training_captions_are_empty():
     spec = draw_spec(INTERIM, chance)
     empty = sum(training_caption(spec, INTERIM, chance) == "" for _ in range(2_000))
     assert 140 < empty < 260
+
+
+def captions_of(spec, count=200):
+    chance = random.Random(6)
+    return [compose_caption(spec, INTERIM, chance).lower() for _ in range(count)]
+
+
+def test_a_colour_is_named_and_never_beside_the_nouns_own():
+    car = SUBJECT_NAMES.index("automobile")
+    for caption in captions_of(Spec(car, "beach", colour="blue")):
+        assert "blue" in caption.split()
+        assert "red car" not in caption
+    assert any("red car" in caption for caption in captions_of(Spec(car, "beach")))
+
+
+def test_a_black_cat_is_a_noun_of_its_own():
+    assert "black" not in paintable_colours(SUBJECT_NAMES.index("cat"))
+    assert paintable_colours(SUBJECT_NAMES.index("black-cat")) == ()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_more_than_one_is_said(count):
+    dog = SUBJECT_NAMES.index("dog")
+    said = {"dogs", "puppies", "hounds", "doggies", "pups"}
+    for caption in captions_of(Spec(dog, "snow", count=count)):
+        assert said & {word.strip(",.!") for word in caption.split()}
+    assert any(f"{COUNTS[count][0]} dogs" in c for c in captions_of(Spec(dog, "snow", count=count)))
+
+
+@pytest.mark.parametrize("style", ["flat", "pixel", "mono"])
+def test_every_style_but_the_default_is_named(style):
+    words = {"flat": ("flat", "illustration"), "pixel": ("pixel",), "mono": ("black", "monochrome")}
+    for caption in captions_of(Spec(0, "beach", style)):
+        assert any(word in caption for word in words[style])
+
+
+def test_only_the_plain_form_draws_nothing_but_one_in_its_own_look():
+    def looks(config):
+        chance = random.Random(7)
+        specs = [draw_spec(config, chance) for _ in range(3_000)]
+        return {(spec.count, spec.style, bool(spec.colour)) for spec in specs}
+
+    assert looks(PLAIN) == {(1, "3d", False)}
+    assert {(2, "3d", True), (3, "flat", False), (1, "pixel", True)} < looks(INTERIM)
+    assert not [look for look in looks(INTERIM) if look[1] == "mono" and look[2]]

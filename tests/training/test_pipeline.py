@@ -11,7 +11,7 @@ from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from transformers.utils import logging
 
 from training import autoencoder, export, judge, models, preview_matrix, text_encoder, unet
-from training.basis import read_basis
+from training.basis import read_basis, read_off
 from training.compose import Composer
 from training.config import MAX_EXPORT_BYTES
 
@@ -58,6 +58,23 @@ def test_linear_latents_are_a_projection(trained):
     pictures = Composer.of(trained).compose(4, 0, "projection").pixels * 2 - 1
     once = basis.encode(pictures)
     assert torch.allclose(basis.encode(basis.decode(once)), once, atol=1e-3)
+
+
+def test_linear_latents_are_read_off_an_encoder_that_was_taught_them(trained):
+    basis, composer = read_basis(trained.work / "autoencoder" / "basis.pt"), Composer.of(trained)
+    found = read_off(basis.encode, composer, trained)
+    pictures = composer.compose(4, 0, "read off").pixels * 2 - 1
+    latents = basis.encode(pictures)
+    assert torch.allclose(found.encode(pictures), latents, atol=0.02)
+    assert torch.allclose(found.decode(latents), basis.decode(latents), atol=0.02)
+
+
+def test_an_export_is_enough_to_begin_from(trained, world):
+    run = world.run("begun from an export")
+    text_encoder.obtain_tokenizer(run, trained.work / "export")
+    basis = autoencoder.obtain_basis(run, trained.work / "export")
+    assert basis.encoder.shape == (run.config.latent_channels, 768)
+    assert basis.mean.isfinite().all()
 
 
 def test_export_loads_and_draws(trained):
@@ -109,15 +126,18 @@ def test_a_resumed_run_equals_an_uninterrupted_one(trained, world):
     assert all(map(torch.equal, parts["average"], whole["average"]))
 
 
-def test_judge_is_trained_on_real_scenes_and_stored_with_its_ceiling(world, monkeypatch):
+@pytest.mark.parametrize(("looks", "heads"), [(False, judge.NAMING), (True, judge.HEADS)])
+def test_judge_is_trained_on_real_scenes_and_stored_with_its_ceiling(
+    world, monkeypatch, looks, heads
+):
     monkeypatch.setattr(judge, "CHECK_SCENES", judge.BATCH)
     run = world.run("judge")
     weights = run.work / "judge.safetensors"
-    judge.train(run, weights)
+    judge.train(run, weights, looks=looks)
     loaded, facts = judge.load(weights)
-    assert set(facts) == {"subject", "scene", "nothing", "real_diversity"}
-    subjects, places = loaded.name(torch.zeros(2, 3, 128, 128))
-    assert len(subjects) == len(places) == 2
+    assert set(facts) == {*heads, "nothing", "real_diversity"}
+    seen = loaded.look(torch.zeros(2, 3, 128, 128))
+    assert [set(row) for row in seen] == [set(heads)] * 2
 
 
 def test_a_larger_model_grown_from_an_export_draws_the_same_at_first(trained, world):
