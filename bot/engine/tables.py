@@ -82,14 +82,13 @@ def probe_table(
     The start index is that of ``StableDiffusionImg2ImgPipeline.get_timesteps``.
     """
     timesteps = _set_timesteps(scheduler, num_inference_steps)
+    if hasattr(scheduler, "set_begin_index"):  # else it starts by the first time's last occurrence
+        scheduler.set_begin_index(0)
     start_image, start_noise = 0.0, float(scheduler.init_noise_sigma)
     if strength is not None:
         timesteps = _skip_steps(scheduler, num_inference_steps, strength)
         start_image, start_noise = _probe_start(scheduler, timesteps)
-    try:
-        rows = _probe_steps(scheduler, timesteps)
-    except IndexError:  # a schedule that begins with the same time twice runs past its own end
-        raise NotTabled(f"diffusers itself cannot take {num_inference_steps} steps") from None
+    rows = _probe_steps(scheduler, timesteps)
     estimate = _estimate_clean(scheduler, rows[:, 0], rows[:, 1])
     return StepTable(rows, estimate, start_image, start_noise)
 

@@ -95,13 +95,20 @@ class Pair:
         return np.stack([np.asarray(image) for image in self._call(request, "pil")])
 
     def draw_latents_alone(self, request: GenerationRequest) -> torch.Tensor:
-        return self._call(request, "latent")
+        """Where times repeat at the start, diffusers begins at the last of them and runs past its
+        own end; then it is told to begin at step 0, as its image-to-image pipeline tells it."""
+        try:
+            return self._call(request, "latent")
+        except IndexError:
+            return self._call(request, "latent", begins_at_first=True)
 
     def _spy(self, latents: torch.Tensor) -> Any:
         self.decoded.append(latents.clone())
         return self._decode(latents)
 
-    def _call(self, request: GenerationRequest, output_type: str) -> Any:
+    def _call(
+        self, request: GenerationRequest, output_type: str, *, begins_at_first: bool = False
+    ) -> Any:
         pipe, size = self.pipe, {"width": request.width, "height": request.height}
         if request.image is not None:
             pipe = StableDiffusionImg2ImgPipeline(
@@ -111,7 +118,15 @@ class Pair:
             image = Image.fromarray(request.image)
             image = image.resize((request.width, request.height), Image.Resampling.LANCZOS)
             size = {"image": [image] * len(request.seeds), "strength": request.strength}
-        pipe.scheduler = self._make_scheduler(request.sampler)
+        pipe.scheduler = scheduler = self._make_scheduler(request.sampler)
+        if begins_at_first:
+            set_timesteps = scheduler.set_timesteps
+
+            def set_timesteps_and_start(*args: Any, **kwargs: Any) -> None:
+                set_timesteps(*args, **kwargs)
+                scheduler.set_begin_index(0)
+
+            scheduler.set_timesteps = set_timesteps_and_start
         return pipe(
             [request.prompt] * len(request.seeds),
             negative_prompt=[request.negative_prompt] * len(request.seeds),

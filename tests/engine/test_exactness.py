@@ -100,8 +100,6 @@ def test_request_alone_is_what_the_pipeline_draws(
         pair = pairs[name, dtype]
         if sampler not in pair.info.samplers:
             pytest.skip("the model does not offer it")
-        if (name, sampler) == ("v-prediction", "dpmpp_2m_karras") and num_inference_steps > 25:
-            pytest.skip("diffusers itself cannot take so many steps")
         request = make(
             pair,
             sampler=sampler,

@@ -82,10 +82,11 @@ def test_strength_that_leaves_no_step_is_refused() -> None:
         probe_table(SCHEDULERS["pndm"](), 2, 0.3)
 
 
-def test_schedule_that_diffusers_itself_cannot_walk_is_refused() -> None:
-    tables = StepTables(Samplers(SCHEDULERS["zero_snr"]()).create)
-    with pytest.raises(NotTabled, match="dpmpp_2m_karras: diffusers itself cannot take 50 steps"):
-        tables.get("dpmpp_2m_karras", 50)
+def test_schedule_that_begins_with_the_same_time_twice_starts_at_its_first_step() -> None:
+    scheduler = Samplers(SCHEDULERS["zero_snr"]()).create("dpmpp_2m_karras")
+    table = probe_table(scheduler, 50)
+    assert table.rows[:2, 1].tolist() == [999.0, 999.0]
+    assert scheduler.step_index == 50
 
 
 @pytest.mark.parametrize("kind", ["pndm", "zero_snr"])
