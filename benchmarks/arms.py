@@ -165,7 +165,7 @@ class Workshop:
     def __init__(self, device: str, model: str | None, clock: Clock, *, compiles: bool) -> None:
         self.device = device
         self.clock = clock
-        self.compiled_b = "no: --quick"
+        self.compiled_b = "no: --quick or --no-compile"
         self._compiles = compiles
         spare = len(os.sched_getaffinity(0)) - 1
         self.num_threads = max(1, min(torch.get_num_threads(), spare)) if device == "cpu" else 1

@@ -1,11 +1,12 @@
 """python -m benchmarks.engine [--device cpu|cuda] [--model PATH|sd1-random] [--users N]
-[--quick] [--clock wall|process] [--json]: this engine beside diffusers' own pipeline, on one
-machine, in one run.
+[--quick] [--no-compile] [--clock wall|process] [--json]: this engine beside diffusers' own
+pipeline, on one machine, in one run.
 
 A        the reference script: the pipeline, one request of three pictures at a time, the model's
          own sampler and steps. On CUDA float16 weights under autocast.
 B        the pipeline as diffusers' documentation makes it fastest: channels_last, on CUDA pure
-         float16, compiled where torch.compile works (not with --quick), one request at a time.
+         float16; compiled where torch.compile works, which on a CPU takes minutes per batch
+         size (--quick and --no-compile leave it out). One request at a time.
 B2       B with requests that wait put into one call of the pipeline.
 C        this engine, exact. C-fast: this engine with the preset `fast`.
 
@@ -38,10 +39,11 @@ def main() -> None:
     parser.add_argument("--model", help="a model folder, or sd1-random; default: the starter model")
     parser.add_argument("--users", type=int, nargs="*", help="default: 1 2 4 8 16")
     parser.add_argument("--quick", action="store_true", help="8 users, one short round")
+    parser.add_argument("--no-compile", dest="compile", action="store_false", help="B as it is")
     parser.add_argument("--clock", choices=("wall", "process"), default="wall")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    plan = Plan.choose(arguments.quick, arguments.users)
+    plan = Plan.choose(arguments.quick, arguments.users, arguments.compile)
     clock = Clock(of_process=arguments.clock == "process")
     workshop = Workshop(arguments.device, arguments.model, clock, compiles=plan.compiles)
     if arguments.clock == "process" and (arguments.device != "cpu" or workshop.num_threads > 1):

@@ -33,11 +33,11 @@ class Plan:
     compiles: bool
 
     @classmethod
-    def choose(cls, quick: bool, users: Sequence[int] | None) -> Plan:
+    def choose(cls, quick: bool, users: Sequence[int] | None, compiles: bool) -> Plan:
         """Quick is one round with 8 users; otherwise three rounds, and the open loop."""
         if quick:
-            return cls(tuple(users or (8,)), 1, 6.0, 0.0, compiles=False)
-        return cls(tuple(users or (1, 2, 4, 8, 16)), 3, 60.0, 30.0, compiles=True)
+            return cls(tuple(users or (8,)), 1, 6.0, 0.0, False)
+        return cls(tuple(users or (1, 2, 4, 8, 16)), 3, 60.0, 30.0, compiles)
 
     def find_seconds(self, seconds_alone: float, users: int) -> float:
         """Long enough for everybody to be served once by the slowest arm, and some more."""
