@@ -135,7 +135,8 @@ class PipelineArm:
                 callback_on_step_end_tensor_inputs=[],
             )
         for task in tasks:
-            task.future.set_result(output)
+            if task.future.set_running_or_notify_cancel():  # nobody may wait any more
+                task.future.set_result(output)
 
 
 class EngineArm:

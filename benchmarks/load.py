@@ -154,11 +154,11 @@ async def _run_closed_loop(arm: Arm, users: int, seconds: float, clock: Clock) -
         seen.seconds = clock.now() - started
         seen.cpu_seconds = time.process_time() - computed
     seen.pictures += NUM_PICTURES * sum(person.share for person in people.values())
+    for person in people.values():
+        person.give_up()
     for task in using:
         task.cancel()
     await asyncio.gather(*using, return_exceptions=True)
-    for person in people.values():
-        person.give_up()
     await _settle()
     return seen
 

@@ -153,6 +153,9 @@ class Batch:
         """After a step that failed before anybody moved: fewer rows, or one request at a time."""
         if isinstance(fault, EngineLost):
             raise fault
+        if isinstance(fault, DeviceFull):
+            for other in self._groups.values():
+                other.free()
         self.runner.free()
         drawings = _list_drawings(members)
         if isinstance(fault, DeviceFull) and len(members) > 1:

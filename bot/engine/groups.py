@@ -138,6 +138,10 @@ class Group:
         for member in members:
             member.panel.step += 1
 
+    def free(self) -> None:
+        """Let go of memory that the next step can have again."""
+        self._stepper.free()
+
     def get_latents(self, drawing: Drawing) -> torch.Tensor:
         """Copy a request's latents (N, C, h, w)."""
         return torch.stack([self._slots.rings[panel.slot, 0] for panel in drawing.panels])

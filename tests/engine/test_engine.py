@@ -360,10 +360,23 @@ def test_error_in_a_shared_step_fails_only_the_request_that_causes_it(
     assert good.result(30).images.any()
 
 
+def fail_capture() -> Exception:
+    error = torch.AcceleratorError("CUDA error: operation failed due to a previous error")
+    error.__context__ = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"), fail_capture()],
+    ids=["in-a-step", "in-a-capture"],
+)
 def test_running_out_of_memory_halves_the_rows_and_goes_on(
-    open_engine: Callable[..., Engine], tiny_model: Path, break_unet: Callable[..., None]
+    open_engine: Callable[..., Engine],
+    tiny_model: Path,
+    break_unet: Callable[..., None],
+    error: Exception,
 ) -> None:
-    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
     break_unet(error, lambda times: len(times) > 4)
     engine = open_engine(tiny_model)
     first = engine.submit(make_request(request_id=1))
