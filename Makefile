@@ -1,3 +1,4 @@
+# make demo                                    the whole bot in your browser, without Discord
 # make imagine PROMPT="dog in autumn leaves"   draw here and now
 # make test                                    everything that can be checked without a GPU
 # make exactness                               every sampler and step count against diffusers, long
@@ -5,13 +6,20 @@
 PYTHON ?= python3
 PROMPT ?= dog in autumn leaves
 ARGS ?=
+PORT ?= 8321
 # Set it to PyTorch's CPU index on a machine without an NVIDIA card to save gigabytes; see README.
 TORCH_INDEX_URL ?=
 
 BIN := .venv/bin
 TORCH := torch>=2.11,<2.14
 
-.PHONY: imagine run doctor test exactness lint clean
+.PHONY: demo imagine run doctor test exactness lint clean
+
+# In a folder of its own, so that no .env is read; MODEL=… chooses another model than the starter.
+demo: .venv/.installed
+	@mkdir -p data/demo
+	@cd data/demo && DATA_DIR=. LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(CURDIR)/$(BIN)/python \
+		-m playground --name Triptych --port $(PORT) -- $(CURDIR)/$(BIN)/python -m bot run
 
 imagine: .venv/.installed
 	@$(BIN)/python -m bot imagine $(ARGS) -- "$$PROMPT"

@@ -99,7 +99,7 @@ async def measure_loop_lag(num_requests: int = 8) -> dict[str, float]:
     return {
         f"{state}_{name}_ms": value * 1000
         for state, values in lags.items()
-        for name, value in _percentiles(values).items()
+        for name, value in percentiles(values).items()
     }
 
 
@@ -114,33 +114,36 @@ async def _tick(lags: list[float]) -> None:
 async def measure_acceptance() -> dict[str, Any]:
     """Interaction sent → acknowledged, alone and 50 at once, and the bot's resident memory."""
     alone: list[float] = []
-    async with Playground(_TOKEN) as server, _bot(server) as process:
+    async with Playground(_TOKEN) as server, run_bot(server) as process:
         member, art = server.person("member"), server.channel("art")
         for _ in range(10):
             handle = await member.slash("imagine", art, prompt="dog")
             await handle.wait_for(lambda message: bool(message.attachments))
-            alone.append(_latency(handle))
+            alone.append(latency(handle))
         handles = [await member.slash("imagine", art, prompt="dog") for _ in range(_NUM_PROMPTS)]
         for handle in handles:
             await handle.wait_acknowledged()
-        together = [_latency(handle) for handle in handles]
+        together = [latency(handle) for handle in handles]
         for handle in handles:
             await handle.wait_for(lambda message: bool(message.attachments), 120)
         memory = psutil.Process(process.pid).memory_info().rss / 2**20
     return {
         "alone_p50_ms": statistics.median(alone) * 1000,
-        **{f"at_once_{name}_ms": value * 1000 for name, value in _percentiles(together).items()},
+        **{f"at_once_{name}_ms": value * 1000 for name, value in percentiles(together).items()},
         "prompts_at_once": _NUM_PROMPTS,
         "resident_memory_mib": memory,
     }
 
 
-def _latency(handle: Any) -> float:
+def latency(handle: Any) -> float:
     return handle.interaction.acknowledged_at - handle.interaction.created_at
 
 
 @asynccontextmanager
-async def _bot(server: Playground) -> AsyncIterator[asyncio.subprocess.Process]:
+async def run_bot(
+    server: Playground, module: str = "tests.fakes.run_bot", **settings: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The real process; by default with the tests' fake engine."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {
             "DISCORD_TOKEN": _TOKEN,
@@ -150,9 +153,10 @@ async def _bot(server: Playground) -> AsyncIterator[asyncio.subprocess.Process]:
             "MAX_WAITING_PER_GUILD": "100",
             "MAX_COST_PER_MEMBER_PER_HOUR": "1000",
             "LOG_LEVEL": "WARNING",
+            **settings,
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.fakes.run_bot", "run", cwd=_ROOT, env=environment
+            sys.executable, "-m", module, "run", cwd=_ROOT, env=environment
         )
         try:
             await server.wait_connected(30)
@@ -162,7 +166,7 @@ async def _bot(server: Playground) -> AsyncIterator[asyncio.subprocess.Process]:
             await process.wait()
 
 
-def _percentiles(values: Sequence[float]) -> dict[str, float]:
+def percentiles(values: Sequence[float]) -> dict[str, float]:
     ordered = sorted(values)
     return {
         "p50": ordered[len(ordered) // 2],

@@ -1,4 +1,4 @@
-"""The one button class: what it does stands in its custom_id, so it works after any restart."""
+"""Buttons and forms: what they do stands in their custom_id, so they work after any restart."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from typing import Any, Self
 
 import discord
 
+from bot.errors import UserError
+
 ButtonAction = Callable[[discord.Interaction[Any], int, int], Awaitable[None]]
 """Called with the press, the job id and the panel."""
 
+ModalAction = Callable[[discord.Interaction[Any], int, int, dict[str, str]], Awaitable[None]]
+"""Called with the sent form, the job id, the panel, and what was written, by field."""
 
-class JobButton(
-    discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"v1:(?P<action>[a-z]+):(?P<job_id>[0-9]+):(?P<panel>[0-3])",
-):
+UNKNOWN = (
+    "This button is of another version of Triptych, so nothing was done and nothing was charged. "
+    "`/gallery` has your pictures with buttons that work."
+)
+_CUSTOM_ID = re.compile(r"v1:(?P<action>[a-z]+):(?P<job_id>[0-9]{1,19}):(?P<panel>[0-3])")
+_FORM_SECONDS = 3600.0  # how long discord.py remembers a form; it works later as well
+
+
+class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=_CUSTOM_ID):
     """``v1:<action>:<job id>:<panel>``; cogs say what an action does with ``add_button_action``."""
 
     def __init__(
@@ -26,9 +35,11 @@ class JobButton(
         *,
         label: str | None = None,
         style: discord.ButtonStyle = discord.ButtonStyle.secondary,
+        disabled: bool = False,
     ) -> None:
+        custom_id = f"v1:{action}:{job_id}:{panel}"
         super().__init__(
-            discord.ui.Button(label=label, style=style, custom_id=f"v1:{action}:{job_id}:{panel}")
+            discord.ui.Button(label=label, style=style, custom_id=custom_id, disabled=disabled)
         )
         self.action = action
         self.job_id = job_id
@@ -46,8 +57,55 @@ class JobButton(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Run the action; discord.py would only log an exception from here, so answer it."""
-        client = interaction.client
-        try:
-            await client.button_actions[self.action](interaction, self.job_id, self.panel)
-        except Exception as error:  # noqa: BLE001 - border: the same answers as for commands
-            await client.answer_error(interaction, error)
+        run = interaction.client.button_actions.get(self.action, _refuse)
+        await _answer(interaction, lambda: run(interaction, self.job_id, self.panel))
+
+
+class JobModal(discord.ui.Modal):
+    """A form with the custom_id of a button; ``answer_form`` runs what it asks for."""
+
+    def __init__(self, action: str, job_id: int, panel: int, *, title: str) -> None:
+        custom_id = f"v1:{action}:{job_id}:{panel}"
+        super().__init__(title=title, timeout=_FORM_SECONDS, custom_id=custom_id)
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        """Nothing: the client answers by the custom_id, also after a restart."""
+
+
+def is_on_message(message: discord.Message | None, custom_id: str) -> bool:
+    """Whether the message has this button; discord.py drops presses of others without a word."""
+    if message is None:
+        return False
+    items = discord.ui.LayoutView.from_message(message).walk_children()
+    return any(getattr(item, "custom_id", None) == custom_id for item in items)
+
+
+async def answer_form(
+    interaction: discord.Interaction[Any], actions: dict[str, ModalAction]
+) -> None:
+    """Run the action of a sent form; other forms are left to whoever opened them."""
+    data: Any = interaction.data
+    match = _CUSTOM_ID.fullmatch(data["custom_id"])
+    if match is None:
+        return
+    run, fields = actions.get(match["action"], _refuse), _read_fields(data)
+    job_id, panel = int(match["job_id"]), int(match["panel"])
+    await _answer(interaction, lambda: run(interaction, job_id, panel, fields))
+
+
+async def _refuse(*_: object) -> None:
+    raise UserError(UNKNOWN)
+
+
+async def _answer(
+    interaction: discord.Interaction[Any], run: Callable[[], Awaitable[None]]
+) -> None:
+    try:
+        await run()
+    except Exception as error:  # noqa: BLE001 - border: the same answers as for commands
+        await interaction.client.answer_error(interaction, error)
+
+
+def _read_fields(data: Any) -> dict[str, str]:
+    parts = [part.get("component") or {} for part in data["components"]]
+    return {part["custom_id"]: part.get("value") or "" for part in parts if "custom_id" in part}

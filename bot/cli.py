@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -24,9 +24,9 @@ from rich.table import Table
 from bot import cli_rules
 from bot.engine import Engine, EngineFace, check_model
 from bot.errors import ConfigError, EngineLost, StoreError, TriptychError, UserError
-from bot.jobs.parameters import PRESETS
+from bot.jobs.parameters import DEFAULT_STRENGTH, PRESETS
 from bot.jobs.port import Delivery, list_hidden
-from bot.records import Ask, Job, Origin
+from bot.records import Ask, Job, Origin, StartPicture, Upload
 from bot.resources import choose_model_source, get_migrations_folder
 from bot.services import compose_services
 from bot.settings import Settings, load_settings
@@ -76,6 +76,12 @@ def imagine(
     height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     sampler: Annotated[str | None, typer.Option(help="Noise algorithm, e.g. ddim.")] = None,
     preset: Annotated[str | None, typer.Option(help=_PRESET_HELP)] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="A picture to start from.", exists=True, dir_okay=False)
+    ] = None,
+    strength: Annotated[
+        float, typer.Option(help="With --image: 0.1 keeps it, 1 keeps nothing of it.")
+    ] = DEFAULT_STRENGTH,
     model: Annotated[str | None, typer.Option(help="Instead of MODEL.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder to copy the pictures to.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -84,6 +90,9 @@ def imagine(
     settings = _load_settings(**({"model": model} if model else {}))
     _set_up_logging("WARNING" if settings.log_level == "INFO" else settings.log_level)
     ask = Ask(prompt, negative_prompt, width, height, steps, guidance_scale, sampler, seed, preset)
+    if image is not None:
+        upload = Upload(str(image), image.stat().st_size)
+        ask = replace(ask, start=StartPicture(0, 0, strength), upload=upload)
     job, delivery = _run(lambda: draw_once(settings, make_engine(settings), ask))
     if output is not None:
         delivery = _copy(delivery, output)
@@ -206,16 +215,18 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
         await services.line.load()
         drawing = asyncio.create_task(services.dispatcher.run())
         async with client:
+            keeping = asyncio.create_task(services.keeper.run())
             online = asyncio.create_task(client.serve(settings.discord_token.get_secret_value()))
             stopping = asyncio.create_task(stop.wait())
             tasks = {drawing, online, stopping}
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             services.intake.draining = True
+            await services.review.stop()
             await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
             await services.board.close()
-        for task in tasks - done:
+        for task in {keeping, *tasks} - done:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(keeping, *tasks, return_exceptions=True)
         services.writer.close()
         services.check.close()
         await asyncio.to_thread(engine.close, REQUEUE_SECONDS)

@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable
+from typing import Any
 
 import aiohttp
 import discord
@@ -17,7 +19,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import replies
-from bot.buttons import ButtonAction, JobButton
+from bot.buttons import UNKNOWN, ButtonAction, JobButton, ModalAction, answer_form, is_on_message
 from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
 from bot.messenger import DiscordMessenger
@@ -32,8 +34,21 @@ PERMISSIONS = discord.Permissions(
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptych has no voice
 
-COGS = ("bot.cogs.imagine", "bot.cogs.queue", "bot.cogs.cancel", "bot.cogs.help")
+COGS = (
+    "bot.cogs.imagine",
+    "bot.cogs.grid",
+    "bot.cogs.remix",
+    "bot.cogs.gallery",
+    "bot.cogs.style",
+    "bot.cogs.queue",
+    "bot.cogs.cancel",
+    "bot.cogs.review",
+    "bot.cogs.reports",
+    "bot.cogs.consequences",
+    "bot.cogs.help",
+)
 MAX_RECONNECT_SECONDS = 60.0
+_LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # what discord.py calls items that live in memory
 _COMMANDS_HASH = "commands_hash"
 _AUTHENTICATION_FAILED = 4004
 _AWAY = (
@@ -89,11 +104,33 @@ class TriptychClient(commands.Bot):
         )
         self.services = compose(DiscordMessenger(self, now))
         self.button_actions: dict[str, ButtonAction] = {}
+        self.modal_actions: dict[str, ModalAction] = {}
+        self._item_templates: list[re.Pattern[str]] = []
         self._is_set_up = False
 
     def add_button_action(self, action: str, run: ButtonAction) -> None:
         """Say what buttons with this action do."""
         self.button_actions[action] = run
+
+    def add_modal_action(self, action: str, run: ModalAction) -> None:
+        """Say what forms with this action do."""
+        self.modal_actions[action] = run
+
+    def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[Any]]) -> None:
+        """Remember what their custom_ids look like, so that strange ones can be answered."""
+        super().add_dynamic_items(*items)
+        self._item_templates += [item.__discord_ui_compiled_template__ for item in items]
+
+    async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """Forms, and buttons that nobody here has made."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await answer_form(interaction, self.modal_actions)
+        elif interaction.type is discord.InteractionType.component:
+            custom_id = str((interaction.data or {}).get("custom_id", ""))
+            known = any(template.fullmatch(custom_id) for template in self._item_templates)
+            known = known and is_on_message(interaction.message, custom_id)
+            if not (known or _LIVE_VIEW.fullmatch(custom_id)):
+                await self.answer_error(interaction, UserError(UNKNOWN))
 
     async def setup_hook(self) -> None:
         """After login, before the gateway: nothing can arrive yet."""
@@ -103,6 +140,7 @@ class TriptychClient(commands.Bot):
                 await self.load_extension(cog)
         await self._sync_commands()
         await self.services.recovery.run()
+        self.services.review.start()
         self._is_set_up = True
 
     async def on_ready(self) -> None:

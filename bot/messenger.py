@@ -5,22 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from http import HTTPStatus
+from io import BytesIO
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import aiohttp
 import discord
+import discord.http
+import yarl
 
-from bot import replies
-from bot.jobs.port import Delivery, Undeliverable, Unreachable, Update
-from bot.records import Job
+from bot import replies, replies_review
+from bot.cases import Case
+from bot.errors import UserError
+from bot.jobs.port import Delivery, Drawing, Undeliverable, Unreachable, Update
+from bot.pictures import encode_small
+from bot.records import Job, Upload
+from bot.uploads import check_size
 
 if TYPE_CHECKING:
     from bot.client import TriptychClient
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-MISSING: Any = discord.utils.MISSING
 _Files = list[discord.File]
+_Encoded = list[tuple[str, bytes]]
 _Content = tuple[discord.ui.LayoutView, _Files]
 
 ACKNOWLEDGE_SECONDS = 2.5  # Discord allows 3
@@ -28,7 +36,16 @@ TOKEN_USE_SECONDS = 14 * 60  # Discord allows 15 minutes
 SEND_SECONDS = 60.0
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
+FETCH_SECONDS = 20.0
+
 ALREADY_ACKNOWLEDGED = 40060
+_FILE_HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
+_HTTPS = 443
+_NO_FILES = {40005, 50045, 50013, 400001}  # too large, twice; no permission; uploads limited
+_NOT_FETCHED = (
+    "Discord did not hand over the picture you sent, so nothing was drawn or charged. "
+    "Please send it again."
+)
 _FINAL_STATUSES = {400, 401, 403, 404, 413}
 _PASSING_FAULTS = (aiohttp.ClientError, OSError, TimeoutError)
 
@@ -59,9 +76,49 @@ class InteractionCaller:
                 return response.message_id if response else None
         raise AssertionError("unreachable")
 
-    async def refuse(self, reason: str) -> None:
+    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
         """Answer only to the member."""
-        await self._interaction.response.send_message(reason, ephemeral=True)
+        try:
+            if can_appeal:
+                view = replies_review.compose_suspended(reason)
+                await self._interaction.response.send_message(view=view, ephemeral=True)
+            else:
+                await self._interaction.response.send_message(reason, ephemeral=True)
+        except discord.HTTPException as error:
+            if error.code != ALREADY_ACKNOWLEDGED:  # Discord sent one press twice
+                raise
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        """From Discord's own file hosts and nowhere else. Raises UserError."""
+        check_size(upload.num_bytes)
+        if not _is_of_discord(upload.url):
+            raise UserError(_NOT_FETCHED)
+        try:
+            async with (
+                asyncio.timeout(FETCH_SECONDS),
+                aiohttp.ClientSession() as session,
+                session.get(upload.url, allow_redirects=False) as response,
+            ):
+                if response.status != HTTPStatus.OK:
+                    raise UserError(_NOT_FETCHED)
+                data = bytearray()
+                async for chunk in response.content.iter_chunked(65536):
+                    data += chunk
+                    check_size(len(data))
+        except _PASSING_FAULTS as error:
+            raise UserError(_NOT_FETCHED) from error
+        return bytes(data)
+
+
+def _is_of_discord(address: str) -> bool:
+    """Whether files may be fetched from there; the stand-in serves them beside its API."""
+    try:
+        url = yarl.URL(address)
+        if discord.http.Route.BASE.startswith("http://"):
+            return url.origin() == yarl.URL(discord.http.Route.BASE).origin()
+        return url.scheme == "https" and url.host in _FILE_HOSTS and url.port == _HTTPS
+    except ValueError:
+        return False
 
 
 class DiscordMessenger:
@@ -77,38 +134,84 @@ class DiscordMessenger:
 
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message."""
-        return await self._edit(job, lambda: (replies.compose_update(job, update), MISSING))
-
-    async def deliver(self, job: Job, delivery: Delivery) -> int | None:
-        """Edit the grid into the job's message, or else post a new one that names the author."""
-        name = f"triptych-{job.job_id}.png"
-        alt_text = replies.describe_grid(job, delivery)
 
         def compose() -> _Content:
-            file = discord.File(
-                delivery.grid, filename=name, description=alt_text, spoiler=job.spoiler
-            )
-            return replies.compose_delivery(job, delivery, file.filename), [file]
+            preview = update.preview if isinstance(update, Drawing) else None
+            files: _Files = []
+            if preview is not None:
+                alt_text = replies.describe_preview(job)
+                name = f"preview-{job.job_id}.webp"
+                files = [discord.File(BytesIO(preview), name, description=alt_text)]
+            return replies.compose_update(job, update, files[0].filename if files else None), files
+
+        return await self._edit(job, compose)
+
+    async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
+        """Edit the grid into the job's message, or else post a new one that names the author."""
+        for shape in _SHAPES:
+            files = await asyncio.to_thread(shape, job.job_id, delivery)
+            try:
+                return await self._post(job, delivery, files, can_repost)
+            except _Unwelcome as error:
+                log.info("job %s: Discord did not take its files: %s", job.job_id, error)
+        return await self._post(job, delivery, [], can_repost)
+
+    async def _post(
+        self, job: Job, delivery: Delivery, files: _Encoded, can_repost: bool
+    ) -> int | None:
+        """files: names and contents. Raises _Unwelcome if it is they that cannot be posted."""
+        alt_texts = replies.describe_files(job, delivery, len(files))
+
+        def compose() -> _Content:
+            attached = [
+                discord.File(BytesIO(data), name, description=alt_text, spoiler=job.spoiler)
+                for (name, data), alt_text in zip(files, alt_texts, strict=True)
+            ]
+            names = [file.filename for file in attached]
+            return replies.compose_delivery(job, delivery, *names), attached
 
         try:
             return await self._edit(job, compose)
-        except Undeliverable:
+        except Undeliverable as error:
+            if not can_repost or (files and isinstance(error, _Unwelcome)):
+                raise
             return await self._send(job, compose)
 
     async def tell(self, job: Job, text: str) -> None:
+        """A direct message that names the prompt."""
+        await self.write_to(job.origin.user_id, f"{text}\n> {replies.quote(job.recipe.prompt)}")
+
+    async def write_to(self, user_id: int, text: str) -> None:
         """A direct message."""
 
         async def send() -> None:
-            channel = await self._client.create_dm(discord.Object(job.origin.user_id))
-            await channel.send(f"{text}\n> {replies.quote(job.recipe.prompt)}")
+            channel = await self._client.create_dm(discord.Object(user_id))
+            await channel.send(text)
 
-        await _send_with_retry(job, send)
+        await _send_with_retry(f"user {user_id}", send)
+
+    async def show_card(self, case: Case, channel_id: int) -> int:
+        """Post the card, once, or edit it."""
+        channel = self._client.get_partial_messageable(channel_id)
+        card = case.card
+
+        async def send() -> int:
+            view, files = replies_review.compose_card(case)
+            if card.message_id is not None:
+                message = channel.get_partial_message(card.message_id)
+                return (await message.edit(view=view, attachments=files)).id
+            nonce = f"card-{card.card_id}"
+            return (await channel.send(view=view, files=files, nonce=nonce)).id
+
+        return await _send_with_retry(f"card {card.card_id}", send)
 
     async def _edit(self, job: Job, compose: Callable[[], _Content]) -> int | None:
         fault = Undeliverable("no way to its message is left")
         for route in self._list_routes(job):
             try:
-                return await _send_with_retry(job, lambda route=route: route(*compose()))
+                return await _send_with_retry(
+                    f"job {job.job_id}", lambda route=route: route(*compose())
+                )
             except Undeliverable as error:
                 fault = error
         raise fault
@@ -151,10 +254,32 @@ class DiscordMessenger:
             )
             return message.id
 
-        return await _send_with_retry(job, send)
+        return await _send_with_retry(f"job {job.job_id}", send)
 
 
-async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
+class _Unwelcome(Undeliverable):
+    """The message might be taken with other files, or with none."""
+
+
+def _as_it_is(job_id: int, delivery: Delivery) -> _Encoded:
+    return [(f"triptych-{job_id}.png", delivery.grid.read_bytes())]
+
+
+def _smaller(job_id: int, delivery: Delivery) -> _Encoded:
+    return [(f"triptych-{job_id}.webp", encode_small(delivery.grid).getvalue())]
+
+
+def _singly(job_id: int, delivery: Delivery) -> _Encoded:
+    return [
+        (f"triptych-{job_id}-{n}.webp", encode_small(path).getvalue())
+        for n, path in enumerate(delivery.images, 1)
+    ]
+
+
+_SHAPES = (_as_it_is, _smaller, _singly)
+
+
+async def _send_with_retry(what: str, send: Callable[[], Awaitable[T]]) -> T:
     """discord.py retries neither resets nor timeouts. Raises Undeliverable, or Unreachable."""
     fault: Exception | None = None
     for delay_seconds in (0.0, *RETRY_DELAYS_SECONDS):
@@ -163,10 +288,12 @@ async def _send_with_retry(job: Job, send: Callable[[], Awaitable[T]]) -> T:
             async with asyncio.timeout(SEND_SECONDS):
                 return await send()
         except discord.HTTPException as error:
+            if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:
+                raise _Unwelcome(str(error)) from error
             if error.status in _FINAL_STATUSES:
                 raise Undeliverable(str(error)) from error
             fault = error
         except _PASSING_FAULTS as error:
             fault = error
-        log.info("job %s: Discord did not take it, trying again: %r", job.job_id, fault)
+        log.info("%s: Discord did not take it, trying again: %r", what, fault)
     raise Unreachable(f"Discord could not be reached: {fault!r}") from fault

@@ -5,34 +5,47 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from bot.errors import StoreError
 from bot.records import PanelVerdict, PictureFile, Recipe
+from bot.uploads import decode_upload
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _GAP_PIXELS = 8
 _MIN_TILE_PIXELS = 384
 _BACKGROUND = (24, 25, 28)
 _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
+_HELD = "held"
 HIDDEN = "hidden by\nthe filter"
 NOT_CHECKED = "could not\nbe checked"
+_PREVIEW_TILE_PIXELS = 192
+_BLUR_PIXELS = 12  # of a picture's width: colours stay, shapes do not
 _PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 
 
 class PictureWriter:
-    """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing."""
+    """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing.
+
+    What a moderator has to see first lies in ``pictures/held/<job id>`` until it is released.
+    """
 
     def __init__(self, folder: Path, max_threads: int = 2) -> None:
         self._folder = folder
@@ -53,16 +66,106 @@ class PictureWriter:
 
         Raises StoreError.
         """
+        return await self.run(self._write, self._folder, job_id, recipe, images, tuple(verdicts))
+
+    async def write_held(
+        self,
+        job_id: int,
+        recipe: Recipe,
+        images: NDArray[np.uint8],
+        verdicts: Sequence[PanelVerdict],
+    ) -> tuple[PictureFile, ...]:
+        """The pictures as they were drawn, apart from what members may see. Raises StoreError."""
+        shown = tuple(replace(verdict, shown=True) for verdict in verdicts)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._pool, self._write, job_id, recipe, images, tuple(verdicts)
+            self._pool, self._write, self._folder / _HELD, job_id, recipe, images, shown
         )
+
+    async def release(self, job_id: int) -> None:
+        """Put held pictures in the place of what was shown instead; again if it was cut short."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._pool, self._release, job_id)
+
+    def _release(self, job_id: int) -> None:
+        held = self._folder / _HELD / str(job_id)
+        if held.is_dir():
+            shutil.rmtree(self.folder_of(job_id), ignore_errors=True)
+            held.rename(self.folder_of(job_id))
+
+    async def locate_grid(self, job_id: int) -> Path | None:
+        """The grid as a moderator may see it: unhidden while it is held. None if there is none."""
+        folders = (self._folder / _HELD / str(job_id), self.folder_of(job_id))
+        return next((path for each in folders if (path := each / "grid.png").is_file()), None)
+
+    async def blur(self, path: Path) -> bytes | None:
+        """A PNG that shows the colours of a picture and nothing else; None if it is gone."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, _blur, path)
 
     async def remove(self, job_id: int) -> None:
         """Delete the pictures of a job; does nothing if there are none."""
-        loop = asyncio.get_running_loop()
-        folder = self.folder_of(job_id)
-        await loop.run_in_executor(self._pool, lambda: shutil.rmtree(folder, ignore_errors=True))
+        await self.run(self._remove, job_id)
+
+    def _remove(self, job_id: int) -> None:
+        shutil.rmtree(self._folder / _HELD / str(job_id), ignore_errors=True)
+        shutil.rmtree(self.folder_of(job_id), ignore_errors=True)
+        shutil.rmtree(self._folder / f"{job_id}.partial", ignore_errors=True)
+        with suppress(OSError):
+            self._start_of(job_id).unlink(missing_ok=True)
+
+    async def list_jobs(self) -> set[int]:
+        """The jobs that have files."""
+        return await self.run(self._list_jobs)
+
+    def _list_jobs(self) -> set[int]:
+        paths = [*self._folder.glob("*"), *(self._folder / _HELD).glob("*")]
+        names = {path.name.partition(".")[0] for path in paths}
+        return {int(name) for name in names if name.isdecimal()}
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something with pictures in the pool's threads."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, partial(work, *args, **kwargs)
+        )
+
+    async def save_start(self, job_id: int, data: bytes) -> NDArray[np.uint8]:
+        """Decode a member's upload and keep it as what the job starts from: uint8 (H, W, 3) RGB.
+
+        Raises UserError for what is no usable picture, StoreError.
+        """
+        return await self.run(self._save_start, job_id, data)
+
+    def _save_start(self, job_id: int, data: bytes) -> NDArray[np.uint8]:
+        picture = decode_upload(data)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            picture.save(self._start_of(job_id), "PNG", compress_level=_PNG_LEVEL)
+        except OSError as error:
+            raise StoreError(_say_not_saved(error)) from error
+        return _to_array(picture)
+
+    async def load_start(
+        self, job_id: int, panel: int, size: tuple[int, int]
+    ) -> NDArray[np.uint8] | None:
+        """A picture to start from, cropped in the middle to (width, height); None if it is gone.
+
+        panel: 0 is the job's upload.
+        """
+        return await self.run(self._load_start, job_id, panel, size)
+
+    def _load_start(
+        self, job_id: int, panel: int, size: tuple[int, int]
+    ) -> NDArray[np.uint8] | None:
+        path = self.folder_of(job_id) / f"{panel}.png" if panel else self._start_of(job_id)
+        try:
+            with Image.open(path) as picture:
+                return _to_array(ImageOps.fit(picture.convert("RGB"), size))
+        except OSError:
+            return None
+
+    def _start_of(self, job_id: int) -> Path:
+        return self._folder / f"{job_id}.start.png"
 
     def close(self) -> None:
         """Wait for what is being written and stop the threads."""
@@ -70,6 +173,7 @@ class PictureWriter:
 
     def _write(
         self,
+        folder: Path,
         job_id: int,
         recipe: Recipe,
         images: NDArray[np.uint8],
@@ -85,33 +189,30 @@ class PictureWriter:
         ]
         pictures = [compose_grid(tiles), *tiles]
         seeds = [recipe.seeds, *((seed,) for seed in recipe.seeds)]
-        final = self.folder_of(job_id)
-        partial = self._folder / f"{job_id}.partial"
+        final = folder / str(job_id)
+        unfinished = folder / f"{job_id}.partial"
         files: list[PictureFile] = []
         try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
             for panel, (picture, used) in enumerate(zip(pictures, seeds, strict=True)):
                 name = f"{panel or 'grid'}.png"
                 data = encode_png(picture, recipe, used)
-                (partial / name).write_bytes(data)
+                (unfinished / name).write_bytes(data)
                 verdict = verdicts[panel - 1] if panel else None
                 digest = hashlib.sha256(data).hexdigest()
-                files.append(PictureFile(panel, f"{job_id}/{name}", digest, verdict))
-            shutil.rmtree(final, ignore_errors=True)
-            partial.rename(final)
+                files.append(PictureFile(panel, f"{job_id}/{name}", digest, verdict, len(data)))
+            for old in (self._folder / _HELD / str(job_id), final):
+                shutil.rmtree(old, ignore_errors=True)
+            unfinished.rename(final)
         except OSError as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise StoreError(
-                f"The pictures could not be saved ({error.strerror or error}), so nothing was "
-                "charged. The owner must make room in DATA_DIR; please try again after that."
-            ) from error
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise StoreError(_say_not_saved(error)) from error
         return tuple(files)
 
     async def locate(self, files: Sequence[PictureFile]) -> list[Path] | None:
         """The files' paths if all are there and whole, else None."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._locate, files)
+        return await self.run(self._locate, files)
 
     def _locate(self, files: Sequence[PictureFile]) -> list[Path] | None:
         paths = [self._folder / file.path for file in files]
@@ -125,8 +226,39 @@ class PictureWriter:
         return paths or None
 
 
+def _say_not_saved(error: OSError) -> str:
+    return (
+        f"The pictures could not be saved ({error.strerror or error}), so nothing was "
+        "charged. The owner must make room in DATA_DIR; please try again after that."
+    )
+
+
+def _to_array(picture: Image.Image) -> NDArray[np.uint8]:
+    import numpy as np  # noqa: PLC0415 - not needed by who only composes grids
+
+    return np.array(picture)
+
+
+def _blur(path: Path) -> bytes | None:
+    try:
+        with Image.open(path) as picture:
+            size = picture.size
+            coarse = picture.convert("RGB").resize(
+                (_BLUR_PIXELS * 3, max(_BLUR_PIXELS * 3 * size[1] // size[0], 1)),
+                Image.Resampling.BOX,
+            )
+    except OSError:
+        return None
+    smooth = coarse.resize(size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(8))
+    buffer = BytesIO()
+    smooth.save(buffer, "PNG", compress_level=_PNG_LEVEL)
+    return buffer.getvalue()
+
+
 def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:
     """The tiles side by side; small ones are enlarged by a whole factor."""
+    if len(tiles) == 1:
+        return tiles[0]
     width, height = tiles[0].size
     factor = -(-_MIN_TILE_PIXELS // width) if width < _MIN_TILE_PIXELS else 1
     size = (width * factor, height * factor)
@@ -137,6 +269,34 @@ def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:
         enlarged = tile.resize(size, Image.Resampling.LANCZOS) if factor > 1 else tile
         grid.paste(enlarged, (index * (size[0] + _GAP_PIXELS), 0))
     return grid
+
+
+def encode_small(path: Path, max_side_pixels: int | None = None) -> BytesIO:
+    """A picture file as WebP, without its metadata."""
+    with Image.open(path) as picture:
+        small = picture.convert("RGB")
+    if max_side_pixels is not None:
+        small.thumbnail((max_side_pixels, max_side_pixels), Image.Resampling.LANCZOS)
+    return _encode_webp(small)
+
+
+def encode_preview(sketch: NDArray[np.uint8], verdicts: Sequence[PanelVerdict]) -> bytes:
+    """A strip of small pictures, uint8 (N, h, w, 3) RGB, as WebP; flagged ones are covered."""
+    scale = max(round(_PREVIEW_TILE_PIXELS / sketch.shape[1]), 1)
+    size = (sketch.shape[2] * scale, sketch.shape[1] * scale)
+    strip = Image.new("RGB", (size[0] * len(sketch), size[1]), _HIDDEN_TILE)
+    for index, (tile, verdict) in enumerate(zip(sketch, verdicts, strict=True)):
+        if verdict.shown:
+            enlarged = Image.fromarray(tile).resize(size, Image.Resampling.BICUBIC)
+            strip.paste(enlarged, (index * size[0], 0))
+    return _encode_webp(strip, quality=60).getvalue()
+
+
+def _encode_webp(picture: Image.Image, quality: int = 80) -> BytesIO:
+    buffer = BytesIO()
+    picture.save(buffer, "WEBP", quality=quality, method=2)
+    buffer.seek(0)
+    return buffer
 
 
 def compose_hidden_tile(size: tuple[int, int], words: str = HIDDEN) -> Image.Image:

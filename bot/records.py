@@ -49,8 +49,34 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class StartPicture:
+    """What drawing starts from: a panel of a job, or its upload (panel 0), its own for job_id 0.
+
+    strength: (0, 1], the share of the steps that are run on it; 1 leaves nothing of it.
+    is_enlarged: a second pass over the enlarged picture, which the prompt has no part in.
+    """
+
+    job_id: int
+    panel: int
+    strength: float
+    is_enlarged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a member handed to Discord, not fetched yet."""
+
+    url: str
+    num_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
-    """What a person typed, unchecked. None means: the model's default, or a random seed."""
+    """What a person typed, unchecked. None means: the model's default, or a random seed.
+
+    upload: to be fetched and judged, if it starts from one. press: what was pressed, so that two
+    presses at once are one job; "" for what was typed.
+    """
 
     prompt: str
     negative_prompt: str = ""
@@ -61,6 +87,26 @@ class Ask:
     sampler: str | None = None
     seed: int | None = None
     preset: str | None = None
+    start: StartPicture | None = None
+    upload: Upload | None = None
+    num_images: int = 3
+    press: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Text put around a prompt, and values for what the member leaves open.
+
+    is_removed: the server does not offer the style of this name that comes with Triptych.
+    """
+
+    name: str
+    before: str = ""
+    after: str = ""
+    negative_prompt: str = ""
+    sampler: str | None = None
+    num_inference_steps: int | None = None
+    is_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +128,7 @@ class Recipe:
     model: str | None = None
     preset: str = "quality"
     guidance_until: float = 1.0
+    start: StartPicture | None = None
 
     @property
     def guidance(self) -> str:
@@ -100,7 +147,9 @@ class Job:
     default settings); ``cost`` is what counts against quotas and is 0 for what was not drawn.
     attempt: how many times drawing was begun. reason: why it ended as it did, safe to show.
     rule, rules_version: what decided about the prompt, and the server's rules at that moment.
-    held_for: why a moderator has to look at it. weight: of its member's share of the line.
+    held_for: why a moderator has to look at it, "" once one has approved it (approved_by). weight:
+    of its member's share of the line. hidden: reported, and nobody may see its pictures.
+    deleted_at, deleted_by: when its pictures were taken away, and by whom (0: by retention).
     """
 
     job_id: int
@@ -124,6 +173,10 @@ class Job:
     rules_version: int = 0
     held_for: str = ""
     weight: float = 1.0
+    deleted_at: float | None = None
+    deleted_by: int | None = None
+    approved_by: int | None = None
+    hidden: bool = False
 
 
 class Outcome(StrEnum):
@@ -199,6 +252,7 @@ class PictureFile:
     path: str
     sha256: str
     verdict: PanelVerdict | None = None
+    num_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,9 +339,11 @@ class AuditAction(StrEnum):
     REPORTED = "reported"
     REPORT_DECIDED = "report_decided"
     STRUCK = "struck"
+    STRIKE_REMOVED = "strike_removed"
     SUSPENDED = "suspended"
     SUSPENSION_LIFTED = "suspension_lifted"
     APPEALED = "appealed"
+    APPEAL_DECIDED = "appeal_decided"
     RULE_ADDED = "rule_added"
     RULE_REMOVED = "rule_removed"
     SETTING_CHANGED = "setting_changed"

@@ -15,13 +15,15 @@ from bot.jobs.intake import Quotas
 from bot.jobs.port import (
     Delivery,
     Drawing,
+    Hidden,
+    InReview,
     Place,
     PlaceReason,
     Update,
     Waiting,
     list_hidden,
 )
-from bot.records import Job, JobStatus, Standing
+from bot.records import Job, JobStatus, Standing, Style
 
 _PROMPT_SHOWN = 300
 _ALT_TEXT_MAX = 1024
@@ -30,10 +32,21 @@ _TEXT_MAX = 2000
 # What Discord makes something of: anywhere in a line, in a web address, at the start of a line.
 _MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
 
+_CAN_BE_CANCELLED = {
+    JobStatus.ACCEPTED,
+    JobStatus.HELD,
+    JobStatus.QUEUED,
+    JobStatus.RUNNING,
+}
+
 HELP = (
     "**Triptych draws three pictures for every prompt.**\n"
     "`/imagine` takes a prompt, such as *dog in autumn leaves*. Optional: what to avoid, steps, "
     "guidance, a seed (the same seed draws the same pictures), a size, a sampler and a preset.\n"
+    "`image` and `strength` start from a picture of yours, `style` adds a style of this server.\n"
+    "**Under a grid**: 1 2 3 show one picture (with Upscale and Use as start), Vary draws siblings "
+    "of it, ↻ the same prompt with new seeds, ✎ Remix with changes; ⋯ has the recipe and Delete.\n"
+    "`/gallery` shows your pictures, `/recipe` what is behind a message, `/style` the styles.\n"
     "`/queue` shows the line and what is left of your quota. The next picture goes first to the "
     "server, then to the member that has drawn least lately, so nobody can crowd the others out.\n"
     "`/cancel` takes back a prompt that waits or is being drawn; what was not drawn costs nothing."
@@ -45,8 +58,39 @@ UNEXPECTED = (
 NOTHING_TO_CANCEL = (
     "You have no prompt that waits or is being drawn, so there is nothing to cancel."
 )
+ALREADY_PRESSED = (
+    "You pressed that already, and it is in line for you. Nothing more was charged; "
+    "press again when it is done."
+)
+NO_SUCH_PICTURE = (
+    "I know no picture like that in this channel, so nothing was done and nothing was charged. "
+    "`/gallery` has your own pictures."
+)
+HIDDEN_PANEL = (
+    "That picture is hidden by the filter, so nothing can be made of it. Nothing was charged; "
+    "take another one, or ↻ for new ones."
+)
+NOT_YOURS_TO_DELETE = (
+    "Only the member who asked for these pictures and people with Manage Messages can delete them."
+)
+REMOVED_BY_MODERATOR = "A moderator has removed that picture, so nothing can be made of it."
+GONE = "That picture is gone; here is its recipe. Draw it again?"
+DELETED = "Deleted: the pictures have left the message, the disk and the gallery."
+DELETED_BUT_SHOWN = (
+    "The pictures have left the disk and the gallery, but I may not delete the message that shows "
+    "them. Press again later, or ask a moderator to delete it."
+)
 NOT_YOURS = "Only the member who asked for these pictures can cancel them."
 TOO_LATE = "This prompt neither waits nor is being drawn any more, so nothing was cancelled."
+NOT_ATTACHED = (
+    "The pictures are drawn and kept, but Discord does not take them here: I may not attach files, "
+    "or they are too large for this server. `/gallery` shows them to you."
+)
+IN_REVIEW = "Waiting for a moderator, who looks at this first."
+HIDDEN = (
+    "Members have reported these pictures. They are hidden until a moderator has looked at them."
+)
+REMOVED = "A moderator has removed these pictures."
 NO_PERMISSION = (
     "I may not attach files in this channel, so the pictures could not be shown. Nothing was "
     "charged. Ask a moderator to allow me “Attach Files” here, or use another channel."
@@ -72,48 +116,113 @@ def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
     return f"\u2068{escaped}\u2069" if is_right_to_left else escaped
 
 
-def compose_update(job: Job, update: Update) -> discord.ui.LayoutView:
+def compose_update(
+    job: Job, update: Update, preview_name: str | None = None
+) -> discord.ui.LayoutView:
     """The message of a job that has no pictures yet, or will have none."""
     match update:
         case Waiting():
             status = describe_waiting(update)
         case Drawing():
             status = describe_drawing(update)
+        case InReview():
+            status = IN_REVIEW
+        case Hidden():
+            status = REMOVED if update.is_removed else HIDDEN
         case _:
             status = job.reason
     row: discord.ui.ActionRow[Any] | None = None
-    if job.status in {JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING}:
+    if job.status in _CAN_BE_CANCELLED:
         row = discord.ui.ActionRow[Any](JobButton("cancel", job.job_id, label="Cancel"))
-    return _compose_view(_title(job), status, row=row)
-
-
-def compose_delivery(job: Job, delivery: Delivery, file_name: str) -> discord.ui.LayoutView:
-    """The message that shows the grid."""
-    gallery = discord.ui.MediaGallery(
-        discord.MediaGalleryItem(
-            f"attachment://{file_name}",
-            description=describe_grid(job, delivery),
-            spoiler=job.spoiler,
+    gallery = None
+    if preview_name is not None:
+        item = discord.MediaGalleryItem(
+            f"attachment://{preview_name}", description=describe_preview(job)
         )
-    )
+        gallery = discord.ui.MediaGallery[Any](item)
+    return compose_view(compose_title(job), gallery, status, row)
+
+
+def describe_preview(job: Job) -> str:
+    """The alt text of what is being drawn."""
+    return f"Unfinished pictures being drawn from the prompt: {job.recipe.prompt}"[:_ALT_TEXT_MAX]
+
+
+def compose_delivery(job: Job, delivery: Delivery, *file_names: str) -> discord.ui.LayoutView:
+    """The message that shows the grid, or its pictures singly, or none where none may be posted."""
+    gallery = None
+    if file_names:
+        alt_texts = describe_files(job, delivery, len(file_names))
+        gallery = discord.ui.MediaGallery[Any](
+            *(
+                discord.MediaGalleryItem(
+                    f"attachment://{name}", description=alt_text, spoiler=job.spoiler
+                )
+                for name, alt_text in zip(file_names, alt_texts, strict=True)
+            )
+        )
     notes = [describe_recipe(job), *(f"-# {note}" for note in list_hidden(delivery))]
-    return _compose_view(_title(job), "\n".join(notes), gallery=gallery)
+    if gallery is None:
+        notes.insert(0, NOT_ATTACHED)
+    rows = list_rows(job, [verdict.shown for verdict in delivery.verdicts])
+    return compose_view(compose_title(job), gallery, "\n".join(notes), *rows)
 
 
-def _compose_view(
-    title: str,
-    text: str,
-    *,
-    gallery: discord.ui.MediaGallery[Any] | None = None,
-    row: discord.ui.ActionRow[Any] | None = None,
-) -> discord.ui.LayoutView:
-    parts = [discord.ui.TextDisplay(title), gallery, discord.ui.TextDisplay(text), row]
+def describe_files(job: Job, delivery: Delivery, count: int) -> list[str]:
+    """The alt texts of the grid, or of its pictures singly."""
+    if count == 1:
+        return [describe_grid(job, delivery)]
+    return [describe_panel(job, panel) for panel in range(1, count + 1)]
+
+
+def describe_panel(job: Job, panel: int) -> str:
+    """The alt text of one picture."""
+    text = f"Picture {panel} of {len(job.recipe.seeds)}, drawn from the prompt: {job.recipe.prompt}"
+    return text[:_ALT_TEXT_MAX]
+
+
+def list_rows(job: Job, shown: Sequence[bool]) -> list[discord.ui.ActionRow[Any]]:
+    """The buttons under a grid, or under a job's only picture."""
+    if len(shown) == 1:
+        return [compose_single_row(job.job_id, 1, is_shown=shown[0])]
+    panels = list(enumerate(shown, 1))
+    pick = [JobButton("pick", job.job_id, n, label=str(n), disabled=not on) for n, on in panels]
+    vary = [
+        JobButton("vary", job.job_id, n, label=f"Vary {n}", disabled=not on) for n, on in panels
+    ]
+    reroll = JobButton("reroll", job.job_id, label="↻")
+    remix = JobButton("remix", job.job_id, label="✎ Remix")
+    more = JobButton("more", job.job_id, label="⋯")
+    return [
+        discord.ui.ActionRow[Any](*pick, reroll, remix),
+        discord.ui.ActionRow[Any](*vary, more),
+    ]
+
+
+def compose_single_row(job_id: int, panel: int, *, is_shown: bool) -> discord.ui.ActionRow[Any]:
+    """The buttons under one picture."""
+    return discord.ui.ActionRow[Any](
+        JobButton("upscale", job_id, panel, label="Upscale ×2", disabled=not is_shown),
+        JobButton("vary", job_id, panel, label="Vary", disabled=not is_shown),
+        JobButton("remix", job_id, label="✎ Remix"),
+        JobButton("start", job_id, panel, label="Use as start", disabled=not is_shown),
+        JobButton("more", job_id, label="⋯"),
+    )
+
+
+def compose_view(*parts: discord.ui.Item[Any] | str | None) -> discord.ui.LayoutView:
+    """One container; strings become text."""
     view = discord.ui.LayoutView(timeout=None)
-    view.add_item(discord.ui.Container(*(part for part in parts if part is not None)))
+    items = [discord.ui.TextDisplay(part) if isinstance(part, str) else part for part in parts]
+    view.add_item(discord.ui.Container(*(item for item in items if item is not None)))
     return view
 
 
-def _title(job: Job) -> str:
+def compose_title(job: Job) -> str:
+    """Whoever asked, and what, unless nobody should read it."""
+    is_refused = job.status is JobStatus.REFUSED and bool(job.rule)
+    if job.held_for or job.hidden or is_refused:
+        return f"**A prompt** · <@{job.origin.user_id}>"
     return f"**{quote(job.recipe.prompt)}** · <@{job.origin.user_id}>"
 
 
@@ -169,17 +278,33 @@ def describe_recipe(job: Job) -> str:
     lines = [small]
     if recipe.negative_prompt:
         lines.append(f"-# without: {quote(recipe.negative_prompt)}")
+    if recipe.start is not None:
+        lines.append(f"-# {describe_start(job)}")
     if job.cut_words:
         lines.append(f"-# Too long for the model, so these words were cut: {quote(job.cut_words)}")
     return "\n".join(lines)
 
 
+def describe_start(job: Job) -> str:
+    """What image-to-image started from."""
+    start = job.recipe.start
+    if start is None:
+        return ""
+    what = f"picture {start.panel} of #{start.job_id}" if start.panel else "a picture sent with it"
+    return f"{'×2 ' if start.is_enlarged else ''}from {what}, strength {start.strength:g}"
+
+
 def describe_grid(job: Job, delivery: Delivery) -> str:
-    """The alt text of a grid."""
+    """The alt text of a grid, with what is hidden in it."""
     hidden = list_hidden(delivery)
     note = f". {' '.join(hidden)}" if hidden else ""
-    text = f"Three pictures side by side, drawn from the prompt: {job.recipe.prompt}"
-    return text[: _ALT_TEXT_MAX - len(note)] + note
+    return describe_job(job)[: _ALT_TEXT_MAX - len(note)] + note
+
+
+def describe_job(job: Job) -> str:
+    """The alt text of a job's pictures."""
+    what = "A picture" if len(job.recipe.seeds) == 1 else "Three pictures side by side"
+    return f"{what}, drawn from the prompt: {job.recipe.prompt}"[:_ALT_TEXT_MAX]
 
 
 def describe_queue(
@@ -214,9 +339,26 @@ def describe_queue(
     return "\n".join([head, *lines, tail])
 
 
+def describe_styles(styles: Sequence[Style]) -> str:
+    """The private answer to /style list, as far as it fits."""
+    lines = ["**Styles here**"]
+    room = _TEXT_MAX - 40
+    for style in styles:
+        texts = " … ".join(filter(None, (style.before, style.after)))
+        line = f"• **{quote(style.name)}** — {quote(texts, 100)}"
+        room -= len(line) + 1
+        if room < 0:
+            lines.append(f"• and {len(styles) - len(lines) + 1} more")
+            break
+        lines.append(line)
+    return "\n".join(lines)
+
+
 def _describe_own(job: Job, place: Place | None) -> str:
     if place is not None:
         return describe_place(place)
+    if job.status is JobStatus.HELD:
+        return "Waiting for a moderator."
     return "Being drawn." if job.status is JobStatus.RUNNING else "In line."
 
 

@@ -8,14 +8,23 @@ from dataclasses import dataclass
 
 from bot.engine.face import EngineFace
 from bot.jobs.board import StatusBoard
+from bot.jobs.consequences import Consequences
 from bot.jobs.delivery import Deliverer
+from bot.jobs.desk import ReviewDesk
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.gate import Gate
 from bot.jobs.intake import Intake, Quotas
+from bot.jobs.judging import PictureJudge
+from bot.jobs.keeper import PictureKeeper, Retention
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits
 from bot.jobs.port import Messenger
+from bot.jobs.previews import Previews
 from bot.jobs.recovery import Recovery
+from bot.jobs.reports import Reports
+from bot.jobs.review import Review
+from bot.jobs.starts import StartPictures
+from bot.jobs.styles import Styles
 from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.rules import read_rules
 from bot.pictures import PictureWriter
@@ -25,7 +34,10 @@ from bot.store import (
     Database,
     JobRepository,
     MetaRepository,
+    PictureRepository,
+    Repositories,
     SettingsRepository,
+    StyleRepository,
 )
 
 
@@ -36,6 +48,7 @@ class Services:
     jobs: JobRepository
     meta: MetaRepository
     settings: SettingsRepository
+    styles: Styles
     audit: AuditRepository
     gate: Gate
     line: Line
@@ -43,7 +56,12 @@ class Services:
     intake: Intake
     dispatcher: Dispatcher
     recovery: Recovery
+    desk: ReviewDesk
+    review: Review
+    reports: Reports
+    consequences: Consequences
     writer: PictureWriter
+    keeper: PictureKeeper
     check: PictureCheck
     limits: ParameterLimits
     now: Callable[[], float]
@@ -57,30 +75,31 @@ def compose_services(
     now: Callable[[], float],
 ) -> Services:
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
-    guild_settings, audit = SettingsRepository(database), AuditRepository(database)
-    gate = Gate(make_policy(settings), guild_settings)
+    store = Repositories.of(database)
+    jobs, audit = store.jobs, store.audit
+    gate = Gate(make_policy(settings), store.settings, store.consequences, now)
     check = make_picture_check(settings)
-    jobs = JobRepository(database)
-    board = StatusBoard(messenger)
-    line = Line(jobs, engine, board, now)
     writer = PictureWriter(settings.data_dir / "pictures")
-    deliverer = Deliverer(jobs, writer, messenger, board, now)
-    dispatcher = Dispatcher(engine, jobs, line, board, check, writer, deliverer, now)
-    limits = ParameterLimits(
-        settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
+    judge = PictureJudge(check, gate)
+    previews = Previews(judge, writer)
+    board = StatusBoard(messenger, develop=previews.develop if settings.previews else None)
+    line = Line(jobs, engine, board, now)
+    starts = StartPictures(writer, judge)
+    desk = ReviewDesk(store, board, messenger, writer, now)
+    deliverer = Deliverer(jobs, writer, messenger, board, gate, desk, audit, now)
+    dispatcher = Dispatcher(
+        engine, jobs, line, board, check, judge, writer, starts, deliverer, desk, audit, now
     )
+    consequences = Consequences(store, desk, now)
+    reports = Reports(store, desk, messenger, writer, now)
+    resume = dispatcher.resume_delivery
+    review = Review(store, line, desk, reports, consequences, messenger, resume, now)
+    limits = make_limits(settings)
+    keeper = PictureKeeper(jobs, PictureRepository(database), writer, make_retention(settings), now)
     intake = Intake(
-        jobs,
-        audit,
-        gate,
-        line,
+        *(jobs, audit, gate, line, starts, desk),
         limits=limits,
-        quotas=Quotas(
-            settings.max_waiting_per_member,
-            settings.max_waiting_per_guild,
-            settings.max_waiting,
-            settings.max_cost_per_member_per_hour,
-        ),
+        quotas=make_quotas(settings),
         now=now,
         random_seed=lambda: secrets.randbits(32),
     )
@@ -88,7 +107,8 @@ def compose_services(
     return Services(
         jobs=jobs,
         meta=MetaRepository(database),
-        settings=guild_settings,
+        settings=store.settings,
+        styles=Styles(StyleRepository(database), now),
         audit=audit,
         gate=gate,
         line=line,
@@ -96,10 +116,38 @@ def compose_services(
         intake=intake,
         dispatcher=dispatcher,
         recovery=recovery,
+        desk=desk,
+        review=review,
+        reports=reports,
+        consequences=consequences,
         writer=writer,
+        keeper=keeper,
         check=check,
         limits=limits,
         now=now,
+    )
+
+
+def make_limits(settings: Settings) -> ParameterLimits:
+    """The owner's bounds."""
+    return ParameterLimits(
+        settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
+    )
+
+
+def make_retention(settings: Settings) -> Retention:
+    """How long pictures stay."""
+    gib = settings.keep_pictures_gib
+    return Retention(settings.keep_pictures_days, None if gib is None else int(gib * 2**30))
+
+
+def make_quotas(settings: Settings) -> Quotas:
+    """What everybody has."""
+    return Quotas(
+        settings.max_waiting_per_member,
+        settings.max_waiting_per_guild,
+        settings.max_waiting,
+        settings.max_cost_per_member_per_hour,
     )
 
 

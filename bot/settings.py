@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     blocked_words: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)] = ()
     rules_file: Path | None = None
     nsfw_threshold: float = Field(default=0.5, ge=0.05, le=0.95)
+    previews: bool = True
+    keep_pictures_days: int | None = Field(default=None, ge=1, le=36_500)
+    keep_pictures_gib: float | None = Field(default=None, gt=0)
     max_waiting_per_member: int = Field(default=5, ge=1, le=1000)
     max_waiting_per_guild: int = Field(default=50, ge=1, le=10_000)
     max_waiting: int = Field(default=200, ge=1, le=2000)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bot.cases import Case
 from bot.errors import UserError
-from bot.jobs.port import Delivery, Drawing, Update, Waiting
-from bot.records import Job
+from bot.jobs.port import Delivery, Drawing, Undeliverable, Update, Waiting
+from bot.records import Job, Upload
 
 
 class TerminalCaller:
@@ -18,9 +20,16 @@ class TerminalCaller:
     async def acknowledge(self, job: Job) -> None:
         """Nothing to show: the progress bar is already there."""
 
-    async def refuse(self, reason: str) -> None:
+    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
         """Raises UserError."""
         raise UserError(reason)
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        """A file on this machine."""
+        try:
+            return await asyncio.to_thread(Path(upload.url).read_bytes)
+        except OSError as error:
+            raise UserError(f"{upload.url} cannot be read ({error.strerror}).") from error
 
 
 class TerminalMessenger:
@@ -51,7 +60,7 @@ class TerminalMessenger:
         elif not isinstance(update, Waiting) and not self._done.done():
             self._done.set_exception(UserError(job.reason))
 
-    async def deliver(self, job: Job, delivery: Delivery) -> None:
+    async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> None:
         """Fill the bar and end the wait."""
         steps = job.recipe.num_inference_steps
         self._bar.update(self._task, description="done", completed=steps, total=steps)
@@ -59,3 +68,10 @@ class TerminalMessenger:
 
     async def tell(self, job: Job, text: str) -> None:
         """Never needed: the terminal is either there or gone."""
+
+    async def write_to(self, user_id: int, text: str) -> None:
+        """Never needed, like the next one: there are no moderators here."""
+
+    async def show_card(self, case: Case, channel_id: int) -> int:
+        """Nothing is ever held where there is no server."""
+        raise Undeliverable("there are no moderators at a terminal")

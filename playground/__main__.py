@@ -1,32 +1,78 @@
-"""`python -m playground`: serve until interrupted."""
+"""`python -m playground [-- COMMAND…]`: serve until interrupted, and run a bot meanwhile."""
 
 import asyncio
+import signal
 from typing import Annotated
 
 import typer
 
+from .child import Child
 from .server import Playground
 
 
 def main(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(help="A bot to run: it finds DISCORD_API_BASE and DISCORD_TOKEN set."),
+    ] = None,
     port: Annotated[int, typer.Option(help="0 takes any free port.")] = 8321,
     token: Annotated[str, typer.Option(help="The bot token to accept.")] = "playground-token",
+    name: Annotated[str, typer.Option(help="What the bot is called here.")] = "Playground Bot",
 ) -> None:
-    """A stand-in for Discord on this machine."""
+    """A stand-in for Discord on this machine, with a page for the browser.
+
+    Ctrl-C ends it and the bot that it runs.
+    """
+    server = Playground(token, port=port)
+    server.world.bot.global_name = name
+    raise typer.Exit(asyncio.run(_serve(server, command or [])))
+
+
+async def _serve(server: Playground, command: list[str]) -> int:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     try:
-        asyncio.run(_serve(port, token))
-    except KeyboardInterrupt:
-        typer.echo("stopped")
+        await server.start()
+    except OSError as error:
+        typer.echo(f"Port {server.port} cannot be used: {error.strerror}. Try another.", err=True)
+        return 2
+    try:
+        typer.echo(f"Open      {server.url}/")
+        if not command:
+            _explain(server)
+            await stopped.wait()
+            return 0
+        return await _accompany(server, command, stopped)
+    finally:
+        await server.stop()
 
 
-async def _serve(port: int, token: str) -> None:
-    async with Playground(token, port=port) as server:
-        typer.echo(f"API base  {server.api_base}")
-        typer.echo(f"gateway   {server.gateway_url}")
-        typer.echo(f"The bot token is the one you chose: {token}")
-        if server.contract.reason:
-            typer.echo(f"Request bodies are not checked: {server.contract.reason}")
-        await asyncio.Event().wait()
+async def _accompany(server: Playground, command: list[str], stopped: asyncio.Event) -> int:
+    """Until somebody stops it or the bot ends by itself; its exit code in that case."""
+    try:
+        bot = await Child.start(command, server.api_base, server.token)
+    except OSError as error:
+        typer.echo(f"{command[0]} cannot be run: {error.strerror}.", err=True)
+        return 2
+    ended, stopping = asyncio.create_task(bot.wait()), asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if stopped.is_set():
+            return 0
+        typer.echo(f"The bot ended with code {ended.result()}.", err=True)
+        return ended.result()
+    finally:
+        await bot.stop()
+        stopping.cancel()
+
+
+def _explain(server: Playground) -> None:
+    typer.echo(f"API base  {server.api_base}")
+    typer.echo(f"gateway   {server.gateway_url}")
+    typer.echo(f"The bot token is the one you chose: {server.token}")
+    if server.contract.reason:
+        typer.echo(f"Request bodies are not checked: {server.contract.reason}")
 
 
 if __name__ == "__main__":

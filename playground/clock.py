@@ -24,6 +24,10 @@ class Clock:
         """The same instant in seconds since 1970."""
         return self._started_time + self.now()
 
+    @property
+    def advanced_seconds(self) -> float:
+        return self._advanced_seconds
+
     def advance(self, seconds: float) -> None:
         """Let so much time pass at once."""
         if seconds < 0:

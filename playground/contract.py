@@ -130,6 +130,8 @@ def _normalised(body: Any) -> Any:
             {**entry, "id": str(entry["id"])} if isinstance(entry.get("id"), int) else entry
             for entry in copy["attachments"]
         ]
+    if isinstance(recipient := copy.get("recipient_id"), int):
+        copy["recipient_id"] = str(recipient)
     if isinstance(mentions := copy.get("allowed_mentions"), dict):
         copy["allowed_mentions"] = mentions | {
             kind: [str(mentioned) for mentioned in mentions[kind]]

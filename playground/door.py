@@ -22,6 +22,8 @@ from .world import Json
 API_PREFIX = "/api/v10"
 MAX_REQUEST_BYTES = 25 * 1024 * 1024
 LOOPBACK_NAMES = {"127.0.0.1", "localhost", "::1"}
+OWN_SITES = {"same-origin", "none"}  # "none": typed into the address bar
+FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 MAJOR_PARAMETERS = ("channel_id", "guild_id", "webhook_id", "webhook_token", "interaction_token")
 
 
@@ -81,11 +83,19 @@ class Route:
 async def refuse_strangers(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Only a loopback name in the Host header: a web page elsewhere must not reach in."""
+    """Only a loopback name in the Host header, and no request of another web page.
+
+    A browser names the page that asks in Origin, or tells in Sec-Fetch-Site whether it is ours.
+    """
     host = request.headers.get("Host", "")
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     if name.lower() not in LOOPBACK_NAMES:
         return web.Response(status=403, text="The playground answers on loopback only.\n")
+    is_own_page = request.headers.get("Origin", f"http://{host}") == f"http://{host}"
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    is_visit = request.path == "/"  # a link from anywhere may lead to the page
+    if not is_own_page or (site not in OWN_SITES and not is_visit):
+        return web.Response(status=403, text="Only the playground's own page may ask.\n")
     return await handler(request)
 
 
@@ -203,7 +213,13 @@ def _respond(
     headers = {"Via": "1.1 playground", **headers}
     if isinstance(answer, RawAnswer):
         return web.Response(
-            body=answer.content, headers={**headers, "Content-Type": answer.content_type}
+            body=answer.content,
+            headers={
+                **headers,
+                "Content-Type": answer.content_type,
+                "Content-Security-Policy": FILE_POLICY,
+                "X-Content-Type-Options": "nosniff",
+            },
         )
     record.answer = answer
     if status >= 400 and isinstance(answer, dict):

@@ -101,6 +101,14 @@ class Faults:
     def clear(self) -> None:
         self._planned.clear()
 
+    def waiting(self) -> list[str]:
+        """Those that have strikes left."""
+        return [
+            str(planned.fault)
+            for planned in self._planned
+            if planned.times is None or planned.struck < planned.times
+        ]
+
     def take(self, record: RequestRecord) -> Fault | None:
         """The first planned fault that strikes this request; every plan counts it."""
         striking = [planned.fault for planned in self._planned if planned.takes(record)]

@@ -51,6 +51,7 @@ class Log:
     def __init__(self, size: int) -> None:
         self.requests: deque[RequestRecord] = deque(maxlen=size)
         self.gateway: deque[GatewayRecord] = deque(maxlen=size)
+        self.bells: set[asyncio.Event] = set()
         self._waiting: dict[asyncio.Future[Any], Callable[[], Any]] = {}
         self._is_rung = False
 
@@ -60,6 +61,8 @@ class Log:
 
     def ring(self) -> None:
         """Something changed: all who wait look again, once for all changes of this moment."""
+        for bell in self.bells:
+            bell.set()
         if self._waiting and not self._is_rung:
             self._is_rung = True
             asyncio.get_running_loop().call_soon(self._look)

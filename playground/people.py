@@ -256,6 +256,11 @@ class Person:
 
     async def send(self, channel: Channel, content: str, uploads: Sequence[Upload] = ()) -> Message:
         """Write an ordinary message."""
+        may = permissions_in(self._backend.world, self.user.id, channel)
+        in_thread = Permission.SEND_MESSAGES_IN_THREADS
+        needed = in_thread if channel.is_thread else Permission.SEND_MESSAGES
+        if self._checked and not may & needed:
+            raise ClientRefusedError(f"{self.user.name} may not write here")
         attachments = [{"id": index} for index in range(len(uploads))]
         request = Request(
             {"content": content, "attachments": attachments},
@@ -280,6 +285,14 @@ class Person:
             permissions = permissions_in(self._backend.world, self.user.id, channel)
             return bool(permissions & Permission.VIEW_CHANNEL)
         return message.interaction is not None and message.interaction.user_id == self.user.id
+
+    def is_offered(self, command: Command, channel: Channel) -> bool:
+        """Whether Discord shows this command to this person here."""
+        try:
+            self._check_offered(command, channel)
+        except ClientRefusedError:
+            return False
+        return True
 
     def _command(self, name: str, channel: Channel, kind: int) -> tuple[Command, list[str]]:
         """The synced command that the name starts with, and the words left over."""

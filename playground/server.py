@@ -16,6 +16,7 @@ from .door import API_PREFIX, MAX_REQUEST_BYTES, Door, refuse_strangers
 from .faults import Fault, Faults, Matcher, PlannedFault
 from .gateway import Gateway
 from .log import Log, RequestRecord
+from .page_server import Page
 from .people import InteractionHandle, Person
 from .scenery import default_world
 from .world import Channel, Command, Message, World
@@ -78,6 +79,7 @@ class Playground:
     async def start(self) -> None:
         app = web.Application(middlewares=[refuse_strangers], client_max_size=MAX_REQUEST_BYTES)
         Door(self.backend, self.faults, self.contract, self.token).open(app, ROUTES)
+        Page(self).open(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, self.host, self.port).start()

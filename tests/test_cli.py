@@ -282,7 +282,7 @@ async def test_next_command_is_not_stopped_by_a_killed_one(settings: Settings):
         jobs = JobRepository(database)
         left = await jobs.insert_job(Origin(), Recipe("x", "", (1, 2, 3)), now=0, cost_estimate=1)
         assert left is not None
-        await jobs.mark_queued(left.job_id, message_id=None, now=0)
+        await jobs.mark_answered(left.job_id, message_id=None, now=0)
     job, _ = await cli.draw_once(settings, FakeEngine(), Ask("dog"))
     assert [row.status for row in await rows()] == [JobStatus.FAILED, JobStatus.DELIVERED]
     assert job.job_id == 2

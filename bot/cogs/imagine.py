@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
-
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies
+from bot.asking import parse_seed, parse_size, submit
 from bot.client import TriptychClient
 from bot.engine.face import SAMPLER_IDS, ModelInfo
 from bot.errors import UserError
-from bot.jobs.parameters import PRESETS
-from bot.messenger import InteractionCaller
-from bot.moderation.text import clean_prompt
-from bot.records import Ask, Origin
+from bot.jobs.parameters import DEFAULT_STRENGTH, PRESETS
+from bot.records import Ask, StartPicture, Upload
 from bot.services import Services
+from bot.uploads import check_size
 
-_SIZE = re.compile(r"\s*(\d{1,5})\s*[x×*, ]\s*(\d{1,5})\s*")
 _MAX_CHOICES = 25
 
 
@@ -38,6 +34,9 @@ class Imagine(commands.Cog):
         size="Width x height in pixels",
         sampler="The noise algorithm",
         preset="A ready-made choice of sampler, steps and guidance",
+        style="One of the styles of this server",
+        image="A picture to start from: PNG, JPEG or WebP",
+        strength="With a picture: 0.1 keeps it, 1 keeps nothing of it",
     )
     @app_commands.choices(
         preset=[
@@ -56,15 +55,18 @@ class Imagine(commands.Cog):
         size: str | None = None,
         sampler: str | None = None,
         preset: str | None = None,
+        style: str | None = None,
+        image: discord.Attachment | None = None,
+        strength: float | None = None,
     ) -> None:
-        """Parse, check the channel, and hand over to intake."""
-        refusal = None if interaction.app_permissions.attach_files else replies.NO_PERMISSION
-        width = height = parsed_seed = None
+        """Parse and hand over to intake."""
+        refusal = width = height = parsed_seed = None
         try:
             width, height = parse_size(size)
             parsed_seed = parse_seed(seed)
+            _check_image(image, strength)
         except UserError as error:
-            refusal = refusal or str(error)
+            refusal = str(error)
         ask = Ask(
             prompt=prompt,
             negative_prompt=negative_prompt,
@@ -75,9 +77,14 @@ class Imagine(commands.Cog):
             sampler=sampler.strip().lower() if sampler else None,
             seed=parsed_seed,
             preset=preset,
+            start=image and StartPicture(0, 0, DEFAULT_STRENGTH if strength is None else strength),
+            upload=image and Upload(image.url, image.size),
         )
-        caller = InteractionCaller(interaction)
-        await self._services.intake.submit(ask, parse_origin(interaction), caller, refusal)
+        try:
+            ask = await self._services.styles.apply(ask, style, interaction.guild_id)
+        except UserError as error:
+            refusal = refusal or str(error)
+        await submit(interaction, ask, refusal)
 
     @imagine.autocomplete("sampler")
     async def _complete_sampler(
@@ -91,6 +98,15 @@ class Imagine(commands.Cog):
             if current.lower() in sampler
         ][:_MAX_CHOICES]
 
+    @imagine.autocomplete("style")
+    async def _complete_style(
+        self, interaction: discord.Interaction[TriptychClient], current: str
+    ) -> list[app_commands.Choice[str]]:
+        styles = await self._services.styles.list_of(interaction.guild_id)
+        wanted = current.strip().lower()
+        names = [style.name for style in styles if wanted in style.name]
+        return [app_commands.Choice(name=name, value=name) for name in names][:_MAX_CHOICES]
+
     @imagine.autocomplete("size")
     async def _complete_size(
         self, interaction: discord.Interaction[TriptychClient], current: str
@@ -102,6 +118,17 @@ class Imagine(commands.Cog):
             for shape, size in sizes
             if current.lower() in f"{size} ({shape})"
         ]
+
+
+def _check_image(image: discord.Attachment | None, strength: float | None) -> None:
+    """Raises UserError."""
+    if image is not None:
+        check_size(image.size)
+    elif strength is not None:
+        raise UserError(
+            "strength says how much of a picture is kept, but no picture was sent. Nothing was "
+            "drawn; send one as image, or leave strength out."
+        )
 
 
 def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[str, str]]:
@@ -121,62 +148,6 @@ def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[str, str]]:
         for name, width, height in shapes
         if max(width, height) <= max_side_pixels
     ]
-
-
-def parse_size(text: str | None) -> tuple[int | None, int | None]:
-    """ "512x768" → (512, 768). Raises UserError."""
-    if not text:
-        return None, None
-    match = _SIZE.fullmatch(text)
-    if match is None:
-        raise UserError(
-            f"“{replies.quote(clean_prompt(text), 40)}” is not a size. Write width x height in "
-            "pixels, for example 512x768. Nothing was drawn."
-        )
-    return int(match[1]), int(match[2])
-
-
-def parse_seed(text: str | None) -> int | None:
-    """A whole number; Discord's own integers end at 2⁵³, hence text. Raises UserError."""
-    if not text or not text.strip():
-        return None
-    if not re.fullmatch(r"[+-]?[0-9]{1,40}", text.strip()):
-        raise UserError(
-            f"“{replies.quote(clean_prompt(text), 40)}” is not a seed. Write a whole number from "
-            "0 to 4,294,967,295, or leave it out. Nothing was drawn."
-        )
-    return int(text)
-
-
-def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:
-    """Who asked and where, and whether the bot itself may post there."""
-    may = interaction.app_permissions
-    in_thread = isinstance(interaction.channel, discord.Thread)
-    may_send = may.send_messages_in_threads if in_thread else may.send_messages
-    if interaction.guild_id is None:
-        bot_in_channel = interaction.context.dm_channel
-    else:
-        bot_in_channel = interaction.is_guild_integration() and may.view_channel and may_send
-    channel, member = interaction.channel, interaction.user
-    is_member = isinstance(member, discord.Member)
-    return Origin(
-        user_id=member.id,
-        interaction_id=interaction.id,
-        token=interaction.token,
-        guild_id=interaction.guild_id,
-        channel_id=interaction.channel_id,
-        bot_in_channel=bot_in_channel,
-        parent_channel_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
-        age_restricted=is_age_restricted(channel),
-        role_ids=tuple(role.id for role in member.roles) if is_member else (),
-        joined_at=member.joined_at.timestamp() if is_member and member.joined_at else None,
-    )
-
-
-def is_age_restricted(channel: object) -> bool:
-    """Whether Discord shows the channel to adults only; never in direct messages."""
-    is_nsfw = getattr(channel, "is_nsfw", None)
-    return bool(is_nsfw and is_nsfw())
 
 
 async def setup(bot: TriptychClient) -> None:

@@ -34,7 +34,7 @@ class CostModel:
         area = (request.width * request.height) / (self.info.width * self.info.height)
         work = self._flop(
             len(request.seeds),
-            request.num_inference_steps,
+            max(int(request.num_inference_steps * request.strength), 1),
             request.guidance_scale,
             request.sampler,
             request.guidance_until,

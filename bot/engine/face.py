@@ -93,7 +93,7 @@ class GenerationRequest:
 
     seeds: one per picture, each in [0, 2³²). width and height: pixels. guidance_scale: >= 0;
     classifier-free guidance runs above 1. image: uint8 (H, W, 3) RGB to start from, or None.
-    strength: (0, 1], the share of the steps run on ``image``; ignored without one.
+    strength: (0, 1], the share of the steps run on ``image``; without one, only the cost knows it.
     guidance_until: [0, 1], the share of the steps that are guided; below 1 the rest cost half, and
     the picture is no longer what diffusers' pipeline draws.
     """

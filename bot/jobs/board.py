@@ -1,53 +1,77 @@
-"""Moves each job's message at most once per interval, always to the newest state."""
+"""Moves each job's message seldom, always to the newest state, the front of the line first.
+
+Discord limits how often messages of one channel may be edited, so the messages of a channel share
+a number of edits a minute: a message at place n gets its turn about n times as seldom as the first.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
-from bot.jobs.port import Messenger, NotPosted, Unreachable, Update
+from bot.jobs.port import Drawing, Messenger, NotPosted, Unreachable, Update, Waiting
 from bot.records import Job
 
 log = logging.getLogger(__name__)
 
-EDIT_INTERVAL_SECONDS = 3.0
-AGAIN_SECONDS = 30.0  # after Discord did not answer at all
 MAX_EDITS_AT_ONCE = 2  # first answers and finished pictures must not queue behind news of places
+
+_BURSTS = 4  # a quarter of a window's edits may go in a quarter of the window
+
+Develop = Callable[[Job, Drawing], Awaitable[Update]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How often messages move.
+
+    max_edits: in one channel and window, finished pictures included. for_finished: how many of
+    these are kept for finished pictures, which wait for nobody. again_seconds: after Discord did
+    not answer at all.
+    """
+
+    interval_seconds: float = 3.0
+    window_seconds: float = 60.0
+    max_edits: int = 25
+    for_finished: int = 5
+    again_seconds: float = 30.0
 
 
 class StatusBoard:
-    """One pump per job; a state that is overtaken before its turn is never sent."""
+    """One conductor per channel; a state that is overtaken before its turn is never sent.
+
+    develop: makes the picture that is shown of a job being drawn, just before it is shown.
+    """
 
     def __init__(
         self,
         messenger: Messenger,
-        interval_seconds: float = EDIT_INTERVAL_SECONDS,
-        again_seconds: float = AGAIN_SECONDS,
+        pacing: Pacing | None = None,
+        develop: Develop | None = None,
     ) -> None:
         self._messenger = messenger
-        self._interval_seconds = interval_seconds
+        self._pacing = pacing or Pacing()
+        self._develop = develop
         self._turns = asyncio.Semaphore(MAX_EDITS_AT_ONCE)
-        self._again_seconds = again_seconds
-        self._pumps: dict[int, _Pump] = {}
+        self._channels: dict[int | None, _Channel] = {}
         self._insisting: set[asyncio.Task[None]] = set()
 
     def post(self, job: Job, update: Update) -> None:
         """Show ``update`` as soon as the job's message may be edited again."""
-        pump = self._pumps.get(job.job_id)
-        if pump is None:
-            pump = self._pumps[job.job_id] = _Pump(
-                self._messenger, self._turns, self._interval_seconds
-            )
-        pump.post(job, update)
+        self._channel_of(job).post(job, update)
 
     async def finish(self, job: Job, last: Update | None = None) -> None:
         """No more edits but this last one, which is tried until it is shown or in vain.
 
         Returns when no edit is under way any more and the last one has been tried once.
         """
-        pump = self._pumps.pop(job.job_id, None)
-        if pump is not None:
-            await pump.close()
+        channel = self._channel_of(job)
+        channel.note_edit()  # this one, or the finished pictures
+        await channel.forget(job.job_id)
         if last is not None and not await _show(self._messenger, job, last):
             task = asyncio.create_task(self._insist(job, last))
             self._insisting.add(task)
@@ -55,54 +79,163 @@ class StatusBoard:
 
     async def close(self) -> None:
         """Stop at once, without waiting for edits under way; messages stay as they are."""
-        tasks = [*self._insisting, *(pump.task for pump in self._pumps.values())]
-        self._pumps.clear()
+        tasks = [*self._insisting]
+        for channel in self._channels.values():
+            tasks += channel.list_tasks()
+        self._channels.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _insist(self, job: Job, last: Update) -> None:
         while True:
-            await asyncio.sleep(self._again_seconds)
+            await asyncio.sleep(self._pacing.again_seconds)
             if await _show(self._messenger, job, last):
                 return
 
+    def _channel_of(self, job: Job) -> _Channel:
+        channel_id = job.origin.channel_id
+        if channel_id not in self._channels:
+            self._channels = {id_: c for id_, c in self._channels.items() if not c.has_ended()}
+            self._channels[channel_id] = _Channel(self._pacing, self._turns, self._edit)
+        return self._channels[channel_id]
 
-class _Pump:
-    def __init__(
-        self, messenger: Messenger, turns: asyncio.Semaphore, interval_seconds: float
-    ) -> None:
-        self._messenger = messenger
-        self._turns = turns
-        self._interval_seconds = interval_seconds
-        self._editing = asyncio.Lock()
-        self._posted = asyncio.Event()
-        self._latest: tuple[Job, Update] | None = None
-        self._shown: Update | None = None
-        self.task = asyncio.create_task(self._run())
-        self.task.add_done_callback(_log_fault)
+    async def _edit(self, job: Job, update: Update) -> None:
+        if isinstance(update, Drawing) and update.sketch is not None and self._develop:
+            update = await self._develop(job, update)
+        await _show(self._messenger, job, update)
+
+
+@dataclass(slots=True, eq=False)
+class _Message:
+    """A job's message. latest: what it should show, None if it does. shown_at: monotonic."""
+
+    latest: tuple[Job, Update] | None = None
+    shown: Update | None = None
+    shown_at: float = float("-inf")
+    editing: asyncio.Task[None] | None = None
+
+    @property
+    def place(self) -> int:
+        """0 while it is drawn or its place is not known, else its place in line."""
+        update = self.latest[1] if self.latest else None
+        place = update.place if isinstance(update, Waiting) else None
+        return 0 if place is None else place.position
+
+
+@dataclass(eq=False)
+class _Channel:
+    """The messages of one channel, and when they were edited last.
+
+    Its conductor ends when there is nothing to show, and begins again with the next state.
+    """
+
+    pacing: Pacing
+    turns: asyncio.Semaphore
+    edit: Callable[[Job, Update], Awaitable[None]]
+    messages: dict[int, _Message] = field(default_factory=dict)
+    edits: deque[float] = field(default_factory=deque)
+    conductor: asyncio.Task[None] | None = None
 
     def post(self, job: Job, update: Update) -> None:
-        if update != (self._latest[1] if self._latest else self._shown):
-            self._latest = (job, update)
-            self._posted.set()
+        message = self.messages.setdefault(job.job_id, _Message())
+        if update == (message.latest[1] if message.latest else message.shown):
+            return
+        message.latest = (job, update)
+        self._wake()
 
-    async def close(self) -> None:
-        async with self._editing:  # an edit under way must not land after the last one
-            self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+    async def forget(self, job_id: int) -> None:
+        """No more edits of this message; waits for one that is under way."""
+        message = self.messages.pop(job_id, None)
+        if message is not None and message.editing is not None:
+            await asyncio.gather(message.editing, return_exceptions=True)
 
-    async def _run(self) -> None:
-        while True:
-            await self._posted.wait()
-            self._posted.clear()
-            async with self._turns, self._editing:
-                if self._latest is None:
-                    continue
-                (job, update), self._latest = self._latest, None
-                await _show(self._messenger, job, update)
-                self._shown = update
-            await asyncio.sleep(self._interval_seconds)
+    def note_edit(self) -> None:
+        """An edit that waited for no turn."""
+        self.edits.append(time.monotonic())
+
+    def has_ended(self) -> bool:
+        """Whether nothing of it need be remembered."""
+        self._drop_old_edits()
+        return not self.messages and not self.edits
+
+    def list_tasks(self) -> list[asyncio.Task[None]]:
+        """All that is under way."""
+        tasks = [message.editing for message in self.messages.values()] + [self.conductor]
+        self.messages.clear()
+        return [task for task in tasks if task is not None]
+
+    def _wake(self) -> None:
+        if self.conductor is None or self.conductor.done():
+            self.conductor = asyncio.create_task(self._conduct())
+            self.conductor.add_done_callback(_log_fault)
+
+    async def _conduct(self) -> None:
+        while (delay := self._delay_seconds()) is not None:
+            if delay > 0:
+                # Not longer than an interval: somebody new may come meanwhile.
+                await asyncio.sleep(min(delay, self.pacing.interval_seconds))
+                continue
+            await self.turns.acquire()
+            message = self._choose()
+            if message is None or message.latest is None:  # forgotten meanwhile
+                self.turns.release()
+                continue
+            (job, update), message.latest = message.latest, None
+            message.shown = update
+            self.note_edit()
+            message.editing = asyncio.create_task(self._show(message, job, update))
+            message.editing.add_done_callback(_log_fault)
+
+    def _delay_seconds(self) -> float | None:
+        """Until something may be edited; None if there is nothing to show."""
+        now = time.monotonic()
+        due = [each.shown_at + self.pacing.interval_seconds for each in self._list_ready()]
+        if not due:
+            return None
+        self._drop_old_edits()
+        room = max(self.pacing.max_edits - self.pacing.for_finished, 1)
+        # Not all at once either: finished pictures must find room at any moment.
+        burst = -(-room // _BURSTS)
+        return max(min(due), self._find_free(room, 1), self._find_free(burst, burst / room)) - now
+
+    def _find_free(self, count: int, share: float) -> float:
+        """When ``count`` edits in this share of the window leave room for one more."""
+        if len(self.edits) < count:
+            return float("-inf")
+        return self.edits[-count] + share * self.pacing.window_seconds
+
+    def _list_ready(self) -> list[_Message]:
+        return [each for each in self.messages.values() if each.latest and each.editing is None]
+
+    def _choose(self) -> _Message | None:
+        """Who has waited longest for their place: those who show nothing yet, then the front."""
+        now = time.monotonic()
+        due = [
+            each
+            for each in self._list_ready()
+            if each.shown_at + self.pacing.interval_seconds <= now
+        ]
+        return max(
+            due,
+            key=lambda each: ((now - each.shown_at) / (1 + each.place), -each.place),
+            default=None,
+        )
+
+    async def _show(self, message: _Message, job: Job, update: Update) -> None:
+        try:
+            await self.edit(job, update)
+        finally:
+            message.shown_at = time.monotonic()
+            message.editing = None
+            self.turns.release()
+            if message.latest is not None:
+                self._wake()
+
+    def _drop_old_edits(self) -> None:
+        oldest = time.monotonic() - self.pacing.window_seconds
+        while self.edits and self.edits[0] <= oldest:
+            self.edits.popleft()
 
 
 async def _show(messenger: Messenger, job: Job, update: Update) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
-from bot.jobs.board import AGAIN_SECONDS, StatusBoard
+from bot.jobs.board import StatusBoard
+from bot.jobs.desk import ReviewDesk
+from bot.jobs.gate import Gate, compose_audit_entry
 from bot.jobs.port import TOKEN_LIFE_SECONDS, Delivery, Ended, Messenger, Undeliverable, Unreachable
 from bot.pictures import PictureWriter
-from bot.records import Job, JobStatus
-from bot.store import JobRepository
+from bot.records import Job, JobStatus, Outcome
+from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
 
@@ -24,19 +27,36 @@ class Deliverer:
         writer: PictureWriter,
         messenger: Messenger,
         board: StatusBoard,
+        gate: Gate,
+        desk: ReviewDesk,
+        audit: AuditRepository,
         now: Callable[[], float],
-        again_seconds: float = AGAIN_SECONDS,
+        again_seconds: float = 30.0,
     ) -> None:
         self._jobs = jobs
         self._writer = writer
         self._messenger = messenger
         self._board = board
+        self._gate = gate
+        self._desk = desk
+        self._audit = audit
         self._now = now
         self._again_seconds = again_seconds
 
     async def deliver(self, job: Job) -> Job | None:
-        """Post the pictures of a rendered job; the row as it ends."""
+        """Post the pictures of a rendered job that may still be shown; the row as it ends."""
+        if job.held_for:
+            held = await self._jobs.mark_held(job.job_id, held_for=job.held_for, rule=job.rule)
+            if held is not None:
+                await self._desk.hold(held)
+            return await self._jobs.fetch_job(job.job_id)
+        allowed = await self._pass_rules(job)
+        if allowed is None or allowed.status is not JobStatus.RENDERED:
+            return allowed
+        job = allowed
         await self._board.finish(job)
+        if job.approved_by is not None:
+            await self._writer.release(job.job_id)
         files = await self._jobs.list_pictures(job.job_id)
         paths = await self._writer.locate(files)
         if paths is None:
@@ -56,6 +76,43 @@ class Deliverer:
         log.info("job %s delivered", job.job_id)
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         return await self._jobs.mark_delivered(job.job_id, message_id=message_id, now=self._now())
+
+    async def _pass_rules(self, job: Job) -> Job | None:
+        """The rules may have changed while the job waited: covered, held or refused after all.
+
+        None if it had gone another way.
+        """
+        verdict = await self._gate.judge_again(job)
+        entry = compose_audit_entry(replace(job, accepted_at=self._now()), verdict)
+        if entry is None or (verdict.is_allowed and job.spoiler):
+            return job
+        async with self._jobs.transaction():
+            match verdict.outcome:
+                case Outcome.SPOILER:
+                    changed = await self._jobs.mark_covered(job.job_id)
+                case Outcome.HOLD:
+                    changed = await self._jobs.mark_held(
+                        job.job_id, held_for=verdict.reason, rule=verdict.rule
+                    )
+                case _:
+                    changed = await self._jobs.mark_ended(
+                        job.job_id,
+                        JobStatus.REFUSED,
+                        reason=verdict.reason,
+                        now=self._now(),
+                        leaving=[JobStatus.RENDERED],
+                        rule=verdict.rule,
+                    )
+            if changed is not None:
+                await self._audit.add(entry)
+        log.info("job %s: rule %r at delivery", job.job_id, verdict.rule)
+        if changed is not None and changed.status is JobStatus.HELD:
+            await self._desk.hold(changed)
+            return await self._jobs.fetch_job(job.job_id)
+        if changed is not None and changed.status is JobStatus.REFUSED:
+            await self._writer.remove(job.job_id)
+            await self._board.finish(changed, Ended())
+        return changed
 
     async def _post(self, job: Job, delivery: Delivery) -> int | None:
         """Try until it is posted or in vain; a stop in between leaves the job to the next start."""

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.engine.face import EngineFace, GenerationOutput, ModelInfo, Progress
 from bot.errors import (
@@ -19,13 +19,20 @@ from bot.errors import (
 )
 from bot.jobs.board import StatusBoard
 from bot.jobs.delivery import Deliverer
+from bot.jobs.desk import ReviewDesk
+from bot.jobs.judging import PictureJudge, compose_picture_entry
 from bot.jobs.line import Line
 from bot.jobs.parameters import complete_recipe, compose_request
 from bot.jobs.port import Drawing, Ended
+from bot.jobs.starts import StartPictures
 from bot.moderation import PictureCheck
 from bot.pictures import PictureWriter
-from bot.records import Job, JobStatus
-from bot.store import JobRepository
+from bot.records import Job, JobStatus, PictureFile
+from bot.store import AuditRepository, JobRepository
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +55,12 @@ class Dispatcher:
         line: Line,
         board: StatusBoard,
         check: PictureCheck,
+        judge: PictureJudge,
         writer: PictureWriter,
+        starts: StartPictures,
         deliverer: Deliverer,
+        desk: ReviewDesk,
+        audit: AuditRepository,
         now: Callable[[], float],
     ) -> None:
         self._engine = engine
@@ -57,10 +68,15 @@ class Dispatcher:
         self._line = line
         self._board = board
         self._check = check
+        self._judge = judge
         self._writer = writer
+        self._starts = starts
         self._deliverer = deliverer
+        self._desk = desk
+        self._audit = audit
         self._now = now
         self._progress: dict[int, Progress] = {}
+        self._sketches: dict[int, NDArray[np.uint8]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._lost: EngineLost | None = None
@@ -120,7 +136,12 @@ class Dispatcher:
             JobStatus.CANCELLED,
             reason="Cancelled.",
             now=self._now(),
-            leaving=[JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING],
+            leaving=[
+                JobStatus.ACCEPTED,
+                JobStatus.HELD,
+                JobStatus.QUEUED,
+                JobStatus.RUNNING,
+            ],
             cost=running.cost_estimate * share if running else 0.0,
         )
         if ended is not None:
@@ -130,6 +151,8 @@ class Dispatcher:
             self._engine.cancel(job_id)
             self._line.use.charge(ended, ended.started_at or self._now())
             await self._board.finish(ended, Ended())
+            if ended.held_for:
+                await self._desk.withdraw(ended)
         return ended
 
     def _choose(self) -> Job | None:
@@ -148,11 +171,12 @@ class Dispatcher:
         assert self._line.info is not None
         try:
             recipe = complete_recipe(job.recipe, self._line.info)
+            start = await self._starts.load(job, recipe)
         except UserError as error:
             self._line.queue.remove(job.job_id)
             await self._end(job, JobStatus.REFUSED, str(error))
             return
-        request = compose_request(job.job_id, recipe)
+        request = compose_request(job.job_id, recipe, start)
         cost = self._engine.cost(request)
         running = await self._jobs.mark_running(
             replace(job, recipe=recipe, cost_estimate=cost), now=self._now()
@@ -183,6 +207,7 @@ class Dispatcher:
         finally:
             self._line.running.pop(job.job_id, None)
             self._progress.pop(job.job_id, None)
+            self._sketches.pop(job.job_id, None)
             self._line.changed.set()
         if rendered is not None:
             await self._deliver(rendered)
@@ -197,20 +222,31 @@ class Dispatcher:
             self._line.use.charge(ended, ended.started_at or self._now())
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
-        judging = self._check.judge(job.job_id, output.images, output.nsfw_content_detected)
-        verdicts = await asyncio.wrap_future(judging)
-        files = await self._writer.write(job.job_id, job.recipe, output.images, verdicts)
+        recipe, images = job.recipe, output.images
+        judgement = await self._judge.judge(job, images, output.nsfw_content_detected)
+        verdicts = judgement.verdicts
+        files = await self._writer.write(job.job_id, recipe, images, verdicts)
+        held_files: tuple[PictureFile, ...] = ()
+        if judgement.held_for:
+            held_files = await self._writer.write_held(job.job_id, recipe, images, verdicts)
         cost = self._line.pace.measure(job.cost_estimate, output.gpu_seconds)
         if not any(verdict.was_judged for verdict in verdicts):
             cost = 0.0  # a fault of ours: nobody gets to see anything of it
-        rendered = await self._jobs.mark_rendered(
-            job.job_id,
-            files,
-            cost=cost,
-            gpu_seconds=output.gpu_seconds,
-            cut_words=output.cut_words,
-            now=self._now(),
-        )
+        entry = compose_picture_entry(job, judgement, self._now())
+        async with self._jobs.transaction():
+            rendered = await self._jobs.mark_rendered(
+                job.job_id,
+                files,
+                cost=cost,
+                gpu_seconds=output.gpu_seconds,
+                cut_words=output.cut_words,
+                now=self._now(),
+                spoiler=judgement.spoiler,
+                held_for=judgement.held_for,
+                held_files=held_files,
+            )
+            if rendered is not None and entry is not None:
+                await self._audit.add(entry)
         if rendered is not None:
             self._line.pace.add(job.cost_estimate, output.gpu_seconds)
             self._line.use.charge(rendered, rendered.started_at or self._now())
@@ -278,4 +314,7 @@ class Dispatcher:
     def _show_progress(self, job: Job, progress: Progress) -> None:
         if job.job_id in self._line.running:
             self._progress[job.job_id] = progress
-            self._board.post(job, Drawing(progress.step, progress.num_steps))
+            if progress.preview is not None:
+                self._sketches[job.job_id] = progress.preview
+            sketch = self._sketches.get(job.job_id)
+            self._board.post(job, Drawing(progress.step, progress.num_steps, sketch))

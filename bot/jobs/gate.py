@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
+from bot.cases import Suspension
 from bot.moderation import PromptPolicy
 from bot.records import AuditAction, AuditEntry, GuildSettings, Job, Origin, Outcome, Verdict
-from bot.store import SettingsRepository
+from bot.store import ConsequenceRepository, SettingsRepository
 
+SUSPENDED = "suspended"
+"""What a verdict names as its rule if the member may not prompt at all."""
+
+_ALLOWED = Verdict(Outcome.ALLOW)
+_DAY_SECONDS = 86400.0
+_NO_LANE = (
+    "A moderator would have to look at it first, and there is no review here. "
+    "Nothing was drawn or charged; change the prompt and try again."
+)
+_EVERYTHING = Verdict(Outcome.HOLD, "Every prompt here is reviewed.", "review everything")
+_NEWCOMER = Verdict(Outcome.HOLD, "Prompts of new members are reviewed here.", "review new members")
 _ACTIONS = {
     Outcome.REFUSE: AuditAction.PROMPT_REFUSED,
     Outcome.HOLD: AuditAction.PROMPT_HELD,
@@ -19,17 +32,37 @@ _ACTIONS = {
 class Gate:
     """The instance's rules for everybody. Held is refused where no moderator could look at it."""
 
-    def __init__(self, policy: PromptPolicy, settings: SettingsRepository) -> None:
+    def __init__(
+        self,
+        policy: PromptPolicy,
+        settings: SettingsRepository,
+        consequences: ConsequenceRepository,
+        now: Callable[[], float],
+    ) -> None:
         self._policy = policy
         self._settings = settings
+        self._consequences = consequences
+        self._now = now
 
     async def judge(self, origin: Origin, prompt: str, negative_prompt: str) -> Verdict:
         """The outcome here, with the sentence a member may read."""
+        suspension = await self._find_suspension(origin)
+        if suspension is not None:
+            return Verdict(Outcome.REFUSE, explain_suspension(suspension), SUSPENDED)
         settings = await self.fetch_settings(origin)
-        verdict = await asyncio.to_thread(self._policy.judge, prompt, negative_prompt)
-        if verdict.outcome is Outcome.HOLD and not has_review(origin, settings):
-            return replace(verdict, outcome=Outcome.REFUSE)
-        return verdict
+        verdict = await self._judge_text(prompt, negative_prompt)
+        if verdict.is_allowed:
+            verdict = find_review(origin, settings, self._now()) or verdict
+        return verdict if has_review(origin, settings) else _refuse_held(verdict)
+
+    async def judge_again(self, job: Job) -> Verdict:
+        """At delivery: rules may have changed since the prompt came in or was approved."""
+        settings = await self.fetch_settings(job.origin)
+        verdict = await self._judge_text(job.recipe.prompt, job.recipe.negative_prompt)
+        is_settled = job.approved_by is not None and verdict.rule == job.rule
+        if verdict.outcome is Outcome.HOLD and is_settled:
+            return _ALLOWED
+        return verdict if has_review(job.origin, settings) else _refuse_held(verdict)
 
     async def fetch_settings(self, origin: Origin) -> GuildSettings:
         """What is set where this was asked."""
@@ -37,10 +70,38 @@ class Gate:
             origin.guild_id, origin.channel_id, origin.parent_channel_id
         )
 
+    async def _judge_text(self, prompt: str, negative_prompt: str) -> Verdict:
+        return await asyncio.to_thread(self._policy.judge, prompt, negative_prompt)
+
+    async def _find_suspension(self, origin: Origin) -> Suspension | None:
+        if origin.guild_id is None:
+            return None
+        return await self._consequences.fetch_suspension_of(
+            origin.guild_id, origin.user_id, self._now()
+        )
+
 
 def has_review(origin: Origin, settings: GuildSettings) -> bool:
     """Whether a held prompt can reach a moderator, and its member the outcome."""
-    return False  # there is no review yet
+    is_reachable = origin.guild_id is not None and origin.bot_in_channel
+    return is_reachable and settings.review_channel_id is not None
+
+
+def find_review(origin: Origin, settings: GuildSettings, now: float) -> Verdict | None:
+    """Why a moderator looks at whatever is asked here, or by this member; None if none does."""
+    if settings.review_everything:
+        return _EVERYTHING
+    newest_seconds = settings.review_newcomer_days * _DAY_SECONDS
+    is_new = origin.joined_at is None or now - origin.joined_at < newest_seconds
+    return _NEWCOMER if origin.guild_id is not None and newest_seconds and is_new else None
+
+
+def explain_suspension(suspension: Suspension) -> str:
+    """The public reason, and the end in the reader's own time zone."""
+    return (
+        f"You are suspended from prompting here until <t:{suspension.ends_at:.0f}:f>. "
+        f"Reason: {suspension.reason} Nothing was drawn or charged."
+    )
 
 
 def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
@@ -56,6 +117,17 @@ def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
         job_id=job.job_id,
         rule=verdict.rule,
         rules_version=verdict.rules_version,
-        prompt="\n".join(filter(None, (job.recipe.prompt, job.recipe.negative_prompt))),
+        prompt=text_of(job),
         reason=verdict.reason,
     )
+
+
+def text_of(job: Job) -> str:
+    """All that the member wrote."""
+    return "\n".join(filter(None, (job.recipe.prompt, job.recipe.negative_prompt)))
+
+
+def _refuse_held(verdict: Verdict) -> Verdict:
+    if verdict.outcome is not Outcome.HOLD:
+        return verdict
+    return replace(verdict, outcome=Outcome.REFUSE, reason=f"{verdict.reason} {_NO_LANE}")

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.errors import UserError
-from bot.jobs.gate import Gate, compose_audit_entry
+from bot.jobs.desk import ReviewDesk
+from bot.jobs.gate import SUSPENDED, Gate, compose_audit_entry
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, compose_recipe
 from bot.jobs.port import Caller, Undeliverable, Unreachable
+from bot.jobs.starts import StartPictures
 from bot.moderation.text import clean_prompt
-from bot.records import Ask, Job, JobStatus, Origin, Recipe, Standing
+from bot.records import Ask, Job, JobStatus, Origin, Outcome, Recipe, Standing, Upload
 from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,8 @@ class Intake:
         audit: AuditRepository,
         gate: Gate,
         line: Line,
+        starts: StartPictures,
+        desk: ReviewDesk,
         *,
         limits: ParameterLimits,
         quotas: Quotas,
@@ -54,6 +58,8 @@ class Intake:
         self._audit = audit
         self._gate = gate
         self._line = line
+        self._starts = starts
+        self._desk = desk
         self._limits = limits
         self.quotas = quotas
         self._now = now
@@ -65,8 +71,9 @@ class Intake:
     ) -> Job | None:
         """Take a prompt; the row as it stands after the first answer.
 
-        None if this interaction was already taken (Discord may send one twice). refusal: why it
-        cannot be drawn, where the caller knows. Raises StoreError if nothing could be recorded.
+        None if this interaction was already taken (Discord may send one twice), or the same press
+        waits or is being drawn. refusal: why it cannot be drawn, where the caller knows. Raises
+        StoreError if nothing could be recorded.
         """
         ask = replace(
             ask,
@@ -80,9 +87,9 @@ class Intake:
         log.debug("job %s of user %s: %r", job.job_id, origin.user_id, ask.prompt)
         if job.status is JobStatus.REFUSED:
             log.info("job %s of user %s refused", job.job_id, origin.user_id)
-            await caller.refuse(job.reason)
+            await caller.refuse(job.reason, can_appeal=job.rule == SUSPENDED)
             return job
-        return await self._answer(job, caller)
+        return await self._answer(job, caller, ask.upload)
 
     async def _commit(self, ask: Ask, origin: Origin, refusal: str | None) -> Job | None:
         recipe = compose_recipe(ask, self._random_seed())
@@ -96,6 +103,7 @@ class Intake:
         verdict = await self._gate.judge(origin, ask.prompt, ask.negative_prompt)
         if not verdict.is_allowed:
             log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
+        if verdict.outcome is Outcome.REFUSE:
             refusal = refusal or verdict.reason
         cost = 0.0 if refusal else self._line.estimate_cost(recipe)
         # In one transaction: two prompts must not both fit into the last place.
@@ -109,13 +117,14 @@ class Intake:
                 cost_estimate=cost,
                 refusal=refusal,
                 verdict=verdict,
+                press=ask.press,
             )
             entry = None if job is None else compose_audit_entry(job, verdict)
             if entry is not None:
                 await self._audit.add(entry)
         return job
 
-    async def _answer(self, job: Job, caller: Caller) -> Job | None:
+    async def _answer(self, job: Job, caller: Caller, upload: Upload | None) -> Job | None:
         message_id = None
         try:
             message_id = await caller.acknowledge(job)
@@ -130,15 +139,36 @@ class Intake:
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
             )
-        queued = await self._jobs.mark_queued(job.job_id, message_id=message_id, now=self._now())
-        if queued is None:  # cancelled before there was a message that could say so
+        unusable = await self._starts.take(job, upload, caller) if upload else None
+        if unusable is not None:
+            return await self._refuse_upload(job, unusable, message_id)
+        answered = await self._jobs.mark_answered(
+            job.job_id, message_id=message_id, now=self._now()
+        )
+        if answered is None:  # cancelled before there was a message that could say so
             ended = await self._jobs.fetch_job(job.job_id)
             if ended is not None and ended.status is JobStatus.CANCELLED:
                 await self._line.say_ended(ended)
             return ended
-        log.info("job %s of user %s queued", job.job_id, job.origin.user_id)
-        self._line.enqueue(queued)
-        return queued
+        log.info("job %s of user %s %s", job.job_id, job.origin.user_id, answered.status)
+        if answered.status is JobStatus.HELD:
+            await self._desk.hold(answered)
+        else:
+            self._line.enqueue(answered)
+        return answered
+
+    async def _refuse_upload(self, job: Job, reason: str, message_id: int | None) -> Job | None:
+        ended = await self._jobs.mark_ended(
+            job.job_id,
+            JobStatus.REFUSED,
+            reason=reason,
+            now=self._now(),
+            leaving=[JobStatus.ACCEPTED],
+        )
+        if ended is not None:
+            log.info("job %s: its upload was refused", job.job_id)
+            await self._line.say_ended(replace(ended, message_id=message_id))
+        return ended
 
     async def _find_quota_refusal(self, origin: Origin, recipe: Recipe, cost: float) -> str | None:
         quotas = self.quotas

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from bot.engine.face import NUM_IMAGES, SAMPLER_IDS, GenerationRequest, ModelInfo
 from bot.errors import UserError
-from bot.records import Ask, Recipe
+from bot.records import Ask, Job, Recipe, StartPicture
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_SEED = 2**32 - 1
 MAX_GUIDANCE_SCALE = 30.0
+DEFAULT_STRENGTH = 0.7
+VARY_STRENGTH = 0.6
+UPSCALE_STRENGTH = 0.2
+UPSCALE_FACTOR = 2
 _MIN_SIDE_PIXELS = 64
 _MAX_IN_ROW = 2**63 - 1
 
@@ -82,6 +91,11 @@ def check_ask(ask: Ask, limits: ParameterLimits) -> None:
                 f"A side of {side:,} pixels cannot be drawn here; choose from "
                 f"{_MIN_SIDE_PIXELS} to {limits.max_side_pixels}."
             )
+    if ask.start is not None and not 0 < ask.start.strength <= 1:
+        raise UserError(
+            f"A strength of {ask.start.strength:g} cannot be used; choose more than 0 and at most "
+            "1. Low keeps the picture, high follows the prompt."
+        )
     _check_names(ask)
 
 
@@ -105,7 +119,7 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
     return Recipe(
         prompt=ask.prompt,
         negative_prompt=ask.negative_prompt,
-        seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(NUM_IMAGES)),
+        seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(ask.num_images)),
         width=_fit_row(ask.width),
         height=_fit_row(ask.height),
         num_inference_steps=_fit_row(ask.num_inference_steps) or preset.num_inference_steps,
@@ -113,6 +127,66 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
         sampler=ask.sampler or preset.sampler,
         preset=name,
         guidance_until=preset.guidance_until,
+        start=ask.start,
+    )
+
+
+def compose_again(job: Job) -> Ask:
+    """The same recipe with new seeds; an upload that it started from is the same one."""
+    recipe, start = job.recipe, job.recipe.start
+    return Ask(
+        prompt=recipe.prompt,
+        negative_prompt=recipe.negative_prompt,
+        width=recipe.width,
+        height=recipe.height,
+        num_inference_steps=recipe.num_inference_steps,
+        guidance_scale=recipe.guidance_scale,
+        sampler=recipe.sampler,
+        preset=recipe.preset,
+        start=start and replace(start, job_id=start.job_id or job.job_id),
+        num_images=len(recipe.seeds),
+        press=f"reroll:{job.job_id}",
+    )
+
+
+def compose_base(job: Job) -> Ask:
+    """What variations and changes begin with: an enlarged picture goes back to its first size."""
+    again, start = compose_again(job), job.recipe.start
+    if start is None or not start.is_enlarged:
+        return again
+    return replace(
+        again,
+        width=again.width and again.width // UPSCALE_FACTOR,
+        height=again.height and again.height // UPSCALE_FACTOR,
+        start=None,
+    )
+
+
+def compose_variation(job: Job, panel: int) -> Ask:
+    """Three siblings of one picture."""
+    return replace(
+        compose_base(job),
+        start=StartPicture(job.job_id, panel, VARY_STRENGTH),
+        num_images=NUM_IMAGES,
+        press=f"vary:{job.job_id}:{panel}",
+    )
+
+
+def compose_upscale(job: Job, panel: int) -> Ask:
+    """One picture with twice the sides: a second, short pass over the enlarged one.
+
+    Without prompt and guidance: at a size that the model was not made for, a prompt would put
+    its subject into the picture once more.
+    """
+    recipe = job.recipe
+    return replace(
+        compose_again(job),
+        width=recipe.width and recipe.width * UPSCALE_FACTOR,
+        height=recipe.height and recipe.height * UPSCALE_FACTOR,
+        seed=recipe.seeds[panel - 1],
+        start=StartPicture(job.job_id, panel, UPSCALE_STRENGTH, is_enlarged=True),
+        num_images=1,
+        press=f"upscale:{job.job_id}:{panel}",
     )
 
 
@@ -150,19 +224,24 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
     return complete
 
 
-def compose_request(job_id: int, recipe: Recipe) -> GenerationRequest:
-    """The engine's request for a complete recipe."""
+def compose_request(
+    job_id: int, recipe: Recipe, image: NDArray[np.uint8] | None = None
+) -> GenerationRequest:
+    """The engine's request for a complete recipe. image: what it starts from, (H, W, 3) RGB."""
     assert recipe.width and recipe.height and recipe.num_inference_steps and recipe.sampler
     assert recipe.guidance_scale is not None
+    is_enlarged = recipe.start is not None and recipe.start.is_enlarged
     return GenerationRequest(
         request_id=job_id,
-        prompt=recipe.prompt,
+        prompt="" if is_enlarged else recipe.prompt,
         negative_prompt=recipe.negative_prompt,
         width=recipe.width,
         height=recipe.height,
         num_inference_steps=recipe.num_inference_steps,
-        guidance_scale=recipe.guidance_scale,
+        guidance_scale=1.0 if is_enlarged else recipe.guidance_scale,
         sampler=recipe.sampler,
         seeds=recipe.seeds,
+        image=image,
+        strength=recipe.start.strength if recipe.start else 1.0,
         guidance_until=recipe.guidance_until,
     )

@@ -5,13 +5,18 @@ The bot's side of it is ``bot/messenger.py`` (Discord), the command line's is ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from bot.cases import Case
 from bot.errors import TriptychError
-from bot.records import Job, PanelVerdict
+from bot.records import Job, PanelVerdict, Upload
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TOKEN_LIFE_SECONDS = 15 * 60
 """How long an interaction token is good for."""
@@ -65,10 +70,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The job is being drawn: ``step`` of ``num_steps`` done."""
+    """The job is being drawn: ``step`` of ``num_steps`` done.
+
+    sketch: uint8 (N, h, w, 3) RGB as the engine sees it now. preview: that as a small judged WebP
+    file, made when it is shown.
+    """
 
     step: int
     num_steps: int
+    sketch: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+    preview: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,19 @@ class Ended:
     """The job ended without pictures; ``job.status`` and ``job.reason`` say how and why."""
 
 
-Update = Waiting | Drawing | Ended
+@dataclass(frozen=True, slots=True)
+class InReview:
+    """A moderator has to look at the job first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """The job's pictures were there, and nobody may see them any more; see ``is_removed``."""
+
+    is_removed: bool = False
+
+
+Update = Waiting | Drawing | InReview | Hidden | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +144,12 @@ class Caller(Protocol):
         """
         ...
 
-    async def refuse(self, reason: str) -> None:
+    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
         """Tell the person alone why the prompt was not taken."""
+        ...
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        """The file that the person handed in. Raises UserError."""
         ...
 
 
@@ -136,10 +163,21 @@ class Messenger(Protocol):
         """Move the job's message; its id, if there is one."""
         ...
 
-    async def deliver(self, job: Job, delivery: Delivery) -> int | None:
-        """Post the pictures; the id of the message that shows them."""
+    async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
+        """Post the pictures; the id of the message that shows them.
+
+        can_repost: a new message may take the place of one that is gone.
+        """
         ...
 
     async def tell(self, job: Job, text: str) -> None:
         """Write to the member directly, where the message itself is out of reach."""
+        ...
+
+    async def write_to(self, user_id: int, text: str) -> None:
+        """A direct message."""
+        ...
+
+    async def show_card(self, case: Case, channel_id: int) -> int:
+        """Post a card for moderators or, if it stands, bring it up to date; its message's id."""
         ...

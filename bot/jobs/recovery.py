@@ -10,6 +10,7 @@ from bot.jobs.line import Line
 from bot.jobs.port import (
     TOKEN_LIFE_SECONDS,
     Ended,
+    InReview,
     Messenger,
     NotPosted,
     Undeliverable,
@@ -22,6 +23,7 @@ from bot.store import JobRepository
 log = logging.getLogger(__name__)
 
 _OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RENDERED)
+"""What this room resumes; what is held waits for a moderator, see ``jobs/review``."""
 
 
 class Recovery:
@@ -79,7 +81,8 @@ class Recovery:
             return
         message_id = None
         try:
-            message_id = await self._messenger.progress(job, Waiting(None))
+            update = InReview() if job.held_for else Waiting(None)
+            message_id = await self._messenger.progress(job, update)
         except Undeliverable:
             log.info("job %s was never answered and is dropped", job.job_id)
             await self._jobs.mark_ended(
@@ -92,7 +95,7 @@ class Recovery:
             return
         except Unreachable:
             log.info("job %s may have been answered, so it is drawn", job.job_id)
-        await self._jobs.mark_queued(job.job_id, message_id=message_id, now=self._now())
+        await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
     async def _apologise(self, job: Job, what: str) -> None:
         ended = await self._jobs.mark_ended(

@@ -38,7 +38,7 @@ class PictureCheck:
     """
 
     def __init__(self, threshold: float, load: Callable[[], Classifier] = OpenNsfw) -> None:
-        self._threshold = threshold
+        self.threshold = threshold
         self._load = load
         self._classifier: Classifier | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="picture-check")
@@ -52,9 +52,14 @@ class PictureCheck:
         job_id: int,
         images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
         nsfw_content_detected: Sequence[bool | None],
+        threshold: float | None = None,
     ) -> Future[tuple[PanelVerdict, ...]]:
-        """images: uint8 (N, H, W, 3) RGB. One verdict per picture, in their order."""
-        return self._thread.submit(self._judge, job_id, images, nsfw_content_detected)
+        """images: uint8 (N, H, W, 3) RGB. One verdict per picture, in their order.
+
+        threshold: scores from this one on are flagged, by default the instance's own.
+        """
+        limit = self.threshold if threshold is None else threshold
+        return self._thread.submit(self._judge, job_id, images, nsfw_content_detected, limit)
 
     def probe(self) -> Future[Classifier]:
         """Load the classifier; the future raises what loading raises."""
@@ -69,11 +74,12 @@ class PictureCheck:
         job_id: int,
         images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
         nsfw_content_detected: Sequence[bool | None],
+        threshold: float,
     ) -> tuple[PanelVerdict, ...]:
         try:
             classifier = self._ensure_loaded()
             verdicts = tuple(
-                self._weigh(classifier.score(image), found)
+                _weigh(classifier.score(image), found, threshold)
                 for image, found in zip(images, nsfw_content_detected, strict=True)
             )
             classifier.rest()
@@ -89,11 +95,12 @@ class PictureCheck:
             self._classifier = self._load()
         return self._classifier
 
-    def _weigh(self, score: float, found: bool | None) -> PanelVerdict:
-        if not (math.isfinite(score) and 0.0 <= score <= 1.0):
-            raise ValueError(f"{score} is no score")
-        flagged = bool(found) or score >= self._threshold
-        return PanelVerdict(flagged, shown=not flagged, nsfw_score=score)
+
+def _weigh(score: float, found: bool | None, threshold: float) -> PanelVerdict:
+    if not (math.isfinite(score) and 0.0 <= score <= 1.0):
+        raise ValueError(f"{score} is no score")
+    flagged = bool(found) or score >= threshold
+    return PanelVerdict(flagged, shown=not flagged, nsfw_score=score)
 
 
 def _report(loading: Future[Classifier]) -> None:

@@ -22,7 +22,6 @@ _PLAIN_WORDS = re.compile(r"[^\W_]+(?:[\s'’_-]+[^\W_]+)*")
 _BORDER = r"(?:^|$|[^\pL\pN])"
 _SEVERITY = {Outcome.ALLOW: 0, Outcome.SPOILER: 1, Outcome.HOLD: 2, Outcome.REFUSE: 3}
 _UNCHARGED = "Nothing was drawn or charged; change the prompt and try again."
-_NO_LANE = "a moderator would have to look at it first, and there is no review here yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +147,7 @@ def _judge_finding(finding: _Finding) -> Verdict:
     name = "this" if rule.kind is RuleKind.PATTERN else f"“{normalise(rule.text)}”"
     reason = {
         Outcome.REFUSE: f"The rules here do not allow {name} in a prompt. {_UNCHARGED}",
-        Outcome.HOLD: f"The rules here ask for care with {name} in a prompt: {_NO_LANE}. "
-        f"{_UNCHARGED}",
+        Outcome.HOLD: f"The rules here ask for care with {name} in a prompt.",
         Outcome.SPOILER: f"The rules here cover pictures with {name} in the prompt.",
     }[rule.action]
     return Verdict(rule.action, reason, rule.text, finding.form)
@@ -161,6 +159,6 @@ def _explain_class(verdict: Verdict) -> Verdict:
         reason = f"Triptych draws no sexual content about {about}. {_UNCHARGED}"
         return replace(verdict, reason=reason)
     if verdict.outcome is Outcome.HOLD:
-        reason = f"This may be sexual content about {about}: {_NO_LANE}. {_UNCHARGED}"
+        reason = f"This may be sexual content about {about}."
         return replace(verdict, reason=reason)
     return verdict

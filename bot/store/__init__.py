@@ -1,20 +1,30 @@
 """The cellar: all SQL lives here."""
 
 from bot.store.audit import AuditRepository
+from bot.store.cards import CardRepository
+from bot.store.consequences import ConsequenceRepository
 from bot.store.database import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.database import Database, DataDirLock
 from bot.store.jobs import JobRepository
 from bot.store.meta import MetaRepository
+from bot.store.pictures import PictureRepository
+from bot.store.repositories import Repositories
 from bot.store.settings import SettingsRepository
+from bot.store.styles import StyleRepository
 from bot.store.usage import read_usage
 
 __all__ = [
     "DATABASE_FILE_NAME",
     "AuditRepository",
+    "CardRepository",
+    "ConsequenceRepository",
     "DataDirLock",
     "Database",
     "JobRepository",
     "MetaRepository",
+    "PictureRepository",
+    "Repositories",
     "SettingsRepository",
+    "StyleRepository",
     "read_usage",
 ]

@@ -45,7 +45,10 @@ async def test_imagine_moves_one_message_from_the_line_to_the_grid(
     )
     assert "dog in autumn leaves" in message.text()
     assert "seed 7" in message.text()
-    assert message.buttons() == []
+    assert [button.label for button in message.buttons()] == [
+        *("1", "2", "3", "↻", "✎ Remix"),
+        *("Vary 1", "Vary 2", "Vary 3", "⋯"),
+    ]
 
     shown = [revision.text() for revision in handle.history]
     drawing = [text for text in shown if "step" in text and "of 16" in text]

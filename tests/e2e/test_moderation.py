@@ -59,7 +59,7 @@ async def test_held_prompt_is_refused_with_a_sentence_of_its_own_where_nobody_re
     handle = await server.person("member").slash("imagine", server.channel("art"), prompt="leek")
     message = await handle.wait_answered()
     assert message.is_ephemeral
-    assert "a moderator would have to look at it first" in message.text()
+    assert "A moderator would have to look at it first" in message.text()
     assert await bot.stop() == 0
     [row] = bot.rows()
     assert row["status"] == "refused"

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.engine.face import (
     GenerationOutput,
@@ -122,6 +123,9 @@ class FakeEngine:
                 self._in_flight.discard(request.request_id)
                 future.set_result(output)
 
+    def _sketch(self, request: GenerationRequest) -> NDArray[np.uint8]:
+        return np.stack([np.full((8, 8, 3), seed % 256, np.uint8) for seed in request.seeds])
+
     def _draw(
         self, request: GenerationRequest, on_progress: ProgressCallback | None
     ) -> GenerationOutput:
@@ -133,12 +137,15 @@ class FakeEngine:
                 raise GenerationCancelled(f"request {request.request_id} was cancelled")
             time.sleep(self._step_seconds)
             if on_progress is not None:
-                on_progress(Progress(step, request.num_inference_steps))
+                on_progress(Progress(step, request.num_inference_steps, self._sketch(request)))
         self._flaw(request)
         self.drawn.append(request)
         shape = (request.height, request.width, 3)
         images = np.stack(
             [np.full(shape, np.uint8(seed % 256), np.uint8) for seed in request.seeds]
         )
+        if request.image is not None:  # between the picture it starts from and its own colour
+            share = request.strength
+            images = (request.image * (1 - share) + images * share).round().astype(np.uint8)
         seconds = max(time.perf_counter() - started, 1e-6)
         return GenerationOutput(images, self._flagged(request), seconds)

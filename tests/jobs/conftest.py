@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bot.cases import Case
 from bot.jobs.port import Delivery, Undeliverable, Unreachable, Update, Waiting
 from bot.records import Ask, Job, JobStatus, Origin
 from bot.services import Services, compose_services
@@ -43,6 +44,9 @@ class FakeMessenger:
         self.shown: list[tuple[int, Update, Job]] = []
         self.delivered: list[tuple[Job, Delivery]] = []
         self.told: list[tuple[int, str]] = []
+        self.written: list[tuple[int, str]] = []
+        self.cards: list[Case] = []
+        self.has_review_channel = True
         self.reachable = True
         self.is_away = False
         self.posts = True
@@ -56,7 +60,7 @@ class FakeMessenger:
             raise Undeliverable("the message is gone")
         self.shown.append((job.job_id, update, job))
 
-    async def deliver(self, job: Job, delivery: Delivery) -> int | None:
+    async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
         if not (self.reachable and self.posts):
             raise Undeliverable("nowhere to post")
         assert delivery.grid.is_file()
@@ -65,6 +69,18 @@ class FakeMessenger:
 
     async def tell(self, job: Job, text: str) -> None:
         self.told.append((job.job_id, text))
+
+    async def write_to(self, user_id: int, text: str) -> None:
+        await asyncio.sleep(self.edit_seconds)
+        self.written.append((user_id, text))
+
+    async def show_card(self, case: Case, channel_id: int) -> int:
+        if self.is_away:
+            raise Unreachable("no answer")
+        if not self.has_review_channel:
+            raise Undeliverable("nowhere to post")
+        self.cards.append(case)
+        return case.card.message_id or 700_000 + case.card.card_id
 
     def updates_of(self, job_id: int) -> list[Update]:
         return [update for shown, update, _ in self.shown if shown == job_id]
@@ -76,6 +92,7 @@ class FakeCaller:
 
     journal: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    appeals: list[bool] = field(default_factory=list)
     too_late: bool = False
     at_acknowledge: Callable[[Job], Any] | None = None
 
@@ -87,9 +104,10 @@ class FakeCaller:
         self.journal.append(f"acknowledged {job.job_id}")
         return 500_000 + job.job_id
 
-    async def refuse(self, reason: str) -> None:
+    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
         self.journal.append("refused")
         self.refusals.append(reason)
+        self.appeals.append(can_appeal)
 
 
 class House:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
-from bot.jobs.board import StatusBoard
-from bot.jobs.port import Drawing, Ended, Update
+from bot.jobs.board import Pacing, StatusBoard
+from bot.jobs.port import Drawing, Ended, Place, PlaceReason, Update, Waiting
 from bot.records import Job, JobStatus, Origin, Recipe
 from tests.jobs.conftest import FakeMessenger
 
@@ -47,7 +48,7 @@ def messenger() -> TimedMessenger:
 
 @pytest.fixture
 def board(messenger: TimedMessenger) -> StatusBoard:
-    return StatusBoard(messenger, INTERVAL)
+    return StatusBoard(messenger, Pacing(INTERVAL, max_edits=10_000))
 
 
 async def settle() -> None:
@@ -185,3 +186,53 @@ async def test_closed_board_moves_nothing_more(board: StatusBoard, messenger: Ti
     await settle()
     assert len(messenger.shown) <= 2
     assert len(asyncio.all_tasks()) == 1
+
+
+def make_waiting(position: int) -> Waiting:
+    return Waiting(Place(position, 1, 0, PlaceReason.CAME_FIRST, float(position)))
+
+
+async def test_edits_of_one_channel_are_limited_and_those_in_front_move_more_often(
+    messenger: TimedMessenger,
+):
+    window = 0.5
+    board = StatusBoard(messenger, Pacing(0.01, window, max_edits=12, for_finished=2))
+    began = time.monotonic()
+    moment = 0
+    while time.monotonic() - began < 6 * window:
+        moment += 1
+        for job_id in range(1, 9):
+            wait = float(1000 * job_id + moment)
+            place = Place(job_id, 1, 0, PlaceReason.CAME_FIRST, wait)
+            board.post(make_job(job_id), Waiting(place))
+        await asyncio.sleep(0.005)
+    await board.close()
+    times = [begun for _, begun, _ in messenger.times]
+    most = max(sum(t <= other < t + window for other in times) for t in times)
+    assert most <= 10
+    edits = [len(messenger.updates_of(job_id)) for job_id in range(1, 9)]
+    assert min(edits) >= 1
+    assert edits[0] >= 1.5 * edits[-1], edits
+
+
+async def test_finished_pictures_wait_for_nobody_and_take_from_the_others(
+    messenger: TimedMessenger,
+):
+    board = StatusBoard(messenger, Pacing(0.01, window_seconds=30, max_edits=6, for_finished=2))
+    for job_id in range(10):
+        await board.finish(make_job(100 + job_id), Ended())
+    assert len(messenger.times) == 10
+    board.post(make_job(1), make_waiting(1))
+    await settle()
+    assert messenger.updates_of(1) == []
+    await board.close()
+
+
+async def test_channels_do_not_wait_for_each_other(messenger: TimedMessenger):
+    board = StatusBoard(messenger, Pacing(0.01, window_seconds=30, max_edits=2, for_finished=1))
+    for job_id in range(5):
+        job = make_job(job_id)
+        board.post(replace(job, origin=replace(job.origin, channel_id=job_id)), Drawing(1, 9))
+    await settle()
+    assert {job_id for job_id, *_ in messenger.times} == set(range(5))
+    await board.close()

@@ -29,7 +29,7 @@ async def leave(house: House, status: JobStatus, origin: Origin | None = None) -
     assert job is not None
     if status is JobStatus.ACCEPTED:
         return job
-    await services.jobs.mark_queued(job.job_id, message_id=5, now=house.clock.now)
+    await services.jobs.mark_answered(job.job_id, message_id=5, now=house.clock.now)
     if status is JobStatus.QUEUED:
         return await house.fetch(job)
     running = await services.jobs.mark_running(job, now=house.clock.now)

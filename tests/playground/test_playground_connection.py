@@ -1,14 +1,19 @@
 """Login, sync, the gateway's handshake, and coming back after a drop."""
 
 import asyncio
+import signal
+import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import discord
+import psutil
 import pytest
 
 from playground import Clock, Playground
-from playground.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @asynccontextmanager
@@ -209,13 +214,72 @@ def test_clock_moves_by_advance_alone_when_frozen():
     assert clock.now() == 15 * 60
 
 
-def test_command_line_names_what_a_bot_owner_needs(monkeypatch, capsys):
-    async def at_once(self) -> None:
-        raise KeyboardInterrupt
+@asynccontextmanager
+async def run_playground(*arguments):
+    """The process of `python -m playground`, ended if the test does not."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "playground",
+        "--port",
+        "0",
+        "--token",
+        "chosen",
+        *arguments,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
-    monkeypatch.setattr(asyncio.Event, "wait", at_once)
-    main(port=0, token="chosen")
-    printed = capsys.readouterr().out
+
+async def test_command_line_names_what_a_bot_owner_needs_and_ends_with_ctrl_c():
+    async with run_playground() as process:
+        lines = [(await process.stdout.readline()).decode() for _ in range(4)]
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+    printed = "".join(lines)
     assert "/api/v10" in printed
     assert "ws://127.0.0.1:" in printed
     assert "chosen" in printed
+
+
+# prints what it was given, and begins a process of its own that would go on for ever
+CHILD = """
+import os, subprocess, sys, time
+left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+told = [os.environ[name] for name in ("DISCORD_TOKEN", "DISCORD_API_BASE")]
+print(*told, os.getpid(), left.pid, flush=True)
+time.sleep(600)
+"""
+
+
+async def test_bot_on_the_command_line_is_given_the_address_and_ends_with_the_playground():
+    async with run_playground("--", sys.executable, "-c", CHILD) as process:
+        opened = (await process.stdout.readline()).decode().split()[-1]
+        token, base, *pids = (await process.stdout.readline()).decode().split()
+        assert (token, base) == ("chosen", f"{opened}api/v10")
+        assert all(psutil.pid_exists(int(pid)) for pid in pids)
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert not any(is_alive(int(pid)) for pid in pids)
+
+
+def is_alive(pid):
+    """A process whose parent has gone may stay as a zombie where no init reaps it."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_bot_that_ends_by_itself_ends_the_playground_with_its_code():
+    async with run_playground("--", sys.executable, "-c", "raise SystemExit(3)") as process:
+        _, told = await asyncio.wait_for(process.communicate(), 20)
+        assert process.returncode == 3
+        assert b"ended with code 3" in told

@@ -56,8 +56,8 @@ def render(jobs: JobRepository, job: Job) -> Awaitable[Job | None]:
 
 
 WAYS: dict[str, tuple[Mark, set[JobStatus], JobStatus]] = {
-    "mark_queued": (
-        lambda jobs, job: jobs.mark_queued(job.job_id, message_id=5, now=NOW),
+    "mark_answered": (
+        lambda jobs, job: jobs.mark_answered(job.job_id, message_id=5, now=NOW),
         {JobStatus.ACCEPTED},
         JobStatus.QUEUED,
     ),
@@ -124,7 +124,7 @@ async def test_a_job_keeps_everything_on_its_way_to_delivery(jobs: JobRepository
         jobs, user_id=7, interaction_id=8, token="secret", guild_id=9, channel_id=10
     )
     assert (accepted.status, accepted.cost, accepted.ended_at) == (JobStatus.ACCEPTED, 1.0, None)
-    queued = await jobs.mark_queued(accepted.job_id, message_id=11, now=NOW + 1)
+    queued = await jobs.mark_answered(accepted.job_id, message_id=11, now=NOW + 1)
     assert queued is not None
     filled = replace(queued.recipe, num_inference_steps=8)
     running = await jobs.mark_running(replace(queued, recipe=filled, cost_estimate=2), now=NOW + 2)
@@ -155,7 +155,7 @@ async def test_a_job_keeps_everything_on_its_way_to_delivery(jobs: JobRepository
 
 async def test_failed_attempt_counts_and_a_stop_does_not(jobs: JobRepository):
     job = await insert(jobs)
-    await jobs.mark_queued(job.job_id, message_id=None, now=NOW)
+    await jobs.mark_answered(job.job_id, message_id=None, now=NOW)
     for attempted, attempts in ((False, 0), (True, 1), (False, 1), (True, 2)):
         queued = await jobs.fetch_job(job.job_id)
         assert queued is not None
@@ -171,7 +171,7 @@ async def test_pictures_and_state_are_recorded_together(
     jobs: JobRepository, monkeypatch: pytest.MonkeyPatch
 ):
     job = await insert(jobs)
-    await jobs.mark_queued(job.job_id, message_id=None, now=NOW)
+    await jobs.mark_answered(job.job_id, message_id=None, now=NOW)
     running = await jobs.mark_running(job, now=NOW)
     bad = (*FILES, PictureFile(4, "1/4.png", "44"))
     with pytest.raises(StoreError):
@@ -203,7 +203,7 @@ async def test_largest_snowflakes_survive(jobs: JobRepository):
     job = await insert(
         jobs, LARGEST, interaction_id=LARGEST - 1, guild_id=LARGEST - 2, channel_id=LARGEST - 3
     )
-    queued = await jobs.mark_queued(job.job_id, message_id=LARGEST - 4, now=NOW)
+    queued = await jobs.mark_answered(job.job_id, message_id=LARGEST - 4, now=NOW)
     assert queued is not None
     found = await jobs.fetch_job(job.job_id)
     assert found == queued

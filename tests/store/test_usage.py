@@ -15,7 +15,7 @@ MIDNIGHT = 20_000 * DAY
 async def deliver(jobs: JobRepository, origin: Origin, at: float) -> None:
     job = await jobs.insert_job(origin, RECIPE, now=at, cost_estimate=1.0)
     assert job is not None
-    await jobs.mark_queued(job.job_id, message_id=None, now=at)
+    await jobs.mark_answered(job.job_id, message_id=None, now=at)
     await jobs.mark_running(job, now=at + 10)
     await jobs.mark_rendered(job.job_id, (), cost=1.0, gpu_seconds=2.5, cut_words="", now=at + 14)
     await jobs.mark_delivered(job.job_id, message_id=None, now=at + 15)

@@ -1,0 +1,121 @@
+"""/gallery and /recipe: what one has drawn, and what is behind a message."""
+
+from __future__ import annotations
+
+import re
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import cards, replies
+from bot.asking import fetch_job, fetch_job_of
+from bot.client import TriptychClient
+from bot.errors import UserError
+from bot.pictures import encode_small
+from bot.records import Job
+from bot.services import Services
+
+Press = discord.Interaction[TriptychClient]
+_PAGE = 4
+_THUMBNAIL_PIXELS = 768
+_NEWEST = 2**63 - 1
+_LINK = re.compile(
+    r"\s*<?https?://(?:[a-z]+\.)?discord(?:app)?\.com/channels/(@me|\d{1,20})/(\d{1,20})/(\d{1,20})>?\s*"
+)
+
+
+class Gallery(commands.Cog):
+    """Only for the member who asks."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @app_commands.command(description="Your own pictures, newest first")
+    async def gallery(self, interaction: Press) -> None:
+        """The first page."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self._show_page(interaction, _NEWEST)
+
+    async def turn(self, interaction: Press, job_id: int, panel: int) -> None:
+        """The button under a page: what is older than this job."""
+        await interaction.response.defer()
+        await self._show_page(interaction, min(job_id, _NEWEST))
+
+    @app_commands.command(description="The recipe of the pictures that a message shows")
+    @app_commands.describe(link="Right-click the message → Copy Message Link")
+    async def recipe(self, interaction: Press, link: str) -> None:
+        """Of any message that the member can see."""
+        match = _LINK.fullmatch(link)
+        if match is None:
+            raise UserError(
+                "That is no link to a message. Right-click the message that shows the pictures "
+                "(or hold it), choose Copy Message Link, and paste it here."
+            )
+        job = await self._services.jobs.fetch_by_message(min(int(match[3]), _NEWEST))
+        if job is None or not _can_see(interaction, job):
+            raise UserError(replies.NO_SUCH_PICTURE)
+        await send_recipe(interaction, await fetch_job(interaction, job.job_id, seen=True))
+
+    async def _show_page(self, interaction: Press, before: int) -> None:
+        jobs = await self._services.jobs.list_gallery(
+            interaction.user.id, before=before, limit=_PAGE + 1
+        )
+        shown: list[tuple[Job, discord.File]] = []
+        for job in jobs[:_PAGE]:
+            file = await self._load(job)
+            if file is not None:
+                shown.append((job, file))
+        has_more = len(jobs) > _PAGE
+        older = jobs[_PAGE - 1].job_id if has_more else None
+        view = cards.compose_gallery(
+            [(job, file.filename) for job, file in shown],
+            older=older,
+            is_first=before == _NEWEST,
+        )
+        files = [file for _, file in shown]
+        await interaction.edit_original_response(view=view, attachments=files)
+
+    async def _load(self, job: Job) -> discord.File | None:
+        files = await self._services.jobs.list_pictures(job.job_id)
+        paths = await self._services.writer.locate(files)
+        if paths is None:
+            return None
+        small = await self._services.writer.run(encode_small, paths[0], _THUMBNAIL_PIXELS)
+        alt_text = replies.describe_job(job)
+        name = f"triptych-{job.job_id}.webp"
+        return discord.File(small, name, description=alt_text, spoiler=job.spoiler)
+
+
+def _can_see(interaction: Press, job: Job) -> bool:
+    """Whether the member may read the channel that the job was asked for in."""
+    origin, guild = job.origin, interaction.guild
+    if origin.user_id == interaction.user.id or origin.channel_id == interaction.channel_id:
+        return True
+    if guild is None or origin.guild_id != guild.id or origin.channel_id is None:
+        return False
+    channel = guild.get_channel_or_thread(origin.channel_id)
+    if channel is None or not isinstance(interaction.user, discord.Member):
+        return False
+    may = channel.permissions_for(interaction.user)
+    return may.view_channel and may.read_message_history
+
+
+async def send_recipe(interaction: Press, job: Job) -> None:
+    """Only to the one who asks."""
+    view, files = cards.compose_recipe(job)
+    await interaction.response.send_message(view=view, files=files, ephemeral=True)
+
+
+@app_commands.context_menu(name="Recipe")
+async def recipe_of_message(interaction: Press, message: discord.Message) -> None:
+    """Apps → Recipe, on a message that shows a grid."""
+    await send_recipe(interaction, await fetch_job_of(interaction, message.id))
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    cog = Gallery(bot.services)
+    bot.add_button_action("gallery", cog.turn)
+    bot.tree.add_command(recipe_of_message)
+    await bot.add_cog(cog)

@@ -1,0 +1,117 @@
+"""The buttons under a grid and under a single picture."""
+
+from __future__ import annotations
+
+import logging
+
+import discord
+from discord.ext import commands
+
+from bot import cards, replies
+from bot.asking import answer_gone, fetch_job, fetch_with_picture, submit
+from bot.buttons import JobButton
+from bot.client import TriptychClient
+from bot.errors import UserError
+from bot.jobs.parameters import compose_again, compose_upscale, compose_variation
+from bot.records import Job
+from bot.services import Services
+
+log = logging.getLogger(__name__)
+
+Press = discord.Interaction[TriptychClient]
+
+
+class Grid(commands.Cog):
+    """Anybody may look, vary and draw again, at their own cost; who may delete is asked first."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def pick(self, interaction: Press, job_id: int, panel: int) -> None:
+        """Show one picture alone, to the one who pressed."""
+        job = await fetch_with_picture(interaction, job_id, panel)
+        if job is None:
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        files = await self._services.jobs.list_pictures(job_id)
+        paths = await self._services.writer.locate(files)
+        if paths is None:
+            raise UserError(replies.NO_SUCH_PICTURE)
+        name = f"triptych-{job_id}-{panel}.png"
+        alt_text = replies.describe_panel(job, panel)
+        file = discord.File(paths[panel], filename=name, description=alt_text, spoiler=job.spoiler)
+        view = cards.compose_single(job, panel, file.filename)
+        await interaction.edit_original_response(view=view, attachments=[file])
+
+    async def vary(self, interaction: Press, job_id: int, panel: int) -> None:
+        """Three siblings of one picture."""
+        job = await fetch_with_picture(interaction, job_id, panel)
+        if job is not None:
+            await submit(interaction, compose_variation(job, panel))
+
+    async def upscale(self, interaction: Press, job_id: int, panel: int) -> None:
+        """The same picture with twice the sides."""
+        job = await fetch_with_picture(interaction, job_id, panel)
+        if job is not None:
+            await submit(interaction, compose_upscale(job, panel))
+
+    async def reroll(self, interaction: Press, job_id: int, panel: int) -> None:
+        """The same recipe, new seeds; also after the pictures have gone."""
+        job = await fetch_job(interaction, job_id)
+        await submit(interaction, compose_again(job))
+
+    async def more(self, interaction: Press, job_id: int, panel: int) -> None:
+        """The recipe, and Delete for those who may."""
+        job = await fetch_job(interaction, job_id)
+        if job.deleted_at is not None:
+            await answer_gone(interaction, job)
+            return
+        style = discord.ButtonStyle.danger
+        delete = JobButton("delete", job_id, label="Delete the pictures", style=style)
+        buttons = [delete] if _may_delete(job, interaction) else []
+        view, files = cards.compose_recipe(job, *buttons)
+        await interaction.response.send_message(view=view, files=files, ephemeral=True)
+
+    async def delete(self, interaction: Press, job_id: int, panel: int) -> None:
+        """From the record first; pressed again, it tries again what was left."""
+        job = await fetch_job(interaction, job_id)
+        if not _may_delete(job, interaction):
+            raise UserError(replies.NOT_YOURS_TO_DELETE)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self._services.jobs.mark_deleted(
+            job_id, deleted_by=interaction.user.id, now=self._services.now()
+        )
+        log.info("job %s: its pictures were deleted by user %s", job_id, interaction.user.id)
+        await self._services.writer.remove(job_id)
+        is_gone = await _delete_message(interaction.client, job)
+        text = replies.DELETED if is_gone else replies.DELETED_BUT_SHOWN
+        await interaction.edit_original_response(content=text)
+
+
+def _may_delete(job: Job, interaction: Press) -> bool:
+    is_author = interaction.user.id == job.origin.user_id
+    is_here = interaction.channel_id == job.origin.channel_id
+    return is_author or (is_here and interaction.permissions.manage_messages)
+
+
+async def _delete_message(client: TriptychClient, job: Job) -> bool:
+    """Whether nothing shows the pictures any more."""
+    if job.message_id is None or job.origin.channel_id is None:
+        return True
+    channel = client.get_partial_messageable(job.origin.channel_id)
+    try:
+        await channel.get_partial_message(job.message_id).delete()
+    except discord.NotFound:
+        return True
+    except discord.HTTPException as error:
+        log.info("job %s: its message was not deleted: %s", job.job_id, error)
+        return False
+    return True
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    cog = Grid(bot.services)
+    for action in (cog.pick, cog.vary, cog.upscale, cog.reroll, cog.more, cog.delete):
+        bot.add_button_action(action.__name__, action)
+    await bot.add_cog(cog)

@@ -1,0 +1,118 @@
+"""Forms: a recipe to be changed, and a prompt for a picture to start from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import discord
+from discord import app_commands
+
+from bot import cards
+from bot.asking import (
+    answer_gone,
+    fetch_job,
+    fetch_job_of,
+    fetch_with_picture,
+    parse_number,
+    parse_seed,
+    parse_size,
+    submit,
+)
+from bot.client import TriptychClient
+from bot.engine.face import NUM_IMAGES
+from bot.errors import UserError
+from bot.jobs.parameters import DEFAULT_STRENGTH, compose_base
+from bot.records import Ask, StartPicture
+
+Press = discord.Interaction[TriptychClient]
+
+
+async def open_remix(interaction: Press, job_id: int, panel: int) -> None:
+    """The form with the recipe filled in."""
+    job = await fetch_job(interaction, job_id)
+    if job.deleted_at is not None:
+        await answer_gone(interaction, job)
+        return
+    await interaction.response.send_modal(cards.compose_remix_form(job))
+
+
+async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
+    """What was changed goes the same way as what is typed."""
+    job = await fetch_job(interaction, job_id)
+    if job.deleted_at is not None:
+        await answer_gone(interaction, job)
+        return
+    width, height = parse_size(fields.get("size"))
+    steps, guidance, sampler = _parse_settings(fields.get("settings", ""))
+    ask = replace(
+        compose_base(job),
+        prompt=fields.get("prompt", ""),
+        negative_prompt=fields.get("negative", ""),
+        width=width,
+        height=height,
+        seed=parse_seed(fields.get("seed")),
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        sampler=sampler,
+        num_images=NUM_IMAGES,
+        press="",
+    )
+    await submit(interaction, ask)
+
+
+async def open_start(interaction: Press, job_id: int, panel: int) -> None:
+    """The form for a prompt and a strength."""
+    job = await fetch_with_picture(interaction, job_id, panel)
+    if job is not None:
+        await interaction.response.send_modal(cards.compose_start_form(job, panel))
+
+
+async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
+    """Image-to-image from that picture."""
+    job = await fetch_with_picture(interaction, job_id, panel)
+    if job is None:
+        return
+    strength = parse_number(fields.get("strength", ""), "the strength")
+    start = StartPicture(job_id, panel, DEFAULT_STRENGTH if strength is None else strength)
+    base = compose_base(job)
+    ask = Ask(
+        fields.get("prompt", ""),
+        fields.get("negative", ""),
+        base.width,
+        base.height,
+        start=start,
+    )
+    await submit(interaction, ask)
+
+
+def _parse_settings(text: str) -> tuple[int | None, float | None, str | None]:
+    """ "30 / 7.5 / ddim"; what is left out is the model's default. Raises UserError."""
+    parts = [part.strip() for part in text.split("/")]
+    if len(parts) > 3:
+        raise UserError(
+            "Write steps / guidance / sampler like 30 / 7.5 / ddim, or leave a part empty. "
+            "Nothing was drawn."
+        )
+    steps, guidance, sampler = [*parts, "", ""][:3]
+    count = parse_number(steps, "the steps")
+    return (
+        None if count is None else int(count),
+        parse_number(guidance, "the guidance"),
+        sampler.lower() or None,
+    )
+
+
+@app_commands.context_menu(name="Remix")
+async def remix_message(interaction: Press, message: discord.Message) -> None:
+    """Apps → Remix, on a message that shows a grid."""
+    job = await fetch_job_of(interaction, message.id)
+    await open_remix(interaction, job.job_id, 0)
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    bot.add_button_action("remix", open_remix)
+    bot.add_button_action("start", open_start)
+    bot.add_modal_action("remix", send_remix)
+    bot.add_modal_action("start", send_start)
+    bot.tree.add_command(remix_message)

@@ -1,0 +1,68 @@
+"""Report picture: from the menu of a message to a card for the moderators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies_review
+from bot.buttons import JobModal
+from bot.client import TriptychClient
+from bot.moderation.text import clean_prompt
+from bot.services import Services
+
+
+class Reports(commands.Cog):
+    """Members look out for each other."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def ask(
+        self, interaction: discord.Interaction[TriptychClient], message: discord.Message
+    ) -> None:
+        """Open the form, if there is something to report."""
+        job = await self._services.reports.find(message.id, interaction.guild_id)
+        form = JobModal("report", job.job_id, 0, title="Report picture")
+        form.add_item(
+            discord.ui.Label(
+                text="What is wrong with it?",
+                description="Only moderators read this.",
+                component=discord.ui.TextInput(
+                    custom_id="reason",
+                    style=discord.TextStyle.paragraph,
+                    max_length=replies_review.REASON_MAX,
+                ),
+            )
+        )
+        await interaction.response.send_modal(form)
+
+    async def submit(
+        self,
+        interaction: discord.Interaction[Any],
+        job_id: int,
+        panel: int,
+        fields: dict[str, str],
+    ) -> None:
+        """The form came back."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        reason = clean_prompt(fields["reason"])
+        await self._services.reports.take(job_id, interaction.user.id, reason, interaction.guild_id)
+        await interaction.edit_original_response(content=replies_review.REPORTED)
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    cog = Reports(bot.services)
+    menu = app_commands.ContextMenu(
+        name="Report picture",
+        callback=cog.ask,
+        allowed_contexts=app_commands.AppCommandContext(guild=True),
+        allowed_installs=app_commands.AppInstallationType(guild=True),
+    )
+    bot.tree.add_command(menu, override=True)
+    bot.add_modal_action("report", cog.submit)
+    await bot.add_cog(cog)

@@ -1,0 +1,71 @@
+"""The buttons on the cards of the review channel."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from io import BytesIO
+from typing import Any
+
+import discord
+from discord.ext import commands
+
+from bot import replies_review
+from bot.cases import AGAINST_MEMBER, CHOICES, Card, Decision
+from bot.client import TriptychClient
+from bot.moderators import require_moderator, require_other, require_rank
+from bot.services import Services
+
+
+class Review(commands.Cog):
+    """Decide what was held, reported or appealed."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def make_action(
+        self, decision: Decision
+    ) -> Callable[[discord.Interaction[Any], int, int], Awaitable[None]]:
+        """What the button with this decision does."""
+
+        async def press(interaction: discord.Interaction[Any], card_id: int, panel: int) -> None:
+            await interaction.response.defer()
+            card = await self._check(interaction, card_id)
+            require_other(interaction, card.member_id)
+            if decision in AGAINST_MEMBER:
+                await require_rank(interaction, card.member_id)
+            review = self._services.review
+            await review.decide(card_id, decision, interaction.user.id, interaction.guild_id)
+
+        return press
+
+    async def reveal(self, interaction: discord.Interaction[Any], card_id: int, panel: int) -> None:
+        """The pictures as they are and the whole prompt, for the moderator alone."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        card = await self._check(interaction, card_id)
+        case = await self._services.desk.compose_case(card)
+        if case.job is None:
+            await interaction.edit_original_response(content=replies_review.NO_PICTURES)
+            return
+        recipe = case.job.recipe
+        text = f"prompt: {recipe.prompt}\nnegative prompt: {recipe.negative_prompt}\n"
+        files = [discord.File(BytesIO(text.encode()), filename="prompt.txt")]
+        grid = await self._services.writer.locate_grid(case.job.job_id)
+        if grid is not None and case.job.rendered_at is not None:
+            files.append(discord.File(grid, filename="grid.png", spoiler=True))
+        await interaction.edit_original_response(attachments=files)
+
+    async def _check(self, interaction: discord.Interaction[Any], card_id: int) -> Card:
+        guild_id = interaction.guild_id
+        settings = await self._services.settings.fetch(guild_id)
+        require_moderator(interaction, settings)
+        return await self._services.review.fetch_card(card_id, guild_id)
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    cog = Review(bot.services)
+    for choices in CHOICES.values():
+        for decision in choices:
+            bot.add_button_action(decision, cog.make_action(decision))
+    bot.add_button_action("reveal", cog.reveal)
+    await bot.add_cog(cog)

@@ -1,0 +1,30 @@
+"""What is shown of a picture while it is drawn: judged like the finished one, or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.jobs.judging import PictureJudge
+from bot.jobs.port import Drawing
+from bot.pictures import PictureWriter, encode_preview
+from bot.records import Job
+
+
+class Previews:
+    """Develops sketches; one that is covered or was not judged is not shown."""
+
+    def __init__(self, judge: PictureJudge, writer: PictureWriter) -> None:
+        self._judge = judge
+        self._writer = writer
+
+    async def develop(self, job: Job, drawing: Drawing) -> Drawing:
+        """With its preview, unless nobody may see it yet."""
+        sketch = drawing.sketch
+        if sketch is None or job.spoiler:
+            return drawing
+        judgement = await self._judge.judge(job, sketch, [None] * len(sketch))
+        is_shown = any(verdict.shown for verdict in judgement.verdicts)
+        if judgement.spoiler or judgement.held_for or not is_shown:
+            return drawing
+        file = await self._writer.run(encode_preview, sketch, judgement.verdicts)
+        return replace(drawing, preview=file)

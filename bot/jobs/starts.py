@@ -1,0 +1,67 @@
+"""What image-to-image starts from: judged before the job waits, read when it begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.errors import StoreError, UserError
+from bot.jobs.judging import PictureJudge
+from bot.jobs.port import Caller
+from bot.pictures import PictureWriter
+from bot.records import Job, Recipe, Upload
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_FLAGGED = (
+    "The picture check flagged the picture you sent, so it was not used. Nothing was drawn or "
+    "charged; please start from another one."
+)
+_NOT_JUDGED = (
+    "The picture check does not work at present, so pictures cannot be sent. Nothing was drawn "
+    "or charged; the owner finds more in the log."
+)
+_GONE = (
+    "The picture that this should start from is gone (deleted, or its time was over). Nothing was "
+    "drawn or charged; choose another one."
+)
+
+
+class StartPictures:
+    """Uploads and panels of earlier jobs."""
+
+    def __init__(self, writer: PictureWriter, judge: PictureJudge) -> None:
+        self._writer = writer
+        self._judge = judge
+
+    async def take(self, job: Job, upload: Upload, caller: Caller) -> str | None:
+        """Fetch, decode, judge and keep a member's picture; the reason if it cannot be used."""
+        try:
+            data = await caller.fetch_upload(upload)
+            picture = await self._writer.save_start(job.job_id, data)
+        except (UserError, StoreError) as error:
+            return str(error)
+        judgement = await self._judge.judge(job, picture[None], [None])
+        [verdict] = judgement.verdicts
+        if verdict.shown and not (judgement.spoiler or judgement.held_for):
+            return None
+        await self._writer.remove(job.job_id)
+        return _FLAGGED if verdict.was_judged else _NOT_JUDGED
+
+    async def load(self, job: Job, recipe: Recipe) -> NDArray[np.uint8] | None:
+        """uint8 (height, width, 3) RGB for a complete recipe; None without a start.
+
+        Raises UserError if the picture is gone.
+        """
+        start = recipe.start
+        if start is None:
+            return None
+        assert recipe.width
+        assert recipe.height
+        size = (recipe.width, recipe.height)
+        source = start.job_id or job.job_id
+        picture = await self._writer.load_start(source, start.panel, size)
+        if picture is None:
+            raise UserError(_GONE)
+        return picture

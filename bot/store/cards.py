@@ -1,0 +1,129 @@
+"""Rows of the card and report tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.cases import Card, CardKind, Decision, Report
+from bot.store.database import Database, Row
+
+
+class CardRepository:
+    """What moderators are asked, and what they answered; the first answer counts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open_for_job(
+        self,
+        kind: CardKind,
+        *,
+        guild_id: int,
+        member_id: int,
+        job_id: int,
+        now: float,
+        expires_at: float | None = None,
+    ) -> Card:
+        """A new card, or the one that is open for this job already."""
+        row = await self._database.fetch_one(
+            "INSERT INTO card (kind, guild_id, member_id, job_id, opened_at, expires_at) "
+            "VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (job_id) WHERE decision = '' DO UPDATE SET kind = kind RETURNING *",
+            (kind, guild_id, member_id, job_id, now, expires_at),
+        )
+        assert row is not None
+        return _parse_card(row)
+
+    async def open_for_appeal(
+        self, suspension_id: int, *, guild_id: int, member_id: int, now: float
+    ) -> Card:
+        """The one card of a suspension."""
+        row = await self._database.fetch_one(
+            "INSERT INTO card (kind, guild_id, member_id, suspension_id, opened_at) "
+            "VALUES (?, ?, ?, ?, ?) RETURNING *",
+            (CardKind.APPEAL, guild_id, member_id, suspension_id, now),
+        )
+        assert row is not None
+        return _parse_card(row)
+
+    async def fetch(self, card_id: int) -> Card | None:
+        """The card, or None."""
+        row = await self._database.fetch_one("SELECT * FROM card WHERE card_id = ?", (card_id,))
+        return _parse_card(row) if row else None
+
+    async def fetch_open(self, job_id: int) -> Card | None:
+        """The card that waits for a decision about this job, or None."""
+        row = await self._database.fetch_one(
+            "SELECT * FROM card WHERE job_id = ? AND decision = ''", (job_id,)
+        )
+        return _parse_card(row) if row else None
+
+    async def list_unsettled(self) -> list[Card]:
+        """Cards that are open, or whose decision has not reached everybody; oldest first."""
+        rows = await self._database.fetch_all(
+            "SELECT * FROM card WHERE settled_at IS NULL ORDER BY card_id"
+        )
+        return [_parse_card(row) for row in rows]
+
+    async def mark_posted(self, card_id: int, *, channel_id: int, message_id: int) -> None:
+        """Where it stands."""
+        await self._database.execute(
+            "UPDATE card SET channel_id = ?, message_id = ? WHERE card_id = ?",
+            (channel_id, message_id, card_id),
+        )
+
+    async def mark_decided(
+        self, card_id: int, decision: Decision, *, decided_by: int, now: float
+    ) -> Card | None:
+        """open → decided; None if somebody was first."""
+        row = await self._database.fetch_one(
+            "UPDATE card SET decision = ?, decided_by = ?, decided_at = ? "
+            "WHERE card_id = ? AND decision = '' RETURNING *",
+            (decision, decided_by, now, card_id),
+        )
+        return _parse_card(row) if row else None
+
+    async def mark_settled(self, card_id: int, *, now: float) -> None:
+        """Everybody has been told."""
+        await self._database.execute(
+            "UPDATE card SET settled_at = ? WHERE card_id = ? AND decision <> ''", (now, card_id)
+        )
+
+    async def add_report(
+        self, card: Card, *, reporter_id: int, reason: str, now: float
+    ) -> Report | None:
+        """None if this member has reported this job before."""
+        row = await self._database.fetch_one(
+            "INSERT INTO report (card_id, job_id, guild_id, reporter_id, reason, at) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, reporter_id) DO NOTHING RETURNING *",
+            (card.card_id, card.job_id, card.guild_id, reporter_id, reason, now),
+        )
+        return _parse_report(row) if row else None
+
+    async def list_reports(self, card_id: int) -> list[Report]:
+        """One per member, oldest first."""
+        rows = await self._database.fetch_all(
+            "SELECT * FROM report WHERE card_id = ? ORDER BY report_id", (card_id,)
+        )
+        return [_parse_report(row) for row in rows]
+
+    async def count_reports_by(self, guild_id: int, reporter_id: int, since: float) -> int:
+        """How many pictures a member has reported since then."""
+        row = await self._database.fetch_one(
+            "SELECT count(*) AS number FROM report "
+            "WHERE guild_id = ? AND reporter_id = ? AND at > ?",
+            (guild_id, reporter_id, since),
+        )
+        assert row is not None
+        return row["number"]
+
+
+def _parse_card(row: Row) -> Card:
+    values: dict[str, Any] = {name: row[name] for name in row.keys()}  # noqa: SIM118 - not a dict
+    values["kind"] = CardKind(row["kind"])
+    values["decision"] = Decision(row["decision"]) if row["decision"] else None
+    return Card(**values)
+
+
+def _parse_report(row: Row) -> Report:
+    return Report(row["reporter_id"], row["reason"], row["at"])

@@ -1,0 +1,48 @@
+"""Styles that servers have made, changed or taken away."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+
+from bot.records import Style
+from bot.store.database import Database, Row
+
+
+class StyleRepository:
+    """Rows of the style table, by guild."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.transaction = database.transaction
+
+    async def list_of(self, guild_id: int) -> list[Style]:
+        """A guild's own styles, by name."""
+        rows = await self._database.fetch_all(
+            "SELECT * FROM style WHERE guild_id = ? ORDER BY name", (guild_id,)
+        )
+        return [_parse(row) for row in rows]
+
+    async def put(self, guild_id: int, style: Style, *, changed_by: int, now: float) -> None:
+        """Keep a style under its name, in place of one that was there."""
+        await self._database.execute(
+            "INSERT OR REPLACE INTO style VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (guild_id, *astuple(style), changed_by, now),
+        )
+
+    async def delete(self, guild_id: int, name: str) -> None:
+        """Forget a guild's own style."""
+        await self._database.execute(
+            "DELETE FROM style WHERE guild_id = ? AND name = ?", (guild_id, name)
+        )
+
+
+def _parse(row: Row) -> Style:
+    return Style(
+        name=row["name"],
+        before=row["before"],
+        after=row["after"],
+        negative_prompt=row["negative_prompt"],
+        sampler=row["sampler"],
+        num_inference_steps=row["num_inference_steps"],
+        is_removed=bool(row["is_removed"]),
+    )

@@ -1,0 +1,72 @@
+"""Pictures that members hand in: decoded under a guard, turned upright, flattened, stripped."""
+
+from __future__ import annotations
+
+import warnings
+from io import BytesIO
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from bot.errors import UserError
+
+MAX_UPLOAD_BYTES = 10 * 2**20
+MAX_UPLOAD_SIDE_PIXELS = 8192
+MAX_UPLOAD_PIXELS = 24_000_000
+_KEPT_SIDE_PIXELS = 2048
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_ADVICE = "Nothing was drawn or charged; please send a PNG, JPEG or WebP picture"
+
+
+def check_size(num_bytes: int) -> None:
+    """Raises UserError for a file too large to be looked at."""
+    if num_bytes > MAX_UPLOAD_BYTES:
+        raise UserError(
+            f"The picture has {num_bytes / 2**20:,.1f} MiB; the most is "
+            f"{MAX_UPLOAD_BYTES // 2**20}. {_ADVICE} that is smaller."
+        )
+
+
+def decode_upload(data: bytes) -> Image.Image:
+    """RGB, upright, without transparency or metadata. Raises UserError.
+
+    The size is read from the header, before any pixel is decoded.
+    """
+    check_size(len(data))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture = Image.open(BytesIO(data), formats=_FORMATS)
+        _check_shape(picture)
+        picture.load()
+        return _flatten(ImageOps.exif_transpose(picture))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UserError(_say_too_many_pixels()) from None
+    except UnidentifiedImageError:
+        raise UserError(f"That file is no picture that can be read here. {_ADVICE}.") from None
+    except (OSError, SyntaxError, ValueError, EOFError):
+        # What Pillow raises for files that are cut off, inflated or not what they claim to be.
+        raise UserError(f"That picture is damaged and cannot be read. {_ADVICE}.") from None
+
+
+def _check_shape(picture: Image.Image) -> None:
+    width, height = picture.size
+    if max(width, height) > MAX_UPLOAD_SIDE_PIXELS or width * height > MAX_UPLOAD_PIXELS:
+        raise UserError(_say_too_many_pixels())
+    if getattr(picture, "is_animated", False):
+        raise UserError(f"That picture moves. {_ADVICE} that stands still.")
+
+
+def _say_too_many_pixels() -> str:
+    return (
+        f"That picture has too many pixels: the most is {MAX_UPLOAD_SIDE_PIXELS:,} on a side and "
+        f"{MAX_UPLOAD_PIXELS // 1_000_000} million in all. {_ADVICE} that is smaller."
+    )
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    """On white; a new picture, so that nothing of the file's metadata comes along."""
+    picture.thumbnail((_KEPT_SIDE_PIXELS, _KEPT_SIDE_PIXELS), Image.Resampling.LANCZOS)
+    layer = picture.convert("RGBA")
+    flat = Image.new("RGB", layer.size, (255, 255, 255))
+    flat.paste(layer, mask=layer)
+    return flat

@@ -1,0 +1,39 @@
+"""A bot process that lives as long as the playground does."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+
+GOODBYE_SECONDS = 15.0
+
+
+class Child:
+    """Started in a process group of its own, so that Ctrl-C reaches it through `stop` alone:
+    the playground then still answers the bot's last requests."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls, command: Sequence[str], api_base: str, token: str) -> "Child":
+        """Run the command with DISCORD_API_BASE and DISCORD_TOKEN set."""
+        known = {"DISCORD_API_BASE": api_base, "DISCORD_TOKEN": token}
+        process = await asyncio.create_subprocess_exec(
+            *command, env=os.environ | known, start_new_session=True
+        )
+        return cls(process)
+
+    async def wait(self) -> int:
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL for the whole group if that does not help."""
+        if self._process.returncode is None:
+            self._process.terminate()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), GOODBYE_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # what it left behind
+        await self._process.wait()

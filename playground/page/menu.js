@@ -1,0 +1,85 @@
+// Context menus: the app's commands for a message or a person, and what the client itself can do.
+
+import { act } from "./api.js";
+import { h } from "./dom.js";
+import { announce } from "./notice.js";
+import { popUp } from "./picker.js";
+import { channelById, commandsIn, localized, may, state } from "./state.js";
+
+const USER_KIND = 2;
+const MESSAGE_KIND = 3;
+
+export function openMessageMenu(anchor, message, point = null) {
+  const channel = channelById(message.channel_id);
+  const canDelete =
+    !(message.flags & 64) &&
+    (message.author.id === state.place.me || may(channel, "manageMessages"));
+  openMenu(anchor, point, "For this message", [
+    ...apps(channel, MESSAGE_KIND, message.id),
+    canDelete && {
+      label: "Delete message",
+      run: () => act("delete", { channel: channel.id, message: message.id }),
+      isDanger: true,
+    },
+    copyId(message.id),
+  ]);
+}
+
+export function openUserMenu(anchor, userId, point = null) {
+  const channel = channelById(state.channel);
+  openMenu(anchor, point, "This person", [...apps(channel, USER_KIND, userId), copyId(userId)]);
+}
+
+function apps(channel, kind, target) {
+  return commandsIn(channel, kind).map((command) => ({
+    label: localized(command),
+    note: "App",
+    async run() {
+      const answer = await act("menu", {
+        channel: channel.id,
+        command: command.name,
+        kind,
+        target,
+      });
+      if (answer) state.mine.set(answer.interaction, { title: localized(command) });
+    },
+  }));
+}
+
+function copyId(id) {
+  return {
+    label: "Copy id",
+    run: () =>
+      navigator.clipboard.writeText(id).then(
+        () => announce("Copied."),
+        () => announce(`The id is ${id}`),
+      ),
+  };
+}
+
+function openMenu(anchor, point, title, items) {
+  const box = h("div", { class: "popover menu", role: "menu", "aria-label": title });
+  for (const item of items.filter(Boolean)) {
+    const entry = h(
+      "button",
+      { type: "button", role: "menuitem", class: item.isDanger ? "danger" : null },
+      item.label,
+      item.note && h("small", {}, item.note),
+    );
+    entry.addEventListener("click", () => {
+      close(true);
+      item.run();
+    });
+    box.append(entry);
+  }
+  const close = popUp(box, anchor, point);
+  const entries = [...box.children];
+  box.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const at = entries.indexOf(document.activeElement) + step;
+    entries.at(at % entries.length).focus();
+  });
+  entries[0]?.focus();
+}

@@ -1,0 +1,131 @@
+"""A real browser on the playground's page. Skips where there is no Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import yarl
+from playwright import async_api as playwright
+
+from playground import Playground
+from tests.e2e.conftest import start_bot
+
+with warnings.catch_warnings():
+    # discord.py's player imports audioop, which Python 3.11 deprecates
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import discord
+
+playwright.expect.set_options(timeout=15_000)  # a busy machine is not a fault of the page
+
+TOKEN = "a-token"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+
+__all__ = ["start_bot"]
+
+OpenPage = Callable[..., Awaitable["playwright.Page"]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    skip = pytest.mark.skip(reason=f"no browser: none of {', '.join(NAMES)} is installed")
+    for item in items:
+        if CHROMIUM is None and here in item.path.parents:
+            item.add_marker(skip)
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Playground]:
+    async with Playground(TOKEN) as playground:
+        monkeypatch.setattr(discord.http.Route, "BASE", playground.api_base)
+        gateway = yarl.URL(playground.gateway_url)
+        monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", gateway)
+        yield playground
+        assert playground.contract.violations == []
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[playwright.Browser]:
+    # the sandbox refuses root, which containers and CI run as
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    async with playwright.async_playwright() as driver:
+        chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        await chromium.close()
+
+
+@pytest.fixture
+async def open_page(server: Playground, browser: playwright.Browser) -> AsyncIterator[OpenPage]:
+    """`await open_page(who, channel, **context)`: the page as that person sees it.
+
+    An error in the page's scripts, a break of its policy or a request to anywhere else fails
+    the test.
+    """
+    complaints: list[str] = []
+
+    def watch(page: playwright.Page) -> None:
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console", lambda m: complaints.append(m.text) if "Content Security" in m.text else None
+        )
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((server.url, "blob:"))
+                else complaints.append(request.url)
+            ),
+        )
+
+    async def open_one(
+        who: str = "member", channel: str = "general", **context: object
+    ) -> playwright.Page:
+        page = await browser.new_page(**({"viewport": {"width": 1280, "height": 800}} | context))
+        watch(page)
+        remembered = {"playground as": who, "playground channel": channel}
+        await page.add_init_script(f"Object.assign(localStorage, {json.dumps(remembered)})")
+        await page.goto(server.url)
+        await playwright.expect(page.locator("#channel-name")).to_have_text(f"# {channel}")
+        return page
+
+    yield open_one
+    assert complaints == []
+
+
+class Bot(discord.Client):
+    """A scripted bot; a test hangs commands into its tree before it connects."""
+
+    def __init__(self) -> None:
+        super().__init__(intents=discord.Intents(guilds=True))
+        self.tree = discord.app_commands.CommandTree(self)
+
+    async def setup_hook(self) -> None:
+        await self.tree.sync()
+
+
+@pytest.fixture
+async def bot() -> Bot:
+    return Bot()
+
+
+@pytest.fixture
+async def connect(server: Playground) -> AsyncIterator[Callable[[Bot], Awaitable[None]]]:
+    """`await connect(bot)` has it online until the test ends."""
+    running: list[tuple[Bot, asyncio.Task[None]]] = []
+
+    async def start(bot: Bot) -> None:
+        running.append((bot, asyncio.create_task(bot.start(TOKEN))))
+        await server.wait_connected()
+
+    yield start
+    for bot, task in running:
+        await bot.close()
+        await task

@@ -1,0 +1,62 @@
+"""What the stories about grids have in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+
+from PIL import Image
+
+from playground import Channel, InteractionHandle, Message, Person, Upload
+
+
+def has_grid(message: Message) -> bool:
+    return any(a.filename.endswith(".png") for a in message.attachments)
+
+
+async def draw(person: Person, channel: Channel, **options: object) -> Message:
+    """A delivered grid."""
+    handle = await person.slash("imagine", channel, **{"prompt": "dog", "seed": "7"} | options)
+    return await handle.wait_for(has_grid, 20)
+
+
+def button(message: Message, label: str) -> str:
+    """The custom_id of the button with this label."""
+    [custom_id] = [b.custom_id for b in message.buttons() if b.label == label]
+    assert custom_id is not None
+    return custom_id
+
+
+async def press(person: Person, message: Message, label: str) -> InteractionHandle:
+    return await person.press(message, button(message, label))
+
+
+def open_picture(message: Message) -> Image.Image:
+    [attachment] = message.attachments
+    return Image.open(BytesIO(attachment.content))
+
+
+async def refusal(handle: InteractionHandle) -> str:
+    """The sentence that only the person who pressed sees."""
+    message = await handle.wait_answered()
+    assert message.is_ephemeral, message.text()
+    assert len(message.text()) > 30, message.text()
+    return message.text()
+
+
+def upload_of(message: Message) -> Upload:
+    """The picture of a message, saved and sent again."""
+    [attachment] = message.attachments
+    return Upload("saved.png", attachment.content)
+
+
+async def forge(person: Person, message: Message, custom_id: str) -> InteractionHandle:
+    """Press a button that is put on the message for it."""
+    button = {"type": 2, "style": 2, "label": "forged", "custom_id": custom_id, "id": 901}
+    row = {"type": 1, "id": 900, "components": [button]}
+    shown = message.current
+    message.revisions.append(replace(shown, components=(*shown.components, row)))
+    try:
+        return await person.unchecked.press(message, custom_id)
+    finally:
+        message.revisions.append(shown)

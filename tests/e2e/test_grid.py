@@ -1,0 +1,307 @@
+"""The buttons under a grid: alive after a restart, one job for two presses, the rules for all."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from playground import Member, Playground, add_channel, add_guild, add_thread, answer
+from tests.e2e.conftest import StartBot
+from tests.e2e.gallery import button, draw, forge, has_grid, open_picture, press, refusal, upload_of
+
+
+async def test_every_button_works_after_a_restart_for_somebody_else(
+    server: Playground, start_bot: StartBot
+):
+    member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
+    bot = await start_bot()
+    grid = await draw(member, art, negative_prompt="cat", steps=6)
+    assert await bot.stop() == 0
+
+    bot = await start_bot()
+    single = await (await press(other, grid, "2")).wait_answered()
+    assert single.is_ephemeral
+    assert open_picture(single).getpixel((0, 0)) == (8, 8, 8)
+    assert single.attachments[0].description == "Picture 2 of 3, drawn from the prompt: dog"
+    again = await (await press(other, grid, "↻")).wait_for(has_grid)
+    siblings = await (await press(other, grid, "Vary 3")).wait_for(has_grid)
+    upscaled = await (await press(other, single, "Upscale ×2")).wait_for(has_grid)
+    assert open_picture(upscaled).size == (128, 128)
+    assert "×2 from picture 2 of #1" in upscaled.text()
+    sibling = await (await press(other, upscaled, "Vary")).wait_for(has_grid)
+    assert open_picture(sibling).size == open_picture(grid).size
+    labels = [b.label for b in upscaled.buttons()]
+    assert labels == ["Upscale ×2", "Vary", "✎ Remix", "Use as start", "⋯"]
+    assert all(message.reference_id for message in (again, siblings, upscaled))
+    recipe = await (await press(other, grid, "⋯")).wait_answered()
+    assert recipe.is_ephemeral
+    for part in ("seeds: 7, 8, 9", "size: 64x64", "steps: 6", "cat", "sampler: ddim", "fake model"):
+        assert part in recipe.text()
+    assert "Delete the pictures" not in [b.label for b in recipe.buttons()]
+
+    assert await bot.stop() == 0
+    first, rerolled, varied, larger, sibling_of_larger = bot.rows()
+    assert (sibling_of_larger["width"], sibling_of_larger["start_job_id"]) == (64, larger["job_id"])
+    assert {row["user_id"] for row in (rerolled, varied, larger)} == {other.id}
+    assert rerolled["seeds"] != first["seeds"]
+    for name in ("prompt", "negative_prompt", "num_inference_steps", "sampler", "guidance_scale"):
+        assert rerolled[name] == varied[name] == larger[name] == first[name]
+    start = ("start_job_id", "start_panel")
+    assert [varied[name] for name in start] == [first["job_id"], 3]
+    assert [larger[name] for name in start] == [first["job_id"], 2]
+    assert json.loads(larger["seeds"]) == [8]
+    assert (larger["width"], larger["height"]) == (128, 128)
+
+
+async def test_remix_opens_with_the_recipe_and_sends_what_was_changed(
+    server: Playground, start_bot: StartBot
+):
+    member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
+    bot = await start_bot()
+    grid = await draw(member, art, negative_prompt="cat", guidance=4.5)
+    form = await press(other, grid, "✎ Remix")
+    shown = json.dumps(await form.wait_modal(), ensure_ascii=False)
+    for value in ('"dog"', '"cat"', '"64x64"', '"4 / 4.5 / ddim"'):
+        assert value in shown
+    assert await bot.stop() == 0
+
+    bot = await start_bot()  # the form was open all the time
+    sent = await other.submit_modal(
+        form, {"prompt": "a wolf", "settings": "5 / 2,5 / euler", "seed": "3", "size": "64x128"}
+    )
+    await sent.wait_for(has_grid)
+    assert await bot.stop() == 0
+    _, row = bot.rows()
+    assert (row["prompt"], row["negative_prompt"], row["seeds"]) == ("a wolf", "cat", "[3, 4, 5]")
+    assert (row["num_inference_steps"], row["guidance_scale"], row["sampler"]) == (5, 2.5, "euler")
+    assert (row["width"], row["height"], row["user_id"]) == (64, 128, other.id)
+
+
+async def test_use_as_start_draws_from_that_picture(server: Playground, start_bot: StartBot):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    grid = await draw(member, art)
+    single = await (await press(member, grid, "1")).wait_answered()
+    form = await press(member, single, "Use as start")
+    await form.wait_modal()
+    sent = await member.submit_modal(form, {"prompt": "a wolf", "strength": "0.25"})
+    message = await sent.wait_for(has_grid)
+    assert "strength 0.25" in message.text()
+    assert await bot.stop() == 0
+    _, row = bot.rows()
+    assert (row["prompt"], row["strength"], row["start_panel"]) == ("a wolf", 0.25, 1)
+
+
+async def test_wrong_words_in_a_form_are_answered_alone(server: Playground, start_bot: StartBot):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    grid = await draw(member, art)
+    wrong = [
+        {"size": "huge"},
+        {"seed": "seven"},
+        {"settings": "many / 7 / ddim"},
+        {"settings": "1 / 2 / 3 / 4"},
+        {"settings": "4 / 7 / nonsense"},
+        {"settings": "100000 / 7 / ddim"},
+    ]
+    for values in wrong:
+        form = await press(member, grid, "✎ Remix")
+        await form.wait_modal()
+        await refusal(await member.submit_modal(form, values))
+    assert await bot.stop() == 0
+    assert {row["status"] for row in bot.rows()[1:]} <= {"refused"}
+
+
+async def test_two_presses_at_once_are_one_job(server: Playground, start_bot: StartBot):
+    member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
+    bot = await start_bot(FAKE_STEP_SECONDS="0.1")
+    grid = await draw(member, art)
+    for label in ("↻", "Vary 1"):
+        handles = [await press(member, grid, label) for _ in range(25)]
+        theirs = await press(other, grid, label)
+        answers = [await handle.wait_answered(20) for handle in handles]
+        assert sum(not message.is_ephemeral for message in answers) == 1
+        assert {m.text()[:16] for m in answers if m.is_ephemeral} == {"You pressed that"}
+        await theirs.wait_for(has_grid)
+        [public] = [h for h, m in zip(handles, answers, strict=True) if not m.is_ephemeral]
+        await public.wait_for(has_grid)
+    once_more = await press(member, grid, "↻")
+    await once_more.wait_for(has_grid)
+    assert await bot.stop() == 0
+    assert len(bot.rows()) == 1 + 2 * 2 + 1
+
+
+@pytest.mark.parametrize("way", ["reroll", "vary", "upscale", "remix", "start", "upload", "style"])
+async def test_every_way_to_ask_goes_through_the_rules(
+    server: Playground, start_bot: StartBot, way: str
+):
+    """The grid was drawn before the rule came."""
+    member, owner, art = server.person("member"), server.person("owner"), server.channel("art")
+    bot = await start_bot()
+    grid = await draw(member, art, prompt="a gory scene")
+    single = await (await press(member, grid, "1")).wait_answered()
+    if way == "style":
+        saved = await owner.slash("style save", art, name="horror", before="gory painting of")
+        await saved.wait_answered()
+    assert await bot.stop() == 0
+
+    bot = await start_bot(BLOCKED_WORDS="gory")
+    match way:
+        case "reroll":
+            handle = await press(member, grid, "↻")
+        case "vary":
+            handle = await press(member, grid, "Vary 1")
+        case "upscale":
+            handle = await press(member, single, "Upscale ×2")
+        case "remix" | "start":
+            form = await press(
+                member, *((grid, "✎ Remix") if way == "remix" else (single, "Use as start"))
+            )
+            await form.wait_modal()
+            handle = await member.submit_modal(form, {})
+        case "upload":
+            handle = await member.slash("imagine", art, prompt="gory", image=upload_of(single))
+        case _:
+            handle = await member.slash("imagine", art, prompt="dog", style="horror")
+    assert "gory" in await refusal(handle)
+    assert await bot.stop() == 0
+    assert [row["status"] for row in bot.rows()] == ["delivered", "refused"]
+
+
+async def test_only_the_author_and_moderators_delete_and_nothing_is_left(
+    server: Playground, start_bot: StartBot
+):
+    member, other = server.person("member"), server.person("newcomer")
+    moderator, art = server.person("moderator"), server.channel("art")
+    bot = await start_bot()
+    grids = [await draw(member, art), await draw(member, art)]
+    for person, grid in zip((member, moderator), grids, strict=True):
+        menu = await (await press(person, grid, "⋯")).wait_answered()
+        forged = forge(other, grid, button(menu, "Delete the pictures"))
+        assert "Manage Messages" in await refusal(await forged)
+        assert not grid.is_deleted
+        done = await (await press(person, menu, "Delete the pictures")).wait_answered()
+        assert "Deleted" in done.text()
+        assert grid.is_deleted
+    assert list((bot.data_dir / "pictures").iterdir()) == []
+    mine = await (await member.slash("gallery", art)).wait_answered()
+    assert "no pictures yet" in mine.text()
+    assert await bot.stop() == 0
+    assert [row["deleted_by"] for row in bot.rows()] == [member.id, moderator.id]
+    assert bot.rows("SELECT * FROM picture") == []
+
+
+async def test_buttons_of_deleted_pictures_offer_the_recipe(
+    server: Playground, start_bot: StartBot
+):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    grid = await draw(member, art)
+    single = await (await press(member, grid, "1")).wait_answered()
+    form, start = await press(member, grid, "✎ Remix"), await press(member, single, "Use as start")
+    await form.wait_modal()
+    await start.wait_modal()
+    menu = await (await press(member, grid, "⋯")).wait_answered()
+    await (await press(member, menu, "Delete the pictures")).wait_answered()
+    assert await bot.stop() == 0
+
+    bot = await start_bot()
+    for label in ("Upscale ×2", "Vary", "✎ Remix", "Use as start", "⋯"):
+        assert "is gone" in await refusal(await press(member, single, label))
+    for handle in (form, start):
+        gone = await member.submit_modal(handle, {"prompt": "wolf"})
+        assert "is gone" in await refusal(gone)
+    assert len(bot.rows()) == 1
+    offer = await (await press(member, single, "Vary")).wait_answered()
+    await (await press(member, offer, "↻ Reroll")).wait_for(has_grid)
+
+
+async def test_what_a_moderator_removed_is_not_drawn_again(server: Playground, start_bot: StartBot):
+    member, moderator, art = (
+        server.person("member"),
+        server.person("moderator"),
+        server.channel("art"),
+    )
+    bot = await start_bot()
+    grid = await draw(member, art)
+    single = await (await press(member, grid, "1")).wait_answered()
+    menu = await (await press(moderator, grid, "⋯")).wait_answered()
+    await (await press(moderator, menu, "Delete the pictures")).wait_answered()
+    for custom_id in (button(single, "Vary"), "v1:reroll:1:0", "v1:more:1:0", "v1:remix:1:0"):
+        handle = await forge(member, single, custom_id)
+        assert "moderator" in await refusal(handle)
+    assert len(bot.rows()) == 1
+
+
+STRANGE_IDS = [
+    "nonsense",
+    "v1:dance:1:0",
+    "v1:pick:1:9",
+    "v0:pick:1:1",
+    "v2:pick:1:1",
+    "v1:pick:999:1",
+    "v1:vary:1:0",
+    "v1:pick:9999999999999999999:1",
+    "v1:reroll:99999999999999999999999999:0",
+    "v1:remix:77:0",
+    "v1:delete:77:0",
+    "x" * 100,
+]
+
+
+async def test_buttons_that_nobody_made_are_answered_and_do_nothing(
+    server: Playground, start_bot: StartBot
+):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    grid = await draw(member, art)
+    for custom_id in STRANGE_IDS:
+        await refusal(await member.unchecked.press(grid, custom_id))
+        await refusal(await forge(member, grid, custom_id))
+    assert len(bot.rows()) == 1
+
+
+async def test_job_of_another_server_is_not_known_here(server: Playground, start_bot: StartBot):
+    member, art = server.person("member"), server.channel("art")
+    world = server.world
+    elsewhere = add_guild(world, "Elsewhere", owner=server.person("owner").user)
+    elsewhere.members[world.bot.id] = Member(world.bot)
+    elsewhere.members[member.id] = Member(member.user)
+    far = add_channel(world, elsewhere, "far")
+    bot = await start_bot()
+    grid = await draw(server.person("owner"), far)
+    own = await draw(member, art)
+    for action in ("pick", "vary", "reroll", "remix", "more", "delete", "upscale", "start"):
+        assert "I know no picture" in await refusal(await forge(member, own, f"v1:{action}:1:1"))
+    assert not grid.is_deleted
+    assert len(bot.rows()) == 2
+
+
+async def test_press_in_a_thread_and_in_one_that_was_archived_meanwhile(
+    server: Playground, start_bot: StartBot
+):
+    member, thread = server.person("member"), add_thread(server.world, server.channel("art"), "t")
+    await start_bot(FAKE_STEP_SECONDS="0.2")
+    grid = await draw(member, thread)
+    await (await press(member, grid, "↻")).wait_for(has_grid)
+    handle = await press(member, grid, "Vary 1")
+    await handle.wait_acknowledged()
+    archived = answer(400, 50083, "Thread is archived")
+    server.fault("PATCH /webhooks/*", archived, times=None)
+    server.fault("PATCH /channels/*", archived, times=None)
+    before = len(server.messages(thread))
+    await server.wait_until(lambda: len(server.messages(thread)) > before, 20)
+    assert has_grid(server.messages(thread)[-1])
+
+
+async def test_hidden_pictures_have_no_use(server: Playground, start_bot: StartBot):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot(FAKE_PICTURE_CHECK="0.9")
+    grid = await draw(member, art)
+    disabled = {b.label for b in grid.buttons() if b.is_disabled}
+    assert disabled == {"1", "2", "3", "Vary 1", "Vary 2", "Vary 3"}
+    for action in ("pick", "vary", "upscale", "start"):
+        handle = await forge(member, grid, f"v1:{action}:1:2")
+        assert "hidden by the filter" in await refusal(handle)
+    assert len(bot.rows()) == 1

@@ -1,0 +1,113 @@
+"""/imagine image: what is sent is fetched from Discord alone, judged, and drawn from."""
+
+from __future__ import annotations
+
+import asyncio
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from playground import Playground, Upload, answer
+from tests.e2e.conftest import StartBot
+from tests.e2e.gallery import draw, has_grid, open_picture, press, refusal
+
+
+def make_upload(colour: str = "white", size: tuple[int, int] = (100, 60)) -> Upload:
+    buffer = BytesIO()
+    Image.new("RGB", size, colour).save(buffer, "PNG")
+    return Upload("mine.png", buffer.getvalue())
+
+
+async def test_upload_is_drawn_from_and_a_restart_keeps_it(server: Playground, start_bot: StartBot):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    grid = await draw(member, art, image=make_upload(), strength=0.4, seed="0")
+    tile = open_picture(grid).getpixel((5, 5))
+    assert tile == (153, 153, 153)  # 0.6 of white
+    assert "a picture sent with it, strength 0.4" in grid.text()
+    assert await bot.stop() == 0
+
+    bot = await start_bot()
+    again = await (await press(member, grid, "↻")).wait_for(has_grid)
+    assert all(value >= 153 for value in open_picture(again).getpixel((5, 5)))
+    assert await bot.stop() == 0
+    first, rerolled = bot.rows()
+    assert (first["start_job_id"], first["start_panel"], first["strength"]) == (0, 0, 0.4)
+    assert (rerolled["start_job_id"], rerolled["start_panel"]) == (first["job_id"], 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"just text", "no picture"),
+        (make_upload().content[:80], "damaged"),
+        (make_upload(size=(8200, 10)).content, "too many pixels"),
+    ],
+)
+async def test_unusable_upload_is_refused_in_its_message_and_costs_nothing(
+    server: Playground, start_bot: StartBot, content: bytes, reason: str
+):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    handle = await member.slash("imagine", art, prompt="dog", image=Upload("a.png", content))
+    assert reason in (await handle.wait_answered()).text()
+    assert await bot.stop() == 0
+    [row] = bot.rows()
+    assert (row["status"], row["cost"]) == ("refused", 0)
+    assert not list((bot.data_dir / "pictures").glob("*"))
+
+
+async def test_flagged_upload_is_not_used(server: Playground, start_bot: StartBot):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot(FAKE_PICTURE_CHECK="0.9")
+    handle = await member.slash("imagine", art, prompt="dog", image=make_upload())
+    assert "flagged the picture you sent" in (await handle.wait_answered()).text()
+    assert await bot.stop() == 0
+    assert bot.rows()[0]["status"] == "refused"
+    assert not list((bot.data_dir / "pictures").glob("*"))
+
+
+async def test_upload_that_cannot_be_judged_is_not_used(server: Playground, start_bot: StartBot):
+    member, art = server.person("member"), server.channel("art")
+    await start_bot(FAKE_PICTURE_CHECK="crash", may_complain=True)
+    handle = await member.slash("imagine", art, prompt="dog", image=make_upload())
+    assert "does not work at present" in (await handle.wait_answered()).text()
+
+
+async def test_file_that_discord_does_not_hand_over_is_a_sentence(
+    server: Playground, start_bot: StartBot
+):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    server.fault("GET /ephemeral-attachments/*", answer(404))
+    handle = await member.slash("imagine", art, prompt="dog", image=make_upload())
+    assert "send it again" in (await handle.wait_answered()).text()
+    assert bot.rows()[0]["status"] == "refused"
+
+
+async def test_nothing_is_fetched_from_another_host(server: Playground, start_bot: StartBot):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    callers: list[asyncio.StreamWriter] = []
+    stranger = await asyncio.start_server(lambda _, writer: callers.append(writer), "127.0.0.1", 0)
+    port = stranger.sockets[0].getsockname()[1]
+    server.backend.cdn.base_url = f"http://127.0.0.1:{port}"
+    handle = await member.slash("imagine", art, prompt="dog", image=make_upload())
+    assert "send it again" in (await handle.wait_answered()).text()
+    stranger.close()
+    assert callers == []
+    assert await bot.stop() == 0
+
+
+async def test_strength_needs_a_picture_and_sense(server: Playground, start_bot: StartBot):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    handles = [
+        await member.slash("imagine", art, prompt="dog", strength=0.5),
+        await member.slash("imagine", art, prompt="dog", image=make_upload(), strength=0.0),
+        await member.slash("imagine", art, prompt="dog", image=make_upload(), strength=1.5),
+    ]
+    for handle in handles:
+        assert "strength" in await refusal(handle)
+    assert {row["status"] for row in bot.rows()} == {"refused"}

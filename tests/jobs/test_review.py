@@ -1,0 +1,736 @@
+"""The review lane without Discord: every state, every order of events, every record."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import services as composition
+from bot.cases import CHOICES, CardKind, Decision
+from bot.errors import UserError
+from bot.jobs.port import Ended, Hidden, InReview
+from bot.moderation import PictureCheck
+from bot.records import AuditAction, AuditEntry, Job, JobStatus, Origin, Outcome, Rule, RuleKind
+from bot.services import Services
+from tests.jobs.conftest import GUILD, MEMBER, Clock, FakeCaller, FakeMessenger, House, OpenHouse
+
+REVIEW_CHANNEL, MODERATOR, OTHER = 4242, 31, 32
+HOUR, DAY = 3600.0, 86400.0
+
+
+class FakeClassifier:
+    """score: of every picture; None crashes."""
+
+    def __init__(self, score: float | None) -> None:
+        self.value = score
+
+    def score(self, image: Any) -> float:
+        if self.value is None:
+            raise RuntimeError("the checker crashed")
+        return self.value
+
+    def rest(self) -> None:
+        pass
+
+
+@pytest.fixture
+def scores(monkeypatch: pytest.MonkeyPatch) -> FakeClassifier:
+    classifier = FakeClassifier(0.1)
+    monkeypatch.setattr(
+        composition, "make_picture_check", lambda _: PictureCheck(0.5, lambda: classifier)
+    )
+    return classifier
+
+
+@pytest.fixture
+async def open_lane(open_house: OpenHouse, scores: FakeClassifier, tmp_path: Path):
+    """``async with open_lane(review_hours=2) as house``: the model is known, nothing is drawn."""
+    path = tmp_path / "rules.json"
+    path.write_text('{"rules": [{"kind": "word", "text": "leek", "action": "hold"}]}')
+
+    @asynccontextmanager
+    async def open_(clock: Clock | None = None, messenger: FakeMessenger | None = None, **values):
+        async with open_house(clock=clock, messenger=messenger, rules_file=path) as house:
+            await set_values(house, review_channel_id=REVIEW_CHANNEL, **values)
+            await house.load_model()
+            yield house
+
+    return open_
+
+
+async def set_values(house: House, **values: Any) -> None:
+    for name, value in values.items():
+        await house.services.settings.put(GUILD, name, value)
+
+
+async def hold(house: House, prompt: str = "leek", **origin: Any) -> Job:
+    job = await house.submit(prompt, house.origin(**origin))
+    assert job.status is JobStatus.HELD
+    return job
+
+
+async def decide(house: House, decision: Decision, by: int = MODERATOR, card: int = -1) -> None:
+    card_id = house.messenger.cards[card].card.card_id
+    await house.services.review.decide(card_id, decision, by, GUILD)
+
+
+async def records(house: House) -> list[AuditEntry]:
+    return await house.services.audit.search(GUILD, newest_first=False)
+
+
+async def actions(house: House) -> list[AuditAction]:
+    return [entry.action for entry in await records(house)]
+
+
+async def test_held_prompt_waits_and_counts_and_its_card_is_posted(open_lane):
+    async with open_lane() as house:
+        caller = FakeCaller()
+        job = await house.submit("leek", caller=caller)
+        assert job.status is JobStatus.HELD
+        assert caller.journal == [f"acknowledged {job.job_id}"]
+        assert not len(house.services.line.queue)
+        [case] = house.messenger.cards
+        assert (case.card.kind, case.job) == (CardKind.HELD, job)
+        assert "ask for care with “leek”" in job.held_for
+        standing = await house.services.jobs.fetch_standing(job.origin, house.clock())
+        assert (standing.member_waiting, standing.member_cost > 0) == (1, True)
+        assert await actions(house) == [AuditAction.PROMPT_HELD]
+        await house.until(lambda: InReview() in house.messenger.updates_of(job.job_id))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [{"guild_id": None}, {"bot_in_channel": False}, {"guild_id": GUILD + 1}],
+    ids=["direct message", "bot is no member", "no review channel"],
+)
+async def test_where_nobody_can_look_hold_means_refuse(open_lane, origin: dict[str, Any]):
+    async with open_lane() as house:
+        caller = FakeCaller()
+        job = await house.submit("leek", house.origin(**origin), caller)
+        assert job.status is JobStatus.REFUSED
+        assert "there is no review here" in caller.refusals[0]
+        assert house.messenger.cards == []
+
+
+@pytest.mark.parametrize(("decision", "covered"), [(Decision.APPROVE, 0), (Decision.COVER, 1)])
+async def test_approved_prompt_is_drawn(open_lane, decision: Decision, covered: int):
+    async with open_lane() as house:
+        job = await hold(house)
+        await decide(house, decision)
+        assert (await house.fetch(job)).status is JobStatus.QUEUED
+        await house.start()
+        delivered = await house.until_status(job, JobStatus.DELIVERED)
+        assert delivered.spoiler == covered
+        assert delivered.approved_by == MODERATOR
+        assert house.messenger.cards[-1].card.decision is decision
+        wanted = AuditAction.APPROVED_COVERED if covered else AuditAction.APPROVED
+        [_, entry] = await records(house)
+        assert (entry.action, entry.actor_id, entry.prompt) == (wanted, MODERATOR, "leek")
+        assert (entry.member_id, entry.rule) == (MEMBER, "leek")
+
+
+async def test_refused_prompt_costs_nothing_and_its_member_hears(open_lane):
+    async with open_lane() as house:
+        job = await hold(house)
+        await decide(house, Decision.REFUSE)
+        ended = await house.fetch(job)
+        assert (ended.status, ended.cost) == (JobStatus.REFUSED, 0)
+        assert house.messenger.updates_of(job.job_id)[-1] == Ended()
+        assert await actions(house) == [AuditAction.PROMPT_HELD, AuditAction.REFUSED]
+
+
+async def test_member_whose_message_is_gone_hears_directly(open_lane):
+    async with open_lane() as house:
+        job = await hold(house)
+        house.messenger.reachable = False
+        await decide(house, Decision.REFUSE)
+        assert house.messenger.told == [(job.job_id, (await house.fetch(job)).reason)]
+
+
+async def test_first_decision_wins_and_the_second_moderator_sees_whose_it_was(open_lane):
+    async with open_lane() as house:
+        job = await hold(house)
+        await decide(house, Decision.REFUSE)
+        with pytest.raises(UserError, match=f"<@{MODERATOR}> was first and refused it"):
+            await decide(house, Decision.APPROVE, by=OTHER)
+        assert (await house.fetch(job)).status is JobStatus.REFUSED
+        assert len(await actions(house)) == 2
+
+
+async def test_of_two_decisions_at_once_one_counts(open_lane):
+    """Both have seen the open card; the row decides."""
+    async with open_lane() as house:
+        job = await hold(house)
+        review = house.services.review
+        card = await review.fetch_card(house.messenger.cards[0].card.card_id, GUILD)
+        assert await review._decide(card, Decision.REFUSE, MODERATOR) is not None
+        assert await review._decide(card, Decision.APPROVE, OTHER) is None
+        assert (await house.fetch(job)).status is JobStatus.REFUSED
+        assert await actions(house) == [AuditAction.PROMPT_HELD, AuditAction.REFUSED]
+
+
+async def test_decision_without_its_record_does_not_happen(open_lane, monkeypatch):
+    async with open_lane() as house:
+        job = await hold(house)
+
+        async def fail(entry: AuditEntry) -> AuditEntry:
+            raise UserError("no room for the record")
+
+        monkeypatch.setattr(house.services.audit, "add", fail)
+        for decision in CHOICES[CardKind.HELD]:
+            with pytest.raises(UserError, match="no room"):
+                await decide(house, decision)
+        assert (await house.fetch(job)).status is JobStatus.HELD
+        assert not await house.services.consequences.fetch_suspension(GUILD, MEMBER)
+
+
+async def test_refuse_and_suspend_keeps_the_member_out(open_lane):
+    async with open_lane(suspension_days=2) as house:
+        await hold(house)
+        await decide(house, Decision.SUSPEND)
+        caller = FakeCaller()
+        refused = await house.submit("dog", caller=caller)
+        assert (refused.status, refused.rule) == (JobStatus.REFUSED, "suspended")
+        assert "You are suspended" in caller.refusals[0]
+        assert caller.appeals == [True]
+        house.clock.now += 2 * DAY + 1
+        assert (await house.submit("dog")).status is JobStatus.QUEUED
+
+
+async def test_unanswered_card_expires_uncharged(open_lane):
+    async with open_lane(review_hours=2) as house:
+        job = await hold(house)
+        house.clock.now += 2 * HOUR - 1
+        await house.services.review.sweep()
+        assert (await house.fetch(job)).status is JobStatus.HELD
+        house.clock.now += 2
+        await house.services.review.sweep()
+        ended = await house.fetch(job)
+        assert (ended.status, ended.cost) == (JobStatus.EXPIRED, 0)
+        assert "No moderator looked" in ended.reason
+        assert house.messenger.cards[-1].card.decision is Decision.EXPIRE
+        assert (await actions(house))[-1] is AuditAction.EXPIRED
+        with pytest.raises(UserError, match="closed without a moderator"):
+            await decide(house, Decision.APPROVE)
+
+
+async def test_member_can_take_a_held_prompt_back(open_lane):
+    async with open_lane() as house:
+        job = await hold(house)
+        [waiting] = await house.services.jobs.list_waiting_of(MEMBER)
+        assert waiting.job_id == job.job_id
+        assert await house.services.dispatcher.cancel(job.job_id) is not None
+        assert house.messenger.cards[-1].card.decision is Decision.WITHDRAW
+        with pytest.raises(UserError, match="closed without a moderator"):
+            await decide(house, Decision.APPROVE)
+        assert (await house.fetch(job)).status is JobStatus.CANCELLED
+
+
+async def test_where_the_card_cannot_be_posted_the_prompt_is_refused(open_lane):
+    async with open_lane() as house:
+        house.messenger.has_review_channel = False
+        job = await house.submit("leek")
+        ended = await house.fetch(job)
+        assert (ended.status, ended.cost) == (JobStatus.REFUSED, 0)
+        assert "cannot post in the channel" in ended.reason
+        assert house.messenger.updates_of(job.job_id)[-1] == Ended()
+        assert await actions(house) == [AuditAction.PROMPT_HELD, AuditAction.REFUSED]
+
+
+async def test_card_is_posted_once_discord_is_back(open_lane):
+    async with open_lane() as house:
+        house.messenger.is_away = True
+        await hold(house)
+        await house.services.review.sweep()
+        assert house.messenger.cards == []
+        house.messenger.is_away = False
+        await house.services.review.sweep()
+        await house.services.review.sweep()
+        assert len(house.messenger.cards) == 1
+
+
+async def test_outcome_reaches_everybody_once_discord_is_back(open_lane):
+    async with open_lane() as house:
+        job = await hold(house)
+        house.messenger.is_away = True
+        await decide(house, Decision.REFUSE)
+        assert Ended() not in house.messenger.updates_of(job.job_id)
+        house.messenger.is_away = False
+        await house.services.review.sweep()
+        assert house.messenger.updates_of(job.job_id)[-1] == Ended()
+        assert house.messenger.cards[-1].card.decision is Decision.REFUSE
+        shown = len(house.messenger.cards)
+        await house.services.review.sweep()
+        assert len(house.messenger.cards) == shown
+
+
+async def test_stop_before_the_first_answer_was_booked_does_not_draw_a_held_prompt(open_lane):
+    """The row is accepted, the answer may or may not have come: recovery goes on from there."""
+    async with open_lane() as house:
+
+        async def die(job: Job) -> None:
+            raise RuntimeError("killed")
+
+        with pytest.raises(RuntimeError):
+            await house.submit("leek", caller=FakeCaller(at_acknowledge=die))
+    async with open_lane() as house:
+        await house.services.recovery.run()
+        [job] = await house.services.jobs.list_by_status(*JobStatus)
+        assert job.status is JobStatus.HELD
+        assert house.messenger.updates_of(job.job_id) == [InReview()]
+        await house.services.review.sweep()
+        assert len(house.messenger.cards) == 1
+        await decide(house, Decision.APPROVE)
+        assert (await house.fetch(job)).status is JobStatus.QUEUED
+
+
+async def test_stop_between_the_decision_and_its_news(open_lane):
+    async with open_lane() as house:
+        approved, refused = await hold(house), await hold(house)
+        cards = [case.card.card_id for case in house.messenger.cards]
+        house.messenger.is_away = True
+        await house.services.review.decide(cards[0], Decision.APPROVE, MODERATOR, GUILD)
+        await house.services.review.decide(cards[1], Decision.REFUSE, MODERATOR, GUILD)
+    async with open_lane() as house:
+        await house.services.recovery.run()
+        await house.services.review.sweep()
+        assert house.messenger.updates_of(refused.job_id) == [Ended()]
+        decided = {case.card.card_id: case.card.decision for case in house.messenger.cards}
+        assert decided == {cards[0]: Decision.APPROVE, cards[1]: Decision.REFUSE}
+        await house.start()
+        await house.until_status(approved, JobStatus.DELIVERED)
+        assert len(house.messenger.delivered) == 1
+
+
+async def test_stop_between_a_cancel_and_its_card(open_lane):
+    async with open_lane() as house:
+        job = await hold(house)
+        await house.services.jobs.mark_ended(
+            job.job_id, JobStatus.CANCELLED, reason="", now=0, leaving=[JobStatus.HELD]
+        )
+        await house.services.review.sweep()
+        assert house.messenger.cards[-1].card.decision is Decision.WITHDRAW
+
+
+@pytest.mark.parametrize(
+    ("values", "joined_days_ago", "status"),
+    [
+        ({"review_everything": True}, 400, JobStatus.HELD),
+        ({"review_newcomer_days": 7}, 6, JobStatus.HELD),
+        ({"review_newcomer_days": 7}, 8, JobStatus.QUEUED),
+        ({"review_newcomer_days": 7}, None, JobStatus.HELD),
+        ({}, 0, JobStatus.QUEUED),
+    ],
+)
+async def test_review_of_everything_and_of_newcomers(
+    open_lane, values: dict[str, Any], joined_days_ago: int | None, status: JobStatus
+):
+    async with open_lane(**values) as house:
+        joined = None if joined_days_ago is None else house.clock() - joined_days_ago * DAY
+        job = await house.submit("dog", house.origin(joined_at=joined))
+        assert job.status is status
+        if status is JobStatus.HELD:
+            assert "review" in job.held_for
+            await decide(house, Decision.APPROVE)
+            await house.start()
+            await house.until_status(job, JobStatus.DELIVERED)
+
+
+# Rules that change while a job waits.
+
+
+def change_rules(services: Services, action: Outcome) -> None:
+    from bot.moderation import PromptPolicy
+
+    services.gate._policy = PromptPolicy((), [Rule(RuleKind.WORD, "dog", action)])
+
+
+async def test_rule_added_while_the_job_waited_refuses_it_at_delivery(open_lane):
+    async with open_lane() as house:
+        job = await house.submit("dog")
+        change_rules(house.services, Outcome.REFUSE)
+        await house.start()
+        ended = await house.until_status(job, JobStatus.REFUSED)
+        await house.until_idle()
+        assert (ended.cost, ended.rule) == (0, "dog")
+        assert "do not allow “dog”" in ended.reason
+        assert house.messenger.delivered == []
+        assert not house.services.writer.folder_of(job.job_id).exists()
+        assert await actions(house) == [AuditAction.PROMPT_REFUSED]
+
+
+async def test_rule_added_while_the_job_waited_covers_it_at_delivery(open_lane):
+    async with open_lane() as house:
+        job = await house.submit("dog")
+        change_rules(house.services, Outcome.SPOILER)
+        await house.start()
+        assert (await house.until_status(job, JobStatus.DELIVERED)).spoiler
+        assert house.messenger.delivered[0][0].spoiler
+        assert await actions(house) == [AuditAction.PROMPT_COVERED]
+
+
+async def test_rule_added_while_the_job_waited_holds_it_once(open_lane):
+    async with open_lane() as house:
+        job = await house.submit("dog")
+        change_rules(house.services, Outcome.HOLD)
+        await house.start()
+        await house.until_status(job, JobStatus.HELD)
+        await house.until(lambda: house.messenger.cards)
+        assert house.messenger.delivered == []
+        assert house.messenger.cards[0].picture is not None
+        await decide(house, Decision.APPROVE)
+        await house.until_status(job, JobStatus.DELIVERED)
+        assert len(house.messenger.delivered) == 1
+
+
+# Pictures.
+
+
+def shown_greys(path: Path) -> set[int]:
+    from PIL import Image
+
+    with Image.open(path) as grid:
+        width, height = grid.size
+        pixels = [
+            grid.convert("RGB").getpixel((width * (2 * n + 1) // 6, height // 4)) for n in range(3)
+        ]
+    return {pixel[0] for pixel in pixels if len(set(pixel)) == 1}
+
+
+async def test_flagged_pictures_are_held_and_shown_when_approved(open_lane, scores):
+    scores.value = 0.9
+    async with open_lane(picture_action="hold") as house:
+        await house.start()
+        job = await house.submit("dog", seed=200)
+        held = await house.until_status(job, JobStatus.HELD)
+        await house.until(lambda: house.messenger.cards)
+        assert held.cost > 0
+        assert house.messenger.delivered == []
+        public = house.services.writer.folder_of(job.job_id) / "grid.png"
+        assert not {200, 201, 202} & shown_greys(public)
+        assert await actions(house) == [AuditAction.PICTURES_HELD]
+        await decide(house, Decision.APPROVE)
+        await house.until_status(job, JobStatus.DELIVERED)
+        [(_, delivery)] = house.messenger.delivered
+        assert shown_greys(delivery.grid) == {200, 201, 202}
+        assert [verdict.nsfw_score for verdict in delivery.verdicts] == [0.9] * 3
+        assert all(verdict.shown for verdict in delivery.verdicts)
+
+
+async def test_approval_survives_a_stop_before_the_files_were_moved(open_lane, scores):
+    scores.value = 0.9
+    async with open_lane(picture_action="hold") as house:
+        await house.start()
+        job = await house.submit("dog", seed=200)
+        await house.until_status(job, JobStatus.HELD)
+        await house.until(lambda: house.messenger.cards)
+        await house.services.jobs.mark_approved(
+            job.job_id, approved_by=MODERATOR, spoiler=False, now=0
+        )
+    async with open_lane(picture_action="hold") as house:
+        await house.services.recovery.run()
+        await house.until_status(job, JobStatus.DELIVERED)
+        [(_, delivery)] = house.messenger.delivered
+        assert shown_greys(delivery.grid) == {200, 201, 202}
+
+
+async def test_refused_pictures_are_refunded_and_leave_the_disk(open_lane, scores):
+    scores.value = 0.9
+    async with open_lane(picture_action="hold") as house:
+        await house.start()
+        job = await house.submit("dog")
+        await house.until_status(job, JobStatus.HELD)
+        await house.until(lambda: house.messenger.cards)
+        await decide(house, Decision.REFUSE)
+        ended = await house.fetch(job)
+        assert (ended.status, ended.cost) == (JobStatus.REFUSED, 0)
+        assert await house.services.writer.locate_grid(job.job_id) is None
+
+
+async def test_flagged_pictures_are_covered_where_that_is_set(open_lane, scores):
+    scores.value = 0.9
+    async with open_lane(picture_action="spoiler") as house:
+        await house.start()
+        job = await house.submit("dog", house.origin(age_restricted=True), seed=200)
+        assert (await house.until_status(job, JobStatus.DELIVERED)).spoiler
+        [(_, delivery)] = house.messenger.delivered
+        assert shown_greys(delivery.grid) == {200, 201, 202}
+        assert await actions(house) == [AuditAction.PICTURES_COVERED]
+
+
+async def test_flagged_pictures_are_never_covered_where_everybody_looks(open_lane, scores):
+    scores.value = 0.9
+    async with open_lane(picture_action="spoiler") as house:
+        await house.start()
+        job = await house.submit("dog", seed=200)
+        assert not (await house.until_status(job, JobStatus.DELIVERED)).spoiler
+        [(_, delivery)] = house.messenger.delivered
+        assert not {200, 201, 202} & shown_greys(delivery.grid)
+
+
+@pytest.mark.parametrize("action", ["refuse", "spoiler", "hold"])
+async def test_checker_that_crashes_holds_everything(open_lane, scores, action: str):
+    scores.value = None
+    async with open_lane(picture_action=action) as house:
+        await house.start()
+        job = await house.submit("dog", seed=200)
+        await house.until_status(job, JobStatus.HELD)
+        await house.until(lambda: house.messenger.cards)
+        assert house.messenger.delivered == []
+        public = house.services.writer.folder_of(job.job_id) / "grid.png"
+        assert not {200, 201, 202} & shown_greys(public)
+
+
+@pytest.mark.parametrize("action", ["refuse", "spoiler", "hold"])
+async def test_checker_that_crashes_shows_nothing_where_nobody_can_look(
+    open_lane, scores, action: str
+):
+    scores.value = None
+    async with open_lane(picture_action=action) as house:
+        await set_values(house, review_channel_id=None)
+        await house.start()
+        job = await house.submit("dog", seed=200)
+        await house.until_status(job, JobStatus.DELIVERED)
+        [(_, delivery)] = house.messenger.delivered
+        assert not {200, 201, 202} & shown_greys(delivery.grid)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "origin", "shown"),
+    [
+        (0.8, {"age_restricted": True}, True),
+        (0.8, {}, False),
+        (0.2, {}, False),
+        (0.2, {"age_restricted": True}, False),
+        (0.8, {"guild_id": None}, False),
+    ],
+)
+async def test_threshold_is_looser_only_in_age_restricted_channels(
+    open_lane, scores, threshold: float, origin: dict[str, Any], shown: bool
+):
+    scores.value = 0.6
+    async with open_lane(nsfw_threshold=threshold) as house:
+        await house.start()
+        job = await house.submit("dog", house.origin(**origin))
+        await house.until_status(job, JobStatus.DELIVERED)
+        [(_, delivery)] = house.messenger.delivered
+        assert {verdict.shown for verdict in delivery.verdicts} == {shown}
+
+
+async def test_stricter_threshold_hides_what_the_instance_would_show(open_lane, scores):
+    scores.value = 0.3
+    async with open_lane(nsfw_threshold=0.2) as house:
+        await house.start()
+        job = await house.submit("dog")
+        await house.until_status(job, JobStatus.DELIVERED)
+        assert not any(verdict.shown for verdict in house.messenger.delivered[0][1].verdicts)
+        assert await actions(house) == [AuditAction.PICTURES_HIDDEN]
+
+
+# Reports.
+
+
+async def deliver(house: House, **ask: Any) -> Job:
+    job = await house.submit("dog", **ask)
+    return await house.until_status(job, JobStatus.DELIVERED)
+
+
+async def test_enough_reports_hide_until_a_moderator_restores(open_lane):
+    async with open_lane(reports_to_hide=2) as house:
+        await house.start()
+        job = await deliver(house)
+        reports = house.services.reports
+        await reports.take(job.job_id, 1, "ugly", GUILD)
+        assert Hidden() not in house.messenger.updates_of(job.job_id)
+        with pytest.raises(UserError, match="already"):
+            await reports.take(job.job_id, 1, "ugly again", GUILD)
+        await reports.take(job.job_id, 2, "very ugly", GUILD)
+        assert (await house.fetch(job)).hidden
+        assert house.messenger.updates_of(job.job_id)[-1] == Hidden()
+        assert [r.reason for r in house.messenger.cards[-1].reports] == ["ugly", "very ugly"]
+        await decide(house, Decision.RESTORE)
+        assert not (await house.fetch(job)).hidden
+        assert len(house.messenger.delivered) == 2
+        assert [user for user, _ in house.messenger.written] == [1, 2]
+        assert "it stays" in house.messenger.written[0][1]
+        assert await actions(house) == [
+            AuditAction.REPORTED,
+            AuditAction.REPORTED,
+            AuditAction.REPORT_DECIDED,
+        ]
+
+
+async def test_removed_pictures_stay_away_and_their_member_gets_a_strike(open_lane):
+    async with open_lane(reports_to_hide=1) as house:
+        await house.start()
+        job = await deliver(house)
+        await house.services.reports.take(job.job_id, 1, "ugly", GUILD)
+        await decide(house, Decision.STRIKE)
+        assert house.messenger.updates_of(job.job_id)[-1] == Hidden(is_removed=True)
+        assert await house.services.writer.locate_grid(job.job_id) is None
+        [strike] = await house.services.consequences.list_strikes(GUILD, MEMBER)
+        assert (strike.given_by, strike.job_id) == (MODERATOR, job.job_id)
+        with pytest.raises(UserError, match="removed already"):
+            await house.services.reports.take(job.job_id, 2, "late", GUILD)
+
+
+async def test_reports_of_one_member_are_limited_per_day(open_lane):
+    async with open_lane(reports_to_hide=100) as house:
+        await house.start()
+        jobs = [await deliver(house) for _ in range(11)]
+        for job in jobs[:10]:
+            await house.services.reports.take(job.job_id, 1, "no", GUILD)
+        with pytest.raises(UserError, match="within a day"):
+            await house.services.reports.take(jobs[10].job_id, 1, "no", GUILD)
+        house.clock.now += DAY + 1
+        await house.services.reports.take(jobs[10].job_id, 1, "no", GUILD)
+
+
+async def test_stop_before_the_message_was_hidden(open_lane):
+    async with open_lane(reports_to_hide=1) as house:
+        await house.start()
+        job = await deliver(house)
+        house.messenger.is_away = True
+        await house.services.reports.take(job.job_id, 1, "ugly", GUILD)
+    async with open_lane(reports_to_hide=1) as house:
+        house.services.review.start()
+        await house.until(lambda: house.messenger.cards)
+        assert house.messenger.updates_of(job.job_id) == [Hidden()]
+        await house.services.review.stop()
+
+
+# Strikes, suspensions, appeals.
+
+
+async def test_strikes_suspend_and_lapse(open_lane):
+    async with open_lane(strikes_to_suspend=2, strike_days=10, suspension_days=3) as house:
+        consequences = house.services.consequences
+        assert await consequences.strike(GUILD, MEMBER, by=MODERATOR, reason="one") is None
+        house.clock.now += 11 * DAY
+        assert await consequences.strike(GUILD, MEMBER, by=MODERATOR, reason="two") is None
+        suspension = await consequences.strike(GUILD, MEMBER, by=MODERATOR, reason="three")
+        assert suspension is not None
+        assert suspension.ends_at == house.clock.now + 3 * DAY
+        assert "three" in suspension.reason
+        assert (await house.submit("dog")).status is JobStatus.REFUSED
+        assert (await house.submit("dog", house.origin(OTHER))).status is JobStatus.QUEUED
+        assert await actions(house) == [
+            *[AuditAction.STRUCK] * 3,
+            AuditAction.SUSPENDED,
+            AuditAction.PROMPT_REFUSED,
+        ]
+
+
+async def test_strike_that_was_taken_back_does_not_count(open_lane):
+    async with open_lane(strikes_to_suspend=2) as house:
+        consequences = house.services.consequences
+        await consequences.strike(GUILD, MEMBER, by=MODERATOR, reason="one")
+        [strike] = await consequences.list_strikes(GUILD, MEMBER)
+        await consequences.remove_strike(GUILD, MEMBER, strike.strike_id, by=OTHER)
+        assert await consequences.strike(GUILD, MEMBER, by=MODERATOR, reason="two") is None
+        with pytest.raises(UserError, match="no strike"):
+            await consequences.remove_strike(GUILD, MEMBER, strike.strike_id, by=OTHER)
+
+
+async def test_granted_appeal_lifts_the_suspension_and_there_is_one(open_lane):
+    async with open_lane() as house:
+        consequences = house.services.consequences
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await consequences.appeal(GUILD, MEMBER, "I am sorry")
+        with pytest.raises(UserError, match="already"):
+            await consequences.appeal(GUILD, MEMBER, "please")
+        case = house.messenger.cards[-1]
+        assert case.suspension is not None
+        assert case.suspension.appeal == "I am sorry"
+        await decide(house, Decision.GRANT, by=OTHER)
+        assert await consequences.fetch_suspension(GUILD, MEMBER) is None
+        assert house.messenger.written == [
+            (MEMBER, "Your appeal against your suspension was granted.")
+        ]
+        assert (await house.submit("dog")).status is JobStatus.QUEUED
+        assert (await actions(house))[-2:] == [
+            AuditAction.APPEAL_DECIDED,
+            AuditAction.SUSPENSION_LIFTED,
+        ]
+
+
+async def test_denied_appeal_leaves_the_suspension(open_lane):
+    async with open_lane() as house:
+        consequences = house.services.consequences
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await consequences.appeal(GUILD, MEMBER, "I am sorry")
+        await decide(house, Decision.DENY)
+        assert await consequences.fetch_suspension(GUILD, MEMBER) is not None
+        with pytest.raises(UserError, match="already"):
+            await consequences.check_appeal(GUILD, MEMBER)
+
+
+async def test_appeal_is_not_used_up_where_nobody_could_look(open_lane):
+    async with open_lane() as house:
+        consequences = house.services.consequences
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await set_values(house, review_channel_id=None)
+        with pytest.raises(UserError, match="you can still make it later"):
+            await consequences.appeal(GUILD, MEMBER, "I am sorry")
+        await set_values(house, review_channel_id=REVIEW_CHANNEL)
+        await consequences.appeal(GUILD, MEMBER, "I am sorry")
+
+
+async def test_shorter_suspension_does_not_replace_a_longer_one(open_lane):
+    async with open_lane() as house:
+        consequences = house.services.consequences
+        longer = await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="a", days=9)
+        assert await consequences.suspend(GUILD, MEMBER, by=OTHER, reason="b", days=2) == longer
+        await consequences.lift(GUILD, MEMBER, by=OTHER, reason="enough")
+        assert await consequences.fetch_suspension(GUILD, MEMBER) is None
+        with pytest.raises(UserError, match="not suspended"):
+            await consequences.lift(GUILD, MEMBER, by=OTHER, reason="enough")
+
+
+async def test_card_of_another_server_cannot_be_decided(open_lane):
+    async with open_lane() as house:
+        job = await hold(house)
+        card_id = house.messenger.cards[0].card.card_id
+        with pytest.raises(UserError, match="not on record"):
+            await house.services.review.decide(card_id, Decision.APPROVE, MODERATOR, GUILD + 1)
+        with pytest.raises(UserError, match="cannot be decided like that"):
+            await house.services.review.decide(card_id, Decision.GRANT, MODERATOR, GUILD)
+        assert (await house.fetch(job)).status is JobStatus.HELD
+
+
+def test_terminal_job_has_no_review():
+    from bot.jobs.gate import has_review
+    from bot.records import GuildSettings
+
+    assert not has_review(Origin(), GuildSettings(review_channel_id=REVIEW_CHANNEL))
+
+
+async def test_sweep_that_comes_late_opens_no_second_card(open_lane):
+    """It read the held job a moment before a moderator approved it."""
+    async with open_lane() as house:
+        job = await hold(house)
+        await decide(house, Decision.APPROVE)
+        await house.services.desk.hold(job)
+        assert await house.services.jobs.list_by_status(JobStatus.HELD) == []
+        assert [case.card.decision for case in house.messenger.cards] == [None, Decision.APPROVE]
+
+
+async def test_sweep_beside_a_decision_tells_nobody_twice(open_lane):
+    async with open_lane() as house:
+        consequences, review = house.services.consequences, house.services.review
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await consequences.appeal(GUILD, MEMBER, "I am sorry")
+        await hold(house, user_id=OTHER)
+        house.messenger.edit_seconds = 0.05
+        cards = [case.card.card_id for case in house.messenger.cards]
+        await asyncio.gather(
+            review.decide(cards[0], Decision.GRANT, MODERATOR, GUILD),
+            review.decide(cards[1], Decision.APPROVE, MODERATOR, GUILD),
+            *(review.sweep() for _ in range(3)),
+        )
+        assert len(house.messenger.written) == 1
+        assert len(house.services.line.queue) == 1
