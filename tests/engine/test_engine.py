@@ -285,9 +285,8 @@ def test_close_cancels_what_is_drawn_and_what_waits(
     open_engine: Callable[..., Engine], tiny_model: Path
 ) -> None:
     engine, gate = open_engine(tiny_model), Gate()
-    many = tuple(range(12))
-    drawn = engine.submit(make_request(request_id=1, num_inference_steps=50, seeds=many), gate)
-    waiting = engine.submit(make_request(request_id=2))
+    drawn = engine.submit(make_request(request_id=1, num_inference_steps=50), gate)
+    waiting = engine.submit(make_request(request_id=2, seeds=tuple(range(15))))
     gate.wait()
     assert not engine.close(0.05), "the thread is held by the gate"
     assert isinstance(waiting.exception(0), GenerationCancelled)
