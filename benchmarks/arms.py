@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import queue
 import tempfile
 import threading
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
+from benchmarks.clock import Clock
 from benchmarks.sd1_random import build_sd1_random
 from bot.engine import Engine, EngineOptions, GenerationRequest, ModelSource, Progress
 from bot.engine.batch import Batch
@@ -106,6 +108,9 @@ class PipelineArm:
                     self._draw(tasks)
             except GivenUp:
                 continue
+            except torch._dynamo.exc.TorchDynamoException as error:
+                for task in tasks:
+                    task.future.set_exception(error)
 
     def _draw(self, tasks: list[_Task]) -> None:
         info = self._workshop.info
@@ -130,7 +135,8 @@ class PipelineArm:
                 callback_on_step_end_tensor_inputs=[],
             )
         for task in tasks:
-            task.future.set_result(output)
+            if task.future.set_running_or_notify_cancel():  # nobody may wait any more
+                task.future.set_result(output)
 
 
 class EngineArm:
@@ -157,8 +163,13 @@ class EngineArm:
 class Workshop:
     """The weights, loaded once for every arm; all arms use as many threads as the engine."""
 
-    def __init__(self, device: str, model: str | None) -> None:
+    def __init__(self, device: str, model: str | None, clock: Clock, *, compiles: bool) -> None:
         self.device = device
+        self.clock = clock
+        self.compiled_b = "no: --quick or --no-compile"
+        self._compiles = compiles
+        spare = len(os.sched_getaffinity(0)) - 1
+        self.num_threads = max(1, min(torch.get_num_threads(), spare)) if device == "cpu" else 1
         self._folder = tempfile.TemporaryDirectory()
         self.model = model or "starter model"
         if model == "sd1-random":
@@ -172,7 +183,6 @@ class Workshop:
         self.capacity = self.engine._capacity
         self.engine.submit(self.make_request(Ask(0, 2), PRESETS["quality"], 0)).result()
         self.cold_start = {"C": time.perf_counter() - started}
-        self.num_threads = max(1, torch.get_num_threads() - 1) if self.device == "cpu" else 1
         self._pipes = {name: self._open_pipe(name) for name in ("A", "B")}
         self.arms: dict[str, Arm] = {
             "A": PipelineArm(self, self._pipes["A"], autocast=True, max_collected=1),
@@ -185,9 +195,11 @@ class Workshop:
             started = time.perf_counter()
             self.arms[name].submit(Ask(0), _ignore)[0].result()
             self.cold_start[name] += time.perf_counter() - started
-        started = time.perf_counter()
+        if self._compiles:
+            self._compile_b()
+        started = self.clock.now()
         self.arms["A"].submit(Ask(1), _ignore)[0].result()
-        self.seconds_alone = time.perf_counter() - started
+        self.seconds_alone = self.clock.now() - started
         return self
 
     def __exit__(
@@ -257,6 +269,25 @@ class Workshop:
             "max_grey_levels": int(np.abs(grey - ours.images.astype(int)).max()),
         }
 
+    def _compile_b(self) -> None:
+        """Compile B for every number of requests that B2 collects, or note why that fails."""
+        pipe, started = self._pipes["B"], time.perf_counter()
+        plain = pipe.unet, pipe.vae.decode
+        mode = "max-autotune-no-cudagraphs" if self.device == "cuda" else "default"
+        pipe.unet = torch.compile(pipe.unet, mode=mode)
+        pipe.vae.decode = torch.compile(pipe.vae.decode)
+        try:
+            for num_requests in range(1, _MAX_COLLECTED + 1):
+                asks = [self.arms["B2"].submit(Ask(n, 2), _ignore) for n in range(num_requests)]
+                for future, _ in asks:
+                    future.result()
+        except torch._dynamo.exc.TorchDynamoException as error:
+            pipe.unet, pipe.vae.decode = plain
+            self.compiled_b = f"no: {type(error).__name__}"
+            return
+        self.compiled_b = mode
+        self.cold_start["B"] += time.perf_counter() - started
+
     def _open_pipe(self, name: str) -> Any:
         started = time.perf_counter()
         dtype = torch.float16 if self.device == "cuda" else torch.float32
@@ -267,9 +298,6 @@ class Workshop:
         if name == "B":
             pipe.unet.to(memory_format=torch.channels_last)
             pipe.vae.to(memory_format=torch.channels_last)
-            if self.device == "cuda":
-                pipe.unet = torch.compile(pipe.unet, mode="max-autotune-no-cudagraphs")
-                pipe.vae.decode = torch.compile(pipe.vae.decode)
         self.cold_start[name] = time.perf_counter() - started
         return pipe
 

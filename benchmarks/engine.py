@@ -1,16 +1,20 @@
 """python -m benchmarks.engine [--device cpu|cuda] [--model PATH|sd1-random] [--users N]
-[--quick] [--json]: this engine beside diffusers' own pipeline, on one machine, in one run.
+[--quick] [--no-compile] [--clock wall|process] [--json]: this engine beside diffusers' own
+pipeline, on one machine, in one run.
 
 A        the reference script: the pipeline, one request of three pictures at a time, the model's
          own sampler and steps. On CUDA float16 weights under autocast.
 B        the pipeline as diffusers' documentation makes it fastest: channels_last, on CUDA pure
-         float16 and compiled, one request at a time.
+         float16; compiled where torch.compile works, which on a CPU takes minutes per batch
+         size (--quick and --no-compile leave it out). One request at a time.
 B2       B with requests that wait put into one call of the pipeline.
 C        this engine, exact. C-fast: this engine with the preset `fast`.
 
 Closed loop: N users, each asks again as soon as the pictures are there. Open loop: people come by
 chance (Poisson) at 30, 60 and 90 % of what A can do. A and B show nothing before the end, so their
-first preview is the picture itself.
+first preview is the picture itself. On a machine where other programs compute, `--clock process`
+measures everything but the loop's lag in the seconds that this process computes; it needs one
+thread per arm.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import sys
 from typing import Any
 
 from benchmarks.arms import ARMS, Workshop
+from benchmarks.clock import Clock
 from benchmarks.engine_report import describe, describe_environment, find_matmul_share, find_ratios
 from benchmarks.load import Plan, Round, measure_short_behind_long, run_closed_loop, run_open_loop
 
@@ -34,10 +39,16 @@ def main() -> None:
     parser.add_argument("--model", help="a model folder, or sd1-random; default: the starter model")
     parser.add_argument("--users", type=int, nargs="*", help="default: 1 2 4 8 16")
     parser.add_argument("--quick", action="store_true", help="8 users, one short round")
+    parser.add_argument("--no-compile", dest="compile", action="store_false", help="B as it is")
+    parser.add_argument("--clock", choices=("wall", "process"), default="wall")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    plan = Plan.choose(arguments.quick, arguments.users)
-    report = measure(Workshop(arguments.device, arguments.model), plan)
+    plan = Plan.choose(arguments.quick, arguments.users, arguments.compile)
+    clock = Clock(of_process=arguments.clock == "process")
+    workshop = Workshop(arguments.device, arguments.model, clock, compiles=plan.compiles)
+    if arguments.clock == "process" and (arguments.device != "cpu" or workshop.num_threads > 1):
+        parser.error("--clock process needs --device cpu and a machine of one or two cores.")
+    report = measure(workshop, plan)
     sys.stdout.write(json.dumps(report) + "\n" if arguments.json else describe(report))
 
 
@@ -55,7 +66,8 @@ def measure(workshop: Workshop, plan: Plan) -> dict[str, Any]:
             for name in names:
                 for users in plan.users:
                     seconds = plan.find_seconds(workshop.seconds_alone, users)
-                    found = run_closed_loop(workshop.arms[name], users, seconds)
+                    arm = workshop.arms[name]
+                    found = run_closed_loop(arm, users, seconds, workshop.clock)
                     rounds[name].setdefault(users, []).append(found)
         short = {name: measure_short_behind_long(workshop, name) for name in ("A", "C")}
         open_loop = {

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
 from importlib.metadata import version
 from typing import Any
 
-import psutil
 import torch
 
 from benchmarks.arms import NUM_PICTURES, Workshop
 
 _RATIOS = (("C", "A"), ("C", "B"), ("C", "B2"), ("C-fast", "A"))
+_COLUMNS = (
+    ("pictures/s", "images_per_second", 2),
+    ("CPU s/pict.", "cpu_seconds_per_image", 3),
+    ("p50 s", "latency_p50_seconds", 2),
+    ("p95 s", "latency_p95_seconds", 2),
+    ("preview p95", "first_preview_p95_seconds", 2),
+    ("wait p50", "wait_p50_seconds", 2),
+    ("wait p95", "wait_p95_seconds", 2),
+    ("lag p99 s", "loop_lag_p99_seconds", 3),
+    ("memory MiB", "memory_peak_mib", 0),
+)
 
 
 def find_ratios(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -27,10 +38,17 @@ def find_ratios(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def find_matmul_share(workshop: Workshop, images_per_second: float) -> float | None:
-    """Share of the float16 matmul peak, measured now, that so many pictures use; CUDA only."""
+    """Share of the matmul peak, measured now, that so many pictures use."""
     cost, info = workshop.engine._cost_model, workshop.info
-    if workshop.device != "cuda" or cost is None:
+    if cost is None:
         return None
+    peak = _measure_peak_on_cuda() if workshop.device == "cuda" else _measure_peak(workshop)
+    flop = cost._flop(1, info.num_inference_steps, info.guidance_scale, info.default_sampler)
+    return images_per_second * flop / peak
+
+
+def _measure_peak_on_cuda() -> float:
+    """Return the FLOP per second of a large float16 product."""
     a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.float16) for _ in range(2))
     started, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     torch.matmul(a, b)
@@ -39,9 +57,19 @@ def find_matmul_share(workshop: Workshop, images_per_second: float) -> float | N
         torch.matmul(a, b)
     ended.record()
     ended.synchronize()
-    peak = 20 * 2 * 8192**3 / (started.elapsed_time(ended) / 1000)
-    flop = cost._flop(1, info.num_inference_steps, info.guidance_scale, info.default_sampler)
-    return images_per_second * flop / peak
+    return 20 * 2 * 8192**3 / (started.elapsed_time(ended) / 1000)
+
+
+def _measure_peak(workshop: Workshop) -> float:
+    """Return the FLOP per second of a float32 product, the median of 20, with an arm's threads."""
+    torch.set_num_threads(workshop.num_threads)
+    a, b = (torch.randn(1024, 1024) for _ in range(2))
+    seconds = []
+    for _ in range(20):
+        started = workshop.clock.now()
+        torch.matmul(a, b)
+        seconds.append(workshop.clock.now() - started)
+    return 2 * 1024**3 / statistics.median(seconds)
 
 
 def describe_environment(workshop: Workshop) -> dict[str, Any]:
@@ -56,10 +84,7 @@ def describe_environment(workshop: Workshop) -> dict[str, Any]:
         "capacity_rows": workshop.capacity.rows if workshop.capacity else None,
         "seconds_alone_A": workshop.seconds_alone,
         "cold_start_seconds": workshop.cold_start,
-        "memory_peak_mib": (
-            torch.cuda.max_memory_allocated() if on_cuda else psutil.Process().memory_info().rss
-        )
-        / 2**20,
+        "compiled_B": workshop.compiled_b,
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "diffusers")},
     }
@@ -67,25 +92,20 @@ def describe_environment(workshop: Workshop) -> dict[str, Any]:
 
 def describe(report: dict[str, Any]) -> str:
     """Lay the report out as tables."""
-    heading = f"{'arm':8}{'users':>6}{'img/s':>8}{'CPU s/img':>11}"
-    lines = [heading + f"{'p50 s':>8}{'p95 s':>8}{'preview p95':>13}{'lag p99':>9}"]
-    for arm, by_users in report["arms"].items():
-        for users, row in by_users.items():
-            lines.append(
-                f"{arm:8}{users:>6}{row['images_per_second']:8.2f}"
-                + "".join(
-                    f"{'-' if row[key] is None else format(row[key], f'.{digits}f'):>{width}}"
-                    for key, width, digits in (
-                        ("cpu_seconds_per_image", 11, 3),
-                        ("latency_p50_seconds", 8, 2),
-                        ("latency_p95_seconds", 8, 2),
-                        ("first_preview_p95_seconds", 13, 2),
-                        ("loop_lag_p99_seconds", 9, 3),
-                    )
-                )
-            )
+    lines = [f"{'arm':8}{'users':>6}" + "".join(f"{head:>13}" for head, _, _ in _COLUMNS)]
+    for kind in ("arms", "open_loop"):
+        for arm, by_users in report[kind].items():
+            lines += [f"{arm:8}{users:>6}" + _lay_out(row) for users, row in by_users.items()]
     for name, by_users in report["ratios"].items():
         lines.append(f"{name}: " + ", ".join(f"{u} users {r:.2f}×" for u, r in by_users.items()))
-    for name in ("short_behind_long_seconds", "open_loop", "equality", "environment"):
-        lines.append(f"{name}: {report[name]}")
-    return "\n".join(lines) + f"\n({NUM_PICTURES} pictures per request)\n"
+    lines += [f"{name}: {report[name]}" for name in ("short_behind_long_seconds", "equality")]
+    lines += [f"{name}: {found}" for name, found in report["environment"].items()]
+    return (
+        "\n".join(lines)
+        + f"\n({NUM_PICTURES} pictures per request; % of A's capacity: open loop)\n"
+    )
+
+
+def _lay_out(row: dict[str, float | None]) -> str:
+    cells = [(row[key], digits) for _, key, digits in _COLUMNS]
+    return "".join(f"{'-' if x is None else format(x, f'.{n}f'):>13}" for x, n in cells)

@@ -7,13 +7,19 @@ import random
 import statistics
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
+import torch
+
 from benchmarks.arms import NUM_PICTURES, Arm, Ask, Workshop
+from benchmarks.clock import Clock
 
 _BEAT_SECONDS = 0.005
+_BEATS_PER_LOOK = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +30,14 @@ class Plan:
     num_rounds: int
     max_seconds: float
     open_seconds: float
+    compiles: bool
 
     @classmethod
-    def choose(cls, quick: bool, users: Sequence[int] | None) -> Plan:
+    def choose(cls, quick: bool, users: Sequence[int] | None, compiles: bool) -> Plan:
         """Quick is one round with 8 users; otherwise three rounds, and the open loop."""
         if quick:
-            return cls(tuple(users or (8,)), 1, 6.0, 0.0)
-        return cls(tuple(users or (1, 2, 4, 8, 16)), 3, 60.0, 30.0)
+            return cls(tuple(users or (8,)), 1, 6.0, 0.0, False)
+        return cls(tuple(users or (1, 2, 4, 8, 16)), 3, 60.0, 30.0, compiles)
 
     def find_seconds(self, seconds_alone: float, users: int) -> float:
         """Long enough for everybody to be served once by the slowest arm, and some more."""
@@ -41,8 +48,9 @@ class Plan:
 class Round:
     """What was seen of one arm: seconds, pictures finished and begun, and every request's times.
 
-    cpu_seconds: what the whole process computed meanwhile; unlike the clock, it does not count
-    what other programs on the machine took.
+    cpu_seconds: what the whole process computed meanwhile; unlike the wall's clock, it does not
+    count what other programs on the machine took. memory_mib: the largest of the whole process on
+    the CPU (every arm's weights are in it), of torch's allocator on CUDA.
     """
 
     seconds: float = 0.0
@@ -53,6 +61,7 @@ class Round:
     lags: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     cpu_seconds: float = 0.0
+    memory_mib: float = 0.0
 
     @classmethod
     def join(cls, rounds: Sequence[Round]) -> Round:
@@ -61,6 +70,7 @@ class Round:
         for found in rounds:
             whole.cpu_seconds += found.cpu_seconds
             whole.pictures += found.pictures
+            whole.memory_mib = max(whole.memory_mib, found.memory_mib)
             for name in ("latencies", "previews", "waits", "lags"):
                 getattr(whole, name).extend(getattr(found, name))
         return whole
@@ -76,7 +86,9 @@ class Round:
             "first_preview_p50_seconds": find_percentile(self.previews, 50),
             "first_preview_p95_seconds": find_percentile(self.previews, 95),
             "wait_p50_seconds": find_percentile(self.waits, 50),
+            "wait_p95_seconds": find_percentile(self.waits, 95),
             "loop_lag_p99_seconds": find_percentile(self.lags, 99),
+            "memory_peak_mib": self.memory_mib,
             "num_requests": len(self.latencies),
         }
 
@@ -90,9 +102,10 @@ def find_percentile(values: Sequence[float], percent: int) -> float | None:
 class _Person:
     """Asks once and notes when something came back."""
 
-    def __init__(self, arm: Arm, ask: Ask, seen: Round) -> None:
+    def __init__(self, arm: Arm, ask: Ask, seen: Round, clock: Clock) -> None:
         self.share = 0.0
-        self._began = time.perf_counter()
+        self._clock = clock
+        self._began = clock.now()
         self.begun = threading.Event()
         self._first_step: float | None = None
         self._first_preview: float | None = None
@@ -101,7 +114,7 @@ class _Person:
 
     async def wait(self) -> None:
         await asyncio.wrap_future(self.future)
-        now = time.perf_counter() - self._began
+        now = self._clock.now() - self._began
         self._seen.latencies.append(now)
         self._seen.waits.append(now if self._first_step is None else self._first_step)
         self._seen.pictures += NUM_PICTURES
@@ -111,7 +124,7 @@ class _Person:
 
     def _hear(self, share: float, has_preview: bool) -> None:
         """Called in the drawing thread."""
-        now = time.perf_counter() - self._began
+        now = self._clock.now() - self._began
         self.share = share
         if self._first_step is None:
             self._first_step = now
@@ -121,32 +134,31 @@ class _Person:
             self._seen.previews.append(now)
 
 
-def run_closed_loop(arm: Arm, users: int, seconds: float) -> Round:
+def run_closed_loop(arm: Arm, users: int, seconds: float, clock: Clock) -> Round:
     """Let each user ask again and again; what is half done at the end counts half."""
-    return asyncio.run(_run_closed_loop(arm, users, seconds))
+    return asyncio.run(_run_closed_loop(arm, users, seconds, clock))
 
 
-async def _run_closed_loop(arm: Arm, users: int, seconds: float) -> Round:
-    seen = Round()
+async def _run_closed_loop(arm: Arm, users: int, seconds: float, clock: Clock) -> Round:
     people: dict[int, _Person] = {}
 
     async def use(user: int) -> None:
         for number in range(1_000_000):
-            people[user] = _Person(arm, Ask(1000 * user + 3 * number), seen)
+            people[user] = _Person(arm, Ask(1000 * user + 3 * number), seen, clock)
             await people[user].wait()
 
-    beating = asyncio.create_task(_beat(seen.lags))
-    started, computed = time.perf_counter(), time.process_time()
-    using = [asyncio.create_task(use(user)) for user in range(users)]
-    await asyncio.sleep(seconds)
-    seen.seconds = time.perf_counter() - started
-    seen.cpu_seconds = time.process_time() - computed
+    with _watching() as seen:
+        started, computed = clock.now(), time.process_time()
+        using = [asyncio.create_task(use(user)) for user in range(users)]
+        await clock.sleep_until(started + seconds, lambda: True)
+        seen.seconds = clock.now() - started
+        seen.cpu_seconds = time.process_time() - computed
     seen.pictures += NUM_PICTURES * sum(person.share for person in people.values())
-    for task in [*using, beating]:
-        task.cancel()
-    await asyncio.gather(*using, beating, return_exceptions=True)
     for person in people.values():
         person.give_up()
+    for task in using:
+        task.cancel()
+    await asyncio.gather(*using, return_exceptions=True)
     await _settle()
     return seen
 
@@ -157,42 +169,59 @@ def run_open_loop(workshop: Workshop, name: str, load: float, seconds: float) ->
 
 
 async def _run_open_loop(workshop: Workshop, name: str, load: float, seconds: float) -> Round:
-    seen, chance = Round(), random.Random(7)
-    beating = asyncio.create_task(_beat(seen.lags))
+    chance, clock = random.Random(7), workshop.clock
     waiting: list[asyncio.Task[None]] = []
-    started = time.perf_counter()
-    due = 0.0
-    while (due := due + chance.expovariate(load / workshop.seconds_alone)) < seconds:
-        await asyncio.sleep(max(0.0, started + due - time.perf_counter()))
-        person = _Person(workshop.arms[name], Ask(3 * len(waiting)), seen)
-        waiting.append(asyncio.create_task(person.wait()))
-    await asyncio.gather(*waiting)
-    beating.cancel()
-    seen.seconds = time.perf_counter() - started
+    with _watching() as seen:
+        started, computed = clock.now(), time.process_time()
+        due = 0.0
+        while (due := due + chance.expovariate(load / workshop.seconds_alone)) < seconds:
+            await clock.sleep_until(started + due, lambda: any(not w.done() for w in waiting))
+            person = _Person(workshop.arms[name], Ask(3 * len(waiting)), seen, clock)
+            waiting.append(asyncio.create_task(person.wait()))
+        await asyncio.gather(*waiting)
+        seen.seconds = clock.now() - started
+        seen.cpu_seconds = time.process_time() - computed
     return seen
 
 
 def measure_short_behind_long(workshop: Workshop, name: str) -> float:
     """Seconds until a wish of 8 steps is drawn that came just after one of 100 steps."""
-    return asyncio.run(_measure_short(workshop.arms[name]))
+    return asyncio.run(_measure_short(workshop.arms[name], workshop.clock))
 
 
-async def _measure_short(arm: Arm) -> float:
+async def _measure_short(arm: Arm, clock: Clock) -> float:
     seen = Round()
-    long = _Person(arm, Ask(1, 100), seen)
+    long = _Person(arm, Ask(1, 100), seen, clock)
     await asyncio.to_thread(long.begun.wait)
-    await _Person(arm, Ask(2, 8), seen).wait()
+    await _Person(arm, Ask(2, 8), seen, clock).wait()
     long.give_up()
     await _settle()
     return seen.latencies[0]
 
 
-async def _beat(lags: list[float]) -> None:
+@contextmanager
+def _watching() -> Iterator[Round]:
+    """Note the event loop's lag and the memory while the block runs."""
+    seen = Round()
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    beating = asyncio.create_task(_beat(seen))
+    try:
+        yield seen
+    finally:
+        beating.cancel()
+
+
+async def _beat(seen: Round) -> None:
     loop: Any = asyncio.get_running_loop()
+    process, on_cuda = psutil.Process(), torch.cuda.is_available()
     while True:
         due = loop.time() + _BEAT_SECONDS
         await asyncio.sleep(_BEAT_SECONDS)
-        lags.append(loop.time() - due)
+        seen.lags.append(loop.time() - due)
+        if len(seen.lags) % _BEATS_PER_LOOK == 0:
+            peak = torch.cuda.max_memory_allocated() if on_cuda else process.memory_info().rss
+            seen.memory_mib = max(seen.memory_mib, peak / 2**20)
 
 
 async def _settle() -> None:

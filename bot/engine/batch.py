@@ -19,17 +19,16 @@ from bot.engine.face import (
     Progress,
 )
 from bot.engine.finishing import Decoding
-from bot.engine.groups import Drawing, Group, Member
+from bot.engine.groups import PREVIEW_STEPS, Drawing, Group, Member
 from bot.engine.runner import DeviceFull, ModelRunner, open_runner
 from bot.engine.transfers import Transfer
 from bot.errors import EngineLost, GenerationRejected, TriptychError
 
 logger = logging.getLogger(__name__)
 
-PREVIEW_STEPS = 3
-"""A preview is made every so many steps, and at most once in PREVIEW_SECONDS per request."""
-
 PREVIEW_SECONDS = 1.0
+"""A preview is made every PREVIEW_STEPS steps, at most once in so many seconds per request."""
+
 _MAX_GROUPS = 4
 
 Outcome = GenerationOutput | TriptychError
@@ -104,7 +103,7 @@ class Batch:
         group = self._choose_group()
         self._collect_decoded(wait=group is None)
         if group is not None and not self._outcomes:
-            members = group.select(self.capacity.limit(group.width, group.height))
+            members = group.select(self.capacity.count_rows(group.width, group.height))
             seconds = self._step(group, members)
             self._charge(group, members, seconds)
             self._report(group, members)
@@ -117,7 +116,7 @@ class Batch:
             return group
         if len(self._groups) >= _MAX_GROUPS:
             self._groups = {key: group for key, group in self._groups.items() if group.drawings}
-        num_slots = max(self.capacity.count_rows(width, height), num_pictures)
+        num_slots = max(self.capacity.count_slots(width, height), num_pictures)
         group = self.runner.make_group(width, height, num_slots)
         self._groups[width, height] = group
         return group
@@ -154,6 +153,9 @@ class Batch:
         """After a step that failed before anybody moved: fewer rows, or one request at a time."""
         if isinstance(fault, EngineLost):
             raise fault
+        if isinstance(fault, DeviceFull):
+            for other in self._groups.values():
+                other.free()
         self.runner.free()
         drawings = _list_drawings(members)
         if isinstance(fault, DeviceFull) and len(members) > 1:

@@ -14,6 +14,9 @@ from bot.engine.slots import Entry, Slots
 from bot.engine.stepping import Stepper
 from bot.engine.tables import DEPTH, StepTable
 
+PREVIEW_STEPS = 3
+"""Steps between previews, and those that newcomers take before everybody else."""
+
 
 @dataclass(slots=True)
 class Panel:
@@ -25,13 +28,17 @@ class Panel:
 
 @dataclass(slots=True, eq=False)
 class Drawing:
-    """A request in flight. report must not raise; seconds: what the device gave it so far."""
+    """A request in flight. report must not raise; seconds: what the device gave it so far.
+
+    due: the tick of its group at which it would be done if nobody else were there.
+    """
 
     request: GenerationRequest
     table: StepTable
     report: Callable[[Progress], None]
     cut_words: str = ""
     panels: list[Panel] = field(default_factory=list)
+    due: int = 0
     seconds: float = 0.0
     previewed_at: float = -math.inf
 
@@ -71,6 +78,7 @@ class Group:
         self.height = height
         self.drawings: list[Drawing] = []
         self.used = 0.0
+        self._num_ticks = 0
         self._slots = slots
         self._stepper = stepper
 
@@ -92,6 +100,7 @@ class Group:
         drawing.panels = [
             Panel(self._slots.take(latent, cond.embeds, other.embeds)) for latent in latents
         ]
+        drawing.due = self._num_ticks + drawing.table.num_steps
         self.drawings.append(drawing)
 
     def leave(self, drawing: Drawing) -> None:
@@ -99,35 +108,49 @@ class Group:
         self.drawings.remove(drawing)
         self._slots.free([panel.slot for panel in drawing.panels])
 
-    def select(self, max_rows: int | None) -> list[Member]:
-        """Choose the pictures of the next step, first come first served; all without a bound."""
+    def select(self, max_rows: int) -> list[Member]:
+        """Choose the pictures of the next step, one at least.
+
+        Newcomers come first, so that everybody sees a preview soon; then whoever is due first:
+        equal requests are done in the order they came, a short one passes a long one, and nobody
+        waits for ever, for who comes later is due later.
+        """
+        line = [
+            (drawing, panel)
+            for drawing in sorted(self.drawings, key=lambda drawing: drawing.due)
+            for panel in sorted(drawing.panels, key=lambda panel: panel.step)
+            if panel.step < drawing.table.num_steps
+        ]
+        line.sort(key=lambda item: item[1].step >= PREVIEW_STEPS)
         members, num_rows = [], 0
-        for drawing in self.drawings:
-            for panel in drawing.panels:
-                if panel.step == drawing.table.num_steps:
-                    continue
-                entry = drawing.make_entry(panel)
-                num_rows += entry.num_rows
-                if max_rows is not None and num_rows > max_rows:
-                    return members
-                members.append(Member(drawing, panel, entry))
+        for drawing, panel in line:
+            entry = drawing.make_entry(panel)
+            num_rows += entry.num_rows
+            if members and num_rows > max_rows:
+                break
+            members.append(Member(drawing, panel, entry))
         return members
 
     def step(self, members: Sequence[Member], num_rows: int | None) -> None:
         """Take one step; nobody moves if it fails. num_rows: pads the batch."""
         self._stepper(self._slots.plan([member.entry for member in members], num_rows))
+        self._num_ticks += 1
         for member in members:
             member.panel.step += 1
 
+    def free(self) -> None:
+        """Let go of memory that the next step can have again."""
+        self._stepper.free()
+
     def get_latents(self, drawing: Drawing) -> torch.Tensor:
         """Copy a request's latents (N, C, h, w)."""
-        return self._look_back(drawing, 0)
+        return torch.stack([self._slots.rings[panel.slot, 0] for panel in drawing.panels])
 
     def estimate_clean(self, drawing: Drawing) -> torch.Tensor:
-        """Estimate from the last step what the latents (N, C, h, w) will become."""
-        p, q = drawing.table.estimate[drawing.step - 1].tolist()
-        return p * self._look_back(drawing, 1) + q * self._look_back(drawing, DEPTH)
-
-    def _look_back(self, drawing: Drawing, place: int) -> torch.Tensor:
-        """Copy one place of a request's rings; a list as index would wait for the device."""
-        return torch.stack([self._slots.rings[panel.slot, place] for panel in drawing.panels])
+        """Estimate from each picture's last step what the latents (N, C, h, w) will become."""
+        estimates = []
+        for panel in drawing.panels:
+            p, q = drawing.table.estimate[panel.step - 1].tolist()
+            ring = self._slots.rings[panel.slot]
+            estimates.append(p * ring[1] + q * ring[DEPTH])
+        return torch.stack(estimates)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -74,6 +75,9 @@ class ModelRunner:
     def start_compiling(self, max_rows: int) -> None:
         """Have the UNet compiled in the background, if that was asked for and there is CUDA."""
         if self._options.compile_unet and self.device.type == "cuda":
+            if self._options.cache_dir:  # Inductor and Triton have no other way to be told
+                folder = self._options.cache_dir / "inductor"
+                os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
             shape = self._latent_shape(self.info.width, self.info.height)
             compiled = CompiledUnet(self._pipe.unet, shape, self._embed_shape())
             compiled.start(find_bucket(max_rows))
@@ -109,7 +113,8 @@ class ModelRunner:
 
     def explain(self, error: Exception) -> EngineError:
         """Translate what torch raised: after a CUDA error the context is dead for good."""
-        if isinstance(error, torch.OutOfMemoryError):
+        # Ending a graph's capture after the memory ran out fails too, with an error of its own.
+        if any(isinstance(e, torch.OutOfMemoryError) for e in (error, error.__context__)):
             return DeviceFull(
                 "The device ran out of memory; fewer or smaller pictures need less of it."
             )

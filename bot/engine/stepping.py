@@ -39,6 +39,9 @@ class Stepper:
         """Take one step; on CUDA it is only queued."""
         advance(self._slots, self._unet, plan)
 
+    def free(self) -> None:
+        """Let go of memory that can be had again."""
+
 
 class GraphStepper(Stepper):
     """Replays one captured graph per bucket: one call in place of some 750 kernel launches.
@@ -62,6 +65,11 @@ class GraphStepper(Stepper):
         graph, inputs = self._graphs[key]
         inputs.copy_(plan.pin())
         graph.replay()
+
+    def free(self) -> None:
+        """Forget the graphs: their pool holds the memory of the largest batch there was."""
+        self._graphs.clear()
+        self._pool = torch.cuda.graph_pool_handle()
 
     def _capture(self, num_rows: int) -> tuple[torch.cuda.CUDAGraph, Plan]:
         """Capture on padding alone: warming up must not move anybody's picture."""

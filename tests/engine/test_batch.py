@@ -9,6 +9,7 @@ import torch
 import bot.engine.batch
 from bot.engine import Progress
 from bot.engine.batch import Batch
+from bot.engine.groups import Drawing
 from bot.engine.previews import find_matrix, fit_matrix
 from bot.errors import GenerationRejected
 from tests.engine.conftest import STARTER, make_request
@@ -37,6 +38,61 @@ def test_requests_of_one_size_share_every_unet_call(tiny_model: Path) -> None:
     )
     run(batch, [first, second])
     assert rows == [9, 9, 6, 6]
+
+
+def join(batch: Batch, number: int, num_steps: int, **changes: object) -> Drawing:
+    request = make_request(
+        request_id=number, sampler="ddim", num_inference_steps=num_steps, **changes
+    )
+    return batch.join(request, ignore)
+
+
+def test_newcomer_takes_its_first_steps_before_those_who_are_drawn(tiny_model: Path) -> None:
+    batch = open_batch(load(tiny_model), rows=12)
+    early = [join(batch, 1, 20), join(batch, 2, 20)]
+    for _ in range(5):
+        batch.tick()
+    late = join(batch, 3, 20)
+    assert [drawing.step for drawing in [*early, late]] == [5, 5, 0]
+    for _ in range(5):
+        batch.tick()
+    assert [drawing.step for drawing in [*early, late]] == [10, 7, 3], "now it waits its turn"
+
+
+def test_equal_requests_are_done_in_the_order_they_came(tiny_model: Path) -> None:
+    batch = open_batch(load(tiny_model), rows=12)
+    drawings = [join(batch, number, 8) for number in range(4)]
+    done: list[Drawing] = []
+    while len(done) < 2:
+        done += [drawing for drawing, _ in batch.tick()]
+    assert done == drawings[:2]
+    assert [drawing.step for drawing in drawings[2:]] == [3, 3]
+    assert list(run(batch, drawings[2:])) == drawings[2:]
+
+
+def test_short_request_passes_long_ones_but_not_for_ever(tiny_model: Path) -> None:
+    batch = open_batch(load(tiny_model), rows=12)
+    long = [join(batch, number, 40) for number in range(2)]
+    batch.tick()
+    order: list[Drawing] = []
+    for number in range(3, 100):
+        short = [join(batch, 2 * number + n, 8, seeds=(1, 2, 3)) for n in range(2)]
+        while not set(short) <= set(order):
+            order += [drawing for drawing, _ in batch.tick()]
+        if long[-1] in order:
+            break
+    assert order[0] not in long
+    assert set(long) < set(order), "those who come later are due later"
+
+
+def test_pictures_of_a_request_larger_than_a_step_go_on_together(tiny_model: Path) -> None:
+    batch = open_batch(load(tiny_model), rows=12)
+    drawing = join(batch, 1, 4, seeds=tuple(range(9)))
+    steps: list[int] = []
+    while not drawing.is_done:
+        batch.tick()
+        steps.append(drawing.step)
+    assert steps == [0, 1, 2, 2, 3, 4]
 
 
 def test_cancelled_request_frees_its_rows_for_the_next_step(tiny_model: Path) -> None:

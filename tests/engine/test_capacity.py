@@ -30,8 +30,8 @@ def test_two_default_requests_always_share_unless_memory_forbids(
     assert make_capacity(knee, max_rows).rows == rows
 
 
-def test_rows_are_shared_out_by_pictures_guidance_and_area() -> None:
-    capacity, others = make_capacity(12), [native()]
+def test_twice_the_rows_are_shared_out_by_pictures_guidance_and_area() -> None:
+    capacity, others = make_capacity(12), [native(), native(seeds=tuple(range(6)))]
     assert capacity.fits(others, native())
     assert not capacity.fits([*others, native()], native(seeds=(1,), guidance_scale=1.0))
     assert capacity.fits(others, native(seeds=tuple(range(6)), guidance_scale=1.0))
@@ -46,12 +46,20 @@ def test_request_larger_than_everything_goes_alone() -> None:
 
 def test_rows_that_were_too_many_are_halved_and_stay_so() -> None:
     capacity = make_capacity(24)
-    assert capacity.limit(INFO.width, INFO.height) is None
     capacity.halve(24, INFO.width, INFO.height)
-    assert (capacity.rows, capacity.limit(INFO.width, INFO.height)) == (12, 12)
-    assert capacity.limit(2 * INFO.width, 2 * INFO.height) == 3
-    capacity.halve(2, INFO.width, INFO.height)
-    assert capacity.limit(INFO.width, INFO.height) == 2, "one guided picture is the least"
+    assert capacity.rows == 12
+    assert capacity.count_rows(2 * INFO.width, 2 * INFO.height) == 3
+    capacity.halve(1, INFO.width, INFO.height)
+    assert capacity.count_rows(2 * INFO.width, 2 * INFO.height) == 1, "one picture is the least"
+
+
+def test_there_are_slots_for_all_that_fit_in() -> None:
+    capacity = make_capacity(12)
+    wide = native(width=INFO.width * 5 // 4, seeds=(1,), guidance_scale=1.0)
+    others: list[object] = []
+    while capacity.fits(others, wide):
+        others.append(wide)
+    assert capacity.count_slots(wide.width, wide.height) == len(others) == 19
 
 
 def test_knee_is_the_fewest_rows_that_are_nearly_the_best() -> None:

@@ -149,11 +149,11 @@ def test_waiting_request_is_cancelled_at_once_while_others_are_drawn(engine: Eng
     gate = Gate()
     first = engine.submit(make_request(request_id=1), gate)
     second = engine.submit(make_request(request_id=2))
-    third = engine.submit(make_request(request_id=3))
+    last = engine.submit(make_request(request_id=3, seeds=tuple(range(15))))
     gate.wait()
     engine.cancel(3)
-    assert third.done()
-    assert isinstance(third.exception(), GenerationCancelled)
+    assert last.done()
+    assert isinstance(last.exception(), GenerationCancelled)
     assert not first.done()
     gate.open()
     assert first.result(30).images.any()
@@ -176,12 +176,12 @@ def test_request_larger_than_the_capacity_waits_for_an_empty_batch(engine: Engin
     gate, begun = Gate(), threading.Event()
     small = engine.submit(make_request(request_id=1, num_inference_steps=3), gate)
     gate.wait()
-    large = make_request(request_id=2, num_inference_steps=2, seeds=tuple(range(9)))
+    large = make_request(request_id=2, num_inference_steps=2, seeds=tuple(range(15)))
     assert not engine.has_room(large)
     future = engine.submit(large, lambda progress: begun.set())
     gate.open()
     small.result(30)
-    assert future.result(30).images.shape[0] == 9
+    assert future.result(30).images.shape[0] == 15
     assert engine.has_room(large), "nothing is drawn any more"
     assert begun.is_set()
 
@@ -195,7 +195,7 @@ def test_cancelling_an_unknown_or_finished_request_does_nothing(engine: Engine) 
 
 def test_request_whose_awaiter_left_is_skipped(engine: Engine) -> None:
     gate, seen = Gate(), []
-    first = engine.submit(make_request(request_id=1, seeds=tuple(range(6))), gate)
+    first = engine.submit(make_request(request_id=1, seeds=tuple(range(12))), gate)
     left = engine.submit(make_request(request_id=2), seen.append)
     third = engine.submit(make_request(request_id=3))
     gate.wait()
@@ -209,7 +209,7 @@ def test_request_whose_awaiter_left_is_skipped(engine: Engine) -> None:
 
 def test_request_left_by_its_awaiter_can_still_be_cancelled_by_id(engine: Engine) -> None:
     gate = Gate()
-    first = engine.submit(make_request(request_id=1, seeds=tuple(range(6))), gate)
+    first = engine.submit(make_request(request_id=1, seeds=tuple(range(12))), gate)
     left = engine.submit(make_request(request_id=2))
     gate.wait()
     assert left.cancel()
@@ -233,8 +233,10 @@ def test_there_is_room_until_the_rows_are_shared_out(engine: Engine) -> None:
     assert engine.has_room(make_request())
     first = engine.submit(make_request(request_id=1), gate)
     gate.wait()
-    assert engine.has_room(make_request())
     second = engine.submit(make_request(request_id=2))
+    third = engine.submit(make_request(request_id=3))
+    assert engine.has_room(make_request()), "12 rows at once, and as many again in turns"
+    fourth = engine.submit(make_request(request_id=4))
     assert not engine.has_room(make_request())
     assert not engine.has_room(make_request(seeds=(1,), guidance_scale=1.0))
     told = threading.Event()
@@ -243,7 +245,8 @@ def test_there_is_room_until_the_rows_are_shared_out(engine: Engine) -> None:
     gate.open()
     assert told.wait(30)
     assert rooms == [True], "the place must be free before the future tells"
-    first.result(30)
+    for future in (first, third, fourth):
+        future.result(30)
 
 
 @pytest.mark.parametrize(
@@ -282,9 +285,8 @@ def test_close_cancels_what_is_drawn_and_what_waits(
     open_engine: Callable[..., Engine], tiny_model: Path
 ) -> None:
     engine, gate = open_engine(tiny_model), Gate()
-    many = tuple(range(6))
-    drawn = engine.submit(make_request(request_id=1, num_inference_steps=50, seeds=many), gate)
-    waiting = engine.submit(make_request(request_id=2))
+    drawn = engine.submit(make_request(request_id=1, num_inference_steps=50), gate)
+    waiting = engine.submit(make_request(request_id=2, seeds=tuple(range(15))))
     gate.wait()
     assert not engine.close(0.05), "the thread is held by the gate"
     assert isinstance(waiting.exception(0), GenerationCancelled)
@@ -357,17 +359,33 @@ def test_error_in_a_shared_step_fails_only_the_request_that_causes_it(
     assert good.result(30).images.any()
 
 
+def fail_capture() -> Exception:
+    error = torch.AcceleratorError("CUDA error: operation failed due to a previous error")
+    error.__context__ = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"), fail_capture()],
+    ids=["in-a-step", "in-a-capture"],
+)
 def test_running_out_of_memory_halves_the_rows_and_goes_on(
-    open_engine: Callable[..., Engine], tiny_model: Path, break_unet: Callable[..., None]
+    open_engine: Callable[..., Engine],
+    tiny_model: Path,
+    break_unet: Callable[..., None],
+    error: Exception,
 ) -> None:
-    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
     break_unet(error, lambda times: len(times) > 4)
     engine = open_engine(tiny_model)
     first = engine.submit(make_request(request_id=1))
     second = engine.submit(make_request(request_id=2))
     assert first.result(30).images.shape[0] == second.result(30).images.shape[0] == 3
-    later = engine.submit(make_request(request_id=3))
-    assert not engine.has_room(make_request()), "the smaller capacity is kept"
+    gate = Gate()
+    later = engine.submit(make_request(request_id=3), gate)
+    gate.wait()
+    assert not engine.has_room(make_request(request_id=4)), "the smaller capacity is kept"
+    gate.open()
     assert later.result(30).images.any()
 
 
