@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from torch._dynamo.exc import TorchDynamoException
 
 from benchmarks.clock import Clock
 from benchmarks.sd1_random import build_sd1_random
@@ -108,7 +109,7 @@ class PipelineArm:
                     self._draw(tasks)
             except GivenUp:
                 continue
-            except torch._dynamo.exc.TorchDynamoException as error:
+            except TorchDynamoException as error:
                 for task in tasks:
                     task.future.set_exception(error)
 
@@ -281,7 +282,7 @@ class Workshop:
                 asks = [self.arms["B2"].submit(Ask(n, 2), _ignore) for n in range(num_requests)]
                 for future, _ in asks:
                     future.result()
-        except torch._dynamo.exc.TorchDynamoException as error:
+        except TorchDynamoException as error:
             pipe.unet, pipe.vae.decode = plain
             self.compiled_b = f"no: {type(error).__name__}"
             return

@@ -36,7 +36,7 @@ class Plan:
     def choose(cls, quick: bool, users: Sequence[int] | None, compiles: bool) -> Plan:
         """Quick is one round with 8 users; otherwise three rounds, and the open loop."""
         if quick:
-            return cls(tuple(users or (8,)), 1, 6.0, 0.0, False)
+            return cls(tuple(users or (8,)), 1, 3.6, 0.0, False)
         return cls(tuple(users or (1, 2, 4, 8, 16)), 3, 60.0, 30.0, compiles)
 
     def find_seconds(self, seconds_alone: float, users: int) -> float:
