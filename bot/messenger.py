@@ -150,7 +150,10 @@ class DiscordMessenger:
     async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
         """Edit the grid into the job's message, or else post a new one that names the author."""
         for shape in _SHAPES:
-            files = await asyncio.to_thread(shape, job.job_id, delivery)
+            try:
+                files = await asyncio.to_thread(shape, job.job_id, delivery)
+            except OSError as error:
+                raise Undeliverable(f"its pictures cannot be read: {error}") from error
             try:
                 return await self._post(job, delivery, files, can_repost)
             except _Unwelcome as error:
