@@ -17,7 +17,7 @@ import yarl
 from bot import replies, replies_moderation, replies_review
 from bot.cases import Case
 from bot.errors import UserError
-from bot.jobs.port import Delivery, Drawing, Undeliverable, Unreachable, Update
+from bot.jobs.port import Delivery, Drawing, Undeliverable, Unreachable, Unreadable, Update
 from bot.pictures import encode_small
 from bot.records import AuditEntry, Job, Upload
 from bot.uploads import check_size
@@ -153,7 +153,7 @@ class DiscordMessenger:
             try:
                 files = await asyncio.to_thread(shape, job.job_id, delivery)
             except OSError as error:
-                raise Undeliverable(f"its pictures cannot be read: {error}") from error
+                raise Unreadable(f"its pictures cannot be read: {error}") from error
             try:
                 return await self._post(job, delivery, files, can_repost)
             except _Unwelcome as error:

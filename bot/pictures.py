@@ -108,7 +108,8 @@ class PictureWriter:
         await self.run(self._remove, job_id)
 
     def _remove(self, job_id: int) -> None:
-        shutil.rmtree(self._folder / _HELD / str(job_id), ignore_errors=True)
+        for name in (str(job_id), f"{job_id}.partial"):
+            shutil.rmtree(self._folder / _HELD / name, ignore_errors=True)
         shutil.rmtree(self.folder_of(job_id), ignore_errors=True)
         shutil.rmtree(self._folder / f"{job_id}.partial", ignore_errors=True)
         with suppress(OSError):

@@ -344,6 +344,7 @@ class AuditAction(StrEnum):
     PICTURES_HIDDEN = "pictures_hidden"
     PICTURES_HELD = "pictures_held"
     PICTURES_COVERED = "pictures_covered"
+    PICTURES_DELETED = "pictures_deleted"
     APPROVED = "approved"
     APPROVED_COVERED = "approved_covered"
     REFUSED = "refused"

@@ -55,8 +55,9 @@ PRIVACY = (
     "• Decisions about your prompts, for the moderators of the server in which you asked.\n"
     "In a server both go when its time is over (90 days, unless the server chose another); so do "
     "those of direct messages after 90 days. Messages in channels are Discord's: delete them "
-    "there. Nothing leaves this machine but what you see in Discord.\n"
-    "`/privacy export` gives you all of it as a file. `/privacy delete` deletes it."
+    "there. Nothing leaves this machine but what you see in Discord. The owner's daily backups "
+    "keep what was deleted for up to a week more.\n"
+    "`/privacy export` gives you the record as a file. `/privacy delete` deletes it."
 )
 CONFIRM_DELETION = (
     "This deletes all your prompts and pictures, in every server and in direct messages, and "

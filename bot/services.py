@@ -89,41 +89,40 @@ def compose_services(
 ) -> Services:
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
     store = Repositories.of(database)
-    jobs, audit = store.jobs, store.audit
+    jobs = store.jobs
     guilds = _compose_guild_services(store, now)
     gate = Gate(make_policy(settings), store.settings, guilds.rules, store.consequences, now)
     check = make_picture_check(settings)
     writer = PictureWriter(settings.data_dir / "pictures")
     judge = PictureJudge(check, gate)
-    previews = Previews(judge, writer)
-    develop = previews.develop if settings.previews else None
+    develop = Previews(judge, writer).develop if settings.previews else None
     board = StatusBoard(messenger, develop=develop, mark_told=jobs.mark_told)
     line = Line(jobs, engine, board, now)
-    starts = StartPictures(writer, judge)
+    starts = StartPictures(jobs, writer, judge)
     desk = ReviewDesk(store, board, messenger, writer, now)
-    deliverer = Deliverer(jobs, writer, messenger, board, gate, desk, audit, now)
+    deliverer = Deliverer(jobs, writer, messenger, board, gate, desk, store.audit, now)
     dispatcher = Dispatcher(
-        engine, jobs, line, board, check, judge, writer, starts, deliverer, desk, audit, now
+        *(engine, jobs, line, board, check, judge, writer, starts, deliverer, desk),
+        audit=store.audit,
+        now=now,
     )
     consequences = Consequences(store, desk, now)
     reports = Reports(store, desk, messenger, writer, now)
     resume = dispatcher.resume_delivery
     review = Review(store, line, desk, reports, consequences, messenger, resume, now)
     limits = make_limits(settings)
-    keeper = PictureKeeper(jobs, store.pictures, writer, make_retention(settings), now)
     intake = Intake(
-        *(jobs, audit, gate, line, starts, desk),
+        *(jobs, store.audit, gate, line, starts, desk),
         limits=limits,
         quotas=make_quotas(settings),
         now=now,
         random_seed=lambda: secrets.randbits(32),
     )
-    recovery = Recovery(jobs, line, dispatcher, messenger, now)
     return Services(
         jobs=jobs,
         meta=store.meta,
         settings=store.settings,
-        audit=audit,
+        audit=store.audit,
         guilds=guilds,
         keeping=Keeping(store, dispatcher, writer, now),
         gate=gate,
@@ -131,13 +130,13 @@ def compose_services(
         board=board,
         intake=intake,
         dispatcher=dispatcher,
-        recovery=recovery,
+        recovery=Recovery(jobs, line, dispatcher, messenger, now),
         desk=desk,
         review=review,
         reports=reports,
         consequences=consequences,
         writer=writer,
-        keeper=keeper,
+        keeper=PictureKeeper(jobs, store.pictures, writer, make_retention(settings), now),
         check=check,
         limits=limits,
         now=now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from io import BytesIO
 
@@ -13,6 +14,10 @@ MAX_UPLOAD_BYTES = 10 * 2**20
 MAX_UPLOAD_SIDE_PIXELS = 8192
 MAX_UPLOAD_PIXELS = 24_000_000
 _KEPT_SIDE_PIXELS = 2048
+_DAMAGED = (
+    *(OSError, SyntaxError, ValueError, EOFError, ArithmeticError),
+    *(struct.error, TypeError, AttributeError, LookupError),  # from broken EXIF
+)
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _ADVICE = "Nothing was drawn or charged; please send a PNG, JPEG or WebP picture"
 
@@ -43,7 +48,7 @@ def decode_upload(data: bytes) -> Image.Image:
         raise UserError(_say_too_many_pixels()) from None
     except UnidentifiedImageError:
         raise UserError(f"That file is no picture that can be read here. {_ADVICE}.") from None
-    except (OSError, SyntaxError, ValueError, EOFError):
+    except _DAMAGED:
         # What Pillow raises for files that are cut off, inflated or not what they claim to be.
         raise UserError(f"That picture is damaged and cannot be read. {_ADVICE}.") from None
 

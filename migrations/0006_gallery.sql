@@ -12,7 +12,7 @@ ALTER TABLE picture ADD COLUMN num_bytes INTEGER NOT NULL DEFAULT 0;
 
 -- Two presses of one button at once are one job.
 CREATE UNIQUE INDEX job_by_press ON job (user_id, press)
-    WHERE press <> '' AND status IN ('accepted', 'held', 'queued', 'running');
+    WHERE press <> '' AND status IN ('accepted', 'held', 'queued', 'running', 'rendered');
 CREATE INDEX job_by_message ON job (message_id) WHERE message_id IS NOT NULL;
 
 -- A server's own styles; one that is_removed takes a style that comes with Triptych away.

@@ -125,11 +125,12 @@ def _normalised(body: Any) -> Any:
     if not isinstance(body, dict):
         return body
     copy = {key: _normalised(value) for key, value in body.items()}
-    if isinstance(copy.get("attachments"), list):
-        copy["attachments"] = [
-            {**entry, "id": str(entry["id"])} if isinstance(entry.get("id"), int) else entry
-            for entry in copy["attachments"]
-        ]
+    for key in ("attachments", "default_values"):
+        if isinstance(copy.get(key), list):
+            copy[key] = [
+                {**entry, "id": str(entry["id"])} if isinstance(entry.get("id"), int) else entry
+                for entry in copy[key]
+            ]
     if isinstance(recipient := copy.get("recipient_id"), int):
         copy["recipient_id"] = str(recipient)
     if isinstance(mentions := copy.get("allowed_mentions"), dict):

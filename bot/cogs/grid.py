@@ -13,7 +13,7 @@ from bot.buttons import JobButton
 from bot.client import TriptychClient
 from bot.errors import UserError
 from bot.jobs.parameters import compose_again, compose_upscale, compose_variation
-from bot.records import Job
+from bot.records import AuditAction, AuditEntry, Job
 from bot.services import Services
 
 log = logging.getLogger(__name__)
@@ -78,9 +78,20 @@ class Grid(commands.Cog):
         if not _may_delete(job, interaction):
             raise UserError(replies.NOT_YOURS_TO_DELETE)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await self._services.jobs.mark_deleted(
-            job_id, deleted_by=interaction.user.id, now=self._services.now()
-        )
+        now, by = self._services.now(), interaction.user.id
+        async with self._services.jobs.transaction():
+            await self._services.jobs.mark_deleted(job_id, deleted_by=by, now=now)
+            if by != job.origin.user_id:
+                await self._services.audit.add(
+                    AuditEntry(
+                        AuditAction.PICTURES_DELETED,
+                        now,
+                        guild_id=job.origin.guild_id,
+                        actor_id=by,
+                        member_id=job.origin.user_id,
+                        job_id=job_id,
+                    )
+                )
         log.info("job %s: its pictures were deleted by user %s", job_id, interaction.user.id)
         await self._services.writer.remove(job_id)
         is_gone = await _delete_message(interaction.client, job)

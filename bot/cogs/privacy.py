@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -34,10 +36,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="Your o
         """JSON, packed where it is large."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         found = await self._services.keeping.export(interaction.user.id)
-        data = json.dumps(found, ensure_ascii=False, indent=2).encode()
-        name = "triptych-my-data.json"
-        if len(data) > _MAX_PLAIN_BYTES:
-            data, name = gzip.compress(data), f"{name}.gz"
+        data, name = await asyncio.to_thread(_pack, found)
         file = discord.File(io.BytesIO(data), name)
         await interaction.edit_original_response(attachments=[file])
 
@@ -55,6 +54,12 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="Your o
         count = await self._services.keeping.delete(interaction.user.id)
         view = replies_moderation.compose_text(replies_moderation.say_deleted(count))
         await interaction.edit_original_response(view=view)
+
+
+def _pack(found: dict[str, Any]) -> tuple[bytes, str]:
+    """The file and its name."""
+    data, name = json.dumps(found, ensure_ascii=False, indent=2).encode(), "triptych-my-data.json"
+    return (data, name) if len(data) <= _MAX_PLAIN_BYTES else (gzip.compress(data), f"{name}.gz")
 
 
 async def setup(bot: TriptychClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import json
@@ -120,9 +121,7 @@ class Record(commands.GroupCog, group_name="audit", group_description="What was 
         entries = await services.audit.search(
             guild_id, since=moment, limit=_MAX_EXPORTED, newest_first=False
         )
-        data, name = _render(entries, format).encode(), f"audit.{format}"
-        if len(data) > _MAX_PLAIN_BYTES:
-            data, name = gzip.compress(data), f"{name}.gz"
+        data, name = await asyncio.to_thread(_pack, entries, format)
         await interaction.edit_original_response(attachments=[discord.File(io.BytesIO(data), name)])
 
     async def _compose(
@@ -170,6 +169,11 @@ def parse_since(text: str | None, now: float) -> float:
             f"“{replies.quote(text, 40)}” is no time. Write a date like 2026-11-01, or how long "
             "ago: 12h, 30d, 4w."
         ) from None
+
+
+def _pack(entries: Sequence[AuditEntry], kind: str) -> tuple[bytes, str]:
+    data, name = _render(entries, kind).encode(), f"audit.{kind}"
+    return (data, name) if len(data) <= _MAX_PLAIN_BYTES else (gzip.compress(data), f"{name}.gz")
 
 
 def _render(entries: Sequence[AuditEntry], kind: str) -> str:

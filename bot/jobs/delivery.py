@@ -10,12 +10,25 @@ from dataclasses import replace
 from bot.jobs.board import StatusBoard
 from bot.jobs.desk import ReviewDesk
 from bot.jobs.gate import Gate, compose_audit_entry
-from bot.jobs.port import TOKEN_LIFE_SECONDS, Delivery, Ended, Messenger, Undeliverable, Unreachable
+from bot.jobs.port import (
+    TOKEN_LIFE_SECONDS,
+    Delivery,
+    Ended,
+    Messenger,
+    Undeliverable,
+    Unreachable,
+    Unreadable,
+)
 from bot.pictures import PictureWriter
 from bot.records import Job, JobStatus, Outcome
 from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
+
+_LOST = (
+    "Its pictures were lost from the disk before they could be posted. "
+    "Nothing was charged; please ask again."
+)
 
 
 class Deliverer:
@@ -60,16 +73,14 @@ class Deliverer:
         files = await self._jobs.list_pictures(job.job_id)
         paths = await self._writer.locate(files)
         if paths is None:
-            return await self._give_up(
-                job,
-                "Its pictures were lost from the disk before they could be posted. "
-                "Nothing was charged; please ask again.",
-                tell=True,
-            )
+            return await self._give_up(job, _LOST, tell=True)
         verdicts = tuple(file.verdict for file in files if file.verdict is not None)
         delivery = Delivery(grid=paths[0], images=tuple(paths[1:]), verdicts=verdicts)
         try:
             message_id = await self._post(job, delivery)
+        except Unreadable as error:
+            log.error("job %s: %s", job.job_id, error)
+            return await self._give_up(job, _LOST, tell=True)
         except Undeliverable as error:
             log.warning("job %s is undeliverable: %s", job.job_id, error)
             return await self._give_up(job, str(error), tell=False)

@@ -136,6 +136,10 @@ class Dispatcher:
         """Deliver a job that an earlier process had rendered."""
         self._spawn(job, self._deliver(job))
 
+    async def say_ended(self, job: Job) -> None:
+        """The last word on a job that ended while it was being delivered."""
+        await self._board.finish(job, Ended())
+
     async def cancel(self, job_id: int) -> Job | None:
         """End a waiting or running job for its member; None if it had already gone another way.
 

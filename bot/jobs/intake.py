@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
 _MAX_COMMITS_AT_ONCE = 64  # the first of 500 must not wait for the last one's turn at the record
 _MAX_NAME_LENGTH = 40  # no sampler's id is longer; a refusal repeats the name
+_STARTS_COVERED = "It starts from a covered picture."
 _DRAINING = (
     "Triptych is about to restart and takes no new prompts. Nothing was charged; "
     "please try again in a minute."
@@ -133,6 +134,9 @@ class Intake:
         if verdict.outcome is Outcome.REFUSE:
             refusal = refusal or verdict.reason
         recipe = compose_recipe(ask, self._random_seed())
+        source = await self._starts.fetch_source(recipe)
+        if source is not None and source.spoiler and verdict.outcome is Outcome.ALLOW:
+            verdict = replace(verdict, outcome=Outcome.SPOILER, reason=_STARTS_COVERED)
         try:  # nothing is awaited from here to the cost: the model may be ready at any moment
             if self._line.info is not None:
                 recipe = complete_recipe(recipe, self._line.info)
@@ -154,7 +158,8 @@ class Intake:
                 weight=quota.weight or 1.0,
             )
             entry = None if job is None else compose_audit_entry(job, verdict)
-            if entry is not None:
+            is_decision = refusal is None or verdict.outcome is Outcome.REFUSE
+            if entry is not None and is_decision:
                 await self._audit.add(entry)
         return job
 

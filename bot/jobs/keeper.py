@@ -63,6 +63,9 @@ class PictureKeeper:
         for job_id in on_disk - kept:
             await self._writer.remove(job_id)
             log.info("job %s: its files belonged to nothing and were removed", job_id)
+        if not on_disk and kept:
+            log.error("the folder of the pictures is empty or not there; nothing is marked as gone")
+            return
         for job_id in await self._pictures.list_with_pictures() - await self._writer.list_jobs():
             log.warning("job %s: its files have gone from the disk", job_id)
             await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())

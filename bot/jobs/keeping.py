@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from bot.jobs.dispatcher import Dispatcher
@@ -85,7 +85,7 @@ class Keeping:
             values["pictures"] = [asdict(file) for file in files]
             values["origin"].pop("token")
             jobs.append(values)
-        entries = [asdict(entry) for entry in await self._audit.list_about(user_id)]
+        entries = [_conceal(entry, user_id) for entry in await self._audit.list_about(user_id)]
         now = self._now()
         await self._record(AuditAction.DATA_EXPORTED, user_id, now)
         others = await self._kept.list_consequences(user_id)
@@ -97,7 +97,7 @@ class Keeping:
             await self._dispatcher.cancel(job.job_id)
         for job in await self._jobs.list_by_status(JobStatus.RENDERED):
             if job.origin.user_id == user_id:
-                await self._jobs.mark_ended(
+                ended = await self._jobs.mark_ended(
                     job.job_id,
                     JobStatus.CANCELLED,
                     reason="Deleted.",
@@ -105,6 +105,8 @@ class Keeping:
                     leaving=[JobStatus.RENDERED],
                     cost=job.cost,
                 )
+                if ended is not None:  # in its own words, while it has some
+                    await self._dispatcher.say_ended(ended)
         found = await self._kept.list_of_member(user_id)
         for job in found:
             await self._writer.remove(job.job_id)
@@ -129,3 +131,10 @@ class Keeping:
                     action, now, guild_id=guild_id, actor_id=user_id, member_id=user_id
                 )
                 await self._audit.add(entry)
+
+
+def _conceal(entry: AuditEntry, user_id: int) -> dict[str, Any]:
+    """A row about a member as they may read it: who has reported them is for moderators only."""
+    if entry.action is AuditAction.REPORTED and entry.actor_id != user_id:
+        entry = replace(entry, actor_id=0, reason="")
+    return asdict(entry)

@@ -30,6 +30,10 @@ class Undeliverable(NotPosted):
     """Nobody can be reached with this any more; trying again would not help."""
 
 
+class Unreadable(Undeliverable):
+    """The pictures cannot be read from the disk; the message itself can be reached."""
+
+
 class Unreachable(NotPosted):
     """Nobody answers at present; the same thing may work in a minute."""
 

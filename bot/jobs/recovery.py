@@ -82,6 +82,12 @@ class Recovery:
         if job.origin.token is None:
             await self._apologise(job, "Triptych was restarted before it could take this prompt.")
             return
+        start = job.recipe.start
+        if start is not None and not start.job_id:
+            await self._apologise(
+                job, "Triptych was restarted before it had looked at the picture you sent."
+            )
+            return
         message_id = None
         try:
             update = InReview() if job.held_for else Waiting(None)

@@ -9,6 +9,7 @@ from bot.jobs.judging import PictureJudge
 from bot.jobs.port import Caller
 from bot.pictures import PictureWriter
 from bot.records import Job, Recipe, Upload
+from bot.store import JobRepository
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +32,8 @@ _GONE = (
 class StartPictures:
     """Uploads and panels of earlier jobs."""
 
-    def __init__(self, writer: PictureWriter, judge: PictureJudge) -> None:
+    def __init__(self, jobs: JobRepository, writer: PictureWriter, judge: PictureJudge) -> None:
+        self._jobs = jobs
         self._writer = writer
         self._judge = judge
 
@@ -40,14 +42,23 @@ class StartPictures:
         try:
             data = await caller.fetch_upload(upload)
             picture = await self._writer.save_start(job.job_id, data)
+            judgement = await self._judge.judge(job, picture[None], [None])
         except (UserError, StoreError) as error:
             return str(error)
-        judgement = await self._judge.judge(job, picture[None], [None])
         [verdict] = judgement.verdicts
         if verdict.shown and not (judgement.spoiler or judgement.held_for):
             return None
         await self._writer.remove(job.job_id)
         return _FLAGGED if verdict.was_judged else _NOT_JUDGED
+
+    async def fetch_source(self, recipe: Recipe) -> Job | None:
+        """The earlier job that a recipe starts from, as long as people may see its pictures."""
+        if recipe.start is None or not recipe.start.job_id:
+            return None
+        source = await self._jobs.fetch_job(recipe.start.job_id)
+        if source is None or source.hidden or source.held_for or source.deleted_at is not None:
+            return None
+        return source
 
     async def load(self, job: Job, recipe: Recipe) -> NDArray[np.uint8] | None:
         """uint8 (height, width, 3) RGB for a complete recipe; None without a start.
@@ -60,6 +71,8 @@ class StartPictures:
         assert recipe.width
         assert recipe.height
         size = (recipe.width, recipe.height)
+        if start.job_id and (await self.fetch_source(recipe)) is None:
+            raise UserError(_GONE)
         source = start.job_id or job.job_id
         picture = await self._writer.load_start(source, start.panel, size)
         if picture is None:

@@ -54,7 +54,7 @@ class KeepingRepository:
             ids = [(job_id,) for job_id in job_ids]
             await self._database.execute_many(
                 "UPDATE job SET prompt = '', negative_prompt = '', cut_words = '', "  # noqa: S608
-                f"reason = '', held_for = '', token = NULL WHERE job_id = ? AND {_ENDED}",
+                f"reason = '', held_for = '', token = NULL, told = 1 WHERE job_id = ? AND {_ENDED}",
                 ids,
             )
             for table in ("picture", "held_picture"):
