@@ -32,10 +32,10 @@ doctor: .venv/.installed
 	$(BIN)/python -m bot doctor
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3
 
 exactness: .venv/.installed-dev
-	EXACTNESS=full $(BIN)/python -m pytest -q -s tests/engine/test_exactness.py
+	EXACTNESS=full $(BIN)/python -m pytest -q -s --timeout=900 tests/engine/test_exactness.py
 
 # F5 and F8 are timings, which a busy machine may miss: they are printed and fail nothing.
 faults: .venv/.installed-dev

@@ -42,6 +42,8 @@ from bot.store import (
     SettingsRepository,
 )
 
+Clock = Callable[[], float]
+
 
 @dataclass(frozen=True, slots=True)
 class GuildServices:
@@ -77,15 +79,11 @@ class Services:
     keeper: PictureKeeper
     check: PictureCheck
     limits: ParameterLimits
-    now: Callable[[], float]
+    now: Clock
 
 
 def compose_services(
-    settings: Settings,
-    database: Database,
-    engine: EngineFace,
-    messenger: Messenger,
-    now: Callable[[], float],
+    settings: Settings, database: Database, engine: EngineFace, messenger: Messenger, now: Clock
 ) -> Services:
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
     store = Repositories.of(database)
@@ -143,7 +141,7 @@ def compose_services(
     )
 
 
-def _compose_guild_services(store: Repositories, now: Callable[[], float]) -> GuildServices:
+def _compose_guild_services(store: Repositories, now: Clock) -> GuildServices:
     return GuildServices(
         rules=store.rules,
         rulemaking=Rulemaking(store.rules, store.jobs, now),
