@@ -162,7 +162,6 @@ class Review:
             )
 
     async def _decide_appeal(self, card: Card, decision: Decision) -> None:
-        assert card.suspension_id is not None
         by, now = card.decided_by, self._now()
         await self._audit.add(
             AuditEntry(
@@ -175,8 +174,8 @@ class Review:
             )
         )
         if decision is Decision.GRANT:
-            await self._consequences.end(
-                card.suspension_id, by=by, reason="The appeal was granted."
+            await self._consequences.end_all(
+                card.guild_id, card.member_id, by=by, reason="The appeal was granted."
             )
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:

@@ -658,6 +658,28 @@ async def test_granted_appeal_lifts_the_suspension_and_there_is_one(open_lane):
         ]
 
 
+async def test_granted_appeal_ends_every_suspension_that_holds(open_lane):
+    async with open_lane() as house:
+        consequences = house.services.consequences
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await consequences.appeal(GUILD, MEMBER, "I am sorry")
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="again", days=9)
+        await consequences.suspend(GUILD + 1, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await decide(house, Decision.GRANT)
+        assert await consequences.fetch_suspension(GUILD, MEMBER) is None
+        assert await consequences.fetch_suspension(GUILD + 1, MEMBER) is not None
+
+
+async def test_granted_appeal_against_what_is_over_raises_nothing(open_lane):
+    async with open_lane() as house:
+        consequences = house.services.consequences
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await consequences.appeal(GUILD, MEMBER, "I am sorry")
+        await consequences.lift(GUILD, MEMBER, by=OTHER, reason="enough")
+        await decide(house, Decision.GRANT)
+        assert (await actions(house))[-1] is AuditAction.APPEAL_DECIDED
+
+
 async def test_denied_appeal_leaves_the_suspension(open_lane):
     async with open_lane() as house:
         consequences = house.services.consequences
