@@ -8,15 +8,20 @@ from collections.abc import Callable
 from bot.cases import Card, CardKind, Decision
 from bot.errors import UserError
 from bot.jobs.desk import ReviewDesk, compose_entry
+from bot.jobs.gate import has_review
 from bot.jobs.port import Delivery, Hidden, Messenger, NotPosted, Undeliverable
 from bot.pictures import PictureWriter
-from bot.records import AuditAction, Job, JobStatus
+from bot.records import AuditAction, GuildSettings, Job, JobStatus
 from bot.store import Repositories
 
 log = logging.getLogger(__name__)
 
 MAX_REPORTS_PER_DAY = 10
 _DAY_SECONDS = 86400.0
+_NOBODY = (
+    "This server has no review channel, so nobody would see your report. Nothing was sent; please "
+    "tell a moderator."
+)
 _NOT_OURS = "There are no pictures of mine in this message that could be reported."
 _TWICE = "You have reported these pictures already; a moderator will see it."
 _GONE = "These pictures were removed already. Thank you for looking out."
@@ -51,6 +56,7 @@ class Reports:
         job = await self._jobs.fetch_by_message(message_id)
         if job is None or guild_id is None or job.origin.guild_id != guild_id:
             raise UserError(_NOT_OURS)
+        await self._fetch_settings(job)
         return await self._check(job)
 
     async def take(self, job_id: int, reporter_id: int, reason: str, guild_id: int | None) -> None:
@@ -58,8 +64,7 @@ class Reports:
         job, now = await self._jobs.fetch_job(job_id), self._now()
         if job is None or guild_id is None or job.origin.guild_id != guild_id:
             raise UserError(_NOT_OURS)
-        origin = job.origin
-        settings = await self._settings.fetch(guild_id, origin.channel_id, origin.parent_channel_id)
+        settings = await self._fetch_settings(job)
         async with self._jobs.transaction():
             await self._check(await self._jobs.fetch_job(job_id) or job)
             lately = await self._cards.count_reports_by(guild_id, reporter_id, now - _DAY_SECONDS)
@@ -68,7 +73,7 @@ class Reports:
             card = await self._cards.open_for_job(
                 CardKind.REPORT,
                 guild_id=guild_id,
-                member_id=origin.user_id,
+                member_id=job.origin.user_id,
                 job_id=job_id,
                 now=now,
             )
@@ -134,6 +139,16 @@ class Reports:
         verdicts = tuple(file.verdict for file in files if file.verdict is not None)
         delivery = Delivery(grid=paths[0], images=tuple(paths[1:]), verdicts=verdicts)
         await self._messenger.deliver(job, delivery, can_repost=False)
+
+    async def _fetch_settings(self, job: Job) -> GuildSettings:
+        """Raises UserError if no moderator would see a report."""
+        origin = job.origin
+        settings = await self._settings.fetch(
+            origin.guild_id, origin.channel_id, origin.parent_channel_id
+        )
+        if not has_review(origin, settings):
+            raise UserError(_NOBODY)
+        return settings
 
     async def _check(self, job: Job) -> Job:
         if job.status is not JobStatus.DELIVERED:

@@ -564,6 +564,25 @@ async def test_enough_reports_hide_until_a_moderator_restores(open_lane):
         ]
 
 
+async def test_nothing_is_reported_where_nobody_could_look(open_lane):
+    async with open_lane(reports_to_hide=1) as house:
+        await house.start()
+        job = await deliver(house)
+        message_id = (await house.fetch(job)).message_id
+        assert message_id is not None
+        reports = house.services.reports
+        assert (await reports.find(message_id, GUILD)).job_id == job.job_id
+        await set_values(house, review_channel_id=None)
+        with pytest.raises(UserError, match="Nothing was sent"):
+            await reports.find(message_id, GUILD)
+        with pytest.raises(UserError, match="Nothing was sent"):
+            await reports.take(job.job_id, 1, "ugly", GUILD)
+        assert not (await house.fetch(job)).hidden
+        assert (house.messenger.cards, await actions(house)) == ([], [])
+
+
+
+
 async def test_removed_pictures_stay_away_and_their_member_gets_a_strike(open_lane):
     async with open_lane(reports_to_hide=1) as house:
         await house.start()
