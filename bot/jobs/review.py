@@ -71,6 +71,7 @@ class Review:
         self._resume_delivery = resume_delivery
         self._now = now
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._not_handed_over: set[int] = set()  # cards whose job nobody has taken up yet
         self._sweeping: asyncio.Task[None] | None = None
 
     async def fetch_card(self, card_id: int, guild_id: int | None) -> Card:
@@ -98,6 +99,7 @@ class Review:
             decided = await self._book(card, decision, moderator_id)
             if decided is not None:
                 log.info("card %s: %s by %s", card.card_id, decision, moderator_id)
+                self._not_handed_over.add(card.card_id)
                 await self._settle(decided, is_fresh=True)
         return decided
 
@@ -122,7 +124,7 @@ class Review:
         async with self._turns[card_id]:
             card = await self._cards.fetch(card_id)
             if card is not None and card.decision is not None and card.settled_at is None:
-                await self._settle(card, is_fresh=False)
+                await self._settle(card, is_fresh=card_id in self._not_handed_over)
 
     async def _decide_held(self, card: Card, decision: Decision) -> None:
         assert card.job_id is not None
@@ -186,6 +188,7 @@ class Review:
             is_told = await self._reports.settle(card)
         else:
             is_told = await self._settle_appeal(card)
+        self._not_handed_over.discard(card.card_id)
         if is_told:
             await self._desk.settle(card.card_id)
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot import services as composition
 from bot.cases import CHOICES, CardKind, Decision
-from bot.errors import UserError
+from bot.errors import StoreError, UserError
 from bot.jobs.port import Ended, Hidden, InReview
 from bot.moderation import PictureCheck
 from bot.records import AuditAction, AuditEntry, Job, JobStatus, Origin, Outcome, Rule, RuleKind
@@ -758,6 +758,30 @@ async def test_sweep_that_comes_late_opens_no_second_card(open_lane):
         await house.services.desk.hold(job)
         assert await house.services.jobs.list_by_status(JobStatus.HELD) == []
         assert [case.card.decision for case in house.messenger.cards] == [None, Decision.APPROVE]
+
+
+async def test_store_that_fails_after_an_approval_does_not_lose_the_job(open_lane, monkeypatch):
+    async with open_lane() as house:
+        job = await hold(house)
+        fetch_job, faults = house.services.jobs.fetch_job, [StoreError("disk full")]
+
+        async def fail_once(job_id: int) -> Job | None:
+            found = await fetch_job(job_id)
+            if found is not None and found.status is JobStatus.QUEUED and faults:
+                raise faults.pop()
+            return found
+
+        monkeypatch.setattr(house.services.jobs, "fetch_job", fail_once)
+        with pytest.raises(StoreError):
+            await decide(house, Decision.APPROVE)
+        assert len(house.services.line.queue) == 0
+        await house.services.review.sweep()
+        assert len(house.services.line.queue) == 1
+        await house.services.review.sweep()
+        assert len(house.services.line.queue) == 1
+        assert house.messenger.cards[-1].card.decision is Decision.APPROVE
+        await house.start()
+        await house.until_status(job, JobStatus.DELIVERED)
 
 
 async def test_sweep_beside_a_decision_tells_nobody_twice(open_lane):
