@@ -50,6 +50,7 @@ class Reports:
         self._messenger = messenger
         self._writer = writer
         self._now = now
+        self._shown_hidden: set[int] = set()  # cards
 
     async def find(self, message_id: int, guild_id: int | None) -> Job:
         """The job whose pictures a message shows. Raises UserError."""
@@ -92,14 +93,19 @@ class Reports:
         await self.show_hidden(card)
         await self._desk.show(card.card_id)
 
-    async def show_hidden(self, card: Card) -> None:
-        """Bring a reported job's message in line with its row, as long as nobody has decided."""
+    async def show_hidden(self, card: Card) -> bool:
+        """Hide an open card's pictures, once, if their row says so; False: Discord is away."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
-        if job is not None and job.hidden:
-            try:
-                await self._messenger.progress(job, Hidden())
-            except NotPosted as error:
-                log.warning("job %s: its message could not be hidden: %s", job.job_id, error)
+        if job is None or not job.hidden or card.card_id in self._shown_hidden:
+            return True
+        try:
+            await self._messenger.progress(job, Hidden())
+        except NotPosted as error:
+            log.warning("job %s: its message could not be hidden: %s", job.job_id, error)
+            if not isinstance(error, Undeliverable):
+                return False
+        self._shown_hidden.add(card.card_id)
+        return True
 
     async def settle(self, card: Card) -> bool:
         """Restore or remove the pictures and tell the reporters; False: Discord is away."""
@@ -107,6 +113,7 @@ class Reports:
         job = await self._jobs.fetch_job(card.job_id)
         if job is not None and not await self._show_outcome(job):
             return False
+        self._shown_hidden.discard(card.card_id)
         outcome = "stays" if card.decision is Decision.RESTORE else "was removed"
         for report in await self._cards.list_reports(card.card_id):
             try:

@@ -251,8 +251,17 @@ class Review:
                 await self._settle_late(card.card_id)
             elif card.expires_at is not None and card.expires_at <= self._now():
                 await self._decide(card, Decision.EXPIRE, 0)
-            elif card.message_id is None:
-                await self._desk.show(card.card_id)
+            else:
+                await self._show_open(card)
+
+    async def _show_open(self, card: Card) -> None:
+        if card.kind is CardKind.REPORT:
+            async with self._turns[card.card_id]:
+                present = await self._cards.fetch(card.card_id)
+                if present is not None and present.decision is None:
+                    await self._reports.show_hidden(present)
+        if card.message_id is None:
+            await self._desk.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
         """Whether a held job went another way, and a stop came before its card heard of it."""

@@ -622,6 +622,26 @@ async def test_stop_before_the_message_was_hidden(open_lane):
         await house.services.review.stop()
 
 
+async def test_pictures_are_hidden_once_discord_is_back(open_lane):
+    async with open_lane(reports_to_hide=2) as house:
+        await house.start()
+        job = await deliver(house)
+        reports, review = house.services.reports, house.services.review
+        await reports.take(job.job_id, 1, "ugly", GUILD)
+        house.messenger.is_away = True
+        await reports.take(job.job_id, 2, "ugly", GUILD)
+        await review.sweep()
+        assert Hidden() not in house.messenger.updates_of(job.job_id)
+        house.messenger.is_away = False
+        await review.sweep()
+        await review.sweep()
+        assert house.messenger.updates_of(job.job_id).count(Hidden()) == 1
+        await decide(house, Decision.RESTORE)
+        await reports.take(job.job_id, 3, "ugly", GUILD)
+        await reports.take(job.job_id, 4, "ugly", GUILD)
+        assert house.messenger.updates_of(job.job_id).count(Hidden()) == 2
+
+
 # Strikes, suspensions, appeals.
 
 
