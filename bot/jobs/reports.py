@@ -25,6 +25,7 @@ _NOBODY = (
 _NOT_OURS = "There are no pictures of mine in this message that could be reported."
 _TWICE = "You have reported these pictures already; a moderator will see it."
 _GONE = "These pictures were removed already. Thank you for looking out."
+_OUT_OF_REACH = "I could not reach the message; please delete it by hand."
 _TOO_MANY = (
     f"You have reported {MAX_REPORTS_PER_DAY} pictures within a day, the most one member may. "
     "If it is urgent, please write to a moderator."
@@ -107,12 +108,16 @@ class Reports:
         self._shown_hidden.add(card.card_id)
         return True
 
-    async def settle(self, card: Card) -> bool:
-        """Restore or remove the pictures and tell the reporters; False: Discord is away."""
+    async def settle(self, card: Card) -> str | None:
+        """Restore or remove the pictures and tell the reporters; None: Discord is away.
+
+        The answer is for the card: what a moderator has left to do.
+        """
         assert card.job_id is not None
         job = await self._jobs.fetch_job(card.job_id)
-        if job is not None and not await self._show_outcome(job):
-            return False
+        note = "" if job is None else await self._show_outcome(job)
+        if note is None:
+            return None
         self._shown_hidden.discard(card.card_id)
         outcome = "stays" if card.decision is Decision.RESTORE else "was removed"
         for report in await self._cards.list_reports(card.card_id):
@@ -123,20 +128,21 @@ class Reports:
                 )
             except NotPosted as error:
                 log.info("card %s: a reporter cannot be told: %s", card.card_id, error)
-        return True
+        return note
 
-    async def _show_outcome(self, job: Job) -> bool:
+    async def _show_outcome(self, job: Job) -> str | None:
         try:
             if job.hidden:
+                await self._writer.remove(job.job_id)  # also where the message cannot be edited
                 await self._messenger.progress(job, Hidden(is_removed=True))
-                await self._writer.remove(job.job_id)
             else:
                 await self._restore(job)
         except Undeliverable as error:
             log.warning("job %s: its message is out of reach: %s", job.job_id, error)
+            return _OUT_OF_REACH if job.hidden else ""
         except NotPosted:
-            return False
-        return True
+            return None
+        return ""
 
     async def _restore(self, job: Job) -> None:
         files = await self._jobs.list_pictures(job.job_id)

@@ -182,15 +182,17 @@ class Review:
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
         """Tell everybody; not fresh: a stop came between, and ``Recovery`` has taken up the job."""
+        note: str | None = ""
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)
         elif card.kind is CardKind.REPORT:
-            is_told = await self._reports.settle(card)
+            note = await self._reports.settle(card)
+            is_told = note is not None
         else:
             is_told = await self._settle_appeal(card)
         self._not_handed_over.discard(card.card_id)
         if is_told:
-            await self._desk.settle(card.card_id)
+            await self._desk.settle(card.card_id, note or "")
 
     async def _settle_held(self, card: Card, *, is_fresh: bool) -> bool:
         assert card.job_id is not None

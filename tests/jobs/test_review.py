@@ -15,6 +15,7 @@ from bot.errors import StoreError, UserError
 from bot.jobs.port import Ended, Hidden, InReview
 from bot.moderation import PictureCheck
 from bot.records import AuditAction, AuditEntry, Job, JobStatus, Origin, Outcome, Rule, RuleKind
+from bot.replies_review import compose_card
 from bot.services import Services
 from tests.jobs.conftest import GUILD, MEMBER, Clock, FakeCaller, FakeMessenger, House, OpenHouse
 
@@ -595,6 +596,22 @@ async def test_removed_pictures_stay_away_and_their_member_gets_a_strike(open_la
         assert (strike.given_by, strike.job_id) == (MODERATOR, job.job_id)
         with pytest.raises(UserError, match="removed already"):
             await house.services.reports.take(job.job_id, 2, "late", GUILD)
+
+
+async def test_where_the_message_is_out_of_reach_the_card_asks_for_a_hand(open_lane):
+    async with open_lane(reports_to_hide=1) as house:
+        await house.start()
+        job = await deliver(house)
+        await house.services.reports.take(job.job_id, 1, "ugly", GUILD)
+        house.messenger.reachable = False
+        await decide(house, Decision.REMOVE)
+        assert await house.services.writer.locate_grid(job.job_id) is None
+        case = house.messenger.cards[-1]
+        assert case.card.decision is Decision.REMOVE
+        view, _ = compose_card(case)
+        assert "please delete it by hand" in str(view.to_components())
+
+
 
 
 async def test_reports_of_one_member_are_limited_per_day(open_lane):
