@@ -108,7 +108,10 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything that a card shows. picture: a blurred PNG. strikes: how many count at present."""
+    """Everything that a card shows. picture: a blurred PNG. strikes: how many count at present.
+
+    note: what is left to do after the decision.
+    """
 
     card: Card
     job: Job | None = None
@@ -116,3 +119,4 @@ class Case:
     reports: tuple[Report, ...] = ()
     strikes: int = 0
     picture: bytes | None = None
+    note: str = ""

@@ -95,7 +95,7 @@ def compose_card(case: Case) -> tuple[discord.ui.LayoutView, list[discord.File]]
             buttons.append(JobButton("reveal", card.card_id, label="Show me"))
         parts.append(discord.ui.ActionRow[Any](*buttons))
     else:
-        parts.append(discord.ui.TextDisplay(f"**{describe_outcome(card)}**"))
+        parts.append(discord.ui.TextDisplay(f"**{describe_outcome(card)}** {case.note}"))
     view = discord.ui.LayoutView(timeout=None)
     view.add_item(discord.ui.Container(*parts))
     return view, files

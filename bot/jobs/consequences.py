@@ -144,23 +144,20 @@ class Consequences:
 
     async def lift(self, guild_id: int, member_id: int, *, by: int, reason: str) -> None:
         """End every suspension of a member that holds. Raises UserError if there is none."""
+        if not await self.end_all(guild_id, member_id, by=by, reason=reason):
+            raise UserError("They are not suspended here. Nothing was changed.")
+
+    async def end_all(self, guild_id: int, member_id: int, *, by: int, reason: str) -> bool:
+        """End every suspension of a member that holds; whether there was one."""
         async with self._consequences.transaction():
             suspension = await self.fetch_suspension(guild_id, member_id)
             if suspension is None:
-                raise UserError("They are not suspended here. Nothing was changed.")
+                return False
             while suspension is not None:
                 await self._consequences.mark_lifted(suspension.suspension_id, now=self._now())
                 suspension = await self.fetch_suspension(guild_id, member_id)
             await self._record(AuditAction.SUSPENSION_LIFTED, guild_id, member_id, by, reason)
-
-    async def end(self, suspension_id: int, *, by: int, reason: str) -> None:
-        """End one suspension before its time; nothing happens if it is over."""
-        async with self._consequences.transaction():
-            lifted = await self._consequences.mark_lifted(suspension_id, now=self._now())
-            if lifted is not None:
-                await self._record(
-                    AuditAction.SUSPENSION_LIFTED, lifted.guild_id, lifted.member_id, by, reason
-                )
+        return True
 
     async def check_appeal(self, guild_id: int, member_id: int) -> Suspension:
         """The suspension that a member may appeal. Raises UserError."""

@@ -79,7 +79,7 @@ class ReviewDesk:
         """Without a moderator; None if one was first."""
         return await self._cards.mark_decided(card.card_id, decision, decided_by=0, now=self._now())
 
-    async def show(self, card_id: int) -> bool:
+    async def show(self, card_id: int, note: str = "") -> bool:
         """Post the card or bring it up to date; whether nothing is left to be shown.
 
         One at a time, so that a card is posted once. What fails is tried again by ``Review``.
@@ -88,7 +88,7 @@ class ReviewDesk:
             card = await self._cards.fetch(card_id)
             assert card is not None
             try:
-                await self._show(card)
+                await self._show(card, note)
             except Undeliverable as error:
                 log.warning("card %s cannot be posted: %s", card_id, error)
                 if card.kind is CardKind.HELD and card.decision is None:
@@ -98,9 +98,9 @@ class ReviewDesk:
                 return False
         return True
 
-    async def settle(self, card_id: int) -> None:
+    async def settle(self, card_id: int, note: str = "") -> None:
         """Show how a card was decided; everybody else has been told."""
-        if await self.show(card_id):
+        if await self.show(card_id, note):
             await self._cards.mark_settled(card_id, now=self._now())
             self._turns.pop(card_id, None)
 
@@ -117,8 +117,8 @@ class ReviewDesk:
         reports = tuple(await self._cards.list_reports(card.card_id))
         return Case(card, job, suspension, reports, len(strikes), picture)
 
-    async def _show(self, card: Card) -> None:
-        case = await self.compose_case(card)
+    async def _show(self, card: Card, note: str) -> None:
+        case = replace(await self.compose_case(card), note=note)
         channel_id = card.channel_id
         if channel_id is None:
             if card.decision is not None:  # before it could be posted

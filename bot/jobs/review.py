@@ -71,6 +71,7 @@ class Review:
         self._resume_delivery = resume_delivery
         self._now = now
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._not_handed_over: set[int] = set()  # cards whose job nobody has taken up yet
         self._sweeping: asyncio.Task[None] | None = None
 
     async def fetch_card(self, card_id: int, guild_id: int | None) -> Card:
@@ -98,6 +99,7 @@ class Review:
             decided = await self._book(card, decision, moderator_id)
             if decided is not None:
                 log.info("card %s: %s by %s", card.card_id, decision, moderator_id)
+                self._not_handed_over.add(card.card_id)
                 await self._settle(decided, is_fresh=True)
         return decided
 
@@ -122,7 +124,7 @@ class Review:
         async with self._turns[card_id]:
             card = await self._cards.fetch(card_id)
             if card is not None and card.decision is not None and card.settled_at is None:
-                await self._settle(card, is_fresh=False)
+                await self._settle(card, is_fresh=card_id in self._not_handed_over)
 
     async def _decide_held(self, card: Card, decision: Decision) -> None:
         assert card.job_id is not None
@@ -162,7 +164,6 @@ class Review:
             )
 
     async def _decide_appeal(self, card: Card, decision: Decision) -> None:
-        assert card.suspension_id is not None
         by, now = card.decided_by, self._now()
         await self._audit.add(
             AuditEntry(
@@ -175,20 +176,23 @@ class Review:
             )
         )
         if decision is Decision.GRANT:
-            await self._consequences.end(
-                card.suspension_id, by=by, reason="The appeal was granted."
+            await self._consequences.end_all(
+                card.guild_id, card.member_id, by=by, reason="The appeal was granted."
             )
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
         """Tell everybody; not fresh: a stop came between, and ``Recovery`` has taken up the job."""
+        note: str | None = ""
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)
         elif card.kind is CardKind.REPORT:
-            is_told = await self._reports.settle(card)
+            note = await self._reports.settle(card)
+            is_told = note is not None
         else:
             is_told = await self._settle_appeal(card)
+        self._not_handed_over.discard(card.card_id)
         if is_told:
-            await self._desk.settle(card.card_id)
+            await self._desk.settle(card.card_id, note or "")
 
     async def _settle_held(self, card: Card, *, is_fresh: bool) -> bool:
         assert card.job_id is not None
@@ -249,8 +253,17 @@ class Review:
                 await self._settle_late(card.card_id)
             elif card.expires_at is not None and card.expires_at <= self._now():
                 await self._decide(card, Decision.EXPIRE, 0)
-            elif card.message_id is None:
-                await self._desk.show(card.card_id)
+            else:
+                await self._show_open(card)
+
+    async def _show_open(self, card: Card) -> None:
+        if card.kind is CardKind.REPORT:
+            async with self._turns[card.card_id]:
+                present = await self._cards.fetch(card.card_id)
+                if present is not None and present.decision is None:
+                    await self._reports.show_hidden(present)
+        if card.message_id is None:
+            await self._desk.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
         """Whether a held job went another way, and a stop came before its card heard of it."""

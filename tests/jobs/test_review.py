@@ -11,10 +11,11 @@ import pytest
 
 from bot import services as composition
 from bot.cases import CHOICES, CardKind, Decision
-from bot.errors import UserError
+from bot.errors import StoreError, UserError
 from bot.jobs.port import Ended, Hidden, InReview
 from bot.moderation import PictureCheck
 from bot.records import AuditAction, AuditEntry, Job, JobStatus, Origin, Outcome, Rule, RuleKind
+from bot.replies_review import compose_card
 from bot.services import Services
 from tests.jobs.conftest import GUILD, MEMBER, Clock, FakeCaller, FakeMessenger, House, OpenHouse
 
@@ -564,6 +565,25 @@ async def test_enough_reports_hide_until_a_moderator_restores(open_lane):
         ]
 
 
+async def test_nothing_is_reported_where_nobody_could_look(open_lane):
+    async with open_lane(reports_to_hide=1) as house:
+        await house.start()
+        job = await deliver(house)
+        message_id = (await house.fetch(job)).message_id
+        assert message_id is not None
+        reports = house.services.reports
+        assert (await reports.find(message_id, GUILD)).job_id == job.job_id
+        await set_values(house, review_channel_id=None)
+        with pytest.raises(UserError, match="Nothing was sent"):
+            await reports.find(message_id, GUILD)
+        with pytest.raises(UserError, match="Nothing was sent"):
+            await reports.take(job.job_id, 1, "ugly", GUILD)
+        assert not (await house.fetch(job)).hidden
+        assert (house.messenger.cards, await actions(house)) == ([], [])
+
+
+
+
 async def test_removed_pictures_stay_away_and_their_member_gets_a_strike(open_lane):
     async with open_lane(reports_to_hide=1) as house:
         await house.start()
@@ -576,6 +596,22 @@ async def test_removed_pictures_stay_away_and_their_member_gets_a_strike(open_la
         assert (strike.given_by, strike.job_id) == (MODERATOR, job.job_id)
         with pytest.raises(UserError, match="removed already"):
             await house.services.reports.take(job.job_id, 2, "late", GUILD)
+
+
+async def test_where_the_message_is_out_of_reach_the_card_asks_for_a_hand(open_lane):
+    async with open_lane(reports_to_hide=1) as house:
+        await house.start()
+        job = await deliver(house)
+        await house.services.reports.take(job.job_id, 1, "ugly", GUILD)
+        house.messenger.reachable = False
+        await decide(house, Decision.REMOVE)
+        assert await house.services.writer.locate_grid(job.job_id) is None
+        case = house.messenger.cards[-1]
+        assert case.card.decision is Decision.REMOVE
+        view, _ = compose_card(case)
+        assert "please delete it by hand" in str(view.to_components())
+
+
 
 
 async def test_reports_of_one_member_are_limited_per_day(open_lane):
@@ -601,6 +637,26 @@ async def test_stop_before_the_message_was_hidden(open_lane):
         await house.until(lambda: house.messenger.cards)
         assert house.messenger.updates_of(job.job_id) == [Hidden()]
         await house.services.review.stop()
+
+
+async def test_pictures_are_hidden_once_discord_is_back(open_lane):
+    async with open_lane(reports_to_hide=2) as house:
+        await house.start()
+        job = await deliver(house)
+        reports, review = house.services.reports, house.services.review
+        await reports.take(job.job_id, 1, "ugly", GUILD)
+        house.messenger.is_away = True
+        await reports.take(job.job_id, 2, "ugly", GUILD)
+        await review.sweep()
+        assert Hidden() not in house.messenger.updates_of(job.job_id)
+        house.messenger.is_away = False
+        await review.sweep()
+        await review.sweep()
+        assert house.messenger.updates_of(job.job_id).count(Hidden()) == 1
+        await decide(house, Decision.RESTORE)
+        await reports.take(job.job_id, 3, "ugly", GUILD)
+        await reports.take(job.job_id, 4, "ugly", GUILD)
+        assert house.messenger.updates_of(job.job_id).count(Hidden()) == 2
 
 
 # Strikes, suspensions, appeals.
@@ -656,6 +712,28 @@ async def test_granted_appeal_lifts_the_suspension_and_there_is_one(open_lane):
             AuditAction.APPEAL_DECIDED,
             AuditAction.SUSPENSION_LIFTED,
         ]
+
+
+async def test_granted_appeal_ends_every_suspension_that_holds(open_lane):
+    async with open_lane() as house:
+        consequences = house.services.consequences
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await consequences.appeal(GUILD, MEMBER, "I am sorry")
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="again", days=9)
+        await consequences.suspend(GUILD + 1, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await decide(house, Decision.GRANT)
+        assert await consequences.fetch_suspension(GUILD, MEMBER) is None
+        assert await consequences.fetch_suspension(GUILD + 1, MEMBER) is not None
+
+
+async def test_granted_appeal_against_what_is_over_raises_nothing(open_lane):
+    async with open_lane() as house:
+        consequences = house.services.consequences
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await consequences.appeal(GUILD, MEMBER, "I am sorry")
+        await consequences.lift(GUILD, MEMBER, by=OTHER, reason="enough")
+        await decide(house, Decision.GRANT)
+        assert (await actions(house))[-1] is AuditAction.APPEAL_DECIDED
 
 
 async def test_denied_appeal_leaves_the_suspension(open_lane):
@@ -717,6 +795,30 @@ async def test_sweep_that_comes_late_opens_no_second_card(open_lane):
         await house.services.desk.hold(job)
         assert await house.services.jobs.list_by_status(JobStatus.HELD) == []
         assert [case.card.decision for case in house.messenger.cards] == [None, Decision.APPROVE]
+
+
+async def test_store_that_fails_after_an_approval_does_not_lose_the_job(open_lane, monkeypatch):
+    async with open_lane() as house:
+        job = await hold(house)
+        fetch_job, faults = house.services.jobs.fetch_job, [StoreError("disk full")]
+
+        async def fail_once(job_id: int) -> Job | None:
+            found = await fetch_job(job_id)
+            if found is not None and found.status is JobStatus.QUEUED and faults:
+                raise faults.pop()
+            return found
+
+        monkeypatch.setattr(house.services.jobs, "fetch_job", fail_once)
+        with pytest.raises(StoreError):
+            await decide(house, Decision.APPROVE)
+        assert len(house.services.line.queue) == 0
+        await house.services.review.sweep()
+        assert len(house.services.line.queue) == 1
+        await house.services.review.sweep()
+        assert len(house.services.line.queue) == 1
+        assert house.messenger.cards[-1].card.decision is Decision.APPROVE
+        await house.start()
+        await house.until_status(job, JobStatus.DELIVERED)
 
 
 async def test_sweep_beside_a_decision_tells_nobody_twice(open_lane):
