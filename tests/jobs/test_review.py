@@ -582,8 +582,6 @@ async def test_nothing_is_reported_where_nobody_could_look(open_lane):
         assert (house.messenger.cards, await actions(house)) == ([], [])
 
 
-
-
 async def test_removed_pictures_stay_away_and_their_member_gets_a_strike(open_lane):
     async with open_lane(reports_to_hide=1) as house:
         await house.start()
@@ -610,8 +608,6 @@ async def test_where_the_message_is_out_of_reach_the_card_asks_for_a_hand(open_l
         assert case.card.decision is Decision.REMOVE
         view, _ = compose_card(case)
         assert "please delete it by hand" in str(view.to_components())
-
-
 
 
 async def test_reports_of_one_member_are_limited_per_day(open_lane):
