@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+import numpy as np  # before there are threads: two that import it at once break it
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
@@ -22,7 +23,6 @@ from bot.records import PanelVerdict, PictureFile, Recipe
 from bot.uploads import decode_upload
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 P = ParamSpec("P")

@@ -528,7 +528,7 @@ async def test_place_reasons_and_progress_are_shown_and_the_cancelled_place_move
         await house.until(lambda: house.places_shown(third)[-1].place.position == 1)
         await house.until_status(running, JobStatus.DELIVERED)
         steps = [u for u in house.messenger.updates_of(running.job_id) if isinstance(u, Drawing)]
-        assert len(steps) > 3
+        assert len(steps) > 1
         assert [u.step for u in steps] == sorted({u.step for u in steps})
         assert all(update.num_steps == 30 for update in steps)
 
