@@ -63,9 +63,10 @@ PRIVACY = (
 )
 CONFIRM_DELETION = (
     "This deletes all your prompts and pictures, in every server and in direct messages, and what "
-    "you wrote in reports and appeals, and cancels what waits or is being drawn. It cannot be undone. Kept are: that a prompt was there, "
-    "and its cost, without its words, for one more day, so that quotas hold; and decisions of "
-    "moderators, without the words, until each server's time for them is over."
+    "you wrote in reports and appeals, and cancels what waits or is being drawn. It cannot be "
+    "undone. Kept are: that a prompt was there, and its cost, without its words, for one more day, "
+    "so that quotas hold; and decisions of moderators, without the words, until each server's time "
+    "for them is over."
 )
 
 
