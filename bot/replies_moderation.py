@@ -53,17 +53,20 @@ PRIVACY = (
     "**What Triptych keeps of you**\n"
     "• Your prompts with their settings, the pictures, when and where you asked, what it cost.\n"
     "• Decisions about your prompts, for the moderators of the server in which you asked.\n"
-    "In a server both go when its time is over (90 days, unless the server chose another); so do "
-    "those of direct messages after 90 days. Messages in channels are Discord's: delete them "
+    "• Your reports and appeals, your strikes and suspensions.\n"
+    "In a server all of it goes when its time is over (90 days, unless the server chose another); "
+    "a strike or suspension that still counts stays until it does not. What is of direct messages "
+    "goes after 90 days. Messages in channels are Discord's: delete them "
     "there. Nothing leaves this machine but what you see in Discord. The owner's daily backups "
     "keep what was deleted for up to a week more.\n"
     "`/privacy export` gives you the record as a file. `/privacy delete` deletes it."
 )
 CONFIRM_DELETION = (
-    "This deletes all your prompts and pictures, in every server and in direct messages, and "
-    "cancels what waits or is being drawn. It cannot be undone. Kept are: that a prompt was there, "
-    "and its cost, without its words, for one more day, so that quotas hold; and decisions of "
-    "moderators, without the words, until each server's time for them is over."
+    "This deletes all your prompts and pictures, in every server and in direct messages, and what "
+    "you wrote in reports and appeals, and cancels what waits or is being drawn. It cannot be "
+    "undone. Kept are: that a prompt was there, and its cost, without its words, for one more day, "
+    "so that quotas hold; and decisions of moderators, without the words, until each server's time "
+    "for them is over."
 )
 
 

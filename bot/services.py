@@ -145,7 +145,7 @@ def _compose_guild_services(store: Repositories, now: Clock) -> GuildServices:
     return GuildServices(
         rules=store.rules,
         rulemaking=Rulemaking(store.rules, store.jobs, now),
-        styles=Styles(store.styles, now),
+        styles=Styles(store.styles, store.audit, now),
         modlog=ModLog(store.audit, store.settings, store.meta, now),
     )
 

@@ -86,7 +86,8 @@ class ReviewDesk:
         """
         async with self._turns[card_id]:
             card = await self._cards.fetch(card_id)
-            assert card is not None
+            if card is None:  # its time was over in this moment
+                return True
             try:
                 await self._show(card, note)
             except Undeliverable as error:

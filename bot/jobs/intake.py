@@ -10,14 +10,24 @@ from dataclasses import dataclass, replace
 
 from bot.errors import UserError
 from bot.jobs.admission import DAY_SECONDS, compose_quota, find_admission_refusal
-from bot.jobs.desk import ReviewDesk
+from bot.jobs.desk import ReviewDesk, compose_entry
 from bot.jobs.gate import SUSPENDED, Gate, compose_audit_entry
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, compose_recipe
 from bot.jobs.port import Caller, Undeliverable, Unreachable
 from bot.jobs.starts import StartPictures
 from bot.moderation.text import clean_prompt
-from bot.records import Ask, Job, JobStatus, Origin, Outcome, RoleQuota, Standing, Upload
+from bot.records import (
+    Ask,
+    AuditAction,
+    Job,
+    JobStatus,
+    Origin,
+    Outcome,
+    RoleQuota,
+    Standing,
+    Upload,
+)
 from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
@@ -198,13 +208,17 @@ class Intake:
         return answered
 
     async def _refuse_upload(self, job: Job, reason: str, message_id: int | None) -> Job | None:
-        ended = await self._jobs.mark_ended(
-            job.job_id,
-            JobStatus.REFUSED,
-            reason=reason,
-            now=self._now(),
-            leaving=[JobStatus.ACCEPTED],
-        )
+        async with self._jobs.transaction():
+            ended = await self._jobs.mark_ended(
+                job.job_id,
+                JobStatus.REFUSED,
+                reason=reason,
+                now=self._now(),
+                leaving=[JobStatus.ACCEPTED],
+            )
+            if ended is not None:
+                entry = compose_entry(AuditAction.UPLOAD_REFUSED, ended, self._now())
+                await self._audit.add(entry)
         if ended is not None:
             log.info("job %s: its upload was refused", job.job_id)
             await self._line.say_ended(replace(ended, message_id=message_id))

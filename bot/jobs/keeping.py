@@ -65,11 +65,14 @@ class Keeping:
             await self._writer.remove(job_id)
         async with self._kept.transaction():
             await self._kept.blank(job_ids)
-            await self._kept.blank_words_before(guild_id, moment)
+            await self._kept.forget(job_ids)
+            await self._kept.end_words(guild_id, moment)
+            rows = await self._kept.end_rows(guild_id, moment, self._now())
             num_rows = await self._audit.forget_before(guild_id, moment)
-            if not (num_rows or job_ids):
+            counts = {"audit_rows": num_rows, "prompts": len(job_ids), **rows}
+            if not any(counts.values()):
                 return
-            gone = json.dumps({"audit_rows": num_rows, "prompts": len(job_ids)})
+            gone = json.dumps({what: count for what, count in counts.items() if count})
             entry = AuditEntry(
                 AuditAction.RETENTION_ENDED, self._now(), guild_id=guild_id, new_value=gone
             )
@@ -114,7 +117,6 @@ class Keeping:
             await self._kept.blank([job.job_id for job in found])
             await self._kept.mark_to_forget(user_id, QUOTA_SECONDS)
             await self._kept.blank_words_of(user_id)
-            await self._audit.blank_prompts_of(user_id)
             await self._record(AuditAction.DATA_DELETED, user_id, self._now())
         log.info("user %s deleted the words of %s jobs", user_id, len(found))
         return sum(bool(job.recipe.prompt) for job in found)

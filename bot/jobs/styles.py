@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from bot.engine.face import SAMPLER_IDS
 from bot.errors import UserError
-from bot.records import Ask, Style
-from bot.store import StyleRepository
+from bot.records import Ask, AuditAction, AuditEntry, Style
+from bot.store import AuditRepository, StyleRepository
 
 MAX_STYLES = 50
 MAX_STYLE_TEXT = 500
@@ -30,8 +31,11 @@ STARTERS = (
 class Styles:
     """A server's styles: its own before those that come with Triptych."""
 
-    def __init__(self, styles: StyleRepository, now: Callable[[], float]) -> None:
+    def __init__(
+        self, styles: StyleRepository, audit: AuditRepository, now: Callable[[], float]
+    ) -> None:
         self._styles = styles
+        self._audit = audit
         self._now = now
 
     async def list_of(self, guild_id: int | None) -> list[Style]:
@@ -65,23 +69,48 @@ class Styles:
         _check(style)
         async with self._styles.transaction():
             own = {known.name for known in await self._styles.list_of(guild_id)}
+            old = await self._find(guild_id, style.name)
             if style.name not in own and len(own) >= MAX_STYLES:
                 raise UserError(
                     f"This server already has {MAX_STYLES} styles, the most there may be. "
                     "Nothing was changed; remove one first."
                 )
             await self._styles.put(guild_id, style, changed_by=changed_by, now=self._now())
+            await self._record(AuditAction.STYLE_SAVED, guild_id, changed_by, old, style)
 
     async def remove(self, guild_id: int, name: str, changed_by: int) -> None:
         """Take a style away from a server. Raises UserError if it has none of that name."""
         name = name.strip().lower()
-        if name not in {style.name for style in await self.list_of(guild_id)}:
-            raise UserError("There is no such style here, so nothing was changed.")
-        if any(style.name == name for style in STARTERS):
-            gone = Style(name, is_removed=True)
-            await self._styles.put(guild_id, gone, changed_by=changed_by, now=self._now())
-        else:
-            await self._styles.delete(guild_id, name)
+        async with self._styles.transaction():
+            old = await self._find(guild_id, name)
+            if old is None:
+                raise UserError("There is no such style here, so nothing was changed.")
+            if any(style.name == name for style in STARTERS):
+                gone = Style(name, is_removed=True)
+                await self._styles.put(guild_id, gone, changed_by=changed_by, now=self._now())
+            else:
+                await self._styles.delete(guild_id, name)
+            await self._record(AuditAction.STYLE_REMOVED, guild_id, changed_by, old, None)
+
+    async def _find(self, guild_id: int, name: str) -> Style | None:
+        return next((each for each in await self.list_of(guild_id) if each.name == name), None)
+
+    async def _record(
+        self, action: AuditAction, guild_id: int, by: int, old: Style | None, new: Style | None
+    ) -> None:
+        entry = AuditEntry(action, self._now(), guild_id=guild_id, actor_id=by)
+        known = old or new
+        name = known.name if known else ""
+        values = {"reason": name, "old_value": _describe(old), "new_value": _describe(new)}
+        await self._audit.add(replace(entry, **values))
+
+
+def _describe(style: Style | None) -> str:
+    """As JSON, without what says nothing."""
+    if style is None:
+        return ""
+    values = {key: value for key, value in asdict(style).items() if value and key != "name"}
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _put_around(style: Style, prompt: str) -> str:

@@ -27,7 +27,7 @@ _COLUMNS = (
 
 
 class AuditRepository:
-    """Adds rows, finds rows; blanks prompts and lets rows go only when their time is over."""
+    """Adds rows, finds rows, and lets them go only when their time is over."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -107,12 +107,6 @@ class AuditRepository:
             "SELECT DISTINCT guild_id FROM audit WHERE at < ?", (moment,)
         )
         return [row["guild_id"] for row in rows]
-
-    async def blank_prompts_of(self, member_id: int) -> None:
-        """A member's deletion of their data: the text goes, ids and rules stay."""
-        await self._database.execute(
-            "UPDATE audit SET prompt = '' WHERE member_id = ? AND prompt <> ''", (member_id,)
-        )
 
     async def forget_before(self, guild_id: int | None, moment: float) -> int:
         """Retention: rows of this guild older than ``moment`` go; how many did."""

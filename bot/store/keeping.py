@@ -7,16 +7,15 @@ from typing import Any
 
 from bot.records import Job
 from bot.store.database import Database
+from bot.store.kept import ENDED, KEPT, Kept
 from bot.store.rows import parse_job
 
-_ENDED = (
-    "status IN ('delivered', 'refused', 'failed', 'cancelled', 'expired', 'undeliverable') "
-    "AND interaction_id IS NOT NULL"  # what the owner drew in the terminal is theirs
-)
+_BLANK_JOB = ", ".join(f"{each.column} = {each.blank}" for each in KEPT["job"].words)
+_FORGET_JOB = ", ".join(f"{column} = {value}" for column, value in KEPT["job"].people.items())
 
 
 class KeepingRepository:
-    """Jobs that ended, and whose words they hold."""
+    """Blanks, forgets and deletes what ``KEPT`` names."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,19 +30,17 @@ class KeepingRepository:
         return [parse_job(row) for row in rows]
 
     async def list_guilds_before(self, moment: float) -> list[int | None]:
-        """Where words older than this are on record."""
-        rows = await self._database.fetch_all(
-            f"SELECT DISTINCT guild_id FROM job WHERE {_ENDED} "  # noqa: S608 - own condition
-            "AND prompt <> '' AND accepted_at < ?",
-            (moment,),
-        )
+        """Where something of members is on record; of prompts only older ones count."""
+        others = [f"SELECT guild_id FROM {table}" for table, kept in KEPT.items() if kept.over]  # noqa: S608
+        jobs = f"SELECT guild_id FROM job WHERE {ENDED} AND user_id <> 0 AND accepted_at < ?"  # noqa: S608
+        rows = await self._database.fetch_all(" UNION ".join([*others, jobs]), (moment,))
         return [row["guild_id"] for row in rows]
 
     async def list_before(self, guild_id: int | None, moment: float) -> list[int]:
-        """Jobs of a guild with words older than this."""
+        """Jobs of a guild older than this that are still somebody's."""
         rows = await self._database.fetch_all(
-            f"SELECT job_id FROM job WHERE {_ENDED} "  # noqa: S608 - own condition
-            "AND guild_id IS ? AND prompt <> '' AND accepted_at < ?",
+            f"SELECT job_id FROM job WHERE {ENDED} "  # noqa: S608 - own condition
+            "AND guild_id IS ? AND user_id <> 0 AND accepted_at < ?",
             (guild_id, moment),
         )
         return [row["job_id"] for row in rows]
@@ -53,8 +50,7 @@ class KeepingRepository:
         async with self.transaction():
             ids = [(job_id,) for job_id in job_ids]
             await self._database.execute_many(
-                "UPDATE job SET prompt = '', negative_prompt = '', cut_words = '', "  # noqa: S608
-                f"reason = '', held_for = '', token = NULL, told = 1 WHERE job_id = ? AND {_ENDED}",
+                f"UPDATE job SET {_BLANK_JOB}, told = 1 WHERE job_id = ? AND {ENDED}",  # noqa: S608
                 ids,
             )
             for table in ("picture", "held_picture"):
@@ -64,25 +60,38 @@ class KeepingRepository:
                 )
 
     async def blank_words_of(self, user_id: int) -> None:
-        """What a member wrote to moderators; that they wrote stays."""
+        """What a member wrote to moderators, and what the record repeats; that they wrote stays."""
         async with self.transaction():
-            await self._database.execute(
-                "UPDATE report SET reason = '' WHERE reporter_id = ?", (user_id,)
-            )
-            await self._database.execute(
-                "UPDATE suspension SET appeal = '' WHERE member_id = ?", (user_id,)
-            )
+            for table, kept in _list_others():
+                for words in kept.words:
+                    await self._database.execute(
+                        f"UPDATE {table} SET {words.column} = {words.blank} "  # noqa: S608
+                        f"WHERE {words.by} = ? AND {words.only} AND {words.column} <> ''",
+                        (user_id,),
+                    )
 
-    async def blank_words_before(self, guild_id: int | None, moment: float) -> None:
-        """The same, of everybody in a guild."""
+    async def end_words(self, guild_id: int | None, moment: float) -> None:
+        """What members wrote before this goes also where its row must stay."""
         async with self.transaction():
-            await self._database.execute(
-                "UPDATE report SET reason = '' WHERE guild_id = ? AND at < ?", (guild_id, moment)
-            )
-            await self._database.execute(
-                "UPDATE suspension SET appeal = '' WHERE guild_id = ? AND appealed_at < ?",
-                (guild_id, moment),
-            )
+            for table, kept in _list_others():
+                for words in kept.words if kept.over else ():
+                    await self._database.execute(
+                        f"UPDATE {table} SET {words.column} = {words.blank} "  # noqa: S608
+                        f"WHERE guild_id = ? AND {words.at} < ? AND {words.only}",
+                        (guild_id, moment),
+                    )
+
+    async def end_rows(self, guild_id: int | None, moment: float, now: float) -> dict[str, int]:
+        """Rows of a guild whose time is over go; how many of which table did."""
+        gone: dict[str, int] = {}
+        names = {"guild_id": guild_id, "moment": moment, "now": now}
+        async with self.transaction():
+            for table, kept in KEPT.items():
+                if kept.over:
+                    query = f"DELETE FROM {table} WHERE {kept.over} RETURNING 1"  # noqa: S608
+                    rows = await self._database.fetch_all(query, names)
+                    gone[table] = len(rows)
+        return gone
 
     async def list_consequences(self, user_id: int) -> dict[str, list[dict[str, Any]]]:
         """A member's strikes, suspensions and reports, as they stand on record."""
@@ -102,15 +111,25 @@ class KeepingRepository:
     async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
         """So long after they were accepted a member's rows shall forget whose they were."""
         await self._database.execute(
-            f"UPDATE job SET forget_after = accepted_at + ? WHERE user_id = ? AND {_ENDED}",  # noqa: S608
+            f"UPDATE job SET forget_after = accepted_at + ? WHERE user_id = ? AND {ENDED}",  # noqa: S608
             (after_seconds, user_id),
         )
 
     async def forget_members(self, now: float) -> None:
         """What remains of these rows is a cost at a time in a guild."""
         await self._database.execute(
-            "UPDATE job SET user_id = 0, interaction_id = NULL, channel_id = NULL, "
-            "parent_channel_id = NULL, message_id = NULL, forget_after = NULL "
-            "WHERE forget_after < ?",
+            f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL WHERE forget_after < ?",  # noqa: S608
             (now,),
         )
+
+    async def forget(self, job_ids: Sequence[int]) -> None:
+        """The same of these."""
+        await self._database.execute_many(
+            f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL WHERE job_id = ? AND {ENDED}",  # noqa: S608
+            [(job_id,) for job_id in job_ids],
+        )
+
+
+def _list_others() -> list[tuple[str, Kept]]:
+    """Without jobs, whose files go with their words: ``blank``."""
+    return [(table, kept) for table, kept in KEPT.items() if table != "job"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -93,7 +94,23 @@ async def test_styles_belong_to_the_server_and_only_its_managers_change_them(
     for wrong in ({"name": "@everyone", "after": "x"}, {"name": "empty"}):
         await refusal(await owner.slash("style save", art, **wrong))
     await refusal(await owner.slash("style remove", art, name="never was"))
+    again = await owner.slash(
+        *("style save", art), name="noir", before="film noir of", after="fog", sampler="euler"
+    )
+    assert "noir" in (await again.wait_answered()).text()
     assert await bot.stop() == 0
+    rain = {"before": "film noir of", "after": "rain", "sampler": "euler"}
+    ink = {"before": "an ink drawing of", "after": "black lines on white paper"}
+    entries = bot.rows("SELECT * FROM audit ORDER BY entry_id")
+    assert [
+        (entry["action"], entry["reason"], entry["old_value"], entry["new_value"])
+        for entry in entries
+    ] == [
+        ("style_saved", "noir", "", json.dumps(rain)),
+        ("style_removed", "ink", json.dumps(ink | {"negative_prompt": "photograph, colour"}), ""),
+        ("style_saved", "noir", json.dumps(rain), json.dumps(rain | {"after": "fog"})),
+    ]
+    assert {entry["actor_id"] for entry in entries} == {owner.id}
 
     bot = await start_bot()
     offered = await member.autocomplete("imagine", art, "style", "NO", prompt="x")
@@ -107,5 +124,5 @@ async def test_styles_belong_to_the_server_and_only_its_managers_change_them(
     )
     assert await bot.stop() == 0
     drawn, refused = bot.rows()
-    assert (drawn["prompt"], drawn["sampler"]) == ("film noir of a cat, rain", "euler")
+    assert (drawn["prompt"], drawn["sampler"]) == ("film noir of a cat, fog", "euler")
     assert refused["status"] == "refused"

@@ -15,6 +15,7 @@ import pytest
 
 from bot.store import Database
 from playground import (
+    InteractionHandle,
     Message,
     Overwrite,
     Permission,
@@ -276,18 +277,83 @@ async def test_held_prompt_survives_kills_and_expires_while_the_bot_is_away(
     assert audit(third)[-1] == ("expired", 0)
 
 
+@pytest.mark.parametrize(
+    ("label", "outcome", "status"),
+    [
+        ("Approve", "Approved by", "delivered"),
+        ("Refuse", "Refused by", "refused"),
+        ("Refuse and suspend", "suspended by", "refused"),
+    ],
+)
 async def test_card_of_an_earlier_process_is_decided_after_a_restart(
-    town: Town, start_bot: StartBot
+    town: Town, start_bot: StartBot, label: str, outcome: str, status: str
 ):
     await town.set()
     first = await start_bot(RULES_FILE=town.rules)
     handle = await town.imagine("leek")
+    waiting = await handle.wait_answered()
     card = await town.card()
     assert await first.stop(signal.SIGKILL) == -signal.SIGKILL
-    await start_bot(RULES_FILE=town.rules)
-    await town.press(card, "Approve")
-    await handle.wait_for(has_grid)
-    await town.closed(card, "Approved by")
+    bot = await start_bot(RULES_FILE=town.rules)
+    await town.press(card, label)
+    if status == "delivered":
+        assert (await handle.wait_for(has_grid)).id == waiting.id
+    else:
+        await until_text(waiting, "A moderator refused this.")
+    await town.closed(card, outcome)
+    assert await bot.stop() == 0
+    assert [row["status"] for row in bot.rows()] == [status]
+    suspended = bot.rows("SELECT member_id FROM suspension")
+    assert len(suspended) == (label == "Refuse and suspend")
+
+
+async def slow_down(town: Town, start_bot: StartBot) -> tuple[BotProcess, InteractionHandle]:
+    """A prompt that passes and is still being drawn."""
+    bot = await start_bot(FAKE_STEP_SECONDS="0.3")
+    handle = await town.imagine("a leek in rain", seed="200", steps=10)
+    await handle.wait_answered()
+    await until_row(bot, "SELECT 1 FROM job WHERE status = 'running'")
+    return bot, handle
+
+
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["", "restarted"])
+@pytest.mark.parametrize("action", ["refuse", "hold", "spoiler"])
+async def test_rule_added_while_a_job_waits_holds_for_it_too(
+    town: Town, start_bot: StartBot, action: str, is_restarted: bool
+):
+    await town.set()
+    bot, handle = await slow_down(town, start_bot)
+    added = await town.moderator.slash(
+        "rules add", town.art, kind="word", text="leek", action=action
+    )
+    assert "Added `#1`" in (await added.wait_answered()).text()
+    assert bot.rows()[0]["status"] == "running"
+    if is_restarted:
+        assert await bot.stop(signal.SIGKILL) == -signal.SIGKILL
+        bot = await start_bot()
+    if action == "refuse":
+        refused = await handle.wait_for(lambda m: "do not allow “leek”" in m.text())
+        assert refused.attachments == []
+    elif action == "hold":
+        await handle.wait_for(lambda m: "Waiting for a moderator" in m.text())
+        card = await town.card()
+        assert "ask for care with “leek”" in card.text()
+        assert not any(message.attachments for message in town.server.messages(town.art))
+        await town.press(card, "Approve")
+        await handle.wait_for(has_grid)
+    else:
+        message = await handle.wait_for(has_grid)
+        assert message.attachments[0].filename.startswith("SPOILER_")
+    ends = "refused" if action == "refuse" else "delivered"
+    await until_row(bot, f"SELECT 1 FROM job WHERE status = '{ends}'")
+    assert await bot.stop() == 0
+    [row] = bot.rows()
+    assert (row["status"], row["cost"] > 0) == (ends, action != "refuse")
+    decided = {"refuse": "prompt_refused", "hold": "prompt_held", "spoiler": "prompt_covered"}
+    entries = bot.rows("SELECT * FROM audit ORDER BY entry_id")
+    expected = ["rule_added", decided[action], *(["approved"] if action == "hold" else [])]
+    assert [entry["action"] for entry in entries] == expected
+    assert (entries[1]["rule"], entries[1]["rules_version"]) == ("leek", 1)
 
 
 async def test_stop_between_the_row_and_its_card_posts_one_card(town: Town, start_bot: StartBot):
@@ -364,6 +430,10 @@ async def test_checker_that_crashes_shows_nothing_until_a_moderator_has_looked(
     handle = await town.imagine("dog", seed="200")
     card = await town.card()
     assert "picture check does not work" in card.text()
+    assert not any(message.attachments for message in town.server.messages(town.art))
+    assert await bot.stop(signal.SIGKILL) == -signal.SIGKILL
+    bot = await start_bot(FAKE_PICTURE_CHECK="crash", may_complain=True)
+    await asyncio.sleep(0.5)
     assert not any(message.attachments for message in town.server.messages(town.art))
     await town.press(card, "Refuse")
     refused = await handle.wait_for(lambda message: "A moderator refused this" in message.text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
@@ -36,6 +37,9 @@ async def test_rule_holds_in_its_server_from_the_next_prompt_on_until_it_is_remo
     )
     assert added == "Added `#1` word “kale” → refuse, but not in “kale chips”."
     assert "“kale”" in await say(member, "imagine", art, prompt="a bowl of k@1e")
+    assert await bot.stop(signal.SIGKILL) == -signal.SIGKILL
+    bot = await start_bot()
+    assert "“kale”" in await say(member, "imagine", art, prompt="kale")
     await (await member.slash("imagine", art, prompt="kale chips")).wait_for(has_grid)
     direct = await member.slash("imagine", member.direct_channel, prompt="kale")
     await direct.wait_for(has_grid)
@@ -47,11 +51,12 @@ async def test_rule_holds_in_its_server_from_the_next_prompt_on_until_it_is_remo
 
     assert await bot.stop() == 0
     assert [(row["status"], row["rules_version"]) for row in bot.rows()] == [
-        ("refused", 1), ("delivered", 1), ("delivered", 0), ("delivered", 2),
+        ("refused", 1), ("refused", 1), ("delivered", 1), ("delivered", 0), ("delivered", 2),
     ]  # fmt: skip
     entries = bot.rows("SELECT * FROM audit ORDER BY entry_id")
     assert [(row["action"], row["rule"], row["rules_version"]) for row in entries] == [
-        ("rule_added", "kale", 1), ("prompt_refused", "kale", 1), ("rule_removed", "kale", 2),
+        ("rule_added", "kale", 1), ("prompt_refused", "kale", 1), ("prompt_refused", "kale", 1),
+        ("rule_removed", "kale", 2),
     ]  # fmt: skip
     assert entries[0]["actor_id"] == moderator.id
 

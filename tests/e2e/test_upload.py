@@ -55,6 +55,10 @@ async def test_unusable_upload_is_refused_in_its_message_and_costs_nothing(
     assert await bot.stop() == 0
     [row] = bot.rows()
     assert (row["status"], row["cost"]) == ("refused", 0)
+    [entry] = bot.rows("SELECT * FROM audit")
+    assert (entry["action"], entry["job_id"]) == ("upload_refused", row["job_id"])
+    assert (entry["member_id"], entry["prompt"]) == (member.id, "dog")
+    assert reason in entry["reason"]
     assert not list((bot.data_dir / "pictures").glob("*"))
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from bot.errors import StoreError
+from bot.cases import Decision
+from bot.errors import StoreError, UserError
 from bot.jobs.keeping import DAY_SECONDS
 from bot.jobs.modlog import BATCH, PAUSE_SECONDS, ModLog
 from bot.jobs.port import Undeliverable, Unreachable
 from bot.records import AuditAction, AuditEntry, JobStatus
 from bot.store import AuditRepository
+from bot.store.kept import KEPT
 from tests.jobs.conftest import GUILD, MEMBER, House, OpenHouse
 
 CHANNEL = 88
@@ -181,3 +185,101 @@ async def test_closed_channel_is_left_alone_for_a_while_and_loses_nothing(quiet_
     quiet_house.clock.now += PAUSE_SECONDS
     await modlog.flush(channel.post)
     assert channel.numbers == [1]
+
+
+REPORTER, MODERATOR = MEMBER + 1, MEMBER + 2
+SAID = {"my dog", "not that", "dream-sampler", "an ugly dog", "I am sorry", "be kind"}
+
+
+async def dump(house: House) -> dict[str, list[dict[str, Any]]]:
+    """The whole database."""
+    tables = await house.database.fetch_all("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    return {
+        table["name"]: [
+            dict(row) for row in await house.database.fetch_all(f"SELECT * FROM {table['name']}")
+        ]
+        for table in tables
+        if table["name"] in KEPT
+    }
+
+
+def find_said(rows: dict[str, list[dict[str, Any]]], said: set[str] = SAID) -> set[str]:
+    text = json.dumps(rows, ensure_ascii=False)
+    return {word for word in said if word in text}
+
+
+async def live(house: House) -> None:
+    """Each table gets something of a member, of one who reports, and of a moderator."""
+    services = house.services
+    for name, value in (("review_channel_id", 4), ("reports_to_hide", 1)):
+        await services.settings.put(GUILD, name, value)
+    number = await draw(house, "my dog")
+    await house.submit("my dog kale", negative_prompt="not that", sampler="dream-sampler")
+    await services.reports.take(number, REPORTER, "an ugly dog", GUILD)
+    [case] = house.messenger.cards
+    await services.review.decide(case.card.card_id, Decision.STRIKE, MODERATOR, GUILD)
+    await services.consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="be kind", days=60)
+    await services.consequences.appeal(GUILD, MEMBER, "I am sorry")
+
+
+async def test_nothing_of_anybody_is_left_when_the_time_is_over(open_house: OpenHouse):
+    async with open_house(blocked_words="kale") as house:
+        await house.start()
+        await live(house)
+        people = {str(number) for number in (MEMBER, REPORTER, MODERATOR)}
+        before = await dump(house)
+        assert find_said(before, SAID | people) == SAID | people
+        house.clock.now += 91 * DAY_SECONDS
+        await house.services.keeping.end_retention()
+        after = await dump(house)
+        assert find_said(after, SAID | people) == set()
+        assert {table for table, rows in after.items() if rows} == {
+            "job", "setting", "audit", "audit_retention",
+        }  # fmt: skip
+        [entry] = after["audit"]
+        assert json.loads(entry["new_value"]) == {
+            "audit_rows": len(before["audit"]), "prompts": 2, "report": 1, "card": 2,
+            "suspension": 1, "strike": 1,
+        }  # fmt: skip
+        assert sum(job["cost"] for job in after["job"]) == sum(job["cost"] for job in before["job"])
+
+
+async def test_what_still_counts_stays_and_goes_when_it_has_ended(open_house: OpenHouse):
+    async with open_house(blocked_words="kale") as house:
+        await house.start()
+        await house.services.settings.put(GUILD, "retention_days", 2)
+        await live(house)
+        house.clock.now += 3 * DAY_SECONDS
+        await house.services.keeping.end_retention()
+        rows = await dump(house)
+        assert (len(rows["strike"]), len(rows["suspension"])) == (1, 1)
+        assert [card["kind"] for card in rows["card"]] == ["appeal"]
+        assert find_said(rows) == {"be kind"}  # the reason, which the member may still read
+        assert (await house.submit("dog")).reason.startswith("You are suspended")
+        house.clock.now += 60 * DAY_SECONDS
+        await house.services.keeping.end_retention()
+        rows = await dump(house)
+        assert not (rows["strike"] or rows["suspension"] or rows["card"] or rows["report"])
+
+
+async def test_member_deletes_every_word_they_wrote(open_house: OpenHouse):
+    async with open_house(blocked_words="kale") as house:
+        await house.start()
+        await live(house)
+        await house.services.keeping.delete(REPORTER)
+        assert find_said(await dump(house)) == SAID - {"an ugly dog"}
+        await house.services.keeping.delete(MEMBER)
+        assert find_said(await dump(house)) == {"be kind"}
+
+
+async def test_open_report_of_forgotten_pictures_goes_and_its_card_can_be_pressed(house: House):
+    await house.services.settings.put(GUILD, "review_channel_id", 4)
+    number = await draw(house, "my dog")
+    await house.services.reports.take(number, REPORTER, "an ugly dog", GUILD)
+    house.clock.now += 91 * DAY_SECONDS
+    await house.services.keeping.end_retention()
+    await house.services.review.sweep()
+    [case] = house.messenger.cards
+    await house.services.review._desk.show(case.card.card_id)
+    with pytest.raises(UserError, match="not on record any more"):
+        await house.services.review.decide(case.card.card_id, Decision.RESTORE, MODERATOR, GUILD)

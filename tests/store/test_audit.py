@@ -9,6 +9,7 @@ import pytest
 from bot.errors import StoreError
 from bot.records import AuditAction, AuditEntry
 from bot.store import AuditRepository, Database
+from bot.store.keeping import KeepingRepository
 
 GUILD, MEMBER, MODERATOR = 2**60 + 1, 2**61 + 1, 2**61 + 2
 
@@ -58,6 +59,8 @@ async def test_search_narrows_by_member_moderator_rule_and_time(database: Databa
         "UPDATE audit SET guild_id = NULL",
         "UPDATE audit SET member_id = NULL",
         "UPDATE audit SET prompt = 'something else'",
+        "UPDATE audit SET reason = ''",
+        "UPDATE audit SET prompt = '', rule = ''",
         "DELETE FROM audit",
     ],
 )
@@ -72,7 +75,7 @@ async def test_nobody_changes_what_is_on_record(database: Database, statement: s
 async def test_deleted_data_leaves_ids_and_rule(database: Database) -> None:
     audit = AuditRepository(database)
     kept = await audit.add(refusal())
-    await audit.blank_prompts_of(MEMBER)
+    await KeepingRepository(database).blank_words_of(MEMBER)
     (left,) = await audit.search(GUILD)
     assert left.prompt == ""
     assert (left.rule, left.prompt_hash) == ("kale", kept.prompt_hash)

@@ -1,0 +1,130 @@
+"""What every table holds of people and when that goes: the one place that retention and a member's
+deletion go by. A table or a column that is not named here turns a test red.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A column with what a member wrote, or what repeats it.
+
+    by: the column that says who wrote it. at: when. only: in which rows it is a member's.
+    """
+
+    column: str
+    by: str
+    at: str
+    only: str = "true"
+    blank: str = "''"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One table.
+
+    until: when its rows, or what they hold of people, go.
+    people: columns that name a person or lead to one, and what they become once that goes.
+    plain: columns of text that no member wrote; they go with the row.
+    over: which rows of :guild_id go by retention, of :moment and before, at the time :now.
+    """
+
+    until: str
+    words: tuple[Words, ...] = ()
+    people: Mapping[str, str] = field(default_factory=dict)
+    plain: tuple[str, ...] = ()
+    over: str = ""
+
+
+ENDED = (
+    "status IN ('delivered', 'refused', 'failed', 'cancelled', 'expired', 'undeliverable') "
+    "AND interaction_id IS NOT NULL"  # what the owner drew in the terminal is theirs
+)
+_WITH_SERVER = "it is changed or removed; who changed it stays with it"
+_WITH_JOB = "the words of its job go"
+_OVER_SUSPENSION = "(lifted_at IS NOT NULL OR ends_at < :now)"
+_OVER_CARD = (
+    "guild_id = :guild_id AND opened_at < :moment AND (settled_at < :moment "  # noqa: S608
+    "OR job_id IN (SELECT job_id FROM job WHERE user_id = 0) OR suspension_id IN "
+    f"(SELECT suspension_id FROM suspension WHERE {_OVER_SUSPENSION}))"
+)
+
+
+def _of_job(column: str, blank: str = "''") -> Words:
+    return Words(column, by="user_id", at="accepted_at", only=ENDED, blank=blank)
+
+
+# In the order in which rows can go: what refers to another comes before it.
+KEPT: dict[str, Kept] = {
+    "report": Kept(
+        "its card goes; its words, when the server's time for them is over",
+        words=(Words("reason", by="reporter_id", at="at"),),
+        people={"reporter_id": "0"},
+        over=f"card_id IN (SELECT card_id FROM card WHERE {_OVER_CARD})",  # noqa: S608
+    ),
+    "card": Kept(
+        "the server's time is over and there is nothing left to decide",
+        people={"member_id": "0", "decided_by": "0", "message_id": "NULL"},
+        plain=("kind", "decision"),
+        over=_OVER_CARD,
+    ),
+    "suspension": Kept(
+        "the server's time is over and it has ended",
+        words=(Words("appeal", by="member_id", at="appealed_at"),),
+        people={"member_id": "0", "given_by": "0"},
+        plain=("reason",),
+        over=f"guild_id = :guild_id AND given_at < :moment AND {_OVER_SUSPENSION} "  # noqa: S608
+        "AND suspension_id NOT IN (SELECT suspension_id FROM card WHERE kind = 'appeal')",
+    ),
+    "strike": Kept(
+        "the server's time is over and it does not count any more",
+        people={"member_id": "0", "given_by": "0"},
+        plain=("reason",),
+        over="guild_id = :guild_id AND given_at < :moment "
+        "AND (removed_at IS NOT NULL OR lapses_at < :now)",
+    ),
+    "audit": Kept(
+        "the server's time is over; a member's words, when they delete them",
+        words=(
+            Words("prompt", by="member_id", at="at"),
+            Words("reason", by="actor_id", at="at", only="action = 'reported'"),
+        ),
+        people={"member_id": "NULL", "actor_id": "0"},
+        plain=("action", "rule", "prompt_hash", "old_value", "new_value"),
+    ),
+    "picture": Kept(_WITH_JOB, plain=("path", "sha256")),
+    "held_picture": Kept(_WITH_JOB, plain=("sha256",)),
+    "job": Kept(
+        "the server's time is over, or its member deletes their data; what it cost stays, and for "
+        "a day whose it was, so that quotas hold",
+        words=(
+            *map(_of_job, ("prompt", "negative_prompt", "cut_words", "reason", "held_for")),
+            _of_job("sampler", "NULL"),  # of a refused prompt it is what the member typed
+            _of_job("token", "NULL"),
+        ),
+        people={
+            "user_id": "0",
+            "interaction_id": "NULL",
+            "channel_id": "NULL",
+            "parent_channel_id": "NULL",
+            "message_id": "NULL",
+            "approved_by": "NULL",
+            "deleted_by": "NULL",
+        },
+        plain=("status", "seeds", "model", "preset", "rule", "press"),
+    ),
+    "rule": Kept(
+        _WITH_SERVER, people={"added_by": "0"}, plain=("kind", "text", "action", "exceptions")
+    ),
+    "style": Kept(
+        _WITH_SERVER,
+        people={"changed_by": "0"},
+        plain=("name", "before", "after", "negative_prompt", "sampler"),
+    ),
+    "setting": Kept(_WITH_SERVER, plain=("name", "value")),
+    "meta": Kept("it is written anew; nothing of a person", plain=("key", "value")),
+    "audit_retention": Kept("it is written anew; nothing of a person"),
+}
