@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from benchmarks.faults.bench import Audit, Bench, open_bench
@@ -14,6 +14,7 @@ from playground import Fault, answer, closed, rate_limited, reset
 _STORE_FAULTS = ("full", "busy", "ioerr")
 _SEND_SECONDS = 2.0
 _LATE_SECONDS = 3.5
+_SIDE_BY_SIDE = 4
 _WAYS: dict[str, Fault] = {
     "reset": reset(),
     "reset, applied": reset(applied=True),
@@ -67,7 +68,8 @@ class Tally:
             "unanswered": self.unanswered,
             **sums,
             "tracebacks": sum(audit.tracebacks for audit in self.audits),
-            **({"first_wrong": self.notes[0]} if self.notes else {}),
+            "wrongs": len(self.notes),
+            **({"first_wrong": " | ".join(self.notes[:3])} if self.notes else {}),
         }
 
 
@@ -75,7 +77,8 @@ async def measure_store(plan: Plan) -> Finding:
     """F2: call N of the database raises, N = 1, 2, … until a run meets no fault any more."""
     tally = Tally()
     num_calls = await _count_store_calls(plan)
-    for number, kind in _choose_store_faults(plan, num_calls):
+
+    async def break_call(number: int, kind: str) -> None:
         async with open_bench(plan, f"f2-{number}-{kind}") as bench:
             is_up = await _start(bench, STORE_FAULT=kind, STORE_FAULT_AT=str(number))
             tally.stopped_at_start += not is_up
@@ -84,6 +87,8 @@ async def measure_store(plan: Plan) -> Finding:
                 tally.unanswered += sum(not handle.is_acknowledged for handle in bench.handles)
                 await bench.stop()
             tally.add(f"{kind} at call {number}", await _finish(bench))
+
+    await _side_by_side(tally, break_call, _choose_store_faults(plan, num_calls))
     return Finding(
         figure="F2",
         load="two prompts a run",
@@ -93,6 +98,24 @@ async def measure_store(plan: Plan) -> Finding:
         goal="every prompt answered at once, no crash without a sentence, no half state",
         holds=tally.is_clean,
     )
+
+
+async def _side_by_side(
+    tally: Tally, run: Callable[[int, str], Awaitable[None]], choices: Iterable[tuple[int, str]]
+) -> None:
+    """All of them, a few at a time: a run mostly waits. One that breaks off is a wrong."""
+    left = iter(choices)
+
+    async def work() -> None:
+        for number, what in left:
+            try:
+                await run(number, what)
+            except (TimeoutError, RuntimeError) as error:
+                tally.notes.append(f"{what} at {number} broke off: {error!r}")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_SIDE_BY_SIDE):
+            group.create_task(work())
 
 
 def _choose_store_faults(plan: Plan, num_calls: int) -> Iterator[tuple[int, str]]:
@@ -151,7 +174,8 @@ async def measure_requests(plan: Plan) -> Finding:
     """F3: request N to Discord fails in every way, N = 1, 2, … until none is left."""
     tally = Tally()
     num_requests = await _count_requests(plan)
-    for number, way in _choose_ways(plan, num_requests):
+
+    async def break_request(number: int, way: str) -> None:
         name = f"f3-{number}-{way.replace(' ', '-').replace(',', '')}"
         async with open_bench(plan, name) as bench:
             bench.server.fault("* *", _WAYS[way], skip=number - 1)
@@ -162,6 +186,8 @@ async def measure_requests(plan: Plan) -> Finding:
                 await bench.stop()
             tally.add(f"{way} at request {number}", await _finish(bench))
             tally.repeated += _count_repeats(bench)
+
+    await _side_by_side(tally, break_request, _choose_ways(plan, num_requests))
     return Finding(
         figure="F3",
         load="two prompts a run",
@@ -181,8 +207,8 @@ def _choose_ways(plan: Plan, num_requests: int) -> Iterator[tuple[int, str]]:
     chance = random.Random(plan.seed)
     answers = range(num_requests // 2, num_requests + 1)  # not the login
     ways = list(_WAYS)[:: plan.pick(5, 1, 1)]
-    yield from ((chance.choice(answers), way) for way in ways)
-    yield from chance.sample(choices, plan.pick(0, 4, 0))
+    chosen = [(chance.choice(answers), way) for way in ways]
+    yield from dict.fromkeys(chosen + chance.sample(choices, plan.pick(0, 4, 0)))
 
 
 async def _count_requests(plan: Plan) -> int:
