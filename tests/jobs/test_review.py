@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot import services as composition
-from bot.cases import CHOICES, CardKind, Decision
+from bot.cases import CHOICES, Card, CardKind, Decision
 from bot.errors import StoreError, UserError
 from bot.jobs.port import Ended, Hidden, InReview
 from bot.moderation import PictureCheck
