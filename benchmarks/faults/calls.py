@@ -224,10 +224,14 @@ async def _count_requests(plan: Plan) -> int:
 
 
 def _count_repeats(bench: Bench) -> int:
-    """Requests that were struck with a final status and sent again all the same."""
+    """Requests that were struck with a final status and sent again all the same.
+
+    Not counted: what every start asks, and the list of commands, which the next start puts again.
+    """
     requests = list(bench.server.log.requests)
     for index, struck in enumerate(requests):
-        if struck.fault and struck.status in _FINAL_STATUSES and struck.method != "GET":
+        is_of_starts = struck.method in {"GET", "PUT"}
+        if struck.fault and struck.status in _FINAL_STATUSES and not is_of_starts:
             return sum(
                 (later.method, later.path, later.body) == (struck.method, struck.path, struck.body)
                 for later in requests[index + 1 :]
