@@ -30,3 +30,5 @@ def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> N
             f"What was there before lies in {done.set_aside}; prompts since the backup are only "
             "there. Delete it when you no longer need it.\n"
         )
+    if done.pictures_aside is not None:
+        sys.stdout.write(f"Pictures of those prompts lie in {done.pictures_aside}.\n")

@@ -205,6 +205,7 @@ class TriptychClient(commands.Bot):
         """
         delay_seconds = 1.0
         while not self.is_closed():
+            began_at = time.monotonic()
             try:
                 if not self._is_set_up:
                     await self.http.close()  # what an attempt before this one left open
@@ -214,6 +215,8 @@ class TriptychClient(commands.Bot):
             except discord.LoginFailure as error:
                 raise ConfigError(_BAD_TOKEN) from error
             except _AWAY as error:
+                if time.monotonic() - began_at > MAX_RECONNECT_SECONDS:
+                    delay_seconds = 1.0  # it stood for a while: a new trouble, not the old one
                 if isinstance(error, discord.HTTPException) and error.status < 500:
                     delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)
                 log.warning("Discord is away, trying again in %.0f s: %r", delay_seconds, error)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from benchmarks import moderation
 from benchmarks.faults.bench import Audit, Bench, open_bench
 from benchmarks.faults.finding import Finding, Plan
+from benchmarks.faults.uploads import list_hostile_uploads
 from playground import InteractionHandle
 
 _AT_ONCE = 50
@@ -46,6 +47,7 @@ _OPTIONS = st.fixed_dictionaries(
         "guidance": st.floats(-1e300, 1e300),
         "sampler": _TEXT,
         "preset": _TEXT,
+        "style": _TEXT,
     },
 )
 
@@ -73,6 +75,8 @@ def list_hostile_options(count: int, number: int) -> list[dict[str, object]]:
 async def measure_inputs(plan: Plan) -> Finding:
     """F12: hostile prompts and options; nobody is pinged, nothing raw is shown."""
     hostile = list_hostile_options(plan.pick(40, 300, 10_000), plan.seed)
+    uploads = list_hostile_uploads(plan.pick(8, 60, 1_000), plan.seed)
+    hostile += [{"prompt": "dog", "image": upload} for upload in uploads]
     pings = raw = silent = 0
     delivered = refused = 0
     async with open_bench(plan, "f12") as bench:
@@ -82,10 +86,10 @@ async def measure_inputs(plan: Plan) -> Finding:
             await bench.settle(60)
             for handle in bench.handles:
                 pings += _count_pings(handle)
-                raw += any(_is_raw(message.text()) for message in handle.messages)
+                raw += sum(_is_raw(message.text()) for message in handle.messages)
                 silent += not handle.is_acknowledged
                 delivered += any(message.attachments for message in handle.messages)
-                refused += any(message.is_ephemeral for message in handle.messages)
+                refused += not any(message.attachments for message in handle.messages)
                 bench.server.forget(handle)
             bench.handles.clear()
         await bench.stop()
@@ -94,8 +98,9 @@ async def measure_inputs(plan: Plan) -> Finding:
         checked = bench.server.contract.reason is None
     return Finding(
         figure="F12",
-        load=f"{len(hostile)} hostile inputs: all planes, lone surrogates, controls, markup, "
-        "mentions, zalgo, right-to-left, 6,000 characters, wrong numbers",
+        load=f"{len(hostile) - len(uploads)} hostile inputs: all planes, lone surrogates, "
+        "controls, markup, mentions, zalgo, right-to-left, 6,000 characters, wrong numbers; "
+        f"and {len(uploads)} uploads: bombs, cut, inflated, disguised, oversized, mutated",
         faults="none",
         result={
             "inputs": len(hostile),

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections import defaultdict
+from collections import defaultdict, deque
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ class Nursery:
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._born: asyncio.Queue[int] = asyncio.Queue()
+        self._births: deque[asyncio.Future[int]] = deque()  # orders are carried out in turn
         self._ends: dict[int, asyncio.Future[int]] = defaultdict(
             lambda: asyncio.get_running_loop().create_future()
         )
@@ -40,7 +40,7 @@ class Nursery:
             stdout=asyncio.subprocess.PIPE,
         )
         self._reader = asyncio.create_task(self._read())
-        await self._born.get()
+        await self._await_birth()
         return self
 
     async def __aexit__(self, *fault: object) -> None:
@@ -55,15 +55,22 @@ class Nursery:
         assert self._process is not None and self._process.stdin is not None
         order = {"environment": environment, "log": str(log), "folder": str(folder)}
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        pid = await self._born.get()
+        pid = await self._await_birth()
         return Child(pid, self._ends[pid])
+
+    def _await_birth(self) -> asyncio.Future[int]:
+        birth: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._births.append(birth)
+        return birth
 
     async def _read(self) -> None:
         assert self._process is not None and self._process.stdout is not None
         async for line in self._process.stdout:
             told = json.loads(line)
             if "born" in told:
-                self._born.put_nowait(told["born"])
+                birth = self._births.popleft()
+                if not birth.done():
+                    birth.set_result(told["born"])
             else:
                 self._ends[told["died"]].set_result(told["code"])
 

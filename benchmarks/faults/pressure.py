@@ -17,6 +17,7 @@ from benchmarks.faults.finding import Finding, Plan
 from playground import Member, add_user
 
 _AT_ONCE = 40
+_NUM_MEMBERS = 500  # an hour's prompts of one member are summed up at each of theirs
 _MEBIBYTE = 2**20
 
 
@@ -74,15 +75,17 @@ def _add_people(bench: Bench, count: int) -> list[str]:
 async def measure_soak(plan: Plan) -> Finding:
     """F6: a long day in a short time; memory and file handles after the first tenth and at last."""
     num_jobs = plan.pick(100, 500, 100_000)
+    chance = random.Random(plan.seed)
     samples: list[tuple[float, int]] = []
     delivered = 0
     async with open_bench(plan, "f6", checks_contract=False) as bench:
         bot = await bench.start(FAKE_STEP_SECONDS="0.0025", LOG_LEVEL="WARNING")
+        people = _add_people(bench, _NUM_MEMBERS)
         process = psutil.Process(bot.pid)
         began = time.monotonic()
         while delivered < num_jobs and bot.returncode is None:
             for _ in range(_AT_ONCE):
-                await bench.ask("dog", who=random.choice(["member", "newcomer"]))
+                await bench.ask("dog", who=chance.choice(people))
             await bench.settle(60.0)
             delivered += sum(bool(m.attachments) for h in bench.handles for m in h.messages)
             _forget_all(bench)
@@ -95,7 +98,8 @@ async def measure_soak(plan: Plan) -> Finding:
     handles = samples[-1][1] - samples[0][1]
     return Finding(
         figure="F6",
-        load=f"{delivered} jobs of 10 ms, {_AT_ONCE} at a time, in {seconds:.0f} s",
+        load=f"{delivered} jobs of 10 ms by {_NUM_MEMBERS} members, {_AT_ONCE} at a time, "
+        f"in {seconds:.0f} s",
         faults="none",
         result={
             "jobs": delivered,

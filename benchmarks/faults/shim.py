@@ -5,7 +5,7 @@ STORE_FAULT: ``full``, ``busy`` or ``ioerr``, at call STORE_FAULT_AT of the data
 STORE_CALLS: a file that gets the number of calls at the end. TICKER: a file for loop lags.
 REAL_ENGINE: the starter model; ENGINE_FAULT: ``oom``, ``nan``, ``assert`` or ``hang`` at call
 FAULT_AT of its UNet after the first request. HUNG_SECONDS, GATEWAY_SILENCE_SECONDS: the patience
-of the watchdogs.
+of the watchdogs (the longest pause before a reconnection is shortened alike).
 SEND_SECONDS: how long the bot waits for an answer of Discord.
 """
 
@@ -48,6 +48,7 @@ def run() -> None:
     else:
         run_bot.install()
     if seconds := os.environ.get("GATEWAY_SILENCE_SECONDS"):
+        client.MAX_RECONNECT_SECONDS *= float(seconds) / client.GATEWAY_SILENCE_SECONDS
         client.GATEWAY_SILENCE_SECONDS = float(seconds)
     if seconds := os.environ.get("HUNG_SECONDS"):
         dispatcher.HUNG_SECONDS = dispatcher.FIRST_STEP_SECONDS = float(seconds)

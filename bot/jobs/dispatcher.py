@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
+ANNOUNCE_SHARE = 0.1  # of the time goes into places, at most: in a long line they take a while
 HUNG_SECONDS = 120.0  # without a step, and …
 HUNG_STEPS = 100.0  # … this many times the slowest step seen
 FIRST_STEP_SECONDS = 900.0  # the very first one may tune or compile
@@ -83,6 +84,8 @@ class Dispatcher:
         self._sketches: dict[int, NDArray[np.uint8]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._announcing: asyncio.TimerHandle | None = None
+        self._is_announced = True
         self._lost: EngineLost | None = None
         self._stepped_at = 0.0
         self._slowest_step_seconds: float | None = None
@@ -112,8 +115,23 @@ class Dispatcher:
                 loop.call_later(STORE_RETRY_SECONDS, self._line.changed.set)
             if self._lost is not None:
                 raise self._lost
-            self._line.announce()
+            self._announce()
             await self._line.changed.wait()
+
+    def _announce(self) -> None:
+        """At once, or after a pause if it was done just now."""
+        self._is_announced = self._announcing is None
+        if self._announcing is None:
+            loop = asyncio.get_running_loop()
+            began_at = loop.time()
+            self._line.announce()
+            pause_seconds = (loop.time() - began_at) / ANNOUNCE_SHARE
+            self._announcing = loop.call_later(pause_seconds, self._announce_rest)
+
+    def _announce_rest(self) -> None:
+        self._announcing = None
+        if not (self._is_announced or self._stopping):
+            self._announce()
 
     async def _welcome(self, info: ModelInfo) -> None:
         for note in info.notes:

@@ -55,12 +55,18 @@ class Gate:
         self._now = now
         self._books: OrderedDict[int, tuple[int, asyncio.Task[RuleBook]]] = OrderedDict()
 
-    async def judge(self, origin: Origin, prompt: str, negative_prompt: str) -> Verdict:
+    async def judge(
+        self,
+        origin: Origin,
+        prompt: str,
+        negative_prompt: str,
+        settings: GuildSettings | None = None,
+    ) -> Verdict:
         """The outcome here and now, with the sentence a member may read."""
         suspension = await self._find_suspension(origin)
         if suspension is not None:
             return Verdict(Outcome.REFUSE, explain_suspension(suspension), SUSPENDED)
-        settings = await self.fetch_settings(origin)
+        settings = settings or await self.fetch_settings(origin)
         verdict = await self._judge_text(origin.guild_id, prompt, negative_prompt)
         if verdict.is_allowed:
             review = find_review(origin, settings, self._now())

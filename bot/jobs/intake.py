@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
 _MAX_COMMITS_AT_ONCE = 64  # the first of 500 must not wait for the last one's turn at the record
-_MAX_NAME_LENGTH = 40  # no sampler's id is longer; a refusal repeats the name
+_MAX_NAME_LENGTH = 40  # no sampler or preset has a longer one; a refusal repeats it
 _STARTS_COVERED = "It starts from a covered picture."
 _DRAINING = (
     "Triptych is about to restart and takes no new prompts. Nothing was charged; "
@@ -98,7 +98,8 @@ class Intake:
             ask,
             prompt=clean_prompt(ask.prompt),
             negative_prompt=clean_prompt(ask.negative_prompt),
-            sampler=None if ask.sampler is None else clean_prompt(ask.sampler)[:_MAX_NAME_LENGTH],
+            sampler=_clean_name(ask.sampler),
+            preset=_clean_name(ask.preset),
         )
         self._in_hand += 1
         self._idle.clear()
@@ -138,7 +139,7 @@ class Intake:
         settings = await self._gate.fetch_settings(origin)
         refusal = refusal or find_admission_refusal(origin, settings, self._now())
         quota = compose_quota(settings, origin.role_ids)
-        verdict = await self._gate.judge(origin, ask.prompt, ask.negative_prompt)
+        verdict = await self._gate.judge(origin, ask.prompt, ask.negative_prompt, settings)
         if not verdict.is_allowed:
             log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
         if verdict.outcome is Outcome.REFUSE:
@@ -287,6 +288,10 @@ class Intake:
             "channel it can answer for only 15. Nothing was charged; please try again when the "
             "line is shorter, or in a server that Triptych has joined."
         )
+
+
+def _clean_name(name: str | None) -> str | None:
+    return None if name is None else clean_prompt(name)[:_MAX_NAME_LENGTH]
 
 
 def _say_too_costly(cost: float, most: float, used: float, when: str) -> str:

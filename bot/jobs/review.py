@@ -232,9 +232,12 @@ class Review:
             await asyncio.gather(self._sweeping, return_exceptions=True)
 
     async def _run(self) -> None:
-        await self._refresh()
+        is_fresh = False
         while True:
             try:
+                if not is_fresh:
+                    await self._refresh()
+                    is_fresh = True
                 await self.sweep()
             except (StoreError, UserError) as error:  # such as a member who was faster
                 log.warning("cards are looked at again in a moment: %s", error)

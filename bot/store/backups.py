@@ -12,9 +12,13 @@ from pathlib import Path
 
 from bot.errors import StoreError
 from bot.store.database import FILE_NAME, Database
+from bot.store.rows import compose_next_id
 
 KEPT_DAILY = 7
 FOLDER_NAME = "backups"
+_PICTURES = ("pictures", "pictures/held")
+_NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}  # buttons out there carry these ids
+_UNREADABLE_MARGIN = 100_000  # ids that a damaged database may have given away
 
 
 class BackupKeeper:
@@ -45,10 +49,12 @@ class BackupKeeper:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """set_aside: where the database of before lies; None if there was none."""
+    """set_aside, pictures_aside: where the database of before and the pictures that only it knows
+    lie; None if there were none."""
 
     backup: Path
     set_aside: Path | None
+    pictures_aside: Path | None
 
 
 def list_backups(data_dir: Path) -> list[Path]:
@@ -60,7 +66,8 @@ def list_backups(data_dir: Path) -> list[Path]:
 def restore(data_dir: Path, backup: Path, now: float) -> Restored:
     """Put a copy in the place of the database, which is kept beside it. Raises StoreError.
 
-    The caller owns the data directory.
+    No id is given a second time: buttons under messages since the backup must not find another
+    job. The caller owns the data directory.
     """
     fault = examine_file(backup)
     if fault is not None:
@@ -71,6 +78,7 @@ def restore(data_dir: Path, backup: Path, now: float) -> Restored:
     copy = data_dir / f"{FILE_NAME}.part"
     try:
         shutil.copyfile(backup, copy)
+        known = _raise_ids(copy, data_dir)
         with copy.open("rb") as file:
             os.fsync(file.fileno())
         existed = path.exists()
@@ -80,9 +88,60 @@ def restore(data_dir: Path, backup: Path, now: float) -> Restored:
                 if part.exists():
                     part.rename(f"{aside}{suffix}")
         copy.rename(path)
-    except OSError as error:
+        pictures_aside = _set_pictures_aside(data_dir, known, aside.with_suffix(".pictures"))
+    except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{backup} could not be restored: {error}") from error
-    return Restored(backup, aside if existed else None)
+    return Restored(backup, aside if existed else None, pictures_aside)
+
+
+def _raise_ids(copy: Path, data_dir: Path) -> int:
+    """Write into the copy which ids are taken, wherever they are known; its own last job."""
+    last = dict.fromkeys(_NAMED_IN_MESSAGES.values(), 0)
+    replaced = data_dir / FILE_NAME
+    is_readable = _add_last_ids(replaced, last) or not replaced.exists()
+    for path in (copy, *list_backups(data_dir), *data_dir.glob("replaced-*.sqlite3")):
+        _add_last_ids(path, last)
+    last["job_id"] = max(last["job_id"], *(job_id for job_id, _ in _list_pictures(data_dir)), 0)
+    margin = 0 if is_readable else _UNREADABLE_MARGIN
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        [known] = connection.execute("SELECT coalesce(max(job_id), 0) FROM job").fetchone()
+        connection.executemany(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [(f"last_{column}", str(number + margin)) for column, number in last.items()],
+        )
+    return int(known)
+
+
+def _add_last_ids(path: Path, last: dict[str, int]) -> bool:
+    """Raise ``last`` to the ids that this database knows of; whether it could be read."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            tables = {name for [name] in connection.execute("SELECT name FROM sqlite_schema")}
+            for table, column in _NAMED_IN_MESSAGES.items():
+                if table in tables:
+                    question = f"SELECT {compose_next_id(table, column)} - 1"
+                    [found] = connection.execute(question).fetchone()
+                    last[column] = max(last[column], found)
+    except sqlite3.Error:
+        return False
+    return True
+
+
+def _list_pictures(data_dir: Path) -> list[tuple[int, Path]]:
+    """Files and folders of jobs, with the job's id."""
+    paths = [path for folder in _PICTURES for path in (data_dir / folder).glob("[0-9]*")]
+    named = [(path.name.partition(".")[0], path) for path in paths]
+    return [(int(name), path) for name, path in named if name.isdecimal()]
+
+
+def _set_pictures_aside(data_dir: Path, known: int, aside: Path) -> Path | None:
+    """Move what is of jobs after ``known``: the sweep would take it for nobody's."""
+    newer = [path for job_id, path in _list_pictures(data_dir) if job_id > known]
+    for path in newer:
+        target = aside / path.relative_to(data_dir / _PICTURES[0])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    return aside if newer else None
 
 
 def examine_file(path: Path) -> str | None:

@@ -6,6 +6,9 @@ from typing import Any
 
 from bot.cases import Card, CardKind, Decision, Report
 from bot.store.database import Database, Row
+from bot.store.rows import compose_next_id
+
+_NEXT_ID = compose_next_id("card", "card_id")
 
 
 class CardRepository:
@@ -26,8 +29,8 @@ class CardRepository:
     ) -> Card:
         """A new card, or the one that is open for this job already."""
         row = await self._database.fetch_one(
-            "INSERT INTO card (kind, guild_id, member_id, job_id, opened_at, expires_at) "
-            "VALUES (?, ?, ?, ?, ?, ?) "
+            "INSERT INTO card (card_id, kind, guild_id, member_id, job_id, opened_at, expires_at) "  # noqa: S608
+            f"VALUES ({_NEXT_ID}, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (job_id) WHERE decision = '' DO UPDATE SET kind = kind RETURNING *",
             (kind, guild_id, member_id, job_id, now, expires_at),
         )
@@ -39,8 +42,8 @@ class CardRepository:
     ) -> Card:
         """The one card of a suspension."""
         row = await self._database.fetch_one(
-            "INSERT INTO card (kind, guild_id, member_id, suspension_id, opened_at) "
-            "VALUES (?, ?, ?, ?, ?) RETURNING *",
+            "INSERT INTO card (card_id, kind, guild_id, member_id, suspension_id, opened_at) "  # noqa: S608
+            f"VALUES ({_NEXT_ID}, ?, ?, ?, ?, ?) RETURNING *",
             (CardKind.APPEAL, guild_id, member_id, suspension_id, now),
         )
         assert row is not None

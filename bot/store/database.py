@@ -134,21 +134,25 @@ class Database:
                     await _uninterrupted(self._connection.execute("RELEASE turn"))
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Alone at the connection, inside the open batch; ends when the batch is on disk."""
+    async def _turn(self, *, writes: bool = True) -> AsyncIterator[None]:
+        """Alone at the connection, inside the open batch; ends when the batch is on disk.
+
+        Who only reads opens no batch, but waits for the one whose turns were seen.
+        """
         try:
             async with self._lock:
                 if self._closed:
                     raise StoreError(_CLOSED)
-                batch = await self._open_batch()
+                batch = await self._open_batch() if writes else self._batch
                 self._owner = asyncio.current_task()
                 try:
                     yield
                 finally:
                     self._owner = None
-                    if not self._connection.in_transaction:  # a full disk undoes everybody's turns
-                        self._fail_batch(batch)
-            await asyncio.shield(batch)
+                    if batch is not None and not self._connection.in_transaction:
+                        self._fail_batch(batch)  # a full disk undoes everybody's turns
+            if batch is not None:
+                await asyncio.shield(batch)
         except sqlite3.Error as error:
             raise StoreError(_explain_sqlite_error(error, Path(FILE_NAME))) from error
 
@@ -222,7 +226,7 @@ class Database:
         """The rows of one statement (SELECT, or a write with RETURNING)."""
         if self._owner is asyncio.current_task():
             return list(await self._connection.execute_fetchall(sql, parameters))
-        async with self._turn():
+        async with self._turn(writes=not sql.lstrip().startswith("SELECT")):
             return list(await self._connection.execute_fetchall(sql, parameters))
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:

@@ -20,11 +20,18 @@ from bot.records import (
     Verdict,
 )
 from bot.store.database import Database
-from bot.store.rows import parse_job, parse_picture, picture_row, recipe_columns
+from bot.store.rows import (
+    compose_next_id,
+    parse_job,
+    parse_picture,
+    picture_row,
+    recipe_columns,
+)
 
 _WAITING = (JobStatus.ACCEPTED, JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
 _HOUR_SECONDS = 3600.0
 _ALLOWED = Verdict(Outcome.ALLOW)
+_NEXT_ID = compose_next_id("job", "job_id")
 
 
 class JobRepository:
@@ -77,7 +84,8 @@ class JobRepository:
         columns = ", ".join(values)
         marks = ", ".join("?" * len(values))
         row = await self._database.fetch_one(
-            f"INSERT INTO job ({columns}) VALUES ({marks}) "  # noqa: S608 - our own column names
+            f"INSERT INTO job (job_id, {columns}) "  # noqa: S608 - our own column names
+            f"VALUES ({_NEXT_ID}, {marks}) "
             "ON CONFLICT DO NOTHING RETURNING *",
             tuple(values.values()),
         )

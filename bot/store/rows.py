@@ -17,6 +17,13 @@ from bot.records import (
 from bot.store.database import Row
 
 
+def compose_next_id(table: str, column: str) -> str:
+    """SQL for a new row's id: after all that are there, and all that a restored record has lost."""
+    last = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_{column}')"  # noqa: S608
+    most = f"(SELECT max({column}) FROM {table})"  # noqa: S608 - our own names
+    return f"max(coalesce({most}, 0), coalesce({last}, 0)) + 1"
+
+
 def recipe_columns(recipe: Recipe) -> dict[str, Any]:
     start = recipe.start
     return {

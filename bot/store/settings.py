@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.errors import UserError
 from bot.records import AuditAction, AuditEntry, GuildSettings, Outcome
 from bot.store.audit import AuditRepository
-from bot.store.database import Database
+from bot.store.database import Database, Row
 
 _WHOLE_GUILD = 0
 _SHAPE = TypeAdapter(GuildSettings)
@@ -52,12 +52,14 @@ class SettingsRepository:
         if guild_id is None:
             return GuildSettings()
         # The guild first, then the parent, then the channel itself: the last one wins.
-        scopes = (_WHOLE_GUILD, parent_id, channel_id)
-        values: dict[str, Any] = {}
-        for scope in scopes:
-            if scope is not None:
-                values |= await self.fetch_scope(guild_id, scope)
-        return parse_settings(values)
+        scopes = [scope for scope in (_WHOLE_GUILD, parent_id, channel_id) if scope is not None]
+        rows = await self._database.fetch_all(
+            "SELECT channel_id, name, value FROM setting "
+            "WHERE guild_id = ? AND channel_id IN (?, ?, ?)",
+            (guild_id, _WHOLE_GUILD, parent_id, channel_id),
+        )
+        rows.sort(key=lambda row: scopes.index(row["channel_id"]))
+        return parse_settings(_parse_values(rows))
 
     async def fetch_scope(self, guild_id: int, channel_id: int = _WHOLE_GUILD) -> dict[str, Any]:
         """Only what was set for exactly this channel, or for the whole guild."""
@@ -65,7 +67,7 @@ class SettingsRepository:
             "SELECT name, value FROM setting WHERE guild_id = ? AND channel_id = ?",
             (guild_id, channel_id),
         )
-        return {row["name"]: json.loads(row["value"]) for row in rows if row["name"] in NAMES}
+        return _parse_values(rows)
 
     async def put(
         self, guild_id: int, name: str, value: Any, channel_id: int = _WHOLE_GUILD
@@ -163,6 +165,10 @@ def _check_bounds(name: str, value: Any) -> None:
                 f"“{key.replace('_', ' ')}”: choose from {bounds[0]:g} to {bounds[1]:g}. "
                 "Nothing was changed."
             )
+
+
+def _parse_values(rows: list[Row]) -> dict[str, Any]:
+    return {row["name"]: json.loads(row["value"]) for row in rows if row["name"] in NAMES}
 
 
 def parse_settings(values: dict[str, Any]) -> GuildSettings:

@@ -148,6 +148,8 @@ BAD_ASKS: list[tuple[dict[str, object], str]] = [
     ({"sampler": "nonsense"}, "There is no sampler “nonsense”. Known are: pndm, ddim"),
     ({"sampler": "x" * 6000}, "There is no sampler “xxx"),
     ({"sampler": "\ud83d\x00\u202e"}, "There is no sampler"),
+    ({"preset": "x" * 6000}, "There is no preset “xxx"),
+    ({"preset": "\ud83d\x00\u202e"}, "There is no preset"),
     ({"sampler": "heun"}, "does not fit the model fake model; choose one of: ddim, euler"),
 ]
 

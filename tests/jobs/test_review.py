@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot import services as composition
-from bot.cases import CHOICES, CardKind, Decision
+from bot.cases import CHOICES, Card, CardKind, Decision
 from bot.errors import StoreError, UserError
 from bot.jobs.port import Ended, Hidden, InReview
 from bot.moderation import PictureCheck
@@ -832,3 +832,22 @@ async def test_sweep_beside_a_decision_tells_nobody_twice(open_lane):
         )
         assert len(house.messenger.written) == 1
         assert len(house.services.line.queue) == 1
+
+
+async def test_cards_are_looked_after_although_the_first_look_failed(open_lane, monkeypatch):
+    async with open_lane() as house:
+        review = house.services.review
+        list_unsettled, faults = review._cards.list_unsettled, [StoreError("disk full")]
+        looked = asyncio.Event()
+
+        async def fail_once() -> list[Card]:
+            if faults:
+                raise faults.pop()
+            looked.set()
+            return await list_unsettled()
+
+        monkeypatch.setattr(review._cards, "list_unsettled", fail_once)
+        monkeypatch.setattr("bot.jobs.review.SWEEP_SECONDS", 0.01)
+        review.start()
+        await asyncio.wait_for(looked.wait(), 5)
+        await review.stop()

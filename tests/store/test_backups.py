@@ -8,9 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from bot.cases import CardKind
 from bot.errors import StoreError
+from bot.records import Origin, Recipe
 from bot.resources import get_migrations_folder
-from bot.store import BackupKeeper, Database, list_backups, restore
+from bot.store import (
+    BackupKeeper,
+    CardRepository,
+    Database,
+    JobRepository,
+    PictureRepository,
+    list_backups,
+    restore,
+)
 from bot.store.meta import MetaRepository
 
 DAY = 86_400.0
@@ -87,6 +97,88 @@ async def test_damaged_database_is_refused_and_can_be_replaced(data_dir: Path):
     assert path.read_bytes() == content
     restore(data_dir, list_backups(data_dir)[0], DAY)
     assert await read_mark(data_dir) == "before"
+
+
+async def add_job(folder: Path, *, with_card: bool = False) -> tuple[int, int | None]:
+    """The ids of a new job and of its card."""
+    database = await open_database(folder)
+    try:
+        recipe = Recipe("dog", "", (1, 2, 3))
+        job = await JobRepository(database).insert_job(
+            Origin(1), recipe, now=DAY, cost_estimate=1.0
+        )
+        assert job is not None
+        if not with_card:
+            return job.job_id, None
+        cards = CardRepository(database)
+        card = await cards.open_for_job(
+            CardKind.HELD, guild_id=1, member_id=1, job_id=job.job_id, now=DAY
+        )
+        return job.job_id, card.card_id
+    finally:
+        await database.close()
+
+
+def draw(data_dir: Path, job_id: int) -> Path:
+    picture = data_dir / "pictures" / str(job_id) / "grid.png"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"x")
+    return picture
+
+
+async def test_ids_since_the_backup_are_not_given_again(data_dir: Path):
+    [backup] = list_backups(data_dir)
+    taken = [await add_job(data_dir, with_card=True) for _ in range(3)]
+    assert taken == [(1, 1), (2, 2), (3, 3)]
+    restore(data_dir, backup, DAY)
+    assert await add_job(data_dir, with_card=True) == (4, 4)
+    restore(data_dir, backup, DAY + 60)
+    assert await add_job(data_dir, with_card=True) == (5, 5)
+
+
+async def test_ids_of_pictures_are_not_given_again_when_the_database_was_lost(data_dir: Path):
+    [backup] = list_backups(data_dir)
+    draw(data_dir, 41)
+    (data_dir / "triptych.sqlite3").unlink()
+    restore(data_dir, backup, DAY)
+    assert await add_job(data_dir) == (42, None)
+
+
+async def test_database_that_cannot_be_read_may_have_given_any_id(data_dir: Path):
+    [backup] = list_backups(data_dir)
+    (data_dir / "triptych.sqlite3").write_bytes(b"nonsense" * 999)
+    restore(data_dir, backup, DAY)
+    job_id, _ = await add_job(data_dir)
+    assert job_id > 10_000
+
+
+async def test_pictures_since_the_backup_are_kept_aside(data_dir: Path):
+    [backup] = list_backups(data_dir)
+    await add_job(data_dir)
+    newer = draw(data_dir, 1)
+    (data_dir / "pictures" / "1.start.png").write_bytes(b"x")
+    held = data_dir / "pictures" / "held" / "1"
+    held.mkdir(parents=True)
+    done = restore(data_dir, backup, DAY)
+    aside = done.pictures_aside
+    assert aside is not None and not newer.exists()
+    found = {str(path.relative_to(aside)) for path in aside.rglob("*")}
+    assert found == {"1", "1/grid.png", "1.start.png", "held", "held/1"}
+
+
+async def test_pictures_that_the_backup_knows_stay(tmp_path: Path):
+    folder = tmp_path / "data"
+    await add_job(folder)
+    database = await open_database(folder)
+    backup = await BackupKeeper(database, folder).keep(DAY)
+    await database.close()
+    assert backup is not None
+    older = draw(folder, 1)
+    assert restore(folder, backup, DAY).pictures_aside is None
+    assert older.exists()
+    database = await open_database(folder)
+    assert await PictureRepository(database).list_kept() == {1}
+    await database.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense" * 999, None])

@@ -1,0 +1,47 @@
+"""How long the bot waits before it calls on Discord again."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from bot import client as subject
+from bot.client import TriptychClient
+
+
+async def list_pauses(monkeypatch: pytest.MonkeyPatch, stood_seconds: list[float]) -> list[float]:
+    """Seconds between connections that stood so long and then broke."""
+    clock = 0.0
+    pauses: list[float] = []
+    client = TriptychClient(lambda _: cast(Any, None), lambda: 0.0)
+    client._is_set_up = True
+    left = iter(stood_seconds)
+
+    async def stay_connected() -> None:
+        nonlocal clock
+        seconds = next(left, None)
+        if seconds is None:
+            await client.close()
+            return
+        clock += seconds
+        raise ConnectionError("cut")
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(client, "_stay_connected", stay_connected)
+    monkeypatch.setattr(subject.time, "monotonic", lambda: clock)
+    monkeypatch.setattr(subject.asyncio, "sleep", sleep)
+    await client.serve("token")
+    return pauses
+
+
+async def test_pauses_grow_while_discord_stays_away(monkeypatch: pytest.MonkeyPatch):
+    pauses = await list_pauses(monkeypatch, [0.1] * 8)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+async def test_pause_is_short_again_after_a_connection_that_stood(monkeypatch: pytest.MonkeyPatch):
+    pauses = await list_pauses(monkeypatch, [0.1, 0.1, 0.1, 3600.0, 0.1])
+    assert pauses == [1, 2, 4, 1, 2]
