@@ -243,9 +243,9 @@ class Workshop:
         finished: list[torch.Tensor] = []
         decode = runner.decode
 
-        def note_and_decode(latents: torch.Tensor) -> Any:
+        def note_and_decode(latents: torch.Tensor, **how: Any) -> Any:
             finished.append(latents.clone())
-            return decode(latents)
+            return decode(latents, **how)
 
         runner.decode = note_and_decode
         request = self.make_request(Ask(5), PRESETS["quality"], 1)

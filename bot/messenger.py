@@ -17,7 +17,15 @@ import yarl
 from bot import replies, replies_moderation, replies_review
 from bot.cases import Case
 from bot.errors import UserError
-from bot.jobs.port import Delivery, Drawing, Undeliverable, Unreachable, Unreadable, Update
+from bot.jobs.port import (
+    Delivery,
+    Drawing,
+    PlaceClosed,
+    Undeliverable,
+    Unreachable,
+    Unreadable,
+    Update,
+)
 from bot.pictures import encode_small
 from bot.records import AuditEntry, Job, Upload
 from bot.uploads import check_size
@@ -40,6 +48,7 @@ RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 FETCH_SECONDS = 20.0
 
 ALREADY_ACKNOWLEDGED = 40060
+_ARCHIVED = 50083
 _FILE_HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
 _HTTPS = 443
 _NO_FILES = {40005, 50045, 50013, 400001}  # too large, twice; no permission; uploads limited
@@ -66,6 +75,8 @@ class InteractionCaller:
             except discord.HTTPException as error:
                 if error.code == ALREADY_ACKNOWLEDGED:  # by the first attempt
                     return None
+                if error.code == _ARCHIVED:
+                    raise PlaceClosed(str(error)) from error
                 if error.status in _FINAL_STATUSES:
                     raise Undeliverable(str(error)) from error
                 if attempt == 2:

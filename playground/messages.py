@@ -72,6 +72,7 @@ class Messages:
     ) -> Message:
         """Check the request and post what it asks for."""
         body = request.body
+        _check_takes_messages(channel, is_ephemeral=bool(extra_flags & MessageFlag.EPHEMERAL))
         known = self._known_nonce(channel, author_id, body)
         if known:
             return known
@@ -100,6 +101,7 @@ class Messages:
         self, channel: Channel, interaction: Interaction, *, is_ephemeral: bool, message_type: int
     ) -> Message:
         """The "thinking…" message of a deferred answer."""
+        _check_takes_messages(channel, is_ephemeral=is_ephemeral)
         flags = MessageFlag.LOADING | (MessageFlag.EPHEMERAL if is_ephemeral else 0)
         message = Message(
             id=self._world.snowflakes.next(),
@@ -117,6 +119,8 @@ class Messages:
     def edit(self, message: Message, request: Request) -> Message:
         """Change what the request names; everything else stays."""
         channel = self._world.get_channel(message.channel_id)
+        if channel.is_archived and not message.is_ephemeral:
+            raise api_error(50083)
         asked = int(request.body.get("flags") or 0) & EDITABLE_FLAGS
         kept = message.flags & ~MessageFlag.LOADING
         if request.body.get("flags") is not None:
@@ -141,6 +145,8 @@ class Messages:
 
     def _post(self, channel: Channel, message: Message) -> None:
         channel.messages[message.id] = message
+        if not message.is_ephemeral:
+            channel.is_archived = False
         self._announce("MESSAGE_CREATE", channel, message)
 
     def _known_nonce(self, channel: Channel, author_id: int, body: Json) -> Message | None:
@@ -228,6 +234,12 @@ class Messages:
         shown = (revision.content, revision.embeds, revision.components, revision.attachments)
         if not any(shown) and not body.get("poll") and not body.get("sticker_ids"):
             raise api_error(50006)
+
+
+def _check_takes_messages(channel: Channel, *, is_ephemeral: bool) -> None:
+    """A message wakes an archived thread, unless a moderator has locked it."""
+    if channel.is_archived and channel.is_locked and not is_ephemeral:
+        raise api_error(50083)
 
 
 def _redescribed(attachment: Attachment, entry: Json) -> Attachment:

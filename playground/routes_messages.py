@@ -57,8 +57,6 @@ def edit_message(backend: Backend, call: Call) -> Json:
     message = _message(channel, call)
     if message.author_id != backend.world.bot.id:
         raise api_error(50005)
-    if channel.is_archived and channel.is_locked:
-        raise api_error(50083)
     return backend.payloads.message(
         backend.messages.edit(message, _request(backend, channel, call))
     )
@@ -109,8 +107,6 @@ def _check_may_send(backend: Backend, channel: Channel, call: Call) -> None:
         others = [i for i in channel.recipient_ids if i != backend.world.bot.id]
         if not all(_accepts_direct_messages(backend, user_id) for user_id in others):
             raise api_error(50007)
-    if channel.is_archived and channel.is_locked:
-        raise api_error(50083)
     sending = Permission.SEND_MESSAGES
     _require(
         backend, channel, Permission.SEND_MESSAGES_IN_THREADS if channel.is_thread else sending

@@ -20,7 +20,9 @@ from bot.engine.face import (
 )
 from bot.engine.finishing import Decoding
 from bot.engine.groups import PREVIEW_STEPS, Drawing, Group, Member
+from bot.engine.prompts import Prompt
 from bot.engine.runner import DeviceFull, ModelRunner, open_runner
+from bot.engine.tile_counts import must_tile
 from bot.engine.transfers import Transfer
 from bot.errors import EngineLost, GenerationRejected, TriptychError
 
@@ -52,7 +54,8 @@ class Batch:
         self.runner = runner
         self.capacity = capacity
         self._clock = clock
-        self._groups: dict[tuple[int, int], Group] = {}
+        self._groups: dict[tuple[int, int, bool], Group] = {}
+        self._too_large: set[tuple[int, int]] = set()  # for one pass
         self._decodings: list[tuple[Drawing, Decoding]] = []
         self._previews: list[tuple[Drawing, Transfer]] = []
         self._outcomes: list[tuple[Drawing, Outcome]] = []
@@ -72,17 +75,36 @@ class Batch:
         """
         started = time.perf_counter()
         table = self.runner.get_table(request)
-        group = self._get_group(request.width, request.height, len(request.seeds))
         cond = self.runner.prompts.encode(request.prompt)
+        drawing = Drawing(request, table, report, cond.cut_words)
+        self._enter(drawing, cond)
+        drawing.seconds += time.perf_counter() - started
+        return drawing
+
+    def _enter(self, drawing: Drawing, cond: Prompt) -> None:
+        """Give a request its rows, where it begins with its first step."""
+        request = drawing.request
+        tiled = self._is_tiled(request)
         guided = request.guidance_scale > 1
         uncond = self.runner.prompts.encode(request.negative_prompt) if guided else None
-        drawing = Drawing(request, table, report, cond.cut_words)
+        try:
+            start = self.runner.draw_start(request, drawing.table, tiled=tiled)
+        except torch.OutOfMemoryError:
+            if tiled or not request.may_tile:
+                raise
+            self.runner.free()
+            self._too_large.add((request.width, request.height))
+            return self._enter(drawing, cond)
+        group = self._get_group(request.width, request.height, len(request.seeds), tiled)
         if not group.is_active:  # whoever was idle has no old claims
             active = [other.used for other in self._groups.values() if other.is_active]
             group.used = max(group.used, min(active, default=0.0))
-        group.join(drawing, self.runner.draw_start(request, table), cond, uncond)
-        drawing.seconds += time.perf_counter() - started
-        return drawing
+        group.join(drawing, start, cond, uncond)
+        return None
+
+    def _is_tiled(self, request: GenerationRequest) -> bool:
+        is_known = request.may_tile and (request.width, request.height) in self._too_large
+        return is_known or must_tile(self.runner.info, request)
 
     def leave(self, drawing: Drawing) -> None:
         """Forget a request; its rows are free for the next step."""
@@ -110,15 +132,15 @@ class Batch:
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
-    def _get_group(self, width: int, height: int, num_pictures: int) -> Group:
-        group = self._groups.get((width, height))
+    def _get_group(self, width: int, height: int, num_pictures: int, tiled: bool) -> Group:
+        group = self._groups.get((width, height, tiled))
         if group is not None and (group.drawings or group.num_free >= num_pictures):
             return group
         if len(self._groups) >= _MAX_GROUPS:
             self._groups = {key: group for key, group in self._groups.items() if group.drawings}
         num_slots = max(self.capacity.count_slots(width, height), num_pictures)
-        group = self.runner.make_group(width, height, num_slots)
-        self._groups[width, height] = group
+        group = self.runner.make_group(width, height, num_slots, tiled=tiled)
+        self._groups[width, height, tiled] = group
         return group
 
     def _choose_group(self) -> Group | None:
@@ -162,6 +184,9 @@ class Batch:
             num_rows = sum(member.entry.num_rows for member in members)
             self.capacity.halve(num_rows, group.width, group.height)
             logger.warning("%s rows were too many for the memory: halved", num_rows)
+        elif isinstance(fault, DeviceFull) and drawings[0].request.may_tile and not group.is_tiled:
+            group.leave(drawings[0])
+            self._attempt_for(drawings[0], partial(self._enter_in_tiles, drawings[0]))
         elif isinstance(fault, DeviceFull):
             fault = GenerationRejected(
                 f"{group.width}×{group.height} does not fit into the memory of this device, even "
@@ -173,6 +198,12 @@ class Batch:
         else:
             for drawing in drawings:
                 self._step(group, [m for m in members if m.drawing is drawing])
+
+    def _enter_in_tiles(self, drawing: Drawing) -> None:
+        request = drawing.request
+        logger.warning("%s×%s is too large for one pass: tiled", request.width, request.height)
+        self._too_large.add((request.width, request.height))
+        self._enter(drawing, self.runner.prompts.encode(request.prompt))
 
     def _fail(self, group: Group, drawing: Drawing, fault: TriptychError) -> None:
         group.leave(drawing)
@@ -222,7 +253,11 @@ class Batch:
                 started = time.perf_counter()
                 latents = group.get_latents(drawing)
                 group.leave(drawing)
-                decoding = self._attempt_for(drawing, partial(self.runner.decode, latents))
+                may_tile = drawing.request.may_tile
+                decode = partial(
+                    self.runner.decode, latents, tiled=group.is_tiled, may_tile=may_tile
+                )
+                decoding = self._attempt_for(drawing, decode)
                 if isinstance(decoding, Decoding):
                     self._decodings.append((drawing, decoding))
                 drawing.seconds += time.perf_counter() - started

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.engine.face import NUM_IMAGES, GenerationRequest, ModelInfo
+from bot.engine.tile_counts import measure_area
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class CostModel:
     unet_flop: one row (one latent in the UNet's batch). decode_flop: one picture.
     evaluations: per sampler (a, b): n steps are a·n + b UNet calls.
 
-    Work grows with the number of pixels; the attention's quadratic share is left out.
+    Work grows with the number of pixels, those that tiles share counted for each; the attention's
+    quadratic share is left out.
     """
 
     info: ModelInfo
@@ -31,7 +33,6 @@ class CostModel:
             self.info.guidance_scale,
             self.info.default_sampler,
         )
-        area = (request.width * request.height) / (self.info.width * self.info.height)
         work = self._flop(
             len(request.seeds),
             max(int(request.num_inference_steps * request.strength), 1),
@@ -39,7 +40,7 @@ class CostModel:
             request.sampler,
             request.guidance_until,
         )
-        return area * work / default
+        return measure_area(self.info, request) * work / default
 
     def _flop(
         self,

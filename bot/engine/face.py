@@ -96,6 +96,7 @@ class GenerationRequest:
     strength: (0, 1], the share of the steps run on ``image``; without one, only the cost knows it.
     guidance_until: [0, 1], the share of the steps that are guided; below 1 the rest cost half, and
     the picture is no longer what diffusers' pipeline draws.
+    may_tile: ``image`` is an enlarged picture, which may be drawn in tiles where it must be.
     """
 
     request_id: int
@@ -110,6 +111,7 @@ class GenerationRequest:
     image: NDArray[np.uint8] | None = None
     strength: float = 1.0
     guidance_until: float = 1.0
+    may_tile: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

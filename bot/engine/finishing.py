@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from bot.engine.tiling import tile_vae
 from bot.engine.transfers import Transfer
 from bot.errors import GenerationFailed
 
@@ -30,6 +31,7 @@ class Decoding:
 
     latents: torch.Tensor
     transfers: tuple[Transfer, ...]
+    tiled: bool = False
 
     def is_ready(self) -> bool:
         """Whether ``Decoder.finish`` would not wait."""
@@ -60,31 +62,34 @@ class Decoder:
             finite = torch.cat([finite for _, finite in parts])
             images = torch.cat([images for images, _ in parts])
             if not finite.all() and self._vae.dtype == torch.float16:
-                images = torch.cat([images for images, _ in self._decode_again(decoding.latents)])
+                images = torch.cat([images for images, _ in self._decode_again(decoding)])
             elif not finite.all():
                 raise GenerationFailed(_NOT_A_NUMBER)
             return images.numpy(), self._judge(images.numpy())
 
-    def decode_singly(self, latents: torch.Tensor) -> Decoding:
-        """Decode one picture at a time, where a batch of them did not fit into memory."""
+    def decode_singly(self, latents: torch.Tensor, *, tiled: bool = False) -> Decoding:
+        """Decode a picture, or a tile, at a time, where more did not fit into memory."""
         with self._in_stream():
-            return Decoding(latents, tuple(self._decode(latent) for latent in latents.split(1)))
+            parts = tuple(self._decode(latent, tiled=tiled) for latent in latents.split(1))
+            return Decoding(latents, parts, tiled)
 
-    def _decode(self, latents: torch.Tensor) -> Transfer:
+    def _decode(self, latents: torch.Tensor, *, tiled: bool = False) -> Transfer:
         vae = self._vae
         scaled = latents.to(vae.dtype) / vae.config.scaling_factor
         scaled = scaled.contiguous(memory_format=torch.channels_last)
-        pictures = vae.decode(scaled, return_dict=False)[0]
+        with tile_vae(vae) if tiled else nullcontext():
+            pictures = vae.decode(scaled, return_dict=False)[0]
         return Transfer(to_uint8(pictures), pictures.flatten(1).isfinite().all(dim=1))
 
-    def _decode_again(self, latents: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
+    def _decode_again(self, decoding: Decoding) -> list[tuple[torch.Tensor, ...]]:
         """Decode in float32: float16 ends at 65504, which some decoders pass in their last blocks.
 
         Raises GenerationFailed if even that is not finite.
         """
         self._vae.to(torch.float32)
         try:
-            parts = [self._decode(latent).get() for latent in latents.split(1)]
+            redone = self.decode_singly(decoding.latents, tiled=decoding.tiled)
+            parts = [transfer.get() for transfer in redone.transfers]
         finally:
             self._vae.to(torch.float16)
         if not all(finite.all() for _, finite in parts):

@@ -73,9 +73,12 @@ class Member:
 class Group:
     """All requests of one size. used: the work it had so far, per request, in native rows."""
 
-    def __init__(self, width: int, height: int, slots: Slots, stepper: Stepper) -> None:
+    def __init__(
+        self, width: int, height: int, slots: Slots, stepper: Stepper, *, is_tiled: bool = False
+    ) -> None:
         self.width = width
         self.height = height
+        self.is_tiled = is_tiled
         self.drawings: list[Drawing] = []
         self.used = 0.0
         self._num_ticks = 0

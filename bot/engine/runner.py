@@ -23,6 +23,7 @@ from bot.engine.slots import Slots, Unet
 from bot.engine.starts import draw_start
 from bot.engine.stepping import CompiledUnet, GraphStepper, Stepper, find_bucket
 from bot.engine.tables import NotTabled, StepTable, StepTables
+from bot.engine.tiling import TiledUnet
 from bot.errors import EngineError, EngineLost, GenerationFailed, GenerationRejected
 
 
@@ -92,10 +93,15 @@ class ModelRunner:
         except NotTabled as error:
             raise GenerationRejected(f"This cannot be drawn with {error}.") from None
 
-    def make_group(self, width: int, height: int, num_slots: int) -> Group:
+    def make_group(self, width: int, height: int, num_slots: int, *, tiled: bool = False) -> Group:
         """Make room for pictures of one size."""
         slots = self._make_slots(width, height, num_slots)
-        return Group(width, height, slots, self._make_stepper(slots))
+        unet = self._unet
+        if tiled:
+            size = self._latent_shape(width, height)[1:]
+            tile = self._latent_shape(self.info.width, self.info.height)[1:]
+            unet = TiledUnet(unet, size, tile, self.device)
+        return Group(width, height, slots, self._make_stepper(slots, unet), is_tiled=tiled)
 
     def pad(self, num_rows: int, fixed_rows: int) -> int | None:
         """Return the rows that a batch is padded to; None leaves it as it is."""
@@ -103,13 +109,17 @@ class ModelRunner:
             return max(num_rows, fixed_rows)
         return find_bucket(num_rows) if self.device.type == "cuda" else None
 
-    def decode(self, latents: torch.Tensor) -> Decoding:
-        """Begin to decode; one picture at a time where the memory has no room for a batch."""
+    def decode(
+        self, latents: torch.Tensor, *, tiled: bool = False, may_tile: bool = False
+    ) -> Decoding:
+        """Begin to decode; one picture or tile at a time where the memory has no room for more."""
+        if tiled:
+            return self.decoder.decode_singly(latents, tiled=True)
         try:
             return self.decoder.start(latents)
         except torch.OutOfMemoryError:
             self.free()
-        return self.decoder.decode_singly(latents)
+        return self.decoder.decode_singly(latents, tiled=may_tile)
 
     def explain(self, error: Exception) -> EngineError:
         """Translate what torch raised: after a CUDA error the context is dead for good."""
@@ -172,10 +182,10 @@ class ModelRunner:
             dtype=self._pipe.unet.dtype,
         )
 
-    def _make_stepper(self, slots: Slots) -> Stepper:
+    def _make_stepper(self, slots: Slots, unet: Unet | None = None) -> Stepper:
         kind: Callable[[Slots, Any], Stepper]
         kind = GraphStepper if self.device.type == "cuda" else Stepper
-        return kind(slots, self._unet)
+        return kind(slots, unet or self._unet)
 
     def _decode_noise(self) -> None:
         shape = self._latent_shape(self.info.width, self.info.height)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -10,14 +11,18 @@ from PIL import Image
 
 from bot.engine.face import GenerationRequest
 from bot.engine.tables import StepTable
+from bot.engine.tiling import tile_vae
 
 
-def draw_start(pipe: Any, request: GenerationRequest, table: StepTable) -> torch.Tensor:
+def draw_start(
+    pipe: Any, request: GenerationRequest, table: StepTable, *, tiled: bool = False
+) -> torch.Tensor:
     """Draw the latents (N, C, h, w) that the pipelines of diffusers would start from.
 
     One CPU generator per picture, drawn in the pipeline's dtype, so that every device starts from
     the same noise; float32 from there on (float64 for a float64 pipeline). With a picture, the
     generator first samples the VAE's posterior, as ``StableDiffusionImg2ImgPipeline`` has it.
+    tiled: the VAE encodes tile by tile.
     """
     dtype, device = pipe.unet.dtype, pipe.unet.device
     state = torch.promote_types(dtype, torch.float32)
@@ -27,7 +32,8 @@ def draw_start(pipe: Any, request: GenerationRequest, table: StepTable) -> torch
     image = None
     if request.image is not None:
         picture = Image.fromarray(request.image)
-        image = _encode(pipe, picture, (request.width, request.height), generators)
+        with tile_vae(pipe.vae) if tiled else nullcontext():
+            image = _encode(pipe, picture, (request.width, request.height), generators)
     noise = randn_tensor((len(generators), *shape), generators, device=device, dtype=dtype)
     latents = table.start_noise * noise.to(state)
     return latents if image is None else table.start_image * image.to(state) + latents

@@ -2,6 +2,7 @@
 
 Discord limits how often messages of one channel may be edited, so the messages of a channel share
 a number of edits a minute: a message at place n gets its turn about n times as seldom as the first.
+Nobody knows when in its course an edit arrives: it counts from its begin to a window after its end.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from bot.errors import StoreError
@@ -72,13 +74,23 @@ class StatusBoard:
 
         Returns when no edit is under way any more and the last one has been tried once.
         """
+        async with self.finishing(job):
+            if last is None or await self._show_last(job, last):
+                return
+        task = asyncio.create_task(self._insist(job, last))
+        self._insisting.add(task)
+        task.add_done_callback(self._insisting.discard)
+
+    @asynccontextmanager
+    async def finishing(self, job: Job) -> AsyncIterator[None]:
+        """No more edits but the one that is made inside: its finished pictures, or its end."""
         channel = self._channel_of(job)
-        channel.note_edit()  # this one, or the finished pictures
-        await channel.forget(job.job_id)
-        if last is not None and not await self._show_last(job, last):
-            task = asyncio.create_task(self._insist(job, last))
-            self._insisting.add(task)
-            task.add_done_callback(self._insisting.discard)
+        channel.begin_edit()
+        try:
+            await channel.forget(job.job_id)
+            yield
+        finally:
+            channel.end_edit()
 
     async def close(self) -> None:
         """Stop at once, without waiting for edits under way; messages stay as they are."""
@@ -138,7 +150,7 @@ class _Message:
 
 @dataclass(eq=False)
 class _Channel:
-    """The messages of one channel, and when they were edited last.
+    """The messages of one channel, and when edits of them ended.
 
     Its conductor ends when there is nothing to show, and begins again with the next state.
     """
@@ -148,6 +160,7 @@ class _Channel:
     edit: Callable[[Job, Update], Awaitable[None]]
     messages: dict[int, _Message] = field(default_factory=dict)
     edits: deque[float] = field(default_factory=deque)
+    num_under_way: int = 0
     conductor: asyncio.Task[None] | None = None
 
     def post(self, job: Job, update: Update) -> None:
@@ -163,14 +176,19 @@ class _Channel:
         if message is not None and message.editing is not None:
             await asyncio.gather(message.editing, return_exceptions=True)
 
-    def note_edit(self) -> None:
-        """An edit that waited for no turn."""
+    def begin_edit(self) -> None:
+        """From now on it may arrive."""
+        self.num_under_way += 1
+
+    def end_edit(self) -> None:
+        """It may have arrived only just now."""
+        self.num_under_way -= 1
         self.edits.append(time.monotonic())
 
     def has_ended(self) -> bool:
         """Whether nothing of it need be remembered."""
         self._drop_old_edits()
-        return not self.messages and not self.edits
+        return not (self.messages or self.edits or self.num_under_way)
 
     def list_tasks(self) -> list[asyncio.Task[None]]:
         """All that is under way."""
@@ -196,7 +214,7 @@ class _Channel:
                 continue
             (job, update), message.latest = message.latest, None
             message.shown = update
-            self.note_edit()
+            self.begin_edit()
             message.editing = asyncio.create_task(self._show(message, job, update))
             message.editing.add_done_callback(_log_fault)
 
@@ -214,9 +232,12 @@ class _Channel:
 
     def _find_free(self, count: int, share: float) -> float:
         """When ``count`` edits in this share of the window leave room for one more."""
-        if len(self.edits) < count:
+        ended = count - self.num_under_way
+        if ended <= 0:
+            return float("inf")
+        if len(self.edits) < ended:
             return float("-inf")
-        return self.edits[-count] + share * self.pacing.window_seconds
+        return self.edits[-ended] + share * self.pacing.window_seconds
 
     def _list_ready(self) -> list[_Message]:
         return [each for each in self.messages.values() if each.latest and each.editing is None]
@@ -239,6 +260,7 @@ class _Channel:
         try:
             await self.edit(job, update)
         finally:
+            self.end_edit()
             message.shown_at = time.monotonic()
             message.editing = None
             self.turns.release()

@@ -15,6 +15,7 @@ from bot.jobs.port import (
     Delivery,
     Ended,
     Messenger,
+    NotPosted,
     Undeliverable,
     Unreachable,
     Unreadable,
@@ -28,6 +29,10 @@ log = logging.getLogger(__name__)
 _LOST = (
     "Its pictures were lost from the disk before they could be posted. "
     "Nothing was charged; please ask again."
+)
+_NOT_POSTED = (
+    "Your pictures are done, but they could not be posted where you asked for them ({}). "
+    "They are kept: /gallery shows them, and nothing was charged."
 )
 
 
@@ -67,23 +72,23 @@ class Deliverer:
         if allowed is None or allowed.status is not JobStatus.RENDERED:
             return allowed
         job = allowed
-        await self._board.finish(job)
         if job.approved_by is not None:
             await self._writer.release(job.job_id)
         files = await self._jobs.list_pictures(job.job_id)
         paths = await self._writer.locate(files)
         if paths is None:
-            return await self._give_up(job, _LOST, tell=True)
+            return await self._give_up(job, _LOST)
         verdicts = tuple(file.verdict for file in files if file.verdict is not None)
         delivery = Delivery(grid=paths[0], images=tuple(paths[1:]), verdicts=verdicts)
         try:
-            message_id = await self._post(job, delivery)
+            async with self._board.finishing(job):
+                message_id = await self._post(job, delivery)
         except Unreadable as error:
             log.error("job %s: %s", job.job_id, error)
-            return await self._give_up(job, _LOST, tell=True)
+            return await self._give_up(job, _LOST)
         except Undeliverable as error:
             log.warning("job %s is undeliverable: %s", job.job_id, error)
-            return await self._give_up(job, str(error), tell=False)
+            return await self._keep(job, _NOT_POSTED.format(str(error).rstrip(".")))
         log.info("job %s delivered", job.job_id)
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         return await self._jobs.mark_delivered(job.job_id, message_id=message_id, now=self._now())
@@ -134,15 +139,32 @@ class Deliverer:
                 log.warning("job %s waits for Discord: %s", job.job_id, error)
                 await asyncio.sleep(self._again_seconds)
 
-    async def _give_up(self, job: Job, reason: str, *, tell: bool) -> Job | None:
-        ended = await self._jobs.mark_ended(
+    async def _give_up(self, job: Job, reason: str) -> Job | None:
+        ended = await self._end(job, reason)
+        if ended is not None:
+            await self._board.finish(ended, Ended())
+        return ended
+
+    async def _keep(self, job: Job, reason: str) -> Job | None:
+        """Where its message cannot be reached, its member is told; at the next start if need be."""
+        ended = await self._end(job, reason)
+        if ended is None:
+            return None
+        try:
+            await self._messenger.tell(ended, reason)
+        except Unreachable as error:
+            log.info("job %s: its member is told later: %s", job.job_id, error)
+            return ended
+        except NotPosted as error:
+            log.info("job %s: its member cannot be told: %s", job.job_id, error)
+        await self._jobs.mark_told(job.job_id)
+        return ended
+
+    async def _end(self, job: Job, reason: str) -> Job | None:
+        return await self._jobs.mark_ended(
             job.job_id,
             JobStatus.UNDELIVERABLE,
             reason=reason,
             now=self._now(),
             leaving=[JobStatus.RENDERED],
-            told=not tell,
         )
-        if tell and ended is not None:
-            await self._board.finish(ended, Ended())
-        return ended

@@ -14,7 +14,7 @@ from bot.jobs.desk import ReviewDesk, compose_entry
 from bot.jobs.gate import SUSPENDED, Gate, compose_audit_entry
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, compose_recipe
-from bot.jobs.port import Caller, Undeliverable, Unreachable
+from bot.jobs.port import Caller, PlaceClosed, Undeliverable, Unreachable
 from bot.jobs.starts import StartPictures
 from bot.moderation.text import clean_prompt
 from bot.records import (
@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
 _MAX_COMMITS_AT_ONCE = 64  # the first of 500 must not wait for the last one's turn at the record
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer one; a refusal repeats it
+_CLOSED = (
+    "This thread is archived and locked, so nothing can be posted here. Nothing was drawn or "
+    "charged; ask again in another channel."
+)
 _STARTS_COVERED = "It starts from a covered picture."
 _DRAINING = (
     "Triptych is about to restart and takes no new prompts. Nothing was charged; "
@@ -182,14 +186,18 @@ class Intake:
             log.warning("job %s may not have been acknowledged: %s", job.job_id, error)
         except Undeliverable as error:
             log.warning("job %s could not be acknowledged: %s", job.job_id, error)
-            return await self._jobs.mark_ended(
+            is_closed = isinstance(error, PlaceClosed)
+            ended = await self._jobs.mark_ended(
                 job.job_id,
                 JobStatus.FAILED,
-                reason="The first answer came too late.",
+                reason=_CLOSED if is_closed else "The first answer came too late.",
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
                 told=True,
             )
+            if is_closed:
+                await caller.refuse(_CLOSED)
+            return ended
         unusable = await self._starts.take(job, upload, caller) if upload else None
         if unusable is not None:
             return await self._refuse_upload(job, unusable, message_id)

@@ -244,4 +244,5 @@ def compose_request(
         image=image,
         strength=recipe.start.strength if recipe.start else 1.0,
         guidance_until=recipe.guidance_until,
+        may_tile=is_enlarged,
     )

@@ -30,6 +30,10 @@ class Undeliverable(NotPosted):
     """Nobody can be reached with this any more; trying again would not help."""
 
 
+class PlaceClosed(Undeliverable):
+    """The thread is archived and locked; its members can still be answered alone."""
+
+
 class Unreadable(Undeliverable):
     """The pictures cannot be read from the disk; the message itself can be reached."""
 

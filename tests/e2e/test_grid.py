@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from playground import Member, Playground, add_channel, add_guild, add_thread, answer
+from playground import Member, Playground, add_channel, add_guild
 from tests.e2e.conftest import StartBot
 from tests.e2e.gallery import button, draw, forge, has_grid, open_picture, press, refusal, upload_of
 
@@ -276,23 +276,6 @@ async def test_job_of_another_server_is_not_known_here(server: Playground, start
         assert "I know no picture" in await refusal(await forge(member, own, f"v1:{action}:1:1"))
     assert not grid.is_deleted
     assert len(bot.rows()) == 2
-
-
-async def test_press_in_a_thread_and_in_one_that_was_archived_meanwhile(
-    server: Playground, start_bot: StartBot
-):
-    member, thread = server.person("member"), add_thread(server.world, server.channel("art"), "t")
-    await start_bot(FAKE_STEP_SECONDS="0.2")
-    grid = await draw(member, thread)
-    await (await press(member, grid, "↻")).wait_for(has_grid)
-    handle = await press(member, grid, "Vary 1")
-    await handle.wait_acknowledged()
-    archived = answer(400, 50083, "Thread is archived")
-    server.fault("PATCH /webhooks/*", archived, times=None)
-    server.fault("PATCH /channels/*", archived, times=None)
-    before = len(server.messages(thread))
-    await server.wait_until(lambda: len(server.messages(thread)) > before, 20)
-    assert has_grid(server.messages(thread)[-1])
 
 
 async def test_hidden_pictures_have_no_use(server: Playground, start_bot: StartBot):

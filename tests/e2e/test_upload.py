@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zipfile
 from io import BytesIO
 
 import pytest
@@ -11,12 +12,20 @@ from PIL import Image
 from playground import Playground, Upload, answer
 from tests.e2e.conftest import StartBot
 from tests.e2e.gallery import draw, has_grid, open_picture, press, refusal
+from tests.test_uploads import compose_gif, compose_png, compose_text_bomb
 
 
 def make_upload(colour: str = "white", size: tuple[int, int] = (100, 60)) -> Upload:
     buffer = BytesIO()
     Image.new("RGB", size, colour).save(buffer, "PNG")
     return Upload("mine.png", buffer.getvalue())
+
+
+def compose_zip_bomb() -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("picture.png", bytes(200_000_000))
+    return buffer.getvalue()
 
 
 async def test_upload_is_drawn_from_and_a_restart_keeps_it(server: Playground, start_bot: StartBot):
@@ -43,6 +52,10 @@ async def test_upload_is_drawn_from_and_a_restart_keeps_it(server: Playground, s
         (b"just text", "no picture"),
         (make_upload().content[:80], "damaged"),
         (make_upload(size=(8200, 10)).content, "too many pixels"),
+        (compose_png(40_000, 40_000), "too many pixels"),
+        (compose_text_bomb(), "damaged"),
+        (compose_zip_bomb(), "no picture"),
+        (compose_gif(1, 2), "no picture"),
     ],
 )
 async def test_unusable_upload_is_refused_in_its_message_and_costs_nothing(

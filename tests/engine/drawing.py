@@ -102,9 +102,9 @@ class Pair:
         except IndexError:
             return self._call(request, "latent", begins_at_first=True)
 
-    def _spy(self, latents: torch.Tensor) -> Any:
+    def _spy(self, latents: torch.Tensor, **how: Any) -> Any:
         self.decoded.append(latents.clone())
-        return self._decode(latents)
+        return self._decode(latents, **how)
 
     def _call(
         self, request: GenerationRequest, output_type: str, *, begins_at_first: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from dataclasses import replace
 
@@ -213,6 +214,42 @@ async def test_edits_of_one_channel_are_limited_and_those_in_front_move_more_oft
     edits = [len(messenger.updates_of(job_id)) for job_id in range(1, 9)]
     assert min(edits) >= 1
     assert edits[0] >= 1.5 * edits[-1], edits
+
+
+async def test_edits_that_arrive_late_or_at_once_are_not_too_many_in_any_window():
+    """Every fourth edit arrives at its end, long after it began; the others as they begin."""
+    window, arrivals = 0.4, []
+
+    class UnevenMessenger(TimedMessenger):
+        async def progress(self, job: Job, update: Update) -> None:
+            is_late = len(self.times) % 4 == 0
+            self.times.append((job.job_id, 0.0, 0.0))
+            await asyncio.sleep(0.1 if is_late else 0)
+            arrivals.append(time.monotonic())
+
+    board = StatusBoard(UnevenMessenger(), Pacing(0.001, window, max_edits=10, for_finished=2))
+    began = time.monotonic()
+    for moment in itertools.count():
+        if time.monotonic() - began > 5 * window:
+            break
+        for job_id in range(1, 9):
+            board.post(make_job(job_id), Drawing(moment, 10**6))
+        await asyncio.sleep(0.005)
+    await board.close()
+    assert max(sum(t <= other < t + window for other in arrivals) for t in arrivals) <= 8
+
+
+async def test_pictures_on_their_way_count_until_they_are_posted(messenger: TimedMessenger):
+    board = StatusBoard(messenger, Pacing(0.01, window_seconds=0.3, max_edits=2, for_finished=1))
+    async with board.finishing(make_job(1)):
+        board.post(make_job(2), Drawing(1, 9))
+        await asyncio.sleep(0.4)
+        assert messenger.updates_of(2) == []
+    posted = time.monotonic()
+    await asyncio.sleep(0.5)
+    [(_, began, _)] = messenger.times
+    assert began >= posted + 0.3
+    await board.close()
 
 
 async def test_finished_pictures_wait_for_nobody_and_take_from_the_others(

@@ -90,7 +90,12 @@ async def test_threads_take_messages_until_locked(server, bot, online):
     thread = add_thread(server.world, server.channel("art"), "a thread")
     async with online(bot):
         channel = bot.get_channel(thread.id)
-        assert (await channel.send("in the thread")).content == "in the thread"
+        sent = await channel.send("in the thread")
+        assert sent.content == "in the thread"
+        thread.is_archived = True
+        assert await refusal(sent.edit(content="changed")) == (400, 50083)
+        await channel.send("awake again")
+        await sent.edit(content="changed")
         thread.is_archived = thread.is_locked = True
         assert await refusal(channel.send("too late")) == (400, 50083)
 
