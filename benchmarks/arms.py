@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import queue
 import tempfile
@@ -230,14 +229,23 @@ class Workshop:
             guidance_until=preset.guidance_until,
         )
 
+    @property
+    def stepping_share(self) -> float:
+        """Share of a picture's work that its steps are; the rest is the decoder's."""
+        cost, info = self.engine._cost_model, self.info
+        if cost is None:
+            return 1.0
+        ask = (info.num_inference_steps, info.guidance_scale, info.default_sampler)
+        return 1 - cost.decode_flop / cost._flop(1, *ask)
+
     def measure_equality(self) -> dict[str, float]:
         """Draw the same request with the engine's batch and the pipeline, in float32."""
         torch.set_num_threads(self.num_threads)
-        model = load_model(ModelSource(self.path, device=self.device))
-        for part in (model.pipe.unet, model.pipe.vae, model.pipe.text_encoder):
-            torch.nn.Module.to(part, torch.float32)
-        model.pipe.set_progress_bar_config(disable=True)
-        own = copy.deepcopy(model.pipe.scheduler)
+        model, alone = (load_model(ModelSource(self.path, device=self.device)) for _ in range(2))
+        for pipe in (model.pipe, alone.pipe):
+            for part in (pipe.unet, pipe.vae, pipe.text_encoder):
+                torch.nn.Module.to(part, torch.float32)
+            pipe.set_progress_bar_config(disable=True)
         runner = ModelRunner(model, EngineOptions(rows=12))
         batch = Batch(runner, Capacity(model.info, 12))
         finished: list[torch.Tensor] = []
@@ -253,18 +261,22 @@ class Workshop:
         while not (outcomes := batch.tick()):
             pass
         ours: Any = outcomes[0][1]
-        pictures = {}
-        for kind in ("latent", "np"):
-            model.pipe.scheduler = copy.deepcopy(own)
-            pictures[kind] = model.pipe(
-                [PROMPT] * NUM_PICTURES,
-                num_inference_steps=request.num_inference_steps,
-                guidance_scale=request.guidance_scale,
-                generator=[torch.Generator("cpu").manual_seed(seed) for seed in request.seeds],
-                output_type=kind,
-            ).images
-        grey = (pictures["np"] * 255).round().astype(int)
-        error = (finished[0] - pictures["latent"]).norm() / pictures["latent"].norm()
+        last: dict[str, torch.Tensor] = {}
+
+        def keep(pipe: Any, step: int, t: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            last.update(tensors)
+            return tensors
+
+        pictures = alone.pipe(
+            [PROMPT] * NUM_PICTURES,
+            num_inference_steps=request.num_inference_steps,
+            guidance_scale=request.guidance_scale,
+            generator=[torch.Generator("cpu").manual_seed(seed) for seed in request.seeds],
+            output_type="np",
+            callback_on_step_end=keep,
+        ).images
+        grey = (pictures * 255).round().astype(int)
+        error = (finished[0] - last["latents"]).norm() / last["latents"].norm()
         return {
             "max_relative_error": float(error),
             "max_grey_levels": int(np.abs(grey - ours.images.astype(int)).max()),

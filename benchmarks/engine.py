@@ -24,7 +24,7 @@ import json
 import sys
 from typing import Any
 
-from benchmarks.arms import ARMS, Workshop
+from benchmarks.arms import Workshop
 from benchmarks.clock import Clock
 from benchmarks.engine_report import describe, describe_environment, find_matmul_share, find_ratios
 from benchmarks.load import Plan, Round, measure_short_behind_long, run_closed_loop, run_open_loop
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--model", help="a model folder, or sd1-random; default: the starter model")
     parser.add_argument("--users", type=int, nargs="*", help="default: 1 2 4 8 16")
-    parser.add_argument("--quick", action="store_true", help="8 users, one short round")
+    parser.add_argument("--quick", action="store_true", help="8 users, each served once; no B")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="B as it is")
     parser.add_argument("--clock", choices=("wall", "process"), default="wall")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -58,16 +58,13 @@ class _Plain(argparse.RawDescriptionHelpFormatter):
 
 def measure(workshop: Workshop, plan: Plan) -> dict[str, Any]:
     """Run every arm, interleaved; returns what --json prints."""
-    rounds: dict[str, dict[int, list[Round]]] = {name: {} for name in ARMS}
+    rounds: dict[str, dict[int, list[Round]]] = {name: {} for name in plan.arms}
     with workshop:
         equality = workshop.measure_equality()
         for number in range(plan.num_rounds):
-            names = list(ARMS) if number % 2 == 0 else list(reversed(ARMS))
-            for name in names:
+            for name in plan.arms if number % 2 == 0 else reversed(plan.arms):
                 for users in plan.users:
-                    seconds = plan.find_seconds(workshop.seconds_alone, users)
-                    arm = workshop.arms[name]
-                    found = run_closed_loop(arm, users, seconds, workshop.clock)
+                    found = run_closed_loop(workshop, name, users, plan.seconds)
                     rounds[name].setdefault(users, []).append(found)
         short = {name: measure_short_behind_long(workshop, name) for name in ("A", "C")}
         open_loop = {

@@ -34,6 +34,7 @@ def find_ratios(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
             for users, figures in arms[one].items()
         }
         for one, other in _RATIOS
+        if other in arms
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import torch
 
-from benchmarks.arms import NUM_PICTURES, Arm, Ask, Workshop
+from benchmarks.arms import ARMS, NUM_PICTURES, Arm, Ask, Workshop
 from benchmarks.clock import Clock
 
 _BEAT_SECONDS = 0.005
@@ -24,24 +24,26 @@ _BEATS_PER_LOOK = 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured. max_seconds bounds one arm with one number of users."""
+    """How much is measured. seconds: in which the requests begin whose latencies count; a round
+    lasts until they are served, which with A takes every user's turn once more.
+    """
 
+    arms: tuple[str, ...]
     users: tuple[int, ...]
     num_rounds: int
-    max_seconds: float
+    seconds: float
     open_seconds: float
     compiles: bool
 
     @classmethod
     def choose(cls, quick: bool, users: Sequence[int] | None, compiles: bool) -> Plan:
-        """Quick is one round with 8 users; otherwise three rounds, and the open loop."""
+        """Quick is one round in which each of 8 users is served once; otherwise three rounds, and
+        the open loop. B alone is left out of the quick form: B2 stands for it.
+        """
         if quick:
-            return cls(tuple(users or (8,)), 1, 3.6, 0.0, False)
-        return cls(tuple(users or (1, 2, 4, 8, 16)), 3, 60.0, 30.0, compiles)
-
-    def find_seconds(self, seconds_alone: float, users: int) -> float:
-        """Long enough for everybody to be served once by the slowest arm, and some more."""
-        return min(self.max_seconds, max(4.0, 1.3 * users * seconds_alone))
+            arms = tuple(name for name in ARMS if name != "B")
+            return cls(arms, tuple(users or (8,)), 1, 0.0, 0.0, False)
+        return cls(ARMS, tuple(users or (1, 2, 4, 8, 16)), 3, 3.0, 30.0, compiles)
 
 
 @dataclass(slots=True)
@@ -134,26 +136,40 @@ class _Person:
             self._seen.previews.append(now)
 
 
-def run_closed_loop(arm: Arm, users: int, seconds: float, clock: Clock) -> Round:
-    """Let each user ask again and again; what is half done at the end counts half."""
-    return asyncio.run(_run_closed_loop(arm, users, seconds, clock))
+def run_closed_loop(workshop: Workshop, name: str, users: int, seconds: float) -> Round:
+    """Let each user ask again and again, until all who asked within ``seconds`` are served.
+
+    Whoever is served meanwhile goes on asking, so that the last ones are not drawn alone; only
+    the requests of the window count as latencies. Pictures that are half done at the end count
+    half, in every arm.
+    """
+    return asyncio.run(_run_closed_loop(workshop, name, users, seconds))
 
 
-async def _run_closed_loop(arm: Arm, users: int, seconds: float, clock: Clock) -> Round:
+async def _run_closed_loop(workshop: Workshop, name: str, users: int, seconds: float) -> Round:
+    arm, clock = workshop.arms[name], workshop.clock
     people: dict[int, _Person] = {}
+    served = [asyncio.Event() for _ in range(users)]
+    drawn = [0] * users
 
     async def use(user: int) -> None:
         for number in range(1_000_000):
-            people[user] = _Person(arm, Ask(1000 * user + 3 * number), seen, clock)
+            counts = number == 0 or clock.now() < started + seconds
+            if not counts:
+                served[user].set()
+            seen_by = seen if counts else Round()
+            people[user] = _Person(arm, Ask(1000 * user + 3 * number), seen_by, clock)
             await people[user].wait()
+            drawn[user] += NUM_PICTURES
 
     with _watching() as seen:
         started, computed = clock.now(), time.process_time()
         using = [asyncio.create_task(use(user)) for user in range(users)]
-        await clock.sleep_until(started + seconds, lambda: True)
+        await asyncio.gather(*(event.wait() for event in served))
         seen.seconds = clock.now() - started
         seen.cpu_seconds = time.process_time() - computed
-    seen.pictures += NUM_PICTURES * sum(person.share for person in people.values())
+    begun = sum(person.share for person in people.values()) * workshop.stepping_share
+    seen.pictures = sum(drawn) + NUM_PICTURES * begun
     for person in people.values():
         person.give_up()
     for task in using:
@@ -225,5 +241,5 @@ async def _beat(seen: Round) -> None:
 
 
 async def _settle() -> None:
-    """Let the drawing threads notice who has gone."""
-    await asyncio.sleep(0.5)
+    """Let the drawing threads notice who has gone: they look at every step."""
+    await asyncio.sleep(0.2)

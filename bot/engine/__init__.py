@@ -8,6 +8,7 @@ Read it in this order:
     slots       the step itself: `advance`, a few tensor operations around diffusers' UNet
     tables      what a scheduler's step is, read off diffusers' own object
     stepping    the same step as a captured CUDA graph, and compiled
+    remembering what of the UNet need not be computed again at every step, on the CPU
 Around them: loading, inspect_model, samplers, prompts, starts and runner hold the pipeline's
 parts; finishing and previews make pictures; capacity, knee and cost say how much fits in.
 """

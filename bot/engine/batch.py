@@ -129,6 +129,7 @@ class Batch:
             seconds = self._step(group, members)
             self._charge(group, members, seconds)
             self._report(group, members)
+            self._send_previews()
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
@@ -228,15 +229,17 @@ class Batch:
                 self._previews.append((drawing, Transfer(self.runner.preview.render(latents))))
             else:
                 drawing.report(Progress(drawing.step, drawing.table.num_steps))
-        waiting = []
-        for drawing, transfer in self._previews:
-            if not transfer.is_ready():
-                waiting.append((drawing, transfer))
-            elif drawing in group.drawings:
+
+    def _send_previews(self) -> None:
+        """Hand over the previews that have arrived, unless their request is gone or done."""
+        here = {drawing for group in self._groups.values() for drawing in group.drawings}
+        arrived = [item for item in self._previews if item[1].is_ready()]
+        self._previews = [item for item in self._previews if item not in arrived]
+        for drawing, transfer in arrived:
+            if drawing in here:
                 [preview] = transfer.get()
                 progress = Progress(drawing.step, drawing.table.num_steps, preview.numpy())
                 drawing.report(progress)
-        self._previews = waiting
 
     def _is_preview_due(self, drawing: Drawing, now: float) -> bool:
         step = drawing.step

@@ -19,6 +19,7 @@ from bot.engine.knee import Knee, KneeFile, make_key, measure_knee
 from bot.engine.loading import LoadedModel, load_model
 from bot.engine.previews import find_matrix
 from bot.engine.prompts import PromptEncoder
+from bot.engine.remembering import remember_prompts
 from bot.engine.slots import Slots, Unet
 from bot.engine.starts import draw_start
 from bot.engine.stepping import CompiledUnet, GraphStepper, Stepper, find_bucket
@@ -52,6 +53,8 @@ class ModelRunner:
         self._pipe = model.pipe
         self._tables = StepTables(model.samplers.create)
         self._unet: Unet = model.pipe.unet
+        if self.device.type == "cpu":
+            remember_prompts(model.pipe.unet)
         self.draw_start = partial(draw_start, model.pipe)
 
     @torch.inference_mode()

@@ -86,6 +86,7 @@ class Slots:
         )
         self.embeds = torch.zeros(2 * num_slots + 2, *embed_shape, device=device, dtype=dtype)
         self._free = list(range(num_slots - 1, -1, -1))
+        self._gathered = (torch.zeros(0), torch.zeros(0))
 
     def take(self, latent: torch.Tensor, cond: torch.Tensor, uncond: torch.Tensor) -> int:
         """Give a free slot to a latent (C, h, w) and its embeddings (tokens, width)."""
@@ -94,11 +95,22 @@ class Slots:
         self.rings[slot, 0] = latent
         self.embeds[2 * slot] = uncond
         self.embeds[2 * slot + 1] = cond
+        self._gathered = (torch.zeros(0), torch.zeros(0))
         return slot
 
     def free(self, slots: Sequence[int]) -> None:
         """Give slots back."""
         self._free.extend(slots)
+
+    def recall_embeds(self, plan: Plan) -> torch.Tensor:
+        """Gather a plan's embeddings (R, tokens, width): the same tensor while the rows are.
+
+        It compares on the host, so it is for the CPU.
+        """
+        rows = plan.rows[1]
+        if not torch.equal(rows, self._gathered[0]):
+            self._gathered = (rows, self.embeds.index_select(0, rows))
+        return self._gathered[1]
 
     @property
     def num_free(self) -> int:
@@ -138,10 +150,11 @@ class Slots:
         )
 
 
-def advance(slots: Slots, unet: Unet, plan: Plan) -> None:
+def advance(slots: Slots, unet: Unet, plan: Plan, embeds: torch.Tensor | None = None) -> None:
     """Take one step with every picture of a plan; nothing is changed before the UNet is done.
 
-    Reads and writes only tensors and never waits for the device.
+    Reads and writes only tensors and never waits for the device. embeds: what
+    ``Slots.recall_embeds`` has for this plan.
     """
     slot, cond_row, uncond_row = plan.pictures
     owner, embed = plan.rows
@@ -152,7 +165,7 @@ def advance(slots: Slots, unet: Unet, plan: Plan) -> None:
     samples, outputs = history.split(DEPTH, dim=1)
     inputs = (samples[:, 0] * _spread(scale[:, 0])).to(slots.dtype).index_select(0, owner)
     inputs = inputs.contiguous(memory_format=torch.channels_last)
-    embeds = slots.embeds.index_select(0, embed)
+    embeds = slots.embeds.index_select(0, embed) if embeds is None else embeds
 
     # 2. The model's prediction, guided per picture (at scale 1 both rows are the same one)
     times = t[:, 0].index_select(0, owner)

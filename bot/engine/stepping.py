@@ -37,7 +37,8 @@ class Stepper:
 
     def __call__(self, plan: Plan) -> None:
         """Take one step; on CUDA it is only queued."""
-        advance(self._slots, self._unet, plan)
+        on_cpu = self._slots.device.type == "cpu"
+        advance(self._slots, self._unet, plan, self._slots.recall_embeds(plan) if on_cpu else None)
 
     def free(self) -> None:
         """Let go of memory that can be had again."""

@@ -11,6 +11,7 @@ from bot.engine import Progress
 from bot.engine.batch import Batch
 from bot.engine.groups import Drawing
 from bot.engine.previews import find_matrix, fit_matrix
+from bot.engine.transfers import Transfer
 from bot.errors import GenerationRejected
 from tests.engine.conftest import STARTER, make_request
 from tests.engine.drawing import Pair, draw, find_worst, ignore, load, open_batch, run
@@ -189,6 +190,28 @@ def test_previews_come_every_few_steps_but_not_twice_a_second(tiny_model: Path) 
     assert [p.step for p in with_preview] == [3, 9, 15]
     assert {p.preview.shape for p in with_preview if p.preview is not None} == {(3, 16, 16, 3)}
     assert all(p.preview.dtype == np.uint8 for p in with_preview if p.preview is not None)
+
+
+class SlowTransfer(Transfer):
+    """On its way while another size has its turn, as on CUDA."""
+
+    looks = 0
+
+    def is_ready(self) -> bool:
+        self.looks += 1
+        return self.looks > 1
+
+
+def test_preview_that_arrives_in_the_turn_of_another_size_is_shown(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot.engine.batch, "Transfer", SlowTransfer)
+    batch, seen = open_batch(load(tiny_model)), []
+    native = make_request(request_id=1, sampler="ddim", num_inference_steps=5, seeds=(1,))
+    other = make_request(request_id=2, sampler="ddim", num_inference_steps=20, seeds=(2,), width=24)
+    drawings = [batch.join(native, seen.append), batch.join(other, ignore)]
+    run(batch, drawings)
+    assert [p.step for p in seen if p.preview is not None] == [3]
 
 
 def test_last_preview_of_the_starter_model_resembles_its_picture(

@@ -3,11 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from bot.engine.capacity import Capacity
 from bot.engine.face import ModelInfo
-from bot.engine.knee import Knee, KneeFile, find_knee
-from bot.engine.stepping import BUCKETS, find_bucket
+from bot.engine.knee import Knee, KneeFile, find_knee, make_key, measure_knee
+from bot.engine.slots import Plan, Slots
+from bot.engine.stepping import BUCKETS, Stepper, find_bucket
 from tests.engine.conftest import make_request
 from tests.engine.drawing import load
 from tests.fakes.engine import INFO
@@ -96,3 +99,38 @@ def test_knee_is_measured_once_and_read_at_the_next_start(
 @pytest.mark.parametrize(("num_rows", "bucket"), [(1, 1), (3, 4), (13, 16), (64, 64), (65, 128)])
 def test_batch_is_padded_to_the_next_bucket(num_rows: int, bucket: int) -> None:
     assert find_bucket(num_rows) == bucket
+
+
+class Cramped(Stepper):
+    """Steps of nothing, up to 16 rows; then the memory is full."""
+
+    def __call__(self, plan: Plan) -> None:
+        if plan.rows.shape[1] > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+
+def test_rows_that_the_memory_ended_at_are_the_most_there_will_be() -> None:
+    def make_slots(num_slots: int) -> Slots:
+        cpu = torch.device("cpu")
+        return Slots(num_slots, (4, 4, 4), (8, 8), device=cpu, dtype=torch.float32)
+
+    def make_stepper(slots: Slots) -> Stepper:
+        return Cramped(slots, lambda *args: None)
+
+    assert measure_knee(make_slots, make_stepper, lambda: None, least_rows=12).max_rows == 16
+    assert measure_knee(make_slots, make_stepper, lambda: None, least_rows=24) == Knee(1, 12)
+
+
+def test_knee_is_measured_anew_for_another_model_size_dtype_or_version(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unet = load(tiny_model).pipe.unet
+    other = UNet2DConditionModel.from_config(unet.config, norm_num_groups=2)
+    shape = (4, 8, 8)
+    keys = [make_key(unet, shape), make_key(other, shape), make_key(unet, (4, 16, 16))]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
+    keys.append(make_key(unet, shape))
+    monkeypatch.setattr(torch, "__version__", "99.0")
+    keys.append(make_key(unet, shape))
+    keys.append(make_key(unet.to(torch.float64), shape))
+    assert len(set(keys)) == len(keys)

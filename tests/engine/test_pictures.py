@@ -95,3 +95,43 @@ def test_values_are_rounded_as_diffusers_rounds_them(tiny_model: Path) -> None:
     picture = torch.linspace(-1.2, 1.2, 3 * 32 * 32).reshape(1, 3, 32, 32)
     [image] = model.pipe.image_processor.postprocess(picture)
     assert np.array_equal(to_uint8(picture)[0].numpy(), np.asarray(image))
+
+
+def note_batches(model: LoadedModel, most: int) -> list[int]:
+    """Note how many pictures are decoded at once; more than ``most`` do not fit into memory."""
+    sizes: list[int] = []
+
+    def look(_: object, args: tuple[torch.Tensor, ...]) -> None:
+        sizes.append(len(args[0]))
+        if sizes[-1] > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    model.pipe.vae.decoder.register_forward_pre_hook(look)
+    return sizes
+
+
+def test_many_pictures_are_decoded_a_few_at_a_time(tiny_model: Path) -> None:
+    model = load(tiny_model)
+    sizes = note_batches(model, most=99)
+    assert len(draw(model, seeds=tuple(range(9))).images) == 9
+    assert sizes == [4, 4, 1]
+
+
+def test_pictures_that_do_not_fit_into_memory_together_are_decoded_one_by_one(
+    tiny_model: Path,
+) -> None:
+    model = load(tiny_model)
+    expected = draw(model).images
+    sizes = note_batches(model, most=1)
+    images = draw(model).images
+    assert sizes == [3, 1, 1, 1]
+    assert np.abs(images.astype(int) - expected.astype(int)).max() <= 1
+
+
+def test_prompts_that_were_met_before_are_not_encoded_again(tiny_model: Path) -> None:
+    model = load(tiny_model)
+    batch, calls = open_batch(model), []
+    model.pipe.text_encoder.register_forward_pre_hook(lambda _, args: calls.append(len(args[0])))
+    for prompt in ("dog", "cat", "dog"):
+        draw_alone(batch, make_request(prompt=prompt, num_inference_steps=1))
+    assert len(calls) == 3, "dog, cat and the empty negative prompt"
