@@ -1,11 +1,11 @@
 """The small world that a playground starts with."""
 
-from .permissions import EVERYONE_PERMISSIONS, MODERATOR_PERMISSIONS
-from .world import Channel, ChannelType, Guild, Member, Role, User, World
+from .permissions import EVERYONE_PERMISSIONS, MODERATOR_PERMISSIONS, Permission
+from .world import Channel, ChannelType, Guild, Member, Overwrite, Role, User, World
 
 
 def default_world() -> World:
-    """One guild with two channels, four people and the bot."""
+    """One guild with two channels for all and one for its staff, four people and the bot."""
     world = World()
     people = [
         add_user(world, "owner", "Olive"),
@@ -22,6 +22,12 @@ def default_world() -> World:
     guild.members[world.bot.id] = Member(world.bot, [bot_role.id])
     add_channel(world, guild, "general")
     add_channel(world, guild, "art")
+    seen = int(Permission.VIEW_CHANNEL)
+    add_channel(world, guild, "staff").overwrites = {
+        guild.id: Overwrite(deny=seen),
+        moderators.id: Overwrite(allow=seen),
+        bot_role.id: Overwrite(allow=seen),
+    }
     return world
 
 

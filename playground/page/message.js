@@ -266,9 +266,9 @@ export function summary(message) {
   for (const embed of message.embeds ?? []) parts.push(embed.title, embed.description);
   return parts
     .filter(Boolean)
-    .join(" ")
+    .join("\n")
     .replace(/<[@#][^>]*>/g, "")
-    .replace(/[*_~`|\\]|^-# /gm, "")
+    .replace(/[*_~`|\\]|^(-#|#{1,3}) /gm, "")
     .replace(/\s+/g, " ")
     .trim();
 }

@@ -87,6 +87,10 @@ async def test_components_v2_render_with_alt_text_spoiler_and_accent(
         "rel", "noopener noreferrer"
     )
     await expect(message.locator("a.file")).to_contain_text("notes.txt")
+    await expect(message.locator(".section-text")).to_have_text("Beside a picture")
+    await expect(message.locator("hr")).to_be_visible()
+    thumbnail = message.locator(".accessory img")
+    assert await thumbnail.evaluate("image => image.naturalWidth") == 320
 
     cover = message.locator(".covered .cover")
     await expect(cover).to_be_visible()
@@ -446,3 +450,51 @@ async def test_embed_and_plain_attachments_are_shown(
     await expect(message.locator(".outside")).to_contain_text("loads nothing from outside")
     await expect(message.locator(".covered .cover")).to_be_visible()
     await expect(message).not_to_have_class("message mentions-me")
+
+
+async def test_mention_is_shown_by_name_and_pings_only_where_the_bot_allows_it(
+    server: Playground, bot, connect, open_page: OpenPage
+):
+    mia = f"<@{server.person('member').id}>"
+
+    @bot.tree.command(name="name", description="Two mentions")
+    async def name(interaction: discord.Interaction) -> None:
+        nobody = discord.AllowedMentions.none()
+        await interaction.response.send_message(f"quietly {mia}", allowed_mentions=nobody)
+        await interaction.followup.send(f"loudly {mia}")
+
+    await connect(bot)
+    page = await open_page()
+    await type_command(page, "/name")
+    loud, quiet = (page.locator(".message", has_text=f"{how}ly @Mia") for how in ("loud", "quiet"))
+    await expect(loud).to_have_class("message mentions-me")
+    await expect(quiet).to_have_class("message")
+
+
+async def test_late_answers_fail_as_on_discord(
+    server: Playground, bot, connect, open_page: OpenPage
+):
+    @bot.tree.command(name="wait", description="Thinks for ever")
+    async def wait(interaction: discord.Interaction) -> None:
+        await interaction.response.defer()
+
+    @bot.tree.command(name="offer", description="A button that nobody answers")
+    async def offer(interaction: discord.Interaction) -> None:
+        view = ui.View()
+        view.add_item(ui.Button(label="Dead", custom_id="dead"))
+        await interaction.response.send_message("Press", view=view)
+
+    await connect(bot)
+    page = await open_page()
+    await type_command(page, "/offer")
+    button = page.get_by_role("button", name="Dead")
+    await button.click()
+    await expect(button).to_have_attribute("aria-busy", "true")
+    await type_command(page, "/wait")
+    thinking = page.locator(".message").last
+    await expect(thinking).to_contain_text("Playground Bot is thinking…")
+    await expect(page.locator(".message").first).to_contain_text("This interaction failed")
+    await expect(button).not_to_have_attribute("aria-busy", "true")
+    await page.locator("#inspect").click()
+    await page.get_by_role("button", name="15 min later").click()
+    await expect(thinking).to_contain_text("The application did not respond")

@@ -29,7 +29,7 @@ async def test_client_logs_in_and_sees_the_default_guild(server, bot, online):
         guild = bot.guilds[0]
         assert bot.user.id == server.world.bot.id
         assert guild.name == "Playground"
-        assert [channel.name for channel in guild.text_channels] == ["general", "art"]
+        assert [channel.name for channel in guild.text_channels] == ["general", "art", "staff"]
         assert bot.get_channel(server.channel("art").id).permissions_for(guild.me).attach_files
 
 
@@ -175,7 +175,7 @@ async def test_guild_reads_answer_as_discord_does(server, new_bot, online):
         guild = await bot.fetch_guild(bot.guilds[0].id)
         member_id = server.person("member").id
         assert (await guild.fetch_member(member_id)).display_name == "Mia"
-        assert len(await guild.fetch_channels()) == 2
+        assert len(await guild.fetch_channels()) == 3
         assert {role.name for role in await guild.fetch_roles()} == {
             "@everyone",
             "Moderators",
