@@ -166,7 +166,9 @@ async def test_where_the_bot_is_no_member_the_token_alone_delivers(
     )
     assert await bot.stop() == 0
     assert [row["status"] for row in bot.rows()] == ["delivered", "undeliverable"]
-    assert server.requests("* /channels/*") == []
+    assert server.requests(f"* /channels/{private.id}/*") == []
+    [told] = server.messages(member.direct_channel)  # the member alone hears how it ended
+    assert "/gallery" in told.content and "nothing was charged" in told.content
 
 
 async def test_same_interaction_delivered_twice_is_one_job(server: Playground, start_bot: StartBot):
