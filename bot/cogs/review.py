@@ -58,7 +58,11 @@ class Review(commands.Cog):
         guild_id = interaction.guild_id
         settings = await self._services.settings.fetch(guild_id)
         require_moderator(interaction, settings)
-        return await self._services.review.fetch_card(card_id, guild_id)
+        card = await self._services.review.fetch_card(card_id, guild_id)
+        if card.message_id is None and interaction.message is not None:
+            pressed = interaction.message
+            await self._services.desk.note_posted(card, pressed.channel.id, pressed.id)
+        return card
 
 
 async def setup(bot: TriptychClient) -> None:

@@ -99,6 +99,10 @@ class ReviewDesk:
                 return False
         return True
 
+    async def note_posted(self, card: Card, channel_id: int, message_id: int) -> None:
+        """It was pressed there: a stop had come between posting it and its row."""
+        await self._cards.mark_posted(card.card_id, channel_id=channel_id, message_id=message_id)
+
     async def settle(self, card_id: int, note: str = "") -> None:
         """Show how a card was decided; everybody else has been told."""
         if await self.show(card_id, note):

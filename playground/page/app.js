@@ -1,7 +1,7 @@
 // Begins everything: the stream of changes, the people, the channels, the looks.
 
 import { act } from "./api.js";
-import { refresh } from "./composer.js";
+import { refresh, renew } from "./composer.js";
 import { avatar, h, nameOf } from "./dom.js";
 import * as inspector from "./inspector.js";
 import { openUserMenu } from "./menu.js";
@@ -79,7 +79,7 @@ function applyPlace(place) {
   state.place = place;
   showPeople();
   showChannels();
-  refresh();
+  renew();
 }
 
 function applyMessage(change) {

@@ -165,14 +165,21 @@ function resize() {
 
 /** Another channel or person. */
 export function refresh() {
+  if (command) cancel();
+  suggestions.hide();
+  renew();
+}
+
+/** The same place, of which more is known: what is being typed stays, and is completed anew. */
+export function renew() {
   const channel = channelById(state.channel);
   const canWrite = may(channel, "sendMessages");
   text.placeholder = canWrite
     ? `Message ${channel.guild_id ? "#" : ""}${channel.title}, / for commands`
     : "You may not write here";
   text.disabled = !canWrite;
-  if (command) cancel();
-  suggestions.hide();
+  if (command && !offers().some((offer) => offer.words.join(" ") === command.name)) cancel();
+  if (!command && document.activeElement === text) suggest();
 }
 
 text.addEventListener("input", () => {

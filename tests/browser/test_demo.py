@@ -36,7 +36,7 @@ async def test_demo_draws_with_the_starter_model_and_leaves_nothing_running(
         await imagine(page, "dog in autumn leaves", steps="6")
         grid = page.get_by_alt_text("Three pictures side by side")
         await expect(grid).to_be_visible(timeout=90_000)
-        assert await grid.evaluate("image => image.naturalWidth") == 3 * 384 + 2 * 8
+        await expect(grid).to_have_js_property("naturalWidth", 3 * 384 + 2 * 8)
         await expect(page.locator(".author").first).to_have_text("Triptych")
         children = psutil.Process(process.pid).children(recursive=True)
         assert children

@@ -46,7 +46,7 @@ async def test_newcomer_sees_line_progress_and_grid_and_cancels_with_a_button(
     await expect(preview).to_be_visible()
     grid = message.get_by_alt_text("Three pictures side by side, drawn from the prompt: dog in")
     await expect(grid).to_be_visible(timeout=20_000)
-    assert await grid.evaluate("image => image.naturalWidth") == 3 * 384 + 2 * 8
+    await expect(grid).to_have_js_property("naturalWidth", 3 * 384 + 2 * 8)
     await expect(message.locator(".mention", has_text="@Nico")).to_be_visible()
     await message.get_by_role("button", name="Enlarge").click()
     dialog = page.get_by_role("dialog", name="Picture")

@@ -90,7 +90,7 @@ async def test_components_v2_render_with_alt_text_spoiler_and_accent(
     await expect(message.locator(".section-text")).to_have_text("Beside a picture")
     await expect(message.locator("hr")).to_be_visible()
     thumbnail = message.locator(".accessory img")
-    assert await thumbnail.evaluate("image => image.naturalWidth") == 320
+    await expect(thumbnail).to_have_js_property("naturalWidth", 320)
 
     cover = message.locator(".covered .cover")
     await expect(cover).to_be_visible()
@@ -98,10 +98,10 @@ async def test_components_v2_render_with_alt_text_spoiler_and_accent(
     await expect(cover).to_be_hidden()
     await message.locator(".spoiler").press("Enter")
     await expect(message.locator(".spoiler")).to_have_class("spoiler shown")
-    loaded = await message.locator(".picture img").evaluate_all(
-        "all => all.map(i => i.naturalWidth)"
-    )
-    assert loaded == [320, 320]
+    pictures = message.locator(".picture img")
+    await expect(pictures).to_have_count(2)
+    for shown in await pictures.all():
+        await expect(shown).to_have_js_property("naturalWidth", 320)
 
 
 async def test_every_kind_of_select_sends_what_was_picked(
@@ -403,6 +403,26 @@ async def test_options_are_typed_chosen_completed_and_attached_in_the_persons_la
     await page.get_by_role("button", name="Send").click()
     await expect(page.locator(".message .markdown").last).to_have_text("mixed")
     assert got == [("r", 3, False, "paprika", "newcomer", b"abc")]
+
+
+async def test_what_is_being_typed_stays_when_the_place_changes(
+    server: Playground, bot, connect, open_page: OpenPage
+):
+    @bot.tree.command(name="greet", description="Greet somebody")
+    async def greet(interaction: discord.Interaction, whom: str) -> None:
+        await interaction.response.send_message(f"Hello {whom}")
+
+    page = await open_page()
+    await page.locator("#text").press_sequentially("/gre")
+    await expect(page.get_by_role("option", name="/")).to_have_count(0)
+    await connect(bot)
+    await page.get_by_role("option", name="/greet").click()
+    await page.keyboard.type("Mia")
+    server.channel("art").name = "paintings"
+    await expect(page.locator("#channels")).to_contain_text("paintings")
+    await expect(page.get_by_role("group", name="/greet")).to_contain_text("whom")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".message .markdown").last).to_have_text("Hello Mia")
 
 
 async def test_edit_keeps_focus_and_revealed_spoilers(

@@ -23,6 +23,7 @@ from playground import (
     Playground,
     add_channel,
     add_role,
+    reset,
 )
 from tests.e2e.conftest import ROOT, BotProcess, StartBot
 from tests.e2e.test_imagine import has_grid
@@ -305,6 +306,28 @@ async def test_card_of_an_earlier_process_is_decided_after_a_restart(
     assert [row["status"] for row in bot.rows()] == [status]
     suspended = bot.rows("SELECT member_id FROM suspension")
     assert len(suspended) == (label == "Refuse and suspend")
+
+
+async def test_card_whose_place_was_not_noted_is_closed_where_it_is_pressed(
+    town: Town, start_bot: StartBot
+):
+    await town.set()
+    first = await start_bot(RULES_FILE=town.rules)
+    await town.report(await draw(town, first), town.newcomer)
+    report = await town.card()
+    handle = await town.imagine("leek")
+    card = await town.card(lambda message: message is not report)
+    await until_row(first, "SELECT 1 FROM card WHERE kind = 'held' AND message_id")
+    assert await first.stop(signal.SIGKILL) == -signal.SIGKILL
+    with closing(sqlite3.connect(town.data_dir / "triptych.sqlite3")) as connection:
+        connection.execute("UPDATE card SET channel_id = NULL, message_id = NULL WHERE kind='held'")
+        connection.commit()
+    # the look at all cards stays with the first of them
+    town.server.fault(f"PATCH /channels/*/messages/{report.id}", reset(), times=None)
+    await start_bot(RULES_FILE=town.rules)
+    await town.press(card, "Approve")
+    await handle.wait_for(has_grid)
+    await town.closed(card, "Approved by")
 
 
 async def slow_down(town: Town, start_bot: StartBot) -> tuple[BotProcess, InteractionHandle]:
