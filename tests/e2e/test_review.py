@@ -72,6 +72,10 @@ class Town:
             while text not in card.text() or card.buttons():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
+    async def told_directly(self, person: Person) -> list[Message]:
+        messages = self.server.messages
+        return await self.server.wait_until(lambda: messages(person.direct_channel), 15)
+
     async def imagine(self, prompt: str, person: Person | None = None, **options: Any):
         return await (person or self.member).slash("imagine", self.art, prompt=prompt, **options)
 
@@ -490,7 +494,7 @@ async def test_reports_hide_pictures_until_they_are_restored(town: Town, start_b
     assert _colours(message.attachments[0].content, GREYS) == set(GREYS)
     await town.closed(card, "Restored by")
     for reporter in (town.newcomer, town.owner):
-        [told] = town.server.messages(reporter.direct_channel)
+        [told] = await town.told_directly(reporter)
         assert "it stays" in told.text()
     assert await bot.stop() == 0
     assert audit(bot) == [
@@ -554,7 +558,7 @@ async def test_strikes_suspend_and_the_appeal_is_heard(town: Town, start_bot: St
     bot = await start_bot()
     await town.press(card, "Grant: lift it")
     await town.closed(card, "Granted")
-    [told] = town.server.messages(town.member.direct_channel)
+    [told] = await town.told_directly(town.member)
     assert "granted" in told.text()
     await (await town.imagine("cat")).wait_for(has_grid)
     assert await bot.stop() == 0
