@@ -32,7 +32,7 @@ doctor: .venv/.installed
 	$(BIN)/python -m bot doctor
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 exactness: .venv/.installed-dev
 	EXACTNESS=full $(BIN)/python -m pytest -q -s --timeout=900 tests/engine/test_exactness.py
