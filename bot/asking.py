@@ -33,6 +33,8 @@ async def fetch_job(
     """
     jobs = interaction.client.services.jobs
     job = await jobs.fetch_job(job_id) if job_id <= _MAX_ROW_ID else None
+    if job is not None and _is_forgotten(job, interaction):
+        raise UserError(replies.TIME_OVER)
     if job is None or job.status not in _DONE or not (seen or _is_at_home(job, interaction)):
         raise UserError(replies.NO_SUCH_PICTURE)
     if job.hidden or job.held_for:
@@ -48,6 +50,12 @@ async def fetch_job_of(interaction: discord.Interaction[TriptychClient], message
     if job is None:
         raise UserError(replies.NO_SUCH_PICTURE)
     return await fetch_job(interaction, job.job_id)
+
+
+def _is_forgotten(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:
+    """Whether nothing but its cost is left of a prompt of this server."""
+    origin = job.origin
+    return not origin.user_id and origin.guild_id == interaction.guild_id is not None
 
 
 def _is_at_home(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:

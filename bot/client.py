@@ -205,17 +205,18 @@ class TriptychClient(commands.Bot):
         """
         delay_seconds = 1.0
         while not self.is_closed():
-            began_at = time.monotonic()
+            began_at = self._heard_at = time.monotonic()
             try:
                 if not self._is_set_up:
                     await self.http.close()  # what an attempt before this one left open
                     self.http.connector = discord.utils.MISSING
                     await self.login(token)
+                    began_at = time.monotonic()
                 await self._stay_connected()
             except discord.LoginFailure as error:
                 raise ConfigError(_BAD_TOKEN) from error
             except _AWAY as error:
-                if time.monotonic() - began_at > MAX_RECONNECT_SECONDS:
+                if self._heard_at - began_at > MAX_RECONNECT_SECONDS:
                     delay_seconds = 1.0  # it stood for a while: a new trouble, not the old one
                 if isinstance(error, discord.HTTPException) and error.status < 500:
                     delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)

@@ -62,6 +62,10 @@ NO_SUCH_PICTURE = (
     "I know no picture like that in this channel, so nothing was done and nothing was charged. "
     "`/gallery` has your own pictures."
 )
+TIME_OVER = (
+    "The time for which these pictures are kept is over, so nothing is on record of them any more "
+    "and nothing was done. A moderator can delete the message."
+)
 HIDDEN_PANEL = (
     "That picture is hidden by the filter, so nothing can be made of it. Nothing was charged; "
     "take another one, or ↻ for new ones."

@@ -56,9 +56,9 @@ PRIVACY = (
     "• Your reports and appeals, your strikes and suspensions.\n"
     "In a server all of it goes when its time is over (90 days, unless the server chose another); "
     "a strike or suspension that still counts stays until it does not. What is of direct messages "
-    "goes after 90 days. Messages in channels are Discord's: delete them "
-    "there. Nothing leaves this machine but what you see in Discord. The owner's daily backups "
-    "keep what was deleted for up to a week more.\n"
+    "goes after 90 days. Messages in channels stay: ⋯ under your pictures deletes them while they "
+    "are on record, later a moderator can. Nothing leaves this machine but what you see in "
+    "Discord. The owner's daily backups keep what was deleted for up to a week more.\n"
     "`/privacy export` gives you the record as a file. `/privacy delete` deletes it."
 )
 CONFIRM_DELETION = (

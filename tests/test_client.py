@@ -10,8 +10,10 @@ from bot import client as subject
 from bot.client import TriptychClient
 
 
-async def list_pauses(monkeypatch: pytest.MonkeyPatch, stood_seconds: list[float]) -> list[float]:
-    """Seconds between connections that stood so long and then broke."""
+async def list_pauses(
+    monkeypatch: pytest.MonkeyPatch, stood_seconds: list[float], *, is_heard: bool = True
+) -> list[float]:
+    """Seconds between connections that stood so long, with frames or without, and then broke."""
     clock = 0.0
     pauses: list[float] = []
     client = TriptychClient(lambda _: cast(Any, None), lambda: 0.0)
@@ -24,7 +26,10 @@ async def list_pauses(monkeypatch: pytest.MonkeyPatch, stood_seconds: list[float
         if seconds is None:
             await client.close()
             return
+        client._heard_at = clock
         clock += seconds
+        if is_heard:
+            client._heard_at = clock
         raise ConnectionError("cut")
 
     async def sleep(seconds: float) -> None:
@@ -45,3 +50,7 @@ async def test_pauses_grow_while_discord_stays_away(monkeypatch: pytest.MonkeyPa
 async def test_pause_is_short_again_after_a_connection_that_stood(monkeypatch: pytest.MonkeyPatch):
     pauses = await list_pauses(monkeypatch, [0.1, 0.1, 0.1, 3600.0, 0.1])
     assert pauses == [1, 2, 4, 1, 2]
+
+
+async def test_attempt_that_hangs_is_not_a_connection_that_stood(monkeypatch: pytest.MonkeyPatch):
+    assert await list_pauses(monkeypatch, [90.0] * 4, is_heard=False) == [1, 2, 4, 8]

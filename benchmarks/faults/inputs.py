@@ -87,9 +87,11 @@ async def measure_inputs(plan: Plan) -> Finding:
             for handle in bench.handles:
                 pings += _count_pings(handle)
                 raw += sum(_is_raw(message.text()) for message in handle.messages)
-                silent += not handle.is_acknowledged
-                delivered += any(message.attachments for message in handle.messages)
-                refused += not any(message.attachments for message in handle.messages)
+                has_pictures = any(message.attachments for message in handle.messages)
+                is_told = handle.is_acknowledged and any(m.text() for m in handle.messages)
+                delivered += has_pictures
+                refused += is_told and not has_pictures
+                silent += not (has_pictures or is_told)
                 bench.server.forget(handle)
             bench.handles.clear()
         await bench.stop()

@@ -69,13 +69,13 @@ class StatusBoard:
         """Show ``update`` as soon as the job's message may be edited again."""
         self._channel_of(job).post(job, update)
 
-    async def finish(self, job: Job, last: Update | None = None) -> None:
+    async def finish(self, job: Job, last: Update) -> None:
         """No more edits but this last one, which is tried until it is shown or in vain.
 
         Returns when no edit is under way any more and the last one has been tried once.
         """
         async with self.finishing(job):
-            if last is None or await self._show_last(job, last):
+            if await self._show_last(job, last):
                 return
         task = asyncio.create_task(self._insist(job, last))
         self._insisting.add(task)
@@ -105,8 +105,9 @@ class StatusBoard:
     async def _insist(self, job: Job, last: Update) -> None:
         while True:
             await asyncio.sleep(self._pacing.again_seconds)
-            if await self._show_last(job, last):
-                return
+            async with self.finishing(job):
+                if await self._show_last(job, last):
+                    return
 
     async def _show_last(self, job: Job, last: Update) -> bool:
         if not await _show(self._messenger, job, last):

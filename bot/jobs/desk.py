@@ -178,18 +178,18 @@ class ReviewDesk:
     async def tell_ended(self, job: Job) -> bool:
         """The last word to a held job's member; whether it need not be tried again."""
         await self._writer.remove(job.job_id)
-        await self._board.finish(job)
-        if job.told:  # by the start after a stop
-            return True
-        try:
-            await self._messenger.progress(job, Ended())
-        except Undeliverable:
+        async with self._board.finishing(job):
+            if job.told:  # by the start after a stop
+                return True
             try:
-                await self._messenger.tell(job, job.reason)
-            except NotPosted as error:
-                log.info("job %s: its member cannot be told: %s", job.job_id, error)
-        except NotPosted:
-            return False
+                await self._messenger.progress(job, Ended())
+            except Undeliverable:
+                try:
+                    await self._messenger.tell(job, job.reason)
+                except NotPosted as error:
+                    log.info("job %s: its member cannot be told: %s", job.job_id, error)
+            except NotPosted:
+                return False
         await self._jobs.mark_told(job.job_id)
         return True
 

@@ -15,7 +15,7 @@ from bot.jobs.gate import SUSPENDED, Gate, compose_audit_entry
 from bot.jobs.line import Line
 from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, compose_recipe
 from bot.jobs.port import Caller, PlaceClosed, Undeliverable, Unreachable
-from bot.jobs.starts import StartPictures
+from bot.jobs.starts import StartPictures, Unusable
 from bot.moderation.text import clean_prompt
 from bot.records import (
     Ask,
@@ -216,16 +216,18 @@ class Intake:
             self._line.enqueue(answered)
         return answered
 
-    async def _refuse_upload(self, job: Job, reason: str, message_id: int | None) -> Job | None:
+    async def _refuse_upload(
+        self, job: Job, unusable: Unusable, message_id: int | None
+    ) -> Job | None:
         async with self._jobs.transaction():
             ended = await self._jobs.mark_ended(
                 job.job_id,
                 JobStatus.REFUSED,
-                reason=reason,
+                reason=unusable.reason,
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
             )
-            if ended is not None:
+            if ended is not None and unusable.is_decision:
                 entry = compose_entry(AuditAction.UPLOAD_REFUSED, ended, self._now())
                 await self._audit.add(entry)
         if ended is not None:

@@ -65,7 +65,7 @@ class Keeping:
             await self._writer.remove(job_id)
         async with self._kept.transaction():
             await self._kept.blank(job_ids)
-            await self._kept.forget(job_ids)
+            await self._kept.forget(job_ids, moment)
             await self._kept.end_words(guild_id, moment)
             rows = await self._kept.end_rows(guild_id, moment, self._now())
             num_rows = await self._audit.forget_before(guild_id, moment)

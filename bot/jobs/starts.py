@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.errors import StoreError, UserError
@@ -29,6 +30,14 @@ _GONE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Why a member's picture is not used. is_decision: not because it could not be had or kept."""
+
+    reason: str
+    is_decision: bool = True
+
+
 class StartPictures:
     """Uploads and panels of earlier jobs."""
 
@@ -37,19 +46,22 @@ class StartPictures:
         self._writer = writer
         self._judge = judge
 
-    async def take(self, job: Job, upload: Upload, caller: Caller) -> str | None:
-        """Fetch, decode, judge and keep a member's picture; the reason if it cannot be used."""
+    async def take(self, job: Job, upload: Upload, caller: Caller) -> Unusable | None:
+        """Fetch, decode, judge and keep a member's picture; why it cannot be used."""
         try:
             data = await caller.fetch_upload(upload)
+        except (UserError, StoreError) as error:
+            return Unusable(str(error), is_decision=False)
+        try:
             picture = await self._writer.save_start(job.job_id, data)
             judgement = await self._judge.judge(job, picture[None], [None])
         except (UserError, StoreError) as error:
-            return str(error)
+            return Unusable(str(error), is_decision=isinstance(error, UserError))
         [verdict] = judgement.verdicts
         if verdict.shown and not (judgement.spoiler or judgement.held_for):
             return None
         await self._writer.remove(job.job_id)
-        return _FLAGGED if verdict.was_judged else _NOT_JUDGED
+        return Unusable(_FLAGGED if verdict.was_judged else _NOT_JUDGED)
 
     async def fetch_source(self, recipe: Recipe) -> Job | None:
         """The earlier job that a recipe starts from, as long as people may see its pictures."""

@@ -18,7 +18,7 @@ KEPT_DAILY = 7
 FOLDER_NAME = "backups"
 _PICTURES = ("pictures", "pictures/held")
 _NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}  # buttons out there carry these ids
-_UNREADABLE_MARGIN = 100_000  # ids that a damaged database may have given away
+_UNREADABLE_MARGIN = 100_000  # ids that a damaged or lost database may have given away
 
 
 class BackupKeeper:
@@ -88,17 +88,23 @@ def restore(data_dir: Path, backup: Path, now: float) -> Restored:
                 if part.exists():
                     part.rename(f"{aside}{suffix}")
         copy.rename(path)
-        pictures_aside = _set_pictures_aside(data_dir, known, aside.with_suffix(".pictures"))
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{backup} could not be restored: {error}") from error
+    try:
+        pictures_aside = _set_pictures_aside(data_dir, known, aside.with_suffix(".pictures"))
+    except OSError as error:
+        raise StoreError(
+            f"The record is restored from {backup}, but pictures of prompts since then could not "
+            f"be set aside: {error}. Copy {data_dir / _PICTURES[0]} before you start the bot, "
+            "which removes what the record does not know."
+        ) from error
     return Restored(backup, aside if existed else None, pictures_aside)
 
 
 def _raise_ids(copy: Path, data_dir: Path) -> int:
     """Write into the copy which ids are taken, wherever they are known; its own last job."""
     last = dict.fromkeys(_NAMED_IN_MESSAGES.values(), 0)
-    replaced = data_dir / FILE_NAME
-    is_readable = _add_last_ids(replaced, last) or not replaced.exists()
+    is_readable = _add_last_ids(data_dir / FILE_NAME, last)
     for path in (copy, *list_backups(data_dir), *data_dir.glob("replaced-*.sqlite3")):
         _add_last_ids(path, last)
     last["job_id"] = max(last["job_id"], *(job_id for job_id, _ in _list_pictures(data_dir)), 0)
@@ -113,9 +119,10 @@ def _raise_ids(copy: Path, data_dir: Path) -> int:
 
 
 def _add_last_ids(path: Path, last: dict[str, int]) -> bool:
-    """Raise ``last`` to the ids that this database knows of; whether it could be read."""
+    """Raise ``last`` to the ids that this database knows of; whether it knows of any."""
+    tables: set[str] = set()
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        with closing(_open_to_read(path)) as connection:
             tables = {name for [name] in connection.execute("SELECT name FROM sqlite_schema")}
             for table, column in _NAMED_IN_MESSAGES.items():
                 if table in tables:
@@ -124,7 +131,11 @@ def _add_last_ids(path: Path, last: dict[str, int]) -> bool:
                     last[column] = max(last[column], found)
     except sqlite3.Error:
         return False
-    return True
+    return "job" in tables
+
+
+def _open_to_read(path: Path, more: str = "") -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{more}", uri=True)
 
 
 def _list_pictures(data_dir: Path) -> list[tuple[int, Path]]:
@@ -149,7 +160,7 @@ def examine_file(path: Path) -> str | None:
     if not path.is_file():
         return "there is no such file"
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
+        with closing(_open_to_read(path, "&immutable=1")) as connection:
             [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
             [version] = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:

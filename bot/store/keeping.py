@@ -8,10 +8,18 @@ from typing import Any
 from bot.records import Job
 from bot.store.database import Database
 from bot.store.kept import ENDED, KEPT, Kept
-from bot.store.rows import parse_job
+from bot.store.rows import compose_next_id, parse_job
 
 _BLANK_JOB = ", ".join(f"{each.column} = {each.blank}" for each in KEPT["job"].words)
 _FORGET_JOB = ", ".join(f"{column} = {value}" for column, value in KEPT["job"].people.items())
+_NUMBER_CARDS = (
+    f"INSERT INTO meta SELECT 'last_card_id', {compose_next_id('card', 'card_id')} - 1 WHERE true "
+    "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+_IN_DECISION = (
+    "EXISTS (SELECT 1 FROM card WHERE card.job_id = job.job_id AND settled_at IS NULL "
+    "AND opened_at >= ?)"
+)
 
 
 class KeepingRepository:
@@ -37,11 +45,11 @@ class KeepingRepository:
         return [row["guild_id"] for row in rows]
 
     async def list_before(self, guild_id: int | None, moment: float) -> list[int]:
-        """Jobs of a guild older than this that are still somebody's."""
+        """Jobs of a guild older than this that have words, or are somebody's longer than needed."""
         rows = await self._database.fetch_all(
-            f"SELECT job_id FROM job WHERE {ENDED} "  # noqa: S608 - own condition
-            "AND guild_id IS ? AND user_id <> 0 AND accepted_at < ?",
-            (guild_id, moment),
+            f"SELECT job_id FROM job WHERE {ENDED} AND guild_id IS ? AND user_id <> 0 "  # noqa: S608
+            f"AND accepted_at < ? AND (prompt <> '' OR NOT {_IN_DECISION})",
+            (guild_id, moment, moment),
         )
         return [row["job_id"] for row in rows]
 
@@ -82,10 +90,14 @@ class KeepingRepository:
                     )
 
     async def end_rows(self, guild_id: int | None, moment: float, now: float) -> dict[str, int]:
-        """Rows of a guild whose time is over go; how many of which table did."""
+        """Rows of a guild whose time is over go; how many of which table did.
+
+        A card's number is not given again: its message may still be there, with its buttons.
+        """
         gone: dict[str, int] = {}
         names = {"guild_id": guild_id, "moment": moment, "now": now}
         async with self.transaction():
+            await self._database.execute(_NUMBER_CARDS)
             for table, kept in KEPT.items():
                 if kept.over:
                     query = f"DELETE FROM {table} WHERE {kept.over} RETURNING 1"  # noqa: S608
@@ -122,11 +134,12 @@ class KeepingRepository:
             (now,),
         )
 
-    async def forget(self, job_ids: Sequence[int]) -> None:
-        """The same of these."""
+    async def forget(self, job_ids: Sequence[int], moment: float) -> None:
+        """The same of these, but not while moderators decide on a card opened since then."""
         await self._database.execute_many(
-            f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL WHERE job_id = ? AND {ENDED}",  # noqa: S608
-            [(job_id,) for job_id in job_ids],
+            f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL "  # noqa: S608 - own columns
+            f"WHERE job_id = ? AND {ENDED} AND NOT {_IN_DECISION}",
+            [(job_id, moment) for job_id in job_ids],
         )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -215,6 +218,27 @@ async def test_buttons_of_deleted_pictures_offer_the_recipe(
     assert len(bot.rows()) == 1
     offer = await (await press(member, single, "Vary")).wait_answered()
     await (await press(member, offer, "↻ Reroll")).wait_for(has_grid)
+
+
+async def test_buttons_say_when_the_time_for_which_pictures_are_kept_is_over(
+    server: Playground, start_bot: StartBot
+):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    grid = await draw(member, art)
+    assert await bot.stop() == 0
+    with closing(sqlite3.connect(bot.data_dir / "triptych.sqlite3")) as connection:
+        connection.execute("UPDATE job SET accepted_at = accepted_at - 100 * 86400")
+        connection.execute("DELETE FROM meta WHERE key = 'retention_ran_at'")
+        connection.commit()
+    await start_bot()
+    async with asyncio.timeout(10):
+        while bot.rows()[0]["user_id"]:  # noqa: ASYNC110 - a row of another process
+            await asyncio.sleep(0.05)
+    for label in ("1", "Vary 1", "↻", "✎ Remix", "⋯"):
+        told = await refusal(await press(member, grid, label))
+        assert "is over" in told
+        assert "A moderator can delete the message" in told
 
 
 async def test_what_a_moderator_removed_is_not_drawn_again(server: Playground, start_bot: StartBot):

@@ -101,6 +101,7 @@ async def test_file_that_discord_does_not_hand_over_is_a_sentence(
     handle = await member.slash("imagine", art, prompt="dog", image=make_upload())
     assert "send it again" in (await handle.wait_answered()).text()
     assert bot.rows()[0]["status"] == "refused"
+    assert bot.rows("SELECT * FROM audit") == []  # nobody decided about the member
 
 
 async def test_nothing_is_fetched_from_another_host(server: Playground, start_bot: StartBot):

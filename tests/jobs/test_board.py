@@ -116,15 +116,15 @@ async def test_last_edit_is_last_even_if_one_is_under_way_and_one_waits(
     assert messenger.updates_of(1) == [Drawing(1, 9), Ended()]
 
 
-async def test_finish_without_a_state_only_waits_for_the_edit_under_way(
+async def test_finishing_waits_for_the_edit_under_way(
     board: StatusBoard, messenger: TimedMessenger
 ):
     messenger.edit_seconds = 0.01
     board.post(make_job(), Drawing(1, 9))
     await asyncio.sleep(0.001)
-    await board.finish(make_job())
+    async with board.finishing(make_job()):
+        assert messenger.under_way == 0
     assert messenger.updates_of(1) == [Drawing(1, 9)]
-    assert messenger.under_way == 0
 
 
 async def test_messages_do_not_wait_for_each_others_interval_and_few_move_at_once(

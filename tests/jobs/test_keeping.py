@@ -12,7 +12,7 @@ from bot.cases import Decision
 from bot.errors import StoreError, UserError
 from bot.jobs.keeping import DAY_SECONDS
 from bot.jobs.modlog import BATCH, PAUSE_SECONDS, ModLog
-from bot.jobs.port import Undeliverable, Unreachable
+from bot.jobs.port import Hidden, Undeliverable, Unreachable
 from bot.records import AuditAction, AuditEntry, JobStatus
 from bot.store import AuditRepository
 from bot.store.kept import KEPT
@@ -234,7 +234,7 @@ async def test_nothing_of_anybody_is_left_when_the_time_is_over(open_house: Open
         after = await dump(house)
         assert find_said(after, SAID | people) == set()
         assert {table for table, rows in after.items() if rows} == {
-            "job", "setting", "audit", "audit_retention",
+            "job", "setting", "audit", "audit_retention", "meta",
         }  # fmt: skip
         [entry] = after["audit"]
         assert json.loads(entry["new_value"]) == {
@@ -283,3 +283,44 @@ async def test_open_report_of_forgotten_pictures_goes_and_its_card_can_be_presse
     await house.services.review._desk.show(case.card.card_id)
     with pytest.raises(UserError, match="not on record any more"):
         await house.services.review.decide(case.card.card_id, Decision.RESTORE, MODERATOR, GUILD)
+
+
+async def test_number_of_a_card_that_went_is_not_given_again(open_house: OpenHouse):
+    async with open_house() as house:
+        await house.start()
+        for name, value in (("review_channel_id", 4), ("reports_to_hide", 1)):
+            await house.services.settings.put(GUILD, name, value)
+        for _ in range(2):
+            number = await draw(house, "dog")
+            await house.services.reports.take(number, REPORTER, "ugly", GUILD)
+            assert Hidden() in house.messenger.updates_of(number)
+            house.clock.now += 91 * DAY_SECONDS
+            await house.services.keeping.end_retention()
+        assert sorted({case.card.card_id for case in house.messenger.cards}) == [1, 2]
+
+
+async def test_reported_pictures_stay_within_reach_until_a_moderator_has_decided(
+    open_house: OpenHouse,
+):
+    async with open_house() as house:
+        await house.start()
+        for name, value in (("review_channel_id", 4), ("retention_days", 2)):
+            await house.services.settings.put(GUILD, name, value)
+        number = await draw(house, "my dog")
+        message_id = (await house.fetch(number)).message_id
+        house.clock.now += 1.5 * DAY_SECONDS
+        await house.services.reports.take(number, REPORTER, "an ugly dog", GUILD)
+        house.clock.now += DAY_SECONDS
+        for _ in range(2):  # the second finds nothing
+            await house.services.keeping.end_retention()
+        job = await house.fetch(number)
+        assert (job.recipe.prompt, job.origin.user_id) == ("", MEMBER)
+        assert (job.message_id, message_id is not None) == (message_id, True)
+        ended = await house.services.audit.search(GUILD, actions=[AuditAction.RETENTION_ENDED])
+        assert len(ended) == 1
+        [case] = house.messenger.cards
+        await house.services.review.decide(case.card.card_id, Decision.STRIKE, MODERATOR, GUILD)
+        assert house.messenger.updates_of(number)[-1] == Hidden(is_removed=True)
+        house.clock.now += 2 * DAY_SECONDS
+        await house.services.keeping.end_retention()
+        assert (await house.fetch(number)).origin.user_id == 0

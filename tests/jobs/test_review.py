@@ -836,18 +836,20 @@ async def test_sweep_beside_a_decision_tells_nobody_twice(open_lane):
 
 async def test_cards_are_looked_after_although_the_first_look_failed(open_lane, monkeypatch):
     async with open_lane() as house:
+        await house.start()
+        job = await deliver(house)
+        await house.services.reports.take(job.job_id, OTHER, "ugly", GUILD)
+        assert len(house.messenger.cards) == 1
         review = house.services.review
         list_unsettled, faults = review._cards.list_unsettled, [StoreError("disk full")]
-        looked = asyncio.Event()
 
         async def fail_once() -> list[Card]:
             if faults:
                 raise faults.pop()
-            looked.set()
             return await list_unsettled()
 
         monkeypatch.setattr(review._cards, "list_unsettled", fail_once)
         monkeypatch.setattr("bot.jobs.review.SWEEP_SECONDS", 0.01)
         review.start()
-        await asyncio.wait_for(looked.wait(), 5)
+        await house.until(lambda: len(house.messenger.cards) == 2)  # in case it was deleted
         await review.stop()

@@ -136,20 +136,43 @@ async def test_ids_since_the_backup_are_not_given_again(data_dir: Path):
     assert await add_job(data_dir, with_card=True) == (5, 5)
 
 
-async def test_ids_of_pictures_are_not_given_again_when_the_database_was_lost(data_dir: Path):
+async def test_ids_of_pictures_are_not_given_again(data_dir: Path):
     [backup] = list_backups(data_dir)
     draw(data_dir, 41)
-    (data_dir / "triptych.sqlite3").unlink()
     restore(data_dir, backup, DAY)
     assert await add_job(data_dir) == (42, None)
 
 
-async def test_database_that_cannot_be_read_may_have_given_any_id(data_dir: Path):
+@pytest.mark.parametrize(
+    "content", [None, b"", b"nonsense" * 999], ids=["lost", "empty", "damaged"]
+)
+async def test_database_that_cannot_be_asked_may_have_given_any_id(
+    data_dir: Path, content: bytes | None
+):
     [backup] = list_backups(data_dir)
-    (data_dir / "triptych.sqlite3").write_bytes(b"nonsense" * 999)
+    path = data_dir / "triptych.sqlite3"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
     restore(data_dir, backup, DAY)
-    job_id, _ = await add_job(data_dir)
-    assert job_id > 10_000
+    job_id, card_id = await add_job(data_dir, with_card=True)
+    assert card_id is not None
+    assert min(job_id, card_id) > 10_000
+
+
+async def test_record_is_restored_although_its_pictures_cannot_be_set_aside(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    [backup] = list_backups(data_dir)
+    draw(data_dir, 41)
+
+    def fail(*_: object) -> None:
+        raise OSError("read-only")
+
+    monkeypatch.setattr("bot.store.backups._set_pictures_aside", fail)
+    with pytest.raises(StoreError, match=r"record is restored.*read-only.*Copy"):
+        restore(data_dir, backup, DAY)
+    assert await add_job(data_dir) == (42, None)
 
 
 async def test_pictures_since_the_backup_are_kept_aside(data_dir: Path):
