@@ -20,6 +20,7 @@ REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 IGNORED_OPCODES = {3, 4}  # presence, voice state
 
 HEARTBEAT_INTERVAL_MS = 41_250
+ACK_DELAY_SECONDS = 0.02  # at once, discord.py 2.7.1 takes it for the answer to the beat before
 RESUME_WINDOW_SECONDS = 5 * 60.0
 KEPT_EVENTS = 5_000
 
@@ -183,7 +184,8 @@ class Gateway:
 
     def _handle(self, link: Link, opcode: int, data: Any) -> None:
         if opcode == HEARTBEAT:
-            self._send(link, HEARTBEAT_ACK, None)
+            loop = asyncio.get_running_loop()
+            loop.call_later(ACK_DELAY_SECONDS, self._send, link, HEARTBEAT_ACK, None)
         elif opcode in (IDENTIFY, RESUME, REQUEST_MEMBERS) and not isinstance(data, dict):
             raise CloseGatewayError(4002, "Decode error")
         elif opcode == IDENTIFY:
