@@ -58,9 +58,10 @@ class PhraseIndex:
         self._words = frozenset(words)
         self._firsts = {first for first, _ in self._longer}
         self._starts = frozenset(self._firsts.union(self._single))
-        self._leet = _group(words, lambda word: (_either_i_or_l(word),))
-        self._squeezed = _group(words, lambda word: (_squeeze(word),))
-        self._masked = _group(words, _list_masked)
+        ordered = sorted(words)  # a set's order changes from run to run
+        self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
+        self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
+        self._masked = _group(ordered, _list_masked)
         long_words = [word for word in words if len(word) >= _MIN_SPELLED]
         self._spelled_heads = {word[:_MIN_SPELLED] for word in long_words}
         self._spelled_lengths = sorted({len(word) for word in long_words}, reverse=True)
@@ -73,8 +74,8 @@ class PhraseIndex:
                 words = [word for run in reading.words for word in self._find_spelled(run)]
                 yield reading, self._find(words, reading.form, {})
             elif reading.form is Form.MASKED:
-                words = list(self._find_masked(reading.words))
-                yield reading, self._find(words, reading.form, {})
+                masked = dict(enumerate(self._find_masked(reading.words)))
+                yield reading, self._find([_HOLE] * len(masked), reading.form, masked)
             else:
                 disguised = self._list_disguised(reading, revealed)
                 yield reading, self._find(reading.words, reading.form, disguised)
@@ -140,7 +141,7 @@ class PhraseIndex:
             yield from ((Form.SQUEEZED, meant) for meant in self._reveal_squeezed(word))
 
     def _reveal_leet(self, word: str) -> Iterator[str]:
-        for shape in {word, word.strip(EITHER_I_OR_L)}:
+        for shape in dict.fromkeys((word, word.strip(EITHER_I_OR_L))):
             if len(shape) < _MIN_LEET:
                 continue
             for meant in self._leet.get(_either_i_or_l(shape), ()):
@@ -157,9 +158,12 @@ class PhraseIndex:
             if all(most >= run for most, run in zip(shown, _count_runs(meant), strict=True)):
                 yield meant
 
-    def _find_masked(self, words: Iterable[str]) -> Iterator[str]:
+    def _find_masked(self, words: Iterable[str]) -> Iterator[_Meanings]:
+        """For each word that may stand for some of ours: for one of them, not for all."""
         for word in words:
-            yield from self._masked.get(_MASK_CHAR.sub(_HOLE, word), ())
+            meant = self._masked.get(_MASK_CHAR.sub(_HOLE, word))
+            if meant:
+                yield tuple((Form.MASKED, each) for each in meant)
 
     def _find_spelled(self, run: str) -> Iterator[str]:
         """Our words within a run of single letters, which may begin or end with others."""
