@@ -40,11 +40,6 @@ Categories = list[tuple[Reading, dict[str, list[Hit]]]]
 """For each reading of a text the hits of each category."""
 
 
-def is_sexual(found: Categories) -> bool:
-    """Whether there is anything to weigh: most texts have no such term."""
-    return any(not _SEXUAL.isdisjoint(hits) for _, hits in found)
-
-
 def read_lexicon() -> Mapping[str, Sequence[str]]:
     """Categories of terms, each in small letters, from the packaged file."""
     return json.loads(Path(__file__).with_name("lexicon.json").read_text("utf-8"))
@@ -68,6 +63,8 @@ class BuiltInClasses:
         terms = [(category, term) for category, each in lexicon.items() for term in each]
         self._category_of = [category for category, _ in terms]
         self._index = PhraseIndex(split_words(term) for _, term in terms)
+        sexual = [term for category, term in terms if category in _SEXUAL]
+        self._sexual = PhraseIndex(split_words(term) for term in sexual)
         self._animals = frozenset(lexicon["animals"])
         self._numbers = frozenset(lexicon["numbers"])
         self._given_names = frozenset(lexicon["given_names"])
@@ -76,6 +73,10 @@ class BuiltInClasses:
     def is_latin(self) -> bool:
         """Whether no term has letters of another script."""
         return self._index.is_latin
+
+    def may_concern(self, readings: Sequence[Reading]) -> bool:
+        """Whether there may be a sexual term; most texts have none, and this is quick to see."""
+        return any(hits for _, hits in self._sexual.find(readings))
 
     def find(self, readings: Sequence[Reading]) -> Categories:
         """The terms of each category, reading by reading."""

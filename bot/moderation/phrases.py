@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import groupby
 from typing import NamedTuple
 
@@ -72,20 +72,26 @@ class PhraseIndex:
         for reading in readings:
             if reading.is_spelled:
                 words = [word for run in reading.words for word in self._find_spelled(run)]
-                yield reading, self._find(words, reading.form, {})
+                yield reading, self._find(words, frozenset(words), reading.form, {})
             elif reading.form is Form.MASKED:
                 masked = dict(enumerate(self._find_masked(reading.words)))
-                yield reading, self._find([_HOLE] * len(masked), reading.form, masked)
+                words = [_HOLE] * len(masked)
+                yield reading, self._find(words, frozenset(), reading.form, masked)
             else:
                 disguised = self._list_disguised(reading, revealed)
-                yield reading, self._find(reading.words, reading.form, disguised)
+                hits = self._find(reading.words, reading.distinct, reading.form, disguised)
+                yield reading, hits
 
     def _find(
-        self, words: Sequence[str], form: Form, disguised: Mapping[int, _Meanings]
+        self,
+        words: Sequence[str],
+        distinct: frozenset[str],
+        form: Form,
+        disguised: Mapping[int, _Meanings],
     ) -> list[Hit]:
-        single, firsts, starts = self._single, self._firsts, self._starts
+        single, firsts = self._single, self._firsts
         hits: list[Hit] = []
-        for start in [place for place, word in enumerate(words) if word in starts]:
+        for start in _list_places(words, distinct & self._starts):
             word = words[start]
             if word in single:
                 hits += [Hit(phrase, form, start, start + 1) for phrase in single[word]]
@@ -124,11 +130,8 @@ class PhraseIndex:
         for word in reading.odd - self._words - revealed.keys():
             revealed[word] = tuple(self._reveal(word))
         suspects = {word for word in reading.odd & revealed.keys() if revealed[word]}
-        if not suspects:
-            return {}
-        return {
-            place: revealed[word] for place, word in enumerate(reading.words) if word in suspects
-        }
+        words = reading.words
+        return {place: revealed[words[place]] for place in _list_places(words, suspects)}
 
     def _reveal(self, word: str) -> Iterator[tuple[Form, str]]:
         if EITHER_I_OR_L in word:
@@ -185,6 +188,11 @@ class PhraseIndex:
                     if len(word) == length and word in self._words:
                         yield word
                         break
+
+
+def _list_places(words: Sequence[str], wanted: Set[str]) -> list[int]:
+    """Where the wanted words stand: mostly there are none."""
+    return [place for place, word in enumerate(words) if word in wanted] if wanted else []
 
 
 def _group(words: Iterable[str], list_keys: Callable[[str], Iterable[str]]) -> _Disguised:
