@@ -24,8 +24,14 @@ _AGE = re.compile(
     r"\b(\d{1,2}|[a-z]{3,9})[\s-]?(?:years?|yrs?|y)[\s./-]?(?:olds?|o)\b"
     r"|\bage[d]?\s(?:of\s)?(\d{1,2}|[a-z]{3,9})\b"
 )
+_AGE_SIGNS = (  # parts of it that are quick to look for
+    re.compile(r"y(?:ears?|rs?)?[\s./-]?o(?:lds?)?\b"),
+    re.compile(r"age(?<!\wage)d?\s"),
+)
 _ADULT_AGE = 18
-_FULL_NAME = re.compile(r"\b([A-Z][a-z]+) (?:[A-Z]\. )?([A-Z][a-z]+)\b")
+_FULL_NAME = re.compile(r"([A-Z](?<!\w.)[a-z]+) (?:[A-Z]\. )?([A-Z][a-z]+)\b")
+_ATTRIBUTION = re.compile(r"(?:\bby|\bof|\bafter|artist|painter)$")
+_ATTRIBUTION_CHARS = 8
 _NOT_SURNAMES = {"And", "At", "By", "Dressed", "For", "From", "In", "Is", "Of", "On", "Or", "The",
                  "To", "Wearing", "With"}  # fmt: skip
 _YOUNG_ANIMALS = {"baby", "babies", "newborn", "juvenile", "juveniles", "infant", "kid", "kids"}
@@ -163,6 +169,8 @@ class BuiltInClasses:
         )
 
     def _has_minor_age(self, text: str) -> bool:
+        if not any(sign.search(text) for sign in _AGE_SIGNS):
+            return False
         for match in _AGE.finditer(text):
             age = match[1] or match[2]
             if age in self._numbers or (age.isdecimal() and int(age) < _ADULT_AGE):
@@ -171,15 +179,14 @@ class BuiltInClasses:
 
     def _has_unlisted_name(self, text: str) -> bool:
         """A listed given name before another word with a capital, unless all words have one."""
-        words = text.split()
-        if sum(word[:1].isupper() for word in words) > len(words) * 0.6:
-            return False
-        return any(
+        is_named = any(
             match[1].lower() in self._given_names
             and match[2] not in _NOT_SURNAMES
-            and not re.search(r"(?:\bby|\bof|\bafter|artist|painter)\s*$", text[: match.start()])
+            and not _ATTRIBUTION.search(text[: match.start()].rstrip()[-_ATTRIBUTION_CHARS:])
             for match in _FULL_NAME.finditer(text)
         )
+        words = text.split()
+        return is_named and sum(word[:1].isupper() for word in words) <= len(words) * 0.6
 
 
 def _weigh(

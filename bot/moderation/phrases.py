@@ -100,7 +100,8 @@ class PhraseIndex:
         for start, meanings in disguised.items():
             for meant, word in meanings:
                 hits += [Hit(phrase, meant, start, start + 1) for phrase in single.get(word, ())]
-                self._add_longer(hits, meant, start, word, words, disguised)
+                if word in firsts:
+                    self._add_longer(hits, meant, start, word, words, disguised)
         return hits
 
     def _add_longer(
