@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.benign import list_benign_prompts
@@ -87,6 +87,7 @@ def test_hostile_text_of_full_length_can_be_judged(name: str, text: str):
 
 
 @given(st.text(st.sampled_from("ab1I0éжß日_-.·•🙂|/(:\u0301\u3164 \n")) | st.text(st.characters()))
+@example("a-.·|b c 1-.·|/0")
 def test_words_are_those_that_a_plain_search_finds(text: str):
     spelled: dict[Form, set[str]] = {Form.LEET: set(), Form.JOINED: set()}
     readings = list_readings(text)
