@@ -7,6 +7,7 @@ what most bots do: a search for the words in the lower-cased text.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import random
 import statistics
@@ -20,8 +21,9 @@ import numpy as np
 import psutil
 
 from benchmarks.benign import list_benign_prompts, list_plain_prompts
-from benchmarks.bot import describe_environment
+from benchmarks.bot import describe_environment, tick
 from benchmarks.evasions import EVASIONS
+from benchmarks.hostile import list_hostile
 from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.text import clean_prompt
 from bot.records import Outcome, Rule, RuleKind
@@ -49,6 +51,7 @@ def main() -> None:
         **measure_recall(),
         **measure_false_positives(),
         **measure_time(),
+        **asyncio.run(measure_worst()),
         **measure_picture_check(),
         "environment": describe_environment(),
     }
@@ -152,6 +155,32 @@ def measure_time() -> dict[str, Any]:
         "median_milliseconds": statistics.median(wall),
         "rules": _NUM_RULES,
         "characters": _NUM_CHARACTERS,
+    }
+
+
+async def measure_worst(rounds: int = 3) -> dict[str, Any]:
+    """The hostile text that takes longest, and how late the event loop comes meanwhile.
+
+    Judged in a thread, as the gate does; of each text the quickest round counts.
+    """
+    policy = PromptPolicy(TERMS, make_rules())
+    lags: list[float] = []
+    ticker = asyncio.create_task(tick(lags))
+    took: dict[str, float] = {}
+    for name, text in list_hostile(_NUM_CHARACTERS).items():
+        for _ in range(rounds):
+            started = time.perf_counter()
+            await asyncio.to_thread(policy.judge, text, "")
+            seconds = time.perf_counter() - started
+            took[name] = min(seconds, took.get(name, seconds))
+    await asyncio.sleep(0.05)  # a late beat is noted, too
+    ticker.cancel()
+    worst = max(took, key=took.__getitem__)
+    return {
+        "worst_milliseconds": took[worst] * 1000,
+        "worst_text": worst,
+        "hostile_texts": len(took),
+        "hostile_loop_lag_milliseconds": max(lags) * 1000,
     }
 
 

@@ -24,8 +24,14 @@ _AGE = re.compile(
     r"\b(\d{1,2}|[a-z]{3,9})[\s-]?(?:years?|yrs?|y)[\s./-]?(?:olds?|o)\b"
     r"|\bage[d]?\s(?:of\s)?(\d{1,2}|[a-z]{3,9})\b"
 )
+_AGE_SIGNS = (  # parts of it that are quick to look for
+    re.compile(r"y(?:ears?|rs?)?[\s./-]?o(?:lds?)?\b"),
+    re.compile(r"age(?<!\wage)d?\s"),
+)
 _ADULT_AGE = 18
-_FULL_NAME = re.compile(r"\b([A-Z][a-z]+) (?:[A-Z]\. )?([A-Z][a-z]+)\b")
+_FULL_NAME = re.compile(r"([A-Z](?<!\w.)[a-z]+) (?:[A-Z]\. )?([A-Z][a-z]+)\b")
+_ATTRIBUTION = re.compile(r"(?:\bby|\bof|\bafter|artist|painter)$")
+_ATTRIBUTION_CHARS = 8
 _NOT_SURNAMES = {"And", "At", "By", "Dressed", "For", "From", "In", "Is", "Of", "On", "Or", "The",
                  "To", "Wearing", "With"}  # fmt: skip
 _YOUNG_ANIMALS = {"baby", "babies", "newborn", "juvenile", "juveniles", "infant", "kid", "kids"}
@@ -38,11 +44,6 @@ _ATTRIBUTION_WORDS = 2
 
 Categories = list[tuple[Reading, dict[str, list[Hit]]]]
 """For each reading of a text the hits of each category."""
-
-
-def is_sexual(found: Categories) -> bool:
-    """Whether there is anything to weigh: most texts have no such term."""
-    return any(not _SEXUAL.isdisjoint(hits) for _, hits in found)
 
 
 def read_lexicon() -> Mapping[str, Sequence[str]]:
@@ -68,6 +69,8 @@ class BuiltInClasses:
         terms = [(category, term) for category, each in lexicon.items() for term in each]
         self._category_of = [category for category, _ in terms]
         self._index = PhraseIndex(split_words(term) for _, term in terms)
+        sexual = [term for category, term in terms if category in _SEXUAL]
+        self._sexual = PhraseIndex(split_words(term) for term in sexual)
         self._animals = frozenset(lexicon["animals"])
         self._numbers = frozenset(lexicon["numbers"])
         self._given_names = frozenset(lexicon["given_names"])
@@ -76,6 +79,10 @@ class BuiltInClasses:
     def is_latin(self) -> bool:
         """Whether no term has letters of another script."""
         return self._index.is_latin
+
+    def may_concern(self, readings: Sequence[Reading]) -> bool:
+        """Whether there may be a sexual term; most texts have none, and this is quick to see."""
+        return any(hits for _, hits in self._sexual.find(readings))
 
     def find(self, readings: Sequence[Reading]) -> Categories:
         """The terms of each category, reading by reading."""
@@ -162,6 +169,8 @@ class BuiltInClasses:
         )
 
     def _has_minor_age(self, text: str) -> bool:
+        if not any(sign.search(text) for sign in _AGE_SIGNS):
+            return False
         for match in _AGE.finditer(text):
             age = match[1] or match[2]
             if age in self._numbers or (age.isdecimal() and int(age) < _ADULT_AGE):
@@ -170,15 +179,14 @@ class BuiltInClasses:
 
     def _has_unlisted_name(self, text: str) -> bool:
         """A listed given name before another word with a capital, unless all words have one."""
-        words = text.split()
-        if sum(word[:1].isupper() for word in words) > len(words) * 0.6:
-            return False
-        return any(
+        is_named = any(
             match[1].lower() in self._given_names
             and match[2] not in _NOT_SURNAMES
-            and not re.search(r"(?:\bby|\bof|\bafter|artist|painter)\s*$", text[: match.start()])
+            and not _ATTRIBUTION.search(text[: match.start()].rstrip()[-_ATTRIBUTION_CHARS:])
             for match in _FULL_NAME.finditer(text)
         )
+        words = text.split()
+        return is_named and sum(word[:1].isupper() for word in words) <= len(words) * 0.6
 
 
 def _weigh(

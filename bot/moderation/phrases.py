@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import groupby
 from typing import NamedTuple
 
@@ -58,9 +58,10 @@ class PhraseIndex:
         self._words = frozenset(words)
         self._firsts = {first for first, _ in self._longer}
         self._starts = frozenset(self._firsts.union(self._single))
-        self._leet = _group(words, lambda word: (_either_i_or_l(word),))
-        self._squeezed = _group(words, lambda word: (_squeeze(word),))
-        self._masked = _group(words, _list_masked)
+        ordered = sorted(words)  # a set's order changes from run to run
+        self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
+        self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
+        self._masked = _group(ordered, _list_masked)
         long_words = [word for word in words if len(word) >= _MIN_SPELLED]
         self._spelled_heads = {word[:_MIN_SPELLED] for word in long_words}
         self._spelled_lengths = sorted({len(word) for word in long_words}, reverse=True)
@@ -71,20 +72,26 @@ class PhraseIndex:
         for reading in readings:
             if reading.is_spelled:
                 words = [word for run in reading.words for word in self._find_spelled(run)]
-                yield reading, self._find(words, reading.form, {})
+                yield reading, self._find(words, frozenset(words), reading.form, {})
             elif reading.form is Form.MASKED:
-                words = list(self._find_masked(reading.words))
-                yield reading, self._find(words, reading.form, {})
+                masked = dict(enumerate(self._find_masked(reading.words)))
+                words = [_HOLE] * len(masked)
+                yield reading, self._find(words, frozenset(), reading.form, masked)
             else:
                 disguised = self._list_disguised(reading, revealed)
-                yield reading, self._find(reading.words, reading.form, disguised)
+                hits = self._find(reading.words, reading.distinct, reading.form, disguised)
+                yield reading, hits
 
     def _find(
-        self, words: Sequence[str], form: Form, disguised: Mapping[int, _Meanings]
+        self,
+        words: Sequence[str],
+        distinct: frozenset[str],
+        form: Form,
+        disguised: Mapping[int, _Meanings],
     ) -> list[Hit]:
-        single, firsts, starts = self._single, self._firsts, self._starts
+        single, firsts = self._single, self._firsts
         hits: list[Hit] = []
-        for start in [place for place, word in enumerate(words) if word in starts]:
+        for start in _list_places(words, distinct & self._starts):
             word = words[start]
             if word in single:
                 hits += [Hit(phrase, form, start, start + 1) for phrase in single[word]]
@@ -93,7 +100,8 @@ class PhraseIndex:
         for start, meanings in disguised.items():
             for meant, word in meanings:
                 hits += [Hit(phrase, meant, start, start + 1) for phrase in single.get(word, ())]
-                self._add_longer(hits, meant, start, word, words, disguised)
+                if word in firsts:
+                    self._add_longer(hits, meant, start, word, words, disguised)
         return hits
 
     def _add_longer(
@@ -123,11 +131,8 @@ class PhraseIndex:
         for word in reading.odd - self._words - revealed.keys():
             revealed[word] = tuple(self._reveal(word))
         suspects = {word for word in reading.odd & revealed.keys() if revealed[word]}
-        if not suspects:
-            return {}
-        return {
-            place: revealed[word] for place, word in enumerate(reading.words) if word in suspects
-        }
+        words = reading.words
+        return {place: revealed[words[place]] for place in _list_places(words, suspects)}
 
     def _reveal(self, word: str) -> Iterator[tuple[Form, str]]:
         if EITHER_I_OR_L in word:
@@ -140,7 +145,7 @@ class PhraseIndex:
             yield from ((Form.SQUEEZED, meant) for meant in self._reveal_squeezed(word))
 
     def _reveal_leet(self, word: str) -> Iterator[str]:
-        for shape in {word, word.strip(EITHER_I_OR_L)}:
+        for shape in dict.fromkeys((word, word.strip(EITHER_I_OR_L))):
             if len(shape) < _MIN_LEET:
                 continue
             for meant in self._leet.get(_either_i_or_l(shape), ()):
@@ -157,9 +162,12 @@ class PhraseIndex:
             if all(most >= run for most, run in zip(shown, _count_runs(meant), strict=True)):
                 yield meant
 
-    def _find_masked(self, words: Iterable[str]) -> Iterator[str]:
+    def _find_masked(self, words: Iterable[str]) -> Iterator[_Meanings]:
+        """For each word that may stand for some of ours: for one of them, not for all."""
         for word in words:
-            yield from self._masked.get(_MASK_CHAR.sub(_HOLE, word), ())
+            meant = self._masked.get(_MASK_CHAR.sub(_HOLE, word))
+            if meant:
+                yield tuple((Form.MASKED, each) for each in meant)
 
     def _find_spelled(self, run: str) -> Iterator[str]:
         """Our words within a run of single letters, which may begin or end with others."""
@@ -181,6 +189,11 @@ class PhraseIndex:
                     if len(word) == length and word in self._words:
                         yield word
                         break
+
+
+def _list_places(words: Sequence[str], wanted: Set[str]) -> list[int]:
+    """Where the wanted words stand: mostly there are none."""
+    return [place for place, word in enumerate(words) if word in wanted] if wanted else []
 
 
 def _group(words: Iterable[str], list_keys: Callable[[str], Iterable[str]]) -> _Disguised:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bot.moderation.classes import MINORS, BuiltInClasses, Categories, is_sexual
+from bot.moderation.classes import MINORS, BuiltInClasses
 from bot.moderation.readings import Reading, list_readings
 from bot.moderation.rulebook import Finding, RuleBook
 from bot.moderation.rules import make_word_rules
@@ -45,13 +45,11 @@ class PromptPolicy:
         own: the rules of the server where it was asked.
         """
         verdicts: list[Verdict | None] = []
-        categories: list[Categories] = []
-        for text in (prompt, negative_prompt):
-            readings = self._read(text, own)
-            categories.append(self._classes.find(readings))
+        texts = [self._read(text, own) for text in (prompt, negative_prompt)]
+        for readings in texts:
             verdicts += map(_judge_finding, self._find(readings, own))
-        positive, negative = categories
-        if is_sexual(positive) or is_sexual(negative):
+        if any(map(self._classes.may_concern, texts)):
+            positive, negative = map(self._classes.find, texts)
             signs = self._classes.collect(prompt, positive)
             negative_signs = self._classes.collect(negative_prompt, negative)
             verdicts.append(self._classes.judge(signs, negative=negative_signs))

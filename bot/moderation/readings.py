@@ -12,7 +12,8 @@ from bot.moderation.text import collapse, fold, fold_lookalikes, turn_round
 
 EITHER_I_OR_L = "I"  # what 1, ! and | become in leetspeak; all other letters are small
 
-_WORD = re.compile(r"\w+")
+_PARTED = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
+_NO_LETTER = re.compile(r"[^\w ]")
 # Possessive quantifiers where a hostile text could make the search go back over itself.
 _WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # (word:1.2)
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
@@ -21,7 +22,7 @@ _MASKS = frozenset("*#%?•")
 _MASKED_WORD = re.compile(r"(?<![^\W_])[^\W_]++(?:[*#%?•]{1,2}[^\W_]++)+")
 # Commas and the like part words; hyphens, dots, quotes, stars and pictures may stand within one.
 _INSIDE_WORD = re.compile(r"[^\w\s,;:!?&/+|=](?<=\w.)[^\w\s,;:!?&/+|=]*+(?=\w)")
-_SPELLED = re.compile(r"(?<!\w)\w(?:[\W]{1,4}\w)+(?!\w)")
+_SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # in a parted text between two spaces
 REPEATED = re.compile(r"([^\W_])\1\1|(?<![^\W_])(?:([^\W_])\2){2,}(?![^\W_])")
 _DRAWN = {  # drawn with several characters, the longer first; capitals mark them
     r"|\/|": "M", "/\\/\\": "M", r"\/\/": "W", r"|\|": "N", r"/\/": "N", "|_|": "U",
@@ -75,39 +76,47 @@ def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
     folded = fold(_ENTITY.sub(_read_entity, text))  # tokenizers of Stable Diffusion do so, too
     base = collapse(folded.casefold())
     look = base if base.isascii() else fold_lookalikes(folded)
-    has_repeats = REPEATED.search(look) is not None
+    composer = _Composer(has_repeats=REPEATED.search(look) is not None)
     seen: set[str] = set()
     spellings: set[tuple[Form, str]] = set()
     readings: list[Reading] = []
     for form, read in _list_texts(folded, base, look, latin_only):
         if read not in seen:
             seen.add(read)
-            words = _split(read)
-            readings.append(_compose(form, read, words, has_repeats=has_repeats))
-            spelled = _read_spelled(form, read, words)
+            parted = _part(read)
+            readings.append(composer.compose(form, read, parted.split()))
+            spelled = _read_spelled(parted, readings[-1])
             if spelled is not None and (spelled.form, spelled.text) not in spellings:
                 spellings.add((spelled.form, spelled.text))
                 readings.append(spelled)
-    if not _MASKS.isdisjoint(look):
+    if any(mask in look for mask in _MASKS):
         masked = [word for word in look.split(" ") if not _MASKS.isdisjoint(word)]
         words = _MASKED_WORD.findall(" ".join(masked))
-        readings.append(_compose(Form.MASKED, " ".join(words), words))
+        readings.append(composer.compose(Form.MASKED, " ".join(words), words))
     return readings
 
 
-def _compose(
-    form: Form, text: str, words: list[str], *, is_spelled: bool = False, has_repeats: bool = False
-) -> Reading:
-    """has_repeats: whether letters stand somewhere more often than in any word."""
-    distinct = frozenset(words)
-    odd = [
-        word
-        for word in distinct
-        if not word.isalpha()
-        or EITHER_I_OR_L in word
-        or (has_repeats and REPEATED.search(word) is not None)
-    ]
-    return Reading(form, text, words, distinct, frozenset(odd), is_spelled)
+class _Composer:
+    """Looks at each word of a text once: its readings share most of them."""
+
+    def __init__(self, *, has_repeats: bool) -> None:
+        """has_repeats: whether letters stand somewhere more often than in any word."""
+        self._has_repeats = has_repeats
+        self._seen: set[str] = set()
+        self._odd: set[str] = set()
+
+    def compose(self, form: Form, text: str, words: list[str]) -> Reading:
+        distinct = frozenset(words)
+        unseen = distinct - self._seen
+        self._seen |= unseen
+        self._odd.update(
+            word
+            for word in unseen
+            if not word.isalpha()
+            or EITHER_I_OR_L in word
+            or (self._has_repeats and REPEATED.search(word) is not None)
+        )
+        return Reading(form, text, words, distinct, distinct & self._odd)
 
 
 def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator[tuple[Form, str]]:
@@ -135,22 +144,21 @@ def _read_leet(text: str) -> Iterator[tuple[Form, str]]:
         yield Form.LEET, " ".join([one for one, other in pairs if one != other])
 
 
-def _read_spelled(form: Form, text: str, words: list[str]) -> Reading | None:
+def _read_spelled(parted: str, reading: Reading) -> Reading | None:
     """Runs of single letters, joined."""
-    if form is Form.JOINED:
+    if reading.form is Form.JOINED or 1 not in map(len, reading.distinct):
         return None
-    if b"\1\1" not in bytes([len(word) == 1 for word in words]):
-        return None
-    runs = ["".join(_WORD.findall(run)) for run in _SPELLED.findall(text.replace("_", "-"))]
+    runs = [run.replace(" ", "") for run in _SPELLED.findall(f" {parted} ")]
     if not runs:
         return None
-    form = Form.LEET if form is Form.LEET else Form.JOINED
-    return _compose(form, " ".join(runs), runs, is_spelled=True)
+    form = Form.LEET if reading.form is Form.LEET else Form.JOINED
+    return Reading(form, " ".join(runs), runs, frozenset(runs), frozenset(), is_spelled=True)
 
 
-def _split(text: str) -> list[str]:
-    """Letters and digits; twice as quick as searching for what is neither \\W nor _."""
-    return _WORD.findall(text.replace("_", " "))
+def _part(text: str) -> str:
+    """A space for every character that is neither letter nor digit, those of ASCII first."""
+    parted = text.encode().translate(_PARTED).decode()
+    return parted if text.isascii() else _NO_LETTER.sub(" ", parted)
 
 
 def _strip_weights(text: str) -> str:

@@ -86,7 +86,7 @@ def fold_lookalikes(folded: str) -> str:
 
 def turn_round(folded: str) -> str | None:
     """What is written upside down, turned the right way up; None if there is nothing."""
-    if folded.isascii() or _ONLY_UPSIDE_DOWN.isdisjoint(folded):
+    if folded.isascii() or not any(char in folded for char in _ONLY_UPSIDE_DOWN):
         return None
     chunks = [chunk for chunk in folded.split() if not _ONLY_UPSIDE_DOWN.isdisjoint(chunk)]
     return " ".join(chunks).translate(_UPSIDE_DOWN)[::-1].casefold()

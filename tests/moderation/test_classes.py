@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice, product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from benchmarks.evasions import EVASIONS
 from bot.moderation import PromptPolicy
-from bot.moderation.classes import MINORS, REAL_PEOPLE, read_lexicon
+from bot.moderation.classes import MINORS, REAL_PEOPLE, BuiltInClasses, read_lexicon
+from bot.moderation.readings import list_readings
 from bot.records import Outcome
 
 LEXICON = read_lexicon()
+CLASSES = BuiltInClasses()
+SEXUAL = ("sexual", "sexual_weak", "undressing")
 GUARD = PromptPolicy()
 PLAIN = ("nude", "nsfw", "erotic")  # terms of the first list, as a dictionary has them
 WEAK = LEXICON["sexual_weak"]
@@ -100,6 +107,36 @@ def test_disguised_terms_are_seen_through(dressed: str):
     verdict = GUARD.judge(f"{dressed} t33nager", "")
     assert (verdict.outcome, verdict.rule) == (Outcome.REFUSE, MINORS)
     assert verdict.form != "as typed"
+
+
+def test_masked_word_stands_for_one_word_only():
+    assert {"julie", "jolie"} <= {*LEXICON["given_names"], *LEXICON["surnames"]}
+    assert GUARD.judge("nude j*lie", "").is_allowed
+    for prompt, rule in (("nude j*lie j*lie", REAL_PEOPLE), ("nude j*lie ch*ld", MINORS)):
+        verdict = GUARD.judge(prompt, "")
+        assert (verdict.outcome, verdict.rule) == (Outcome.REFUSE, rule)
+
+
+def mask(term: str) -> str:
+    return term[:1] + "*" + term[2:]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([term for name in (*SEXUAL, "not_sexual", "minor", "given_names")
+                             for term in LEXICON[name]]),
+            st.sampled_from([str, mask, " ".join, EVASIONS["leet digits"],
+                             EVASIONS["all letters doubled"], EVASIONS["digits at the end"]]),
+        ),
+        max_size=5,
+    ),
+    st.sampled_from([" ", ", ", "-", "."]),
+)  # fmt: skip
+def test_quick_look_misses_nothing_sexual(terms: list[tuple[str, Callable]], between: str):
+    readings = list_readings(between.join(dress(term) for term, dress in terms))
+    is_sexual = any(hits.get(name) for _, hits in CLASSES.find(readings) for name in SEXUAL)
+    assert CLASSES.may_concern(readings) or not is_sexual
 
 
 def test_negative_prompt_is_judged_and_cannot_undress():

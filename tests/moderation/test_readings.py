@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.benign import list_benign_prompts
 from benchmarks.evasions import EVASIONS
+from benchmarks.hostile import list_hostile
 from benchmarks.moderation import TERMS, measure_false_positives, measure_recall
 from bot.moderation import PromptPolicy
 from bot.moderation.readings import Form, list_readings
@@ -75,6 +78,29 @@ def test_numbers_and_sizes_are_no_leetspeak():
 @given(st.text(st.characters()), st.text(st.characters()))
 def test_any_text_can_be_judged(prompt: str, negative_prompt: str):
     assert GUARD.judge(prompt, negative_prompt).outcome in set(Outcome)
+
+
+@pytest.mark.parametrize(("name", "text"), list_hostile(6000).items())
+def test_hostile_text_of_full_length_can_be_judged(name: str, text: str):
+    assert len(text) == 6000, name
+    assert GUARD.judge(text, text).outcome in set(Outcome)
+
+
+@given(st.text(st.sampled_from("ab1I0éжß日_-.·•🙂|/(:\u0301\u3164 \n")) | st.text(st.characters()))
+@example("a-.·|b c 1-.·|/0")
+def test_words_are_those_that_a_plain_search_finds(text: str):
+    spelled: dict[Form, set[str]] = {Form.LEET: set(), Form.JOINED: set()}
+    readings = list_readings(text)
+    for reading in readings:
+        if not reading.is_spelled and reading.form is not Form.MASKED:
+            assert reading.words == re.findall(r"[^\W_]+", reading.text)
+            if reading.form is not Form.JOINED:
+                form = Form.LEET if reading.form is Form.LEET else Form.JOINED
+                runs = r"(?<![^\W_])[^\W_](?:[\W_]{1,4}[^\W_])+(?![^\W_])"
+                found = [re.sub(r"[\W_]", "", run) for run in re.findall(runs, reading.text)]
+                spelled[form] |= {" ".join(found)} - {""}
+    for form, texts in spelled.items():
+        assert {each.text for each in readings if each.is_spelled and each.form is form} == texts
 
 
 @given(st.text(st.characters()))
