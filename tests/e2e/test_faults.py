@@ -161,6 +161,9 @@ async def test_record_that_is_locked_for_a_moment_delays_drawing_and_nothing_els
     second = await member.slash("imagine", art, prompt="second")
     await first.wait_acknowledged()
     await second.wait_acknowledged()
+    async with asyncio.timeout(10):
+        while {row["status"] for row in bot.rows()} != {"running", "queued"}:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     with closing(sqlite3.connect(bot.data_dir / "triptych.sqlite3")) as other:
         other.execute("BEGIN IMMEDIATE")
         await asyncio.sleep(7)  # longer than SQLite itself waits
