@@ -181,6 +181,11 @@ class TriptychClient(commands.Bot):
         self.services.review.start()
         self._is_set_up = True
 
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        """Nothing after ``close``: discord.py 2.7.1 still reports a late ready, with no loop."""
+        if not self.is_closed():
+            super().dispatch(event, *args, **kwargs)
+
     async def on_ready(self) -> None:
         """The gateway is open."""
         self._supervisor.tell("READY=1", f"STATUS=online as {self.user}")

@@ -1,7 +1,8 @@
-"""How long the bot waits before it calls on Discord again."""
+"""How long the bot waits before it calls on Discord again, and what it hears when closed."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import pytest
@@ -54,3 +55,20 @@ async def test_pause_is_short_again_after_a_connection_that_stood(monkeypatch: p
 
 async def test_attempt_that_hangs_is_not_a_connection_that_stood(monkeypatch: pytest.MonkeyPatch):
     assert await list_pauses(monkeypatch, [90.0] * 4, is_heard=False) == [1, 2, 4, 8]
+
+
+async def test_nobody_is_told_of_events_after_the_close():
+    client = TriptychClient(lambda _: cast(Any, None), lambda: 0.0)
+    await client._async_setup_hook()
+    ready: list[None] = []
+
+    async def on_ready() -> None:
+        ready.append(None)
+
+    client.on_ready = on_ready
+    client.dispatch("ready")
+    await asyncio.sleep(0)
+    await client.close()
+    client.dispatch("ready")  # as the connection's own task does, up to two seconds later
+    await asyncio.sleep(0)
+    assert len(ready) == 1

@@ -56,6 +56,8 @@ class FakeEngine:
     ) -> None:
         self.info = info
         self.drawn: list[GenerationRequest] = []
+        self.may_load = threading.Event()  # cleared by a test that holds the model back
+        self.may_load.set()
         self._step_seconds = step_seconds
         self._load_seconds = load_seconds
         self._load_error = load_error
@@ -103,6 +105,7 @@ class FakeEngine:
 
     def _run(self) -> None:
         time.sleep(self._load_seconds)
+        self.may_load.wait()
         if self._load_error is not None:
             self._loaded.set_exception(self._load_error)
             return

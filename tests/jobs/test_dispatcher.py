@@ -86,7 +86,8 @@ async def test_jobs_are_drawn_one_after_the_other_in_fair_order(open_house: Open
 async def test_job_taken_while_the_model_loads_is_completed_with_its_defaults(
     open_house: OpenHouse,
 ):
-    engine = FakeEngine(load_seconds=0.05)
+    engine = FakeEngine()
+    engine.may_load.clear()
     async with open_house(engine) as house:
         house.drawing = asyncio.create_task(house.services.dispatcher.run())
         job = await house.submit("dog", width=72)
@@ -95,6 +96,7 @@ async def test_job_taken_while_the_model_loads_is_completed_with_its_defaults(
         await house.until(lambda: house.places_shown(job))
         assert house.places_shown(job)[0].model_ready is False
         assert house.places_shown(job)[0].place is not None
+        engine.may_load.set()
         done = await house.until_status(job, JobStatus.DELIVERED)
         recipe = done.recipe
         assert (recipe.width, recipe.height, recipe.num_inference_steps) == (72, 64, 4)
@@ -109,12 +111,15 @@ async def test_job_taken_while_the_model_loads_is_completed_with_its_defaults(
 
 
 async def test_waiting_members_are_told_when_the_model_is_ready(open_house: OpenHouse):
-    engine = FakeEngine(load_seconds=0.5, step_seconds=0.01)
+    engine = FakeEngine(step_seconds=0.01)
+    engine.may_load.clear()
     async with open_house(engine) as house:
         house.services.board._pacing = Pacing(0.0, max_edits=10_000)
         house.drawing = asyncio.create_task(house.services.dispatcher.run())
         await house.submit()
         second = await house.submit()
+        await house.until(lambda: house.places_shown(second))
+        engine.may_load.set()
         await house.until_status(second, JobStatus.DELIVERED)
         states = [update.model_ready for update in house.places_shown(second)]
         assert states == sorted(states)
