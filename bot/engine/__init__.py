@@ -9,6 +9,7 @@ Read it in this order:
     tables      what a scheduler's step is, read off diffusers' own object
     stepping    the same step as a captured CUDA graph, and compiled
     remembering what of the UNet need not be computed again at every step, on the CPU
+    tiling      an enlarged picture that is too large for one pass; tile_counts says when
 Around them: loading, inspect_model, samplers, prompts, starts and runner hold the pipeline's
 parts; finishing and previews make pictures; capacity, knee and cost say how much fits in.
 """

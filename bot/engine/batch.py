@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext, suppress
 from functools import partial
 
 import torch
@@ -31,6 +33,9 @@ logger = logging.getLogger(__name__)
 PREVIEW_SECONDS = 1.0
 """A preview is made every PREVIEW_STEPS steps, at most once in so many seconds per request."""
 
+TILED_SECONDS = 3600.0
+"""A size that ran out of memory in one pass is tiled for so long: what took it may be gone then."""
+
 _MAX_GROUPS = 4
 
 Outcome = GenerationOutput | TriptychError
@@ -55,7 +60,7 @@ class Batch:
         self.capacity = capacity
         self._clock = clock
         self._groups: dict[tuple[int, int, bool], Group] = {}
-        self._too_large: set[tuple[int, int]] = set()  # for one pass
+        self._tiled_until: dict[tuple[int, int], float] = {}
         self._decodings: list[tuple[Drawing, Decoding]] = []
         self._previews: list[tuple[Drawing, Transfer]] = []
         self._outcomes: list[tuple[Drawing, Outcome]] = []
@@ -87,14 +92,11 @@ class Batch:
         tiled = self._is_tiled(request)
         guided = request.guidance_scale > 1
         uncond = self.runner.prompts.encode(request.negative_prompt) if guided else None
-        try:
+        start = None
+        with suppress(torch.OutOfMemoryError) if request.may_tile and not tiled else nullcontext():
             start = self.runner.draw_start(request, drawing.table, tiled=tiled)
-        except torch.OutOfMemoryError:
-            if tiled or not request.may_tile:
-                raise
-            self.runner.free()
-            self._too_large.add((request.width, request.height))
-            return self._enter(drawing, cond)
+        if start is None:  # outside of the exception, whose traceback holds on to what failed
+            return self._enter_in_tiles(drawing)
         group = self._get_group(request.width, request.height, len(request.seeds), tiled)
         if not group.is_active:  # whoever was idle has no old claims
             active = [other.used for other in self._groups.values() if other.is_active]
@@ -103,7 +105,8 @@ class Batch:
         return None
 
     def _is_tiled(self, request: GenerationRequest) -> bool:
-        is_known = request.may_tile and (request.width, request.height) in self._too_large
+        until = self._tiled_until.get((request.width, request.height), -math.inf)
+        is_known = request.may_tile and self._clock() < until
         return is_known or must_tile(self.runner.info, request)
 
     def leave(self, drawing: Drawing) -> None:
@@ -113,6 +116,8 @@ class Batch:
                 group.leave(drawing)
         self._decodings = [item for item in self._decodings if item[0] is not drawing]
         self._outcomes = [item for item in self._outcomes if item[0] is not drawing]
+        if not self.drawings:
+            self.runner.forget_prompts()
 
     @torch.inference_mode()
     def tick(self) -> list[tuple[Drawing, Outcome]]:
@@ -123,6 +128,8 @@ class Batch:
         """
         self._decode_finished()
         group = self._choose_group()
+        if group is None:
+            self.runner.forget_prompts()
         self._collect_decoded(wait=group is None)
         if group is not None and not self._outcomes:
             members = group.select(self.capacity.count_rows(group.width, group.height))
@@ -203,7 +210,8 @@ class Batch:
     def _enter_in_tiles(self, drawing: Drawing) -> None:
         request = drawing.request
         logger.warning("%s×%s is too large for one pass: tiled", request.width, request.height)
-        self._too_large.add((request.width, request.height))
+        self.runner.free()
+        self._tiled_until[request.width, request.height] = self._clock() + TILED_SECONDS
         self._enter(drawing, self.runner.prompts.encode(request.prompt))
 
     def _fail(self, group: Group, drawing: Drawing, fault: TriptychError) -> None:

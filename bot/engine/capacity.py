@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.engine.face import NUM_IMAGES, GenerationRequest, ModelInfo
 
@@ -24,11 +24,13 @@ class Capacity:
     """Rows of the UNet's batch, for latents of native size; other sizes count by their area.
 
     rows: how many step at once, the larger of the knee (the fewest rows with 95 % of the best
-    rows per second) and two default requests, bounded by memory.
+    rows per second) and two default requests, bounded by memory. What was too much later holds
+    for pictures of that size and larger ones: attention needs more memory than the area says.
     """
 
     info: ModelInfo
     rows: int
+    _limits: dict[int, int] = field(default_factory=dict[int, int], init=False)  # by pixels
 
     @classmethod
     def from_knee(cls, info: ModelInfo, knee: int, max_rows: int | None) -> Capacity:
@@ -43,19 +45,25 @@ class Capacity:
 
     def count_rows(self, width: int, height: int) -> int:
         """Return how many rows of such pictures step at once."""
-        return max(1, int(self.rows / self._area(width, height)))
+        return max(1, int(self._limit(width, height) + _ROUNDING))
 
     def count_slots(self, width: int, height: int) -> int:
-        """Return how many such pictures, unguided, can be in flight."""
+        """Return how many such pictures, unguided, can be in flight, however much is halved."""
         return int(NUM_SHIFTS * self.rows / self._area(width, height) + _ROUNDING)
 
     def halve(self, num_rows: int, width: int, height: int) -> None:
         """Remember that so many rows were too many."""
-        self.rows = max(1, min(self.rows, int(num_rows / 2 * self._area(width, height))))
+        # A new dict: another thread may be reading this one.
+        self._limits = {**self._limits, width * height: max(1, num_rows // 2)}
 
     def _share(self, request: GenerationRequest) -> float:
         num_rows = len(request.seeds) * (2 if request.guidance_scale > 1 else 1)
-        return num_rows * self._area(request.width, request.height) / self.rows
+        return num_rows / self._limit(request.width, request.height)
+
+    def _limit(self, width: int, height: int) -> float:
+        pixels = width * height
+        limits = [rows * n / pixels for n, rows in self._limits.items() if n <= pixels]
+        return min([self.rows / self._area(width, height), *limits])
 
     def _area(self, width: int, height: int) -> float:
         return (width * height) / (self.info.width * self.info.height)

@@ -48,12 +48,11 @@ class Decoder:
 
     def start(self, latents: torch.Tensor) -> Decoding:
         """Begin to decode scaled latents (N, C, h, w) of the state's dtype."""
-        if self._stream is not None:
-            self._stream.wait_stream(torch.cuda.current_stream())
-            latents.record_stream(self._stream)
-        with self._in_stream():
-            batches = [self._decode(batch) for batch in latents.split(MAX_PICTURES)]
-        return Decoding(latents, tuple(batches))
+        return self._begin(latents, MAX_PICTURES)
+
+    def decode_singly(self, latents: torch.Tensor, *, tiled: bool = False) -> Decoding:
+        """Decode a picture, or a tile, at a time, where more did not fit into memory."""
+        return self._begin(latents, 1, tiled=tiled)
 
     def finish(self, decoding: Decoding) -> tuple[NDArray[np.uint8], tuple[bool | None, ...]]:
         """Return uint8 (N, H, W, 3) and the checker's verdicts. Raises GenerationFailed."""
@@ -67,17 +66,19 @@ class Decoder:
                 raise GenerationFailed(_NOT_A_NUMBER)
             return images.numpy(), self._judge(images.numpy())
 
-    def decode_singly(self, latents: torch.Tensor, *, tiled: bool = False) -> Decoding:
-        """Decode a picture, or a tile, at a time, where more did not fit into memory."""
+    def _begin(self, latents: torch.Tensor, num_pictures: int, *, tiled: bool = False) -> Decoding:
+        if self._stream is not None:  # another stream has still to finish the latents
+            self._stream.wait_stream(torch.cuda.current_stream())
+            latents.record_stream(self._stream)
         with self._in_stream():
-            parts = tuple(self._decode(latent, tiled=tiled) for latent in latents.split(1))
-            return Decoding(latents, parts, tiled)
+            batches = latents.split(num_pictures)
+            return Decoding(latents, tuple(self._decode(b, tiled=tiled) for b in batches), tiled)
 
     def _decode(self, latents: torch.Tensor, *, tiled: bool = False) -> Transfer:
         vae = self._vae
         scaled = latents.to(vae.dtype) / vae.config.scaling_factor
         scaled = scaled.contiguous(memory_format=torch.channels_last)
-        with tile_vae(vae) if tiled else nullcontext():
+        with tile_vae(self._pipe) if tiled else nullcontext():
             pictures = vae.decode(scaled, return_dict=False)[0]
         return Transfer(to_uint8(pictures), pictures.flatten(1).isfinite().all(dim=1))
 
@@ -86,15 +87,25 @@ class Decoder:
 
         Raises GenerationFailed if even that is not finite.
         """
-        self._vae.to(torch.float32)
+        self._cast_vae(torch.float32)
         try:
             redone = self.decode_singly(decoding.latents, tiled=decoding.tiled)
             parts = [transfer.get() for transfer in redone.transfers]
         finally:
-            self._vae.to(torch.float16)
+            self._cast_vae(torch.float16)
         if not all(finite.all() for _, finite in parts):
             raise GenerationFailed(_NOT_A_NUMBER)
         return parts
+
+    def _cast_vae(self, dtype: torch.dtype) -> None:
+        """Change the weights while nobody reads them: the other stream encodes with them."""
+        self._synchronize()
+        self._vae.to(dtype)
+        self._synchronize()
+
+    def _synchronize(self) -> None:
+        if self._stream is not None:
+            torch.cuda.synchronize()
 
     def _judge(self, images: NDArray[np.uint8]) -> tuple[bool | None, ...]:
         """Ask the model's own checker about each picture by itself; None if it has none.

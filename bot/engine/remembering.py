@@ -26,6 +26,10 @@ class Remembering(torch.nn.Module):
             self._asked, self._answer = embeds, self.part(embeds)
         return self._answer
 
+    def forget(self) -> None:
+        """Let go of the last answer."""
+        self._asked = self._answer = None
+
 
 def remember_prompts(unet: Any) -> None:
     """Keep keys and values of the cross-attention and the text's share of the time embedding.
@@ -35,6 +39,17 @@ def remember_prompts(unet: Any) -> None:
     attentions: list[Any] = [part for part in unet.modules() if isinstance(part, Attention)]
     for layer in attentions:
         if layer.is_cross_attention:
-            layer.to_k, layer.to_v = Remembering(layer.to_k), Remembering(layer.to_v)
+            layer.to_k, layer.to_v = _remember(layer.to_k), _remember(layer.to_v)
     if unet.config.addition_embed_type == "text":
-        unet.add_embedding = Remembering(unet.add_embedding)
+        unet.add_embedding = _remember(unet.add_embedding)
+
+
+def forget_prompts(unet: Any) -> None:
+    """Let go of all that was kept."""
+    for part in unet.modules():
+        if isinstance(part, Remembering):
+            part.forget()
+
+
+def _remember(part: Any) -> Remembering:
+    return part if isinstance(part, Remembering) else Remembering(part)

@@ -6,6 +6,7 @@ import gc
 import math
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from bot.engine.knee import Knee, KneeFile, make_key, measure_knee
 from bot.engine.loading import LoadedModel, load_model
 from bot.engine.previews import find_matrix
 from bot.engine.prompts import PromptEncoder
-from bot.engine.remembering import remember_prompts
+from bot.engine.remembering import forget_prompts, remember_prompts
 from bot.engine.slots import Slots, Unet
 from bot.engine.starts import draw_start
 from bot.engine.stepping import CompiledUnet, GraphStepper, Stepper, find_bucket
@@ -72,6 +73,7 @@ class ModelRunner:
                 self._decode_noise,
                 least_rows=count_default_rows(self.info),
             )
+            self.forget_prompts()
             if folder:
                 KneeFile(folder).write(key, known)
         return known
@@ -116,13 +118,11 @@ class ModelRunner:
         self, latents: torch.Tensor, *, tiled: bool = False, may_tile: bool = False
     ) -> Decoding:
         """Begin to decode; one picture or tile at a time where the memory has no room for more."""
-        if tiled:
-            return self.decoder.decode_singly(latents, tiled=True)
-        try:
-            return self.decoder.start(latents)
-        except torch.OutOfMemoryError:
-            self.free()
-        return self.decoder.decode_singly(latents, tiled=may_tile)
+        if not tiled:
+            with suppress(torch.OutOfMemoryError):
+                return self.decoder.start(latents)
+            self.free()  # here: the exception's traceback would hold on to what failed
+        return self.decoder.decode_singly(latents, tiled=tiled or may_tile)
 
     def explain(self, error: Exception) -> EngineError:
         """Translate what torch raised: after a CUDA error the context is dead for good."""
@@ -134,6 +134,10 @@ class ModelRunner:
         if isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error):
             return EngineLost(f"The CUDA context is lost: {_first_line(error)}")
         return GenerationFailed(f"{type(error).__name__}: {_first_line(error)}")
+
+    def forget_prompts(self) -> None:
+        """Let go of what is kept of the prompts in flight, when there are none."""
+        forget_prompts(self._pipe.unet)
 
     def free(self) -> None:
         """Give back the memory of what failed. Raises EngineLost if the device is dead."""

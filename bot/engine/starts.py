@@ -32,7 +32,7 @@ def draw_start(
     image = None
     if request.image is not None:
         picture = Image.fromarray(request.image)
-        with tile_vae(pipe.vae) if tiled else nullcontext():
+        with tile_vae(pipe) if tiled else nullcontext():
             image = _encode(pipe, picture, (request.width, request.height), generators)
     noise = randn_tensor((len(generators), *shape), generators, device=device, dtype=dtype)
     latents = table.start_noise * noise.to(state)

@@ -6,7 +6,7 @@ diffusers draws it, or refused. It must be tiled
 
 - beyond twice the model's native sides: the attention's work and memory grow with the square of
   the pixels, and the model was trained on nothing like it; one doubling still goes well;
-- where one pass has just run out of the device's memory, whatever the size.
+- where one pass has run out of the device's memory within the hour, whatever the size.
 
 Tiles are of native size and share a quarter of it at least. Every step predicts each tile, blends
 the predictions and then moves the whole latent (https://arxiv.org/abs/2302.08113), so that
@@ -51,13 +51,24 @@ class TiledUnet:
 
 
 @contextmanager
-def tile_vae(vae: Any) -> Iterator[None]:
-    """Encode and decode tile by tile, blended as diffusers does it."""
+def tile_vae(pipe: Any) -> Iterator[None]:
+    """Encode and decode tile by tile, blended as diffusers does it.
+
+    Tiles are of the VAE's own size, or the UNet's where that is smaller: some VAEs were configured
+    for pictures that fill any memory.
+    """
+    vae, side = pipe.vae, pipe.unet.config.sample_size
+    own = vae.tile_latent_min_size, vae.tile_sample_min_size
+    native = side if isinstance(side, int) else max(side)
     vae.enable_tiling()
+    if native < own[0]:
+        vae.tile_latent_min_size = native
+        vae.tile_sample_min_size = native * pipe.vae_scale_factor
     try:
         yield
     finally:
         vae.disable_tiling()
+        vae.tile_latent_min_size, vae.tile_sample_min_size = own
 
 
 def _cut(side: int, tile: int, device: torch.device) -> list[tuple[slice, torch.Tensor]]:

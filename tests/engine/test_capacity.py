@@ -50,10 +50,29 @@ def test_request_larger_than_everything_goes_alone() -> None:
 def test_rows_that_were_too_many_are_halved_and_stay_so() -> None:
     capacity = make_capacity(24)
     capacity.halve(24, INFO.width, INFO.height)
-    assert capacity.rows == 12
+    assert capacity.count_rows(INFO.width, INFO.height) == 12
     assert capacity.count_rows(2 * INFO.width, 2 * INFO.height) == 3
     capacity.halve(1, INFO.width, INFO.height)
     assert capacity.count_rows(2 * INFO.width, 2 * INFO.height) == 1, "one picture is the least"
+
+
+def test_rows_that_were_too_many_of_large_pictures_leave_small_ones_alone() -> None:
+    capacity = make_capacity(24)
+    capacity.halve(6, 2 * INFO.width, 2 * INFO.height)
+    assert capacity.count_rows(2 * INFO.width, 2 * INFO.height) == 3
+    assert capacity.count_rows(4 * INFO.width, 4 * INFO.height) == 1
+    assert capacity.count_rows(INFO.width, INFO.height) == 24
+    assert capacity.fits([native(seeds=tuple(range(12)))], native(seeds=tuple(range(12))))
+    assert not capacity.fits(
+        [native(width=2 * INFO.width, height=2 * INFO.height)], native(seeds=tuple(range(4)))
+    ), "6 rows where 3 step at once are all there is room for"
+
+
+def test_there_are_slots_for_who_came_before_the_rows_were_halved() -> None:
+    capacity = make_capacity(12)
+    before = capacity.count_slots(INFO.width, INFO.height)
+    capacity.halve(12, INFO.width, INFO.height)
+    assert capacity.count_slots(INFO.width, INFO.height) == before
 
 
 def test_there_are_slots_for_all_that_fit_in() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -126,6 +128,38 @@ def test_pictures_that_do_not_fit_into_memory_together_are_decoded_one_by_one(
     images = draw(model).images
     assert sizes == [3, 1, 1, 1]
     assert np.abs(images.astype(int) - expected.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("how", ["start", "decode_singly", "tiled"])
+def test_decoding_in_another_stream_waits_for_the_latents_and_keeps_them(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The order of calls on CUDA, with a stream that only takes notes."""
+    decoder = open_batch(load(tiny_model)).runner.decoder
+    notes: list[str] = []
+
+    class Stream:
+        def wait_stream(self, other: object) -> None:
+            notes.append(f"wait for {other}")
+
+    @contextmanager
+    def enter(stream: object) -> Iterator[None]:
+        notes.append("enter")
+        yield
+        notes.append("leave")
+
+    decoder._stream = cast(Any, Stream())
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: "the steps")
+    monkeypatch.setattr(torch.cuda, "stream", enter)
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda *args: notes.append("keep"))
+    decoder._vae.decoder.register_forward_pre_hook(lambda *args: notes.append("decode"))
+    latents = torch.zeros(2, 4, 16, 16)
+    if how == "start":
+        decoder.start(latents)
+    else:
+        decoder.decode_singly(latents, tiled=how == "tiled")
+    assert notes[:4] == ["wait for the steps", "keep", "enter", "decode"]
+    assert notes[-1] == "leave"
 
 
 def test_prompts_that_were_met_before_are_not_encoded_again(tiny_model: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from concurrent.futures import wait
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from bot.engine import Engine, GenerationRequest
-from bot.engine.batch import Batch
+from bot.engine.batch import TILED_SECONDS, Batch
 from bot.engine.loading import LoadedModel
 from bot.engine.tile_counts import count_tiles, must_tile
 from bot.engine.tiling import TiledUnet
@@ -205,6 +206,43 @@ def fail_on_large(part: Any, method: str, limit: int, monkeypatch: pytest.Monkey
     monkeypatch.setattr(part, method, run_out)
 
 
+def note_sides(part: torch.nn.Module) -> set[int]:
+    """Note the width of everything that a part of the model is asked about."""
+    sides: set[int] = set()
+    part.register_forward_pre_hook(lambda _, args: sides.add(args[0].shape[-1]))
+    return sides
+
+
+def test_vae_works_in_tiles_where_the_unet_does(batch: Batch) -> None:
+    vae = batch.runner._pipe.vae
+    encoded, decoded = note_sides(vae.encoder), note_sides(vae.decoder)
+    draw(batch, make_upscale())
+    assert max(encoded) == SIDE
+    assert max(decoded) == SIDE // 2
+
+
+def test_vae_that_was_configured_for_large_pictures_works_in_tiles_of_the_models_size(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vae = batch.runner._pipe.vae
+    monkeypatch.setattr(vae, "tile_sample_min_size", 16 * SIDE)
+    monkeypatch.setattr(vae, "tile_latent_min_size", 8 * SIDE)
+    encoded, decoded = note_sides(vae.encoder), note_sides(vae.decoder)
+    draw(batch, make_upscale())
+    assert (max(encoded), max(decoded)) == (SIDE, SIDE // 2)
+    assert (vae.tile_sample_min_size, vae.tile_latent_min_size) == (16 * SIDE, 8 * SIDE)
+
+
+def test_tiles_that_overflow_float16_are_decoded_again_in_tiles(tiny_model: Path) -> None:
+    model = load(tiny_model)
+    with torch.no_grad():
+        model.pipe.vae.decoder.conv_in.weight.mul_(5e4)  # group norms undo it, in float32
+    model.pipe.to(torch.float16)
+    decoded = note_sides(model.pipe.vae.decoder)
+    draw(open_batch(model), make_upscale())
+    assert max(decoded) == SIDE // 2
+
+
 @pytest.mark.parametrize("part", ["unet", "encoder", "decoder"])
 def test_enlarged_picture_that_does_not_fit_in_one_pass_is_tiled(
     batch: Batch, monkeypatch: pytest.MonkeyPatch, part: str
@@ -221,9 +259,70 @@ def test_enlarged_picture_that_does_not_fit_in_one_pass_is_tiled(
     assert not pipe.vae.use_tiling
 
 
+@pytest.mark.parametrize("part", ["unet", "encoder"])
+def test_size_that_met_a_full_memory_is_tried_in_one_pass_again_after_an_hour(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    now, parent = [0.0], open_batch(tiny)
+    batch = Batch(parent.runner, parent.capacity, clock=lambda: now[0])
+    request = make_upscale(2 * SIDE)
+    untiled = draw(batch, request).images
+    pipe = batch.runner._pipe
+    with monkeypatch.context() as patched:
+        failing, limit = (pipe.unet, SIDE // 2) if part == "unet" else (pipe.vae.encoder, SIDE)
+        fail_on_large(failing, "forward", limit, patched)
+        tiled = draw(batch, request).images
+    now[0] = TILED_SECONDS - 1
+    assert (draw(batch, request).images == tiled).all()
+    now[0] = TILED_SECONDS
+    assert (draw(batch, request).images == untiled).all()
+    assert (tiled != untiled).any()
+
+
+def test_all_who_fit_in_go_over_to_tiles_and_nobody_else_pays(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = open_batch(tiny, rows=12)
+    alone = draw(batch, make_request(sampler="ddim")).images
+    fail_on_large(batch.runner._pipe.unet, "forward", SIDE // 2, monkeypatch)
+    requests: list[GenerationRequest] = []
+    while batch.capacity.fits(requests, upscale := make_upscale(2 * SIDE, seeds=(len(requests),))):
+        requests.append(upscale)
+    assert len(requests) == 6
+    drawings = [batch.join(request, ignore) for request in requests]
+    outcomes = run(batch, drawings)
+    assert [outcome.images.shape[1] for outcome in outcomes.values()] == [2 * SIDE] * 6
+    assert batch.capacity.count_rows(SIDE, SIDE) == 12
+    assert (draw(batch, make_request(sampler="ddim")).images == alone).all()
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_memory_of_the_pass_that_failed_is_free_when_tiles_are_tried(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    vae = batch.runner._pipe.vae
+    failing, limit = (vae.encoder, SIDE) if part == "encoder" else (vae.decoder, SIDE // 2)
+    own = failing.forward
+    held: list[weakref.ref[torch.Tensor]] = []
+    is_held: list[bool] = []
+
+    def run_out(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.shape[-1] > limit:
+            made = tensor * 2
+            held.append(weakref.ref(made))
+            raise torch.OutOfMemoryError(*FULL.args)
+        is_held.append(held[0]() is not None)
+        return own(tensor)
+
+    monkeypatch.setattr(failing, "forward", run_out)
+    draw(batch, make_upscale(2 * SIDE))
+    assert len(held) == 1 and is_held and not any(is_held)
+
+
 def test_any_other_picture_that_does_not_fit_is_refused(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_on_large(batch.runner._pipe.unet, "forward", SIDE // 2, monkeypatch)
+    draw(batch, make_upscale(2 * SIDE))
     with pytest.raises(GenerationRejected, match="does not fit into the memory"):
         draw(batch, make_upscale(2 * SIDE, may_tile=False))
