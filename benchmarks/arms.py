@@ -108,9 +108,10 @@ class PipelineArm:
                     self._draw(tasks)
             except GivenUp:
                 continue
-            except TorchDynamoException as error:
+            except Exception as error:  # noqa: BLE001 - the thread's border: who waits is told
                 for task in tasks:
-                    task.future.set_exception(error)
+                    if not task.future.done():
+                        task.future.set_exception(error)
 
     def _draw(self, tasks: list[_Task]) -> None:
         info = self._workshop.info

@@ -113,6 +113,7 @@ class _Person:
         self._first_preview: float | None = None
         self._seen = seen
         self.future, self.give_up = arm.submit(ask, self._hear)
+        self.future.add_done_callback(lambda _: self.begun.set())
 
     async def wait(self) -> None:
         await asyncio.wrap_future(self.future)
@@ -139,6 +140,8 @@ class _Person:
 def run_closed_loop(workshop: Workshop, name: str, users: int, seconds: float) -> Round:
     """Let each user ask again and again, until all who asked within ``seconds`` are served.
 
+    Raises what a request ended with.
+
     Whoever is served meanwhile goes on asking, so that the last ones are not drawn alone; only
     the requests of the window count as latencies. Pictures that are half done at the end count
     half, in every arm.
@@ -153,14 +156,17 @@ async def _run_closed_loop(workshop: Workshop, name: str, users: int, seconds: f
     drawn = [0] * users
 
     async def use(user: int) -> None:
-        for number in range(1_000_000):
-            counts = number == 0 or clock.now() < started + seconds
-            if not counts:
-                served[user].set()
-            seen_by = seen if counts else Round()
-            people[user] = _Person(arm, Ask(1000 * user + 3 * number), seen_by, clock)
-            await people[user].wait()
-            drawn[user] += NUM_PICTURES
+        try:
+            for number in range(1_000_000):
+                counts = number == 0 or clock.now() < started + seconds
+                if not counts:
+                    served[user].set()
+                seen_by = seen if counts else Round()
+                people[user] = _Person(arm, Ask(1000 * user + 3 * number), seen_by, clock)
+                await people[user].wait()
+                drawn[user] += NUM_PICTURES
+        finally:
+            served[user].set()  # a request that failed ends the round below
 
     with _watching() as seen:
         started, computed = clock.now(), time.process_time()
@@ -168,6 +174,9 @@ async def _run_closed_loop(workshop: Workshop, name: str, users: int, seconds: f
         await asyncio.gather(*(event.wait() for event in served))
         seen.seconds = clock.now() - started
         seen.cpu_seconds = time.process_time() - computed
+    for error in [task.exception() for task in using if task.done()]:
+        if error is not None:
+            raise error
     begun = sum(person.share for person in people.values()) * workshop.stepping_share
     seen.pictures = sum(drawn) + NUM_PICTURES * begun
     for person in people.values():
@@ -209,6 +218,8 @@ async def _measure_short(arm: Arm, clock: Clock) -> float:
     seen = Round()
     long = _Person(arm, Ask(1, 100), seen, clock)
     await asyncio.to_thread(long.begun.wait)
+    if long.future.done():
+        long.future.result()
     await _Person(arm, Ask(2, 8), seen, clock).wait()
     long.give_up()
     await _settle()

@@ -52,7 +52,8 @@ class EngineOptions:
     cache_dir: where measurements and compiled code are kept for the next start; None keeps none.
     rows: latents in the UNet's batch of one step; None measures what is best.
     deterministic: always step with one fixed number of rows, so that a picture is bit by bit the
-    same whoever else is being drawn; a short batch then costs as much as a full one.
+    same whoever else is being drawn; a short batch then costs as much as a full one. An enlarged
+    picture is the exception where memory runs short: in tiles it is another picture.
     compile_unet: on CUDA, compile the UNet in the background, minutes at the first start.
     """
 
