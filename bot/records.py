@@ -53,13 +53,18 @@ class StartPicture:
     """What drawing starts from: a panel of a job, or its upload (panel 0), its own for job_id 0.
 
     strength: (0, 1], the share of the steps that are run on it; 1 leaves nothing of it.
-    is_enlarged: a second pass over the enlarged picture, which the prompt has no part in.
+    num_doublings: how often it was enlarged before this pass, which the prompt has no part in then.
     """
 
     job_id: int
     panel: int
     strength: float
-    is_enlarged: bool = False
+    num_doublings: int = 0
+
+    @property
+    def is_enlarged(self) -> bool:
+        """Whether this is a second pass over an enlarged picture."""
+        return self.num_doublings > 0
 
 
 @dataclass(frozen=True, slots=True)

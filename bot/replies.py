@@ -63,8 +63,9 @@ NO_SUCH_PICTURE = (
     "`/gallery` has your own pictures."
 )
 TIME_OVER = (
-    "The time for which these pictures are kept is over, so nothing is on record of them any more "
-    "and nothing was done. A moderator can delete the message."
+    "Nothing is on record of these pictures any more: the time for which they are kept is over, "
+    "or their author had them deleted. Nothing was done or charged. A moderator can delete the "
+    "message."
 )
 HIDDEN_PANEL = (
     "That picture is hidden by the filter, so nothing can be made of it. Nothing was charged; "

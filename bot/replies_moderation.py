@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -226,8 +227,33 @@ def _describe_change(entry: AuditEntry) -> str:
     name = f"{quote(entry.reason, _SHOWN)}: " if entry.reason else ""
     if entry.rule:  # its text says it all
         return name.removesuffix(": ")
+    if entry.action in {AuditAction.STYLE_SAVED, AuditAction.STYLE_REMOVED}:
+        return name + _describe_style_change(entry)
     old, new = (quote(value, _SHOWN) or "default" for value in (entry.old_value, entry.new_value))
     return f"{name}{old} → {new}"
+
+
+_STYLE_PARTS = {
+    "before": "text before",
+    "after": "text after",
+    "negative_prompt": "negative prompt",
+    "sampler": "sampler",
+    "num_inference_steps": "steps",
+}
+
+
+def _describe_style_change(entry: AuditEntry) -> str:
+    """What of a style is another now; all of it for one that is new, or that is gone."""
+    old, new = (json.loads(value or "{}") for value in (entry.old_value, entry.new_value))
+    parts: list[str] = []
+    for key, label in _STYLE_PARTS.items():
+        before, after = (quote(str(values.get(key, "")), _SHOWN) for values in (old, new))
+        if before and after and before != after:
+            parts.append(f"{label} “{before}” → “{after}”")
+        elif before != after:
+            is_taken = before and new
+            parts.append(f"{label} “{before or after}”{' taken out' if is_taken else ''}")
+    return ", ".join(parts) or "as it was"
 
 
 def render_entries(entries: Sequence[AuditEntry]) -> str:

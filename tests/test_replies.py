@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import replies
+from bot import replies, replies_moderation
 from bot.jobs.intake import Quotas
 from bot.jobs.port import Delivery, Drawing, Ended, Place, PlaceReason, Waiting
 from bot.moderation.text import clean_prompt
-from bot.records import Job, JobStatus, Origin, PanelVerdict, Recipe, Standing
+from bot.records import (
+    AuditAction,
+    AuditEntry,
+    Job,
+    JobStatus,
+    Origin,
+    PanelVerdict,
+    Recipe,
+    Standing,
+)
 from tests.fakes.engine import INFO
 
 NASTY = "*_~`|<[]\\" * 1000
@@ -275,3 +285,29 @@ def test_queue_of_many_long_prompts_fits_into_one_message(count: int):
 def test_fixed_texts_are_whole_sentences_that_fit(text: str):
     assert 20 < len(text) <= 2000
     assert text.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            None,
+            {"after": "oil paint", "num_inference_steps": 30},
+            "text after “oil paint”, steps “30”",
+        ),
+        ({"after": "oil"}, {"after": "ink"}, "text after “oil” → “ink”"),
+        ({"after": "oil", "sampler": "ddim"}, {"after": "oil"}, "sampler “ddim” taken out"),
+        ({"after": "oil"}, {"after": "oil", "before": "a print of"}, "text before “a print of”"),
+        ({"after": "oil"}, {"after": "oil"}, "as it was"),
+        ({"before": "a *bold* print of"}, None, "text before “a \\*bold\\* print of”"),
+    ],
+)
+def test_log_says_what_of_a_style_was_changed(
+    old: dict[str, object] | None, new: dict[str, object] | None, words: str
+):
+    action = AuditAction.STYLE_SAVED if new else AuditAction.STYLE_REMOVED
+    values = [json.dumps(each) if each else "" for each in (old, new)]
+    entry = AuditEntry(action, 0.0, reason="mood", old_value=values[0], new_value=values[1])
+    shown = replies_moderation.describe_entry(entry)
+    assert shown.endswith(f"· mood: {words}"), shown
+    assert "{" not in shown

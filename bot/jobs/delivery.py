@@ -81,8 +81,7 @@ class Deliverer:
         verdicts = tuple(file.verdict for file in files if file.verdict is not None)
         delivery = Delivery(grid=paths[0], images=tuple(paths[1:]), verdicts=verdicts)
         try:
-            async with self._board.finishing(job):
-                message_id = await self._post(job, delivery)
+            message_id = await self._post(job, delivery)
         except Unreadable as error:
             log.error("job %s: %s", job.job_id, error)
             return await self._give_up(job, _LOST)
@@ -131,10 +130,14 @@ class Deliverer:
         return changed
 
     async def _post(self, job: Job, delivery: Delivery) -> int | None:
-        """Try until it is posted or in vain; a stop in between leaves the job to the next start."""
+        """Try until it is posted or in vain; a stop in between leaves the job to the next start.
+
+        Between two tries the channel's other messages move.
+        """
         while True:
             try:
-                return await self._messenger.deliver(job, delivery)
+                async with self._board.finishing(job):
+                    return await self._messenger.deliver(job, delivery)
             except Unreachable as error:
                 log.warning("job %s waits for Discord: %s", job.job_id, error)
                 await asyncio.sleep(self._again_seconds)

@@ -154,10 +154,11 @@ def compose_base(job: Job) -> Ask:
     again, start = compose_again(job), job.recipe.start
     if start is None or not start.is_enlarged:
         return again
+    factor = UPSCALE_FACTOR**start.num_doublings
     return replace(
         again,
-        width=again.width and again.width // UPSCALE_FACTOR,
-        height=again.height and again.height // UPSCALE_FACTOR,
+        width=again.width and again.width // factor,
+        height=again.height and again.height // factor,
         start=None,
     )
 
@@ -179,12 +180,13 @@ def compose_upscale(job: Job, panel: int) -> Ask:
     its subject into the picture once more.
     """
     recipe = job.recipe
+    num_doublings = 1 + (recipe.start.num_doublings if recipe.start else 0)
     return replace(
         compose_again(job),
         width=recipe.width and recipe.width * UPSCALE_FACTOR,
         height=recipe.height and recipe.height * UPSCALE_FACTOR,
         seed=recipe.seeds[panel - 1],
-        start=StartPicture(job.job_id, panel, UPSCALE_STRENGTH, is_enlarged=True),
+        start=StartPicture(job.job_id, panel, UPSCALE_STRENGTH, num_doublings),
         num_images=1,
         press=f"upscale:{job.job_id}:{panel}",
     )

@@ -41,7 +41,7 @@ def recipe_columns(recipe: Recipe) -> dict[str, Any]:
         "start_job_id": start.job_id if start else None,
         "start_panel": start.panel if start else None,
         "strength": start.strength if start else None,
-        "start_enlarged": bool(start and start.is_enlarged),
+        "start_num_doublings": start.num_doublings if start else 0,
     }
 
 
@@ -105,7 +105,7 @@ def parse_start(row: Row) -> StartPicture | None:
         row["start_job_id"],
         row["start_panel"],
         float(row["strength"]),
-        bool(row["start_enlarged"]),
+        row["start_num_doublings"],
     )
 
 

@@ -33,7 +33,11 @@ async def test_every_button_works_after_a_restart_for_somebody_else(
     assert open_picture(upscaled).size == (128, 128)
     assert "×2 from picture 2 of #1" in upscaled.text()
     sibling = await (await press(other, upscaled, "Vary")).wait_for(has_grid)
-    assert open_picture(sibling).size == open_picture(grid).size
+    twice = await (await press(other, upscaled, "Upscale ×2")).wait_for(has_grid)
+    sibling_of_twice = await (await press(other, twice, "Vary")).wait_for(has_grid)
+    assert open_picture(twice).size == (256, 256)
+    for each in (sibling, sibling_of_twice):
+        assert open_picture(each).size == open_picture(grid).size
     labels = [b.label for b in upscaled.buttons()]
     assert labels == ["Upscale ×2", "Vary", "✎ Remix", "Use as start", "⋯"]
     assert all(message.reference_id for message in (again, siblings, upscaled))
@@ -44,8 +48,9 @@ async def test_every_button_works_after_a_restart_for_somebody_else(
     assert "Delete the pictures" not in [b.label for b in recipe.buttons()]
 
     assert await bot.stop() == 0
-    first, rerolled, varied, larger, sibling_of_larger = bot.rows()
-    assert (sibling_of_larger["width"], sibling_of_larger["start_job_id"]) == (64, larger["job_id"])
+    first, rerolled, varied, larger, sibling_of_larger, largest, sibling_of_largest = bot.rows()
+    for row, source in ((sibling_of_larger, larger), (sibling_of_largest, largest)):
+        assert (row["width"], row["height"], row["start_job_id"]) == (64, 64, source["job_id"])
     assert {row["user_id"] for row in (rerolled, varied, larger)} == {other.id}
     assert rerolled["seeds"] != first["seeds"]
     for name in ("prompt", "negative_prompt", "num_inference_steps", "sampler", "guidance_scale"):

@@ -217,26 +217,45 @@ async def test_edits_of_one_channel_are_limited_and_those_in_front_move_more_oft
 
 
 async def test_edits_that_arrive_late_or_at_once_are_not_too_many_in_any_window():
-    """Every fourth edit arrives at its end, long after it began; the others as they begin."""
+    """Five uploads arrive at their end, longer than a window after they began; edits at once."""
     window, arrivals = 0.4, []
 
-    class UnevenMessenger(TimedMessenger):
+    class PromptMessenger(FakeMessenger):
         async def progress(self, job: Job, update: Update) -> None:
-            is_late = len(self.times) % 4 == 0
-            self.times.append((job.job_id, 0.0, 0.0))
-            await asyncio.sleep(0.1 if is_late else 0)
             arrivals.append(time.monotonic())
 
-    board = StatusBoard(UnevenMessenger(), Pacing(0.001, window, max_edits=10, for_finished=2))
+    board = StatusBoard(PromptMessenger(), Pacing(0.001, window, max_edits=10, for_finished=2))
+
+    async def upload(job_id: int) -> None:
+        async with board.finishing(make_job(job_id)):
+            await asyncio.sleep(1.5 * window)
+            arrivals.append(time.monotonic())
+
+    uploads = [asyncio.create_task(upload(100 + n)) for n in range(5)]
     began = time.monotonic()
     for moment in itertools.count():
-        if time.monotonic() - began > 5 * window:
+        if time.monotonic() - began > 4 * window:
             break
         for job_id in range(1, 9):
             board.post(make_job(job_id), Drawing(moment, 10**6))
         await asyncio.sleep(0.005)
+    await asyncio.gather(*uploads)
     await board.close()
-    assert max(sum(t <= other < t + window for other in arrivals) for t in arrivals) <= 8
+    assert len(arrivals) > 10, "the others moved"
+    assert max(sum(t <= other < t + window for other in arrivals) for t in arrivals) <= 10
+
+
+async def test_channel_has_25_edits_a_minute_and_a_message_one_in_three_seconds():
+    pacing = Pacing()
+    assert (pacing.max_edits, pacing.window_seconds, pacing.interval_seconds) == (25, 60.0, 3.0)
+    messenger = FakeMessenger()
+    board = StatusBoard(messenger)
+    for n in range(100):
+        await board.finish(make_job(100 + n), Ended())
+    board.post(make_job(1), Drawing(1, 9))
+    await settle()
+    assert messenger.updates_of(1) == [], "the pacing of the board that was given none"
+    await board.close()
 
 
 async def test_pictures_on_their_way_count_until_they_are_posted(messenger: TimedMessenger):

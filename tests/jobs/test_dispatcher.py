@@ -404,6 +404,24 @@ async def test_delivery_waits_for_discord_to_come_back(house: House):
     assert (tries, done.message_id) == (4, 900_000 + job.job_id)
 
 
+async def test_other_messages_move_while_deliveries_wait_for_discord_to_come_back(house: House):
+    house.services.board._pacing = Pacing(0.0, window_seconds=0.4)
+    tries = 0
+
+    async def away(job: Job, delivery: Delivery) -> int | None:
+        nonlocal tries
+        tries += 1
+        raise Unreachable("connection reset")
+
+    house.messenger.deliver = away
+    for _ in range(5):
+        job = await house.submit()
+    await house.until(lambda: tries == 5)
+    other = replace(job, job_id=99)
+    house.services.board.post(other, Drawing(1, 9))
+    await house.until(lambda: house.messenger.updates_of(99), within=3.0)
+
+
 def break_disk(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
