@@ -57,6 +57,15 @@ _NOT_FETCHED = (
     "Please send it again."
 )
 _FINAL_STATUSES = {400, 401, 403, 404, 413}
+_REASONS = {
+    **dict.fromkeys((403, 50001, 50013), "Triptych may not post there"),
+    **dict.fromkeys((404, 10003), "the channel or the message is gone"),
+    **dict.fromkeys((10008, 10015, 50027), "the message is out of reach"),
+    **dict.fromkeys((413, 40005, 50045), "the files are too large for that channel"),
+    _ARCHIVED: "the thread is archived and locked",
+    400001: "Discord takes no files there at the moment",
+}
+_MESSAGE_MAX = 2000
 _PASSING_FAULTS = (aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -167,8 +176,8 @@ class DiscordMessenger:
                 raise Unreadable(f"its pictures cannot be read: {error}") from error
             try:
                 return await self._post(job, delivery, files, can_repost)
-            except _Unwelcome as error:
-                log.info("job %s: Discord did not take its files: %s", job.job_id, error)
+            except _Unwelcome:
+                continue
         return await self._post(job, delivery, [], can_repost)
 
     async def _post(
@@ -196,14 +205,16 @@ class DiscordMessenger:
 
     async def tell(self, job: Job, text: str) -> None:
         """A direct message that names the prompt."""
-        await self.write_to(job.origin.user_id, f"{text}\n> {replies.quote(job.recipe.prompt)}")
+        quoted = replies.quote(job.recipe.prompt)
+        text = f"{text[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
+        await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
 
-    async def write_to(self, user_id: int, text: str) -> None:
-        """A direct message."""
+    async def write_to(self, user_id: int, text: str, nonce: str) -> None:
+        """A direct message, which Discord takes once however often it is sent."""
 
         async def send() -> None:
             channel = await self._client.create_dm(discord.Object(user_id))
-            await channel.send(text)
+            await channel.send(text, nonce=nonce)
 
         await _send_with_retry(f"user {user_id}", send)
 
@@ -327,11 +338,18 @@ async def _send_with_retry(
                 return await send()
         except discord.HTTPException as error:
             if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:
-                raise _Unwelcome(str(error)) from error
+                log.info("%s: Discord did not take its files: %s", what, error)
+                raise _Unwelcome(_explain(error)) from error
             if error.status in _FINAL_STATUSES:
-                raise Undeliverable(str(error)) from error
+                log.info("%s: Discord refused it: %s", what, error)
+                raise Undeliverable(_explain(error)) from error
             fault = error
         except _PASSING_FAULTS as error:
             fault = error
         log.info("%s: Discord did not take it, trying again: %r", what, fault)
     raise Unreachable(f"Discord could not be reached: {fault!r}") from fault
+
+
+def _explain(error: discord.HTTPException) -> str:
+    """Why Discord will never take it, in a few words for the member; the log has the error."""
+    return _REASONS.get(error.code) or _REASONS.get(error.status) or "Discord refused it"

@@ -69,7 +69,7 @@ class TerminalMessenger:
     async def tell(self, job: Job, text: str) -> None:
         """Never needed: the terminal is either there or gone."""
 
-    async def write_to(self, user_id: int, text: str) -> None:
+    async def write_to(self, user_id: int, text: str, nonce: str) -> None:
         """Never needed, like the next one: there are no moderators here."""
 
     async def show_card(self, case: Case, channel_id: int) -> int:

@@ -16,7 +16,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from bot.errors import StoreError
-from bot.jobs.port import Drawing, Messenger, NotPosted, Unreachable, Update, Waiting
+from bot.jobs.port import (
+    Drawing,
+    Ended,
+    Messenger,
+    NotPosted,
+    Undeliverable,
+    Unreachable,
+    Update,
+    Waiting,
+)
 from bot.records import Job
 
 log = logging.getLogger(__name__)
@@ -69,17 +78,34 @@ class StatusBoard:
         """Show ``update`` as soon as the job's message may be edited again."""
         self._channel_of(job).post(job, update)
 
-    async def finish(self, job: Job, last: Update) -> None:
-        """No more edits but this last one, which is tried until it is shown or in vain.
+    async def finish(self, job: Job) -> None:
+        """The last word on a job that ended without pictures, tried until it is said or in vain.
 
-        Returns when no edit is under way any more and the last one has been tried once.
+        Returns when no edit is under way any more and it has been tried once.
         """
-        async with self.finishing(job):
-            if await self._show_last(job, last):
-                return
-        task = asyncio.create_task(self._insist(job, last))
+        if await self.try_finish(job):
+            return
+        task = asyncio.create_task(self._insist(job))
         self._insisting.add(task)
         task.add_done_callback(self._insisting.discard)
+
+    async def try_finish(self, job: Job) -> bool:
+        """No more edits but this one; its member is written to where that cannot be made.
+
+        Whether nothing is left to be done: it is said, or never can be.
+        """
+        async with self.finishing(job):
+            try:
+                await self._say_end(job)
+            except Unreachable as error:
+                log.info("job %s: its end is told later: %s", job.job_id, error)
+                return False
+        if self._mark_told is not None:
+            try:
+                await self._mark_told(job.job_id)
+            except StoreError as error:  # it is told once more at the next start
+                log.warning("job %s is told, but that is not on record: %s", job.job_id, error)
+        return True
 
     @asynccontextmanager
     async def finishing(self, job: Job) -> AsyncIterator[None]:
@@ -102,22 +128,21 @@ class StatusBoard:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _insist(self, job: Job, last: Update) -> None:
+    async def _insist(self, job: Job) -> None:
         while True:
             await asyncio.sleep(self._pacing.again_seconds)
-            async with self.finishing(job):
-                if await self._show_last(job, last):
-                    return
+            if await self.try_finish(job):
+                return
 
-    async def _show_last(self, job: Job, last: Update) -> bool:
-        if not await _show(self._messenger, job, last):
-            return False
-        if self._mark_told is not None:
+    async def _say_end(self, job: Job) -> None:
+        try:
+            await self._messenger.progress(job, Ended())
+        except Undeliverable as error:
+            log.info("job %s: its message was not edited: %s", job.job_id, error)
             try:
-                await self._mark_told(job.job_id)
-            except StoreError as error:  # it is told once more at the next start
-                log.warning("job %s is told, but that is not on record: %s", job.job_id, error)
-        return True
+                await self._messenger.tell(job, job.reason)
+            except Undeliverable as fault:
+                log.info("job %s: its member cannot be told: %s", job.job_id, fault)
 
     def _channel_of(self, job: Job) -> _Channel:
         channel_id = job.origin.channel_id
@@ -129,7 +154,10 @@ class StatusBoard:
     async def _edit(self, job: Job, update: Update) -> None:
         if isinstance(update, Drawing) and update.sketch is not None and self._develop:
             update = await self._develop(job, update)
-        await _show(self._messenger, job, update)
+        try:
+            await self._messenger.progress(job, update)
+        except NotPosted as error:
+            log.info("job %s: its message was not edited: %s", job.job_id, error)
 
 
 @dataclass(slots=True, eq=False)
@@ -272,16 +300,6 @@ class _Channel:
         oldest = time.monotonic() - self.pacing.window_seconds
         while self.edits and self.edits[0] <= oldest:
             self.edits.popleft()
-
-
-async def _show(messenger: Messenger, job: Job, update: Update) -> bool:
-    """Whether nothing is left to be done: it is shown, or never can be."""
-    try:
-        await messenger.progress(job, update)
-    except NotPosted as error:
-        log.info("job %s: its message was not edited: %s", job.job_id, error)
-        return not isinstance(error, Unreachable)
-    return True
 
 
 def _log_fault(task: asyncio.Task[None]) -> None:

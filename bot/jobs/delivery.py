@@ -13,9 +13,7 @@ from bot.jobs.gate import Gate, compose_audit_entry
 from bot.jobs.port import (
     TOKEN_LIFE_SECONDS,
     Delivery,
-    Ended,
     Messenger,
-    NotPosted,
     Undeliverable,
     Unreachable,
     Unreadable,
@@ -87,7 +85,7 @@ class Deliverer:
             return await self._give_up(job, _LOST)
         except Undeliverable as error:
             log.warning("job %s is undeliverable: %s", job.job_id, error)
-            return await self._keep(job, _NOT_POSTED.format(str(error).rstrip(".")))
+            return await self._give_up(job, _NOT_POSTED.format(error))
         log.info("job %s delivered", job.job_id)
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         return await self._jobs.mark_delivered(job.job_id, message_id=message_id, now=self._now())
@@ -126,7 +124,7 @@ class Deliverer:
             return await self._jobs.fetch_job(job.job_id)
         if changed is not None and changed.status is JobStatus.REFUSED:
             await self._writer.remove(job.job_id)
-            await self._board.finish(changed, Ended())
+            await self._board.finish(changed)
         return changed
 
     async def _post(self, job: Job, delivery: Delivery) -> int | None:
@@ -143,31 +141,13 @@ class Deliverer:
                 await asyncio.sleep(self._again_seconds)
 
     async def _give_up(self, job: Job, reason: str) -> Job | None:
-        ended = await self._end(job, reason)
-        if ended is not None:
-            await self._board.finish(ended, Ended())
-        return ended
-
-    async def _keep(self, job: Job, reason: str) -> Job | None:
-        """Where its message cannot be reached, its member is told; at the next start if need be."""
-        ended = await self._end(job, reason)
-        if ended is None:
-            return None
-        try:
-            await self._messenger.tell(ended, reason)
-        except Unreachable as error:
-            log.info("job %s: its member is told later: %s", job.job_id, error)
-            return ended
-        except NotPosted as error:
-            log.info("job %s: its member cannot be told: %s", job.job_id, error)
-        await self._jobs.mark_told(job.job_id)
-        return ended
-
-    async def _end(self, job: Job, reason: str) -> Job | None:
-        return await self._jobs.mark_ended(
+        ended = await self._jobs.mark_ended(
             job.job_id,
             JobStatus.UNDELIVERABLE,
             reason=reason,
             now=self._now(),
             leaving=[JobStatus.RENDERED],
         )
+        if ended is not None:
+            await self._board.finish(ended)
+        return ended

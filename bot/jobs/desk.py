@@ -11,7 +11,7 @@ from dataclasses import replace
 from bot.cases import Card, CardKind, Case, Decision
 from bot.jobs.board import StatusBoard
 from bot.jobs.gate import text_of
-from bot.jobs.port import Ended, InReview, Messenger, NotPosted, Undeliverable
+from bot.jobs.port import InReview, Messenger, NotPosted, Undeliverable
 from bot.pictures import PictureWriter
 from bot.records import AuditAction, AuditEntry, GuildSettings, Job, JobStatus
 from bot.store import Repositories
@@ -178,20 +178,7 @@ class ReviewDesk:
     async def tell_ended(self, job: Job) -> bool:
         """The last word to a held job's member; whether it need not be tried again."""
         await self._writer.remove(job.job_id)
-        async with self._board.finishing(job):
-            if job.told:  # by the start after a stop
-                return True
-            try:
-                await self._messenger.progress(job, Ended())
-            except Undeliverable:
-                try:
-                    await self._messenger.tell(job, job.reason)
-                except NotPosted as error:
-                    log.info("job %s: its member cannot be told: %s", job.job_id, error)
-            except NotPosted:
-                return False
-        await self._jobs.mark_told(job.job_id)
-        return True
+        return job.told or await self._board.try_finish(job)  # by the start after a stop
 
 
 def compose_entry(

@@ -24,7 +24,7 @@ from bot.jobs.desk import ReviewDesk
 from bot.jobs.judging import PictureJudge, compose_picture_entry
 from bot.jobs.line import Line
 from bot.jobs.parameters import complete_recipe, compose_request
-from bot.jobs.port import Drawing, Ended
+from bot.jobs.port import Drawing
 from bot.jobs.starts import StartPictures
 from bot.moderation import PictureCheck
 from bot.pictures import PictureWriter
@@ -156,7 +156,7 @@ class Dispatcher:
 
     async def say_ended(self, job: Job) -> None:
         """The last word on a job that ended while it was being delivered."""
-        await self._board.finish(job, Ended())
+        await self._board.finish(job)
 
     async def cancel(self, job_id: int) -> Job | None:
         """End a waiting or running job for its member; None if it had already gone another way.
@@ -185,7 +185,7 @@ class Dispatcher:
             self._line.running.pop(job_id, None)  # progress on its way here must not be shown
             self._engine.cancel(job_id)
             self._line.use.charge(ended, ended.started_at or self._now())
-            await self._board.finish(ended, Ended())
+            await self._board.finish(ended)
             if ended.held_for:
                 await self._desk.withdraw(ended)
         return ended
@@ -346,7 +346,7 @@ class Dispatcher:
         if ended is not None:
             log.info("job %s ended: %s", job.job_id, status)
             self._line.use.refund(job.job_id)
-            await self._board.finish(ended, Ended())
+            await self._board.finish(ended)
 
     async def _watch_steps(self) -> None:
         """A device that hangs is as lost as one that fails; its jobs are drawn by the next process.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bot.errors import UserError
+from bot.errors import StoreError, UserError
 from bot.jobs.admission import DAY_SECONDS, compose_quota, find_admission_refusal
 from bot.jobs.desk import ReviewDesk, compose_entry
 from bot.jobs.gate import SUSPENDED, Gate, compose_audit_entry
@@ -39,6 +39,12 @@ _CLOSED = (
     "This thread is archived and locked, so nothing can be posted here. Nothing was drawn or "
     "charged; ask again in another channel."
 )
+_NOT_IN_LINE = (
+    "Your prompt was taken, but the record cannot be written at the moment, so it is not in line "
+    "yet. Nothing was charged. At its next start Triptych draws it or tells you why not; if this "
+    "lasts, tell the owner, whose log says more."
+)
+_AGAIN_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)  # a record that is locked, as by a copy being made
 _STARTS_COVERED = "It starts from a covered picture."
 _DRAINING = (
     "Triptych is about to restart and takes no new prompts. Nothing was charged; "
@@ -199,11 +205,13 @@ class Intake:
                 await caller.refuse(_CLOSED)
             return ended
         unusable = await self._starts.take(job, upload, caller) if upload else None
-        if unusable is not None:
-            return await self._refuse_upload(job, unusable, message_id)
-        answered = await self._jobs.mark_answered(
-            job.job_id, message_id=message_id, now=self._now()
-        )
+        try:
+            if unusable is not None:
+                return await self._refuse_upload(job, unusable, message_id)
+            answered = await self._mark_answered(job, message_id)
+        except StoreError as error:
+            log.error("job %s is taken and waits for the next start: %s", job.job_id, error)
+            raise StoreError(_NOT_IN_LINE) from error
         if answered is None:  # cancelled before there was a message that could say so
             ended = await self._jobs.fetch_job(job.job_id)
             if ended is not None and ended.status is JobStatus.CANCELLED:
@@ -215,6 +223,18 @@ class Intake:
         else:
             self._line.enqueue(answered)
         return answered
+
+    async def _mark_answered(self, job: Job, message_id: int | None) -> Job | None:
+        """Tried for a while: the member has been answered, so the prompt should be in line."""
+        for delay_seconds in _AGAIN_SECONDS:
+            try:
+                return await self._jobs.mark_answered(
+                    job.job_id, message_id=message_id, now=self._now()
+                )
+            except StoreError as error:
+                log.warning("job %s is taken, which is not on record: %s", job.job_id, error)
+            await asyncio.sleep(delay_seconds)
+        return await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
     async def _refuse_upload(
         self, job: Job, unusable: Unusable, message_id: int | None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bot.engine.face import EngineFace, ModelInfo
 from bot.jobs.board import StatusBoard
 from bot.jobs.parameters import compose_request
-from bot.jobs.port import Ended, Place, Waiting
+from bot.jobs.port import Place, Waiting
 from bot.jobs.queue import MEMORY_SECONDS, JobQueue, Pace, RecentUse
 from bot.records import Job, JobStatus, Recipe
 from bot.store import JobRepository
@@ -48,7 +48,7 @@ class Line:
 
     async def say_ended(self, job: Job) -> None:
         """The last word on a job that ended without pictures."""
-        await self._board.finish(job, Ended())
+        await self._board.finish(job)
 
     def enqueue(self, *jobs: Job) -> None:
         """Put jobs in line and wake the dispatcher, which begins what it can and announces."""

@@ -27,7 +27,10 @@ class NotPosted(TriptychError):
 
 
 class Undeliverable(NotPosted):
-    """Nobody can be reached with this any more; trying again would not help."""
+    """Nobody can be reached with this any more; trying again would not help.
+
+    Its text says why in a few words, which members may read.
+    """
 
 
 class PlaceClosed(Undeliverable):
@@ -183,8 +186,8 @@ class Messenger(Protocol):
         """Write to the member directly, where the message itself is out of reach."""
         ...
 
-    async def write_to(self, user_id: int, text: str) -> None:
-        """A direct message."""
+    async def write_to(self, user_id: int, text: str, nonce: str) -> None:
+        """A direct message; the same nonce within minutes is the same message."""
         ...
 
     async def show_card(self, case: Case, channel_id: int) -> int:

@@ -9,10 +9,8 @@ from bot.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
 from bot.jobs.line import Line
 from bot.jobs.port import (
     TOKEN_LIFE_SECONDS,
-    Ended,
     InReview,
     Messenger,
-    NotPosted,
     Undeliverable,
     Unreachable,
     Waiting,
@@ -48,7 +46,7 @@ class Recovery:
         await self.drop_terminal_jobs()
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         for job in await self._jobs.list_untold():
-            await self._say_end(job)
+            await self._line.say_ended(job)
         for job in await self._jobs.list_by_status(JobStatus.ACCEPTED):
             await self._find_out_if_answered(job)
         for job in await self._jobs.list_by_status(JobStatus.RUNNING):
@@ -116,20 +114,7 @@ class Recovery:
             leaving=[JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING],
         )
         if ended is not None:
-            await self._say_end(ended)
-
-    async def _say_end(self, job: Job) -> None:
-        try:
-            await self._messenger.progress(job, Ended())
-        except Unreachable:
-            await self._line.say_ended(job)  # until Discord is back
-            return
-        except Undeliverable:
-            try:
-                await self._messenger.tell(job, job.reason)
-            except NotPosted as error:
-                log.info("job %s: its member cannot be told: %s", job.job_id, error)
-        await self._jobs.mark_told(job.job_id)
+            await self._line.say_ended(ended)
 
 
 def _can_be_answered(job: Job) -> bool:

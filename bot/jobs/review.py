@@ -212,7 +212,9 @@ class Review:
         outcome = "granted" if card.decision is Decision.GRANT else "denied"
         try:
             await self._messenger.write_to(
-                card.member_id, f"Your appeal against your suspension was {outcome}."
+                card.member_id,
+                f"Your appeal against your suspension was {outcome}.",
+                f"appeal-{card.card_id}",
             )
         except NotPosted as error:
             log.info("card %s: the member cannot be told: %s", card.card_id, error)

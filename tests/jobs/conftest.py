@@ -68,9 +68,11 @@ class FakeMessenger:
         return 900_000 + job.job_id
 
     async def tell(self, job: Job, text: str) -> None:
+        if self.is_away:
+            raise Unreachable("no answer")
         self.told.append((job.job_id, text))
 
-    async def write_to(self, user_id: int, text: str) -> None:
+    async def write_to(self, user_id: int, text: str, nonce: str) -> None:
         await asyncio.sleep(self.edit_seconds)
         self.written.append((user_id, text))
 

@@ -10,7 +10,16 @@ from dataclasses import replace
 import pytest
 
 from bot.jobs.board import Pacing, StatusBoard
-from bot.jobs.port import Drawing, Ended, Place, PlaceReason, Update, Waiting
+from bot.jobs.port import (
+    Drawing,
+    Ended,
+    Place,
+    PlaceReason,
+    Undeliverable,
+    Unreachable,
+    Update,
+    Waiting,
+)
 from bot.records import Job, JobStatus, Origin, Recipe
 from tests.jobs.conftest import FakeMessenger
 
@@ -111,7 +120,7 @@ async def test_last_edit_is_last_even_if_one_is_under_way_and_one_waits(
     board.post(make_job(), Drawing(1, 9))
     await asyncio.sleep(0.001)
     board.post(make_job(), Drawing(2, 9))
-    await board.finish(make_job(), Ended())
+    await board.finish(make_job())
     await settle()
     assert messenger.updates_of(1) == [Drawing(1, 9), Ended()]
 
@@ -146,7 +155,7 @@ async def test_finish_does_not_wait_for_a_turn_among_the_others(
     for job_id in range(2, 40):
         board.post(make_job(job_id), Drawing(1, 9))
     await asyncio.sleep(0)
-    await board.finish(make_job(1), Ended())
+    await board.finish(make_job(1))
     assert len(messenger.shown) < 10
     await board.close()
 
@@ -176,7 +185,7 @@ async def test_fault_in_one_edit_does_not_stop_the_last_one(
     messenger.progress = broken_at_first
     board.post(make_job(), Drawing(1, 9))
     await settle()
-    await board.finish(make_job(), Ended())
+    await board.finish(make_job())
     assert messenger.updates_of(1) == [Ended()]
 
 
@@ -251,7 +260,7 @@ async def test_channel_has_25_edits_a_minute_and_a_message_one_in_three_seconds(
     messenger = FakeMessenger()
     board = StatusBoard(messenger)
     for n in range(100):
-        await board.finish(make_job(100 + n), Ended())
+        await board.finish(make_job(100 + n))
     board.post(make_job(1), Drawing(1, 9))
     await settle()
     assert messenger.updates_of(1) == [], "the pacing of the board that was given none"
@@ -276,7 +285,7 @@ async def test_finished_pictures_wait_for_nobody_and_take_from_the_others(
 ):
     board = StatusBoard(messenger, Pacing(0.01, window_seconds=30, max_edits=6, for_finished=2))
     for job_id in range(10):
-        await board.finish(make_job(100 + job_id), Ended())
+        await board.finish(make_job(100 + job_id))
     assert len(messenger.times) == 10
     board.post(make_job(1), make_waiting(1))
     await settle()
@@ -292,3 +301,46 @@ async def test_channels_do_not_wait_for_each_other(messenger: TimedMessenger):
     await settle()
     assert {job_id for job_id, *_ in messenger.times} == set(range(5))
     await board.close()
+
+
+async def test_member_is_written_to_until_discord_takes_it_where_the_message_cannot_say_it(
+    messenger: TimedMessenger,
+):
+    on_record: list[int] = []
+
+    async def mark_told(job_id: int) -> None:
+        on_record.append(job_id)
+
+    board = StatusBoard(messenger, Pacing(again_seconds=0.01), mark_told=mark_told)
+    tell, tries = messenger.tell, 0
+
+    async def away_at_first(job: Job, text: str) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise Unreachable("no answer")
+        await tell(job, text)
+
+    messenger.reachable = False
+    messenger.tell = away_at_first
+    await board.finish(make_job())
+    assert (tries, on_record) == (1, [])
+    await asyncio.sleep(0.2)
+    assert (tries, on_record, messenger.told) == (3, [1], [(1, "")])
+    await board.close()
+
+
+async def test_member_whom_nobody_can_be_told_is_not_tried_for_ever(messenger: TimedMessenger):
+    on_record: list[int] = []
+
+    async def mark_told(job_id: int) -> None:
+        on_record.append(job_id)
+
+    async def closed(job: Job, text: str) -> None:
+        raise Undeliverable("they take no direct messages")
+
+    board = StatusBoard(messenger, Pacing(again_seconds=0.01), mark_told=mark_told)
+    messenger.reachable = False
+    messenger.tell = closed
+    assert await board.try_finish(make_job())
+    assert on_record == [1]

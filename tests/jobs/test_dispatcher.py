@@ -22,7 +22,7 @@ from bot.errors import (
     StoreError,
 )
 from bot.jobs.board import Pacing
-from bot.jobs.port import Delivery, Drawing, Ended, Unreachable, Update, Waiting
+from bot.jobs.port import Delivery, Drawing, Ended, Undeliverable, Unreachable, Update, Waiting
 from bot.pictures import PictureWriter
 from bot.records import Job, JobStatus
 from bot.store import JobRepository
@@ -373,7 +373,7 @@ async def test_picture_lost_from_the_disk_is_told_and_not_charged(
 
 
 async def test_pictures_that_nobody_can_be_given_are_kept_and_refunded(house: House):
-    house.messenger.posts = False
+    house.messenger.reachable = False
     job = await house.submit()
     ended = await house.until_status(job, JobStatus.UNDELIVERABLE)
     await house.until_idle()
@@ -384,6 +384,56 @@ async def test_pictures_that_nobody_can_be_given_are_kept_and_refunded(house: Ho
     assert len(pictures(house, job)) == 4
     await check_use_is_on_record(house)
     assert used(house) == {}
+
+
+async def test_pictures_that_cannot_be_posted_where_the_message_stands_are_told_there(
+    house: House,
+):
+    house.messenger.posts = False
+    job = await house.submit()
+    ended = await house.until_status(job, JobStatus.UNDELIVERABLE)
+    await house.until_idle()
+    assert (house.messenger.updates_of(job.job_id)[-1], house.messenger.told) == (Ended(), [])
+    assert (await house.fetch(job)).told
+    assert "nowhere to post" in ended.reason
+
+
+async def test_member_of_a_refused_job_out_of_reach_is_written_to(open_house: OpenHouse):
+    def flaw(_: GenerationRequest) -> None:
+        raise GenerationRejected("That is too large.")
+
+    async with open_house(FakeEngine(flaw=flaw)) as house:
+        await house.start()
+        house.messenger.reachable = False
+        job = await house.submit()
+        await house.until(lambda: house.messenger.told)
+        assert house.messenger.told == [(job.job_id, "That is too large.")]
+
+
+async def test_member_out_of_reach_while_discord_is_away_is_told_by_the_next_start(
+    open_house: OpenHouse,
+):
+    messenger = FakeMessenger()
+    async with open_house(messenger=messenger) as house:
+        await house.start()
+
+        async def closed(*_: object) -> None:
+            messenger.is_away = True
+            raise Undeliverable("the message is gone")
+
+        messenger.reachable = False
+        messenger.deliver = messenger.progress = closed
+        job = await house.submit()
+        ended = await house.until_status(job, JobStatus.UNDELIVERABLE)
+        await house.until_idle()
+        assert not ended.told
+        assert not (await house.fetch(job)).told
+    messenger = FakeMessenger()
+    messenger.reachable = False
+    async with open_house(messenger=messenger) as after:
+        await after.services.recovery.run()
+        assert messenger.told == [(job.job_id, ended.reason)]
+        assert (await after.fetch(job)).told
 
 
 async def test_delivery_waits_for_discord_to_come_back(house: House):

@@ -6,16 +6,19 @@ import asyncio
 import math
 import unicodedata
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.errors import StoreError, UserError
+from bot.jobs import intake
 from bot.jobs.parameters import complete_recipe, compose_request
 from bot.jobs.port import Ended
 from bot.records import Ask, Job, JobStatus, Origin
 from bot.services import Services
+from bot.store import JobRepository
 from bot.terminal import TerminalCaller
 from tests.fakes.engine import INFO, FakeEngine
 from tests.jobs.conftest import GUILD, MEMBER, Clock, FakeCaller, House, OpenHouse
@@ -380,3 +383,44 @@ async def test_prompt_taken_while_the_model_loads_waits_with_open_settings(open_
             job.recipe, seeds=(), height=None, num_inference_steps=None, model=None
         )
         assert job.cost == 1.0
+
+
+async def test_record_locked_after_the_first_answer_is_tried_again(
+    quiet_house: House, monkeypatch: pytest.MonkeyPatch
+):
+    tries = lock_record(monkeypatch, times=3)
+    job = await quiet_house.submit()
+    assert (job.status, len(tries)) == (JobStatus.QUEUED, 4)
+    assert len(quiet_house.services.line.queue) == 1
+
+
+async def test_record_that_stays_locked_after_the_first_answer_leaves_the_job_to_the_next_start(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+):
+    async with open_house() as before:
+        await before.load_model()
+        with monkeypatch.context() as broken:
+            lock_record(broken, times=100)
+            with pytest.raises(StoreError, match=r"was taken.*not in line.*next start"):
+                await before.submit()
+        [job] = await before.services.jobs.list_by_status(JobStatus.ACCEPTED)
+        assert len(before.services.line.queue) == 0
+    async with open_house() as after:
+        await after.services.recovery.run()
+        assert (await after.fetch(job)).status is JobStatus.QUEUED
+
+
+def lock_record(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
+    """Let jobs be inserted and, so often, not be marked as answered; whose marks were tried."""
+    tries: list[int] = []
+    mark = JobRepository.mark_answered
+
+    async def locked(jobs: JobRepository, job_id: int, **values: Any) -> Job | None:
+        tries.append(job_id)
+        if len(tries) <= times:
+            raise StoreError("The record could not be written (database is locked).")
+        return await mark(jobs, job_id, **values)
+
+    monkeypatch.setattr(JobRepository, "mark_answered", locked)
+    monkeypatch.setattr(intake, "_AGAIN_SECONDS", (0.0,) * 5)
+    return tries
