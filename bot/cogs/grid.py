@@ -100,9 +100,9 @@ class Grid(commands.Cog):
 
 
 def _may_delete(job: Job, interaction: Press) -> bool:
+    """Of a job that ``fetch_job`` gave: only its author has it outside its channel."""
     is_author = interaction.user.id == job.origin.user_id
-    is_here = interaction.channel_id == job.origin.channel_id
-    return is_author or (is_here and interaction.permissions.manage_messages)
+    return is_author or interaction.permissions.manage_messages
 
 
 async def _delete_message(client: TriptychClient, job: Job) -> bool:

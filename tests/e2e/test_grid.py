@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from playground import Member, Playground, add_channel, add_guild
+from playground import Member, Overwrite, Permission, Playground, add_channel, add_guild
 from tests.e2e.conftest import StartBot
 from tests.e2e.gallery import button, draw, forge, has_grid, open_picture, press, refusal, upload_of
 
@@ -198,6 +198,27 @@ async def test_only_the_author_and_moderators_delete_and_nothing_is_left(
     assert await bot.stop() == 0
     assert [row["deleted_by"] for row in bot.rows()] == [member.id, moderator.id]
     assert bot.rows("SELECT * FROM picture") == []
+    [row] = bot.rows("SELECT * FROM audit")
+    assert (row["action"], row["job_id"]) == ("pictures_deleted", 2)
+    assert (row["actor_id"], row["member_id"]) == (moderator.id, member.id)
+
+
+async def test_who_manages_messages_elsewhere_deletes_nothing_here(
+    server: Playground, start_bot: StartBot
+):
+    member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
+    elsewhere = server.channel("general")
+    elsewhere.overwrites[other.id] = Overwrite(allow=int(Permission.MANAGE_MESSAGES))
+    bot = await start_bot()
+    grid = await draw(member, art)
+    own = await draw(other, elsewhere)
+    refused = await refusal(await forge(other, own, "v1:delete:1:0"))
+    assert "no picture like that in this channel" in refused
+    assert not grid.is_deleted
+    menu = await (await press(other, own, "⋯")).wait_answered()
+    await (await press(other, menu, "Delete the pictures")).wait_answered()
+    assert await bot.stop() == 0
+    assert [row["deleted_by"] for row in bot.rows()] == [None, other.id]
 
 
 async def test_buttons_of_deleted_pictures_offer_the_recipe(

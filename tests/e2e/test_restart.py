@@ -128,12 +128,15 @@ async def test_deleted_message_is_replaced_by_a_new_one_that_names_the_author(
     handle = await member.slash("imagine", art, prompt="dog", steps=8)
     first = await handle.wait_answered()
     await server.person("moderator").delete(first)
-    message = await server.wait_until(
-        lambda: next((m for m in server.messages(art) if m.attachments), None), 10
-    )
+    to_channel = f"POST /channels/{art.id}/messages"
+    server.fault(to_channel, reset(applied=True), times=1)  # it is taken, and the answer is lost
+    await server.wait_until(lambda: len(server.requests(to_channel)) == 2, 20)
+    [message] = server.messages(art)
+    assert has_grid(message)
     assert message.id != first.id
-    [sent] = server.requests(f"POST /channels/{art.id}/messages")
-    assert sent.body["enforce_nonce"] is True
+    lost, sent = server.requests(to_channel)
+    assert (lost.body["nonce"], lost.body["enforce_nonce"]) == ("job-1", True)
+    assert (sent.body["nonce"], sent.body["enforce_nonce"]) == ("job-1", True)
     assert sent.body["allowed_mentions"]["users"] == [member.id]
     assert f"<@{member.id}>" in message.text()
 

@@ -686,6 +686,8 @@ async def test_strike_that_was_taken_back_does_not_count(open_lane):
         assert await consequences.strike(GUILD, MEMBER, by=MODERATOR, reason="two") is None
         with pytest.raises(UserError, match="no strike"):
             await consequences.remove_strike(GUILD, MEMBER, strike.strike_id, by=OTHER)
+        taken_back = [AuditAction.STRUCK, AuditAction.STRIKE_REMOVED, AuditAction.STRUCK]
+        assert await actions(house) == taken_back
 
 
 async def test_granted_appeal_lifts_the_suspension_and_there_is_one(open_lane):
