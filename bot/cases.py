@@ -72,6 +72,7 @@ class Card:
 class Report:
     """What a member said about a picture."""
 
+    report_id: int
     reporter_id: int
     reason: str
     at: float

@@ -20,6 +20,7 @@ from bot.errors import UserError
 from bot.jobs.port import (
     Delivery,
     Drawing,
+    NoMessage,
     PlaceClosed,
     Undeliverable,
     Unreachable,
@@ -85,9 +86,10 @@ class InteractionCaller:
                 if error.code == ALREADY_ACKNOWLEDGED:  # by the first attempt
                     return None
                 if error.code == _ARCHIVED:
-                    raise PlaceClosed(str(error)) from error
+                    raise PlaceClosed(_explain(error)) from error
                 if error.status in _FINAL_STATUSES:
-                    raise Undeliverable(str(error)) from error
+                    log.info("job %s: Discord refused its answer: %s", job.job_id, error)
+                    raise Undeliverable(_explain(error)) from error
                 if attempt == 2:
                     raise Unreachable(str(error)) from error
             except _PASSING_FAULTS as error:
@@ -244,8 +246,10 @@ class DiscordMessenger:
                 view = replies_moderation.compose_entries(entries)
                 await channel.send(view=view, nonce=nonce, allowed_mentions=nobody, silent=True)
         except discord.HTTPException as error:
-            fault = Undeliverable if error.status in _FINAL_STATUSES else Unreachable
-            raise fault(str(error)) from error
+            if error.status in _FINAL_STATUSES:
+                log.info("%s: Discord refused it: %s", nonce, error)
+                raise Undeliverable(_explain(error)) from error
+            raise Unreachable(str(error)) from error
         except _PASSING_FAULTS as error:
             raise Unreachable(f"Discord could not be reached: {error!r}") from error
 
@@ -273,7 +277,9 @@ class DiscordMessenger:
             async def edit_by_token(view: discord.ui.LayoutView, files: _Files) -> int:
                 webhook = discord.Webhook.partial(application_id, token, client=self._client)
                 original = cast(int, "@original")
-                return (await webhook.edit_message(original, view=view, attachments=files)).id
+                # content: what an error may have said there; the types know none beside a layout
+                edit = cast(Callable[..., Awaitable[discord.WebhookMessage]], webhook.edit_message)
+                return (await edit(original, content=None, view=view, attachments=files)).id
 
             routes.append(edit_by_token)
         channel_id = origin.channel_id
@@ -282,7 +288,7 @@ class DiscordMessenger:
             async def edit_as_bot(view: discord.ui.LayoutView, files: _Files) -> int:
                 channel = self._client.get_partial_messageable(channel_id)
                 message = channel.get_partial_message(message_id)
-                return (await message.edit(view=view, attachments=files)).id
+                return (await message.edit(content=None, view=view, attachments=files)).id
 
             routes.append(edit_as_bot)
         return routes
@@ -342,7 +348,8 @@ async def _send_with_retry(
                 raise _Unwelcome(_explain(error)) from error
             if error.status in _FINAL_STATUSES:
                 log.info("%s: Discord refused it: %s", what, error)
-                raise Undeliverable(_explain(error)) from error
+                is_gone = error.status == HTTPStatus.NOT_FOUND
+                raise (NoMessage if is_gone else Undeliverable)(_explain(error)) from error
             fault = error
         except _PASSING_FAULTS as error:
             fault = error

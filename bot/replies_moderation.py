@@ -233,6 +233,7 @@ def _describe_change(entry: AuditEntry) -> str:
     return f"{name}{old} → {new}"
 
 
+_STYLE_SHOWN = 40  # characters: a row may say three texts, before and after
 _STYLE_PARTS = {
     "before": "text before",
     "after": "text after",
@@ -247,12 +248,12 @@ def _describe_style_change(entry: AuditEntry) -> str:
     old, new = (json.loads(value or "{}") for value in (entry.old_value, entry.new_value))
     parts: list[str] = []
     for key, label in _STYLE_PARTS.items():
-        before, after = (quote(str(values.get(key, "")), _SHOWN) for values in (old, new))
-        if before and after and before != after:
-            parts.append(f"{label} “{before}” → “{after}”")
-        elif before != after:
-            is_taken = before and new
-            parts.append(f"{label} “{before or after}”{' taken out' if is_taken else ''}")
+        before, after = (str(values.get(key, "")) for values in (old, new))
+        if before == after:
+            continue
+        shown = [f"“{quote(each, _STYLE_SHOWN)}”" for each in (before, after) if each]
+        taken = " taken out" if new and not after else ""
+        parts.append(f"{label} {' → '.join(shown)}{taken}")
     return ", ".join(parts) or "as it was"
 
 

@@ -57,7 +57,7 @@ class Messages:
         self._clock = clock
         self._payloads = payloads
         self._announce = announce
-        self._nonces: dict[tuple[int, int, str], tuple[float, Message]] = {}
+        self._nonces: dict[tuple[int, str], tuple[float, Message]] = {}
 
     def create(
         self,
@@ -73,7 +73,7 @@ class Messages:
         """Check the request and post what it asks for."""
         body = request.body
         _check_takes_messages(channel, is_ephemeral=bool(extra_flags & MessageFlag.EPHEMERAL))
-        known = self._known_nonce(channel, author_id, body)
+        known = self._known_nonce(author_id, body)
         if known:
             return known
         flags = int(body.get("flags") or 0) & SENDABLE_FLAGS | extra_flags
@@ -92,7 +92,7 @@ class Messages:
             reference_id=reference_id,
         )
         if body.get("nonce") is not None:
-            key = (channel.id, author_id, str(body["nonce"]))
+            key = (author_id, str(body["nonce"]))
             self._nonces[key] = (self._clock.now(), message)
         self._post(channel, message)
         return message
@@ -149,8 +149,8 @@ class Messages:
             channel.is_archived = False
         self._announce("MESSAGE_CREATE", channel, message)
 
-    def _known_nonce(self, channel: Channel, author_id: int, body: Json) -> Message | None:
-        """The message that this enforced nonce already made, within the last minutes."""
+    def _known_nonce(self, author_id: int, body: Json) -> Message | None:
+        """What this author already made with this enforced nonce in the last minutes, anywhere."""
         nonce = body.get("nonce")
         errors = FormErrors()
         if isinstance(nonce, str):
@@ -158,7 +158,7 @@ class Messages:
         errors.raise_if_any()
         if nonce is None or not body.get("enforce_nonce"):
             return None
-        at, message = self._nonces.get((channel.id, author_id, str(nonce)), (0.0, None))
+        at, message = self._nonces.get((author_id, str(nonce)), (0.0, None))
         return message if message and self._clock.now() - at < NONCE_LIFE_SECONDS else None
 
     def _revise(

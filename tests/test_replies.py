@@ -287,6 +287,9 @@ def test_fixed_texts_are_whole_sentences_that_fit(text: str):
     assert text.endswith(".")
 
 
+A_LOT = "a" * 39 + "…"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -299,6 +302,7 @@ def test_fixed_texts_are_whole_sentences_that_fit(text: str):
         ({"after": "oil", "sampler": "ddim"}, {"after": "oil"}, "sampler “ddim” taken out"),
         ({"after": "oil"}, {"after": "oil", "before": "a print of"}, "text before “a print of”"),
         ({"after": "oil"}, {"after": "oil"}, "as it was"),
+        ({"after": "a" * 90}, {"after": "a" * 90 + "b"}, f"text after “{A_LOT}” → “{A_LOT}”"),
         ({"before": "a *bold* print of"}, None, "text before “a \\*bold\\* print of”"),
     ],
 )

@@ -87,8 +87,8 @@ class Decoder:
 
         Raises GenerationFailed if even that is not finite.
         """
-        self._cast_vae(torch.float32)
         try:
+            self._cast_vae(torch.float32)
             redone = self.decode_singly(decoding.latents, tiled=decoding.tiled)
             parts = [transfer.get() for transfer in redone.transfers]
         finally:

@@ -26,7 +26,7 @@ from bot.jobs.port import (
     Update,
     Waiting,
 )
-from bot.records import Job
+from bot.records import Job, JobStatus
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +139,8 @@ class StatusBoard:
             await self._messenger.progress(job, Ended())
         except Undeliverable as error:
             log.info("job %s: its message was not edited: %s", job.job_id, error)
+            if job.status is JobStatus.CANCELLED:  # whoever did it was answered
+                return
             try:
                 await self._messenger.tell(job, job.reason)
             except Undeliverable as fault:

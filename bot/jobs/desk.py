@@ -173,7 +173,8 @@ class ReviewDesk:
                 await self._audit.add(compose_entry(AuditAction.REFUSED, ended, self._now()))
         await self._cards.mark_settled(card.card_id, now=self._now())
         if ended is not None:
-            await self.tell_ended(ended)
+            await self._writer.remove(ended.job_id)
+            await self._board.finish(ended)
 
     async def tell_ended(self, job: Job) -> bool:
         """The last word to a held job's member; whether it need not be tried again."""

@@ -41,10 +41,11 @@ _CLOSED = (
 )
 _NOT_IN_LINE = (
     "Your prompt was taken, but the record cannot be written at the moment, so it is not in line "
-    "yet. Nothing was charged. At its next start Triptych draws it or tells you why not; if this "
-    "lasts, tell the owner, whose log says more."
+    "yet. It is put there as soon as that is possible, and nothing is lost. If this lasts, tell "
+    "the owner, whose log says more."
 )
-_AGAIN_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)  # a record that is locked, as by a copy being made
+_AGAIN_SECONDS = 1.0
+_PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, as of a copy being made
 _STARTS_COVERED = "It starts from a covered picture."
 _DRAINING = (
     "Triptych is about to restart and takes no new prompts. Nothing was charged; "
@@ -92,6 +93,7 @@ class Intake:
         self._in_hand = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._settling: set[asyncio.Task[Job | None]] = set()
         self._commits = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self.draining = False
 
@@ -125,6 +127,9 @@ class Intake:
         with suppress(TimeoutError):
             async with asyncio.timeout(max_seconds):
                 await self._idle.wait()
+        for task in self._settling:  # the next start finds out what they were answered
+            task.cancel()
+        await asyncio.gather(*self._settling, return_exceptions=True)
 
     async def _take(
         self, ask: Ask, origin: Origin, caller: Caller, refusal: str | None
@@ -205,13 +210,35 @@ class Intake:
                 await caller.refuse(_CLOSED)
             return ended
         unusable = await self._starts.take(job, upload, caller) if upload else None
-        try:
-            if unusable is not None:
-                return await self._refuse_upload(job, unusable, message_id)
-            answered = await self._mark_answered(job, message_id)
-        except StoreError as error:
-            log.error("job %s is taken and waits for the next start: %s", job.job_id, error)
-            raise StoreError(_NOT_IN_LINE) from error
+        if job.origin.is_terminal:
+            return await self._settle(job, message_id, unusable)
+        task = asyncio.create_task(self._insist(job, message_id, unusable))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        done, _ = await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
+        if not done:
+            raise StoreError(_NOT_IN_LINE)
+        return task.result()
+
+    async def _insist(
+        self, job: Job, message_id: int | None, unusable: Unusable | None
+    ) -> Job | None:
+        """The member has been answered, so the record is tried until it takes what follows."""
+        while True:
+            try:
+                return await self._settle(job, message_id, unusable)
+            except StoreError as error:
+                log.error("job %s is taken and not in line yet: %s", job.job_id, error)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _settle(
+        self, job: Job, message_id: int | None, unusable: Unusable | None
+    ) -> Job | None:
+        if unusable is not None:
+            return await self._refuse_upload(job, unusable, message_id)
+        answered = await self._jobs.mark_answered(
+            job.job_id, message_id=message_id, now=self._now()
+        )
         if answered is None:  # cancelled before there was a message that could say so
             ended = await self._jobs.fetch_job(job.job_id)
             if ended is not None and ended.status is JobStatus.CANCELLED:
@@ -223,18 +250,6 @@ class Intake:
         else:
             self._line.enqueue(answered)
         return answered
-
-    async def _mark_answered(self, job: Job, message_id: int | None) -> Job | None:
-        """Tried for a while: the member has been answered, so the prompt should be in line."""
-        for delay_seconds in _AGAIN_SECONDS:
-            try:
-                return await self._jobs.mark_answered(
-                    job.job_id, message_id=message_id, now=self._now()
-                )
-            except StoreError as error:
-                log.warning("job %s is taken, which is not on record: %s", job.job_id, error)
-            await asyncio.sleep(delay_seconds)
-        return await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
     async def _refuse_upload(
         self, job: Job, unusable: Unusable, message_id: int | None

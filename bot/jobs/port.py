@@ -33,6 +33,10 @@ class Undeliverable(NotPosted):
     """
 
 
+class NoMessage(Undeliverable):
+    """There is no such message: it was deleted, or never came to be."""
+
+
 class PlaceClosed(Undeliverable):
     """The thread is archived and locked; its members can still be answered alone."""
 
@@ -187,7 +191,7 @@ class Messenger(Protocol):
         ...
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
-        """A direct message; the same nonce within minutes is the same message."""
+        """A direct message; to anybody, the same nonce within minutes is the same one."""
         ...
 
     async def show_card(self, case: Case, channel_id: int) -> int:

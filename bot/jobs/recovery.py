@@ -11,8 +11,8 @@ from bot.jobs.port import (
     TOKEN_LIFE_SECONDS,
     InReview,
     Messenger,
-    Undeliverable,
-    Unreachable,
+    NoMessage,
+    NotPosted,
     Waiting,
 )
 from bot.records import Job, JobStatus
@@ -90,7 +90,7 @@ class Recovery:
         try:
             update = InReview() if job.held_for else Waiting(None)
             message_id = await self._messenger.progress(job, update)
-        except Undeliverable:
+        except NoMessage:
             log.info("job %s was never answered and is dropped", job.job_id)
             await self._jobs.mark_ended(
                 job.job_id,
@@ -101,8 +101,8 @@ class Recovery:
                 told=True,
             )
             return
-        except Unreachable:
-            log.info("job %s may have been answered, so it is drawn", job.job_id)
+        except NotPosted as error:
+            log.info("job %s may have been answered, so it is drawn: %s", job.job_id, error)
         await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
     async def _apologise(self, job: Job, what: str) -> None:

@@ -125,7 +125,7 @@ class Reports:
                 await self._messenger.write_to(
                     report.reporter_id,
                     f"A moderator has looked at the picture you reported: it {outcome}. Thank you.",
-                    f"report-{card.card_id}",
+                    f"report-{report.report_id}",
                 )
             except NotPosted as error:
                 log.info("card %s: a reporter cannot be told: %s", card.card_id, error)

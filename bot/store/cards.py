@@ -129,4 +129,4 @@ def _parse_card(row: Row) -> Card:
 
 
 def _parse_report(row: Row) -> Report:
-    return Report(row["reporter_id"], row["reason"], row["at"])
+    return Report(row["report_id"], row["reporter_id"], row["reason"], row["at"])

@@ -209,18 +209,25 @@ async def test_contributor_makes_trouble_and_reads_the_wire(
 FAINT = """
 (() => {
   const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => parts(colour).slice(0, 3).map((part) => part / 255)
+  const light = (channels) => channels.map((part) => part / 255)
     .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
     .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
   const behind = (node) => {
     const colour = getComputedStyle(node).backgroundColor;
-    return (parts(colour)[3] ?? 1) > 0.9 ? colour : behind(node.parentElement);
+    return (parts(colour)[3] ?? 1) > 0.9 ? parts(colour).slice(0, 3) : behind(node.parentElement);
+  };
+  const opacity = (node) => node ? getComputedStyle(node).opacity * opacity(node.parentElement) : 1;
+  const shown = (node, ground) => {
+    const [ink, alpha] = [parts(getComputedStyle(node).color), opacity(node)];
+    return ground.map((part, index) => part + ((ink[3] ?? 1) * alpha) * (ink[index] - part));
   };
   return [...document.querySelectorAll("body *")]
-    .filter((node) => node.checkVisibility() && !node.closest("option, :disabled, [aria-hidden]"))
+    .filter((node) => node.checkVisibility({ opacityProperty: true })
+      && !node.closest("option, :disabled, [aria-disabled=true], [aria-hidden]"))
     .filter((node) => [...node.childNodes].some((each) => each.nodeType === 3 && each.data.trim()))
     .map((node) => {
-      const [one, other] = [getComputedStyle(node).color, behind(node)].map(light);
+      const ground = behind(node);
+      const [one, other] = [shown(node, ground), ground].map(light);
       const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
       return [node.className, node.textContent.trim().slice(0, 20), contrast];
     })

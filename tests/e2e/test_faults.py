@@ -8,6 +8,8 @@ import sqlite3
 import time
 from contextlib import closing
 
+import pytest
+
 from playground import Message, Playground, RequestRecord, answer, delay, reset
 from tests.e2e.conftest import StartBot
 
@@ -172,3 +174,34 @@ async def test_record_that_is_locked_for_a_moment_delays_drawing_and_nothing_els
     assert await bot.stop() == 0
     assert bot.rows()[1]["status"] == "delivered"
     assert "Traceback" not in bot.log
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_record_that_is_locked_after_the_first_answer_delays_the_prompt_and_says_so(
+    server: Playground, start_bot: StartBot, *, is_restarted: bool
+):
+    bot = await start_bot(may_complain=True)
+    art = server.channel("art")
+
+    def execute(text: str) -> None:
+        with closing(sqlite3.connect(bot.data_dir / "triptych.sqlite3")) as other:
+            other.execute(text)
+            other.commit()
+
+    execute(
+        "CREATE TRIGGER lock BEFORE UPDATE ON job WHEN OLD.status = 'accepted' "
+        "AND NEW.status = 'queued' BEGIN SELECT RAISE(ABORT, 'database is locked'); END"
+    )
+    handle = await server.person("member").slash("imagine", art, prompt="dog")
+    message = await handle.wait_for(lambda shown: "not in line yet" in shown.text(), 20)
+    assert bot.rows()[0]["status"] == "accepted"
+    if is_restarted:
+        assert await bot.stop() == 0
+    execute("DROP TRIGGER lock")
+    if is_restarted:
+        bot = await start_bot()
+    grid = await handle.wait_for(has_grid)
+    assert (grid.id, grid.content) == (message.id, "")
+    assert server.messages(art) == [grid]
+    assert await bot.stop() == 0
+    assert bot.rows()[0]["status"] == "delivered"

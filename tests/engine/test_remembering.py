@@ -66,14 +66,17 @@ def test_model_that_is_opened_twice_remembers_once(tiny_model: Path) -> None:
 def test_prompt_in_the_place_of_another_is_not_drawn_with_its_keys() -> None:
     pair = Pair(STARTER)
     info = pair.info
+    size = {"width": info.width, "height": info.height}
+    neighbour = make_request(num_inference_steps=50, sampler=info.default_sampler, **size)
+    drawing = pair.batch.join(neighbour, ignore)  # or all would be forgotten in between
     for prompt, negative in (("dog in autumn leaves", ""), ("a red car", ""), ("a red car", "hat")):
         request = make_request(
             prompt=prompt,
             negative_prompt=negative,
-            width=info.width,
-            height=info.height,
+            **size,
             num_inference_steps=3,
             seeds=(1,),  # one picture: it gets the place of the one before
             sampler=info.default_sampler,
         )
         assert find_worst(pair.draw(request).images, pair.draw_alone(request)) <= 1
+    assert drawing in pair.batch.drawings

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.cases import Case
-from bot.jobs.port import Delivery, Undeliverable, Unreachable, Update, Waiting
+from bot.jobs.port import Delivery, NoMessage, Undeliverable, Unreachable, Update, Waiting
 from bot.records import Ask, Job, JobStatus, Origin
 from bot.services import Services, compose_services
 from bot.settings import Settings
@@ -57,7 +57,7 @@ class FakeMessenger:
         if self.is_away:
             raise Unreachable("no answer")
         if not self.reachable:
-            raise Undeliverable("the message is gone")
+            raise NoMessage("the message is gone")
         self.shown.append((job.job_id, update, job))
 
     async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:

@@ -410,6 +410,16 @@ async def test_member_of_a_refused_job_out_of_reach_is_written_to(open_house: Op
         assert house.messenger.told == [(job.job_id, "That is too large.")]
 
 
+async def test_who_cancels_gets_no_direct_message_as_well(open_house: OpenHouse):
+    async with open_house() as house:
+        await house.load_model()
+        house.messenger.reachable = False
+        job = await house.submit()
+        assert await house.services.dispatcher.cancel(job.job_id)
+        assert house.messenger.told == []
+        assert (await house.fetch(job)).told
+
+
 async def test_member_out_of_reach_while_discord_is_away_is_told_by_the_next_start(
     open_house: OpenHouse,
 ):

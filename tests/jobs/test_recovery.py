@@ -11,7 +11,7 @@ import pytest
 from bot.engine.face import GenerationRequest
 from bot.errors import GenerationRejected
 from bot.jobs.parameters import complete_recipe, compose_recipe
-from bot.jobs.port import Ended, Waiting
+from bot.jobs.port import Ended, Undeliverable, Waiting
 from bot.records import Ask, Job, JobStatus, Origin, PanelVerdict
 from tests.fakes.engine import INFO, FakeEngine
 from tests.jobs.conftest import START, Clock, FakeCaller, FakeMessenger, House, OpenHouse
@@ -82,6 +82,22 @@ async def test_accepted_job_that_was_never_answered_is_dropped_silently(open_hou
         assert (ended.status, ended.cost) == (JobStatus.FAILED, 0.0)
         assert messenger.told == []
         assert len(after.services.line.queue) == 0
+
+
+async def test_accepted_job_whose_message_cannot_be_edited_for_another_reason_is_drawn(
+    open_house: OpenHouse,
+):
+    async def refused(*_: object) -> None:
+        raise Undeliverable("Discord refused it")
+
+    async with open_house() as before:
+        job = await leave(before, JobStatus.ACCEPTED)
+    messenger = FakeMessenger()
+    messenger.progress = refused
+    async with open_house(messenger=messenger) as after:
+        await after.services.recovery.run()
+        assert (await after.fetch(job)).status is JobStatus.QUEUED
+        assert len(after.services.line.queue) == 1
 
 
 async def test_job_interrupted_twice_is_not_tried_a_third_time(open_house: OpenHouse):
