@@ -64,12 +64,12 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
         (
             Edit(
                 "bot/messenger.py",
-                "                return (await webhook.edit_message(original",
+                "                return (await edit(original",
                 "                if files:\n"
                 "                    sent = await webhook.send(view=view, files=files, wait=True)\n"
-                "                    await webhook.edit_message(original, view=view)\n"
+                "                    await edit(original, content=None, view=view)\n"
                 "                    return sent.id\n"
-                "                return (await webhook.edit_message(original",
+                "                return (await edit(original",
             ),
         ),
     ),
