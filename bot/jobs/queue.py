@@ -13,55 +13,117 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bot.jobs.port import Place, PlaceReason
-from bot.records import Job
+from bot.records import Job, JobStatus
 
 _Member = tuple[int | None, int]
 """Guild (None for direct messages) and user."""
 
 HALF_LIFE_SECONDS = 3600.0
-MEMORY_SECONDS = 12 * HALF_LIFE_SECONDS  # what is older weighs less than 1/4096
+MEMORY_SECONDS = 12 * HALF_LIFE_SECONDS  # by full hours; what is older weighs less than 1/2048
+
+_SETTLED = {
+    JobStatus.DELIVERED,
+    JobStatus.UNDELIVERABLE,
+    JobStatus.REFUSED,
+    JobStatus.FAILED,
+    JobStatus.CANCELLED,
+    JobStatus.EXPIRED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Charge:
-    guild_id: int | None
-    user_id: int
+    member: _Member
     cost: float
     weight: float
     at: float
 
 
+@dataclass(slots=True)
+class _Sum:
+    """Of one member's charges, as they weigh at one moment: their costs, and those by weight."""
+
+    count: int = 0
+    cost: float = 0.0
+    by_weight: float = 0.0
+
+    def add(self, count: int, cost: float, by_weight: float) -> None:
+        self.count += count
+        self.cost += cost
+        self.by_weight += by_weight
+
+
 class RecentUse:
-    """What guilds and members have drawn lately, in default requests, decayed."""
+    """What guilds and members have drawn lately, in default requests, decayed.
+
+    All costs halve together, so sums are kept: neither time nor memory grow with a day's jobs.
+    """
 
     def __init__(self) -> None:
-        self._charges: dict[int, _Charge] = {}
+        self._open: dict[int, _Charge] = {}  # those that may change yet
+        self._sums: dict[_Member, _Sum] = {}  # at ``_at``
+        self._hours: dict[int, dict[_Member, _Sum]] = {}  # the same by hours, each at its begin
+        self._at = float("-inf")  # never goes back
 
     def charge(self, job: Job, at: float) -> None:
         """Count ``job.cost`` from ``at`` on, in place of an earlier charge for the same job."""
+        self.refund(job.job_id)
         if job.cost > 0:
-            origin = job.origin
-            self._charges[job.job_id] = _Charge(
-                origin.guild_id, origin.user_id, job.cost, job.weight, at
-            )
-        else:
-            self._charges.pop(job.job_id, None)
+            self._move(at)
+            charge = _Charge(_member_of(job), job.cost, job.weight, at)
+            self._add(charge, 1)
+            if job.status not in _SETTLED:
+                self._open[job.job_id] = charge
 
     def refund(self, job_id: int) -> None:
         """Forget what was charged for this job."""
-        self._charges.pop(job_id, None)
+        charge = self._open.pop(job_id, None)
+        if charge is not None:
+            self._add(charge, -1)
 
     def totals(self, now: float) -> _Totals:
         """Use per guild and per member at ``now``."""
+        self._move(now)
+        for hour in [hour for hour in self._hours if not self._is_kept(hour)]:
+            share = _decay(self._at - hour * HALF_LIFE_SECONDS)
+            for member, part in self._hours.pop(hour).items():
+                self._count(member, -part.count, -part.cost * share, -part.by_weight * share)
         totals = _Totals({}, {}, {})
-        for job_id, charge in list(self._charges.items()):
-            age = max(now - charge.at, 0.0)
-            if age > MEMORY_SECONDS:
-                del self._charges[job_id]
-            else:
-                cost = charge.cost * 0.5 ** (age / HALF_LIFE_SECONDS)
-                totals.add((charge.guild_id, charge.user_id), cost, charge.weight)
+        for member, total in self._sums.items():
+            totals.add(member, total.cost, total.by_weight)
         return totals
+
+    def _move(self, now: float) -> None:
+        if now > self._at:
+            share = _decay(now - self._at)
+            for total in self._sums.values():
+                total.cost *= share
+                total.by_weight *= share
+            self._at = now
+
+    def _add(self, charge: _Charge, sign: int) -> None:
+        hour = int(charge.at // HALF_LIFE_SECONDS)
+        if not self._is_kept(hour):
+            return
+        cost, by_weight = sign * charge.cost, sign * charge.cost / charge.weight
+        grown = 1 / _decay(charge.at - hour * HALF_LIFE_SECONDS)
+        part = self._hours.setdefault(hour, {}).setdefault(charge.member, _Sum())
+        part.add(sign, cost * grown, by_weight * grown)
+        share = _decay(self._at - charge.at)
+        self._count(charge.member, sign, cost * share, by_weight * share)
+
+    def _count(self, member: _Member, count: int, cost: float, by_weight: float) -> None:
+        total = self._sums.setdefault(member, _Sum())
+        total.add(count, cost, by_weight)
+        if not total.count:  # nor does what rounding left
+            del self._sums[member]
+
+    def _is_kept(self, hour: int) -> bool:
+        return hour > (self._at - MEMORY_SECONDS) // HALF_LIFE_SECONDS
+
+
+def _decay(seconds: float) -> float:
+    return 0.5 ** (seconds / HALF_LIFE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +137,10 @@ class _Totals:
     by_member: dict[_Member, float]
     unweighted: dict[_Member, float]
 
-    def add(self, member: _Member, cost: float, weight: float) -> None:
+    def add(self, member: _Member, cost: float, by_weight: float) -> None:
         guild_id, _ = member
         self.by_guild[guild_id] = self.by_guild.get(guild_id, 0.0) + cost
-        self.by_member[member] = self.by_member.get(member, 0.0) + cost / weight
+        self.by_member[member] = self.by_member.get(member, 0.0) + by_weight
         self.unweighted[member] = self.unweighted.get(member, 0.0) + cost
 
     def use_of(self, member: _Member) -> tuple[float, float]:
@@ -142,7 +204,7 @@ class JobQueue:
             member = heap[0][3]
             turns, line = guilds[member[0]], lines[member]
             job = line.popleft()
-            totals.add(member, job.cost_estimate, job.weight)
+            totals.add(member, job.cost_estimate, job.cost_estimate / job.weight)
             guild_use, member_use = totals.use_of(member)
             _step(turns, (member_use, line[0].job_id, member) if line else None)
             _step(heap, (guild_use, *turns[0]) if turns else None)

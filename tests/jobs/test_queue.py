@@ -111,7 +111,7 @@ def test_equal_sums_are_equal_in_whatever_order_they_were_added(guilds: tuple[in
 def test_use_of_long_ago_is_forgotten_and_takes_no_memory():
     use = use_of((1, 1, 8.0, MEMORY_SECONDS + 1))
     assert use.totals(NOW).by_guild == {}
-    assert use._charges == {}
+    assert use._sums == use._hours == {}
 
 
 def test_clock_that_went_back_charges_no_more_than_the_cost():
@@ -134,6 +134,52 @@ def test_second_charge_for_a_job_replaces_the_first():
     assert use.totals(NOW).by_member == {(1, 1): 1.0}
     use.charge(make_job(1, 1, cost=0.0), NOW)
     assert use.totals(NOW).by_member == {}
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["draw", "measure", "end", "refund", "look"]),
+        st.integers(1, 6),  # job
+        st.sampled_from([0.0, 1.0, 50.0, 4000.0, 30_000.0]),  # seconds later
+        costs,
+    ),
+    max_size=40,
+)
+
+
+@settings(deadline=None)
+@given(steps=steps)
+def test_use_is_the_decayed_sum_of_what_was_charged_last(
+    steps: list[tuple[str, int, float, float]],
+):
+    use, now, known = RecentUse(), NOW, dict[int, tuple[float, float, bool]]()
+    num_ended = 0
+    for what, job_id, seconds, cost in steps:
+        now += seconds
+        key = job_id + 100 * num_ended  # a number is never given twice
+        at = known.get(key, (0.0, now, False))[1]
+        if what == "refund":
+            use.refund(key)
+            known.pop(key, None)
+        elif what == "look":
+            use.totals(now)
+        else:
+            status = JobStatus.DELIVERED if what == "end" else JobStatus.RUNNING
+            use.charge(make_job(key, job_id % 3, cost=cost, weight=2.0, status=status), at)
+            known[key] = (cost, at, what == "end")
+            num_ended += what == "end"
+    totals = use.totals(now)
+    oldest = (now - MEMORY_SECONDS) // HALF_LIFE_SECONDS
+    expected = dict[tuple[int, int], float]()
+    for key, (cost, at, _) in known.items():
+        if at // HALF_LIFE_SECONDS > oldest:
+            member = (1, key % 100 % 3)
+            weighs = cost * 0.5 ** ((now - at) / HALF_LIFE_SECONDS)
+            expected[member] = expected.get(member, 0.0) + weighs
+    assert totals.unweighted == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert {m: 2 * each for m, each in totals.by_member.items()} == pytest.approx(totals.unweighted)
+    assert set(use._open) == {key for key, (_, _, ended) in known.items() if not ended}
+    assert max(map(len, use._hours.values()), default=0) <= 3
 
 
 def test_removed_job_is_gone_once():
