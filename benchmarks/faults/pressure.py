@@ -79,7 +79,7 @@ async def measure_soak(plan: Plan) -> Finding:
     samples: list[tuple[float, int]] = []
     delivered = 0
     async with open_bench(plan, "f6", checks_contract=False) as bench:
-        bot = await bench.start(FAKE_STEP_SECONDS="0.0025", LOG_LEVEL="WARNING")
+        bot = await bench.start(FAKE_STEP_SECONDS="0", LOG_LEVEL="WARNING")
         people = _add_people(bench, _NUM_MEMBERS)
         process = psutil.Process(bot.pid)
         began = time.monotonic()
@@ -98,7 +98,7 @@ async def measure_soak(plan: Plan) -> Finding:
     handles = samples[-1][1] - samples[0][1]
     return Finding(
         figure="F6",
-        load=f"{delivered} jobs of 10 ms by {_NUM_MEMBERS} members, {_AT_ONCE} at a time, "
+        load=f"{delivered} jobs, drawn in no time, by {_NUM_MEMBERS} members, {_AT_ONCE} at a time, "
         f"in {seconds:.0f} s",
         faults="none",
         result={
