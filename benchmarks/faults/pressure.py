@@ -98,8 +98,8 @@ async def measure_soak(plan: Plan) -> Finding:
     handles = samples[-1][1] - samples[0][1]
     return Finding(
         figure="F6",
-        load=f"{delivered} jobs, drawn in no time, by {_NUM_MEMBERS} members, {_AT_ONCE} at a time, "
-        f"in {seconds:.0f} s",
+        load=f"{delivered} jobs, drawn in no time, by {_NUM_MEMBERS} members, "
+        f"{_AT_ONCE} at a time, in {seconds:.0f} s",
         faults="none",
         result={
             "jobs": delivered,

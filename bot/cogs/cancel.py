@@ -40,6 +40,7 @@ class Cancel(commands.Cog):
         await interaction.response.defer()
         if await self._services.dispatcher.cancel(job_id) is None:
             raise UserError(replies.TOO_LATE)
+        await interaction.followup.send(replies.say_cancelled(1), ephemeral=True)
 
 
 async def setup(bot: TriptychClient) -> None:

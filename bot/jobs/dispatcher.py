@@ -184,7 +184,7 @@ class Dispatcher:
             self._line.remove(job_id)
             self._line.running.pop(job_id, None)  # progress on its way here must not be shown
             self._engine.cancel(job_id)
-            self._line.use.charge(ended, ended.started_at or self._now())
+            self._line.charge(ended)
             await self._board.finish(ended)
             if ended.held_for:
                 await self._desk.withdraw(ended)
@@ -223,7 +223,7 @@ class Dispatcher:
         if not self._line.running:
             self._stepped_at = time.monotonic()
         self._line.running[job.job_id] = running
-        self._line.use.charge(running, self._now())
+        self._line.charge(running)
         loop = asyncio.get_running_loop()
 
         def hand_over(progress: Progress) -> None:
@@ -256,7 +256,7 @@ class Dispatcher:
             log.error("job %s will be delivered again at the next start: %s", job.job_id, error)
             return
         if ended is not None:  # what is undeliverable costs nothing
-            self._line.use.charge(ended, ended.started_at or self._now())
+            self._line.charge(ended)
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
         recipe, images = job.recipe, output.images
@@ -286,7 +286,7 @@ class Dispatcher:
                 await self._audit.add(entry)
         if rendered is not None:
             self._line.pace.add(job.cost_estimate, output.gpu_seconds)
-            self._line.use.charge(rendered, rendered.started_at or self._now())
+            self._line.charge(rendered)
         else:  # cancelled while the files were being written
             await self._writer.remove(job.job_id)
         return rendered

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.errors import StoreError, UserError
 from bot.jobs.admission import DAY_SECONDS, compose_quota, find_admission_refusal
@@ -41,8 +42,8 @@ _CLOSED = (
 )
 _NOT_IN_LINE = (
     "Your prompt was taken, but the record cannot be written at the moment, so it is not in line "
-    "yet. It is put there as soon as that is possible, and nothing is lost. If this lasts, tell "
-    "the owner, whose log says more."
+    "yet. As soon as it can be, Triptych draws it or tells you why not, and nothing was charged. "
+    "If this lasts, tell the owner, whose log says more."
 )
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, as of a copy being made
@@ -214,11 +215,16 @@ class Intake:
             return await self._settle(job, message_id, unusable)
         task = asyncio.create_task(self._insist(job, message_id, unusable))
         self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+        task.add_done_callback(partial(self._forget, job))
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
         if not done:
             raise StoreError(_NOT_IN_LINE)
         return task.result()
+
+    def _forget(self, job: Job, task: asyncio.Task[Job | None]) -> None:
+        self._settling.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("job %s waits for the next start", job.job_id, exc_info=error)
 
     async def _insist(
         self, job: Job, message_id: int | None, unusable: Unusable | None

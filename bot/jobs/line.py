@@ -35,7 +35,12 @@ class Line:
         """Recent use from the record."""
         for job in await self._jobs.list_started_since(self._now() - MEMORY_SECONDS):
             if job.started_at is not None and job.status is not JobStatus.RUNNING:
-                self.use.charge(job, job.started_at)
+                self.use.load(job, min(job.started_at, self._now()))
+
+    def charge(self, job: Job) -> None:
+        """What it costs counts from when its drawing began; never from a time yet to come."""
+        now = self._now()
+        self.use.charge(job, min(job.started_at or now, now))
 
     async def welcome(self, info: ModelInfo) -> None:
         """The model is loaded; how fast it draws is known from what it has drawn before."""

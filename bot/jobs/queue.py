@@ -66,7 +66,15 @@ class RecentUse:
         self._at = float("-inf")  # never goes back
 
     def charge(self, job: Job, at: float) -> None:
-        """Count ``job.cost`` from ``at`` on, in place of an earlier charge for the same job."""
+        """Count ``job.cost`` from ``at`` on, in place of an earlier charge for the same job.
+
+        One that has ended counts as it was charged at its end.
+        """
+        if job.status not in _SETTLED or job.job_id in self._open:
+            self.load(job, at)
+
+    def load(self, job: Job, at: float) -> None:
+        """Count a job that is on record and was not counted yet."""
         self.refund(job.job_id)
         if job.cost > 0:
             self._move(at)
@@ -88,6 +96,11 @@ class RecentUse:
             share = _decay(self._at - hour * HALF_LIFE_SECONDS)
             for member, part in self._hours.pop(hour).items():
                 self._count(member, -part.count, -part.cost * share, -part.by_weight * share)
+            self._open = {
+                job_id: charge
+                for job_id, charge in self._open.items()
+                if self._is_kept(_hour_of(charge.at))
+            }
         totals = _Totals({}, {}, {})
         for member, total in self._sums.items():
             totals.add(member, total.cost, total.by_weight)
@@ -102,7 +115,7 @@ class RecentUse:
             self._at = now
 
     def _add(self, charge: _Charge, sign: int) -> None:
-        hour = int(charge.at // HALF_LIFE_SECONDS)
+        hour = _hour_of(charge.at)
         if not self._is_kept(hour):
             return
         cost, by_weight = sign * charge.cost, sign * charge.cost / charge.weight
@@ -120,6 +133,10 @@ class RecentUse:
 
     def _is_kept(self, hour: int) -> bool:
         return hour > (self._at - MEMORY_SECONDS) // HALF_LIFE_SECONDS
+
+
+def _hour_of(at: float) -> int:
+    return int(at // HALF_LIFE_SECONDS)
 
 
 def _decay(seconds: float) -> float:

@@ -30,9 +30,11 @@ async def test_author_cancels_a_waiting_prompt_with_its_button_and_nobody_else_c
     assert answer.is_ephemeral
     assert "Only the member who asked" in answer.text()
 
-    await member.press(message, message.button("Cancel").custom_id)
+    pressed = await member.press(message, message.button("Cancel").custom_id)
     message = await handle.wait_for(is_cancelled)
     assert message.buttons() == []
+    told = await pressed.wait_for(lambda shown: shown.is_ephemeral)
+    assert "was cancelled" in told.text()
     assert await bot.stop() == 0
     first, second = bot.rows()
     assert (second["status"], second["cost"]) == ("cancelled", 0)

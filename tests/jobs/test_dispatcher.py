@@ -27,7 +27,16 @@ from bot.pictures import PictureWriter
 from bot.records import Job, JobStatus
 from bot.store import JobRepository
 from tests.fakes.engine import FakeEngine
-from tests.jobs.conftest import MEMBER, START, FakeCaller, FakeMessenger, House, OpenHouse
+from tests.jobs.conftest import (
+    GUILD,
+    MEMBER,
+    START,
+    Clock,
+    FakeCaller,
+    FakeMessenger,
+    House,
+    OpenHouse,
+)
 
 
 def used(house: House) -> dict[tuple[int | None, int], float]:
@@ -408,6 +417,22 @@ async def test_member_of_a_refused_job_out_of_reach_is_written_to(open_house: Op
         job = await house.submit()
         await house.until(lambda: house.messenger.told)
         assert house.messenger.told == [(job.job_id, "That is too large.")]
+
+
+async def test_job_of_a_start_with_a_clock_ahead_does_not_stop_the_counting(open_house: OpenHouse):
+    clock = Clock(START + 20 * 3600)
+    async with open_house(clock=clock) as ahead:
+        await ahead.start()
+        done = await ahead.until_status(await ahead.submit(), JobStatus.DELIVERED)
+        await ahead.until_idle()
+    clock.now = START
+    async with open_house(clock=clock) as house:
+        await house.start()
+        assert used(house) == pytest.approx({(GUILD, MEMBER): done.cost})
+        again = house.origin(interaction_id=1)
+        later = await house.until_status(await house.submit(origin=again), JobStatus.DELIVERED)
+        await house.until_idle()
+        assert used(house) == pytest.approx({(GUILD, MEMBER): done.cost + later.cost})
 
 
 async def test_who_cancels_gets_no_direct_message_as_well(open_house: OpenHouse):

@@ -400,13 +400,29 @@ async def test_member_hears_of_a_record_that_stays_locked_and_the_prompt_comes_i
 ):
     with monkeypatch.context() as broken:
         lock_record(broken)
-        with pytest.raises(StoreError, match=r"was taken.*not in line yet.*nothing is lost"):
+        with pytest.raises(StoreError, match=r"was taken.*not in line yet.*nothing was charged"):
             await quiet_house.submit()
         [job] = await quiet_house.services.jobs.list_by_status(JobStatus.ACCEPTED)
         assert len(quiet_house.services.line.queue) == 0
     await quiet_house.until(lambda: len(quiet_house.services.line.queue) == 1)
     waiting = await quiet_house.fetch(job)
     assert (waiting.status, waiting.message_id) == (JobStatus.QUEUED, 500_000 + job.job_id)
+
+
+async def test_fault_after_the_member_was_told_is_in_the_log_with_its_job(
+    quiet_house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    with monkeypatch.context() as broken:
+        lock_record(broken)
+        with pytest.raises(StoreError):
+            await quiet_house.submit()
+
+        async def fault(*_: object, **__: object) -> None:
+            raise RuntimeError("a bug")
+
+        broken.setattr(JobRepository, "mark_answered", fault)
+        await quiet_house.until(lambda: "job 1 waits for the next start" in caplog.text)
+    assert "a bug" in caplog.text
 
 
 async def test_stop_while_the_record_is_locked_leaves_the_prompt_to_the_next_start(
