@@ -71,7 +71,7 @@ async def test_direct_message_tried_again_is_the_same_message(monkeypatch: pytes
 async def test_reason_is_in_plain_words_and_the_error_in_the_log(
     status: int, code: int, words: str, caplog: pytest.LogCaptureFixture
 ):
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="bot.messenger")
     response = SimpleNamespace(status=status, reason="Refused")
     body = {"code": code, "message": "Raw words of Discord"}
     channel = FakeDirectMessages(discord.HTTPException(cast(Any, response), body))
