@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -55,7 +56,7 @@ class FakeEngine:
         ),
     ) -> None:
         self.info = info
-        self.drawn: list[GenerationRequest] = []
+        self.drawn: list[GenerationRequest] | deque[GenerationRequest] = []
         self.may_load = threading.Event()  # cleared by a test that holds the model back
         self.may_load.set()
         self._step_seconds = step_seconds

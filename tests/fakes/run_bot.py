@@ -8,6 +8,7 @@ word "poison", ``fail`` fails on it. FAKE_LOAD_ERROR: the model does not load. F
 from __future__ import annotations
 
 import os
+from collections import deque
 from typing import Any
 
 from bot import cli, services
@@ -26,12 +27,14 @@ def _flaw(request: GenerationRequest) -> None:
 
 def _make_engine(settings: object) -> FakeEngine:
     error = os.environ.get("FAKE_LOAD_ERROR")
-    return FakeEngine(
+    engine = FakeEngine(
         step_seconds=float(os.environ.get("FAKE_STEP_SECONDS", "0")),
         load_seconds=float(os.environ.get("FAKE_LOAD_SECONDS", "0")),
         load_error=ConfigError(error) if error else None,
         flaw=_flaw,
     )
+    engine.drawn = deque(maxlen=0)  # nobody reads it here, and a soak would measure its growth
+    return engine
 
 
 class _FakeClassifier:
