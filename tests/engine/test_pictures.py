@@ -13,6 +13,7 @@ import torch
 
 from bot.engine.finishing import to_uint8
 from bot.engine.loading import LoadedModel
+from bot.engine.runner import DeviceFull
 from bot.errors import GenerationFailed
 from tests.engine.conftest import make_request
 from tests.engine.drawing import draw as draw_alone
@@ -90,6 +91,28 @@ def test_decoder_that_overflows_float16_is_run_again_in_float32(tiny_model: Path
     half = draw(model).images
     assert model.pipe.vae.dtype == torch.float16
     assert np.abs(expected.astype(int) - half.astype(int)).mean() < 3
+
+
+def test_decoder_whose_cast_to_float32_runs_out_of_memory_is_whole_again(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(tiny_model)
+    vae = model.pipe.vae
+    with torch.no_grad():
+        vae.decoder.conv_in.weight.mul_(5e4)
+    model.pipe.to(torch.float16)
+    cast_whole = vae.to
+
+    def cast(dtype: torch.dtype) -> object:
+        if dtype is torch.float16:
+            return cast_whole(dtype)
+        vae.decoder.conv_in.to(dtype)  # the first of its parts
+        raise torch.OutOfMemoryError("full")
+
+    monkeypatch.setattr(vae, "to", cast)
+    with pytest.raises(DeviceFull):
+        draw(model)
+    assert {weights.dtype for weights in vae.parameters()} == {torch.float16}
 
 
 def test_values_are_rounded_as_diffusers_rounds_them(tiny_model: Path) -> None:

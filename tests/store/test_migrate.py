@@ -149,3 +149,25 @@ def test_migrations_are_found_beside_the_package_in_a_checkout():
     root = Path(__file__).resolve().parents[2]
     assert get_migrations_folder() == root / "migrations"
     assert get_starter_model_folder() == root / "bot" / "starter_model"
+
+
+async def test_pictures_enlarged_twice_before_the_upgrade_are_counted_twice(
+    data_dir: Path, folder: Path
+):
+    for number in range(2, 10):
+        [migration] = get_migrations_folder().glob(f"{number:04}_*.sql")
+        shutil.copy(migration, folder)
+    await open_and_close(data_dir, folder)
+    # job, what it starts from, enlarged: 1 → 2 ×2 → 3 ×2 → 4 varied; 6 begins with a lost one
+    rows = [(1, None, 0), (2, 1, 1), (3, 2, 1), (4, 3, 0), (6, 5, 1)]
+    with closing(sqlite3.connect(data_dir / DATABASE_FILE_NAME)) as connection:
+        connection.executemany(
+            "INSERT INTO job (job_id, start_job_id, start_enlarged, user_id, bot_in_channel, "
+            "status, prompt, negative_prompt, seeds, cost_estimate, cost, accepted_at) "
+            "VALUES (?, ?, ?, 1, 1, 'delivered', 'dog', '', '[1]', 1, 1, 0)",
+            rows,
+        )
+        connection.commit()
+    await open_and_close(data_dir, get_migrations_folder())
+    found = ask(data_dir, "SELECT job_id, start_num_doublings FROM job ORDER BY job_id")
+    assert found == [(1, 0), (2, 1), (3, 2), (4, 0), (6, 1)]
