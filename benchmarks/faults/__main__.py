@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from benchmarks.faults import calls, crashes, device, inputs, network, pressure
+from benchmarks.faults import calls, crashes, device, inputs, neighbours, network, pressure
 from benchmarks.faults.finding import Contract, Finding, Measure, Plan, Size
 from benchmarks.faults.nursery import Nursery
 
@@ -36,6 +36,7 @@ FIGURES: dict[str, Measure] = {
     "F14": inputs.measure_moderation,
     "F15": network.measure_slow_uploads,
     "F16": crashes.measure_absence,
+    "F17": neighbours.measure_neighbours,
     "F13": inputs.measure_contract,  # last: it sums up the others
 }
 

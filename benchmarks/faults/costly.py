@@ -1,0 +1,58 @@
+"""What costs most to look at: pictures that are slow to open, and rules that are slow to search."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+
+from PIL import Image
+
+_NUM_SCANS = 4000
+_NUM_CHUNKS = 600_000
+
+
+def list_costly_pictures() -> list[tuple[str, bytes]]:
+    """Each with a name; the last is an ordinary one."""
+    return [
+        ("scans", _with_scans()),
+        ("chunks", _with_chunks()),
+        ("layers", _with_large_pixels()),
+        ("photo", _encode(Image.radial_gradient("L").convert("RGB"), "PNG")),
+    ]
+
+
+def _with_scans() -> bytes:
+    """A progressive JPEG whose last pass is written thousands of times, each over all pixels."""
+    plain = Image.new("RGB", (4800, 4800), (40, 90, 120))
+    data = _encode(plain, "JPEG", progressive=True, quality=30)
+    start, end = data.rfind(b"\xff\xda"), data.rfind(b"\xff\xd9")
+    return data[:end] + data[start:end] * _NUM_SCANS + data[end:]
+
+
+def _with_chunks() -> bytes:
+    """A PNG with hundreds of thousands of empty chunks in front of its pixels."""
+    data = _encode(Image.new("RGB", (64, 64)), "PNG")
+    kind = b"zzZz"
+    empty = struct.pack(">I", 0) + kind + struct.pack(">I", zlib.crc32(kind))
+    pixels = data.index(b"IDAT") - 4
+    return data[:pixels] + empty * _NUM_CHUNKS + data[pixels:]
+
+
+def _with_large_pixels() -> bytes:
+    """A small file of as many pixels as are taken, with transparency."""
+    return _encode(Image.new("RGBA", (4890, 4890), (1, 2, 3, 4)), "PNG")
+
+
+def _encode(picture: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def list_costly_rules(count: int) -> list[dict[str, str]]:
+    """Patterns in the form of a rules file; no two are alike, and none matches what is sent."""
+    return [
+        {"kind": "pattern", "text": f"[a-z ]*[ax][a-z ]{{{12 + number % 8}}}[{number}]q{number}"}
+        for number in range(count)
+    ]
