@@ -203,7 +203,7 @@ async def _open_siege(plan: Plan, name: str, **environment: str) -> AsyncIterato
         guild.members[world.bot.id] = Member(world.bot)
         elsewhere = add_channel(world, guild, "drawings")
         neighbours = _add_people(bench, elsewhere, "neighbour", 5)
-        await bench.start(FAKE_STEP_SECONDS="0.005", **environment)
+        await bench.start(connected=True, FAKE_STEP_SECONDS="0.005", **environment)
         yield Siege(bench, elsewhere, neighbours)
 
 
