@@ -57,7 +57,7 @@ app.add_typer(cli_rules.app, name="rules")
 
 
 def main() -> None:
-    """The entry point of `python -m bot` and `triptych`."""
+    """The command line, see ``bot/__main__.py``."""
     app()
 
 
