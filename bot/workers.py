@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 _START_SECONDS = 20.0
 _ORPHAN_SECONDS = 1.0  # how long work goes on past its deadline when nobody is left to kill it
 _WATCH_SECONDS = 0.05
-_STOPPING = "the bot is stopping"
 _KERNEL_COUNTS = sys.platform == "linux"  # elsewhere RLIMIT_AS is missing or not kept to
 # Who may run is decided in _Turns. This one lets through without a turn of the event loop, so that
 # the work gets the process that has just been warmed: anyio takes the one that rested last.
@@ -46,7 +45,7 @@ class WorkerProcesses:
         self,
         max_processes: int = 2,
         *,
-        memory_bytes: int = 384 * 2**20,
+        memory_bytes: int = 512 * 2**20,
         max_wait_seconds: float = 20.0,
         kernel_counts_memory: bool = _KERNEL_COUNTS,
     ) -> None:
@@ -56,7 +55,9 @@ class WorkerProcesses:
         self._max_wait_seconds = max_wait_seconds
         self._kernel_counts = kernel_counts_memory
         self._turns = _Turns(max_processes)
-        self._timers: set[asyncio.Timeout] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._closed = False
 
     async def run(
@@ -75,10 +76,12 @@ class WorkerProcesses:
             watch = None if self._kernel_counts else asyncio.create_task(self._watch(pid))
             seconds = deadline_seconds + _ORPHAN_SECONDS
             try:
-                async with self._cut_after(deadline_seconds):
+                async with asyncio.timeout(deadline_seconds):
                     return await to_process.run_sync(
                         *(_attempt, seconds, limit, work, args), cancellable=True, limiter=_AT_ONCE
                     )
+            except TimeoutError:
+                raise WorkerTimeout(f"not done in {deadline_seconds:g} s") from None
             except BrokenWorkerProcess as error:
                 raise WorkerLost("the worker process died") from error
             finally:
@@ -86,53 +89,52 @@ class WorkerProcesses:
                     watch.cancel()
 
     async def close(self) -> None:
-        """Kill what is being worked on and take nothing more."""
+        """Kill what is being worked on, cancel the tasks that wait for it, and take nothing more.
+
+        Processes at rest end with the event loop.
+        """
         self._closed = True
-        self._turns.close()
-        now = asyncio.get_running_loop().time()
-        for timer in self._timers:
-            if not timer.expired():
-                timer.reschedule(now)
-        await self._turns.idle.wait()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await self._idle.wait()
 
     @asynccontextmanager
     async def _turn(self, share: int | None) -> AsyncIterator[None]:
+        if self._closed:
+            raise WorkerUnavailable("the bot is stopping")
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self._idle.clear()
+        try:
+            await self._take_turn(share)
+            try:
+                yield
+            finally:
+                self._turns.give_back(share)
+        finally:
+            self._tasks.discard(task)
+            if not self._tasks:
+                self._idle.set()
+
+    async def _take_turn(self, share: int | None) -> None:
         try:
             async with asyncio.timeout(self._max_wait_seconds):
                 await self._turns.take(share)
         except TimeoutError:
             raise WorkerUnavailable("others were in front for too long") from None
-        try:
-            yield
-        finally:
-            self._turns.give_back(share)
-
-    @asynccontextmanager
-    async def _cut_after(self, seconds: float) -> AsyncIterator[None]:
-        timer = asyncio.timeout(0 if self._closed else seconds)
-        self._timers.add(timer)
-        try:
-            async with timer:
-                yield
-        except TimeoutError:
-            if not timer.expired():
-                raise
-            if self._closed:
-                raise WorkerUnavailable(_STOPPING) from None
-            raise WorkerTimeout(f"not done in {seconds:g} s") from None
-        finally:
-            self._timers.discard(timer)
 
     async def _warm(self, work: Callable[..., Any]) -> int:
         """Have a process that has imported what the work needs; its id."""
         fault = None
         for _ in range(self._max_processes + 1):  # resting ones may have died, all of them
             try:
-                async with self._cut_after(_START_SECONDS):
+                async with asyncio.timeout(_START_SECONDS):
                     return await to_process.run_sync(
                         *(_prepare, work, self._memory_bytes), cancellable=True, limiter=_AT_ONCE
                     )
-            except (BrokenWorkerProcess, WorkerTimeout, OSError) as error:
+            except (BrokenWorkerProcess, OSError) as error:  # TimeoutError is an OSError
                 fault = error
                 log.info("a worker process is replaced: %s", error)
         raise WorkerUnavailable("no worker process can be had") from fault
@@ -156,14 +158,9 @@ class _Turns:
         self._most = most
         self._busy: set[int | None] = set()
         self._waiting: dict[int | None, deque[asyncio.Future[None]]] = {}
-        self._closed = False
-        self.idle = asyncio.Event()
-        self.idle.set()
 
     async def take(self, share: int | None) -> None:
-        """Wait for a turn, which must be given back. Raises WorkerUnavailable."""
-        if self._closed:
-            raise WorkerUnavailable(_STOPPING)
+        """Wait for a turn, which must be given back."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(share, deque()).append(turn)
         self._grant()
@@ -182,17 +179,6 @@ class _Turns:
         if share in self._waiting:
             self._waiting[share] = self._waiting.pop(share)  # behind all others
         self._grant()
-        if not self._busy:
-            self.idle.set()
-
-    def close(self) -> None:
-        """Send all away who wait."""
-        self._closed = True
-        for turns in self._waiting.values():
-            for turn in turns:
-                if not turn.done():
-                    turn.set_exception(WorkerUnavailable(_STOPPING))
-        self._waiting.clear()
 
     def _grant(self) -> None:
         while len(self._busy) < self._most:
@@ -204,7 +190,6 @@ class _Turns:
                 del self._waiting[share]
             if not turn.done():
                 self._busy.add(share)
-                self.idle.clear()
                 turn.set_result(None)
 
     def _forget(self, share: int | None, turn: asyncio.Future[None]) -> None:
