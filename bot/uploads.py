@@ -29,8 +29,8 @@ _PLAIN = "Nothing was drawn or charged; please save it as a plain PNG or JPEG an
 _TOO_SLOW = f"That picture takes too long to open. {_PLAIN}"
 _TOO_HEAVY = f"That picture takes too much memory to open. {_PLAIN}"
 _NO_TURN = (
-    "That picture could not be opened just now, because too many others came first. Nothing was "
-    "drawn or charged; please send it again in a minute."
+    "Your picture was not opened: too many others came first, or Triptych is being restarted. "
+    "Nothing was drawn or charged; please send it again in a minute."
 )
 
 
