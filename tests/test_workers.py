@@ -99,6 +99,12 @@ async def test_work_that_takes_too_much_memory_is_ended_and_the_next_is_done(ker
     await workers.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to RLIMIT_AS")
+async def test_what_earlier_work_left_behind_is_not_charged_to_the_next(workers: WorkerProcesses):
+    for _ in range(5):
+        await workers.run(work.leak_memory, 60 * MEBIBYTE, share=1, deadline_seconds=LONG)
+
+
 async def test_a_share_has_one_process_at_a_time_and_the_other_is_for_others(
     workers: WorkerProcesses, tmp_path: Path
 ):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bot.errors import UserError
 
+_leaked: list[bytearray] = []
+
 
 def echo(value: object) -> object:
     return value
@@ -32,6 +34,10 @@ def take_memory(num_bytes: int) -> int:
     block[::4096] = b"x" * len(range(0, num_bytes, 4096))
     time.sleep(0.5)  # a watcher has to see it
     return len(block)
+
+
+def leak_memory(num_bytes: int) -> None:
+    _leaked.append(bytearray(num_bytes))
 
 
 def die() -> None:
