@@ -1,5 +1,16 @@
-"""python -m bot"""
+"""python -m bot, and the entry point of `triptych`.
 
-from bot.cli import main
+Worker processes run the main module once more under another name, so nothing may happen in it and
+it must be light.
+"""
 
-main()
+
+def main() -> None:
+    """The command line."""
+    from bot import cli  # noqa: PLC0415 - a worker process needs none of it
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -57,7 +57,7 @@ app.add_typer(cli_rules.app, name="rules")
 
 
 def main() -> None:
-    """The entry point of `python -m bot` and `triptych`."""
+    """The command line, see ``bot/__main__.py``."""
     app()
 
 
@@ -205,6 +205,7 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await services.board.close()
+            await services.workers.close()
             services.writer.close()
             services.check.close()
             await asyncio.to_thread(engine.close, REQUEUE_SECONDS)
@@ -254,6 +255,7 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
                 task.cancel()
             await asyncio.gather(*tasks, *upkeep, return_exceptions=True)
             await services.intake.drain(REQUEUE_SECONDS)
+            await services.workers.close()
         services.writer.close()
         services.check.close()
         await asyncio.to_thread(engine.close, REQUEUE_SECONDS)

@@ -5,6 +5,10 @@ TriptychError
 ├── UserError              the member must change something; its text is safe to show to them
 ├── StoreError             the record could not be kept; its text is safe to show to members
 │   └── DataDirLocked          another Triptych process owns the data directory
+├── WorkerError            work in a process of its own came to nothing
+│   ├── WorkerTimeout          it took too long and was killed
+│   ├── WorkerLost             its process died, for want of memory or by a fault in a library
+│   └── WorkerUnavailable      nothing was tried: others were in front, or the bot is stopping
 └── EngineError            drawing did not work; the text is for the log
     ├── GenerationCancelled    somebody asked for it
     ├── GenerationRejected     this request can never be drawn; its text is safe to show
@@ -31,6 +35,22 @@ class StoreError(TriptychError):
 
 class DataDirLocked(StoreError):
     """Another process works in the data directory; the text names it."""
+
+
+class WorkerError(TriptychError):
+    """A worker process did not finish its work; the text is for the log."""
+
+
+class WorkerTimeout(WorkerError):
+    """The work took longer than it may, so its process was killed."""
+
+
+class WorkerLost(WorkerError):
+    """The process died at its work: it needed too much memory, or a library has a fault."""
+
+
+class WorkerUnavailable(WorkerError):
+    """The work was not tried; it may be worth trying later."""
 
 
 class EngineError(TriptychError):

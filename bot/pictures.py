@@ -20,7 +20,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from bot.errors import StoreError
 from bot.records import PanelVerdict, PictureFile, Recipe
-from bot.uploads import decode_upload
+from bot.uploads import open_upload
+from bot.workers import WorkerProcesses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,8 +48,9 @@ class PictureWriter:
     What a moderator has to see first lies in ``pictures/held/<job id>`` until it is released.
     """
 
-    def __init__(self, folder: Path, max_threads: int = 2) -> None:
+    def __init__(self, folder: Path, workers: WorkerProcesses, max_threads: int = 2) -> None:
         self._folder = folder
+        self._workers = workers
         self._pool = ThreadPoolExecutor(max_threads, thread_name_prefix="pictures")
 
     def folder_of(self, job_id: int) -> Path:
@@ -130,15 +132,17 @@ class PictureWriter:
             self._pool, partial(work, *args, **kwargs)
         )
 
-    async def save_start(self, job_id: int, data: bytes) -> NDArray[np.uint8]:
+    async def save_start(self, job_id: int, data: bytes, share: int | None) -> NDArray[np.uint8]:
         """Decode a member's upload and keep it as what the job starts from: uint8 (H, W, 3) RGB.
 
-        Raises UserError for what is no usable picture, StoreError.
+        share: the server or member that its decoding counts for. Raises UserError for what is no
+        usable picture, StoreError.
         """
-        return await self.run(self._save_start, job_id, data)
+        size, pixels = await open_upload(data, self._workers, share)
+        return await self.run(self._save_start, job_id, size, pixels)
 
-    def _save_start(self, job_id: int, data: bytes) -> NDArray[np.uint8]:
-        picture = decode_upload(data)
+    def _save_start(self, job_id: int, size: tuple[int, int], pixels: bytes) -> NDArray[np.uint8]:
+        picture = Image.frombytes("RGB", size, pixels)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             picture.save(self._start_of(job_id), "PNG", compress_level=_PNG_LEVEL)

@@ -41,6 +41,7 @@ from bot.store import (
     RuleRepository,
     SettingsRepository,
 )
+from bot.workers import WorkerProcesses
 
 Clock = Callable[[], float]
 
@@ -75,6 +76,7 @@ class Services:
     review: Review
     reports: Reports
     consequences: Consequences
+    workers: WorkerProcesses
     writer: PictureWriter
     keeper: PictureKeeper
     check: PictureCheck
@@ -91,7 +93,8 @@ def compose_services(
     guilds = _compose_guild_services(store, now)
     gate = Gate(make_policy(settings), store.settings, guilds.rules, store.consequences, now)
     check = make_picture_check(settings)
-    writer = PictureWriter(settings.data_dir / "pictures")
+    workers = WorkerProcesses()
+    writer = PictureWriter(settings.data_dir / "pictures", workers)
     judge = PictureJudge(check, gate)
     develop = Previews(judge, writer).develop if settings.previews else None
     board = StatusBoard(messenger, develop=develop, mark_told=jobs.mark_told)
@@ -133,6 +136,7 @@ def compose_services(
         review=review,
         reports=reports,
         consequences=consequences,
+        workers=workers,
         writer=writer,
         keeper=PictureKeeper(jobs, store.pictures, writer, make_retention(settings), now),
         check=check,

@@ -1,4 +1,7 @@
-"""Pictures that members hand in: decoded under a guard, turned upright, flattened, stripped."""
+"""Pictures that members hand in: decoded under a guard, turned upright, flattened, stripped.
+
+Worker processes import this module, so it must be light.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from io import BytesIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from bot.errors import UserError
+from bot.errors import StoreError, UserError, WorkerLost, WorkerTimeout, WorkerUnavailable
+from bot.workers import WorkerProcesses
 
 MAX_UPLOAD_BYTES = 10 * 2**20
 MAX_UPLOAD_SIDE_PIXELS = 8192
 MAX_UPLOAD_PIXELS = 24_000_000
+DECODE_SECONDS = 3.0
 _KEPT_SIDE_PIXELS = 2048
 _DAMAGED = (
     *(OSError, SyntaxError, ValueError, EOFError, ArithmeticError),
@@ -20,6 +25,13 @@ _DAMAGED = (
 )
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _ADVICE = "Nothing was drawn or charged; please send a PNG, JPEG or WebP picture"
+_PLAIN = "Nothing was drawn or charged; please save it as a plain PNG or JPEG and send that."
+_TOO_SLOW = f"That picture takes too long to open. {_PLAIN}"
+_TOO_HEAVY = f"That picture takes too much memory to open. {_PLAIN}"
+_NO_TURN = (
+    "Your picture was not opened: too many others came first, or Triptych is being restarted. "
+    "Nothing was drawn or charged; please send it again in a minute."
+)
 
 
 def check_size(num_bytes: int) -> None:
@@ -31,10 +43,35 @@ def check_size(num_bytes: int) -> None:
         )
 
 
+async def open_upload(
+    data: bytes, workers: WorkerProcesses, share: int | None
+) -> tuple[tuple[int, int], bytes]:
+    """(width, height) and the RGB pixels of a member's picture, decoded where it harms nobody.
+
+    share: the server or member that it counts for. Raises UserError, and StoreError if it was not
+    looked at.
+    """
+    check_size(len(data))
+    try:
+        return await workers.run(_decode, data, share=share, deadline_seconds=DECODE_SECONDS)
+    except WorkerTimeout:
+        raise UserError(_TOO_SLOW) from None
+    except WorkerLost:
+        raise UserError(_TOO_HEAVY) from None
+    except WorkerUnavailable as error:
+        raise StoreError(_NO_TURN) from error
+
+
+def _decode(data: bytes) -> tuple[tuple[int, int], bytes]:
+    picture = decode_upload(data)
+    return picture.size, picture.tobytes()
+
+
 def decode_upload(data: bytes) -> Image.Image:
     """RGB, upright, without transparency or metadata. Raises UserError.
 
-    The size is read from the header, before any pixel is decoded.
+    The size is read from the header, before any pixel is decoded. There are files for which this
+    takes minutes: see ``open_upload``.
     """
     check_size(len(data))
     try:
@@ -42,7 +79,8 @@ def decode_upload(data: bytes) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = Image.open(BytesIO(data), formats=_FORMATS)
         _check_shape(picture)
-        picture.load()
+        # First, so that what follows costs little.
+        picture.thumbnail((_KEPT_SIDE_PIXELS, _KEPT_SIDE_PIXELS), Image.Resampling.LANCZOS)
         return _flatten(ImageOps.exif_transpose(picture))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UserError(_say_too_many_pixels()) from None
@@ -70,7 +108,6 @@ def _say_too_many_pixels() -> str:
 
 def _flatten(picture: Image.Image) -> Image.Image:
     """On white; a new picture, so that nothing of the file's metadata comes along."""
-    picture.thumbnail((_KEPT_SIDE_PIXELS, _KEPT_SIDE_PIXELS), Image.Resampling.LANCZOS)
     layer = picture.convert("RGBA")
     flat = Image.new("RGB", layer.size, (255, 255, 255))
     flat.paste(layer, mask=layer)

@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngImageFile
 from bot.errors import StoreError
 from bot.pictures import PictureWriter, compose_grid, compose_hidden_tile, encode_png
 from bot.records import PanelVerdict, PictureFile, Recipe
+from bot.workers import WorkerProcesses
 
 RECIPE = Recipe(
     "größer Hund 犬 🐕", "Regen, «nass»", (7, 8, 9), 512, 768, 30, 7.5, "ddim", "CompVis/model"
@@ -23,7 +24,7 @@ SHOWN = (PanelVerdict(None, shown=True),) * 3
 
 @pytest.fixture
 async def writer(tmp_path: Path) -> AsyncIterator[PictureWriter]:
-    made = PictureWriter(tmp_path / "pictures")
+    made = PictureWriter(tmp_path / "pictures", WorkerProcesses())
     yield made
     made.close()
 

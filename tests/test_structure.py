@@ -29,8 +29,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.cases": {"bot.records"},
     "bot.settings": {"bot.errors"},
     "bot.resources": {"bot.settings", "bot.engine.face"},
-    "bot.uploads": {"bot.errors"},
-    "bot.pictures": {"bot.errors", "bot.records", "bot.uploads"},
+    "bot.uploads": {"bot.errors", "bot.workers"},
+    "bot.workers": {"bot.errors"},
+    "bot.pictures": {"bot.errors", "bot.records", "bot.uploads", "bot.workers"},
     "bot.store": {"bot.store", "bot.records", "bot.cases", "bot.errors"},
     "bot.moderation": {"bot.moderation", "bot.records", "bot.errors"},
     "bot.engine": {"bot.engine", "bot.errors"},
@@ -49,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bot.moderation",
         "bot.store",
         "bot.pictures",
+        "bot.workers",
         "bot.settings",
         "bot.engine.face",
     },
@@ -200,6 +202,7 @@ ONLY_HERE: dict[str, set[str]] = {
     "re2": {"bot.moderation"},
     "typer": {"bot.cli", "bot.cli_rules", "playground"},
     "rich": {"bot.cli", "bot.terminal"},
+    "anyio": {"bot.workers"},
     "pydantic_settings": {"bot.settings"},
 }
 NEVER_IN: dict[str, set[str]] = {

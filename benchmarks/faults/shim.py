@@ -28,7 +28,7 @@ import aiosqlite
 
 from bot import cli, client, messenger
 from bot.jobs import dispatcher
-from tests.fakes import run_bot
+from tests.fakes import parts
 
 for cog in client.COGS:
     importlib.import_module(cog)  # so that the children need not
@@ -46,7 +46,7 @@ def run() -> None:
     if "REAL_ENGINE" in os.environ:
         _break_engine(os.environ.get("ENGINE_FAULT", ""), int(os.environ.get("FAULT_AT", "0")))
     else:
-        run_bot.install()
+        parts.install()
     if seconds := os.environ.get("GATEWAY_SILENCE_SECONDS"):
         client.MAX_RECONNECT_SECONDS *= float(seconds) / client.GATEWAY_SILENCE_SECONDS
         client.GATEWAY_SILENCE_SECONDS = float(seconds)

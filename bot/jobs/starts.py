@@ -53,7 +53,8 @@ class StartPictures:
         except (UserError, StoreError) as error:
             return Unusable(str(error), is_decision=False)
         try:
-            picture = await self._writer.save_start(job.job_id, data)
+            share = job.origin.guild_id or job.origin.user_id
+            picture = await self._writer.save_start(job.job_id, data, share)
             judgement = await self._judge.judge(job, picture[None], [None])
         except (UserError, StoreError) as error:
             return Unusable(str(error), is_decision=isinstance(error, UserError))

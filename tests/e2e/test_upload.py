@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import zipfile
+from contextlib import suppress
 from io import BytesIO
 
+import psutil
 import pytest
 from PIL import Image
 
 from playground import Playground, Upload, answer
-from tests.e2e.conftest import StartBot
+from tests.bombs import repeat_scan
+from tests.e2e.conftest import BotProcess, StartBot
 from tests.e2e.gallery import draw, has_grid, open_picture, press, refusal
 from tests.test_uploads import compose_gif, compose_png, compose_text_bomb
 
@@ -129,3 +133,57 @@ async def test_strength_needs_a_picture_and_sense(server: Playground, start_bot:
     for handle in handles:
         assert "strength" in await refusal(handle)
     assert {row["status"] for row in bot.rows()} == {"refused"}
+
+
+BOMB = Upload("holiday.jpg", repeat_scan(4000))
+
+
+async def test_pictures_that_take_too_long_to_open_stop_nobody_elsewhere(
+    server: Playground, start_bot: StartBot
+):
+    art = server.channel("art")
+    member, moderator = server.person("member"), server.person("moderator")
+    newcomer, owner = server.person("newcomer"), server.person("owner")
+    bot = await start_bot()
+    bombs = [
+        await person.slash("imagine", channel, prompt="dog", image=BOMB)
+        for _ in range(3)
+        for person, channel in ((member, art), (moderator, moderator.direct_channel))
+    ]
+    await until_opening(bot)
+    await draw(newcomer, art)
+    await draw(owner, owner.direct_channel, image=make_upload())
+    for bomb in bombs:
+        assert "takes too long to open" in (await bomb.wait_answered(30)).text()
+    assert await bot.stop() == 0
+    assert [row["cost"] for row in bot.rows() if row["status"] == "refused"] == [0] * 6
+    assert len(list((bot.data_dir / "pictures").glob("*.start.png"))) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_stop_while_pictures_are_opened_leaves_no_process_and_the_next_start_says_it(
+    server: Playground, start_bot: StartBot, number: signal.Signals
+):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    handles = [
+        await member.slash("imagine", channel, prompt="dog", image=BOMB)
+        for channel in (art, member.direct_channel) * 3
+    ]
+    opening = await until_opening(bot)
+    assert await bot.stop(number) == (0 if number == signal.SIGTERM else -number)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, opening, 10)
+    assert alive == []
+    await start_bot()
+    told = [(await each.wait_for(lambda m: "please" in m.text())).text() for each in handles]
+    assert any("before it had looked at the picture you sent" in text for text in told)
+
+
+async def until_opening(bot: BotProcess) -> list[psutil.Process]:
+    """Two processes of the bot that have laid out the pixels of a picture."""
+    while True:
+        opening = psutil.Process(bot.process.pid).children()
+        with suppress(psutil.NoSuchProcess):
+            if sum(each.memory_info().rss > 80 * 2**20 for each in opening) == 2:
+                return opening
+        await asyncio.sleep(0.05)

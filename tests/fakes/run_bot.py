@@ -1,70 +1,14 @@
-"""python -m tests.fakes.run_bot: the real bot process with the fake engine.
-
-FAKE_STEP_SECONDS, FAKE_LOAD_SECONDS: how slow it is. FAKE_FLAW: ``lost`` loses the device on the
-word "poison", ``fail`` fails on it. FAKE_LOAD_ERROR: the model does not load. FAKE_PICTURE_CHECK:
-``crash`` fails at every picture, ``missing`` does not load, a number is every picture's score.
-"""
-
-from __future__ import annotations
-
-import os
-from collections import deque
-from typing import Any
-
-from bot import cli, services
-from bot.engine.face import GenerationRequest
-from bot.errors import ConfigError, EngineLost, GenerationFailed
-from bot.moderation import PictureCheck
-from bot.settings import Settings
-from tests.fakes.engine import FakeEngine
+"""python -m tests.fakes.run_bot: the real bot process with the fake engine, see ``parts``."""
 
 
-def _flaw(request: GenerationRequest) -> None:
-    kind = os.environ.get("FAKE_FLAW")
-    if kind and "poison" in request.prompt:
-        raise EngineLost("the device is gone") if kind == "lost" else GenerationFailed("no luck")
+def main() -> None:
+    """Light until here, because worker processes import the main module again."""
+    from bot import cli
+    from tests.fakes import parts
 
-
-def _make_engine(settings: object) -> FakeEngine:
-    error = os.environ.get("FAKE_LOAD_ERROR")
-    engine = FakeEngine(
-        step_seconds=float(os.environ.get("FAKE_STEP_SECONDS", "0")),
-        load_seconds=float(os.environ.get("FAKE_LOAD_SECONDS", "0")),
-        load_error=ConfigError(error) if error else None,
-        flaw=_flaw,
-    )
-    engine.drawn = deque(maxlen=0)  # nobody reads it here, and a soak would measure its growth
-    return engine
-
-
-class _FakeClassifier:
-    def __init__(self, kind: str) -> None:
-        if kind == "missing":
-            raise ConfigError("the weights are missing")
-        self._kind = kind
-
-    def score(self, image: Any) -> float:
-        if self._kind == "crash":
-            raise RuntimeError("the checker crashed")
-        return float(self._kind)
-
-    def rest(self) -> None:
-        pass
-
-
-def _make_picture_check(settings: Settings) -> PictureCheck:
-    return PictureCheck(
-        settings.nsfw_threshold, lambda: _FakeClassifier(os.environ["FAKE_PICTURE_CHECK"])
-    )
-
-
-def install() -> None:
-    """Put the fakes of this environment in the place of what the bot composes."""
-    if "FAKE_PICTURE_CHECK" in os.environ:
-        services.make_picture_check = _make_picture_check
-    cli.make_engine = _make_engine
+    parts.install()
+    cli.main()
 
 
 if __name__ == "__main__":
-    install()
-    cli.main()
+    main()

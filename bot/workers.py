@@ -1,0 +1,241 @@
+"""Work that may take too much time or memory, in processes that can be killed for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from anyio import BrokenWorkerProcess, to_process
+
+from bot.errors import WorkerLost, WorkerTimeout, WorkerUnavailable
+
+if TYPE_CHECKING:
+    from anyio import CapacityLimiter
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_START_SECONDS = 20.0
+_ORPHAN_SECONDS = 1.0  # how long work goes on past its deadline when nobody is left to kill it
+_WATCH_SECONDS = 0.05
+_KERNEL_COUNTS = sys.platform == "linux"  # elsewhere RLIMIT_AS is missing or not kept to
+# Who may run is decided in _Turns. This one lets through without a turn of the event loop, so that
+# the work gets the process that has just been warmed: anyio takes the one that rested last.
+_AT_ONCE = cast("CapacityLimiter", nullcontext())
+
+
+class WorkerProcesses:
+    """A few processes for work that the event loop must not wait for and that may have to be cut.
+
+    They are started when they are needed and serve again; one that was killed is replaced.
+    """
+
+    def __init__(
+        self,
+        max_processes: int = 2,
+        *,
+        memory_bytes: int = 512 * 2**20,
+        max_wait_seconds: float = 20.0,
+        kernel_counts_memory: bool = _KERNEL_COUNTS,
+    ) -> None:
+        """memory_bytes: what the work may take on top of what its process has anyway."""
+        self._max_processes = max_processes
+        self._memory_bytes = memory_bytes
+        self._max_wait_seconds = max_wait_seconds
+        self._kernel_counts = kernel_counts_memory
+        self._turns = _Turns(max_processes)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closed = False
+
+    async def run(
+        self, work: Callable[..., T], *args: Any, share: int | None, deadline_seconds: float
+    ) -> T:
+        """Call a function of a module that is light to import; what it returns or raises.
+
+        share: the server that pays, or the member in direct messages. Each has at most one process
+        at a time, and they take turns. The deadline counts from a process that is ready.
+
+        Raises WorkerTimeout, WorkerLost, WorkerUnavailable.
+        """
+        async with self._turn(share):
+            pid = await self._warm(work)
+            limit = self._memory_bytes if self._kernel_counts else None
+            watch = None if self._kernel_counts else asyncio.create_task(self._watch(pid))
+            seconds = deadline_seconds + _ORPHAN_SECONDS
+            try:
+                async with asyncio.timeout(deadline_seconds):
+                    return await to_process.run_sync(
+                        *(_attempt, seconds, limit, work, args), cancellable=True, limiter=_AT_ONCE
+                    )
+            except TimeoutError:
+                raise WorkerTimeout(f"not done in {deadline_seconds:g} s") from None
+            except BrokenWorkerProcess as error:
+                raise WorkerLost("the worker process died") from error
+            finally:
+                if watch is not None:
+                    watch.cancel()
+
+    async def close(self) -> None:
+        """Kill what is being worked on, cancel the tasks that wait for it, and take nothing more.
+
+        Processes at rest end with the event loop.
+        """
+        self._closed = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await self._idle.wait()
+
+    @asynccontextmanager
+    async def _turn(self, share: int | None) -> AsyncIterator[None]:
+        if self._closed:
+            raise WorkerUnavailable("the bot is stopping")
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self._idle.clear()
+        try:
+            await self._take_turn(share)
+            try:
+                yield
+            finally:
+                self._turns.give_back(share)
+        finally:
+            self._tasks.discard(task)
+            if not self._tasks:
+                self._idle.set()
+
+    async def _take_turn(self, share: int | None) -> None:
+        try:
+            async with asyncio.timeout(self._max_wait_seconds):
+                await self._turns.take(share)
+        except TimeoutError:
+            raise WorkerUnavailable("others were in front for too long") from None
+
+    async def _warm(self, work: Callable[..., Any]) -> int:
+        """Have a process that has imported what the work needs; its id."""
+        fault = None
+        for _ in range(self._max_processes + 1):  # resting ones may have died, all of them
+            try:
+                async with asyncio.timeout(_START_SECONDS):
+                    return await to_process.run_sync(
+                        *(_prepare, work, self._memory_bytes), cancellable=True, limiter=_AT_ONCE
+                    )
+            except (BrokenWorkerProcess, OSError) as error:  # TimeoutError is an OSError
+                fault = error
+                log.info("a worker process is replaced: %s", error)
+        raise WorkerUnavailable("no worker process can be had") from fault
+
+    async def _watch(self, pid: int) -> None:
+        """Kill a process that takes too much, where the kernel does not keep count."""
+        import psutil  # noqa: PLC0415 - not there where the kernel counts
+
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            most = process.memory_info().rss + self._memory_bytes
+            while process.memory_info().rss <= most:  # noqa: ASYNC110 - it tells nobody by itself
+                await asyncio.sleep(_WATCH_SECONDS)
+            process.kill()
+
+
+class _Turns:
+    """At most so many at a time, one of each share; the share that waited longest comes next."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._busy: set[int | None] = set()
+        self._waiting: dict[int | None, deque[asyncio.Future[None]]] = {}
+
+    async def take(self, share: int | None) -> None:
+        """Wait for a turn, which must be given back."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(share, deque()).append(turn)
+        self._grant()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._forget(share, turn)
+            else:
+                self.give_back(share)
+            raise
+
+    def give_back(self, share: int | None) -> None:
+        """The next one's turn."""
+        self._busy.discard(share)
+        if share in self._waiting:
+            self._waiting[share] = self._waiting.pop(share)  # behind all others
+        self._grant()
+
+    def _grant(self) -> None:
+        while len(self._busy) < self._most:
+            share = next((share for share in self._waiting if share not in self._busy), ...)
+            if share is ...:
+                return
+            turn = self._waiting[share].popleft()
+            if not self._waiting[share]:
+                del self._waiting[share]
+            if not turn.done():
+                self._busy.add(share)
+                turn.set_result(None)
+
+    def _forget(self, share: int | None, turn: asyncio.Future[None]) -> None:
+        turns = self._waiting.get(share, deque())
+        with suppress(ValueError):
+            turns.remove(turn)
+        if not turns:
+            self._waiting.pop(share, None)
+
+
+# What follows runs in the worker.
+
+
+def _prepare(work: Callable[..., Any], memory_bytes: int) -> int:
+    """Its arguments have been imported by now. Not called with anything that a member sent."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the bot, which finishes its work
+        signal.signal(number, signal.SIG_IGN)
+    if _KERNEL_COUNTS and _count_mapped() > _count_at_first(work.__module__) + memory_bytes // 4:
+        os._exit(0)  # what earlier work left behind is not charged to this one
+    return os.getpid()
+
+
+def _attempt(
+    seconds: float, memory_bytes: int | None, work: Callable[..., T], args: tuple[Any, ...]
+) -> T:
+    """An alarm ends this process if the bot was killed and cannot do it."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        if memory_bytes is not None:
+            most = _count_at_first(work.__module__) + memory_bytes
+            resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+        return work(*args)
+    except MemoryError:
+        os._exit(1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@cache
+def _count_at_first(module: str) -> int:
+    """Bytes that were mapped when this process had just imported the module."""
+    return _count_mapped()
+
+
+def _count_mapped() -> int:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    return pages * resource.getpagesize()
