@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.engine": {"bot.engine", "bot.errors"},
     "bot.jobs": {
         "bot.jobs",
+        "bot.workers",
         "bot.moderation",
         "bot.store",
         "bot.pictures",
@@ -47,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "bot.services": {
         "bot.jobs",
+        "bot.workers",
         "bot.moderation",
         "bot.store",
         "bot.pictures",

@@ -1,0 +1,92 @@
+"""What rules may cost, so that no server's can hold up another: a fixed budget for each.
+
+Weighing compiles unknown patterns, which holds all other threads: a server's are weighed in a
+worker process. What has been weighed and fits is compiled in a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.errors import ConfigError
+from bot.moderation.patterns import count_steps
+from bot.records import GuildRule, Rule, RuleKind
+
+_MAX_WEIGHED = 10  # budgets; beyond them a pattern is too much without being looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """steps: of the programs of patterns. letters: of texts and exceptions."""
+
+    rules: int = 0
+    steps: int = 0
+    letters: int = 0
+
+    def __add__(self, other: Weight) -> Weight:
+        return Weight(
+            self.rules + other.rules, self.steps + other.steps, self.letters + other.letters
+        )
+
+    def fits(self, budget: Weight) -> bool:
+        """Whether it is no more than the budget in any respect."""
+        return (
+            self.rules <= budget.rules
+            and self.steps <= budget.steps
+            and self.letters <= budget.letters
+        )
+
+
+SERVER_BUDGET = Weight(rules=2000, steps=5000, letters=40_000)
+"""Of one server's own rules; the worst of them are measured in MODERATION.md."""
+
+OWNER_BUDGET = Weight(rules=5000, steps=50_000, letters=400_000)
+"""Of the instance's rules, which every prompt pays for; the owner has chosen them."""
+
+
+def weigh(rule: Rule) -> Weight:
+    """Raises ConfigError with the reason for a pattern that is refused."""
+    steps = count_steps(rule.text) if rule.kind is RuleKind.PATTERN else 0
+    return Weight(1, steps, len(rule.text) + sum(map(len, rule.exceptions)))
+
+
+def require_budget(rules: Iterable[Rule], budget: Weight) -> None:
+    """Raises ConfigError that says what is used and what the most is."""
+    total = Weight()
+    for rule in rules:
+        total += weigh(rule)
+        if total.steps > budget.steps:  # the next ones are not even compiled
+            break
+    if not total.fits(budget):
+        raise ConfigError(f"the rules together are too large: {describe_use(total, budget)}")
+
+
+def describe_use(total: Weight, budget: Weight) -> str:
+    """What is used of each part, and the most."""
+    more = "more than " if total.steps > budget.steps else ""
+    return (
+        f"{total.rules:,} rules (the most are {budget.rules:,}), with {total.letters:,} characters "
+        f"({budget.letters:,}) and patterns of {more}{total.steps:,} steps ({budget.steps:,})"
+    )
+
+
+def list_beyond(rules: Sequence[GuildRule], budget: Weight = SERVER_BUDGET) -> tuple[int, ...]:
+    """The rules, by number, that do not fit beside the older ones."""
+    total, beyond = Weight(), list[int]()
+    weighed = 0
+    for each in rules:
+        try:
+            if each.rule.kind is RuleKind.PATTERN and weighed > budget.steps * _MAX_WEIGHED:
+                raise ConfigError("too much to be weighed")
+            weight = weigh(each.rule)
+        except ConfigError:
+            beyond.append(each.rule_id)
+            weighed += budget.steps // _MAX_WEIGHED
+            continue
+        weighed += weight.steps
+        if (total + weight).fits(budget):
+            total += weight
+        else:
+            beyond.append(each.rule_id)
+    return tuple(beyond)
