@@ -52,7 +52,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bot.moderation",
         "bot.store",
         "bot.pictures",
-        "bot.workers",
         "bot.settings",
         "bot.engine.face",
     },
@@ -98,7 +97,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bot.records",
     },
     "bot.automod": {"bot.moderation", "bot.records", "bot.errors"},
-    "bot.replies_review": {"bot.buttons", "bot.cases", "bot.replies"},
+    "bot.replies_review": {"bot.buttons", "bot.cases", "bot.records", "bot.replies"},
     "bot.moderators": {"bot.replies_review", "bot.records", "bot.errors"},
     # the client only for its type
     "bot.messenger": {

@@ -71,6 +71,17 @@ def describe_use(total: Weight, budget: Weight) -> str:
     )
 
 
+def list_faults(rules: Iterable[Rule]) -> dict[Rule, str]:
+    """The rules that cannot be used, and why not."""
+    faults: dict[Rule, str] = {}
+    for rule in rules:
+        try:
+            weigh(rule)
+        except ConfigError as error:
+            faults[rule] = str(error)
+    return faults
+
+
 def list_beyond(rules: Sequence[GuildRule], budget: Weight = SERVER_BUDGET) -> tuple[int, ...]:
     """The rules, by number, that do not fit beside the older ones."""
     total, beyond = Weight(), list[int]()
