@@ -45,13 +45,12 @@ class Rulemaking:
     async def adopt(self, guild_id: int, rules: Sequence[Rule], actor_id: int) -> list[GuildRule]:
         """Save those that are not in force yet; these. Raises UserError, and then saves none."""
         async with self._turns[guild_id]:  # two must not both fit into the same room
+            in_force = await self._rules.list_rules(guild_id)
             beyond = await self._scale.list_beyond(guild_id)
-            present = [
-                each.rule
-                for each in await self._rules.list_rules(guild_id)
-                if each.rule_id not in beyond
-            ]
-            await self._scale.require_room(guild_id, list(dict.fromkeys([*present, *rules])))
+            known = {each.rule for each in in_force}
+            present = [each.rule for each in in_force if each.rule_id not in beyond]
+            fresh = [rule for rule in dict.fromkeys(rules) if rule not in known]
+            await self._scale.require_room(guild_id, fresh, present)
             return await self._rules.add(guild_id, rules, actor_id=actor_id, now=self._now())
 
     async def remove(self, guild_id: int, rule_id: int, actor_id: int) -> GuildRule | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from bot.cases import RulesBeyond
 from bot.errors import ConfigError, StoreError, UserError, WorkerError
 from bot.moderation.budget import SERVER_BUDGET, list_beyond, list_faults, require_budget
 from bot.moderation.rules import parse_rules
-from bot.records import AuditAction, AuditEntry, GuildRule, Rule
+from bot.records import AuditAction, AuditEntry, GuildRule, Rule, RuleKind
 from bot.store import Repositories
 from bot.workers import WorkerProcesses
 
@@ -47,10 +47,14 @@ class RuleScale:
         """The rules of a file. Raises ConfigError that lists its faults, UserError."""
         return await self._ask(guild_id, parse_rules, text, SERVER_BUDGET)
 
-    async def require_room(self, guild_id: int, rules: Sequence[Rule]) -> None:
-        """Raises UserError where they are refused, or are too much for a server."""
+    async def require_room(
+        self, guild_id: int, rules: Sequence[Rule], present: Sequence[Rule] = ()
+    ) -> None:
+        """Raises UserError where they cannot be used, or not beside those that are present."""
         try:
-            await self._ask(guild_id, require_budget, list(rules), SERVER_BUDGET)
+            await self._ask(
+                guild_id, require_budget, list(rules), list(present), rules=(*rules, *present)
+            )
         except ConfigError as error:
             raise UserError(f"This cannot be used: {error}. Nothing was changed.") from None
 
@@ -70,8 +74,9 @@ class RuleScale:
         kept = await self._rules.fetch_beyond(guild_id)
         if kept is not None and (kept.version, kept.budget) == (version, budget):
             return frozenset(kept.rule_ids)
+        numbered = {each.rule_id: each.rule for each in rules}
         try:
-            found = await self._run(guild_id, list_beyond, list(rules))
+            found = await self._run(guild_id, list_beyond, numbered, rules=numbered.values())
         except WorkerError as error:
             log.error("the rules of guild %s cannot be weighed: %s", guild_id, error)
             raise StoreError(_UNWEIGHED) from error
@@ -108,12 +113,27 @@ class RuleScale:
         if (await self._settings.fetch(guild_id)).review_channel_id is not None:
             await self._cards.open_for_rules(guild_id, now=now)
 
-    async def _ask(self, guild_id: int, work: Callable[..., T], *args: Any) -> T:
+    async def _ask(
+        self,
+        guild_id: int,
+        work: Callable[..., T],
+        *args: Any,
+        rules: Iterable[Rule] | None = None,
+    ) -> T:
         try:
-            return await self._run(guild_id, work, *args)
+            return await self._run(guild_id, work, *args, rules=rules)
         except WorkerError as error:
             log.warning("rules of guild %s were not looked at: %s", guild_id, error)
             raise UserError(_BUSY) from error
 
-    async def _run(self, guild_id: int, work: Callable[..., T], *args: Any) -> T:
+    async def _run(
+        self,
+        guild_id: int,
+        work: Callable[..., T],
+        *args: Any,
+        rules: Iterable[Rule] | None = None,
+    ) -> T:
+        """rules: all that it looks at, where they are known. Raises WorkerError."""
+        if rules is not None and all(rule.kind is not RuleKind.PATTERN for rule in rules):
+            return work(*args)  # there is nothing to be compiled
         return await self._workers.run(work, *args, share=guild_id, deadline_seconds=_WEIGH_SECONDS)

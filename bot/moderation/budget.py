@@ -6,12 +6,12 @@ worker process. What has been weighed and fits is compiled in a few milliseconds
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bot.errors import ConfigError
 from bot.moderation.patterns import count_steps
-from bot.records import GuildRule, Rule, RuleKind
+from bot.records import Rule, RuleKind
 
 _MAX_WEIGHED = 10  # budgets; beyond them a pattern is too much without being looked at
 
@@ -38,6 +38,8 @@ class Weight:
         )
 
 
+NOTHING = Weight()
+
 SERVER_BUDGET = Weight(rules=2000, steps=5000, letters=40_000)
 """Of one server's own rules; the worst of them are measured in MODERATION.md."""
 
@@ -51,24 +53,28 @@ def weigh(rule: Rule) -> Weight:
     return Weight(1, steps, len(rule.text) + sum(map(len, rule.exceptions)))
 
 
-def require_budget(rules: Iterable[Rule], budget: Weight) -> None:
-    """Raises ConfigError that says what is used and what the most is."""
-    total = Weight()
+def require_budget(
+    rules: Iterable[Rule], present: Iterable[Rule] = (), budget: Weight = SERVER_BUDGET
+) -> None:
+    """Raises ConfigError where they do not fit beside those present, or cannot be used."""
+    used = total = sum(map(weigh, present), NOTHING)
     for rule in rules:
         total += weigh(rule)
-        if total.steps > budget.steps:  # the next ones are not even compiled
-            break
-    if not total.fits(budget):
-        raise ConfigError(f"the rules together are too large: {describe_use(total, budget)}")
+        require_fit(total, budget, used)  # the next one is not even compiled
 
 
-def describe_use(total: Weight, budget: Weight) -> str:
-    """What is used of each part, and the most."""
-    more = "more than " if total.steps > budget.steps else ""
-    return (
-        f"{total.rules:,} rules (the most are {budget.rules:,}), with {total.letters:,} characters "
-        f"({budget.letters:,}) and patterns of {more}{total.steps:,} steps ({budget.steps:,})"
-    )
+def require_fit(total: Weight, budget: Weight, used: Weight = NOTHING) -> None:
+    """Raises ConfigError that says what of the budget was used before, and what the most is."""
+    for what, need, most, before in (
+        ("rules", total.rules, budget.rules, used.rules),
+        ("steps of patterns", total.steps, budget.steps, used.steps),
+        ("characters", total.letters, budget.letters, used.letters),
+    ):
+        if need > most:
+            taken = f"are left ({before:,} of {most:,} are used)" if before else "there may be"
+            raise ConfigError(
+                f"together they need more than the {most - before:,} {what} that {taken}"
+            )
 
 
 def list_faults(rules: Iterable[Rule]) -> dict[Rule, str]:
@@ -82,22 +88,22 @@ def list_faults(rules: Iterable[Rule]) -> dict[Rule, str]:
     return faults
 
 
-def list_beyond(rules: Sequence[GuildRule], budget: Weight = SERVER_BUDGET) -> tuple[int, ...]:
-    """The rules, by number, that do not fit beside the older ones."""
-    total, beyond = Weight(), list[int]()
+def list_beyond(rules: Mapping[int, Rule], budget: Weight = SERVER_BUDGET) -> tuple[int, ...]:
+    """The numbers of the rules that do not fit beside those before them."""
+    total, beyond = NOTHING, list[int]()
     weighed = 0
-    for each in rules:
+    for number, rule in rules.items():
         try:
-            if each.rule.kind is RuleKind.PATTERN and weighed > budget.steps * _MAX_WEIGHED:
+            if rule.kind is RuleKind.PATTERN and weighed > budget.steps * _MAX_WEIGHED:
                 raise ConfigError("too much to be weighed")
-            weight = weigh(each.rule)
+            weight = weigh(rule)
         except ConfigError:
-            beyond.append(each.rule_id)
+            beyond.append(number)
             weighed += budget.steps // _MAX_WEIGHED
             continue
         weighed += weight.steps
         if (total + weight).fits(budget):
             total += weight
         else:
-            beyond.append(each.rule_id)
+            beyond.append(number)
     return tuple(beyond)

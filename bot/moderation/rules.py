@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import ConfigError
-from bot.moderation.budget import OWNER_BUDGET, Weight, describe_use, weigh
+from bot.moderation.budget import OWNER_BUDGET, Weight, require_fit, weigh
 from bot.moderation.text import normalise
 from bot.records import Outcome, Rule, RuleKind
 
@@ -55,11 +55,13 @@ def parse_rules(text: str, budget: Weight = OWNER_BUDGET) -> tuple[Rule, ...]:
         except ConfigError as error:
             faults.append(f"  rule {number}: {error}")
         if len(faults) >= _MAX_FAULTS or total.steps > budget.steps:
-            break
+            break  # compiling the rest would say nothing new
     if faults:
         raise ConfigError("\n".join(faults))
-    if not total.fits(budget):
-        raise ConfigError(f"  the rules together are too large: {describe_use(total, budget)}")
+    try:
+        require_fit(total, budget)
+    except ConfigError as error:
+        raise ConfigError(f"  {error}") from None
     return tuple(rules)
 
 
