@@ -24,7 +24,8 @@ from benchmarks.benign import list_benign_prompts, list_plain_prompts
 from benchmarks.bot import describe_environment, tick
 from benchmarks.evasions import EVASIONS
 from benchmarks.hostile import list_hostile
-from bot.moderation import PictureCheck, PromptPolicy
+from bot.moderation import PictureCheck, PromptPolicy, RuleBook
+from bot.moderation.budget import SERVER_BUDGET
 from bot.moderation.text import clean_prompt
 from bot.records import Outcome, Rule, RuleKind
 
@@ -52,6 +53,7 @@ def main() -> None:
         **measure_false_positives(),
         **measure_time(),
         **asyncio.run(measure_worst()),
+        **measure_worst_rules(),
         **measure_picture_check(),
         "environment": describe_environment(),
     }
@@ -182,6 +184,61 @@ async def measure_worst(rounds: int = 3) -> dict[str, Any]:
         "hostile_texts": len(took),
         "hostile_loop_lag_milliseconds": max(lags) * 1000,
     }
+
+
+def make_worst_rules() -> dict[str, tuple[list[Rule], str]]:
+    """The rules that cost most of those a server may have, and the texts that make them do so."""
+    steps, letters = SERVER_BUDGET.steps, SERVER_BUDGET.letters
+    coin = random.Random(3)
+    tossed = "".join(coin.choices("ab", k=_NUM_CHARACTERS))
+    words = "".join(coin.choices(("a ", "b "), k=_NUM_CHARACTERS // 2))
+    small = [rf"a[ab]{{{60 + number % 40}}}{number}" for number in range(steps // 120)]
+    large = [rf"[ab]*a[ab]{{{900 + number}}}!" for number in range(steps // 920)]
+    largest = ["(?:a?){310}!"] * (steps // 650)
+    many = [rf"[ab]a[ab]{{9}}{number}" for number in range(steps // 22)]
+    patterns = {"small": small, "large": large, "largest": largest, "many": many}
+    rules = {
+        name: (
+            [Rule(RuleKind.PATTERN, text) for text in texts],
+            tossed if name != "largest" else "a" * _NUM_CHARACTERS,
+        )
+        for name, texts in patterns.items()
+    }
+    alike = [f"a b {number}" for number in range(2000)]
+    rules["phrases that begin alike"] = ([Rule(RuleKind.PHRASE, text) for text in alike], words)
+    same = [
+        Rule(RuleKind.WORD, f"a{number}", exceptions=("a", "b", "a b")) for number in range(2000)
+    ]
+    rules["the same exceptions"] = (same, words)
+    masked = ["".join(coin.choices("abcdefgh", k=16)) for _ in range(letters // 20)]
+    rules["long words"] = ([Rule(RuleKind.WORD, text) for text in masked[:2000]], words)
+    return rules
+
+
+def measure_worst_rules(rounds: int = 3) -> dict[str, Any]:
+    """Milliseconds that a judgement takes with the worst rules a server may have, and compiling.
+
+    Each round with rules compiled afresh: what a search has remembered makes the next one quick.
+    """
+    policy = PromptPolicy()
+    report: dict[str, Any] = {}
+    for characters in (2000, _NUM_CHARACTERS):
+        judging: dict[str, float] = {}
+        compiling: dict[str, float] = {}
+        for name, (rules, text) in make_worst_rules().items():
+            for _ in range(rounds):
+                started = time.perf_counter()
+                book = RuleBook(rules)
+                compiled = time.perf_counter()
+                policy.judge(text[:characters], text[:characters], book)
+                ended = time.perf_counter()
+                judging[name] = max(ended - compiled, judging.get(name, 0.0))
+                compiling[name] = max(compiled - started, compiling.get(name, 0.0))
+        worst = max(judging, key=judging.__getitem__)
+        report[f"worst_rules_{characters}_milliseconds"] = judging[worst] * 1000
+        report[f"worst_rules_{characters}"] = worst
+        report["worst_rules_compile_milliseconds"] = max(compiling.values()) * 1000
+    return report
 
 
 def measure_picture_check(rounds: int = 20) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import discord
@@ -13,19 +13,27 @@ from bot.moderation.rules import MAX_EXCEPTIONS, MAX_RULE_LENGTH, make_rule
 from bot.moderation.text import normalise
 from bot.records import Outcome, Rule, RuleKind
 
-_WORD_PART = r"[\pL\pN_]*"
+_WORD_PART = r"[^\s[:punct:]]*"  # needs a hundredth of the steps of [\pL\pN]
 
 
 @dataclass(slots=True)
 class Copied:
-    """rules: in order, each once. notes: what cannot be copied, for the one who asked."""
+    """rules: in order, each once, with the name of whose they are.
 
-    rules: list[Rule] = field(default_factory=list)
+    notes: what cannot be copied, for the one who asked.
+    """
+
+    rules: dict[Rule, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def drop(self, faults: Mapping[Rule, str]) -> None:
+        """Take out rules that cannot be used, for the reasons given."""
+        for rule, fault in faults.items():
+            self.notes.append(f"“{self.rules.pop(rule)}”: “{rule.text}”, since {fault}")
 
 
 def copy_automod_rules(found: Sequence[discord.AutoModRule]) -> Copied:
-    """Keyword and regex lists with their allow-lists."""
+    """Keyword and regex lists with their allow-lists. No regex is compiled yet."""
     copied = Copied()
     for rule in found:
         name = rule.name
@@ -39,7 +47,6 @@ def copy_automod_rules(found: Sequence[discord.AutoModRule]) -> Copied:
         if rule.exempt_role_ids or rule.exempt_channel_ids:
             copied.notes.append(f"“{name}”: its exempt roles and channels (the rules hold for all)")
         _copy_lists(rule, copied)
-    copied.rules = list(dict.fromkeys(copied.rules))
     return copied
 
 
@@ -59,7 +66,8 @@ def _copy_lists(rule: discord.AutoModRule, copied: Copied) -> None:
         is_regex = kind is RuleKind.PATTERN and shown == text
         exceptions = [entry for entry in allowed if is_regex or core in normalise(entry)]
         try:
-            copied.rules.append(make_rule(kind, text, action, _first(exceptions)))
+            made = make_rule(kind, text, action, _first(exceptions))
+            copied.rules.setdefault(made, rule.name)
         except ConfigError as error:
             copied.notes.append(f"“{rule.name}”: “{shown}”, since {error}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.records import Job
+from bot.records import GuildRule, Job
 
 
 class CardKind(StrEnum):
@@ -14,6 +14,7 @@ class CardKind(StrEnum):
     HELD = "held"  # a prompt, or pictures that nobody has seen yet
     REPORT = "report"  # pictures that members have reported
     APPEAL = "appeal"  # a suspension
+    RULES = "rules"  # the server's rules that are beyond its budget; there is only to be read
 
 
 class Decision(StrEnum):
@@ -28,6 +29,7 @@ class Decision(StrEnum):
     STRIKE = "strike"  # removed, and the member struck
     GRANT = "grant"
     DENY = "deny"
+    NOTE = "note"  # a moderator has read it
     EXPIRE = "expire"  # nobody came
     WITHDRAW = "withdraw"  # the member took the prompt back
     UNSEEN = "unseen"  # the card could not be posted, so no moderator could come
@@ -37,6 +39,7 @@ CHOICES = {
     CardKind.HELD: (Decision.APPROVE, Decision.COVER, Decision.REFUSE, Decision.SUSPEND),
     CardKind.REPORT: (Decision.RESTORE, Decision.REMOVE, Decision.STRIKE),
     CardKind.APPEAL: (Decision.GRANT, Decision.DENY),
+    CardKind.RULES: (Decision.NOTE,),
 }
 """What a moderator may choose, in the order of the buttons."""
 
@@ -108,10 +111,19 @@ class Suspension:
 
 
 @dataclass(frozen=True, slots=True)
+class RulesBeyond:
+    """The rules of a server, by number, that do not apply. Found for this version and budget."""
+
+    version: int
+    budget: str
+    rule_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Everything that a card shows. picture: a blurred PNG. strikes: how many count at present.
 
-    note: what is left to do after the decision.
+    note: what is left to do after the decision. beyond: rules that do not apply.
     """
 
     card: Card
@@ -120,4 +132,5 @@ class Case:
     reports: tuple[Report, ...] = ()
     strikes: int = 0
     picture: bytes | None = None
+    beyond: tuple[GuildRule, ...] = ()
     note: str = ""

@@ -205,6 +205,7 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await services.board.close()
+            services.gate.close()
             await services.workers.close()
             services.writer.close()
             services.check.close()
@@ -254,6 +255,7 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
             for task in {*tasks, *upkeep} - done:
                 task.cancel()
             await asyncio.gather(*tasks, *upkeep, return_exceptions=True)
+            services.gate.close()  # who waits there is told that the bot restarts
             await services.intake.drain(REQUEUE_SECONDS)
             await services.workers.close()
         services.writer.close()

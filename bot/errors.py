@@ -9,6 +9,7 @@ TriptychError
 │   ├── WorkerTimeout          it took too long and was killed
 │   ├── WorkerLost             its process died, for want of memory or by a fault in a library
 │   └── WorkerUnavailable      nothing was tried: others were in front, or the bot is stopping
+├── TooCostly              a server's rules took too long over one prompt; the guard says so
 └── EngineError            drawing did not work; the text is for the log
     ├── GenerationCancelled    somebody asked for it
     ├── GenerationRejected     this request can never be drawn; its text is safe to show
@@ -51,6 +52,10 @@ class WorkerLost(WorkerError):
 
 class WorkerUnavailable(WorkerError):
     """The work was not tried; it may be worth trying later."""
+
+
+class TooCostly(TriptychError):
+    """A search was ended because the rules it was for had spent their time."""
 
 
 class EngineError(TriptychError):

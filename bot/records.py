@@ -314,10 +314,9 @@ class RoleQuota:
 class GuildSettings:
     """What a server has set; the defaults are safe for one that never opened the settings.
 
-    moderator_role_ids: who may decide besides those with Manage Messages. allowed_role_ids,
-    allowed_channel_ids: empty means everybody, everywhere. picture_action: what happens to a
-    flagged picture. nsfw_threshold: None leaves it to the instance. review_newcomer_days: prompts
-    of members newer than this are held. min_member_days: newer members may not prompt at all.
+    moderator_role_ids: who may decide besides those with Manage Messages. allowed_*: empty means
+    everybody, everywhere. picture_action: of flagged ones. nsfw_threshold: None is the instance's.
+    review_newcomer_days: newer members' prompts are held. min_member_days: they may not prompt.
     """
 
     review_channel_id: int | None = None
@@ -365,6 +364,8 @@ class AuditAction(StrEnum):
     APPEAL_DECIDED = "appeal_decided"
     RULE_ADDED = "rule_added"
     RULE_REMOVED = "rule_removed"
+    RULES_SWITCHED_OFF = "rules_switched_off"
+    RULES_NOTED = "rules_noted"
     STYLE_SAVED = "style_saved"
     STYLE_REMOVED = "style_removed"
     SETTING_CHANGED = "setting_changed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ _OUTCOMES = {
     Outcome.HOLD: "held for a moderator",
     Outcome.REFUSE: "refused",
 }
+_OFF = " · **off**"
 NO_LANE_NOTE = "-# There is no review channel (/settings), so what would be held is refused."
 NO_RULES = (
     "This server has no rules of its own. What the owner of this bot blocks, and the built-in "
@@ -87,15 +88,20 @@ def describe_rule(rule: Rule) -> str:
     return text
 
 
-def describe_rules(rules: Sequence[GuildRule], page: int) -> str:
-    """The private answer to /rules list. page: from 1."""
+def describe_rules(rules: Sequence[GuildRule], page: int, beyond: Collection[int] = ()) -> str:
+    """The private answer to /rules list. page: from 1. beyond: those that do not apply."""
     if not rules:
         return NO_RULES
     num_pages = -(-len(rules) // RULES_PER_PAGE)
     page = min(max(page, 1), num_pages)
     shown = rules[(page - 1) * RULES_PER_PAGE : page * RULES_PER_PAGE]
     head = f"**{_count(len(rules), 'rule')}**, page {page} of {num_pages}"
-    lines = [f"`#{each.rule_id}` {describe_rule(each.rule)}" for each in shown]
+    lines = [
+        f"`#{each.rule_id}` {describe_rule(each.rule)}" + _OFF * (each.rule_id in beyond)
+        for each in shown
+    ]
+    if beyond:
+        head += f"\n{_count(len(beyond), 'rule')} beyond what a server may have, **switched off**"
     tail = f"-# Next: `/rules list page:{page + 1}`" if page < num_pages else ""
     return _join(head, lines, tail)
 

@@ -10,12 +10,14 @@ import discord
 
 from bot.buttons import JobButton
 from bot.cases import CHOICES, Card, CardKind, Case, Decision, Report, Strike, Suspension
+from bot.records import GuildRule
 from bot.replies import quote
 
 REASON_MAX = 300
 APPEAL_MAX = 500
 _PROMPT_SHOWN = 900  # twice as long at most when quoted; a message's texts hold 4000 together
 _REPORTS_SHOWN = 5
+_RULES_SHOWN = 15
 
 NOT_MODERATOR = (
     "Only moderators (Manage Messages, or a role that the server has named) may do this. "
@@ -43,6 +45,7 @@ _LABELS = {
     Decision.STRIKE: "Remove and strike",
     Decision.GRANT: "Grant: lift it",
     Decision.DENY: "Deny",
+    Decision.NOTE: "Understood",
 }
 _STYLES = {
     **dict.fromkeys((Decision.APPROVE, Decision.RESTORE), discord.ButtonStyle.success),
@@ -55,6 +58,7 @@ _TITLES = {
     CardKind.HELD: "A prompt waits for you",
     CardKind.REPORT: "Pictures were reported",
     CardKind.APPEAL: "An appeal against a suspension",
+    CardKind.RULES: "Rules of this server were switched off",
 }
 _OUTCOMES = {
     Decision.APPROVE: "Approved",
@@ -66,6 +70,7 @@ _OUTCOMES = {
     Decision.STRIKE: "Removed, and the member got a strike",
     Decision.GRANT: "Granted: the suspension is lifted",
     Decision.DENY: "Denied: the suspension stays",
+    Decision.NOTE: "Read",
     Decision.EXPIRE: "Expired: nobody decided in time, nothing was charged",
     Decision.WITHDRAW: "Closed: the member took it back",
     Decision.UNSEEN: "Refused: the card could not be posted",
@@ -112,6 +117,8 @@ def describe_outcome(card: Card) -> str:
 def _describe(case: Case) -> str:
     card, job = case.card, case.job
     title = _TITLES[card.kind]
+    if card.kind is CardKind.RULES:
+        return f"### {title}\n{_describe_beyond(case.beyond)}"
     if card.kind is CardKind.HELD and job is not None and job.rendered_at is not None:
         title = "Pictures wait for you"
     strikes = f" · {case.strikes} strikes" if case.strikes else ""
@@ -130,6 +137,22 @@ def _describe(case: Case) -> str:
     if card.decision is None and card.expires_at is not None:
         lines.append(f"-# Expires <t:{card.expires_at:.0f}:R>; the first decision counts.")
     return "\n".join(lines)
+
+
+def _describe_beyond(rules: Sequence[GuildRule]) -> str:
+    lines = [
+        f"• `#{each.rule_id}` {each.rule.kind} “{quote(each.rule.text, 80)}”"
+        for each in rules[:_RULES_SHOWN]
+    ]
+    if len(rules) > _RULES_SHOWN:
+        lines.append(f"• and {len(rules) - _RULES_SHOWN} more; `/rules list` shows them all")
+    lines.append(
+        "All rules of a server together may cost only so much, so that nobody else has to wait for "
+        "them. These came before there was such a limit and are beyond it: **they do not apply any "
+        "more**; all others do. Nothing was deleted. Remove them with `/rules remove`, and add "
+        "simpler ones: words in place of patterns, + or * in place of counting."
+    )
+    return "\n".join(lines) if rules else "They have all been removed since."
 
 
 def _describe_reports(reports: Sequence[Report]) -> list[str]:

@@ -22,10 +22,12 @@ from bot.jobs.modlog import ModLog
 from bot.jobs.parameters import ParameterLimits
 from bot.jobs.port import Messenger
 from bot.jobs.previews import Previews
+from bot.jobs.reading import ReadingRoom
 from bot.jobs.recovery import Recovery
 from bot.jobs.reports import Reports
 from bot.jobs.review import Review
 from bot.jobs.rulemaking import Rulemaking
+from bot.jobs.scale import RuleScale
 from bot.jobs.starts import StartPictures
 from bot.jobs.styles import Styles
 from bot.moderation import PictureCheck, PromptPolicy
@@ -51,6 +53,7 @@ class GuildServices:
     """What a server has of its own."""
 
     rules: RuleRepository
+    scale: RuleScale
     rulemaking: Rulemaking
     styles: Styles
     modlog: ModLog
@@ -90,10 +93,10 @@ def compose_services(
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
     store = Repositories.of(database)
     jobs = store.jobs
-    guilds = _compose_guild_services(store, now)
-    gate = Gate(make_policy(settings), store.settings, guilds.rules, store.consequences, now)
+    room, workers = ReadingRoom(), WorkerProcesses()
+    guilds = _compose_guild_services(store, workers, room, now)
+    gate = Gate(make_policy(settings), store, guilds.scale, room, now)
     check = make_picture_check(settings)
-    workers = WorkerProcesses()
     writer = PictureWriter(settings.data_dir / "pictures", workers)
     judge = PictureJudge(check, gate)
     develop = Previews(judge, writer).develop if settings.previews else None
@@ -145,10 +148,14 @@ def compose_services(
     )
 
 
-def _compose_guild_services(store: Repositories, now: Clock) -> GuildServices:
+def _compose_guild_services(
+    store: Repositories, workers: WorkerProcesses, room: ReadingRoom, now: Clock
+) -> GuildServices:
+    scale = RuleScale(workers, store, now)
     return GuildServices(
         rules=store.rules,
-        rulemaking=Rulemaking(store.rules, store.jobs, now),
+        scale=scale,
+        rulemaking=Rulemaking(store.rules, store.jobs, scale, room, now),
         styles=Styles(store.styles, store.audit, now),
         modlog=ModLog(store.audit, store.settings, store.meta, now),
     )

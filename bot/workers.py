@@ -30,7 +30,7 @@ _START_SECONDS = 20.0
 _ORPHAN_SECONDS = 1.0  # how long work goes on past its deadline when nobody is left to kill it
 _WATCH_SECONDS = 0.05
 _KERNEL_COUNTS = sys.platform == "linux"  # elsewhere RLIMIT_AS is missing or not kept to
-# Who may run is decided in _Turns. This one lets through without a turn of the event loop, so that
+# Who may run is decided in Turns. This one lets through without a turn of the event loop, so that
 # the work gets the process that has just been warmed: anyio takes the one that rested last.
 _AT_ONCE = cast("CapacityLimiter", nullcontext())
 
@@ -54,7 +54,7 @@ class WorkerProcesses:
         self._memory_bytes = memory_bytes
         self._max_wait_seconds = max_wait_seconds
         self._kernel_counts = kernel_counts_memory
-        self._turns = _Turns(max_processes)
+        self._turns = Turns(max_processes)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -151,7 +151,7 @@ class WorkerProcesses:
             process.kill()
 
 
-class _Turns:
+class Turns:
     """At most so many at a time, one of each share; the share that waited longest comes next."""
 
     def __init__(self, most: int) -> None:

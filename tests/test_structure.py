@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.engine": {"bot.engine", "bot.errors"},
     "bot.jobs": {
         "bot.jobs",
+        "bot.workers",
         "bot.moderation",
         "bot.store",
         "bot.pictures",
@@ -47,10 +48,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "bot.services": {
         "bot.jobs",
+        "bot.workers",
         "bot.moderation",
         "bot.store",
         "bot.pictures",
-        "bot.workers",
         "bot.settings",
         "bot.engine.face",
     },
@@ -96,7 +97,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bot.records",
     },
     "bot.automod": {"bot.moderation", "bot.records", "bot.errors"},
-    "bot.replies_review": {"bot.buttons", "bot.cases", "bot.replies"},
+    "bot.replies_review": {"bot.buttons", "bot.cases", "bot.records", "bot.replies"},
     "bot.moderators": {"bot.replies_review", "bot.records", "bot.errors"},
     # the client only for its type
     "bot.messenger": {

@@ -14,7 +14,7 @@ from bot.automod import copy_automod_rules
 from bot.client import TriptychClient
 from bot.errors import ConfigError, UserError
 from bot.jobs.gate import has_review
-from bot.moderation.rules import MAX_RULE_LENGTH, make_rule, parse_rules, render_rules
+from bot.moderation.rules import MAX_RULE_LENGTH, make_rule, render_rules
 from bot.moderation.text import clean_prompt
 from bot.moderators import require_manager, require_moderator
 from bot.quoting import quote_lines
@@ -106,8 +106,10 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
     async def list_(self, interaction: _Interaction, page: int = 1) -> None:
         """A page of them."""
         guild_id = await self._require_moderator(interaction)
+        await _defer(interaction)
         rules = await self._services.guilds.rules.list_rules(guild_id)
-        await _say(interaction, replies_moderation.describe_rules(rules, page))
+        beyond = await self._services.guilds.scale.list_beyond(guild_id)
+        await _answer(interaction, replies_moderation.describe_rules(rules, page, beyond))
 
     @app_commands.command(name="import", description="Add the rules of a file to those in force")
     @app_commands.describe(file="JSON as /rules export writes it")
@@ -118,7 +120,8 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         if file.size > _MAX_FILE_BYTES:
             raise UserError(replies_moderation.NOT_A_FILE)
         try:
-            rules = parse_rules((await file.read()).decode("utf-8-sig"))
+            text = (await file.read()).decode("utf-8-sig")
+            rules = await self._services.guilds.scale.parse(guild_id, text)
         except (UnicodeDecodeError, discord.HTTPException):
             raise UserError(replies_moderation.NOT_A_FILE) from None
         except ConfigError as error:
@@ -141,11 +144,12 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
     async def test(self, interaction: _Interaction, prompt: str) -> None:
         """Each form, each hit, the outcome."""
         guild_id = await self._require_moderator(interaction)
+        await _defer(interaction)
         settings = await self._services.settings.fetch(guild_id)
         explanation = await self._services.gate.explain(guild_id, clean_prompt(prompt))
         reviewed = has_review(Origin(interaction_id=0, guild_id=guild_id), settings)
         text = replies_moderation.describe_explanation(explanation, has_review=reviewed)
-        await _say(interaction, text)
+        await _answer(interaction, text)
 
     @app_commands.command(description="What a rule would have done to the last 500 prompts here")
     @app_commands.describe(
@@ -184,9 +188,10 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         except discord.Forbidden:
             raise UserError(replies_moderation.AUTOMOD_NEEDS_PERMISSION) from None
         copied = copy_automod_rules(found)
+        copied.drop(await self._services.guilds.scale.list_faults(guild_id, list(copied.rules)))
         text = "AutoMod has no keyword rules here. Nothing was changed."
         if copied.rules:
-            text = await self._adopt(guild_id, copied.rules, interaction)
+            text = await self._adopt(guild_id, list(copied.rules), interaction)
         await _answer(interaction, replies_moderation.say_copied(text, copied.notes))
 
     async def _adopt(self, guild_id: int, rules: Sequence[Rule], interaction: _Interaction) -> str:
@@ -208,7 +213,7 @@ def _parse_rule(kind: str, text: str, action: str, exceptions: str) -> Rule:
 
 
 async def _defer(interaction: _Interaction) -> None:
-    """Compiling may take longer than Discord waits for a first answer."""
+    """What rules are read for may take longer than Discord waits for a first answer."""
     await interaction.response.defer(ephemeral=True, thinking=True)
 
 

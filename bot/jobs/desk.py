@@ -13,7 +13,7 @@ from bot.jobs.board import StatusBoard
 from bot.jobs.gate import text_of
 from bot.jobs.port import InReview, Messenger, NotPosted, Undeliverable
 from bot.pictures import PictureWriter
-from bot.records import AuditAction, AuditEntry, GuildSettings, Job, JobStatus
+from bot.records import AuditAction, AuditEntry, GuildRule, GuildSettings, Job, JobStatus
 from bot.store import Repositories
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class ReviewDesk:
         self._consequences = store.consequences
         self._audit = store.audit
         self._settings = store.settings
+        self._rules = store.rules
         self._board = board
         self._messenger = messenger
         self._writer = writer
@@ -120,7 +121,14 @@ class ReviewDesk:
         suspension = None if number is None else await self._consequences.fetch_suspension(number)
         strikes = await self._consequences.list_strikes(card.guild_id, card.member_id, self._now())
         reports = tuple(await self._cards.list_reports(card.card_id))
-        return Case(card, job, suspension, reports, len(strikes), picture)
+        beyond = await self._list_beyond(card) if card.kind is CardKind.RULES else ()
+        return Case(card, job, suspension, reports, len(strikes), picture, beyond)
+
+    async def _list_beyond(self, card: Card) -> tuple[GuildRule, ...]:
+        found = await self._rules.fetch_beyond(card.guild_id)
+        rule_ids = () if found is None else found.rule_ids
+        rules = await self._rules.list_rules(card.guild_id)
+        return tuple(each for each in rules if each.rule_id in rule_ids)
 
     async def _show(self, card: Card, note: str) -> None:
         case = replace(await self.compose_case(card), note=note)

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from bot.cases import Suspension
 from bot.errors import TriptychError
+from bot.jobs.reading import ReadingRoom
+from bot.jobs.scale import RuleScale
 from bot.moderation import NO_RULES, Explanation, PromptPolicy, RuleBook
 from bot.records import AuditAction, AuditEntry, GuildSettings, Job, Origin, Outcome, Verdict
-from bot.store import ConsequenceRepository, RuleRepository, SettingsRepository
+from bot.store import Repositories
 
 SUSPENDED = "suspended"
 """What a verdict names as its rule if the member may not prompt at all."""
@@ -31,7 +33,7 @@ _ACTIONS = {
 }
 
 
-_MAX_BOOKS = 32  # up to 5 MB each; compiling one again takes a moment
+_MAX_BOOKS = 32  # some 10 MB each at worst, and what searches remember; made again in a moment
 
 
 class Gate:
@@ -43,17 +45,23 @@ class Gate:
     def __init__(
         self,
         policy: PromptPolicy,
-        settings: SettingsRepository,
-        rules: RuleRepository,
-        consequences: ConsequenceRepository,
+        store: Repositories,
+        scale: RuleScale,
+        room: ReadingRoom,
         now: Callable[[], float],
     ) -> None:
         self._policy = policy
-        self._settings = settings
-        self._rules = rules
-        self._consequences = consequences
+        self._settings = store.settings
+        self._rules = store.rules
+        self._consequences = store.consequences
+        self._scale = scale
+        self._room = room
         self._now = now
         self._books: OrderedDict[int, tuple[int, asyncio.Task[RuleBook]]] = OrderedDict()
+
+    def close(self) -> None:
+        """Send away whose prompts wait to be judged: the bot stops."""
+        self._room.close()
 
     async def judge(
         self,
@@ -62,12 +70,12 @@ class Gate:
         negative_prompt: str,
         settings: GuildSettings | None = None,
     ) -> Verdict:
-        """The outcome here and now, with the sentence a member may read."""
-        suspension = await self._find_suspension(origin)
-        if suspension is not None:
-            return Verdict(Outcome.REFUSE, explain_suspension(suspension), SUSPENDED)
+        """The outcome here and now, with the sentence a member may read.
+
+        Raises StoreError, WorkerUnavailable in a stop.
+        """
         settings = settings or await self.fetch_settings(origin)
-        verdict = await self._judge_text(origin.guild_id, prompt, negative_prompt)
+        verdict = await self._judge_text(origin, prompt, negative_prompt)
         if verdict.is_allowed:
             review = find_review(origin, settings, self._now())
             if review is not None:
@@ -77,16 +85,16 @@ class Gate:
     async def judge_again(self, job: Job) -> Verdict:
         """At delivery: rules may have changed since the prompt came in or was approved."""
         settings, recipe = await self.fetch_settings(job.origin), job.recipe
-        verdict = await self._judge_text(job.origin.guild_id, recipe.prompt, recipe.negative_prompt)
+        verdict = await self._judge_text(job.origin, recipe.prompt, recipe.negative_prompt)
         is_settled = job.approved_by is not None and verdict.rule == job.rule
         if verdict.outcome is Outcome.HOLD and is_settled:
             return _ALLOWED
         return verdict if has_review(job.origin, settings) else _refuse_held(verdict)
 
-    async def explain(self, guild_id: int | None, prompt: str) -> Explanation:
+    async def explain(self, guild_id: int, prompt: str) -> Explanation:
         """Every form, every hit, and what the rules of a server say in the end."""
         version, book = await self.fetch_book(guild_id)
-        explanation = await asyncio.to_thread(self._policy.explain, prompt, book)
+        explanation = await self._room.run(guild_id, self._policy.explain, prompt, book)
         verdict = replace(explanation.verdict, rules_version=version)
         return replace(explanation, verdict=verdict)
 
@@ -101,7 +109,7 @@ class Gate:
             return version, NO_RULES
         kept = self._books.get(guild_id)
         if kept is None or kept[0] != version:
-            kept = (version, asyncio.create_task(self._compile(guild_id)))
+            kept = (version, asyncio.create_task(self._compile(guild_id, version)))
             self._books[guild_id] = kept
         self._books.move_to_end(guild_id)
         while len(self._books) > _MAX_BOOKS:
@@ -113,9 +121,12 @@ class Gate:
                 del self._books[guild_id]
             raise
 
-    async def _compile(self, guild_id: int) -> RuleBook:
-        rules = [each.rule for each in await self._rules.list_rules(guild_id)]
-        return await asyncio.to_thread(RuleBook, rules)
+    async def _compile(self, guild_id: int, version: int) -> RuleBook:
+        """Of what has been weighed and fits the budget: some milliseconds."""
+        rules = await self._rules.list_rules(guild_id)
+        beyond = await self._scale.find_beyond(guild_id, version, rules)
+        applied = [each.rule for each in rules if each.rule_id not in beyond]
+        return await self._room.run(guild_id, RuleBook, applied)
 
     async def fetch_settings(self, origin: Origin) -> GuildSettings:
         """What is set where this was asked."""
@@ -123,17 +134,22 @@ class Gate:
             origin.guild_id, origin.channel_id, origin.parent_channel_id
         )
 
-    async def _judge_text(self, guild_id: int | None, prompt: str, negative_prompt: str) -> Verdict:
-        version, book = await self.fetch_book(guild_id)
-        verdict = await asyncio.to_thread(self._policy.judge, prompt, negative_prompt, book)
+    async def _judge_text(self, origin: Origin, prompt: str, negative_prompt: str) -> Verdict:
+        version, book = await self.fetch_book(origin.guild_id)
+        whose = origin.user_id if origin.guild_id is None else origin.guild_id
+        verdict = await self._room.run(whose, self._policy.judge, prompt, negative_prompt, book)
         return replace(verdict, rules_version=version)
 
-    async def _find_suspension(self, origin: Origin) -> Suspension | None:
+    async def find_suspended(self, origin: Origin) -> Verdict | None:
+        """The verdict for a member who may not prompt here at all; None for everybody else."""
         if origin.guild_id is None:
             return None
-        return await self._consequences.fetch_suspension_of(
+        suspension = await self._consequences.fetch_suspension_of(
             origin.guild_id, origin.user_id, self._now()
         )
+        if suspension is None:
+            return None
+        return Verdict(Outcome.REFUSE, explain_suspension(suspension), SUSPENDED)
 
 
 def has_review(origin: Origin, settings: GuildSettings) -> bool:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bot.errors import StoreError, UserError
+from bot.errors import StoreError, UserError, WorkerUnavailable
 from bot.jobs.admission import DAY_SECONDS, compose_quota, find_admission_refusal
 from bot.jobs.desk import ReviewDesk, compose_entry
 from bot.jobs.gate import SUSPENDED, Gate, compose_audit_entry
@@ -21,13 +21,16 @@ from bot.moderation.text import clean_prompt
 from bot.records import (
     Ask,
     AuditAction,
+    GuildSettings,
     Job,
     JobStatus,
     Origin,
     Outcome,
+    Recipe,
     RoleQuota,
     Standing,
     Upload,
+    Verdict,
 )
 from bot.store import AuditRepository, JobRepository
 
@@ -47,6 +50,7 @@ _NOT_IN_LINE = (
 )
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, as of a copy being made
+_NOT_JUDGED = Verdict(Outcome.ALLOW)  # of what is refused for another reason
 _STARTS_COVERED = "It starts from a covered picture."
 _DRAINING = (
     "Triptych is about to restart and takes no new prompts. Nothing was charged; "
@@ -95,6 +99,7 @@ class Intake:
         self._idle = asyncio.Event()
         self._idle.set()
         self._settling: set[asyncio.Task[Job | None]] = set()
+        self._looks = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self._commits = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self.draining = False
 
@@ -135,8 +140,7 @@ class Intake:
     async def _take(
         self, ask: Ask, origin: Origin, caller: Caller, refusal: str | None
     ) -> Job | None:
-        async with self._commits:
-            job = await self._commit(ask, origin, refusal)
+        job = await self._commit(ask, origin, refusal)
         if job is None:
             return None
         log.debug("job %s of user %s: %r", job.job_id, origin.user_id, ask.prompt)
@@ -147,48 +151,77 @@ class Intake:
         return await self._answer(job, caller, ask.upload)
 
     async def _commit(self, ask: Ask, origin: Origin, refusal: str | None) -> Job | None:
+        """The row. Nobody holds another one's place while a prompt is judged."""
+        recipe = compose_recipe(ask, self._random_seed())
+        async with self._looks:
+            settings = await self._gate.fetch_settings(origin)
+            quota = compose_quota(settings, origin.role_ids)
+            suspended = await self._gate.find_suspended(origin)
+            refusal = self._find_plain_refusal(ask, origin, settings, refusal)
+            if suspended is not None:
+                refusal = refusal or suspended.reason
+            if refusal is None:
+                _, cost, refusal = self._price(recipe, None)
+                refusal = refusal or await self._find_quota_refusal(origin, quota, cost)
+        verdict = suspended or _NOT_JUDGED
+        if refusal is None:
+            verdict, refusal = await self._judge(ask, origin, settings)
+        async with self._commits:
+            source = await self._starts.fetch_source(recipe)
+            if source is not None and source.spoiler and verdict.outcome is Outcome.ALLOW:
+                verdict = replace(verdict, outcome=Outcome.SPOILER, reason=_STARTS_COVERED)
+            recipe, cost, refusal = self._price(recipe, refusal)
+            # In one transaction: two prompts must not both fit into the last place.
+            async with self._jobs.transaction():
+                if refusal is None:
+                    refusal = await self._find_quota_refusal(origin, quota, cost)
+                job = await self._jobs.insert_job(
+                    origin,
+                    recipe,
+                    now=self._now(),
+                    cost_estimate=cost,
+                    refusal=refusal,
+                    verdict=verdict,
+                    press=ask.press,
+                    weight=quota.weight or 1.0,
+                )
+                entry = None if job is None else compose_audit_entry(job, verdict)
+                is_decision = refusal is None or verdict.outcome is Outcome.REFUSE
+                if entry is not None and is_decision:
+                    await self._audit.add(entry)
+        return job
+
+    def _find_plain_refusal(
+        self, ask: Ask, origin: Origin, settings: GuildSettings, refusal: str | None
+    ) -> str | None:
+        """Whatever needs neither the rules nor the line."""
         refusal = _DRAINING if self.draining else refusal
         try:
             check_ask(ask, self._limits)
         except UserError as error:
             refusal = refusal or str(error)
-        settings = await self._gate.fetch_settings(origin)
-        refusal = refusal or find_admission_refusal(origin, settings, self._now())
-        quota = compose_quota(settings, origin.role_ids)
-        verdict = await self._gate.judge(origin, ask.prompt, ask.negative_prompt, settings)
-        if not verdict.is_allowed:
-            log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
-        if verdict.outcome is Outcome.REFUSE:
-            refusal = refusal or verdict.reason
-        recipe = compose_recipe(ask, self._random_seed())
-        source = await self._starts.fetch_source(recipe)
-        if source is not None and source.spoiler and verdict.outcome is Outcome.ALLOW:
-            verdict = replace(verdict, outcome=Outcome.SPOILER, reason=_STARTS_COVERED)
-        try:  # nothing is awaited from here to the cost: the model may be ready at any moment
+        return refusal or find_admission_refusal(origin, settings, self._now())
+
+    def _price(self, recipe: Recipe, refusal: str | None) -> tuple[Recipe, float, str | None]:
+        """As the model wants it, what it costs, why not. Awaits nothing: a model may get ready."""
+        try:
             if self._line.info is not None:
                 recipe = complete_recipe(recipe, self._line.info)
         except UserError as error:
             refusal = refusal or str(error)
-        cost = 0.0 if refusal else self._line.estimate_cost(recipe)
-        # In one transaction: two prompts must not both fit into the last place.
-        async with self._jobs.transaction():
-            if refusal is None and not origin.is_terminal:
-                refusal = await self._find_quota_refusal(origin, quota, cost)
-            job = await self._jobs.insert_job(
-                origin,
-                recipe,
-                now=self._now(),
-                cost_estimate=cost,
-                refusal=refusal,
-                verdict=verdict,
-                press=ask.press,
-                weight=quota.weight or 1.0,
-            )
-            entry = None if job is None else compose_audit_entry(job, verdict)
-            is_decision = refusal is None or verdict.outcome is Outcome.REFUSE
-            if entry is not None and is_decision:
-                await self._audit.add(entry)
-        return job
+        return recipe, 0.0 if refusal else self._line.estimate_cost(recipe), refusal
+
+    async def _judge(
+        self, ask: Ask, origin: Origin, settings: GuildSettings
+    ) -> tuple[Verdict, str | None]:
+        """What the rules say, and why they refuse."""
+        try:
+            verdict = await self._gate.judge(origin, ask.prompt, ask.negative_prompt, settings)
+        except WorkerUnavailable:
+            return _NOT_JUDGED, _DRAINING
+        if not verdict.is_allowed:
+            log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
+        return verdict, verdict.reason if verdict.outcome is Outcome.REFUSE else None
 
     async def _answer(self, job: Job, caller: Caller, upload: Upload | None) -> Job | None:
         message_id = None
@@ -280,6 +313,8 @@ class Intake:
         self, origin: Origin, quota: RoleQuota, cost: float
     ) -> str | None:
         """quota: of the member's roles; it never reaches beyond the owner's."""
+        if origin.is_terminal:
+            return None
         quotas = self.quotas
         standing = await self._jobs.fetch_standing(origin, self._now())
         if quota.max_waiting == 0:

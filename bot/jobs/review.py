@@ -38,6 +38,7 @@ _PAST = {
     Decision.STRIKE: "removed the picture and gave a strike",
     Decision.GRANT: "granted the appeal",
     Decision.DENY: "denied the appeal",
+    Decision.NOTE: "has read it",
 }
 _ENDS = {
     Decision.REFUSE: (JobStatus.REFUSED, AuditAction.REFUSED, _REFUSED),
@@ -115,8 +116,10 @@ class Review:
                 await self._decide_held(decided, decision)
             elif decided.kind is CardKind.REPORT:
                 await self._decide_report(decided, decision)
-            else:
+            elif decided.kind is CardKind.APPEAL:
                 await self._decide_appeal(decided, decision)
+            else:
+                await self._note_rules(decided)
         return decided
 
     async def _settle_late(self, card_id: int) -> None:
@@ -180,6 +183,12 @@ class Review:
                 card.guild_id, card.member_id, by=by, reason="The appeal was granted."
             )
 
+    async def _note_rules(self, card: Card) -> None:
+        entry = AuditEntry(
+            AuditAction.RULES_NOTED, self._now(), guild_id=card.guild_id, actor_id=card.decided_by
+        )
+        await self._audit.add(entry)
+
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
         """Tell everybody; not fresh: a stop came between, and ``Recovery`` has taken up the job."""
         note: str | None = ""
@@ -189,7 +198,7 @@ class Review:
             note = await self._reports.settle(card)
             is_told = note is not None
         else:
-            is_told = await self._settle_appeal(card)
+            is_told = card.kind is CardKind.RULES or await self._settle_appeal(card)
         self._not_handed_over.discard(card.card_id)
         if is_told:
             await self._desk.settle(card.card_id, note or "")

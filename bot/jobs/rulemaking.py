@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.errors import ConfigError, UserError
+from bot.jobs.reading import ReadingRoom
+from bot.jobs.scale import RuleScale
 from bot.moderation import RuleBook, judge_by
 from bot.records import GuildRule, Job, Outcome, Rule
 from bot.store import JobRepository, RuleRepository
@@ -26,17 +28,30 @@ class Rulemaking:
     """A server's rules as its moderators work on them."""
 
     def __init__(
-        self, rules: RuleRepository, jobs: JobRepository, now: Callable[[], float]
+        self,
+        rules: RuleRepository,
+        jobs: JobRepository,
+        scale: RuleScale,
+        room: ReadingRoom,
+        now: Callable[[], float],
     ) -> None:
         self._rules = rules
         self._jobs = jobs
+        self._scale = scale
+        self._room = room
         self._now = now
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def adopt(self, guild_id: int, rules: Sequence[Rule], actor_id: int) -> list[GuildRule]:
         """Save those that are not in force yet; these. Raises UserError, and then saves none."""
-        present = [each.rule for each in await self._rules.list_rules(guild_id)]
-        await compile_rules([*present, *rules])
-        return await self._rules.add(guild_id, rules, actor_id=actor_id, now=self._now())
+        async with self._turns[guild_id]:  # two must not both fit into the same room
+            in_force = await self._rules.list_rules(guild_id)
+            beyond = await self._scale.list_beyond(guild_id)
+            known = {each.rule for each in in_force}
+            present = [each.rule for each in in_force if each.rule_id not in beyond]
+            fresh = [rule for rule in dict.fromkeys(rules) if rule not in known]
+            await self._scale.require_room(guild_id, fresh, present)
+            return await self._rules.add(guild_id, rules, actor_id=actor_id, now=self._now())
 
     async def remove(self, guild_id: int, rule_id: int, actor_id: int) -> GuildRule | None:
         """None if it is none of this server's rules."""
@@ -44,23 +59,14 @@ class Rulemaking:
 
     async def preview(self, guild_id: int, rule: Rule) -> Preview:
         """What it would have done to the last prompts of this server. Raises UserError."""
-        book = await compile_rules([rule])
+        await self._scale.require_room(guild_id, [rule])
+        book = await self._room.run(guild_id, RuleBook, [rule])
         jobs = await self._jobs.list_recent(guild_id, MAX_PREVIEWED)
-        return Preview(len(jobs), await asyncio.to_thread(_list_met, book, jobs))
+        met = [job for job in jobs if await self._is_met(guild_id, book, job)]
+        return Preview(len(jobs), tuple(met))
 
-
-async def compile_rules(rules: Sequence[Rule]) -> RuleBook:
-    """Raises UserError with the reason for a rule that cannot be used."""
-    try:
-        return await asyncio.to_thread(RuleBook, rules)
-    except ConfigError as error:
-        raise UserError(f"This rule cannot be used: {error}. Nothing was changed.") from None
-
-
-def _list_met(book: RuleBook, jobs: Sequence[Job]) -> tuple[Job, ...]:
-    return tuple(
-        job
-        for job in jobs
-        if judge_by(book, job.recipe.prompt, job.recipe.negative_prompt).outcome
-        is not Outcome.ALLOW
-    )
+    async def _is_met(self, guild_id: int, book: RuleBook, job: Job) -> bool:
+        """One at a time, so that prompts that are asked meanwhile come in between."""
+        texts = (job.recipe.prompt, job.recipe.negative_prompt)
+        verdict = await self._room.run(guild_id, judge_by, book, *texts)
+        return verdict.outcome is not Outcome.ALLOW

@@ -2,65 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import re2
 
 from bot.errors import ConfigError
+from bot.moderation.allowance import unlimited
 
-_MAX_MEM_PER_PATTERN = 1 << 20  # bytes; a pattern that needs more is refused
-_MAX_MEM_OF_ALL = 64 << 20
-_MAX_SIZE = 5000  # instructions; RE2's slowest way costs their number times the text's length
+MAX_PATTERN_STEPS = 1250
+"""Of one pattern; a search that cannot be cut short takes up to 30 ns for each and character."""
+
+# Bytes. They bound compiling (some 10,000 steps, 10 ms) and what searching remembers. Less would
+# bound it closer, and make searches slower by up to 400 times.
+_MAX_MEM = 1 << 20
+_SET_STEPS = 256  # searched in one go, which cannot be cut short either
 _ALWAYS = ""  # matches every text: its absence says that the set gave up
 
 
-def _make_options(max_mem: int) -> re2.Options:
+def _make_options() -> re2.Options:
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = max_mem
+    options.max_mem = _MAX_MEM
     options.case_sensitive = False
+    options.never_capture = True  # where it matches is all that anybody asks
     return options
 
 
+def count_steps(pattern: str) -> int:
+    """The size of its program. Raises ConfigError with the reason for a pattern that is refused.
+
+    It holds all other threads of the process for up to 0.1 s: bring an unknown one to a worker.
+    """
+    return compile_pattern(pattern).programsize
+
+
 class PatternSet:
-    """Patterns compiled once and searched together."""
+    """Patterns compiled once and searched a few at a time."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         """Raises ConfigError with RE2's reason for a pattern that it refuses."""
-        self._patterns = [_compile(pattern) for pattern in patterns]
-        self._set = re2.Set.SearchSet(_make_options(_MAX_MEM_OF_ALL))
-        for pattern in patterns:
-            self._set.Add(pattern)
-        self._always = self._set.Add(_ALWAYS)
-        try:
-            self._set.Compile()
-        except re2.error:
-            raise ConfigError("the patterns together are too large; use fewer") from None
+        self._patterns = [compile_pattern(pattern) for pattern in patterns]
+        self._groups: list[_Group] = []
+        steps = _SET_STEPS
+        for number, (pattern, one) in enumerate(zip(patterns, self._patterns, strict=True)):
+            if steps + one.programsize > _SET_STEPS:
+                self._groups.append(_Group(number))
+                steps = 0
+            steps += one.programsize
+            self._groups[-1].patterns.append(pattern)
+        for group in self._groups:
+            group.compile()
 
-    def find(self, text: str) -> Iterable[int]:
-        """The numbers of the patterns that match somewhere in the text."""
-        if not self._patterns:
-            return ()
-        found = self._set.Match(text) or []
-        if self._always not in found:  # out of memory: ask them one by one, which needs little
-            return [number for number, one in enumerate(self._patterns) if one.search(text)]
-        return sorted(number for number in found if number != self._always)
+    def find(self, text: str, check: Callable[[], None] = unlimited) -> Iterator[int]:
+        """The numbers of the patterns that match somewhere in the text.
+
+        check: called before each part of the search; what it raises ends the search.
+        """
+        for group in self._groups:
+            check()
+            found = group.find(text)
+            if found is not None:
+                yield from found
+                continue
+            for number in group.numbers:
+                check()
+                if self._patterns[number].search(text):
+                    yield number
 
     def list_spans(self, number: int, text: str) -> Iterator[tuple[int, int]]:
         """Where one pattern matches, in characters."""
         return (match.span() for match in self._patterns[number].finditer(text))
 
 
-def _compile(pattern: str) -> re2._Regexp:
+@dataclass(slots=True)
+class _Group:
+    """A few small patterns that are searched together, or a large one alone."""
+
+    first: int
+    patterns: list[str] = field(default_factory=list)
+    together: re2.Set | None = None
+    always: int = 0
+
+    @property
+    def numbers(self) -> range:
+        return range(self.first, self.first + len(self.patterns))
+
+    def compile(self) -> None:
+        if len(self.patterns) == 1:  # alone, RE2 knows a way that is quicker at worst
+            return
+        together = re2.Set.SearchSet(_make_options())
+        for pattern in self.patterns:
+            together.Add(pattern)
+        self.always = together.Add(_ALWAYS)
+        together.Compile()
+        self.together = together
+
+    def find(self, text: str) -> list[int] | None:
+        """None where they have to be asked one by one."""
+        found = self.together.Match(text) if self.together is not None else None
+        if not found or self.always not in found:  # out of memory; one by one they need little
+            return None
+        return sorted(self.first + number for number in found if number != self.always)
+
+
+def compile_pattern(pattern: str) -> re2._Regexp:
+    """Raises ConfigError with the reason for a pattern that is refused."""
     try:
-        compiled = re2.compile(pattern, _make_options(_MAX_MEM_PER_PATTERN))
+        compiled = re2.compile(pattern, _make_options())
     except re2.error as error:
         reason = error.args[0]
         text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise ConfigError(f"the pattern {pattern!r} cannot be used: {text}") from None
-    if compiled.programsize > _MAX_SIZE:
+    if compiled.programsize > MAX_PATTERN_STEPS:
         raise ConfigError(
             f"the pattern {pattern!r} cannot be used: it is too large ({compiled.programsize} "
-            f"steps, the most are {_MAX_SIZE}); write + or * instead of counting"
+            f"steps, the most are {MAX_PATTERN_STEPS}); write + or * instead of counting"
         )
     return compiled

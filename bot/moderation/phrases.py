@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import groupby
 from typing import NamedTuple
 
+from bot.moderation.allowance import unlimited
 from bot.moderation.readings import EITHER_I_OR_L, REPEATED, Form, Reading
 from bot.moderation.text import normalise
 
@@ -17,6 +18,7 @@ _RUN = re.compile(r"(.)\1+")
 _MIN_SPELLED = 3
 _MIN_LEET = 3
 _MIN_MASKED = 4
+_MAX_MASKED = 14  # longer ones have a hundred masked forms each
 _HOLE = "*"
 _Disguised = dict[str, tuple[str, ...]]
 _Meanings = tuple[tuple[Form, str], ...]
@@ -66,20 +68,25 @@ class PhraseIndex:
         self._spelled_heads = {word[:_MIN_SPELLED] for word in long_words}
         self._spelled_lengths = sorted({len(word) for word in long_words}, reverse=True)
 
-    def find(self, readings: Iterable[Reading]) -> Iterator[tuple[Reading, list[Hit]]]:
-        """Every phrase in each reading of a text."""
+    def find(
+        self, readings: Iterable[Reading], check: Callable[[], None] = unlimited
+    ) -> Iterator[tuple[Reading, list[Hit]]]:
+        """Every phrase in each reading of a text.
+
+        check: called again and again; what it raises ends the search.
+        """
         revealed: dict[str, _Meanings] = {}  # the readings share most of their words
         for reading in readings:
             if reading.is_spelled:
-                words = [word for run in reading.words for word in self._find_spelled(run)]
-                yield reading, self._find(words, frozenset(words), reading.form, {})
+                words = [word for run in reading.words for word in self._find_spelled(run, check)]
+                yield reading, self._find(words, frozenset(words), reading.form, {}, check)
             elif reading.form is Form.MASKED:
-                masked = dict(enumerate(self._find_masked(reading.words)))
+                masked = dict(enumerate(self._find_masked(reading.words, check)))
                 words = [_HOLE] * len(masked)
-                yield reading, self._find(words, frozenset(), reading.form, masked)
+                yield reading, self._find(words, frozenset(), reading.form, masked, check)
             else:
-                disguised = self._list_disguised(reading, revealed)
-                hits = self._find(reading.words, reading.distinct, reading.form, disguised)
+                disguised = self._list_disguised(reading, revealed, check)
+                hits = self._find(reading.words, reading.distinct, reading.form, disguised, check)
                 yield reading, hits
 
     def _find(
@@ -88,10 +95,12 @@ class PhraseIndex:
         distinct: frozenset[str],
         form: Form,
         disguised: Mapping[int, _Meanings],
+        check: Callable[[], None],
     ) -> list[Hit]:
         single, firsts = self._single, self._firsts
         hits: list[Hit] = []
         for start in _list_places(words, distinct & self._starts):
+            check()
             word = words[start]
             if word in single:
                 hits += [Hit(phrase, form, start, start + 1) for phrase in single[word]]
@@ -99,6 +108,7 @@ class PhraseIndex:
                 self._add_longer(hits, form, start, word, words, disguised)
         for start, meanings in disguised.items():
             for meant, word in meanings:
+                check()
                 hits += [Hit(phrase, meant, start, start + 1) for phrase in single.get(word, ())]
                 if word in firsts:
                     self._add_longer(hits, meant, start, word, words, disguised)
@@ -125,10 +135,11 @@ class PhraseIndex:
                     hits.append(Hit(phrase, form, start, end))
 
     def _list_disguised(
-        self, reading: Reading, revealed: dict[str, _Meanings]
+        self, reading: Reading, revealed: dict[str, _Meanings], check: Callable[[], None]
     ) -> dict[int, _Meanings]:
         """What the words of a reading that are none of ours may stand for."""
         for word in reading.odd - self._words - revealed.keys():
+            check()
             revealed[word] = tuple(self._reveal(word))
         suspects = {word for word in reading.odd & revealed.keys() if revealed[word]}
         words = reading.words
@@ -162,28 +173,30 @@ class PhraseIndex:
             if all(most >= run for most, run in zip(shown, _count_runs(meant), strict=True)):
                 yield meant
 
-    def _find_masked(self, words: Iterable[str]) -> Iterator[_Meanings]:
+    def _find_masked(self, words: Iterable[str], check: Callable[[], None]) -> Iterator[_Meanings]:
         """For each word that may stand for some of ours: for one of them, not for all."""
         for word in words:
+            check()
             meant = self._masked.get(_MASK_CHAR.sub(_HOLE, word))
             if meant:
                 yield tuple((Form.MASKED, each) for each in meant)
 
-    def _find_spelled(self, run: str) -> Iterator[str]:
+    def _find_spelled(self, run: str, check: Callable[[], None]) -> Iterator[str]:
         """Our words within a run of single letters, which may begin or end with others."""
         if run in self._words:
             yield run
         elif EITHER_I_OR_L in run:
-            yield from self._find_inside(run.replace(EITHER_I_OR_L, "i"))
-            yield from self._find_inside(run.replace(EITHER_I_OR_L, "l"))
+            yield from self._find_inside(run.replace(EITHER_I_OR_L, "i"), check)
+            yield from self._find_inside(run.replace(EITHER_I_OR_L, "l"), check)
             yield from self._reveal_leet(run)
         else:
-            yield from self._find_inside(run)
+            yield from self._find_inside(run, check)
 
-    def _find_inside(self, run: str) -> Iterator[str]:
+    def _find_inside(self, run: str, check: Callable[[], None]) -> Iterator[str]:
         heads = self._spelled_heads
         for start in range(len(run) - _MIN_SPELLED + 1):
             if run[start : start + _MIN_SPELLED] in heads:
+                check()
                 for length in self._spelled_lengths:
                     word = run[start : start + length]
                     if len(word) == length and word in self._words:
@@ -218,11 +231,10 @@ def _count_runs(word: str) -> list[int]:
 
 def _list_masked(word: str) -> Iterator[str]:
     """The word with one hole, two neighbouring ones, or two apart; never at its ends."""
-    inner = range(1, len(word) - 1)
-    if len(word) < _MIN_MASKED:
+    if not _MIN_MASKED <= len(word) <= _MAX_MASKED:
         return
-    for first in inner:
-        for second in inner[first - 1 :]:
-            letters = list(word)
-            letters[first] = letters[second] = _HOLE
-            yield "".join(letters)
+    for first in range(1, len(word) - 1):
+        head, tail = word[:first] + _HOLE, word[first + 1 :]
+        yield head + tail
+        for second in range(len(tail) - 1):
+            yield head + tail[:second] + _HOLE + tail[second + 1 :]

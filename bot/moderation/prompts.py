@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from bot.errors import TooCostly
+from bot.moderation.allowance import Allowance
 from bot.moderation.classes import MINORS, BuiltInClasses
 from bot.moderation.readings import Reading, list_readings
 from bot.moderation.rulebook import Finding, RuleBook
@@ -15,6 +18,12 @@ from bot.records import Outcome, Rule, RuleKind, Verdict
 _SEVERITY = {Outcome.ALLOW: 0, Outcome.SPOILER: 1, Outcome.HOLD: 2, Outcome.REFUSE: 3}
 _UNCHARGED = "Nothing was drawn or charged; change the prompt and try again."
 NO_RULES = RuleBook(())
+_TOO_COSTLY = Verdict(
+    Outcome.REFUSE,
+    "The rules of this server take too long to read this prompt, so it was refused. Nothing was "
+    "drawn or charged; change the prompt, or ask a moderator to make the patterns simpler.",
+    "rules that take too long",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +38,19 @@ class Explanation:
 class PromptPolicy:
     """The instance's rules and the built-in classes, and beside them the rules of a server."""
 
-    def __init__(self, blocked_words: Iterable[str] = (), rules: Iterable[Rule] = ()) -> None:
-        """Raises ConfigError for a pattern that cannot be used."""
+    def __init__(
+        self,
+        blocked_words: Iterable[str] = (),
+        rules: Iterable[Rule] = (),
+        allow: Callable[[], Allowance] = Allowance,
+    ) -> None:
+        """allow: the time that a server's own rules may take over one prompt.
+
+        Raises ConfigError for a pattern that cannot be used.
+        """
         self._book = RuleBook((*make_word_rules(blocked_words), *rules))
         self._classes = BuiltInClasses()
+        self._allow = allow
 
     @property
     def num_rules(self) -> int:
@@ -47,7 +65,8 @@ class PromptPolicy:
         verdicts: list[Verdict | None] = []
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         for readings in texts:
-            verdicts += map(_judge_finding, self._find(readings, own))
+            verdicts += map(_judge_finding, self._book.find(readings))
+        verdicts.append(_judge_by(own, texts, self._allow()))
         if any(map(self._classes.may_concern, texts)):
             positive, negative = map(self._classes.find, texts)
             signs = self._classes.collect(prompt, positive)
@@ -60,23 +79,29 @@ class PromptPolicy:
     def explain(self, prompt: str, own: RuleBook = NO_RULES) -> Explanation:
         """For moderators who want to know why."""
         readings = self._read(prompt, own)
-        findings = self._find(readings, own)
+        findings = list(self._book.find(readings))
+        with suppress(TooCostly):
+            findings.extend(own.find(readings, self._allow().check))
         return Explanation(tuple(readings), tuple(findings), self.judge(prompt, "", own))
 
     def _read(self, text: str, own: RuleBook) -> list[Reading]:
         books = (self._classes, self._book, own)
         return list_readings(text, latin_only=all(book.is_latin for book in books))
 
-    def _find(self, readings: Sequence[Reading], own: RuleBook) -> Iterator[Finding]:
-        yield from self._book.find(readings)
-        yield from own.find(readings)
-
 
 def judge_by(book: RuleBook, prompt: str, negative_prompt: str) -> Verdict:
     """What these rules alone say."""
-    texts = (prompt, negative_prompt)
-    readings = [list_readings(text, latin_only=book.is_latin) for text in texts]
-    return _pick_strictest(_judge_finding(found) for each in readings for found in book.find(each))
+    texts = [list_readings(text, latin_only=book.is_latin) for text in (prompt, negative_prompt)]
+    return _judge_by(book, texts, Allowance())
+
+
+def _judge_by(book: RuleBook, texts: Iterable[Sequence[Reading]], allowance: Allowance) -> Verdict:
+    try:
+        return _pick_strictest(
+            _judge_finding(found) for each in texts for found in book.find(each, allowance.check)
+        )
+    except TooCostly:
+        return _TOO_COSTLY
 
 
 def _pick_strictest(verdicts: Iterable[Verdict | None]) -> Verdict:
@@ -85,6 +110,8 @@ def _pick_strictest(verdicts: Iterable[Verdict | None]) -> Verdict:
     for verdict in verdicts:
         if verdict and _SEVERITY[verdict.outcome] > _SEVERITY[strictest.outcome]:
             strictest = verdict
+        if strictest.outcome is Outcome.REFUSE:
+            break
     return strictest
 
 

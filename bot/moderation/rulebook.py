@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-import re2
-
+from bot.moderation.allowance import unlimited
 from bot.moderation.patterns import PatternSet
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
@@ -17,7 +17,7 @@ from bot.records import Rule, RuleKind
 
 _WORD = re.compile(r"[^\W_]+")
 _PLAIN_WORDS = re.compile(r"[^\W_]+(?:[\s'’_-]+[^\W_]+)*")
-_BORDER = r"(?:^|$|[^\pL\pN])"
+_Spans = tuple[Rule, Iterable[tuple[int, int]]]
 _AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
 
 
@@ -39,31 +39,37 @@ class RuleBook:
         phrases: list[tuple[str, ...]] = []
         self._rule_of: dict[int, Rule] = {}
         self._excepted: dict[int, Rule] = {}
-        patterns: list[tuple[str, Rule]] = []
+        self._symbols: list[tuple[str, Rule]] = []
+        self._pattern_rules: list[Rule] = []
         for rule in self.rules:
-            pattern = _find_pattern(rule)
-            if pattern is None:
+            if rule.kind is RuleKind.PATTERN:
+                self._pattern_rules.append(rule)
+            elif (form := _find_symbols(rule)) is not None:
+                self._symbols.append((form, rule))
+            else:
                 self._rule_of[len(phrases)] = rule
                 phrases.append(split_words(rule.text))
-            else:
-                patterns.append((pattern, rule))
-            for exception in rule.exceptions:
+            for exception in dict.fromkeys(map(split_words, rule.exceptions)):
                 self._excepted[len(phrases)] = rule
-                phrases.append(split_words(exception))
+                phrases.append(exception)
         self._index = PhraseIndex(phrases)
-        self._patterns = PatternSet([pattern for pattern, _ in patterns])
-        self._pattern_rules = [rule for _, rule in patterns]
+        self._patterns = PatternSet([rule.text for rule in self._pattern_rules])
 
     @property
     def is_latin(self) -> bool:
         """Whether no rule has letters of another script."""
         return self._index.is_latin
 
-    def find(self, readings: Sequence[Reading]) -> Iterator[Finding]:
-        """Every rule in each reading, those that an exception allows there as well."""
+    def find(
+        self, readings: Sequence[Reading], check: Callable[[], None] = unlimited
+    ) -> Iterator[Finding]:
+        """Every rule in each reading, those that an exception allows there as well.
+
+        check: called again and again; what it raises ends the search.
+        """
         if not self.rules:
             return
-        for reading, all_hits in self._index.find(readings):
+        for reading, all_hits in self._index.find(readings, check):
             excepted: dict[int, list[Hit]] = defaultdict(list)
             hits: list[tuple[Rule, Hit]] = []
             for hit in all_hits:
@@ -73,33 +79,52 @@ class RuleBook:
                 else:
                     hits.append((rule, hit))
             for rule, hit in hits:
+                check()
                 is_excepted = any(hit.lies_within(cover) for cover in excepted.get(id(rule), ()))
                 yield Finding(rule, hit.form, is_excepted)
-            yield from self._find_patterns(reading, excepted)
+            for rule, spans in self._list_spans(reading, check):
+                covers = [] if reading.is_spelled else excepted.get(id(rule), [])
+                is_excepted = bool(covers) and _are_covered(spans, reading, covers, check)
+                yield Finding(rule, reading.form, is_excepted)
 
-    def _find_patterns(self, reading: Reading, excepted: dict[int, list[Hit]]) -> Iterator[Finding]:
-        for number in self._patterns.find(reading.text):
-            rule = self._pattern_rules[number]
-            if rule.kind is not RuleKind.PATTERN and reading.form not in _AS_WRITTEN:
-                continue
-            covers = [] if reading.is_spelled else excepted.get(id(rule), [])
-            is_excepted = bool(covers) and self._is_covered(number, reading, covers)
-            yield Finding(rule, reading.form, is_excepted)
-
-    def _is_covered(self, number: int, reading: Reading, covers: list[Hit]) -> bool:
-        words = [match.span() for match in _WORD.finditer(reading.text)]
-        allowed = [(words[cover.start][0], words[cover.end - 1][1]) for cover in covers]
-        return all(
-            any(low <= start and end <= high for low, high in allowed)
-            for start, end in self._patterns.list_spans(number, reading.text)
-        )
+    def _list_spans(self, reading: Reading, check: Callable[[], None]) -> Iterator[_Spans]:
+        """The rules that are found in the text itself, and where."""
+        if reading.form in _AS_WRITTEN:
+            for form, rule in self._symbols:
+                check()
+                spans = _find_whole(form, reading.text)
+                if (first := next(spans, None)) is not None:
+                    yield rule, chain((first,), spans)
+        for number in self._patterns.find(reading.text, check):
+            yield self._pattern_rules[number], self._patterns.list_spans(number, reading.text)
 
 
-def _find_pattern(rule: Rule) -> str | None:
-    """RE2 for a pattern, and for words with symbols (c++), which must stand as written."""
-    if rule.kind is RuleKind.PATTERN:
-        return rule.text
+def _are_covered(
+    spans: Iterable[tuple[int, int]],
+    reading: Reading,
+    covers: Sequence[Hit],
+    check: Callable[[], None],
+) -> bool:
+    words = [match.span() for match in _WORD.finditer(reading.text)]
+    allowed = [(words[cover.start][0], words[cover.end - 1][1]) for cover in covers]
+    for start, end in spans:
+        check()
+        if not any(low <= start and end <= high for low, high in allowed):
+            return False
+    return True
+
+
+def _find_symbols(rule: Rule) -> str | None:
+    """Words with symbols (c++), which must stand as written; None if there are no symbols."""
     form = normalise(rule.text)
-    if _PLAIN_WORDS.fullmatch(form.strip("'\"“”’_*-")):
-        return None
-    return f"{_BORDER}{re2.escape(form)}{_BORDER}"
+    return None if _PLAIN_WORDS.fullmatch(form.strip("'\"“”’_*-")) else form
+
+
+def _find_whole(form: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where it stands between what is neither letter nor digit."""
+    start = text.find(form)
+    while start >= 0:
+        end = start + len(form)
+        if not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):
+            yield start, end
+        start = text.find(form, start + 1)

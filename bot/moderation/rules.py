@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import ConfigError
-from bot.moderation.patterns import PatternSet
+from bot.moderation.budget import OWNER_BUDGET, Weight, require_fit, weigh
 from bot.moderation.text import normalise
 from bot.records import Outcome, Rule, RuleKind
 
-MAX_RULES = 5000
 MAX_EXCEPTIONS = 100
 MAX_RULE_LENGTH = 1000
+_MAX_FAULTS = 20  # told at once; each of them may take a while to be found
 _KEYS = {"kind", "text", "action", "exceptions"}
 _ACTIONS = (Outcome.REFUSE, Outcome.HOLD, Outcome.SPOILER)
 
@@ -31,8 +31,11 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
         raise ConfigError(f"The rules in {path} cannot be used:\n{error}") from None
 
 
-def parse_rules(text: str) -> tuple[Rule, ...]:
-    """Raises ConfigError that lists every fault at once."""
+def parse_rules(text: str, budget: Weight = OWNER_BUDGET) -> tuple[Rule, ...]:
+    """Raises ConfigError that lists the faults at once, the first 20.
+
+    It may take seconds, and compile: bring what a server sends to a worker process.
+    """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -40,17 +43,25 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
     entries = document.get("rules") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise ConfigError('  must be an object like {"rules": [{"kind": "word", "text": "…"}]}')
-    if len(entries) > MAX_RULES:
-        raise ConfigError(f"  {len(entries)} rules; the most there may be are {MAX_RULES}")
+    if len(entries) > budget.rules:
+        raise ConfigError(f"  {len(entries):,} rules; the most there may be are {budget.rules:,}")
     rules: list[Rule] = []
     faults: list[str] = []
+    total = Weight()
     for number, entry in enumerate(entries, 1):
         try:
             rules.append(_parse_rule(entry))
+            total += weigh(rules[-1])
         except ConfigError as error:
             faults.append(f"  rule {number}: {error}")
+        if len(faults) >= _MAX_FAULTS or total.steps > budget.steps:
+            break  # compiling the rest would say nothing new
     if faults:
         raise ConfigError("\n".join(faults))
+    try:
+        require_fit(total, budget)
+    except ConfigError as error:
+        raise ConfigError(f"  {error}") from None
     return tuple(rules)
 
 
@@ -85,12 +96,13 @@ def _parse_rule(entry: Any) -> Rule:
 
 
 def make_rule(kind: RuleKind, text: Any, action: Outcome, exceptions: Any = ()) -> Rule:
-    """Raises ConfigError for texts that cannot be used; they may come from anywhere."""
+    """Raises ConfigError for texts that cannot be used; they may come from anywhere.
+
+    A pattern is not compiled: ``weigh`` does that.
+    """
     text = _parse_text(text, "text")
     if not isinstance(exceptions, list | tuple) or len(exceptions) > MAX_EXCEPTIONS:
         raise ConfigError(f"exceptions must be a list of at most {MAX_EXCEPTIONS} texts")
-    if kind is RuleKind.PATTERN:
-        PatternSet([text])
     return Rule(kind, text, action, tuple(_parse_text(each, "exceptions") for each in exceptions))
 
 

@@ -49,6 +49,16 @@ class CardRepository:
         assert row is not None
         return _parse_card(row)
 
+    async def open_for_rules(self, guild_id: int, *, now: float) -> Card:
+        """A new one, about no member."""
+        row = await self._database.fetch_one(
+            "INSERT INTO card (card_id, kind, guild_id, member_id, opened_at) "  # noqa: S608
+            f"VALUES ({_NEXT_ID}, ?, ?, 0, ?) RETURNING *",
+            (CardKind.RULES, guild_id, now),
+        )
+        assert row is not None
+        return _parse_card(row)
+
     async def fetch(self, card_id: int) -> Card | None:
         """The card, or None."""
         row = await self._database.fetch_one("SELECT * FROM card WHERE card_id = ?", (card_id,))

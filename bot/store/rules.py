@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from bot.cases import RulesBeyond
 from bot.errors import UserError
 from bot.records import AuditAction, AuditEntry, GuildRule, Outcome, Rule, RuleKind
 from bot.store.audit import AuditRepository
 from bot.store.database import Database, Row
+from bot.store.meta import MetaRepository
 
 MAX_RULES_PER_GUILD = 2000
 
@@ -19,6 +21,7 @@ class RuleRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._audit = AuditRepository(database)
+        self._meta = MetaRepository(database)
         self.transaction = database.transaction
 
     async def fetch_version(self, guild_id: int | None) -> int:
@@ -75,6 +78,19 @@ class RuleRepository:
             await self._record(AuditAction.RULE_REMOVED, removed, guild_id, actor_id, now, version)
         return removed
 
+    async def fetch_beyond(self, guild_id: int) -> RulesBeyond | None:
+        """What was found when the rules were weighed last; None if they never were."""
+        kept = await self._meta.fetch(_name_beyond(guild_id))
+        if kept is None:
+            return None
+        version, budget, rule_ids = json.loads(kept)
+        return RulesBeyond(version, budget, tuple(rule_ids))
+
+    async def put_beyond(self, guild_id: int, found: RulesBeyond) -> None:
+        """Remember it."""
+        kept = json.dumps([found.version, found.budget, found.rule_ids])
+        await self._meta.put(_name_beyond(guild_id), kept)
+
     async def _insert(
         self, guild_id: int, rule: Rule, *, actor_id: int, now: float, version: int
     ) -> GuildRule:
@@ -117,6 +133,10 @@ class RuleRepository:
                 new_value=value if is_new else "",
             )
         )
+
+
+def _name_beyond(guild_id: int) -> str:
+    return f"rules_beyond:{guild_id}"
 
 
 def _parse(row: Row) -> GuildRule:

@@ -171,3 +171,31 @@ async def test_pictures_enlarged_twice_before_the_upgrade_are_counted_twice(
     await open_and_close(data_dir, get_migrations_folder())
     found = ask(data_dir, "SELECT job_id, start_num_doublings FROM job ORDER BY job_id")
     assert found == [(1, 0), (2, 1), (3, 2), (4, 0), (6, 1)]
+
+
+async def test_cards_and_their_reports_outlive_the_migration_to_cards_about_rules(
+    data_dir: Path, folder: Path
+):
+    for number in range(2, 11):
+        [migration] = get_migrations_folder().glob(f"{number:04}_*.sql")
+        shutil.copy(migration, folder)
+    await open_and_close(data_dir, folder)
+    with closing(sqlite3.connect(data_dir / DATABASE_FILE_NAME)) as connection:
+        connection.executescript(
+            "INSERT INTO job (job_id, user_id, bot_in_channel, status, prompt, negative_prompt, "
+            "seeds, cost_estimate, cost, accepted_at) "
+            "VALUES (7, 2, 1, 'delivered', 'dog', '', '[1]', 1, 1, 0);"
+            "INSERT INTO card (card_id, kind, guild_id, member_id, job_id, opened_at, message_id) "
+            "VALUES (3, 'report', 1, 2, 7, 5.0, 99);"
+            "INSERT INTO report (card_id, job_id, guild_id, reporter_id, reason, at) "
+            "VALUES (3, 7, 1, 4, 'rude', 5.0);"
+        )
+    before = ask(data_dir, "SELECT * FROM card")
+    await open_and_close(data_dir, get_migrations_folder())
+    assert ask(data_dir, "SELECT * FROM card") == before
+    assert ask(data_dir, "SELECT reason FROM report JOIN card USING (card_id)") == [("rude",)]
+    assert ask(data_dir, "PRAGMA foreign_key_check") == []
+    parents = {row[2] for row in ask(data_dir, "PRAGMA foreign_key_list(report)")}
+    assert parents == {"card", "job"}
+    indexes = {row[0] for row in ask(data_dir, "SELECT name FROM sqlite_master WHERE type='index'")}
+    assert {"card_open_for_job", "card_of_suspension", "card_unsettled"} <= indexes

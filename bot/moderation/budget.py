@@ -1,0 +1,109 @@
+"""What rules may cost, so that no server's can hold up another: a fixed budget for each.
+
+Weighing compiles unknown patterns, which holds all other threads: a server's are weighed in a
+worker process. What has been weighed and fits is compiled in a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bot.errors import ConfigError
+from bot.moderation.patterns import count_steps
+from bot.records import Rule, RuleKind
+
+_MAX_WEIGHED = 10  # budgets; beyond them a pattern is too much without being looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """steps: of the programs of patterns. letters: of texts and exceptions."""
+
+    rules: int = 0
+    steps: int = 0
+    letters: int = 0
+
+    def __add__(self, other: Weight) -> Weight:
+        return Weight(
+            self.rules + other.rules, self.steps + other.steps, self.letters + other.letters
+        )
+
+    def fits(self, budget: Weight) -> bool:
+        """Whether it is no more than the budget in any respect."""
+        return (
+            self.rules <= budget.rules
+            and self.steps <= budget.steps
+            and self.letters <= budget.letters
+        )
+
+
+NOTHING = Weight()
+
+SERVER_BUDGET = Weight(rules=2000, steps=5000, letters=40_000)
+"""Of one server's own rules; the worst of them are measured in MODERATION.md."""
+
+OWNER_BUDGET = Weight(rules=5000, steps=50_000, letters=400_000)
+"""Of the instance's rules, which every prompt pays for; the owner has chosen them."""
+
+
+def weigh(rule: Rule) -> Weight:
+    """Raises ConfigError with the reason for a pattern that is refused."""
+    steps = count_steps(rule.text) if rule.kind is RuleKind.PATTERN else 0
+    return Weight(1, steps, len(rule.text) + sum(map(len, rule.exceptions)))
+
+
+def require_budget(
+    rules: Iterable[Rule], present: Iterable[Rule] = (), budget: Weight = SERVER_BUDGET
+) -> None:
+    """Raises ConfigError where they do not fit beside those present, or cannot be used."""
+    used = total = sum(map(weigh, present), NOTHING)
+    for rule in rules:
+        total += weigh(rule)
+        require_fit(total, budget, used)  # the next one is not even compiled
+
+
+def require_fit(total: Weight, budget: Weight, used: Weight = NOTHING) -> None:
+    """Raises ConfigError that says what of the budget was used before, and what the most is."""
+    for what, need, most, before in (
+        ("rules", total.rules, budget.rules, used.rules),
+        ("steps of patterns", total.steps, budget.steps, used.steps),
+        ("characters", total.letters, budget.letters, used.letters),
+    ):
+        if need > most:
+            taken = f"are left ({before:,} of {most:,} are used)" if before else "there may be"
+            raise ConfigError(
+                f"together they need more than the {most - before:,} {what} that {taken}"
+            )
+
+
+def list_faults(rules: Iterable[Rule]) -> dict[Rule, str]:
+    """The rules that cannot be used, and why not."""
+    faults: dict[Rule, str] = {}
+    for rule in rules:
+        try:
+            weigh(rule)
+        except ConfigError as error:
+            faults[rule] = str(error)
+    return faults
+
+
+def list_beyond(rules: Mapping[int, Rule], budget: Weight = SERVER_BUDGET) -> tuple[int, ...]:
+    """The numbers of the rules that do not fit beside those before them."""
+    total, beyond = NOTHING, list[int]()
+    weighed = 0
+    for number, rule in rules.items():
+        try:
+            if rule.kind is RuleKind.PATTERN and weighed > budget.steps * _MAX_WEIGHED:
+                raise ConfigError("too much to be weighed")
+            weight = weigh(rule)
+        except ConfigError:
+            beyond.append(number)
+            weighed += budget.steps // _MAX_WEIGHED
+            continue
+        weighed += weight.steps
+        if (total + weight).fits(budget):
+            total += weight
+        else:
+            beyond.append(number)
+    return tuple(beyond)
