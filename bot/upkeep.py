@@ -33,9 +33,9 @@ class WaitMeter:
         self._jobs = jobs
         self._now = now
 
-    async def measure(self) -> tuple[float, float] | None:
-        """Seconds at p50 and p95; None if nothing was drawn."""
-        waits = sorted(await self._jobs.list_waits_since(self._now() - HOUR_SECONDS))
+    async def measure(self, guild_id: int | None = None) -> tuple[float, float] | None:
+        """Seconds at p50 and p95, of one server or of all; None if nothing was drawn."""
+        waits = sorted(await self._jobs.list_waits_since(self._now() - HOUR_SECONDS, guild_id))
         if not waits:
             return None
         return waits[len(waits) // 2], waits[min(len(waits) * 95 // 100, len(waits) - 1)]

@@ -106,8 +106,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bot.uploads",
         *PORT,
     },  # the client only for its type
+    "bot.offers": set(),
     "bot.client": {
         "bot",
+        "bot.offers",
         "bot.breaker",
         "bot.buttons",
         "bot.replies",
@@ -129,6 +131,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bot.automod",
         "bot.replies_review",
         "bot.moderators",
+        "bot.offers",
         "bot.cases",
         "bot.buttons",
         "bot.asking",
@@ -183,6 +186,7 @@ ONLY_HERE: dict[str, set[str]] = {
         "bot.replies_review",
         "bot.buttons",
         "bot.moderators",
+        "bot.offers",
         "bot.cards",
         "bot.asking",
     },
