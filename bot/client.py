@@ -292,6 +292,7 @@ class TriptychClient(commands.Bot):
             "the gateway is not open": not self.is_ready(),
             "the model is not loaded": line.info is None,
             "Discord refuses too much": self.breaker.is_open,
+            "the file of the record is gone": not self.services.jobs.is_in_place(),
         }
         gauges = {
             "line_length": ("Prompts waiting", float(len(line.queue))),

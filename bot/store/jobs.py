@@ -40,6 +40,7 @@ class JobRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.transaction = database.transaction
+        self.is_in_place = database.is_in_place
 
     async def insert_job(
         self,
