@@ -220,16 +220,19 @@ async def test_what_is_open_is_saved_once_and_comes_back_with_restore(
     assert list_backups(tmp_path) == []  # nothing is lost
     looking = asyncio.create_task(watch.run())
     (tmp_path / DATABASE_FILE_NAME).unlink()
-    async with asyncio.timeout(10):
-        while "is saved in" not in caplog.text:  # noqa: ASYNC110 - another task tells
-            await asyncio.sleep(0.01)
-    for _ in range(20):  # it looks again and again
-        await asyncio.sleep(0)
-    looking.cancel()
+    try:
+        async with asyncio.timeout(10):
+            while "is saved in" not in caplog.text:  # noqa: ASYNC110 - another task tells
+                await asyncio.sleep(0.01)
+        for _ in range(20):  # it looks again and again
+            await asyncio.sleep(0)
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        await database.close()
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 2
     assert "removed or replaced" in errors[0].getMessage()
-    await database.close()
     [rescued] = list_backups(tmp_path)
     with pytest.raises(StoreError, match="python -m bot restore"):
         await start(tmp_path)
