@@ -20,7 +20,7 @@ TORCH := torch>=2.11,<2.14
 demo: .venv/.installed
 	@mkdir -p data/demo
 	@cd data/demo && DATA_DIR=. LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(CURDIR)/$(BIN)/python \
-		-m playground --name Triptych --port $(PORT) -- $(CURDIR)/$(BIN)/python -m bot run
+		-m playground --name Triptych --port $(PORT) -- $(CURDIR)/$(BIN)/python -m bot run $(ARGS)
 
 imagine: .venv/.installed
 	@$(BIN)/python -m bot imagine $(ARGS) -- "$$PROMPT"

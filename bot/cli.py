@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bot import cli_rules
-from bot.cli_restore import restore_backup
+from bot.cli_restore import begin_new_record, restore_backup
 from bot.engine import Engine, EngineFace, check_model
 from bot.errors import ConfigError, EngineLost, StoreError, TriptychError, UserError
 from bot.jobs.parameters import DEFAULT_STRENGTH, PRESETS
@@ -35,7 +35,7 @@ from bot.settings import Settings, load_settings
 from bot.store import BackupKeeper, Database, DataDirLock, read_usage
 from bot.supervisor import Supervisor
 from bot.terminal import TerminalCaller, TerminalMessenger
-from bot.upkeep import keep_backups
+from bot.upkeep import RecordWatch, keep_backups, make_clock
 
 T = TypeVar("T")
 
@@ -62,10 +62,16 @@ def main() -> None:
 
 
 @app.command()
-def run() -> None:
+def run(
+    new: Annotated[
+        bool, typer.Option("--new", help="Where the record is lost: begin an empty one.")
+    ] = False,
+) -> None:
     """Go online on Discord and draw until stopped."""
     settings = _load_settings()
     _set_up_logging(settings, settings.log_level)
+    if new:
+        _run(lambda: begin_new_record(settings.data_dir, get_migrations_folder()))
     _run(lambda: serve(settings, make_engine(settings)))
 
 
@@ -237,12 +243,15 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
         services = client.services
         await services.line.load()
         drawing = asyncio.create_task(services.dispatcher.run())
+        keeper = BackupKeeper(database, settings.data_dir)
+        watch = RecordWatch(database, keeper, now)
         async with client, serve_monitor(settings.monitor_port, client.examine):
             online = asyncio.create_task(client.serve(settings.discord_token.get_secret_value()))
             stopping = asyncio.create_task(stop.wait())
             upkeep = [
                 asyncio.create_task(supervisor.beat()),
-                asyncio.create_task(keep_backups(BackupKeeper(database, settings.data_dir), now)),
+                asyncio.create_task(keep_backups(keeper, now)),
+                asyncio.create_task(watch.run()),
                 asyncio.create_task(services.keeper.run()),
             ]
             tasks = {drawing, online, stopping}
@@ -258,18 +267,12 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
             services.gate.close()  # who waits there is told that the bot restarts
             await services.intake.drain(REQUEUE_SECONDS)
             await services.workers.close()
+            await watch.save()
         services.writer.close()
         services.check.close()
         await asyncio.to_thread(engine.close, REQUEUE_SECONDS)
         for task in done:
             task.result()
-
-
-def make_clock() -> Callable[[], float]:
-    """Seconds since 1970 that run evenly from now on, even if the machine's clock is set."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # boot time also counts sleep
-    offset_seconds = time.time() - time.clock_gettime(clock)
-    return lambda: offset_seconds + time.clock_gettime(clock)
 
 
 def _listen_for_signals() -> asyncio.Event:

@@ -1,13 +1,16 @@
-"""python -m bot restore: put a backup in the place of the database."""
+"""python -m bot restore, and run --new: a backup or an empty record in the place of a lost one."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bot.errors import StoreError
-from bot.store import DataDirLock, list_backups, restore
+from bot.store import DataDirLock, begin_anew, list_backups, restore
 
 
 def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> None:
@@ -17,13 +20,12 @@ def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> N
         sys.stdout.write("".join(f"{backup}\n" for backup in backups))
         return
     if chosen is None and not backups:
-        raise StoreError(f"There is no backup in {data_dir / 'backups'}. Nothing was changed.")
-    lock = DataDirLock(data_dir)
-    lock.acquire()
-    try:
+        raise StoreError(
+            f"There is no backup in {data_dir / 'backups'}. Nothing was changed. Name the file of "
+            "one, or begin an empty record with `python -m bot run --new`."
+        )
+    with _own(data_dir):
         done = restore(data_dir, chosen or backups[0], time.time())
-    finally:
-        lock.release()
     sys.stdout.write(f"Restored {done.backup}.\n")
     if done.set_aside is not None:
         sys.stdout.write(
@@ -32,3 +34,25 @@ def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> N
         )
     if done.pictures_aside is not None:
         sys.stdout.write(f"Pictures of those prompts lie in {done.pictures_aside}.\n")
+
+
+async def begin_new_record(data_dir: Path, migrations: Path) -> None:
+    """Begin an empty record where one is lost or damaged. Raises StoreError."""
+    with _own(data_dir):
+        rest = await begin_anew(data_dir, migrations, time.time())
+    if rest:
+        sys.stdout.write(
+            f"Began an empty record. What there was before ({rest}) lies in {data_dir} under "
+            "names that begin with replaced-; `python -m bot restore --list` names its backups.\n"
+        )
+
+
+@contextmanager
+def _own(data_dir: Path) -> Iterator[None]:
+    os.umask(0o077)  # as of the running bot: nobody else's business
+    lock = DataDirLock(data_dir)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

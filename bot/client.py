@@ -36,6 +36,7 @@ from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
 from bot.messenger import DiscordMessenger
 from bot.monitor import Health
+from bot.offers import is_for_servers
 from bot.services import Services
 from bot.supervisor import Supervisor
 
@@ -99,6 +100,15 @@ def use_api_base(api_base: str) -> None:
 class TriptychTree(app_commands.CommandTree["TriptychClient"]):
     """Sends every exception of a command to the one border."""
 
+    async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
+        """Discord is told where a command belongs; here it is asked for again."""
+        command = interaction.command
+        if command is None or interaction.is_guild_integration() or not is_for_servers(command):
+            return True
+        if interaction.type is discord.InteractionType.application_command:
+            await interaction.client.answer_error(interaction, UserError(replies.ONLY_IN_SERVERS))
+        return False
+
     async def on_error(
         self,
         interaction: discord.Interaction[TriptychClient],
@@ -127,10 +137,6 @@ class TriptychClient(commands.Bot):
             tree_cls=TriptychTree,
             http_trace=breaker.trace(),
             enable_debug_events=True,  # for on_socket_raw_receive
-            allowed_contexts=app_commands.AppCommandContext(
-                guild=True, dm_channel=True, private_channel=True
-            ),
-            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
         )
         self.messenger = DiscordMessenger(self, now)
         self.services = compose(self.messenger)
@@ -197,6 +203,18 @@ class TriptychClient(commands.Bot):
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no message commands."""
+
+    def is_run_by(self, user_id: int) -> bool:
+        """Whether the application is theirs, alone or in its team, as Discord said at the login."""
+        application = self.application
+        if application is None or application.team is None:
+            return application is not None and application.owner.id == user_id
+        accepted = {
+            member.id
+            for member in application.team.members
+            if member.membership_state is discord.TeamMembershipState.accepted
+        }
+        return user_id in accepted
 
     @property
     def silent_seconds(self) -> float:
@@ -274,6 +292,7 @@ class TriptychClient(commands.Bot):
             "the gateway is not open": not self.is_ready(),
             "the model is not loaded": line.info is None,
             "Discord refuses too much": self.breaker.is_open,
+            "the file of the record is gone": not self.services.jobs.is_in_place(),
         }
         gauges = {
             "line_length": ("Prompts waiting", float(len(line.queue))),

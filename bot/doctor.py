@@ -19,7 +19,7 @@ from bot.errors import ConfigError, DataDirLocked, StoreError
 from bot.resources import choose_model_source, get_migrations_folder
 from bot.services import make_picture_check, make_policy
 from bot.settings import Settings, load_settings
-from bot.store import DATABASE_FILE_NAME, DataDirLock
+from bot.store import DATABASE_FILE_NAME, DataDirLock, check_not_lost
 
 _MIN_FREE_BYTES = 2 * 10**9
 _SAFE_SQLITE = (3, 51, 3)
@@ -154,24 +154,32 @@ def _check_disk(settings: Settings) -> Finding:
 def _check_database(settings: Settings) -> Finding:
     path = settings.data_dir / DATABASE_FILE_NAME
     note = _describe_sqlite()
-    if not path.exists():
+    if not settings.data_dir.exists():
         return Finding(True, "Database", f"{path} will be made at the first start{note}")
     lock = DataDirLock(settings.data_dir)
     try:
         lock.acquire()
     except DataDirLocked as error:
+        if not path.exists():
+            remedy = "Stop Triptych, which saves what it has in backups/; `python -m bot restore`."
+            return Finding(False, "Database", f"{path} is gone while it is in use: {error}", remedy)
         return Finding(True, "Database", f"in use, so it was left alone: {error}")
     except StoreError as error:
         return Finding(False, "Database", "cannot be used", str(error))
     try:
+        check_not_lost(settings.data_dir)
         return _check_database_file(path, note)
+    except StoreError as error:
+        return Finding(False, "Database", "lost", str(error))
     finally:
         lock.release()
 
 
 def _check_database_file(path: Path, note: str) -> Finding:
     newest = len(list(get_migrations_folder().glob("*.sql")))
-    damaged = f"Move {path} aside and put the newest file of backups/ in its place."
+    damaged = "`python -m bot restore` puts the newest of backups/ in its place, and keeps this."
+    if not path.exists():
+        return Finding(True, "Database", f"{path} will be made at the first start{note}")
     try:
         with closing(sqlite3.connect(path)) as connection:
             [[found]] = connection.execute("PRAGMA user_version").fetchall()

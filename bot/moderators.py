@@ -11,9 +11,22 @@ from bot.errors import UserError
 from bot.records import GuildSettings
 
 
+def find_server(interaction: discord.Interaction[Any]) -> int | None:
+    """The id of the server that has installed Triptych and where this happened.
+
+    None also in a server where only a person has: its moderators are nobody to Triptych.
+    """
+    return interaction.guild_id if interaction.is_guild_integration() else None
+
+
+def manages_messages(interaction: discord.Interaction[Any]) -> bool:
+    """Whether this person may manage the messages of the server's channel that this is in."""
+    return find_server(interaction) is not None and interaction.permissions.manage_messages
+
+
 def require_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> int:
     """Manage Messages, or a role that the server has named; the guild's id. Raises UserError."""
-    member, guild_id = interaction.user, interaction.guild_id
+    member, guild_id = interaction.user, find_server(interaction)
     # In the whole server: what a channel gives to somebody does not make them its moderator.
     if guild_id is not None and isinstance(member, discord.Member):
         may = member.guild_permissions
@@ -25,7 +38,7 @@ def require_moderator(interaction: discord.Interaction[Any], settings: GuildSett
 
 def require_manager(interaction: discord.Interaction[Any]) -> int:
     """Manage Server; the guild's id. Raises UserError."""
-    member, guild_id = interaction.user, interaction.guild_id
+    member, guild_id = interaction.user, find_server(interaction)
     is_member = isinstance(member, discord.Member)
     if guild_id is None or not is_member or not member.guild_permissions.manage_guild:
         raise UserError(replies_review.NOT_MANAGER)
@@ -34,7 +47,7 @@ def require_manager(interaction: discord.Interaction[Any]) -> int:
 
 def require_owner(interaction: discord.Interaction[Any]) -> int:
     """The owner of the server; its id. Raises UserError."""
-    guild, guild_id = interaction.guild, interaction.guild_id
+    guild, guild_id = interaction.guild, find_server(interaction)
     if guild is None or guild_id is None or guild.owner_id != interaction.user.id:
         raise UserError(replies_review.NOT_SERVER_OWNER)
     return guild_id

@@ -47,6 +47,10 @@ HELP = (
     "server, then to the member that has drawn least lately, so nobody can crowd the others out.\n"
     "`/cancel` takes back a prompt that waits or is being drawn; what was not drawn costs nothing."
 )
+ONLY_IN_SERVERS = (
+    "This command is for servers that have added Triptych, and works nowhere else. Nothing was "
+    "shown or changed."
+)
 UNEXPECTED = (
     "Something went wrong on our side. Nothing was charged. "
     "Please try again; if it happens again, tell the owner of this bot."
@@ -300,18 +304,17 @@ def describe_job(job: Job) -> str:
 
 def describe_queue(
     *,
-    length: int,
-    drawing: int,
+    here: tuple[int, int] | None,
     own: Sequence[tuple[Job, Place | None]],
     standing: Standing,
     quotas: Quotas,
     info: ModelInfo | None,
 ) -> str:
-    """The private answer to /queue."""
-    if info is None:
-        head = f"The model is still loading. {_prompts(length)} in line."
-    else:
-        head = f"{_prompts(length)} in line, {drawing} being drawn with {quote(info.name)}."
+    """The private answer to /queue. here: prompts in line and being drawn of this server."""
+    head = f"Triptych draws with {quote(info.name)}." if info else "The model is still loading."
+    if here is not None:
+        waiting, drawing = here
+        head += f" In this server: {_prompts(waiting)} in line, {drawing} being drawn."
     most = quotas.max_cost_per_member_per_hour
     left = max(most - standing.member_cost, 0.0)
     tail = (

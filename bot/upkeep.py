@@ -1,17 +1,26 @@
-"""What a running Triptych does once an hour, and how it looks from outside."""
+"""What a running Triptych does from time to time, and how it looks from outside."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from bot.errors import StoreError
-from bot.store import BackupKeeper, JobRepository
+from bot.store import BackupKeeper, Database, JobRepository
 
 log = logging.getLogger(__name__)
 
 HOUR_SECONDS = 3600.0
+LOOK_SECONDS = 20.0
+
+
+def make_clock() -> Callable[[], float]:
+    """Seconds since 1970 that run evenly from now on, even if the machine's clock is set."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # boot time also counts sleep
+    offset_seconds = time.time() - time.clock_gettime(clock)
+    return lambda: offset_seconds + time.clock_gettime(clock)
 
 
 async def keep_backups(keeper: BackupKeeper, now: Callable[[], float]) -> None:
@@ -26,6 +35,40 @@ async def keep_backups(keeper: BackupKeeper, now: Callable[[], float]) -> None:
         await asyncio.sleep(HOUR_SECONDS)
 
 
+class RecordWatch:
+    """Notices that the record's file was removed or replaced, and saves what is still open."""
+
+    def __init__(self, database: Database, keeper: BackupKeeper, now: Callable[[], float]) -> None:
+        self._database = database
+        self._keeper = keeper
+        self._now = now
+
+    async def run(self) -> None:
+        """Look for as long as this runs; a loss is logged and saved once."""
+        was_in_place = True
+        while True:
+            is_in_place = self._database.is_in_place()
+            if was_in_place and not is_in_place:
+                log.error(
+                    "the file of the record was removed or replaced while Triptych runs; it takes "
+                    "no new prompts. Stop it, then put the file back or run `python -m bot restore`"
+                )
+                await self.save()
+            was_in_place = is_in_place
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def save(self) -> None:
+        """Copy a record that nobody will find to the backups; does nothing to one in place."""
+        if self._database.is_in_place():
+            return
+        try:
+            log.error(
+                "what the record holds is saved in %s", await self._keeper.rescue(self._now())
+            )
+        except StoreError as error:
+            log.error("what the record holds could not be saved: %s", error)
+
+
 class WaitMeter:
     """How long members waited for the drawing to begin, in the last hour."""
 
@@ -33,9 +76,9 @@ class WaitMeter:
         self._jobs = jobs
         self._now = now
 
-    async def measure(self) -> tuple[float, float] | None:
-        """Seconds at p50 and p95; None if nothing was drawn."""
-        waits = sorted(await self._jobs.list_waits_since(self._now() - HOUR_SECONDS))
+    async def measure(self, guild_id: int | None = None) -> tuple[float, float] | None:
+        """Seconds at p50 and p95, of one server or of all; None if nothing was drawn."""
+        waits = sorted(await self._jobs.list_waits_since(self._now() - HOUR_SECONDS, guild_id))
         if not waits:
             return None
         return waits[len(waits) // 2], waits[min(len(waits) * 95 // 100, len(waits) - 1)]

@@ -63,7 +63,7 @@ class Interactions:
             guild_id=channel.guild_id,
             created_at=self._clock.now(),
             data=data,
-            is_user_installed=not self._is_bot_in(channel),
+            is_user_installed=not self.is_bot_in(channel),
             source=source,
             parent=parent,
         )
@@ -172,7 +172,8 @@ class Interactions:
             limits.append(self._world.guilds[interaction.guild_id].attachment_size_limit)
         return max(limits)
 
-    def _is_bot_in(self, channel: Channel) -> bool:
+    def is_bot_in(self, channel: Channel) -> bool:
+        """Whether the app is here itself; else only people who installed it bring it."""
         if channel.guild_id is None:
             return self._world.bot.id in channel.recipient_ids
         return self._world.bot.id in self._world.guilds[channel.guild_id].members

@@ -219,8 +219,28 @@ def application_payload(world: World) -> Json:
         "approximate_user_install_count": 0,
         "approximate_user_authorization_count": 0,
         "explicit_content_filter": 0,
-        "team": None,
+        "team": _team_payload(world) if world.application_team else None,
         "eligible_oauth2_scopes": ["bot", "applications.commands"],
+    }
+
+
+def _team_payload(world: World) -> Json:
+    team_id = str(world.application_id)
+    return {
+        "id": team_id,
+        "icon": None,
+        "name": "Team",
+        "owner_user_id": str(world.application_team[0][0].id),
+        "members": [
+            {
+                "user": user_payload(user),
+                "team_id": team_id,
+                "membership_state": state,
+                "role": "admin",
+                "permissions": ["*"],
+            }
+            for user, state in world.application_team
+        ],
     }
 
 

@@ -317,6 +317,10 @@ class Person:
         context = self._context(channel)
         if definition.get("contexts") is not None and context not in definition["contexts"]:
             raise ClientRefusedError(f"{command.name!r} is not offered in context {context}")
+        installs = definition.get("integration_types")
+        kind = int(not self._backend.interactions.is_bot_in(channel))
+        if installs is not None and kind not in installs:
+            raise ClientRefusedError(f"{command.name!r} is not offered by install {kind}")
         if definition.get("nsfw") and channel.guild_id is not None and not channel.is_nsfw:
             raise ClientRefusedError(f"{command.name!r} wants an age-restricted channel")
 

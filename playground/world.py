@@ -341,6 +341,7 @@ class World:
         self.application_id = self.snowflakes.next()
         # GATEWAY_PRESENCE_LIMITED, GATEWAY_GUILD_MEMBERS_LIMITED, GATEWAY_MESSAGE_CONTENT_LIMITED
         self.application_flags = 1 << 13 | 1 << 15 | 1 << 19
+        self.application_team: list[tuple[User, int]] = []  # with 1 invited, 2 accepted
         self.bot = User(self.application_id, "playground-bot", "Playground Bot", is_bot=True)
         self.users: dict[int, User] = {self.bot.id: self.bot}
         self.guilds: dict[int, Guild] = {}

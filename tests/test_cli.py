@@ -381,3 +381,44 @@ def test_starter_model_draws_the_same_pictures_from_the_same_seed(tmp_path: Path
     ):
         assert Path(one).read_bytes() == Path(other).read_bytes()
     assert len({Path(path).read_bytes() for path in first["images"]}) == 3
+
+
+def lose_record() -> None:
+    for path in Path("data").glob(f"{DATABASE_FILE_NAME}*"):
+        path.unlink()
+
+
+def test_no_command_starts_an_empty_record_beside_pictures(engines: list[FakeEngine]):
+    imagine()
+    lose_record()
+    for arguments in (["imagine", "cat"], ["run"]):
+        result = CliRunner(env={"DISCORD_TOKEN": "x"}).invoke(cli.app, arguments)
+        assert result.exit_code == 2, arguments
+        for choice in ("python -m bot restore", "python -m bot run --new"):
+            assert choice in result.stderr
+    assert Path("data/pictures/1/grid.png").is_file()
+    result = invoke("restore")
+    assert result.exit_code == 2
+    assert "run --new" in result.stderr
+
+
+def test_new_record_on_purpose_keeps_the_pictures_and_gives_no_number_twice(
+    engines: list[FakeEngine],
+):
+    imagine()
+    lose_record()
+    result = invoke("run", "--new")
+    assert result.exit_code == 2  # there is no token here
+    assert "pictures" in result.stdout
+    [kept] = Path("data").glob("replaced-*.pictures/1/grid.png")
+    assert kept.is_file()
+    assert int(str(imagine()["job_id"])) > 100_000
+    again = invoke("run", "--new")
+    assert again.exit_code == 2
+    assert "Run without --new" in again.stderr
+
+
+def test_option_for_a_new_record_does_nothing_to_a_new_folder(engines: list[FakeEngine]):
+    result = invoke("run", "--new")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert imagine()["job_id"] == 1

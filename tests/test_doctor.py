@@ -149,6 +149,26 @@ async def test_empty_database_file_is_no_fault_as_the_start_will_fill_it(data_di
     assert (await find("Database")).ok
 
 
+async def test_database_that_is_lost_beside_pictures_is_a_fault(data_dir: Path):
+    (data_dir / "pictures" / "7").mkdir(parents=True)
+    finding = await find("Database")
+    assert not finding.ok
+    assert "python -m bot restore" in finding.remedy
+    assert "run --new" in finding.remedy
+
+
+async def test_database_that_is_gone_under_the_running_bot_is_a_fault(data_dir: Path):
+    lock = DataDirLock(data_dir)
+    lock.acquire()
+    try:
+        finding = await find("Database")
+    finally:
+        lock.release()
+    assert not finding.ok
+    assert f"pid {os.getpid()}" in finding.detail
+    assert "python -m bot restore" in finding.remedy
+
+
 async def test_full_disk_is_a_fault(monkeypatch: pytest.MonkeyPatch):
     usage = type("Usage", (), {"free": 10**8})
     monkeypatch.setattr("bot.doctor.shutil.disk_usage", lambda _: usage)

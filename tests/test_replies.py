@@ -234,8 +234,7 @@ def test_bar_fills_as_steps_are_done(step: int, filled: int):
 
 def describe_queue(own: list[tuple[Job, Place | None]], waiting: int = 2) -> str:
     return replies.describe_queue(
-        length=3,
-        drawing=1,
+        here=(3, 1),
         own=own,
         standing=Standing(waiting, 3, 3, 4.5),
         quotas=Quotas(5, 50, 200, 60.0),
@@ -247,7 +246,7 @@ def test_queue_shows_the_line_and_what_is_left():
     place = Place(2, 0, 0, PlaceReason.OWN_FIRST, 8.0)
     text = describe_queue([(make_job(status=JobStatus.RUNNING), None), (make_job("cat"), place)])
     assert text.splitlines() == [
-        "3 prompts in line, 1 being drawn with fake model.",
+        "Triptych draws with fake model. In this server: 3 prompts in line, 1 being drawn.",
         "• “dog in autumn leaves” — Being drawn.",
         "• “cat” — 2nd in line: after your own earlier prompts, about 8 s.",
         "You have 2 of 5 prompts in line, and 55.5 of 60 left this hour "

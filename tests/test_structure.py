@@ -109,8 +109,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bot.uploads",
         *PORT,
     },  # the client only for its type
+    "bot.offers": set(),
     "bot.client": {
         "bot",
+        "bot.offers",
         "bot.breaker",
         "bot.buttons",
         "bot.replies",
@@ -132,6 +134,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bot.automod",
         "bot.replies_review",
         "bot.moderators",
+        "bot.offers",
         "bot.cases",
         "bot.buttons",
         "bot.asking",
@@ -186,6 +189,7 @@ ONLY_HERE: dict[str, set[str]] = {
         "bot.replies_review",
         "bot.buttons",
         "bot.moderators",
+        "bot.offers",
         "bot.cards",
         "bot.asking",
     },

@@ -9,6 +9,7 @@ from discord.ext import commands
 from bot import replies
 from bot.client import TriptychClient
 from bot.errors import UserError
+from bot.offers import anywhere
 from bot.services import Services
 
 
@@ -21,6 +22,7 @@ class Cancel(commands.Cog):
     @app_commands.command(
         description="Take back all your prompts that wait or are being drawn, here and elsewhere"
     )
+    @anywhere
     async def cancel(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """All of one's own."""
         await interaction.response.defer(ephemeral=True, thinking=True)

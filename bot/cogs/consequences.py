@@ -14,13 +14,14 @@ from bot.client import TriptychClient
 from bot.errors import UserError
 from bot.moderation.text import clean_prompt
 from bot.moderators import require_moderator, require_rank
+from bot.offers import in_servers
 from bot.services import Services
 
 _MAX_DAYS = 365
 _Reason = app_commands.Range[str, 1, replies_review.REASON_MAX]
 
 
-@app_commands.guild_only()
+@in_servers
 @app_commands.default_permissions(manage_messages=True)
 class StrikeCommands(
     commands.GroupCog, group_name="strike", group_description="Strikes of members"
@@ -87,7 +88,7 @@ class Consequences(commands.Cog):
     @app_commands.describe(
         member="The member", days="For how many days", reason="What the member reads about it"
     )
-    @app_commands.guild_only()
+    @in_servers
     @app_commands.default_permissions(manage_messages=True)
     async def suspend(
         self,
@@ -110,7 +111,7 @@ class Consequences(commands.Cog):
 
     @app_commands.command(description="Let a suspended member prompt again")
     @app_commands.describe(member="The member")
-    @app_commands.guild_only()
+    @in_servers
     @app_commands.default_permissions(manage_messages=True)
     async def unsuspend(
         self, interaction: discord.Interaction[TriptychClient], member: discord.User

@@ -12,6 +12,7 @@ from bot import cards, replies
 from bot.asking import fetch_job, fetch_job_of
 from bot.client import TriptychClient
 from bot.errors import UserError
+from bot.offers import anywhere
 from bot.pictures import encode_small
 from bot.records import Job
 from bot.services import Services
@@ -32,6 +33,7 @@ class Gallery(commands.Cog):
         self._services = services
 
     @app_commands.command(description="Your own pictures, newest first")
+    @anywhere
     async def gallery(self, interaction: Press) -> None:
         """The first page."""
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -43,6 +45,7 @@ class Gallery(commands.Cog):
         await self._show_page(interaction, min(job_id, _NEWEST))
 
     @app_commands.command(description="The recipe of the pictures that a message shows")
+    @anywhere
     @app_commands.describe(link="Right-click the message → Copy Message Link")
     async def recipe(self, interaction: Press, link: str) -> None:
         """Of any message that the member can see."""
@@ -108,6 +111,7 @@ async def send_recipe(interaction: Press, job: Job) -> None:
 
 
 @app_commands.context_menu(name="Recipe")
+@anywhere
 async def recipe_of_message(interaction: Press, message: discord.Message) -> None:
     """Apps → Recipe, on a message that shows a grid."""
     await send_recipe(interaction, await fetch_job_of(interaction, message.id))

@@ -13,6 +13,7 @@ from bot.buttons import JobButton
 from bot.client import TriptychClient
 from bot.errors import UserError
 from bot.jobs.parameters import compose_again, compose_upscale, compose_variation
+from bot.moderators import manages_messages
 from bot.records import AuditAction, AuditEntry, Job
 from bot.services import Services
 
@@ -102,7 +103,7 @@ class Grid(commands.Cog):
 def _may_delete(job: Job, interaction: Press) -> bool:
     """Of a job that ``fetch_job`` gave: only its author has it outside its channel."""
     is_author = interaction.user.id == job.origin.user_id
-    return is_author or interaction.permissions.manage_messages
+    return is_author or manages_messages(interaction)
 
 
 async def _delete_message(client: TriptychClient, job: Job) -> bool:

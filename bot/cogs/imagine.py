@@ -11,6 +11,7 @@ from bot.client import TriptychClient
 from bot.engine.face import SAMPLER_IDS, ModelInfo
 from bot.errors import UserError
 from bot.jobs.parameters import DEFAULT_STRENGTH, PRESETS
+from bot.offers import anywhere
 from bot.records import Ask, StartPicture, Upload
 from bot.services import Services
 from bot.uploads import check_size
@@ -25,6 +26,7 @@ class Imagine(commands.Cog):
         self._services = services
 
     @app_commands.command(description="Draw three pictures from your words")
+    @anywhere
     @app_commands.describe(
         prompt="What to draw, for example: dog in autumn leaves",
         negative_prompt="What to avoid",

@@ -9,6 +9,7 @@ from discord.ext import commands
 from bot import replies_moderation
 from bot.client import TriptychClient
 from bot.moderators import require_moderator
+from bot.offers import in_servers
 from bot.records import AuditAction
 from bot.services import Services
 
@@ -20,7 +21,7 @@ class Pause(commands.Cog):
         self._services = services
 
     @app_commands.command(description="Take no new prompts in this server until /resume")
-    @app_commands.guild_only()
+    @in_servers
     @app_commands.default_permissions(manage_messages=True)
     async def pause(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """What waits stays in line and is drawn."""
@@ -29,7 +30,7 @@ class Pause(commands.Cog):
         await interaction.response.send_message(text, ephemeral=True)
 
     @app_commands.command(description="Take prompts in this server again")
-    @app_commands.guild_only()
+    @in_servers
     @app_commands.default_permissions(manage_messages=True)
     async def resume(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """The end of a pause."""

@@ -15,11 +15,13 @@ from discord.ext import commands
 
 from bot import replies_moderation
 from bot.client import TriptychClient
+from bot.offers import anywhere
 from bot.services import Services
 
 _MAX_PLAIN_BYTES = 8 << 20  # Discord takes 10 MiB
 
 
+@anywhere
 class Privacy(commands.GroupCog, group_name="privacy", group_description="Your own data"):
     """For every member, in servers and in direct messages."""
 

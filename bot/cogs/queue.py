@@ -8,6 +8,7 @@ from discord.ext import commands
 
 from bot import replies
 from bot.client import TriptychClient
+from bot.offers import anywhere
 from bot.records import Origin
 from bot.services import Services
 
@@ -19,6 +20,7 @@ class Queue(commands.Cog):
         self._services = services
 
     @app_commands.command(description="The line, and what is left of your quota")
+    @anywhere
     async def queue(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Only for the member who asks."""
         services = self._services
@@ -27,8 +29,7 @@ class Queue(commands.Cog):
         origin = Origin(interaction.user.id, guild_id=interaction.guild_id)
         own = await services.jobs.list_waiting_of(interaction.user.id)
         text = replies.describe_queue(
-            length=len(line.queue),
-            drawing=len(line.running),
+            here=line.count_of(interaction.guild_id) if interaction.guild_id else None,
             own=[(job, places.get(job.job_id)) for job in own],
             standing=await services.jobs.fetch_standing(origin, services.now()),
             quotas=services.intake.quotas,

@@ -19,6 +19,7 @@ from bot import replies, replies_moderation
 from bot.client import TriptychClient
 from bot.errors import StoreError, UserError
 from bot.moderators import require_moderator, require_owner
+from bot.offers import in_servers
 from bot.records import AuditAction, AuditEntry
 from bot.services import Services
 
@@ -32,7 +33,7 @@ _SECONDS = {"h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 _Interaction = discord.Interaction[TriptychClient]
 
 
-@app_commands.guild_only()
+@in_servers
 @app_commands.default_permissions(manage_messages=True)
 class Record(commands.GroupCog, group_name="audit", group_description="What was decided, by whom"):
     """The audit log of a server."""

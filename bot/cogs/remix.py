@@ -22,6 +22,7 @@ from bot.client import TriptychClient
 from bot.engine.face import NUM_IMAGES
 from bot.errors import UserError
 from bot.jobs.parameters import DEFAULT_STRENGTH, compose_base
+from bot.offers import anywhere
 from bot.records import Ask, StartPicture
 
 Press = discord.Interaction[TriptychClient]
@@ -103,6 +104,7 @@ def _parse_settings(text: str) -> tuple[int | None, float | None, str | None]:
 
 
 @app_commands.context_menu(name="Remix")
+@anywhere
 async def remix_message(interaction: Press, message: discord.Message) -> None:
     """Apps → Remix, on a message that shows a grid."""
     job = await fetch_job_of(interaction, message.id)

@@ -12,6 +12,7 @@ from bot import replies_review
 from bot.buttons import JobModal
 from bot.client import TriptychClient
 from bot.moderation.text import clean_prompt
+from bot.offers import in_servers
 from bot.services import Services
 
 
@@ -57,12 +58,7 @@ class Reports(commands.Cog):
 async def setup(bot: TriptychClient) -> None:
     """Called by load_extension."""
     cog = Reports(bot.services)
-    menu = app_commands.ContextMenu(
-        name="Report picture",
-        callback=cog.ask,
-        allowed_contexts=app_commands.AppCommandContext(guild=True),
-        allowed_installs=app_commands.AppInstallationType(guild=True),
-    )
-    bot.tree.add_command(menu, override=True)
+    menu = app_commands.ContextMenu(name="Report picture", callback=cog.ask)
+    bot.tree.add_command(in_servers(menu), override=True)
     bot.add_modal_action("report", cog.submit)
     await bot.add_cog(cog)

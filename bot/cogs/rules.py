@@ -17,6 +17,7 @@ from bot.jobs.gate import has_review
 from bot.moderation.rules import MAX_RULE_LENGTH, make_rule, render_rules
 from bot.moderation.text import clean_prompt
 from bot.moderators import require_manager, require_moderator
+from bot.offers import in_servers
 from bot.quoting import quote_lines
 from bot.records import Origin, Outcome, Rule, RuleKind
 from bot.services import Services
@@ -38,7 +39,7 @@ _ACTIONS = [
 ]
 
 
-@app_commands.guild_only()
+@in_servers
 @app_commands.default_permissions(manage_messages=True)
 class Rules(commands.GroupCog, group_name="rules", group_description="Text rules of this server"):
     """Moderators look, those who manage the server change."""

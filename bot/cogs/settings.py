@@ -15,6 +15,7 @@ from bot.buttons import Form
 from bot.client import TriptychClient
 from bot.errors import UserError
 from bot.moderators import require_manager
+from bot.offers import in_servers
 from bot.records import GuildSettings, Outcome, RoleQuota
 from bot.replies_settings import NUMBERS, PAGES, QUOTA_FIELDS, Panel
 from bot.services import Services
@@ -32,7 +33,7 @@ class SettingsPanel(commands.Cog):
         self._services = services
 
     @app_commands.command(description="What Triptych may do in this server")
-    @app_commands.guild_only()
+    @in_servers
     @app_commands.default_permissions(manage_guild=True)
     async def settings(self, interaction: _Interaction) -> None:
         """Seen only by the one who asks."""

@@ -1,4 +1,4 @@
-"""/status: how Triptych is, for moderators."""
+"""/status: how Triptych is, for moderators; the whole process only for its owner."""
 
 from __future__ import annotations
 
@@ -12,38 +12,50 @@ from discord.ext import commands
 from bot import replies_status
 from bot.client import TriptychClient
 from bot.logs import get_last_warnings
+from bot.moderators import require_moderator
+from bot.offers import in_servers
 from bot.upkeep import WaitMeter
 
 _KIBIBYTES_PER_MEBIBYTE = 1024
 
 
 class Status(commands.Cog):
-    """Line, waits, engine, memory, last warnings."""
+    """What a process knows of itself belongs to its owner, not to the servers it is in."""
 
     def __init__(self, client: TriptychClient) -> None:
         self._client = client
         self._services = client.services
         self._waits = WaitMeter(client.services.jobs, client.services.now)
 
-    @app_commands.command(description="How Triptych is: line, waits, engine, memory, last errors")
+    @app_commands.command(description="How Triptych is: line, waits, engine")
     @app_commands.default_permissions(manage_messages=True)
-    @app_commands.guild_only()
+    @in_servers
     async def status(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Only for the moderator who asks; Discord's settings may open it to others."""
-        if not interaction.permissions.manage_messages:
-            await interaction.response.send_message(replies_status.NOT_A_MODERATOR, ephemeral=True)
-            return
-        services = self._services
-        text = replies_status.describe_status(
-            length=len(services.line.queue),
-            drawing=len(services.line.running),
+        """Only for the one who asks; Discord's settings may offer it to others as well."""
+        if self._client.is_run_by(interaction.user.id):
+            text = await self._describe_process()
+        else:
+            text = await self._describe_here(interaction)
+        await interaction.response.send_message(text, ephemeral=True)
+
+    async def _describe_here(self, interaction: discord.Interaction[TriptychClient]) -> str:
+        settings = await self._services.settings.fetch(interaction.guild_id)
+        guild_id = require_moderator(interaction, settings)
+        line, waits = self._services.line, await self._waits.measure(guild_id)
+        return replies_status.describe_here(
+            line.count_of(guild_id), waits, is_up=line.info is not None
+        )
+
+    async def _describe_process(self) -> str:
+        line = self._services.line
+        return replies_status.describe_process(
+            counts=(len(line.queue), len(line.running)),
             waits=await self._waits.measure(),
-            info=services.line.info,
+            info=line.info,
             peak_memory_mib=_measure_peak_memory(),
             invalid_requests=self._client.breaker.num_invalid,
             warnings=get_last_warnings(),
         )
-        await interaction.response.send_message(text, ephemeral=True)
 
 
 def _measure_peak_memory() -> float:

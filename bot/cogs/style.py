@@ -10,6 +10,8 @@ from bot import replies
 from bot.client import TriptychClient
 from bot.errors import UserError
 from bot.moderation.text import clean_prompt
+from bot.moderators import find_server
+from bot.offers import in_servers
 from bot.records import Style
 from bot.services import Services
 
@@ -17,7 +19,7 @@ Press = discord.Interaction[TriptychClient]
 _MAX_CHOICES = 25
 
 
-@app_commands.guild_only()
+@in_servers
 @app_commands.default_permissions(manage_guild=True)
 class StyleCommands(
     commands.GroupCog, group_name="style", group_description="The styles of this server"
@@ -84,11 +86,12 @@ class StyleCommands(
 
 
 def _check_guild(interaction: Press) -> int:
-    if interaction.guild_id is None or not interaction.permissions.manage_guild:
+    guild_id = find_server(interaction)
+    if guild_id is None or not interaction.permissions.manage_guild:
         raise UserError(
             "Only people with Manage Server can change this server's styles. Nothing was changed."
         )
-    return interaction.guild_id
+    return guild_id
 
 
 async def setup(bot: TriptychClient) -> None:

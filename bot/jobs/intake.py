@@ -52,6 +52,10 @@ _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, as of a copy being made
 _NOT_JUDGED = Verdict(Outcome.ALLOW)  # of what is refused for another reason
 _STARTS_COVERED = "It starts from a covered picture."
+_RECORD_GONE = (
+    "The file of Triptych's record has been removed or replaced while it runs, so it takes no new "
+    "prompts. Nothing was drawn or charged; the owner must stop it and restore the record."
+)
 _DRAINING = (
     "Triptych is about to restart and takes no new prompts. Nothing was charged; "
     "please try again in a minute."
@@ -112,6 +116,8 @@ class Intake:
         waits or is being drawn. refusal: why it cannot be drawn, where the caller knows. Raises
         StoreError if nothing could be recorded.
         """
+        if not self._jobs.is_in_place():
+            raise StoreError(_RECORD_GONE)
         ask = replace(
             ask,
             prompt=clean_prompt(ask.prompt),

@@ -75,6 +75,11 @@ class Line:
         pace = self.pace.cost_per_second
         return self.queue.places(self._now(), self._busy_cost(), pace)
 
+    def count_of(self, guild_id: int | None) -> tuple[int, int]:
+        """How many prompts of a server wait, and how many are being drawn."""
+        drawing = sum(job.origin.guild_id == guild_id for job in self.running.values())
+        return self.queue.count_of(guild_id), drawing
+
     def estimate_cost(self, recipe: Recipe) -> float:
         """In default requests; 1.0 while the model is not known."""
         return self._engine.cost(compose_request(0, recipe)) if self.info else 1.0

@@ -187,6 +187,10 @@ class JobQueue:
         """What all waiting jobs are estimated to cost."""
         return sum(job.cost_estimate for job in self._jobs.values())
 
+    def count_of(self, guild_id: int | None) -> int:
+        """How many jobs of a server wait."""
+        return sum(job.origin.guild_id == guild_id for job in self._jobs.values())
+
     def add(self, jobs: Iterable[Job]) -> None:
         """Put jobs in line."""
         self._jobs.update((job.job_id, job) for job in jobs)

@@ -1,11 +1,12 @@
 """The cellar: all SQL lives here."""
 
 from bot.store.audit import AuditRepository
-from bot.store.backups import BackupKeeper, list_backups, restore
+from bot.store.backups import BackupKeeper, begin_anew, restore
 from bot.store.cards import CardRepository
 from bot.store.consequences import ConsequenceRepository
-from bot.store.database import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.database import Database, DataDirLock
+from bot.store.files import FILE_NAME as DATABASE_FILE_NAME
+from bot.store.files import check_not_lost, list_backups
 from bot.store.jobs import JobRepository
 from bot.store.keeping import KeepingRepository
 from bot.store.meta import MetaRepository
@@ -32,6 +33,8 @@ __all__ = [
     "RuleRepository",
     "SettingsRepository",
     "StyleRepository",
+    "begin_anew",
+    "check_not_lost",
     "list_backups",
     "read_usage",
     "restore",

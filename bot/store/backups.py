@@ -1,4 +1,5 @@
-"""Copies of the database: one a day, one before each migration; and the way back to one."""
+"""Copies of the database: one a day, one before each migration; the way back to one, and the way
+on without any."""
 
 from __future__ import annotations
 
@@ -11,12 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.errors import StoreError
-from bot.store.database import FILE_NAME, Database
+from bot.store.database import Database
+from bot.store.files import (
+    FILE_NAME,
+    FOLDER_NAME,
+    PICTURES,
+    describe_rest,
+    is_record,
+    list_backups,
+    list_parts,
+    list_pictures,
+)
 from bot.store.rows import compose_next_id
 
 KEPT_DAILY = 7
-FOLDER_NAME = "backups"
-_PICTURES = ("pictures", "pictures/held")
 _NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}  # buttons out there carry these ids
 _UNREADABLE_MARGIN = 100_000  # ids that a damaged or lost database may have given away
 
@@ -34,9 +43,19 @@ class BackupKeeper:
         path = self._folder / f"daily-{day.isoformat()}.sqlite3"
         if path.exists():
             return None
+        await self._copy_to(path)
+        return path
+
+    async def rescue(self, now: float) -> Path:
+        """A copy of a record whose file is gone, while it is still open. Raises StoreError."""
+        path = self._folder / f"rescued-{_stamp(now)}.sqlite3"
+        await self._copy_to(path)
+        return path
+
+    async def _copy_to(self, path: Path) -> None:
         unfinished = path.with_suffix(".part")
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             unfinished.unlink(missing_ok=True)
             await self._database.copy_to(unfinished)
             unfinished.rename(path)
@@ -44,7 +63,6 @@ class BackupKeeper:
                 old.unlink()
         except OSError as error:
             raise StoreError(f"No backup could be made in {self._folder}: {error}") from error
-        return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +75,6 @@ class Restored:
     pictures_aside: Path | None
 
 
-def list_backups(data_dir: Path) -> list[Path]:
-    """The newest first."""
-    found = (data_dir / FOLDER_NAME).glob("*.sqlite3")
-    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
-
-
 def restore(data_dir: Path, backup: Path, now: float) -> Restored:
     """Put a copy in the place of the database, which is kept beside it. Raises StoreError.
 
@@ -73,21 +85,14 @@ def restore(data_dir: Path, backup: Path, now: float) -> Restored:
     if fault is not None:
         raise StoreError(f"{backup} cannot be used: {fault}. Nothing was changed.")
     path = data_dir / FILE_NAME
-    moment = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
-    aside = data_dir / f"replaced-{moment}.sqlite3"
+    aside = data_dir / f"replaced-{_stamp(now)}.sqlite3"
     copy = data_dir / f"{FILE_NAME}.part"
     try:
         shutil.copyfile(backup, copy)
         known = _raise_ids(copy, data_dir)
-        with copy.open("rb") as file:
-            os.fsync(file.fileno())
         existed = path.exists()
-        if existed:
-            for suffix in ("-wal", "-shm", ""):  # the log first: it belongs to the old file alone
-                part = Path(f"{path}{suffix}")
-                if part.exists():
-                    part.rename(f"{aside}{suffix}")
-        copy.rename(path)
+        _set_aside(path, aside)
+        _put(copy, path)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{backup} could not be restored: {error}") from error
     try:
@@ -95,10 +100,60 @@ def restore(data_dir: Path, backup: Path, now: float) -> Restored:
     except OSError as error:
         raise StoreError(
             f"The record is restored from {backup}, but pictures of prompts since then could not "
-            f"be set aside: {error}. Copy {data_dir / _PICTURES[0]} before you start the bot, "
+            f"be set aside: {error}. Copy {data_dir / PICTURES} before you start the bot, "
             "which removes what the record does not know."
         ) from error
     return Restored(backup, aside if existed else None, pictures_aside)
+
+
+async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
+    """An empty record in the place of one that is lost or damaged, which gives no id that the old
+    one may have given; what is left of that is set aside.
+
+    Says what that is, "" if there was nothing. Raises StoreError where the record is whole. The
+    caller owns the data directory.
+    """
+    path = data_dir / FILE_NAME
+    if is_record(path, whole=True):
+        raise StoreError(
+            f"{path} is whole, so --new would hide it. Nothing was changed. Run without --new, or "
+            "set DATA_DIR to another folder for a new beginning."
+        )
+    rest = describe_rest(data_dir) or (path.name if is_record(path) else "")
+    if not rest:
+        return ""
+    aside, built = data_dir / f"replaced-{_stamp(now)}", data_dir / "new.part"
+    try:
+        shutil.rmtree(built, ignore_errors=True)
+        built.mkdir()
+        await (await Database.open(built, migrations)).close()
+        _raise_ids(built / FILE_NAME, data_dir)
+        for folder in (PICTURES, FOLDER_NAME):
+            if (data_dir / folder).exists():
+                (data_dir / folder).rename(f"{aside}.{folder}")
+        _set_aside(path, Path(f"{aside}.sqlite3"))
+        _put(built / FILE_NAME, path)  # last: until then every start asks again
+        shutil.rmtree(built)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"No new record could be made in {data_dir}: {error}") from error
+    return rest
+
+
+def _set_aside(path: Path, aside: Path) -> None:
+    """A database under another name, also a log that has lost it: SQLite would put that into
+    whatever file takes the place."""
+    for part in list_parts(path):
+        part.rename(f"{aside}{part.name.removeprefix(path.name)}")
+
+
+def _put(made: Path, path: Path) -> None:
+    with made.open("rb") as file:
+        os.fsync(file.fileno())
+    made.rename(path)
+
+
+def _stamp(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
 
 
 def _raise_ids(copy: Path, data_dir: Path) -> int:
@@ -107,7 +162,9 @@ def _raise_ids(copy: Path, data_dir: Path) -> int:
     is_readable = _add_last_ids(data_dir / FILE_NAME, last)
     for path in (copy, *list_backups(data_dir), *data_dir.glob("replaced-*.sqlite3")):
         _add_last_ids(path, last)
-    last["job_id"] = max(last["job_id"], *(job_id for job_id, _ in _list_pictures(data_dir)), 0)
+    folders = (data_dir / PICTURES, *data_dir.glob("replaced-*.pictures"))
+    drawn = [job_id for folder in folders for job_id, _ in list_pictures(folder)]
+    last["job_id"] = max(last["job_id"], *drawn, 0)
     margin = 0 if is_readable else _UNREADABLE_MARGIN
     with closing(sqlite3.connect(copy)) as connection, connection:
         [known] = connection.execute("SELECT coalesce(max(job_id), 0) FROM job").fetchone()
@@ -138,18 +195,12 @@ def _open_to_read(path: Path, more: str = "") -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{more}", uri=True)
 
 
-def _list_pictures(data_dir: Path) -> list[tuple[int, Path]]:
-    """Files and folders of jobs, with the job's id."""
-    paths = [path for folder in _PICTURES for path in (data_dir / folder).glob("[0-9]*")]
-    named = [(path.name.partition(".")[0], path) for path in paths]
-    return [(int(name), path) for name, path in named if name.isdecimal()]
-
-
 def _set_pictures_aside(data_dir: Path, known: int, aside: Path) -> Path | None:
     """Move what is of jobs after ``known``: the sweep would take it for nobody's."""
-    newer = [path for job_id, path in _list_pictures(data_dir) if job_id > known]
+    folder = data_dir / PICTURES
+    newer = [path for job_id, path in list_pictures(folder) if job_id > known]
     for path in newer:
-        target = aside / path.relative_to(data_dir / _PICTURES[0])
+        target = aside / path.relative_to(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)
     return aside if newer else None

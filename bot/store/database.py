@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from bot.errors import DataDirLocked, StoreError
+from bot.store.files import FILE_NAME, check_not_lost, list_parts
 from bot.store.migrate import migrate
 
 T = TypeVar("T")
 Row = sqlite3.Row
 Parameters = Sequence[Any] | Mapping[str, Any]
 
-FILE_NAME = "triptych.sqlite3"
 _CLOSED = "Triptych is stopping, so nothing was saved or charged. Please try again in a minute."
 
 
@@ -70,8 +70,10 @@ class Database:
     leaves their turn before the commit that covers it, so what was answered is on disk.
     """
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self._connection = connection
+        parts = [part for part in list_parts(path) if not part.name.endswith("-shm")]
+        self._parts = {part: _identify(part) for part in parts}
         self._lock = asyncio.Lock()
         self._owner: asyncio.Task[Any] | None = None
         self._batch: asyncio.Future[None] | None = None
@@ -80,13 +82,19 @@ class Database:
 
     @classmethod
     async def open(cls, data_dir: Path, migrations: Path) -> Database:
-        """Open and migrate the database of ``data_dir``. Raises StoreError."""
+        """Open and migrate the database of ``data_dir``.
+
+        Raises StoreError, also where it is lost: only a new folder gets an empty one.
+        """
         path = data_dir / FILE_NAME
         try:
+            check_not_lost(data_dir)
             sqlite3.connect(path).close()  # aiosqlite's thread would outlive the loop if this fails
             connection = await aiosqlite.connect(path, isolation_level=None)
         except sqlite3.Error as error:
             raise StoreError(_explain_sqlite_error(error, path)) from error
+        except OSError as error:
+            raise StoreError(_explain_os_error(error, data_dir)) from error
         try:
             connection.row_factory = sqlite3.Row
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
@@ -100,7 +108,16 @@ class Database:
             if isinstance(error, OSError):
                 raise StoreError(_explain_os_error(error, data_dir)) from error
             raise
-        return cls(connection)
+        return cls(connection, path)
+
+    def is_in_place(self) -> bool:
+        """Whether the open files still have their names: else nobody will find what is written."""
+        try:
+            return all(_identify(part) == found for part, found in self._parts.items())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:  # a disk that does not answer: whoever writes hears more of it
+            return True
 
     async def close(self) -> None:
         """Close the connection; an unclosed one would keep the process alive."""
@@ -233,6 +250,11 @@ class Database:
         """The first row, or None."""
         rows = await self.fetch_all(sql, parameters)
         return rows[0] if rows else None
+
+
+def _identify(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 async def _check(connection: aiosqlite.Connection, path: Path) -> None:

@@ -40,6 +40,7 @@ class JobRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.transaction = database.transaction
+        self.is_in_place = database.is_in_place
 
     async def insert_job(
         self,
@@ -335,11 +336,15 @@ class JobRepository:
         """The job's message shows how it ended."""
         await self._database.execute("UPDATE job SET told = 1 WHERE job_id = ?", (job_id,))
 
-    async def list_waits_since(self, moment: float) -> list[float]:
-        """Seconds from the line to the drawing, of jobs begun after this moment."""
+    async def list_waits_since(self, moment: float, guild_id: int | None = None) -> list[float]:
+        """Seconds from the line to the drawing, of jobs begun after this moment.
+
+        guild_id: only of this server.
+        """
         rows = await self._database.fetch_all(
-            "SELECT started_at - queued_at FROM job WHERE started_at > ? AND queued_at IS NOT NULL",
-            (moment,),
+            "SELECT started_at - queued_at FROM job WHERE started_at > :moment "
+            "AND queued_at IS NOT NULL AND (:guild_id IS NULL OR guild_id = :guild_id)",
+            {"moment": moment, "guild_id": guild_id},
         )
         return [max(float(row[0]), 0.0) for row in rows]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.errors import StoreError
 from bot.records import UsageRow
-from bot.store.database import FILE_NAME
+from bot.store.files import FILE_NAME
 
 _TOTALS = """
     SELECT

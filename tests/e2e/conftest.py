@@ -66,6 +66,7 @@ async def start_bot(server: Playground, tmp_path: Path) -> AsyncIterator[StartBo
         *,
         connected: bool = True,
         may_complain: bool = False,
+        arguments: tuple[str, ...] = ("run",),
         **environment: str,
     ) -> BotProcess:
         log_path = tmp_path / f"bot-{len(started)}.log"
@@ -85,7 +86,7 @@ async def start_bot(server: Playground, tmp_path: Path) -> AsyncIterator[StartBo
                 sys.executable,
                 "-m",
                 module,
-                "run",
+                *arguments,
                 cwd=tmp_path,
                 env=inherited | known | environment,
                 stdout=log,

@@ -67,6 +67,13 @@ def test_empty_line_has_nobody_next():
     assert make_queue().next(NOW) is None
 
 
+def test_server_is_told_how_many_of_its_own_prompts_wait():
+    queue = make_queue(
+        make_job(1, 1, 1), make_job(2, 2, 2), make_job(3, 3, 2), make_job(4, 4, None)
+    )
+    assert [queue.count_of(guild_id) for guild_id in (1, 2, 3)] == [1, 2, 0]
+
+
 def test_member_who_has_drawn_least_is_next():
     use = use_of((1, 1, 5.0, 0), (2, 1, 1.0, 0))
     assert order(make_queue(make_job(1, 1), make_job(2, 2), make_job(3, 3), use=use)) == [3, 2, 1]

@@ -1,0 +1,32 @@
+"""Where Discord offers a command. Each says it for itself: a tree's default would win over
+``guild_only``, so the tree has none."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from discord import app_commands
+
+T = TypeVar("T")
+
+
+def anywhere(command: T) -> T:
+    """For everybody: in servers, in direct messages, and wherever a person has installed it."""
+    return _offer(command, outside=True)
+
+
+def in_servers(command: T) -> T:
+    """For the people of servers that have installed Triptych; nobody else is offered it."""
+    return app_commands.guild_only()(_offer(command, outside=False))
+
+
+def is_for_servers(command: Any) -> bool:
+    """Whether a command, or one of a group, is for servers alone; what does not say is."""
+    installs = (getattr(command, "root_parent", None) or command).allowed_installs
+    return installs is None or not installs.user
+
+
+def _offer(command: T, *, outside: bool) -> T:
+    contexts = app_commands.allowed_contexts(guilds=True, dms=outside, private_channels=outside)
+    installs = app_commands.allowed_installs(guilds=True, users=outside)
+    return contexts(installs(command))
