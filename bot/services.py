@@ -89,7 +89,8 @@ def compose_services(
     store = Repositories.of(database)
     jobs = store.jobs
     guilds = _compose_guild_services(store, now)
-    gate = Gate(make_policy(settings), store.settings, guilds.rules, store.consequences, now)
+    policy = make_policy(settings)
+    gate = Gate(policy, store.settings, guilds.rules, store.consequences, store.ancestry, now)
     check = make_picture_check(settings)
     writer = PictureWriter(settings.data_dir / "pictures")
     judge = PictureJudge(check, gate)

@@ -10,8 +10,22 @@ from dataclasses import replace
 from bot.cases import Suspension
 from bot.errors import TriptychError
 from bot.moderation import NO_RULES, Explanation, PromptPolicy, RuleBook
-from bot.records import AuditAction, AuditEntry, GuildSettings, Job, Origin, Outcome, Verdict
-from bot.store import ConsequenceRepository, RuleRepository, SettingsRepository
+from bot.records import (
+    AuditAction,
+    AuditEntry,
+    GuildSettings,
+    Job,
+    Origin,
+    Outcome,
+    StartPicture,
+    Verdict,
+)
+from bot.store import (
+    AncestryRepository,
+    ConsequenceRepository,
+    RuleRepository,
+    SettingsRepository,
+)
 
 SUSPENDED = "suspended"
 """What a verdict names as its rule if the member may not prompt at all."""
@@ -46,12 +60,14 @@ class Gate:
         settings: SettingsRepository,
         rules: RuleRepository,
         consequences: ConsequenceRepository,
+        ancestry: AncestryRepository,
         now: Callable[[], float],
     ) -> None:
         self._policy = policy
         self._settings = settings
         self._rules = rules
         self._consequences = consequences
+        self._ancestry = ancestry
         self._now = now
         self._books: OrderedDict[int, tuple[int, asyncio.Task[RuleBook]]] = OrderedDict()
 
@@ -61,13 +77,17 @@ class Gate:
         prompt: str,
         negative_prompt: str,
         settings: GuildSettings | None = None,
+        start: StartPicture | None = None,
     ) -> Verdict:
-        """The outcome here and now, with the sentence a member may read."""
+        """The outcome here and now, with the sentence a member may read.
+
+        start: what drawing starts from; the words behind it count for the built-in classes.
+        """
         suspension = await self._find_suspension(origin)
         if suspension is not None:
             return Verdict(Outcome.REFUSE, explain_suspension(suspension), SUSPENDED)
         settings = settings or await self.fetch_settings(origin)
-        verdict = await self._judge_text(origin.guild_id, prompt, negative_prompt)
+        verdict = await self._judge_text(origin.guild_id, prompt, negative_prompt, start)
         if verdict.is_allowed:
             review = find_review(origin, settings, self._now())
             if review is not None:
@@ -77,7 +97,9 @@ class Gate:
     async def judge_again(self, job: Job) -> Verdict:
         """At delivery: rules may have changed since the prompt came in or was approved."""
         settings, recipe = await self.fetch_settings(job.origin), job.recipe
-        verdict = await self._judge_text(job.origin.guild_id, recipe.prompt, recipe.negative_prompt)
+        verdict = await self._judge_text(
+            job.origin.guild_id, recipe.prompt, recipe.negative_prompt, recipe.start
+        )
         is_settled = job.approved_by is not None and verdict.rule == job.rule
         if verdict.outcome is Outcome.HOLD and is_settled:
             return _ALLOWED
@@ -123,9 +145,14 @@ class Gate:
             origin.guild_id, origin.channel_id, origin.parent_channel_id
         )
 
-    async def _judge_text(self, guild_id: int | None, prompt: str, negative_prompt: str) -> Verdict:
+    async def _judge_text(
+        self, guild_id: int | None, prompt: str, negative_prompt: str, start: StartPicture | None
+    ) -> Verdict:
         version, book = await self.fetch_book(guild_id)
-        verdict = await asyncio.to_thread(self._policy.judge, prompt, negative_prompt, book)
+        ancestry = await self._ancestry.fetch(start)
+        verdict = await asyncio.to_thread(
+            self._policy.judge, prompt, negative_prompt, book, ancestry
+        )
         return replace(verdict, rules_version=version)
 
     async def _find_suspension(self, origin: Origin) -> Suspension | None:

@@ -155,7 +155,9 @@ class Intake:
         settings = await self._gate.fetch_settings(origin)
         refusal = refusal or find_admission_refusal(origin, settings, self._now())
         quota = compose_quota(settings, origin.role_ids)
-        verdict = await self._gate.judge(origin, ask.prompt, ask.negative_prompt, settings)
+        verdict = await self._gate.judge(
+            origin, ask.prompt, ask.negative_prompt, settings, ask.start
+        )
         if not verdict.is_allowed:
             log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
         if verdict.outcome is Outcome.REFUSE:

@@ -1,5 +1,6 @@
 """The cellar: all SQL lives here."""
 
+from bot.store.ancestry import AncestryRepository
 from bot.store.audit import AuditRepository
 from bot.store.backups import BackupKeeper, list_backups, restore
 from bot.store.cards import CardRepository
@@ -18,6 +19,7 @@ from bot.store.usage import read_usage
 
 __all__ = [
     "DATABASE_FILE_NAME",
+    "AncestryRepository",
     "AuditRepository",
     "BackupKeeper",
     "CardRepository",
