@@ -71,11 +71,13 @@ class StartPicture:
 class Ancestry:
     """What a start picture comes from: the prompts and negative prompts of the jobs behind it.
 
-    is_sent: a person sent the picture that all began with, or nobody can tell any more.
+    is_sent: a person sent the picture that all began with. is_unknown: not all is told here, as
+    words were deleted, a job is not on record, or there is too much of it.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
     is_sent: bool = False
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

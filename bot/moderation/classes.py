@@ -17,10 +17,11 @@ from pathlib import Path
 from bot.moderation.grammar import ends_in_credit, is_credited, is_young_animal
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
-from bot.records import Outcome, Verdict
+from bot.records import Ancestry, Outcome, Verdict
 
 MINORS = "built-in: sexual content about minors"
 REAL_PEOPLE = "built-in: sexual content about real people"
+NO_ANCESTRY = Ancestry()
 SENT = (
     "Pictures that people send may show real persons, so Triptych draws nothing sexual and nobody "
     "undressed from them. The same holds for what was drawn from one, and for pictures whose words "
@@ -129,19 +130,23 @@ class BuiltInClasses:
         return signs
 
     def judge(
-        self, signs: Signs, *, negative: Signs | None = None, is_sent: bool = False
+        self, signs: Signs, *, negative: Signs | None = None, behind: Ancestry = NO_ANCESTRY
     ) -> Verdict | None:
         """negative: of the negative prompt, which can undress as well as a prompt can.
 
-        is_sent: drawing starts from a picture that a person sent.
+        behind: what drawing starts from. Unknown words may have been sexual, and what they were
+        drawn from may have been sent.
         """
         sexual = (negative.undressing if negative else {}) | signs.sexual
+        exposed = [*sexual.values(), *signs.scanty.values()]
+        if behind.is_unknown:
+            sexual.setdefault(False, Form.PLAIN)
         verdicts = [
             _weigh(sexual, signs.minor, MINORS, both_unsure=Outcome.ALLOW),
             _weigh(sexual, signs.person, REAL_PEOPLE, both_unsure=Outcome.HOLD),
         ]
-        exposed = list((sexual | signs.scanty).values()) if is_sent else []
-        verdicts += [Verdict(Outcome.REFUSE, SENT, REAL_PEOPLE, form) for form in exposed[:1]]
+        if exposed and (behind.is_sent or behind.is_unknown):
+            verdicts.append(Verdict(Outcome.REFUSE, SENT, REAL_PEOPLE, exposed[0]))
         refusals = [verdict for verdict in verdicts if verdict.outcome is Outcome.REFUSE]
         held = [verdict for verdict in verdicts if verdict.outcome is Outcome.HOLD]
         return next(iter(refusals + held), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bot.moderation.classes import MINORS, BuiltInClasses, Signs
+from bot.moderation.classes import MINORS, NO_ANCESTRY, BuiltInClasses, Signs
 from bot.moderation.readings import Reading, list_readings
 from bot.moderation.rulebook import Finding, RuleBook
 from bot.moderation.rules import make_word_rules
@@ -14,13 +14,15 @@ from bot.records import Ancestry, Outcome, Rule, RuleKind, Verdict
 
 _SEVERITY = {Outcome.ALLOW: 0, Outcome.SPOILER: 1, Outcome.HOLD: 2, Outcome.REFUSE: 3}
 _UNCHARGED = "Nothing was drawn or charged; change the prompt and try again."
+_UNCHARGED_BEHIND = (
+    "Nothing was drawn or charged; change the prompt, or start from another picture, and try again."
+)
 _BEHIND = "The prompts behind the picture that it starts from count, too."
 _CLASS_SAYS = {
     Outcome.REFUSE: "Triptych draws no sexual content about {about}.",
     Outcome.HOLD: "This may be sexual content about {about}.",
 }
 NO_RULES = RuleBook(())
-NO_ANCESTRY = Ancestry()
 _Read = tuple[str, Sequence[Reading]]
 
 
@@ -84,7 +86,8 @@ class PromptPolicy:
         """Of the words alone, and then as one with those behind the picture they start from."""
         prompts = [prompt, *self._read_behind(text for text, _ in ancestry.texts)]
         negatives = [negative, *self._read_behind(text for _, text in ancestry.texts)]
-        if not any(self._classes.may_concern(readings) for _, readings in (*prompts, *negatives)):
+        readings = [each for _, each in (*prompts, *negatives)]
+        if not ancestry.is_unknown and not any(map(self._classes.may_concern, readings)):
             return
         judge = self._classes.judge
         signs, negative_signs = map(self._collect, prompts), map(self._collect, negatives)
@@ -93,7 +96,7 @@ class PromptPolicy:
         yield _explain_class(judge(negative_alone))
         together = Signs.unite([alone, *signs])
         undressing = Signs.unite([negative_alone, *negative_signs])
-        whole = judge(together, negative=undressing, is_sent=ancestry.is_sent)
+        whole = judge(together, negative=undressing, behind=ancestry)
         yield _explain_class(whole, _BEHIND)
 
     def _read_behind(self, texts: Iterable[str]) -> Iterator[_Read]:
@@ -140,5 +143,6 @@ def _explain_class(verdict: Verdict | None, behind: str = "") -> Verdict | None:
         return None
     about = "minors" if verdict.rule == MINORS else "real people"
     says = verdict.reason or " ".join(filter(None, (_CLASS_SAYS[verdict.outcome], behind)))
-    charge = f" {_UNCHARGED}" if verdict.outcome is Outcome.REFUSE else ""
-    return replace(verdict, reason=says.format(about=about) + charge)
+    if verdict.outcome is Outcome.REFUSE:
+        says = f"{says} {_UNCHARGED_BEHIND if behind else _UNCHARGED}"
+    return replace(verdict, reason=says.format(about=about))
