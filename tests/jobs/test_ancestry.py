@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -16,16 +16,13 @@ from bot.engine.face import GenerationRequest
 from bot.errors import UserError
 from bot.jobs.parameters import compose_again, compose_base, compose_upscale, compose_variation
 from bot.moderation.classes import MINORS, REAL_PEOPLE
-from bot.records import Ask, Job, JobStatus, Origin, StartPicture, Upload
+from bot.records import Ask, Job, JobStatus, Origin, Rule, RuleKind, StartPicture, Upload
 from bot.terminal import TerminalCaller
 from tests.fakes.engine import FakeEngine
 from tests.jobs.conftest import GUILD, FakeCaller, House, OpenHouse
 from tests.jobs.test_review import MODERATOR, REVIEW_CHANNEL
 
 OWN, SENT = StartPicture(0, 0, 0.7), Upload("https://cdn.example/mine.png", 100)
-
-
-_NUMBERS = itertools.count(1000)
 
 
 class Sender(FakeCaller):
@@ -37,9 +34,9 @@ class Sender(FakeCaller):
         return buffer.getvalue()
 
 
-async def draw(house: House, prompt: str, start: StartPicture | None = None, **ask: str) -> Job:
-    job = await house.until_status(await house.submit(prompt, start=start, **ask),
-                                   JobStatus.DELIVERED)  # fmt: skip
+async def draw(house: House, prompt: str, start: StartPicture | None = None, **ask: Any) -> Job:
+    asked = await house.submit(prompt, start=start, **ask)
+    job = await house.until_status(asked, JobStatus.DELIVERED)
     await house.until_idle()
     return job
 
@@ -48,9 +45,7 @@ async def refuse(house: House, ask: Ask, rule: str) -> str:
     """Why it is refused; checks that nobody but its member, and no machine, gets any of it."""
     caller = FakeCaller()
     num_drawn, num_shown = len(house.engine.drawn), len(house.messenger.shown)
-    job = await house.services.intake.submit(
-        ask, house.origin(interaction_id=next(_NUMBERS)), caller
-    )
+    job = await house.services.intake.submit(ask, house.origin(), caller)
     assert job is not None
     assert (job.status, job.rule, job.cost) == (JobStatus.REFUSED, rule, 0.0)
     assert caller.journal == ["refused"]
@@ -61,28 +56,37 @@ async def refuse(house: House, ask: Ask, rule: str) -> str:
     return job.reason
 
 
-def list_ways(job: Job) -> dict[str, Ask]:
-    """All ways from a picture to a prompt of one's own, or to the same prompt."""
-    vary, upscale = compose_variation(job, 1), compose_upscale(job, 1)
-    return {"start": Ask("", start=StartPicture(job.job_id, 1, 0.7)), "vary": vary,
-            "upscale": upscale}  # fmt: skip
+def start_from(job: Job) -> StartPicture:
+    return StartPicture(job.job_id, 1, 0.7)
 
 
-@pytest.mark.parametrize("way", ["start", "vary", "upscale"])
+async def put_behind(house: House, source: Job, prompt: str) -> None:
+    """As if an older version had drawn it, which judged new words alone."""
+    await house.database.execute(
+        "UPDATE job SET prompt = ? WHERE job_id = ?", (prompt, source.job_id)
+    )
+
+
 @pytest.mark.parametrize(("half", "other"), [("nude statue", "child"), ("child", "nude statue")])
-async def test_other_half_after_any_button_is_refused(
-    house: House, way: str, half: str, other: str, caplog: pytest.LogCaptureFixture
+async def test_other_half_is_refused_after_any_number_of_steps(
+    house: House, half: str, other: str, caplog: pytest.LogCaptureFixture
 ):
     job = await draw(house, half)
-    for generation in ("dog", "oil painting"):
-        job = await draw(house, generation, StartPicture(job.job_id, 1, 0.7))
-    ask = replace(list_ways(job)[way], prompt=other)
-    caplog.clear()
+    for between in ("dog", "oil painting"):
+        job = await draw(house, between, start_from(job))
     caplog.set_level("INFO")
-    reason = await refuse(house, ask, MINORS)
+    reason = await refuse(house, Ask(other, start=start_from(job)), MINORS)
     assert "prompts behind the picture" in reason
     assert half not in caplog.text
     assert other not in caplog.text
+
+
+async def test_buttons_that_keep_the_words_are_judged_with_what_is_behind(house: House):
+    source = await draw(house, "dog")
+    job = await draw(house, "child", start_from(source))
+    await put_behind(house, source, "nude statue")
+    for ask in (compose_again(job), compose_variation(job, 3), compose_upscale(job, 1)):
+        await refuse(house, ask, MINORS)
 
 
 async def test_remix_that_keeps_its_start_is_judged_with_what_is_behind_it(house: House):
@@ -97,22 +101,17 @@ async def test_remix_that_keeps_its_start_is_judged_with_what_is_behind_it(house
 
 async def test_negative_prompt_behind_a_picture_undresses(house: House):
     beach = await draw(house, "at the beach", negative_prompt="clothes")
-    start = StartPicture(beach.job_id, 1, 0.7)
+    start = start_from(beach)
     reason = await refuse(house, Ask("child", start=start), MINORS)
     assert "no review here" in reason
 
 
-async def test_rules_of_the_server_judge_new_words_alone(open_house: OpenHouse):
-    async with open_house() as house:
-        await house.start()
-        job = await draw(house, "a leek")
-        await house.services.dispatcher.stop(1.0, 1.0)
-    async with open_house(blocked_words="leek") as house:
-        await house.load_model()
-        start = StartPicture(job.job_id, 1, 0.7)
-        later = house.origin(interaction_id=5)
-        assert (await house.submit("a dog", later, start=start)).status is JobStatus.QUEUED
-        await refuse(house, Ask("a leek", start=start), "leek")
+async def test_rules_of_the_server_judge_new_words_alone(house: House):
+    job = await draw(house, "a leek")
+    rule = Rule(RuleKind.WORD, "leek")
+    await house.services.guilds.rules.add(GUILD, [rule], actor_id=MODERATOR, now=house.clock())
+    assert (await draw(house, "a dog", start_from(job))).status is JobStatus.DELIVERED
+    await refuse(house, Ask("a leek", start=start_from(job)), "leek")
 
 
 async def test_nothing_sexual_from_an_upload_or_what_came_of_it(house: House):
@@ -138,9 +137,9 @@ async def test_nothing_sexual_from_an_upload_or_what_came_of_it(house: House):
 
 async def test_words_behind_that_were_deleted_count_as_a_picture_sent(house: House):
     first = await draw(house, "dog")
-    second = await house.submit("wolf", house.origin(5), start=StartPicture(first.job_id, 1, 0.7))
+    second = await house.submit("wolf", house.origin(5), start=start_from(first))
     await house.until_status(second, JobStatus.DELIVERED)
-    start = StartPicture(second.job_id, 1, 0.7)
+    start = start_from(second)
     assert (await draw(house, "nude statue", start)).status is JobStatus.DELIVERED
     await house.services.keeping.delete(first.origin.user_id)
     assert "words are gone" in await refuse(house, Ask("nude statue", start=start), REAL_PEOPLE)
@@ -154,13 +153,6 @@ def wait_for(event: threading.Event) -> Callable[[GenerationRequest], None]:
     return wait
 
 
-async def put_behind(house: House, source: Job, prompt: str) -> None:
-    """As if an older version had drawn it, which judged new words alone."""
-    await house.database.execute(
-        "UPDATE job SET prompt = ? WHERE job_id = ?", (prompt, source.job_id)
-    )
-
-
 async def test_what_waits_is_judged_so_before_its_pictures_are_posted(open_house: OpenHouse):
     may_draw = threading.Event()
     may_draw.set()
@@ -168,7 +160,7 @@ async def test_what_waits_is_judged_so_before_its_pictures_are_posted(open_house
         await house.start()
         source = await draw(house, "dog")
         may_draw.clear()
-        job = await house.submit("child", start=StartPicture(source.job_id, 1, 0.7))
+        job = await house.submit("child", start=start_from(source))
         await put_behind(house, source, "nude statue")
         may_draw.set()
         ended = await house.until_status(job, JobStatus.REFUSED)
@@ -188,7 +180,7 @@ async def test_moderator_is_asked_about_the_whole_and_approves_no_more_than_that
 ):
     await house.services.settings.put(GUILD, "review_channel_id", REVIEW_CHANNEL)
     source = await draw(house, "nude statue")
-    job = await house.submit("girl", start=StartPicture(source.job_id, 1, 0.7))
+    job = await house.submit("girl", start=start_from(source))
     assert (job.status, job.rule) == (JobStatus.HELD, MINORS)
     assert "prompts behind the picture" in job.held_for
     [case] = house.messenger.cards
