@@ -14,10 +14,10 @@ _BEHIND = """
         VALUES (:job_id, :panel, 1)
         UNION ALL
         SELECT start_job_id, start_panel, generation + 1 FROM behind JOIN job USING (job_id)
-        WHERE panel > 0 AND strength IS NOT NULL AND generation <= :most
+        WHERE strength IS NOT NULL AND generation <= :most
     )
     SELECT panel, prompt, negative_prompt FROM behind
-    LEFT JOIN job ON job.job_id = behind.job_id AND panel > 0
+    LEFT JOIN job ON job.job_id = behind.job_id
     ORDER BY generation
 """
 
