@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from bot.moderation.grammar import ends_in_credit, is_credited, is_young_animal
+from bot.moderation.grammar import Sentence, ends_in_credit
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
 from bot.records import Ancestry, Outcome, Verdict
@@ -118,8 +118,9 @@ class BuiltInClasses:
         signs = Signs()
         for reading, hits in found:
             self._collect_sexual(signs, hits)
-            self._collect_minors(signs, reading, hits)
-            self._collect_people(signs, reading, hits)
+            sentence = Sentence(reading)
+            self._collect_minors(signs, sentence, hits)
+            self._collect_people(signs, sentence, hits)
             for hit in hits.get("undressing", ()):
                 signs.undressing.setdefault(False, hit.form)
             removed = _list_pairs(hits, "removal", "undressing", _REMOVAL_GAP_WORDS)
@@ -157,17 +158,18 @@ class BuiltInClasses:
                 signs.sexual.setdefault(is_plain, hit.form)
 
     def _collect_minors(
-        self, signs: Signs, reading: Reading, hits: Mapping[str, list[Hit]]
+        self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
     ) -> None:
         for category, is_plain in (("minor", True), ("minor_unsure", False)):
             for hit in _list_uncovered(hits, category, "not_minor"):
-                if not is_young_animal(reading, hit, self._animals, self._animal_kinds):
+                if not sentence.is_young_animal(hit, self._animals, self._animal_kinds):
                     signs.minor.setdefault(is_plain, hit.form)
+        reading = sentence.reading
         if reading.form in {Form.PLAIN, Form.LOOKALIKES} and self._has_minor_age(reading.text):
             signs.minor.setdefault(True, reading.form)
 
     def _collect_people(
-        self, signs: Signs, reading: Reading, hits: Mapping[str, list[Hit]]
+        self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
     ) -> None:
         certain = [
             *hits.get("deepfake", ()),
@@ -175,14 +177,14 @@ class BuiltInClasses:
             *(
                 name
                 for name in _list_pairs(hits, "given_names", "surnames")
-                if not is_credited(reading, name)
+                if not sentence.credits(name)
             ),
         ]
         for hit in certain:
             signs.person.setdefault(True, hit.form)
         for hit in hits.get("public_roles", ()):
-            if not is_credited(reading, hit):
-                signs.person.setdefault(False, reading.form)
+            if not sentence.credits(hit):
+                signs.person.setdefault(False, hit.form)
 
     def _has_minor_age(self, text: str) -> bool:
         if not any(sign.search(text) for sign in _AGE_SIGNS):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
+from functools import cached_property
 
 from bot.moderation.phrases import Hit
 from bot.moderation.readings import Reading
@@ -36,12 +37,6 @@ _DRESSED_UP = {"anthro", "bodysuit", "cosplay", "costume", "costumes", "ears", "
                "suit"}  # fmt: skip
 
 
-def is_credited(reading: Reading, name: Hit) -> bool:
-    """A painting by somebody is not a picture of them; a painting of somebody is."""
-    spans = _list_spans(reading)
-    return bool(spans) and ends_in_credit(reading.text[: spans[name.start][0]])
-
-
 def ends_in_credit(text: str) -> bool:
     """Whether who is named next made the picture. text: in small letters."""
     before = f", {text}"[-_CREDIT_CHARS:]  # a text begins as after a comma
@@ -51,33 +46,46 @@ def ends_in_credit(text: str) -> bool:
     return credit is not None and not _is_beside(credit[1] or "")
 
 
+class Sentence:
+    """A reading, and where its words stand in its text."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+
+    def credits(self, name: Hit) -> bool:
+        """A painting by somebody is not a picture of them; a painting of somebody is."""
+        spans = self._spans
+        return bool(spans) and ends_in_credit(self.reading.text[: spans[name.start][0]])
+
+    def is_young_animal(self, hit: Hit, animals: Set[str], kinds: Set[str]) -> bool:
+        """A baby elephant, a kid goat, a baby African elephant; not a kid in a bunny costume.
+
+        kinds: of animals, such as african.
+        """
+        words, spans = self.reading.words, self._spans
+        if not spans or words[hit.start] not in _YOUNG:
+            return False
+        head = hit.end
+        if head < len(words) and words[head] in kinds:
+            head += 1
+        if head == len(words) or words[head] not in _SO_CALLED.get(words[hit.start], animals):
+            return False
+        if not _DRESSED_UP.isdisjoint(self.reading.distinct):
+            return False
+        text, (starts, ends) = self.reading.text, spans[head]
+        is_last = head + 1 == len(words) or words[head + 1] in _AFTER_NAME
+        is_one_name = _ONE_NAME.fullmatch(text, spans[hit.start][1], starts)
+        return bool(is_one_name and (is_last or _NAME_ENDS.match(text, ends)))
+
+    @cached_property
+    def _spans(self) -> list[tuple[int, int]]:
+        """Empty where the words are no words of the text."""
+        if self.reading.is_spelled:
+            return []
+        spans = [match.span() for match in _WORD.finditer(self.reading.text)]
+        return spans if len(spans) == len(self.reading.words) else []
+
+
 def _is_beside(word: str) -> bool:
     """Standing by somebody, held by them, modelled after them: they are in the picture."""
     return word in _BESIDE or (word.endswith(("ed", "ing")) and word not in _MAKING)
-
-
-def is_young_animal(reading: Reading, hit: Hit, animals: Set[str], kinds: Set[str]) -> bool:
-    """A baby elephant, a kid goat, a baby African elephant; not a kid in a bunny costume.
-
-    kinds: of animals, such as african.
-    """
-    words, spans = reading.words, _list_spans(reading)
-    if not spans or words[hit.start] not in _YOUNG or not _DRESSED_UP.isdisjoint(reading.distinct):
-        return False
-    head = hit.end
-    if head < len(words) and words[head] in kinds:
-        head += 1
-    if head == len(words) or words[head] not in _SO_CALLED.get(words[hit.start], animals):
-        return False
-    between = reading.text[spans[hit.start][1] : spans[head][0]]
-    rest = reading.text[spans[head][1] :]
-    ends = head + 1 == len(words) or words[head + 1] in _AFTER_NAME
-    return _ONE_NAME.fullmatch(between) is not None and (ends or _NAME_ENDS.match(rest) is not None)
-
-
-def _list_spans(reading: Reading) -> list[tuple[int, int]]:
-    """Where the words of a reading stand in its text; empty where they are no words of it."""
-    if reading.is_spelled:
-        return []
-    spans = [match.span() for match in _WORD.finditer(reading.text)]
-    return spans if len(spans) == len(reading.words) else []
