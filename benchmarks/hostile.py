@@ -22,6 +22,8 @@ _REPEATED = {
     "hyphens": "n-",
     "exceptions": "naked truth kid leather ",
     "names after by": "by Emma Xyz, nude and ",
+    "listed names": "nude emma smith ",
+    "young animals": "nude baby goat girl ",
     "ages": "nude aged 20 old y o ",
 }
 

@@ -68,6 +68,19 @@ class StartPicture:
 
 
 @dataclass(frozen=True, slots=True)
+class Ancestry:
+    """What a start picture comes from: the prompts and negative prompts of the jobs behind it.
+
+    is_sent: a person sent the picture that all began with. is_unknown: not all is told here, as
+    words were deleted, a job is not on record, or there is too much of it.
+    """
+
+    texts: tuple[tuple[str, str], ...] = ()
+    is_sent: bool = False
+    is_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
     """A file that a member handed to Discord, not fetched yet."""
 
@@ -280,21 +293,6 @@ class Standing:
     guild_waiting: int
     total_waiting: int
     member_cost: float
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRow:
-    """Totals of one guild, member and UTC day."""
-
-    day: str
-    guild_id: int | None
-    user_id: int
-    jobs: int
-    delivered: int
-    pictures: int
-    gpu_seconds: float
-    mean_wait_seconds: float | None
-    mean_draw_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,16 @@ from bot.errors import TriptychError
 from bot.jobs.reading import ReadingRoom
 from bot.jobs.scale import RuleScale
 from bot.moderation import NO_RULES, Explanation, PromptPolicy, RuleBook
-from bot.records import AuditAction, AuditEntry, GuildSettings, Job, Origin, Outcome, Verdict
+from bot.records import (
+    AuditAction,
+    AuditEntry,
+    GuildSettings,
+    Job,
+    Origin,
+    Outcome,
+    StartPicture,
+    Verdict,
+)
 from bot.store import Repositories
 
 SUSPENDED = "suspended"
@@ -54,6 +63,7 @@ class Gate:
         self._settings = store.settings
         self._rules = store.rules
         self._consequences = store.consequences
+        self._ancestry = store.ancestry
         self._scale = scale
         self._room = room
         self._now = now
@@ -69,13 +79,15 @@ class Gate:
         prompt: str,
         negative_prompt: str,
         settings: GuildSettings | None = None,
+        start: StartPicture | None = None,
     ) -> Verdict:
         """The outcome here and now, with the sentence a member may read.
 
+        start: what drawing starts from; the words behind it count for the built-in classes.
         Raises StoreError, WorkerUnavailable in a stop.
         """
         settings = settings or await self.fetch_settings(origin)
-        verdict = await self._judge_text(origin, prompt, negative_prompt)
+        verdict = await self._judge_text(origin, prompt, negative_prompt, start)
         if verdict.is_allowed:
             review = find_review(origin, settings, self._now())
             if review is not None:
@@ -85,7 +97,9 @@ class Gate:
     async def judge_again(self, job: Job) -> Verdict:
         """At delivery: rules may have changed since the prompt came in or was approved."""
         settings, recipe = await self.fetch_settings(job.origin), job.recipe
-        verdict = await self._judge_text(job.origin, recipe.prompt, recipe.negative_prompt)
+        verdict = await self._judge_text(
+            job.origin, recipe.prompt, recipe.negative_prompt, recipe.start
+        )
         is_settled = job.approved_by is not None and verdict.rule == job.rule
         if verdict.outcome is Outcome.HOLD and is_settled:
             return _ALLOWED
@@ -134,10 +148,15 @@ class Gate:
             origin.guild_id, origin.channel_id, origin.parent_channel_id
         )
 
-    async def _judge_text(self, origin: Origin, prompt: str, negative_prompt: str) -> Verdict:
+    async def _judge_text(
+        self, origin: Origin, prompt: str, negative_prompt: str, start: StartPicture | None
+    ) -> Verdict:
         version, book = await self.fetch_book(origin.guild_id)
+        ancestry = await self._ancestry.fetch(start)
         whose = origin.user_id if origin.guild_id is None else origin.guild_id
-        verdict = await self._room.run(whose, self._policy.judge, prompt, negative_prompt, book)
+        verdict = await self._room.run(
+            whose, self._policy.judge, prompt, negative_prompt, book, ancestry
+        )
         return replace(verdict, rules_version=version)
 
     async def find_suspended(self, origin: Origin) -> Verdict | None:

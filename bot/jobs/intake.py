@@ -222,7 +222,9 @@ class Intake:
     ) -> tuple[Verdict, str | None]:
         """What the rules say, and why they refuse."""
         try:
-            verdict = await self._gate.judge(origin, ask.prompt, ask.negative_prompt, settings)
+            verdict = await self._gate.judge(
+                origin, ask.prompt, ask.negative_prompt, settings, ask.start
+            )
         except WorkerUnavailable:
             return _NOT_JUDGED, _DRAINING
         if not verdict.is_allowed:

@@ -1,7 +1,8 @@
 """The two classes that nobody can switch off: sexual content about minors, and about real people.
 
-A sexual term alone is neither. Together with words for a minor or a real person in the same text it
-is refused where both are plain, and held where one of them may mean something else.
+A sexual term alone is neither. Together with words for a minor or a real person, in the same text
+or in one behind the picture that it starts from, it is refused where both are plain, and held where
+one of them may mean something else. A picture that a person sent stands for a real person.
 """
 
 from __future__ import annotations
@@ -9,16 +10,23 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from bot.moderation.grammar import Sentence, ends_in_credit
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
-from bot.records import Outcome, Verdict
+from bot.records import Ancestry, Outcome, Verdict
 
 MINORS = "built-in: sexual content about minors"
 REAL_PEOPLE = "built-in: sexual content about real people"
+NO_ANCESTRY = Ancestry()
+SENT = (
+    "Pictures that people send may show real persons, so Triptych draws nothing sexual and nobody "
+    "undressed from them. The same holds for what was drawn from one, and for pictures whose words "
+    "are gone."
+)
 
 _AGE = re.compile(
     r"\b(\d{1,2}|[a-z]{3,9})[\s-]?(?:years?|yrs?|y)[\s./-]?(?:olds?|o)\b"
@@ -30,16 +38,11 @@ _AGE_SIGNS = (  # parts of it that are quick to look for
 )
 _ADULT_AGE = 18
 _FULL_NAME = re.compile(r"([A-Z](?<!\w.)[a-z]+) (?:[A-Z]\. )?([A-Z][a-z]+)\b")
-_ATTRIBUTION = re.compile(r"(?:\bby|\bof|\bafter|artist|painter)$")
-_ATTRIBUTION_CHARS = 8
 _NOT_SURNAMES = {"And", "At", "By", "Dressed", "For", "From", "In", "Is", "Of", "On", "Or", "The",
                  "To", "Wearing", "With"}  # fmt: skip
-_YOUNG_ANIMALS = {"baby", "babies", "newborn", "juvenile", "juveniles", "infant", "kid", "kids"}
-_NOT_ADJECTIVES = {"a", "an", "and", "at", "by", "her", "his", "in", "near", "of", "on", "the",
-                   "to", "with"}  # fmt: skip
-_SEXUAL = frozenset({"sexual", "sexual_weak", "undressing"})
+_SEXUAL = frozenset({"sexual", "sexual_weak", "undressing", "scanty"})
 _NAME_GAP_WORDS = 1  # a middle initial, or an adjective in "my old teacher"
-_ATTRIBUTION_WORDS = 2
+_REMOVAL_GAP_WORDS = 2  # "remove all her clothes"
 
 
 Categories = list[tuple[Reading, dict[str, list[Hit]]]]
@@ -53,12 +56,27 @@ def read_lexicon() -> Mapping[str, Sequence[str]]:
 
 @dataclass(slots=True)
 class Signs:
-    """What was found in one text; each with the form in which it was first read."""
+    """What was found in texts; each with the form in which it was first read.
+
+    undressing: only in a negative prompt. scanty: only with a picture that a person sent.
+    """
 
     sexual: dict[bool, Form] = field(default_factory=dict)  # keyed by: is it plain?
     minor: dict[bool, Form] = field(default_factory=dict)
     person: dict[bool, Form] = field(default_factory=dict)
-    undressing: Form | None = None
+    undressing: dict[bool, Form] = field(default_factory=dict)
+    scanty: dict[bool, Form] = field(default_factory=dict)
+
+    @classmethod
+    def unite(cls, each: Iterable[Signs]) -> Signs:
+        """Of several texts as if they were one."""
+        united = cls()
+        for signs in each:
+            for kind in fields(cls):
+                found, added = getattr(united, kind.name), getattr(signs, kind.name)
+                for is_plain, form in added.items():
+                    found.setdefault(is_plain, form)
+        return united
 
 
 class BuiltInClasses:
@@ -72,6 +90,7 @@ class BuiltInClasses:
         sexual = [term for category, term in terms if category in _SEXUAL]
         self._sexual = PhraseIndex(split_words(term) for term in sexual)
         self._animals = frozenset(lexicon["animals"])
+        self._animal_kinds = frozenset(lexicon["animal_kinds"])
         self._numbers = frozenset(lexicon["numbers"])
         self._given_names = frozenset(lexicon["given_names"])
 
@@ -99,23 +118,36 @@ class BuiltInClasses:
         signs = Signs()
         for reading, hits in found:
             self._collect_sexual(signs, hits)
-            self._collect_minors(signs, reading, hits)
-            self._collect_people(signs, reading, hits)
-            if hits.get("undressing"):
-                signs.undressing = signs.undressing or reading.form
+            sentence = Sentence(reading)
+            self._collect_minors(signs, sentence, hits)
+            self._collect_people(signs, sentence, hits)
+            for hit in hits.get("undressing", ()):
+                signs.undressing.setdefault(False, hit.form)
+            removed = _list_pairs(hits, "removal", "undressing", _REMOVAL_GAP_WORDS)
+            for hit in (*hits.get("scanty", ()), *removed):
+                signs.scanty.setdefault(False, hit.form)
         if self._has_unlisted_name(text):
             signs.person.setdefault(False, Form.PLAIN)
         return signs
 
-    def judge(self, signs: Signs, *, negative: Signs | None = None) -> Verdict | None:
-        """negative: of the negative prompt, which can undress as well as a prompt can."""
-        sexual = dict(signs.sexual)
-        if negative is not None and negative.undressing is not None:
-            sexual.setdefault(False, negative.undressing)
+    def judge(
+        self, signs: Signs, *, negative: Signs | None = None, behind: Ancestry = NO_ANCESTRY
+    ) -> Verdict | None:
+        """negative: of the negative prompt, which can undress as well as a prompt can.
+
+        behind: what drawing starts from. Unknown words may have been sexual, and what they were
+        drawn from may have been sent.
+        """
+        sexual = (negative.undressing if negative else {}) | signs.sexual
+        exposed = [*sexual.values(), *signs.scanty.values()]
+        if behind.is_unknown:
+            sexual.setdefault(False, Form.PLAIN)
         verdicts = [
             _weigh(sexual, signs.minor, MINORS, both_unsure=Outcome.ALLOW),
             _weigh(sexual, signs.person, REAL_PEOPLE, both_unsure=Outcome.HOLD),
         ]
+        if exposed and (behind.is_sent or behind.is_unknown):
+            verdicts.append(Verdict(Outcome.REFUSE, SENT, REAL_PEOPLE, exposed[0]))
         refusals = [verdict for verdict in verdicts if verdict.outcome is Outcome.REFUSE]
         held = [verdict for verdict in verdicts if verdict.outcome is Outcome.HOLD]
         return next(iter(refusals + held), None)
@@ -126,17 +158,18 @@ class BuiltInClasses:
                 signs.sexual.setdefault(is_plain, hit.form)
 
     def _collect_minors(
-        self, signs: Signs, reading: Reading, hits: Mapping[str, list[Hit]]
+        self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
     ) -> None:
         for category, is_plain in (("minor", True), ("minor_unsure", False)):
             for hit in _list_uncovered(hits, category, "not_minor"):
-                if not self._is_animal(reading, hit):
+                if not sentence.is_young_animal(hit, self._animals, self._animal_kinds):
                     signs.minor.setdefault(is_plain, hit.form)
+        reading = sentence.reading
         if reading.form in {Form.PLAIN, Form.LOOKALIKES} and self._has_minor_age(reading.text):
             signs.minor.setdefault(True, reading.form)
 
     def _collect_people(
-        self, signs: Signs, reading: Reading, hits: Mapping[str, list[Hit]]
+        self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
     ) -> None:
         certain = [
             *hits.get("deepfake", ()),
@@ -144,29 +177,14 @@ class BuiltInClasses:
             *(
                 name
                 for name in _list_pairs(hits, "given_names", "surnames")
-                if not _is_attributed(name, hits)
+                if not sentence.credits(name)
             ),
         ]
         for hit in certain:
             signs.person.setdefault(True, hit.form)
         for hit in hits.get("public_roles", ()):
-            if not _is_attributed(hit, hits):
-                signs.person.setdefault(False, reading.form)
-
-    def _is_animal(self, reading: Reading, hit: Hit) -> bool:
-        """A baby elephant, a kid goat, a baby African elephant."""
-        words = reading.words
-        if reading.is_spelled or words[hit.start] not in _YOUNG_ANIMALS:
-            return False
-        following = words[hit.end : hit.end + 2]
-        if following and following[0] in self._animals:
-            return True
-        return (
-            len(following) == 2
-            and following[1] in self._animals
-            and following[0] not in _NOT_ADJECTIVES
-            and not following[0].endswith("ing")
-        )
+            if not sentence.credits(hit):
+                signs.person.setdefault(False, hit.form)
 
     def _has_minor_age(self, text: str) -> bool:
         if not any(sign.search(text) for sign in _AGE_SIGNS):
@@ -182,7 +200,7 @@ class BuiltInClasses:
         is_named = any(
             match[1].lower() in self._given_names
             and match[2] not in _NOT_SURNAMES
-            and not _ATTRIBUTION.search(text[: match.start()].rstrip()[-_ATTRIBUTION_CHARS:])
+            and not ends_in_credit(text[: match.start()].lower())
             for match in _FULL_NAME.finditer(text)
         )
         words = text.split()
@@ -208,19 +226,14 @@ def _list_uncovered(hits: Mapping[str, list[Hit]], category: str, exceptions: st
             yield hit
 
 
-def _list_pairs(hits: Mapping[str, list[Hit]], first: str, second: str) -> Iterator[Hit]:
+def _list_pairs(
+    hits: Mapping[str, list[Hit]], first: str, second: str, gap_words: int = _NAME_GAP_WORDS
+) -> Iterator[Hit]:
     """Hits of one category followed by one of another."""
     seconds = {hit.start: hit for hit in hits.get(second, ())}
     for hit in hits.get(first, ()):
-        for gap in range(_NAME_GAP_WORDS + 1):
+        for gap in range(gap_words + 1):
             follower = seconds.get(hit.end + gap)
             if follower is not None:
                 yield Hit(hit.phrase, hit.form, hit.start, follower.end)
                 break
-
-
-def _is_attributed(name: Hit, hits: Mapping[str, list[Hit]]) -> bool:
-    """A painting by somebody is not a picture of them."""
-    return any(
-        0 <= name.start - hit.end <= _ATTRIBUTION_WORDS for hit in hits.get("attributed", ())
-    )

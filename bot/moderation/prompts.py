@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bot.errors import TooCostly
 from bot.moderation.allowance import Allowance
-from bot.moderation.classes import MINORS, BuiltInClasses
+from bot.moderation.classes import MINORS, NO_ANCESTRY, BuiltInClasses, Signs
 from bot.moderation.readings import Reading, list_readings
 from bot.moderation.rulebook import Finding, RuleBook
 from bot.moderation.rules import make_word_rules
 from bot.moderation.text import normalise
-from bot.records import Outcome, Rule, RuleKind, Verdict
+from bot.records import Ancestry, Outcome, Rule, RuleKind, Verdict
 
 _SEVERITY = {Outcome.ALLOW: 0, Outcome.SPOILER: 1, Outcome.HOLD: 2, Outcome.REFUSE: 3}
 _UNCHARGED = "Nothing was drawn or charged; change the prompt and try again."
+_UNCHARGED_BEHIND = (
+    "Nothing was drawn or charged; change the prompt, or start from another picture, and try again."
+)
+_BEHIND = "The prompts behind the picture that it starts from count, too."
+_CLASS_SAYS = {
+    Outcome.REFUSE: "Triptych draws no sexual content about {about}.",
+    Outcome.HOLD: "This may be sexual content about {about}.",
+}
 NO_RULES = RuleBook(())
 _TOO_COSTLY = Verdict(
     Outcome.REFUSE,
@@ -24,6 +32,7 @@ _TOO_COSTLY = Verdict(
     "drawn or charged; change the prompt, or ask a moderator to make the patterns simpler.",
     "rules that take too long",
 )
+_Read = tuple[str, Sequence[Reading]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +66,25 @@ class PromptPolicy:
         """Without the built-in classes."""
         return len(self._book.rules)
 
-    def judge(self, prompt: str, negative_prompt: str, own: RuleBook = NO_RULES) -> Verdict:
+    def judge(
+        self,
+        prompt: str,
+        negative_prompt: str,
+        own: RuleBook = NO_RULES,
+        ancestry: Ancestry = NO_ANCESTRY,
+    ) -> Verdict:
         """The strictest thing that any rule says, with the sentence a member may read.
 
-        own: the rules of the server where it was asked.
+        own: the rules of the server where it was asked. ancestry: what it starts from; words there
+        were judged by the rules when they came in, and count for the built-in classes alone.
         """
-        verdicts: list[Verdict | None] = []
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
-        for readings in texts:
-            verdicts += map(_judge_finding, self._book.find(readings))
+        readings, negative = texts
+        verdicts = [*self._judge_classes((prompt, readings), (negative_prompt, negative), ancestry)]
+        for each in texts:
+            verdicts += map(_judge_finding, self._book.find(each))
         verdicts.append(_judge_by(own, texts, self._allow()))
-        if any(map(self._classes.may_concern, texts)):
-            positive, negative = map(self._classes.find, texts)
-            signs = self._classes.collect(prompt, positive)
-            negative_signs = self._classes.collect(negative_prompt, negative)
-            verdicts.append(self._classes.judge(signs, negative=negative_signs))
-            verdicts.append(self._classes.judge(negative_signs))
-        strictest = _pick_strictest(verdicts)
-        return strictest if strictest.reason else _explain_class(strictest)
+        return _pick_strictest(verdicts)
 
     def explain(self, prompt: str, own: RuleBook = NO_RULES) -> Explanation:
         """For moderators who want to know why."""
@@ -87,6 +97,33 @@ class PromptPolicy:
     def _read(self, text: str, own: RuleBook) -> list[Reading]:
         books = (self._classes, self._book, own)
         return list_readings(text, latin_only=all(book.is_latin for book in books))
+
+    def _judge_classes(
+        self, prompt: _Read, negative: _Read, ancestry: Ancestry
+    ) -> Iterator[Verdict | None]:
+        """Of the words alone, and then as one with those behind the picture they start from."""
+        prompts = [prompt, *self._read_behind(text for text, _ in ancestry.texts)]
+        negatives = [negative, *self._read_behind(text for _, text in ancestry.texts)]
+        readings = [each for _, each in (*prompts, *negatives)]
+        if not ancestry.is_unknown and not any(map(self._classes.may_concern, readings)):
+            return
+        judge = self._classes.judge
+        signs, negative_signs = map(self._collect, prompts), map(self._collect, negatives)
+        alone, negative_alone = next(signs), next(negative_signs)
+        yield _explain_class(judge(alone, negative=negative_alone))
+        yield _explain_class(judge(negative_alone))
+        together = Signs.unite([alone, *signs])
+        undressing = Signs.unite([negative_alone, *negative_signs])
+        whole = judge(together, negative=undressing, behind=ancestry)
+        yield _explain_class(whole, _BEHIND)
+
+    def _read_behind(self, texts: Iterable[str]) -> Iterator[_Read]:
+        for text in dict.fromkeys(texts):
+            yield text, list_readings(text, latin_only=self._classes.is_latin)
+
+    def _collect(self, read: _Read) -> Signs:
+        text, readings = read
+        return self._classes.collect(text, self._classes.find(readings))
 
 
 def judge_by(book: RuleBook, prompt: str, negative_prompt: str) -> Verdict:
@@ -128,12 +165,12 @@ def _judge_finding(finding: Finding) -> Verdict | None:
     return Verdict(rule.action, reason, rule.text, finding.form)
 
 
-def _explain_class(verdict: Verdict) -> Verdict:
+def _explain_class(verdict: Verdict | None, behind: str = "") -> Verdict | None:
+    """behind: said where the words alone would have passed."""
+    if verdict is None:
+        return None
     about = "minors" if verdict.rule == MINORS else "real people"
+    says = verdict.reason or " ".join(filter(None, (_CLASS_SAYS[verdict.outcome], behind)))
     if verdict.outcome is Outcome.REFUSE:
-        reason = f"Triptych draws no sexual content about {about}. {_UNCHARGED}"
-        return replace(verdict, reason=reason)
-    if verdict.outcome is Outcome.HOLD:
-        reason = f"This may be sexual content about {about}."
-        return replace(verdict, reason=reason)
-    return verdict
+        says = f"{says} {_UNCHARGED_BEHIND if behind else _UNCHARGED}"
+    return replace(verdict, reason=says.format(about=about))

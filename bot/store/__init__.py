@@ -1,5 +1,6 @@
 """The cellar: all SQL lives here."""
 
+from bot.store.ancestry import AncestryRepository
 from bot.store.audit import AuditRepository
 from bot.store.backups import BackupKeeper, begin_anew, restore
 from bot.store.cards import CardRepository
@@ -19,6 +20,7 @@ from bot.store.usage import read_usage
 
 __all__ = [
     "DATABASE_FILE_NAME",
+    "AncestryRepository",
     "AuditRepository",
     "BackupKeeper",
     "CardRepository",

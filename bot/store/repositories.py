@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from bot.store.ancestry import AncestryRepository
 from bot.store.audit import AuditRepository
 from bot.store.cards import CardRepository
 from bot.store.consequences import ConsequenceRepository
@@ -23,6 +24,7 @@ class Repositories:
     """One of each, over one connection."""
 
     jobs: JobRepository
+    ancestry: AncestryRepository
     cards: CardRepository
     consequences: ConsequenceRepository
     audit: AuditRepository
@@ -38,6 +40,7 @@ class Repositories:
         """All of them."""
         return cls(
             JobRepository(database),
+            AncestryRepository(database),
             CardRepository(database),
             ConsequenceRepository(database),
             AuditRepository(database),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import StoreError
-from bot.records import UsageRow
 from bot.store.files import FILE_NAME
 
 _TOTALS = """
@@ -22,6 +22,21 @@ _TOTALS = """
     FROM job WHERE accepted_at > ?
     GROUP BY day, guild_id, user_id ORDER BY day, guild_id, user_id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """Totals of one guild, member and UTC day."""
+
+    day: str
+    guild_id: int | None
+    user_id: int
+    jobs: int
+    delivered: int
+    pictures: int
+    gpu_seconds: float
+    mean_wait_seconds: float | None
+    mean_draw_seconds: float | None
 
 
 def read_usage(data_dir: Path, since: float) -> list[UsageRow]:

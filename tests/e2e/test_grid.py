@@ -6,12 +6,20 @@ import asyncio
 import json
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from playground import Member, Overwrite, Permission, Playground, add_channel, add_guild
 from tests.e2e.conftest import StartBot
 from tests.e2e.gallery import button, draw, forge, has_grid, open_picture, press, refusal, upload_of
+
+
+def rewrite(data_dir: Path, sql: str) -> None:
+    """What only another version, or time, would have put on record."""
+    with closing(sqlite3.connect(data_dir / "triptych.sqlite3")) as connection:
+        connection.execute(sql)
+        connection.commit()
 
 
 async def test_every_button_works_after_a_restart_for_somebody_else(
@@ -177,6 +185,41 @@ async def test_every_way_to_ask_goes_through_the_rules(
     assert [row["status"] for row in bot.rows()] == ["delivered", "refused"]
 
 
+@pytest.mark.parametrize("way", ["start", "vary", "remix", "upload", "style"])
+async def test_always_refused_classes_hold_for_a_picture_and_new_words_together(
+    server: Playground, start_bot: StartBot, way: str
+):
+    member, owner, art = server.person("member"), server.person("owner"), server.channel("art")
+    bot = await start_bot(LOG_LEVEL="INFO")
+    first = await draw(member, art, prompt="nude statue")
+    single = await (await press(member, first, "1")).wait_answered()
+    grid = await (await press(member, first, "Vary 1")).wait_for(has_grid)
+    say = "sexual content about minors. The prompts behind"
+    match way:
+        case "start" | "remix":  # the form of a varied picture keeps the picture it was drawn from
+            pressed = (single, "Use as start") if way == "start" else (grid, "✎ Remix")
+            form = await press(member, *pressed)
+            await form.wait_modal()
+            handle = await member.submit_modal(form, {"prompt": "child"})
+        case "vary":
+            rewrite(bot.data_dir, "UPDATE job SET prompt = 'child' WHERE job_id = 2")
+            handle = await press(member, grid, "Vary 1")
+        case "upload":
+            handle = await member.slash("imagine", art, prompt="bikini", image=upload_of(single))
+        case _:
+            saved = await owner.slash("style save", art, name="beach", after="bikini")
+            await saved.wait_answered()
+            image = upload_of(single)
+            handle = await member.slash("imagine", art, prompt="dog", style="beach", image=image)
+    reason = await refusal(handle)
+    assert ("people send may show real persons" if way in {"upload", "style"} else say) in reason
+    assert await bot.stop() == 0
+    assert [row["status"] for row in bot.rows()] == ["delivered", "delivered", "refused"]
+    assert [row["job_id"] for row in bot.rows("SELECT DISTINCT job_id FROM picture")] == [1, 2]
+    assert "child" not in bot.log
+    assert "bikini" not in bot.log
+
+
 async def test_only_the_author_and_moderators_delete_and_nothing_is_left(
     server: Playground, start_bot: StartBot
 ):
@@ -253,10 +296,8 @@ async def test_buttons_say_when_the_time_for_which_pictures_are_kept_is_over(
     bot = await start_bot()
     grid = await draw(member, art)
     assert await bot.stop() == 0
-    with closing(sqlite3.connect(bot.data_dir / "triptych.sqlite3")) as connection:
-        connection.execute("UPDATE job SET accepted_at = accepted_at - 100 * 86400")
-        connection.execute("DELETE FROM meta WHERE key = 'retention_ran_at'")
-        connection.commit()
+    rewrite(bot.data_dir, "UPDATE job SET accepted_at = accepted_at - 100 * 86400")
+    rewrite(bot.data_dir, "DELETE FROM meta WHERE key = 'retention_ran_at'")
     await start_bot()
     async with asyncio.timeout(10):
         while bot.rows()[0]["user_id"]:  # noqa: ASYNC110 - a row of another process

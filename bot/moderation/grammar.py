@@ -1,0 +1,91 @@
+"""How words stand to one another, as far as the classes need it: who made a picture, whose young.
+
+Both excuse what would else be refused. So only what is plainly meant so counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from functools import cached_property
+
+from bot.moderation.phrases import Hit
+from bot.moderation.readings import Reading
+
+_WORD = re.compile(r"[^\W_]+")
+_CREDIT_CHARS = 80  # before a name; bounds the search in a hostile text
+_CREDIT = re.compile(
+    r"(?:([^\W_]+) )?\b(?:by|after|(?:style|manner) of)\b"
+    r"(?: (?:the|great|famous|artist|painter|photographer|director)\b)*[^\w,;.!?]*$"
+)
+_LABEL = re.compile(r"[,;.(]\s*(?:artist|painter)\b[^\w,;.!?]*$")  # "a study, artist: …"
+_MAKING = {"carved", "carving", "created", "designed", "directed", "drawing", "engraved",
+           "engraving", "etched", "etching", "filmed", "illustrated", "inspired", "painted",
+           "painting", "photographed", "sculpted", "sketched"}  # fmt: skip
+_BESIDE = {"close", "held", "lie", "lies", "lying", "seen", "shown", "sit", "sits", "stand",
+           "stands", "worn"}  # fmt: skip
+_YOUNG = {"babies", "baby", "infant", "juvenile", "juveniles", "kid", "newborn"}
+_SO_CALLED = {  # young of few animals have these names; everybody else's are children
+    "kid": frozenset({"goat", "goats"}),
+    "infant": frozenset({"ape", "gorilla", "monkey"}),
+}
+_ONE_NAME = re.compile(r"[\w\s-]*")
+_NAME_ENDS = re.compile(r"[\s-]*[,;.:!?)]")
+_AFTER_NAME = {"and", "at", "in", "near", "on", "under"}
+_DRESSED_UP = {"anthro", "bodysuit", "cosplay", "costume", "costumes", "ears", "furry", "human",
+               "humanoid", "kigurumi", "mask", "onesie", "outfit", "people", "person",
+               "suit"}  # fmt: skip
+
+
+def ends_in_credit(text: str) -> bool:
+    """Whether who is named next made the picture. text: in small letters."""
+    before = f", {text}"[-_CREDIT_CHARS:]  # a text begins as after a comma
+    if _LABEL.search(before):
+        return True
+    credit = _CREDIT.search(before)
+    return credit is not None and not _is_beside(credit[1] or "")
+
+
+class Sentence:
+    """A reading, and where its words stand in its text."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+
+    def credits(self, name: Hit) -> bool:
+        """A painting by somebody is not a picture of them; a painting of somebody is."""
+        spans = self._spans
+        return bool(spans) and ends_in_credit(self.reading.text[: spans[name.start][0]])
+
+    def is_young_animal(self, hit: Hit, animals: Set[str], kinds: Set[str]) -> bool:
+        """A baby elephant, a kid goat, a baby African elephant; not a kid in a bunny costume.
+
+        kinds: of animals, such as african.
+        """
+        words, spans = self.reading.words, self._spans
+        if not spans or words[hit.start] not in _YOUNG:
+            return False
+        head = hit.end
+        if head < len(words) and words[head] in kinds:
+            head += 1
+        if head == len(words) or words[head] not in _SO_CALLED.get(words[hit.start], animals):
+            return False
+        if not _DRESSED_UP.isdisjoint(self.reading.distinct):
+            return False
+        text, (starts, ends) = self.reading.text, spans[head]
+        is_last = head + 1 == len(words) or words[head + 1] in _AFTER_NAME
+        is_one_name = _ONE_NAME.fullmatch(text, spans[hit.start][1], starts)
+        return bool(is_one_name and (is_last or _NAME_ENDS.match(text, ends)))
+
+    @cached_property
+    def _spans(self) -> list[tuple[int, int]]:
+        """Empty where the words are no words of the text."""
+        if self.reading.is_spelled:
+            return []
+        spans = [match.span() for match in _WORD.finditer(self.reading.text)]
+        return spans if len(spans) == len(self.reading.words) else []
+
+
+def _is_beside(word: str) -> bool:
+    """Standing by somebody, held by them, modelled after them: they are in the picture."""
+    return word in _BESIDE or (word.endswith(("ed", "ing")) and word not in _MAKING)

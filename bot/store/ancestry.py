@@ -1,0 +1,43 @@
+"""What is behind a picture: the jobs that it was drawn from, one after the other."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from bot.records import Ancestry, StartPicture
+from bot.store.database import Database
+
+MAX_GENERATIONS = 100  # also the end of a circle, which only a damaged record could have
+MAX_CHARACTERS = 12_000  # judged anew at each press, the worst of it in a quarter of a second
+_BEHIND = """
+    WITH RECURSIVE behind (job_id, panel, generation) AS (
+        VALUES (:job_id, :panel, 1)
+        UNION ALL
+        SELECT start_job_id, start_panel, generation + 1 FROM behind JOIN job USING (job_id)
+        WHERE strength IS NOT NULL AND generation <= :most
+    )
+    SELECT panel, prompt, negative_prompt FROM behind
+    LEFT JOIN job ON job.job_id = behind.job_id
+    ORDER BY generation
+"""
+
+
+class AncestryRepository:
+    """Follows start pictures back to where they come from."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def fetch(self, start: StartPicture | None) -> Ancestry:
+        """Up to a picture that was drawn from words alone, or that a person sent."""
+        if start is None:
+            return Ancestry()
+        names = {"job_id": start.job_id, "panel": start.panel, "most": MAX_GENERATIONS}
+        rows = await self._database.fetch_all(_BEHIND, names)
+        drawn = [(row["prompt"], row["negative_prompt"]) for row in rows if row["panel"]]
+        texts = [text for text in dict.fromkeys(drawn) if text[0]]
+        sizes = accumulate(len(prompt) + len(negative) for prompt, negative in texts)
+        kept = [text for text, size in zip(texts, sizes, strict=True) if size <= MAX_CHARACTERS]
+        are_known = all(prompt for prompt, _ in drawn) and len(rows) <= MAX_GENERATIONS
+        is_unknown = not are_known or len(kept) < len(texts)
+        return Ancestry(tuple(kept), len(drawn) < len(rows), is_unknown)

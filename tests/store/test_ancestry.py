@@ -1,0 +1,98 @@
+"""What is behind a picture, followed back through the rows of jobs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.records import Ancestry, Job, Origin, Recipe, StartPicture
+from bot.store import Database, JobRepository
+from bot.store.ancestry import MAX_CHARACTERS, MAX_GENERATIONS, AncestryRepository
+from bot.store.keeping import KeepingRepository
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def ancestry(database: Database) -> AncestryRepository:
+    return AncestryRepository(database)
+
+
+async def insert(
+    jobs: JobRepository, prompt: str, start: StartPicture | None = None, negative: str = ""
+) -> Job:
+    recipe = Recipe(prompt, negative, (1, 2, 3), start=start)
+    job = await jobs.insert_job(Origin(), recipe, now=NOW, cost_estimate=1.0)
+    assert job is not None
+    return job
+
+
+def panel(job: Job, number: int = 1) -> StartPicture:
+    return StartPicture(job.job_id, number, 0.7)
+
+
+async def test_all_jobs_behind_a_picture_are_found_the_nearest_first(
+    jobs: JobRepository, ancestry: AncestryRepository
+):
+    first = await insert(jobs, "dog", negative="cat")
+    second = await insert(jobs, "wolf", panel(first))
+    await insert(jobs, "not behind it", panel(first))
+    third = await insert(jobs, "wolf", replace(panel(second, 3), num_doublings=1))
+    assert await ancestry.fetch(None) == Ancestry()
+    assert await ancestry.fetch(panel(first)) == Ancestry((("dog", "cat"),))
+    assert await ancestry.fetch(panel(third)) == Ancestry((("wolf", ""), ("dog", "cat")))
+
+
+async def test_picture_that_a_person_sent_is_seen_behind_all_that_came_of_it(
+    jobs: JobRepository, ancestry: AncestryRepository
+):
+    own = StartPicture(0, 0, 0.7)
+    first = await insert(jobs, "dog", own)
+    rerolled = await insert(jobs, "cat", panel(first, 0))  # of the same picture, not of the words
+    varied = await insert(jobs, "wolf", panel(rerolled))
+    assert await ancestry.fetch(own) == Ancestry(is_sent=True)
+    assert await ancestry.fetch(panel(first, 0)) == Ancestry(is_sent=True)
+    assert await ancestry.fetch(panel(first)) == Ancestry((("dog", ""),), is_sent=True)
+    texts = (("wolf", ""), ("cat", ""))
+    assert await ancestry.fetch(panel(varied)) == Ancestry(texts, is_sent=True)
+
+
+async def test_deleted_words_and_a_lost_row_are_unknown(
+    database: Database, jobs: JobRepository, ancestry: AncestryRepository
+):
+    first = await insert(jobs, "dog")
+    second = await insert(jobs, "wolf", panel(first))
+    await database.execute(
+        "UPDATE job SET interaction_id = job_id, status = 'delivered' WHERE job_id = ?",
+        (first.job_id,),
+    )
+    await KeepingRepository(database).blank([first.job_id])
+    assert await ancestry.fetch(panel(second)) == Ancestry((("wolf", ""),), is_unknown=True)
+    assert await ancestry.fetch(StartPicture(999, 1, 0.7)) == Ancestry(is_unknown=True)
+
+
+async def test_too_many_generations_and_a_circle_are_unknown_and_come_to_an_end(
+    database: Database, jobs: JobRepository, ancestry: AncestryRepository
+):
+    first = job = await insert(jobs, "dog")
+    for _ in range(MAX_GENERATIONS - 1):
+        job = await insert(jobs, "wolf", panel(job))
+    assert await ancestry.fetch(panel(job)) == Ancestry((("wolf", ""), ("dog", "")))
+    job = await insert(jobs, "wolf", panel(job))
+    assert (await ancestry.fetch(panel(job))).is_unknown
+    await database.execute(
+        "UPDATE job SET start_job_id = job_id, start_panel = 1, strength = 0.7 WHERE job_id = ?",
+        (first.job_id,),
+    )
+    assert await ancestry.fetch(panel(first)) == Ancestry((("dog", ""),), is_unknown=True)
+
+
+async def test_more_words_than_can_be_judged_at_a_press_are_unknown(
+    jobs: JobRepository, ancestry: AncestryRepository
+):
+    longest = "x" * (MAX_CHARACTERS // 2)
+    first = await insert(jobs, longest, negative=longest)
+    assert await ancestry.fetch(panel(first)) == Ancestry(((longest, longest),))
+    second = await insert(jobs, "dog", panel(first))
+    assert await ancestry.fetch(panel(second)) == Ancestry((("dog", ""),), is_unknown=True)
