@@ -206,9 +206,7 @@ async def test_unset_seed_is_drawn_anew_each_time(quiet_house: House):
 any_int = st.none() | st.integers() | st.integers(-1, 2000)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     prompt=st.text(st.characters(), max_size=80),
     negative_prompt=st.text(st.characters(), max_size=80),

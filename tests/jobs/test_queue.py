@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.jobs.port import PlaceReason
@@ -154,7 +154,6 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(steps=steps)
 def test_use_is_the_decayed_sum_of_what_was_charged_last(
     steps: list[tuple[str, int, float, float]],
@@ -202,7 +201,6 @@ def test_removed_job_is_gone_once():
     assert len(queue) == 0
 
 
-@settings(deadline=None)
 @given(jobs=waiting_jobs, past=past_use)
 def test_order_shown_is_the_order_drawn(jobs: list[Job], past: list[tuple[int, int, float, float]]):
     use = use_of(*past)
@@ -212,7 +210,6 @@ def test_order_shown_is_the_order_drawn(jobs: list[Job], past: list[tuple[int, i
     assert [job.job_id for job in draw_all(queue, use)] == shown
 
 
-@settings(deadline=None)
 @given(jobs=waiting_jobs, past=past_use)
 def test_within_a_member_first_come_is_first_served(
     jobs: list[Job], past: list[tuple[int, int, float, float]]
@@ -223,7 +220,6 @@ def test_within_a_member_first_come_is_first_served(
         assert own == sorted(own)
 
 
-@settings(deadline=None)
 @given(jobs=waiting_jobs)
 def test_with_equal_costs_every_waiting_member_is_served_in_each_round(jobs: list[Job]):
     """Nobody waits longer than one picture of each of the others, however much they ask for."""
@@ -245,7 +241,6 @@ def test_with_equal_costs_every_waiting_member_is_served_in_each_round(jobs: lis
         assert set(round_) == active
 
 
-@settings(deadline=None)
 @given(jobs=waiting_jobs, past=past_use)
 def test_next_job_is_of_a_guild_with_least_use(
     jobs: list[Job], past: list[tuple[int, int, float, float]]
@@ -260,7 +255,6 @@ def test_next_job_is_of_a_guild_with_least_use(
     assert by_guild.get(first.origin.guild_id, 0.0) == least
 
 
-@settings(deadline=None)
 @given(jobs=waiting_jobs, past=past_use, shuffle=st.randoms(use_true_random=False))
 def test_order_does_not_depend_on_the_order_in_which_the_record_is_read(
     jobs: list[Job], past: list[tuple[int, int, float, float]], shuffle: object
@@ -278,7 +272,6 @@ def test_order_does_not_depend_on_the_order_in_which_the_record_is_read(
     assert orders[0] == orders[1]
 
 
-@settings(deadline=None)
 @given(jobs=waiting_jobs, past=past_use)
 def test_every_place_tells_the_truth(jobs: list[Job], past: list[tuple[int, int, float, float]]):
     queue = make_queue(*jobs, use=use_of(*past))

@@ -12,7 +12,8 @@ import pytest
 from bot.errors import WorkerUnavailable
 from bot.jobs.reading import ReadingRoom
 from bot.moderation import NO_RULES, PromptPolicy, RuleBook, judge_by
-from bot.records import AuditAction, Job, JobStatus, Rule, RuleKind, Verdict
+from bot.moderation.classes import NO_ANCESTRY
+from bot.records import Ancestry, AuditAction, Job, JobStatus, Rule, RuleKind, Verdict
 from tests.jobs.conftest import GUILD, MEMBER, FakeCaller, House, OpenHouse
 
 MODERATOR = MEMBER + 100
@@ -27,12 +28,18 @@ class BlockingPolicy(PromptPolicy):
         self.asked: list[str] = []
         self.judging = 0
 
-    def judge(self, prompt: str, negative_prompt: str, own: RuleBook = NO_RULES) -> Verdict:
+    def judge(
+        self,
+        prompt: str,
+        negative_prompt: str,
+        own: RuleBook = NO_RULES,
+        ancestry: Ancestry = NO_ANCESTRY,
+    ) -> Verdict:
         self.asked.append(prompt)
         if prompt == "slow":
             self.judging += 1
             assert self.released.wait(60)
-        return super().judge(prompt, negative_prompt, own)
+        return super().judge(prompt, negative_prompt, own, ancestry)
 
 
 @pytest.fixture
