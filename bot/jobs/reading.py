@@ -50,14 +50,15 @@ class ReadingRoom:
         self._threads.shutdown(wait=False)
 
     async def _take_turn(self, whose: int) -> None:
-        turn = asyncio.create_task(self._turns.take(whose))
-        self._waiting.add(turn)
-        turn.add_done_callback(self._waiting.discard)
-        try:
-            await asyncio.wait({turn})
-        except asyncio.CancelledError:
-            if not turn.cancel():
-                self._turns.give_back(whose)
-            raise
+        if not self._closed:
+            turn = asyncio.create_task(self._turns.take(whose))
+            self._waiting.add(turn)
+            turn.add_done_callback(self._waiting.discard)
+            try:
+                await asyncio.wait({turn})
+            except asyncio.CancelledError:
+                if not turn.cancel():
+                    self._turns.give_back(whose)
+                raise
         if self._closed:
             raise WorkerUnavailable("the bot is stopping")
