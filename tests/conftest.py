@@ -1,8 +1,0 @@
-"""What holds for all tests."""
-
-from __future__ import annotations
-
-from hypothesis import settings
-
-settings.register_profile("triptych", deadline=None)  # tests assert behaviour, not speed
-settings.load_profile("triptych")
