@@ -22,7 +22,7 @@ async def nursery() -> AsyncIterator[Nursery]:
         yield nursery
 
 
-@pytest.mark.parametrize("figure", ["F1", "F2", "F3", "F5", "F7", "F10", "F12"])
+@pytest.mark.parametrize("figure", ["F1", "F2", "F3", "F5", "F7", "F10", "F12", "F17"])
 async def test_figure_holds_in_its_smallest_form(nursery: Nursery, tmp_path: Path, figure: str):
     found = await FIGURES[figure](Plan("test", 1, nursery, tmp_path))
     assert found.holds, found
