@@ -50,15 +50,18 @@ class ReadingRoom:
         self._threads.shutdown(wait=False)
 
     async def _take_turn(self, whose: int) -> None:
-        if not self._closed:
-            turn = asyncio.create_task(self._turns.take(whose))
-            self._waiting.add(turn)
-            turn.add_done_callback(self._waiting.discard)
-            try:
-                await asyncio.wait({turn})
-            except asyncio.CancelledError:
-                if not turn.cancel():
-                    self._turns.give_back(whose)
-                raise
+        self._require_open()
+        turn = asyncio.create_task(self._turns.take(whose))
+        self._waiting.add(turn)
+        turn.add_done_callback(self._waiting.discard)
+        try:
+            await asyncio.wait({turn})
+        except asyncio.CancelledError:
+            if not turn.cancel():
+                self._turns.give_back(whose)
+            raise
+        self._require_open()
+
+    def _require_open(self) -> None:
         if self._closed:
             raise WorkerUnavailable("the bot is stopping")
