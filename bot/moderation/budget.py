@@ -6,19 +6,22 @@ worker process. What has been weighed and fits is compiled in a few milliseconds
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bot.errors import ConfigError
 from bot.moderation.patterns import count_steps
 from bot.records import Rule, RuleKind
 
-_MAX_WEIGHED = 10  # budgets; beyond them a pattern is too much without being looked at
+# Beyond one of them a pattern is too much without being looked at.
+_MAX_WEIGHED = 10  # budgets
+_MAX_WEIGHING_SECONDS = 2.0  # of CPU time; who asks waits for five times as long
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """steps: of the programs of patterns. letters: of texts and exceptions."""
+    """steps: of the programs of patterns, and of compiling them. letters: of texts and exceptions."""
 
     rules: int = 0
     steps: int = 0
@@ -88,13 +91,18 @@ def list_faults(rules: Iterable[Rule]) -> dict[Rule, str]:
     return faults
 
 
-def list_beyond(rules: Mapping[int, Rule], budget: Weight = SERVER_BUDGET) -> tuple[int, ...]:
+def list_beyond(
+    rules: Mapping[int, Rule],
+    budget: Weight = SERVER_BUDGET,
+    clock: Callable[[], float] = time.thread_time,
+) -> tuple[int, ...]:
     """The numbers of the rules that do not fit beside those before them."""
     total, beyond = NOTHING, list[int]()
-    weighed = 0
+    weighed, end = 0, clock() + _MAX_WEIGHING_SECONDS
     for number, rule in rules.items():
         try:
-            if rule.kind is RuleKind.PATTERN and weighed > budget.steps * _MAX_WEIGHED:
+            is_too_much = weighed > budget.steps * _MAX_WEIGHED or clock() > end
+            if rule.kind is RuleKind.PATTERN and is_too_much:
                 raise ConfigError("too much to be weighed")
             weight = weigh(rule)
         except ConfigError:

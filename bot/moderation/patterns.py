@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from bot.moderation.allowance import unlimited
 
 MAX_PATTERN_STEPS = 1250
 """Of one pattern; a search that cannot be cut short takes up to 30 ns for each and character."""
+
+_STEP_SECONDS = 1e-5  # of compiling; what is not made to be slow needs a tenth to a quarter of it
 
 # Bytes. They bound compiling (some 10,000 steps, 10 ms) and what searching remembers. Less would
 # bound it closer, and make searches slower by up to 400 times.
@@ -29,12 +32,22 @@ def _make_options() -> re2.Options:
     return options
 
 
-def count_steps(pattern: str) -> int:
-    """The size of its program. Raises ConfigError with the reason for a pattern that is refused.
+def count_steps(pattern: str, clock: Callable[[], float] = time.thread_time) -> int:
+    """The size of its program, or what compiling it takes where that is more: a pattern may say
+    much that leaves nothing. Raises ConfigError with the reason for a pattern that is refused.
 
-    It holds all other threads of the process for up to 0.1 s: bring an unknown one to a worker.
+    It holds all other threads of the process for up to 0.2 s: bring an unknown one to a worker.
     """
-    return compile_pattern(pattern).programsize
+    re2.purge()  # what RE2 has compiled before would seem to take no time
+    begin = clock()
+    size = compile_pattern(pattern).programsize
+    steps = max(size, int((clock() - begin) / _STEP_SECONDS))
+    if steps > MAX_PATTERN_STEPS:
+        raise ConfigError(
+            f"the pattern {pattern!r} cannot be used: it takes too long to compile; leave out "
+            r"what it does not need, such as {0}, and use fewer classes like \PL"
+        )
+    return steps
 
 
 class PatternSet:

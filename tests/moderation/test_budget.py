@@ -22,7 +22,7 @@ from bot.moderation.budget import (
     require_budget,
     weigh,
 )
-from bot.moderation.patterns import MAX_PATTERN_STEPS
+from bot.moderation.patterns import MAX_PATTERN_STEPS, count_steps
 from bot.moderation.phrases import PhraseIndex
 from bot.moderation.readings import list_readings
 from bot.moderation.rules import parse_rules, read_rules
@@ -104,6 +104,18 @@ def test_pattern_that_is_too_large_alone_is_refused(text: str):
         weigh(Rule(RuleKind.PATTERN, text))
 
 
+def test_small_pattern_that_takes_long_to_compile_is_refused_at_every_try():
+    slow = Rule(RuleKind.PATTERN, "a" + r"\PL{0}" * 141)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="takes too long to compile"):
+            weigh(slow)
+
+
+def test_compiling_counts_where_it_takes_more_than_the_program_has_steps():
+    assert count_steps("yam", iter([1.0, 1.01]).__next__) == 1000
+    assert count_steps("yam", iter([1.0, 1.0]).__next__) < 20
+
+
 def test_owners_file_may_be_larger_and_is_looked_at_when_it_is_read(tmp_path: Path):
     path = tmp_path / "rules.json"
     path.write_text(file_of(*[large()] * 20))
@@ -122,6 +134,12 @@ def test_old_rules_that_are_far_too_much_are_not_all_compiled(compiled: list[str
     rules = [*[large(number % 10) for number in range(900)], KALE]
     assert list_beyond(dict(enumerate(rules))) == tuple(range(4, 900))
     assert len(compiled) < 100
+
+
+def test_old_rules_that_take_too_long_to_weigh_are_switched_off_and_the_others_apply():
+    rules = [*[large(number) for number in range(3)], KALE]
+    clock = itertools.count(1.0, 1.5).__next__
+    assert list_beyond(dict(enumerate(rules)), clock=clock) == (1, 2)
 
 
 def test_rules_of_automod_that_re2_refuses_are_noted_and_the_others_copied():
