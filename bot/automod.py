@@ -56,7 +56,7 @@ def _copy_lists(rule: discord.AutoModRule, copied: Copied) -> None:
     action = Outcome.REFUSE if blocks else Outcome.HOLD
     if discord.AutoModRuleActionType.timeout in kinds:
         copied.notes.append(f"“{rule.name}”: its time-outs")
-    allowed = [entry for entry in rule.trigger.allow_list if "*" not in entry]
+    allowed = {entry: normalise(entry) for entry in rule.trigger.allow_list if "*" not in entry}
     if len(allowed) < len(rule.trigger.allow_list):
         copied.notes.append(f"“{rule.name}”: allowed words with a * in them")
     texts = [(_read_keyword(keyword), keyword) for keyword in rule.trigger.keyword_filter]
@@ -64,7 +64,7 @@ def _copy_lists(rule: discord.AutoModRule, copied: Copied) -> None:
     for (kind, text), shown in (*texts, *patterns):
         core = normalise(shown.strip("*"))
         is_regex = kind is RuleKind.PATTERN and shown == text
-        exceptions = [entry for entry in allowed if is_regex or core in normalise(entry)]
+        exceptions = [entry for entry, form in allowed.items() if is_regex or core in form]
         try:
             made = make_rule(kind, text, action, _first(exceptions))
             copied.rules.setdefault(made, rule.name)

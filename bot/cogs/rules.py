@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Sequence
 
@@ -188,7 +189,7 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
             found = await interaction.guild.fetch_automod_rules()
         except discord.Forbidden:
             raise UserError(replies_moderation.AUTOMOD_NEEDS_PERMISSION) from None
-        copied = copy_automod_rules(found)
+        copied = await asyncio.to_thread(copy_automod_rules, found)
         copied.drop(await self._services.guilds.scale.list_faults(guild_id, list(copied.rules)))
         text = "AutoMod has no keyword rules here. Nothing was changed."
         if copied.rules:

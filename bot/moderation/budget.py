@@ -21,7 +21,7 @@ _MAX_WEIGHING_SECONDS = 2.0  # of CPU time; who asks waits for five times as lon
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """steps: of the programs of patterns, and of compiling them. letters: of texts and exceptions."""
+    """steps: of the programs of patterns and of compiling. letters: of texts and exceptions."""
 
     rules: int = 0
     steps: int = 0

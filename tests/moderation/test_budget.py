@@ -5,10 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import discord
 import pytest
 
 from benchmarks.moderation import make_worst_rules
+from bot import automod
 from bot.automod import Copied
 from bot.errors import ConfigError, TooCostly
 from bot.moderation import PromptPolicy, RuleBook
@@ -148,6 +152,34 @@ def test_rules_of_automod_that_re2_refuses_are_noted_and_the_others_copied():
     copied.drop(list_faults(copied.rules))
     assert list(copied.rules) == [KALE]
     assert copied.notes[0].startswith("“greens”: “(?=kale)”, since the pattern")
+
+
+def test_lists_of_automod_are_read_once_and_not_for_each_keyword(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    read: list[str] = []
+
+    def normalise(text: str) -> str:
+        read.append(text)
+        return text
+
+    monkeypatch.setattr(automod, "normalise", normalise)
+    trigger = SimpleNamespace(
+        type=discord.AutoModRuleTriggerType.keyword,
+        keyword_filter=[f"kale{number}" for number in range(100)],
+        regex_patterns=[],
+        allow_list=[f"leek soup {number}" for number in range(100)],
+    )
+    rule: Any = SimpleNamespace(
+        name="greens",
+        enabled=True,
+        trigger=trigger,
+        actions=[],
+        exempt_role_ids=(),
+        exempt_channel_ids=(),
+    )
+    assert len(automod.copy_automod_rules([rule]).rules) == 100
+    assert len(read) <= 500
 
 
 def make_policy(checks: int) -> PromptPolicy:
