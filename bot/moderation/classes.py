@@ -40,7 +40,7 @@ _ADULT_AGE = 18
 _FULL_NAME = re.compile(r"([A-Z](?<!\w.)[a-z]+) (?:[A-Z]\. )?([A-Z][a-z]+)\b")
 _NOT_SURNAMES = {"And", "At", "By", "Dressed", "For", "From", "In", "Is", "Of", "On", "Or", "The",
                  "To", "Wearing", "With"}  # fmt: skip
-_SEXUAL = frozenset({"sexual", "sexual_weak", "undressing", "scanty"})
+_SEXUAL = frozenset({"sexual", "sexual_weak", "undressing", "scanty", "garments"})
 _NAME_GAP_WORDS = 1  # a middle initial, or an adjective in "my old teacher"
 _REMOVAL_GAP_WORDS = 2  # "remove all her clothes"
 
@@ -59,6 +59,7 @@ class Signs:
     """What was found in texts; each with the form in which it was first read.
 
     undressing: only in a negative prompt. scanty: only with a picture that a person sent.
+    worn: only with both.
     """
 
     sexual: dict[bool, Form] = field(default_factory=dict)  # keyed by: is it plain?
@@ -66,6 +67,7 @@ class Signs:
     person: dict[bool, Form] = field(default_factory=dict)
     undressing: dict[bool, Form] = field(default_factory=dict)
     scanty: dict[bool, Form] = field(default_factory=dict)
+    worn: dict[bool, Form] = field(default_factory=dict)
 
     @classmethod
     def unite(cls, each: Iterable[Signs]) -> Signs:
@@ -123,7 +125,13 @@ class BuiltInClasses:
             self._collect_people(signs, sentence, hits)
             for hit in hits.get("undressing", ()):
                 signs.undressing.setdefault(False, hit.form)
-            removed = _list_pairs(hits, "removal", "undressing", _REMOVAL_GAP_WORDS)
+            for hit in hits.get("garments", ()):
+                signs.worn.setdefault(False, hit.form)
+            removed = (
+                *_list_pairs(hits, "removal", "undressing", _REMOVAL_GAP_WORDS),
+                *_list_pairs(hits, "removal", "garments"),
+                *_list_pairs(hits, "garments", "gone", 0),
+            )
             for hit in (*hits.get("scanty", ()), *removed):
                 signs.scanty.setdefault(False, hit.form)
         if self._has_unlisted_name(text):
@@ -140,6 +148,7 @@ class BuiltInClasses:
         """
         sexual = (negative.undressing if negative else {}) | signs.sexual
         exposed = [*sexual.values(), *signs.scanty.values()]
+        exposed += negative.worn.values() if negative else ()
         if behind.is_unknown:
             sexual.setdefault(False, Form.PLAIN)
         verdicts = [

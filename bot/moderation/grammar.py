@@ -22,8 +22,9 @@ _LABEL = re.compile(r"[,;.(]\s*(?:artist|painter)\b[^\w,;.!?]*$")  # "a study, a
 _MAKING = {"carved", "carving", "created", "designed", "directed", "drawing", "engraved",
            "engraving", "etched", "etching", "filmed", "illustrated", "inspired", "painted",
            "painting", "photographed", "sculpted", "sketched"}  # fmt: skip
-_BESIDE = {"close", "held", "lie", "lies", "lying", "seen", "shown", "sit", "sits", "stand",
-           "stands", "worn"}  # fmt: skip
+_BESIDE = {"close", "cosplay", "dance", "driven", "held", "lie", "lies", "look", "looks", "lying",
+           "performance", "portrayal", "pose", "poses", "ridden", "seen", "selfie", "selfies",
+           "shown", "sit", "sits", "stand", "stands", "striptease", "worn"}  # fmt: skip
 _YOUNG = {"babies", "baby", "infant", "juvenile", "juveniles", "kid", "newborn"}
 _SO_CALLED = {  # young of few animals have these names; everybody else's are children
     "kid": frozenset({"goat", "goats"}),

@@ -179,18 +179,28 @@ def test_negative_prompt_behind_a_picture_undresses_too_and_else_protects():
 
 def test_nothing_sexual_is_drawn_from_a_picture_that_a_person_sent():
     terms = [*LEXICON["sexual"], *WEAK, *LEXICON["scanty"], "remove all her clothes", "no bra"]
+    terms += [f"without {worn}" for worn in LEXICON["garments"]]
+    terms += [f"{verb} her shirt" for verb in LEXICON["removal"]]
+    terms += [f"shirt {gone}" for gone in LEXICON["gone"]]
     for prompt in compose(terms):
         assert judge_from(prompt, is_sent=True) == (Outcome.REFUSE, REAL_PEOPLE), prompt
         assert judge_from("oil", (prompt, ""), is_sent=True)[0] is Outcome.REFUSE, prompt
-    for term in LEXICON["undressing"]:
+    for term in (*LEXICON["undressing"], *LEXICON["garments"]):
         assert judge_from("oil", negative=term, is_sent=True) == (Outcome.REFUSE, REAL_PEOPLE)
     assert judge_from("nude child", is_sent=True) == (Outcome.REFUSE, MINORS)
 
 
 def test_sent_picture_may_be_drawn_from_otherwise():
-    for prompt in ("watercolour", "child in warm clothes", "well dressed dog", "naked tree"):
+    for prompt in (
+        "watercolour",
+        "child in warm clothes",
+        "well dressed dog",
+        "naked tree",
+        "red dress",
+    ):
         assert judge_from(prompt, negative="nude, nsfw", is_sent=True) == (Outcome.ALLOW, "")
-    assert judge_from("bikini") == (Outcome.ALLOW, "")
+    assert judge_from("bikini") == judge_from("dog", negative="dress") == (Outcome.ALLOW, "")
+    assert judge_from("child", negative="dress") == (Outcome.ALLOW, "")
 
 
 def test_unknown_words_behind_a_picture_may_have_been_sexual_and_it_may_have_been_sent():
@@ -218,6 +228,8 @@ def test_of_names_who_is_shown():
         "nude work of {}", "nude artist {}", "naked photographer {}", "nude by pool {}",
         "naked, held by {}", "nude modelled after {}", "nude standing by {}",
         "nude painting by Rubens of {}", "nude after shower, {}",
+        "nude selfie by {}", "nude pose by {}", "nude cosplay by {}",
+        "nude performance by {}", "nude, ridden by {}", "nude who looks after {}",
     ):  # fmt: skip
         listed = GUARD.judge(shown.format("Emma Smith"), "")
         assert (listed.outcome, listed.rule) == (Outcome.REFUSE, REAL_PEOPLE), shown
