@@ -80,8 +80,9 @@ class RuleScale:
         except WorkerError as error:
             log.error("the rules of guild %s cannot be weighed: %s", guild_id, error)
             raise StoreError(_UNWEIGHED) from error
-        fresh = set(found).difference(kept.rule_ids if kept is not None else ())
         async with self._rules.transaction():
+            kept = await self._rules.fetch_beyond(guild_id)  # somebody else may have looked, too
+            fresh = set(found).difference(kept.rule_ids if kept is not None else ())
             await self._rules.put_beyond(guild_id, RulesBeyond(version, budget, found))
             if fresh:
                 await self._tell(guild_id, version, found)

@@ -136,6 +136,15 @@ async def test_moderators_get_a_card_that_names_them_once(open_house: OpenHouse)
         assert {each.card.card_id for each in house.messenger.cards} == {card_id}
 
 
+async def test_who_looks_at_them_at_once_does_not_tell_it_twice(quiet_house: House):
+    await set_review_channel(quiet_house)
+    await save_old(quiet_house)
+    scale = quiet_house.services.guilds.scale
+    await asyncio.gather(quiet_house.submit("dog"), *(scale.list_beyond(GUILD) for _ in range(2)))
+    await quiet_house.services.review.sweep()
+    assert len(quiet_house.messenger.cards) == len(await list_switched_off(quiet_house)) == 1
+
+
 async def test_without_a_review_channel_there_is_no_card(quiet_house: House):
     await save_old(quiet_house)
     await quiet_house.services.gate.fetch_book(GUILD)
