@@ -42,7 +42,7 @@ _ACTIONS = {
 }
 
 
-_MAX_BOOKS = 32  # some 10 MB each at worst, and what searches remember; made again in a moment
+_MAX_BOOKS = 32  # some 40 MB each at worst, and what searches remember; made again in a moment
 
 
 class Gate:
