@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -36,9 +36,9 @@ class RuleBook:
     def __init__(self, rules: Iterable[Rule]) -> None:
         """Raises ConfigError for a pattern that cannot be used."""
         self.rules = tuple(rules)
-        phrases: list[tuple[str, ...]] = []
-        self._rule_of: dict[int, Rule] = {}
-        self._excepted: dict[int, Rule] = {}
+        numbers: dict[tuple[str, ...], int] = {}  # phrases, each once: many rules may share one
+        self._rules_of: defaultdict[int, list[Rule]] = defaultdict(list)
+        self._exceptions_of: dict[int, tuple[int, ...]] = {}
         self._symbols: list[tuple[str, Rule]] = []
         self._pattern_rules: list[Rule] = []
         for rule in self.rules:
@@ -47,12 +47,10 @@ class RuleBook:
             elif (form := _find_symbols(rule)) is not None:
                 self._symbols.append((form, rule))
             else:
-                self._rule_of[len(phrases)] = rule
-                phrases.append(split_words(rule.text))
-            for exception in dict.fromkeys(map(split_words, rule.exceptions)):
-                self._excepted[len(phrases)] = rule
-                phrases.append(exception)
-        self._index = PhraseIndex(phrases)
+                self._rules_of[_number(rule.text, numbers)].append(rule)
+            exceptions = {_number(each, numbers) for each in rule.exceptions}
+            self._exceptions_of[id(rule)] = tuple(exceptions)
+        self._index = PhraseIndex(numbers)
         self._patterns = PatternSet([rule.text for rule in self._pattern_rules])
 
     @property
@@ -69,23 +67,23 @@ class RuleBook:
         """
         if not self.rules:
             return
-        for reading, all_hits in self._index.find(readings, check):
-            excepted: dict[int, list[Hit]] = defaultdict(list)
-            hits: list[tuple[Rule, Hit]] = []
-            for hit in all_hits:
-                rule = self._rule_of.get(hit.phrase)
-                if rule is None:
-                    excepted[id(self._excepted[hit.phrase])].append(hit)
-                else:
-                    hits.append((rule, hit))
-            for rule, hit in hits:
-                check()
-                is_excepted = any(hit.lies_within(cover) for cover in excepted.get(id(rule), ()))
-                yield Finding(rule, hit.form, is_excepted)
+        for reading, hits in self._index.find(readings, check):
+            hits_of: dict[int, list[Hit]] = defaultdict(list)
+            for hit in hits:
+                hits_of[hit.phrase].append(hit)
+            for hit in hits:
+                for rule in self._rules_of.get(hit.phrase, ()):
+                    check()
+                    covers = self._list_covers(rule, hits_of)
+                    yield Finding(rule, hit.form, any(map(hit.lies_within, covers)))
             for rule, spans in self._list_spans(reading, check):
-                covers = [] if reading.is_spelled else excepted.get(id(rule), [])
+                covers = [] if reading.is_spelled else list(self._list_covers(rule, hits_of))
                 is_excepted = bool(covers) and _are_covered(spans, reading, covers, check)
                 yield Finding(rule, reading.form, is_excepted)
+
+    def _list_covers(self, rule: Rule, hits_of: Mapping[int, list[Hit]]) -> Iterator[Hit]:
+        """Where its exceptions stand."""
+        return (hit for each in self._exceptions_of[id(rule)] for hit in hits_of.get(each, ()))
 
     def _list_spans(self, reading: Reading, check: Callable[[], None]) -> Iterator[_Spans]:
         """The rules that are found in the text itself, and where."""
@@ -97,6 +95,10 @@ class RuleBook:
                     yield rule, chain((first,), spans)
         for number in self._patterns.find(reading.text, check):
             yield self._pattern_rules[number], self._patterns.list_spans(number, reading.text)
+
+
+def _number(text: str, numbers: dict[tuple[str, ...], int]) -> int:
+    return numbers.setdefault(split_words(text), len(numbers))
 
 
 def _are_covered(
