@@ -19,7 +19,7 @@ _STEP_SECONDS = 1e-5  # of compiling; what is not made to be slow needs a tenth 
 # Bytes. They bound compiling (some 10,000 steps, 10 ms) and what searching remembers. Less would
 # bound it closer, and make searches slower by up to 400 times.
 _MAX_MEM = 1 << 20
-_SET_STEPS = 256  # searched in one go, which cannot be cut short either
+_SET_STEPS = 512  # searched in one go, which cannot be cut short either
 _ALWAYS = ""  # matches every text: its absence says that the set gave up
 
 

@@ -48,8 +48,9 @@ class RuleBook:
                 self._symbols.append((form, rule))
             else:
                 self._rules_of[_number(rule.text, numbers)].append(rule)
-            exceptions = {_number(each, numbers) for each in rule.exceptions}
-            self._exceptions_of[id(rule)] = tuple(exceptions)
+            if rule.exceptions:
+                exceptions = {_number(each, numbers) for each in rule.exceptions}
+                self._exceptions_of[id(rule)] = tuple(exceptions)
         self._index = PhraseIndex(numbers)
         self._patterns = PatternSet([rule.text for rule in self._pattern_rules])
 
@@ -81,9 +82,12 @@ class RuleBook:
                 is_excepted = bool(covers) and _are_covered(spans, reading, covers, check)
                 yield Finding(rule, reading.form, is_excepted)
 
-    def _list_covers(self, rule: Rule, hits_of: Mapping[int, list[Hit]]) -> Iterator[Hit]:
+    def _list_covers(self, rule: Rule, hits_of: Mapping[int, list[Hit]]) -> Iterable[Hit]:
         """Where its exceptions stand."""
-        return (hit for each in self._exceptions_of[id(rule)] for hit in hits_of.get(each, ()))
+        exceptions = self._exceptions_of.get(id(rule))
+        if not exceptions:
+            return ()
+        return (hit for each in exceptions for hit in hits_of.get(each, ()))
 
     def _list_spans(self, reading: Reading, check: Callable[[], None]) -> Iterator[_Spans]:
         """The rules that are found in the text itself, and where."""
