@@ -44,6 +44,7 @@ EXIT_CONFIG = 2
 EXIT_ENGINE_LOST = 75  # EX_TEMPFAIL: the supervisor should start a fresh process
 FINISH_SECONDS = 5.0
 REQUEUE_SECONDS = 2.0
+SWITCH_SECONDS = 0.0001  # how long a thread that judges texts may keep the event loop waiting
 _PRESET_HELP = "; ".join(f"{name}: {preset.description}" for name, preset in PRESETS.items()) + "."
 
 app = typer.Typer(
@@ -232,6 +233,7 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
     if settings.discord_api_base:
         use_api_base(settings.discord_api_base)
     stop = _listen_for_signals()
+    sys.setswitchinterval(SWITCH_SECONDS)
     now = make_clock()
     supervisor = Supervisor.of_environment()
     async with open_data_dir(settings) as database:

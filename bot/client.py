@@ -34,7 +34,7 @@ from bot.buttons import (
 )
 from bot.errors import ConfigError, StoreError, UserError
 from bot.jobs.port import Messenger
-from bot.messenger import DiscordMessenger
+from bot.messenger import TOO_LATE, DiscordMessenger
 from bot.monitor import Health
 from bot.offers import is_for_servers
 from bot.services import Services
@@ -311,6 +311,9 @@ class TriptychClient(commands.Bot):
         """The border of all interactions: the member gets a sentence, the log the rest."""
         if self.is_closed():  # a job that was accepted is dealt with by the next process
             log.info("interaction %s came while Triptych was stopping", interaction.id)
+            return
+        if isinstance(error, discord.NotFound) and error.code == TOO_LATE:
+            log.warning("interaction %s was answered too late to be seen", interaction.id)
             return
         if isinstance(error, UserError | StoreError):
             text = str(error)

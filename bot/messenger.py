@@ -49,6 +49,7 @@ RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 FETCH_SECONDS = 20.0
 
 ALREADY_ACKNOWLEDGED = 40060
+TOO_LATE = 10062  # an interaction must have its first answer within 3 s
 _ARCHIVED = 50083
 _FILE_HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
 _HTTPS = 443

@@ -1,4 +1,4 @@
-"""What costs most to look at: pictures that are slow to open, and rules that are slow to search."""
+"""Pictures that cost most to open."""
 
 from __future__ import annotations
 
@@ -48,11 +48,3 @@ def _encode(picture: Image.Image, kind: str, **options: object) -> bytes:
     buffer = BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
-
-
-def list_costly_rules(count: int) -> list[dict[str, str]]:
-    """Patterns in the form of a rules file; no two are alike, and none matches what is sent."""
-    return [
-        {"kind": "pattern", "text": f"[a-z ]*[ax][a-z ]{{{12 + number % 8}}}[{number}]q{number}"}
-        for number in range(count)
-    ]

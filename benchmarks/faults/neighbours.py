@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.faults.bench import Bench, count_tracebacks, open_bench
-from benchmarks.faults.costly import list_costly_pictures, list_costly_rules
+from benchmarks.faults.costly import list_costly_pictures
 from benchmarks.faults.finding import Finding, Plan, Value
+from benchmarks.moderation import make_worst_rules
+from bot.moderation.rules import render_rules
+from bot.records import Rule, RuleKind
 from playground import Channel, InteractionHandle, Member, Upload, add_channel, add_guild, add_user
 
 _PAUSE_SECONDS = 0.15  # between two prompts of the others
 _GOAL_SECONDS = 0.25
 _EXIT_GOAL_SECONDS = 10.0
 _MAX_EXIT_SECONDS = 40.0
-_PROMPT_LENGTH = 6000
+_LONGEST = 2000  # letters of a prompt, as the settings come
+_COSTLY_RULES = {"patterns": "small", "phrases": "phrases that begin alike"}
 _NUM_FLOODERS = 8
 
 
@@ -44,11 +47,12 @@ class Siege:
 
 async def measure_neighbours(plan: Plan) -> Finding:
     """F17: others go on, and the bot stops in time, while one sends the worst of each kind."""
-    pictures = await _measure_pictures(plan)
-    rules = await _measure_rules(plan)
-    result: dict[str, Value] = {}
-    for name, part in (("pictures", pictures), ("rules", rules)):
-        result |= {f"{name}_{key}": value for key, value in part.items()}
+    parts = {"pictures": await _measure_pictures(plan)}
+    for name, kind in _COSTLY_RULES.items():
+        parts[name] = await _measure_rules(plan, kind)
+    result: dict[str, Value] = {
+        f"{name}_{key}": value for name, part in parts.items() for key, value in part.items()
+    }
     return Finding(
         figure="F17",
         load="members of another server ask all the time; one of them starts from a picture",
@@ -57,7 +61,7 @@ async def measure_neighbours(plan: Plan) -> Finding:
         result=result,
         goal="others' first answers p99 <= 250 ms, their pictures drawn meanwhile, "
         "every sender answered, SIGTERM <= 10 s",
-        holds=all(_holds(part, plan) for part in (pictures, rules)),
+        holds=all(_holds(part, plan) for part in parts.values()),
     )
 
 
@@ -83,29 +87,31 @@ async def _measure_pictures(plan: Plan) -> dict[str, Value]:
         return await _measure(siege, plan, [send], at_once=2 * len(costly))
 
 
-async def _measure_rules(plan: Plan) -> dict[str, Value]:
-    async with _open_siege(plan, "f17-rules", MAX_PROMPT_LENGTH=str(_PROMPT_LENGTH)) as siege:
+async def _measure_rules(plan: Plan, kind: str) -> dict[str, Value]:
+    rules, text = make_worst_rules()[kind]
+    async with _open_siege(plan, f"f17-{kind.replace(' ', '-')}") as siege:
         bench = siege.bench
-        imported = await _import_costly(bench)
+        document = render_rules(rules).encode()
+        answer = await (await _import(bench, document)).wait_answered(30.0)
+        if not answer.text().startswith("Added"):
+            raise RuntimeError(f"the costliest rules were not taken: {answer.text()}")
         flooders = _add_people(bench, bench.server.channel("art"), "flooder", _NUM_FLOODERS)
-        texts = [("ab" * _PROMPT_LENGTH)[:_PROMPT_LENGTH], ("xyz a b " * _PROMPT_LENGTH)[:5999]]
-        too_many = json.dumps({"rules": list_costly_rules(5000)}).encode()
+        too_many = render_rules(Rule(RuleKind.PATTERN, f"a[ab]{{90}}{n}") for n in range(5000))
 
         async def flood(number: int) -> None:
-            text = texts[number % len(texts)]
-            await bench.ask(f"{number} {text}"[:_PROMPT_LENGTH], flooders[number % _NUM_FLOODERS])
+            words = {"prompt": text[number:][:_LONGEST], "negative_prompt": text[:_LONGEST]}
+            await bench.ask(**words, who=flooders[number % _NUM_FLOODERS])
 
         async def overload(number: int) -> None:
-            bench.handles.append(await _import(bench, too_many))
+            bench.handles.append(await _import(bench, too_many.encode()))
 
-        found = await _measure(siege, plan, [flood, flood, flood, overload], at_once=_NUM_FLOODERS)
-    return {"rules": imported, **found}
+        return await _measure(siege, plan, [flood] * 7 + [overload], at_once=_NUM_FLOODERS)
 
 
 async def _measure(
     siege: Siege,
     plan: Plan,
-    kinds: list[Callable[[int], Coroutine[Any, Any, None]]],
+    kinds: Sequence[Callable[[int], Coroutine[Any, Any, None]]],
     *,
     at_once: int,
 ) -> dict[str, Value]:
@@ -178,20 +184,6 @@ async def _count_undelivered(siege: Siege, handles: list[InteractionHandle]) -> 
 def _is_answered(handle: InteractionHandle) -> bool:
     message = handle.original()
     return handle.has_failed if message is None else not message.is_loading
-
-
-async def _import_costly(bench: Bench) -> int:
-    """Give the server as many of the costliest rules as it may have; how many that are."""
-    low, rules = 0, list_costly_rules(512)
-    step = len(rules)
-    while step:
-        part = rules[low : low + step]
-        handle = await _import(bench, json.dumps({"rules": part}).encode())
-        message = await handle.wait_answered(30.0)
-        if message.text().startswith("Added"):
-            low += len(part)
-        step //= 2
-    return low
 
 
 async def _import(bench: Bench, document: bytes) -> InteractionHandle:

@@ -67,6 +67,20 @@ async def test_interaction_that_came_too_late_is_dropped_and_not_charged(
     assert len(server.requests("POST /interactions/*")) == 1
 
 
+async def test_answer_that_came_too_late_is_no_fault_in_the_log(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot(BLOCKED_WORDS="gore")
+    member, art = server.person("member"), server.channel("art")
+    server.fault(is_callback, answer(404, 10062, "Unknown interaction"), times=2)
+    await member.slash("imagine", art, prompt="gore")
+    await member.slash("help", art)
+    await server.wait_until(lambda: len(server.requests("POST /interactions/*")) == 2)
+    assert await bot.stop() == 0
+    assert bot.log.count("answered too late") == 2
+    assert "Traceback" not in bot.log
+
+
 async def test_prompt_cancelled_before_its_first_answer_says_so(
     server: Playground, start_bot: StartBot
 ):
