@@ -24,11 +24,11 @@ from benchmarks.clock import Clock
 from benchmarks.sd1_random import build_sd1_random
 from bot.engine import Engine, EngineOptions, GenerationRequest, ModelSource, Progress
 from bot.engine.batch import Batch
-from bot.engine.capacity import Capacity
-from bot.engine.loading import load_model
+from bot.engine.capacity.capacity import Capacity
+from bot.engine.models.loading import load_model
 from bot.engine.runner import ModelRunner
-from bot.jobs.parameters import PRESETS
-from bot.resources import get_starter_model_folder
+from bot.ops.resources import get_starter_model_folder
+from bot.recipes.presets import PRESETS
 
 ARMS = ("A", "B", "B2", "C", "C-fast")
 PROMPT = "dog in autumn leaves"

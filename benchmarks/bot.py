@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 
 from bot.engine import Engine, GenerationRequest
-from bot.resources import choose_model_source
+from bot.ops.resources import choose_model_source
 from bot.settings import Settings
 from playground import Playground
 
@@ -61,7 +61,7 @@ def measure_import(rounds: int = 5) -> dict[str, float]:
     bare, ours = [], []
     for _ in range(rounds):
         bare.append(_time_python("pass"))
-        ours.append(_time_python("import bot.doctor, bot.cogs.imagine, bot.cogs.queue"))
+        ours.append(_time_python("import bot.cli.doctor, bot.cogs.imagine, bot.cogs.queue"))
     base, full = statistics.median(bare), statistics.median(ours)
     return {"bare_python_seconds": base, "doctor_and_cogs_seconds": full - base}
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.bot import describe_environment, latency, percentiles, run_bot
 from playground import Message, Person, Playground, add_user
-from playground.world import Member
+from playground.world.world import Member
 
 _TOKEN = "a-token"
 _NUM_PROMPTS = 50

@@ -24,10 +24,10 @@ from benchmarks.benign import list_benign_prompts, list_plain_prompts
 from benchmarks.bot import describe_environment, tick
 from benchmarks.evasions import EVASIONS
 from benchmarks.hostile import list_hostile
+from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.moderation import PictureCheck, PromptPolicy, RuleBook
 from bot.moderation.budget import SERVER_BUDGET
 from bot.moderation.text import clean_prompt
-from bot.records import Outcome, Rule, RuleKind
 
 _TERMS = (
     "asparagus aubergine beetroot broccoli cabbage carrot cauliflower celery chicory chilli "

@@ -7,7 +7,7 @@ it must be light.
 
 def main() -> None:
     """The command line."""
-    from bot import cli  # noqa: PLC0415 - a worker process needs none of it
+    from bot.cli import main as cli  # noqa: PLC0415 - a worker process needs none of it
 
     cli.main()
 

@@ -6,33 +6,35 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.engine.face import EngineFace
-from bot.jobs.board import StatusBoard
-from bot.jobs.consequences import Consequences
+from bot.engine.api import EngineFace
+from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
-from bot.jobs.desk import ReviewDesk
 from bot.jobs.dispatcher import Dispatcher
-from bot.jobs.gate import Gate
-from bot.jobs.intake import Intake, Quotas
-from bot.jobs.judging import PictureJudge
-from bot.jobs.keeper import PictureKeeper, Retention
-from bot.jobs.keeping import Keeping
-from bot.jobs.line import Line
-from bot.jobs.modlog import ModLog
-from bot.jobs.parameters import ParameterLimits
-from bot.jobs.port import Messenger
+from bot.jobs.intake import Intake
+from bot.jobs.ports import Messenger
 from bot.jobs.previews import Previews
-from bot.jobs.reading import ReadingRoom
+from bot.jobs.queue.waitlist import Line
 from bot.jobs.recovery import Recovery
-from bot.jobs.reports import Reports
-from bot.jobs.review import Review
-from bot.jobs.rulemaking import Rulemaking
-from bot.jobs.scale import RuleScale
-from bot.jobs.starts import StartPictures
-from bot.jobs.styles import Styles
+from bot.jobs.start_images import StartPictures
+from bot.jobs.status_messages import StatusBoard
 from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.rules import read_rules
-from bot.pictures import PictureWriter
+from bot.ops.workers import WorkerProcesses
+from bot.policy.pictures import PictureJudge
+from bot.policy.prompts import Gate
+from bot.policy.quotas import Quotas
+from bot.policy.reading import ReadingRoom
+from bot.policy.rule_editor import Rulemaking
+from bot.policy.rule_scale import RuleScale
+from bot.recipes.styles import Styles
+from bot.recipes.validate import ParameterLimits
+from bot.retention.member_data import Keeping
+from bot.retention.picture_files import PictureKeeper, Retention
+from bot.review.cards import ReviewDesk
+from bot.review.decisions import Review
+from bot.review.mod_log import ModLog
+from bot.review.reports import Reports
+from bot.review.sanctions import Consequences
 from bot.settings import Settings
 from bot.store import (
     AuditRepository,
@@ -43,7 +45,6 @@ from bot.store import (
     RuleRepository,
     SettingsRepository,
 )
-from bot.workers import WorkerProcesses
 
 Clock = Callable[[], float]
 

@@ -1,7 +1,6 @@
 """A stand-in for Discord on a loopback address that an unmodified discord.py client talks to."""
 
-from .clock import Clock
-from .faults import (
+from playground.faults import (
     Fault,
     answer,
     closed,
@@ -11,14 +10,22 @@ from .faults import (
     reset,
     slow_reader,
 )
-from .files import Upload
-from .log import GatewayRecord, RequestRecord
-from .options import ClientRefusedError
-from .people import InteractionHandle, Person
-from .permissions import Permission
-from .scenery import add_channel, add_guild, add_role, add_thread, add_user, default_world
-from .server import Playground
-from .world import (
+from playground.people import InteractionHandle, Person
+from playground.server import Playground
+from playground.wire.options import ClientRefusedError
+from playground.world.clock import Clock
+from playground.world.files import Upload
+from playground.world.log import GatewayRecord, RequestRecord
+from playground.world.permissions import Permission
+from playground.world.scenery import (
+    add_channel,
+    add_guild,
+    add_role,
+    add_thread,
+    add_user,
+    default_world,
+)
+from playground.world.world import (
     Attachment,
     Button,
     Channel,

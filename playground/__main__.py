@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from .child import Child
-from .server import Playground
+from playground.child import Child
+from playground.server import Playground
 
 
 def main(

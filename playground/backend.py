@@ -1,14 +1,14 @@
 """Discord without its HTTP: the world, its rules, and the events they send out."""
 
-from .clock import Clock
-from .files import Cdn
-from .gateway import Gateway, Intent
-from .interactions import Interactions
-from .log import Log
-from .message_payloads import MessagePayloads
-from .messages import Messages
-from .payloads import member_payload
-from .world import Channel, Interaction, Json, Message, World
+from playground.gateway import Gateway, Intent
+from playground.interactions import Interactions
+from playground.messages import Messages
+from playground.wire.message_payloads import MessagePayloads
+from playground.wire.payloads import member_payload
+from playground.world.clock import Clock
+from playground.world.files import Cdn
+from playground.world.log import Log
+from playground.world.world import Channel, Interaction, Json, Message, World
 
 HIDDEN_CONTENT: Json = {"content": "", "embeds": [], "attachments": [], "components": []}
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .log import RequestRecord
-from .world import Json
+from playground.world.log import RequestRecord
+from playground.world.world import Json
 
 Matcher = Callable[[RequestRecord], bool]
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from .clock import Clock
-from .log import GatewayRecord, Log
-from .payloads import guild_create_payload, member_payload, own_user_payload
-from .world import Json, World
+from playground.wire.payloads import guild_create_payload, member_payload, own_user_payload
+from playground.world.clock import Clock
+from playground.world.log import GatewayRecord, Log
+from playground.world.world import Json, World
 
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT = 0, 1, 2, 6, 7
 REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11

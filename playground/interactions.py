@@ -5,14 +5,14 @@ import secrets
 from collections.abc import Callable
 from typing import NoReturn
 
-from .clock import Clock
-from .components import check_modal
-from .errors import FormErrors, api_error, form_error
-from .files import Upload
-from .messages import Messages, Request
-from .payloads import integration_owners, interaction_place
-from .permissions import OUTSIDER_PERMISSIONS, permissions_in
-from .world import (
+from playground.messages import Messages, Request
+from playground.wire.components import check_modal
+from playground.wire.errors import FormErrors, api_error, form_error
+from playground.wire.payloads import integration_owners, interaction_place
+from playground.world.clock import Clock
+from playground.world.files import Upload
+from playground.world.permissions import OUTSIDER_PERMISSIONS, permissions_in
+from playground.world.world import (
     Channel,
     Interaction,
     InteractionType,

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .clock import Clock
-from .components import check_components, number_components
-from .errors import FormErrors, Path, api_error
-from .files import Upload, store_upload
-from .mentions import find_mentions
-from .message_payloads import MessagePayloads
-from .payloads import timestamp_now
-from .permissions import Permission, permissions_in
-from .world import (
+from playground.wire.components import check_components, number_components
+from playground.wire.errors import FormErrors, Path, api_error
+from playground.wire.message_payloads import MessagePayloads
+from playground.wire.payloads import timestamp_now
+from playground.world.clock import Clock
+from playground.world.files import Upload, store_upload
+from playground.world.mentions import find_mentions
+from playground.world.permissions import Permission, permissions_in
+from playground.world.world import (
     Attachment,
     Channel,
     Interaction,

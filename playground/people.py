@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from .backend import Backend
-from .files import Upload
-from .interactions import FIRST_RESPONSE_SECONDS, TOKEN_LIFE_SECONDS
-from .messages import Request
-from .modals import fill_modal
-from .options import (
+from playground.backend import Backend
+from playground.interactions import FIRST_RESPONSE_SECONDS, TOKEN_LIFE_SECONDS
+from playground.messages import Request
+from playground.wire.modals import fill_modal
+from playground.wire.options import (
     ClientRefusedError,
     OptionValue,
     Resolved,
@@ -16,8 +15,9 @@ from .options import (
     find_subcommand,
     nest_options,
 )
-from .permissions import Permission, permissions_in
-from .world import (
+from playground.world.files import Upload
+from playground.world.permissions import Permission, permissions_in
+from playground.world.world import (
     Channel,
     Command,
     Interaction,

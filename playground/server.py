@@ -8,26 +8,29 @@ from typing import Self, TypeVar
 
 from aiohttp import web
 
-from . import routes_account, routes_commands, routes_interactions, routes_messages
-from .backend import Backend
-from .clock import Clock
-from .contract import Contract
-from .door import API_PREFIX, MAX_REQUEST_BYTES, Door, refuse_strangers
-from .faults import Fault, Faults, Matcher, PlannedFault
-from .gateway import Gateway
-from .log import Log, RequestRecord
-from .page_server import Page
-from .people import InteractionHandle, Person
-from .scenery import default_world
-from .world import Channel, Command, Message, World
+from playground.api import account as account_routes
+from playground.api import commands as command_routes
+from playground.api import interactions as interaction_routes
+from playground.api import messages as message_routes
+from playground.api.contract import Contract
+from playground.api.router import API_PREFIX, MAX_REQUEST_BYTES, Door, refuse_strangers
+from playground.backend import Backend
+from playground.faults import Fault, Faults, Matcher, PlannedFault
+from playground.gateway import Gateway
+from playground.people import InteractionHandle, Person
+from playground.web.server import Page
+from playground.world.clock import Clock
+from playground.world.log import Log, RequestRecord
+from playground.world.scenery import default_world
+from playground.world.world import Channel, Command, Message, World
 
 T = TypeVar("T")
 
 ROUTES = [
-    *routes_account.ROUTES,
-    *routes_commands.ROUTES,
-    *routes_interactions.ROUTES,
-    *routes_messages.ROUTES,
+    *account_routes.ROUTES,
+    *command_routes.ROUTES,
+    *interaction_routes.ROUTES,
+    *message_routes.ROUTES,
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from bot.engine.previews import PREVIEW_FILE, fit_matrix
+from bot.engine.models.latent_preview import PREVIEW_FILE, fit_matrix
 from training.basis import Basis, read_basis
 from training.compose import Composer
 from training.config import Run, add_common_arguments, run_from
@@ -16,7 +16,7 @@ PATCH = 4
 
 
 def fit(composer: Composer, basis: Basis, seed: int, count: int) -> dict[str, object]:
-    """What ``bot.engine.previews`` reads: weight (channels, 3·PATCH²) and bias (3·PATCH²)."""
+    """What ``engine/models/latent_preview`` reads: weight (channels, 3·PATCH²), bias (3·PATCH²)."""
     pictures = composer.compose(count, seed, "preview").pixels.cpu() * 2 - 1
     matrix = fit_matrix(basis.encode(pictures), pictures, PATCH)
     return {

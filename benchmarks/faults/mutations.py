@@ -63,7 +63,7 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
         "F3",
         (
             Edit(
-                "bot/messenger.py",
+                "bot/chat/messenger.py",
                 "                return (await edit(original",
                 "                if files:\n"
                 "                    sent = await webhook.send(view=view, files=files, wait=True)\n"
@@ -87,9 +87,9 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
         "F3",
         (
             Edit(
-                "bot/messenger.py",
-                "_FINAL_STATUSES = {400, 401, 403,",
-                "_FINAL_STATUSES = {400, 401,",
+                "bot/chat/retries.py",
+                "FINAL_STATUSES = {400, 401, 403,",
+                "FINAL_STATUSES = {400, 401,",
             ),
         ),
     ),

@@ -14,8 +14,8 @@ from benchmarks.faults.bench import Bench, count_tracebacks, open_bench
 from benchmarks.faults.costly import list_costly_pictures
 from benchmarks.faults.finding import Finding, Plan, Value
 from benchmarks.moderation import make_worst_rules
+from bot.domain.rules import Rule, RuleKind
 from bot.moderation.rules import render_rules
-from bot.records import Rule, RuleKind
 from playground import Channel, InteractionHandle, Member, Upload, add_channel, add_guild, add_user
 
 _PAUSE_SECONDS = 0.15  # between two prompts of the others

@@ -26,7 +26,8 @@ from typing import Any
 
 import aiosqlite
 
-from bot import cli, client, messenger
+from bot.chat import client, messenger, retries
+from bot.cli import main as cli
 from bot.jobs import dispatcher
 from tests.fakes import parts
 
@@ -58,7 +59,7 @@ def run() -> None:
     if "STORE_FAULT" in os.environ or "STORE_CALLS" in os.environ:
         _break_store(os.environ.get("STORE_FAULT"), int(os.environ.get("STORE_FAULT_AT", "0")))
     if seconds := os.environ.get("SEND_SECONDS"):
-        messenger.SEND_SECONDS = float(seconds)
+        messenger.SEND_SECONDS = retries.SEND_SECONDS = float(seconds)
     if path := os.environ.get("TICKER"):
         _measure_lag(Path(path))
     cli.main()

@@ -6,11 +6,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies
-from bot.client import TriptychClient
+from bot.chat.client import TriptychClient
+from bot.chat.offers import anywhere
 from bot.errors import UserError
-from bot.offers import anywhere
 from bot.services import Services
+from bot.views import jobs as job_views
 
 
 class Cancel(commands.Cog):
@@ -29,7 +29,7 @@ class Cancel(commands.Cog):
         waiting = await self._services.jobs.list_waiting_of(interaction.user.id)
         ended = [await self._services.dispatcher.cancel(job.job_id) for job in waiting]
         count = sum(job is not None for job in ended)
-        text = replies.say_cancelled(count) if count else replies.NOTHING_TO_CANCEL
+        text = job_views.say_cancelled(count) if count else job_views.NOTHING_TO_CANCEL
         await interaction.edit_original_response(content=text)
 
     async def press(
@@ -38,11 +38,11 @@ class Cancel(commands.Cog):
         """The button under a waiting reply; only its author may press it."""
         job = await self._services.jobs.fetch_job(job_id)
         if job is None or job.origin.user_id != interaction.user.id:
-            raise UserError(replies.NOT_YOURS)
+            raise UserError(job_views.NOT_YOURS)
         await interaction.response.defer()
         if await self._services.dispatcher.cancel(job_id) is None:
-            raise UserError(replies.TOO_LATE)
-        await interaction.followup.send(replies.say_cancelled(1), ephemeral=True)
+            raise UserError(job_views.TOO_LATE)
+        await interaction.followup.send(job_views.say_cancelled(1), ephemeral=True)
 
 
 async def setup(bot: TriptychClient) -> None:

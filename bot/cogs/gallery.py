@@ -8,14 +8,15 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import cards, replies
-from bot.asking import fetch_job, fetch_job_of
-from bot.client import TriptychClient
+from bot.chat.client import TriptychClient
+from bot.chat.interactions import fetch_job, fetch_job_of
+from bot.chat.offers import anywhere
+from bot.domain.jobs import Job
 from bot.errors import UserError
-from bot.offers import anywhere
-from bot.pictures import encode_small
-from bot.records import Job
+from bot.images.render import encode_small
 from bot.services import Services
+from bot.views import jobs as job_views
+from bot.views import recipes as recipe_views
 
 Press = discord.Interaction[TriptychClient]
 _PAGE = 4
@@ -57,7 +58,7 @@ class Gallery(commands.Cog):
             )
         job = await self._services.jobs.fetch_by_message(min(int(match[3]), _NEWEST))
         if job is None or not _can_see(interaction, job):
-            raise UserError(replies.NO_SUCH_PICTURE)
+            raise UserError(job_views.NO_SUCH_PICTURE)
         await send_recipe(interaction, await fetch_job(interaction, job.job_id, seen=True))
 
     async def _show_page(self, interaction: Press, before: int) -> None:
@@ -71,7 +72,7 @@ class Gallery(commands.Cog):
                 shown.append((job, file))
         has_more = len(jobs) > _PAGE
         older = jobs[_PAGE - 1].job_id if has_more else None
-        view = cards.compose_gallery(
+        view = recipe_views.compose_gallery(
             [(job, file.filename) for job, file in shown],
             older=older,
             is_first=before == _NEWEST,
@@ -85,7 +86,7 @@ class Gallery(commands.Cog):
         if paths is None:
             return None
         small = await self._services.writer.run(encode_small, paths[0], _THUMBNAIL_PIXELS)
-        alt_text = replies.describe_job(job)
+        alt_text = job_views.describe_job(job)
         name = f"triptych-{job.job_id}.webp"
         return discord.File(small, name, description=alt_text, spoiler=job.spoiler)
 
@@ -106,7 +107,7 @@ def _can_see(interaction: Press, job: Job) -> bool:
 
 async def send_recipe(interaction: Press, job: Job) -> None:
     """Only to the one who asks."""
-    view, files = cards.compose_recipe(job)
+    view, files = recipe_views.compose_recipe(job)
     await interaction.response.send_message(view=view, files=files, ephemeral=True)
 
 

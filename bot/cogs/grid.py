@@ -7,15 +7,17 @@ import logging
 import discord
 from discord.ext import commands
 
-from bot import cards, replies
-from bot.asking import answer_gone, fetch_job, fetch_with_picture, submit
-from bot.buttons import JobButton
-from bot.client import TriptychClient
+from bot.chat.client import TriptychClient
+from bot.chat.interactions import answer_gone, fetch_job, fetch_with_picture, submit
+from bot.chat.permissions import manages_messages
+from bot.domain.audit import AuditAction, AuditEntry
+from bot.domain.jobs import Job
 from bot.errors import UserError
-from bot.jobs.parameters import compose_again, compose_upscale, compose_variation
-from bot.moderators import manages_messages
-from bot.records import AuditAction, AuditEntry, Job
+from bot.recipes.derive import compose_again, compose_upscale, compose_variation
 from bot.services import Services
+from bot.views import jobs as job_views
+from bot.views import recipes as recipe_views
+from bot.views.components import JobButton
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +39,11 @@ class Grid(commands.Cog):
         files = await self._services.jobs.list_pictures(job_id)
         paths = await self._services.writer.locate(files)
         if paths is None:
-            raise UserError(replies.NO_SUCH_PICTURE)
+            raise UserError(job_views.NO_SUCH_PICTURE)
         name = f"triptych-{job_id}-{panel}.png"
-        alt_text = replies.describe_panel(job, panel)
+        alt_text = job_views.describe_panel(job, panel)
         file = discord.File(paths[panel], filename=name, description=alt_text, spoiler=job.spoiler)
-        view = cards.compose_single(job, panel, file.filename)
+        view = recipe_views.compose_single(job, panel, file.filename)
         await interaction.edit_original_response(view=view, attachments=[file])
 
     async def vary(self, interaction: Press, job_id: int, panel: int) -> None:
@@ -70,14 +72,14 @@ class Grid(commands.Cog):
         style = discord.ButtonStyle.danger
         delete = JobButton("delete", job_id, label="Delete the pictures", style=style)
         buttons = [delete] if _may_delete(job, interaction) else []
-        view, files = cards.compose_recipe(job, *buttons)
+        view, files = recipe_views.compose_recipe(job, *buttons)
         await interaction.response.send_message(view=view, files=files, ephemeral=True)
 
     async def delete(self, interaction: Press, job_id: int, panel: int) -> None:
         """From the record first; pressed again, it tries again what was left."""
         job = await fetch_job(interaction, job_id)
         if not _may_delete(job, interaction):
-            raise UserError(replies.NOT_YOURS_TO_DELETE)
+            raise UserError(job_views.NOT_YOURS_TO_DELETE)
         await interaction.response.defer(ephemeral=True, thinking=True)
         now, by = self._services.now(), interaction.user.id
         async with self._services.jobs.transaction():
@@ -96,7 +98,7 @@ class Grid(commands.Cog):
         log.info("job %s: its pictures were deleted by user %s", job_id, interaction.user.id)
         await self._services.writer.remove(job_id)
         is_gone = await _delete_message(interaction.client, job)
-        text = replies.DELETED if is_gone else replies.DELETED_BUT_SHOWN
+        text = job_views.DELETED if is_gone else job_views.DELETED_BUT_SHOWN
         await interaction.edit_original_response(content=text)
 
 

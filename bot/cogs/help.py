@@ -6,9 +6,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies
-from bot.client import TriptychClient
-from bot.offers import anywhere
+from bot.chat.client import TriptychClient
+from bot.chat.offers import anywhere
+from bot.views import jobs as job_views
 
 
 class Help(commands.Cog):
@@ -18,7 +18,7 @@ class Help(commands.Cog):
     @anywhere
     async def help(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Only for the member who asks."""
-        await interaction.response.send_message(replies.HELP, ephemeral=True)
+        await interaction.response.send_message(job_views.HELP, ephemeral=True)
 
 
 async def setup(bot: TriptychClient) -> None:

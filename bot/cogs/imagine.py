@@ -6,15 +6,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import parse_seed, parse_size, submit
-from bot.client import TriptychClient
-from bot.engine.face import SAMPLER_IDS, ModelInfo
+from bot.chat.client import TriptychClient
+from bot.chat.interactions import submit
+from bot.chat.offers import anywhere
+from bot.chat.parsing import parse_seed, parse_size
+from bot.domain.recipes import Ask, StartPicture, Upload
+from bot.engine.api import SAMPLER_IDS, ModelInfo
 from bot.errors import UserError
-from bot.jobs.parameters import DEFAULT_STRENGTH, PRESETS
-from bot.offers import anywhere
-from bot.records import Ask, StartPicture, Upload
+from bot.images.uploads import check_size
+from bot.recipes.presets import DEFAULT_STRENGTH, PRESETS
 from bot.services import Services
-from bot.uploads import check_size
 
 _MAX_CHOICES = 25
 

@@ -6,12 +6,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies_moderation
-from bot.client import TriptychClient
-from bot.moderators import require_moderator
-from bot.offers import in_servers
-from bot.records import AuditAction
+from bot.chat.client import TriptychClient
+from bot.chat.offers import in_servers
+from bot.chat.permissions import require_moderator
+from bot.domain.audit import AuditAction
 from bot.services import Services
+from bot.views import moderation as moderation_views
 
 
 class Pause(commands.Cog):
@@ -26,7 +26,7 @@ class Pause(commands.Cog):
     async def pause(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """What waits stays in line and is drawn."""
         is_new = await self._set(interaction, is_paused=True)
-        text = replies_moderation.PAUSED if is_new else replies_moderation.ALREADY_PAUSED
+        text = moderation_views.PAUSED if is_new else moderation_views.ALREADY_PAUSED
         await interaction.response.send_message(text, ephemeral=True)
 
     @app_commands.command(description="Take prompts in this server again")
@@ -35,7 +35,7 @@ class Pause(commands.Cog):
     async def resume(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """The end of a pause."""
         is_new = await self._set(interaction, is_paused=False)
-        text = replies_moderation.RESUMED if is_new else replies_moderation.NOT_PAUSED
+        text = moderation_views.RESUMED if is_new else moderation_views.NOT_PAUSED
         await interaction.response.send_message(text, ephemeral=True)
 
     async def _set(

@@ -13,10 +13,10 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies_moderation
-from bot.client import TriptychClient
-from bot.offers import anywhere
+from bot.chat.client import TriptychClient
+from bot.chat.offers import anywhere
 from bot.services import Services
+from bot.views import moderation as moderation_views
 
 _MAX_PLAIN_BYTES = 8 << 20  # Discord takes 10 MiB
 
@@ -31,7 +31,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="Your o
     @app_commands.command(description="What Triptych keeps of you, and for how long")
     async def about(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Only for the member who asks."""
-        await interaction.response.send_message(replies_moderation.PRIVACY, ephemeral=True)
+        await interaction.response.send_message(moderation_views.PRIVACY, ephemeral=True)
 
     @app_commands.command(description="Get everything that is on record of you as a file")
     async def export(self, interaction: discord.Interaction[TriptychClient]) -> None:
@@ -45,7 +45,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="Your o
     @app_commands.command(description="Delete your prompts and pictures; it asks once more")
     async def delete(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Nothing happens before the button is pressed."""
-        view = replies_moderation.compose_deletion()
+        view = moderation_views.compose_deletion()
         await interaction.response.send_message(view=view, ephemeral=True)
 
     async def press(
@@ -54,7 +54,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="Your o
         """Whoever presses deletes what is their own."""
         await interaction.response.defer()
         count = await self._services.keeping.delete(interaction.user.id)
-        view = replies_moderation.compose_text(replies_moderation.say_deleted(count))
+        view = moderation_views.compose_text(moderation_views.say_deleted(count))
         await interaction.edit_original_response(view=view)
 
 

@@ -6,11 +6,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies
-from bot.client import TriptychClient
-from bot.offers import anywhere
-from bot.records import Origin
+from bot.chat.client import TriptychClient
+from bot.chat.offers import anywhere
+from bot.domain.jobs import Origin
 from bot.services import Services
+from bot.views import jobs as job_views
 
 
 class Queue(commands.Cog):
@@ -28,7 +28,7 @@ class Queue(commands.Cog):
         places = line.places()
         origin = Origin(interaction.user.id, guild_id=interaction.guild_id)
         own = await services.jobs.list_waiting_of(interaction.user.id)
-        text = replies.describe_queue(
+        text = job_views.describe_queue(
             here=line.count_of(interaction.guild_id) if interaction.guild_id else None,
             own=[(job, places.get(job.job_id)) for job in own],
             standing=await services.jobs.fetch_standing(origin, services.now()),

@@ -7,23 +7,16 @@ from dataclasses import replace
 import discord
 from discord import app_commands
 
-from bot import cards
-from bot.asking import (
-    answer_gone,
-    fetch_job,
-    fetch_job_of,
-    fetch_with_picture,
-    parse_number,
-    parse_seed,
-    parse_size,
-    submit,
-)
-from bot.client import TriptychClient
-from bot.engine.face import NUM_IMAGES
+from bot.chat.client import TriptychClient
+from bot.chat.interactions import answer_gone, fetch_job, fetch_job_of, fetch_with_picture, submit
+from bot.chat.offers import anywhere
+from bot.chat.parsing import parse_number, parse_seed, parse_size
+from bot.domain.recipes import Ask, StartPicture
+from bot.engine.api import NUM_IMAGES
 from bot.errors import UserError
-from bot.jobs.parameters import DEFAULT_STRENGTH, compose_base
-from bot.offers import anywhere
-from bot.records import Ask, StartPicture
+from bot.recipes.derive import compose_base
+from bot.recipes.presets import DEFAULT_STRENGTH
+from bot.views import recipes as recipe_views
 
 Press = discord.Interaction[TriptychClient]
 
@@ -34,7 +27,7 @@ async def open_remix(interaction: Press, job_id: int, panel: int) -> None:
     if job.deleted_at is not None:
         await answer_gone(interaction, job)
         return
-    await interaction.response.send_modal(cards.compose_remix_form(job))
+    await interaction.response.send_modal(recipe_views.compose_remix_form(job))
 
 
 async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
@@ -65,7 +58,7 @@ async def open_start(interaction: Press, job_id: int, panel: int) -> None:
     """The form for a prompt and a strength."""
     job = await fetch_with_picture(interaction, job_id, panel)
     if job is not None:
-        await interaction.response.send_modal(cards.compose_start_form(job, panel))
+        await interaction.response.send_modal(recipe_views.compose_start_form(job, panel))
 
 
 async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:

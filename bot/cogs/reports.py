@@ -8,12 +8,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies_review
-from bot.buttons import JobModal
-from bot.client import TriptychClient
+from bot.chat.client import TriptychClient
+from bot.chat.offers import in_servers
 from bot.moderation.text import clean_prompt
-from bot.offers import in_servers
 from bot.services import Services
+from bot.views import review as review_views
+from bot.views.components import JobModal
 
 
 class Reports(commands.Cog):
@@ -35,7 +35,7 @@ class Reports(commands.Cog):
                 component=discord.ui.TextInput(
                     custom_id="reason",
                     style=discord.TextStyle.paragraph,
-                    max_length=replies_review.REASON_MAX,
+                    max_length=review_views.REASON_MAX,
                 ),
             )
         )
@@ -52,7 +52,7 @@ class Reports(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         reason = clean_prompt(fields["reason"])
         await self._services.reports.take(job_id, interaction.user.id, reason, interaction.guild_id)
-        await interaction.edit_original_response(content=replies_review.REPORTED)
+        await interaction.edit_original_response(content=review_views.REPORTED)
 
 
 async def setup(bot: TriptychClient) -> None:

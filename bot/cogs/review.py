@@ -9,11 +9,11 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot import replies_review
-from bot.cases import AGAINST_MEMBER, CHOICES, Card, Decision
-from bot.client import TriptychClient
-from bot.moderators import require_moderator, require_other, require_rank
+from bot.chat.client import TriptychClient
+from bot.chat.permissions import require_moderator, require_other, require_rank
+from bot.domain.review import AGAINST_MEMBER, CHOICES, Card, Decision
 from bot.services import Services
+from bot.views import review as review_views
 
 
 class Review(commands.Cog):
@@ -44,7 +44,7 @@ class Review(commands.Cog):
         card = await self._check(interaction, card_id)
         case = await self._services.desk.compose_case(card)
         if case.job is None:
-            await interaction.edit_original_response(content=replies_review.NO_PICTURES)
+            await interaction.edit_original_response(content=review_views.NO_PICTURES)
             return
         recipe = case.job.recipe
         text = f"prompt: {recipe.prompt}\nnegative prompt: {recipe.negative_prompt}\n"

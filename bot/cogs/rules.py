@@ -10,18 +10,20 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies, replies_moderation
-from bot.automod import copy_automod_rules
-from bot.client import TriptychClient
+from bot.chat.automod import copy_automod_rules
+from bot.chat.client import TriptychClient
+from bot.chat.offers import in_servers
+from bot.chat.permissions import require_manager, require_moderator
+from bot.domain.jobs import Origin
+from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.errors import ConfigError, UserError
-from bot.jobs.gate import has_review
 from bot.moderation.rules import MAX_RULE_LENGTH, make_rule, render_rules
 from bot.moderation.text import clean_prompt
-from bot.moderators import require_manager, require_moderator
-from bot.offers import in_servers
-from bot.quoting import quote_lines
-from bot.records import Origin, Outcome, Rule, RuleKind
+from bot.policy.prompts import has_review
 from bot.services import Services
+from bot.views import jobs as job_views
+from bot.views import moderation as moderation_views
+from bot.views.escape import quote_lines
 
 _MAX_FILE_BYTES = 1 << 20
 _MAX_CHOICES = 25
@@ -87,8 +89,8 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
             actor_id = interaction.user.id
             removed = await services.guilds.rulemaking.remove(guild_id, ids[0], actor_id)
         if removed is None:
-            raise UserError(replies_moderation.NO_SUCH_RULE)
-        await _say(interaction, replies_moderation.say_removed(removed))
+            raise UserError(moderation_views.NO_SUCH_RULE)
+        await _say(interaction, moderation_views.say_removed(removed))
 
     @remove.autocomplete("rule")
     async def _complete_rule(
@@ -111,7 +113,7 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         await _defer(interaction)
         rules = await self._services.guilds.rules.list_rules(guild_id)
         beyond = await self._services.guilds.scale.list_beyond(guild_id)
-        await _answer(interaction, replies_moderation.describe_rules(rules, page, beyond))
+        await _answer(interaction, moderation_views.describe_rules(rules, page, beyond))
 
     @app_commands.command(name="import", description="Add the rules of a file to those in force")
     @app_commands.describe(file="JSON as /rules export writes it")
@@ -120,12 +122,12 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         guild_id = require_manager(interaction)
         await _defer(interaction)
         if file.size > _MAX_FILE_BYTES:
-            raise UserError(replies_moderation.NOT_A_FILE)
+            raise UserError(moderation_views.NOT_A_FILE)
         try:
             text = (await file.read()).decode("utf-8-sig")
             rules = await self._services.guilds.scale.parse(guild_id, text)
         except (UnicodeDecodeError, discord.HTTPException):
-            raise UserError(replies_moderation.NOT_A_FILE) from None
+            raise UserError(moderation_views.NOT_A_FILE) from None
         except ConfigError as error:
             faults = quote_lines(str(error), _MAX_FAULTS_SHOWN)
             raise UserError(
@@ -150,7 +152,7 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         settings = await self._services.settings.fetch(guild_id)
         explanation = await self._services.gate.explain(guild_id, clean_prompt(prompt))
         reviewed = has_review(Origin(interaction_id=0, guild_id=guild_id), settings)
-        text = replies_moderation.describe_explanation(explanation, has_review=reviewed)
+        text = moderation_views.describe_explanation(explanation, has_review=reviewed)
         await _answer(interaction, text)
 
     @app_commands.command(description="What a rule would have done to the last 500 prompts here")
@@ -174,7 +176,7 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         rule = _parse_rule(kind, text, action, exceptions)
         await _defer(interaction)
         preview = await self._services.guilds.rulemaking.preview(guild_id, rule)
-        await _answer(interaction, replies_moderation.describe_preview(rule, preview))
+        await _answer(interaction, moderation_views.describe_preview(rule, preview))
 
     @app_commands.command(
         name="import-automod", description="Copy the keyword lists of Discord's AutoMod"
@@ -183,22 +185,22 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         """Discord shows them only to bots with Manage Server."""
         guild_id = require_manager(interaction)
         if interaction.guild is None or not interaction.app_permissions.manage_guild:
-            raise UserError(replies_moderation.AUTOMOD_NEEDS_PERMISSION)
+            raise UserError(moderation_views.AUTOMOD_NEEDS_PERMISSION)
         await _defer(interaction)
         try:
             found = await interaction.guild.fetch_automod_rules()
         except discord.Forbidden:
-            raise UserError(replies_moderation.AUTOMOD_NEEDS_PERMISSION) from None
+            raise UserError(moderation_views.AUTOMOD_NEEDS_PERMISSION) from None
         copied = await asyncio.to_thread(copy_automod_rules, found)
         copied.drop(await self._services.guilds.scale.list_faults(guild_id, list(copied.rules)))
         text = "AutoMod has no keyword rules here. Nothing was changed."
         if copied.rules:
             text = await self._adopt(guild_id, list(copied.rules), interaction)
-        await _answer(interaction, replies_moderation.say_copied(text, copied.notes))
+        await _answer(interaction, moderation_views.say_copied(text, copied.notes))
 
     async def _adopt(self, guild_id: int, rules: Sequence[Rule], interaction: _Interaction) -> str:
         added = await self._services.guilds.rulemaking.adopt(guild_id, rules, interaction.user.id)
-        return replies_moderation.say_added(added, len(rules))
+        return moderation_views.say_added(added, len(rules))
 
     async def _require_moderator(self, interaction: _Interaction) -> int:
         settings = await self._services.settings.fetch(interaction.guild_id)
@@ -210,7 +212,7 @@ def _parse_rule(kind: str, text: str, action: str, exceptions: str) -> Rule:
     try:
         return make_rule(RuleKind(kind), text, Outcome(action), parts)
     except (ConfigError, ValueError) as error:
-        reason = replies.quote(str(error), _MAX_FAULTS_SHOWN)
+        reason = job_views.quote(str(error), _MAX_FAULTS_SHOWN)
         raise UserError(f"This rule cannot be used: {reason}. Nothing was changed.") from None
 
 

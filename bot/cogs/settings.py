@@ -10,16 +10,18 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies, replies_settings
-from bot.buttons import Form
-from bot.client import TriptychClient
+from bot.chat.client import TriptychClient
+from bot.chat.offers import in_servers
+from bot.chat.permissions import require_manager
+from bot.domain.guilds import GuildSettings, RoleQuota
+from bot.domain.rules import Outcome
 from bot.errors import UserError
-from bot.moderators import require_manager
-from bot.offers import in_servers
-from bot.records import GuildSettings, Outcome, RoleQuota
-from bot.replies_settings import NUMBERS, PAGES, QUOTA_FIELDS, Panel
 from bot.services import Services
 from bot.store.settings import CHANNEL_NAMES
+from bot.views import jobs as job_views
+from bot.views import settings as settings_views
+from bot.views.components import Form
+from bot.views.settings import NUMBERS, PAGES, QUOTA_FIELDS, Panel
 
 _LISTS = {"moderator_role_ids", "allowed_role_ids", "allowed_channel_ids"}
 _POSTED_TO = {"review_channel_id", "mod_log_channel_id"}
@@ -69,7 +71,7 @@ class SettingsPanel(commands.Cog):
     async def _ask_number(self, interaction: _Interaction, page: str, name: str) -> None:
         guild_id = require_manager(interaction)
         value = getattr(await self._fetch(guild_id, page), name)
-        field = replies_settings.compose_number_field(name, value)
+        field = settings_views.compose_number_field(name, value)
 
         async def submit(answer: _Interaction, typed: dict[str, str]) -> None:
             require_manager(answer)
@@ -84,7 +86,7 @@ class SettingsPanel(commands.Cog):
         known = {quota.role_id: quota for quota in settings.role_quotas}
         quota = known.get(role_id, RoleQuota(role_id))
         fields = {
-            name: replies_settings.compose_number_field(name, getattr(quota, name))
+            name: settings_views.compose_number_field(name, getattr(quota, name))
             for name in QUOTA_FIELDS
         }
 
@@ -124,7 +126,7 @@ class SettingsPanel(commands.Cog):
         for_adults = isinstance(channel, discord.TextChannel) and channel.is_nsfw()
         is_spoiler = name == "picture_action" and str(value) == Outcome.SPOILER
         if is_spoiler and not for_adults:
-            raise UserError(replies_settings.NO_SPOILER)
+            raise UserError(settings_views.NO_SPOILER)
         threshold = self._services.check.threshold
         if name == "nsfw_threshold" and value > threshold and not for_adults:
             raise UserError(
@@ -135,7 +137,7 @@ class SettingsPanel(commands.Cog):
             target = guild.get_channel(value)
             may = target.permissions_for(guild.me) if target else discord.Permissions()
             if not (may.view_channel and may.send_messages):
-                raise UserError(replies_settings.CANNOT_SEND.format(channel=f"<#{value}>"))
+                raise UserError(settings_views.CANNOT_SEND.format(channel=f"<#{value}>"))
 
     async def _fetch(self, guild_id: int, page: str) -> GuildSettings:
         return await self._services.settings.fetch(guild_id, _channel_of(page) or None)
@@ -150,7 +152,7 @@ class SettingsPanel(commands.Cog):
             frozenset(own),
             await services.settings.list_channels(guild_id),
         )
-        return replies_settings.compose_panel(panel)
+        return settings_views.compose_panel(panel)
 
 
 def parse_number(text: str) -> float | None:
@@ -161,7 +163,7 @@ def parse_number(text: str) -> float | None:
         number = float(text.strip().replace(",", "."))
     except ValueError:
         raise UserError(
-            f"“{replies.quote(text, 20)}” is not a number. Nothing was changed."
+            f"“{job_views.quote(text, 20)}” is not a number. Nothing was changed."
         ) from None
     return int(number) if number.is_integer() else number
 

@@ -9,12 +9,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies_status
-from bot.client import TriptychClient
-from bot.logs import get_last_warnings
-from bot.moderators import require_moderator
-from bot.offers import in_servers
-from bot.upkeep import WaitMeter
+from bot.chat.client import TriptychClient
+from bot.chat.offers import in_servers
+from bot.chat.permissions import require_moderator
+from bot.ops.backups import WaitMeter
+from bot.ops.logs import get_last_warnings
+from bot.views import status as status_views
 
 _KIBIBYTES_PER_MEBIBYTE = 1024
 
@@ -42,13 +42,13 @@ class Status(commands.Cog):
         settings = await self._services.settings.fetch(interaction.guild_id)
         guild_id = require_moderator(interaction, settings)
         line, waits = self._services.line, await self._waits.measure(guild_id)
-        return replies_status.describe_here(
+        return status_views.describe_here(
             line.count_of(guild_id), waits, is_up=line.info is not None
         )
 
     async def _describe_process(self) -> str:
         line = self._services.line
-        return replies_status.describe_process(
+        return status_views.describe_process(
             counts=(len(line.queue), len(line.running)),
             waits=await self._waits.measure(),
             info=line.info,

@@ -6,14 +6,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies
-from bot.client import TriptychClient
+from bot.chat.client import TriptychClient
+from bot.chat.offers import in_servers
+from bot.chat.permissions import find_server
+from bot.domain.recipes import Style
 from bot.errors import UserError
 from bot.moderation.text import clean_prompt
-from bot.moderators import find_server
-from bot.offers import in_servers
-from bot.records import Style
 from bot.services import Services
+from bot.views import jobs as job_views
 
 Press = discord.Interaction[TriptychClient]
 _MAX_CHOICES = 25
@@ -59,7 +59,7 @@ class StyleCommands(
             num_inference_steps=steps,
         )
         await self._styles.put(guild_id, style, interaction.user.id)
-        text = f"Saved. `/imagine style:{replies.quote(style.name.lower())}` uses it."
+        text = f"Saved. `/imagine style:{job_views.quote(style.name.lower())}` uses it."
         await interaction.response.send_message(text, ephemeral=True)
 
     @app_commands.command(description="Take a style away from this server")
@@ -73,7 +73,7 @@ class StyleCommands(
     async def list_(self, interaction: Press) -> None:
         """With what each puts around a prompt."""
         styles = await self._styles.list_of(interaction.guild_id)
-        text = replies.describe_styles(styles)
+        text = job_views.describe_styles(styles)
         await interaction.response.send_message(text, ephemeral=True)
 
     @remove.autocomplete("name")

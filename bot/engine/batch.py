@@ -11,21 +11,15 @@ from functools import partial
 
 import torch
 
-from bot.engine.border import attempt
-from bot.engine.capacity import Capacity
-from bot.engine.face import (
-    EngineOptions,
-    GenerationOutput,
-    GenerationRequest,
-    ModelSource,
-    Progress,
-)
-from bot.engine.finishing import Decoding
-from bot.engine.groups import PREVIEW_STEPS, Drawing, Group, Member
-from bot.engine.prompts import Prompt
+from bot.engine.api import EngineOptions, GenerationOutput, GenerationRequest, ModelSource, Progress
+from bot.engine.boundary import attempt
+from bot.engine.capacity.capacity import Capacity
+from bot.engine.capacity.tile_plan import must_tile
+from bot.engine.conditioning import Prompt
+from bot.engine.models.decoder import Decoding
 from bot.engine.runner import DeviceFull, ModelRunner, open_runner
-from bot.engine.tile_counts import must_tile
-from bot.engine.transfers import Transfer
+from bot.engine.steps.groups import PREVIEW_STEPS, Drawing, Group, Member
+from bot.engine.steps.transfers import Transfer
 from bot.errors import EngineLost, GenerationRejected, TriptychError
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from bot.engine.border import attempt
-from bot.engine.face import (
+from bot.engine.api import (
     EngineOptions,
     GenerationOutput,
     GenerationRequest,
@@ -22,6 +21,7 @@ from bot.engine.face import (
     Progress,
     ProgressCallback,
 )
+from bot.engine.boundary import attempt
 from bot.errors import (
     ConfigError,
     EngineError,
@@ -33,9 +33,9 @@ from bot.errors import (
 
 if TYPE_CHECKING:
     from bot.engine.batch import Batch, Outcome
-    from bot.engine.capacity import Capacity
-    from bot.engine.cost import CostModel
-    from bot.engine.groups import Drawing
+    from bot.engine.capacity.capacity import Capacity
+    from bot.engine.capacity.cost import CostModel
+    from bot.engine.steps.groups import Drawing
 
 
 @dataclass(slots=True, eq=False)

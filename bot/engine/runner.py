@@ -12,20 +12,20 @@ from typing import Any
 
 import torch
 
-from bot.engine.capacity import count_default_rows
-from bot.engine.face import EngineOptions, GenerationRequest, ModelSource
-from bot.engine.finishing import Decoder, Decoding
-from bot.engine.groups import Group
-from bot.engine.knee import Knee, KneeFile, make_key, measure_knee
-from bot.engine.loading import LoadedModel, load_model
-from bot.engine.previews import find_matrix
-from bot.engine.prompts import PromptEncoder
-from bot.engine.remembering import forget_prompts, remember_prompts
-from bot.engine.slots import Slots, Unet
-from bot.engine.starts import draw_start
-from bot.engine.stepping import CompiledUnet, GraphStepper, Stepper, find_bucket
-from bot.engine.tables import NotTabled, StepTable, StepTables
-from bot.engine.tiling import TiledUnet
+from bot.engine.api import EngineOptions, GenerationRequest, ModelSource
+from bot.engine.capacity.autotune import Knee, KneeFile, make_key, measure_knee
+from bot.engine.capacity.capacity import count_default_rows
+from bot.engine.models.decoder import Decoder, Decoding
+from bot.engine.models.init_latents import draw_start
+from bot.engine.models.latent_preview import find_matrix
+from bot.engine.models.loading import LoadedModel, load_model
+from bot.engine.models.prompt_cache import forget_prompts, remember_prompts
+from bot.engine.models.prompt_encoder import PromptEncoder
+from bot.engine.models.tiling import TiledUnet
+from bot.engine.sampling.step_tables import NotTabled, StepTable, StepTables
+from bot.engine.steps.groups import Group
+from bot.engine.steps.slots import Slots, Unet
+from bot.engine.steps.steppers import CompiledUnet, GraphStepper, Stepper, find_bucket
 from bot.errors import EngineError, EngineLost, GenerationFailed, GenerationRejected
 
 

@@ -7,10 +7,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.jobs.board import StatusBoard
-from bot.jobs.desk import ReviewDesk
-from bot.jobs.gate import Gate, compose_audit_entry
-from bot.jobs.port import (
+from bot.domain.audit import compose_audit_entry
+from bot.domain.jobs import Job, JobStatus
+from bot.domain.rules import Outcome
+from bot.images.store import PictureWriter
+from bot.jobs.ports import (
     TOKEN_LIFE_SECONDS,
     Delivery,
     Messenger,
@@ -18,8 +19,9 @@ from bot.jobs.port import (
     Unreachable,
     Unreadable,
 )
-from bot.pictures import PictureWriter
-from bot.records import Job, JobStatus, Outcome
+from bot.jobs.status_messages import StatusBoard
+from bot.policy.prompts import Gate
+from bot.review.cards import ReviewDesk
 from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)

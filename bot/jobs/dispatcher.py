@@ -10,7 +10,9 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot.engine.face import EngineFace, GenerationOutput, ModelInfo, Progress
+from bot.domain.jobs import Job, JobStatus
+from bot.domain.pictures import PictureFile
+from bot.engine.api import EngineFace, GenerationOutput, ModelInfo, Progress
 from bot.errors import (
     EngineLost,
     GenerationCancelled,
@@ -18,17 +20,16 @@ from bot.errors import (
     StoreError,
     UserError,
 )
-from bot.jobs.board import StatusBoard
+from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
-from bot.jobs.desk import ReviewDesk
-from bot.jobs.judging import PictureJudge, compose_picture_entry
-from bot.jobs.line import Line
-from bot.jobs.parameters import complete_recipe, compose_request
-from bot.jobs.port import Drawing
-from bot.jobs.starts import StartPictures
+from bot.jobs.ports import Drawing
+from bot.jobs.queue.waitlist import Line
+from bot.jobs.start_images import StartPictures
+from bot.jobs.status_messages import StatusBoard
 from bot.moderation import PictureCheck
-from bot.pictures import PictureWriter
-from bot.records import Job, JobStatus, PictureFile
+from bot.policy.pictures import PictureJudge, compose_picture_entry
+from bot.recipes.resolve import complete_recipe, compose_request
+from bot.review.cards import ReviewDesk
 from bot.store import AuditRepository, JobRepository
 
 if TYPE_CHECKING:

@@ -6,32 +6,25 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
+from bot.domain.audit import AuditAction, compose_audit_entry, compose_entry
+from bot.domain.guilds import GuildSettings, RoleQuota
+from bot.domain.jobs import Job, JobStatus, Origin, Standing
+from bot.domain.recipes import Ask, Recipe, Upload
+from bot.domain.rules import Outcome, Verdict
 from bot.errors import StoreError, UserError, WorkerUnavailable
-from bot.jobs.admission import DAY_SECONDS, compose_quota, find_admission_refusal
-from bot.jobs.desk import ReviewDesk, compose_entry
-from bot.jobs.gate import SUSPENDED, Gate, compose_audit_entry
-from bot.jobs.line import Line
-from bot.jobs.parameters import ParameterLimits, check_ask, complete_recipe, compose_recipe
-from bot.jobs.port import Caller, PlaceClosed, Undeliverable, Unreachable
-from bot.jobs.starts import StartPictures, Unusable
+from bot.jobs.ports import Caller, PlaceClosed, Undeliverable, Unreachable
+from bot.jobs.queue.waitlist import Line
+from bot.jobs.start_images import StartPictures, Unusable
 from bot.moderation.text import clean_prompt
-from bot.records import (
-    Ask,
-    AuditAction,
-    GuildSettings,
-    Job,
-    JobStatus,
-    Origin,
-    Outcome,
-    Recipe,
-    RoleQuota,
-    Standing,
-    Upload,
-    Verdict,
-)
+from bot.policy.admission import DAY_SECONDS, compose_quota, find_admission_refusal
+from bot.policy.prompts import SUSPENDED, Gate
+from bot.policy.quotas import Quotas
+from bot.recipes.resolve import complete_recipe, compose_recipe
+from bot.recipes.validate import ParameterLimits, check_ask
+from bot.review.cards import ReviewDesk
 from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
@@ -60,16 +53,6 @@ _DRAINING = (
     "Triptych is about to restart and takes no new prompts. Nothing was charged; "
     "please try again in a minute."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Quotas:
-    """How much may wait, and how much one member may have drawn. See .env.example."""
-
-    max_waiting_per_member: int
-    max_waiting_per_guild: int
-    max_waiting: int
-    max_cost_per_member_per_hour: float
 
 
 class Intake:

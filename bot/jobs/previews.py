@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.jobs.judging import PictureJudge
-from bot.jobs.port import Drawing
-from bot.pictures import PictureWriter, encode_preview
-from bot.records import Job
+from bot.domain.jobs import Job
+from bot.images.render import encode_preview
+from bot.images.store import PictureWriter
+from bot.jobs.ports import Drawing
+from bot.policy.pictures import PictureJudge
 
 
 class Previews:

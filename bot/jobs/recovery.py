@@ -5,23 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from bot.domain.jobs import Job, JobStatus
 from bot.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
-from bot.jobs.line import Line
-from bot.jobs.port import (
-    TOKEN_LIFE_SECONDS,
-    InReview,
-    Messenger,
-    NoMessage,
-    NotPosted,
-    Waiting,
-)
-from bot.records import Job, JobStatus
+from bot.jobs.ports import TOKEN_LIFE_SECONDS, InReview, Messenger, NoMessage, NotPosted, Waiting
+from bot.jobs.queue.waitlist import Line
 from bot.store import JobRepository
 
 log = logging.getLogger(__name__)
 
 _OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RENDERED)
-"""What this room resumes; what is held waits for a moderator, see ``jobs/review``."""
+"""What this room resumes; what is held waits for a moderator, see ``review/decisions``."""
 
 
 class Recovery:

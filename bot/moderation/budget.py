@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from bot.domain.rules import Rule, RuleKind
 from bot.errors import ConfigError
 from bot.moderation.patterns import count_steps
-from bot.records import Rule, RuleKind
 
 # Beyond one of them a pattern is too much without being looked at.
 _MAX_WEIGHED = 10  # budgets

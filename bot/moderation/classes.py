@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from bot.domain.jobs import Ancestry
+from bot.domain.rules import Outcome, Verdict
 from bot.moderation.grammar import Sentence, ends_in_credit
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
-from bot.records import Ancestry, Outcome, Verdict
 
 MINORS = "built-in: sexual content about minors"
 REAL_PEOPLE = "built-in: sexual content about real people"

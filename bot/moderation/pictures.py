@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
+from bot.domain.pictures import PanelVerdict
 from bot.moderation.opennsfw import OpenNsfw
-from bot.records import PanelVerdict
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from bot.domain.jobs import Ancestry
+from bot.domain.rules import Outcome, Rule, RuleKind, Verdict
 from bot.errors import TooCostly
 from bot.moderation.allowance import Allowance
 from bot.moderation.classes import MINORS, NO_ANCESTRY, BuiltInClasses, Signs
@@ -13,7 +15,6 @@ from bot.moderation.readings import Reading, list_readings
 from bot.moderation.rulebook import Finding, RuleBook
 from bot.moderation.rules import make_word_rules
 from bot.moderation.text import normalise
-from bot.records import Ancestry, Outcome, Rule, RuleKind, Verdict
 
 _SEVERITY = {Outcome.ALLOW: 0, Outcome.SPOILER: 1, Outcome.HOLD: 2, Outcome.REFUSE: 3}
 _UNCHARGED = "Nothing was drawn or charged; change the prompt and try again."

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from bot.domain.rules import Rule, RuleKind
 from bot.moderation.allowance import unlimited
 from bot.moderation.patterns import PatternSet
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
 from bot.moderation.text import normalise
-from bot.records import Rule, RuleKind
 
 _WORD = re.compile(r"[^\W_]+")
 _PLAIN_WORDS = re.compile(r"[^\W_]+(?:[\s'’_-]+[^\W_]+)*")

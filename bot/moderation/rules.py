@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.errors import ConfigError
 from bot.moderation.budget import OWNER_BUDGET, Weight, require_fit, weigh
 from bot.moderation.text import normalise
-from bot.records import Outcome, Rule, RuleKind
 
 MAX_EXCEPTIONS = 100
 MAX_RULE_LENGTH = 1000

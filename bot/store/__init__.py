@@ -4,16 +4,16 @@ from bot.store.ancestry import AncestryRepository
 from bot.store.audit import AuditRepository
 from bot.store.backups import BackupKeeper, begin_anew, restore
 from bot.store.cards import CardRepository
-from bot.store.consequences import ConsequenceRepository
 from bot.store.database import Database, DataDirLock
 from bot.store.files import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.files import check_not_lost, list_backups
 from bot.store.jobs import JobRepository
-from bot.store.keeping import KeepingRepository
 from bot.store.meta import MetaRepository
 from bot.store.pictures import PictureRepository
 from bot.store.repositories import Repositories
+from bot.store.retention import KeepingRepository
 from bot.store.rules import RuleRepository
+from bot.store.sanctions import ConsequenceRepository
 from bot.store.settings import SettingsRepository
 from bot.store.styles import StyleRepository
 from bot.store.usage import read_usage

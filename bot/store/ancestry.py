@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from bot.records import Ancestry, StartPicture
+from bot.domain.jobs import Ancestry
+from bot.domain.recipes import StartPicture
 from bot.store.database import Database
 
 MAX_GENERATIONS = 100  # also the end of a circle, which only a damaged record could have

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from bot.records import AuditAction, AuditEntry
+from bot.domain.audit import AuditAction, AuditEntry
 from bot.store.database import Database, Row
 
 _COLUMNS = (

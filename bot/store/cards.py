@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.cases import Card, CardKind, Decision, Report
+from bot.domain.review import Card, CardKind, Decision, Report
 from bot.store.database import Database, Row
 from bot.store.rows import compose_next_id
 

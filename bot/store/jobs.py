@@ -9,16 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bot.records import (
-    Job,
-    JobStatus,
-    Origin,
-    Outcome,
-    PictureFile,
-    Recipe,
-    Standing,
-    Verdict,
-)
+from bot.domain.jobs import Job, JobStatus, Origin, Standing
+from bot.domain.pictures import PictureFile
+from bot.domain.recipes import Recipe
+from bot.domain.rules import Outcome, Verdict
 from bot.store.database import Database
 from bot.store.rows import (
     compose_next_id,

@@ -8,13 +8,13 @@ from typing import Self
 from bot.store.ancestry import AncestryRepository
 from bot.store.audit import AuditRepository
 from bot.store.cards import CardRepository
-from bot.store.consequences import ConsequenceRepository
 from bot.store.database import Database
 from bot.store.jobs import JobRepository
-from bot.store.keeping import KeepingRepository
 from bot.store.meta import MetaRepository
 from bot.store.pictures import PictureRepository
+from bot.store.retention import KeepingRepository
 from bot.store.rules import RuleRepository
+from bot.store.sanctions import ConsequenceRepository
 from bot.store.settings import SettingsRepository
 from bot.store.styles import StyleRepository
 

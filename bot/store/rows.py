@@ -5,15 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bot.records import (
-    Job,
-    JobStatus,
-    Origin,
-    PanelVerdict,
-    PictureFile,
-    Recipe,
-    StartPicture,
-)
+from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.pictures import PanelVerdict, PictureFile
+from bot.domain.recipes import Recipe, StartPicture
 from bot.store.database import Row
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from bot.cases import RulesBeyond
+from bot.domain.audit import AuditAction, AuditEntry
+from bot.domain.review import RulesBeyond
+from bot.domain.rules import GuildRule, Outcome, Rule, RuleKind
 from bot.errors import UserError
-from bot.records import AuditAction, AuditEntry, GuildRule, Outcome, Rule, RuleKind
 from bot.store.audit import AuditRepository
 from bot.store.database import Database, Row
 from bot.store.meta import MetaRepository

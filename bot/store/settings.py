@@ -8,8 +8,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from bot.domain.audit import AuditAction, AuditEntry
+from bot.domain.guilds import GuildSettings
+from bot.domain.rules import Outcome
 from bot.errors import UserError
-from bot.records import AuditAction, AuditEntry, GuildSettings, Outcome
 from bot.store.audit import AuditRepository
 from bot.store.database import Database, Row
 

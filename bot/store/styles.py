@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple
 
-from bot.records import Style
+from bot.domain.recipes import Style
 from bot.store.database import Database, Row
 
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from playground import Overwrite, Permission, Playground
-from playground.options import ClientRefusedError
+from playground.wire.options import ClientRefusedError
 from tests.e2e.conftest import StartBot
 from tests.e2e.gallery import draw, has_grid, press, refusal
 

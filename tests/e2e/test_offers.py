@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from playground import Channel, Member, Playground, add_channel, add_guild, add_role, add_user
-from playground.options import ClientRefusedError
 from playground.people import Person
-from playground.permissions import MODERATOR_PERMISSIONS, Permission
+from playground.wire.options import ClientRefusedError
+from playground.world.permissions import MODERATOR_PERMISSIONS, Permission
 from tests.e2e.conftest import StartBot
 from tests.e2e.test_imagine import has_grid
 from tests.e2e.test_rules import say

@@ -8,10 +8,10 @@ import signal
 import pytest
 
 from playground import Channel, Playground
-from playground.files import Upload
-from playground.options import ClientRefusedError
 from playground.people import Person
-from playground.permissions import Permission
+from playground.wire.options import ClientRefusedError
+from playground.world.files import Upload
+from playground.world.permissions import Permission
 from tests.e2e.conftest import StartBot
 from tests.e2e.test_imagine import has_grid
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from playground import Message, Overwrite, Playground
-from playground.options import ClientRefusedError
 from playground.people import InteractionHandle, Person
-from playground.permissions import Permission
-from playground.scenery import add_channel, add_role
+from playground.wire.options import ClientRefusedError
+from playground.world.permissions import Permission
+from playground.world.scenery import add_channel, add_role
 from tests.e2e.conftest import StartBot
 from tests.e2e.test_imagine import has_grid
 from tests.e2e.test_rules import ONLY_MANAGERS, say

@@ -16,7 +16,7 @@ from playground import Playground, Upload, answer
 from tests.bombs import repeat_scan
 from tests.e2e.conftest import BotProcess, StartBot
 from tests.e2e.gallery import draw, has_grid, open_picture, press, refusal
-from tests.test_uploads import compose_gif, compose_png, compose_text_bomb
+from tests.images.test_uploads import compose_gif, compose_png, compose_text_bomb
 
 
 def make_upload(colour: str = "white", size: tuple[int, int] = (100, 60)) -> Upload:

@@ -14,10 +14,10 @@ from PIL import Image
 
 from bot.engine import EngineOptions, GenerationOutput, GenerationRequest, ModelSource, Progress
 from bot.engine.batch import Batch
-from bot.engine.capacity import Capacity
-from bot.engine.groups import Drawing
-from bot.engine.loading import LoadedModel, load_model
+from bot.engine.capacity.capacity import Capacity
+from bot.engine.models.loading import LoadedModel, load_model
 from bot.engine.runner import ModelRunner
+from bot.engine.steps.groups import Drawing
 
 SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),

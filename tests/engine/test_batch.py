@@ -9,9 +9,9 @@ import torch
 import bot.engine.batch
 from bot.engine import Progress
 from bot.engine.batch import Batch
-from bot.engine.groups import Drawing
-from bot.engine.previews import find_matrix, fit_matrix
-from bot.engine.transfers import Transfer
+from bot.engine.models.latent_preview import find_matrix, fit_matrix
+from bot.engine.steps.groups import Drawing
+from bot.engine.steps.transfers import Transfer
 from bot.errors import GenerationRejected
 from tests.engine.conftest import STARTER, make_request
 from tests.engine.drawing import Pair, draw, find_worst, ignore, load, open_batch, run

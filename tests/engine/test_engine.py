@@ -13,7 +13,7 @@ import torch
 
 import bot.engine.runner
 from bot.engine import Engine, ModelSource, Progress
-from bot.engine.loading import LoadedModel, load_model
+from bot.engine.models.loading import LoadedModel, load_model
 from bot.errors import (
     ConfigError,
     EngineLost,
@@ -77,7 +77,7 @@ def break_unet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 def test_importing_the_engine_imports_nothing_heavy() -> None:
     check = (
-        "import sys, bot.engine, bot.engine.inspect_model; "
+        "import sys, bot.engine, bot.engine.models.checks; "
         "heavy = {'torch', 'diffusers', 'transformers', 'numpy', 'asyncio', 'discord', "
         "'huggingface_hub', 'sqlite3'} & set(sys.modules); "
         "assert not heavy, heavy"

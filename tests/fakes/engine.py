@@ -16,7 +16,7 @@ from concurrent.futures import Future
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.engine.face import (
+from bot.engine.api import (
     GenerationOutput,
     GenerationRequest,
     ModelInfo,

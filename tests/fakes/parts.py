@@ -11,8 +11,9 @@ import os
 from collections import deque
 from typing import Any
 
-from bot import cli, services
-from bot.engine.face import GenerationRequest
+from bot import services
+from bot.cli import main as cli
+from bot.engine.api import GenerationRequest
 from bot.errors import ConfigError, EngineLost, GenerationFailed
 from bot.moderation import PictureCheck
 from bot.settings import Settings

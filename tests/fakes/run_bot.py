@@ -3,7 +3,7 @@
 
 def main() -> None:
     """Light until here, because worker processes import the main module again."""
-    from bot import cli
+    from bot.cli import main as cli
     from tests.fakes import parts
 
     parts.install()

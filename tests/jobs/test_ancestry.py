@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot.cases import Decision
-from bot.engine.face import GenerationRequest
+from bot.cli.terminal import TerminalCaller
+from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.recipes import Ask, StartPicture, Upload
+from bot.domain.review import Decision
+from bot.domain.rules import Rule, RuleKind
+from bot.engine.api import GenerationRequest
 from bot.errors import UserError
-from bot.jobs.parameters import compose_again, compose_base, compose_upscale, compose_variation
 from bot.moderation.classes import MINORS, REAL_PEOPLE
-from bot.records import Ask, Job, JobStatus, Origin, Rule, RuleKind, StartPicture, Upload
-from bot.terminal import TerminalCaller
+from bot.recipes.derive import compose_again, compose_base, compose_upscale, compose_variation
+from tests.conftest import GUILD, FakeCaller, House, OpenHouse
 from tests.fakes.engine import FakeEngine
-from tests.jobs.conftest import GUILD, FakeCaller, House, OpenHouse
-from tests.jobs.test_review import MODERATOR, REVIEW_CHANNEL
+from tests.review.conftest import MODERATOR, REVIEW_CHANNEL
 
 OWN, SENT = StartPicture(0, 0, 0.7), Upload("https://cdn.example/mine.png", 100)
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bot.engine.face import GenerationRequest
+from bot.domain.jobs import Job, JobStatus
+from bot.engine.api import GenerationRequest
 from bot.errors import (
     ConfigError,
     EngineLost,
@@ -21,22 +22,12 @@ from bot.errors import (
     GenerationRejected,
     StoreError,
 )
-from bot.jobs.board import Pacing
-from bot.jobs.port import Delivery, Drawing, Ended, Undeliverable, Unreachable, Update, Waiting
-from bot.pictures import PictureWriter
-from bot.records import Job, JobStatus
+from bot.images.store import PictureWriter
+from bot.jobs.ports import Delivery, Drawing, Ended, Undeliverable, Unreachable, Update, Waiting
+from bot.jobs.status_messages import Pacing
 from bot.store import JobRepository
+from tests.conftest import GUILD, MEMBER, START, Clock, FakeCaller, FakeMessenger, House, OpenHouse
 from tests.fakes.engine import FakeEngine
-from tests.jobs.conftest import (
-    GUILD,
-    MEMBER,
-    START,
-    Clock,
-    FakeCaller,
-    FakeMessenger,
-    House,
-    OpenHouse,
-)
 
 
 def used(house: House) -> dict[tuple[int | None, int], float]:

@@ -13,16 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.cli.terminal import TerminalCaller
+from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.recipes import Ask
 from bot.errors import StoreError, UserError
 from bot.jobs import intake
-from bot.jobs.parameters import complete_recipe, compose_request
-from bot.jobs.port import Ended
-from bot.records import Ask, Job, JobStatus, Origin
+from bot.jobs.ports import Ended
+from bot.recipes.resolve import complete_recipe, compose_request
 from bot.services import Services
 from bot.store import JobRepository
-from bot.terminal import TerminalCaller
+from tests.conftest import GUILD, MEMBER, Clock, FakeCaller, House, OpenHouse
 from tests.fakes.engine import INFO, FakeEngine
-from tests.jobs.conftest import GUILD, MEMBER, Clock, FakeCaller, House, OpenHouse
 
 OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING)
 

@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bot.engine.face import GenerationRequest
+from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.pictures import PanelVerdict
+from bot.domain.recipes import Ask
+from bot.engine.api import GenerationRequest
 from bot.errors import GenerationRejected
-from bot.jobs.parameters import complete_recipe, compose_recipe
-from bot.jobs.port import Ended, Undeliverable, Waiting
-from bot.records import Ask, Job, JobStatus, Origin, PanelVerdict
+from bot.jobs.ports import Ended, Undeliverable, Waiting
+from bot.recipes.resolve import complete_recipe, compose_recipe
+from tests.conftest import START, Clock, FakeCaller, FakeMessenger, House, OpenHouse
 from tests.fakes.engine import INFO, FakeEngine
-from tests.jobs.conftest import START, Clock, FakeCaller, FakeMessenger, House, OpenHouse
 
 OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RENDERED)
 

@@ -12,8 +12,9 @@ import discord
 import pytest
 
 from benchmarks.moderation import make_worst_rules
-from bot import automod
-from bot.automod import Copied
+from bot.chat import automod
+from bot.chat.automod import Copied
+from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.errors import ConfigError, TooCostly
 from bot.moderation import PromptPolicy, RuleBook
 from bot.moderation import budget as module
@@ -30,7 +31,6 @@ from bot.moderation.patterns import MAX_PATTERN_STEPS, count_steps
 from bot.moderation.phrases import PhraseIndex
 from bot.moderation.readings import list_readings
 from bot.moderation.rules import parse_rules, read_rules
-from bot.records import Outcome, Rule, RuleKind
 
 KALE = Rule(RuleKind.WORD, "kale")
 

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.evasions import EVASIONS
+from bot.domain.jobs import Ancestry
+from bot.domain.rules import Outcome
 from bot.moderation import PromptPolicy
 from bot.moderation.classes import MINORS, REAL_PEOPLE, BuiltInClasses, read_lexicon
 from bot.moderation.readings import list_readings
-from bot.records import Ancestry, Outcome
 
 LEXICON = read_lexicon()
 CLASSES = BuiltInClasses()

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bot.domain.pictures import PanelVerdict
 from bot.errors import ConfigError
 from bot.moderation import PictureCheck, opennsfw
 from bot.moderation.opennsfw import OpenNsfw, find_weights, prepare
-from bot.records import PanelVerdict
 
 IMAGES = np.zeros((3, 32, 32, 3), np.uint8)
 NO_CHECKER = (None, None, None)

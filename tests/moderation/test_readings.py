@@ -12,10 +12,10 @@ from benchmarks.benign import list_benign_prompts
 from benchmarks.evasions import EVASIONS
 from benchmarks.hostile import list_hostile
 from benchmarks.moderation import TERMS, measure_false_positives, measure_recall
+from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.moderation import PromptPolicy
 from bot.moderation.readings import Form, list_readings
 from bot.moderation.text import clean_prompt, fold, fold_lookalikes, normalise
-from bot.records import Outcome, Rule, RuleKind
 
 GUARD = PromptPolicy(TERMS)
 

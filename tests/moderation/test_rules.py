@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.errors import ConfigError
 from bot.moderation import PromptPolicy
 from bot.moderation.patterns import PatternSet
 from bot.moderation.rules import parse_rules, read_rules, render_rules
-from bot.records import Outcome, Rule, RuleKind
 
 
 def policy(*rules: Rule) -> PromptPolicy:

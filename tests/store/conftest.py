@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.resources import get_migrations_folder
+from bot.ops.resources import get_migrations_folder
 from bot.store import DATABASE_FILE_NAME, Database, JobRepository
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.records import Ancestry, Job, Origin, Recipe, StartPicture
+from bot.domain.jobs import Ancestry, Job, Origin
+from bot.domain.recipes import Recipe, StartPicture
 from bot.store import Database, JobRepository
 from bot.store.ancestry import MAX_CHARACTERS, MAX_GENERATIONS, AncestryRepository
-from bot.store.keeping import KeepingRepository
+from bot.store.retention import KeepingRepository
 
 NOW = 1_800_000_000.0
 

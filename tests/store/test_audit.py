@@ -6,10 +6,10 @@ import hashlib
 
 import pytest
 
+from bot.domain.audit import AuditAction, AuditEntry
 from bot.errors import StoreError
-from bot.records import AuditAction, AuditEntry
 from bot.store import AuditRepository, Database
-from bot.store.keeping import KeepingRepository
+from bot.store.retention import KeepingRepository
 
 GUILD, MEMBER, MODERATOR = 2**60 + 1, 2**61 + 1, 2**61 + 2
 

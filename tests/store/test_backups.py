@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.cases import CardKind
+from bot.domain.jobs import Origin
+from bot.domain.recipes import Recipe
+from bot.domain.review import CardKind
 from bot.errors import StoreError
-from bot.records import Origin, Recipe
-from bot.resources import get_migrations_folder
+from bot.ops.resources import get_migrations_folder
 from bot.store import (
     BackupKeeper,
     CardRepository,

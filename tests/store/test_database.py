@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import DataDirLocked, StoreError
-from bot.resources import get_migrations_folder
+from bot.ops.resources import get_migrations_folder
 from bot.store import DATABASE_FILE_NAME, Database, DataDirLock, MetaRepository
 
 PUT = "INSERT INTO meta VALUES (?, ?)"
@@ -372,7 +372,7 @@ FAULTY_OPENINGS = """
 import asyncio, sys
 from pathlib import Path
 from bot.errors import TriptychError
-from bot.resources import get_migrations_folder
+from bot.ops.resources import get_migrations_folder
 from bot.store import Database
 
 async def main():

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.pictures import PanelVerdict, PictureFile
+from bot.domain.recipes import Recipe
 from bot.errors import StoreError
 from bot.moderation.text import clean_prompt
-from bot.records import Job, JobStatus, Origin, PanelVerdict, PictureFile, Recipe
 from bot.store import Database, JobRepository
 
 NOW = 1_800_000_000.0

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot import upkeep
 from bot.errors import StoreError
-from bot.resources import get_migrations_folder
+from bot.ops import backups as upkeep
+from bot.ops.resources import get_migrations_folder
 from bot.store import (
     DATABASE_FILE_NAME,
     BackupKeeper,

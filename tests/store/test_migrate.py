@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot import resources
 from bot.errors import ConfigError, StoreError
-from bot.resources import get_migrations_folder, get_starter_model_folder
+from bot.ops import resources
+from bot.ops.resources import get_migrations_folder, get_starter_model_folder
 from bot.store import DATABASE_FILE_NAME, Database
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bot.domain.audit import AuditEntry
+from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.errors import StoreError, UserError
-from bot.records import AuditEntry, Outcome, Rule, RuleKind
 from bot.store import AuditRepository, Database, RuleRepository
 from bot.store import rules as module
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bot.domain.guilds import GuildSettings, RoleQuota
+from bot.domain.rules import Outcome
 from bot.errors import UserError
-from bot.records import GuildSettings, Outcome, RoleQuota
 from bot.store import Database, SettingsRepository
 
 GUILD, CHANNEL, THREAD = 2**60 + 1, 2**60 + 2, 2**60 + 3

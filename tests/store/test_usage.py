@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.records import JobStatus, Origin, Recipe
+from bot.domain.jobs import JobStatus, Origin
+from bot.domain.recipes import Recipe
 from bot.store import Database, JobRepository, MetaRepository, read_usage
 
 RECIPE = Recipe("dog", "", (1, 2, 3))

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from tests.training.conftest import sprite
 from training import atlas, placement
 from training.captions import Spec
 from training.colours import body_colour, recolour
@@ -13,8 +14,6 @@ from training.effects import BLOCKS, black_and_white, pixel_art
 from training.scenes import SCENE_NAMES
 from training.sprites import prop_names
 from training.vocabulary import SUBJECT_NAMES
-
-from .conftest import sprite
 
 
 def test_a_batch_is_a_function_of_its_name(world):

@@ -1,0 +1,88 @@
+"""Discord's AutoMod rules as rules of Triptych, as far as they can be said in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import discord
+
+from bot.domain.rules import Outcome, Rule, RuleKind
+from bot.errors import ConfigError
+from bot.moderation.rules import MAX_EXCEPTIONS, MAX_RULE_LENGTH, make_rule
+from bot.moderation.text import normalise
+
+_WORD_PART = r"[^\s[:punct:]]*"  # needs a hundredth of the steps of [\pL\pN]
+
+
+@dataclass(slots=True)
+class Copied:
+    """rules: in order, each once, with the name of whose they are.
+
+    notes: what cannot be copied, for the one who asked.
+    """
+
+    rules: dict[Rule, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def drop(self, faults: Mapping[Rule, str]) -> None:
+        """Take out rules that cannot be used, for the reasons given."""
+        for rule, fault in faults.items():
+            self.notes.append(f"“{self.rules.pop(rule)}”: “{rule.text}”, since {fault}")
+
+
+def copy_automod_rules(found: Sequence[discord.AutoModRule]) -> Copied:
+    """Keyword and regex lists with their allow-lists. No regex is compiled yet."""
+    copied = Copied()
+    for rule in found:
+        name = rule.name
+        if rule.trigger.type is not discord.AutoModRuleTriggerType.keyword:
+            kind = rule.trigger.type.name.replace("_", " ")
+            copied.notes.append(f"“{name}” ({kind}): only keyword rules have lists to copy")
+            continue
+        if not rule.enabled:
+            copied.notes.append(f"“{name}”: it is switched off")
+            continue
+        if rule.exempt_role_ids or rule.exempt_channel_ids:
+            copied.notes.append(f"“{name}”: its exempt roles and channels (the rules hold for all)")
+        _copy_lists(rule, copied)
+    return copied
+
+
+def _copy_lists(rule: discord.AutoModRule, copied: Copied) -> None:
+    kinds = {action.type for action in rule.actions}
+    blocks = discord.AutoModRuleActionType.block_message in kinds
+    action = Outcome.REFUSE if blocks else Outcome.HOLD
+    if discord.AutoModRuleActionType.timeout in kinds:
+        copied.notes.append(f"“{rule.name}”: its time-outs")
+    allowed = {entry: normalise(entry) for entry in rule.trigger.allow_list if "*" not in entry}
+    if len(allowed) < len(rule.trigger.allow_list):
+        copied.notes.append(f"“{rule.name}”: allowed words with a * in them")
+    texts = [(_read_keyword(keyword), keyword) for keyword in rule.trigger.keyword_filter]
+    patterns = [((RuleKind.PATTERN, regex), regex) for regex in rule.trigger.regex_patterns]
+    for (kind, text), shown in (*texts, *patterns):
+        core = normalise(shown.strip("*"))
+        is_regex = kind is RuleKind.PATTERN and shown == text
+        exceptions = [entry for entry, form in allowed.items() if is_regex or core in form]
+        try:
+            made = make_rule(kind, text, action, _first(exceptions))
+            copied.rules.setdefault(made, rule.name)
+        except ConfigError as error:
+            copied.notes.append(f"“{rule.name}”: “{shown}”, since {error}")
+
+
+def _first(exceptions: Iterable[str]) -> tuple[str, ...]:
+    usable = [each for each in exceptions if normalise(each) and len(each) <= MAX_RULE_LENGTH]
+    return tuple(usable[:MAX_EXCEPTIONS])
+
+
+def _read_keyword(keyword: str) -> tuple[RuleKind, str]:
+    """``cat`` is a whole word; ``cat*``, ``*cat`` and ``*cat*`` may be parts of one."""
+    core = keyword.strip("*")
+    if core == keyword or not normalise(core):
+        return (RuleKind.PHRASE if " " in core else RuleKind.WORD), core
+    literal = re.escape(normalise(core))
+    before = _WORD_PART if keyword.startswith("*") else r"\b"
+    after = _WORD_PART if keyword.endswith("*") else r"\b"
+    return RuleKind.PATTERN, f"{before}{literal}{after}"

@@ -1,0 +1,119 @@
+"""A member whose interaction still waits for its first answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import aiohttp
+import discord
+import discord.http
+import yarl
+
+from bot.chat.retries import ARCHIVED, FINAL_STATUSES, PASSING_FAULTS, explain
+from bot.domain.jobs import Job
+from bot.domain.recipes import Upload
+from bot.errors import UserError
+from bot.images.uploads import check_size
+from bot.jobs.ports import PlaceClosed, Undeliverable, Unreachable
+from bot.views import review as review_views
+
+if TYPE_CHECKING:
+    from bot.chat.client import TriptychClient
+
+
+log = logging.getLogger(__name__)
+
+
+ACKNOWLEDGE_SECONDS = 2.5  # Discord allows 3
+
+
+FETCH_SECONDS = 20.0
+
+ALREADY_ACKNOWLEDGED = 40060
+
+
+_FILE_HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
+_HTTPS = 443
+
+
+_NOT_FETCHED = (
+    "Discord did not hand over the picture you sent, so nothing was drawn or charged. "
+    "Please send it again."
+)
+
+
+class InteractionCaller:
+    """A member whose interaction still waits for its first answer."""
+
+    def __init__(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        self._interaction = interaction
+
+    async def acknowledge(self, job: Job) -> int | None:
+        """Defer in public: the message that will move."""
+        for attempt in (1, 2):
+            try:
+                async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
+                    response = await self._interaction.response.defer(thinking=True)
+            except discord.HTTPException as error:
+                if error.code == ALREADY_ACKNOWLEDGED:  # by the first attempt
+                    return None
+                if error.code == ARCHIVED:
+                    raise PlaceClosed(explain(error)) from error
+                if error.status in FINAL_STATUSES:
+                    log.info("job %s: Discord refused its answer: %s", job.job_id, error)
+                    raise Undeliverable(explain(error)) from error
+                if attempt == 2:
+                    raise Unreachable(str(error)) from error
+            except PASSING_FAULTS as error:
+                if attempt == 2:
+                    raise Unreachable(f"Discord did not answer: {error!r}") from error
+            else:
+                return response.message_id if response else None
+        raise AssertionError("unreachable")
+
+    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
+        """Answer only to the member."""
+        try:
+            if can_appeal:
+                view = review_views.compose_suspended(reason)
+                await self._interaction.response.send_message(view=view, ephemeral=True)
+            else:
+                await self._interaction.response.send_message(reason, ephemeral=True)
+        except discord.HTTPException as error:
+            if error.code != ALREADY_ACKNOWLEDGED:  # Discord sent one press twice
+                raise
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        """From Discord's own file hosts and nowhere else. Raises UserError."""
+        check_size(upload.num_bytes)
+        if not _is_of_discord(upload.url):
+            raise UserError(_NOT_FETCHED)
+        try:
+            async with (
+                asyncio.timeout(FETCH_SECONDS),
+                aiohttp.ClientSession() as session,
+                session.get(upload.url, allow_redirects=False) as response,
+            ):
+                if response.status != HTTPStatus.OK:
+                    raise UserError(_NOT_FETCHED)
+                data = bytearray()
+                async for chunk in response.content.iter_chunked(65536):
+                    data += chunk
+                    check_size(len(data))
+        except PASSING_FAULTS as error:
+            raise UserError(_NOT_FETCHED) from error
+        return bytes(data)
+
+
+def _is_of_discord(address: str) -> bool:
+    """Whether files may be fetched from there; the stand-in serves them beside its API."""
+    try:
+        url = yarl.URL(address)
+        if discord.http.Route.BASE.startswith("http://"):
+            return url.origin() == yarl.URL(discord.http.Route.BASE).origin()
+        return url.scheme == "https" and url.host in _FILE_HOSTS and url.port == _HTTPS
+    except ValueError:
+        return False

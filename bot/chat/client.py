@@ -1,0 +1,346 @@
+"""The Discord client: commands, buttons, the one error border, start and end."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+import discord
+import discord.gateway
+import discord.http
+import yarl
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat.messenger import TOO_LATE, DiscordMessenger
+from bot.chat.offers import is_for_servers
+from bot.chat.rate_guard import InvalidRequestBreaker
+from bot.errors import ConfigError, StoreError, UserError
+from bot.jobs.ports import Messenger
+from bot.ops.metrics import Health
+from bot.ops.systemd import Supervisor
+from bot.services import Services
+from bot.views import jobs as job_views
+from bot.views.components import (
+    UNKNOWN,
+    ButtonAction,
+    JobButton,
+    ModalAction,
+    PanelAction,
+    PanelItem,
+    answer_form,
+    is_on_message,
+)
+
+log = logging.getLogger(__name__)
+
+PERMISSIONS = discord.Permissions(
+    view_channel=True, send_messages=True, send_messages_in_threads=True, attach_files=True
+)
+"""What the bot needs in a server: nothing else is asked for at the invitation."""
+
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptych has no voice
+
+COGS = (
+    "bot.cogs.imagine",
+    "bot.cogs.grid",
+    "bot.cogs.remix",
+    "bot.cogs.gallery",
+    "bot.cogs.style",
+    "bot.cogs.queue",
+    "bot.cogs.cancel",
+    "bot.cogs.review",
+    "bot.cogs.reports",
+    "bot.cogs.sanctions",
+    "bot.cogs.help",
+    "bot.cogs.rules",
+    "bot.cogs.settings",
+    "bot.cogs.pause",
+    "bot.cogs.audit",
+    "bot.cogs.privacy",
+    "bot.cogs.status",
+)
+MAX_RECONNECT_SECONDS = 60.0
+GATEWAY_SILENCE_SECONDS = 180.0  # four heartbeats; discord.py itself gives up after 60 s, mostly
+_LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # what discord.py calls items that live in memory
+_COMMANDS_HASH = "commands_hash"
+_AUTHENTICATION_FAILED = 4004
+_AWAY = (
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+    discord.HTTPException,
+    discord.GatewayNotFound,
+)
+REFUSED_DELAY_SECONDS = 10.0  # Discord bans addresses that repeat what it refuses
+BAD_TOKEN = (
+    "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of your "
+    "application (Reset Token) into .env."
+)
+
+
+def use_api_base(api_base: str) -> None:
+    """api_base: ``http://127.0.0.1:PORT/api/v10``, checked by the settings to be on loopback.
+
+    The gateway is expected on the same host and port, at ``/gateway``.
+    """
+    discord.http.Route.BASE = api_base
+    gateway = yarl.URL(api_base).with_scheme("ws").with_path("/gateway")
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway
+
+
+class TriptychTree(app_commands.CommandTree["TriptychClient"]):
+    """Sends every exception of a command to the one border."""
+
+    async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
+        """Discord is told where a command belongs; here it is asked for again."""
+        command = interaction.command
+        if command is None or interaction.is_guild_integration() or not is_for_servers(command):
+            return True
+        if interaction.type is discord.InteractionType.application_command:
+            await interaction.client.answer_error(interaction, UserError(job_views.ONLY_IN_SERVERS))
+        return False
+
+    async def on_error(
+        self,
+        interaction: discord.Interaction[TriptychClient],
+        error: app_commands.AppCommandError,
+    ) -> None:
+        """Answer the member, whatever went wrong."""
+        cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        await interaction.client.answer_error(interaction, cause)
+
+
+class TriptychClient(commands.Bot):
+    """Slash commands and buttons only; it reads no messages."""
+
+    def __init__(
+        self,
+        compose: Callable[[Messenger], Services],
+        now: Callable[[], float],
+        supervisor: Supervisor | None = None,
+    ) -> None:
+        self.breaker = breaker = InvalidRequestBreaker()
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            tree_cls=TriptychTree,
+            http_trace=breaker.trace(),
+            enable_debug_events=True,  # for on_socket_raw_receive
+        )
+        self.messenger = DiscordMessenger(self, now)
+        self.services = compose(self.messenger)
+        self.button_actions: dict[str, ButtonAction] = {}
+        self.panel_actions: dict[str, PanelAction] = {}
+        self._supervisor = supervisor or Supervisor()
+        self.modal_actions: dict[str, ModalAction] = {}
+        self._item_templates: list[re.Pattern[str]] = []
+        self._is_set_up = False
+        self._heard_at = time.monotonic()
+
+    def add_button_action(self, action: str, run: ButtonAction) -> None:
+        """Say what buttons with this action do."""
+        self.button_actions[action] = run
+
+    def add_panel_action(self, panel: str, run: PanelAction) -> None:
+        """Say what the items of this panel do."""
+        self.panel_actions[panel] = run
+
+    def add_modal_action(self, action: str, run: ModalAction) -> None:
+        """Say what forms with this action do."""
+        self.modal_actions[action] = run
+
+    def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[Any]]) -> None:
+        """Remember what their custom_ids look like, so that strange ones can be answered."""
+        super().add_dynamic_items(*items)
+        self._item_templates += [item.__discord_ui_compiled_template__ for item in items]
+
+    async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """Forms, and buttons that nobody here has made."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await answer_form(interaction, self.modal_actions)
+        elif interaction.type is discord.InteractionType.component:
+            custom_id = str((interaction.data or {}).get("custom_id", ""))
+            known = any(template.fullmatch(custom_id) for template in self._item_templates)
+            known = known and is_on_message(interaction.message, custom_id)
+            if not (known or _LIVE_VIEW.fullmatch(custom_id)):
+                await self.answer_error(interaction, UserError(UNKNOWN))
+
+    async def setup_hook(self) -> None:
+        """After login, before the gateway: nothing can arrive yet."""
+        self.add_dynamic_items(JobButton, PanelItem)
+        for cog in COGS:
+            if cog not in self.extensions:
+                await self.load_extension(cog)
+        await self._sync_commands()
+        await self.services.recovery.run()
+        self.services.review.start()
+        self._is_set_up = True
+
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        """Nothing after ``close``: discord.py 2.7.1 still reports a late ready, with no loop."""
+        if not self.is_closed():
+            super().dispatch(event, *args, **kwargs)
+
+    async def on_ready(self) -> None:
+        """The gateway is open."""
+        self._supervisor.tell("READY=1", f"STATUS=online as {self.user}")
+        log.info("online as %s in %s guilds", self.user, len(self.guilds))
+
+    async def on_socket_raw_receive(self, message: str, /) -> None:
+        """Any frame of the gateway, also the answer to a heartbeat."""
+        self._heard_at = time.monotonic()
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """There are no message commands."""
+
+    def is_run_by(self, user_id: int) -> bool:
+        """Whether the application is theirs, alone or in its team, as Discord said at the login."""
+        application = self.application
+        if application is None or application.team is None:
+            return application is not None and application.owner.id == user_id
+        accepted = {
+            member.id
+            for member in application.team.members
+            if member.membership_state is discord.TeamMembershipState.accepted
+        }
+        return user_id in accepted
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since the last frame of the gateway."""
+        return time.monotonic() - self._heard_at
+
+    async def serve(self, token: str) -> None:
+        """Stay online until ``close``; waits for Discord to come back when it is away.
+
+        Raises ConfigError for a token that Discord does not know.
+        """
+        delay_seconds = 1.0
+        while not self.is_closed():
+            began_at = self._heard_at = time.monotonic()
+            try:
+                if not self._is_set_up:
+                    await self.http.close()  # what an attempt before this one left open
+                    self.http.connector = discord.utils.MISSING
+                    await self.login(token)
+                    began_at = time.monotonic()
+                await self._stay_connected()
+            except discord.LoginFailure as error:
+                raise ConfigError(BAD_TOKEN) from error
+            except _AWAY as error:
+                if self._heard_at - began_at > MAX_RECONNECT_SECONDS:
+                    delay_seconds = 1.0  # it stood for a while: a new trouble, not the old one
+                if isinstance(error, discord.HTTPException) and error.status < 500:
+                    delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)
+                log.warning("Discord is away, trying again in %.0f s: %r", delay_seconds, error)
+                await asyncio.sleep(delay_seconds)
+                delay_seconds = min(delay_seconds * 2, MAX_RECONNECT_SECONDS)
+
+    async def _stay_connected(self) -> None:
+        try:
+            await self._connect_until_silent()
+        except AttributeError as error:  # discord.py 2.7.1, if its very first connection fails
+            raise ConnectionError(str(error)) from error
+        except discord.ConnectionClosed as error:
+            if error.code == _AUTHENTICATION_FAILED:
+                raise ConfigError(BAD_TOKEN) from error
+            raise ConfigError(
+                f"Discord closed the connection for good ({error}). Check the Bot page of your "
+                "application, and try `python -m bot doctor`."
+            ) from error
+
+    async def _connect_until_silent(self) -> None:
+        """Raises ConnectionError when nothing came for long: the connection is dead, unnoticed."""
+        self._heard_at = time.monotonic()
+        connecting = asyncio.create_task(self.connect())
+        try:
+            while not connecting.done():
+                silent_seconds = self.silent_seconds
+                if silent_seconds > GATEWAY_SILENCE_SECONDS:
+                    raise ConnectionError(f"the gateway was silent for {silent_seconds:.0f} s")
+                rest_seconds = GATEWAY_SILENCE_SECONDS - silent_seconds
+                await asyncio.wait({connecting}, timeout=rest_seconds + 0.1)
+            await connecting
+        finally:
+            if not connecting.done():
+                connecting.cancel()
+                with suppress(asyncio.CancelledError, TimeoutError):
+                    await asyncio.wait_for(self._close_gateway(), 5.0)
+                await asyncio.gather(connecting, return_exceptions=True)
+
+    async def _close_gateway(self) -> None:
+        if self.ws is not None:
+            await self.ws.close(code=4000)
+
+    async def examine(self) -> Health:
+        """How this process is, for the monitor."""
+        line = self.services.line
+        jobs = await self.services.jobs.count_by_status()
+        faults = {
+            "the gateway is silent": self.silent_seconds > GATEWAY_SILENCE_SECONDS,
+            "the gateway is not open": not self.is_ready(),
+            "the model is not loaded": line.info is None,
+            "Discord refuses too much": self.breaker.is_open,
+            "the file of the record is gone": not self.services.jobs.is_in_place(),
+        }
+        gauges = {
+            "line_length": ("Prompts waiting", float(len(line.queue))),
+            "drawing": ("Prompts being drawn", float(len(line.running))),
+            "gateway_silent_seconds": ("Since the last frame", self.silent_seconds),
+            "invalid_requests": (
+                "401, 403 and 429 in ten minutes",
+                float(self.breaker.num_invalid),
+            ),
+        }
+        return Health(tuple(text for text, is_so in faults.items() if is_so), gauges, jobs)
+
+    async def answer_error(
+        self, interaction: discord.Interaction[TriptychClient], error: BaseException
+    ) -> None:
+        """The border of all interactions: the member gets a sentence, the log the rest."""
+        if self.is_closed():  # a job that was accepted is dealt with by the next process
+            log.info("interaction %s came while Triptych was stopping", interaction.id)
+            return
+        if isinstance(error, discord.NotFound) and error.code == TOO_LATE:
+            log.warning("interaction %s was answered too late to be seen", interaction.id)
+            return
+        if isinstance(error, UserError | StoreError):
+            text = str(error)
+            log.info("interaction %s: %s", interaction.id, type(error).__name__)
+        else:
+            text = job_views.UNEXPECTED
+            log.error("interaction %s failed", interaction.id, exc_info=error)
+        try:
+            if interaction.response.is_done():
+                await interaction.followup.send(text, ephemeral=True)
+            else:
+                await interaction.response.send_message(text, ephemeral=True)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as fault:
+            log.warning("interaction %s could not be answered: %r", interaction.id, fault)
+
+    async def _sync_commands(self) -> None:
+        """Only when they changed: Discord allows 200 creations a day."""
+        payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        text = json.dumps([self.application_id, payload], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if await self.services.meta.fetch(_COMMANDS_HASH) == digest:
+            return
+        try:
+            await self.tree.sync()
+        except discord.DiscordServerError:
+            raise
+        except (discord.HTTPException, app_commands.CommandSyncFailure) as error:
+            log.error("the commands could not be registered, the old ones stay: %s", error)
+        else:
+            await self.services.meta.put(_COMMANDS_HASH, digest)

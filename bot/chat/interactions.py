@@ -1,0 +1,131 @@
+"""From what a person typed or pressed to the one way in, for the cogs that ask for pictures."""
+
+from __future__ import annotations
+
+import discord
+
+from bot.chat.caller import InteractionCaller
+from bot.chat.client import TriptychClient
+from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.recipes import Ask
+from bot.errors import UserError
+from bot.views import jobs as job_views
+from bot.views import recipes as recipe_views
+from bot.views.components import JobButton
+
+_MAX_ROW_ID = 2**63 - 1
+# A grid can be pressed before its row says that it was delivered.
+_DONE = {JobStatus.RENDERED, JobStatus.DELIVERED, JobStatus.UNDELIVERABLE}
+
+
+async def fetch_job(
+    interaction: discord.Interaction[TriptychClient], job_id: int, *, seen: bool = False
+) -> Job:
+    """The finished job behind a button, seen from where it was pressed.
+
+    Raises UserError for one that is not known here, that is not (or no more) to be shown, or that
+    belongs elsewhere: only its author may use it outside its channel, unless they are known to
+    have ``seen`` it.
+    """
+    jobs = interaction.client.services.jobs
+    job = await jobs.fetch_job(job_id) if job_id <= _MAX_ROW_ID else None
+    if job is not None and _is_forgotten(job, interaction):
+        raise UserError(job_views.TIME_OVER)
+    if job is None or job.status not in _DONE or not (seen or _is_at_home(job, interaction)):
+        raise UserError(job_views.NO_SUCH_PICTURE)
+    if job.hidden or job.held_for:
+        raise UserError(job_views.HIDDEN)
+    if job.deleted_by and job.deleted_by != job.origin.user_id:
+        raise UserError(job_views.REMOVED_BY_MODERATOR)
+    return job
+
+
+async def fetch_job_of(interaction: discord.Interaction[TriptychClient], message_id: int) -> Job:
+    """The finished job that a message of this channel shows. Raises UserError."""
+    job = await interaction.client.services.jobs.fetch_by_message(message_id)
+    if job is None:
+        raise UserError(job_views.NO_SUCH_PICTURE)
+    return await fetch_job(interaction, job.job_id)
+
+
+def _is_forgotten(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:
+    """Whether nothing but its cost is left of a prompt of this server."""
+    origin = job.origin
+    return not origin.user_id and origin.guild_id == interaction.guild_id is not None
+
+
+def _is_at_home(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:
+    origin = job.origin
+    here = (interaction.guild_id, interaction.channel_id)
+    return origin.user_id == interaction.user.id or (origin.guild_id, origin.channel_id) == here
+
+
+async def fetch_with_picture(
+    interaction: discord.Interaction[TriptychClient], job_id: int, panel: int
+) -> Job | None:
+    """The job, if people may see this panel; None once it was answered that the picture is gone.
+
+    Raises UserError.
+    """
+    job = await fetch_job(interaction, job_id)
+    files = await interaction.client.services.jobs.list_pictures(job_id)
+    if job.deleted_at is not None or not files:
+        await answer_gone(interaction, job)
+        return None
+    verdicts = {file.panel: file.verdict for file in files}
+    if not panel or panel not in verdicts:
+        raise UserError(job_views.NO_SUCH_PICTURE)
+    verdict = verdicts[panel]
+    if verdict is not None and not verdict.shown:
+        raise UserError(job_views.HIDDEN_PANEL)
+    return job
+
+
+async def answer_gone(interaction: discord.Interaction[TriptychClient], job: Job) -> None:
+    """Only to the one who pressed."""
+    again = JobButton("reroll", job.job_id, label="↻ Reroll")
+    view, files = recipe_views.compose_recipe(job, again, head=job_views.GONE)
+    await interaction.response.send_message(view=view, files=files, ephemeral=True)
+
+
+async def submit(
+    interaction: discord.Interaction[TriptychClient], ask: Ask, refusal: str | None = None
+) -> None:
+    """Hand over to intake, unless the pictures could not be shown here."""
+    if not interaction.app_permissions.attach_files:
+        refusal = job_views.NO_PERMISSION
+    intake, caller = interaction.client.services.intake, InteractionCaller(interaction)
+    job = await intake.submit(ask, parse_origin(interaction), caller, refusal)
+    if job is None and ask.press:
+        await caller.refuse(job_views.ALREADY_PRESSED)
+
+
+def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:
+    """Who asked and where, and whether the bot itself may post there."""
+    may = interaction.app_permissions
+    in_thread = isinstance(interaction.channel, discord.Thread)
+    may_send = may.send_messages_in_threads if in_thread else may.send_messages
+    if interaction.guild_id is None:
+        bot_in_channel = interaction.context.dm_channel
+    else:
+        bot_in_channel = interaction.is_guild_integration() and may.view_channel and may_send
+    channel, member = interaction.channel, interaction.user
+    is_member = isinstance(member, discord.Member)
+    return Origin(
+        user_id=member.id,
+        interaction_id=interaction.id,
+        token=interaction.token,
+        guild_id=interaction.guild_id,
+        channel_id=interaction.channel_id,
+        bot_in_channel=bot_in_channel,
+        parent_channel_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
+        age_restricted=is_age_restricted(channel),
+        role_ids=tuple(role.id for role in member.roles) if is_member else (),
+        joined_at=member.joined_at.timestamp() if is_member and member.joined_at else None,
+    )
+
+
+def is_age_restricted(channel: object) -> bool:
+    """Whether Discord shows the channel to adults only; never in direct messages."""
+    is_nsfw = getattr(channel, "is_nsfw", None)
+    return bool(is_nsfw and is_nsfw())

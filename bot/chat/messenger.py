@@ -1,0 +1,238 @@
+"""The discord.py side of the port: first answers, edits, deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import discord
+import discord.http
+
+from bot.chat.retries import (
+    FINAL_STATUSES,
+    PASSING_FAULTS,
+    SEND_SECONDS,
+    Unwelcome,
+    explain,
+    send_with_retry,
+)
+from bot.domain.audit import AuditEntry
+from bot.domain.jobs import Job
+from bot.domain.review import Case
+from bot.images.render import encode_small
+from bot.jobs.ports import (
+    Delivery,
+    Drawing,
+    Undeliverable,
+    Unreachable,
+    Unreadable,
+    Update,
+)
+from bot.views import jobs as job_views
+from bot.views import moderation as moderation_views
+from bot.views import review as review_views
+
+if TYPE_CHECKING:
+    from bot.chat.client import TriptychClient
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_Files = list[discord.File]
+_Encoded = list[tuple[str, bytes]]
+_Content = tuple[discord.ui.LayoutView, _Files]
+
+TOKEN_USE_SECONDS = 14 * 60  # Discord allows 15 minutes
+SLOWEST_BYTES_PER_SECOND = 8 * 1024  # an upload over a slower line is given up and begun again
+
+
+TOO_LATE = 10062  # an interaction must have its first answer within 3 s
+_MESSAGE_MAX = 2000
+
+
+class DiscordMessenger:
+    """Reaches a job's message by its token, then by the bot itself, then with a new message.
+
+    The next way is tried only where the one before is closed for good: an edit that got no answer
+    may have been applied, and a new message beside it would be a second one.
+    """
+
+    def __init__(self, client: TriptychClient, now: Callable[[], float]) -> None:
+        self._client = client
+        self._now = now
+
+    async def progress(self, job: Job, update: Update) -> int | None:
+        """Edit the job's message."""
+
+        def compose() -> _Content:
+            preview = update.preview if isinstance(update, Drawing) else None
+            files: _Files = []
+            if preview is not None:
+                alt_text = job_views.describe_preview(job)
+                name = f"preview-{job.job_id}.webp"
+                files = [discord.File(BytesIO(preview), name, description=alt_text)]
+            return job_views.compose_update(
+                job, update, files[0].filename if files else None
+            ), files
+
+        return await self._edit(job, compose)
+
+    async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
+        """Edit the grid into the job's message, or else post a new one that names the author."""
+        for shape in _SHAPES:
+            try:
+                files = await asyncio.to_thread(shape, job.job_id, delivery)
+            except OSError as error:
+                raise Unreadable(f"its pictures cannot be read: {error}") from error
+            try:
+                return await self._post(job, delivery, files, can_repost)
+            except Unwelcome:
+                continue
+        return await self._post(job, delivery, [], can_repost)
+
+    async def _post(
+        self, job: Job, delivery: Delivery, files: _Encoded, can_repost: bool
+    ) -> int | None:
+        """files: names and contents. Raises _Unwelcome if it is they that cannot be posted."""
+        alt_texts = job_views.describe_files(job, delivery, len(files))
+
+        def compose() -> _Content:
+            attached = [
+                discord.File(BytesIO(data), name, description=alt_text, spoiler=job.spoiler)
+                for (name, data), alt_text in zip(files, alt_texts, strict=True)
+            ]
+            names = [file.filename for file in attached]
+            return job_views.compose_delivery(job, delivery, *names), attached
+
+        size = sum(len(data) for _, data in files)
+        seconds = SEND_SECONDS + size / SLOWEST_BYTES_PER_SECOND
+        try:
+            return await self._edit(job, compose, seconds)
+        except Undeliverable as error:
+            if not can_repost or (files and isinstance(error, Unwelcome)):
+                raise
+            return await self._send(job, compose, seconds)
+
+    async def tell(self, job: Job, text: str) -> None:
+        """A direct message that names the prompt."""
+        quoted = job_views.quote(job.recipe.prompt)
+        text = f"{text[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
+        await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
+
+    async def write_to(self, user_id: int, text: str, nonce: str) -> None:
+        """A direct message, which Discord takes once however often it is sent."""
+
+        async def send() -> None:
+            channel = await self._client.create_dm(discord.Object(user_id))
+            await channel.send(text, nonce=nonce)
+
+        await send_with_retry(f"user {user_id}", send)
+
+    async def show_card(self, case: Case, channel_id: int) -> int:
+        """Post the card, once, or edit it."""
+        channel = self._client.get_partial_messageable(channel_id)
+        card = case.card
+
+        async def send() -> int:
+            view, files = review_views.compose_card(case)
+            if card.message_id is not None:
+                message = channel.get_partial_message(card.message_id)
+                return (await message.edit(view=view, attachments=files)).id
+            nonce = f"card-{card.card_id}"
+            return (await channel.send(view=view, files=files, nonce=nonce)).id
+
+        return await send_with_retry(f"card {card.card_id}", send)
+
+    async def post_entries(
+        self, channel_id: int, entries: Sequence[AuditEntry], nonce: str
+    ) -> None:
+        """Rows of the audit log in a mod-log channel, as one message. Tries once."""
+        channel = self._client.get_partial_messageable(channel_id)
+        nobody = discord.AllowedMentions.none()
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                view = moderation_views.compose_entries(entries)
+                await channel.send(view=view, nonce=nonce, allowed_mentions=nobody, silent=True)
+        except discord.HTTPException as error:
+            if error.status in FINAL_STATUSES:
+                log.info("%s: Discord refused it: %s", nonce, error)
+                raise Undeliverable(explain(error)) from error
+            raise Unreachable(str(error)) from error
+        except PASSING_FAULTS as error:
+            raise Unreachable(f"Discord could not be reached: {error!r}") from error
+
+    async def _edit(
+        self, job: Job, compose: Callable[[], _Content], seconds: float | None = None
+    ) -> int | None:
+        fault = Undeliverable("no way to its message is left")
+        for route in self._list_routes(job):
+            try:
+                return await send_with_retry(
+                    f"job {job.job_id}", lambda route=route: route(*compose()), seconds
+                )
+            except Undeliverable as error:
+                fault = error
+        raise fault
+
+    def _list_routes(self, job: Job) -> list[Callable[..., Awaitable[int]]]:
+        origin, message_id = job.origin, job.message_id
+        routes: list[Callable[..., Awaitable[int]]] = []
+        token, application_id = origin.token, self._client.application_id
+        is_young = self._now() - job.accepted_at < TOKEN_USE_SECONDS
+        is_only_way = not (origin.channel_id and job.message_id and origin.bot_in_channel)
+        if token and application_id and (is_young or is_only_way):
+
+            async def edit_by_token(view: discord.ui.LayoutView, files: _Files) -> int:
+                webhook = discord.Webhook.partial(application_id, token, client=self._client)
+                original = cast(int, "@original")
+                # content: what an error may have said there; the types know none beside a layout
+                edit = cast(Callable[..., Awaitable[discord.WebhookMessage]], webhook.edit_message)
+                return (await edit(original, content=None, view=view, attachments=files)).id
+
+            routes.append(edit_by_token)
+        channel_id = origin.channel_id
+        if channel_id and message_id and origin.bot_in_channel:
+
+            async def edit_as_bot(view: discord.ui.LayoutView, files: _Files) -> int:
+                channel = self._client.get_partial_messageable(channel_id)
+                message = channel.get_partial_message(message_id)
+                return (await message.edit(content=None, view=view, attachments=files)).id
+
+            routes.append(edit_as_bot)
+        return routes
+
+    async def _send(self, job: Job, compose: Callable[[], _Content], seconds: float) -> int:
+        origin = job.origin
+        if origin.channel_id is None or not origin.bot_in_channel:
+            raise Undeliverable("its message is gone and Triptych cannot post in that channel")
+        channel = self._client.get_partial_messageable(origin.channel_id)
+        author = discord.AllowedMentions(users=[discord.Object(origin.user_id)])
+
+        async def send() -> int:
+            view, files = compose()
+            message = await channel.send(
+                view=view, files=files, nonce=f"job-{job.job_id}", allowed_mentions=author
+            )
+            return message.id
+
+        return await send_with_retry(f"job {job.job_id}", send, seconds)
+
+
+def _as_it_is(job_id: int, delivery: Delivery) -> _Encoded:
+    return [(f"triptych-{job_id}.png", delivery.grid.read_bytes())]
+
+
+def _smaller(job_id: int, delivery: Delivery) -> _Encoded:
+    return [(f"triptych-{job_id}.webp", encode_small(delivery.grid).getvalue())]
+
+
+def _singly(job_id: int, delivery: Delivery) -> _Encoded:
+    return [
+        (f"triptych-{job_id}-{n}.webp", encode_small(path).getvalue())
+        for n, path in enumerate(delivery.images, 1)
+    ]
+
+
+_SHAPES = (_as_it_is, _smaller, _singly)

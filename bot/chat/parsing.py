@@ -1,0 +1,48 @@
+"""Reads sizes, seeds and numbers as people type them."""
+
+from __future__ import annotations
+
+import re
+
+from bot.errors import UserError
+from bot.moderation.text import clean_prompt
+from bot.views.escape import quote
+
+_SIZE = re.compile(r"\s*(\d{1,5})\s*[x×*, ]\s*(\d{1,5})\s*")
+
+
+def parse_size(text: str | None) -> tuple[int | None, int | None]:
+    """ "512x768" → (512, 768). Raises UserError."""
+    if not text:
+        return None, None
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise UserError(
+            f"“{quote(clean_prompt(text), 40)}” is not a size. Write width x height in "
+            "pixels, for example 512x768. Nothing was drawn."
+        )
+    return int(match[1]), int(match[2])
+
+
+def parse_seed(text: str | None) -> int | None:
+    """A whole number; Discord's own integers end at 2⁵³, hence text. Raises UserError."""
+    if not text or not text.strip():
+        return None
+    if not re.fullmatch(r"[+-]?[0-9]{1,40}", text.strip()):
+        raise UserError(
+            f"“{quote(clean_prompt(text), 40)}” is not a seed. Write a whole number from "
+            "0 to 4,294,967,295, or leave it out. Nothing was drawn."
+        )
+    return int(text)
+
+
+def parse_number(text: str, what: str) -> float | None:
+    """A number as people write it, "" for the default. Raises UserError."""
+    if not text.strip():
+        return None
+    if not re.fullmatch(r"[0-9]{1,6}(?:[.,][0-9]{1,6})?", text.strip()):
+        raise UserError(
+            f"“{quote(clean_prompt(text), 40)}” is not a number for {what}. Write it like "
+            "7 or 7.5, or leave it out. Nothing was drawn."
+        )
+    return float(text.strip().replace(",", "."))

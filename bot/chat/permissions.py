@@ -1,0 +1,77 @@
+"""Who may decide, checked at every press: Discord's own permissions can be set to anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+
+from bot.domain.guilds import GuildSettings
+from bot.errors import UserError
+from bot.views import review as review_views
+
+
+def find_server(interaction: discord.Interaction[Any]) -> int | None:
+    """The id of the server that has installed Triptych and where this happened.
+
+    None also in a server where only a person has: its moderators are nobody to Triptych.
+    """
+    return interaction.guild_id if interaction.is_guild_integration() else None
+
+
+def manages_messages(interaction: discord.Interaction[Any]) -> bool:
+    """Whether this person may manage the messages of the server's channel that this is in."""
+    return find_server(interaction) is not None and interaction.permissions.manage_messages
+
+
+def require_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> int:
+    """Manage Messages, or a role that the server has named; the guild's id. Raises UserError."""
+    member, guild_id = interaction.user, find_server(interaction)
+    # In the whole server: what a channel gives to somebody does not make them its moderator.
+    if guild_id is not None and isinstance(member, discord.Member):
+        may = member.guild_permissions
+        is_named = any(role.id in settings.moderator_role_ids for role in member.roles)
+        if may.manage_messages or may.manage_guild or is_named:
+            return guild_id
+    raise UserError(review_views.NOT_MODERATOR)
+
+
+def require_manager(interaction: discord.Interaction[Any]) -> int:
+    """Manage Server; the guild's id. Raises UserError."""
+    member, guild_id = interaction.user, find_server(interaction)
+    is_member = isinstance(member, discord.Member)
+    if guild_id is None or not is_member or not member.guild_permissions.manage_guild:
+        raise UserError(review_views.NOT_MANAGER)
+    return guild_id
+
+
+def require_owner(interaction: discord.Interaction[Any]) -> int:
+    """The owner of the server; its id. Raises UserError."""
+    guild, guild_id = interaction.guild, find_server(interaction)
+    if guild is None or guild_id is None or guild.owner_id != interaction.user.id:
+        raise UserError(review_views.NOT_SERVER_OWNER)
+    return guild_id
+
+
+def require_other(interaction: discord.Interaction[Any], member_id: int) -> None:
+    """Nobody but the owner decides about what is their own. Raises UserError."""
+    guild = interaction.guild
+    if interaction.user.id == member_id and (guild is None or guild.owner_id != member_id):
+        raise UserError(review_views.NOT_OWN)
+
+
+async def require_rank(interaction: discord.Interaction[Any], member_id: int) -> None:
+    """The moderator stands above the member, and nobody above the owner. Raises UserError."""
+    guild, moderator = interaction.guild, interaction.user
+    if guild is None or not isinstance(moderator, discord.Member):
+        raise UserError(review_views.NOT_MODERATOR)
+    if member_id == guild.owner_id:
+        raise UserError(review_views.NOT_OWNER)
+    if moderator.id == guild.owner_id:
+        return
+    try:
+        member = await guild.fetch_member(member_id)
+    except discord.NotFound:  # has left, and may come back
+        return
+    if member.top_role >= moderator.top_role:
+        raise UserError(review_views.NOT_ABOVE)

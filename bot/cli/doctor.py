@@ -1,0 +1,231 @@
+"""python -m bot doctor: one line per check, each ok or with what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from bot.engine import check_model
+from bot.errors import ConfigError, DataDirLocked, StoreError
+from bot.ops.resources import choose_model_source, get_migrations_folder
+from bot.services import make_picture_check, make_policy
+from bot.settings import Settings, load_settings
+from bot.store import DATABASE_FILE_NAME, DataDirLock, check_not_lost
+
+_MIN_FREE_BYTES = 2 * 10**9
+_SAFE_SQLITE = (3, 51, 3)
+_DEVICE_SECONDS = 120
+_DEVICE_PROBE = """
+import torch
+if torch.cuda.is_available():
+    free, total = torch.cuda.mem_get_info()
+    name = torch.cuda.get_device_name()
+    print(f"cuda|{name}, {total / 2**30:.0f} GiB of memory, {free / 2**30:.1f} GiB free")
+else:
+    print(f"cpu|{torch.get_num_threads()} threads")
+"""
+"""Runs in a process of its own: torch takes seconds to import, and a broken driver can crash it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    ok: bool
+    label: str
+    detail: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        lines = f"{'ok   ' if self.ok else 'FAULT'} {self.label}: {self.detail}"
+        return f"{lines}\n      → {self.remedy}" if self.remedy else lines
+
+
+async def examine() -> list[Finding]:
+    """Run every check; a fault in one does not stop the others."""
+    findings = [Finding(True, "Python", ".".join(map(str, sys.version_info[:3])))]
+    try:
+        settings = load_settings()
+    except ConfigError as error:
+        return [*findings, Finding(False, "Settings", str(error), "Correct them and try again.")]
+    findings += [
+        Finding(True, "Settings", "all can be used"),
+        await asyncio.to_thread(_check_torch, settings),
+        _check_model(settings),
+        await asyncio.to_thread(_check_rules, settings),
+        await asyncio.to_thread(_check_pictures, settings),
+        await asyncio.to_thread(_check_disk, settings),
+        await asyncio.to_thread(_check_database, settings),
+    ]
+    return findings + [finding async for finding in _check_discord(settings)]
+
+
+def _check_torch(settings: Settings) -> Finding:
+    try:
+        label = f"torch {version('torch')}"
+    except PackageNotFoundError:
+        remedy = "Install Triptych again: pip install . (see README)."
+        return Finding(False, "torch", "not installed", remedy)
+    probe = _run_probe()
+    if probe is None:
+        remedy = "Reinstall torch for this machine: https://pytorch.org/get-started/locally/"
+        return Finding(False, label, "cannot be loaded", remedy)
+    device, detail = probe
+    if settings.device == "cuda" and device != "cuda":
+        remedy = (
+            "Install the CUDA build of torch (https://pytorch.org/get-started/locally/) and the "
+            "NVIDIA driver, or set DEVICE=auto to draw on the CPU."
+        )
+        return Finding(False, label, "DEVICE is cuda, but torch sees no CUDA device", remedy)
+    note = "" if device == "cuda" else " (no CUDA device; only the starter model is quick on a CPU)"
+    return Finding(True, label, f"draws on {device}, {detail}{note}")
+
+
+def _run_probe() -> tuple[str, str] | None:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _DEVICE_PROBE],
+            capture_output=True,
+            text=True,
+            timeout=_DEVICE_SECONDS,
+            check=True,
+        )
+    except (subprocess.SubprocessError, OSError):
+        return None
+    device, _, detail = done.stdout.strip().partition("|")
+    return device, detail
+
+
+def _check_model(settings: Settings) -> Finding:
+    try:
+        lines = check_model(choose_model_source(settings))
+    except ConfigError as error:
+        return Finding(False, "Model", "cannot be used", str(error))
+    return Finding(True, "Model", "; ".join(lines))
+
+
+def _check_rules(settings: Settings) -> Finding:
+    try:
+        policy = make_policy(settings)
+    except ConfigError as error:
+        return Finding(False, "Rules", "cannot be used", str(error))
+    return Finding(True, "Rules", f"{policy.num_rules} of yours, and two built-in classes")
+
+
+def _check_pictures(settings: Settings) -> Finding:
+    check = make_picture_check(settings)
+    try:
+        check.probe().result()
+    except ConfigError as error:
+        remedy = f"{error}. Until then every picture stays hidden."
+        return Finding(False, "Picture check", "cannot be used", remedy)
+    except ImportError as error:
+        remedy = "pip install onnxruntime. Until then every picture stays hidden."
+        return Finding(False, "Picture check", f"cannot be loaded ({error})", remedy)
+    finally:
+        check.close()
+    hidden = f"pictures that score {settings.nsfw_threshold:g} or more are hidden"
+    return Finding(True, "Picture check", f"OpenNSFW on onnxruntime works; {hidden}")
+
+
+def _check_disk(settings: Settings) -> Finding:
+    folder = settings.data_dir
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK) or not existing.is_dir():
+        remedy = "Make it writable for this user, or set DATA_DIR to another folder."
+        return Finding(False, "Disk", f"{existing} cannot be written", remedy)
+    free = shutil.disk_usage(existing).free
+    detail = f"{free / 1e9:.1f} GB free for {folder}"
+    if free < _MIN_FREE_BYTES:
+        remedy = "Make room: pictures take about 2 MB a prompt, a model from the hub 3 to 5 GB."
+        return Finding(False, "Disk", detail, remedy)
+    return Finding(True, "Disk", detail)
+
+
+def _check_database(settings: Settings) -> Finding:
+    path = settings.data_dir / DATABASE_FILE_NAME
+    note = _describe_sqlite()
+    if not settings.data_dir.exists():
+        return Finding(True, "Database", f"{path} will be made at the first start{note}")
+    lock = DataDirLock(settings.data_dir)
+    try:
+        lock.acquire()
+    except DataDirLocked as error:
+        if not path.exists():
+            remedy = "Stop Triptych, which saves what it has in backups/; `python -m bot restore`."
+            return Finding(False, "Database", f"{path} is gone while it is in use: {error}", remedy)
+        return Finding(True, "Database", f"in use, so it was left alone: {error}")
+    except StoreError as error:
+        return Finding(False, "Database", "cannot be used", str(error))
+    try:
+        check_not_lost(settings.data_dir)
+        return _check_database_file(path, note)
+    except StoreError as error:
+        return Finding(False, "Database", "lost", str(error))
+    finally:
+        lock.release()
+
+
+def _check_database_file(path: Path, note: str) -> Finding:
+    newest = len(list(get_migrations_folder().glob("*.sql")))
+    damaged = "`python -m bot restore` puts the newest of backups/ in its place, and keeps this."
+    if not path.exists():
+        return Finding(True, "Database", f"{path} will be made at the first start{note}")
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            [[found]] = connection.execute("PRAGMA user_version").fetchall()
+            if found > newest:
+                remedy = "Install the newer Triptych that wrote it, or restore a file of backups/."
+                detail = f"version {found}, program knows {newest}"
+                return Finding(False, "Database", detail, remedy)
+            if found == 0:
+                return Finding(True, "Database", f"{path} will be made at the first start{note}")
+            [[health]] = connection.execute("PRAGMA quick_check(1)").fetchall()
+            [[jobs]] = connection.execute("SELECT count(*) FROM job").fetchall()
+    except sqlite3.Error as error:
+        return Finding(False, "Database", f"{path}: {error}", damaged)
+    if health != "ok":
+        return Finding(False, "Database", f"damaged: {health}", damaged)
+    return Finding(True, "Database", f"{path}, version {found}, {jobs} jobs on record{note}")
+
+
+def _describe_sqlite() -> str:
+    if sqlite3.sqlite_version_info >= _SAFE_SQLITE:
+        return ""
+    return (
+        f" (SQLite {sqlite3.sqlite_version}: before 3.51.3 a second program that opens the file "
+        "while Triptych runs can damage it)"
+    )
+
+
+async def _check_discord(settings: Settings) -> AsyncIterator[Finding]:
+    token = settings.discord_token
+    if token is None:
+        remedy = (
+            "Needed only for `run`: create an application on "
+            "https://discord.com/developers/applications and put its bot's token into .env."
+        )
+        yield Finding(True, "Discord token", "not set", remedy)
+        return
+    from bot.chat.application import examine_application  # noqa: PLC0415 - only needed with a token
+
+    try:
+        lines = await examine_application(token.get_secret_value(), settings.discord_api_base)
+    except ConfigError as error:
+        yield Finding(False, "Discord token", "not accepted", str(error))
+        return
+    except OSError as error:
+        remedy = "Check this machine's network and https://discordstatus.com, then try again."
+        yield Finding(False, "Discord", f"cannot be reached ({error})", remedy)
+        return
+    for label, detail in lines:
+        yield Finding(True, label, detail)

@@ -1,0 +1,24 @@
+"""How the command line ends: its exit codes and its last sentence."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from bot.errors import EngineLost, TriptychError, UserError
+
+EXIT_REFUSED = 1
+EXIT_CONFIG = 2
+EXIT_ENGINE_LOST = 75  # EX_TEMPFAIL: the supervisor should start a fresh process
+
+
+def leave(error: TriptychError) -> NoReturn:
+    sys.stderr.write(f"{error}\n")
+    if isinstance(error, EngineLost):
+        logging.shutdown()
+        os._exit(EXIT_ENGINE_LOST)  # a dead device context can hang an orderly exit
+    raise typer.Exit(EXIT_REFUSED if isinstance(error, UserError) else EXIT_CONFIG) from None

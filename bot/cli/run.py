@@ -1,0 +1,123 @@
+"""`run`: the bot from start to stop, its data directory and its engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bot.engine import Engine, EngineFace, check_model
+from bot.errors import ConfigError
+from bot.ops.backups import RecordWatch, keep_backups, make_clock
+from bot.ops.resources import choose_model_source, get_migrations_folder
+from bot.ops.systemd import Supervisor
+from bot.services import compose_services
+from bot.settings import Settings
+from bot.store import BackupKeeper, Database, DataDirLock
+
+FINISH_SECONDS = 5.0
+REQUEUE_SECONDS = 2.0
+SWITCH_SECONDS = 0.0001  # how long a thread that judges texts may keep the event loop waiting
+
+
+@asynccontextmanager
+async def open_data_dir(settings: Settings) -> AsyncIterator[Database]:
+    """The data directory, owned by this process, and its database. Raises StoreError."""
+    os.umask(0o077)  # prompts, tokens and pictures are nobody else's business
+    lock = DataDirLock(settings.data_dir)
+    lock.acquire()
+    try:
+        database = await Database.open(settings.data_dir, get_migrations_folder())
+        try:
+            yield database
+        finally:
+            await database.close()
+    finally:
+        lock.release()
+
+
+async def serve(settings: Settings, engine: EngineFace) -> None:
+    """The bot, from start to SIGTERM. Raises ConfigError, StoreError or EngineLost."""
+    from bot.chat.client import TriptychClient, use_api_base  # noqa: PLC0415 - only `run` needs Discord
+    from bot.ops.metrics import serve_monitor  # noqa: PLC0415
+
+    if settings.discord_token is None:
+        raise ConfigError(
+            "DISCORD_TOKEN is not set. Create an application on "
+            "https://discord.com/developers/applications, copy the token of its bot into .env, "
+            "and try `python -m bot doctor`. To draw without Discord: python -m bot imagine PROMPT"
+        )
+    if settings.discord_api_base:
+        use_api_base(settings.discord_api_base)
+    stop = _listen_for_signals()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    now = make_clock()
+    supervisor = Supervisor.of_environment()
+    async with open_data_dir(settings) as database:
+        client = TriptychClient(
+            lambda messenger: compose_services(settings, database, engine, messenger, now),
+            now,
+            supervisor,
+        )
+        services = client.services
+        await services.line.load()
+        drawing = asyncio.create_task(services.dispatcher.run())
+        keeper = BackupKeeper(database, settings.data_dir)
+        watch = RecordWatch(database, keeper, now)
+        async with client, serve_monitor(settings.monitor_port, client.examine):
+            online = asyncio.create_task(client.serve(settings.discord_token.get_secret_value()))
+            stopping = asyncio.create_task(stop.wait())
+            upkeep = [
+                asyncio.create_task(supervisor.beat()),
+                asyncio.create_task(keep_backups(keeper, now)),
+                asyncio.create_task(watch.run()),
+                asyncio.create_task(services.keeper.run()),
+            ]
+            tasks = {drawing, online, stopping}
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            supervisor.tell("STOPPING=1")
+            services.intake.draining = True
+            await services.review.stop()
+            await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
+            await services.board.close()
+            for task in {*tasks, *upkeep} - done:
+                task.cancel()
+            await asyncio.gather(*tasks, *upkeep, return_exceptions=True)
+            services.gate.close()  # who waits there is told that the bot restarts
+            await services.intake.drain(REQUEUE_SECONDS)
+            await services.workers.close()
+            await watch.save()
+        services.writer.close()
+        services.check.close()
+        await asyncio.to_thread(engine.close, REQUEUE_SECONDS)
+        for task in done:
+            task.result()
+
+
+def _listen_for_signals() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; the second ends the process at once, without loss."""
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(128 + signal.SIGTERM)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    return stop
+
+
+def make_engine(settings: Settings) -> Engine:
+    """An engine for the model of the settings, whose files were looked at. Raises ConfigError."""
+    source = choose_model_source(settings)
+    check_model(source)
+    return Engine(
+        source,
+        cache_dir=settings.data_dir / "engine",
+        deterministic=settings.deterministic,
+        compile_unet=settings.compile_unet,
+    )

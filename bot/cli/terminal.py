@@ -1,0 +1,78 @@
+"""The command line's side of the port: a progress bar instead of a message that moves."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bot.domain.jobs import Job
+from bot.domain.recipes import Upload
+from bot.domain.review import Case
+from bot.errors import UserError
+from bot.jobs.ports import Delivery, Drawing, Undeliverable, Update, Waiting
+
+
+class TerminalCaller:
+    """The person at the keyboard, who is always there."""
+
+    async def acknowledge(self, job: Job) -> None:
+        """Nothing to show: the progress bar is already there."""
+
+    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
+        """Raises UserError."""
+        raise UserError(reason)
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        """A file on this machine."""
+        try:
+            return await asyncio.to_thread(Path(upload.url).read_bytes)
+        except OSError as error:
+            raise UserError(f"{upload.url} cannot be read ({error.strerror}).") from error
+
+
+class TerminalMessenger:
+    """Shows one job; ``wait`` gives its pictures or raises UserError."""
+
+    def __init__(self, console: Console) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._task = self._bar.add_task("loading the model", total=None)
+        self._done: asyncio.Future[tuple[Job, Delivery]] = asyncio.Future()
+
+    async def wait(self) -> tuple[Job, Delivery]:
+        """The delivered job and its files."""
+        with self._bar:
+            return await self._done
+
+    async def progress(self, job: Job, update: Update) -> None:
+        """Move the bar."""
+        if isinstance(update, Drawing):
+            self._bar.update(
+                self._task, description="drawing", completed=update.step, total=update.num_steps
+            )
+        elif not isinstance(update, Waiting) and not self._done.done():
+            self._done.set_exception(UserError(job.reason))
+
+    async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> None:
+        """Fill the bar and end the wait."""
+        steps = job.recipe.num_inference_steps
+        self._bar.update(self._task, description="done", completed=steps, total=steps)
+        self._done.set_result((job, delivery))
+
+    async def tell(self, job: Job, text: str) -> None:
+        """Never needed: the terminal is either there or gone."""
+
+    async def write_to(self, user_id: int, text: str, nonce: str) -> None:
+        """Never needed, like the next one: there are no moderators here."""
+
+    async def show_card(self, case: Case, channel_id: int) -> int:
+        """Nothing is ever held where there is no server."""
+        raise Undeliverable("there are no moderators at a terminal")

@@ -1,0 +1,192 @@
+"""/audit: what was decided, by whom; and the mod log, and the end of what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import json
+import logging
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import discord
+from discord import app_commands
+from discord.ext import commands, tasks
+
+from bot.chat.client import TriptychClient
+from bot.chat.offers import in_servers
+from bot.chat.permissions import require_moderator, require_owner
+from bot.domain.audit import AuditAction, AuditEntry
+from bot.errors import StoreError, UserError
+from bot.services import Services
+from bot.views import jobs as job_views
+from bot.views import moderation as moderation_views
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 3.0
+_PAGE = 6
+_MAX_EXPORTED = 100_000
+_MAX_PLAIN_BYTES = 8 << 20  # Discord takes 10 MiB
+_SECONDS = {"h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
+_Interaction = discord.Interaction[TriptychClient]
+
+
+@in_servers
+@app_commands.default_permissions(manage_messages=True)
+class Record(commands.GroupCog, group_name="audit", group_description="What was decided, by whom"):
+    """The audit log of a server."""
+
+    def __init__(self, bot: TriptychClient) -> None:
+        self._services: Services = bot.services
+        self._messenger = bot.messenger
+
+    async def cog_load(self) -> None:
+        """Begin to post and to clean up."""
+        self._keep.start()
+
+    async def cog_unload(self) -> None:
+        """The bot stops."""
+        self._keep.cancel()
+
+    @tasks.loop(seconds=FLUSH_SECONDS)
+    async def _keep(self) -> None:
+        try:
+            await self._services.guilds.modlog.flush(self._messenger.post_entries)
+            await self._services.keeping.run_daily()
+        except StoreError as error:
+            log.error("the mod log and retention wait: %s", error)
+
+    @app_commands.command(description="Search what was decided in this server")
+    @app_commands.describe(
+        member="Whose prompts or pictures it was about",
+        moderator="Who decided",
+        rule="The text of the rule",
+        since="A date like 2026-11-01, or 12h, 30d, 4w",
+    )
+    async def search(
+        self,
+        interaction: _Interaction,
+        member: discord.User | None = None,
+        moderator: discord.User | None = None,
+        rule: str | None = None,
+        since: str | None = None,
+    ) -> None:
+        """Newest first."""
+        guild_id = await self._require_moderator(interaction)
+        moment = parse_since(since, self._services.now())
+        view = await self._compose(
+            guild_id, member and member.id, moderator and moderator.id, rule, moment, None
+        )
+        await interaction.response.send_message(view=view, ephemeral=True)
+
+    async def press(self, interaction: _Interaction, path: str, values: Sequence[str]) -> None:
+        """Older rows; the search stands in the button."""
+        guild_id = await self._require_moderator(interaction)
+        before, member, moderator, since, has_rule = (int(part) for part in path.split("."))
+        rule = None
+        if has_rule:  # its text may be too long for a button: the row before tells it
+            entries = await self._services.audit.search(
+                guild_id, before_entry=before + 1, after_entry=before - 1
+            )
+            rule = entries[0].rule if entries else ""
+        view = await self._compose(
+            guild_id, member or None, moderator or None, rule, float(since), before
+        )
+        await interaction.response.edit_message(view=view)
+
+    @app_commands.command(description="Get this server's record as a file; for its owner")
+    @app_commands.describe(format="What kind of file", since="From then on: a date, 12h, 30d, 4w")
+    @app_commands.choices(
+        format=[
+            app_commands.Choice(name="CSV", value="csv"),
+            app_commands.Choice(name="JSON", value="json"),
+        ]
+    )
+    async def export(
+        self, interaction: _Interaction, format: str = "csv", since: str | None = None
+    ) -> None:
+        """On record itself."""
+        guild_id = require_owner(interaction)
+        services = self._services
+        moment = parse_since(since, services.now())
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        entry = AuditEntry(
+            AuditAction.AUDIT_EXPORTED,
+            services.now(),
+            guild_id=guild_id,
+            actor_id=interaction.user.id,
+        )
+        await services.audit.add(entry)
+        entries = await services.audit.search(
+            guild_id, since=moment, limit=_MAX_EXPORTED, newest_first=False
+        )
+        data, name = await asyncio.to_thread(_pack, entries, format)
+        await interaction.edit_original_response(attachments=[discord.File(io.BytesIO(data), name)])
+
+    async def _compose(
+        self,
+        guild_id: int,
+        member_id: int | None,
+        actor_id: int | None,
+        rule: str | None,
+        since: float,
+        before: int | None,
+    ) -> discord.ui.LayoutView:
+        entries = await self._services.audit.search(
+            guild_id,
+            member_id=member_id,
+            actor_id=actor_id,
+            rule=rule,
+            since=since,
+            before_entry=before,
+            limit=_PAGE + 1,
+        )
+        older = None
+        if len(entries) > _PAGE:
+            last = entries[_PAGE - 1].entry_id
+            parts = (last, member_id or 0, actor_id or 0, int(since), int(rule is not None))
+            older = ".".join(map(str, parts))
+        return moderation_views.compose_audit_page(entries[:_PAGE], older)
+
+    async def _require_moderator(self, interaction: _Interaction) -> int:
+        settings = await self._services.settings.fetch(interaction.guild_id)
+        return require_moderator(interaction, settings)
+
+
+def parse_since(text: str | None, now: float) -> float:
+    """Raises UserError."""
+    if not text:
+        return 0.0
+    ago = re.fullmatch(r"\s*([0-9]{1,4})\s*([hdw])\s*", text)
+    if ago:
+        return now - int(ago[1]) * _SECONDS[ago[2]]
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise UserError(
+            f"“{job_views.quote(text, 40)}” is no time. Write a date like 2026-11-01, or how long "
+            "ago: 12h, 30d, 4w."
+        ) from None
+
+
+def _pack(entries: Sequence[AuditEntry], kind: str) -> tuple[bytes, str]:
+    data, name = _render(entries, kind).encode(), f"audit.{kind}"
+    return (data, name) if len(data) <= _MAX_PLAIN_BYTES else (gzip.compress(data), f"{name}.gz")
+
+
+def _render(entries: Sequence[AuditEntry], kind: str) -> str:
+    if kind == "csv":
+        return moderation_views.render_entries(entries)
+    rows = [moderation_views.list_columns(entry) for entry in entries]
+    return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    cog = Record(bot)
+    bot.add_panel_action("audit", cog.press)
+    await bot.add_cog(cog)

@@ -1,0 +1,181 @@
+"""/strike, /suspend, /unsuspend, and the appeal of who was suspended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat.client import TriptychClient
+from bot.chat.offers import in_servers
+from bot.chat.permissions import require_moderator, require_rank
+from bot.errors import UserError
+from bot.moderation.text import clean_prompt
+from bot.services import Services
+from bot.views import review as review_views
+from bot.views.components import JobModal
+
+_MAX_DAYS = 365
+_Reason = app_commands.Range[str, 1, review_views.REASON_MAX]
+
+
+@in_servers
+@app_commands.default_permissions(manage_messages=True)
+class StrikeCommands(
+    commands.GroupCog, group_name="strike", group_description="Strikes of members"
+):
+    """Marks that lapse by themselves; enough of them suspend."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @app_commands.command(description="Give a member a strike")
+    @app_commands.describe(member="Who gets it", reason="What the member may read about it")
+    async def add(
+        self,
+        interaction: discord.Interaction[TriptychClient],
+        member: discord.User,
+        reason: _Reason,
+    ) -> None:
+        """Only for who stands below."""
+        guild_id = await _check(self._services, interaction, member.id)
+        consequences = self._services.consequences
+        suspension = await consequences.strike(
+            guild_id, member.id, by=interaction.user.id, reason=clean_prompt(reason)
+        )
+        count = len(await consequences.list_strikes(guild_id, member.id))
+        text = review_views.say_struck(member.id, suspension, count)
+        await interaction.edit_original_response(content=text)
+
+    @app_commands.command(name="list", description="The strikes of a member that still count")
+    @app_commands.describe(member="Whose strikes")
+    async def list_(
+        self, interaction: discord.Interaction[TriptychClient], member: discord.User
+    ) -> None:
+        """Any moderator may look."""
+        guild_id = await _check(self._services, interaction)
+        consequences = self._services.consequences
+        text = review_views.say_strikes(
+            member.id,
+            await consequences.list_strikes(guild_id, member.id),
+            await consequences.fetch_suspension(guild_id, member.id),
+        )
+        await interaction.edit_original_response(content=text)
+
+    @app_commands.command(description="Take a strike back")
+    @app_commands.describe(member="Whose strike", number="Its number in /strike list")
+    async def remove(
+        self, interaction: discord.Interaction[TriptychClient], member: discord.User, number: int
+    ) -> None:
+        """Only for who stands below."""
+        guild_id = await _check(self._services, interaction, member.id)
+        await self._services.consequences.remove_strike(
+            guild_id, member.id, number, by=interaction.user.id
+        )
+        text = review_views.say_strike_removed(member.id, number)
+        await interaction.edit_original_response(content=text)
+
+
+class Consequences(commands.Cog):
+    """Suspensions from prompting."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @app_commands.command(description="Keep a member from prompting for some days")
+    @app_commands.describe(
+        member="The member", days="For how many days", reason="What the member reads about it"
+    )
+    @in_servers
+    @app_commands.default_permissions(manage_messages=True)
+    async def suspend(
+        self,
+        interaction: discord.Interaction[TriptychClient],
+        member: discord.User,
+        days: app_commands.Range[int, 1, _MAX_DAYS],
+        reason: _Reason,
+    ) -> None:
+        """Only for who stands below."""
+        guild_id = await _check(self._services, interaction, member.id)
+        suspension = await self._services.consequences.suspend(
+            guild_id,
+            member.id,
+            by=interaction.user.id,
+            days=days,
+            reason=clean_prompt(reason),
+        )
+        text = review_views.say_suspended(suspension)
+        await interaction.edit_original_response(content=text)
+
+    @app_commands.command(description="Let a suspended member prompt again")
+    @app_commands.describe(member="The member")
+    @in_servers
+    @app_commands.default_permissions(manage_messages=True)
+    async def unsuspend(
+        self, interaction: discord.Interaction[TriptychClient], member: discord.User
+    ) -> None:
+        """Only for who stands below."""
+        guild_id = await _check(self._services, interaction, member.id)
+        await self._services.consequences.lift(
+            guild_id, member.id, by=interaction.user.id, reason="Lifted by a moderator."
+        )
+        text = review_views.say_lifted(member.id)
+        await interaction.edit_original_response(content=text)
+
+    async def ask(self, interaction: discord.Interaction[Any], number: int, panel: int) -> None:
+        """The Appeal button."""
+        if interaction.guild_id is None:
+            raise UserError(review_views.NOTHING_TO_APPEAL)
+        await self._services.consequences.check_appeal(interaction.guild_id, interaction.user.id)
+        form = JobModal("appeal", 0, 0, title="Appeal your suspension")
+        form.add_item(
+            discord.ui.Label(
+                text="Why should it end?",
+                description="You can appeal once. A moderator reads this and decides.",
+                component=discord.ui.TextInput(
+                    custom_id="text",
+                    style=discord.TextStyle.paragraph,
+                    max_length=review_views.APPEAL_MAX,
+                ),
+            )
+        )
+        await interaction.response.send_modal(form)
+
+    async def submit(
+        self, interaction: discord.Interaction[Any], number: int, panel: int, fields: dict[str, str]
+    ) -> None:
+        """The form came back."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        if interaction.guild_id is None:
+            raise UserError(review_views.NOTHING_TO_APPEAL)
+        await self._services.consequences.appeal(
+            interaction.guild_id, interaction.user.id, clean_prompt(fields["text"])
+        )
+        await interaction.edit_original_response(content=review_views.APPEALED)
+
+
+async def _check(
+    services: Services,
+    interaction: discord.Interaction[TriptychClient],
+    member_id: int | None = None,
+) -> int:
+    """Defer, and make sure that this person may do this to the member. Raises UserError."""
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    guild_id = interaction.guild_id
+    require_moderator(interaction, await services.settings.fetch(guild_id))
+    if guild_id is None:
+        raise UserError(review_views.NOT_MODERATOR)
+    if member_id is not None:
+        await require_rank(interaction, member_id)
+    return guild_id
+
+
+async def setup(bot: TriptychClient) -> None:
+    """Called by load_extension."""
+    cog = Consequences(bot.services)
+    bot.add_button_action("appeal", cog.ask)
+    bot.add_modal_action("appeal", cog.submit)
+    await bot.add_cog(cog)
+    await bot.add_cog(StrikeCommands(bot.services))

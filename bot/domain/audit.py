@@ -1,0 +1,118 @@
+"""The rows of the audit log: what was done, by whom, to what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.jobs import Job
+from bot.domain.rules import Outcome, Verdict
+
+
+class AuditAction(StrEnum):
+    """What a row of the audit log says was done."""
+
+    PROMPT_REFUSED = "prompt_refused"
+    PROMPT_HELD = "prompt_held"
+    PROMPT_COVERED = "prompt_covered"
+    UPLOAD_REFUSED = "upload_refused"
+    PICTURES_HIDDEN = "pictures_hidden"
+    PICTURES_HELD = "pictures_held"
+    PICTURES_COVERED = "pictures_covered"
+    PICTURES_DELETED = "pictures_deleted"
+    APPROVED = "approved"
+    APPROVED_COVERED = "approved_covered"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    REPORTED = "reported"
+    REPORT_DECIDED = "report_decided"
+    STRUCK = "struck"
+    STRIKE_REMOVED = "strike_removed"
+    SUSPENDED = "suspended"
+    SUSPENSION_LIFTED = "suspension_lifted"
+    APPEALED = "appealed"
+    APPEAL_DECIDED = "appeal_decided"
+    RULE_ADDED = "rule_added"
+    RULE_REMOVED = "rule_removed"
+    RULES_SWITCHED_OFF = "rules_switched_off"
+    RULES_NOTED = "rules_noted"
+    STYLE_SAVED = "style_saved"
+    STYLE_REMOVED = "style_removed"
+    SETTING_CHANGED = "setting_changed"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    DATA_EXPORTED = "data_exported"
+    DATA_DELETED = "data_deleted"
+    RETENTION_ENDED = "retention_ended"
+    AUDIT_EXPORTED = "audit_exported"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One row of the audit log. actor_id: 0 is Triptych itself. prompt: "" once it was blanked.
+
+    entry_id is 0 until it is on record.
+    """
+
+    action: AuditAction
+    at: float
+    guild_id: int | None = None
+    actor_id: int = 0
+    member_id: int | None = None
+    job_id: int | None = None
+    rule: str = ""
+    rules_version: int = 0
+    prompt: str = ""
+    prompt_hash: str = ""
+    reason: str = ""
+    old_value: str = ""
+    new_value: str = ""
+    entry_id: int = 0
+
+
+_ACTIONS = {
+    Outcome.REFUSE: AuditAction.PROMPT_REFUSED,
+    Outcome.HOLD: AuditAction.PROMPT_HELD,
+    Outcome.SPOILER: AuditAction.PROMPT_COVERED,
+}
+
+
+def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
+    """The record of what was decided about a prompt; None for what simply passed."""
+    action = _ACTIONS.get(verdict.outcome)
+    if action is None:
+        return None
+    return AuditEntry(
+        action,
+        job.accepted_at,
+        guild_id=job.origin.guild_id,
+        member_id=job.origin.user_id,
+        job_id=job.job_id,
+        rule=verdict.rule,
+        rules_version=verdict.rules_version,
+        prompt=text_of(job),
+        reason=verdict.reason,
+    )
+
+
+def text_of(job: Job) -> str:
+    """All that the member wrote."""
+    return "\n".join(filter(None, (job.recipe.prompt, job.recipe.negative_prompt)))
+
+
+def compose_entry(
+    action: AuditAction, job: Job, now: float, *, actor_id: int = 0, reason: str = ""
+) -> AuditEntry:
+    """The record of a decision about a job."""
+    return AuditEntry(
+        action,
+        now,
+        guild_id=job.origin.guild_id,
+        actor_id=actor_id,
+        member_id=job.origin.user_id,
+        job_id=job.job_id,
+        rule=job.rule,
+        rules_version=job.rules_version,
+        prompt=text_of(job),
+        reason=reason or job.reason,
+    )

@@ -1,0 +1,49 @@
+"""What a server has set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.rules import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RoleQuota:
+    """What the members of a role may have; None leaves it as it is for everybody.
+
+    weight: of their share of the line. A member with several roles gets the best of each.
+    """
+
+    role_id: int
+    max_cost_per_day: float | None = None
+    max_waiting: int | None = None
+    weight: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuildSettings:
+    """What a server has set; the defaults are safe for one that never opened the settings.
+
+    moderator_role_ids: who may decide besides those with Manage Messages. allowed_*: empty means
+    everybody, everywhere. picture_action: of flagged ones. nsfw_threshold: None is the instance's.
+    review_newcomer_days: newer members' prompts are held. min_member_days: they may not prompt.
+    """
+
+    review_channel_id: int | None = None
+    mod_log_channel_id: int | None = None
+    moderator_role_ids: tuple[int, ...] = ()
+    allowed_role_ids: tuple[int, ...] = ()
+    allowed_channel_ids: tuple[int, ...] = ()
+    min_member_days: int = 0
+    review_everything: bool = False
+    review_newcomer_days: int = 0
+    review_hours: int = 24
+    picture_action: Outcome = Outcome.REFUSE
+    nsfw_threshold: float | None = None
+    reports_to_hide: int = 3
+    strikes_to_suspend: int = 3
+    strike_days: int = 30
+    suspension_days: int = 7
+    retention_days: int = 90
+    is_paused: bool = False
+    role_quotas: tuple[RoleQuota, ...] = ()

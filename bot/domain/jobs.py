@@ -1,0 +1,115 @@
+"""The frozen values that cross rooms. Times are Unix seconds (UTC); ids are Discord snowflakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.recipes import Recipe
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. DESIGN's picture of the ways between them is in CONTRIBUTING.md."""
+
+    ACCEPTED = "accepted"  # committed, not yet answered
+    HELD = "held"  # a moderator has to look at it first
+    QUEUED = "queued"
+    RUNNING = "running"
+    RENDERED = "rendered"  # pictures judged and on disk, not yet posted
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"  # held, and no moderator came
+    UNDELIVERABLE = "undeliverable"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asked, and where the answer goes. A terminal job has no ids and user_id 0.
+
+    token: Discord's interaction token, good for 15 minutes and blanked after that.
+    bot_in_channel: False where the bot is no member, so that only the token can reach the reply.
+    parent_channel_id: of a thread. role_ids, joined_at: known only while the member asks.
+    """
+
+    user_id: int = 0
+    interaction_id: int | None = None
+    token: str | None = None
+    guild_id: int | None = None
+    channel_id: int | None = None
+    bot_in_channel: bool = True
+    parent_channel_id: int | None = None
+    age_restricted: bool = False
+    role_ids: tuple[int, ...] = ()
+    joined_at: float | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it was asked for on the command line."""
+        return self.interaction_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestry:
+    """What a start picture comes from: the prompts and negative prompts of the jobs behind it.
+
+    is_sent: a person sent the picture that all began with. is_unknown: not all is told here, as
+    words were deleted, a job is not on record, or there is too much of it.
+    """
+
+    texts: tuple[tuple[str, str], ...] = ()
+    is_sent: bool = False
+    is_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row of the job table.
+
+    cost_estimate, cost: in default requests of the model (1.0 = three pictures with the model's
+    default settings); ``cost`` is what counts against quotas and is 0 for what was not drawn.
+    attempt: how many times drawing was begun. reason: why it ended as it did, safe to show.
+    rule, rules_version: what decided about the prompt, and the server's rules at that moment.
+    held_for: why a moderator has to look at it, "" once one has approved it (approved_by). weight:
+    of its member's share of the line. hidden: reported, and nobody may see its pictures.
+    deleted_at, deleted_by: when its pictures were taken away, and by whom (0: by retention).
+    told: False where it ended without pictures and its message may not say so yet.
+    """
+
+    job_id: int
+    origin: Origin
+    recipe: Recipe
+    status: JobStatus
+    cost_estimate: float
+    cost: float
+    accepted_at: float
+    attempt: int = 0
+    message_id: int | None = None
+    queued_at: float | None = None
+    started_at: float | None = None
+    rendered_at: float | None = None
+    ended_at: float | None = None
+    gpu_seconds: float | None = None
+    cut_words: str = ""
+    reason: str = ""
+    spoiler: bool = False
+    rule: str = ""
+    rules_version: int = 0
+    held_for: str = ""
+    weight: float = 1.0
+    deleted_at: float | None = None
+    deleted_by: int | None = None
+    approved_by: int | None = None
+    hidden: bool = False
+    told: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How much of the quotas is used. costs in default requests within the last hour."""
+
+    member_waiting: int
+    guild_waiting: int
+    total_waiting: int
+    member_cost: float

@@ -1,0 +1,137 @@
+"""The frozen values of review: cards, reports, strikes, suspensions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.jobs import Job
+from bot.domain.rules import GuildRule
+
+
+class CardKind(StrEnum):
+    """What a moderator is asked to decide about."""
+
+    HELD = "held"  # a prompt, or pictures that nobody has seen yet
+    REPORT = "report"  # pictures that members have reported
+    APPEAL = "appeal"  # a suspension
+    RULES = "rules"  # the server's rules that are beyond its budget; there is only to be read
+
+
+class Decision(StrEnum):
+    """How a card ended; the names of the buttons on it."""
+
+    APPROVE = "approve"
+    COVER = "cover"  # approved as a spoiler
+    REFUSE = "refuse"
+    SUSPEND = "suspend"  # refused, and the member suspended
+    RESTORE = "restore"
+    REMOVE = "remove"
+    STRIKE = "strike"  # removed, and the member struck
+    GRANT = "grant"
+    DENY = "deny"
+    NOTE = "note"  # a moderator has read it
+    EXPIRE = "expire"  # nobody came
+    WITHDRAW = "withdraw"  # the member took the prompt back
+    UNSEEN = "unseen"  # the card could not be posted, so no moderator could come
+
+
+CHOICES = {
+    CardKind.HELD: (Decision.APPROVE, Decision.COVER, Decision.REFUSE, Decision.SUSPEND),
+    CardKind.REPORT: (Decision.RESTORE, Decision.REMOVE, Decision.STRIKE),
+    CardKind.APPEAL: (Decision.GRANT, Decision.DENY),
+    CardKind.RULES: (Decision.NOTE,),
+}
+"""What a moderator may choose, in the order of the buttons."""
+
+AGAINST_MEMBER = frozenset({Decision.SUSPEND, Decision.STRIKE})
+"""Only for moderators who stand above the member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A question to the moderators of a guild, and its answer.
+
+    channel_id, message_id: None until it is posted. decided_by: 0 is Triptych itself. settled_at:
+    when everybody whom the decision concerns had been told.
+    """
+
+    card_id: int
+    kind: CardKind
+    guild_id: int
+    member_id: int
+    opened_at: float
+    job_id: int | None = None
+    suspension_id: int | None = None
+    expires_at: float | None = None
+    channel_id: int | None = None
+    message_id: int | None = None
+    decision: Decision | None = None
+    decided_by: int = 0
+    decided_at: float | None = None
+    settled_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a member said about a picture."""
+
+    report_id: int
+    reporter_id: int
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A mark against a member that lapses by itself."""
+
+    strike_id: int
+    member_id: int
+    reason: str
+    given_by: int
+    given_at: float
+    lapses_at: float
+    job_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """A member may not prompt in a guild until it ends. appealed_at: there is one appeal."""
+
+    suspension_id: int
+    guild_id: int
+    member_id: int
+    reason: str
+    given_by: int
+    given_at: float
+    ends_at: float
+    appeal: str = ""
+    appealed_at: float | None = None
+    lifted_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RulesBeyond:
+    """The rules of a server, by number, that do not apply. Found for this version and budget."""
+
+    version: int
+    budget: str
+    rule_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that a card shows. picture: a blurred PNG. strikes: how many count at present.
+
+    note: what is left to do after the decision. beyond: rules that do not apply.
+    """
+
+    card: Card
+    job: Job | None = None
+    suspension: Suspension | None = None
+    reports: tuple[Report, ...] = ()
+    strikes: int = 0
+    picture: bytes | None = None
+    beyond: tuple[GuildRule, ...] = ()
+    note: str = ""

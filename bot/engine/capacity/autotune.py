@@ -1,0 +1,159 @@
+"""Finds out how many rows the device likes in one batch, and remembers it for the next start."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+
+from bot.engine.sampling.step_tables import DEPTH
+from bot.engine.steps.slots import Entry, Slots
+from bot.engine.steps.steppers import BUCKETS, Stepper
+
+logger = logging.getLogger(__name__)
+
+_GOOD_ENOUGH = 0.95
+_REPEATS = 3
+_BUDGET_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Knee:
+    """rows: the fewest with 95 % of the best rows per second. max_rows: what memory allows."""
+
+    rows: int
+    max_rows: int | None = None
+
+
+def find_knee(rates: Mapping[int, float]) -> int:
+    """Return the fewest rows whose rows per second are nearly the best of those measured."""
+    best = max(rates.values())
+    return min(rows for rows, rate in rates.items() if rate >= _GOOD_ENOUGH * best)
+
+
+def measure_knee(
+    make_slots: Callable[[int], Slots],
+    make_stepper: Callable[[Slots], Stepper],
+    decode_one: Callable[[], None],
+    least_rows: int,
+    budget_seconds: float = _BUDGET_SECONDS,
+) -> Knee:
+    """Time steps of more and more rows, until more brings nothing or the memory or budget ends.
+
+    decode_one: decodes one picture; on CUDA its memory stays set aside. least_rows: where to
+    begin, for so many are shared in any case.
+    """
+    rates: dict[int, float] = {}
+    started = time.perf_counter()
+    slots = make_slots(BUCKETS[-1])
+    stepper = make_stepper(slots)
+    on_cuda = slots.device.type == "cuda"
+    reserve = _measure_peak(decode_one) if on_cuda else 0
+    max_rows = None
+    for num_rows in [bucket for bucket in BUCKETS if bucket >= least_rows]:
+        try:
+            rates[num_rows] = num_rows / _time_step(slots, stepper, num_rows)
+            if on_cuda:
+                max_rows = _bound_by_memory(slots, stepper, num_rows, reserve)
+        except torch.OutOfMemoryError:
+            max_rows = max(rates, default=max(1, least_rows // 2))
+            break
+        spent = time.perf_counter() - started
+        if spent > budget_seconds or num_rows == max_rows or _is_flat(rates):
+            break
+    logger.info("rows per second: %s", {rows: round(rate, 1) for rows, rate in rates.items()})
+    return Knee(find_knee(rates) if rates else 1, max_rows)
+
+
+def _is_flat(rates: Mapping[int, float]) -> bool:
+    """Whether the last two numbers of rows brought nothing over the ones before."""
+    *before, last, final = [0.0, 0.0, *rates.values()]
+    return max(last, final) < max(before, default=0.0)
+
+
+def _time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:
+    """Return the seconds of the fastest of a few steps with noise in them.
+
+    On the CPU they are this process's own, for other programs come and go.
+    """
+    clock = time.perf_counter if slots.device.type == "cuda" else time.process_time
+    slots.rings.normal_()
+    row = torch.tensor([1.0, 500.0, 1.0, *[0.0] * (2 * DEPTH - 1)], dtype=torch.float64)
+    entries = [Entry(slot, row, None) for slot in range(num_rows)]
+    plan = slots.plan(entries, num_rows)
+    times = []
+    for _ in range(_REPEATS + 1):  # the first one warms up
+        _synchronize(slots.device)
+        started = clock()
+        stepper(plan)
+        _synchronize(slots.device)
+        times.append(clock() - started)
+    return min(times[1:])
+
+
+def _bound_by_memory(slots: Slots, stepper: Stepper, num_rows: int, reserve: int) -> int | None:
+    """Estimate from one batch how many rows fit beside the weights and the decoder (bytes)."""
+    plan = slots.plan([], num_rows)
+    per_row = _measure_peak(lambda: Stepper.__call__(stepper, plan.to(slots.device))) / num_rows
+    free, total = torch.cuda.mem_get_info()
+    free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return max(1, int((free - reserve - 0.05 * total) / max(per_row, 1)))
+
+
+def _measure_peak(work: Callable[[], None]) -> int:
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    work()
+    torch.cuda.synchronize()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+class KneeFile:
+    """``knee.json`` in a folder: one measured knee per device, model, size and versions."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "knee.json"
+
+    def read(self, key: str) -> Knee | None:
+        """Return what an earlier start measured; None if there is nothing readable."""
+        try:
+            return Knee(**json.loads(self._path.read_text("utf-8"))[key])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write(self, key: str, knee: Knee) -> None:
+        """Keep a knee beside the others."""
+        try:
+            known = json.loads(self._path.read_text("utf-8"))
+        except (OSError, ValueError):
+            known = {}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._path.with_suffix(".partial")
+        partial.write_text(json.dumps({**known, key: asdict(knee)}, indent=2), "utf-8")
+        partial.replace(self._path)
+
+
+def make_key(unet: Any, latent_shape: tuple[int, ...]) -> str:
+    """Name what a knee depends on: device, model, size, dtype, threads and versions."""
+    on_cuda = unet.device.type == "cuda"
+    device = torch.cuda.get_device_name(unet.device) if on_cuda else f"cpu×{os.cpu_count()}"
+    config = sha256(json.dumps(unet.config, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    size = "×".join(map(str, latent_shape))
+    threads = "" if on_cuda else f"{torch.get_num_threads()} threads"
+    versions = f"torch {torch.__version__}, diffusers {diffusers.__version__}"
+    return ", ".join(filter(None, [device, config, size, str(unet.dtype), threads, versions]))

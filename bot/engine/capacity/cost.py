@@ -1,0 +1,55 @@
+"""How much work a request is, without torch: the jobs ask from the event loop's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.engine.api import NUM_IMAGES, GenerationRequest, ModelInfo
+from bot.engine.capacity.tile_plan import measure_area
+
+
+@dataclass(frozen=True, slots=True)
+class CostModel:
+    """Work in FLOP of one model, at its native size.
+
+    unet_flop: one row (one latent in the UNet's batch). decode_flop: one picture.
+    evaluations: per sampler (a, b): n steps are a·n + b UNet calls.
+
+    Work grows with the number of pixels, those that tiles share counted for each; the attention's
+    quadratic share is left out.
+    """
+
+    info: ModelInfo
+    unet_flop: float
+    decode_flop: float
+    evaluations: Mapping[str, tuple[int, int]]
+
+    def estimate(self, request: GenerationRequest) -> float:
+        """Return the work of a request in units of one default request; 0.0 if it is none."""
+        default = self._flop(
+            NUM_IMAGES,
+            self.info.num_inference_steps,
+            self.info.guidance_scale,
+            self.info.default_sampler,
+        )
+        work = self._flop(
+            len(request.seeds),
+            max(int(request.num_inference_steps * request.strength), 1),
+            request.guidance_scale,
+            request.sampler,
+            request.guidance_until,
+        )
+        return measure_area(self.info, request) * work / default
+
+    def _flop(
+        self,
+        pictures: int,
+        steps: int,
+        guidance_scale: float,
+        sampler: str,
+        guidance_until: float = 1.0,
+    ) -> float:
+        slope, offset = self.evaluations.get(sampler, (1, 0))
+        rows = 1 if guidance_scale <= 1 else 1 + guidance_until
+        return pictures * ((slope * steps + offset) * rows * self.unet_flop + self.decode_flop)

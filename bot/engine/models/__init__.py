@@ -1,0 +1,1 @@
+"""What is loaded and how its parts are used: text, start, decoding."""

@@ -1,0 +1,133 @@
+"""From finished latents to judged uint8 pictures."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bot.engine.models.tiling import tile_vae
+from bot.engine.steps.transfers import Transfer
+from bot.errors import GenerationFailed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_PICTURES = 4
+"""Pictures decoded at once: the decoder's memory is that of dozens of UNet rows per picture."""
+
+_NOT_A_NUMBER = (
+    "The picture came out as not-a-number; another seed, sampler or a lower guidance scale "
+    "may help."
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoding:
+    """Pictures being decoded: one transfer of (uint8 (n, H, W, 3), bool (n,) finite) per batch."""
+
+    latents: torch.Tensor
+    transfers: tuple[Transfer, ...]
+    tiled: bool = False
+
+    def is_ready(self) -> bool:
+        """Whether ``Decoder.finish`` would not wait."""
+        return all(transfer.is_ready() for transfer in self.transfers)
+
+
+class Decoder:
+    """Decodes and judges; on CUDA in a stream of its own, beside the next UNet steps."""
+
+    def __init__(self, pipe: Any) -> None:
+        self._pipe = pipe
+        self._vae = pipe.vae
+        self._stream = torch.cuda.Stream() if pipe.vae.device.type == "cuda" else None
+
+    def start(self, latents: torch.Tensor) -> Decoding:
+        """Begin to decode scaled latents (N, C, h, w) of the state's dtype."""
+        return self._begin(latents, MAX_PICTURES)
+
+    def decode_singly(self, latents: torch.Tensor, *, tiled: bool = False) -> Decoding:
+        """Decode a picture, or a tile, at a time, where more did not fit into memory."""
+        return self._begin(latents, 1, tiled=tiled)
+
+    def finish(self, decoding: Decoding) -> tuple[NDArray[np.uint8], tuple[bool | None, ...]]:
+        """Return uint8 (N, H, W, 3) and the checker's verdicts. Raises GenerationFailed."""
+        with self._in_stream():
+            parts = [transfer.get() for transfer in decoding.transfers]
+            finite = torch.cat([finite for _, finite in parts])
+            images = torch.cat([images for images, _ in parts])
+            if not finite.all() and self._vae.dtype == torch.float16:
+                images = torch.cat([images for images, _ in self._decode_again(decoding)])
+            elif not finite.all():
+                raise GenerationFailed(_NOT_A_NUMBER)
+            return images.numpy(), self._judge(images.numpy())
+
+    def _begin(self, latents: torch.Tensor, num_pictures: int, *, tiled: bool = False) -> Decoding:
+        if self._stream is not None:  # another stream has still to finish the latents
+            self._stream.wait_stream(torch.cuda.current_stream())
+            latents.record_stream(self._stream)
+        with self._in_stream():
+            batches = latents.split(num_pictures)
+            return Decoding(latents, tuple(self._decode(b, tiled=tiled) for b in batches), tiled)
+
+    def _decode(self, latents: torch.Tensor, *, tiled: bool = False) -> Transfer:
+        vae = self._vae
+        scaled = latents.to(vae.dtype) / vae.config.scaling_factor
+        scaled = scaled.contiguous(memory_format=torch.channels_last)
+        with tile_vae(self._pipe) if tiled else nullcontext():
+            pictures = vae.decode(scaled, return_dict=False)[0]
+        return Transfer(to_uint8(pictures), pictures.flatten(1).isfinite().all(dim=1))
+
+    def _decode_again(self, decoding: Decoding) -> list[tuple[torch.Tensor, ...]]:
+        """Decode in float32: float16 ends at 65504, which some decoders pass in their last blocks.
+
+        Raises GenerationFailed if even that is not finite.
+        """
+        try:
+            self._cast_vae(torch.float32)
+            redone = self.decode_singly(decoding.latents, tiled=decoding.tiled)
+            parts = [transfer.get() for transfer in redone.transfers]
+        finally:
+            self._cast_vae(torch.float16)
+        if not all(finite.all() for _, finite in parts):
+            raise GenerationFailed(_NOT_A_NUMBER)
+        return parts
+
+    def _cast_vae(self, dtype: torch.dtype) -> None:
+        """Change the weights while nobody reads them: the other stream encodes with them."""
+        self._synchronize()
+        self._vae.to(dtype)
+        self._synchronize()
+
+    def _synchronize(self) -> None:
+        if self._stream is not None:
+            torch.cuda.synchronize()
+
+    def _judge(self, images: NDArray[np.uint8]) -> tuple[bool | None, ...]:
+        """Ask the model's own checker about each picture by itself; None if it has none.
+
+        It would paint what it flags black, so it is shown a tensor that nobody delivers.
+        """
+        checker = self._pipe.safety_checker
+        if checker is None:
+            return (None,) * len(images)
+        verdicts = []
+        for image in images:
+            features = self._pipe.feature_extractor(image, return_tensors="pt").pixel_values
+            features = features.to(checker.device, checker.dtype)
+            _, flags = checker(images=features.clone(), clip_input=features)
+            verdicts.append(bool(flags[0]))
+        return tuple(verdicts)
+
+    def _in_stream(self) -> Any:
+        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
+
+
+def to_uint8(pictures: torch.Tensor) -> torch.Tensor:
+    """Turn (N, 3, H, W) in [-1, 1] into uint8 (N, H, W, 3) as VaeImageProcessor rounds it."""
+    unit = (pictures * 0.5 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
+    return (unit.float() * 255).round().nan_to_num().to(torch.uint8)

@@ -1,0 +1,50 @@
+"""The first latents of a request: noise alone, or a picture under noise."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+
+from bot.engine.api import GenerationRequest
+from bot.engine.models.tiling import tile_vae
+from bot.engine.sampling.step_tables import StepTable
+
+
+def draw_start(
+    pipe: Any, request: GenerationRequest, table: StepTable, *, tiled: bool = False
+) -> torch.Tensor:
+    """Draw the latents (N, C, h, w) that the pipelines of diffusers would start from.
+
+    One CPU generator per picture, drawn in the pipeline's dtype, so that every device starts from
+    the same noise; float32 from there on (float64 for a float64 pipeline). With a picture, the
+    generator first samples the VAE's posterior, as ``StableDiffusionImg2ImgPipeline`` has it.
+    tiled: the VAE encodes tile by tile.
+    """
+    dtype, device = pipe.unet.dtype, pipe.unet.device
+    state = torch.promote_types(dtype, torch.float32)
+    generators = [torch.Generator("cpu").manual_seed(seed) for seed in request.seeds]
+    scale = pipe.vae_scale_factor
+    shape = (pipe.unet.config.in_channels, request.height // scale, request.width // scale)
+    image = None
+    if request.image is not None:
+        picture = Image.fromarray(request.image)
+        with tile_vae(pipe) if tiled else nullcontext():
+            image = _encode(pipe, picture, (request.width, request.height), generators)
+    noise = randn_tensor((len(generators), *shape), generators, device=device, dtype=dtype)
+    latents = table.start_noise * noise.to(state)
+    return latents if image is None else table.start_image * image.to(state) + latents
+
+
+def _encode(
+    pipe: Any, picture: Image.Image, size: tuple[int, int], generators: list[torch.Generator]
+) -> torch.Tensor:
+    """Encode to scaled latents (N, C, h, w); a picture of another size is resized (Lanczos)."""
+    width, height = size
+    pixels = pipe.image_processor.preprocess(picture, height=height, width=width)
+    posterior = pipe.vae.encode(pixels.to(pipe.vae.device, pipe.vae.dtype)).latent_dist
+    latents = torch.cat([posterior.sample(generator) for generator in generators])
+    return pipe.vae.config.scaling_factor * latents

@@ -1,0 +1,37 @@
+"""From words to embeddings, the latest of them remembered."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from bot.engine.conditioning import Prompt
+
+
+class PromptEncoder:
+    """Encodes one prompt at a time; the empty negative prompt, and any other, only once."""
+
+    def __init__(
+        self, tokenizer: Any, text_encoder: Any, max_tokens: int, max_prompts: int = 128
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._text_encoder = text_encoder
+        self._max_tokens = max_tokens
+        self.encode = lru_cache(max_prompts)(self._encode)
+
+    def _encode(self, text: str) -> Prompt:
+        """Encode as ``StableDiffusionPipeline.encode_prompt`` does."""
+        tokenizer, encoder, length = self._tokenizer, self._text_encoder, self._max_tokens
+        inputs = tokenizer(
+            text, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+        )
+        mask = None
+        if getattr(encoder.config, "use_attention_mask", None):
+            mask = inputs.attention_mask.to(encoder.device)
+        embeds = encoder(inputs.input_ids.to(encoder.device), attention_mask=mask)[0]
+        whole = tokenizer(text, return_offsets_mapping=True, verbose=False)
+        cut_words = ""
+        if len(whole.input_ids) > length:
+            # The end marker takes the last place: the token that stood there is the first one cut.
+            cut_words = text[whole.offset_mapping[length - 1][0] :].strip()
+        return Prompt(embeds[0].to(encoder.dtype), cut_words)

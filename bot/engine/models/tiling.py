@@ -1,0 +1,85 @@
+"""An enlarged picture that is too large for one pass is predicted in overlapping tiles.
+
+A request may be tiled only where it is a second pass over an enlarged picture (``may_tile``): the
+picture holds together by what it starts from. Anything else is drawn in one pass, exactly as
+diffusers draws it, or refused. It must be tiled
+
+- beyond twice the model's native sides: the attention's work and memory grow with the square of
+  the pixels, and the model was trained on nothing like it; one doubling still goes well;
+- where one pass has run out of the device's memory within the hour, whatever the size.
+
+Tiles are of native size and share a quarter of it at least. Every step predicts each tile, blends
+the predictions and then moves the whole latent (https://arxiv.org/abs/2302.08113), so that
+neighbours agree from the first step on and no seam can grow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from typing import Any
+
+import torch
+
+from bot.engine.capacity.tile_plan import OVERLAP, count_tiles
+
+
+class TiledUnet:
+    """Stands in for a UNet: latents (R, C, h, w) of one size, tile by tile."""
+
+    def __init__(
+        self, unet: Any, size: Sequence[int], tile: Sequence[int], device: torch.device
+    ) -> None:
+        self._unet = unet
+        axes = [_cut(side, piece, device) for side, piece in zip(size, tile, strict=True)]
+        self._tiles = [
+            (rows, columns, down[:, None] * across[None, :])
+            for (rows, down), (columns, across) in product(*axes)
+        ]
+
+    def __call__(self, latents: torch.Tensor, times: torch.Tensor, **rest: Any) -> Any:
+        """Predict (R, C, h, w), in float32 at least; a tuple, as with ``return_dict=False``."""
+        dtype = torch.promote_types(latents.dtype, torch.float32)
+        total = torch.zeros(latents.shape, device=latents.device, dtype=dtype)
+        for rows, columns, weight in self._tiles:
+            tile = latents[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
+            noise = self._unet(tile, times, **rest)[0]
+            total[:, :, rows, columns] += noise.to(dtype) * weight
+        return (total,)
+
+
+@contextmanager
+def tile_vae(pipe: Any) -> Iterator[None]:
+    """Encode and decode tile by tile, blended as diffusers does it.
+
+    Tiles are of the VAE's own size, or the UNet's where that is smaller: some VAEs were configured
+    for pictures that fill any memory.
+    """
+    vae, side = pipe.vae, pipe.unet.config.sample_size
+    own = vae.tile_latent_min_size, vae.tile_sample_min_size
+    native = side if isinstance(side, int) else max(side)
+    vae.enable_tiling()
+    if native < own[0]:
+        vae.tile_latent_min_size = native
+        vae.tile_sample_min_size = native * pipe.vae_scale_factor
+    try:
+        yield
+    finally:
+        vae.disable_tiling()
+        vae.tile_latent_min_size, vae.tile_sample_min_size = own
+
+
+def _cut(side: int, tile: int, device: torch.device) -> list[tuple[slice, torch.Tensor]]:
+    """Cut one axis; the weights of the tiles add up to one everywhere."""
+    tile = min(side, tile)
+    num_tiles = count_tiles(side, tile)
+    gap = (side - tile) / max(num_tiles - 1, 1)
+    slices = [slice(round(n * gap), round(n * gap) + tile) for n in range(num_tiles)]
+    ramp = torch.arange(1, tile + 1, device=device).clamp(max=math.ceil(OVERLAP * tile)).float()
+    ramp = torch.minimum(ramp, ramp.flip(0))
+    total = torch.zeros(side, device=device)
+    for piece in slices:
+        total[piece] += ramp
+    return [(piece, ramp / total[piece]) for piece in slices]

@@ -1,0 +1,1 @@
+"""Samplers, and each one's steps as a table of numbers."""

@@ -1,0 +1,160 @@
+"""Sampler ids and the diffusers schedulers behind them."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_deis_multistep import DEISMultistepScheduler
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+from diffusers.schedulers.scheduling_heun_discrete import HeunDiscreteScheduler
+from diffusers.schedulers.scheduling_k_dpm_2_discrete import KDPM2DiscreteScheduler
+from diffusers.schedulers.scheduling_pndm import PNDMScheduler
+
+from bot.engine.api import SAMPLER_IDS
+from bot.engine.sampling.step_tables import NotTabled, Scheduler, probe_table
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampler:
+    scheduler_class: type[Scheduler]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+_SAMPLERS = {
+    "pndm": _Sampler(PNDMScheduler, {"skip_prk_steps": True}),
+    "ddim": _Sampler(DDIMScheduler),
+    "euler": _Sampler(EulerDiscreteScheduler),
+    "dpmpp_2m": _Sampler(DPMSolverMultistepScheduler),
+    "dpmpp_2m_karras": _Sampler(DPMSolverMultistepScheduler, {"use_karras_sigmas": True}),
+    "dpmpp_3m": _Sampler(DPMSolverMultistepScheduler, {"solver_order": 3}),
+    "deis": _Sampler(DEISMultistepScheduler),
+    "heun": _Sampler(HeunDiscreteScheduler),
+    "kdpm2": _Sampler(KDPM2DiscreteScheduler),
+}
+
+# A class drops a setting it does not know without a word and then follows another schedule.
+_SCHEDULE_SETTINGS = (
+    "num_train_timesteps",
+    "beta_start",
+    "beta_end",
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+    "timestep_spacing",
+    "steps_offset",
+    "rescale_betas_zero_snr",
+    "thresholding",
+)
+_NUM_PROBED_STEPS = 10
+# Where the last step lands: only PNDM and DDIM ask, the others always end at sigma 0.
+_OPTIONAL_SETTINGS = ("set_alpha_to_one", "clip_sample")
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerChoice:
+    """The samplers offered for one model.
+
+    ids: ``default`` first, then in the order of SAMPLER_IDS. notes: sentences for the owner, when
+    another scheduler takes the place of the model's own or a sampler is refused.
+    """
+
+    ids: tuple[str, ...]
+    default: str
+    notes: tuple[str, ...]
+
+
+class Samplers:
+    """Makes a fresh scheduler per request, all of them on the model's own noise schedule.
+
+    own: the model's scheduler after the pipeline's constructor has patched its config
+    (``steps_offset`` and ``clip_sample``); it is copied, never stepped.
+    """
+
+    def __init__(self, own: Scheduler) -> None:
+        self._own = own
+        self._own_id = _find_own_id(own)
+
+    def choose(self) -> SamplerChoice:
+        """Find what this model can be drawn with. Raises ValueError if it is nothing at all."""
+        fitting = [name for name in SAMPLER_IDS if name == self._own_id or self._fits(name)]
+        faults = {name: self._find_fault(name) for name in fitting}
+        offered = [name for name in fitting if faults[name] is None]
+        refused = {name: fault for name, fault in faults.items() if fault is not None}
+        notes = [f"The sampler {name} is not offered: {why}." for name, why in refused.items()]
+        if not offered:
+            msg = f"no sampler takes the noise schedule of {type(self._own).__name__}"
+            raise ValueError(" ".join([f"{msg}.", *notes]))
+        default = self._own_id if self._own_id in offered else None
+        if default is None:
+            default = offered[0]
+            notes.append(
+                f"The model's own scheduler, {type(self._own).__name__}, is not one of Triptych's "
+                f"samplers; {default} takes its place on the same noise schedule."
+            )
+        ids = (default, *(name for name in offered if name != default))
+        return SamplerChoice(ids, default, tuple(notes))
+
+    def create(self, sampler: str) -> Scheduler:
+        """Make an unused scheduler; ``sampler`` must be one of the offered ids."""
+        if sampler == self._own_id:
+            # from_config would drop settings patched by the pipeline: it takes them for defaults.
+            return copy.deepcopy(self._own)
+        kind = _SAMPLERS[sampler]
+        known = inspect.signature(kind.scheduler_class).parameters
+        config = {
+            name: self._own.config[name]
+            for name in (*_SCHEDULE_SETTINGS, *_OPTIONAL_SETTINGS)
+            if name in known and name in self._own.config
+        }
+        return kind.scheduler_class(**{**_off_by_default(known), **config, **kind.settings})
+
+    def count_evaluations(self, sampler: str, num_inference_steps: int) -> int:
+        """Count the UNet calls that so many steps of a sampler take (PNDM: one more)."""
+        scheduler = self.create(sampler)
+        scheduler.set_timesteps(num_inference_steps)
+        return len(scheduler.timesteps)
+
+    def _fits(self, sampler: str) -> bool:
+        known = inspect.signature(_SAMPLERS[sampler].scheduler_class).parameters
+        config = self._own.config
+        if any(config.get(name) and name not in known for name in _SCHEDULE_SETTINGS):
+            return False
+        try:
+            scheduler = self.create(sampler)
+            scheduler.set_timesteps(2)
+            t, x = scheduler.timesteps[0], torch.zeros(1, 1, 2, 2)
+            scheduler.step(scheduler.scale_model_input(x, t), t, x)
+        except (NotImplementedError, ValueError):
+            return False  # it knows the setting by name but not this value of it
+        return True
+
+    def _find_fault(self, sampler: str) -> str | None:
+        """Say why a sampler's steps cannot be written as a table; None if they can."""
+        try:
+            probe_table(self.create(sampler), _NUM_PROBED_STEPS)
+        except NotTabled as fault:
+            return str(fault)
+        return None
+
+
+def _off_by_default(known: Any) -> dict[str, bool]:
+    """DDIM clips samples unless told not to; the pipeline's constructor always tells it."""
+    return {"clip_sample": False} if "clip_sample" in known else {}
+
+
+def _find_own_id(own: Scheduler) -> str | None:
+    """Return the id of the model's own scheduler; among equal classes the best-matching one."""
+    if own.config.get("algorithm_type", "").startswith("sde-"):
+        return None  # draws new noise at every step
+    scores = {
+        name: sum(1 if own.config.get(k) == v else -1 for k, v in kind.settings.items())
+        for name, kind in _SAMPLERS.items()
+        if kind.scheduler_class is type(own)
+    }
+    return max(scores, key=lambda name: scores[name], default=None)

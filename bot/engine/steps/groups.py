@@ -1,0 +1,159 @@
+"""Requests in flight, grouped by latent size: only equal sizes share a batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from bot.engine.api import GenerationRequest, Progress
+from bot.engine.conditioning import Prompt
+from bot.engine.sampling.step_tables import DEPTH, StepTable
+from bot.engine.steps.slots import Entry, Slots
+from bot.engine.steps.steppers import Stepper
+
+PREVIEW_STEPS = 3
+"""Steps between previews, and those that newcomers take before everybody else."""
+
+
+@dataclass(slots=True)
+class Panel:
+    """One picture of a request: where its latent lies and how many steps are done."""
+
+    slot: int
+    step: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Drawing:
+    """A request in flight. report must not raise; seconds: what the device gave it so far.
+
+    due: the tick of its group at which it would be done if nobody else were there.
+    """
+
+    request: GenerationRequest
+    table: StepTable
+    report: Callable[[Progress], None]
+    cut_words: str = ""
+    panels: list[Panel] = field(default_factory=list)
+    due: int = 0
+    seconds: float = 0.0
+    previewed_at: float = -math.inf
+
+    @property
+    def step(self) -> int:
+        """Steps that all of its pictures have behind them."""
+        return min(panel.step for panel in self.panels)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its latents are finished."""
+        return self.step == self.table.num_steps
+
+    def make_entry(self, panel: Panel) -> Entry:
+        """Describe the next step of one picture; guidance ends after its share of the steps."""
+        request = self.request
+        num_guided = math.ceil(request.guidance_until * self.table.num_steps)
+        guided = request.guidance_scale > 1 and panel.step < num_guided
+        scale = request.guidance_scale if guided else None
+        return Entry(panel.slot, self.table.rows[panel.step], scale)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """One picture that takes part in a step."""
+
+    drawing: Drawing
+    panel: Panel
+    entry: Entry
+
+
+class Group:
+    """All requests of one size. used: the work it had so far, per request, in native rows."""
+
+    def __init__(
+        self, width: int, height: int, slots: Slots, stepper: Stepper, *, is_tiled: bool = False
+    ) -> None:
+        self.width = width
+        self.height = height
+        self.is_tiled = is_tiled
+        self.drawings: list[Drawing] = []
+        self.used = 0.0
+        self._num_ticks = 0
+        self._slots = slots
+        self._stepper = stepper
+
+    @property
+    def num_free(self) -> int:
+        """Pictures that still fit in."""
+        return self._slots.num_free
+
+    @property
+    def is_active(self) -> bool:
+        """Whether somebody in it has steps to take."""
+        return any(not drawing.is_done for drawing in self.drawings)
+
+    def join(
+        self, drawing: Drawing, latents: torch.Tensor, cond: Prompt, uncond: Prompt | None
+    ) -> None:
+        """Take in a request; latents (N, C, h, w), uncond None where it is not guided."""
+        other = cond if uncond is None else uncond
+        drawing.panels = [
+            Panel(self._slots.take(latent, cond.embeds, other.embeds)) for latent in latents
+        ]
+        drawing.due = self._num_ticks + drawing.table.num_steps
+        self.drawings.append(drawing)
+
+    def leave(self, drawing: Drawing) -> None:
+        """Free a request's rows."""
+        self.drawings.remove(drawing)
+        self._slots.free([panel.slot for panel in drawing.panels])
+
+    def select(self, max_rows: int) -> list[Member]:
+        """Choose the pictures of the next step, one at least.
+
+        Newcomers come first, so that everybody sees a preview soon; then whoever is due first:
+        equal requests are done in the order they came, a short one passes a long one, and nobody
+        waits for ever, for who comes later is due later.
+        """
+        line = [
+            (drawing, panel)
+            for drawing in sorted(self.drawings, key=lambda drawing: drawing.due)
+            for panel in sorted(drawing.panels, key=lambda panel: panel.step)
+            if panel.step < drawing.table.num_steps
+        ]
+        line.sort(key=lambda item: item[1].step >= PREVIEW_STEPS)
+        members, num_rows = [], 0
+        for drawing, panel in line:
+            entry = drawing.make_entry(panel)
+            num_rows += entry.num_rows
+            if members and num_rows > max_rows:
+                break
+            members.append(Member(drawing, panel, entry))
+        return members
+
+    def step(self, members: Sequence[Member], num_rows: int | None) -> None:
+        """Take one step; nobody moves if it fails. num_rows: pads the batch."""
+        self._stepper(self._slots.plan([member.entry for member in members], num_rows))
+        self._num_ticks += 1
+        for member in members:
+            member.panel.step += 1
+
+    def free(self) -> None:
+        """Let go of memory that the next step can have again."""
+        self._stepper.free()
+
+    def get_latents(self, drawing: Drawing) -> torch.Tensor:
+        """Copy a request's latents (N, C, h, w)."""
+        return torch.stack([self._slots.rings[panel.slot, 0] for panel in drawing.panels])
+
+    def estimate_clean(self, drawing: Drawing) -> torch.Tensor:
+        """Estimate from each picture's last step what the latents (N, C, h, w) will become."""
+        estimates = []
+        for panel in drawing.panels:
+            p, q = drawing.table.estimate[panel.step - 1].tolist()
+            ring = self._slots.rings[panel.slot]
+            estimates.append(p * ring[1] + q * ring[DEPTH])
+        return torch.stack(estimates)

@@ -1,0 +1,185 @@
+"""The state of every picture in flight of one latent size, and the step that advances them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from bot.engine.sampling.step_tables import DEPTH
+
+Unet = Callable[..., Any]
+"""diffusers' own forward, plain or compiled."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One picture that takes part in a step.
+
+    row: its line of the step table. guidance_scale: None runs it without an unconditional row.
+    """
+
+    slot: int
+    row: torch.Tensor
+    guidance_scale: float | None
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that it takes of the UNet's batch."""
+        return 1 if self.guidance_scale is None else 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What one step reads, as tensors, so that a captured graph can be given another one.
+
+    numbers: (N, 3 + 2·DEPTH) guidance, s, t, A, B of the N pictures, in the state's dtype.
+    pictures: int64 (3, N) slot, conditional row, unconditional row. rows: int64 (2, R) the
+    picture each row of the UNet's batch belongs to (an index into N), its embedding.
+    """
+
+    numbers: torch.Tensor
+    pictures: torch.Tensor
+    rows: torch.Tensor
+
+    def pin(self) -> Plan:
+        """Copy to page-locked memory, from where a device reads without anybody waiting."""
+        return Plan(*(part.pin_memory() for part in (self.numbers, self.pictures, self.rows)))
+
+    def to(self, device: torch.device) -> Plan:
+        """Copy to a device."""
+        return Plan(*(part.to(device) for part in (self.numbers, self.pictures, self.rows)))
+
+    def copy_(self, other: Plan) -> None:
+        """Overwrite in place with a plan of the same shape."""
+        self.numbers.copy_(other.numbers, non_blocking=True)
+        self.pictures.copy_(other.pictures, non_blocking=True)
+        self.rows.copy_(other.rows, non_blocking=True)
+
+
+class Slots:
+    """Rings of the last DEPTH samples and model outputs of up to ``num_slots`` pictures.
+
+    rings: (num_slots + 1, 2·DEPTH, C, h, w), newest first, samples before outputs; float32, or
+    float64 for a float64 model: diffusers' own float16 stepping is 1e-3 to 8e-3 off.
+    embeds: (2·num_slots + 2, tokens, width) in the model's dtype: of slot i the unconditional one
+    at 2·i, the conditional one at 2·i + 1. The last slot is nobody's: padding points at it.
+    """
+
+    def __init__(
+        self,
+        num_slots: int,
+        latent_shape: Sequence[int],
+        embed_shape: Sequence[int],
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.num_slots = num_slots
+        self.dtype = dtype
+        self.device = device
+        self.state_dtype = torch.promote_types(dtype, torch.float32)
+        self.rings = torch.zeros(
+            num_slots + 1, 2 * DEPTH, *latent_shape, device=device, dtype=self.state_dtype
+        )
+        self.embeds = torch.zeros(2 * num_slots + 2, *embed_shape, device=device, dtype=dtype)
+        self._free = list(range(num_slots - 1, -1, -1))
+        self._gathered = (torch.zeros(0), torch.zeros(0))
+
+    def take(self, latent: torch.Tensor, cond: torch.Tensor, uncond: torch.Tensor) -> int:
+        """Give a free slot to a latent (C, h, w) and its embeddings (tokens, width)."""
+        slot = self._free.pop()
+        self.rings[slot] = 0  # a stale infinity times a coefficient of zero would be NaN
+        self.rings[slot, 0] = latent
+        self.embeds[2 * slot] = uncond
+        self.embeds[2 * slot + 1] = cond
+        self._gathered = (torch.zeros(0), torch.zeros(0))
+        return slot
+
+    def free(self, slots: Sequence[int]) -> None:
+        """Give slots back."""
+        self._free.extend(slots)
+
+    def recall_embeds(self, plan: Plan) -> torch.Tensor:
+        """Gather a plan's embeddings (R, tokens, width): the same tensor while the rows are.
+
+        It compares on the host, so it is for the CPU.
+        """
+        rows = plan.rows[1]
+        if not torch.equal(rows, self._gathered[0]):
+            self._gathered = (rows, self.embeds.index_select(0, rows))
+        return self._gathered[1]
+
+    @property
+    def num_free(self) -> int:
+        """How many pictures can still be taken."""
+        return len(self._free)
+
+    def plan(self, entries: Sequence[Entry], num_rows: int | None = None) -> Plan:
+        """Lay out a batch as diffusers does: unconditional rows first, then all conditional ones.
+
+        num_rows pads both the rows and the pictures to a fixed number with the last slot.
+        """
+        guided = [n for n, entry in enumerate(entries) if entry.guidance_scale is not None]
+        owners = [*guided, *range(len(entries))]
+        embeds = [2 * entries[n].slot for n in guided] + [2 * e.slot + 1 for e in entries]
+        cond = [len(guided) + n for n in range(len(entries))]
+        uncond = list(cond)
+        for row, n in enumerate(guided):
+            uncond[n] = row
+        slots = [entry.slot for entry in entries]
+        numbers = torch.zeros(max(len(entries), num_rows or 0), 3 + 2 * DEPTH, dtype=torch.float64)
+        for n, entry in enumerate(entries):
+            numbers[n, 0] = 1.0 if entry.guidance_scale is None else entry.guidance_scale
+            numbers[n, 1:] = entry.row
+        if num_rows is not None:
+            owners += [num_rows - 1] * (num_rows - len(owners))
+            embeds += [2 * self.num_slots] * (num_rows - len(embeds))
+            rest = num_rows - len(entries)
+            slots, cond, uncond = (
+                slots + [self.num_slots] * rest,
+                cond + [0] * rest,
+                uncond + [0] * rest,
+            )
+        return Plan(
+            numbers.to(self.state_dtype),
+            torch.tensor([slots, cond, uncond]),
+            torch.tensor([owners, embeds]),
+        )
+
+
+def advance(slots: Slots, unet: Unet, plan: Plan, embeds: torch.Tensor | None = None) -> None:
+    """Take one step with every picture of a plan; nothing is changed before the UNet is done.
+
+    Reads and writes only tensors and never waits for the device. embeds: what
+    ``Slots.recall_embeds`` has for this plan.
+    """
+    slot, cond_row, uncond_row = plan.pictures
+    owner, embed = plan.rows
+    guidance, scale, t, coefficients = plan.numbers.split([1, 1, 1, 2 * DEPTH], dim=1)
+
+    # 1. One row per picture and prompt
+    history = slots.rings.index_select(0, slot)
+    samples, outputs = history.split(DEPTH, dim=1)
+    inputs = (samples[:, 0] * _spread(scale[:, 0])).to(slots.dtype).index_select(0, owner)
+    inputs = inputs.contiguous(memory_format=torch.channels_last)
+    embeds = slots.embeds.index_select(0, embed) if embeds is None else embeds
+
+    # 2. The model's prediction, guided per picture (at scale 1 both rows are the same one)
+    times = t[:, 0].index_select(0, owner)
+    noise = unet(inputs, times, encoder_hidden_states=embeds, return_dict=False)[0]
+    noise = noise.to(slots.state_dtype)
+    uncond, cond = noise.index_select(0, uncond_row), noise.index_select(0, cond_row)
+    output = uncond + _spread(guidance[:, 0]) * (cond - uncond)
+
+    # 3. The linear step, and the rings shifted by one
+    outputs = torch.cat([output[:, None], outputs[:, :-1]], dim=1)
+    terms = torch.cat([samples, outputs], dim=1) * coefficients[:, :, None, None, None]
+    samples = torch.cat([terms.sum(1, keepdim=True), samples[:, :-1]], dim=1)
+    slots.rings.index_copy_(0, slot, torch.cat([samples, outputs], dim=1))
+
+
+def _spread(numbers: torch.Tensor) -> torch.Tensor:
+    return numbers[:, None, None, None]

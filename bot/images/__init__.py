@@ -1,0 +1,1 @@
+"""Pictures as files and bytes: uploads, grids, previews, PNG."""

@@ -1,0 +1,242 @@
+"""Tiles, the 1×3 grid and PNG files; composed after the verdicts, in a small pool of threads."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import numpy as np  # before there are threads: two that import it at once break it
+from PIL import Image, ImageOps
+
+from bot.domain.pictures import PanelVerdict, PictureFile
+from bot.domain.recipes import Recipe
+from bot.errors import StoreError
+from bot.images.render import (
+    HIDDEN,
+    NOT_CHECKED,
+    PNG_LEVEL,
+    blur,
+    compose_grid,
+    compose_hidden_tile,
+    encode_png,
+)
+from bot.images.uploads import open_upload
+from bot.ops.workers import WorkerProcesses
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_HELD = "held"
+
+
+class PictureWriter:
+    """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing.
+
+    What a moderator has to see first lies in ``pictures/held/<job id>`` until it is released.
+    """
+
+    def __init__(self, folder: Path, workers: WorkerProcesses, max_threads: int = 2) -> None:
+        self._folder = folder
+        self._workers = workers
+        self._pool = ThreadPoolExecutor(max_threads, thread_name_prefix="pictures")
+
+    def folder_of(self, job_id: int) -> Path:
+        """Where the pictures of a job lie."""
+        return self._folder / str(job_id)
+
+    async def write(
+        self,
+        job_id: int,
+        recipe: Recipe,
+        images: NDArray[np.uint8],
+        verdicts: Sequence[PanelVerdict],
+    ) -> tuple[PictureFile, ...]:
+        """Compose and write; the grid's file first. images: uint8 (N, H, W, 3) RGB.
+
+        Raises StoreError.
+        """
+        return await self.run(self._write, self._folder, job_id, recipe, images, tuple(verdicts))
+
+    async def write_held(
+        self,
+        job_id: int,
+        recipe: Recipe,
+        images: NDArray[np.uint8],
+        verdicts: Sequence[PanelVerdict],
+    ) -> tuple[PictureFile, ...]:
+        """The pictures as they were drawn, apart from what members may see. Raises StoreError."""
+        shown = tuple(replace(verdict, shown=True) for verdict in verdicts)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._pool, self._write, self._folder / _HELD, job_id, recipe, images, shown
+        )
+
+    async def release(self, job_id: int) -> None:
+        """Put held pictures in the place of what was shown instead; again if it was cut short."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._pool, self._release, job_id)
+
+    def _release(self, job_id: int) -> None:
+        held = self._folder / _HELD / str(job_id)
+        if held.is_dir():
+            shutil.rmtree(self.folder_of(job_id), ignore_errors=True)
+            held.rename(self.folder_of(job_id))
+
+    async def locate_grid(self, job_id: int) -> Path | None:
+        """The grid as a moderator may see it: unhidden while it is held. None if there is none."""
+        folders = (self._folder / _HELD / str(job_id), self.folder_of(job_id))
+        return next((path for each in folders if (path := each / "grid.png").is_file()), None)
+
+    async def blur(self, path: Path) -> bytes | None:
+        """A PNG that shows the colours of a picture and nothing else; None if it is gone."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, blur, path)
+
+    async def remove(self, job_id: int) -> None:
+        """Delete the pictures of a job; does nothing if there are none."""
+        await self.run(self._remove, job_id)
+
+    def _remove(self, job_id: int) -> None:
+        for name in (str(job_id), f"{job_id}.partial"):
+            shutil.rmtree(self._folder / _HELD / name, ignore_errors=True)
+        shutil.rmtree(self.folder_of(job_id), ignore_errors=True)
+        shutil.rmtree(self._folder / f"{job_id}.partial", ignore_errors=True)
+        with suppress(OSError):
+            self._start_of(job_id).unlink(missing_ok=True)
+
+    async def list_jobs(self) -> set[int]:
+        """The jobs that have files."""
+        return await self.run(self._list_jobs)
+
+    def _list_jobs(self) -> set[int]:
+        paths = [*self._folder.glob("*"), *(self._folder / _HELD).glob("*")]
+        names = {path.name.partition(".")[0] for path in paths}
+        return {int(name) for name in names if name.isdecimal()}
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something with pictures in the pool's threads."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, partial(work, *args, **kwargs)
+        )
+
+    async def save_start(self, job_id: int, data: bytes, share: int | None) -> NDArray[np.uint8]:
+        """Decode a member's upload and keep it as what the job starts from: uint8 (H, W, 3) RGB.
+
+        share: the server or member that its decoding counts for. Raises UserError for what is no
+        usable picture, StoreError.
+        """
+        size, pixels = await open_upload(data, self._workers, share)
+        return await self.run(self._save_start, job_id, size, pixels)
+
+    def _save_start(self, job_id: int, size: tuple[int, int], pixels: bytes) -> NDArray[np.uint8]:
+        picture = Image.frombytes("RGB", size, pixels)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            picture.save(self._start_of(job_id), "PNG", compress_level=PNG_LEVEL)
+        except OSError as error:
+            raise StoreError(_say_not_saved(error)) from error
+        return _to_array(picture)
+
+    async def load_start(
+        self, job_id: int, panel: int, size: tuple[int, int]
+    ) -> NDArray[np.uint8] | None:
+        """A picture to start from, cropped in the middle to (width, height); None if it is gone.
+
+        panel: 0 is the job's upload.
+        """
+        return await self.run(self._load_start, job_id, panel, size)
+
+    def _load_start(
+        self, job_id: int, panel: int, size: tuple[int, int]
+    ) -> NDArray[np.uint8] | None:
+        path = self.folder_of(job_id) / f"{panel}.png" if panel else self._start_of(job_id)
+        try:
+            with Image.open(path) as picture:
+                return _to_array(ImageOps.fit(picture.convert("RGB"), size))
+        except OSError:
+            return None
+
+    def _start_of(self, job_id: int) -> Path:
+        return self._folder / f"{job_id}.start.png"
+
+    def close(self) -> None:
+        """Wait for what is being written and stop the threads."""
+        self._pool.shutdown()
+
+    def _write(
+        self,
+        folder: Path,
+        job_id: int,
+        recipe: Recipe,
+        images: NDArray[np.uint8],
+        verdicts: tuple[PanelVerdict, ...],
+    ) -> tuple[PictureFile, ...]:
+        tiles = [
+            Image.fromarray(image)
+            if verdict.shown
+            else compose_hidden_tile(
+                image.shape[1::-1], HIDDEN if verdict.was_judged else NOT_CHECKED
+            )
+            for image, verdict in zip(images, verdicts, strict=True)
+        ]
+        pictures = [compose_grid(tiles), *tiles]
+        seeds = [recipe.seeds, *((seed,) for seed in recipe.seeds)]
+        final = folder / str(job_id)
+        unfinished = folder / f"{job_id}.partial"
+        files: list[PictureFile] = []
+        try:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            for panel, (picture, used) in enumerate(zip(pictures, seeds, strict=True)):
+                name = f"{panel or 'grid'}.png"
+                data = encode_png(picture, recipe, used)
+                (unfinished / name).write_bytes(data)
+                verdict = verdicts[panel - 1] if panel else None
+                digest = hashlib.sha256(data).hexdigest()
+                files.append(PictureFile(panel, f"{job_id}/{name}", digest, verdict, len(data)))
+            for old in (self._folder / _HELD / str(job_id), final):
+                shutil.rmtree(old, ignore_errors=True)
+            unfinished.rename(final)
+        except OSError as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise StoreError(_say_not_saved(error)) from error
+        return tuple(files)
+
+    async def locate(self, files: Sequence[PictureFile]) -> list[Path] | None:
+        """The files' paths if all are there and whole, else None."""
+        return await self.run(self._locate, files)
+
+    def _locate(self, files: Sequence[PictureFile]) -> list[Path] | None:
+        paths = [self._folder / file.path for file in files]
+        for path, file in zip(paths, files, strict=True):
+            try:
+                data = path.read_bytes()
+            except OSError:
+                return None
+            if hashlib.sha256(data).hexdigest() != file.sha256:
+                return None
+        return paths or None
+
+
+def _say_not_saved(error: OSError) -> str:
+    return (
+        f"The pictures could not be saved ({error.strerror or error}), so nothing was "
+        "charged. The owner must make room in DATA_DIR; please try again after that."
+    )
+
+
+def _to_array(picture: Image.Image) -> NDArray[np.uint8]:
+    import numpy as np  # noqa: PLC0415 - not needed by who only composes grids
+
+    return np.array(picture)

@@ -1,0 +1,148 @@
+"""Who is next: the guild, then the member, that has drawn least lately; then first come.
+
+*Recent use* is the cost of everything whose drawing began, halved for every hour since; a member's
+is divided by the weight of their roles. It is a sum over job rows, so a restart changes nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from bot.domain.jobs import Job
+from bot.jobs.queue.places import Place, PlaceReason
+from bot.jobs.queue.usage import Member, RecentUse, Totals, member_of
+
+
+class JobQueue:
+    """The waiting jobs, in memory; the rows in the database are the truth they are loaded from."""
+
+    def __init__(self, use: RecentUse) -> None:
+        self._use = use
+        self._jobs: dict[int, Job] = {}
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    @property
+    def cost(self) -> float:
+        """What all waiting jobs are estimated to cost."""
+        return sum(job.cost_estimate for job in self._jobs.values())
+
+    def count_of(self, guild_id: int | None) -> int:
+        """How many jobs of a server wait."""
+        return sum(job.origin.guild_id == guild_id for job in self._jobs.values())
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Put jobs in line."""
+        self._jobs.update((job.job_id, job) for job in jobs)
+
+    def get(self, job_id: int) -> Job:
+        """A waiting job. Raises KeyError."""
+        return self._jobs[job_id]
+
+    def remove(self, job_id: int) -> Job | None:
+        """Take a job out of the line; None if it is not in it."""
+        return self._jobs.pop(job_id, None)
+
+    def next(self, now: float) -> Job | None:
+        """The job whose turn it is; it stays in line."""
+        return next(self.walk(now), None)
+
+    def walk(self, now: float) -> Iterator[Job]:
+        """All waiting jobs in the order in which they would be drawn if nobody else came."""
+        totals = self._use.totals(now)
+        lines: dict[Member, deque[Job]] = {}
+        for job in sorted(self._jobs.values(), key=lambda job: job.job_id):
+            lines.setdefault(member_of(job), deque()).append(job)
+        guilds: dict[int | None, list[_Turn]] = {}
+        for member, line in lines.items():
+            turn = (totals.use_of(member)[1], line[0].job_id, member)
+            guilds.setdefault(member[0], []).append(turn)
+        for turns in guilds.values():
+            heapq.heapify(turns)
+        heap = [(totals.use_of(turns[0][2])[0], *turns[0]) for turns in guilds.values()]
+        heapq.heapify(heap)
+        while heap:
+            member = heap[0][3]
+            turns, line = guilds[member[0]], lines[member]
+            job = line.popleft()
+            totals.add(member, job.cost_estimate, job.cost_estimate / job.weight)
+            guild_use, member_use = totals.use_of(member)
+            _step(turns, (member_use, line[0].job_id, member) if line else None)
+            _step(heap, (guild_use, *turns[0]) if turns else None)
+            yield job
+
+    def places(self, now: float, busy_cost: float, pace: float | None) -> dict[int, Place]:
+        """Every waiting job's place, in the order of ``walk``.
+
+        busy_cost: cost being drawn. pace: cost per second, None if it is not known yet.
+        """
+        places: dict[int, Place] = {}
+        totals = self._use.totals(now)
+        newest: dict[Member, int] = {}  # of everybody ahead
+        ahead: set[int] = set()
+        newest_ahead = 0
+        cost = busy_cost
+        for job in self.walk(now):
+            cost += job.cost_estimate
+            member = member_of(job)
+            num_others = len(ahead) - (member[1] in ahead)
+            later: list[Member] = []
+            if newest_ahead > job.job_id:  # looking at every pair would hold up a long line
+                later = [
+                    other
+                    for other, job_id in newest.items()
+                    if job_id > job.job_id and other[1] != member[1]
+                ]
+            places[job.job_id] = Place(
+                position=len(places) + 1,
+                members_ahead=num_others,
+                overtaken_by=len({other[1] for other in later}),
+                reason=_explain(member, bool(places), num_others > 0, later, totals),
+                wait_seconds=float(round(cost / pace)) if pace else None,
+            )
+            newest[member] = job.job_id
+            ahead.add(member[1])
+            newest_ahead = max(newest_ahead, job.job_id)
+        return places
+
+
+_Turn = tuple[float, int, Member]
+"""A member's recent use and the id of their next job: the smallest is next in the guild."""
+
+H = TypeVar("H", bound=tuple[Any, ...])
+
+
+def _step(heap: list[H], following: H | None) -> None:
+    """Put ``following`` in the place of the smallest, or take the smallest away."""
+    if following is None:
+        heapq.heappop(heap)
+    else:
+        heapq.heapreplace(heap, following)
+
+
+def _explain(
+    member: Member, any_ahead: bool, any_others: bool, later: list[Member], totals: Totals
+) -> PlaceReason:
+    """later: other people who asked later and stand ahead."""
+    if not any_ahead:
+        return PlaceReason.NEXT
+    if not any_others:
+        return PlaceReason.OWN_FIRST
+    if not later:
+        return PlaceReason.CAME_FIRST
+    return _explain_overtaking(member, later, totals)
+
+
+def _explain_overtaking(member: Member, later: list[Member], totals: Totals) -> PlaceReason:
+    if any(totals.use_of(other) >= totals.use_of(member) for other in later):
+        return PlaceReason.TURNS
+    if any(other[0] != member[0] for other in later):
+        return PlaceReason.GUILD_LESS_USE
+    own = totals.unweighted.get(member, 0.0)
+    if any(totals.unweighted.get(other, 0.0) >= own for other in later):
+        return PlaceReason.GREATER_SHARE
+    return PlaceReason.LESS_USE

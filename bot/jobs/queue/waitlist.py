@@ -1,0 +1,97 @@
+"""The line as everybody sees it: who waits where, what things cost, how long it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from bot.domain.jobs import Job, JobStatus
+from bot.domain.recipes import Recipe
+from bot.engine.api import EngineFace, ModelInfo
+from bot.jobs.ports import Waiting
+from bot.jobs.queue.fair_queue import JobQueue
+from bot.jobs.queue.pace import Pace
+from bot.jobs.queue.places import Place
+from bot.jobs.queue.usage import MEMORY_SECONDS, RecentUse
+from bot.jobs.status_messages import StatusBoard
+from bot.recipes.resolve import compose_request
+from bot.store import JobRepository
+
+
+class Line:
+    """Waiting and running jobs of this process, kept in step with their rows by the callers."""
+
+    def __init__(
+        self, jobs: JobRepository, engine: EngineFace, board: StatusBoard, now: Callable[[], float]
+    ) -> None:
+        self._jobs = jobs
+        self._engine = engine
+        self._board = board
+        self._now = now
+        self.use = RecentUse()
+        self.pace = Pace()
+        self.queue = JobQueue(self.use)
+        self.running: dict[int, Job] = {}
+        self.info: ModelInfo | None = None
+        self.changed = asyncio.Event()
+
+    async def load(self) -> None:
+        """Recent use from the record."""
+        for job in await self._jobs.list_started_since(self._now() - MEMORY_SECONDS):
+            if job.started_at is not None and job.status is not JobStatus.RUNNING:
+                self.use.load(job, min(job.started_at, self._now()))
+
+    def charge(self, job: Job) -> None:
+        """What it costs counts from when its drawing began; never from a time yet to come."""
+        now = self._now()
+        self.use.charge(job, min(job.started_at or now, now))
+
+    async def welcome(self, info: ModelInfo) -> None:
+        """The model is loaded; how fast it draws is known from what it has drawn before."""
+        pace = Pace()
+        for job in reversed(await self._jobs.list_measured(info.name, pace.max_samples)):
+            if job.gpu_seconds is not None:
+                pace.add(job.cost_estimate, job.gpu_seconds)
+        self.pace = pace
+        self.info = info
+
+    async def say_ended(self, job: Job) -> None:
+        """The last word on a job that ended without pictures."""
+        await self._board.finish(job)
+
+    def enqueue(self, *jobs: Job) -> None:
+        """Put jobs in line and wake the dispatcher, which begins what it can and announces."""
+        self.queue.add(jobs)
+        self.changed.set()
+
+    def remove(self, job_id: int) -> Job | None:
+        """Take a waiting job out; None if it does not wait."""
+        self.changed.set()
+        return self.queue.remove(job_id)
+
+    def announce(self) -> None:
+        """Show every waiting job its present place; unchanged ones are not edited again."""
+        for job_id, place in self.places().items():
+            self._board.post(self.queue.get(job_id), Waiting(place, self.info is not None))
+
+    def places(self) -> dict[int, Place]:
+        """The place of every waiting job, first come first."""
+        pace = self.pace.cost_per_second
+        return self.queue.places(self._now(), self._busy_cost(), pace)
+
+    def count_of(self, guild_id: int | None) -> tuple[int, int]:
+        """How many prompts of a server wait, and how many are being drawn."""
+        drawing = sum(job.origin.guild_id == guild_id for job in self.running.values())
+        return self.queue.count_of(guild_id), drawing
+
+    def estimate_cost(self, recipe: Recipe) -> float:
+        """In default requests; 1.0 while the model is not known."""
+        return self._engine.cost(compose_request(0, recipe)) if self.info else 1.0
+
+    def estimate_wait_seconds(self, cost: float) -> float | None:
+        """Until a new job of this cost would be done if it came last; None if unknown."""
+        pace = self.pace.cost_per_second
+        return (self._busy_cost() + self.queue.cost + cost) / pace if pace else None
+
+    def _busy_cost(self) -> float:
+        return sum(job.cost_estimate for job in self.running.values())

@@ -1,0 +1,94 @@
+"""What image-to-image starts from: judged before the job waits, read when it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.domain.jobs import Job
+from bot.domain.recipes import Recipe, Upload
+from bot.errors import StoreError, UserError
+from bot.images.store import PictureWriter
+from bot.jobs.ports import Caller
+from bot.policy.pictures import PictureJudge
+from bot.store import JobRepository
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_FLAGGED = (
+    "The picture check flagged the picture you sent, so it was not used. Nothing was drawn or "
+    "charged; please start from another one."
+)
+_NOT_JUDGED = (
+    "The picture check does not work at present, so pictures cannot be sent. Nothing was drawn "
+    "or charged; the owner finds more in the log."
+)
+_GONE = (
+    "The picture that this should start from is gone (deleted, or its time was over). Nothing was "
+    "drawn or charged; choose another one."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Why a member's picture is not used. is_decision: not because it could not be had or kept."""
+
+    reason: str
+    is_decision: bool = True
+
+
+class StartPictures:
+    """Uploads and panels of earlier jobs."""
+
+    def __init__(self, jobs: JobRepository, writer: PictureWriter, judge: PictureJudge) -> None:
+        self._jobs = jobs
+        self._writer = writer
+        self._judge = judge
+
+    async def take(self, job: Job, upload: Upload, caller: Caller) -> Unusable | None:
+        """Fetch, decode, judge and keep a member's picture; why it cannot be used."""
+        try:
+            data = await caller.fetch_upload(upload)
+        except (UserError, StoreError) as error:
+            return Unusable(str(error), is_decision=False)
+        try:
+            share = job.origin.guild_id or job.origin.user_id
+            picture = await self._writer.save_start(job.job_id, data, share)
+            judgement = await self._judge.judge(job, picture[None], [None])
+        except (UserError, StoreError) as error:
+            return Unusable(str(error), is_decision=isinstance(error, UserError))
+        [verdict] = judgement.verdicts
+        if verdict.shown and not (judgement.spoiler or judgement.held_for):
+            return None
+        await self._writer.remove(job.job_id)
+        return Unusable(_FLAGGED if verdict.was_judged else _NOT_JUDGED)
+
+    async def fetch_source(self, recipe: Recipe) -> Job | None:
+        """The earlier job that a recipe starts from, as long as people may see its pictures."""
+        if recipe.start is None or not recipe.start.job_id:
+            return None
+        source = await self._jobs.fetch_job(recipe.start.job_id)
+        if source is None or source.hidden or source.held_for or source.deleted_at is not None:
+            return None
+        return source
+
+    async def load(self, job: Job, recipe: Recipe) -> NDArray[np.uint8] | None:
+        """uint8 (height, width, 3) RGB for a complete recipe; None without a start.
+
+        Raises UserError if the picture is gone.
+        """
+        start = recipe.start
+        if start is None:
+            return None
+        assert recipe.width
+        assert recipe.height
+        size = (recipe.width, recipe.height)
+        if start.job_id and (await self.fetch_source(recipe)) is None:
+            raise UserError(_GONE)
+        source = start.job_id or job.job_id
+        picture = await self._writer.load_start(source, start.panel, size)
+        if picture is None:
+            raise UserError(_GONE)
+        return picture

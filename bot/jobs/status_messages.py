@@ -1,0 +1,309 @@
+"""Moves each job's message seldom, always to the newest state, the front of the line first.
+
+Discord limits how often messages of one channel may be edited, so the messages of a channel share
+a number of edits a minute: a message at place n gets its turn about n times as seldom as the first.
+Nobody knows when in its course an edit arrives: it counts from its begin to a window after its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from bot.domain.jobs import Job, JobStatus
+from bot.errors import StoreError
+from bot.jobs.ports import (
+    Drawing,
+    Ended,
+    Messenger,
+    NotPosted,
+    Undeliverable,
+    Unreachable,
+    Update,
+    Waiting,
+)
+
+log = logging.getLogger(__name__)
+
+MAX_EDITS_AT_ONCE = 2  # first answers and finished pictures must not queue behind news of places
+
+_BURSTS = 4  # a quarter of a window's edits may go in a quarter of the window
+
+Develop = Callable[[Job, Drawing], Awaitable[Update]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How often messages move.
+
+    max_edits: in one channel and window, finished pictures included. for_finished: how many of
+    these are kept for finished pictures, which wait for nobody. again_seconds: after Discord did
+    not answer at all.
+    """
+
+    interval_seconds: float = 3.0
+    window_seconds: float = 60.0
+    max_edits: int = 25
+    for_finished: int = 5
+    again_seconds: float = 30.0
+
+
+class StatusBoard:
+    """One conductor per channel; a state that is overtaken before its turn is never sent.
+
+    develop: makes the picture that is shown of a job being drawn, just before it is shown.
+    """
+
+    def __init__(
+        self,
+        messenger: Messenger,
+        pacing: Pacing | None = None,
+        develop: Develop | None = None,
+        mark_told: Callable[[int], Awaitable[None]] | None = None,
+    ) -> None:
+        self._messenger = messenger
+        self._mark_told = mark_told
+        self._pacing = pacing or Pacing()
+        self._develop = develop
+        self._turns = asyncio.Semaphore(MAX_EDITS_AT_ONCE)
+        self._channels: dict[int | None, _Channel] = {}
+        self._insisting: set[asyncio.Task[None]] = set()
+
+    def post(self, job: Job, update: Update) -> None:
+        """Show ``update`` as soon as the job's message may be edited again."""
+        self._channel_of(job).post(job, update)
+
+    async def finish(self, job: Job) -> None:
+        """The last word on a job that ended without pictures, tried until it is said or in vain.
+
+        Returns when no edit is under way any more and it has been tried once.
+        """
+        if await self.try_finish(job):
+            return
+        task = asyncio.create_task(self._insist(job))
+        self._insisting.add(task)
+        task.add_done_callback(self._insisting.discard)
+
+    async def try_finish(self, job: Job) -> bool:
+        """No more edits but this one; its member is written to where that cannot be made.
+
+        Whether nothing is left to be done: it is said, or never can be.
+        """
+        async with self.finishing(job):
+            try:
+                await self._say_end(job)
+            except Unreachable as error:
+                log.info("job %s: its end is told later: %s", job.job_id, error)
+                return False
+        if self._mark_told is not None:
+            try:
+                await self._mark_told(job.job_id)
+            except StoreError as error:  # it is told once more at the next start
+                log.warning("job %s is told, but that is not on record: %s", job.job_id, error)
+        return True
+
+    @asynccontextmanager
+    async def finishing(self, job: Job) -> AsyncIterator[None]:
+        """No more edits but the one that is made inside: its finished pictures, or its end."""
+        channel = self._channel_of(job)
+        channel.begin_edit()
+        try:
+            await channel.forget(job.job_id)
+            yield
+        finally:
+            channel.end_edit()
+
+    async def close(self) -> None:
+        """Stop at once, without waiting for edits under way; messages stay as they are."""
+        tasks = [*self._insisting]
+        for channel in self._channels.values():
+            tasks += channel.list_tasks()
+        self._channels.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _insist(self, job: Job) -> None:
+        while True:
+            await asyncio.sleep(self._pacing.again_seconds)
+            if await self.try_finish(job):
+                return
+
+    async def _say_end(self, job: Job) -> None:
+        try:
+            await self._messenger.progress(job, Ended())
+        except Undeliverable as error:
+            log.info("job %s: its message was not edited: %s", job.job_id, error)
+            if job.status is JobStatus.CANCELLED:  # whoever did it was answered
+                return
+            try:
+                await self._messenger.tell(job, job.reason)
+            except Undeliverable as fault:
+                log.info("job %s: its member cannot be told: %s", job.job_id, fault)
+
+    def _channel_of(self, job: Job) -> _Channel:
+        channel_id = job.origin.channel_id
+        if channel_id not in self._channels:
+            self._channels = {id_: c for id_, c in self._channels.items() if not c.has_ended()}
+            self._channels[channel_id] = _Channel(self._pacing, self._turns, self._edit)
+        return self._channels[channel_id]
+
+    async def _edit(self, job: Job, update: Update) -> None:
+        if isinstance(update, Drawing) and update.sketch is not None and self._develop:
+            update = await self._develop(job, update)
+        try:
+            await self._messenger.progress(job, update)
+        except NotPosted as error:
+            log.info("job %s: its message was not edited: %s", job.job_id, error)
+
+
+@dataclass(slots=True, eq=False)
+class _Message:
+    """A job's message. latest: what it should show, None if it does. shown_at: monotonic."""
+
+    latest: tuple[Job, Update] | None = None
+    shown: Update | None = None
+    shown_at: float = float("-inf")
+    editing: asyncio.Task[None] | None = None
+
+    @property
+    def place(self) -> int:
+        """0 while it is drawn or its place is not known, else its place in line."""
+        update = self.latest[1] if self.latest else None
+        place = update.place if isinstance(update, Waiting) else None
+        return 0 if place is None else place.position
+
+
+@dataclass(eq=False)
+class _Channel:
+    """The messages of one channel, and when edits of them ended.
+
+    Its conductor ends when there is nothing to show, and begins again with the next state.
+    """
+
+    pacing: Pacing
+    turns: asyncio.Semaphore
+    edit: Callable[[Job, Update], Awaitable[None]]
+    messages: dict[int, _Message] = field(default_factory=dict)
+    edits: deque[float] = field(default_factory=deque)
+    num_under_way: int = 0
+    conductor: asyncio.Task[None] | None = None
+
+    def post(self, job: Job, update: Update) -> None:
+        message = self.messages.setdefault(job.job_id, _Message())
+        if update == (message.latest[1] if message.latest else message.shown):
+            return
+        message.latest = (job, update)
+        self._wake()
+
+    async def forget(self, job_id: int) -> None:
+        """No more edits of this message; waits for one that is under way."""
+        message = self.messages.pop(job_id, None)
+        if message is not None and message.editing is not None:
+            await asyncio.gather(message.editing, return_exceptions=True)
+
+    def begin_edit(self) -> None:
+        """From now on it may arrive."""
+        self.num_under_way += 1
+
+    def end_edit(self) -> None:
+        """It may have arrived only just now."""
+        self.num_under_way -= 1
+        self.edits.append(time.monotonic())
+
+    def has_ended(self) -> bool:
+        """Whether nothing of it need be remembered."""
+        self._drop_old_edits()
+        return not (self.messages or self.edits or self.num_under_way)
+
+    def list_tasks(self) -> list[asyncio.Task[None]]:
+        """All that is under way."""
+        tasks = [message.editing for message in self.messages.values()] + [self.conductor]
+        self.messages.clear()
+        return [task for task in tasks if task is not None]
+
+    def _wake(self) -> None:
+        if self.conductor is None or self.conductor.done():
+            self.conductor = asyncio.create_task(self._conduct())
+            self.conductor.add_done_callback(_log_fault)
+
+    async def _conduct(self) -> None:
+        while (delay := self._delay_seconds()) is not None:
+            if delay > 0:
+                # Not longer than an interval: somebody new may come meanwhile.
+                await asyncio.sleep(min(delay, self.pacing.interval_seconds))
+                continue
+            await self.turns.acquire()
+            message = self._choose()
+            if message is None or message.latest is None:  # forgotten meanwhile
+                self.turns.release()
+                continue
+            (job, update), message.latest = message.latest, None
+            message.shown = update
+            self.begin_edit()
+            message.editing = asyncio.create_task(self._show(message, job, update))
+            message.editing.add_done_callback(_log_fault)
+
+    def _delay_seconds(self) -> float | None:
+        """Until something may be edited; None if there is nothing to show."""
+        now = time.monotonic()
+        due = [each.shown_at + self.pacing.interval_seconds for each in self._list_ready()]
+        if not due:
+            return None
+        self._drop_old_edits()
+        room = max(self.pacing.max_edits - self.pacing.for_finished, 1)
+        # Not all at once either: finished pictures must find room at any moment.
+        burst = -(-room // _BURSTS)
+        return max(min(due), self._find_free(room, 1), self._find_free(burst, burst / room)) - now
+
+    def _find_free(self, count: int, share: float) -> float:
+        """When ``count`` edits in this share of the window leave room for one more."""
+        ended = count - self.num_under_way
+        if ended <= 0:
+            return float("inf")
+        if len(self.edits) < ended:
+            return float("-inf")
+        return self.edits[-ended] + share * self.pacing.window_seconds
+
+    def _list_ready(self) -> list[_Message]:
+        return [each for each in self.messages.values() if each.latest and each.editing is None]
+
+    def _choose(self) -> _Message | None:
+        """Who has waited longest for their place: those who show nothing yet, then the front."""
+        now = time.monotonic()
+        due = [
+            each
+            for each in self._list_ready()
+            if each.shown_at + self.pacing.interval_seconds <= now
+        ]
+        return max(
+            due,
+            key=lambda each: ((now - each.shown_at) / (1 + each.place), -each.place),
+            default=None,
+        )
+
+    async def _show(self, message: _Message, job: Job, update: Update) -> None:
+        try:
+            await self.edit(job, update)
+        finally:
+            self.end_edit()
+            message.shown_at = time.monotonic()
+            message.editing = None
+            self.turns.release()
+            if message.latest is not None:
+                self._wake()
+
+    def _drop_old_edits(self) -> None:
+        oldest = time.monotonic() - self.pacing.window_seconds
+        while self.edits and self.edits[0] <= oldest:
+            self.edits.popleft()
+
+
+def _log_fault(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a message does not move any more", exc_info=error)

@@ -1,0 +1,1 @@
+"""What keeps a running Triptych healthy: logs, metrics, backups, systemd."""

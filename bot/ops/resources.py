@@ -1,0 +1,32 @@
+"""Finds what lies beside the code, in a checkout and in an installed wheel alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.engine.api import ModelSource
+from bot.settings import Settings
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def get_migrations_folder() -> Path:
+    """The folder of numbered SQL files: bot/migrations in a wheel, ../migrations in a checkout."""
+    packaged = _PACKAGE / "migrations"
+    return packaged if packaged.is_dir() else _PACKAGE.parent / "migrations"
+
+
+def get_starter_model_folder() -> Path:
+    """The diffusers folder of the model that comes with Triptych."""
+    return _PACKAGE / "starter_model"
+
+
+def choose_model_source(settings: Settings) -> ModelSource:
+    """What the settings name, or the starter model."""
+    folder = settings.model_config_folder
+    return ModelSource(
+        model=settings.model or str(get_starter_model_folder()),
+        model_config=str(folder) if folder else None,
+        hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+        device=settings.device,
+    )

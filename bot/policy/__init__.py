@@ -1,0 +1,1 @@
+"""What may be drawn, by whom, and how much of it."""

@@ -1,0 +1,96 @@
+"""From what the picture check says to what happens with the pictures, as the channel has set it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bot.domain.audit import AuditAction, AuditEntry, text_of
+from bot.domain.guilds import GuildSettings
+from bot.domain.jobs import Job, Origin
+from bot.domain.pictures import PanelVerdict
+from bot.domain.rules import Outcome
+from bot.moderation import PictureCheck
+from bot.policy.prompts import Gate, has_review
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_UNCHECKED = "The picture check does not work, so a moderator has to look at the pictures."
+_FLAGGED = "The picture check has flagged these pictures."
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """spoiler: cover the pictures. held_for: why a moderator has to see them first, or ""."""
+
+    verdicts: tuple[PanelVerdict, ...]
+    spoiler: bool = False
+    held_for: str = ""
+
+
+class PictureJudge:
+    """The picture check as it is set where a job was asked."""
+
+    def __init__(self, check: PictureCheck, gate: Gate) -> None:
+        self._check = check
+        self._gate = gate
+
+    async def judge(
+        self, job: Job, images: NDArray[np.uint8], found: Sequence[bool | None]
+    ) -> Judgement:
+        """images: uint8 (N, H, W, 3) RGB. found: what the model's own checker says of each."""
+        settings = await self._gate.fetch_settings(job.origin)
+        threshold = choose_threshold(self._check.threshold, settings, job.origin)
+        judging = self._check.judge(job.job_id, images, found, threshold)
+        verdicts = await asyncio.wrap_future(judging)
+        action = settings.picture_action
+        if action is Outcome.SPOILER and not job.origin.age_restricted:
+            action = Outcome.REFUSE  # looser than hiding, so only where adults alone look
+        return weigh(verdicts, action, has_review(job.origin, settings))
+
+
+def choose_threshold(default: float, settings: GuildSettings, origin: Origin) -> float:
+    """Stricter anywhere in a server, looser only where adults alone look."""
+    chosen = default if settings.nsfw_threshold is None else settings.nsfw_threshold
+    return chosen if origin.age_restricted else min(chosen, default)
+
+
+def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool) -> Judgement:
+    """What nobody could judge is held where somebody can look at it, and else stays hidden."""
+    if any(verdict.nsfw_score is None for verdict in verdicts):
+        return Judgement(verdicts, held_for=_UNCHECKED if is_reviewed else "")
+    if all(verdict.shown for verdict in verdicts):
+        return Judgement(verdicts)
+    if action is Outcome.HOLD and is_reviewed:
+        return Judgement(verdicts, held_for=_FLAGGED)
+    if action is Outcome.SPOILER:
+        return Judgement(tuple(replace(each, shown=True) for each in verdicts), spoiler=True)
+    return Judgement(verdicts)
+
+
+def compose_picture_entry(job: Job, judgement: Judgement, now: float) -> AuditEntry | None:
+    """The record of what was decided about pictures; None if they simply passed."""
+    if judgement.held_for:
+        action = AuditAction.PICTURES_HELD
+    elif judgement.spoiler:
+        action = AuditAction.PICTURES_COVERED
+    elif not all(verdict.shown for verdict in judgement.verdicts):
+        action = AuditAction.PICTURES_HIDDEN
+    else:
+        return None
+    scores = [verdict.nsfw_score for verdict in judgement.verdicts]
+    return AuditEntry(
+        action,
+        now,
+        guild_id=job.origin.guild_id,
+        member_id=job.origin.user_id,
+        job_id=job.job_id,
+        rule="picture check",
+        prompt=text_of(job),
+        reason=judgement.held_for,
+        new_value=", ".join("unchecked" if each is None else f"{each:.3f}" for each in scores),
+    )

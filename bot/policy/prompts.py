@@ -1,0 +1,189 @@
+"""What the rules say to a prompt, for whoever asks and wherever they ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+
+from bot.domain.guilds import GuildSettings
+from bot.domain.jobs import Job, Origin
+from bot.domain.recipes import StartPicture
+from bot.domain.review import Suspension
+from bot.domain.rules import Outcome, Verdict
+from bot.errors import TriptychError
+from bot.moderation import NO_RULES, Explanation, PromptPolicy, RuleBook
+from bot.policy.reading import ReadingRoom
+from bot.policy.rule_scale import RuleScale
+from bot.store import Repositories
+
+SUSPENDED = "suspended"
+"""What a verdict names as its rule if the member may not prompt at all."""
+
+_ALLOWED = Verdict(Outcome.ALLOW)
+_DAY_SECONDS = 86400.0
+_NO_LANE = (
+    "A moderator would have to look at it first, and there is no review here. "
+    "Nothing was drawn or charged; change the prompt and try again."
+)
+_EVERYTHING = Verdict(Outcome.HOLD, "Every prompt here is reviewed.", "review everything")
+_NEWCOMER = Verdict(Outcome.HOLD, "Prompts of new members are reviewed here.", "review new members")
+
+
+_MAX_BOOKS = 32  # some 40 MB each at worst, and what searches remember; made again in a moment
+
+
+class Gate:
+    """The instance's rules for everybody, and beside them each server's own.
+
+    The strictest wins. Held is refused where no moderator could look at it.
+    """
+
+    def __init__(
+        self,
+        policy: PromptPolicy,
+        store: Repositories,
+        scale: RuleScale,
+        room: ReadingRoom,
+        now: Callable[[], float],
+    ) -> None:
+        self._policy = policy
+        self._settings = store.settings
+        self._rules = store.rules
+        self._consequences = store.consequences
+        self._ancestry = store.ancestry
+        self._scale = scale
+        self._room = room
+        self._now = now
+        self._books: OrderedDict[int, tuple[int, asyncio.Task[RuleBook]]] = OrderedDict()
+
+    def close(self) -> None:
+        """Send away whose prompts wait to be judged: the bot stops."""
+        self._room.close()
+
+    async def judge(
+        self,
+        origin: Origin,
+        prompt: str,
+        negative_prompt: str,
+        settings: GuildSettings | None = None,
+        start: StartPicture | None = None,
+    ) -> Verdict:
+        """The outcome here and now, with the sentence a member may read.
+
+        start: what drawing starts from; the words behind it count for the built-in classes.
+        Raises StoreError, WorkerUnavailable in a stop.
+        """
+        settings = settings or await self.fetch_settings(origin)
+        verdict = await self._judge_text(origin, prompt, negative_prompt, start)
+        if verdict.is_allowed:
+            review = find_review(origin, settings, self._now())
+            if review is not None:
+                verdict = replace(review, rules_version=verdict.rules_version)
+        return verdict if has_review(origin, settings) else _refuse_held(verdict)
+
+    async def judge_again(self, job: Job) -> Verdict:
+        """At delivery: rules may have changed since the prompt came in or was approved."""
+        settings, recipe = await self.fetch_settings(job.origin), job.recipe
+        verdict = await self._judge_text(
+            job.origin, recipe.prompt, recipe.negative_prompt, recipe.start
+        )
+        is_settled = job.approved_by is not None and verdict.rule == job.rule
+        if verdict.outcome is Outcome.HOLD and is_settled:
+            return _ALLOWED
+        return verdict if has_review(job.origin, settings) else _refuse_held(verdict)
+
+    async def explain(self, guild_id: int, prompt: str) -> Explanation:
+        """Every form, every hit, and what the rules of a server say in the end."""
+        version, book = await self.fetch_book(guild_id)
+        explanation = await self._room.run(guild_id, self._policy.explain, prompt, book)
+        verdict = replace(explanation.verdict, rules_version=version)
+        return replace(explanation, verdict=verdict)
+
+    async def fetch_version(self, guild_id: int | None) -> int:
+        """Of a server's rules: where it is not the one a job was judged by, judge again."""
+        return await self._rules.fetch_version(guild_id)
+
+    async def fetch_book(self, guild_id: int | None) -> tuple[int, RuleBook]:
+        """A server's rules, compiled once for each version, and that version."""
+        version = await self._rules.fetch_version(guild_id)
+        if guild_id is None or version == 0:
+            return version, NO_RULES
+        kept = self._books.get(guild_id)
+        if kept is None or kept[0] != version:
+            kept = (version, asyncio.create_task(self._compile(guild_id, version)))
+            self._books[guild_id] = kept
+        self._books.move_to_end(guild_id)
+        while len(self._books) > _MAX_BOOKS:
+            self._books.popitem(last=False)
+        try:
+            return version, await asyncio.shield(kept[1])
+        except TriptychError:
+            if self._books.get(guild_id) == kept:
+                del self._books[guild_id]
+            raise
+
+    async def _compile(self, guild_id: int, version: int) -> RuleBook:
+        """Of what has been weighed and fits the budget: some milliseconds."""
+        rules = await self._rules.list_rules(guild_id)
+        beyond = await self._scale.find_beyond(guild_id, version, rules)
+        applied = [each.rule for each in rules if each.rule_id not in beyond]
+        return await self._room.run(guild_id, RuleBook, applied)
+
+    async def fetch_settings(self, origin: Origin) -> GuildSettings:
+        """What is set where this was asked."""
+        return await self._settings.fetch(
+            origin.guild_id, origin.channel_id, origin.parent_channel_id
+        )
+
+    async def _judge_text(
+        self, origin: Origin, prompt: str, negative_prompt: str, start: StartPicture | None
+    ) -> Verdict:
+        version, book = await self.fetch_book(origin.guild_id)
+        ancestry = await self._ancestry.fetch(start)
+        whose = origin.user_id if origin.guild_id is None else origin.guild_id
+        verdict = await self._room.run(
+            whose, self._policy.judge, prompt, negative_prompt, book, ancestry
+        )
+        return replace(verdict, rules_version=version)
+
+    async def find_suspended(self, origin: Origin) -> Verdict | None:
+        """The verdict for a member who may not prompt here at all; None for everybody else."""
+        if origin.guild_id is None:
+            return None
+        suspension = await self._consequences.fetch_suspension_of(
+            origin.guild_id, origin.user_id, self._now()
+        )
+        if suspension is None:
+            return None
+        return Verdict(Outcome.REFUSE, explain_suspension(suspension), SUSPENDED)
+
+
+def has_review(origin: Origin, settings: GuildSettings) -> bool:
+    """Whether a held prompt can reach a moderator, and its member the outcome."""
+    is_reachable = origin.guild_id is not None and origin.bot_in_channel
+    return is_reachable and settings.review_channel_id is not None
+
+
+def find_review(origin: Origin, settings: GuildSettings, now: float) -> Verdict | None:
+    """Why a moderator looks at whatever is asked here, or by this member; None if none does."""
+    if settings.review_everything:
+        return _EVERYTHING
+    newest_seconds = settings.review_newcomer_days * _DAY_SECONDS
+    is_new = origin.joined_at is None or now - origin.joined_at < newest_seconds
+    return _NEWCOMER if origin.guild_id is not None and newest_seconds and is_new else None
+
+
+def explain_suspension(suspension: Suspension) -> str:
+    """The public reason, and the end in the reader's own time zone."""
+    return (
+        f"You are suspended from prompting here until <t:{suspension.ends_at:.0f}:f>. "
+        f"Reason: {suspension.reason} Nothing was drawn or charged."
+    )
+
+
+def _refuse_held(verdict: Verdict) -> Verdict:
+    if verdict.outcome is not Outcome.HOLD:
+        return verdict
+    return replace(verdict, outcome=Outcome.REFUSE, reason=f"{verdict.reason} {_NO_LANE}")

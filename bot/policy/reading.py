@@ -1,0 +1,67 @@
+"""Threads that read people's texts and the rules for them: each server's wait for one another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from bot.errors import WorkerUnavailable
+from bot.ops.workers import Turns
+
+T = TypeVar("T")
+
+_MAX_THREADS = 4
+
+
+class ReadingRoom:
+    """Judges texts beside the event loop. One server's, however many, never take all threads."""
+
+    def __init__(self, max_threads: int = _MAX_THREADS) -> None:
+        self._threads = ThreadPoolExecutor(max_threads, thread_name_prefix="reading")
+        self._turns = Turns(max_threads)
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def run(self, whose: int, work: Callable[..., T], *args: Any) -> T:
+        """Call it in a thread; what it returns or raises.
+
+        whose: the server, or the member in direct messages. Each has one thread at a time, and
+        they take turns. Raises WorkerUnavailable once the room is closed.
+        """
+        await self._take_turn(whose)
+        loop = asyncio.get_running_loop()
+
+        def give_back(_: Future[T]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._turns.give_back, whose)
+
+        doing = self._threads.submit(work, *args)
+        doing.add_done_callback(give_back)  # not when the wait ends: a thread works to the end
+        return await asyncio.wrap_future(doing)
+
+    def close(self) -> None:
+        """Send away who waits; what is being read, some 0.1 s, is not waited for."""
+        self._closed = True
+        for waiting in self._waiting:
+            waiting.cancel()
+        self._threads.shutdown(wait=False)
+
+    async def _take_turn(self, whose: int) -> None:
+        self._require_open()
+        turn = asyncio.create_task(self._turns.take(whose))
+        self._waiting.add(turn)
+        turn.add_done_callback(self._waiting.discard)
+        try:
+            await asyncio.wait({turn})
+        except asyncio.CancelledError:
+            if not turn.cancel():
+                self._turns.give_back(whose)
+            raise
+        self._require_open()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise WorkerUnavailable("the bot is stopping")

@@ -1,0 +1,73 @@
+"""Changes of a server's rules: tried first, then saved."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.domain.jobs import Job
+from bot.domain.rules import GuildRule, Outcome, Rule
+from bot.moderation import RuleBook, judge_by
+from bot.policy.reading import ReadingRoom
+from bot.policy.rule_scale import RuleScale
+from bot.store import JobRepository, RuleRepository
+
+MAX_PREVIEWED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a rule would have done: how many prompts were looked at, and those it would meet."""
+
+    num_prompts: int
+    met: tuple[Job, ...]
+
+
+class Rulemaking:
+    """A server's rules as its moderators work on them."""
+
+    def __init__(
+        self,
+        rules: RuleRepository,
+        jobs: JobRepository,
+        scale: RuleScale,
+        room: ReadingRoom,
+        now: Callable[[], float],
+    ) -> None:
+        self._rules = rules
+        self._jobs = jobs
+        self._scale = scale
+        self._room = room
+        self._now = now
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def adopt(self, guild_id: int, rules: Sequence[Rule], actor_id: int) -> list[GuildRule]:
+        """Save those that are not in force yet; these. Raises UserError, and then saves none."""
+        async with self._turns[guild_id]:  # two must not both fit into the same room
+            in_force = await self._rules.list_rules(guild_id)
+            beyond = await self._scale.list_beyond(guild_id)
+            known = {each.rule for each in in_force}
+            present = [each.rule for each in in_force if each.rule_id not in beyond]
+            fresh = [rule for rule in dict.fromkeys(rules) if rule not in known]
+            await self._scale.require_room(guild_id, fresh, present)
+            return await self._rules.add(guild_id, rules, actor_id=actor_id, now=self._now())
+
+    async def remove(self, guild_id: int, rule_id: int, actor_id: int) -> GuildRule | None:
+        """None if it is none of this server's rules."""
+        return await self._rules.remove(guild_id, rule_id, actor_id=actor_id, now=self._now())
+
+    async def preview(self, guild_id: int, rule: Rule) -> Preview:
+        """What it would have done to the last prompts of this server. Raises UserError."""
+        await self._scale.require_room(guild_id, [rule])
+        book = await self._room.run(guild_id, RuleBook, [rule])
+        jobs = await self._jobs.list_recent(guild_id, MAX_PREVIEWED)
+        met = [job for job in jobs if await self._is_met(guild_id, book, job)]
+        return Preview(len(jobs), tuple(met))
+
+    async def _is_met(self, guild_id: int, book: RuleBook, job: Job) -> bool:
+        """One at a time, so that prompts that are asked meanwhile come in between."""
+        texts = (job.recipe.prompt, job.recipe.negative_prompt)
+        verdict = await self._room.run(guild_id, judge_by, book, *texts)
+        return verdict.outcome is not Outcome.ALLOW

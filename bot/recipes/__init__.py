@@ -1,0 +1,1 @@
+"""What is drawn: from an ask to values that the model can use."""

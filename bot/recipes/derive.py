@@ -1,0 +1,74 @@
+"""New asks from a finished job: again, varied, enlarged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.domain.jobs import Job
+from bot.domain.recipes import Ask, StartPicture
+from bot.engine.api import NUM_IMAGES
+
+VARY_STRENGTH = 0.6
+UPSCALE_STRENGTH = 0.2
+UPSCALE_FACTOR = 2
+
+
+def compose_again(job: Job) -> Ask:
+    """The same recipe with new seeds; an upload that it started from is the same one."""
+    recipe, start = job.recipe, job.recipe.start
+    return Ask(
+        prompt=recipe.prompt,
+        negative_prompt=recipe.negative_prompt,
+        width=recipe.width,
+        height=recipe.height,
+        num_inference_steps=recipe.num_inference_steps,
+        guidance_scale=recipe.guidance_scale,
+        sampler=recipe.sampler,
+        preset=recipe.preset,
+        start=start and replace(start, job_id=start.job_id or job.job_id),
+        num_images=len(recipe.seeds),
+        press=f"reroll:{job.job_id}",
+    )
+
+
+def compose_base(job: Job) -> Ask:
+    """What variations and changes begin with: an enlarged picture goes back to its first size."""
+    again, start = compose_again(job), job.recipe.start
+    if start is None or not start.is_enlarged:
+        return again
+    factor = UPSCALE_FACTOR**start.num_doublings
+    return replace(
+        again,
+        width=again.width and again.width // factor,
+        height=again.height and again.height // factor,
+        start=None,
+    )
+
+
+def compose_variation(job: Job, panel: int) -> Ask:
+    """Three siblings of one picture."""
+    return replace(
+        compose_base(job),
+        start=StartPicture(job.job_id, panel, VARY_STRENGTH),
+        num_images=NUM_IMAGES,
+        press=f"vary:{job.job_id}:{panel}",
+    )
+
+
+def compose_upscale(job: Job, panel: int) -> Ask:
+    """One picture with twice the sides: a second, short pass over the enlarged one.
+
+    Without prompt and guidance: at a size that the model was not made for, a prompt would put
+    its subject into the picture once more.
+    """
+    recipe = job.recipe
+    num_doublings = 1 + (recipe.start.num_doublings if recipe.start else 0)
+    return replace(
+        compose_again(job),
+        width=recipe.width and recipe.width * UPSCALE_FACTOR,
+        height=recipe.height and recipe.height * UPSCALE_FACTOR,
+        seed=recipe.seeds[panel - 1],
+        start=StartPicture(job.job_id, panel, UPSCALE_STRENGTH, num_doublings),
+        num_images=1,
+        press=f"upscale:{job.job_id}:{panel}",
+    )

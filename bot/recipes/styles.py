@@ -1,0 +1,138 @@
+"""Styles: six to start with, and what each server makes of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+from bot.domain.audit import AuditAction, AuditEntry
+from bot.domain.recipes import Ask, Style
+from bot.engine.api import SAMPLER_IDS
+from bot.errors import UserError
+from bot.store import AuditRepository, StyleRepository
+
+MAX_STYLES = 50
+MAX_STYLE_TEXT = 500
+_NAME = re.compile(r"[a-z0-9][a-z0-9 -]{0,31}")
+
+STARTERS = (
+    Style("photo", "a photograph of", "natural light, sharp focus", "drawing, painting, blurry"),
+    Style("watercolour", "a watercolour painting of", "soft washes, paper texture", "photograph"),
+    Style(
+        "oil painting", "an oil painting of", "visible brush strokes, rich colours", "photograph"
+    ),
+    Style("ink", "an ink drawing of", "black lines on white paper", "photograph, colour"),
+    Style("pixel art", "pixel art of", "16-bit, clear outlines", "photograph, blurry"),
+    Style("low poly", "a low poly 3d render of", "flat shading, soft shadows", "photograph"),
+)
+
+
+class Styles:
+    """A server's styles: its own before those that come with Triptych."""
+
+    def __init__(
+        self, styles: StyleRepository, audit: AuditRepository, now: Callable[[], float]
+    ) -> None:
+        self._styles = styles
+        self._audit = audit
+        self._now = now
+
+    async def list_of(self, guild_id: int | None) -> list[Style]:
+        """What is offered there, by name."""
+        own = [] if guild_id is None else await self._styles.list_of(guild_id)
+        known = {style.name: style for style in [*STARTERS, *own]}
+        return [known[name] for name in sorted(known) if not known[name].is_removed]
+
+    async def apply(self, ask: Ask, name: str | None, guild_id: int | None) -> Ask:
+        """Put a style around a prompt; the rules judge the whole. Raises UserError."""
+        if not name or not name.strip():
+            return ask
+        wanted = name.strip().lower()
+        offered = await self.list_of(guild_id)
+        style = next((style for style in offered if style.name == wanted), None)
+        if style is None:
+            names = ", ".join(style.name for style in offered)
+            raise UserError(f"There is no such style here. Nothing was drawn. Known are: {names}.")
+        negative = filter(None, (ask.negative_prompt, style.negative_prompt))
+        return replace(
+            ask,
+            prompt=_put_around(style, ask.prompt),
+            negative_prompt=", ".join(negative),
+            sampler=ask.sampler or style.sampler,
+            num_inference_steps=ask.num_inference_steps or style.num_inference_steps,
+        )
+
+    async def put(self, guild_id: int, style: Style, changed_by: int) -> None:
+        """Add a style or change one. Raises UserError."""
+        style = replace(style, name=style.name.strip().lower())
+        _check(style)
+        async with self._styles.transaction():
+            own = {known.name for known in await self._styles.list_of(guild_id)}
+            old = await self._find(guild_id, style.name)
+            if style.name not in own and len(own) >= MAX_STYLES:
+                raise UserError(
+                    f"This server already has {MAX_STYLES} styles, the most there may be. "
+                    "Nothing was changed; remove one first."
+                )
+            await self._styles.put(guild_id, style, changed_by=changed_by, now=self._now())
+            await self._record(AuditAction.STYLE_SAVED, guild_id, changed_by, old, style)
+
+    async def remove(self, guild_id: int, name: str, changed_by: int) -> None:
+        """Take a style away from a server. Raises UserError if it has none of that name."""
+        name = name.strip().lower()
+        async with self._styles.transaction():
+            old = await self._find(guild_id, name)
+            if old is None:
+                raise UserError("There is no such style here, so nothing was changed.")
+            if any(style.name == name for style in STARTERS):
+                gone = Style(name, is_removed=True)
+                await self._styles.put(guild_id, gone, changed_by=changed_by, now=self._now())
+            else:
+                await self._styles.delete(guild_id, name)
+            await self._record(AuditAction.STYLE_REMOVED, guild_id, changed_by, old, None)
+
+    async def _find(self, guild_id: int, name: str) -> Style | None:
+        return next((each for each in await self.list_of(guild_id) if each.name == name), None)
+
+    async def _record(
+        self, action: AuditAction, guild_id: int, by: int, old: Style | None, new: Style | None
+    ) -> None:
+        entry = AuditEntry(action, self._now(), guild_id=guild_id, actor_id=by)
+        known = old or new
+        name = known.name if known else ""
+        values = {"reason": name, "old_value": _describe(old), "new_value": _describe(new)}
+        await self._audit.add(replace(entry, **values))
+
+
+def _describe(style: Style | None) -> str:
+    """As JSON, without what says nothing."""
+    if style is None:
+        return ""
+    values = {key: value for key, value in asdict(style).items() if value and key != "name"}
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _put_around(style: Style, prompt: str) -> str:
+    if not prompt.strip():
+        return prompt  # to be refused: a style alone is no prompt
+    start = f"{style.before} {prompt}" if style.before else prompt
+    return f"{start}, {style.after}" if style.after else start
+
+
+def _check(style: Style) -> None:
+    if not _NAME.fullmatch(style.name):
+        raise UserError(
+            "A style's name has 1 to 32 letters a to z, digits, spaces or hyphens. "
+            "Nothing was changed."
+        )
+    texts = (style.before, style.after, style.negative_prompt)
+    if not any(texts):
+        raise UserError("A style needs text before, text after or a negative prompt.")
+    if max(map(len, texts)) > MAX_STYLE_TEXT:
+        raise UserError(
+            f"A style's texts have at most {MAX_STYLE_TEXT} characters each. Nothing was changed."
+        )
+    if style.sampler is not None and style.sampler not in SAMPLER_IDS:
+        raise UserError(f"There is no such sampler. Known are: {', '.join(SAMPLER_IDS)}.")

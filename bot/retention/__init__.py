@@ -1,0 +1,1 @@
+"""How long members' data and pictures are kept, and how they go."""

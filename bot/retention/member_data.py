@@ -1,0 +1,143 @@
+"""What is kept of members, and for how long: retention, and their own export and deletion."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+from bot.domain.audit import AuditAction, AuditEntry
+from bot.domain.jobs import JobStatus
+from bot.images.store import PictureWriter
+from bot.jobs.dispatcher import Dispatcher
+from bot.store import Repositories
+
+log = logging.getLogger(__name__)
+
+DAY_SECONDS = 24 * 3600.0
+QUOTA_SECONDS = DAY_SECONDS  # the longest time over which costs are summed
+_LAST_RUN = "retention_ran_at"
+
+
+class Keeping:
+    """Files go before rows: a crash in between leaves rows that the next run finds again."""
+
+    def __init__(
+        self,
+        store: Repositories,
+        dispatcher: Dispatcher,
+        writer: PictureWriter,
+        now: Callable[[], float],
+    ) -> None:
+        self._kept = store.keeping
+        self._jobs = store.jobs
+        self._audit = store.audit
+        self._settings = store.settings
+        self._meta = store.meta
+        self._dispatcher = dispatcher
+        self._writer = writer
+        self._now = now
+
+    async def run_daily(self) -> None:
+        """``end_retention``, unless it ran within the last day."""
+        now = self._now()
+        if now - float(await self._meta.fetch(_LAST_RUN) or 0.0) >= DAY_SECONDS:
+            await self.end_retention()
+            await self._meta.put(_LAST_RUN, str(now))
+
+    async def end_retention(self) -> None:
+        """In each server, and in direct messages, what is older than its time goes."""
+        now = self._now()
+        await self._kept.forget_members(now)
+        young = now - DAY_SECONDS  # no server can choose less
+        guilds = {
+            *await self._kept.list_guilds_before(young),
+            *await self._audit.list_guilds_before(young),
+        }
+        for guild_id in guilds:
+            settings = await self._settings.fetch(guild_id)
+            await self._end_in(guild_id, now - settings.retention_days * DAY_SECONDS)
+
+    async def _end_in(self, guild_id: int | None, moment: float) -> None:
+        job_ids = await self._kept.list_before(guild_id, moment)
+        for job_id in job_ids:
+            await self._writer.remove(job_id)
+        async with self._kept.transaction():
+            await self._kept.blank(job_ids)
+            await self._kept.forget(job_ids, moment)
+            await self._kept.end_words(guild_id, moment)
+            rows = await self._kept.end_rows(guild_id, moment, self._now())
+            num_rows = await self._audit.forget_before(guild_id, moment)
+            counts = {"audit_rows": num_rows, "prompts": len(job_ids), **rows}
+            if not any(counts.values()):
+                return
+            gone = json.dumps({what: count for what, count in counts.items() if count})
+            entry = AuditEntry(
+                AuditAction.RETENTION_ENDED, self._now(), guild_id=guild_id, new_value=gone
+            )
+            await self._audit.add(entry)
+        log.info("retention in guild %s: %s", guild_id, gone)
+
+    async def export(self, user_id: int) -> dict[str, Any]:
+        """All that is on record of a member, as it stands there."""
+        jobs = []
+        for job in await self._kept.list_of_member(user_id):
+            files = await self._jobs.list_pictures(job.job_id)
+            values: dict[str, Any] = asdict(job)
+            values["pictures"] = [asdict(file) for file in files]
+            values["origin"].pop("token")
+            jobs.append(values)
+        entries = [_conceal(entry, user_id) for entry in await self._audit.list_about(user_id)]
+        now = self._now()
+        await self._record(AuditAction.DATA_EXPORTED, user_id, now)
+        others = await self._kept.list_consequences(user_id)
+        return {"user_id": user_id, "at": now, "prompts": jobs, "decisions": entries, **others}
+
+    async def delete(self, user_id: int) -> int:
+        """Words and pictures of a member, everywhere; of how many prompts."""
+        for job in await self._jobs.list_waiting_of(user_id):
+            await self._dispatcher.cancel(job.job_id)
+        for job in await self._jobs.list_by_status(JobStatus.RENDERED):
+            if job.origin.user_id == user_id:
+                ended = await self._jobs.mark_ended(
+                    job.job_id,
+                    JobStatus.CANCELLED,
+                    reason="Deleted.",
+                    now=self._now(),
+                    leaving=[JobStatus.RENDERED],
+                    cost=job.cost,
+                )
+                if ended is not None:  # in its own words, while it has some
+                    await self._dispatcher.say_ended(ended)
+        found = await self._kept.list_of_member(user_id)
+        for job in found:
+            await self._writer.remove(job.job_id)
+        async with self._kept.transaction():
+            await self._kept.blank([job.job_id for job in found])
+            await self._kept.mark_to_forget(user_id, QUOTA_SECONDS)
+            await self._kept.blank_words_of(user_id)
+            await self._record(AuditAction.DATA_DELETED, user_id, self._now())
+        log.info("user %s deleted the words of %s jobs", user_id, len(found))
+        return sum(bool(job.recipe.prompt) for job in found)
+
+    async def _record(self, action: AuditAction, user_id: int, now: float) -> None:
+        """A row in every server that has something of this member."""
+        guilds: set[int | None] = {
+            *(job.origin.guild_id for job in await self._kept.list_of_member(user_id)),
+            *(entry.guild_id for entry in await self._audit.list_about(user_id)),
+        }
+        async with self._kept.transaction():
+            for guild_id in sorted(guilds, key=lambda guild_id: guild_id or 0):
+                entry = AuditEntry(
+                    action, now, guild_id=guild_id, actor_id=user_id, member_id=user_id
+                )
+                await self._audit.add(entry)
+
+
+def _conceal(entry: AuditEntry, user_id: int) -> dict[str, Any]:
+    """A row about a member as they may read it: who has reported them is for moderators only."""
+    if entry.action is AuditAction.REPORTED and entry.actor_id != user_id:
+        entry = replace(entry, actor_id=0, reason="")
+    return asdict(entry)

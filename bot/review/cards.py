@@ -1,0 +1,192 @@
+"""Cards for moderators: opened, posted, moved. A row comes first, so that none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+
+from bot.domain.audit import AuditAction, compose_entry
+from bot.domain.guilds import GuildSettings
+from bot.domain.jobs import Job, JobStatus
+from bot.domain.review import Card, CardKind, Case, Decision
+from bot.domain.rules import GuildRule
+from bot.images.store import PictureWriter
+from bot.jobs.ports import InReview, Messenger, NotPosted, Undeliverable
+from bot.jobs.status_messages import StatusBoard
+from bot.store import Repositories
+
+log = logging.getLogger(__name__)
+
+_HOUR_SECONDS = 3600.0
+_UNSEEN = (
+    "A moderator has to look at this first, and I cannot post in the channel where they would. "
+    "Nothing was charged; please tell a moderator."
+)
+
+
+class ReviewDesk:
+    """Opens the cards and keeps what moderators see in step with the rows."""
+
+    def __init__(
+        self,
+        store: Repositories,
+        board: StatusBoard,
+        messenger: Messenger,
+        writer: PictureWriter,
+        now: Callable[[], float],
+    ) -> None:
+        self._jobs = store.jobs
+        self._cards = store.cards
+        self._consequences = store.consequences
+        self._audit = store.audit
+        self._settings = store.settings
+        self._rules = store.rules
+        self._board = board
+        self._messenger = messenger
+        self._writer = writer
+        self._now = now
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._closed_channels: dict[int, int] = {}
+
+    async def hold(self, job: Job) -> None:
+        """Ask the moderators about a held job, and tell its member that they are asked."""
+        origin, now = job.origin, self._now()
+        assert origin.guild_id is not None  # nothing is held elsewhere
+        settings = await self._fetch_settings(job)
+        async with self._jobs.transaction():  # it may have gone another way in this moment
+            present = await self._jobs.fetch_job(job.job_id)
+            if present is None or present.status is not JobStatus.HELD:
+                return
+            card = await self._cards.open_for_job(
+                CardKind.HELD,
+                guild_id=origin.guild_id,
+                member_id=origin.user_id,
+                job_id=job.job_id,
+                now=now,
+                expires_at=now + settings.review_hours * _HOUR_SECONDS,
+            )
+        self._board.post(job, InReview())
+        await self.show(card.card_id)
+
+    async def withdraw(self, job: Job) -> None:
+        """The member has taken a held job back: nobody needs to decide about it any more."""
+        await self._writer.remove(job.job_id)
+        card = await self._cards.fetch_open(job.job_id)
+        if card is not None and await self.close(card, Decision.WITHDRAW):
+            await self.settle(card.card_id)
+
+    async def close(self, card: Card, decision: Decision) -> Card | None:
+        """Without a moderator; None if one was first."""
+        return await self._cards.mark_decided(card.card_id, decision, decided_by=0, now=self._now())
+
+    async def show(self, card_id: int, note: str = "") -> bool:
+        """Post the card or bring it up to date; whether nothing is left to be shown.
+
+        One at a time, so that a card is posted once. What fails is tried again by ``Review``.
+        """
+        async with self._turns[card_id]:
+            card = await self._cards.fetch(card_id)
+            if card is None:  # its time was over in this moment
+                return True
+            try:
+                await self._show(card, note)
+            except Undeliverable as error:
+                log.warning("card %s cannot be posted: %s", card_id, error)
+                if card.kind is CardKind.HELD and card.decision is None:
+                    await self._refuse_unseen(card)
+            except NotPosted as error:
+                log.info("card %s is posted later: %s", card_id, error)
+                return False
+        return True
+
+    async def note_posted(self, card: Card, channel_id: int, message_id: int) -> None:
+        """It was pressed there: a stop had come between posting it and its row."""
+        await self._cards.mark_posted(card.card_id, channel_id=channel_id, message_id=message_id)
+
+    async def settle(self, card_id: int, note: str = "") -> None:
+        """Show how a card was decided; everybody else has been told."""
+        if await self.show(card_id, note):
+            await self._cards.mark_settled(card_id, now=self._now())
+            self._turns.pop(card_id, None)
+
+    async def compose_case(self, card: Card) -> Case:
+        """All that the card shows at this moment."""
+        job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
+        picture = None
+        if job is not None and job.rendered_at is not None and card.decision is None:
+            grid = await self._writer.locate_grid(job.job_id)
+            picture = None if grid is None else await self._writer.blur(grid)
+        number = card.suspension_id
+        suspension = None if number is None else await self._consequences.fetch_suspension(number)
+        strikes = await self._consequences.list_strikes(card.guild_id, card.member_id, self._now())
+        reports = tuple(await self._cards.list_reports(card.card_id))
+        beyond = await self._list_beyond(card) if card.kind is CardKind.RULES else ()
+        return Case(card, job, suspension, reports, len(strikes), picture, beyond)
+
+    async def _list_beyond(self, card: Card) -> tuple[GuildRule, ...]:
+        found = await self._rules.fetch_beyond(card.guild_id)
+        rule_ids = () if found is None else found.rule_ids
+        rules = await self._rules.list_rules(card.guild_id)
+        return tuple(each for each in rules if each.rule_id in rule_ids)
+
+    async def _show(self, card: Card, note: str) -> None:
+        case = replace(await self.compose_case(card), note=note)
+        channel_id = card.channel_id
+        if channel_id is None:
+            if card.decision is not None:  # before it could be posted
+                return
+            channel_id = await self._find_channel(case)
+            if self._closed_channels.get(card.card_id) == channel_id:
+                return
+        try:
+            message_id = await self._messenger.show_card(case, channel_id)
+        except Undeliverable:
+            if card.message_id is None or card.decision is not None:
+                self._closed_channels[card.card_id] = channel_id
+                raise
+            unposted = replace(case, card=replace(card, message_id=None))  # it was deleted
+            message_id = await self._messenger.show_card(unposted, channel_id)
+        await self._cards.mark_posted(card.card_id, channel_id=channel_id, message_id=message_id)
+
+    async def _find_channel(self, case: Case) -> int:
+        settings = await self._settings.fetch(case.card.guild_id)
+        if case.job is not None:
+            settings = await self._fetch_settings(case.job)
+        if settings.review_channel_id is None:
+            raise Undeliverable("no review channel is set")
+        return settings.review_channel_id
+
+    async def _fetch_settings(self, job: Job) -> GuildSettings:
+        origin = job.origin
+        return await self._settings.fetch(
+            origin.guild_id, origin.channel_id, origin.parent_channel_id
+        )
+
+    async def _refuse_unseen(self, card: Card) -> None:
+        """Nobody can look at it, so it is refused; the member hears why."""
+        if card.message_id is not None or card.job_id is None:
+            return  # the card stood there, and has been deleted: it runs out by itself
+        async with self._jobs.transaction():
+            if await self.close(card, Decision.UNSEEN) is None:
+                return
+            ended = await self._jobs.mark_ended(
+                card.job_id,
+                JobStatus.REFUSED,
+                reason=_UNSEEN,
+                now=self._now(),
+                leaving=[JobStatus.HELD],
+            )
+            if ended is not None:
+                await self._audit.add(compose_entry(AuditAction.REFUSED, ended, self._now()))
+        await self._cards.mark_settled(card.card_id, now=self._now())
+        if ended is not None:
+            await self._writer.remove(ended.job_id)
+            await self._board.finish(ended)
+
+    async def tell_ended(self, job: Job) -> bool:
+        """The last word to a held job's member; whether it need not be tried again."""
+        await self._writer.remove(job.job_id)
+        return job.told or await self._board.try_finish(job)  # by the start after a stop

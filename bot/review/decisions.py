@@ -1,0 +1,306 @@
+"""What moderators decide, and what time decides for them; the first decision counts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+
+from bot.domain.audit import AuditAction, AuditEntry, compose_entry
+from bot.domain.jobs import Job, JobStatus
+from bot.domain.review import CHOICES, Card, CardKind, Decision
+from bot.errors import StoreError, UserError
+from bot.jobs.ports import Messenger, NotPosted, Undeliverable
+from bot.jobs.queue.waitlist import Line
+from bot.review.cards import ReviewDesk
+from bot.review.reports import Reports
+from bot.review.sanctions import Consequences
+from bot.store import Repositories
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 30.0
+_REFUSED = "A moderator refused this. Nothing was charged."
+_EXPIRED = (
+    "No moderator looked at this in time. Nothing was charged; you may ask again, or ask a "
+    "moderator."
+)
+_TOO_LATE = "The member has taken this prompt back, so there is nothing left to decide."
+_SUSPENDED = "A moderator refused a prompt or pictures of yours."
+_STRUCK = "A moderator removed pictures of yours that members had reported."
+_PAST = {
+    Decision.APPROVE: "approved it",
+    Decision.COVER: "approved it as a spoiler",
+    Decision.REFUSE: "refused it",
+    Decision.SUSPEND: "refused it and suspended the member",
+    Decision.RESTORE: "restored the picture",
+    Decision.REMOVE: "removed the picture",
+    Decision.STRIKE: "removed the picture and gave a strike",
+    Decision.GRANT: "granted the appeal",
+    Decision.DENY: "denied the appeal",
+    Decision.NOTE: "has read it",
+}
+_ENDS = {
+    Decision.REFUSE: (JobStatus.REFUSED, AuditAction.REFUSED, _REFUSED),
+    Decision.SUSPEND: (JobStatus.REFUSED, AuditAction.REFUSED, _REFUSED),
+    Decision.EXPIRE: (JobStatus.EXPIRED, AuditAction.EXPIRED, _EXPIRED),
+}
+
+
+class Review:
+    """Takes decisions, and finishes what a stop or an absent Discord has cut short."""
+
+    def __init__(
+        self,
+        store: Repositories,
+        line: Line,
+        desk: ReviewDesk,
+        reports: Reports,
+        consequences: Consequences,
+        messenger: Messenger,
+        resume_delivery: Callable[[Job], Awaitable[None]],
+        now: Callable[[], float],
+    ) -> None:
+        self._jobs = store.jobs
+        self._cards = store.cards
+        self._audit = store.audit
+        self._line = line
+        self._desk = desk
+        self._reports = reports
+        self._consequences = consequences
+        self._messenger = messenger
+        self._resume_delivery = resume_delivery
+        self._now = now
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._not_handed_over: set[int] = set()  # cards whose job nobody has taken up yet
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def fetch_card(self, card_id: int, guild_id: int | None) -> Card:
+        """A card of this guild that is still open. Raises UserError, naming who was first."""
+        card = await self._cards.fetch(card_id)
+        if card is None or card.guild_id != guild_id:
+            raise UserError("This card is not on record any more, so nothing was decided.")
+        if card.decision is not None:
+            raise UserError(_say_late(card))
+        return card
+
+    async def decide(
+        self, card_id: int, decision: Decision, moderator_id: int, guild_id: int | None
+    ) -> None:
+        """Raises UserError if somebody was first, or the member has taken the prompt back."""
+        card = await self.fetch_card(card_id, guild_id)
+        if decision not in CHOICES[card.kind]:
+            raise UserError("This card cannot be decided like that. Nothing was changed.")
+        if await self._decide(card, decision, moderator_id) is None:
+            await self.fetch_card(card_id, guild_id)
+
+    async def _decide(self, card: Card, decision: Decision, moderator_id: int) -> Card | None:
+        """One at a time, so that ``sweep`` does not tell people what is being told already."""
+        async with self._turns[card.card_id]:
+            decided = await self._book(card, decision, moderator_id)
+            if decided is not None:
+                log.info("card %s: %s by %s", card.card_id, decision, moderator_id)
+                self._not_handed_over.add(card.card_id)
+                await self._settle(decided, is_fresh=True)
+        return decided
+
+    async def _book(self, card: Card, decision: Decision, moderator_id: int) -> Card | None:
+        """The decision, what it changes, and its record: all or nothing."""
+        async with self._jobs.transaction():
+            decided = await self._cards.mark_decided(
+                card.card_id, decision, decided_by=moderator_id, now=self._now()
+            )
+            if decided is None:
+                return None
+            if decided.kind is CardKind.HELD:
+                await self._decide_held(decided, decision)
+            elif decided.kind is CardKind.REPORT:
+                await self._decide_report(decided, decision)
+            elif decided.kind is CardKind.APPEAL:
+                await self._decide_appeal(decided, decision)
+            else:
+                await self._note_rules(decided)
+        return decided
+
+    async def _settle_late(self, card_id: int) -> None:
+        """Tell everybody after a stop, or after Discord was away."""
+        async with self._turns[card_id]:
+            card = await self._cards.fetch(card_id)
+            if card is not None and card.decision is not None and card.settled_at is None:
+                await self._settle(card, is_fresh=card_id in self._not_handed_over)
+
+    async def _decide_held(self, card: Card, decision: Decision) -> None:
+        assert card.job_id is not None
+        by, now = card.decided_by, self._now()
+        if decision in _ENDS:
+            status, action, reason = _ENDS[decision]
+            job = await self._jobs.mark_ended(
+                card.job_id, status, reason=reason, now=now, leaving=[JobStatus.HELD]
+            )
+        else:
+            is_covered = decision is Decision.COVER
+            action = AuditAction.APPROVED_COVERED if is_covered else AuditAction.APPROVED
+            job = await self._jobs.mark_approved(
+                card.job_id, approved_by=by, spoiler=is_covered, now=now
+            )
+        if job is None:
+            raise UserError(_TOO_LATE)
+        await self._audit.add(compose_entry(action, job, now, actor_id=by))
+        if decision is Decision.SUSPEND:
+            await self._consequences.suspend(
+                card.guild_id, card.member_id, by=by, reason=_SUSPENDED, job_id=card.job_id
+            )
+
+    async def _decide_report(self, card: Card, decision: Decision) -> None:
+        assert card.job_id is not None
+        by, now = card.decided_by, self._now()
+        job = await self._jobs.mark_hidden(card.job_id, hidden=decision is not Decision.RESTORE)
+        if job is None:
+            raise UserError("These pictures are gone, so there is nothing left to decide.")
+        reason = _PAST[decision]
+        await self._audit.add(
+            compose_entry(AuditAction.REPORT_DECIDED, job, now, actor_id=by, reason=reason)
+        )
+        if decision is Decision.STRIKE:
+            await self._consequences.strike(
+                card.guild_id, card.member_id, by=by, reason=_STRUCK, job_id=card.job_id
+            )
+
+    async def _decide_appeal(self, card: Card, decision: Decision) -> None:
+        by, now = card.decided_by, self._now()
+        await self._audit.add(
+            AuditEntry(
+                AuditAction.APPEAL_DECIDED,
+                now,
+                guild_id=card.guild_id,
+                actor_id=by,
+                member_id=card.member_id,
+                reason=_PAST[decision],
+            )
+        )
+        if decision is Decision.GRANT:
+            await self._consequences.end_all(
+                card.guild_id, card.member_id, by=by, reason="The appeal was granted."
+            )
+
+    async def _note_rules(self, card: Card) -> None:
+        entry = AuditEntry(
+            AuditAction.RULES_NOTED, self._now(), guild_id=card.guild_id, actor_id=card.decided_by
+        )
+        await self._audit.add(entry)
+
+    async def _settle(self, card: Card, *, is_fresh: bool) -> None:
+        """Tell everybody; not fresh: a stop came between, and ``Recovery`` has taken up the job."""
+        note: str | None = ""
+        if card.kind is CardKind.HELD:
+            is_told = await self._settle_held(card, is_fresh=is_fresh)
+        elif card.kind is CardKind.REPORT:
+            note = await self._reports.settle(card)
+            is_told = note is not None
+        else:
+            is_told = card.kind is CardKind.RULES or await self._settle_appeal(card)
+        self._not_handed_over.discard(card.card_id)
+        if is_told:
+            await self._desk.settle(card.card_id, note or "")
+
+    async def _settle_held(self, card: Card, *, is_fresh: bool) -> bool:
+        assert card.job_id is not None
+        job = await self._jobs.fetch_job(card.job_id)
+        if job is None:
+            return True
+        if job.status in {JobStatus.REFUSED, JobStatus.EXPIRED}:
+            self._line.use.refund(job.job_id)
+            return await self._desk.tell_ended(job)
+        if is_fresh and job.status is JobStatus.QUEUED:
+            self._line.enqueue(job)
+        elif is_fresh and job.status is JobStatus.RENDERED:
+            await self._resume_delivery(job)
+        return True
+
+    async def _settle_appeal(self, card: Card) -> bool:
+        outcome = "granted" if card.decision is Decision.GRANT else "denied"
+        try:
+            await self._messenger.write_to(
+                card.member_id,
+                f"Your appeal against your suspension was {outcome}.",
+                f"appeal-{card.card_id}",
+            )
+        except NotPosted as error:
+            log.info("card %s: the member cannot be told: %s", card.card_id, error)
+            return isinstance(error, Undeliverable)
+        return True
+
+    def start(self) -> None:
+        """Look again and again at what waits, from now on until ``stop``."""
+        if self._sweeping is None:
+            self._sweeping = asyncio.create_task(self._run())
+            self._sweeping.add_done_callback(_log_fault)
+
+    async def stop(self) -> None:
+        """What was cut short is finished by the next start."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
+
+    async def _run(self) -> None:
+        is_fresh = False
+        while True:
+            try:
+                if not is_fresh:
+                    await self._refresh()
+                    is_fresh = True
+                await self.sweep()
+            except (StoreError, UserError) as error:  # such as a member who was faster
+                log.warning("cards are looked at again in a moment: %s", error)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Post what was not posted, end what has waited too long, tell who was not told."""
+        for job in await self._jobs.list_by_status(JobStatus.HELD):
+            if await self._cards.fetch_open(job.job_id) is None:
+                await self._desk.hold(job)
+        for card in await self._cards.list_unsettled():
+            if card.decision is not None:
+                await self._settle_late(card.card_id)
+            elif await self._is_gone(card):
+                await self._desk.close(card, Decision.WITHDRAW)
+                await self._settle_late(card.card_id)
+            elif card.expires_at is not None and card.expires_at <= self._now():
+                await self._decide(card, Decision.EXPIRE, 0)
+            else:
+                await self._show_open(card)
+
+    async def _show_open(self, card: Card) -> None:
+        if card.kind is CardKind.REPORT:
+            async with self._turns[card.card_id]:
+                present = await self._cards.fetch(card.card_id)
+                if present is not None and present.decision is None:
+                    await self._reports.show_hidden(present)
+        if card.message_id is None:
+            await self._desk.show(card.card_id)
+
+    async def _is_gone(self, card: Card) -> bool:
+        """Whether a held job went another way, and a stop came before its card heard of it."""
+        if card.kind is not CardKind.HELD or card.job_id is None:
+            return False
+        job = await self._jobs.fetch_job(card.job_id)
+        return job is None or job.status is not JobStatus.HELD
+
+    async def _refresh(self) -> None:
+        """A stop may have come between a report and what it hides; a card may have been deleted."""
+        for card in await self._cards.list_unsettled():
+            if card.decision is None and card.expires_at is None:
+                await self._reports.show_hidden(card)
+                await self._desk.show(card.card_id)
+
+
+def _say_late(card: Card) -> str:
+    if card.decision is None or not card.decided_by:
+        return "This card was closed without a moderator, so there is nothing left to decide."
+    return f"<@{card.decided_by}> was first and {_PAST[card.decision]}. Nothing was changed."
+
+
+def _log_fault(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("cards are not looked after any more", exc_info=error)

@@ -1,0 +1,89 @@
+"""The audit log as a server's mod-log channel shows it: in batches, each row once."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from bot.domain.audit import AuditEntry
+from bot.jobs.ports import Undeliverable, Unreachable
+from bot.store import AuditRepository, MetaRepository, SettingsRepository
+
+log = logging.getLogger(__name__)
+
+BATCH = 6  # rows in one message; more could be longer than Discord takes
+MAX_BATCHES = 5  # of one guild at a time, so that others are not kept waiting
+PAUSE_SECONDS = 600.0  # where the channel is gone or closed
+_SETTING = "mod_log_channel_id"
+
+Post = Callable[[int, Sequence[AuditEntry], str], Awaitable[None]]
+"""Called with the channel, the rows, and a nonce that is the same for the same rows."""
+
+
+class ModLog:
+    """What will be posted is written down first, so a crash repeats exactly that message.
+
+    Discord knows it again by its nonce.
+    """
+
+    def __init__(
+        self,
+        audit: AuditRepository,
+        settings: SettingsRepository,
+        meta: MetaRepository,
+        now: Callable[[], float],
+    ) -> None:
+        self._audit = audit
+        self._settings = settings
+        self._meta = meta
+        self._now = now
+        self._paused_until: dict[int, float] = {}
+
+    async def flush(self, post: Post) -> None:
+        """Post what is new in every server. post raises Undeliverable or Unreachable."""
+        channels = await self._settings.list_guild_values(_SETTING)
+        for guild_id, channel_id in channels.items():
+            if self._now() < self._paused_until.get(guild_id, 0.0):
+                continue
+            try:
+                for _ in range(MAX_BATCHES):
+                    if not await self._post_batch(guild_id, channel_id, post):
+                        break
+            except Undeliverable as error:
+                log.warning("the mod log of guild %s cannot be posted: %s", guild_id, error)
+                self._paused_until[guild_id] = self._now() + PAUSE_SECONDS
+            except Unreachable as error:
+                log.info("the mod log of guild %s waits for Discord: %s", guild_id, error)
+
+    async def _post_batch(self, guild_id: int, channel_id: int, post: Post) -> bool:
+        posted, pending = await self._fetch_cursor(guild_id)
+        entries = await self._audit.search(
+            guild_id, after_entry=posted, limit=BATCH, newest_first=False
+        )
+        if pending > posted:
+            entries = [entry for entry in entries if entry.entry_id <= pending]
+        if not entries:  # or the pending ones are gone by retention
+            if pending > posted:
+                await self._put_cursor(guild_id, pending, pending)
+            return pending > posted
+        first, last = entries[0].entry_id, entries[-1].entry_id
+        await self._put_cursor(guild_id, posted, last)
+        await post(channel_id, entries, f"log-{first}")
+        await self._put_cursor(guild_id, last, last)
+        return True
+
+    async def _fetch_cursor(self, guild_id: int) -> tuple[int, int]:
+        """The last row that was posted, and the last of those that perhaps were."""
+        kept = json.loads(await self._meta.fetch(_key(guild_id)) or '{"posted": 0, "pending": 0}')
+        # Nothing from before there was a mod log, beginning with the row that says so.
+        since = (await self._audit.fetch_first_set(guild_id, _SETTING) or 1) - 1
+        return max(kept["posted"], since), max(kept["pending"], since)
+
+    async def _put_cursor(self, guild_id: int, posted: int, pending: int) -> None:
+        cursor = json.dumps({"posted": posted, "pending": pending})
+        await self._meta.put(_key(guild_id), cursor)
+
+
+def _key(guild_id: int) -> str:
+    return f"mod_log:{guild_id}"

@@ -1,0 +1,174 @@
+"""Members report pictures; enough of them hide a picture until a moderator has decided."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from bot.domain.audit import AuditAction, compose_entry
+from bot.domain.guilds import GuildSettings
+from bot.domain.jobs import Job, JobStatus
+from bot.domain.review import Card, CardKind, Decision
+from bot.errors import UserError
+from bot.images.store import PictureWriter
+from bot.jobs.ports import Delivery, Hidden, Messenger, NotPosted, Undeliverable
+from bot.policy.prompts import has_review
+from bot.review.cards import ReviewDesk
+from bot.store import Repositories
+
+log = logging.getLogger(__name__)
+
+MAX_REPORTS_PER_DAY = 10
+_DAY_SECONDS = 86400.0
+_NOBODY = (
+    "This server has no review channel, so nobody would see your report. Nothing was sent; please "
+    "tell a moderator."
+)
+_NOT_OURS = "There are no pictures of mine in this message that could be reported."
+_TWICE = "You have reported these pictures already; a moderator will see it."
+_GONE = "These pictures were removed already. Thank you for looking out."
+_OUT_OF_REACH = "I could not reach the message; please delete it by hand."
+_TOO_MANY = (
+    f"You have reported {MAX_REPORTS_PER_DAY} pictures within a day, the most one member may. "
+    "If it is urgent, please write to a moderator."
+)
+
+
+class Reports:
+    """One report per member and job; the card counts them."""
+
+    def __init__(
+        self,
+        store: Repositories,
+        desk: ReviewDesk,
+        messenger: Messenger,
+        writer: PictureWriter,
+        now: Callable[[], float],
+    ) -> None:
+        self._jobs = store.jobs
+        self._cards = store.cards
+        self._audit = store.audit
+        self._settings = store.settings
+        self._desk = desk
+        self._messenger = messenger
+        self._writer = writer
+        self._now = now
+        self._shown_hidden: set[int] = set()  # cards
+
+    async def find(self, message_id: int, guild_id: int | None) -> Job:
+        """The job whose pictures a message shows. Raises UserError."""
+        job = await self._jobs.fetch_by_message(message_id)
+        if job is None or guild_id is None or job.origin.guild_id != guild_id:
+            raise UserError(_NOT_OURS)
+        await self._fetch_settings(job)
+        return await self._check(job)
+
+    async def take(self, job_id: int, reporter_id: int, reason: str, guild_id: int | None) -> None:
+        """Put a report on record; enough of them hide the pictures. Raises UserError."""
+        job, now = await self._jobs.fetch_job(job_id), self._now()
+        if job is None or guild_id is None or job.origin.guild_id != guild_id:
+            raise UserError(_NOT_OURS)
+        settings = await self._fetch_settings(job)
+        async with self._jobs.transaction():
+            await self._check(await self._jobs.fetch_job(job_id) or job)
+            lately = await self._cards.count_reports_by(guild_id, reporter_id, now - _DAY_SECONDS)
+            if lately >= MAX_REPORTS_PER_DAY:
+                raise UserError(_TOO_MANY)
+            card = await self._cards.open_for_job(
+                CardKind.REPORT,
+                guild_id=guild_id,
+                member_id=job.origin.user_id,
+                job_id=job_id,
+                now=now,
+            )
+            report = await self._cards.add_report(
+                card, reporter_id=reporter_id, reason=reason, now=now
+            )
+            if report is None:
+                raise UserError(_TWICE)
+            count = len(await self._cards.list_reports(card.card_id))
+            if count >= settings.reports_to_hide:
+                await self._jobs.mark_hidden(job_id, hidden=True)
+            await self._audit.add(
+                compose_entry(AuditAction.REPORTED, job, now, actor_id=reporter_id, reason=reason)
+            )
+        log.info("job %s was reported, %s so far", job_id, count)
+        await self.show_hidden(card)
+        await self._desk.show(card.card_id)
+
+    async def show_hidden(self, card: Card) -> bool:
+        """Hide an open card's pictures, once, if their row says so; False: Discord is away."""
+        job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
+        if job is None or not job.hidden or card.card_id in self._shown_hidden:
+            return True
+        try:
+            await self._messenger.progress(job, Hidden())
+        except NotPosted as error:
+            log.warning("job %s: its message could not be hidden: %s", job.job_id, error)
+            if not isinstance(error, Undeliverable):
+                return False
+        self._shown_hidden.add(card.card_id)
+        return True
+
+    async def settle(self, card: Card) -> str | None:
+        """Restore or remove the pictures and tell the reporters; None: Discord is away.
+
+        The answer is for the card: what a moderator has left to do.
+        """
+        assert card.job_id is not None
+        job = await self._jobs.fetch_job(card.job_id)
+        note = "" if job is None else await self._show_outcome(job)
+        if note is None:
+            return None
+        self._shown_hidden.discard(card.card_id)
+        outcome = "stays" if card.decision is Decision.RESTORE else "was removed"
+        for report in await self._cards.list_reports(card.card_id):
+            try:
+                await self._messenger.write_to(
+                    report.reporter_id,
+                    f"A moderator has looked at the picture you reported: it {outcome}. Thank you.",
+                    f"report-{report.report_id}",
+                )
+            except NotPosted as error:
+                log.info("card %s: a reporter cannot be told: %s", card.card_id, error)
+        return note
+
+    async def _show_outcome(self, job: Job) -> str | None:
+        try:
+            if job.hidden:
+                await self._writer.remove(job.job_id)  # also where the message cannot be edited
+                await self._messenger.progress(job, Hidden(is_removed=True))
+            else:
+                await self._restore(job)
+        except Undeliverable as error:
+            log.warning("job %s: its message is out of reach: %s", job.job_id, error)
+            return _OUT_OF_REACH if job.hidden else ""
+        except NotPosted:
+            return None
+        return ""
+
+    async def _restore(self, job: Job) -> None:
+        files = await self._jobs.list_pictures(job.job_id)
+        paths = await self._writer.locate(files)
+        if paths is None:
+            raise Undeliverable("its files are gone")
+        verdicts = tuple(file.verdict for file in files if file.verdict is not None)
+        delivery = Delivery(grid=paths[0], images=tuple(paths[1:]), verdicts=verdicts)
+        await self._messenger.deliver(job, delivery, can_repost=False)
+
+    async def _fetch_settings(self, job: Job) -> GuildSettings:
+        """Raises UserError if no moderator would see a report."""
+        origin = job.origin
+        settings = await self._settings.fetch(
+            origin.guild_id, origin.channel_id, origin.parent_channel_id
+        )
+        if not has_review(origin, settings):
+            raise UserError(_NOBODY)
+        return settings
+
+    async def _check(self, job: Job) -> Job:
+        if job.status is not JobStatus.DELIVERED:
+            raise UserError(_NOT_OURS)
+        if job.hidden and await self._cards.fetch_open(job.job_id) is None:
+            raise UserError(_GONE)
+        return job

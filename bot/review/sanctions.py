@@ -1,0 +1,216 @@
+"""Strikes that lapse, suspensions with an end, one appeal; each with its row in the audit log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from bot.domain.audit import AuditAction, AuditEntry
+from bot.domain.review import Strike, Suspension
+from bot.errors import UserError
+from bot.review.cards import ReviewDesk
+from bot.store import Repositories
+
+log = logging.getLogger(__name__)
+
+_DAY_SECONDS = 86400.0
+_NO_SUSPENSION = "You are not suspended here at present, so there is nothing to appeal."
+_APPEALED = "You have appealed this suspension already, and there is one appeal for each."
+_NOBODY = (
+    "This server has no review channel, so nobody could look at your appeal; you can still make "
+    "it later. Please ask a moderator."
+)
+
+
+class Consequences:
+    """What follows for members. 0 as the one who gave it stands for Triptych itself."""
+
+    def __init__(
+        self,
+        store: Repositories,
+        desk: ReviewDesk,
+        now: Callable[[], float],
+    ) -> None:
+        self._consequences = store.consequences
+        self._cards = store.cards
+        self._audit = store.audit
+        self._settings = store.settings
+        self._desk = desk
+        self._now = now
+
+    async def list_strikes(self, guild_id: int, member_id: int) -> list[Strike]:
+        """Those that count at this moment."""
+        return await self._consequences.list_strikes(guild_id, member_id, self._now())
+
+    async def fetch_suspension(self, guild_id: int, member_id: int) -> Suspension | None:
+        """The one that holds at this moment."""
+        return await self._consequences.fetch_suspension_of(guild_id, member_id, self._now())
+
+    async def strike(
+        self, guild_id: int, member_id: int, *, by: int, reason: str, job_id: int | None = None
+    ) -> Suspension | None:
+        """A mark against a member; the suspension that it brings, if it is one too many."""
+        settings, now = await self._settings.fetch(guild_id), self._now()
+        async with self._consequences.transaction():
+            strike = await self._consequences.add_strike(
+                guild_id,
+                member_id,
+                given_by=by,
+                reason=reason,
+                now=now,
+                lapses_at=now + settings.strike_days * _DAY_SECONDS,
+                job_id=job_id,
+            )
+            await self._record(
+                AuditAction.STRUCK,
+                guild_id,
+                member_id,
+                by,
+                reason,
+                job_id=job_id,
+                new_value=f"strike {strike.strike_id}, lapses at {strike.lapses_at:.0f}",
+            )
+            count = len(await self.list_strikes(guild_id, member_id))
+            if count < settings.strikes_to_suspend or await self.fetch_suspension(
+                guild_id, member_id
+            ):
+                return None
+            return await self.suspend(
+                guild_id,
+                member_id,
+                by=0,
+                days=settings.suspension_days,
+                reason=f"{count} strikes. The last one: {reason}",
+            )
+
+    async def remove_strike(
+        self, guild_id: int, member_id: int, strike_id: int, *, by: int
+    ) -> None:
+        """Raises UserError if the member has no such strike."""
+        async with self._consequences.transaction():
+            strike = await self._consequences.mark_strike_removed(
+                guild_id, member_id, strike_id, now=self._now()
+            )
+            if strike is None:
+                raise UserError(
+                    f"They have no strike {strike_id} that still counts. Nothing was changed."
+                )
+            await self._record(
+                AuditAction.STRIKE_REMOVED,
+                guild_id,
+                member_id,
+                by,
+                strike.reason,
+                old_value=f"strike {strike_id}",
+            )
+
+    async def suspend(
+        self,
+        guild_id: int,
+        member_id: int,
+        *,
+        by: int,
+        reason: str,
+        days: int | None = None,
+        job_id: int | None = None,
+    ) -> Suspension:
+        """No prompts for so many days, by default the server's; a longer one that holds stays."""
+        if days is None:
+            days = (await self._settings.fetch(guild_id)).suspension_days
+        now = self._now()
+        async with self._consequences.transaction():
+            present = await self.fetch_suspension(guild_id, member_id)
+            if present is not None and present.ends_at >= now + days * _DAY_SECONDS:
+                return present
+            suspension = await self._consequences.add_suspension(
+                guild_id,
+                member_id,
+                given_by=by,
+                reason=reason,
+                now=now,
+                ends_at=now + days * _DAY_SECONDS,
+            )
+            await self._record(
+                AuditAction.SUSPENDED,
+                guild_id,
+                member_id,
+                by,
+                reason,
+                job_id=job_id,
+                new_value=f"until {suspension.ends_at:.0f}",
+            )
+        log.info("member %s suspended in guild %s", member_id, guild_id)
+        return suspension
+
+    async def lift(self, guild_id: int, member_id: int, *, by: int, reason: str) -> None:
+        """End every suspension of a member that holds. Raises UserError if there is none."""
+        if not await self.end_all(guild_id, member_id, by=by, reason=reason):
+            raise UserError("They are not suspended here. Nothing was changed.")
+
+    async def end_all(self, guild_id: int, member_id: int, *, by: int, reason: str) -> bool:
+        """End every suspension of a member that holds; whether there was one."""
+        async with self._consequences.transaction():
+            suspension = await self.fetch_suspension(guild_id, member_id)
+            if suspension is None:
+                return False
+            while suspension is not None:
+                await self._consequences.mark_lifted(suspension.suspension_id, now=self._now())
+                suspension = await self.fetch_suspension(guild_id, member_id)
+            await self._record(AuditAction.SUSPENSION_LIFTED, guild_id, member_id, by, reason)
+        return True
+
+    async def check_appeal(self, guild_id: int, member_id: int) -> Suspension:
+        """The suspension that a member may appeal. Raises UserError."""
+        suspension = await self.fetch_suspension(guild_id, member_id)
+        if suspension is None:
+            raise UserError(_NO_SUSPENSION)
+        if suspension.appealed_at is not None:
+            raise UserError(_APPEALED)
+        if (await self._settings.fetch(guild_id)).review_channel_id is None:
+            raise UserError(_NOBODY)
+        return suspension
+
+    async def appeal(self, guild_id: int, member_id: int, text: str) -> None:
+        """Put it before the moderators. Raises UserError."""
+        suspension = await self.check_appeal(guild_id, member_id)
+        async with self._consequences.transaction():
+            now = self._now()
+            number = suspension.suspension_id
+            if await self._consequences.mark_appealed(number, text, now=now) is None:
+                raise UserError(_APPEALED)
+            card = await self._cards.open_for_appeal(
+                number, guild_id=guild_id, member_id=member_id, now=now
+            )
+            await self._record(
+                AuditAction.APPEALED, guild_id, member_id, member_id, "", prompt=text
+            )
+        await self._desk.show(card.card_id)
+
+    async def _record(
+        self,
+        action: AuditAction,
+        guild_id: int,
+        member_id: int,
+        actor_id: int,
+        reason: str,
+        *,
+        job_id: int | None = None,
+        prompt: str = "",
+        old_value: str = "",
+        new_value: str = "",
+    ) -> None:
+        """prompt: what the member wrote, so that it goes when they delete their data."""
+        await self._audit.add(
+            AuditEntry(
+                action,
+                self._now(),
+                guild_id=guild_id,
+                actor_id=actor_id,
+                member_id=member_id,
+                job_id=job_id,
+                prompt=prompt,
+                reason=reason,
+                old_value=old_value,
+                new_value=new_value,
+            )
+        )

@@ -1,0 +1,148 @@
+"""How long the words and pictures of members are kept: blanked when their time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bot.domain.jobs import Job
+from bot.store.database import Database
+from bot.store.personal_data import ENDED, KEPT, Kept
+from bot.store.rows import compose_next_id, parse_job
+
+_BLANK_JOB = ", ".join(f"{each.column} = {each.blank}" for each in KEPT["job"].words)
+_FORGET_JOB = ", ".join(f"{column} = {value}" for column, value in KEPT["job"].people.items())
+_NUMBER_CARDS = (
+    f"INSERT INTO meta SELECT 'last_card_id', {compose_next_id('card', 'card_id')} - 1 WHERE true "
+    "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+_IN_DECISION = (
+    "EXISTS (SELECT 1 FROM card WHERE card.job_id = job.job_id AND settled_at IS NULL "
+    "AND opened_at >= ?)"
+)
+
+
+class KeepingRepository:
+    """Blanks, forgets and deletes what ``KEPT`` names."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.transaction = database.transaction
+
+    async def list_of_member(self, user_id: int) -> list[Job]:
+        """All of a member's prompts on Discord, oldest first."""
+        rows = await self._database.fetch_all(
+            "SELECT * FROM job WHERE user_id = ? AND interaction_id IS NOT NULL ORDER BY job_id",
+            (user_id,),
+        )
+        return [parse_job(row) for row in rows]
+
+    async def list_guilds_before(self, moment: float) -> list[int | None]:
+        """Where something of members is on record; of prompts only older ones count."""
+        others = [f"SELECT guild_id FROM {table}" for table, kept in KEPT.items() if kept.over]  # noqa: S608
+        jobs = f"SELECT guild_id FROM job WHERE {ENDED} AND user_id <> 0 AND accepted_at < ?"  # noqa: S608
+        rows = await self._database.fetch_all(" UNION ".join([*others, jobs]), (moment,))
+        return [row["guild_id"] for row in rows]
+
+    async def list_before(self, guild_id: int | None, moment: float) -> list[int]:
+        """Jobs of a guild older than this that have words, or are somebody's longer than needed."""
+        rows = await self._database.fetch_all(
+            f"SELECT job_id FROM job WHERE {ENDED} AND guild_id IS ? AND user_id <> 0 "  # noqa: S608
+            f"AND accepted_at < ? AND (prompt <> '' OR NOT {_IN_DECISION})",
+            (guild_id, moment, moment),
+        )
+        return [row["job_id"] for row in rows]
+
+    async def blank(self, job_ids: Sequence[int]) -> None:
+        """Words and pictures go, and what could name them; ids and costs stay."""
+        async with self.transaction():
+            ids = [(job_id,) for job_id in job_ids]
+            await self._database.execute_many(
+                f"UPDATE job SET {_BLANK_JOB}, told = 1 WHERE job_id = ? AND {ENDED}",  # noqa: S608
+                ids,
+            )
+            for table in ("picture", "held_picture"):
+                await self._database.execute_many(
+                    f"DELETE FROM {table} WHERE job_id = ?",  # noqa: S608 - own names
+                    ids,
+                )
+
+    async def blank_words_of(self, user_id: int) -> None:
+        """What a member wrote to moderators, and what the record repeats; that they wrote stays."""
+        async with self.transaction():
+            for table, kept in _list_others():
+                for words in kept.words:
+                    await self._database.execute(
+                        f"UPDATE {table} SET {words.column} = {words.blank} "  # noqa: S608
+                        f"WHERE {words.by} = ? AND {words.only} AND {words.column} <> ''",
+                        (user_id,),
+                    )
+
+    async def end_words(self, guild_id: int | None, moment: float) -> None:
+        """What members wrote before this goes also where its row must stay."""
+        async with self.transaction():
+            for table, kept in _list_others():
+                for words in kept.words if kept.over else ():
+                    await self._database.execute(
+                        f"UPDATE {table} SET {words.column} = {words.blank} "  # noqa: S608
+                        f"WHERE guild_id = ? AND {words.at} < ? AND {words.only}",
+                        (guild_id, moment),
+                    )
+
+    async def end_rows(self, guild_id: int | None, moment: float, now: float) -> dict[str, int]:
+        """Rows of a guild whose time is over go; how many of which table did.
+
+        A card's number is not given again: its message may still be there, with its buttons.
+        """
+        gone: dict[str, int] = {}
+        names = {"guild_id": guild_id, "moment": moment, "now": now}
+        async with self.transaction():
+            await self._database.execute(_NUMBER_CARDS)
+            for table, kept in KEPT.items():
+                if kept.over:
+                    query = f"DELETE FROM {table} WHERE {kept.over} RETURNING 1"  # noqa: S608
+                    rows = await self._database.fetch_all(query, names)
+                    gone[table] = len(rows)
+        return gone
+
+    async def list_consequences(self, user_id: int) -> dict[str, list[dict[str, Any]]]:
+        """A member's strikes, suspensions and reports, as they stand on record."""
+        queries = {
+            "strikes": "SELECT guild_id, job_id, reason, given_at, lapses_at, removed_at "
+            "FROM strike WHERE member_id = ? ORDER BY strike_id",
+            "suspensions": "SELECT guild_id, reason, given_at, ends_at, appeal, appealed_at, "
+            "lifted_at FROM suspension WHERE member_id = ? ORDER BY suspension_id",
+            "reports": "SELECT guild_id, job_id, reason, at FROM report WHERE reporter_id = ? "
+            "ORDER BY report_id",
+        }
+        found: dict[str, list[dict[str, Any]]] = {}
+        for name, query in queries.items():
+            found[name] = [dict(row) for row in await self._database.fetch_all(query, (user_id,))]
+        return found
+
+    async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
+        """So long after they were accepted a member's rows shall forget whose they were."""
+        await self._database.execute(
+            f"UPDATE job SET forget_after = accepted_at + ? WHERE user_id = ? AND {ENDED}",  # noqa: S608
+            (after_seconds, user_id),
+        )
+
+    async def forget_members(self, now: float) -> None:
+        """What remains of these rows is a cost at a time in a guild."""
+        await self._database.execute(
+            f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL WHERE forget_after < ?",  # noqa: S608
+            (now,),
+        )
+
+    async def forget(self, job_ids: Sequence[int], moment: float) -> None:
+        """The same of these, but not while moderators decide on a card opened since then."""
+        await self._database.execute_many(
+            f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL "  # noqa: S608 - own columns
+            f"WHERE job_id = ? AND {ENDED} AND NOT {_IN_DECISION}",
+            [(job_id, moment) for job_id in job_ids],
+        )
+
+
+def _list_others() -> list[tuple[str, Kept]]:
+    """Without jobs, whose files go with their words: ``blank``."""
+    return [(table, kept) for table, kept in KEPT.items() if table != "job"]

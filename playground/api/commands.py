@@ -1,0 +1,138 @@
+"""Syncing application commands, global ones and a guild's own."""
+
+import re
+
+from playground.api.router import Call, Created, Route
+from playground.backend import Backend
+from playground.wire.errors import FormErrors, Path, api_error, form_error
+from playground.wire.payloads import command_payload
+from playground.world.world import Command, Json
+
+# Discord's pattern adds the letters of two scripts that \w lacks; \w serves for the rest.
+NAME = re.compile(r"[-_'\w]{1,32}")
+MAX_SLASH_COMMANDS = 100
+MAX_OPTIONS = MAX_CHOICES = 25
+
+
+def overwrite_commands(backend: Backend, call: Call) -> list[Json]:
+    """Bulk overwrite: what keeps its name keeps its id; what is not named is gone."""
+    scope = _scope(call)
+    definitions: list[Json] = call.body or []
+    errors = FormErrors()
+    for index, definition in enumerate(definitions):
+        _check(definition, (index,), errors)
+    errors.raise_if_any()
+    if sum((d.get("type") or 1) == 1 for d in definitions) > MAX_SLASH_COMMANDS:
+        raise form_error((), "BASE_TYPE_MAX_LENGTH", "Must be 100 or fewer in length.")
+    old = {(c.type, c.name): c for c in _commands(backend, scope)}
+    for command in old.values():
+        del backend.world.commands[command.id]
+    return [_store(backend, scope, definition, old) for definition in definitions]
+
+
+def list_commands(backend: Backend, call: Call) -> list[Json]:
+    return [command_payload(backend.world, c) for c in _commands(backend, _scope(call))]
+
+
+def create_command(backend: Backend, call: Call) -> Created:
+    """An upsert by type and name, as Discord has it."""
+    definition, scope = call.object(), _scope(call)
+    errors = FormErrors()
+    _check(definition, (), errors)
+    errors.raise_if_any()
+    old = {(c.type, c.name): c for c in _commands(backend, scope)}
+    return Created(_store(backend, scope, definition, old))
+
+
+def get_command(backend: Backend, call: Call) -> Json:
+    return command_payload(backend.world, _command(backend, call))
+
+
+def edit_command(backend: Backend, call: Call) -> Json:
+    command = _command(backend, call)
+    definition = command.definition | call.object()
+    errors = FormErrors()
+    _check(definition, (), errors)
+    errors.raise_if_any()
+    command.definition = definition
+    command.version = backend.world.snowflakes.next()
+    return command_payload(backend.world, command)
+
+
+def delete_command(backend: Backend, call: Call) -> None:
+    del backend.world.commands[_command(backend, call).id]
+
+
+def _scope(call: Call) -> int | None:
+    return call.id("guild_id") if "guild_id" in call.params else None
+
+
+def _commands(backend: Backend, scope: int | None) -> list[Command]:
+    return [c for c in backend.world.commands.values() if c.guild_id == scope]
+
+
+def _command(backend: Backend, call: Call) -> Command:
+    command = backend.world.commands.get(call.id("command_id"))
+    if command is None or command.guild_id != _scope(call):
+        raise api_error(10063)
+    return command
+
+
+def _store(
+    backend: Backend, scope: int | None, definition: Json, old: dict[tuple[int, str], Command]
+) -> Json:
+    snowflakes = backend.world.snowflakes
+    known = old.get((definition.get("type") or 1, definition["name"]))
+    if known is None:
+        command = Command(snowflakes.next(), snowflakes.next(), scope, definition)
+    elif known.definition == definition:
+        command = known
+    else:
+        command = Command(known.id, snowflakes.next(), scope, definition)
+    backend.world.commands[command.id] = command
+    return command_payload(backend.world, command)
+
+
+def _check(definition: Json, path: Path, errors: FormErrors) -> None:
+    name = definition.get("name") or ""
+    if (definition.get("type") or 1) != 1:
+        errors.check_length((*path, "name"), name, 32, least=1)
+        return
+    _check_name(name, path, errors)
+    description = definition.get("description")
+    errors.check_length((*path, "description"), description, 100, least=1)
+    _check_options(definition.get("options") or [], path, errors)
+
+
+def _check_name(name: str, path: Path, errors: FormErrors) -> None:
+    if not NAME.fullmatch(name) or name != name.lower():
+        code = "APPLICATION_COMMAND_INVALID_NAME"
+        errors.add((*path, "name"), code, "Command name is invalid")
+
+
+def _check_options(options: list[Json], path: Path, errors: FormErrors) -> None:
+    errors.check_length((*path, "options"), options, MAX_OPTIONS)
+    for index, option in enumerate(options):
+        where: Path = (*path, "options", index)
+        _check_name(option.get("name") or "", where, errors)
+        description = option.get("description")
+        errors.check_length((*where, "description"), description, 100, least=1)
+        errors.check_length((*where, "choices"), option.get("choices"), MAX_CHOICES)
+        _check_options(option.get("options") or [], where, errors)
+
+
+ROUTES = [
+    route
+    for base in (
+        "/applications/{application_id}/commands",
+        "/applications/{application_id}/guilds/{guild_id}/commands",
+    )
+    for route in (
+        Route("PUT", base, overwrite_commands),
+        Route("GET", base, list_commands),
+        Route("POST", base, create_command),
+        Route("GET", base + "/{command_id}", get_command),
+        Route("PATCH", base + "/{command_id}", edit_command),
+        Route("DELETE", base + "/{command_id}", delete_command),
+    )
+]

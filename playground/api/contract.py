@@ -1,0 +1,194 @@
+"""Checks request bodies against Discord's own OpenAPI description, where that file is at hand."""
+
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial, reduce
+from operator import getitem
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from playground.world.world import Json
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+
+VARIABLE = "DISCORD_OPENAPI"
+DEFAULT_PATH = Path(__file__).parents[3] / "shared" / "discord-openapi.json"
+BASE_URI = "urn:discord-openapi"
+MEDIA_TYPE = "application/json"
+
+
+@dataclass(slots=True, frozen=True)
+class Violation:
+    """A request body that Discord's description does not allow."""
+
+    method: str
+    route: str
+    problem: str
+    body: Any
+
+
+class Contract:
+    """`reason` says why nothing is checked; it is None when the check is on."""
+
+    def __init__(self, path: Path | None = None, *, is_on: bool = True) -> None:
+        self.path = path or Path(os.environ.get(VARIABLE) or DEFAULT_PATH)
+        self.reason = _why_not(self.path) if is_on else "switched off"
+        self.violations: list[Violation] = []
+        self._document: Json = {}
+        self._routes: dict[tuple[str, str], str] = {}
+        self._validators: dict[str, Draft202012Validator] = {}
+        self._make: Callable[[Json], Draft202012Validator]
+
+    def check(self, method: str, route: str, body: Any) -> list[str]:
+        """Problems of a request body; they are also kept in `violations`."""
+        problems = self._problems(method, route, ["requestBody"], body)
+        self.violations += [Violation(method, route, problem, body) for problem in problems]
+        return problems
+
+    def check_answer(self, method: str, route: str, status: str, body: Any) -> list[str]:
+        """Problems of an answer ("200", "4XX"); only told, since it is the playground's own."""
+        return self._problems(method, route, ["responses", status], body)
+
+    def _problems(self, method: str, route: str, part: list[str], body: Any) -> list[str]:
+        if self.reason is not None or body is None:
+            return []
+        validator = self._validator(method, route, part)
+        if validator is None:
+            return []
+        return [_describe(error) for error in validator.iter_errors(_normalised(body))]
+
+    def _validator(self, method: str, route: str, part: list[str]) -> "Draft202012Validator | None":
+        self._load()
+        path = self._routes.get((method.lower(), _shape(route)))
+        if path is None:
+            return None
+        pointer = _find_schema(self._document, ["paths", path, method.lower(), *part])
+        if pointer is None:
+            return None
+        if pointer not in self._validators:
+            self._validators[pointer] = self._make({"$ref": f"{BASE_URI}#{pointer}"})
+        return self._validators[pointer]
+
+    def _load(self) -> None:
+        """Read the description at the first check; jsonschema is an extra, so not earlier."""
+        if self._document:
+            return
+        from referencing import Registry, Resource  # noqa: PLC0415
+        from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+
+        self._document = document = json.loads(self.path.read_bytes())
+        for path, operations in document["paths"].items():
+            for method in operations:
+                self._routes[method, _shape(path)] = path
+        resource = Resource.from_contents(document, default_specification=DRAFT202012)
+        registry = Registry().with_resource(BASE_URI, resource)
+        self._make = partial(_validator_class(document), registry=registry)
+
+
+def _why_not(path: Path) -> str | None:
+    if importlib.util.find_spec("jsonschema") is None:
+        return "the package jsonschema is not installed"
+    if not path.is_file():
+        return f"no OpenAPI description at {path} (name one in {VARIABLE})"
+    return None
+
+
+def _find_schema(document: Json, steps: list[str]) -> str | None:
+    """A JSON pointer to the schema of what stands at these steps, references followed."""
+    node, taken = document, []
+    for step in [*steps, "content", MEDIA_TYPE, "schema"]:
+        if "$ref" in node:
+            taken = node["$ref"].removeprefix("#/").split("/")
+            node = reduce(getitem, taken, document)
+        if step not in node:
+            return None
+        node = node[step]
+        taken.append(step)
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in taken)
+
+
+def _shape(route: str) -> str:
+    """The route with its parameters' names left out."""
+    return re.sub(r"\{[^}]*\}", "{}", route)
+
+
+def _normalised(body: Any) -> Any:
+    """Ids as strings: Discord takes numbers for them too, its description does not."""
+    if isinstance(body, list):
+        return [_normalised(item) for item in body]
+    if not isinstance(body, dict):
+        return body
+    copy = {key: _normalised(value) for key, value in body.items()}
+    for key in ("attachments", "default_values"):
+        if isinstance(copy.get(key), list):
+            copy[key] = [
+                {**entry, "id": str(entry["id"])} if isinstance(entry.get("id"), int) else entry
+                for entry in copy[key]
+            ]
+    if isinstance(recipient := copy.get("recipient_id"), int):
+        copy["recipient_id"] = str(recipient)
+    if isinstance(mentions := copy.get("allowed_mentions"), dict):
+        copy["allowed_mentions"] = mentions | {
+            kind: [str(mentioned) for mentioned in mentions[kind]]
+            for kind in ("users", "roles")
+            if isinstance(mentions.get(kind), list)
+        }
+    return copy
+
+
+def _describe(error: "ValidationError") -> str:
+    """One line about the deepest fault of the alternative with the fewest of them."""
+    while error.context:
+        alternatives: dict[Any, list[ValidationError]] = {}
+        for inner in error.context:
+            alternatives.setdefault(inner.schema_path[0], []).append(inner)
+        nearest = min(alternatives.values(), key=len)
+        error = max(nearest, key=lambda inner: len(inner.absolute_path))
+    where = "/".join(str(part) for part in error.absolute_path) or "body"
+    told = f"{error.validator} {error.validator_value!r:.120}"
+    return f"{where}: {error.message if len(error.message) < 160 else told}"
+
+
+def _validator_class(document: Json) -> "type[Draft202012Validator]":
+    """Draft 2020-12, but a body that names its `type` is held against that alternative only.
+
+    That is ten times faster (1 ms for nested components), and finds the problem that is meant.
+    """
+    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415
+
+    schemas: Json = document["components"]["schemas"]
+
+    def choosing(keyword: str) -> Any:
+        plain = Draft202012Validator.VALIDATORS[keyword]
+
+        def check(
+            validator: Any, alternatives: list[Json], instance: Any, schema: Json
+        ) -> "Iterable[ValidationError]":
+            meant = [a for a in alternatives if _is_meant(a, instance, schemas)]
+            if len(meant) == 1:
+                yield from validator.descend(instance, meant[0])
+            else:
+                yield from plain(validator, meant or alternatives, instance, schema)
+
+        return check
+
+    keywords = {keyword: choosing(keyword) for keyword in ("oneOf", "anyOf")}
+    return validators.extend(Draft202012Validator, keywords)
+
+
+def _is_meant(alternative: Json, instance: Any, schemas: Json) -> bool:
+    target = alternative
+    if "$ref" in alternative:
+        target = schemas[alternative["$ref"].rpartition("/")[2]]
+    if instance is None or target.get("type") == "null":
+        return instance is None and target.get("type") == "null"
+    if "const" in target:
+        return instance == target["const"]
+    kinds = target.get("properties", {}).get("type", {}).get("enum")
+    return kinds is None or not isinstance(instance, dict) or instance.get("type") in kinds

@@ -1,0 +1,1 @@
+"""The page's server: what the browser asks for and what people do there."""

@@ -1,0 +1,1 @@
+"""Discord's JSON: how things are written and what is checked on arrival."""

@@ -1,0 +1,1 @@
+"""What there is: servers, channels, members, messages, files, time."""

@@ -1,0 +1,74 @@
+"""The small world that a playground starts with."""
+
+from playground.world.permissions import EVERYONE_PERMISSIONS, MODERATOR_PERMISSIONS, Permission
+from playground.world.world import Channel, ChannelType, Guild, Member, Overwrite, Role, User, World
+
+
+def default_world() -> World:
+    """One guild with two channels for all and one for its staff, four people and the bot."""
+    world = World()
+    people = [
+        add_user(world, "owner", "Olive"),
+        add_user(world, "moderator", "Moss"),
+        add_user(world, "member", "Mia"),
+        add_user(world, "newcomer", "Nico"),
+    ]
+    guild = add_guild(world, "Playground", owner=people[0])
+    moderators = add_role(world, guild, "Moderators", MODERATOR_PERMISSIONS)
+    bot_role = add_role(world, guild, "Bots", EVERYONE_PERMISSIONS)
+    for person in people[1:]:
+        guild.members[person.id] = Member(person)
+    guild.members[people[1].id].role_ids.append(moderators.id)
+    guild.members[world.bot.id] = Member(world.bot, [bot_role.id])
+    add_channel(world, guild, "general")
+    add_channel(world, guild, "art")
+    seen = int(Permission.VIEW_CHANNEL)
+    add_channel(world, guild, "staff").overwrites = {
+        guild.id: Overwrite(deny=seen),
+        moderators.id: Overwrite(allow=seen),
+        bot_role.id: Overwrite(allow=seen),
+    }
+    return world
+
+
+def add_user(world: World, name: str, global_name: str | None = None) -> User:
+    user = User(world.snowflakes.next(), name, global_name)
+    world.users[user.id] = user
+    return user
+
+
+def add_guild(world: World, name: str, owner: User) -> Guild:
+    """A guild with its owner and its @everyone role; the bot is not in it yet."""
+    guild = Guild(world.snowflakes.next(), name, owner.id)
+    guild.roles[guild.id] = Role(guild.id, "@everyone", EVERYONE_PERMISSIONS, position=0)
+    guild.members[owner.id] = Member(owner)
+    world.guilds[guild.id] = guild
+    return guild
+
+
+def add_role(world: World, guild: Guild, name: str, permissions: int) -> Role:
+    role = Role(world.snowflakes.next(), name, permissions, position=len(guild.roles))
+    guild.roles[role.id] = role
+    return role
+
+
+def add_channel(world: World, guild: Guild, name: str) -> Channel:
+    channel = Channel(
+        world.snowflakes.next(),
+        ChannelType.GUILD_TEXT,
+        name,
+        guild.id,
+        position=len(guild.channels),
+    )
+    guild.channels[channel.id] = channel
+    return channel
+
+
+def add_thread(world: World, parent: Channel, name: str) -> Channel:
+    if parent.guild_id is None:
+        raise ValueError("a thread stands in a guild's channel")
+    thread = Channel(
+        world.snowflakes.next(), ChannelType.PUBLIC_THREAD, name, parent.guild_id, parent.id
+    )
+    world.guilds[parent.guild_id].channels[thread.id] = thread
+    return thread

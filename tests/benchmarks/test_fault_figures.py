@@ -1,0 +1,36 @@
+"""The smallest forms of the fault figures: each must hold, whatever the machine's speed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.faults.__main__ import FIGURES
+from benchmarks.faults.bench import count_tracebacks
+from benchmarks.faults.finding import Plan
+from benchmarks.faults.nursery import Nursery
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def nursery() -> AsyncIterator[Nursery]:
+    async with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.mark.parametrize("figure", ["F1", "F2", "F3", "F5", "F7", "F10", "F12", "F17"])
+async def test_figure_holds_in_its_smallest_form(nursery: Nursery, tmp_path: Path, figure: str):
+    found = await FIGURES[figure](Plan("test", 1, nursery, tmp_path))
+    assert found.holds, found
+
+
+async def test_log_of_a_planned_reconnection_is_no_fault():
+    planned = "2026-11-24 02:44:21,383 ERROR discord.client: Attempting a reconnect in 0.71s\n"
+    other = "2026-11-24 02:44:21,383 ERROR bot.chat.client: interaction 1 failed\n"
+    trace = "Traceback (most recent call last):\n  File x\n"
+    assert count_tracebacks(planned + trace) == 0
+    assert count_tracebacks(planned + trace + other + trace) == 1

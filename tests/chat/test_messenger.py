@@ -1,0 +1,83 @@
+"""Direct messages: never longer than Discord takes, and the same message however often sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import discord
+import pytest
+
+from bot.chat import retries
+from bot.chat.messenger import DiscordMessenger
+from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.recipes import Recipe
+from bot.jobs.ports import Undeliverable
+
+JOB = Job(7, Origin(1), Recipe("dog", "", (1, 2, 3)), JobStatus.FAILED, 1.0, 1.0, 0.0)
+
+
+class FakeDirectMessages:
+    """A client of one member's channel; ``faults`` are raised before anything is taken."""
+
+    def __init__(self, *faults: Exception) -> None:
+        self.faults = list(faults)
+        self.sent: list[tuple[str, str]] = []
+
+    async def create_dm(self, user: discord.Object) -> FakeDirectMessages:
+        return self
+
+    async def send(self, text: str, *, nonce: str) -> None:
+        self.sent.append((text, nonce))
+        if self.faults:
+            raise self.faults.pop(0)
+
+
+def make_messenger(channel: FakeDirectMessages) -> DiscordMessenger:
+    return DiscordMessenger(cast(Any, channel), lambda: 0.0)
+
+
+async def test_long_reason_and_long_prompt_fit_in_one_message():
+    channel = FakeDirectMessages()
+    job = replace(JOB, recipe=replace(JOB.recipe, prompt="*" * 6000))
+    await make_messenger(channel).tell(job, "Why. " * 1000)
+    [(text, nonce)] = channel.sent
+    assert len(text) <= 2000
+    assert text.startswith("Why. Why. ")
+    assert text.splitlines()[-1].startswith(r"> \*\*")
+    assert nonce == "end-7"
+
+
+async def test_direct_message_tried_again_is_the_same_message(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(retries, "RETRY_DELAYS_SECONDS", (0.0, 0.0))
+    channel = FakeDirectMessages(OSError("reset"), TimeoutError())
+    await make_messenger(channel).tell(JOB, "It failed.")
+    assert channel.sent == [("It failed.\n> dog", "end-7")] * 3
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (403, 50013, "may not post"),
+        (403, 50001, "may not post"),
+        (404, 10003, "is gone"),
+        (404, 10008, "out of reach"),
+        (401, 50027, "out of reach"),
+        (400, 50083, "archived and locked"),
+        (413, 40005, "too large"),
+        (400, 50035, "Discord refused it"),
+    ],
+)
+async def test_reason_is_in_plain_words_and_the_error_in_the_log(
+    status: int, code: int, words: str, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO", logger="bot.chat.retries")
+    response = SimpleNamespace(status=status, reason="Refused")
+    body = {"code": code, "message": "Raw words of Discord"}
+    channel = FakeDirectMessages(discord.HTTPException(cast(Any, response), body))
+    with pytest.raises(Undeliverable) as caught:
+        await make_messenger(channel).tell(JOB, "It failed.")
+    assert words in str(caught.value)
+    assert "Raw" not in str(caught.value)
+    assert f"error code: {code}" in caplog.text

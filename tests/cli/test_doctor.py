@@ -1,0 +1,206 @@
+"""Doctor: one line per check, each ok or with what to do; it changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.cli import doctor
+from bot.cli import main as cli
+from bot.cli.doctor import Finding, examine
+from bot.ops.resources import get_migrations_folder
+from bot.settings import Settings
+from bot.store import DATABASE_FILE_NAME, Database, DataDirLock
+
+LABELS = [
+    "Python",
+    "Settings",
+    "torch",
+    "Model",
+    "Rules",
+    "Picture check",
+    "Disk",
+    "Database",
+    "Discord token",
+]
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder, no environment, and torch's own process answered for."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*Settings.model_fields, "model_config"):
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(doctor, "_run_probe", lambda: ("cpu", "2 threads"))
+
+
+async def find(label: str) -> Finding:
+    [finding] = [found for found in await examine() if found.label.startswith(label)]
+    return finding
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    made = tmp_path / "data"
+    made.mkdir()
+    return made
+
+
+async def make_database(data_dir: Path) -> None:
+    await (await Database.open(data_dir, get_migrations_folder())).close()
+
+
+async def test_fresh_installation_is_all_ok_and_nothing_is_made(tmp_path: Path):
+    findings = await examine()
+    assert [finding.label.split()[0] for finding in findings] == [
+        label.split()[0] for label in LABELS
+    ]
+    assert [str(finding) for finding in findings if not finding.ok] == []
+    assert os.listdir(tmp_path) == []
+
+
+async def test_each_fault_has_a_remedy_and_does_not_stop_the_other_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "data").write_text("in the way")
+    monkeypatch.setenv("MODEL", str(tmp_path / "no-such-model"))
+    monkeypatch.setenv("DEVICE", "cuda")
+    findings = await examine()
+    faults = {finding.label.split()[0]: finding for finding in findings if not finding.ok}
+    assert faults.keys() >= {"torch", "Model", "Disk"}
+    assert len(findings) == len(LABELS)
+    assert all(len(finding.remedy) > 20 for finding in faults.values())
+
+
+async def test_faulty_settings_are_listed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MAX_WAITING", "many")
+    monkeypatch.setenv("DEVICE", "tpu")
+    finding = await find("Settings")
+    assert not finding.ok
+    assert "MAX_WAITING" in finding.detail
+    assert "DEVICE" in finding.detail
+
+
+async def test_torch_that_cannot_be_loaded_is_a_fault(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(doctor, "_run_probe", lambda: None)
+    assert not (await find("torch")).ok
+
+
+async def test_probe_that_breaks_is_no_answer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(doctor, "_DEVICE_PROBE", "raise SystemExit(3)")
+    assert doctor._run_probe() is None
+    monkeypatch.setattr(doctor, "_DEVICE_PROBE", "print('cuda|a card, 8 GiB | free')")
+    assert doctor._run_probe() == ("cuda", "a card, 8 GiB | free")
+
+
+async def test_database_is_counted_and_left_as_it_was(data_dir: Path):
+    await make_database(data_dir)
+    before = (data_dir / DATABASE_FILE_NAME).read_bytes()
+    finding = await find("Database")
+    assert finding.ok
+    assert (
+        f"version {len(list(get_migrations_folder().glob('*.sql')))}, 0 jobs on record"
+        in finding.detail
+    )
+    assert (data_dir / DATABASE_FILE_NAME).read_bytes() == before
+    lock = DataDirLock(data_dir)
+    lock.acquire()
+    lock.release()
+
+
+async def test_database_in_use_is_left_alone_and_its_process_named(data_dir: Path):
+    await make_database(data_dir)
+    lock = DataDirLock(data_dir)
+    lock.acquire()
+    try:
+        finding = await find("Database")
+    finally:
+        lock.release()
+    assert finding.ok
+    assert "left alone" in finding.detail
+    assert f"pid {os.getpid()}" in finding.detail
+
+
+async def test_damaged_database_names_the_backups(data_dir: Path):
+    (data_dir / DATABASE_FILE_NAME).write_bytes(b"no database" * 500)
+    finding = await find("Database")
+    assert not finding.ok
+    assert "backups/" in finding.remedy
+
+
+async def test_newer_database_is_named(data_dir: Path):
+    await make_database(data_dir)
+    with closing(sqlite3.connect(data_dir / DATABASE_FILE_NAME)) as connection:
+        connection.execute("PRAGMA user_version=99")
+    finding = await find("Database")
+    assert not finding.ok
+    assert "version 99, program knows" in finding.detail
+    assert "newer Triptych" in finding.remedy
+
+
+async def test_empty_database_file_is_no_fault_as_the_start_will_fill_it(data_dir: Path):
+    (data_dir / DATABASE_FILE_NAME).touch()
+    assert (await find("Database")).ok
+
+
+async def test_database_that_is_lost_beside_pictures_is_a_fault(data_dir: Path):
+    (data_dir / "pictures" / "7").mkdir(parents=True)
+    finding = await find("Database")
+    assert not finding.ok
+    assert "python -m bot restore" in finding.remedy
+    assert "run --new" in finding.remedy
+
+
+async def test_database_that_is_gone_under_the_running_bot_is_a_fault(data_dir: Path):
+    lock = DataDirLock(data_dir)
+    lock.acquire()
+    try:
+        finding = await find("Database")
+    finally:
+        lock.release()
+    assert not finding.ok
+    assert f"pid {os.getpid()}" in finding.detail
+    assert "python -m bot restore" in finding.remedy
+
+
+async def test_full_disk_is_a_fault(monkeypatch: pytest.MonkeyPatch):
+    usage = type("Usage", (), {"free": 10**8})
+    monkeypatch.setattr("bot.cli.doctor.shutil.disk_usage", lambda _: usage)
+    finding = await find("Disk")
+    assert not finding.ok
+    assert "0.1 GB free" in finding.detail
+
+
+async def test_token_that_discord_cannot_be_asked_about_is_a_fault_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("DISCORD_TOKEN", "very-secret")
+
+    async def away(token: str, _: str | None) -> list[tuple[str, str]]:
+        assert token == "very-secret"
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr("bot.chat.application.examine_application", away)
+    finding = await find("Discord")
+    assert not finding.ok
+    assert "Connection refused" in finding.detail
+    assert "very-secret" not in "".join(str(found) for found in await examine())
+
+
+def test_command_prints_lines_or_one_object_and_fails_on_a_fault(monkeypatch: pytest.MonkeyPatch):
+    result = CliRunner().invoke(cli.app, ["doctor"])
+    assert result.exit_code == 0
+    assert all(line.startswith(("ok   ", "      → ")) for line in result.stdout.splitlines())
+    monkeypatch.setenv("DEVICE", "cuda")
+    result = CliRunner().invoke(cli.app, ["doctor", "--json"])
+    assert result.exit_code == 1
+    checks = json.loads(result.stdout)["checks"]
+    assert [check["ok"] for check in checks].count(False) == 1
+    assert set(checks[0]) == {"ok", "label", "detail", "remedy"}

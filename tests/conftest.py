@@ -1,0 +1,246 @@
+"""A whole line with a fake engine and fake people, on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.recipes import Ask
+from bot.domain.review import Case
+from bot.jobs.ports import Delivery, NoMessage, Undeliverable, Unreachable, Update, Waiting
+from bot.services import Services, compose_services
+from bot.settings import Settings
+from bot.store import Database
+from tests.fakes.engine import FakeEngine
+from tests.store.conftest import open_database
+
+START = 1_800_000_000.0
+GUILD, MEMBER = 2**60 + 1, 2**61 + 1
+
+
+class Clock:
+    """Time that moves only when a test says so."""
+
+    def __init__(self, now: float = START) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeMessenger:
+    """Remembers what people were shown.
+
+    reachable False: their message is gone. is_away: Discord does not answer at all.
+    """
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[int, Update, Job]] = []
+        self.delivered: list[tuple[Job, Delivery]] = []
+        self.told: list[tuple[int, str]] = []
+        self.written: list[tuple[int, str]] = []
+        self.cards: list[Case] = []
+        self.has_review_channel = True
+        self.reachable = True
+        self.is_away = False
+        self.posts = True
+        self.edit_seconds = 0.0
+
+    async def progress(self, job: Job, update: Update) -> None:
+        await asyncio.sleep(self.edit_seconds)
+        if self.is_away:
+            raise Unreachable("no answer")
+        if not self.reachable:
+            raise NoMessage("the message is gone")
+        self.shown.append((job.job_id, update, job))
+
+    async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
+        if not (self.reachable and self.posts):
+            raise Undeliverable("nowhere to post")
+        assert delivery.grid.is_file()
+        self.delivered.append((job, delivery))
+        return 900_000 + job.job_id
+
+    async def tell(self, job: Job, text: str) -> None:
+        if self.is_away:
+            raise Unreachable("no answer")
+        self.told.append((job.job_id, text))
+
+    async def write_to(self, user_id: int, text: str, nonce: str) -> None:
+        await asyncio.sleep(self.edit_seconds)
+        self.written.append((user_id, text))
+
+    async def show_card(self, case: Case, channel_id: int) -> int:
+        if self.is_away:
+            raise Unreachable("no answer")
+        if not self.has_review_channel:
+            raise Undeliverable("nowhere to post")
+        self.cards.append(case)
+        return case.card.message_id or 700_000 + case.card.card_id
+
+    def updates_of(self, job_id: int) -> list[Update]:
+        return [update for shown, update, _ in self.shown if shown == job_id]
+
+
+@dataclass
+class FakeCaller:
+    """A member; ``journal`` keeps the order of what happened to them."""
+
+    journal: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    appeals: list[bool] = field(default_factory=list)
+    too_late: bool = False
+    at_acknowledge: Callable[[Job], Any] | None = None
+
+    async def acknowledge(self, job: Job) -> int | None:
+        if self.at_acknowledge is not None:
+            await self.at_acknowledge(job)
+        if self.too_late:
+            raise Undeliverable("10062: unknown interaction")
+        self.journal.append(f"acknowledged {job.job_id}")
+        return 500_000 + job.job_id
+
+    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
+        self.journal.append("refused")
+        self.refusals.append(reason)
+        self.appeals.append(can_appeal)
+
+
+class House:
+    """Everything of one process; ``restart`` gives the next process over the same record."""
+
+    def __init__(
+        self,
+        services: Services,
+        database: Database,
+        engine: FakeEngine,
+        messenger: FakeMessenger,
+        clock: Clock,
+    ) -> None:
+        self.services = services
+        self.database = database
+        self.engine = engine
+        self.messenger = messenger
+        self.clock = clock
+        self.drawing: asyncio.Task[None] | None = None
+        self._interactions = iter(range(10**17 + 1, 10**18))
+
+    async def start(self) -> None:
+        """The dispatcher, with the model loaded."""
+        await self.services.line.load()
+        self.drawing = asyncio.create_task(self.services.dispatcher.run())
+        await self.until(lambda: self.services.line.info is not None)
+
+    async def load_model(self) -> None:
+        """The model is known, yet nothing is drawn: intake and the line can be looked at."""
+        await self.services.line.welcome(self.engine.info)
+
+    def origin(self, user_id: int = MEMBER, **changes: Any) -> Origin:
+        number = next(self._interactions)
+        origin = Origin(user_id, number, f"token-{number}", GUILD, 77)
+        return replace(origin, **changes)
+
+    async def submit(
+        self,
+        prompt: str = "dog in autumn leaves",
+        origin: Origin | None = None,
+        caller: FakeCaller | None = None,
+        **ask: Any,
+    ) -> Job:
+        job = await self.services.intake.submit(
+            Ask(prompt, **ask), origin or self.origin(), caller or FakeCaller()
+        )
+        assert job is not None
+        return job
+
+    async def fetch(self, job: Job | int) -> Job:
+        found = await self.services.jobs.fetch_job(job if isinstance(job, int) else job.job_id)
+        assert found is not None
+        return found
+
+    async def until(self, condition: Callable[[], object], within: float = 10.0) -> None:
+        async with asyncio.timeout(within):
+            while not condition():
+                if self.drawing is not None and self.drawing.done():
+                    self.drawing.result()
+                await asyncio.sleep(0.001)
+
+    async def until_status(self, job: Job, *statuses: JobStatus) -> Job:
+        async with asyncio.timeout(10):
+            while (found := await self.fetch(job)).status not in statuses:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        return found
+
+    async def until_idle(self) -> None:
+        """Nothing waits, runs or is being delivered."""
+        dispatcher, line = self.services.dispatcher, self.services.line
+        await self.until(lambda: not (len(line.queue) or line.running or dispatcher._tasks))
+
+    def places_shown(self, job: Job) -> list[Waiting]:
+        updates = self.messenger.updates_of(job.job_id)
+        return [update for update in updates if isinstance(update, Waiting)]
+
+
+OpenHouse = Callable[..., AbstractAsyncContextManager[House]]
+
+
+@pytest.fixture
+def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
+    """``async with open_house(engine=…, clock=…, max_waiting=3) as house``."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+    @asynccontextmanager
+    async def open_(
+        engine: FakeEngine | None = None,
+        clock: Clock | None = None,
+        messenger: FakeMessenger | None = None,
+        **settings: Any,
+    ) -> AsyncIterator[House]:
+        engine, clock = engine or FakeEngine(), clock or Clock()
+        messenger = messenger or FakeMessenger()
+        database = await open_database(tmp_path / "data")
+        try:
+            values = {"data_dir": tmp_path / "data", "max_waiting_per_member": 1000} | settings
+            services = compose_services(Settings(**values), database, engine, messenger, clock)
+            house = House(services, database, engine, messenger, clock)
+            try:
+                yield house
+            finally:
+                await services.dispatcher.stop(1.0, 1.0)
+                await services.board.close()
+                services.gate.close()
+                await services.workers.close()
+                services.writer.close()
+                if house.drawing is not None:
+                    house.drawing.cancel()
+                    await asyncio.gather(house.drawing, return_exceptions=True)
+                    await asyncio.to_thread(engine.close, 2.0)
+        finally:
+            await database.close()
+
+    return open_
+
+
+@pytest.fixture
+async def house(open_house: OpenHouse) -> AsyncIterator[House]:
+    """A running line, model loaded."""
+    async with open_house() as running:
+        await running.start()
+        yield running
+
+
+@pytest.fixture
+async def quiet_house(open_house: OpenHouse) -> AsyncIterator[House]:
+    """The model is known, but nothing is ever drawn."""
+    async with open_house() as waiting:
+        await waiting.load_model()
+        yield waiting

@@ -1,0 +1,89 @@
+"""Tiles, the grid and PNG files."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+
+from bot.domain.recipes import Recipe
+from bot.images.render import compose_grid, compose_hidden_tile, encode_png
+
+RECIPE = Recipe(
+    "größer Hund 犬 🐕", "Regen, «nass»", (7, 8, 9), 512, 768, 30, 7.5, "ddim", "CompVis/model"
+)
+
+
+def draw(height: int = 64, width: int = 64) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (3, height, width, 3), np.uint8)
+
+
+def tiles(width: int, height: int) -> list[Image.Image]:
+    return [Image.fromarray(image) for image in draw(height, width)]
+
+
+@pytest.mark.parametrize(
+    ("size", "grid"),
+    [
+        ((512, 512), (3 * 512 + 16, 512)),
+        ((512, 768), (3 * 512 + 16, 768)),
+        ((768, 512), (3 * 768 + 16, 512)),
+        ((384, 384), (3 * 384 + 16, 384)),
+        ((128, 128), (3 * 384 + 16, 384)),
+        ((128, 192), (3 * 384 + 16, 576)),
+        ((200, 100), (3 * 400 + 16, 200)),
+        ((64, 1024), (3 * 384 + 16, 6144)),
+    ],
+)
+def test_grid_is_one_row_of_three_with_gaps_and_small_tiles_enlarged_whole(
+    size: tuple[int, int], grid: tuple[int, int]
+):
+    assert compose_grid(tiles(*size)).size == grid
+
+
+def test_large_tiles_stand_in_the_grid_unchanged_and_in_order():
+    drawn = tiles(400, 300)
+    grid = compose_grid(drawn)
+    for index, tile in enumerate(drawn):
+        left = index * 408
+        assert grid.crop((left, 0, left + 400, 300)).tobytes() == tile.tobytes()
+    for left in (400, 808):
+        assert grid.crop((left, 0, left + 8, 300)).getcolors() == [(8 * 300, (24, 25, 28))]
+
+
+@pytest.mark.parametrize("size", [(64, 64), (64, 1024), (512, 512), (1024, 64)])
+def test_hidden_tile_has_the_size_of_its_picture_and_says_something(size: tuple[int, int]):
+    tile = compose_hidden_tile(size)
+    assert tile.size == size
+    assert len(tile.getcolors(size[0] * size[1]) or []) > 2
+
+
+def test_png_carries_its_recipe_in_any_script():
+    data = encode_png(tiles(64, 64)[0], RECIPE, RECIPE.seeds)
+    image = Image.open(BytesIO(data))
+    assert isinstance(image, PngImageFile)
+    image.load()
+    assert image.text == {
+        "prompt": "größer Hund 犬 🐕",
+        "negative_prompt": "Regen, «nass»",
+        "preset": "quality",
+        "guidance_until": "1.0",
+        "seed": "7, 8, 9",
+        "sampler": "ddim",
+        "num_inference_steps": "30",
+        "guidance_scale": "7.5",
+        "model": "CompVis/model",
+        "size": "512x768",
+        "Software": "Triptych",
+    }
+    assert data.count(b"iTXt") == 11
+
+
+def test_png_keeps_every_pixel_and_is_the_same_every_time():
+    [tile, *_] = tiles(64, 64)
+    first, second = (encode_png(tile, RECIPE, (7,)) for _ in range(2))
+    assert first == second
+    assert Image.open(BytesIO(first)).tobytes() == tile.tobytes()
