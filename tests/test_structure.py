@@ -36,9 +36,6 @@ FACE = {"bot.engine", "bot.engine.api"}
 """What other rooms may know of the engine."""
 
 NOT_YET: set[tuple[str, str]] = {
-    ("bot.jobs.delivery", "bot.review.cards"),
-    ("bot.jobs.dispatcher", "bot.review.cards"),
-    ("bot.jobs.intake", "bot.review.cards"),
     ("bot.images.store", "bot.ops.workers"),
     ("bot.images.uploads", "bot.ops.workers"),
 }

@@ -15,13 +15,13 @@ from bot.jobs.ports import (
     TOKEN_LIFE_SECONDS,
     Delivery,
     Messenger,
+    ReviewLane,
     Undeliverable,
     Unreachable,
     Unreadable,
 )
 from bot.jobs.status_messages import StatusBoard
 from bot.policy.prompts import Gate
-from bot.review.cards import ReviewDesk
 from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Deliverer:
         messenger: Messenger,
         board: StatusBoard,
         gate: Gate,
-        desk: ReviewDesk,
+        lane: ReviewLane,
         audit: AuditRepository,
         now: Callable[[], float],
         again_seconds: float = 30.0,
@@ -56,7 +56,7 @@ class Deliverer:
         self._messenger = messenger
         self._board = board
         self._gate = gate
-        self._desk = desk
+        self._lane = lane
         self._audit = audit
         self._now = now
         self._again_seconds = again_seconds
@@ -66,7 +66,7 @@ class Deliverer:
         if job.held_for:
             held = await self._jobs.mark_held(job.job_id, held_for=job.held_for, rule=job.rule)
             if held is not None:
-                await self._desk.hold(held)
+                await self._lane.hold(held)
             return await self._jobs.fetch_job(job.job_id)
         allowed = await self._pass_rules(job)
         if allowed is None or allowed.status is not JobStatus.RENDERED:
@@ -122,7 +122,7 @@ class Deliverer:
                 await self._audit.add(entry)
         log.info("job %s: rule %r at delivery", job.job_id, verdict.rule)
         if changed is not None and changed.status is JobStatus.HELD:
-            await self._desk.hold(changed)
+            await self._lane.hold(changed)
             return await self._jobs.fetch_job(job.job_id)
         if changed is not None and changed.status is JobStatus.REFUSED:
             await self._writer.remove(job.job_id)

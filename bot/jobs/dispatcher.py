@@ -22,14 +22,13 @@ from bot.errors import (
 )
 from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
-from bot.jobs.ports import Drawing
+from bot.jobs.ports import Drawing, ReviewLane
 from bot.jobs.queue.waitlist import Line
 from bot.jobs.start_images import StartPictures
 from bot.jobs.status_messages import StatusBoard
 from bot.moderation import PictureCheck
 from bot.policy.pictures import PictureJudge, compose_picture_entry
 from bot.recipes.resolve import complete_recipe, compose_request
-from bot.review.cards import ReviewDesk
 from bot.store import AuditRepository, JobRepository
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class Dispatcher:
         writer: PictureWriter,
         starts: StartPictures,
         deliverer: Deliverer,
-        desk: ReviewDesk,
+        lane: ReviewLane,
         audit: AuditRepository,
         now: Callable[[], float],
     ) -> None:
@@ -78,7 +77,7 @@ class Dispatcher:
         self._writer = writer
         self._starts = starts
         self._deliverer = deliverer
-        self._desk = desk
+        self._lane = lane
         self._audit = audit
         self._now = now
         self._progress: dict[int, Progress] = {}
@@ -188,7 +187,7 @@ class Dispatcher:
             self._line.charge(ended)
             await self._board.finish(ended)
             if ended.held_for:
-                await self._desk.withdraw(ended)
+                await self._lane.withdraw(ended)
         return ended
 
     def _choose(self) -> Job | None:

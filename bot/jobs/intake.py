@@ -15,7 +15,7 @@ from bot.domain.jobs import Job, JobStatus, Origin, Standing
 from bot.domain.recipes import Ask, Recipe, Upload
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import StoreError, UserError, WorkerUnavailable
-from bot.jobs.ports import Caller, PlaceClosed, Undeliverable, Unreachable
+from bot.jobs.ports import Caller, PlaceClosed, ReviewLane, Undeliverable, Unreachable
 from bot.jobs.queue.waitlist import Line
 from bot.jobs.start_images import StartPictures, Unusable
 from bot.moderation.text import clean_prompt
@@ -24,7 +24,6 @@ from bot.policy.prompts import SUSPENDED, Gate
 from bot.policy.quotas import Quotas
 from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
-from bot.review.cards import ReviewDesk
 from bot.store import AuditRepository, JobRepository
 
 log = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ class Intake:
         gate: Gate,
         line: Line,
         starts: StartPictures,
-        desk: ReviewDesk,
+        lane: ReviewLane,
         *,
         limits: ParameterLimits,
         quotas: Quotas,
@@ -77,7 +76,7 @@ class Intake:
         self._gate = gate
         self._line = line
         self._starts = starts
-        self._desk = desk
+        self._lane = lane
         self._limits = limits
         self.quotas = quotas
         self._now = now
@@ -276,7 +275,7 @@ class Intake:
             return ended
         log.info("job %s of user %s %s", job.job_id, job.origin.user_id, answered.status)
         if answered.status is JobStatus.HELD:
-            await self._desk.hold(answered)
+            await self._lane.hold(answered)
         else:
             self._line.enqueue(answered)
         return answered

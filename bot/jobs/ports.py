@@ -173,3 +173,15 @@ class Messenger(Protocol):
     async def show_card(self, case: Case, channel_id: int) -> int:
         """Post a card for moderators or, if it stands, bring it up to date; its message's id."""
         ...
+
+
+class ReviewLane(Protocol):
+    """Where held jobs wait for a moderator: ``bot/review/cards.py``."""
+
+    async def hold(self, job: Job) -> None:
+        """Ask the moderators about a held job, and tell its member that they are asked."""
+        ...
+
+    async def withdraw(self, job: Job) -> None:
+        """The member has taken a held job back: nobody needs to decide about it any more."""
+        ...
