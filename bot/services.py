@@ -98,12 +98,12 @@ def compose_services(
     guilds = _compose_guild_services(store, workers, room, now)
     gate = Gate(make_policy(settings), store, guilds.scale, room, now)
     check = make_picture_check(settings)
-    writer = PictureWriter(settings.data_dir / "pictures", workers)
+    writer = PictureWriter(settings.data_dir / "pictures")
     judge = PictureJudge(check, gate)
     develop = Previews(judge, writer).develop if settings.previews else None
     board = StatusBoard(messenger, develop=develop, mark_told=jobs.mark_told)
     line = Line(jobs, engine, board, now)
-    starts = StartPictures(jobs, writer, judge)
+    starts = StartPictures(jobs, workers, writer, judge)
     desk = ReviewDesk(store, board, messenger, writer, now)
     deliverer = Deliverer(jobs, writer, messenger, board, gate, desk, store.audit, now)
     dispatcher = Dispatcher(

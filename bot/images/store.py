@@ -28,8 +28,6 @@ from bot.images.render import (
     compose_hidden_tile,
     encode_png,
 )
-from bot.images.uploads import open_upload
-from bot.ops.workers import WorkerProcesses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,9 +44,8 @@ class PictureWriter:
     What a moderator has to see first lies in ``pictures/held/<job id>`` until it is released.
     """
 
-    def __init__(self, folder: Path, workers: WorkerProcesses, max_threads: int = 2) -> None:
+    def __init__(self, folder: Path, max_threads: int = 2) -> None:
         self._folder = folder
-        self._workers = workers
         self._pool = ThreadPoolExecutor(max_threads, thread_name_prefix="pictures")
 
     def folder_of(self, job_id: int) -> Path:
@@ -130,13 +127,13 @@ class PictureWriter:
             self._pool, partial(work, *args, **kwargs)
         )
 
-    async def save_start(self, job_id: int, data: bytes, share: int | None) -> NDArray[np.uint8]:
-        """Decode a member's upload and keep it as what the job starts from: uint8 (H, W, 3) RGB.
+    async def save_start(
+        self, job_id: int, size: tuple[int, int], pixels: bytes
+    ) -> NDArray[np.uint8]:
+        """Keep a member's picture as what the job starts from: uint8 (H, W, 3) RGB.
 
-        share: the server or member that its decoding counts for. Raises UserError for what is no
-        usable picture, StoreError.
+        size: (width, height). Raises StoreError.
         """
-        size, pixels = await open_upload(data, self._workers, share)
         return await self.run(self._save_start, job_id, size, pixels)
 
     def _save_start(self, job_id: int, size: tuple[int, int], pixels: bytes) -> NDArray[np.uint8]:

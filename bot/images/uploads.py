@@ -11,13 +11,11 @@ from io import BytesIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from bot.errors import StoreError, UserError, WorkerLost, WorkerTimeout, WorkerUnavailable
-from bot.ops.workers import WorkerProcesses
+from bot.errors import UserError
 
 MAX_UPLOAD_BYTES = 10 * 2**20
 MAX_UPLOAD_SIDE_PIXELS = 8192
 MAX_UPLOAD_PIXELS = 24_000_000
-DECODE_SECONDS = 3.0
 _KEPT_SIDE_PIXELS = 2048
 _REDUCING_GAP = 1.4  # a 24-megapixel photo: 0.41 s of CPU instead of 0.78 s at the default of 2
 _DAMAGED = (
@@ -26,13 +24,6 @@ _DAMAGED = (
 )
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _ADVICE = "Nothing was drawn or charged; please send a PNG, JPEG or WebP picture"
-_PLAIN = "Nothing was drawn or charged; please save it as a plain PNG or JPEG and send that."
-_TOO_SLOW = f"That picture takes too long to open. {_PLAIN}"
-_TOO_HEAVY = f"That picture takes too much memory to open. {_PLAIN}"
-_NO_TURN = (
-    "Your picture was not opened: too many others came first, or Triptych is being restarted. "
-    "Nothing was drawn or charged; please send it again in a minute."
-)
 
 
 def check_size(num_bytes: int) -> None:
@@ -44,26 +35,11 @@ def check_size(num_bytes: int) -> None:
         )
 
 
-async def open_upload(
-    data: bytes, workers: WorkerProcesses, share: int | None
-) -> tuple[tuple[int, int], bytes]:
-    """(width, height) and the RGB pixels of a member's picture, decoded where it harms nobody.
+def decode_pixels(data: bytes) -> tuple[tuple[int, int], bytes]:
+    """(width, height) and the RGB pixels of a member's picture. Raises UserError.
 
-    share: the server or member that it counts for. Raises UserError, and StoreError if it was not
-    looked at.
+    Called in a worker process: there are files for which it takes minutes.
     """
-    check_size(len(data))
-    try:
-        return await workers.run(_decode, data, share=share, deadline_seconds=DECODE_SECONDS)
-    except WorkerTimeout:
-        raise UserError(_TOO_SLOW) from None
-    except WorkerLost:
-        raise UserError(_TOO_HEAVY) from None
-    except WorkerUnavailable as error:
-        raise StoreError(_NO_TURN) from error
-
-
-def _decode(data: bytes) -> tuple[tuple[int, int], bytes]:
     picture = decode_upload(data)
     return picture.size, picture.tobytes()
 
@@ -71,8 +47,7 @@ def _decode(data: bytes) -> tuple[tuple[int, int], bytes]:
 def decode_upload(data: bytes) -> Image.Image:
     """RGB, upright, without transparency or metadata. Raises UserError.
 
-    The size is read from the header, before any pixel is decoded. There are files for which this
-    takes minutes: see ``open_upload``.
+    The size is read from the header, before any pixel is decoded.
     """
     check_size(len(data))
     try:

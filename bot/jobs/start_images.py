@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from bot.domain.jobs import Job
 from bot.domain.recipes import Recipe, Upload
-from bot.errors import StoreError, UserError
+from bot.errors import StoreError, UserError, WorkerLost, WorkerTimeout, WorkerUnavailable
 from bot.images.store import PictureWriter
+from bot.images.uploads import check_size, decode_pixels
 from bot.jobs.ports import Caller
+from bot.ops.workers import WorkerProcesses
 from bot.policy.pictures import PictureJudge
 from bot.store import JobRepository
 
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+DECODE_SECONDS = 3.0
+_PLAIN = "Nothing was drawn or charged; please save it as a plain PNG or JPEG and send that."
+_TOO_SLOW = f"That picture takes too long to open. {_PLAIN}"
+_TOO_HEAVY = f"That picture takes too much memory to open. {_PLAIN}"
+_NO_TURN = (
+    "Your picture was not opened: too many others came first, or Triptych is being restarted. "
+    "Nothing was drawn or charged; please send it again in a minute."
+)
 _FLAGGED = (
     "The picture check flagged the picture you sent, so it was not used. Nothing was drawn or "
     "charged; please start from another one."
@@ -42,8 +52,15 @@ class Unusable:
 class StartPictures:
     """Uploads and panels of earlier jobs."""
 
-    def __init__(self, jobs: JobRepository, writer: PictureWriter, judge: PictureJudge) -> None:
+    def __init__(
+        self,
+        jobs: JobRepository,
+        workers: WorkerProcesses,
+        writer: PictureWriter,
+        judge: PictureJudge,
+    ) -> None:
         self._jobs = jobs
+        self._workers = workers
         self._writer = writer
         self._judge = judge
 
@@ -55,7 +72,8 @@ class StartPictures:
             return Unusable(str(error), is_decision=False)
         try:
             share = job.origin.guild_id or job.origin.user_id
-            picture = await self._writer.save_start(job.job_id, data, share)
+            size, pixels = await open_upload(data, self._workers, share)
+            picture = await self._writer.save_start(job.job_id, size, pixels)
             judgement = await self._judge.judge(job, picture[None], [None])
         except (UserError, StoreError) as error:
             return Unusable(str(error), is_decision=isinstance(error, UserError))
@@ -92,3 +110,22 @@ class StartPictures:
         if picture is None:
             raise UserError(_GONE)
         return picture
+
+
+async def open_upload(
+    data: bytes, workers: WorkerProcesses, share: int | None
+) -> tuple[tuple[int, int], bytes]:
+    """(width, height) and the RGB pixels of a member's picture, decoded where it harms nobody.
+
+    share: the server or member that it counts for. Raises UserError, and StoreError if it was not
+    looked at.
+    """
+    check_size(len(data))
+    try:
+        return await workers.run(decode_pixels, data, share=share, deadline_seconds=DECODE_SECONDS)
+    except WorkerTimeout:
+        raise UserError(_TOO_SLOW) from None
+    except WorkerLost:
+        raise UserError(_TOO_HEAVY) from None
+    except WorkerUnavailable as error:
+        raise StoreError(_NO_TURN) from error

@@ -12,7 +12,6 @@ from PIL import Image
 from bot.domain.pictures import PanelVerdict, PictureFile
 from bot.errors import StoreError
 from bot.images.store import PictureWriter
-from bot.ops.workers import WorkerProcesses
 from tests.images.test_render import RECIPE, draw
 
 SHOWN = (PanelVerdict(None, shown=True),) * 3
@@ -20,7 +19,7 @@ SHOWN = (PanelVerdict(None, shown=True),) * 3
 
 @pytest.fixture
 async def writer(tmp_path: Path) -> AsyncIterator[PictureWriter]:
-    made = PictureWriter(tmp_path / "pictures", WorkerProcesses())
+    made = PictureWriter(tmp_path / "pictures")
     yield made
     made.close()
 

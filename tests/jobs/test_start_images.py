@@ -1,0 +1,77 @@
+"""Members' pictures are opened where none of them takes time or memory from others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from PIL import Image
+
+from bot.errors import StoreError, UserError
+from bot.images.uploads import MAX_UPLOAD_BYTES
+from bot.jobs import start_images
+from bot.jobs.start_images import open_upload
+from bot.ops.workers import WorkerProcesses
+from tests.bombs import pad_with_chunks, repeat_scan
+from tests.images.test_uploads import encode
+
+GOOD_PICTURE = (120, 100, 20)
+
+
+@pytest.fixture
+async def workers() -> AsyncIterator[WorkerProcesses]:
+    made = WorkerProcesses()
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("bomb", [repeat_scan(4000), pad_with_chunks(800_000)])
+async def test_picture_that_takes_too_long_is_a_sentence_and_the_next_is_opened(
+    workers: WorkerProcesses, monkeypatch: pytest.MonkeyPatch, bomb: bytes
+):
+    assert len(bomb) < MAX_UPLOAD_BYTES
+    monkeypatch.setattr(start_images, "DECODE_SECONDS", 0.3)
+    with pytest.raises(UserError, match=r"takes too long to open\. Nothing was drawn or charged"):
+        await open_upload(bomb, workers, 1)
+    monkeypatch.setattr(start_images, "DECODE_SECONDS", 60.0)
+    small = encode(Image.new("RGB", (3, 2), GOOD_PICTURE))
+    assert await open_upload(small, workers, 1) == ((3, 2), bytes(GOOD_PICTURE) * 6)
+
+
+async def test_picture_that_takes_too_much_memory_is_a_sentence_and_the_next_is_opened():
+    workers = WorkerProcesses(memory_bytes=50 * 2**20)
+    with pytest.raises(UserError, match=r"too much memory to open\. Nothing was drawn or charged"):
+        await open_upload(encode(Image.new("RGB", (6000, 4000))), workers, 1)
+    assert (await open_upload(encode(Image.new("RGB", (3, 2))), workers, 1))[0] == (3, 2)
+    await workers.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("JPEG", "RGB", {"progressive": True, "subsampling": 0}),
+        ("PNG", "RGBA", {"compress_level": 1}),
+        ("WEBP", "RGBA", {"lossless": True, "method": 0}),
+    ],
+)
+async def test_largest_pictures_open_in_the_memory_that_there_is(
+    workers: WorkerProcesses,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    mode: str,
+    options: dict[str, object],
+):
+    monkeypatch.setattr(start_images, "DECODE_SECONDS", 60.0)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encode(Image.new(mode, (6000, 4000)), kind, exif=exif, **options)
+    for _ in range(2):
+        assert (await open_upload(data, workers, 1))[0] == (1365, 2048)
+
+
+async def test_picture_that_was_not_looked_at_is_no_decision_about_its_sender(
+    workers: WorkerProcesses,
+):
+    await workers.close()
+    with pytest.raises(StoreError, match="Nothing was drawn or charged; please send it again"):
+        await open_upload(encode(Image.new("RGB", (3, 2))), workers, 1)
