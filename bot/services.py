@@ -70,6 +70,7 @@ class Services:
     audit: AuditRepository
     guilds: GuildServices
     keeping: Keeping
+    reading: ReadingRoom
     gate: Gate
     line: Line
     board: StatusBoard
@@ -102,7 +103,7 @@ def compose_services(
     judge = PictureJudge(check, gate)
     develop = Previews(judge, writer).develop if settings.previews else None
     board = StatusBoard(messenger, develop=develop, mark_told=jobs.mark_told)
-    line = Line(jobs, engine, board, now)
+    line = Line(jobs, engine, now)
     starts = StartPictures(jobs, workers, writer, judge)
     desk = ReviewDesk(store, board, messenger, writer, now)
     deliverer = Deliverer(jobs, writer, messenger, board, gate, desk, store.audit, now)
@@ -113,11 +114,14 @@ def compose_services(
     )
     consequences = Consequences(store, desk, now)
     reports = Reports(store, desk, messenger, writer, now)
-    resume = dispatcher.resume_delivery
-    review = Review(store, line, desk, reports, consequences, messenger, resume, now)
+    review = Review(
+        *(store, line, desk, reports, consequences, messenger),
+        resume_delivery=dispatcher.resume_delivery,
+        now=now,
+    )
     limits = make_limits(settings)
     intake = Intake(
-        *(jobs, store.audit, gate, line, starts, desk),
+        *(jobs, store.audit, gate, line, board, starts, desk),
         limits=limits,
         quotas=make_quotas(settings),
         now=now,
@@ -129,13 +133,14 @@ def compose_services(
         settings=store.settings,
         audit=store.audit,
         guilds=guilds,
-        keeping=Keeping(store, dispatcher, writer, now),
+        keeping=Keeping(store, dispatcher, board, writer, now),
+        reading=room,
         gate=gate,
         line=line,
         board=board,
         intake=intake,
         dispatcher=dispatcher,
-        recovery=Recovery(jobs, line, dispatcher, messenger, now),
+        recovery=Recovery(jobs, line, board, dispatcher, messenger, now),
         desk=desk,
         review=review,
         reports=reports,

@@ -217,7 +217,7 @@ def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
             finally:
                 await services.dispatcher.stop(1.0, 1.0)
                 await services.board.close()
-                services.gate.close()
+                services.reading.close()
                 await services.workers.close()
                 services.writer.close()
                 if house.drawing is not None:

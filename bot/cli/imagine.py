@@ -55,7 +55,7 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await services.board.close()
-            services.gate.close()
+            services.reading.close()
             await services.workers.close()
             services.writer.close()
             services.check.close()

@@ -86,7 +86,7 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
             for task in {*tasks, *upkeep} - done:
                 task.cancel()
             await asyncio.gather(*tasks, *upkeep, return_exceptions=True)
-            services.gate.close()  # who waits there is told that the bot restarts
+            services.reading.close()  # who waits there is told that the bot restarts
             await services.intake.drain(REQUEUE_SECONDS)
             await services.workers.close()
             await watch.save()

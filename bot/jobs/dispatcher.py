@@ -22,7 +22,7 @@ from bot.errors import (
 )
 from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
-from bot.jobs.ports import Drawing, ReviewLane
+from bot.jobs.ports import Drawing, ReviewLane, Waiting
 from bot.jobs.queue.waitlist import Line
 from bot.jobs.start_images import StartPictures
 from bot.jobs.status_messages import StatusBoard
@@ -124,7 +124,7 @@ class Dispatcher:
         if self._announcing is None:
             loop = asyncio.get_running_loop()
             began_at = loop.time()
-            self._line.announce()
+            self._show_places()
             pause_seconds = (loop.time() - began_at) / ANNOUNCE_SHARE
             self._announcing = loop.call_later(pause_seconds, self._announce_rest)
 
@@ -132,6 +132,12 @@ class Dispatcher:
         self._announcing = None
         if not (self._is_announced or self._stopping):
             self._announce()
+
+    def _show_places(self) -> None:
+        """Unchanged ones are not edited again."""
+        line, is_ready = self._line, self._line.info is not None
+        for job_id, place in line.places().items():
+            self._board.post(line.queue.get(job_id), Waiting(place, is_ready))
 
     async def _welcome(self, info: ModelInfo) -> None:
         for note in info.notes:
@@ -153,10 +159,6 @@ class Dispatcher:
     async def resume_delivery(self, job: Job) -> None:
         """Deliver a job that an earlier process had rendered."""
         self._spawn(job, self._deliver(job))
-
-    async def say_ended(self, job: Job) -> None:
-        """The last word on a job that ended while it was being delivered."""
-        await self._board.finish(job)
 
     async def cancel(self, job_id: int) -> Job | None:
         """End a waiting or running job for its member; None if it had already gone another way.

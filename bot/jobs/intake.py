@@ -18,6 +18,7 @@ from bot.errors import StoreError, UserError, WorkerUnavailable
 from bot.jobs.ports import Caller, PlaceClosed, ReviewLane, Undeliverable, Unreachable
 from bot.jobs.queue.waitlist import Line
 from bot.jobs.start_images import StartPictures, Unusable
+from bot.jobs.status_messages import StatusBoard
 from bot.moderation.text import clean_prompt
 from bot.policy.admission import DAY_SECONDS, compose_quota, find_admission_refusal
 from bot.policy.prompts import SUSPENDED, Gate
@@ -63,6 +64,7 @@ class Intake:
         audit: AuditRepository,
         gate: Gate,
         line: Line,
+        board: StatusBoard,
         starts: StartPictures,
         lane: ReviewLane,
         *,
@@ -75,6 +77,7 @@ class Intake:
         self._audit = audit
         self._gate = gate
         self._line = line
+        self._board = board
         self._starts = starts
         self._lane = lane
         self._limits = limits
@@ -271,7 +274,7 @@ class Intake:
         if answered is None:  # cancelled before there was a message that could say so
             ended = await self._jobs.fetch_job(job.job_id)
             if ended is not None and ended.status is JobStatus.CANCELLED:
-                await self._line.say_ended(ended)
+                await self._board.finish(ended)
             return ended
         log.info("job %s of user %s %s", job.job_id, job.origin.user_id, answered.status)
         if answered.status is JobStatus.HELD:
@@ -296,7 +299,7 @@ class Intake:
                 await self._audit.add(entry)
         if ended is not None:
             log.info("job %s: its upload was refused", job.job_id)
-            await self._line.say_ended(replace(ended, message_id=message_id))
+            await self._board.finish(replace(ended, message_id=message_id))
         return ended
 
     async def _find_quota_refusal(

@@ -9,6 +9,7 @@ from bot.domain.jobs import Job, JobStatus
 from bot.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
 from bot.jobs.ports import TOKEN_LIFE_SECONDS, InReview, Messenger, NoMessage, NotPosted, Waiting
 from bot.jobs.queue.waitlist import Line
+from bot.jobs.status_messages import StatusBoard
 from bot.store import JobRepository
 
 log = logging.getLogger(__name__)
@@ -24,12 +25,14 @@ class Recovery:
         self,
         jobs: JobRepository,
         line: Line,
+        board: StatusBoard,
         dispatcher: Dispatcher,
         messenger: Messenger,
         now: Callable[[], float],
     ) -> None:
         self._jobs = jobs
         self._line = line
+        self._board = board
         self._dispatcher = dispatcher
         self._messenger = messenger
         self._now = now
@@ -39,7 +42,7 @@ class Recovery:
         await self.drop_terminal_jobs()
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         for job in await self._jobs.list_untold():
-            await self._line.say_ended(job)
+            await self._board.finish(job)
         for job in await self._jobs.list_by_status(JobStatus.ACCEPTED):
             await self._find_out_if_answered(job)
         for job in await self._jobs.list_by_status(JobStatus.RUNNING):
@@ -107,7 +110,7 @@ class Recovery:
             leaving=[JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING],
         )
         if ended is not None:
-            await self._line.say_ended(ended)
+            await self._board.finish(ended)
 
 
 def _can_be_answered(job: Job) -> bool:

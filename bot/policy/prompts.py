@@ -58,10 +58,6 @@ class Gate:
         self._now = now
         self._books: OrderedDict[int, tuple[int, asyncio.Task[RuleBook]]] = OrderedDict()
 
-    def close(self) -> None:
-        """Send away whose prompts wait to be judged: the bot stops."""
-        self._room.close()
-
     async def judge(
         self,
         origin: Origin,
@@ -100,10 +96,6 @@ class Gate:
         explanation = await self._room.run(guild_id, self._policy.explain, prompt, book)
         verdict = replace(explanation.verdict, rules_version=version)
         return replace(explanation, verdict=verdict)
-
-    async def fetch_version(self, guild_id: int | None) -> int:
-        """Of a server's rules: where it is not the one a job was judged by, judge again."""
-        return await self._rules.fetch_version(guild_id)
 
     async def fetch_book(self, guild_id: int | None) -> tuple[int, RuleBook]:
         """A server's rules, compiled once for each version, and that version."""

@@ -12,6 +12,7 @@ from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import JobStatus
 from bot.images.store import PictureWriter
 from bot.jobs.dispatcher import Dispatcher
+from bot.jobs.status_messages import StatusBoard
 from bot.store import Repositories
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Keeping:
         self,
         store: Repositories,
         dispatcher: Dispatcher,
+        board: StatusBoard,
         writer: PictureWriter,
         now: Callable[[], float],
     ) -> None:
@@ -37,6 +39,7 @@ class Keeping:
         self._settings = store.settings
         self._meta = store.meta
         self._dispatcher = dispatcher
+        self._board = board
         self._writer = writer
         self._now = now
 
@@ -110,7 +113,7 @@ class Keeping:
                     cost=job.cost,
                 )
                 if ended is not None:  # in its own words, while it has some
-                    await self._dispatcher.say_ended(ended)
+                    await self._board.finish(ended)
         found = await self._kept.list_of_member(user_id)
         for job in found:
             await self._writer.remove(job.job_id)

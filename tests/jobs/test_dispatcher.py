@@ -36,9 +36,7 @@ def used(house: House) -> dict[tuple[int | None, int], float]:
 
 async def used_after_restart(house: House) -> dict[tuple[int | None, int], float]:
     """The same sum, as the next process will read it from the record."""
-    line = type(house.services.line)(
-        house.services.jobs, house.engine, house.services.board, house.clock
-    )
+    line = type(house.services.line)(house.services.jobs, house.engine, house.clock)
     await line.load()
     return line.use.totals(house.clock.now).by_member
 

@@ -25,14 +25,14 @@ async def test_rule_holds_in_its_own_server_only(quiet_house: House):
 
 
 async def test_job_knows_the_version_it_was_judged_by(quiet_house: House):
-    gate = quiet_house.services.gate
+    rules = quiet_house.services.guilds.rules
     [kale] = await adopt(quiet_house, KALE)
     job = await quiet_house.submit("dog")
-    assert job.rules_version == await gate.fetch_version(GUILD) == 1
+    assert job.rules_version == await rules.fetch_version(GUILD) == 1
     await quiet_house.services.guilds.rulemaking.remove(GUILD, kale, MODERATOR)
-    assert await gate.fetch_version(GUILD) == 2
+    assert await rules.fetch_version(GUILD) == 2
     assert (await quiet_house.submit("kale")).rules_version == 2
-    assert await gate.fetch_version(None) == 0
+    assert await rules.fetch_version(None) == 0
 
 
 async def test_strictest_of_instance_and_server_decides(open_house: OpenHouse):

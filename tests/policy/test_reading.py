@@ -129,7 +129,7 @@ async def test_stop_answers_prompts_that_wait_to_be_judged(
     slow = [asyncio.create_task(quiet_house.submit("slow", caller=caller)) for caller in callers]
     await quiet_house.until(lambda: policy.judging)
     quiet_house.services.intake.draining = True
-    quiet_house.services.gate.close()
+    quiet_house.services.reading.close()
     await quiet_house.until(lambda: sum(bool(caller.refusals) for caller in callers) == 7)
     assert all("about to restart" in said for caller in callers for said in caller.refusals)
     policy.released.set()

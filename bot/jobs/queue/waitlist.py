@@ -8,12 +8,10 @@ from collections.abc import Callable
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.recipes import Recipe
 from bot.engine.api import EngineFace, ModelInfo
-from bot.jobs.ports import Waiting
 from bot.jobs.queue.fair_queue import JobQueue
 from bot.jobs.queue.pace import Pace
 from bot.jobs.queue.places import Place
 from bot.jobs.queue.usage import MEMORY_SECONDS, RecentUse
-from bot.jobs.status_messages import StatusBoard
 from bot.recipes.resolve import compose_request
 from bot.store import JobRepository
 
@@ -21,12 +19,9 @@ from bot.store import JobRepository
 class Line:
     """Waiting and running jobs of this process, kept in step with their rows by the callers."""
 
-    def __init__(
-        self, jobs: JobRepository, engine: EngineFace, board: StatusBoard, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, jobs: JobRepository, engine: EngineFace, now: Callable[[], float]) -> None:
         self._jobs = jobs
         self._engine = engine
-        self._board = board
         self._now = now
         self.use = RecentUse()
         self.pace = Pace()
@@ -55,10 +50,6 @@ class Line:
         self.pace = pace
         self.info = info
 
-    async def say_ended(self, job: Job) -> None:
-        """The last word on a job that ended without pictures."""
-        await self._board.finish(job)
-
     def enqueue(self, *jobs: Job) -> None:
         """Put jobs in line and wake the dispatcher, which begins what it can and announces."""
         self.queue.add(jobs)
@@ -68,11 +59,6 @@ class Line:
         """Take a waiting job out; None if it does not wait."""
         self.changed.set()
         return self.queue.remove(job_id)
-
-    def announce(self) -> None:
-        """Show every waiting job its present place; unchanged ones are not edited again."""
-        for job_id, place in self.places().items():
-            self._board.post(self.queue.get(job_id), Waiting(place, self.info is not None))
 
     def places(self) -> dict[int, Place]:
         """The place of every waiting job, first come first."""
