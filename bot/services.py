@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bot.engine.api import EngineFace
 from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
-from bot.jobs.dispatcher import Dispatcher
-from bot.jobs.intake import Intake
-from bot.jobs.ports import Messenger
+from bot.jobs.dispatcher import Dispatcher, Pictures
+from bot.jobs.intake import Destinations, Intake
+from bot.jobs.ports import Messenger, ReviewLane
 from bot.jobs.previews import Previews
 from bot.jobs.queue.waitlist import Line
 from bot.jobs.recovery import Recovery
@@ -89,82 +90,135 @@ class Services:
     now: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What every room stands on."""
+
+    settings: Settings
+    store: Repositories
+    workers: WorkerProcesses
+    writer: PictureWriter
+    messenger: Messenger
+    now: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    gate: Gate
+    check: PictureCheck
+    judge: PictureJudge
+
+
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    line: Line
+    intake: Intake
+    dispatcher: Dispatcher
+    recovery: Recovery
+
+
+@dataclass(frozen=True, slots=True)
+class _Review:
+    reports: Reports
+    consequences: Consequences
+    review: Review
+
+
 def compose_services(
     settings: Settings, database: Database, engine: EngineFace, messenger: Messenger, now: Clock
 ) -> Services:
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
     store = Repositories.of(database)
-    jobs = store.jobs
-    room, workers = ReadingRoom(), WorkerProcesses()
-    guilds = _compose_guild_services(store, workers, room, now)
-    gate = Gate(make_policy(settings), store, guilds.scale, room, now)
-    check = make_picture_check(settings)
     writer = PictureWriter(settings.data_dir / "pictures")
-    judge = PictureJudge(check, gate)
-    develop = Previews(judge, writer).develop if settings.previews else None
-    board = StatusBoard(messenger, develop=develop, mark_told=jobs.mark_told)
-    line = Line(jobs, engine, now)
-    starts = StartPictures(jobs, workers, writer, judge)
+    ground = _Ground(settings, store, WorkerProcesses(), writer, messenger, now)
+    reading = ReadingRoom()
+    guilds = _compose_guild_services(ground, reading)
+    policy = _compose_policy(ground, guilds.scale, reading)
+    board = _compose_board(ground, policy.judge)
     desk = ReviewDesk(store, board, messenger, writer, now)
-    deliverer = Deliverer(jobs, writer, messenger, board, gate, desk, store.audit, now)
-    dispatcher = Dispatcher(
-        *(engine, jobs, line, board, check, judge, writer, starts, deliverer, desk),
-        audit=store.audit,
-        now=now,
-    )
-    consequences = Consequences(store, desk, now)
-    reports = Reports(store, desk, messenger, writer, now)
-    review = Review(
-        *(store, line, desk, reports, consequences, messenger),
-        resume_delivery=dispatcher.resume_delivery,
-        now=now,
-    )
-    limits = make_limits(settings)
-    intake = Intake(
-        *(jobs, store.audit, gate, line, board, starts, desk),
-        limits=limits,
-        quotas=make_quotas(settings),
-        now=now,
-        random_seed=lambda: secrets.randbits(32),
-    )
+    jobs = _compose_jobs(ground, engine, policy, board, desk)
+    review = _compose_review(ground, desk, jobs)
     return Services(
-        jobs=jobs,
+        jobs=store.jobs,
         meta=store.meta,
         settings=store.settings,
         audit=store.audit,
         guilds=guilds,
-        keeping=Keeping(store, dispatcher, board, writer, now),
-        reading=room,
-        gate=gate,
-        line=line,
+        keeping=Keeping(store, jobs.dispatcher, board, writer, now),
+        reading=reading,
+        gate=policy.gate,
+        line=jobs.line,
         board=board,
-        intake=intake,
-        dispatcher=dispatcher,
-        recovery=Recovery(jobs, line, board, dispatcher, messenger, now),
+        intake=jobs.intake,
+        dispatcher=jobs.dispatcher,
+        recovery=jobs.recovery,
         desk=desk,
-        review=review,
-        reports=reports,
-        consequences=consequences,
-        workers=workers,
+        review=review.review,
+        reports=review.reports,
+        consequences=review.consequences,
+        workers=ground.workers,
         writer=writer,
-        keeper=PictureKeeper(jobs, store.pictures, writer, make_retention(settings), now),
-        check=check,
-        limits=limits,
+        keeper=PictureKeeper(store.jobs, store.pictures, writer, make_retention(settings), now),
+        check=policy.check,
+        limits=make_limits(settings),
         now=now,
     )
 
 
-def _compose_guild_services(
-    store: Repositories, workers: WorkerProcesses, room: ReadingRoom, now: Clock
-) -> GuildServices:
-    scale = RuleScale(workers, store, now)
+def _compose_guild_services(ground: _Ground, reading: ReadingRoom) -> GuildServices:
+    store, now = ground.store, ground.now
+    scale = RuleScale(ground.workers, store, now)
     return GuildServices(
         rules=store.rules,
         scale=scale,
-        rulemaking=Rulemaking(store.rules, store.jobs, scale, room, now),
+        rulemaking=Rulemaking(store.rules, store.jobs, scale, reading, now),
         styles=Styles(store.styles, store.audit, now),
         modlog=ModLog(store.audit, store.settings, store.meta, now),
     )
+
+
+def _compose_policy(ground: _Ground, scale: RuleScale, reading: ReadingRoom) -> _Policy:
+    gate = Gate(make_policy(ground.settings), ground.store, scale, reading, ground.now)
+    check = make_picture_check(ground.settings)
+    return _Policy(gate, check, PictureJudge(check, gate))
+
+
+def _compose_board(ground: _Ground, judge: PictureJudge) -> StatusBoard:
+    develop = Previews(judge, ground.writer).develop if ground.settings.previews else None
+    mark_told = ground.store.jobs.mark_told
+    return StatusBoard(ground.messenger, develop=develop, mark_told=mark_told)
+
+
+def _compose_jobs(
+    ground: _Ground, engine: EngineFace, policy: _Policy, board: StatusBoard, lane: ReviewLane
+) -> _Jobs:
+    store, messenger, writer, now = ground.store, ground.messenger, ground.writer, ground.now
+    line = Line(store.jobs, engine, now)
+    starts = StartPictures(store.jobs, ground.workers, writer, policy.judge)
+    intake = Intake(
+        store,
+        policy.gate,
+        Destinations(line, lane, board),
+        starts,
+        limits=make_limits(ground.settings),
+        quotas=make_quotas(ground.settings),
+        now=now,
+        random_seed=partial(secrets.randbits, 32),
+    )
+    pictures = Pictures(starts, policy.check, policy.judge, writer)
+    deliverer = Deliverer(store, writer, messenger, board, policy.gate, lane, now)
+    dispatcher = Dispatcher(engine, store, line, board, lane, pictures, deliverer, now)
+    recovery = Recovery(store.jobs, line, board, dispatcher, messenger, now)
+    return _Jobs(line, intake, dispatcher, recovery)
+
+
+def _compose_review(ground: _Ground, desk: ReviewDesk, jobs: _Jobs) -> _Review:
+    store, messenger, now = ground.store, ground.messenger, ground.now
+    reports = Reports(store, desk, messenger, ground.writer, now)
+    consequences = Consequences(store, desk, now)
+    resume = jobs.dispatcher.resume_delivery
+    review = Review(store, jobs.line, desk, reports, consequences, messenger, resume, now)
+    return _Review(reports, consequences, review)
 
 
 def make_limits(settings: Settings) -> ParameterLimits:

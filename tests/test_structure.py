@@ -62,6 +62,7 @@ NEVER_IN: dict[str, set[str]] = {
 
 MAX_FUNCTION_LINES = 60
 MAX_FILE_LINES = 400
+MAX_INIT_PARAMETERS = 8
 
 
 @dataclass(frozen=True)
@@ -303,6 +304,21 @@ def test_files_and_functions_are_short_enough_to_read(source: Source):
             assert node.end_lineno is not None
             length = node.end_lineno - node.lineno + 1
             assert length <= MAX_FUNCTION_LINES, f"{source.path}:{node.lineno} {node.name}"
+
+
+@pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
+def test_nothing_is_made_of_more_than_eight_parts(source: Source):
+    """What belongs together is handed in as one value, such as ``Repositories``."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            count = sum(isinstance(each, ast.arg) for each in ast.walk(node.args)) - 1
+            assert count <= MAX_INIT_PARAMETERS, f"{source.path}:{node.lineno}"
+        elif isinstance(node, ast.Call):
+            for each in node.args:
+                is_literal = isinstance(each, ast.Starred) and isinstance(
+                    each.value, ast.Tuple | ast.List
+                )
+                assert not is_literal, f"{source.path}:{each.lineno}: write the arguments out"
 
 
 def cogs() -> list[Source]:

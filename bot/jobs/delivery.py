@@ -22,7 +22,7 @@ from bot.jobs.ports import (
 )
 from bot.jobs.status_messages import StatusBoard
 from bot.policy.prompts import Gate
-from bot.store import AuditRepository, JobRepository
+from bot.store import Repositories
 
 log = logging.getLogger(__name__)
 
@@ -41,23 +41,22 @@ class Deliverer:
 
     def __init__(
         self,
-        jobs: JobRepository,
+        store: Repositories,
         writer: PictureWriter,
         messenger: Messenger,
         board: StatusBoard,
         gate: Gate,
         lane: ReviewLane,
-        audit: AuditRepository,
         now: Callable[[], float],
         again_seconds: float = 30.0,
     ) -> None:
-        self._jobs = jobs
+        self._jobs = store.jobs
         self._writer = writer
         self._messenger = messenger
         self._board = board
         self._gate = gate
         self._lane = lane
-        self._audit = audit
+        self._audit = store.audit
         self._now = now
         self._again_seconds = again_seconds
 

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bot.domain.jobs import Job, JobStatus
@@ -29,7 +29,7 @@ from bot.jobs.status_messages import StatusBoard
 from bot.moderation import PictureCheck
 from bot.policy.pictures import PictureJudge, compose_picture_entry
 from bot.recipes.resolve import complete_recipe, compose_request
-from bot.store import AuditRepository, JobRepository
+from bot.store import Repositories
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,35 +50,41 @@ _APOLOGY = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Who deals with a job's pictures: where they start from, who judges them, who keeps them."""
+
+    starts: StartPictures
+    check: PictureCheck
+    judge: PictureJudge
+    writer: PictureWriter
+
+
 class Dispatcher:
     """choose → begin → draw; one task per job in flight."""
 
     def __init__(
         self,
         engine: EngineFace,
-        jobs: JobRepository,
+        store: Repositories,
         line: Line,
         board: StatusBoard,
-        check: PictureCheck,
-        judge: PictureJudge,
-        writer: PictureWriter,
-        starts: StartPictures,
-        deliverer: Deliverer,
         lane: ReviewLane,
-        audit: AuditRepository,
+        pictures: Pictures,
+        deliverer: Deliverer,
         now: Callable[[], float],
     ) -> None:
         self._engine = engine
-        self._jobs = jobs
+        self._jobs = store.jobs
+        self._audit = store.audit
         self._line = line
         self._board = board
-        self._check = check
-        self._judge = judge
-        self._writer = writer
-        self._starts = starts
-        self._deliverer = deliverer
         self._lane = lane
-        self._audit = audit
+        self._starts = pictures.starts
+        self._check = pictures.check
+        self._judge = pictures.judge
+        self._writer = pictures.writer
+        self._deliverer = deliverer
         self._now = now
         self._progress: dict[int, Progress] = {}
         self._sketches: dict[int, NDArray[np.uint8]] = {}

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.domain.audit import AuditAction, compose_audit_entry, compose_entry
@@ -25,7 +25,7 @@ from bot.policy.prompts import SUSPENDED, Gate
 from bot.policy.quotas import Quotas
 from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
-from bot.store import AuditRepository, JobRepository
+from bot.store import Repositories
 
 log = logging.getLogger(__name__)
 
@@ -55,31 +55,37 @@ _DRAINING = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Where a job that was taken goes: into the line, to the moderators, or to its end."""
+
+    line: Line
+    lane: ReviewLane
+    board: StatusBoard
+
+
 class Intake:
     """The only code that inserts a job."""
 
     def __init__(
         self,
-        jobs: JobRepository,
-        audit: AuditRepository,
+        store: Repositories,
         gate: Gate,
-        line: Line,
-        board: StatusBoard,
+        destinations: Destinations,
         starts: StartPictures,
-        lane: ReviewLane,
         *,
         limits: ParameterLimits,
         quotas: Quotas,
         now: Callable[[], float],
         random_seed: Callable[[], int],
     ) -> None:
-        self._jobs = jobs
-        self._audit = audit
+        self._jobs = store.jobs
+        self._audit = store.audit
         self._gate = gate
-        self._line = line
-        self._board = board
+        self._line = destinations.line
+        self._lane = destinations.lane
+        self._board = destinations.board
         self._starts = starts
-        self._lane = lane
         self._limits = limits
         self.quotas = quotas
         self._now = now

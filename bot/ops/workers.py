@@ -78,7 +78,7 @@ class WorkerProcesses:
             try:
                 async with asyncio.timeout(deadline_seconds):
                     return await to_process.run_sync(
-                        *(_attempt, seconds, limit, work, args), cancellable=True, limiter=_AT_ONCE
+                        _attempt, seconds, limit, work, args, cancellable=True, limiter=_AT_ONCE
                     )
             except TimeoutError:
                 raise WorkerTimeout(f"not done in {deadline_seconds:g} s") from None
@@ -132,7 +132,7 @@ class WorkerProcesses:
             try:
                 async with asyncio.timeout(_START_SECONDS):
                     return await to_process.run_sync(
-                        *(_prepare, work, self._memory_bytes), cancellable=True, limiter=_AT_ONCE
+                        _prepare, work, self._memory_bytes, cancellable=True, limiter=_AT_ONCE
                     )
             except (BrokenWorkerProcess, OSError) as error:  # TimeoutError is an OSError
                 fault = error
