@@ -22,6 +22,7 @@ from playwright.async_api import Page, async_playwright
 
 from playground import Channel, Message, Playground, Upload
 from playground.messages import Request
+from playground.web.server import mount_page
 
 NUM_MESSAGES = 200
 EDITS_PER_SECOND = 50
@@ -141,7 +142,7 @@ async def measure(seconds: float) -> Result:
     if chromium is None:
         raise SystemExit("Chromium is not installed, so nothing was measured.")
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with Playground() as server, async_playwright() as driver:
+    async with Playground(mounts=[mount_page]) as server, async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=chromium, args=arguments)
         page = await browser.new_page(viewport={"width": 1280, "height": 800})
         result = await _watch(page, server, seconds)

@@ -8,6 +8,7 @@ import typer
 
 from playground.child import Child
 from playground.server import Playground
+from playground.web.server import mount_page
 
 
 def main(
@@ -23,7 +24,7 @@ def main(
 
     Ctrl-C ends it and the bot that it runs.
     """
-    server = Playground(token, port=port)
+    server = Playground(token, port=port, mounts=[mount_page])
     server.world.bot.global_name = name
     raise typer.Exit(asyncio.run(_serve(server, command or [])))
 

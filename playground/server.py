@@ -1,8 +1,7 @@
 """The playground as one object: start it, stop it, look into it, act as the people in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -18,13 +17,15 @@ from playground.backend import Backend
 from playground.faults import Fault, Faults, Matcher, PlannedFault
 from playground.gateway import Gateway
 from playground.people import InteractionHandle, Person
-from playground.web.server import Page
 from playground.world.clock import Clock
 from playground.world.log import Log, RequestRecord
 from playground.world.scenery import default_world
 from playground.world.world import Channel, Command, Message, World
 
 T = TypeVar("T")
+
+Mount = Callable[["Playground", web.Application], None]
+"""Hangs more addresses into a playground's app before it starts, such as those of its page."""
 
 ROUTES = [
     *account_routes.ROUTES,
@@ -50,9 +51,9 @@ class Playground:
         port: int = 0,
         clock: Clock | None = None,
         world: World | None = None,
-        checks_contract: bool = True,
-        contract_path: Path | None = None,
+        contract: Contract | None = None,
         log_size: int = 20_000,
+        mounts: Sequence[Mount] = (),
     ) -> None:
         if host != "localhost" and not ip_address(host).is_loopback:
             raise ValueError(f"the playground serves loopback addresses only, not {host}")
@@ -62,9 +63,10 @@ class Playground:
         self.clock = clock or Clock()
         self.world = world or default_world()
         self.log = Log(log_size)
-        self.contract = Contract(contract_path, is_on=checks_contract)
+        self.contract = contract or Contract()
         self.faults = Faults()
         self.backend = Backend(self.world, self.clock, self.log, token)
+        self._mounts = mounts
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -82,7 +84,8 @@ class Playground:
     async def start(self) -> None:
         app = web.Application(middlewares=[refuse_strangers], client_max_size=MAX_REQUEST_BYTES)
         Door(self.backend, self.faults, self.contract, self.token).open(app, ROUTES)
-        Page(self).open(app)
+        for mount in self._mounts:
+            mount(self, app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, self.host, self.port).start()

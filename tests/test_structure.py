@@ -222,6 +222,16 @@ def _imports_at_run_time(source: Source) -> Iterator[str]:
             yield imported
 
 
+def test_only_the_start_of_the_playground_knows_its_page():
+    importers = {
+        source.name
+        for source in sources()
+        for imported, _ in source.imports()
+        if lies_in(imported, "playground.web") and not lies_in(source.name, "playground.web")
+    }
+    assert importers == {"playground.__main__"}
+
+
 def calls_of(name: str) -> set[str]:
     return {
         source.name

@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks.faults.finding import Plan
 from benchmarks.faults.nursery import Child
 from playground import InteractionHandle, Message, Playground
+from playground.api.contract import Contract
 
 TOKEN = "a-secret-token"
 START_SECONDS = 90.0
@@ -243,7 +244,7 @@ async def open_bench(
     """A fresh world; at the end no bot of it is left."""
     folder = plan.folder / name
     folder.mkdir(parents=True)
-    async with Playground(TOKEN, checks_contract=checks_contract) as server:
+    async with Playground(TOKEN, contract=Contract(is_on=checks_contract)) as server:
         bench = Bench(plan, server, folder)
         try:
             yield bench

@@ -54,6 +54,11 @@ PING_EVERY = 10
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+def mount_page(server: "Playground", app: web.Application) -> None:
+    """Serve the page from this playground."""
+    Page(server).open(app)
+
+
 class Page:
     def __init__(self, server: "Playground") -> None:
         self._server = server

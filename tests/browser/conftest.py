@@ -15,6 +15,7 @@ import yarl
 from playwright import async_api as playwright
 
 from playground import Playground
+from playground.web.server import mount_page
 from tests.e2e.conftest import start_bot
 
 with warnings.catch_warnings():
@@ -43,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Playground]:
-    async with Playground(TOKEN) as playground:
+    async with Playground(TOKEN, mounts=[mount_page]) as playground:
         monkeypatch.setattr(discord.http.Route, "BASE", playground.api_base)
         gateway = yarl.URL(playground.gateway_url)
         monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", gateway)

@@ -10,6 +10,7 @@ import pytest
 import yarl
 
 from playground import Clock, Playground, RequestRecord
+from playground.web.server import mount_page
 
 with warnings.catch_warnings():
     # discord.py's player imports audioop, which Python 3.11 deprecates
@@ -39,7 +40,7 @@ class Bot(commands.Bot):
 
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Playground]:
-    async with Playground(TOKEN, clock=Clock(frozen=True)) as playground:
+    async with Playground(TOKEN, clock=Clock(frozen=True), mounts=[mount_page]) as playground:
         gateway = yarl.URL(playground.gateway_url)
         monkeypatch.setattr(discord.http.Route, "BASE", playground.api_base)
         monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", gateway)

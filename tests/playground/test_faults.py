@@ -175,7 +175,7 @@ def test_contract_takes_attachment_ids_as_numbers():
 
 
 async def test_missing_description_is_told_and_checks_nothing(tmp_path):
-    server = Playground(contract_path=tmp_path / "none.json")
+    server = Playground(contract=Contract(tmp_path / "none.json"))
     assert "no OpenAPI description" in server.contract.reason
     assert server.contract.check("POST", "/channels/{id}/messages", {"content": 3}) == []
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from playground import Upload
+from playground import Playground, Upload
 from playground.web.records import MAX_DETAIL
 
 HEADERS = {"X-Playground-Page": "1"}
@@ -46,6 +46,15 @@ async def post(server, action, headers=HEADERS, files=(), **data):
 
 def of_kind(changes, kind):
     return [change for change in changes if change["kind"] == kind]
+
+
+async def test_playground_has_no_page_unless_it_is_mounted():
+    async with (
+        Playground() as server,
+        aiohttp.ClientSession() as session,
+        session.get(server.url) as response,
+    ):
+        assert response.status == 404
 
 
 async def test_page_and_its_files_come_under_a_policy_that_lets_nothing_else_in(server):
