@@ -26,7 +26,7 @@ from typing import Any
 
 import aiosqlite
 
-from bot.chat import client, messenger, retries
+from bot.chat import client, connection, messenger, retries
 from bot.cli import main as cli
 from bot.jobs import dispatcher
 from tests.fakes import parts
@@ -49,8 +49,8 @@ def run() -> None:
     else:
         parts.install()
     if seconds := os.environ.get("GATEWAY_SILENCE_SECONDS"):
-        client.MAX_RECONNECT_SECONDS *= float(seconds) / client.GATEWAY_SILENCE_SECONDS
-        client.GATEWAY_SILENCE_SECONDS = float(seconds)
+        connection.MAX_RECONNECT_SECONDS *= float(seconds) / connection.GATEWAY_SILENCE_SECONDS
+        connection.GATEWAY_SILENCE_SECONDS = float(seconds)
     if seconds := os.environ.get("HUNG_SECONDS"):
         dispatcher.HUNG_SECONDS = dispatcher.FIRST_STEP_SECONDS = float(seconds)
         dispatcher.HUNG_STEPS = 0.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import aiohttp
 import discord
 
-from bot.chat.client import BAD_TOKEN, PERMISSIONS, use_api_base
+from bot.chat.client import PERMISSIONS
+from bot.chat.connection import BAD_TOKEN, use_api_base
 from bot.errors import ConfigError
 
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import logging
 import re
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import discord
-import discord.gateway
-import discord.http
-import yarl
 from discord import app_commands
 from discord.ext import commands
 
+from bot.chat.connection import GATEWAY_SILENCE_SECONDS, Connection
 from bot.chat.messenger import TOO_LATE, DiscordMessenger
 from bot.chat.offers import is_for_servers
 from bot.chat.rate_guard import InvalidRequestBreaker
-from bot.errors import ConfigError, StoreError, UserError
+from bot.errors import StoreError, UserError
 from bot.jobs.ports import Messenger
 from bot.ops.metrics import Health
 from bot.ops.systemd import Supervisor
@@ -68,33 +63,8 @@ COGS = (
     "bot.cogs.privacy",
     "bot.cogs.status",
 )
-MAX_RECONNECT_SECONDS = 60.0
-GATEWAY_SILENCE_SECONDS = 180.0  # four heartbeats; discord.py itself gives up after 60 s, mostly
 _LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # what discord.py calls items that live in memory
 _COMMANDS_HASH = "commands_hash"
-_AUTHENTICATION_FAILED = 4004
-_AWAY = (
-    aiohttp.ClientError,
-    OSError,
-    TimeoutError,
-    discord.HTTPException,
-    discord.GatewayNotFound,
-)
-REFUSED_DELAY_SECONDS = 10.0  # Discord bans addresses that repeat what it refuses
-BAD_TOKEN = (
-    "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of your "
-    "application (Reset Token) into .env."
-)
-
-
-def use_api_base(api_base: str) -> None:
-    """api_base: ``http://127.0.0.1:PORT/api/v10``, checked by the settings to be on loopback.
-
-    The gateway is expected on the same host and port, at ``/gateway``.
-    """
-    discord.http.Route.BASE = api_base
-    gateway = yarl.URL(api_base).with_scheme("ws").with_path("/gateway")
-    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway
 
 
 class TriptychTree(app_commands.CommandTree["TriptychClient"]):
@@ -145,8 +115,7 @@ class TriptychClient(commands.Bot):
         self._supervisor = supervisor or Supervisor()
         self.modal_actions: dict[str, ModalAction] = {}
         self._item_templates: list[re.Pattern[str]] = []
-        self._is_set_up = False
-        self._heard_at = time.monotonic()
+        self.connection = Connection(self)
 
     def add_button_action(self, action: str, run: ButtonAction) -> None:
         """Say what buttons with this action do."""
@@ -185,7 +154,6 @@ class TriptychClient(commands.Bot):
         await self._sync_commands()
         await self.services.recovery.run()
         self.services.review.start()
-        self._is_set_up = True
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         """Nothing after ``close``: discord.py 2.7.1 still reports a late ready, with no loop."""
@@ -199,7 +167,7 @@ class TriptychClient(commands.Bot):
 
     async def on_socket_raw_receive(self, message: str, /) -> None:
         """Any frame of the gateway, also the answer to a heartbeat."""
-        self._heard_at = time.monotonic()
+        self.connection.note_frame()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no message commands."""
@@ -216,79 +184,12 @@ class TriptychClient(commands.Bot):
         }
         return user_id in accepted
 
-    @property
-    def silent_seconds(self) -> float:
-        """Since the last frame of the gateway."""
-        return time.monotonic() - self._heard_at
-
-    async def serve(self, token: str) -> None:
-        """Stay online until ``close``; waits for Discord to come back when it is away.
-
-        Raises ConfigError for a token that Discord does not know.
-        """
-        delay_seconds = 1.0
-        while not self.is_closed():
-            began_at = self._heard_at = time.monotonic()
-            try:
-                if not self._is_set_up:
-                    await self.http.close()  # what an attempt before this one left open
-                    self.http.connector = discord.utils.MISSING
-                    await self.login(token)
-                    began_at = time.monotonic()
-                await self._stay_connected()
-            except discord.LoginFailure as error:
-                raise ConfigError(BAD_TOKEN) from error
-            except _AWAY as error:
-                if self._heard_at - began_at > MAX_RECONNECT_SECONDS:
-                    delay_seconds = 1.0  # it stood for a while: a new trouble, not the old one
-                if isinstance(error, discord.HTTPException) and error.status < 500:
-                    delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)
-                log.warning("Discord is away, trying again in %.0f s: %r", delay_seconds, error)
-                await asyncio.sleep(delay_seconds)
-                delay_seconds = min(delay_seconds * 2, MAX_RECONNECT_SECONDS)
-
-    async def _stay_connected(self) -> None:
-        try:
-            await self._connect_until_silent()
-        except AttributeError as error:  # discord.py 2.7.1, if its very first connection fails
-            raise ConnectionError(str(error)) from error
-        except discord.ConnectionClosed as error:
-            if error.code == _AUTHENTICATION_FAILED:
-                raise ConfigError(BAD_TOKEN) from error
-            raise ConfigError(
-                f"Discord closed the connection for good ({error}). Check the Bot page of your "
-                "application, and try `python -m bot doctor`."
-            ) from error
-
-    async def _connect_until_silent(self) -> None:
-        """Raises ConnectionError when nothing came for long: the connection is dead, unnoticed."""
-        self._heard_at = time.monotonic()
-        connecting = asyncio.create_task(self.connect())
-        try:
-            while not connecting.done():
-                silent_seconds = self.silent_seconds
-                if silent_seconds > GATEWAY_SILENCE_SECONDS:
-                    raise ConnectionError(f"the gateway was silent for {silent_seconds:.0f} s")
-                rest_seconds = GATEWAY_SILENCE_SECONDS - silent_seconds
-                await asyncio.wait({connecting}, timeout=rest_seconds + 0.1)
-            await connecting
-        finally:
-            if not connecting.done():
-                connecting.cancel()
-                with suppress(asyncio.CancelledError, TimeoutError):
-                    await asyncio.wait_for(self._close_gateway(), 5.0)
-                await asyncio.gather(connecting, return_exceptions=True)
-
-    async def _close_gateway(self) -> None:
-        if self.ws is not None:
-            await self.ws.close(code=4000)
-
     async def examine(self) -> Health:
         """How this process is, for the monitor."""
-        line = self.services.line
+        line, silent_seconds = self.services.line, self.connection.silent_seconds
         jobs = await self.services.jobs.count_by_status()
         faults = {
-            "the gateway is silent": self.silent_seconds > GATEWAY_SILENCE_SECONDS,
+            "the gateway is silent": silent_seconds > GATEWAY_SILENCE_SECONDS,
             "the gateway is not open": not self.is_ready(),
             "the model is not loaded": line.info is None,
             "Discord refuses too much": self.breaker.is_open,
@@ -297,7 +198,7 @@ class TriptychClient(commands.Bot):
         gauges = {
             "line_length": ("Prompts waiting", float(len(line.queue))),
             "drawing": ("Prompts being drawn", float(len(line.running))),
-            "gateway_silent_seconds": ("Since the last frame", self.silent_seconds),
+            "gateway_silent_seconds": ("Since the last frame", silent_seconds),
             "invalid_requests": (
                 "401, 403 and 429 in ten minutes",
                 float(self.breaker.num_invalid),

@@ -41,7 +41,8 @@ async def open_data_dir(settings: Settings) -> AsyncIterator[Database]:
 
 async def serve(settings: Settings, engine: EngineFace) -> None:
     """The bot, from start to SIGTERM. Raises ConfigError, StoreError or EngineLost."""
-    from bot.chat.client import TriptychClient, use_api_base  # noqa: PLC0415 - only `run` needs Discord
+    from bot.chat.client import TriptychClient  # noqa: PLC0415 - only `run` needs Discord
+    from bot.chat.connection import use_api_base  # noqa: PLC0415
     from bot.ops.metrics import serve_monitor  # noqa: PLC0415
 
     if settings.discord_token is None:
@@ -68,7 +69,8 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
         keeper = BackupKeeper(database, settings.data_dir)
         watch = RecordWatch(database, keeper, now)
         async with client, serve_monitor(settings.monitor_port, client.examine):
-            online = asyncio.create_task(client.serve(settings.discord_token.get_secret_value()))
+            token = settings.discord_token.get_secret_value()
+            online = asyncio.create_task(client.connection.serve(token))
             stopping = asyncio.create_task(stop.wait())
             upkeep = [
                 asyncio.create_task(supervisor.beat()),

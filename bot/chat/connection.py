@@ -1,0 +1,125 @@
+"""The connection to Discord: made, found silent, and made again until the client is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+
+import aiohttp
+import discord
+import discord.gateway
+import discord.http
+import yarl
+
+from bot.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+MAX_RECONNECT_SECONDS = 60.0
+GATEWAY_SILENCE_SECONDS = 180.0  # four heartbeats; discord.py itself gives up after 60 s, mostly
+_AUTHENTICATION_FAILED = 4004
+_AWAY = (
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+    discord.HTTPException,
+    discord.GatewayNotFound,
+)
+REFUSED_DELAY_SECONDS = 10.0  # Discord bans addresses that repeat what it refuses
+BAD_TOKEN = (
+    "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of your "
+    "application (Reset Token) into .env."
+)
+
+
+def use_api_base(api_base: str) -> None:
+    """api_base: ``http://127.0.0.1:PORT/api/v10``, checked by the settings to be on loopback.
+
+    The gateway is expected on the same host and port, at ``/gateway``.
+    """
+    discord.http.Route.BASE = api_base
+    gateway = yarl.URL(api_base).with_scheme("ws").with_path("/gateway")
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway
+
+
+class Connection:
+    """Logs a client in, keeps it connected, and knows how long Discord has been silent."""
+
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+        self._is_logged_in = False
+        self._heard_at = time.monotonic()
+
+    def note_frame(self) -> None:
+        """Something came over the gateway, be it the answer to a heartbeat."""
+        self._heard_at = time.monotonic()
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since the last frame of the gateway."""
+        return time.monotonic() - self._heard_at
+
+    async def serve(self, token: str) -> None:
+        """Stay online until the client is closed; waits for Discord to come back when it is away.
+
+        Raises ConfigError for a token that Discord does not know.
+        """
+        client, delay_seconds = self._client, 1.0
+        while not client.is_closed():
+            began_at = self._heard_at = time.monotonic()
+            try:
+                if not self._is_logged_in:
+                    await client.http.close()  # what an attempt before this one left open
+                    client.http.connector = discord.utils.MISSING
+                    await client.login(token)
+                    self._is_logged_in = True
+                    began_at = time.monotonic()
+                await self._stay_connected()
+            except discord.LoginFailure as error:
+                raise ConfigError(BAD_TOKEN) from error
+            except _AWAY as error:
+                if self._heard_at - began_at > MAX_RECONNECT_SECONDS:
+                    delay_seconds = 1.0  # it stood for a while: a new trouble, not the old one
+                if isinstance(error, discord.HTTPException) and error.status < 500:
+                    delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)
+                log.warning("Discord is away, trying again in %.0f s: %r", delay_seconds, error)
+                await asyncio.sleep(delay_seconds)
+                delay_seconds = min(delay_seconds * 2, MAX_RECONNECT_SECONDS)
+
+    async def _stay_connected(self) -> None:
+        try:
+            await self._connect_until_silent()
+        except AttributeError as error:  # discord.py 2.7.1, if its very first connection fails
+            raise ConnectionError(str(error)) from error
+        except discord.ConnectionClosed as error:
+            if error.code == _AUTHENTICATION_FAILED:
+                raise ConfigError(BAD_TOKEN) from error
+            raise ConfigError(
+                f"Discord closed the connection for good ({error}). Check the Bot page of your "
+                "application, and try `python -m bot doctor`."
+            ) from error
+
+    async def _connect_until_silent(self) -> None:
+        """Raises ConnectionError when nothing came for long: the connection is dead, unnoticed."""
+        self._heard_at = time.monotonic()
+        connecting = asyncio.create_task(self._client.connect())
+        try:
+            while not connecting.done():
+                silent_seconds = self.silent_seconds
+                if silent_seconds > GATEWAY_SILENCE_SECONDS:
+                    raise ConnectionError(f"the gateway was silent for {silent_seconds:.0f} s")
+                rest_seconds = GATEWAY_SILENCE_SECONDS - silent_seconds
+                await asyncio.wait({connecting}, timeout=rest_seconds + 0.1)
+            await connecting
+        finally:
+            if not connecting.done():
+                connecting.cancel()
+                with suppress(asyncio.CancelledError, TimeoutError):
+                    await asyncio.wait_for(self._close_gateway(), 5.0)
+                await asyncio.gather(connecting, return_exceptions=True)
+
+    async def _close_gateway(self) -> None:
+        if self._client.ws is not None:
+            await self._client.ws.close(code=4000)
