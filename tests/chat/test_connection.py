@@ -1,12 +1,36 @@
-"""How long the bot waits before it calls on Discord again."""
+"""When a connection counts as dead, and how long the bot waits before it calls again."""
 
 from __future__ import annotations
+
+import asyncio
 
 import discord
 import pytest
 
 from bot.chat import connection
 from bot.chat.connection import Connection
+
+
+class HungClient(discord.Client):
+    """Its connection stands, and nothing comes."""
+
+    was_cut = False
+
+    async def connect(self, *, reconnect: bool = True) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.was_cut = True
+
+
+async def test_connection_that_says_nothing_is_cut(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection, "GATEWAY_SILENCE_SECONDS", 0.01)
+    client = HungClient(intents=discord.Intents.none())
+    async with asyncio.timeout(10):
+        with pytest.raises(ConnectionError, match="the gateway was silent"):
+            await Connection(client)._stay_connected()
+    assert client.was_cut
+    await client.close()
 
 
 async def list_pauses(
