@@ -10,7 +10,8 @@ Member = tuple[int | None, int]
 """Guild (None for direct messages) and user."""
 
 HALF_LIFE_SECONDS = 3600.0
-MEMORY_SECONDS = 12 * HALF_LIFE_SECONDS  # by full hours; what is older weighs less than 1/2048
+MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS  # read at a start; what is older weighs less than 1e-6
+FADED = 1e-9  # default requests: too little for anybody to see, so it is forgotten
 
 _SETTLED = {
     JobStatus.DELIVERED,
@@ -32,29 +33,28 @@ class _Charge:
 
 @dataclass(slots=True)
 class _Sum:
-    """Of one member's charges, as they weigh at one moment: their costs, and those by weight."""
+    """One member's settled costs, and the same divided by weight, as they weigh at the epoch."""
 
-    count: int = 0
     cost: float = 0.0
     by_weight: float = 0.0
 
-    def add(self, count: int, cost: float, by_weight: float) -> None:
-        self.count += count
-        self.cost += cost
-        self.by_weight += by_weight
+    def scale(self, share: float) -> None:
+        self.cost *= share
+        self.by_weight *= share
 
 
 class RecentUse:
     """What guilds and members have drawn lately, in default requests, decayed.
 
-    All costs halve together, so sums are kept: neither time nor memory grow with a day's jobs.
+    All costs halve together. So a settled cost is added to its member's sum as it weighs at one
+    moment common to all, the epoch, which follows the clock; charges that may change stand apart.
     """
 
     def __init__(self) -> None:
         self._open: dict[int, _Charge] = {}  # those that may change yet
-        self._sums: dict[Member, _Sum] = {}  # at ``_at``
-        self._hours: dict[int, dict[Member, _Sum]] = {}  # the same by hours, each at its begin
-        self._at = float("-inf")  # never goes back
+        self._settled: dict[Member, _Sum] = {}
+        self._epoch = float("-inf")
+        self._now = float("-inf")  # never goes back
 
     def charge(self, job: Job, at: float) -> None:
         """Count ``job.cost`` from ``at`` on, in place of an earlier charge for the same job.
@@ -67,67 +67,51 @@ class RecentUse:
     def load(self, job: Job, at: float) -> None:
         """Count a job that is on record and was not counted yet."""
         self.refund(job.job_id)
-        if job.cost > 0:
-            self._move(at)
-            charge = _Charge(member_of(job), job.cost, job.weight, at)
-            self._add(charge, 1)
-            if job.status not in _SETTLED:
-                self._open[job.job_id] = charge
+        if job.cost <= 0:
+            return
+        self._move(at)
+        charge = _Charge(member_of(job), job.cost, job.weight, at)
+        if job.status in _SETTLED:
+            total = self._settled.setdefault(charge.member, _Sum())
+            cost = charge.cost * _decay(self._epoch - at)
+            total.cost += cost
+            total.by_weight += cost / charge.weight
+        else:
+            self._open[job.job_id] = charge
 
     def refund(self, job_id: int) -> None:
         """Forget what was charged for this job."""
-        charge = self._open.pop(job_id, None)
-        if charge is not None:
-            self._add(charge, -1)
+        self._open.pop(job_id, None)
 
     def totals(self, now: float) -> Totals:
         """Use per guild and per member at ``now``."""
         self._move(now)
-        for hour in [hour for hour in self._hours if not self._is_kept(hour)]:
-            share = _decay(self._at - hour * HALF_LIFE_SECONDS)
-            for member, part in self._hours.pop(hour).items():
-                self._count(member, -part.count, -part.cost * share, -part.by_weight * share)
-            self._open = {
-                job_id: charge
-                for job_id, charge in self._open.items()
-                if self._is_kept(_hour_of(charge.at))
-            }
         totals = Totals({}, {}, {})
-        for member, total in self._sums.items():
-            totals.add(member, total.cost, total.by_weight)
+        share = _decay(self._now - self._epoch)
+        for member, total in self._settled.items():
+            totals.add(member, total.cost * share, total.by_weight * share)
+        for charge in self._open.values():
+            cost = charge.cost * _decay(self._now - charge.at)
+            totals.add(charge.member, cost, cost / charge.weight)
         return totals
 
     def _move(self, now: float) -> None:
-        if now > self._at:
-            share = _decay(now - self._at)
-            for total in self._sums.values():
-                total.cost *= share
-                total.by_weight *= share
-            self._at = now
-
-    def _add(self, charge: _Charge, sign: int) -> None:
-        hour = _hour_of(charge.at)
-        if not self._is_kept(hour):
+        """Follow the clock: the epoch from one half-life to the next, so that no sum overflows."""
+        self._now = max(self._now, now)
+        if self._now - self._epoch <= HALF_LIFE_SECONDS:
             return
-        cost, by_weight = sign * charge.cost, sign * charge.cost / charge.weight
-        grown = 1 / _decay(charge.at - hour * HALF_LIFE_SECONDS)
-        part = self._hours.setdefault(hour, {}).setdefault(charge.member, _Sum())
-        part.add(sign, cost * grown, by_weight * grown)
-        share = _decay(self._at - charge.at)
-        self._count(charge.member, sign, cost * share, by_weight * share)
-
-    def _count(self, member: Member, count: int, cost: float, by_weight: float) -> None:
-        total = self._sums.setdefault(member, _Sum())
-        total.add(count, cost, by_weight)
-        if not total.count:  # nor does what rounding left
-            del self._sums[member]
-
-    def _is_kept(self, hour: int) -> bool:
-        return hour > (self._at - MEMORY_SECONDS) // HALF_LIFE_SECONDS
-
-
-def _hour_of(at: float) -> int:
-    return int(at // HALF_LIFE_SECONDS)
+        share = _decay(self._now - self._epoch)
+        self._epoch = self._now
+        for total in self._settled.values():
+            total.scale(share)
+        self._settled = {
+            member: total for member, total in self._settled.items() if total.cost > FADED
+        }
+        self._open = {
+            job_id: charge
+            for job_id, charge in self._open.items()
+            if charge.cost * _decay(self._epoch - charge.at) > FADED
+        }
 
 
 def _decay(seconds: float) -> float:

@@ -119,9 +119,20 @@ def test_equal_sums_are_equal_in_whatever_order_they_were_added(guilds: tuple[in
 
 
 def test_use_of_long_ago_is_forgotten_and_takes_no_memory():
-    use = use_of((1, 1, 8.0, MEMORY_SECONDS + 1))
+    use = use_of((1, 1, 8.0, 3 * MEMORY_SECONDS))
+    use.load(make_job(1, 2, cost=8.0, status=JobStatus.DELIVERED), NOW - 3 * MEMORY_SECONDS)
     assert use.totals(NOW).by_guild == {}
-    assert use._sums == use._hours == {}
+    assert use._settled == use._open == {}
+
+
+@pytest.mark.parametrize("num_days", [1, 400])
+def test_use_does_not_drift_or_overflow_however_long_the_bot_runs(num_days: int):
+    use, at = RecentUse(), NOW
+    for hour in range(24 * num_days):
+        at += HALF_LIFE_SECONDS
+        use.load(make_job(hour, 1, cost=2.0, status=JobStatus.DELIVERED), at)
+        use.totals(at + 600.0)
+    assert use.totals(at).by_member == pytest.approx({(1, 1): 4.0 * 0.5 ** (1 / 6)}, rel=1e-7)
 
 
 def test_clock_that_went_back_charges_no_more_than_the_cost():
@@ -184,17 +195,17 @@ def test_use_is_the_decayed_sum_of_what_was_charged_last(
             use.charge(running, at)
             known[key] = (cost, at, False)
     totals = use.totals(now)
-    oldest = (now - MEMORY_SECONDS) // HALF_LIFE_SECONDS
     expected = dict[tuple[int, int], float]()
     for key, (cost, at, _) in known.items():
-        if at // HALF_LIFE_SECONDS > oldest:
-            member = (1, key % 100 % 3)
-            weighs = cost * 0.5 ** ((now - at) / HALF_LIFE_SECONDS)
-            expected[member] = expected.get(member, 0.0) + weighs
-    assert totals.unweighted == pytest.approx(expected, rel=1e-9, abs=1e-9)
+        member = (1, key % 100 % 3)
+        weighs = cost * 0.5 ** ((now - at) / HALF_LIFE_SECONDS)
+        expected[member] = expected.get(member, 0.0) + weighs
+    for member in expected.keys() | totals.unweighted.keys():
+        use_of_member = totals.unweighted.get(member, 0.0)
+        assert use_of_member == pytest.approx(expected.get(member, 0.0), rel=1e-9, abs=4e-9)
     assert {m: 2 * each for m, each in totals.by_member.items()} == pytest.approx(totals.unweighted)
     assert set(use._open) <= {key for key, (_, _, ended) in known.items() if not ended}
-    assert max(map(len, use._hours.values()), default=0) <= 3
+    assert len(use._settled) <= 3
 
 
 def test_removed_job_is_gone_once():
