@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.jobs import Job
 from bot.domain.rules import GuildRule, Outcome, Rule
 from bot.moderation import RuleBook, judge_by
+from bot.ops.locks import KeyedLocks
 from bot.policy.reading import ReadingRoom
 from bot.policy.rule_scale import RuleScale
 from bot.store import JobRepository, RuleRepository
@@ -41,7 +40,7 @@ class Rulemaking:
         self._scale = scale
         self._room = room
         self._now = now
-        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns = KeyedLocks[int]()
 
     async def adopt(self, guild_id: int, rules: Sequence[Rule], actor_id: int) -> list[GuildRule]:
         """Save those that are not in force yet; these. Raises UserError, and then saves none."""

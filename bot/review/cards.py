@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +14,7 @@ from bot.domain.rules import GuildRule
 from bot.images.store import PictureWriter
 from bot.jobs.ports import InReview, Messenger, NotPosted, Undeliverable
 from bot.jobs.status_messages import StatusBoard
+from bot.ops.locks import KeyedLocks
 from bot.store import Repositories
 
 log = logging.getLogger(__name__)
@@ -48,7 +47,7 @@ class ReviewDesk:
         self._messenger = messenger
         self._writer = writer
         self._now = now
-        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns = KeyedLocks[int]()
         self._closed_channels: dict[int, int] = {}
 
     async def hold(self, job: Job) -> None:
@@ -110,7 +109,6 @@ class ReviewDesk:
         """Show how a card was decided; everybody else has been told."""
         if await self.show(card_id, note):
             await self._cards.mark_settled(card_id, now=self._now())
-            self._turns.pop(card_id, None)
 
     async def compose_case(self, card: Card) -> Case:
         """All that the card shows at this moment."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 from bot.domain.audit import AuditAction, AuditEntry, compose_entry
@@ -13,6 +12,7 @@ from bot.domain.review import CHOICES, Card, CardKind, Decision
 from bot.errors import StoreError, UserError
 from bot.jobs.ports import Messenger, NotPosted, Undeliverable
 from bot.jobs.queue.waitlist import Line
+from bot.ops.locks import KeyedLocks
 from bot.review.cards import ReviewDesk
 from bot.review.reports import Reports
 from bot.review.sanctions import Consequences
@@ -72,7 +72,7 @@ class Review:
         self._messenger = messenger
         self._resume_delivery = resume_delivery
         self._now = now
-        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns = KeyedLocks[int]()
         self._not_handed_over: set[int] = set()  # cards whose job nobody has taken up yet
         self._sweeping: asyncio.Task[None] | None = None
 
