@@ -144,7 +144,7 @@ def compose_services(
         settings=store.settings,
         audit=store.audit,
         guilds=guilds,
-        keeping=Keeping(store, jobs.dispatcher, board, writer, now),
+        keeping=Keeping(store, jobs.dispatcher, board, engine, writer, now),
         reading=reading,
         gate=policy.gate,
         line=jobs.line,

@@ -169,6 +169,10 @@ class EngineFace(Protocol):
         """Estimated work, in units of one default request of the loaded model (= 1.0)."""
         ...
 
+    def forget_prompts(self) -> None:
+        """Let go, within a step, of every prompt that is not being drawn."""
+        ...
+
     def close(self, deadline_seconds: float) -> bool:
         """Cancel what runs and stop the thread; False if it is still busy at the deadline."""
         ...

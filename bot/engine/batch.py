@@ -114,6 +114,14 @@ class Batch:
             self.runner.forget_prompts()
 
     @torch.inference_mode()
+    def forget_prompts(self) -> None:
+        """Let go of every prompt that is not being drawn."""
+        self.runner.prompts.forget()
+        self.runner.forget_prompts()
+        for group in self._groups.values():
+            group.blank()
+
+    @torch.inference_mode()
     def tick(self) -> list[tuple[Drawing, Outcome]]:
         """Take one step with the group whose turn it is; returns who has finished or failed.
 

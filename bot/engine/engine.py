@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bot.engine.api import (
     EngineOptions,
@@ -79,7 +79,7 @@ class Engine:
     ) -> None:
         self._source = source
         self._options = EngineOptions(cache_dir, rows, deterministic, compile_unet)
-        self._inbox: SimpleQueue[_Job | None] = SimpleQueue()
+        self._inbox: SimpleQueue[_Job | Literal["forget"] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._jobs: dict[int, _Job] = {}
         self._ended: EngineError | None = None
@@ -87,9 +87,10 @@ class Engine:
         self._capacity: Capacity | None = None
         self._loaded: Future[ModelInfo] = Future()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        # Only the engine thread touches these two.
+        # Only the engine thread touches these three.
         self._waiting: deque[_Job] = deque()
         self._drawn: dict[Drawing, _Job] = {}
+        self._must_forget = False
 
     def start(self) -> Future[ModelInfo]:
         """Start the engine thread and load the model. Fails with ConfigError.
@@ -144,6 +145,10 @@ class Engine:
         """Estimated work, in units of one default request; 1.0 while no model is loaded."""
         return 1.0 if self._cost_model is None else self._cost_model.estimate(request)
 
+    def forget_prompts(self) -> None:
+        """Let go, within a step, of every prompt that is not being drawn."""
+        self._inbox.put("forget")
+
     def close(self, deadline_seconds: float) -> bool:
         """Cancel everything and stop the thread; False if it is still busy at the deadline.
 
@@ -161,6 +166,7 @@ class Engine:
             return
         while self._receive():
             self._drop_cancelled(batch)
+            self._forget_prompts(batch)
             self._admit(batch)
             outcomes = attempt("a step of the engine", batch.tick, batch.runner.explain)
             self._book(batch, outcomes)
@@ -193,14 +199,17 @@ class Engine:
     def _receive(self) -> bool:
         """Empty the inbox, waiting for it while there is nothing to do; False at the end."""
         while True:
-            busy = bool(self._drawn or self._waiting)
+            busy = bool(self._drawn or self._waiting or self._must_forget)
             try:
                 job = self._inbox.get(block=not busy)
             except Empty:
                 return True
             if job is None:
                 return False
-            self._waiting.append(job)
+            if job == "forget":
+                self._must_forget = True
+            else:
+                self._waiting.append(job)
 
     def _drop_cancelled(self, batch: Batch) -> None:
         for drawing, job in list(self._drawn.items()):
@@ -210,6 +219,13 @@ class Engine:
                     f"request {job.request.request_id} was cancelled"
                 )
                 self._settle(drawing, _copy(reason))
+
+    def _forget_prompts(self, batch: Batch) -> None:
+        if self._must_forget:
+            self._must_forget = False
+            fault = attempt("forgetting prompts", batch.forget_prompts, batch.runner.explain)
+            if isinstance(fault, EngineLost):
+                self._end(fault)
 
     def _admit(self, batch: Batch) -> None:
         """Take in who has waited longest, as long as they fit."""

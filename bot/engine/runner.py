@@ -136,7 +136,7 @@ class ModelRunner:
         return GenerationFailed(f"{type(error).__name__}: {_first_line(error)}")
 
     def forget_prompts(self) -> None:
-        """Let go of what is kept of the prompts in flight, when there are none."""
+        """Let go of what the UNet keeps of prompts; those in flight are computed again."""
         forget_prompts(self._pipe.unet)
 
     def free(self) -> None:

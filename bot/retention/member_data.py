@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import JobStatus
+from bot.engine.api import EngineFace
 from bot.images.store import PictureWriter
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.status_messages import StatusBoard
@@ -30,6 +31,7 @@ class Keeping:
         store: Repositories,
         dispatcher: Dispatcher,
         board: StatusBoard,
+        engine: EngineFace,
         writer: PictureWriter,
         now: Callable[[], float],
     ) -> None:
@@ -40,6 +42,7 @@ class Keeping:
         self._meta = store.meta
         self._dispatcher = dispatcher
         self._board = board
+        self._engine = engine
         self._writer = writer
         self._now = now
 
@@ -62,6 +65,7 @@ class Keeping:
         for guild_id in guilds:
             settings = await self._settings.fetch(guild_id)
             await self._end_in(guild_id, now - settings.retention_days * DAY_SECONDS)
+        self._engine.forget_prompts()
 
     async def _end_in(self, guild_id: int | None, moment: float) -> None:
         job_ids = await self._kept.list_before(guild_id, moment)
@@ -122,6 +126,7 @@ class Keeping:
             await self._kept.mark_to_forget(user_id, QUOTA_SECONDS)
             await self._kept.blank_words_of(user_id)
             await self._record(AuditAction.DATA_DELETED, user_id, self._now())
+        self._engine.forget_prompts()
         log.info("user %s deleted the words of %s jobs", user_id, len(found))
         return sum(bool(job.recipe.prompt) for job in found)
 

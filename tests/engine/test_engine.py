@@ -13,6 +13,7 @@ import torch
 
 import bot.engine.runner
 from bot.engine import Engine, ModelSource, Progress
+from bot.engine.batch import Batch
 from bot.engine.models.loading import LoadedModel, load_model
 from bot.errors import (
     ConfigError,
@@ -134,6 +135,33 @@ def test_cancelled_request_ends_within_a_step(engine: Engine) -> None:
     assert isinstance(error, GenerationCancelled)
     assert error.__traceback__ is None, "its frames would keep the tensors alive"
     assert gate.steps == [1]
+
+
+def test_engine_that_is_to_forget_prompts_does_so_though_nobody_draws(
+    tiny_model: Path, open_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = threading.Event()
+    forget = Batch.forget_prompts
+
+    def note(batch: Batch) -> None:
+        forget(batch)
+        assert not batch.drawings
+        forgotten.set()
+
+    monkeypatch.setattr(Batch, "forget_prompts", note)
+    engine = open_engine(tiny_model)
+    gate = Gate()
+    future = engine.submit(make_request(num_inference_steps=50), gate)
+    gate.wait()
+    engine.cancel(1)
+    engine.forget_prompts()  # what was cancelled goes first
+    gate.open()
+    assert isinstance(future.exception(30), GenerationCancelled)
+    assert forgotten.wait(30)
+    forgotten.clear()
+    engine.forget_prompts()
+    assert forgotten.wait(30)
+    assert engine.submit(make_request(request_id=2)).result(30).images.any()
 
 
 def test_request_cancelled_after_its_last_step_is_not_decoded(engine: Engine) -> None:

@@ -57,6 +57,7 @@ class FakeEngine:
     ) -> None:
         self.info = info
         self.drawn: list[GenerationRequest] | deque[GenerationRequest] = []
+        self.num_forgotten = 0  # how often it was told to forget prompts
         self.may_load = threading.Event()  # cleared by a test that holds the model back
         self.may_load.set()
         self._step_seconds = step_seconds
@@ -96,6 +97,9 @@ class FakeEngine:
         steps = request.num_inference_steps / self.info.num_inference_steps
         pixels = request.width * request.height / (self.info.width * self.info.height)
         return steps * pixels
+
+    def forget_prompts(self) -> None:
+        self.num_forgotten += 1
 
     def close(self, deadline_seconds: float) -> bool:
         self._cancelled |= self._in_flight

@@ -47,6 +47,7 @@ async def test_words_and_pictures_go_when_their_time_is_over(open_house: OpenHou
             AuditAction.RETENTION_ENDED, '{"audit_rows": 1, "prompts": 2}',
         )  # fmt: skip
         assert (await house.fetch(old)).cost > 0
+        assert house.engine.num_forgotten == 1
 
 
 async def test_what_waits_and_what_the_owner_drew_is_left_alone(quiet_house: House):
@@ -271,6 +272,7 @@ async def test_member_deletes_every_word_they_wrote(open_house: OpenHouse):
         assert find_said(await dump(house)) == SAID - {"an ugly dog"}
         await house.services.keeping.delete(MEMBER)
         assert find_said(await dump(house)) == {"be kind"}
+        assert house.engine.num_forgotten == 2
 
 
 async def test_open_report_of_forgotten_pictures_goes_and_its_card_can_be_pressed(house: House):

@@ -19,6 +19,10 @@ class PromptEncoder:
         self._max_tokens = max_tokens
         self.encode = lru_cache(max_prompts)(self._encode)
 
+    def forget(self) -> None:
+        """Let go of all prompts and their embeddings."""
+        self.encode.cache_clear()
+
     def _encode(self, text: str) -> Prompt:
         """Encode as ``StableDiffusionPipeline.encode_prompt`` does."""
         tokenizer, encoder, length = self._tokenizer, self._text_encoder, self._max_tokens

@@ -141,6 +141,10 @@ class Group:
         for member in members:
             member.panel.step += 1
 
+    def blank(self) -> None:
+        """Overwrite what is left of requests that have left."""
+        self._slots.blank()
+
     def free(self) -> None:
         """Let go of memory that the next step can have again."""
         self._stepper.free()

@@ -102,6 +102,13 @@ class Slots:
         """Give slots back."""
         self._free.extend(slots)
 
+    def blank(self) -> None:
+        """Overwrite what is left of prompts and pictures in free slots."""
+        for slot in self._free:
+            self.rings[slot] = 0
+            self.embeds[2 * slot : 2 * slot + 2] = 0
+        self._gathered = (torch.zeros(0), torch.zeros(0))
+
     def recall_embeds(self, plan: Plan) -> torch.Tensor:
         """Gather a plan's embeddings (R, tokens, width): the same tensor while the rows are.
 

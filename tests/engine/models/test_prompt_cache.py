@@ -49,6 +49,27 @@ def test_nothing_is_kept_of_prompts_while_nobody_draws(tiny_model: Path) -> None
     assert is_forgotten(unet)
 
 
+def test_prompts_that_are_to_be_forgotten_leave_nothing_and_harm_nobody(tiny_model: Path) -> None:
+    pair = Pair(tiny_model)
+    request = make_request(request_id=2, num_inference_steps=6)
+    for _ in range(2):  # the second time with nothing to recall
+        other, drawing = (
+            pair.batch.join(make_request(request_id=1, prompt="a car", seeds=(1,)), ignore),
+            pair.batch.join(request, ignore),
+        )
+        pair.batch.tick()
+        pair.batch.leave(other)
+        pair.batch.forget_prompts()
+        assert pair.batch.runner.prompts.encode.cache_info().currsize == 0
+        outcome = run(pair.batch, [drawing])[drawing]
+        assert find_worst(outcome.images, pair.draw_alone(request)) <= 1
+        [group] = pair.batch._groups.values()
+        assert group._slots.embeds.any()
+        pair.batch.forget_prompts()
+        assert not (group._slots.embeds.any() or group._slots.rings.any())
+        assert not group._slots._gathered[1].any()
+
+
 def test_nothing_is_kept_of_the_knees_measuring(tiny_model: Path) -> None:
     runner = ModelRunner(load(tiny_model))
     runner.find_knee()
