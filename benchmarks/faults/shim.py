@@ -28,7 +28,7 @@ import aiosqlite
 
 from bot.chat import client, connection, messenger, retries
 from bot.cli import main as cli
-from bot.jobs import dispatcher
+from bot.jobs import watchdog
 from tests.fakes import parts
 
 for cog in client.COGS:
@@ -52,8 +52,8 @@ def run() -> None:
         connection.MAX_RECONNECT_SECONDS *= float(seconds) / connection.GATEWAY_SILENCE_SECONDS
         connection.GATEWAY_SILENCE_SECONDS = float(seconds)
     if seconds := os.environ.get("HUNG_SECONDS"):
-        dispatcher.HUNG_SECONDS = dispatcher.FIRST_STEP_SECONDS = float(seconds)
-        dispatcher.HUNG_STEPS = 0.0
+        watchdog.HUNG_SECONDS = watchdog.FIRST_STEP_SECONDS = float(seconds)
+        watchdog.HUNG_STEPS = 0.0
     if path := os.environ.get("CLOCK"):
         _bend_clock(path)
     if "STORE_FAULT" in os.environ or "STORE_CALLS" in os.environ:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from bot.jobs.ports import Drawing, ReviewLane, Waiting
 from bot.jobs.queue.waitlist import Line
 from bot.jobs.start_images import StartPictures
 from bot.jobs.status_messages import StatusBoard
+from bot.jobs.watchdog import Watchdog
 from bot.moderation import PictureCheck
 from bot.policy.pictures import PictureJudge, compose_picture_entry
 from bot.recipes.resolve import complete_recipe, compose_request
@@ -40,9 +40,6 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
 ANNOUNCE_SHARE = 0.1  # of the time goes into places, at most: in a long line they take a while
-HUNG_SECONDS = 120.0  # without a step, and …
-HUNG_STEPS = 100.0  # … this many times the slowest step seen
-FIRST_STEP_SECONDS = 900.0  # the very first one may tune or compile
 
 _APOLOGY = (
     "Sorry: this prompt could not be drawn, even at the second attempt. "
@@ -93,8 +90,7 @@ class Dispatcher:
         self._announcing: asyncio.TimerHandle | None = None
         self._is_announced = True
         self._lost: EngineLost | None = None
-        self._stepped_at = 0.0
-        self._slowest_step_seconds: float | None = None
+        self._watchdog = Watchdog()
 
     async def run(self) -> None:
         """Draw until ``stop``. Raises ConfigError if the model does not load, EngineLost."""
@@ -229,7 +225,7 @@ class Dispatcher:
             return
         log.info("job %s begins, attempt %s", job.job_id, running.attempt)
         if not self._line.running:
-            self._stepped_at = time.monotonic()
+            self._watchdog.begin()
         self._line.running[job.job_id] = running
         self._line.charge(running)
         loop = asyncio.get_running_loop()
@@ -363,23 +359,15 @@ class Dispatcher:
         """
         while self._lost is None:
             await asyncio.sleep(1.0)
-            slowest = self._slowest_step_seconds
-            patience = FIRST_STEP_SECONDS if slowest is None else HUNG_STEPS * slowest
-            silent_seconds = time.monotonic() - self._stepped_at
-            if self._line.running and silent_seconds > max(HUNG_SECONDS, patience):
+            if self._line.running and self._watchdog.is_hung:
+                seconds = self._watchdog.silent_seconds
                 jobs = ", ".join(map(str, self._line.running))
-                log.error("no step for %.0f s; jobs %s hang", silent_seconds, jobs)
-                self._lost = EngineLost(f"The device has not finished a step in {patience:.0f} s.")
+                log.error("no step for %.0f s; jobs %s hang", seconds, jobs)
+                self._lost = EngineLost(f"The device has not finished a step in {seconds:.0f} s.")
                 self._line.changed.set()
 
-    def _note_step(self) -> None:
-        now = time.monotonic()
-        seconds = now - self._stepped_at
-        self._slowest_step_seconds = max(self._slowest_step_seconds or 0.0, seconds)
-        self._stepped_at = now
-
     def _show_progress(self, job: Job, progress: Progress) -> None:
-        self._note_step()
+        self._watchdog.note_step()
         if job.job_id in self._line.running:
             self._progress[job.job_id] = progress
             if progress.preview is not None:

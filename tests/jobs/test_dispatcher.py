@@ -707,8 +707,8 @@ async def test_updates_of_a_job_end_with_its_end(house: House):
 async def test_device_that_hangs_ends_the_process_and_its_job_is_drawn_by_the_next_one(
     open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("bot.jobs.dispatcher.HUNG_SECONDS", 0.5)
-    monkeypatch.setattr("bot.jobs.dispatcher.FIRST_STEP_SECONDS", 0.5)
+    monkeypatch.setattr("bot.jobs.watchdog.HUNG_SECONDS", 0.5)
+    monkeypatch.setattr("bot.jobs.watchdog.FIRST_STEP_SECONDS", 0.5)
     hangs = threading.Event()
 
     def hang(request: GenerationRequest) -> None:
