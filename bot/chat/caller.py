@@ -18,6 +18,7 @@ from bot.domain.recipes import Upload
 from bot.errors import UserError
 from bot.images.uploads import check_size
 from bot.jobs.ports import PlaceClosed, Undeliverable, Unreachable
+from bot.ops.logs import of_job
 from bot.views import review as review_views
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class InteractionCaller:
                 if error.code == ARCHIVED:
                     raise PlaceClosed(explain(error)) from error
                 if error.status in FINAL_STATUSES:
-                    log.info("job %s: Discord refused its answer: %s", job.job_id, error)
+                    of_job(log, job.job_id).info("Discord refused its answer: %s", error)
                     raise Undeliverable(explain(error)) from error
                 if attempt == 2:
                     raise Unreachable(str(error)) from error

@@ -13,6 +13,7 @@ from bot.chat.permissions import manages_messages
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import Job
 from bot.errors import UserError
+from bot.ops.logs import of_job
 from bot.recipes.derive import compose_again, compose_upscale, compose_variation
 from bot.services import Services
 from bot.views import jobs as job_views
@@ -95,7 +96,7 @@ class Grid(commands.Cog):
                         job_id=job_id,
                     )
                 )
-        log.info("job %s: its pictures were deleted by user %s", job_id, interaction.user.id)
+        of_job(log, job_id).info("its pictures were deleted by user %s", interaction.user.id)
         await self._services.writer.remove(job_id)
         is_gone = await _delete_message(interaction.client, job)
         text = job_views.DELETED if is_gone else job_views.DELETED_BUT_SHOWN
@@ -118,7 +119,7 @@ async def _delete_message(client: TriptychClient, job: Job) -> bool:
     except discord.NotFound:
         return True
     except discord.HTTPException as error:
-        log.info("job %s: its message was not deleted: %s", job.job_id, error)
+        of_job(log, job.job_id).info("its message was not deleted: %s", error)
         return False
     return True
 

@@ -21,6 +21,7 @@ from bot.jobs.ports import (
     Unreadable,
 )
 from bot.jobs.status_messages import StatusBoard
+from bot.ops.logs import of_job
 from bot.policy.prompts import Gate
 from bot.store import Repositories
 
@@ -82,12 +83,12 @@ class Deliverer:
         try:
             message_id = await self._post(job, delivery)
         except Unreadable as error:
-            log.error("job %s: %s", job.job_id, error)
+            of_job(log, job.job_id).error("%s", error)
             return await self._give_up(job, _LOST)
         except Undeliverable as error:
-            log.warning("job %s is undeliverable: %s", job.job_id, error)
+            of_job(log, job.job_id).warning("is undeliverable: %s", error)
             return await self._give_up(job, _NOT_POSTED.format(error))
-        log.info("job %s delivered", job.job_id)
+        of_job(log, job.job_id).info("delivered")
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         return await self._jobs.mark_delivered(job.job_id, message_id=message_id, now=self._now())
 
@@ -119,7 +120,7 @@ class Deliverer:
                     )
             if changed is not None:
                 await self._audit.add(entry)
-        log.info("job %s: rule %r at delivery", job.job_id, verdict.rule)
+        of_job(log, job.job_id).info("rule %r at delivery", verdict.rule)
         if changed is not None and changed.status is JobStatus.HELD:
             await self._lane.hold(changed)
             return await self._jobs.fetch_job(job.job_id)
@@ -138,7 +139,7 @@ class Deliverer:
                 async with self._board.finishing(job):
                     return await self._messenger.deliver(job, delivery)
             except Unreachable as error:
-                log.warning("job %s waits for Discord: %s", job.job_id, error)
+                of_job(log, job.job_id).warning("waits for Discord: %s", error)
                 await asyncio.sleep(self._again_seconds)
 
     async def _give_up(self, job: Job, reason: str) -> Job | None:

@@ -27,6 +27,7 @@ from bot.jobs.start_images import StartPictures
 from bot.jobs.status_messages import StatusBoard
 from bot.jobs.watchdog import Watchdog
 from bot.moderation import PictureCheck
+from bot.ops.logs import of_job
 from bot.policy.pictures import PictureJudge, compose_picture_entry
 from bot.recipes.resolve import complete_recipe, compose_request
 from bot.store import Repositories
@@ -184,7 +185,7 @@ class Dispatcher:
             cost=running.cost_estimate * share if running else 0.0,
         )
         if ended is not None:
-            log.info("job %s cancelled", job_id)
+            of_job(log, job_id).info("cancelled")
             self._line.remove(job_id)
             self._line.running.pop(job_id, None)  # progress on its way here must not be shown
             self._engine.cancel(job_id)
@@ -223,7 +224,7 @@ class Dispatcher:
         self._line.queue.remove(job.job_id)
         if running is None:
             return
-        log.info("job %s begins, attempt %s", job.job_id, running.attempt)
+        of_job(log, job.job_id).info("begins, attempt %s", running.attempt)
         if not self._line.running:
             self._watchdog.begin()
         self._line.running[job.job_id] = running
@@ -257,7 +258,7 @@ class Dispatcher:
         try:
             ended = await self._deliverer.deliver(job)
         except StoreError as error:  # a grid that is posted must not give way to an apology
-            log.error("job %s will be delivered again at the next start: %s", job.job_id, error)
+            of_job(log, job.job_id).error("will be delivered again at the next start: %s", error)
             return
         if ended is not None:  # what is undeliverable costs nothing
             self._line.charge(ended)
@@ -316,10 +317,12 @@ class Dispatcher:
         except GenerationRejected as error:
             await self._end(job, JobStatus.REFUSED, str(error))
         except StoreError as error:
-            log.error("job %s: %s", job.job_id, error)
+            of_job(log, job.job_id).error("%s", error)
             await self._end(job, JobStatus.FAILED, str(error))
         except Exception:  # border: one job's fault must not stop the line
-            log.exception("job %s failed at attempt %s", job.job_id, job.attempt)
+            log.exception(
+                "job %s failed at attempt %s", job.job_id, job.attempt, extra={"job_id": job.job_id}
+            )
             await self._retry_or_fail(job)
 
     async def _retry_or_fail(self, job: Job) -> None:
@@ -345,10 +348,10 @@ class Dispatcher:
                 leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
             )
         except StoreError as error:  # nobody should wait for the next start, which settles the row
-            log.error("job %s: its end is not on record: %s", job.job_id, error)
+            of_job(log, job.job_id).error("its end is not on record: %s", error)
             ended = replace(job, status=status, reason=reason)
         if ended is not None:
-            log.info("job %s ended: %s", job.job_id, status)
+            of_job(log, job.job_id).info("ended: %s", status)
             self._line.use.refund(job.job_id)
             await self._board.finish(ended)
 

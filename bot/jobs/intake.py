@@ -20,6 +20,7 @@ from bot.jobs.queue.waitlist import Line
 from bot.jobs.start_images import StartPictures, Unusable
 from bot.jobs.status_messages import StatusBoard
 from bot.moderation.text import clean_prompt
+from bot.ops.logs import of_job
 from bot.policy.admission import DAY_SECONDS, compose_quota, find_admission_refusal
 from bot.policy.prompts import SUSPENDED, Gate
 from bot.policy.quotas import Quotas
@@ -140,9 +141,9 @@ class Intake:
         job = await self._commit(ask, origin, refusal)
         if job is None:
             return None
-        log.debug("job %s of user %s: %r", job.job_id, origin.user_id, ask.prompt)
+        of_job(log, job.job_id).debug("user %s: %r", origin.user_id, ask.prompt)
         if job.status is JobStatus.REFUSED:
-            log.info("job %s of user %s refused", job.job_id, origin.user_id)
+            of_job(log, job.job_id).info("user %s refused", origin.user_id)
             await caller.refuse(job.reason, can_appeal=job.rule == SUSPENDED)
             return job
         return await self._answer(job, caller, ask.upload)
@@ -227,9 +228,9 @@ class Intake:
         try:
             message_id = await caller.acknowledge(job)
         except Unreachable as error:
-            log.warning("job %s may not have been acknowledged: %s", job.job_id, error)
+            of_job(log, job.job_id).warning("may not have been acknowledged: %s", error)
         except Undeliverable as error:
-            log.warning("job %s could not be acknowledged: %s", job.job_id, error)
+            of_job(log, job.job_id).warning("could not be acknowledged: %s", error)
             is_closed = isinstance(error, PlaceClosed)
             ended = await self._jobs.mark_ended(
                 job.job_id,
@@ -256,7 +257,7 @@ class Intake:
     def _forget(self, job: Job, task: asyncio.Task[Job | None]) -> None:
         self._settling.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("job %s waits for the next start", job.job_id, exc_info=error)
+            of_job(log, job.job_id).error("waits for the next start", exc_info=error)
 
     async def _insist(
         self, job: Job, message_id: int | None, unusable: Unusable | None
@@ -266,7 +267,7 @@ class Intake:
             try:
                 return await self._settle(job, message_id, unusable)
             except StoreError as error:
-                log.error("job %s is taken and not in line yet: %s", job.job_id, error)
+                of_job(log, job.job_id).error("is taken and not in line yet: %s", error)
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _settle(
@@ -282,7 +283,7 @@ class Intake:
             if ended is not None and ended.status is JobStatus.CANCELLED:
                 await self._board.finish(ended)
             return ended
-        log.info("job %s of user %s %s", job.job_id, job.origin.user_id, answered.status)
+        of_job(log, job.job_id).info("user %s %s", job.origin.user_id, answered.status)
         if answered.status is JobStatus.HELD:
             await self._lane.hold(answered)
         else:
@@ -304,7 +305,7 @@ class Intake:
                 entry = compose_entry(AuditAction.UPLOAD_REFUSED, ended, self._now())
                 await self._audit.add(entry)
         if ended is not None:
-            log.info("job %s: its upload was refused", job.job_id)
+            of_job(log, job.job_id).info("its upload was refused")
             await self._board.finish(replace(ended, message_id=message_id))
         return ended
 

@@ -10,6 +10,7 @@ from bot.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
 from bot.jobs.ports import TOKEN_LIFE_SECONDS, InReview, Messenger, NoMessage, NotPosted, Waiting
 from bot.jobs.queue.waitlist import Line
 from bot.jobs.status_messages import StatusBoard
+from bot.ops.logs import of_job
 from bot.store import JobRepository
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class Recovery:
             update = InReview() if job.held_for else Waiting(None)
             message_id = await self._messenger.progress(job, update)
         except NoMessage:
-            log.info("job %s was never answered and is dropped", job.job_id)
+            of_job(log, job.job_id).info("was never answered and is dropped")
             await self._jobs.mark_ended(
                 job.job_id,
                 JobStatus.FAILED,
@@ -98,7 +99,7 @@ class Recovery:
             )
             return
         except NotPosted as error:
-            log.info("job %s may have been answered, so it is drawn: %s", job.job_id, error)
+            of_job(log, job.job_id).info("may have been answered, so it is drawn: %s", error)
         await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
     async def _apologise(self, job: Job, what: str) -> None:

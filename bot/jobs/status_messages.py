@@ -27,6 +27,7 @@ from bot.jobs.ports import (
     Update,
     Waiting,
 )
+from bot.ops.logs import of_job
 
 log = logging.getLogger(__name__)
 
@@ -98,13 +99,13 @@ class StatusBoard:
             try:
                 await self._say_end(job)
             except Unreachable as error:
-                log.info("job %s: its end is told later: %s", job.job_id, error)
+                of_job(log, job.job_id).info("its end is told later: %s", error)
                 return False
         if self._mark_told is not None:
             try:
                 await self._mark_told(job.job_id)
             except StoreError as error:  # it is told once more at the next start
-                log.warning("job %s is told, but that is not on record: %s", job.job_id, error)
+                of_job(log, job.job_id).warning("is told, but that is not on record: %s", error)
         return True
 
     @asynccontextmanager
@@ -138,13 +139,13 @@ class StatusBoard:
         try:
             await self._messenger.progress(job, Ended())
         except Undeliverable as error:
-            log.info("job %s: its message was not edited: %s", job.job_id, error)
+            of_job(log, job.job_id).info("its message was not edited: %s", error)
             if job.status is JobStatus.CANCELLED:  # whoever did it was answered
                 return
             try:
                 await self._messenger.tell(job, job.reason)
             except Undeliverable as fault:
-                log.info("job %s: its member cannot be told: %s", job.job_id, fault)
+                of_job(log, job.job_id).info("its member cannot be told: %s", fault)
 
     def _channel_of(self, job: Job) -> _Channel:
         channel_id = job.origin.channel_id
@@ -159,7 +160,7 @@ class StatusBoard:
         try:
             await self._messenger.progress(job, update)
         except NotPosted as error:
-            log.info("job %s: its message was not edited: %s", job.job_id, error)
+            of_job(log, job.job_id).info("its message was not edited: %s", error)
 
 
 @dataclass(slots=True, eq=False)

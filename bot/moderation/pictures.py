@@ -85,7 +85,11 @@ class PictureCheck:
             classifier.rest()
             return verdicts
         except Exception:  # border: a fault of the checker must hide the pictures, never show them
-            log.exception("job %s: the picture check does not work; panels are hidden", job_id)
+            log.exception(
+                "job %s: the picture check does not work; panels are hidden",
+                job_id,
+                extra={"job_id": job_id},
+            )
             return tuple(
                 PanelVerdict(found or None, shown=False) for found in nsfw_content_detected
             )

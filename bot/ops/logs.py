@@ -8,11 +8,10 @@ import re
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
-_JOB = re.compile(r"\bjobs? (\d+)")
 # Bot tokens are three dotted parts; interaction tokens stand in addresses.
 _TOKENS = re.compile(
     r"[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"
@@ -20,6 +19,19 @@ _TOKENS = re.compile(
     r"|\bhf_[A-Za-z0-9]{16,}"
 )
 _BLOT = "***"
+
+
+class _OfJob(logging.LoggerAdapter[logging.Logger]):
+    def process(
+        self, msg: object, kwargs: MutableMapping[str, Any]
+    ) -> tuple[object, MutableMapping[str, Any]]:
+        assert self.extra is not None
+        return f"job {self.extra['job_id']}: {msg}", {**kwargs, "extra": self.extra}
+
+
+def of_job(log: logging.Logger, job_id: int) -> _OfJob:
+    """Log about one job: its id stands before the message and in the field ``job_id``."""
+    return _OfJob(log, {"job_id": job_id})
 
 
 class Redactor:
@@ -48,7 +60,7 @@ class PlainFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; ``job_id`` where the message names a job."""
+    """One JSON object a line; ``job_id`` where the record is about a job."""
 
     converter = time.gmtime
 
@@ -58,15 +70,15 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line, without secrets."""
-        message = record.getMessage()
         entry: dict[str, str | int] = {
             "at": f"{self.formatTime(record, self.datefmt)}.{int(record.msecs):03}Z",
             "level": record.levelname,
             "logger": record.name,
-            "message": self._redactor.blot(message),
+            "message": self._redactor.blot(record.getMessage()),
         }
-        if match := _JOB.search(message):
-            entry["job_id"] = int(match[1])
+        job_id = getattr(record, "job_id", None)
+        if job_id is not None:
+            entry["job_id"] = job_id
         if record.exc_info:
             entry["exception"] = self._redactor.blot(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False)

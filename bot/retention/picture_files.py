@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bot.errors import StoreError
 from bot.images.store import PictureWriter
+from bot.ops.logs import of_job
 from bot.store import JobRepository, PictureRepository
 
 log = logging.getLogger(__name__)
@@ -57,17 +58,17 @@ class PictureKeeper:
         for job_id in await self._list_overdue():
             await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())
             await self._writer.remove(job_id)
-            log.info("job %s: the time of its pictures is over", job_id)
+            of_job(log, job_id).info("the time of its pictures is over")
         on_disk = await self._writer.list_jobs()  # before the rows: a job's files come first
         kept = await self._pictures.list_kept()
         for job_id in on_disk - kept:
             await self._writer.remove(job_id)
-            log.info("job %s: its files belonged to nothing and were removed", job_id)
+            of_job(log, job_id).info("its files belonged to nothing and were removed")
         if not on_disk and kept:
             log.error("the folder of the pictures is empty or not there; nothing is marked as gone")
             return
         for job_id in await self._pictures.list_with_pictures() - await self._writer.list_jobs():
-            log.warning("job %s: its files have gone from the disk", job_id)
+            of_job(log, job_id).warning("its files have gone from the disk")
             await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())
 
     async def _list_overdue(self) -> list[int]:

@@ -12,6 +12,7 @@ from bot.domain.review import Card, CardKind, Decision
 from bot.errors import UserError
 from bot.images.store import PictureWriter
 from bot.jobs.ports import Delivery, Hidden, Messenger, NotPosted, Undeliverable
+from bot.ops.logs import of_job
 from bot.policy.prompts import has_review
 from bot.review.cards import ReviewDesk
 from bot.store import Repositories
@@ -92,7 +93,7 @@ class Reports:
             await self._audit.add(
                 compose_entry(AuditAction.REPORTED, job, now, actor_id=reporter_id, reason=reason)
             )
-        log.info("job %s was reported, %s so far", job_id, count)
+        of_job(log, job_id).info("was reported, %s so far", count)
         await self.show_hidden(card)
         await self._desk.show(card.card_id)
 
@@ -104,7 +105,7 @@ class Reports:
         try:
             await self._messenger.progress(job, Hidden())
         except NotPosted as error:
-            log.warning("job %s: its message could not be hidden: %s", job.job_id, error)
+            of_job(log, job.job_id).warning("its message could not be hidden: %s", error)
             if not isinstance(error, Undeliverable):
                 return False
         self._shown_hidden.add(card.card_id)
@@ -141,7 +142,7 @@ class Reports:
             else:
                 await self._restore(job)
         except Undeliverable as error:
-            log.warning("job %s: its message is out of reach: %s", job.job_id, error)
+            of_job(log, job.job_id).warning("its message is out of reach: %s", error)
             return _OUT_OF_REACH if job.hidden else ""
         except NotPosted:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ops.logs import JsonFormatter, LastWarnings, PlainFormatter, Redactor
+from bot.ops.logs import JsonFormatter, LastWarnings, PlainFormatter, Redactor, of_job
 
 ROOT = Path(__file__).parents[2]
 BOT_TOKEN = "FAKE0FAKE0FAKE0FAKE0FAKE0.G-fake.FAKE_FAKE-FAKE0FAKE0FAKE0FAKE0FAKE0FA"
@@ -49,12 +50,28 @@ def test_ordinary_text_is_logged_as_it_is():
     assert text in PlainFormatter(Redactor([""])).format(make_record(text))
 
 
-def test_json_line_names_its_job():
-    line = json.loads(JsonFormatter(Redactor([])).format(make_record("job %s delivered", 12)))
-    assert (line["job_id"], line["level"], line["message"]) == (12, "WARNING", "job 12 delivered")
+def test_json_line_names_its_job(caplog: pytest.LogCaptureFixture):
+    of_job(logging.getLogger("bot.x"), 12).warning("%s delivered, 100 %%", "dog")
+    [record] = caplog.records
+    line = json.loads(JsonFormatter(Redactor([])).format(record))
+    assert (line["job_id"], line["level"]) == (12, "WARNING")
+    assert line["message"] == "job 12: dog delivered, 100 %"
+    assert record.funcName == "test_json_line_names_its_job"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["at"])
-    other = json.loads(JsonFormatter(Redactor([])).format(make_record("online")))
+    other = json.loads(JsonFormatter(Redactor([])).format(make_record("job 12 as text")))
     assert "job_id" not in other
+
+
+def test_every_log_record_about_a_job_has_its_field():
+    found = []
+    for path in (ROOT / "bot").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            is_call = isinstance(node, ast.Call)
+            if is_call and ast.unparse(node.func).startswith(("log.", "logger.")):
+                has_field = any(keyword.arg == "extra" for keyword in node.keywords)
+                if "job %s" in ast.unparse(node) and not has_field:
+                    found.append(f"{path}:{node.lineno}")
+    assert not found, "say it with of_job(log, job_id)"
 
 
 def test_last_warnings_are_few_and_without_secrets():
