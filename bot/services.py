@@ -20,6 +20,8 @@ from bot.jobs.start_images import StartPictures
 from bot.jobs.status_messages import StatusBoard
 from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.rules import read_rules
+from bot.ops.backups import HOUR_SECONDS, RecordWatch, keep_backup
+from bot.ops.chores import Chore, Chores
 from bot.ops.workers import WorkerProcesses
 from bot.policy.pictures import PictureJudge
 from bot.policy.prompts import Gate
@@ -33,12 +35,13 @@ from bot.retention.member_data import Keeping
 from bot.retention.picture_files import PictureKeeper, Retention
 from bot.review.cards import ReviewDesk
 from bot.review.decisions import Review
-from bot.review.mod_log import ModLog
+from bot.review.mod_log import ModLog, Post
 from bot.review.reports import Reports
 from bot.review.sanctions import Consequences
 from bot.settings import Settings
 from bot.store import (
     AuditRepository,
+    BackupKeeper,
     Database,
     JobRepository,
     MetaRepository,
@@ -87,6 +90,7 @@ class Services:
     keeper: PictureKeeper
     check: PictureCheck
     limits: ParameterLimits
+    chores: Chores
     now: Clock
 
 
@@ -161,6 +165,7 @@ def compose_services(
         keeper=PictureKeeper(store.jobs, store.pictures, writer, make_retention(settings), now),
         check=policy.check,
         limits=make_limits(settings),
+        chores=Chores(),
         now=now,
     )
 
@@ -219,6 +224,21 @@ def _compose_review(ground: _Ground, desk: ReviewDesk, jobs: _Jobs) -> _Review:
     resume = jobs.dispatcher.resume_delivery
     review = Review(store, jobs.line, desk, reports, consequences, messenger, resume, now)
     return _Review(reports, consequences, review)
+
+
+def list_chores(
+    services: Services, keeper: BackupKeeper, watch: RecordWatch, post: Post
+) -> list[Chore]:
+    """What a running bot does again and again. post: how the mod log is posted."""
+    modlog = services.guilds.modlog
+    return [
+        Chore("record_watch", 20.0, watch.look),
+        Chore("backup", HOUR_SECONDS, lambda: keep_backup(keeper, services.now)),
+        Chore("picture_files", HOUR_SECONDS, services.keeper.sweep),
+        Chore("retention", HOUR_SECONDS, services.keeping.run_daily),
+        Chore("review", 30.0, services.review.look_after, needs_discord=True),
+        Chore("mod_log", 3.0, lambda: modlog.flush(post), needs_discord=True),
+    ]
 
 
 def make_limits(settings: Settings) -> ParameterLimits:

@@ -269,6 +269,7 @@ BORDERS = {
     ("bot.engine.boundary", "attempt"),
     ("bot.views.components", "_answer"),
     ("bot.moderation.pictures", "_judge"),
+    ("bot.ops.chores", "attempt"),
 }
 
 
@@ -278,6 +279,33 @@ def test_everything_is_caught_only_at_the_borders():
         if not lies_in(source.name, "playground"):
             found += _broad_handlers(source)
     assert sorted(found) == sorted(BORDERS)
+
+
+CREATES_TASKS = {
+    "bot.chat.client": "the connection, watched while it stands",
+    "bot.cli.imagine": "the parts of one prompt, awaited at its end",
+    "bot.cli.run": "the parts of the process: the first to end is looked at; systemd hears beats",
+    "bot.jobs.dispatcher": "a job behind its guard, and the watchdog beside the loop",
+    "bot.jobs.intake": "an accepted job on its way into line, awaited at the stop",
+    "bot.jobs.status_messages": "a message of a job, awaited at the stop",
+    "bot.ops.chores": "all chores, in one group",
+    "bot.ops.workers": "the measure of a worker's memory, as long as it works",
+    "bot.policy.prompts": "rules compiled once for all who wait for them",
+    "bot.policy.reading": "a turn that is awaited at once, with a deadline",
+    "bot.store.database": "a commit that its turns wait for, and calls that may not be cut short",
+}
+"""Who may start a task, and who hears of its end; what is done periodically is a Chore."""
+
+
+def test_tasks_are_started_only_where_somebody_hears_of_their_end():
+    makers = ("create_task", "ensure_future", "loop", "run_coroutine_threadsafe")
+    found = set()
+    for source in sources():
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Attribute) and node.attr in makers:
+                is_of_asyncio = node.attr != "loop" or ast.unparse(node) == "tasks.loop"
+                found |= {source.name} if is_of_asyncio else set()
+    assert {name for name in found if not lies_in(name, "playground")} == set(CREATES_TASKS)
 
 
 def _broad_handlers(source: Source) -> Iterator[tuple[str, str]]:

@@ -153,7 +153,7 @@ class TriptychClient(commands.Bot):
                 await self.load_extension(cog)
         await self._sync_commands()
         await self.services.recovery.run()
-        self.services.review.start()
+        self.services.chores.online.set()
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         """Nothing after ``close``: discord.py 2.7.1 still reports a late ready, with no loop."""
@@ -204,7 +204,10 @@ class TriptychClient(commands.Bot):
                 float(self.breaker.num_invalid),
             ),
         }
-        return Health(tuple(text for text, is_so in faults.items() if is_so), gauges, jobs)
+        chores = self.services.chores
+        texts = [text for text, is_so in faults.items() if is_so]
+        failures = {name: record.total for name, record in chores.records.items()}
+        return Health((*texts, *chores.list_faults()), gauges, jobs, failures)
 
     async def answer_error(
         self, interaction: discord.Interaction[TriptychClient], error: BaseException

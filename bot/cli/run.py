@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 
 from bot.engine import Engine, EngineFace, check_model
 from bot.errors import ConfigError
-from bot.ops.backups import RecordWatch, keep_backups, make_clock
+from bot.ops.backups import RecordWatch, make_clock
 from bot.ops.resources import choose_model_source, get_migrations_folder
 from bot.ops.systemd import Supervisor
-from bot.services import compose_services
+from bot.services import compose_services, list_chores
 from bot.settings import Settings
 from bot.store import BackupKeeper, Database, DataDirLock
 
@@ -72,22 +72,20 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
             token = settings.discord_token.get_secret_value()
             online = asyncio.create_task(client.connection.serve(token))
             stopping = asyncio.create_task(stop.wait())
-            upkeep = [
-                asyncio.create_task(supervisor.beat()),
-                asyncio.create_task(keep_backups(keeper, now)),
-                asyncio.create_task(watch.run()),
-                asyncio.create_task(services.keeper.run()),
-            ]
-            tasks = {drawing, online, stopping}
+            beating = asyncio.create_task(supervisor.beat())
+            chores = list_chores(services, keeper, watch, client.messenger.post_entries)
+            keeping = asyncio.create_task(services.chores.run(chores))
+            tasks = {drawing, online, stopping, keeping}
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             supervisor.tell("STOPPING=1")
             services.intake.draining = True
-            await services.review.stop()
+            keeping.cancel()
+            await asyncio.wait({keeping})
             await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
             await services.board.close()
-            for task in {*tasks, *upkeep} - done:
+            for task in {*tasks, beating} - done:
                 task.cancel()
-            await asyncio.gather(*tasks, *upkeep, return_exceptions=True)
+            await asyncio.gather(*tasks, beating, return_exceptions=True)
             services.reading.close()  # who waits there is told that the bot restarts
             await services.intake.drain(REQUEUE_SECONDS)
             await services.workers.close()

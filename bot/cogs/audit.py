@@ -1,4 +1,4 @@
-"""/audit: what was decided, by whom; and the mod log, and the end of what is kept."""
+"""/audit: what was decided, by whom."""
 
 from __future__ import annotations
 
@@ -6,27 +6,23 @@ import asyncio
 import gzip
 import io
 import json
-import logging
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import discord
 from discord import app_commands
-from discord.ext import commands, tasks
+from discord.ext import commands
 
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
 from bot.chat.permissions import require_moderator, require_owner
 from bot.domain.audit import AuditAction, AuditEntry
-from bot.errors import StoreError, UserError
+from bot.errors import UserError
 from bot.services import Services
 from bot.views import jobs as job_views
 from bot.views import moderation as moderation_views
 
-log = logging.getLogger(__name__)
-
-FLUSH_SECONDS = 3.0
 _PAGE = 6
 _MAX_EXPORTED = 100_000
 _MAX_PLAIN_BYTES = 8 << 20  # Discord takes 10 MiB
@@ -41,23 +37,6 @@ class Record(commands.GroupCog, group_name="audit", group_description="What was 
 
     def __init__(self, bot: TriptychClient) -> None:
         self._services: Services = bot.services
-        self._messenger = bot.messenger
-
-    async def cog_load(self) -> None:
-        """Begin to post and to clean up."""
-        self._keep.start()
-
-    async def cog_unload(self) -> None:
-        """The bot stops."""
-        self._keep.cancel()
-
-    @tasks.loop(seconds=FLUSH_SECONDS)
-    async def _keep(self) -> None:
-        try:
-            await self._services.guilds.modlog.flush(self._messenger.post_entries)
-            await self._services.keeping.run_daily()
-        except StoreError as error:
-            log.error("the mod log and retention wait: %s", error)
 
     @app_commands.command(description="Search what was decided in this server")
     @app_commands.describe(

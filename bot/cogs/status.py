@@ -54,6 +54,7 @@ class Status(commands.Cog):
             info=line.info,
             peak_memory_mib=_measure_peak_memory(),
             invalid_requests=self._client.breaker.num_invalid,
+            chore_faults=self._services.chores.list_faults(),
             warnings=get_last_warnings(),
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -13,7 +12,6 @@ from bot.store import BackupKeeper, Database, JobRepository
 log = logging.getLogger(__name__)
 
 HOUR_SECONDS = 3600.0
-LOOK_SECONDS = 20.0
 
 
 def make_clock() -> Callable[[], float]:
@@ -23,16 +21,11 @@ def make_clock() -> Callable[[], float]:
     return lambda: offset_seconds + time.clock_gettime(clock)
 
 
-async def keep_backups(keeper: BackupKeeper, now: Callable[[], float]) -> None:
-    """One copy a day, for as long as this runs; a full disk stops nothing else."""
-    while True:
-        try:
-            path = await keeper.keep(now())
-            if path is not None:
-                log.info("backup %s made", path)
-        except StoreError as error:
-            log.error("no backup today: %s", error)
-        await asyncio.sleep(HOUR_SECONDS)
+async def keep_backup(keeper: BackupKeeper, now: Callable[[], float]) -> None:
+    """Today's copy, unless there is one. Raises StoreError, such as where the disk is full."""
+    path = await keeper.keep(now())
+    if path is not None:
+        log.info("backup %s made", path)
 
 
 class RecordWatch:
@@ -42,20 +35,17 @@ class RecordWatch:
         self._database = database
         self._keeper = keeper
         self._now = now
+        self._was_in_place = True
 
-    async def run(self) -> None:
-        """Look for as long as this runs; a loss is logged and saved once."""
-        was_in_place = True
-        while True:
-            is_in_place = self._database.is_in_place()
-            if was_in_place and not is_in_place:
-                log.error(
-                    "the file of the record was removed or replaced while Triptych runs; it takes "
-                    "no new prompts. Stop it, then put the file back or run `python -m bot restore`"
-                )
-                await self.save()
-            was_in_place = is_in_place
-            await asyncio.sleep(LOOK_SECONDS)
+    async def look(self) -> None:
+        """Look once; a loss is logged and saved once."""
+        was_in_place, self._was_in_place = self._was_in_place, self._database.is_in_place()
+        if was_in_place and not self._was_in_place:
+            log.error(
+                "the file of the record was removed or replaced while Triptych runs; it takes "
+                "no new prompts. Stop it, then put the file back or run `python -m bot restore`"
+            )
+            await self.save()
 
     async def save(self) -> None:
         """Copy a record that nobody will find to the backups; does nothing to one in place."""

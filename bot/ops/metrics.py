@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
@@ -22,13 +22,14 @@ class Health:
     faults: tuple[str, ...]
     gauges: Mapping[str, tuple[str, float]]
     jobs: Mapping[str, int]
+    chore_failures: Mapping[str, int]
 
 
 class _Gauges(Collector):
     def __init__(self) -> None:
-        self.health = Health((), {}, {})
+        self.health = Health((), {}, {}, {})
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
         """Called by prometheus_client at every scrape."""
         health = self.health
         yield GaugeMetricFamily("triptych_healthy", "1 if all is well", float(not health.faults))
@@ -38,6 +39,12 @@ class _Gauges(Collector):
         for status, count in health.jobs.items():
             jobs.add_metric([status], count)
         yield jobs
+        chores = CounterMetricFamily(
+            "triptych_chore_failures", "Failed rounds of background chores", labels=["chore"]
+        )
+        for name, count in health.chore_failures.items():
+            chores.add_metric([name], count)
+        yield chores
 
 
 @asynccontextmanager

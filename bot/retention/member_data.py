@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from bot.domain.audit import AuditAction, AuditEntry
@@ -14,6 +15,7 @@ from bot.engine.api import EngineFace
 from bot.images.store import PictureWriter
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.status_messages import StatusBoard
+from bot.ops.chores import Apart
 from bot.store import Repositories
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ class Keeping:
         self._engine = engine
         self._writer = writer
         self._now = now
+        self._apart = Apart(now)
 
     async def run_daily(self) -> None:
         """``end_retention``, unless it ran within the last day."""
@@ -54,20 +57,27 @@ class Keeping:
             await self._meta.put(_LAST_RUN, str(now))
 
     async def end_retention(self) -> None:
-        """In each server, and in direct messages, what is older than its time goes."""
+        """In each server, and in direct messages, what is older than its time goes.
+
+        Raises SomeFailed when all others are done.
+        """
         now = self._now()
-        await self._kept.forget_members(now)
         young = now - DAY_SECONDS  # no server can choose less
         guilds = {
             *await self._kept.list_guilds_before(young),
             *await self._audit.list_guilds_before(young),
         }
-        for guild_id in guilds:
-            settings = await self._settings.fetch(guild_id)
-            await self._end_in(guild_id, now - settings.retention_days * DAY_SECONDS)
-        self._engine.forget_prompts()
+        ends = {f"guild {guild_id}": partial(self._end_in, guild_id) for guild_id in guilds}
+        try:
+            await self._apart.run(
+                {"members who deleted their data": partial(self._kept.forget_members, now), **ends}
+            )
+        finally:
+            self._engine.forget_prompts()
 
-    async def _end_in(self, guild_id: int | None, moment: float) -> None:
+    async def _end_in(self, guild_id: int | None) -> None:
+        settings = await self._settings.fetch(guild_id)
+        moment = self._now() - settings.retention_days * DAY_SECONDS
         job_ids = await self._kept.list_before(guild_id, moment)
         for job_id in job_ids:
             await self._writer.remove(job_id)
@@ -98,7 +108,8 @@ class Keeping:
             jobs.append(values)
         entries = [_conceal(entry, user_id) for entry in await self._audit.list_about(user_id)]
         now = self._now()
-        await self._record(AuditAction.DATA_EXPORTED, user_id, now)
+        guilds = await self._list_guilds(user_id)
+        await self._record(AuditAction.DATA_EXPORTED, user_id, guilds, now)
         others = await self._kept.list_consequences(user_id)
         return {"user_id": user_id, "at": now, "prompts": jobs, "decisions": entries, **others}
 
@@ -119,25 +130,31 @@ class Keeping:
                 if ended is not None:  # in its own words, while it has some
                     await self._board.finish(ended)
         found = await self._kept.list_of_member(user_id)
+        guilds = await self._list_guilds(user_id)
         for job in found:
             await self._writer.remove(job.job_id)
         async with self._kept.transaction():
             await self._kept.blank([job.job_id for job in found])
             await self._kept.mark_to_forget(user_id, QUOTA_SECONDS)
             await self._kept.blank_words_of(user_id)
-            await self._record(AuditAction.DATA_DELETED, user_id, self._now())
+            await self._record(AuditAction.DATA_DELETED, user_id, guilds, self._now())
         self._engine.forget_prompts()
         log.info("user %s deleted the words of %s jobs", user_id, len(found))
         return sum(bool(job.recipe.prompt) for job in found)
 
-    async def _record(self, action: AuditAction, user_id: int, now: float) -> None:
-        """A row in every server that has something of this member."""
+    async def _list_guilds(self, user_id: int) -> list[int | None]:
+        """Every server that has something of this member; None: direct messages."""
         guilds: set[int | None] = {
             *(job.origin.guild_id for job in await self._kept.list_of_member(user_id)),
             *(entry.guild_id for entry in await self._audit.list_about(user_id)),
         }
+        return sorted(guilds, key=lambda guild_id: guild_id or 0)
+
+    async def _record(
+        self, action: AuditAction, user_id: int, guilds: Sequence[int | None], now: float
+    ) -> None:
         async with self._kept.transaction():
-            for guild_id in sorted(guilds, key=lambda guild_id: guild_id or 0):
+            for guild_id in guilds:
                 entry = AuditEntry(
                     action, now, guild_id=guild_id, actor_id=user_id, member_id=user_id
                 )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from bot.errors import StoreError
 from bot.images.store import PictureWriter
+from bot.ops.chores import Apart
 from bot.ops.logs import of_job
 from bot.store import JobRepository, PictureRepository
 
 log = logging.getLogger(__name__)
 
-SWEEP_SECONDS = 3600.0
 _DAY_SECONDS = 86_400.0
 _BY_RETENTION = 0
 
@@ -43,33 +42,35 @@ class PictureKeeper:
         self._writer = writer
         self._retention = retention
         self._now = now
-
-    async def run(self) -> None:
-        """Now and once an hour."""
-        while True:
-            try:
-                await self.sweep()
-            except StoreError as error:
-                log.error("pictures could not be looked through: %s", error)
-            await asyncio.sleep(SWEEP_SECONDS)
+        self._apart = Apart(now)
 
     async def sweep(self) -> None:
-        """Retention, then files without rows and rows without files."""
-        for job_id in await self._list_overdue():
-            await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())
-            await self._writer.remove(job_id)
-            of_job(log, job_id).info("the time of its pictures is over")
+        """Retention, files without rows, and rows without files. Raises SomeFailed at the end."""
+        overdue = await self._list_overdue()
         on_disk = await self._writer.list_jobs()  # before the rows: a job's files come first
         kept = await self._pictures.list_kept()
-        for job_id in on_disk - kept:
-            await self._writer.remove(job_id)
-            of_job(log, job_id).info("its files belonged to nothing and were removed")
-        if not on_disk and kept:
+        gone: set[int] = set()
+        if kept and not on_disk:
             log.error("the folder of the pictures is empty or not there; nothing is marked as gone")
-            return
-        for job_id in await self._pictures.list_with_pictures() - await self._writer.list_jobs():
-            of_job(log, job_id).warning("its files have gone from the disk")
-            await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())
+        else:
+            gone = await self._pictures.list_with_pictures() - await self._writer.list_jobs()
+        work = dict.fromkeys(gone, self._note_gone)
+        work |= dict.fromkeys(on_disk - kept, self._remove_orphan)
+        work |= dict.fromkeys(overdue, self._end)
+        await self._apart.run({f"job {job_id}": partial(do, job_id) for job_id, do in work.items()})
+
+    async def _note_gone(self, job_id: int) -> None:
+        of_job(log, job_id).warning("its files have gone from the disk")
+        await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())
+
+    async def _remove_orphan(self, job_id: int) -> None:
+        await self._writer.remove(job_id)
+        of_job(log, job_id).info("its files belonged to nothing and were removed")
+
+    async def _end(self, job_id: int) -> None:
+        await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())
+        await self._writer.remove(job_id)
+        of_job(log, job_id).info("the time of its pictures is over")
 
     async def _list_overdue(self) -> list[int]:
         days, most = self._retention.max_days, self._retention.max_bytes

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from bot.domain.audit import AuditAction, AuditEntry, compose_entry
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.review import CHOICES, Card, CardKind, Decision
-from bot.errors import StoreError, UserError
+from bot.errors import UserError
 from bot.jobs.ports import Messenger, NotPosted, Undeliverable
 from bot.jobs.queue.waitlist import Line
+from bot.ops.chores import Apart
 from bot.ops.locks import KeyedLocks
 from bot.review.cards import ReviewDesk
 from bot.review.reports import Reports
@@ -20,7 +21,6 @@ from bot.store import Repositories
 
 log = logging.getLogger(__name__)
 
-SWEEP_SECONDS = 30.0
 _REFUSED = "A moderator refused this. Nothing was charged."
 _EXPIRED = (
     "No moderator looked at this in time. Nothing was charged; you may ask again, or ask a "
@@ -74,7 +74,8 @@ class Review:
         self._now = now
         self._turns = KeyedLocks[int]()
         self._not_handed_over: set[int] = set()  # cards whose job nobody has taken up yet
-        self._sweeping: asyncio.Task[None] | None = None
+        self._apart = Apart(now)
+        self._is_fresh = False
 
     async def fetch_card(self, card_id: int, guild_id: int | None) -> Card:
         """A card of this guild that is still open. Raises UserError, naming who was first."""
@@ -231,45 +232,50 @@ class Review:
             return isinstance(error, Undeliverable)
         return True
 
-    def start(self) -> None:
-        """Look again and again at what waits, from now on until ``stop``."""
-        if self._sweeping is None:
-            self._sweeping = asyncio.create_task(self._run())
-            self._sweeping.add_done_callback(_log_fault)
+    async def look_after(self) -> None:
+        """A round of the chore; what a stop cuts short is finished by the next start.
 
-    async def stop(self) -> None:
-        """What was cut short is finished by the next start."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.gather(self._sweeping, return_exceptions=True)
-
-    async def _run(self) -> None:
-        is_fresh = False
-        while True:
-            try:
-                if not is_fresh:
-                    await self._refresh()
-                    is_fresh = True
-                await self.sweep()
-            except (StoreError, UserError) as error:  # such as a member who was faster
-                log.warning("cards are looked at again in a moment: %s", error)
-            await asyncio.sleep(SWEEP_SECONDS)
+        Raises SomeFailed, at the first round perhaps before ``sweep``: that comes with the next.
+        """
+        if not self._is_fresh:
+            await self._refresh()
+        await self.sweep()
 
     async def sweep(self) -> None:
-        """Post what was not posted, end what has waited too long, tell who was not told."""
-        for job in await self._jobs.list_by_status(JobStatus.HELD):
-            if await self._cards.fetch_open(job.job_id) is None:
-                await self._desk.hold(job)
-        for card in await self._cards.list_unsettled():
-            if card.decision is not None:
-                await self._settle_late(card.card_id)
-            elif await self._is_gone(card):
-                await self._desk.close(card, Decision.WITHDRAW)
-                await self._settle_late(card.card_id)
-            elif card.expires_at is not None and card.expires_at <= self._now():
-                await self._decide(card, Decision.EXPIRE, 0)
-            else:
-                await self._show_open(card)
+        """Post what was not posted, end what has waited too long, tell who was not told.
+
+        Raises SomeFailed when all others are done.
+        """
+        jobs = await self._cards.list_held_without_card()
+        cards = await self._cards.list_unsettled_ids()
+        held = {f"job {job_id}": partial(self._open_card, job_id) for job_id in jobs}
+        known = {f"card {card_id}": partial(self._look_at, card_id) for card_id in cards}
+        await self._apart.run({**held, **known})
+
+    async def _open_card(self, job_id: int) -> None:
+        job = await self._jobs.fetch_job(job_id)
+        if job is not None:
+            await self._desk.hold(job)
+
+    async def _look_at(self, card_id: int) -> None:
+        card = await self._cards.fetch(card_id)
+        if card is None:
+            return
+        if card.decision is not None:
+            await self._settle_late(card.card_id)
+        elif await self._is_gone(card):
+            await self._desk.close(card, Decision.WITHDRAW)
+            await self._settle_late(card.card_id)
+        elif card.expires_at is not None and card.expires_at <= self._now():
+            await self._expire(card)
+        else:
+            await self._show_open(card)
+
+    async def _expire(self, card: Card) -> None:
+        try:
+            await self._decide(card, Decision.EXPIRE, 0)
+        except UserError as error:  # the member was faster
+            log.info("card %s did not expire: %s", card.card_id, error)
 
     async def _show_open(self, card: Card) -> None:
         if card.kind is CardKind.REPORT:
@@ -289,18 +295,19 @@ class Review:
 
     async def _refresh(self) -> None:
         """A stop may have come between a report and what it hides; a card may have been deleted."""
-        for card in await self._cards.list_unsettled():
-            if card.decision is None and card.expires_at is None:
-                await self._reports.show_hidden(card)
-                await self._desk.show(card.card_id)
+        cards = await self._cards.list_unsettled_ids()
+        self._is_fresh = True
+        refresh = {f"card {card_id}": partial(self._refresh_card, card_id) for card_id in cards}
+        await self._apart.run(refresh)
+
+    async def _refresh_card(self, card_id: int) -> None:
+        card = await self._cards.fetch(card_id)
+        if card is not None and card.decision is None and card.expires_at is None:
+            await self._reports.show_hidden(card)
+            await self._desk.show(card.card_id)
 
 
 def _say_late(card: Card) -> str:
     if card.decision is None or not card.decided_by:
         return "This card was closed without a moderator, so there is nothing left to decide."
     return f"<@{card.decided_by}> was first and {_PAST[card.decision]}. Nothing was changed."
-
-
-def _log_fault(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("cards are not looked after any more", exc_info=error)

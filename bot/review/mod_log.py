@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from bot.domain.audit import AuditEntry
 from bot.jobs.ports import Undeliverable, Unreachable
+from bot.ops.chores import Apart
 from bot.store import AuditRepository, MetaRepository, SettingsRepository
 
 log = logging.getLogger(__name__)
@@ -39,22 +41,31 @@ class ModLog:
         self._meta = meta
         self._now = now
         self._paused_until: dict[int, float] = {}
+        self._apart = Apart(now)
 
     async def flush(self, post: Post) -> None:
-        """Post what is new in every server. post raises Undeliverable or Unreachable."""
-        channels = await self._settings.list_guild_values(_SETTING)
-        for guild_id, channel_id in channels.items():
-            if self._now() < self._paused_until.get(guild_id, 0.0):
-                continue
-            try:
-                for _ in range(MAX_BATCHES):
-                    if not await self._post_batch(guild_id, channel_id, post):
-                        break
-            except Undeliverable as error:
-                log.warning("the mod log of guild %s cannot be posted: %s", guild_id, error)
-                self._paused_until[guild_id] = self._now() + PAUSE_SECONDS
-            except Unreachable as error:
-                log.info("the mod log of guild %s waits for Discord: %s", guild_id, error)
+        """Post what is new in every server. post raises Undeliverable or Unreachable.
+
+        Raises SomeFailed when all other servers are done.
+        """
+        guilds = await self._settings.list_guilds_with(_SETTING)
+        await self._apart.run(
+            {f"guild {guild_id}": partial(self._flush_in, guild_id, post) for guild_id in guilds}
+        )
+
+    async def _flush_in(self, guild_id: int, post: Post) -> None:
+        channel_id = (await self._settings.fetch(guild_id)).mod_log_channel_id
+        if channel_id is None or self._now() < self._paused_until.get(guild_id, 0.0):
+            return
+        try:
+            for _ in range(MAX_BATCHES):
+                if not await self._post_batch(guild_id, channel_id, post):
+                    break
+        except Undeliverable as error:
+            log.warning("the mod log of guild %s cannot be posted: %s", guild_id, error)
+            self._paused_until[guild_id] = self._now() + PAUSE_SECONDS
+        except Unreachable as error:
+            log.info("the mod log of guild %s waits for Discord: %s", guild_id, error)
 
     async def _post_batch(self, guild_id: int, channel_id: int, post: Post) -> bool:
         posted, pending = await self._fetch_cursor(guild_id)

@@ -71,12 +71,20 @@ class CardRepository:
         )
         return _parse_card(row) if row else None
 
-    async def list_unsettled(self) -> list[Card]:
+    async def list_unsettled_ids(self) -> list[int]:
         """Cards that are open, or whose decision has not reached everybody; oldest first."""
         rows = await self._database.fetch_all(
-            "SELECT * FROM card WHERE settled_at IS NULL ORDER BY card_id"
+            "SELECT card_id FROM card WHERE settled_at IS NULL ORDER BY card_id"
         )
-        return [_parse_card(row) for row in rows]
+        return [row["card_id"] for row in rows]
+
+    async def list_held_without_card(self) -> list[int]:
+        """Held jobs that no open card asks about, oldest first."""
+        rows = await self._database.fetch_all(
+            "SELECT job_id FROM job WHERE status = 'held' AND NOT EXISTS "
+            "(SELECT 1 FROM card WHERE card.job_id = job.job_id AND decision = '') ORDER BY job_id"
+        )
+        return [row["job_id"] for row in rows]
 
     async def mark_posted(self, card_id: int, *, channel_id: int, message_id: int) -> None:
         """Where it stands."""

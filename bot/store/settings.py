@@ -127,13 +127,12 @@ class SettingsRepository:
             )
         return True
 
-    async def list_guild_values(self, name: str) -> dict[int, Any]:
-        """What every guild that set it has set."""
+    async def list_guilds_with(self, name: str) -> list[int]:
+        """The guilds that have set it."""
         rows = await self._database.fetch_all(
-            "SELECT guild_id, value FROM setting WHERE name = ? AND channel_id = ?",
-            (name, _WHOLE_GUILD),
+            "SELECT guild_id FROM setting WHERE name = ? AND channel_id = ?", (name, _WHOLE_GUILD)
         )
-        return {row["guild_id"]: json.loads(row["value"]) for row in rows}
+        return [row["guild_id"] for row in rows]
 
     async def list_channels(self, guild_id: int) -> list[int]:
         """Channels that have values of their own."""

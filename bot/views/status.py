@@ -29,6 +29,7 @@ def describe_process(
     info: ModelInfo | None,
     peak_memory_mib: float,
     invalid_requests: int,
+    chore_faults: Sequence[str],
     warnings: Sequence[str],
 ) -> str:
     """For the owner of the application: of all servers together.
@@ -41,6 +42,8 @@ def describe_process(
         f"**Engine**: {engine}.",
         f"**Memory**: {peak_memory_mib:.0f} MiB at the most.",
         f"**Refused by Discord** in ten minutes: {invalid_requests}.",
+        f"**Background chores**: {'' if chore_faults else 'all well'}",
+        *(f"• {quote(fault, 200)}" for fault in chore_faults[:_WARNINGS_SHOWN]),
         f"**Last warnings**: {'' if warnings else 'none'}",
         *(f"• {quote(line, 200)}" for line in warnings[-_WARNINGS_SHOWN:]),
     ]

@@ -13,6 +13,7 @@ from bot.domain.jobs import JobStatus
 from bot.domain.review import Decision
 from bot.errors import StoreError, UserError
 from bot.jobs.ports import Hidden, Undeliverable, Unreachable
+from bot.ops.chores import SomeFailed
 from bot.retention.member_data import DAY_SECONDS
 from bot.review.mod_log import BATCH, PAUSE_SECONDS, ModLog
 from bot.store import AuditRepository
@@ -71,6 +72,36 @@ async def test_retention_runs_once_a_day(quiet_house: House):
     quiet_house.clock.now += DAY_SECONDS - 1
     await keeping.run_daily()
     assert (await quiet_house.fetch(job)).recipe.prompt == "dog"
+
+
+async def test_setting_that_cannot_be_read_keeps_no_other_server_waiting(open_house: OpenHouse):
+    async with open_house() as house:
+        await house.start()
+        keeping, other = house.services.keeping, GUILD + 1
+        damaged, job = await draw(house, "dog"), await draw(house, "their dog", guild_id=other)
+        for guild_id in (GUILD, other):
+            await house.services.settings.put(guild_id, "retention_days", 2)
+        damage = "UPDATE setting SET value = ? WHERE guild_id = ?"
+        await house.database.execute(damage, ('"maybe"', GUILD))
+        house.clock.now += 3 * DAY_SECONDS
+        with pytest.raises(SomeFailed, match=f"guild {GUILD}$"):
+            await keeping.run_daily()
+        assert [(await house.fetch(n)).recipe.prompt for n in (damaged, job)] == ["dog", ""]
+        await house.database.execute(damage, ("2", GUILD))
+        house.clock.now += 3600
+        await keeping.run_daily()  # not only on the next day
+        assert (await house.fetch(damaged)).recipe.prompt == ""
+
+
+async def test_mod_log_that_cannot_be_read_keeps_no_other_waiting(quiet_house: House):
+    channel, modlog = await begin_mod_log(quiet_house), quiet_house.services.guilds.modlog
+    await quiet_house.services.settings.put(GUILD - 1, "mod_log_channel_id", CHANNEL)
+    await quiet_house.database.execute(
+        "INSERT INTO meta VALUES (?, '{')", (f"mod_log:{GUILD - 1}",)
+    )
+    with pytest.raises(SomeFailed, match=f"guild {GUILD - 1}$"):
+        await modlog.flush(channel.post)
+    assert channel.numbers == [1]
 
 
 async def test_deleted_member_keeps_their_quota_for_a_day_and_is_then_forgotten(house: House):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 from bot.domain.jobs import JobStatus
+from bot.images.store import PictureWriter
+from bot.ops.chores import SomeFailed
 from bot.retention.picture_files import PictureKeeper, Retention
 from bot.store import PictureRepository
 from tests.conftest import Clock, House, OpenHouse
@@ -73,6 +77,23 @@ async def test_files_without_rows_and_rows_without_files_are_swept(house: House)
     assert await kept(house) == {second}
     assert {path.name for path in folder.iterdir()} == {str(second), "not ours.txt"}
     assert (await house.fetch(first)).deleted_at is not None
+
+
+async def test_pictures_that_cannot_be_removed_keep_no_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    jobs = await draw(house, 4)
+    remove = PictureWriter.remove
+
+    async def refuse_first(self: PictureWriter, job_id: int) -> None:
+        if job_id == jobs[0]:
+            raise PermissionError("not yours")
+        await remove(self, job_id)
+
+    monkeypatch.setattr(PictureWriter, "remove", refuse_first)
+    with pytest.raises(SomeFailed, match=f"^job {jobs[0]}$"):
+        await make_keeper(house, Retention(max_days=2)).sweep()
+    assert await house.services.writer.list_jobs() == {jobs[0], *jobs[2:]}
 
 
 async def test_jobs_that_have_not_ended_keep_their_files(open_house: OpenHouse):

@@ -9,10 +9,11 @@ import pytest
 
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import Job, JobStatus, Origin
-from bot.domain.review import CHOICES, Card, CardKind, Decision
+from bot.domain.review import CHOICES, CardKind, Decision
 from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.errors import StoreError, UserError
 from bot.jobs.ports import Ended, InReview
+from bot.ops.chores import SomeFailed
 from bot.services import Services
 from tests.conftest import GUILD, MEMBER, FakeCaller
 from tests.review.conftest import (
@@ -415,15 +416,34 @@ async def test_cards_are_looked_after_although_the_first_look_failed(open_lane, 
         await house.services.reports.take(job.job_id, OTHER, "ugly", GUILD)
         assert len(house.messenger.cards) == 1
         review = house.services.review
-        list_unsettled, faults = review._cards.list_unsettled, [StoreError("disk full")]
+        list_unsettled, faults = review._cards.list_unsettled_ids, [StoreError("disk full")]
 
-        async def fail_once() -> list[Card]:
+        async def fail_once() -> list[int]:
             if faults:
                 raise faults.pop()
             return await list_unsettled()
 
-        monkeypatch.setattr(review._cards, "list_unsettled", fail_once)
-        monkeypatch.setattr("bot.review.decisions.SWEEP_SECONDS", 0.01)
-        review.start()
-        await house.until(lambda: len(house.messenger.cards) == 2)  # in case it was deleted
-        await review.stop()
+        monkeypatch.setattr(review._cards, "list_unsettled_ids", fail_once)
+        with pytest.raises(StoreError):
+            await review.look_after()
+        for _ in range(2):
+            await review.look_after()
+        assert len(house.messenger.cards) == 2  # once more, in case it was deleted
+
+
+async def test_row_that_cannot_be_read_keeps_no_other_card_waiting(open_lane):
+    async with open_lane(review_hours=2) as house:
+        await house.services.settings.put(GUILD + 1, "review_channel_id", REVIEW_CHANNEL)
+        unposted = await hold(house, guild_id=GUILD + 1)
+        damaged, job = await hold(house), await hold(house)
+        for statement in (
+            f"UPDATE card SET decision = 'maybe' WHERE job_id = {damaged.job_id}",
+            f"DELETE FROM card WHERE job_id = {unposted.job_id}",
+            f"UPDATE setting SET value = '\"maybe\"' WHERE guild_id = {GUILD + 1}",
+        ):
+            await house.database.execute(statement)
+        house.clock.now += 2 * HOUR + 1
+        for part in ("card 2", f"job {unposted.job_id}"):
+            with pytest.raises(SomeFailed, match=f"^{part}$"):
+                await house.services.review.look_after()
+        assert (await house.fetch(job)).status is JobStatus.EXPIRED

@@ -102,10 +102,9 @@ async def test_stop_before_the_message_was_hidden(open_lane):
         house.messenger.is_away = True
         await house.services.reports.take(job.job_id, 1, "ugly", GUILD)
     async with open_lane(reports_to_hide=1) as house:
-        house.services.review.start()
-        await house.until(lambda: house.messenger.cards)
+        await house.services.review.look_after()
+        assert house.messenger.cards
         assert house.messenger.updates_of(job.job_id) == [Hidden()]
-        await house.services.review.stop()
 
 
 async def test_pictures_are_hidden_once_discord_is_back(open_lane):
