@@ -78,7 +78,7 @@ class AuditRepository:
         if actions:
             conditions.append(f"action IN ({', '.join('?' * len(actions))})")
         order = "DESC" if newest_first else "ASC"
-        rows = await self._database.fetch_all(
+        rows = await self._database.fetch_all_apart(
             f"SELECT * FROM audit WHERE {' AND '.join(conditions)} "  # noqa: S608 - own conditions
             f"ORDER BY entry_id {order} LIMIT ?",
             (*wanted.values(), *actions, limit),
@@ -96,7 +96,7 @@ class AuditRepository:
 
     async def list_about(self, member_id: int) -> list[AuditEntry]:
         """All rows about a member, in every guild, oldest first."""
-        rows = await self._database.fetch_all(
+        rows = await self._database.fetch_all_apart(
             "SELECT * FROM audit WHERE member_id = ? ORDER BY entry_id", (member_id,)
         )
         return [_parse(row) for row in rows]

@@ -16,6 +16,7 @@ import aiosqlite
 from bot.errors import DataDirLocked, StoreError
 from bot.store.files import FILE_NAME, check_not_lost, list_parts
 from bot.store.migrate import migrate
+from bot.store.reader import Reader, create_private
 
 T = TypeVar("T")
 Row = sqlite3.Row
@@ -63,15 +64,19 @@ class DataDirLock:
 
 
 class Database:
-    """The only connection to the file. Whoever comes waits for their turn at it.
+    """The only connection that writes. Whoever comes waits for their turn at it.
 
     Turns that are taken close together are committed together (*group commit*): a commit waits for
     the disk for milliseconds, and fifty prompts at once must not wait for fifty of them. Nobody
     leaves their turn before the commit that covers it, so what was answered is on disk.
+
+    What may take long and only reads (a copy, an export, statistics) goes beside it (``Reader``).
     """
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+    def __init__(self, connection: aiosqlite.Connection, reader: Reader, path: Path) -> None:
         self._connection = connection
+        self._reader = reader
+        self._path = path
         parts = [part for part in list_parts(path) if not part.name.endswith("-shm")]
         self._parts = {part: _identify(part) for part in parts}
         self._lock = asyncio.Lock()
@@ -101,6 +106,7 @@ class Database:
                 await connection.execute(f"PRAGMA {pragma}")
             await _check(connection, path)
             await migrate(connection, migrations, backups=data_dir / "backups")
+            reader = await Reader.open(path)
         except BaseException as error:
             await _uninterrupted(connection.close())
             if isinstance(error, sqlite3.Error):
@@ -108,7 +114,7 @@ class Database:
             if isinstance(error, OSError):
                 raise StoreError(_explain_os_error(error, data_dir)) from error
             raise
-        return cls(connection, path)
+        return cls(connection, reader, path)
 
     def is_in_place(self) -> bool:
         """Whether the open files still have their names: else nobody will find what is written."""
@@ -126,6 +132,7 @@ class Database:
     async def _close(self) -> None:
         async with self._lock:
             self._closed = True
+        await self._reader.close()  # first: the last one to close clears the log, so it must write
         await asyncio.gather(*self._committers, return_exceptions=True)
         await self._connection.close()
 
@@ -210,19 +217,34 @@ class Database:
             batch.set_result(None)
 
     async def copy_to(self, path: Path) -> None:
-        """Write a whole copy; whoever comes meanwhile waits. Raises StoreError."""
-        await _uninterrupted(self._copy_to(path))
+        """Write a whole copy, readable by its owner alone, while others work.
 
-    async def _copy_to(self, path: Path) -> None:
+        Of a file that has lost its name only this connection has all: then whoever comes meanwhile
+        waits. Raises StoreError or OSError.
+        """
+        create_private(path)
+        try:
+            if self.is_in_place():
+                await self._copy_apart(path)
+            else:
+                await _uninterrupted(self._copy_here(path))
+        except sqlite3.Error as error:
+            raise StoreError(_explain_sqlite_error(error, path)) from error
+
+    async def _copy_apart(self, path: Path) -> None:
+        reader = await Reader.open(self._path)  # its own, so that nobody's answer waits for it
+        try:
+            await reader.copy_to(path)
+        finally:
+            await _uninterrupted(reader.close())
+
+    async def _copy_here(self, path: Path) -> None:
         async with self._lock:
             if self._closed:
                 raise StoreError(_CLOSED)
             if self._batch is not None:
                 await self._commit_now(self._batch)
-            try:
-                await self._connection.execute("VACUUM INTO ?", (str(path),))
-            except sqlite3.Error as error:
-                raise StoreError(_explain_sqlite_error(error, path)) from error
+            await self._connection.execute("VACUUM INTO ?", (str(path),))
 
     def _fail_batch(self, batch: asyncio.Future[None], error: sqlite3.Error | None = None) -> None:
         self._batch = None
@@ -245,6 +267,16 @@ class Database:
             return list(await self._connection.execute_fetchall(sql, parameters))
         async with self._turn(writes=not sql.lstrip().startswith("SELECT")):
             return list(await self._connection.execute_fetchall(sql, parameters))
+
+    async def fetch_all_apart(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """The rows of a SELECT that may take long, of what is on disk. Raises StoreError."""
+        if self._closed:
+            raise StoreError(_CLOSED)
+        try:
+            return await self._reader.fetch_all(sql, parameters)
+        except sqlite3.Error as error:
+            text = _CLOSED if self._closed else _explain_sqlite_error(error, self._path)
+            raise StoreError(text) from error
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row, or None."""

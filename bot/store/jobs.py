@@ -335,7 +335,7 @@ class JobRepository:
 
         guild_id: only of this server.
         """
-        rows = await self._database.fetch_all(
+        rows = await self._database.fetch_all_apart(
             "SELECT started_at - queued_at FROM job WHERE started_at > :moment "
             "AND queued_at IS NOT NULL AND (:guild_id IS NULL OR guild_id = :guild_id)",
             {"moment": moment, "guild_id": guild_id},
@@ -344,7 +344,8 @@ class JobRepository:
 
     async def count_by_status(self) -> dict[str, int]:
         """How many jobs are in each state."""
-        rows = await self._database.fetch_all("SELECT status, count(*) FROM job GROUP BY status")
+        query = "SELECT status, count(*) FROM job GROUP BY status"
+        rows = await self._database.fetch_all_apart(query)
         return {row[0]: row[1] for row in rows}
 
     async def list_untold(self) -> list[Job]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiosqlite
 
 from bot.errors import ConfigError, StoreError
+from bot.store.reader import create_private
 
 _FILE_NAME = re.compile(r"(\d{4})_\w+\.sql")
 
@@ -27,6 +28,7 @@ async def migrate(connection: aiosqlite.Connection, folder: Path, backups: Path)
         )
     if 0 < version < len(scripts):
         target = _make_backup_path(backups, version + 1)
+        create_private(target)
         await connection.execute("VACUUM INTO ?", (str(target),))
     for number, script in enumerate(scripts[version:], start=version + 1):
         try:

@@ -31,7 +31,7 @@ class KeepingRepository:
 
     async def list_of_member(self, user_id: int) -> list[Job]:
         """All of a member's prompts on Discord, oldest first."""
-        rows = await self._database.fetch_all(
+        rows = await self._database.fetch_all_apart(
             "SELECT * FROM job WHERE user_id = ? AND interaction_id IS NOT NULL ORDER BY job_id",
             (user_id,),
         )
@@ -117,7 +117,8 @@ class KeepingRepository:
         }
         found: dict[str, list[dict[str, Any]]] = {}
         for name, query in queries.items():
-            found[name] = [dict(row) for row in await self._database.fetch_all(query, (user_id,))]
+            rows = await self._database.fetch_all_apart(query, (user_id,))
+            found[name] = [dict(row) for row in rows]
         return found
 
     async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
