@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 import aiosqlite
+
+_INSTRUCTIONS_BETWEEN_LOOKS = 100_000  # some 3 ms; each look waits for the interpreter
 
 
 class Reader:
@@ -21,6 +22,7 @@ class Reader:
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
+        self._is_closing = False
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -30,6 +32,10 @@ class Reader:
         reader = cls(await aiosqlite.connect(address, uri=True, isolation_level=None))
         try:
             reader._connection.row_factory = sqlite3.Row
+            # ``interrupt`` would miss what has not begun yet
+            await reader._connection.set_progress_handler(
+                lambda: reader._is_closing, _INSTRUCTIONS_BETWEEN_LOOKS
+            )
             await reader.fetch_all("SELECT 1 FROM sqlite_schema")  # opens the log, too
         except BaseException:
             await reader.close()
@@ -48,8 +54,7 @@ class Reader:
 
     async def close(self) -> None:
         """Cut short what is being read, and close."""
-        with suppress(ValueError):  # it is closed already
-            await self._connection.interrupt()
+        self._is_closing = True
         await self._connection.close()
 
 

@@ -24,7 +24,10 @@ from bot.store import (
 )
 from bot.store.reader import Reader
 
-ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+LONG = (
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 50000000) "
+    "SELECT count(*) FROM n"
+)  # many seconds, and cut short in all that follows
 LONG_READS: dict[str, Callable[[Database], Awaitable[object]]] = {
     "jobs by status": lambda database: JobRepository(database).count_by_status(),
     "waits": lambda database: JobRepository(database).list_waits_since(0.0),
@@ -37,19 +40,19 @@ LONG_READS: dict[str, Callable[[Database], Awaitable[object]]] = {
 
 @pytest.fixture
 def is_reading(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Makes every copy endless; set once it has begun."""
+    """Makes every copy last long; set once it has begun."""
     begun = asyncio.Event()
 
     async def copy_to(self: Reader, path: Path) -> None:
         begun.set()
-        await self.fetch_all(ENDLESS)
+        await self.fetch_all(LONG)
 
     monkeypatch.setattr(Reader, "copy_to", copy_to)
     return begun
 
 
 async def test_writing_and_short_reading_go_on_beside_a_long_read(database: Database):
-    reading = asyncio.create_task(database.fetch_all_apart(ENDLESS))
+    reading = asyncio.create_task(database.fetch_all_apart(LONG))
     meta = MetaRepository(database)
     await meta.put("mark", "written")
     assert await meta.fetch("mark") == "written"
@@ -69,7 +72,8 @@ async def test_copy_keeps_neither_writing_nor_statistics_waiting_and_ends_with_t
     database: Database, tmp_path: Path, is_reading: asyncio.Event
 ):
     copying = asyncio.create_task(BackupKeeper(database, tmp_path).keep(0.0))
-    await is_reading.wait()
+    async with asyncio.timeout(10):
+        await is_reading.wait()
     await MetaRepository(database).put("mark", "written")
     assert await JobRepository(database).count_by_status() == {}
     assert not copying.done()
