@@ -1,13 +1,25 @@
 -- Times are Unix seconds in UTC. Costs are in default requests of the model.
+PRAGMA application_id = 0x54524950;  -- "TRIP", as store/files.py says, which checks it
+
+-- token: blanked when it is dead. spoiler: the rules cover its pictures. rule is what decided,
+-- rules_version the server's rules at that moment; held_for is why a moderator has to look at it
+-- first. weight: of its member's share of the line. approved_by: the moderator who let it pass.
+-- hidden: nobody may see its pictures any more, or until a moderator has looked at the reports.
+-- start_job_id 0: the member's own upload; start_num_doublings: how often it was enlarged before.
+-- press: the button it came from. deleted_by 0: its pictures' time was over. forget_after: its
+-- member deleted their data, so that from then on it forgets whose it was. told 0: it ended without
+-- pictures, and its message may not say so yet (the process was killed).
 CREATE TABLE job (
     job_id              INTEGER PRIMARY KEY,
     interaction_id      INTEGER UNIQUE,
     token               TEXT,
     guild_id            INTEGER,
     channel_id          INTEGER,
+    parent_channel_id   INTEGER,
     message_id          INTEGER,
     user_id             INTEGER NOT NULL,
     bot_in_channel      INTEGER NOT NULL CHECK (bot_in_channel IN (0, 1)),
+    age_restricted      INTEGER NOT NULL DEFAULT 0 CHECK (age_restricted IN (0, 1)),
     status              TEXT NOT NULL CHECK (status IN (
                             'accepted', 'held', 'queued', 'running', 'rendered', 'delivered',
                             'refused', 'failed', 'cancelled', 'expired', 'undeliverable')),
@@ -19,26 +31,53 @@ CREATE TABLE job (
     height              INTEGER,
     num_inference_steps INTEGER,
     guidance_scale      REAL,
+    guidance_until      REAL NOT NULL DEFAULT 1.0,
     sampler             TEXT,
     model               TEXT,
+    preset              TEXT NOT NULL DEFAULT 'quality',
+    start_job_id        INTEGER,
+    start_panel         INTEGER,
+    strength            REAL,
+    start_num_doublings INTEGER NOT NULL DEFAULT 0 CHECK (start_num_doublings >= 0),
+    press               TEXT NOT NULL DEFAULT '',
     cost_estimate       REAL NOT NULL CHECK (cost_estimate >= 0),
     cost                REAL NOT NULL CHECK (cost >= 0),
+    weight              REAL NOT NULL DEFAULT 1.0 CHECK (weight > 0),
     attempt             INTEGER NOT NULL DEFAULT 0,
     gpu_seconds         REAL,
     cut_words           TEXT NOT NULL DEFAULT '',
+    rule                TEXT NOT NULL DEFAULT '',
+    rules_version       INTEGER NOT NULL DEFAULT 0,
+    held_for            TEXT NOT NULL DEFAULT '',
+    approved_by         INTEGER,
+    spoiler             INTEGER NOT NULL DEFAULT 0 CHECK (spoiler IN (0, 1)),
+    hidden              INTEGER NOT NULL DEFAULT 0 CHECK (hidden IN (0, 1)),
+    told                INTEGER NOT NULL DEFAULT 1 CHECK (told IN (0, 1)),
     accepted_at         REAL NOT NULL,
     queued_at           REAL,
     started_at          REAL,
     rendered_at         REAL,
-    ended_at            REAL
+    ended_at            REAL,
+    deleted_at          REAL,
+    deleted_by          INTEGER,
+    forget_after        REAL
 ) STRICT;
 
 CREATE INDEX job_by_status ON job (status, job_id);
 CREATE INDEX job_by_member ON job (user_id, accepted_at);
+CREATE INDEX job_by_guild ON job (guild_id, job_id);
+CREATE INDEX job_by_message ON job (message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX job_with_token ON job (accepted_at) WHERE token IS NOT NULL;
 CREATE INDEX job_by_end_of_drawing ON job (model, rendered_at) WHERE rendered_at IS NOT NULL;
 CREATE INDEX job_by_start ON job (started_at) WHERE started_at IS NOT NULL;
+CREATE INDEX job_to_forget ON job (forget_after) WHERE forget_after IS NOT NULL;
+CREATE INDEX job_untold ON job (job_id) WHERE told = 0;
 
+-- Two presses of one button at once are one job.
+CREATE UNIQUE INDEX job_by_press ON job (user_id, press)
+    WHERE press <> '' AND status IN ('accepted', 'held', 'queued', 'running', 'rendered');
+
+-- nsfw_score: of the embedded picture classifier.
 CREATE TABLE picture (
     job_id                INTEGER NOT NULL REFERENCES job (job_id),
     panel                 INTEGER NOT NULL CHECK (panel BETWEEN 0 AND 3),
@@ -46,10 +85,180 @@ CREATE TABLE picture (
     sha256                TEXT NOT NULL,
     nsfw_content_detected INTEGER CHECK (nsfw_content_detected IN (0, 1)),
     shown                 INTEGER NOT NULL CHECK (shown IN (0, 1)),
+    nsfw_score            REAL CHECK (nsfw_score BETWEEN 0 AND 1),
+    num_bytes             INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (job_id, panel)
+) STRICT, WITHOUT ROWID;
+
+-- The files of a job as they were drawn, kept apart until a moderator has decided.
+CREATE TABLE held_picture (
+    job_id INTEGER NOT NULL REFERENCES job (job_id),
+    panel  INTEGER NOT NULL CHECK (panel BETWEEN 0 AND 3),
+    sha256 TEXT NOT NULL,
     PRIMARY KEY (job_id, panel)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Only what differs from the defaults. channel_id 0 stands for the whole server; value is JSON.
+CREATE TABLE setting (
+    guild_id   INTEGER NOT NULL,
+    channel_id INTEGER NOT NULL,
+    name       TEXT NOT NULL,
+    value      TEXT NOT NULL CHECK (json_valid(value)),
+    PRIMARY KEY (guild_id, channel_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- A server's own rules. Nothing is changed but removed_in: a changed rule is a new one, so that
+-- rule_id alone says what a decision rested on. added_in, removed_in: versions of the server's rules.
+CREATE TABLE rule (
+    rule_id    INTEGER PRIMARY KEY,
+    guild_id   INTEGER NOT NULL,
+    kind       TEXT NOT NULL CHECK (kind IN ('word', 'phrase', 'pattern')),
+    text       TEXT NOT NULL,
+    action     TEXT NOT NULL CHECK (action IN ('refuse', 'hold', 'spoiler')),
+    exceptions TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(exceptions)),
+    added_by   INTEGER NOT NULL,
+    added_at   REAL NOT NULL,
+    added_in   INTEGER NOT NULL,
+    removed_in INTEGER
+) STRICT;
+CREATE INDEX rule_by_guild ON rule (guild_id, rule_id);
+-- The version of a server's rules is looked up for every prompt.
+CREATE INDEX rule_added ON rule (guild_id, added_in);
+CREATE INDEX rule_removed ON rule (guild_id, removed_in) WHERE removed_in IS NOT NULL;
+
+-- Who decided what. actor_id 0 is Triptych itself; guild_id NULL stands for direct messages.
+CREATE TABLE audit (
+    entry_id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    at            REAL NOT NULL,
+    action        TEXT NOT NULL,
+    guild_id      INTEGER,
+    actor_id      INTEGER NOT NULL,
+    member_id     INTEGER,
+    job_id        INTEGER,
+    rule          TEXT NOT NULL DEFAULT '',
+    rules_version INTEGER NOT NULL DEFAULT 0,
+    prompt        TEXT NOT NULL DEFAULT '',
+    prompt_hash   TEXT NOT NULL DEFAULT '',
+    reason        TEXT NOT NULL DEFAULT '',
+    old_value     TEXT NOT NULL DEFAULT '',
+    new_value     TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX audit_by_guild ON audit (guild_id, entry_id);
+CREATE INDEX audit_by_member ON audit (member_id, entry_id);
+
+-- Append-only: a prompt and the words of a report, a member's own, may be blanked
+-- and nothing else; rows go only when their time is over, which
+-- retention writes down first (kept_since; guild_id 0 stands for direct messages).
+CREATE TABLE audit_retention (
+    guild_id   INTEGER PRIMARY KEY,
+    kept_since REAL NOT NULL
+) STRICT;
+
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+WHEN NEW.prompt NOT IN ('', OLD.prompt)
+    OR NEW.reason <> OLD.reason AND NOT (NEW.reason = '' AND OLD.action = 'reported')
+    OR (NEW.entry_id, NEW.at, NEW.action, NEW.actor_id, NEW.rule,
+        NEW.rules_version, NEW.prompt_hash, NEW.old_value, NEW.new_value)
+    <> (OLD.entry_id, OLD.at, OLD.action, OLD.actor_id, OLD.rule,
+        OLD.rules_version, OLD.prompt_hash, OLD.old_value, OLD.new_value)
+    OR NEW.guild_id IS NOT OLD.guild_id OR NEW.member_id IS NOT OLD.member_id
+    OR NEW.job_id IS NOT OLD.job_id
+BEGIN
+    SELECT raise(ABORT, 'the audit log is append-only');
+END;
+
+CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit
+WHEN NOT EXISTS (
+    SELECT 1 FROM audit_retention AS retention
+    WHERE retention.guild_id = coalesce(OLD.guild_id, 0) AND OLD.at < retention.kept_since
+)
+BEGIN
+    SELECT raise(ABORT, 'the audit log is append-only');
+END;
+
+CREATE TABLE strike (
+    strike_id  INTEGER PRIMARY KEY,
+    guild_id   INTEGER NOT NULL,
+    member_id  INTEGER NOT NULL,
+    job_id     INTEGER REFERENCES job (job_id),
+    reason     TEXT NOT NULL,
+    given_by   INTEGER NOT NULL,
+    given_at   REAL NOT NULL,
+    lapses_at  REAL NOT NULL,
+    removed_at REAL
+) STRICT;
+CREATE INDEX strike_by_member ON strike (guild_id, member_id);
+
+-- appeal: the one thing the member had to say to it. lifted_at: when it ended before its time.
+CREATE TABLE suspension (
+    suspension_id INTEGER PRIMARY KEY,
+    guild_id      INTEGER NOT NULL,
+    member_id     INTEGER NOT NULL,
+    reason        TEXT NOT NULL,
+    given_by      INTEGER NOT NULL,
+    given_at      REAL NOT NULL,
+    ends_at       REAL NOT NULL,
+    appeal        TEXT NOT NULL DEFAULT '',
+    appealed_at   REAL,
+    lifted_at     REAL
+) STRICT;
+CREATE INDEX suspension_by_member ON suspension (guild_id, member_id);
+
+-- What moderators are asked to decide. decision is '' while the card is open; decided_by 0 is
+-- Triptych itself. settled_at: when everybody whom the decision concerns has been told. A card of
+-- kind rules says which of a server's rules do not apply, since they are beyond its budget: of no
+-- job, no suspension and no member (member_id 0).
+CREATE TABLE card (
+    card_id       INTEGER PRIMARY KEY,
+    kind          TEXT NOT NULL CHECK (kind IN ('held', 'report', 'appeal', 'rules')),
+    guild_id      INTEGER NOT NULL,
+    member_id     INTEGER NOT NULL,
+    job_id        INTEGER REFERENCES job (job_id),
+    suspension_id INTEGER REFERENCES suspension (suspension_id),
+    opened_at     REAL NOT NULL,
+    expires_at    REAL,
+    channel_id    INTEGER,
+    message_id    INTEGER,
+    decision      TEXT NOT NULL DEFAULT '',
+    decided_by    INTEGER NOT NULL DEFAULT 0,
+    decided_at    REAL,
+    settled_at    REAL,
+    CHECK ((kind IN ('appeal', 'rules')) = (job_id IS NULL)
+        AND (kind = 'appeal') = (suspension_id IS NOT NULL))
+) STRICT;
+CREATE UNIQUE INDEX card_open_for_job ON card (job_id) WHERE decision = '';
+CREATE UNIQUE INDEX card_of_suspension ON card (suspension_id);
+CREATE INDEX card_unsettled ON card (card_id) WHERE settled_at IS NULL;
+
+CREATE TABLE report (
+    report_id   INTEGER PRIMARY KEY,
+    card_id     INTEGER NOT NULL REFERENCES card (card_id),
+    job_id      INTEGER NOT NULL REFERENCES job (job_id),
+    guild_id    INTEGER NOT NULL,
+    reporter_id INTEGER NOT NULL,
+    reason      TEXT NOT NULL,
+    at          REAL NOT NULL,
+    UNIQUE (job_id, reporter_id)
+) STRICT;
+CREATE INDEX report_by_card ON report (card_id);
+CREATE INDEX report_by_reporter ON report (guild_id, reporter_id, at);
+
+-- A server's own styles; one that is_removed takes a style that comes with Triptych away.
+CREATE TABLE style (
+    guild_id            INTEGER NOT NULL,
+    name                TEXT NOT NULL,
+    before              TEXT NOT NULL DEFAULT '',
+    after               TEXT NOT NULL DEFAULT '',
+    negative_prompt     TEXT NOT NULL DEFAULT '',
+    sampler             TEXT,
+    num_inference_steps INTEGER,
+    is_removed          INTEGER NOT NULL DEFAULT 0 CHECK (is_removed IN (0, 1)),
+    changed_by          INTEGER NOT NULL,
+    changed_at          REAL NOT NULL,
+    PRIMARY KEY (guild_id, name)
 ) STRICT, WITHOUT ROWID;

@@ -170,7 +170,7 @@ def _check_database(settings: Settings) -> Finding:
         check_not_lost(settings.data_dir)
         return _check_database_file(path, note)
     except StoreError as error:
-        return Finding(False, "Database", "lost", str(error))
+        return Finding(False, "Database", "cannot be used", str(error))
     finally:
         lock.release()
 

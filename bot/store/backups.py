@@ -18,10 +18,12 @@ from bot.store.files import (
     FOLDER_NAME,
     PICTURES,
     describe_rest,
+    describe_stranger,
     is_record,
     list_backups,
     list_parts,
     list_pictures,
+    open_to_read,
 )
 from bot.store.rows import compose_next_id
 
@@ -179,7 +181,7 @@ def _add_last_ids(path: Path, last: dict[str, int]) -> bool:
     """Raise ``last`` to the ids that this database knows of; whether it knows of any."""
     tables: set[str] = set()
     try:
-        with closing(_open_to_read(path)) as connection:
+        with closing(open_to_read(path)) as connection:
             tables = {name for [name] in connection.execute("SELECT name FROM sqlite_schema")}
             for table, column in _NAMED_IN_MESSAGES.items():
                 if table in tables:
@@ -189,10 +191,6 @@ def _add_last_ids(path: Path, last: dict[str, int]) -> bool:
     except sqlite3.Error:
         return False
     return "job" in tables
-
-
-def _open_to_read(path: Path, more: str = "") -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{more}", uri=True)
 
 
 def _set_pictures_aside(data_dir: Path, known: int, aside: Path) -> Path | None:
@@ -211,11 +209,12 @@ def examine_file(path: Path) -> str | None:
     if not path.is_file():
         return "there is no such file"
     try:
-        with closing(_open_to_read(path, "&immutable=1")) as connection:
+        with closing(open_to_read(path, "&immutable=1")) as connection:
             [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
             [version] = connection.execute("PRAGMA user_version").fetchone()
+            stranger = describe_stranger(connection)
     except sqlite3.Error as error:
         return str(error)
     if found != "ok":
         return str(found)
-    return None if version else "it is no database of Triptych"
+    return stranger or (None if version else "it is no database of Triptych")

@@ -12,6 +12,10 @@ FILE_NAME = "triptych.sqlite3"
 FOLDER_NAME = "backups"
 PICTURES = "pictures"
 
+_APPLICATION_ID = 0x54524950  # "TRIP", as in migrations/0001_initial.sql
+_UNRELEASED = "it was made by a version of Triptych from before the first release"
+_FOREIGN = "it belongs to another program"
+
 
 def list_backups(data_dir: Path) -> list[Path]:
     """The newest first, also those of a record that another has taken the place of."""
@@ -33,8 +37,42 @@ def list_parts(path: Path) -> list[Path]:
     return [part for part in parts if part.exists()]
 
 
+def open_to_read(path: Path, more: str = "") -> sqlite3.Connection:
+    """A connection that cannot write. more: further parameters of its URI."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{more}", uri=True)
+
+
+def describe_stranger(connection: sqlite3.Connection) -> str:
+    """Why this database cannot be read here; "" if it can, also if it is still empty."""
+    [application_id] = connection.execute("PRAGMA application_id").fetchone()
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    if application_id not in {0, _APPLICATION_ID}:
+        return _FOREIGN
+    return _UNRELEASED if version > 0 and application_id == 0 else ""
+
+
+def check_is_ours(path: Path) -> None:
+    """Raises StoreError for a database that this program must not touch."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    log = Path(f"{path}-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    try:  # without a log nothing is made beside it
+        with closing(open_to_read(path, "" if has_log else "&immutable=1")) as connection:
+            reason = describe_stranger(connection)
+    except sqlite3.Error:
+        return  # damaged, or out of reach: whoever opens it says so
+    if reason:
+        raise StoreError(
+            f"The database {path} cannot be used: {reason}. Nothing was changed. "
+            "`python -m bot run --new` begins an empty record and sets what is there aside; or set "
+            "DATA_DIR to another folder."
+        )
+
+
 def is_record(path: Path, *, whole: bool = False) -> bool:
-    """Whether a record stands there; a damaged one is one, too, unless it has to be ``whole``.
+    """Whether a record stands there; a damaged one is one, too, unless it has to be ``whole``, and
+    so is one that cannot be read here.
 
     SQLite makes a record of nothing, and drops the log beside an empty file, so that is not left
     to it.
@@ -44,12 +82,13 @@ def is_record(path: Path, *, whole: bool = False) -> bool:
     try:
         with closing(sqlite3.connect(path)) as connection:
             [version] = connection.execute("PRAGMA user_version").fetchone()
-            health = "ok"
-            if whole:
-                [health] = connection.execute("PRAGMA quick_check(1)").fetchone()
+            is_fit = not whole or (
+                not describe_stranger(connection)
+                and connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            )
     except sqlite3.Error:
         return not whole
-    return version > 0 and health == "ok"
+    return version > 0 and is_fit
 
 
 def describe_rest(data_dir: Path) -> str:
@@ -65,7 +104,9 @@ def describe_rest(data_dir: Path) -> str:
 
 
 def check_not_lost(data_dir: Path) -> None:
-    """Better not to start than to sweep what a lost record knew. Raises StoreError."""
+    """Better not to start than to sweep what a lost record knew, or to write into what is not
+    ours. Raises StoreError."""
+    check_is_ours(data_dir / FILE_NAME)
     rest = "" if is_record(data_dir / FILE_NAME) else describe_rest(data_dir)
     if rest:
         raise StoreError(

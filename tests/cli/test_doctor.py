@@ -145,6 +145,14 @@ async def test_newer_database_is_named(data_dir: Path):
     assert "newer Triptych" in finding.remedy
 
 
+async def test_database_of_an_unreleased_version_is_named(data_dir: Path):
+    with closing(sqlite3.connect(data_dir / DATABASE_FILE_NAME)) as connection:
+        connection.execute("PRAGMA user_version=1")
+    finding = await find("Database")
+    assert not finding.ok
+    assert "before the first release" in finding.remedy
+
+
 async def test_empty_database_file_is_no_fault_as_the_start_will_fill_it(data_dir: Path):
     (data_dir / DATABASE_FILE_NAME).touch()
     assert (await find("Database")).ok

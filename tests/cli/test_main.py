@@ -6,9 +6,11 @@ import asyncio
 import json
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -184,6 +186,15 @@ def test_data_directory_that_is_a_file_is_a_sentence(engines: list[FakeEngine], 
     result = invoke("imagine", "dog")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "DATA_DIR" in result.stderr
+
+
+def test_record_of_an_unreleased_version_is_a_sentence(engines: list[FakeEngine]):
+    Path("data").mkdir()
+    with closing(sqlite3.connect(f"data/{DATABASE_FILE_NAME}")) as connection:
+        connection.execute("PRAGMA user_version=11")
+    result = invoke("imagine", "dog")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "before the first release. Nothing was changed." in result.stderr
 
 
 def test_run_without_a_token_says_how_to_get_one(engines: list[FakeEngine]):

@@ -228,3 +228,48 @@ async def test_what_is_open_is_saved_once_and_comes_back_with_restore(
         await start(tmp_path)
     restore(tmp_path, rescued, DAY)
     assert await read_mark(tmp_path) == "only open"
+
+
+STRANGERS = {
+    "before the first release": "PRAGMA user_version=11; CREATE TABLE job (job_id INTEGER);",
+    "another program": "PRAGMA user_version=11; PRAGMA application_id=7;",
+    "program without a version": "PRAGMA application_id=7; CREATE TABLE job (job_id INTEGER);",
+}
+
+
+def make_stranger(path: Path, script: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"PRAGMA journal_mode=WAL; {script}")
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+async def test_database_of_somebody_else_is_refused_and_not_touched(tmp_path: Path, kind: str):
+    make_stranger(tmp_path / DATABASE_FILE_NAME, STRANGERS[kind])
+    before = list_files(tmp_path)
+    reason = "before the first release" if "release" in kind else "another program"
+    with pytest.raises(StoreError, match=rf"{reason}\. Nothing was changed.*run --new"):
+        await start(tmp_path)
+    assert list_files(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+async def test_backup_of_somebody_else_is_not_restored(tmp_path: Path, kind: str):
+    make_stranger(tmp_path / "other.sqlite3", STRANGERS[kind])
+    await start(tmp_path)
+    before = list_files(tmp_path)
+    with pytest.raises(StoreError, match=r"(first release|another program)\. Nothing was changed"):
+        restore(tmp_path, tmp_path / "other.sqlite3", DAY)
+    assert list_files(tmp_path) == before
+
+
+async def test_new_record_sets_aside_what_an_unreleased_version_made(tmp_path: Path):
+    path = tmp_path / DATABASE_FILE_NAME
+    make_stranger(path, f"{STRANGERS['before the first release']} INSERT INTO job VALUES (41);")
+    assert await begin(tmp_path) == DATABASE_FILE_NAME
+    await start(tmp_path)
+    [aside] = find(tmp_path, "replaced-*.sqlite3")
+    with closing(sqlite3.connect(aside)) as connection:
+        assert connection.execute("SELECT job_id FROM job").fetchall() == [(41,)]
+    with closing(sqlite3.connect(path)) as connection:
+        last = "SELECT value FROM meta WHERE key = 'last_job_id'"
+        assert int(connection.execute(last).fetchone()[0]) >= 41
