@@ -2,8 +2,8 @@
 PRAGMA application_id = 0x54524950;  -- "TRIP", as store/files.py says, which checks it
 
 -- token: blanked when it is dead. spoiler: the rules cover its pictures. rule is what decided,
--- rules_version the server's rules at that moment; held_for is why a moderator has to look at it
--- first. weight: of its member's share of the line. approved_by: the moderator who let it pass.
+-- rules_version the server's rules at that moment; is_held: a moderator has to look at it first,
+-- held_for is why. weight: of its member's share of the line. approved_by: the moderator who let it pass.
 -- hidden: nobody may see its pictures any more, or until a moderator has looked at the reports.
 -- start_job_id 0: the member's own upload; start_num_doublings: how often it was enlarged before.
 -- press: the button it came from. deleted_by 0: its pictures' time was over. forget_after: its
@@ -11,6 +11,7 @@ PRAGMA application_id = 0x54524950;  -- "TRIP", as store/files.py says, which ch
 -- pictures, and its message may not say so yet (the process was killed).
 CREATE TABLE job (
     job_id              INTEGER PRIMARY KEY,
+    source              TEXT NOT NULL CHECK (source IN ('interaction', 'terminal', 'round')),
     interaction_id      INTEGER UNIQUE,
     token               TEXT,
     guild_id            INTEGER,
@@ -48,6 +49,7 @@ CREATE TABLE job (
     cut_words           TEXT NOT NULL DEFAULT '',
     rule                TEXT NOT NULL DEFAULT '',
     rules_version       INTEGER NOT NULL DEFAULT 0,
+    is_held             INTEGER NOT NULL DEFAULT 0 CHECK (is_held IN (0, 1)),
     held_for            TEXT NOT NULL DEFAULT '',
     approved_by         INTEGER,
     spoiler             INTEGER NOT NULL DEFAULT 0 CHECK (spoiler IN (0, 1)),

@@ -33,7 +33,7 @@ async def fetch_job(
         raise UserError(job_views.TIME_OVER)
     if job is None or job.status not in _DONE or not (seen or _is_at_home(job, interaction)):
         raise UserError(job_views.NO_SUCH_PICTURE)
-    if job.hidden or job.held_for:
+    if job.hidden or job.is_held:
         raise UserError(job_views.HIDDEN)
     if job.deleted_by and job.deleted_by != job.origin.user_id:
         raise UserError(job_views.REMOVED_BY_MODERATOR)

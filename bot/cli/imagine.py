@@ -14,7 +14,7 @@ from rich.console import Console
 from bot.cli.exits import leave
 from bot.cli.run import FINISH_SECONDS, REQUEUE_SECONDS, open_data_dir
 from bot.cli.terminal import TerminalCaller, TerminalMessenger
-from bot.domain.jobs import Job, Origin
+from bot.domain.jobs import Job, Origin, Source
 from bot.domain.recipes import Ask
 from bot.engine import EngineFace
 from bot.errors import UserError
@@ -37,7 +37,9 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
         tasks: list[asyncio.Task[Any]] = [drawing]
         job = None
         try:
-            job = await services.intake.submit(ask, Origin(), TerminalCaller())
+            job = await services.intake.submit(
+                ask, Origin(source=Source.TERMINAL), TerminalCaller()
+            )
             waiting = asyncio.create_task(messenger.wait())
             tasks.append(waiting)
             await asyncio.wait({waiting, drawing}, return_when=asyncio.FIRST_COMPLETED)

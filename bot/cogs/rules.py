@@ -151,7 +151,7 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         await _defer(interaction)
         settings = await self._services.settings.fetch(guild_id)
         explanation = await self._services.gate.explain(guild_id, clean_prompt(prompt))
-        reviewed = has_review(Origin(interaction_id=0, guild_id=guild_id), settings)
+        reviewed = has_review(Origin(guild_id=guild_id), settings)
         text = moderation_views.describe_explanation(explanation, has_review=reviewed)
         await _answer(interaction, text)
 

@@ -24,10 +24,19 @@ class JobStatus(StrEnum):
     UNDELIVERABLE = "undeliverable"
 
 
+class Source(StrEnum):
+    """By which way a job came in."""
+
+    INTERACTION = "interaction"  # a member on Discord: a command, a button, a form
+    TERMINAL = "terminal"  # the owner's command line, which no quota binds
+    ROUND = "round"  # several members together
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Who asked, and where the answer goes. A terminal job has no ids and user_id 0.
 
+    interaction_id: at most one job has it; it decides nothing else.
     token: Discord's interaction token, good for 15 minutes and blanked after that.
     bot_in_channel: False where the bot is no member, so that only the token can reach the reply.
     parent_channel_id: of a thread. role_ids, joined_at: known only while the member asks.
@@ -43,11 +52,7 @@ class Origin:
     age_restricted: bool = False
     role_ids: tuple[int, ...] = ()
     joined_at: float | None = None
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether it was asked for on the command line."""
-        return self.interaction_id is None
+    source: Source = Source.INTERACTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,8 @@ class Job:
     default settings); ``cost`` is what counts against quotas and is 0 for what was not drawn.
     attempt: how many times drawing was begun. reason: why it ended as it did, safe to show.
     rule, rules_version: what decided about the prompt, and the server's rules at that moment.
-    held_for: why a moderator has to look at it, "" once one has approved it (approved_by). weight:
-    of its member's share of the line. hidden: reported, and nobody may see its pictures.
+    is_held: a moderator has to look at it, until one has approved it (approved_by); held_for: why.
+    weight: of its member's share of the line. hidden: reported, and nobody may see its pictures.
     deleted_at, deleted_by: when its pictures were taken away, and by whom (0: by retention).
     told: False where it ended without pictures and its message may not say so yet.
     """
@@ -96,6 +101,7 @@ class Job:
     spoiler: bool = False
     rule: str = ""
     rules_version: int = 0
+    is_held: bool = False
     held_for: str = ""
     weight: float = 1.0
     deleted_at: float | None = None

@@ -63,7 +63,7 @@ class Deliverer:
 
     async def deliver(self, job: Job) -> Job | None:
         """Post the pictures of a rendered job that may still be shown; the row as it ends."""
-        if job.held_for:
+        if job.is_held:
             held = await self._jobs.mark_held(job.job_id, held_for=job.held_for, rule=job.rule)
             if held is not None:
                 await self._lane.hold(held)

@@ -191,7 +191,7 @@ class Dispatcher:
             self._engine.cancel(job_id)
             self._line.charge(ended)
             await self._board.finish(ended)
-            if ended.held_for:
+            if ended.is_held:
                 await self._lane.withdraw(ended)
         return ended
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from bot.domain.audit import AuditAction, compose_audit_entry, compose_entry
 from bot.domain.guilds import GuildSettings, RoleQuota
-from bot.domain.jobs import Job, JobStatus, Origin, Standing
+from bot.domain.jobs import Job, JobStatus, Origin, Source, Standing
 from bot.domain.recipes import Ask, Recipe, Upload
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import StoreError, UserError, WorkerUnavailable
@@ -244,7 +244,7 @@ class Intake:
                 await caller.refuse(_CLOSED)
             return ended
         unusable = await self._starts.take(job, upload, caller) if upload else None
-        if job.origin.is_terminal:
+        if job.origin.source is Source.TERMINAL:
             return await self._settle(job, message_id, unusable)
         task = asyncio.create_task(self._insist(job, message_id, unusable))
         self._settling.add(task)
@@ -313,7 +313,7 @@ class Intake:
         self, origin: Origin, quota: RoleQuota, cost: float
     ) -> str | None:
         """quota: of the member's roles; it never reaches beyond the owner's."""
-        if origin.is_terminal:
+        if origin.source is Source.TERMINAL:
             return None
         quotas = self.quotas
         standing = await self._jobs.fetch_standing(origin, self._now())

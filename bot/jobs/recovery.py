@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from bot.domain.jobs import Job, JobStatus
+from bot.domain.jobs import Job, JobStatus, Source
 from bot.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
 from bot.jobs.ports import TOKEN_LIFE_SECONDS, InReview, Messenger, NoMessage, NotPosted, Waiting
 from bot.jobs.queue.waitlist import Line
@@ -62,7 +62,7 @@ class Recovery:
     async def drop_terminal_jobs(self) -> None:
         """A command line that was interrupted waits for nothing any more."""
         for job in await self._jobs.list_by_status(*_OPEN):
-            if job.origin.is_terminal:
+            if job.origin.source is Source.TERMINAL:
                 await self._jobs.mark_ended(
                     job.job_id,
                     JobStatus.FAILED,
@@ -85,7 +85,7 @@ class Recovery:
             return
         message_id = None
         try:
-            update = InReview() if job.held_for else Waiting(None)
+            update = InReview() if job.is_held else Waiting(None)
             message_id = await self._messenger.progress(job, update)
         except NoMessage:
             of_job(log, job.job_id).info("was never answered and is dropped")

@@ -88,7 +88,7 @@ class StartPictures:
         if recipe.start is None or not recipe.start.job_id:
             return None
         source = await self._jobs.fetch_job(recipe.start.job_id)
-        if source is None or source.hidden or source.held_for or source.deleted_at is not None:
+        if source is None or source.hidden or source.is_held or source.deleted_at is not None:
             return None
         return source
 

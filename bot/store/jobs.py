@@ -54,6 +54,7 @@ class JobRepository:
         """
         refused = refusal is not None
         values = {
+            "source": origin.source,
             "interaction_id": origin.interaction_id,
             "token": None if refused else origin.token,
             "guild_id": origin.guild_id,
@@ -72,6 +73,7 @@ class JobRepository:
             "spoiler": verdict.outcome is Outcome.SPOILER,
             "rule": verdict.rule,
             "rules_version": verdict.rules_version,
+            "is_held": verdict.outcome is Outcome.HOLD,
             "held_for": verdict.reason if verdict.outcome is Outcome.HOLD else "",
             "weight": weight,
             "press": press,
@@ -102,7 +104,7 @@ class JobRepository:
         """A member's jobs whose pictures are kept, newest first, older than job ``before``."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE user_id = ? AND job_id < ? AND deleted_at IS NULL "
-            "AND hidden = 0 AND held_for = '' AND status IN ('delivered', 'undeliverable') "
+            "AND hidden = 0 AND is_held = 0 AND status IN ('delivered', 'undeliverable') "
             "AND EXISTS (SELECT 1 FROM picture WHERE picture.job_id = job.job_id) "
             "ORDER BY job_id DESC LIMIT ?",
             (user_id, 2**63 - 1 if before is None else before, limit),
@@ -187,7 +189,7 @@ class JobRepository:
     async def mark_answered(self, job_id: int, *, message_id: int | None, now: float) -> Job | None:
         """accepted → queued or, if a moderator has to look first, held."""
         row = await self._database.fetch_one(
-            "UPDATE job SET status = CASE held_for WHEN '' THEN 'queued' ELSE 'held' END, "
+            "UPDATE job SET status = iif(is_held, 'held', 'queued'), "
             "message_id = ?, queued_at = ? WHERE job_id = ? AND status = 'accepted' RETURNING *",
             (message_id, now, job_id),
         )
@@ -196,7 +198,10 @@ class JobRepository:
     async def mark_held(self, job_id: int, *, held_for: str, rule: str) -> Job | None:
         """rendered → held: nobody sees its pictures before a moderator has."""
         return await self._change(
-            job_id, (JobStatus.RENDERED,), JobStatus.HELD, held_for=held_for, rule=rule
+            *(job_id, (JobStatus.RENDERED,), JobStatus.HELD),
+            is_held=True,
+            held_for=held_for,
+            rule=rule,
         )
 
     async def mark_approved(
@@ -206,8 +211,8 @@ class JobRepository:
         async with self._database.transaction():
             row = await self._database.fetch_one(
                 "UPDATE job SET status = iif(rendered_at IS NULL, 'queued', 'rendered'), "
-                "held_for = '', approved_by = ?, spoiler = max(spoiler, ?), queued_at = ? "
-                "WHERE job_id = ? AND status = 'held' RETURNING *",
+                "is_held = 0, held_for = '', approved_by = ?, spoiler = max(spoiler, ?), "
+                "queued_at = ? WHERE job_id = ? AND status = 'held' RETURNING *",
                 (approved_by, spoiler, now, job_id),
             )
             if row is None:
@@ -280,6 +285,7 @@ class JobRepository:
                 gpu_seconds=gpu_seconds,
                 cut_words=cut_words,
                 rendered_at=now,
+                is_held=bool(held_for),
                 held_for=held_for,
                 **({"spoiler": True} if spoiler else {}),
             )

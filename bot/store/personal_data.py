@@ -41,7 +41,7 @@ class Kept:
 
 ENDED = (
     "status IN ('delivered', 'refused', 'failed', 'cancelled', 'expired', 'undeliverable') "
-    "AND interaction_id IS NOT NULL"  # what the owner drew in the terminal is theirs
+    "AND source <> 'terminal'"  # what the owner drew in the terminal is theirs
 )
 _WITH_SERVER = "it is changed or removed; who changed it stays with it"
 _WITH_JOB = "the words of its job go"
@@ -114,7 +114,7 @@ KEPT: dict[str, Kept] = {
             "approved_by": "NULL",
             "deleted_by": "NULL",
         },
-        plain=("status", "seeds", "model", "preset", "rule", "press"),
+        plain=("source", "status", "seeds", "model", "preset", "rule", "press"),
     ),
     "rule": Kept(
         _WITH_SERVER, people={"added_by": "0"}, plain=("kind", "text", "action", "exceptions")

@@ -32,7 +32,7 @@ class KeepingRepository:
     async def list_of_member(self, user_id: int) -> list[Job]:
         """All of a member's prompts on Discord, oldest first."""
         rows = await self._database.fetch_all_apart(
-            "SELECT * FROM job WHERE user_id = ? AND interaction_id IS NOT NULL ORDER BY job_id",
+            "SELECT * FROM job WHERE user_id = ? AND source <> 'terminal' ORDER BY job_id",
             (user_id,),
         )
         return [parse_job(row) for row in rows]

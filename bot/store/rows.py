@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.pictures import PanelVerdict, PictureFile
 from bot.domain.recipes import Recipe, StartPicture
 from bot.store.database import Row
@@ -43,6 +43,7 @@ def parse_job(row: Row) -> Job:
     return Job(
         job_id=row["job_id"],
         origin=Origin(
+            source=Source(row["source"]),
             user_id=row["user_id"],
             interaction_id=row["interaction_id"],
             token=row["token"],
@@ -82,6 +83,7 @@ def parse_job(row: Row) -> Job:
         spoiler=bool(row["spoiler"]),
         rule=row["rule"],
         rules_version=row["rules_version"],
+        is_held=bool(row["is_held"]),
         held_for=row["held_for"],
         weight=float(row["weight"]),
         approved_by=row["approved_by"],

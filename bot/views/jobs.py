@@ -205,7 +205,7 @@ def compose_view(*parts: discord.ui.Item[Any] | str | None) -> discord.ui.Layout
 def compose_title(job: Job) -> str:
     """Whoever asked, and what, unless nobody should read it."""
     is_refused = job.status is JobStatus.REFUSED and bool(job.rule)
-    if job.held_for or job.hidden or is_refused:
+    if job.is_held or job.hidden or is_refused:
         return f"**A prompt** · <@{job.origin.user_id}>"
     return f"**{quote(job.recipe.prompt)}** · <@{job.origin.user_id}>"
 

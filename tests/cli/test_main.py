@@ -21,7 +21,7 @@ from bot.cli import main as cli
 from bot.cli.imagine import draw_once
 from bot.cli.run import open_data_dir
 from bot.cli.terminal import TerminalMessenger
-from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask, Recipe
 from bot.engine.api import GenerationRequest
 from bot.errors import (
@@ -98,7 +98,7 @@ def test_imagine_prints_one_object_and_leaves_four_pictures_and_a_row(engines: l
             assert image.size == (64, 64)
     [job] = asyncio.run(rows())
     assert (job.status, job.origin.user_id, job.origin.guild_id) == (JobStatus.DELIVERED, 0, None)
-    assert job.origin.is_terminal
+    assert job.origin.source is Source.TERMINAL
 
 
 def test_imagine_says_in_words_what_it_drew_and_where(engines: list[FakeEngine]):
@@ -292,7 +292,9 @@ async def test_disk_that_takes_nothing_ends_the_command_with_a_sentence(
 async def test_next_command_is_not_stopped_by_a_killed_one(settings: Settings):
     async with open_data_dir(settings) as database:
         jobs = JobRepository(database)
-        left = await jobs.insert_job(Origin(), Recipe("x", "", (1, 2, 3)), now=0, cost_estimate=1)
+        left = await jobs.insert_job(
+            Origin(source=Source.TERMINAL), Recipe("x", "", (1, 2, 3)), now=0, cost_estimate=1
+        )
         assert left is not None
         await jobs.mark_answered(left.job_id, message_id=None, now=0)
     job, _ = await draw_once(settings, FakeEngine(), Ask("dog"))

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from bot.cli.terminal import TerminalCaller
-from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask, StartPicture, Upload
 from bot.domain.review import Decision
 from bot.domain.rules import Rule, RuleKind
@@ -122,7 +122,7 @@ async def test_nothing_sexual_from_an_upload_or_what_came_of_it(house: House):
         assert "people send" in await refuse(house, asked, REAL_PEOPLE)
     with pytest.raises(UserError, match="people send"):
         await house.services.intake.submit(
-            Ask("nude", start=OWN, upload=SENT), Origin(), TerminalCaller()
+            Ask("nude", start=OWN, upload=SENT), Origin(source=Source.TERMINAL), TerminalCaller()
         )
     job = await house.submit("dog", caller=Sender(), start=OWN, upload=SENT)
     await house.until_status(job, JobStatus.DELIVERED)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.cli.terminal import TerminalCaller
-from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask
 from bot.errors import StoreError, UserError
 from bot.jobs import intake
@@ -234,7 +234,7 @@ async def test_whatever_is_asked_ends_as_a_row_and_an_answer(
     quiet_house.services.line.info = INFO if loaded else None
     caller = FakeCaller()
     ask = Ask(prompt, negative_prompt, width, height, steps, guidance, sampler, seed)
-    job = await quiet_house.services.intake.submit(ask, Origin(), caller)
+    job = await quiet_house.services.intake.submit(ask, Origin(source=Source.TERMINAL), caller)
     assert job is not None
     assert len(caller.journal) == 1
     assert await quiet_house.fetch(job) == job
@@ -262,10 +262,25 @@ async def test_terminal_has_the_same_rules_but_no_quotas(open_house: OpenHouse):
         blocked_words="gore", max_waiting=1, max_cost_per_member_per_hour=0.5
     ) as house:
         for _ in range(3):
-            job = await house.submit(origin=Origin())
+            job = await house.submit(origin=Origin(source=Source.TERMINAL))
             assert job.status is JobStatus.QUEUED
         with pytest.raises(UserError, match="gore"):
-            await house.services.intake.submit(Ask("gore"), Origin(), TerminalCaller())
+            await house.services.intake.submit(
+                Ask("gore"), Origin(source=Source.TERMINAL), TerminalCaller()
+            )
+
+
+async def test_quotas_ask_who_came_and_not_whether_there_is_an_interaction(
+    open_house: OpenHouse,
+):
+    async with open_house(max_waiting_per_member=1) as house:
+        together = house.origin(interaction_id=None, source=Source.ROUND)
+        await house.submit(origin=together)
+        with pytest.raises(UserError, match="You already have 1 prompt in line"):
+            await house.services.intake.submit(Ask("dog"), together, TerminalCaller())
+        assert (await house.submit(origin=house.origin(source=Source.TERMINAL))).status is (
+            JobStatus.QUEUED
+        )
 
 
 async def test_member_may_have_so_many_waiting(open_house: OpenHouse):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.pictures import PanelVerdict
 from bot.domain.recipes import Ask
 from bot.engine.api import GenerationRequest
@@ -165,8 +165,8 @@ async def test_rendered_job_whose_pictures_are_gone_is_told_and_refunded(open_ho
 @pytest.mark.parametrize("status", OPEN)
 async def test_interrupted_command_waits_for_nothing(open_house: OpenHouse, status: JobStatus):
     async with open_house() as before:
-        job = await leave(before, status, Origin())
-        other = await leave(before, JobStatus.QUEUED)
+        job = await leave(before, status, Origin(source=Source.TERMINAL))
+        other = await leave(before, JobStatus.QUEUED, before.origin(interaction_id=None))
     async with open_house() as after:
         await after.services.recovery.drop_terminal_jobs()
         ended = await after.fetch(job)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.jobs import Origin
+from bot.domain.jobs import Origin, Source
 from bot.domain.recipes import Ask
 from bot.engine.api import ModelInfo
 from bot.errors import UserError
@@ -56,7 +56,9 @@ async def test_preset_is_kept_with_the_job(tmp_path: Path) -> None:
     try:
         jobs = JobRepository(database)
         recipe = compose_recipe(Ask("dog", preset="fast"), 1)
-        job = await jobs.insert_job(Origin(), recipe, now=0.0, cost_estimate=1.0)
+        job = await jobs.insert_job(
+            Origin(source=Source.TERMINAL), recipe, now=0.0, cost_estimate=1.0
+        )
         assert job is not None
         kept = await jobs.fetch_job(job.job_id)
         assert kept is not None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.audit import AuditAction, AuditEntry
-from bot.domain.jobs import JobStatus
+from bot.domain.jobs import JobStatus, Source
 from bot.domain.review import Decision
 from bot.errors import StoreError, UserError
 from bot.jobs.ports import Hidden, Undeliverable, Unreachable
@@ -57,6 +57,20 @@ async def test_what_waits_and_what_the_owner_drew_is_left_alone(quiet_house: Hou
     await quiet_house.services.keeping.end_retention()
     assert (await quiet_house.fetch(waiting)).recipe.prompt == "waiting"
     assert await quiet_house.services.audit.search(GUILD) == []
+
+
+@pytest.mark.parametrize("source", Source)
+async def test_retention_and_export_ask_who_came_and_not_whether_there_is_an_interaction(
+    house: House, source: Source
+):
+    interaction_id = None if source is Source.ROUND else 5
+    number = await draw(house, "dog", source=source, interaction_id=interaction_id)
+    is_members = source is not Source.TERMINAL
+    exported = await house.services.keeping.export(MEMBER)
+    assert [job["job_id"] for job in exported["prompts"]] == [number] * is_members
+    house.clock.now += 1000 * DAY_SECONDS
+    await house.services.keeping.end_retention()
+    assert (await house.fetch(number)).recipe.prompt == ("" if is_members else "dog")
 
 
 async def test_retention_runs_once_a_day(quiet_house: House):

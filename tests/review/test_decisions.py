@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.domain.audit import AuditAction, AuditEntry
-from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.review import CHOICES, CardKind, Decision
 from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.errors import StoreError, UserError
@@ -355,7 +355,9 @@ def test_terminal_job_has_no_review():
     from bot.domain.guilds import GuildSettings
     from bot.policy.prompts import has_review
 
-    assert not has_review(Origin(), GuildSettings(review_channel_id=REVIEW_CHANNEL))
+    assert not has_review(
+        Origin(source=Source.TERMINAL), GuildSettings(review_channel_id=REVIEW_CHANNEL)
+    )
 
 
 async def test_sweep_that_comes_late_opens_no_second_card(open_lane):

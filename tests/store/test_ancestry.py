@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.jobs import Ancestry, Job, Origin
+from bot.domain.jobs import Ancestry, Job, Origin, Source
 from bot.domain.recipes import Recipe, StartPicture
 from bot.store import Database, JobRepository
 from bot.store.ancestry import MAX_CHARACTERS, MAX_GENERATIONS, AncestryRepository
@@ -24,7 +24,7 @@ async def insert(
     jobs: JobRepository, prompt: str, start: StartPicture | None = None, negative: str = ""
 ) -> Job:
     recipe = Recipe(prompt, negative, (1, 2, 3), start=start)
-    job = await jobs.insert_job(Origin(), recipe, now=NOW, cost_estimate=1.0)
+    job = await jobs.insert_job(Origin(source=Source.TERMINAL), recipe, now=NOW, cost_estimate=1.0)
     assert job is not None
     return job
 
@@ -65,7 +65,7 @@ async def test_deleted_words_and_a_lost_row_are_unknown(
     first = await insert(jobs, "dog")
     second = await insert(jobs, "wolf", panel(first))
     await database.execute(
-        "UPDATE job SET interaction_id = job_id, status = 'delivered' WHERE job_id = ?",
+        "UPDATE job SET source = 'interaction', status = 'delivered' WHERE job_id = ?",
         (first.job_id,),
     )
     await KeepingRepository(database).blank([first.job_id])

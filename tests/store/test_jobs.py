@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.pictures import PanelVerdict, PictureFile
 from bot.domain.recipes import Recipe
+from bot.domain.rules import Outcome, Verdict
 from bot.errors import StoreError
 from bot.moderation.text import clean_prompt
 from bot.store import Database, JobRepository
@@ -30,7 +31,7 @@ Mark = Callable[[JobRepository, Job], Awaitable[Job | None]]
 
 
 async def insert(jobs: JobRepository, user_id: int = 1, **changes: object) -> Job:
-    names = {"interaction_id", "token", "guild_id", "channel_id", "bot_in_channel"}
+    names = {"source", "interaction_id", "token", "guild_id", "channel_id", "bot_in_channel"}
     origin = Origin(user_id, **{name: changes.pop(name) for name in names & changes.keys()})
     values = {"now": NOW, "cost_estimate": 1.0} | changes
     job = await jobs.insert_job(origin, RECIPE, **values)
@@ -190,9 +191,26 @@ async def test_interaction_delivered_twice_is_one_row(jobs: JobRepository):
 
 
 async def test_terminal_jobs_have_no_interaction_and_do_not_collide(jobs: JobRepository):
-    first, second = await insert(jobs, user_id=0), await insert(jobs, user_id=0)
-    assert first.origin.is_terminal
+    first, second = [await insert(jobs, user_id=0, source=Source.TERMINAL) for _ in range(2)]
+    assert first.origin.source is Source.TERMINAL
     assert first.job_id != second.job_id
+
+
+async def test_job_is_held_without_a_reason_and_is_not_for_having_one(
+    database: Database, jobs: JobRepository
+):
+    held = await insert(jobs, verdict=Verdict(Outcome.HOLD))
+    answered = await jobs.mark_answered(held.job_id, message_id=5, now=NOW)
+    assert answered is not None
+    assert (answered.status, answered.is_held) == (JobStatus.HELD, True)
+    approved = await jobs.mark_approved(held.job_id, approved_by=3, spoiler=False, now=NOW)
+    assert approved is not None
+    assert (approved.status, approved.is_held) == (JobStatus.QUEUED, False)
+    free = await insert(jobs)
+    await database.execute("UPDATE job SET held_for = 'once' WHERE job_id = ?", (free.job_id,))
+    answered = await jobs.mark_answered(free.job_id, message_id=5, now=NOW)
+    assert answered is not None
+    assert (answered.status, answered.is_held) == (JobStatus.QUEUED, False)
 
 
 async def test_refused_job_is_on_record_ended_and_free_and_forgets_its_token(jobs: JobRepository):
