@@ -282,7 +282,7 @@ def test_everything_is_caught_only_at_the_borders():
 
 
 CREATES_TASKS = {
-    "bot.chat.client": "the connection, watched while it stands",
+    "bot.chat.connection": "the connection, watched while it stands",
     "bot.cli.imagine": "the parts of one prompt, awaited at its end",
     "bot.cli.run": "the parts of the process: the first to end is looked at; systemd hears beats",
     "bot.jobs.dispatcher": "a job behind its guard, and the watchdog beside the loop",

@@ -197,12 +197,8 @@ class JobRepository:
 
     async def mark_held(self, job_id: int, *, held_for: str, rule: str) -> Job | None:
         """rendered → held: nobody sees its pictures before a moderator has."""
-        return await self._change(
-            *(job_id, (JobStatus.RENDERED,), JobStatus.HELD),
-            is_held=True,
-            held_for=held_for,
-            rule=rule,
-        )
+        why: dict[str, Any] = {"is_held": True, "held_for": held_for, "rule": rule}
+        return await self._change(job_id, (JobStatus.RENDERED,), JobStatus.HELD, **why)
 
     async def mark_approved(
         self, job_id: int, *, approved_by: int, spoiler: bool, now: float
