@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DECODE_SECONDS = 3.0
 _PLAIN = "Nothing was drawn or charged; please save it as a plain PNG or JPEG and send that."
 _TOO_SLOW = f"That picture takes too long to open. {_PLAIN}"
-_TOO_HEAVY = f"That picture takes too much memory to open. {_PLAIN}"
+_NOT_OPENED = f"That picture is damaged or takes too much memory to open. {_PLAIN}"
 _NO_TURN = (
     "Your picture was not opened: too many others came first, or Triptych is being restarted. "
     "Nothing was drawn or charged; please send it again in a minute."
@@ -126,6 +126,6 @@ async def open_upload(
     except WorkerTimeout:
         raise UserError(_TOO_SLOW) from None
     except WorkerLost:
-        raise UserError(_TOO_HEAVY) from None
+        raise UserError(_NOT_OPENED) from None
     except WorkerUnavailable as error:
         raise StoreError(_NO_TURN) from error

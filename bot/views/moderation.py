@@ -62,7 +62,8 @@ PRIVACY = (
     "a strike or suspension that still counts stays until it does not. What is of direct messages "
     "goes after 90 days. Messages in channels stay: ⋯ under your pictures deletes them while they "
     "are on record, later a moderator can. Nothing leaves this machine but what you see in "
-    "Discord. The owner's daily backups keep what was deleted for up to a week more.\n"
+    "Discord. The owner's daily backups keep what was deleted for up to a week more, and copies "
+    "from an upgrade, a restore or a rescue until the owner deletes them.\n"
     "`/privacy export` gives you the record as a file. `/privacy delete` deletes it."
 )
 CONFIRM_DELETION = (
