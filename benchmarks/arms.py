@@ -22,6 +22,7 @@ from torch._dynamo.exc import TorchDynamoException
 
 from benchmarks.clock import Clock
 from benchmarks.sd1_random import build_sd1_random
+from bot.domain.recipes import Recipe
 from bot.engine import Engine, EngineOptions, GenerationRequest, ModelSource, Progress
 from bot.engine.batch import Batch
 from bot.engine.capacity.capacity import Capacity
@@ -215,10 +216,8 @@ class Workshop:
     def make_request(self, ask: Ask, preset: Any, number: int) -> GenerationRequest:
         """Compose the engine's request for an ask."""
         info = self.info
-        return GenerationRequest(
-            request_id=number,
+        recipe = Recipe(
             prompt=PROMPT,
-            negative_prompt="",
             width=info.width,
             height=info.height,
             num_inference_steps=ask.num_steps
@@ -229,6 +228,7 @@ class Workshop:
             seeds=tuple(ask.seed + n for n in range(NUM_PICTURES)),
             guidance_until=preset.guidance_until,
         )
+        return GenerationRequest(number, recipe)
 
     @property
     def stepping_share(self) -> float:
@@ -258,6 +258,7 @@ class Workshop:
 
         runner.decode = note_and_decode
         request = self.make_request(Ask(5), PRESETS["quality"], 1)
+        recipe = request.recipe
         batch.join(request, lambda progress: None)
         while not (outcomes := batch.tick()):
             pass
@@ -270,9 +271,9 @@ class Workshop:
 
         pictures = alone.pipe(
             [PROMPT] * NUM_PICTURES,
-            num_inference_steps=request.num_inference_steps,
-            guidance_scale=request.guidance_scale,
-            generator=[torch.Generator("cpu").manual_seed(seed) for seed in request.seeds],
+            num_inference_steps=recipe.num_inference_steps,
+            guidance_scale=recipe.guidance_scale,
+            generator=[torch.Generator("cpu").manual_seed(seed) for seed in recipe.seeds],
             output_type="np",
             callback_on_step_end=keep,
         ).images

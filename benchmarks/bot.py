@@ -25,6 +25,7 @@ from typing import Any
 
 import psutil
 
+from bot.domain.recipes import Recipe
 from bot.engine import Engine, GenerationRequest
 from bot.ops.resources import choose_model_source
 from bot.settings import Settings
@@ -82,10 +83,8 @@ async def measure_loop_lag(num_requests: int = 8) -> dict[str, float]:
     ticker.cancel()
     ticker = asyncio.create_task(tick(lags["drawing"]))
     for number in range(num_requests):
-        request = GenerationRequest(
-            request_id=number,
+        recipe = Recipe(
             prompt="dog in autumn leaves",
-            negative_prompt="",
             width=info.width,
             height=info.height,
             num_inference_steps=info.num_inference_steps,
@@ -93,6 +92,7 @@ async def measure_loop_lag(num_requests: int = 8) -> dict[str, float]:
             sampler=info.default_sampler,
             seeds=(1, 2, 3),
         )
+        request = GenerationRequest(number, recipe)
         await asyncio.wrap_future(engine.submit(request))
     ticker.cancel()
     await asyncio.to_thread(engine.close, 5.0)

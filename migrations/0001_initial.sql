@@ -5,8 +5,8 @@ PRAGMA application_id = 0x54524950;  -- "TRIP", as store/files.py says, which ch
 -- rules_version the server's rules at that moment; is_held: a moderator has to look at it first,
 -- held_for is why. weight: of its member's share of the line. approved_by: the moderator who let it pass.
 -- hidden: nobody may see its pictures any more, or until a moderator has looked at the reports.
--- start_job_id 0: the member's own upload; start_num_doublings: how often it was enlarged before.
--- press: the button it came from. deleted_by 0: its pictures' time was over. forget_after: its
+-- recipe: domain/recipes.Recipe as JSON, and of it what is searched for (start_job_id 0: the
+-- member's own upload). press: the button it came from. deleted_by 0: its pictures' time was over. forget_after: its
 -- member deleted their data, so that from then on it forgets whose it was. told 0: it ended without
 -- pictures, and its message may not say so yet (the process was killed).
 CREATE TABLE job (
@@ -25,21 +25,10 @@ CREATE TABLE job (
                             'accepted', 'held', 'queued', 'running', 'rendered', 'delivered',
                             'refused', 'failed', 'cancelled', 'expired', 'undeliverable')),
     reason              TEXT NOT NULL DEFAULT '',
-    prompt              TEXT NOT NULL,
-    negative_prompt     TEXT NOT NULL,
-    seeds               TEXT NOT NULL,
-    width               INTEGER,
-    height              INTEGER,
-    num_inference_steps INTEGER,
-    guidance_scale      REAL,
-    guidance_until      REAL NOT NULL DEFAULT 1.0,
-    sampler             TEXT,
-    model               TEXT,
-    preset              TEXT NOT NULL DEFAULT 'quality',
-    start_job_id        INTEGER,
-    start_panel         INTEGER,
-    strength            REAL,
-    start_num_doublings INTEGER NOT NULL DEFAULT 0 CHECK (start_num_doublings >= 0),
+    recipe              TEXT NOT NULL CHECK (json_valid(recipe)),
+    prompt              TEXT GENERATED ALWAYS AS (json_extract(recipe, '$.prompt')),
+    model               TEXT GENERATED ALWAYS AS (json_extract(recipe, '$.model')),
+    start_job_id        INTEGER GENERATED ALWAYS AS (json_extract(recipe, '$.start.job_id')),
     press               TEXT NOT NULL DEFAULT '',
     cost_estimate       REAL NOT NULL CHECK (cost_estimate >= 0),
     cost                REAL NOT NULL CHECK (cost >= 0),

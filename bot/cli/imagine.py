@@ -95,20 +95,9 @@ def describe(job: Job, delivery: Delivery) -> str:
 
 
 def describe_as_json(job: Job, delivery: Delivery) -> str:
-    recipe = job.recipe
     report = {
         "job_id": job.job_id,
-        "prompt": recipe.prompt,
-        "negative_prompt": recipe.negative_prompt,
-        "model": recipe.model,
-        "sampler": recipe.sampler,
-        "num_inference_steps": recipe.num_inference_steps,
-        "guidance_scale": recipe.guidance_scale,
-        "guidance_until": recipe.guidance_until,
-        "preset": recipe.preset,
-        "width": recipe.width,
-        "height": recipe.height,
-        "seeds": recipe.seeds,
+        **job.recipe.describe(),
         "grid": str(delivery.grid.resolve()),
         "images": [str(path.resolve()) for path in delivery.images],
         "nsfw_content_detected": [v.nsfw_content_detected for v in delivery.verdicts],

@@ -86,7 +86,17 @@ def imagine(
     """Draw three pictures here and now, without Discord."""
     settings = _load_settings(**({"model": model} if model else {}))
     _set_up_logging(settings, "WARNING" if settings.log_level == "INFO" else settings.log_level)
-    ask = Ask(prompt, negative_prompt, width, height, steps, guidance_scale, sampler, seed, preset)
+    ask = Ask(
+        prompt,
+        negative_prompt,
+        width=width,
+        height=height,
+        num_inference_steps=steps,
+        guidance_scale=guidance_scale,
+        sampler=sampler,
+        seed=seed,
+        preset=preset,
+    )
     if image is not None:
         upload = Upload(str(image), image.stat().st_size)
         ask = replace(ask, start=StartPicture(0, 0, strength), upload=upload)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, asdict, dataclass, fields
+from typing import Any
+
+RECIPE_VERSION = 1
+"""Raised with every parameter that a program that does not know it must not ignore."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +37,38 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """What a person typed, unchecked. None means: the model's default, or a random seed.
+class Parameters:
+    """What can be chosen about a drawing, each with diffusers' name.
 
-    upload: to be fetched and judged, if it starts from one. press: what was pressed, so that two
-    presses at once are one job; "" for what was typed.
+    None: the model's default, to be filled in.
     """
 
     prompt: str
     negative_prompt: str = ""
+    _: KW_ONLY
     width: int | None = None
     height: int | None = None
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     sampler: str | None = None
+    start: StartPicture | None = None
+
+    def choices(self) -> dict[str, Any]:
+        """Each parameter by its name."""
+        return {field.name: getattr(self, field.name) for field in fields(Parameters)}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Parameters):
+    """What a person typed, unchecked. seed: None is a random one.
+
+    upload: to be fetched and judged, if it starts from one. press: what was pressed, so that two
+    presses at once are one job; "" for what was typed.
+    """
+
+    _: KW_ONLY
     seed: int | None = None
     preset: str | None = None
-    start: StartPicture | None = None
     upload: Upload | None = None
     num_images: int = 3
     press: str = ""
@@ -72,25 +91,25 @@ class Style:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Parameters):
     """Everything needed to draw a job again.
 
     A job taken while the model still loads keeps None where the model's default will be filled in.
-    preset: what the values came from; guidance_until: the share of the steps that are guided.
+    model: ``ModelInfo.id``. preset: what the values came from; guidance_until: the share of the
+    steps that are guided. version: of the program's recipes when this one was made.
     """
 
-    prompt: str
-    negative_prompt: str
-    seeds: tuple[int, ...]
-    width: int | None = None
-    height: int | None = None
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    sampler: str | None = None
+    seeds: tuple[int, ...] = ()
+    _: KW_ONLY
     model: str | None = None
     preset: str = "quality"
     guidance_until: float = 1.0
-    start: StartPicture | None = None
+    version: int = RECIPE_VERSION
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether it may have parameters that this program does not know."""
+        return self.version > RECIPE_VERSION
 
     @property
     def guidance(self) -> str:
@@ -99,3 +118,36 @@ class Recipe:
         if self.guidance_until >= 1:
             return scale
         return f"{scale} for {self.guidance_until * 100:.0f} % of the steps"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels; 0 where the model's are to be filled in."""
+        return self.width or 0, self.height or 0
+
+    @property
+    def strength(self) -> float:
+        """(0, 1], the share of the steps that are run."""
+        return self.start.strength if self.start else 1.0
+
+    @property
+    def is_enlarged(self) -> bool:
+        """Whether it is a second pass over an enlarged picture, which may be drawn in tiles.
+
+        It goes without the prompt and unguided: at a size that the model was not made for, a
+        prompt would put its subject into the picture once more.
+        """
+        return self.start is not None and self.start.is_enlarged
+
+    @property
+    def drawn_prompt(self) -> str:
+        """What the model is told to draw."""
+        return "" if self.is_enlarged else self.prompt
+
+    @property
+    def drawn_guidance_scale(self) -> float:
+        """How much the model is guided by it; up to 1 not at all."""
+        return 1.0 if self.is_enlarged else self.guidance_scale or 0.0
+
+    def describe(self) -> dict[str, Any]:
+        """What it says, by name, for files and reports; without what it leaves open."""
+        return {name: value for name, value in asdict(self).items() if value is not None}

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from bot.domain.recipes import Recipe
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -67,6 +69,7 @@ class EngineOptions:
 class ModelInfo:
     """What the loaded model can do, read from its own files.
 
+    id: what recipes and requests call it by; name: what people call it.
     width, height: native size in pixels. size_multiple: both sides must be multiples of it.
     max_tokens: the text encoder's length, start and end markers included.
     samplers: ids offered for this model, ``default_sampler`` (the model's own scheduler) first.
@@ -74,6 +77,7 @@ class ModelInfo:
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
     """
 
+    id: str
     name: str
     width: int
     height: int
@@ -90,29 +94,22 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GenerationRequest:
-    """One job for the engine; the names are diffusers' own.
+    """One job for the engine. recipe: complete, as its model wants it.
 
-    seeds: one per picture, each in [0, 2³²). width and height: pixels. guidance_scale: >= 0;
-    classifier-free guidance runs above 1. image: uint8 (H, W, 3) RGB to start from, or None.
-    strength: (0, 1], the share of the steps run on ``image``; without one, only the cost knows it.
-    guidance_until: [0, 1], the share of the steps that are guided; below 1 the rest cost half, and
-    the picture is no longer what diffusers' pipeline draws.
-    may_tile: ``image`` is an enlarged picture, which may be drawn in tiles where it must be.
+    Its seeds are one per picture, each in [0, 2³²); classifier-free guidance runs above a scale of
+    1 and, where ``guidance_until`` is below 1, not in the last steps, which cost half: the picture
+    is no longer what diffusers' pipeline draws then.
+    image: uint8 (H, W, 3) RGB to start from, or None; without one only the cost knows a strength.
     """
 
     request_id: int
-    prompt: str
-    negative_prompt: str
-    width: int
-    height: int
-    num_inference_steps: int
-    guidance_scale: float
-    sampler: str
-    seeds: tuple[int, ...]
+    recipe: Recipe
     image: NDArray[np.uint8] | None = None
-    strength: float = 1.0
-    guidance_until: float = 1.0
-    may_tile: bool = False
+
+    @property
+    def model(self) -> str | None:
+        """The ``ModelInfo.id`` of the model that is to draw it."""
+        return self.recipe.model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,11 +158,11 @@ class EngineFace(Protocol):
         """End a request's future with GenerationCancelled within a step. Idempotent."""
         ...
 
-    def has_room(self, request: GenerationRequest) -> bool:
-        """Whether a request submitted now would start at once."""
+    def has_room(self, recipe: Recipe) -> bool:
+        """Whether a request for this complete recipe would start at once."""
         ...
 
-    def cost(self, request: GenerationRequest) -> float:
+    def cost(self, recipe: Recipe) -> float:
         """Estimated work, in units of one default request of the loaded model (= 1.0)."""
         ...
 

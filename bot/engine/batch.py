@@ -74,7 +74,7 @@ class Batch:
         """
         started = time.perf_counter()
         table = self.runner.get_table(request)
-        cond = self.runner.prompts.encode(request.prompt)
+        cond = self.runner.prompts.encode(request.recipe.drawn_prompt)
         drawing = Drawing(request, table, report, cond.cut_words)
         self._enter(drawing, cond)
         drawing.seconds += time.perf_counter() - started
@@ -84,14 +84,15 @@ class Batch:
         """Give a request its rows, where it begins with its first step."""
         request = drawing.request
         tiled = self._is_tiled(request)
-        guided = request.guidance_scale > 1
-        uncond = self.runner.prompts.encode(request.negative_prompt) if guided else None
-        start = None
-        with suppress(torch.OutOfMemoryError) if request.may_tile and not tiled else nullcontext():
+        recipe = request.recipe
+        guided = recipe.drawn_guidance_scale > 1
+        uncond = self.runner.prompts.encode(recipe.negative_prompt) if guided else None
+        start, may_fail = None, recipe.is_enlarged and not tiled
+        with suppress(torch.OutOfMemoryError) if may_fail else nullcontext():
             start = self.runner.draw_start(request, drawing.table, tiled=tiled)
         if start is None:  # outside of the exception, whose traceback holds on to what failed
             return self._enter_in_tiles(drawing)
-        group = self._get_group(request.width, request.height, len(request.seeds), tiled)
+        group = self._get_group(*recipe.size, len(recipe.seeds), tiled)
         if not group.is_active:  # whoever was idle has no old claims
             active = [other.used for other in self._groups.values() if other.is_active]
             group.used = max(group.used, min(active, default=0.0))
@@ -99,9 +100,10 @@ class Batch:
         return None
 
     def _is_tiled(self, request: GenerationRequest) -> bool:
-        until = self._tiled_until.get((request.width, request.height), -math.inf)
-        is_known = request.may_tile and self._clock() < until
-        return is_known or must_tile(self.runner.info, request)
+        recipe = request.recipe
+        until = self._tiled_until.get(recipe.size, -math.inf)
+        is_known = recipe.is_enlarged and self._clock() < until
+        return is_known or must_tile(self.runner.info, recipe)
 
     def leave(self, drawing: Drawing) -> None:
         """Forget a request; its rows are free for the next step."""
@@ -194,7 +196,11 @@ class Batch:
             num_rows = sum(member.entry.num_rows for member in members)
             self.capacity.halve(num_rows, group.width, group.height)
             logger.warning("%s rows were too many for the memory: halved", num_rows)
-        elif isinstance(fault, DeviceFull) and drawings[0].request.may_tile and not group.is_tiled:
+        elif (
+            isinstance(fault, DeviceFull)
+            and drawings[0].request.recipe.is_enlarged
+            and not group.is_tiled
+        ):
             group.leave(drawings[0])
             self._attempt_for(drawings[0], partial(self._enter_in_tiles, drawings[0]))
         elif isinstance(fault, DeviceFull):
@@ -210,11 +216,11 @@ class Batch:
                 self._step(group, [m for m in members if m.drawing is drawing])
 
     def _enter_in_tiles(self, drawing: Drawing) -> None:
-        request = drawing.request
-        logger.warning("%s×%s is too large for one pass: tiled", request.width, request.height)
+        recipe = drawing.request.recipe
+        logger.warning("%s×%s is too large for one pass: tiled", *recipe.size)
         self.runner.free()
-        self._tiled_until[request.width, request.height] = self._clock() + TILED_SECONDS
-        self._enter(drawing, self.runner.prompts.encode(request.prompt))
+        self._tiled_until[recipe.size] = self._clock() + TILED_SECONDS
+        self._enter(drawing, self.runner.prompts.encode(recipe.drawn_prompt))
 
     def _fail(self, group: Group, drawing: Drawing, fault: TriptychError) -> None:
         group.leave(drawing)
@@ -266,7 +272,7 @@ class Batch:
                 started = time.perf_counter()
                 latents = group.get_latents(drawing)
                 group.leave(drawing)
-                may_tile = drawing.request.may_tile
+                may_tile = drawing.request.recipe.is_enlarged
                 decode = partial(
                     self.runner.decode, latents, tiled=group.is_tiled, may_tile=may_tile
                 )

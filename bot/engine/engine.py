@@ -32,6 +32,7 @@ from bot.errors import (
 )
 
 if TYPE_CHECKING:
+    from bot.domain.recipes import Recipe
     from bot.engine.batch import Batch, Outcome
     from bot.engine.capacity.capacity import Capacity
     from bot.engine.capacity.cost import CostModel
@@ -133,17 +134,17 @@ class Engine:
             del self._jobs[request_id]
         job.fail(GenerationCancelled(f"request {request_id} was cancelled"))
 
-    def has_room(self, request: GenerationRequest) -> bool:
-        """Whether a request submitted now would be drawn from the next step on."""
+    def has_room(self, recipe: Recipe) -> bool:
+        """Whether a request for it would be drawn from the next step on."""
         with self._lock:
-            others = [job.request for job in self._jobs.values()]
+            others = [job.request.recipe for job in self._jobs.values()]
         if self._capacity is None:
             return not others
-        return self._capacity.fits(others, request)
+        return self._capacity.fits(others, recipe)
 
-    def cost(self, request: GenerationRequest) -> float:
+    def cost(self, recipe: Recipe) -> float:
         """Estimated work, in units of one default request; 1.0 while no model is loaded."""
-        return 1.0 if self._cost_model is None else self._cost_model.estimate(request)
+        return 1.0 if self._cost_model is None else self._cost_model.estimate(recipe)
 
     def forget_prompts(self) -> None:
         """Let go, within a step, of every prompt that is not being drawn."""
@@ -231,7 +232,8 @@ class Engine:
         """Take in who has waited longest, as long as they fit."""
         while self._waiting:
             request = self._waiting[0].request
-            if not batch.capacity.fits([job.request for job in self._drawn.values()], request):
+            others = [job.request.recipe for job in self._drawn.values()]
+            if not batch.capacity.fits(others, request.recipe):
                 return
             job = self._waiting.popleft()
             if not self._take(job):

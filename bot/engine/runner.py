@@ -92,9 +92,11 @@ class ModelRunner:
     def get_table(self, request: GenerationRequest) -> StepTable:
         """Check a request and return its way through the noise. Raises GenerationRejected."""
         self._check(request)
-        strength = None if request.image is None else request.strength
+        recipe = request.recipe
+        strength = None if request.image is None else recipe.strength
+        sampler, num_steps = recipe.sampler or "", recipe.num_inference_steps or 0
         try:
-            return self._tables.get(request.sampler, request.num_inference_steps, strength)
+            return self._tables.get(sampler, num_steps, strength)
         except NotTabled as error:
             raise GenerationRejected(f"This cannot be drawn with {error}.") from None
 
@@ -152,23 +154,27 @@ class ModelRunner:
 
     def _check(self, request: GenerationRequest) -> None:
         info, multiple = self.info, self.info.size_multiple
-        if not request.seeds:
+        recipe, size = request.recipe, request.recipe.size
+        if request.model not in {None, info.id}:
+            raise GenerationRejected(f"This engine has {info.id} loaded, not {request.model}.")
+        if not recipe.seeds:
             raise GenerationRejected("Ask for at least one picture: the list of seeds is empty.")
-        if any(side < multiple or side % multiple for side in (request.width, request.height)):
+        if any(side < multiple or side % multiple for side in size):
             raise GenerationRejected(
-                f"{request.width}×{request.height} does not fit {info.name}: "
+                f"{size[0]}×{size[1]} does not fit {info.name}: "
                 f"width and height must be multiples of {multiple} pixels."
             )
-        if request.sampler not in info.samplers:
+        if recipe.sampler not in info.samplers:
             raise GenerationRejected(
-                f"{info.name} has no sampler {request.sampler!r}; choose one of "
+                f"{info.name} has no sampler {recipe.sampler!r}; choose one of "
                 f"{', '.join(info.samplers)}."
             )
-        if request.num_inference_steps < 1:
+        if (recipe.num_inference_steps or 0) < 1:
             raise GenerationRejected("At least one inference step is needed.")
-        if not (math.isfinite(request.guidance_scale) and request.guidance_scale >= 0):
+        scale = recipe.drawn_guidance_scale
+        if not (math.isfinite(scale) and scale >= 0):
             raise GenerationRejected("The guidance scale must be a number of at least 0.")
-        if not (0 <= request.guidance_until <= 1 and 0 < request.strength <= 1):
+        if not (0 <= recipe.guidance_until <= 1 and 0 < recipe.strength <= 1):
             raise GenerationRejected("Guidance until and strength are shares between 0 and 1.")
         if request.image is not None and request.image.shape[2:] != (3,):
             raise GenerationRejected("The picture to start from must be (height, width, 3).")

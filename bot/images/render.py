@@ -110,20 +110,9 @@ def compose_hidden_tile(size: tuple[int, int], words: str = HIDDEN) -> Image.Ima
 def encode_png(picture: Image.Image, recipe: Recipe, seeds: Sequence[int]) -> bytes:
     """A PNG that carries its recipe as iTXt entries under diffusers' names."""
     info = PngInfo()
-    entries = {
-        "prompt": recipe.prompt,
-        "negative_prompt": recipe.negative_prompt,
-        "seed": ", ".join(str(seed) for seed in seeds),
-        "sampler": recipe.sampler,
-        "num_inference_steps": recipe.num_inference_steps,
-        "guidance_scale": recipe.guidance_scale,
-        "guidance_until": recipe.guidance_until,
-        "preset": recipe.preset,
-        "model": recipe.model,
-        "size": f"{recipe.width}x{recipe.height}",
-        "Software": "Triptych",
-    }
-    for key, value in entries.items():
+    size = f"{recipe.width}x{recipe.height}"
+    entries = recipe.describe() | {"seeds": ", ".join(map(str, seeds)), "size": size}
+    for key, value in (entries | {"Software": "Triptych"}).items():
         info.add_itxt(key, str(value))
     buffer = BytesIO()
     picture.save(buffer, "PNG", pnginfo=info, compress_level=PNG_LEVEL)

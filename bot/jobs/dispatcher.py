@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.pictures import PictureFile
-from bot.engine.api import EngineFace, GenerationOutput, ModelInfo, Progress
+from bot.engine.api import EngineFace, GenerationOutput, GenerationRequest, ModelInfo, Progress
 from bot.errors import (
     EngineLost,
     GenerationCancelled,
@@ -29,7 +29,6 @@ from bot.jobs.watchdog import Watchdog
 from bot.moderation import PictureCheck
 from bot.ops.logs import of_job
 from bot.policy.pictures import PictureJudge, compose_picture_entry
-from bot.recipes.resolve import complete_recipe, compose_request
 from bot.store import Repositories
 
 if TYPE_CHECKING:
@@ -201,26 +200,20 @@ class Dispatcher:
         job = self._line.queue.next(self._now())
         if job is None:
             return None
-        try:
-            recipe = complete_recipe(job.recipe, self._line.info)
-        except UserError:
+        if job.job_id in self._line.unfit:
             return job  # to be refused by _begin
-        return job if self._engine.has_room(compose_request(job.job_id, recipe)) else None
+        return job if self._engine.has_room(job.recipe) else None
 
     async def _begin(self, job: Job) -> None:
-        assert self._line.info is not None
         try:
-            recipe = complete_recipe(job.recipe, self._line.info)
-            start = await self._starts.load(job, recipe)
+            if (fault := self._line.unfit.pop(job.job_id, None)) is not None:
+                raise UserError(fault)
+            start = await self._starts.load(job)
         except UserError as error:
             self._line.queue.remove(job.job_id)
             await self._end(job, JobStatus.REFUSED, str(error))
             return
-        request = compose_request(job.job_id, recipe, start)
-        cost = self._engine.cost(request)
-        running = await self._jobs.mark_running(
-            replace(job, recipe=recipe, cost_estimate=cost), now=self._now()
-        )
+        running = await self._jobs.mark_running(job, now=self._now())
         self._line.queue.remove(job.job_id)
         if running is None:
             return
@@ -234,8 +227,9 @@ class Dispatcher:
         def hand_over(progress: Progress) -> None:
             loop.call_soon_threadsafe(self._show_progress, running, progress)
 
+        request = GenerationRequest(job.job_id, job.recipe, start)
         future = self._engine.submit(request, hand_over)
-        self._board.post(running, Drawing(0, request.num_inference_steps))
+        self._board.post(running, Drawing(0, job.recipe.num_inference_steps or 0))
         self._spawn(running, self._draw(running, future))
 
     async def _draw(self, job: Job, future: Future[GenerationOutput]) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from bot.domain.jobs import Job, JobStatus, Source
+from bot.domain.recipes import RECIPE_VERSION
 from bot.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
 from bot.jobs.ports import TOKEN_LIFE_SECONDS, InReview, Messenger, NoMessage, NotPosted, Waiting
 from bot.jobs.queue.waitlist import Line
@@ -44,20 +45,32 @@ class Recovery:
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         for job in await self._jobs.list_untold():
             await self._board.finish(job)
-        for job in await self._jobs.list_by_status(JobStatus.ACCEPTED):
+        for job in await self._list(JobStatus.ACCEPTED):
             await self._find_out_if_answered(job)
-        for job in await self._jobs.list_by_status(JobStatus.RUNNING):
+        for job in await self._list(JobStatus.RUNNING):
             if job.attempt >= MAX_ATTEMPTS:
                 await self._apologise(job, "Sorry: drawing this prompt was interrupted twice.")
             else:
                 await self._jobs.mark_requeued(job, attempted=True)
-        waiting = await self._jobs.list_by_status(JobStatus.QUEUED)
+        waiting = await self._list(JobStatus.QUEUED)
         for job in waiting:
             if not _can_be_answered(job):
                 await self._apologise(job, "Triptych was restarted while this prompt waited.")
         self._line.enqueue(*(job for job in waiting if _can_be_answered(job)))
         for job in await self._jobs.list_by_status(JobStatus.RENDERED):
             await self._dispatcher.resume_delivery(job)
+
+    async def _list(self, status: JobStatus) -> list[Job]:
+        """What this program can draw; the others are left alone, for the one that made them."""
+        jobs = await self._jobs.list_by_status(status)
+        for job in jobs:
+            if job.recipe.is_newer:
+                of_job(log, job.job_id).error(
+                    "is left alone: its recipe is of version %s and this Triptych knows %s; "
+                    "install the newer one again",
+                    *(job.recipe.version, RECIPE_VERSION),
+                )
+        return [job for job in jobs if not job.recipe.is_newer]
 
     async def drop_terminal_jobs(self) -> None:
         """A command line that was interrupted waits for nothing any more."""

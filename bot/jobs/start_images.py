@@ -92,21 +92,18 @@ class StartPictures:
             return None
         return source
 
-    async def load(self, job: Job, recipe: Recipe) -> NDArray[np.uint8] | None:
-        """uint8 (height, width, 3) RGB for a complete recipe; None without a start.
+    async def load(self, job: Job) -> NDArray[np.uint8] | None:
+        """uint8 (height, width, 3) RGB for a job's complete recipe; None without a start.
 
         Raises UserError if the picture is gone.
         """
-        start = recipe.start
+        start = job.recipe.start
         if start is None:
             return None
-        assert recipe.width
-        assert recipe.height
-        size = (recipe.width, recipe.height)
-        if start.job_id and (await self.fetch_source(recipe)) is None:
+        if start.job_id and (await self.fetch_source(job.recipe)) is None:
             raise UserError(_GONE)
         source = start.job_id or job.job_id
-        picture = await self._writer.load_start(source, start.panel, size)
+        picture = await self._writer.load_start(source, start.panel, job.recipe.size)
         if picture is None:
             raise UserError(_GONE)
         return picture

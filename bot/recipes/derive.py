@@ -7,6 +7,7 @@ from dataclasses import replace
 from bot.domain.jobs import Job
 from bot.domain.recipes import Ask, StartPicture
 from bot.engine.api import NUM_IMAGES
+from bot.recipes.validate import check_is_known
 
 VARY_STRENGTH = 0.6
 UPSCALE_STRENGTH = 0.2
@@ -14,18 +15,17 @@ UPSCALE_FACTOR = 2
 
 
 def compose_again(job: Job) -> Ask:
-    """The same recipe with new seeds; an upload that it started from is the same one."""
+    """The same recipe with new seeds; an upload that it started from is the same one.
+
+    Raises UserError for a recipe that a newer program has made.
+    """
     recipe, start = job.recipe, job.recipe.start
+    check_is_known(recipe)
+    chosen = recipe.choices()
+    chosen["start"] = start and replace(start, job_id=start.job_id or job.job_id)
     return Ask(
-        prompt=recipe.prompt,
-        negative_prompt=recipe.negative_prompt,
-        width=recipe.width,
-        height=recipe.height,
-        num_inference_steps=recipe.num_inference_steps,
-        guidance_scale=recipe.guidance_scale,
-        sampler=recipe.sampler,
+        **chosen,
         preset=recipe.preset,
-        start=start and replace(start, job_id=start.job_id or job.job_id),
         num_images=len(recipe.seeds),
         press=f"reroll:{job.job_id}",
     )
@@ -56,11 +56,7 @@ def compose_variation(job: Job, panel: int) -> Ask:
 
 
 def compose_upscale(job: Job, panel: int) -> Ask:
-    """One picture with twice the sides: a second, short pass over the enlarged one.
-
-    Without prompt and guidance: at a size that the model was not made for, a prompt would put
-    its subject into the picture once more.
-    """
+    """One picture with twice the sides: a second, short pass over the enlarged one."""
     recipe = job.recipe
     num_doublings = 1 + (recipe.start.num_doublings if recipe.start else 0)
     return replace(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
-from bot.domain.recipes import Ask, Recipe
-from bot.engine.api import GenerationRequest, ModelInfo
+from bot.domain.recipes import Ask, Recipe, StartPicture
+from bot.engine.api import ModelInfo
 from bot.errors import UserError
 from bot.recipes.presets import DEFAULT_PRESET, PRESETS
-from bot.recipes.validate import MAX_SEED
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from bot.recipes.validate import MAX_SEED, check_is_known
 
 _MAX_IN_ROW = 2**63 - 1
 
@@ -26,28 +23,32 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
     name = ask.preset if ask.preset in PRESETS else DEFAULT_PRESET
     preset = PRESETS[name]
     first = ask.seed if ask.seed is not None else random_seed
+    chosen = {choice: _fit_row(value) for choice, value in ask.choices().items()}
+    chosen["num_inference_steps"] = chosen["num_inference_steps"] or preset.num_inference_steps
+    chosen["sampler"] = chosen["sampler"] or preset.sampler
     return Recipe(
-        prompt=ask.prompt,
-        negative_prompt=ask.negative_prompt,
+        **chosen,
         seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(ask.num_images)),
-        width=_fit_row(ask.width),
-        height=_fit_row(ask.height),
-        num_inference_steps=_fit_row(ask.num_inference_steps) or preset.num_inference_steps,
-        guidance_scale=ask.guidance_scale,
-        sampler=ask.sampler or preset.sampler,
         preset=name,
         guidance_until=preset.guidance_until,
-        start=ask.start,
     )
 
 
-def _fit_row(number: int | None) -> int | None:
-    """The nearest number that the record can hold; such a prompt is refused, yet on record."""
-    return None if number is None else max(-_MAX_IN_ROW, min(number, _MAX_IN_ROW))
+def _fit_row(value: Any) -> Any:
+    """The nearest that the record can hold; such a prompt is refused, yet on record."""
+    match value:
+        case int():
+            return max(-_MAX_IN_ROW, min(value, _MAX_IN_ROW))
+        case float():
+            return value if math.isfinite(value) else None
+        case StartPicture() if not math.isfinite(value.strength):
+            return replace(value, strength=1.0)
+    return value
 
 
 def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
     """Fill in the model's defaults and check the rest against it. Raises UserError."""
+    check_is_known(recipe)
     complete = replace(
         recipe,
         width=recipe.width or info.width,
@@ -57,7 +58,7 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
             info.guidance_scale if recipe.guidance_scale is None else recipe.guidance_scale
         ),
         sampler=recipe.sampler or info.default_sampler,
-        model=info.name,
+        model=info.id,
     )
     if complete.sampler not in info.samplers:
         raise UserError(
@@ -73,27 +74,3 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
                 f"{lower + info.size_multiple}."
             )
     return complete
-
-
-def compose_request(
-    job_id: int, recipe: Recipe, image: NDArray[np.uint8] | None = None
-) -> GenerationRequest:
-    """The engine's request for a complete recipe. image: what it starts from, (H, W, 3) RGB."""
-    assert recipe.width and recipe.height and recipe.num_inference_steps and recipe.sampler
-    assert recipe.guidance_scale is not None
-    is_enlarged = recipe.start is not None and recipe.start.is_enlarged
-    return GenerationRequest(
-        request_id=job_id,
-        prompt="" if is_enlarged else recipe.prompt,
-        negative_prompt=recipe.negative_prompt,
-        width=recipe.width,
-        height=recipe.height,
-        num_inference_steps=recipe.num_inference_steps,
-        guidance_scale=1.0 if is_enlarged else recipe.guidance_scale,
-        sampler=recipe.sampler,
-        seeds=recipe.seeds,
-        image=image,
-        strength=recipe.start.strength if recipe.start else 1.0,
-        guidance_until=recipe.guidance_until,
-        may_tile=is_enlarged,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bot.domain.recipes import Ask
+from bot.domain.recipes import Ask, Recipe
 from bot.engine.api import SAMPLER_IDS
 from bot.errors import UserError
 from bot.recipes.presets import PRESETS
@@ -24,6 +24,16 @@ class ParameterLimits:
     max_prompt_length: int
     max_num_inference_steps: int
     max_side_pixels: int
+
+
+def check_is_known(recipe: Recipe) -> None:
+    """What a newer program has added must not be left out unsaid. Raises UserError."""
+    if recipe.is_newer:
+        raise UserError(
+            "This prompt has settings of a newer Triptych that this one does not know, so it "
+            "cannot be drawn here. It was left as it is; the owner can install the newer version "
+            "again."
+        )
 
 
 def check_ask(ask: Ask, limits: ParameterLimits) -> None:

@@ -14,10 +14,11 @@ _BEHIND = """
     WITH RECURSIVE behind (job_id, panel, generation) AS (
         VALUES (:job_id, :panel, 1)
         UNION ALL
-        SELECT start_job_id, start_panel, generation + 1 FROM behind JOIN job USING (job_id)
-        WHERE strength IS NOT NULL AND generation <= :most
+        SELECT start_job_id, json_extract(recipe, '$.start.panel'), generation + 1
+        FROM behind JOIN job USING (job_id)
+        WHERE start_job_id IS NOT NULL AND generation <= :most
     )
-    SELECT panel, prompt, negative_prompt FROM behind
+    SELECT panel, prompt, json_extract(recipe, '$.negative_prompt') AS negative_prompt FROM behind
     LEFT JOIN job ON job.job_id = behind.job_id
     ORDER BY generation
 """

@@ -16,10 +16,10 @@ from bot.domain.rules import Outcome, Verdict
 from bot.store.database import Database
 from bot.store.rows import (
     compose_next_id,
+    format_recipe,
     parse_job,
     parse_picture,
     picture_row,
-    recipe_columns,
 )
 
 _WAITING = (JobStatus.ACCEPTED, JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
@@ -65,7 +65,7 @@ class JobRepository:
             "age_restricted": origin.age_restricted,
             "status": JobStatus.REFUSED if refused else JobStatus.ACCEPTED,
             "reason": refusal or "",
-            **recipe_columns(recipe),
+            "recipe": format_recipe(recipe),
             "cost_estimate": cost_estimate,
             "cost": 0.0 if refused else cost_estimate,
             "accepted_at": now,
@@ -238,7 +238,7 @@ class JobRepository:
             job.job_id,
             (JobStatus.QUEUED,),
             JobStatus.RUNNING,
-            **recipe_columns(job.recipe),
+            recipe=format_recipe(job.recipe),
             cost_estimate=job.cost_estimate,
             cost=job.cost_estimate,
             attempt=job.attempt + 1,

@@ -43,6 +43,9 @@ ENDED = (
     "status IN ('delivered', 'refused', 'failed', 'cancelled', 'expired', 'undeliverable') "
     "AND source <> 'terminal'"  # what the owner drew in the terminal is theirs
 )
+_WORDLESS = (  # of a refused prompt the sampler is what the member typed
+    "json_set(recipe, '$.prompt', '', '$.negative_prompt', '', '$.sampler', NULL)"
+)
 _WITH_SERVER = "it is changed or removed; who changed it stays with it"
 _WITH_JOB = "the words of its job go"
 _OVER_SUSPENSION = "(lifted_at IS NOT NULL OR ends_at < :now)"
@@ -101,8 +104,8 @@ KEPT: dict[str, Kept] = {
         "the server's time is over, or its member deletes their data; what it cost stays, and for "
         "a day whose it was, so that quotas hold",
         words=(
-            *map(_of_job, ("prompt", "negative_prompt", "cut_words", "reason", "held_for")),
-            _of_job("sampler", "NULL"),  # of a refused prompt it is what the member typed
+            *map(_of_job, ("cut_words", "reason", "held_for")),
+            _of_job("recipe", _WORDLESS),
             _of_job("token", "NULL"),
         ),
         people={
@@ -114,7 +117,7 @@ KEPT: dict[str, Kept] = {
             "approved_by": "NULL",
             "deleted_by": "NULL",
         },
-        plain=("source", "status", "seeds", "model", "preset", "rule", "press"),
+        plain=("source", "status", "rule", "press"),
     ),
     "rule": Kept(
         _WITH_SERVER, people={"added_by": "0"}, plain=("kind", "text", "action", "exceptions")

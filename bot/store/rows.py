@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, fields
 from typing import Any
 
 from bot.domain.jobs import Job, JobStatus, Origin, Source
@@ -18,25 +19,22 @@ def compose_next_id(table: str, column: str) -> str:
     return f"max(coalesce({most}, 0), coalesce({last}, 0)) + 1"
 
 
-def recipe_columns(recipe: Recipe) -> dict[str, Any]:
-    start = recipe.start
-    return {
-        "prompt": recipe.prompt,
-        "negative_prompt": recipe.negative_prompt,
-        "seeds": json.dumps(recipe.seeds),
-        "width": recipe.width,
-        "height": recipe.height,
-        "num_inference_steps": recipe.num_inference_steps,
-        "guidance_scale": recipe.guidance_scale,
-        "sampler": recipe.sampler,
-        "model": recipe.model,
-        "preset": recipe.preset,
-        "guidance_until": recipe.guidance_until,
-        "start_job_id": start.job_id if start else None,
-        "start_panel": start.panel if start else None,
-        "strength": start.strength if start else None,
-        "start_num_doublings": start.num_doublings if start else 0,
-    }
+def format_recipe(recipe: Recipe) -> str:
+    return json.dumps(asdict(recipe), ensure_ascii=False, allow_nan=False)
+
+
+def parse_recipe(text: str) -> Recipe:
+    """As far as this program knows it: see ``Recipe.is_newer``."""
+    values = json.loads(text)
+    start = values["start"]
+    values["start"] = start and StartPicture(**_keep_known(StartPicture, start))
+    values["seeds"] = tuple(values["seeds"])
+    return Recipe(**_keep_known(Recipe, values))
+
+
+def _keep_known(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
 
 
 def parse_job(row: Row) -> Job:
@@ -53,20 +51,7 @@ def parse_job(row: Row) -> Job:
             parent_channel_id=row["parent_channel_id"],
             age_restricted=bool(row["age_restricted"]),
         ),
-        recipe=Recipe(
-            prompt=row["prompt"],
-            negative_prompt=row["negative_prompt"],
-            seeds=tuple(json.loads(row["seeds"])),
-            width=row["width"],
-            height=row["height"],
-            num_inference_steps=row["num_inference_steps"],
-            guidance_scale=parse_real(row["guidance_scale"]),
-            sampler=row["sampler"],
-            model=row["model"],
-            preset=row["preset"],
-            guidance_until=float(row["guidance_until"]),
-            start=parse_start(row),
-        ),
+        recipe=parse_recipe(row["recipe"]),
         status=JobStatus(row["status"]),
         cost_estimate=row["cost_estimate"],
         cost=row["cost"],
@@ -91,17 +76,6 @@ def parse_job(row: Row) -> Job:
         told=bool(row["told"]),
         deleted_at=row["deleted_at"],
         deleted_by=row["deleted_by"],
-    )
-
-
-def parse_start(row: Row) -> StartPicture | None:
-    if row["strength"] is None:
-        return None
-    return StartPicture(
-        row["start_job_id"],
-        row["start_panel"],
-        float(row["strength"]),
-        row["start_num_doublings"],
     )
 
 

@@ -14,6 +14,11 @@ from bot.views import jobs as job_views
 from bot.views.components import JobButton, JobModal
 
 _FORM_TEXT_MAX = 4000
+_TOLD = {
+    *("prompt", "negative_prompt", "seeds", "width", "height", "num_inference_steps", "sampler"),
+    *("guidance_scale", "guidance_until", "preset", "model", "start", "version"),
+}
+"""Of a recipe, what has its place in the text; what else there is stands at its end."""
 _LONG_PROMPT = 700  # quoted twice as long at most, and two of them must fit into one message
 
 
@@ -47,6 +52,11 @@ def compose_recipe(
         f"guidance: {recipe.guidance} · sampler: {recipe.sampler} · preset: {recipe.preset}",
         f"model: {job_views.quote(recipe.model or '')}",
         job_views.describe_start(job),
+        " · ".join(
+            f"{name.replace('_', ' ')}: {value}"
+            for name, value in recipe.describe().items()
+            if name not in _TOLD
+        ),
     ]
     file = discord.ui.File[Any]("attachment://recipe.txt") if is_long else None
     row = discord.ui.ActionRow[Any](*buttons) if buttons else None

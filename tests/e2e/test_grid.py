@@ -202,7 +202,10 @@ async def test_always_refused_classes_hold_for_a_picture_and_new_words_together(
             await form.wait_modal()
             handle = await member.submit_modal(form, {"prompt": "child"})
         case "vary":
-            rewrite(bot.data_dir, "UPDATE job SET prompt = 'child' WHERE job_id = 2")
+            rewrite(
+                bot.data_dir,
+                "UPDATE job SET recipe = json_set(recipe, '$.prompt', 'child') WHERE job_id = 2",
+            )
             handle = await press(member, grid, "Vary 1")
         case "upload":
             handle = await member.slash("imagine", art, prompt="bikini", image=upload_of(single))

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
+from bot.domain.recipes import Recipe, StartPicture
 from bot.engine import Engine, GenerationRequest, ModelSource
 from tests.tiny_models import SIDE, build_tiny_model
 
 STARTER = Path(__file__).parents[2] / "bot" / "starter_model"
 
-_REQUEST = GenerationRequest(
-    request_id=1,
+_RECIPE = Recipe(
     prompt="dog on a moon",
     negative_prompt="",
     width=SIDE,
@@ -27,7 +27,12 @@ _REQUEST = GenerationRequest(
 
 
 def make_request(**changes: Any) -> GenerationRequest:
-    return replace(_REQUEST, **changes)
+    """strength, may_tile: of the picture that it starts from, which may be enlarged."""
+    request_id, image = changes.pop("request_id", 1), changes.pop("image", None)
+    strength, may_tile = changes.pop("strength", None), changes.pop("may_tile", False)
+    if strength is not None or may_tile:
+        changes["start"] = StartPicture(0, 0, 1.0 if strength is None else strength, int(may_tile))
+    return GenerationRequest(request_id, replace(_RECIPE, **changes), image)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -109,16 +109,17 @@ class Pair:
     def _call(
         self, request: GenerationRequest, output_type: str, *, begins_at_first: bool = False
     ) -> Any:
-        pipe, size = self.pipe, {"width": request.width, "height": request.height}
+        recipe, (width, height) = request.recipe, request.recipe.size
+        pipe, size = self.pipe, {"width": width, "height": height}
         if request.image is not None:
             pipe = StableDiffusionImg2ImgPipeline(
                 **self.pipe.components, requires_safety_checker=False
             )
             pipe.set_progress_bar_config(disable=True)
             image = Image.fromarray(request.image)
-            image = image.resize((request.width, request.height), Image.Resampling.LANCZOS)
-            size = {"image": [image] * len(request.seeds), "strength": request.strength}
-        pipe.scheduler = scheduler = self._make_scheduler(request.sampler)
+            image = image.resize((width, height), Image.Resampling.LANCZOS)
+            size = {"image": [image] * len(recipe.seeds), "strength": recipe.strength}
+        pipe.scheduler = scheduler = self._make_scheduler(recipe.sampler)
         if begins_at_first:
             set_timesteps = scheduler.set_timesteps
 
@@ -128,11 +129,11 @@ class Pair:
 
             scheduler.set_timesteps = set_timesteps_and_start
         return pipe(
-            [request.prompt] * len(request.seeds),
-            negative_prompt=[request.negative_prompt] * len(request.seeds),
-            num_inference_steps=request.num_inference_steps,
-            guidance_scale=request.guidance_scale,
-            generator=[torch.Generator("cpu").manual_seed(seed) for seed in request.seeds],
+            [recipe.prompt] * len(recipe.seeds),
+            negative_prompt=[recipe.negative_prompt] * len(recipe.seeds),
+            num_inference_steps=recipe.num_inference_steps,
+            guidance_scale=recipe.guidance_scale,
+            generator=[torch.Generator("cpu").manual_seed(seed) for seed in recipe.seeds],
             output_type=output_type,
             **size,
         ).images

@@ -90,7 +90,7 @@ def test_importing_the_engine_imports_nothing_heavy() -> None:
 def test_request_submitted_while_the_model_loads_is_drawn_after_it(tiny_model: Path) -> None:
     engine = Engine(ModelSource(str(tiny_model), device="cpu"), rows=12)
     future = engine.submit(make_request())
-    assert engine.cost(make_request()) == 1.0
+    assert engine.cost(make_request().recipe) == 1.0
     info = engine.start().result(30)
     output = future.result(30)
     assert engine.close(30)
@@ -205,12 +205,12 @@ def test_request_larger_than_the_capacity_waits_for_an_empty_batch(engine: Engin
     small = engine.submit(make_request(request_id=1, num_inference_steps=3), gate)
     gate.wait()
     large = make_request(request_id=2, num_inference_steps=2, seeds=tuple(range(15)))
-    assert not engine.has_room(large)
+    assert not engine.has_room(large.recipe)
     future = engine.submit(large, lambda progress: begun.set())
     gate.open()
     small.result(30)
     assert future.result(30).images.shape[0] == 15
-    assert engine.has_room(large), "nothing is drawn any more"
+    assert engine.has_room(large.recipe), "nothing is drawn any more"
     assert begun.is_set()
 
 
@@ -232,7 +232,7 @@ def test_request_whose_awaiter_left_is_skipped(engine: Engine) -> None:
     assert first.result(30).images.any()
     assert third.result(30).images.any()
     assert seen == []
-    assert engine.has_room(make_request())
+    assert engine.has_room(make_request().recipe)
 
 
 def test_request_left_by_its_awaiter_can_still_be_cancelled_by_id(engine: Engine) -> None:
@@ -258,18 +258,20 @@ def test_request_id_in_use_is_rejected(engine: Engine) -> None:
 
 def test_there_is_room_until_the_rows_are_shared_out(engine: Engine) -> None:
     gate = Gate()
-    assert engine.has_room(make_request())
+    assert engine.has_room(make_request().recipe)
     first = engine.submit(make_request(request_id=1), gate)
     gate.wait()
     second = engine.submit(make_request(request_id=2))
     third = engine.submit(make_request(request_id=3))
-    assert engine.has_room(make_request()), "12 rows at once, and as many again in turns"
+    assert engine.has_room(make_request().recipe), "12 rows at once, and as many again in turns"
     fourth = engine.submit(make_request(request_id=4))
-    assert not engine.has_room(make_request())
-    assert not engine.has_room(make_request(seeds=(1,), guidance_scale=1.0))
+    assert not engine.has_room(make_request().recipe)
+    assert not engine.has_room(make_request(seeds=(1,), guidance_scale=1.0).recipe)
     told = threading.Event()
     rooms: list[bool] = []
-    second.add_done_callback(lambda _: (rooms.append(engine.has_room(make_request())), told.set()))
+    second.add_done_callback(
+        lambda _: (rooms.append(engine.has_room(make_request().recipe)), told.set())
+    )
     gate.open()
     assert told.wait(30)
     assert rooms == [True], "the place must be free before the future tells"
@@ -412,7 +414,7 @@ def test_running_out_of_memory_halves_the_rows_and_goes_on(
     gate = Gate()
     later = engine.submit(make_request(request_id=3), gate)
     gate.wait()
-    assert not engine.has_room(make_request(request_id=4)), "the smaller capacity is kept"
+    assert not engine.has_room(make_request(request_id=4).recipe), "the smaller capacity is kept"
     gate.open()
     assert later.result(30).images.any()
 

@@ -190,9 +190,9 @@ def test_mixed_batch_draws_for_each_what_the_pipeline_draws_alone(
             for number, (latents, images) in play(pair, schedule).items():
                 request = schedule[number].request
                 error = find_error(latents, pair.draw_latents_alone(request))
-                kind = "own precision" if request.sampler in DOUBLE else "float32 inside"
+                kind = "own precision" if request.recipe.sampler in DOUBLE else "float32 inside"
                 note(figures, f"mixed, {name}, {str(dtype)[6:]}, {kind}", error)
-                assert error <= bound(request.sampler, dtype), request
+                assert error <= bound(request.recipe.sampler, dtype), request
                 if dtype == torch.float32:
                     worst = find_worst(images, pair.draw_alone(request))
                     note(figures, f"mixed, {name}, grey levels", worst)

@@ -32,7 +32,9 @@ def starter() -> Pair:
 
 def assert_same_pictures(pair: Pair, request: GenerationRequest) -> None:
     ours, alone = pair.draw(request).images, pair.draw_alone(request)
-    assert ours.shape == alone.shape == (len(request.seeds), request.height, request.width, 3)
+    assert (
+        ours.shape == alone.shape == (len(request.recipe.seeds), *reversed(request.recipe.size), 3)
+    )
     assert ours.dtype == np.uint8
     assert ours.std() > 5, "an even picture proves nothing"
     assert find_worst(ours, alone) <= 1
@@ -105,7 +107,11 @@ def test_starter_model_draws_three_dogs_through_the_engine_thread(
 ) -> None:
     request = make_starter_request(starter)
     ours = open_engine(STARTER).submit(request).result(60).images
-    assert np.hstack(list(ours)).shape == (request.height, 3 * request.width, 3)  # the 1×3 grid
+    assert np.hstack(list(ours)).shape == (
+        request.recipe.height,
+        3 * request.recipe.width,
+        3,
+    )  # the 1×3 grid
     alone = starter.draw_alone(request)
     assert find_worst(ours, alone) <= 1
 

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.domain.recipes import Recipe
 from bot.engine.api import (
     GenerationOutput,
     GenerationRequest,
@@ -26,6 +27,7 @@ from bot.engine.api import (
 from bot.errors import EngineLost, GenerationCancelled
 
 INFO = ModelInfo(
+    id="fake model",
     name="fake model",
     width=64,
     height=64,
@@ -52,7 +54,7 @@ class FakeEngine:
         load_error: Exception | None = None,
         flaw: Callable[[GenerationRequest], None] = lambda request: None,
         flagged: Callable[[GenerationRequest], tuple[bool | None, ...]] = (
-            lambda request: (None,) * len(request.seeds)
+            lambda request: (None,) * len(request.recipe.seeds)
         ),
     ) -> None:
         self.info = info
@@ -90,13 +92,13 @@ class FakeEngine:
         if request_id in self._in_flight:
             self._cancelled.add(request_id)
 
-    def has_room(self, request: GenerationRequest) -> bool:
+    def has_room(self, recipe: Recipe) -> bool:
         return not self._in_flight
 
-    def cost(self, request: GenerationRequest) -> float:
-        steps = request.num_inference_steps / self.info.num_inference_steps
-        pixels = request.width * request.height / (self.info.width * self.info.height)
-        return steps * pixels
+    def cost(self, recipe: Recipe) -> float:
+        steps = (recipe.num_inference_steps or 0) / self.info.num_inference_steps
+        width, height = recipe.size
+        return steps * (width * height) / (self.info.width * self.info.height)
 
     def forget_prompts(self) -> None:
         self.num_forgotten += 1
@@ -132,7 +134,7 @@ class FakeEngine:
                 future.set_result(output)
 
     def _sketch(self, request: GenerationRequest) -> NDArray[np.uint8]:
-        return np.stack([np.full((8, 8, 3), seed % 256, np.uint8) for seed in request.seeds])
+        return np.stack([np.full((8, 8, 3), seed % 256, np.uint8) for seed in request.recipe.seeds])
 
     def _draw(
         self, request: GenerationRequest, on_progress: ProgressCallback | None
@@ -140,20 +142,21 @@ class FakeEngine:
         if self._lost is not None:
             raise self._lost
         started = time.perf_counter()
-        for step in range(1, request.num_inference_steps + 1):
+        num_steps = request.recipe.num_inference_steps or 0
+        for step in range(1, num_steps + 1):
             if request.request_id in self._cancelled:
                 raise GenerationCancelled(f"request {request.request_id} was cancelled")
             time.sleep(self._step_seconds)
             if on_progress is not None:
-                on_progress(Progress(step, request.num_inference_steps, self._sketch(request)))
+                on_progress(Progress(step, num_steps, self._sketch(request)))
         self._flaw(request)
         self.drawn.append(request)
-        shape = (request.height, request.width, 3)
+        shape = (*reversed(request.recipe.size), 3)
         images = np.stack(
-            [np.full(shape, np.uint8(seed % 256), np.uint8) for seed in request.seeds]
+            [np.full(shape, np.uint8(seed % 256), np.uint8) for seed in request.recipe.seeds]
         )
         if request.image is not None:  # between the picture it starts from and its own colour
-            share = request.strength
+            share = request.recipe.strength
             images = (request.image * (1 - share) + images * share).round().astype(np.uint8)
         seconds = max(time.perf_counter() - started, 1e-6)
         return GenerationOutput(images, self._flagged(request), seconds)

@@ -22,7 +22,7 @@ from tests.fakes.engine import FakeEngine
 
 def _flaw(request: GenerationRequest) -> None:
     kind = os.environ.get("FAKE_FLAW")
-    if kind and "poison" in request.prompt:
+    if kind and "poison" in request.recipe.prompt:
         raise EngineLost("the device is gone") if kind == "lost" else GenerationFailed("no luck")
 
 

@@ -13,7 +13,15 @@ from bot.domain.recipes import Recipe
 from bot.images.render import compose_grid, compose_hidden_tile, encode_png
 
 RECIPE = Recipe(
-    "größer Hund 犬 🐕", "Regen, «nass»", (7, 8, 9), 512, 768, 30, 7.5, "ddim", "CompVis/model"
+    "größer Hund 犬 🐕",
+    "Regen, «nass»",
+    (7, 8, 9),
+    width=512,
+    height=768,
+    num_inference_steps=30,
+    guidance_scale=7.5,
+    sampler="ddim",
+    model="CompVis/model",
 )
 
 
@@ -71,7 +79,10 @@ def test_png_carries_its_recipe_in_any_script():
         "negative_prompt": "Regen, «nass»",
         "preset": "quality",
         "guidance_until": "1.0",
-        "seed": "7, 8, 9",
+        "seeds": "7, 8, 9",
+        "width": "512",
+        "height": "768",
+        "version": "1",
         "sampler": "ddim",
         "num_inference_steps": "30",
         "guidance_scale": "7.5",
@@ -79,7 +90,7 @@ def test_png_carries_its_recipe_in_any_script():
         "size": "512x768",
         "Software": "Triptych",
     }
-    assert data.count(b"iTXt") == 11
+    assert data.count(b"iTXt") == 14
 
 
 def test_png_keeps_every_pixel_and_is_the_same_every_time():

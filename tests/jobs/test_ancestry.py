@@ -65,7 +65,8 @@ def start_from(job: Job) -> StartPicture:
 async def put_behind(house: House, source: Job, prompt: str) -> None:
     """As if an older version had drawn it, which judged new words alone."""
     await house.database.execute(
-        "UPDATE job SET prompt = ? WHERE job_id = ?", (prompt, source.job_id)
+        "UPDATE job SET recipe = json_set(recipe, '$.prompt', ?) WHERE job_id = ?",
+        (prompt, source.job_id),
     )
 
 

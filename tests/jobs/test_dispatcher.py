@@ -54,7 +54,7 @@ async def test_prompt_becomes_three_pictures_in_the_channel(house: House):
     job = await house.submit("dog in autumn leaves", seed=7, num_inference_steps=3)
     done = await house.until_status(job, JobStatus.DELIVERED)
     await house.until_idle()
-    assert [request.seeds for request in house.engine.drawn] == [(7, 8, 9)]
+    assert [request.recipe.seeds for request in house.engine.drawn] == [(7, 8, 9)]
     [(rendered, delivery)] = house.messenger.delivered
     assert (rendered.job_id, rendered.status) == (job.job_id, JobStatus.RENDERED)
     assert pictures(house, job) == ["1.png", "2.png", "3.png", "grid.png"]
@@ -243,7 +243,7 @@ async def test_job_that_fails_twice_ends_with_an_apology_and_costs_nothing(
     open_house: OpenHouse, error: Exception, caplog: pytest.LogCaptureFixture
 ):
     def flaw(request: GenerationRequest) -> None:
-        if request.prompt == "poison":
+        if request.recipe.prompt == "poison":
             raise error
 
     async with open_house(FakeEngine(flaw=flaw)) as house:

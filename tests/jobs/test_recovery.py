@@ -12,8 +12,9 @@ from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.pictures import PanelVerdict
 from bot.domain.recipes import Ask
 from bot.engine.api import GenerationRequest
-from bot.errors import GenerationRejected
+from bot.errors import GenerationRejected, UserError
 from bot.jobs.ports import Ended, Undeliverable, Waiting
+from bot.recipes.derive import compose_again
 from bot.recipes.resolve import complete_recipe, compose_recipe
 from tests.conftest import START, Clock, FakeCaller, FakeMessenger, House, OpenHouse
 from tests.fakes.engine import INFO, FakeEngine
@@ -194,7 +195,7 @@ async def test_line_is_in_the_same_order_after_a_restart(open_house: OpenHouse):
     clock = Clock()
 
     def flaw(request: GenerationRequest) -> None:
-        if request.prompt == "poison":
+        if request.recipe.prompt == "poison":
             raise GenerationRejected("This cannot be drawn.")
 
     def places(house: House) -> list[int]:
@@ -244,7 +245,7 @@ async def test_pace_of_another_model_is_not_taken_over(open_house: OpenHouse):
         await before.start()
         await before.until_status(await before.submit(), JobStatus.DELIVERED)
     async with open_house() as after:
-        await after.services.line.welcome(replace(after.engine.info, name="a larger model"))
+        await after.services.line.welcome(replace(after.engine.info, id="a larger model"))
         assert after.services.line.pace.cost_per_second is None
 
 
@@ -288,3 +289,29 @@ async def test_end_that_was_not_shown_is_shown_by_the_next_process_and_only_once
     async with open_house() as later:
         await later.services.recovery.run()
         assert later.messenger.updates_of(job.job_id) == []
+
+
+async def test_recipe_of_a_newer_program_is_said_and_left_alone(
+    open_house: OpenHouse, caplog: pytest.LogCaptureFixture
+):
+    left = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING)
+    newer = "UPDATE job SET recipe = json_set(recipe, '$.version', 99, '$.tempo', 'allegro')"
+    async with open_house() as before:
+        jobs = [await leave(before, status) for status in left]
+        await before.services.jobs._database.execute(newer)
+        rows = [await before.fetch(job) for job in jobs]
+    async with open_house() as after:
+        await after.services.recovery.run()
+        await after.start()
+        other = await after.submit(origin=after.origin(interaction_id=99))
+        await after.until_status(other, JobStatus.DELIVERED)
+        assert [await after.fetch(job) for job in jobs] == rows
+        [count] = await after.services.jobs._database.fetch_all(
+            "SELECT count(*) FROM job WHERE json_extract(recipe, '$.tempo') = 'allegro'"
+        )
+        assert count[0] == len(jobs)
+    with pytest.raises(UserError, match="newer Triptych"):
+        compose_again(rows[0])
+    with pytest.raises(UserError, match="newer Triptych"):
+        complete_recipe(rows[0].recipe, INFO)
+    assert "job 2 is left alone: its recipe is of version 99" in caplog.text

@@ -11,7 +11,7 @@ from bot.engine.api import ModelInfo
 from bot.errors import UserError
 from bot.ops.resources import get_migrations_folder
 from bot.recipes.presets import PRESETS
-from bot.recipes.resolve import complete_recipe, compose_recipe, compose_request
+from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
 from bot.store import Database, JobRepository
 from tests.fakes.engine import INFO
@@ -26,13 +26,13 @@ def make_info() -> ModelInfo:
 def test_default_is_the_models_own_sampler_and_steps_guided_throughout() -> None:
     recipe = complete_recipe(compose_recipe(Ask("dog"), 1), make_info())
     assert (recipe.preset, recipe.sampler, recipe.num_inference_steps) == ("quality", "ddim", 50)
-    assert compose_request(1, recipe).guidance_until == 1.0
+    assert recipe.guidance_until == 1.0
 
 
 def test_fast_brings_its_sampler_steps_and_guidance() -> None:
     recipe = complete_recipe(compose_recipe(Ask("dog", preset="fast"), 1), make_info())
     assert (recipe.sampler, recipe.num_inference_steps) == ("dpmpp_2m_karras", 20)
-    assert compose_request(1, recipe).guidance_until == 0.6
+    assert recipe.guidance_until == 0.6
     assert recipe.guidance == "3 for 60 % of the steps"
 
 

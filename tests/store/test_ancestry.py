@@ -83,7 +83,8 @@ async def test_too_many_generations_and_a_circle_are_unknown_and_come_to_an_end(
     job = await insert(jobs, "wolf", panel(job))
     assert (await ancestry.fetch(panel(job))).is_unknown
     await database.execute(
-        "UPDATE job SET start_job_id = job_id, start_panel = 1, strength = 0.7 WHERE job_id = ?",
+        "UPDATE job SET recipe = json_set(recipe, '$.start', json_object('job_id', job_id, "
+        "'panel', 1, 'strength', 0.7)) WHERE job_id = ?",
         (first.job_id,),
     )
     assert await ancestry.fetch(panel(first)) == Ancestry((("dog", ""),), is_unknown=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.pictures import PanelVerdict, PictureFile
-from bot.domain.recipes import Recipe
+from bot.domain.recipes import Recipe, StartPicture
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import StoreError
 from bot.moderation.text import clean_prompt
@@ -19,7 +20,15 @@ from bot.store import Database, JobRepository
 
 NOW = 1_800_000_000.0
 LARGEST = 2**63 - 1
-RECIPE = Recipe("dog", "", (1, 2, 3), 64, 64, 4, 3.0, "ddim", "fake model")
+SETTINGS = {
+    "width": 64,
+    "height": 64,
+    "num_inference_steps": 4,
+    "guidance_scale": 3.0,
+    "sampler": "ddim",
+    "model": "fake model",
+}
+RECIPE = Recipe("dog", "", (1, 2, 3), **SETTINGS)
 FILES = (
     PictureFile(0, "1/grid.png", "00"),
     PictureFile(1, "1/1.png", "11", PanelVerdict(None, True)),
@@ -246,6 +255,35 @@ async def test_any_cleaned_text_comes_back_as_it_was_kept(jobs: JobRepository, t
     assert (found.recipe.prompt, found.recipe.negative_prompt) == (cleaned, cleaned)
 
 
+async def test_recipe_is_one_value_and_what_is_searched_for_is_read_from_it(
+    database: Database, jobs: JobRepository
+):
+    start = StartPicture(5, 2, 0.7, 1)
+    recipe = replace(RECIPE, prompt='dog 犬 " \\ 🐕', start=start, guidance_until=0.6)
+    job = await jobs.insert_job(Origin(1), recipe, now=NOW, cost_estimate=1.0)
+    assert job is not None
+    assert job.recipe == recipe
+    row = await database.fetch_one("SELECT recipe, prompt, model, start_job_id FROM job")
+    assert row is not None
+    assert tuple(row)[1:] == (recipe.prompt, "fake model", 5)
+    assert json.loads(row["recipe"]) == json.loads(json.dumps(asdict(recipe)))
+    with pytest.raises(StoreError):
+        await database.execute("UPDATE job SET recipe = 'no JSON'")
+
+
+async def test_recipe_of_a_newer_program_is_read_as_far_as_it_is_known(
+    database: Database, jobs: JobRepository
+):
+    job = await insert(jobs)
+    await database.execute(
+        "UPDATE job SET recipe = json_set(recipe, '$.version', 99, '$.tempo', 'allegro')"
+    )
+    found = await jobs.fetch_job(job.job_id)
+    assert found is not None
+    assert found.recipe == replace(RECIPE, version=99)
+    assert found.recipe.is_newer
+
+
 async def test_standing_counts_who_waits_where(database: Database, jobs: JobRepository):
     counted = (JobStatus.ACCEPTED, JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
     for status in JobStatus:
@@ -321,7 +359,9 @@ async def test_measured_jobs_of_a_model_are_listed_newest_first(
             job.job_id, (), cost=1, gpu_seconds=number, cut_words="", now=NOW + number
         )
         made.append(job.job_id)
-    await database.execute("UPDATE job SET model = 'other' WHERE job_id = ?", (made[2],))
+    await database.execute(
+        "UPDATE job SET recipe = json_set(recipe, '$.model', 'other') WHERE job_id = ?", (made[2],)
+    )
     found = [job.job_id for job in await jobs.list_measured("fake model", 9)]
     assert found == [made[3], made[1]]
     assert [job.job_id for job in await jobs.list_measured("fake model", 1)] == [made[3]]

@@ -19,7 +19,15 @@ from bot.views import jobs as job_views
 from tests.fakes.engine import INFO
 
 NASTY = "*_~`|<[]\\" * 1000
-RECIPE = Recipe("dog in autumn leaves", "", (7, 8, 9), 64, 64, 4, 3.0, "ddim", "fake model")
+SETTINGS = {
+    "width": 64,
+    "height": 64,
+    "num_inference_steps": 4,
+    "guidance_scale": 3.0,
+    "sampler": "ddim",
+    "model": "fake model",
+}
+RECIPE = Recipe("dog in autumn leaves", "", (7, 8, 9), **SETTINGS)
 SHOWN, HIDDEN = PanelVerdict(None, shown=True), PanelVerdict(True, shown=False)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bot.engine.api import NUM_IMAGES, GenerationRequest, ModelInfo
+from bot.domain.recipes import Recipe
+from bot.engine.api import NUM_IMAGES, ModelInfo
 
 NUM_SHIFTS = 2
 """Requests in flight may need so many times the rows of one step: those that a step has no rows
@@ -38,10 +39,10 @@ class Capacity:
         rows = max(knee, count_default_rows(info))
         return cls(info, rows if max_rows is None else min(rows, max_rows))
 
-    def fits(self, others: Iterable[GenerationRequest], request: GenerationRequest) -> bool:
+    def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
         """Whether a request can join others; one that is larger than everything goes alone."""
         shares = [self._share(other) for other in others]
-        return not shares or sum(shares) + self._share(request) <= NUM_SHIFTS + _ROUNDING
+        return not shares or sum(shares) + self._share(recipe) <= NUM_SHIFTS + _ROUNDING
 
     def count_rows(self, width: int, height: int) -> int:
         """Return how many rows of such pictures step at once."""
@@ -56,9 +57,9 @@ class Capacity:
         # A new dict: another thread may be reading this one.
         self._limits = {**self._limits, width * height: max(1, num_rows // 2)}
 
-    def _share(self, request: GenerationRequest) -> float:
-        num_rows = len(request.seeds) * (2 if request.guidance_scale > 1 else 1)
-        return num_rows / self._limit(request.width, request.height)
+    def _share(self, recipe: Recipe) -> float:
+        num_rows = len(recipe.seeds) * (2 if recipe.drawn_guidance_scale > 1 else 1)
+        return num_rows / self._limit(*recipe.size)
 
     def _limit(self, width: int, height: int) -> float:
         pixels = width * height

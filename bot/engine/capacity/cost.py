@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.engine.api import NUM_IMAGES, GenerationRequest, ModelInfo
+from bot.domain.recipes import Recipe
+from bot.engine.api import NUM_IMAGES, ModelInfo
 from bot.engine.capacity.tile_plan import measure_area
 
 
@@ -25,8 +26,8 @@ class CostModel:
     decode_flop: float
     evaluations: Mapping[str, tuple[int, int]]
 
-    def estimate(self, request: GenerationRequest) -> float:
-        """Return the work of a request in units of one default request; 0.0 if it is none."""
+    def estimate(self, recipe: Recipe) -> float:
+        """Return the work of a recipe in units of one default request; 0.0 if it is none."""
         default = self._flop(
             NUM_IMAGES,
             self.info.num_inference_steps,
@@ -34,13 +35,13 @@ class CostModel:
             self.info.default_sampler,
         )
         work = self._flop(
-            len(request.seeds),
-            max(int(request.num_inference_steps * request.strength), 1),
-            request.guidance_scale,
-            request.sampler,
-            request.guidance_until,
+            len(recipe.seeds),
+            max(int((recipe.num_inference_steps or 0) * recipe.strength), 1),
+            recipe.drawn_guidance_scale,
+            recipe.sampler or self.info.default_sampler,
+            recipe.guidance_until,
         )
-        return measure_area(self.info, request) * work / default
+        return measure_area(self.info, recipe) * work / default
 
     def _flop(
         self,

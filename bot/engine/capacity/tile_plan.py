@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from bot.engine.api import GenerationRequest, ModelInfo
+from bot.domain.recipes import Recipe
+from bot.engine.api import ModelInfo
 
 MAX_FACTOR = 2
 """An enlarged picture is drawn in one pass up to so many times the model's native sides."""
@@ -13,11 +14,11 @@ OVERLAP = 1 / 4
 """The share of a tile that its neighbour covers, too, at least."""
 
 
-def must_tile(info: ModelInfo, request: GenerationRequest) -> bool:
-    """Whether a request is tiled however much memory there is."""
-    return request.may_tile and (
-        request.width > MAX_FACTOR * info.width or request.height > MAX_FACTOR * info.height
-    )
+def must_tile(info: ModelInfo, recipe: Recipe) -> bool:
+    """Whether a picture is tiled however much memory there is."""
+    width, height = recipe.size
+    is_large = width > MAX_FACTOR * info.width or height > MAX_FACTOR * info.height
+    return recipe.is_enlarged and is_large
 
 
 def count_tiles(side: int, tile: int) -> int:
@@ -25,10 +26,11 @@ def count_tiles(side: int, tile: int) -> int:
     return 1 if side <= tile else 1 + math.ceil((side - tile) / (tile * (1 - OVERLAP)))
 
 
-def measure_area(info: ModelInfo, request: GenerationRequest) -> float:
+def measure_area(info: ModelInfo, recipe: Recipe) -> float:
     """Return the pixels that pass through the model, in pictures of native size."""
-    if not must_tile(info, request):
-        return (request.width * request.height) / (info.width * info.height)
-    area = min(request.width, info.width) * min(request.height, info.height)
-    num_tiles = count_tiles(request.width, info.width) * count_tiles(request.height, info.height)
+    width, height = recipe.size
+    if not must_tile(info, recipe):
+        return (width * height) / (info.width * info.height)
+    area = min(width, info.width) * min(height, info.height)
+    num_tiles = count_tiles(width, info.width) * count_tiles(height, info.height)
     return num_tiles * area / (info.width * info.height)

@@ -26,14 +26,15 @@ def draw_start(
     """
     dtype, device = pipe.unet.dtype, pipe.unet.device
     state = torch.promote_types(dtype, torch.float32)
-    generators = [torch.Generator("cpu").manual_seed(seed) for seed in request.seeds]
+    generators = [torch.Generator("cpu").manual_seed(seed) for seed in request.recipe.seeds]
     scale = pipe.vae_scale_factor
-    shape = (pipe.unet.config.in_channels, request.height // scale, request.width // scale)
+    width, height = request.recipe.size
+    shape = (pipe.unet.config.in_channels, height // scale, width // scale)
     image = None
     if request.image is not None:
         picture = Image.fromarray(request.image)
         with tile_vae(pipe) if tiled else nullcontext():
-            image = _encode(pipe, picture, (request.width, request.height), generators)
+            image = _encode(pipe, picture, (width, height), generators)
     noise = randn_tensor((len(generators), *shape), generators, device=device, dtype=dtype)
     latents = table.start_noise * noise.to(state)
     return latents if image is None else table.start_image * image.to(state) + latents

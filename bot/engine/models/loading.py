@@ -181,6 +181,7 @@ def _describe(source: ModelSource, loaded: _Loaded, device: str, dtype: torch.dt
     # Sides that every level of the UNet halves without a rest.
     num_halvings = sum(bool(getattr(block, "downsamplers", None)) for block in unet.down_blocks)
     info = ModelInfo(
+        id=defaults.name,  # of one model alone; a list of several gives each its own
         name=defaults.name,
         width=width * pipe.vae_scale_factor,
         height=height * pipe.vae_scale_factor,

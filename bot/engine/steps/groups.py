@@ -54,10 +54,10 @@ class Drawing:
 
     def make_entry(self, panel: Panel) -> Entry:
         """Describe the next step of one picture; guidance ends after its share of the steps."""
-        request = self.request
-        num_guided = math.ceil(request.guidance_until * self.table.num_steps)
-        guided = request.guidance_scale > 1 and panel.step < num_guided
-        scale = request.guidance_scale if guided else None
+        recipe = self.request.recipe
+        num_guided = math.ceil(recipe.guidance_until * self.table.num_steps)
+        guided = recipe.drawn_guidance_scale > 1 and panel.step < num_guided
+        scale = recipe.drawn_guidance_scale if guided else None
         return Entry(panel.slot, self.table.rows[panel.step], scale)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.recipes import Recipe
 from bot.engine.api import EngineFace, ModelInfo
+from bot.errors import UserError
 from bot.jobs.queue.fair_queue import JobQueue
 from bot.jobs.queue.pace import Pace
 from bot.jobs.queue.places import Place
 from bot.jobs.queue.usage import MEMORY_SECONDS, RecentUse
-from bot.recipes.resolve import compose_request
+from bot.recipes.resolve import complete_recipe
 from bot.store import JobRepository
 
 
@@ -28,6 +30,7 @@ class Line:
         self.queue = JobQueue(self.use)
         self.running: dict[int, Job] = {}
         self.info: ModelInfo | None = None
+        self.unfit: dict[int, str] = {}  # waiting jobs that this model cannot draw, and why
         self.changed = asyncio.Event()
 
     async def load(self) -> None:
@@ -44,20 +47,34 @@ class Line:
     async def welcome(self, info: ModelInfo) -> None:
         """The model is loaded; how fast it draws is known from what it has drawn before."""
         pace = Pace()
-        for job in reversed(await self._jobs.list_measured(info.name, pace.max_samples)):
+        for job in reversed(await self._jobs.list_measured(info.id, pace.max_samples)):
             if job.gpu_seconds is not None:
                 pace.add(job.cost_estimate, job.gpu_seconds)
         self.pace = pace
         self.info = info
+        self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
 
     def enqueue(self, *jobs: Job) -> None:
         """Put jobs in line and wake the dispatcher, which begins what it can and announces."""
-        self.queue.add(jobs)
+        self.queue.add([self._complete(job) for job in jobs])
         self.changed.set()
+
+    def _complete(self, job: Job) -> Job:
+        """With all that the model fills in, and what that costs."""
+        if self.info is None:
+            return job
+        self.unfit.pop(job.job_id, None)
+        try:
+            recipe = complete_recipe(job.recipe, self.info)
+        except UserError as error:
+            self.unfit[job.job_id] = str(error)
+            return job
+        return replace(job, recipe=recipe, cost_estimate=self._engine.cost(recipe))
 
     def remove(self, job_id: int) -> Job | None:
         """Take a waiting job out; None if it does not wait."""
         self.changed.set()
+        self.unfit.pop(job_id, None)
         return self.queue.remove(job_id)
 
     def places(self) -> dict[int, Place]:
@@ -72,7 +89,7 @@ class Line:
 
     def estimate_cost(self, recipe: Recipe) -> float:
         """In default requests; 1.0 while the model is not known."""
-        return self._engine.cost(compose_request(0, recipe)) if self.info else 1.0
+        return self._engine.cost(recipe) if self.info else 1.0
 
     def estimate_wait_seconds(self, cost: float) -> float | None:
         """Until a new job of this cost would be done if it came last; None if unknown."""

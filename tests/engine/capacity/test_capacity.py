@@ -21,7 +21,7 @@ def make_capacity(knee: int, max_rows: int | None = None, info: ModelInfo = INFO
 
 
 def native(**changes: object) -> object:
-    return make_request(**{"width": INFO.width, "height": INFO.height, **changes})
+    return make_request(**{"width": INFO.width, "height": INFO.height, **changes}).recipe
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def cost_model(tiny_model: Path) -> CostModel:
 
 
 def default(**changes: object) -> object:
-    return make_request(**{"num_inference_steps": 50, "guidance_scale": 7.5, **changes})
+    return make_request(**{"num_inference_steps": 50, "guidance_scale": 7.5, **changes}).recipe
 
 
 def test_default_request_costs_exactly_one(cost_model: CostModel) -> None:
@@ -33,7 +33,7 @@ def test_starter_models_default_request_costs_exactly_one() -> None:
         guidance_scale=info.guidance_scale,
         sampler=info.default_sampler,
     )
-    assert model.cost_model.estimate(request) == 1.0
+    assert model.cost_model.estimate(request.recipe) == 1.0
     assert (info.num_inference_steps, info.guidance_scale) == (20, 3.0)
     assert info.name == "Triptych starter model"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from concurrent.futures import wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,13 @@ def draw_untiled(batch: Batch, request: GenerationRequest) -> np.ndarray:
 
 
 def make_copy(request: GenerationRequest, **changes: Any) -> GenerationRequest:
-    values = {name: getattr(request, name) for name in request.__slots__}
-    return GenerationRequest(**{**values, **changes})
+    start = request.recipe.start
+    if "may_tile" in changes:
+        start = replace(start, num_doublings=int(changes.pop("may_tile")))
+    image = changes.pop("image", request.image)
+    return GenerationRequest(
+        request.request_id, replace(request.recipe, start=start, **changes), image
+    )
 
 
 def measure_seams(differences: np.ndarray, side: int, tile: int) -> tuple[float, float]:
@@ -140,7 +146,7 @@ def test_tiles_leave_no_seam(starter: LoadedModel) -> None:
     side, tile = 4 * starter.info.width, starter.info.width
     request = make_upscale(side, sampler=starter.info.default_sampler)
     batch = open_batch(starter)
-    assert must_tile(starter.info, request)
+    assert must_tile(starter.info, request.recipe)
     tiled = draw(batch, request).images[0].astype(int)
     whole = draw_untiled(batch, request)
     difference = (tiled - whole).mean(axis=2)
@@ -187,11 +193,11 @@ def test_tiled_request_is_cancelled_within_a_step(
 
 def test_cost_counts_what_tiles_share(tiny: LoadedModel) -> None:
     cost = tiny.cost_model
-    untiled = cost.estimate(make_upscale(may_tile=False))
+    untiled = cost.estimate(make_upscale(may_tile=False).recipe)
     assert count_tiles(LARGE, SIDE) == 4
-    assert cost.estimate(make_upscale()) == pytest.approx(untiled * 4 * 4 / 9)
+    assert cost.estimate(make_upscale().recipe) == pytest.approx(untiled * 4 * 4 / 9)
     twice = make_upscale(2 * SIDE)
-    assert cost.estimate(twice) == cost.estimate(make_copy(twice, may_tile=False))
+    assert cost.estimate(twice.recipe) == cost.estimate(make_copy(twice, may_tile=False).recipe)
 
 
 def fail_on_large(part: Any, method: str, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +257,7 @@ def test_enlarged_picture_that_does_not_fit_in_one_pass_is_tiled(
     parts = {"unet": pipe.unet, "encoder": pipe.vae.encoder, "decoder": pipe.vae.decoder}
     fail_on_large(parts[part], "forward", SIDE if part == "encoder" else SIDE // 2, monkeypatch)
     request = make_upscale(2 * SIDE)
-    assert not must_tile(batch.runner.info, request)
+    assert not must_tile(batch.runner.info, request.recipe)
     output = draw(batch, request)
     assert output.images.shape == (1, 2 * SIDE, 2 * SIDE, 3)
     assert draw(batch, request).images.shape == output.images.shape
@@ -286,7 +292,10 @@ def test_all_who_fit_in_go_over_to_tiles_and_nobody_else_pays(
     alone = draw(batch, make_request(sampler="ddim")).images
     fail_on_large(batch.runner._pipe.unet, "forward", SIDE // 2, monkeypatch)
     requests: list[GenerationRequest] = []
-    while batch.capacity.fits(requests, upscale := make_upscale(2 * SIDE, seeds=(len(requests),))):
+    while batch.capacity.fits(
+        [request.recipe for request in requests],
+        (upscale := make_upscale(2 * SIDE, seeds=(len(requests),))).recipe,
+    ):
         requests.append(upscale)
     assert len(requests) == 6
     drawings = [batch.join(request, ignore) for request in requests]
