@@ -1,9 +1,10 @@
--- Times are Unix seconds in UTC. Costs are in default requests of the model.
+-- Times are Unix seconds in UTC. Costs are in default requests of the model. A reason is a code of
+-- texts/codes.py and what its sentence names; '' is none.
 PRAGMA application_id = 0x54524950;  -- "TRIP", as store/files.py says, which checks it
 
 -- token: blanked when it is dead. spoiler: the rules cover its pictures. rule is what decided,
 -- rules_version the server's rules at that moment; is_held: a moderator has to look at it first,
--- held_for is why. weight: of its member's share of the line. approved_by: the moderator who let it pass.
+-- held_… is why. weight: of its member's share of the line. approved_by: the moderator who let it pass.
 -- hidden: nobody may see its pictures any more, or until a moderator has looked at the reports.
 -- recipe: domain/recipes.Recipe as JSON, and of it what is searched for (start_job_id 0: the
 -- member's own upload). press: the button it came from. deleted_by 0: its pictures' time was over. forget_after: its
@@ -24,7 +25,8 @@ CREATE TABLE job (
     status              TEXT NOT NULL CHECK (status IN (
                             'accepted', 'held', 'queued', 'running', 'rendered', 'delivered',
                             'refused', 'failed', 'cancelled', 'expired', 'undeliverable')),
-    reason              TEXT NOT NULL DEFAULT '',
+    reason_code         TEXT NOT NULL DEFAULT '',
+    reason_params       TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(reason_params)),
     recipe              TEXT NOT NULL CHECK (json_valid(recipe)),
     prompt              TEXT GENERATED ALWAYS AS (json_extract(recipe, '$.prompt')),
     model               TEXT GENERATED ALWAYS AS (json_extract(recipe, '$.model')),
@@ -39,7 +41,8 @@ CREATE TABLE job (
     rule                TEXT NOT NULL DEFAULT '',
     rules_version       INTEGER NOT NULL DEFAULT 0,
     is_held             INTEGER NOT NULL DEFAULT 0 CHECK (is_held IN (0, 1)),
-    held_for            TEXT NOT NULL DEFAULT '',
+    held_code           TEXT NOT NULL DEFAULT '',
+    held_params         TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(held_params)),
     approved_by         INTEGER,
     spoiler             INTEGER NOT NULL DEFAULT 0 CHECK (spoiler IN (0, 1)),
     hidden              INTEGER NOT NULL DEFAULT 0 CHECK (hidden IN (0, 1)),
@@ -135,7 +138,8 @@ CREATE TABLE audit (
     rules_version INTEGER NOT NULL DEFAULT 0,
     prompt        TEXT NOT NULL DEFAULT '',
     prompt_hash   TEXT NOT NULL DEFAULT '',
-    reason        TEXT NOT NULL DEFAULT '',
+    reason_code   TEXT NOT NULL DEFAULT '',
+    reason_params TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(reason_params)),
     old_value     TEXT NOT NULL DEFAULT '',
     new_value     TEXT NOT NULL DEFAULT ''
 ) STRICT;
@@ -152,7 +156,10 @@ CREATE TABLE audit_retention (
 
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
 WHEN NEW.prompt NOT IN ('', OLD.prompt)
-    OR NEW.reason <> OLD.reason AND NOT (NEW.reason = '' AND OLD.action = 'reported')
+    OR NEW.reason_code <> OLD.reason_code
+        AND NOT (NEW.reason_code = '' AND OLD.action = 'reported')
+    OR NEW.reason_params <> OLD.reason_params
+        AND NOT (NEW.reason_params = '{}' AND OLD.action = 'reported')
     OR (NEW.entry_id, NEW.at, NEW.action, NEW.actor_id, NEW.rule,
         NEW.rules_version, NEW.prompt_hash, NEW.old_value, NEW.new_value)
     <> (OLD.entry_id, OLD.at, OLD.action, OLD.actor_id, OLD.rule,
@@ -173,15 +180,16 @@ BEGIN
 END;
 
 CREATE TABLE strike (
-    strike_id  INTEGER PRIMARY KEY,
-    guild_id   INTEGER NOT NULL,
-    member_id  INTEGER NOT NULL,
-    job_id     INTEGER REFERENCES job (job_id),
-    reason     TEXT NOT NULL,
-    given_by   INTEGER NOT NULL,
-    given_at   REAL NOT NULL,
-    lapses_at  REAL NOT NULL,
-    removed_at REAL
+    strike_id     INTEGER PRIMARY KEY,
+    guild_id      INTEGER NOT NULL,
+    member_id     INTEGER NOT NULL,
+    job_id        INTEGER REFERENCES job (job_id),
+    reason_code   TEXT NOT NULL,
+    reason_params TEXT NOT NULL CHECK (json_valid(reason_params)),
+    given_by      INTEGER NOT NULL,
+    given_at      REAL NOT NULL,
+    lapses_at     REAL NOT NULL,
+    removed_at    REAL
 ) STRICT;
 CREATE INDEX strike_by_member ON strike (guild_id, member_id);
 
@@ -190,7 +198,8 @@ CREATE TABLE suspension (
     suspension_id INTEGER PRIMARY KEY,
     guild_id      INTEGER NOT NULL,
     member_id     INTEGER NOT NULL,
-    reason        TEXT NOT NULL,
+    reason_code   TEXT NOT NULL,
+    reason_params TEXT NOT NULL CHECK (json_valid(reason_params)),
     given_by      INTEGER NOT NULL,
     given_at      REAL NOT NULL,
     ends_at       REAL NOT NULL,

@@ -19,6 +19,8 @@ from bot.errors import UserError
 from bot.images.uploads import check_size
 from bot.jobs.ports import PlaceClosed, Undeliverable, Unreachable
 from bot.ops.logs import of_job
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because, say
 from bot.views import review as review_views
 
 if TYPE_CHECKING:
@@ -40,10 +42,7 @@ _FILE_HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
 _HTTPS = 443
 
 
-_NOT_FETCHED = (
-    "Discord did not hand over the picture you sent, so nothing was drawn or charged. "
-    "Please send it again."
-)
+_NOT_FETCHED = because(Code.UPLOAD_NOT_FETCHED)
 
 
 class InteractionCaller:
@@ -62,10 +61,10 @@ class InteractionCaller:
                 if error.code == ALREADY_ACKNOWLEDGED:  # by the first attempt
                     return None
                 if error.code == ARCHIVED:
-                    raise PlaceClosed(explain(error)) from error
+                    raise PlaceClosed(str(error), explain(error)) from error
                 if error.status in FINAL_STATUSES:
                     of_job(log, job.job_id).info("Discord refused its answer: %s", error)
-                    raise Undeliverable(explain(error)) from error
+                    raise Undeliverable(str(error), explain(error)) from error
                 if attempt == 2:
                     raise Unreachable(str(error)) from error
             except PASSING_FAULTS as error:
@@ -75,14 +74,14 @@ class InteractionCaller:
                 return response.message_id if response else None
         raise AssertionError("unreachable")
 
-    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
+    async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
         """Answer only to the member."""
         try:
             if can_appeal:
-                view = review_views.compose_suspended(reason)
+                view = review_views.compose_suspended(say(reason))
                 await self._interaction.response.send_message(view=view, ephemeral=True)
             else:
-                await self._interaction.response.send_message(reason, ephemeral=True)
+                await self._interaction.response.send_message(say(reason), ephemeral=True)
         except discord.HTTPException as error:
             if error.code != ALREADY_ACKNOWLEDGED:  # Discord sent one press twice
                 raise

@@ -9,6 +9,8 @@ from bot.chat.client import TriptychClient
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Ask
 from bot.errors import UserError
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 from bot.views import jobs as job_views
 from bot.views import recipes as recipe_views
 from bot.views.components import JobButton
@@ -89,15 +91,15 @@ async def answer_gone(interaction: discord.Interaction[TriptychClient], job: Job
 
 
 async def submit(
-    interaction: discord.Interaction[TriptychClient], ask: Ask, refusal: str | None = None
+    interaction: discord.Interaction[TriptychClient], ask: Ask, refusal: Reason | None = None
 ) -> None:
     """Hand over to intake, unless the pictures could not be shown here."""
     if not interaction.app_permissions.attach_files:
-        refusal = job_views.NO_PERMISSION
+        refusal = because(Code.MAY_NOT_ATTACH)
     intake, caller = interaction.client.services.intake, InteractionCaller(interaction)
     job = await intake.submit(ask, parse_origin(interaction), caller, refusal)
     if job is None and ask.press:
-        await caller.refuse(job_views.ALREADY_PRESSED)
+        await caller.refuse(because(Code.ALREADY_PRESSED))
 
 
 def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:

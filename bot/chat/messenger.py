@@ -31,6 +31,8 @@ from bot.jobs.ports import (
     Unreadable,
     Update,
 )
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because, say
 from bot.views import jobs as job_views
 from bot.views import moderation as moderation_views
 from bot.views import review as review_views
@@ -115,10 +117,10 @@ class DiscordMessenger:
                 raise
             return await self._send(job, compose, seconds)
 
-    async def tell(self, job: Job, text: str) -> None:
+    async def tell(self, job: Job, reason: Reason | None) -> None:
         """A direct message that names the prompt."""
         quoted = job_views.quote(job.recipe.prompt)
-        text = f"{text[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
+        text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
         await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
@@ -158,7 +160,7 @@ class DiscordMessenger:
         except discord.HTTPException as error:
             if error.status in FINAL_STATUSES:
                 log.info("%s: Discord refused it: %s", nonce, error)
-                raise Undeliverable(explain(error)) from error
+                raise Undeliverable(str(error), explain(error)) from error
             raise Unreachable(str(error)) from error
         except PASSING_FAULTS as error:
             raise Unreachable(f"Discord could not be reached: {error!r}") from error
@@ -166,7 +168,7 @@ class DiscordMessenger:
     async def _edit(
         self, job: Job, compose: Callable[[], _Content], seconds: float | None = None
     ) -> int | None:
-        fault = Undeliverable("no way to its message is left")
+        fault = Undeliverable("no way to its message is left", because(Code.MESSAGE_OUT_OF_REACH))
         for route in self._list_routes(job):
             try:
                 return await send_with_retry(
@@ -206,7 +208,8 @@ class DiscordMessenger:
     async def _send(self, job: Job, compose: Callable[[], _Content], seconds: float) -> int:
         origin = job.origin
         if origin.channel_id is None or not origin.bot_in_channel:
-            raise Undeliverable("its message is gone and Triptych cannot post in that channel")
+            why = because(Code.MAY_NOT_POST)
+            raise Undeliverable("its message is gone and it is not in that channel", why)
         channel = self._client.get_partial_messageable(origin.channel_id)
         author = discord.AllowedMentions(users=[discord.Object(origin.user_id)])
 

@@ -6,6 +6,9 @@ import re
 
 from bot.errors import UserError
 from bot.moderation.text import clean_prompt
+from bot.recipes.validate import MAX_SEED
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 from bot.views.escape import quote
 
 _SIZE = re.compile(r"\s*(\d{1,5})\s*[x×*, ]\s*(\d{1,5})\s*")
@@ -17,10 +20,7 @@ def parse_size(text: str | None) -> tuple[int | None, int | None]:
         return None, None
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise UserError(
-            f"“{quote(clean_prompt(text), 40)}” is not a size. Write width x height in "
-            "pixels, for example 512x768. Nothing was drawn."
-        )
+        raise UserError(because(Code.SIZE_NOT_READ))
     return int(match[1]), int(match[2])
 
 
@@ -29,10 +29,7 @@ def parse_seed(text: str | None) -> int | None:
     if not text or not text.strip():
         return None
     if not re.fullmatch(r"[+-]?[0-9]{1,40}", text.strip()):
-        raise UserError(
-            f"“{quote(clean_prompt(text), 40)}” is not a seed. Write a whole number from "
-            "0 to 4,294,967,295, or leave it out. Nothing was drawn."
-        )
+        raise UserError(because(Code.SEED_NOT_READ, most=MAX_SEED))
     return int(text)
 
 

@@ -12,6 +12,8 @@ import aiohttp
 import discord
 
 from bot.jobs.ports import NoMessage, Undeliverable, Unreachable
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -30,13 +32,13 @@ _NO_FILES = {40005, 50045, 50013, 400001}  # too large, twice; no permission; up
 
 
 FINAL_STATUSES = {400, 401, 403, 404, 413}
-_REASONS = {
-    **dict.fromkeys((403, 50001, 50013), "Triptych may not post there"),
-    **dict.fromkeys((404, 10003), "the channel or the message is gone"),
-    **dict.fromkeys((10008, 10015, 50027), "the message is out of reach"),
-    **dict.fromkeys((413, 40005, 50045), "the files are too large for that channel"),
-    ARCHIVED: "the thread is archived and locked",
-    400001: "Discord takes no files there at the moment",
+_REASONS: dict[int, Code] = {
+    **dict.fromkeys((403, 50001, 50013), Code.MAY_NOT_POST),
+    **dict.fromkeys((404, 10003), Code.MESSAGE_GONE),
+    **dict.fromkeys((10008, 10015, 50027), Code.MESSAGE_OUT_OF_REACH),
+    **dict.fromkeys((413, 40005, 50045), Code.FILES_TOO_LARGE),
+    ARCHIVED: Code.THREAD_ARCHIVED,
+    400001: Code.FILES_NOT_TAKEN,
 }
 
 
@@ -60,11 +62,12 @@ async def send_with_retry(
         except discord.HTTPException as error:
             if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:
                 log.info("%s: Discord did not take its files: %s", what, error)
-                raise Unwelcome(explain(error)) from error
+                raise Unwelcome(str(error), explain(error)) from error
             if error.status in FINAL_STATUSES:
                 log.info("%s: Discord refused it: %s", what, error)
                 is_gone = error.status == HTTPStatus.NOT_FOUND
-                raise (NoMessage if is_gone else Undeliverable)(explain(error)) from error
+                kind = NoMessage if is_gone else Undeliverable
+                raise kind(str(error), explain(error)) from error
             fault = error
         except PASSING_FAULTS as error:
             fault = error
@@ -72,6 +75,7 @@ async def send_with_retry(
     raise Unreachable(f"Discord could not be reached: {fault!r}") from fault
 
 
-def explain(error: discord.HTTPException) -> str:
-    """Why Discord will never take it, in a few words for the member; the log has the error."""
-    return _REASONS.get(error.code) or _REASONS.get(error.status) or "Discord refused it"
+def explain(error: discord.HTTPException) -> Reason:
+    """Why Discord will never take it, for the member; the log has the error."""
+    code = _REASONS.get(error.code) or _REASONS.get(error.status) or Code.DISCORD_REFUSED
+    return because(code)

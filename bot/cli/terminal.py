@@ -13,6 +13,8 @@ from bot.domain.recipes import Upload
 from bot.domain.review import Case
 from bot.errors import UserError
 from bot.jobs.ports import Delivery, Drawing, Undeliverable, Update, Waiting
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 
 class TerminalCaller:
@@ -21,7 +23,7 @@ class TerminalCaller:
     async def acknowledge(self, job: Job) -> None:
         """Nothing to show: the progress bar is already there."""
 
-    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
+    async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
         """Raises UserError."""
         raise UserError(reason)
 
@@ -30,7 +32,8 @@ class TerminalCaller:
         try:
             return await asyncio.to_thread(Path(upload.url).read_bytes)
         except OSError as error:
-            raise UserError(f"{upload.url} cannot be read ({error.strerror}).") from error
+            fault = error.strerror or str(error)
+            raise UserError(because(Code.FILE_NOT_READ, path=upload.url, fault=fault)) from error
 
 
 class TerminalMessenger:
@@ -59,7 +62,7 @@ class TerminalMessenger:
                 self._task, description="drawing", completed=update.step, total=update.num_steps
             )
         elif not isinstance(update, Waiting) and not self._done.done():
-            self._done.set_exception(UserError(job.reason))
+            self._done.set_exception(UserError(job.reason or because(Code.UNEXPLAINED)))
 
     async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> None:
         """Fill the bar and end the wait."""
@@ -67,7 +70,7 @@ class TerminalMessenger:
         self._bar.update(self._task, description="done", completed=steps, total=steps)
         self._done.set_result((job, delivery))
 
-    async def tell(self, job: Job, text: str) -> None:
+    async def tell(self, job: Job, reason: Reason | None) -> None:
         """Never needed: the terminal is either there or gone."""
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:

@@ -16,6 +16,8 @@ from bot.errors import UserError
 from bot.images.uploads import check_size
 from bot.recipes.presets import DEFAULT_STRENGTH, PRESETS
 from bot.services import Services
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 _MAX_CHOICES = 25
 
@@ -69,7 +71,7 @@ class Imagine(commands.Cog):
             parsed_seed = parse_seed(seed)
             _check_image(image, strength)
         except UserError as error:
-            refusal = str(error)
+            refusal = error.reason
         ask = Ask(
             prompt=prompt,
             negative_prompt=negative_prompt,
@@ -86,7 +88,7 @@ class Imagine(commands.Cog):
         try:
             ask = await self._services.guilds.styles.apply(ask, style, interaction.guild_id)
         except UserError as error:
-            refusal = refusal or str(error)
+            refusal = refusal or error.reason
         await submit(interaction, ask, refusal)
 
     @imagine.autocomplete("sampler")
@@ -128,10 +130,7 @@ def _check_image(image: discord.Attachment | None, strength: float | None) -> No
     if image is not None:
         check_size(image.size)
     elif strength is not None:
-        raise UserError(
-            "strength says how much of a picture is kept, but no picture was sent. Nothing was "
-            "drawn; send one as image, or leave strength out."
-        )
+        raise UserError(because(Code.STRENGTH_WITHOUT_PICTURE))
 
 
 def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[str, str]]:

@@ -14,6 +14,8 @@ from bot.chat.permissions import require_moderator, require_rank
 from bot.errors import UserError
 from bot.moderation.text import clean_prompt
 from bot.services import Services
+from bot.texts.codes import Code
+from bot.texts.reasons import because, own_words
 from bot.views import review as review_views
 from bot.views.components import JobModal
 
@@ -43,7 +45,7 @@ class StrikeCommands(
         guild_id = await _check(self._services, interaction, member.id)
         consequences = self._services.consequences
         suspension = await consequences.strike(
-            guild_id, member.id, by=interaction.user.id, reason=clean_prompt(reason)
+            guild_id, member.id, by=interaction.user.id, reason=own_words(clean_prompt(reason))
         )
         count = len(await consequences.list_strikes(guild_id, member.id))
         text = review_views.say_struck(member.id, suspension, count)
@@ -104,7 +106,7 @@ class Consequences(commands.Cog):
             member.id,
             by=interaction.user.id,
             days=days,
-            reason=clean_prompt(reason),
+            reason=own_words(clean_prompt(reason)),
         )
         text = review_views.say_suspended(suspension)
         await interaction.edit_original_response(content=text)
@@ -119,7 +121,7 @@ class Consequences(commands.Cog):
         """Only for who stands below."""
         guild_id = await _check(self._services, interaction, member.id)
         await self._services.consequences.lift(
-            guild_id, member.id, by=interaction.user.id, reason="Lifted by a moderator."
+            guild_id, member.id, by=interaction.user.id, reason=because(Code.MODERATOR_LIFTED)
         )
         text = review_views.say_lifted(member.id)
         await interaction.edit_original_response(content=text)

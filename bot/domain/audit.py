@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from bot.domain.jobs import Job
 from bot.domain.rules import Outcome, Verdict
+from bot.texts.reasons import Reason
 
 
 class AuditAction(StrEnum):
@@ -64,7 +65,7 @@ class AuditEntry:
     rules_version: int = 0
     prompt: str = ""
     prompt_hash: str = ""
-    reason: str = ""
+    reason: Reason | None = None
     old_value: str = ""
     new_value: str = ""
     entry_id: int = 0
@@ -101,7 +102,7 @@ def text_of(job: Job) -> str:
 
 
 def compose_entry(
-    action: AuditAction, job: Job, now: float, *, actor_id: int = 0, reason: str = ""
+    action: AuditAction, job: Job, now: float, *, actor_id: int = 0, reason: Reason | None = None
 ) -> AuditEntry:
     """The record of a decision about a job."""
     return AuditEntry(

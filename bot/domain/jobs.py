@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.recipes import Recipe
+from bot.texts.reasons import Reason
 
 
 class JobStatus(StrEnum):
@@ -74,7 +75,7 @@ class Job:
 
     cost_estimate, cost: in default requests of the model (1.0 = three pictures with the model's
     default settings); ``cost`` is what counts against quotas and is 0 for what was not drawn.
-    attempt: how many times drawing was begun. reason: why it ended as it did, safe to show.
+    attempt: how many times drawing was begun. reason: why it ended as it did, if without pictures.
     rule, rules_version: what decided about the prompt, and the server's rules at that moment.
     is_held: a moderator has to look at it, until one has approved it (approved_by); held_for: why.
     weight: of its member's share of the line. hidden: reported, and nobody may see its pictures.
@@ -97,12 +98,12 @@ class Job:
     ended_at: float | None = None
     gpu_seconds: float | None = None
     cut_words: str = ""
-    reason: str = ""
+    reason: Reason | None = None
     spoiler: bool = False
     rule: str = ""
     rules_version: int = 0
     is_held: bool = False
-    held_for: str = ""
+    held_for: Reason | None = None
     weight: float = 1.0
     deleted_at: float | None = None
     deleted_by: int | None = None

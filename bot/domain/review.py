@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from bot.domain.jobs import Job
 from bot.domain.rules import GuildRule
+from bot.texts.reasons import Reason
 
 
 class CardKind(StrEnum):
@@ -88,7 +89,7 @@ class Strike:
 
     strike_id: int
     member_id: int
-    reason: str
+    reason: Reason | None
     given_by: int
     given_at: float
     lapses_at: float
@@ -102,7 +103,7 @@ class Suspension:
     suspension_id: int
     guild_id: int
     member_id: int
-    reason: str
+    reason: Reason | None
     given_by: int
     given_at: float
     ends_at: float

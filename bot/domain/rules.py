@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.texts.reasons import Reason
+
 
 class Outcome(StrEnum):
     """What the rules say to a prompt."""
@@ -45,14 +47,14 @@ class GuildRule:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """outcome, and unless it is ALLOW the sentence a member may read.
+    """outcome, and unless it is ALLOW why.
 
     rule, form: the rule that decided, and how the text had to be read for it to be found.
     rules_version: of the server's rules, 0 where it has none of its own.
     """
 
     outcome: Outcome
-    reason: str = ""
+    reason: Reason | None = None
     rule: str = ""
     form: str = ""
     rules_version: int = 0

@@ -21,6 +21,8 @@ from bot.engine.runner import DeviceFull, ModelRunner, open_runner
 from bot.engine.steps.groups import PREVIEW_STEPS, Drawing, Group, Member
 from bot.engine.steps.transfers import Transfer
 from bot.errors import EngineLost, GenerationRejected, TriptychError
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 logger = logging.getLogger(__name__)
 
@@ -204,10 +206,8 @@ class Batch:
             group.leave(drawings[0])
             self._attempt_for(drawings[0], partial(self._enter_in_tiles, drawings[0]))
         elif isinstance(fault, DeviceFull):
-            fault = GenerationRejected(
-                f"{group.width}×{group.height} does not fit into the memory of this device, even "
-                "one picture at a time: choose a smaller size."
-            )
+            size = {"width": group.width, "height": group.height}
+            fault = GenerationRejected(because(Code.TOO_LARGE_FOR_DEVICE, **size))
             self._fail(group, drawings[0], fault)
         elif len(drawings) == 1:
             self._fail(group, drawings[0], fault)

@@ -30,6 +30,8 @@ from bot.errors import (
     GenerationRejected,
     TriptychError,
 )
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 if TYPE_CHECKING:
     from bot.domain.recipes import Recipe
@@ -114,7 +116,9 @@ class Engine:
         with self._lock:
             refusal = self._ended
             if refusal is None and request.request_id in self._jobs:
-                refusal = GenerationRejected(f"request {request.request_id} is already being drawn")
+                refusal = GenerationRejected(
+                    because(Code.DRAWN_ALREADY, request_id=request.request_id)
+                )
             if refusal is None:
                 self._jobs[request.request_id] = job
                 self._inbox.put(job)

@@ -27,6 +27,8 @@ from bot.engine.steps.groups import Group
 from bot.engine.steps.slots import Slots, Unet
 from bot.engine.steps.steppers import CompiledUnet, GraphStepper, Stepper, find_bucket
 from bot.errors import EngineError, EngineLost, GenerationFailed, GenerationRejected
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 
 class DeviceFull(GenerationFailed):
@@ -98,7 +100,9 @@ class ModelRunner:
         try:
             return self._tables.get(sampler, num_steps, strength)
         except NotTabled as error:
-            raise GenerationRejected(f"This cannot be drawn with {error}.") from None
+            raise GenerationRejected(
+                because(Code.NOT_IN_TABLES, sampler=sampler, steps=num_steps, fault=str(error))
+            ) from None
 
     def make_group(self, width: int, height: int, num_slots: int, *, tiled: bool = False) -> Group:
         """Make room for pictures of one size."""
@@ -156,28 +160,25 @@ class ModelRunner:
         info, multiple = self.info, self.info.size_multiple
         recipe, size = request.recipe, request.recipe.size
         if request.model not in {None, info.id}:
-            raise GenerationRejected(f"This engine has {info.id} loaded, not {request.model}.")
+            why = because(Code.MODEL_NOT_LOADED, loaded=info.id, asked=request.model)
+            raise GenerationRejected(why)
         if not recipe.seeds:
-            raise GenerationRejected("Ask for at least one picture: the list of seeds is empty.")
+            raise GenerationRejected(because(Code.NO_SEEDS))
         if any(side < multiple or side % multiple for side in size):
-            raise GenerationRejected(
-                f"{size[0]}×{size[1]} does not fit {info.name}: "
-                f"width and height must be multiples of {multiple} pixels."
-            )
+            named = {"width": size[0], "height": size[1], "multiple": multiple}
+            raise GenerationRejected(because(Code.SIZE_NOT_OF_MODEL, model=info.name, **named))
         if recipe.sampler not in info.samplers:
-            raise GenerationRejected(
-                f"{info.name} has no sampler {recipe.sampler!r}; choose one of "
-                f"{', '.join(info.samplers)}."
-            )
+            named = {"sampler": recipe.sampler, "known": info.samplers}
+            raise GenerationRejected(because(Code.SAMPLER_NOT_OF_MODEL, model=info.name, **named))
         if (recipe.num_inference_steps or 0) < 1:
-            raise GenerationRejected("At least one inference step is needed.")
+            raise GenerationRejected(because(Code.NO_STEPS))
         scale = recipe.drawn_guidance_scale
         if not (math.isfinite(scale) and scale >= 0):
-            raise GenerationRejected("The guidance scale must be a number of at least 0.")
+            raise GenerationRejected(because(Code.GUIDANCE_NOT_A_NUMBER))
         if not (0 <= recipe.guidance_until <= 1 and 0 < recipe.strength <= 1):
-            raise GenerationRejected("Guidance until and strength are shares between 0 and 1.")
+            raise GenerationRejected(because(Code.SHARES_OUT_OF_RANGE))
         if request.image is not None and request.image.shape[2:] != (3,):
-            raise GenerationRejected("The picture to start from must be (height, width, 3).")
+            raise GenerationRejected(because(Code.START_OF_WRONG_SHAPE))
 
     def _latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         scale = self._pipe.vae_scale_factor

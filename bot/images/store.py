@@ -28,6 +28,8 @@ from bot.images.render import (
     compose_hidden_tile,
     encode_png,
 )
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -142,7 +144,7 @@ class PictureWriter:
             self._folder.mkdir(parents=True, exist_ok=True)
             picture.save(self._start_of(job_id), "PNG", compress_level=PNG_LEVEL)
         except OSError as error:
-            raise StoreError(_say_not_saved(error)) from error
+            raise StoreError(_explain_unsaved(error)) from error
         return _to_array(picture)
 
     async def load_start(
@@ -207,7 +209,7 @@ class PictureWriter:
             unfinished.rename(final)
         except OSError as error:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise StoreError(_say_not_saved(error)) from error
+            raise StoreError(_explain_unsaved(error)) from error
         return tuple(files)
 
     async def locate(self, files: Sequence[PictureFile]) -> list[Path] | None:
@@ -226,11 +228,8 @@ class PictureWriter:
         return paths or None
 
 
-def _say_not_saved(error: OSError) -> str:
-    return (
-        f"The pictures could not be saved ({error.strerror or error}), so nothing was "
-        "charged. The owner must make room in DATA_DIR; please try again after that."
-    )
+def _explain_unsaved(error: OSError) -> Reason:
+    return because(Code.PICTURES_NOT_SAVED, fault=error.strerror or str(error))
 
 
 def _to_array(picture: Image.Image) -> NDArray[np.uint8]:

@@ -12,6 +12,8 @@ from io import BytesIO
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bot.errors import UserError
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 MAX_UPLOAD_BYTES = 10 * 2**20
 MAX_UPLOAD_SIDE_PIXELS = 8192
@@ -23,16 +25,18 @@ _DAMAGED = (
     *(struct.error, TypeError, AttributeError, LookupError),  # from broken EXIF
 )
 _FORMATS = ("PNG", "JPEG", "WEBP")
-_ADVICE = "Nothing was drawn or charged; please send a PNG, JPEG or WebP picture"
+_TOO_MANY_PIXELS = because(
+    Code.UPLOAD_TOO_MANY_PIXELS,
+    side=MAX_UPLOAD_SIDE_PIXELS,
+    millions=MAX_UPLOAD_PIXELS // 1_000_000,
+)
 
 
 def check_size(num_bytes: int) -> None:
     """Raises UserError for a file too large to be looked at."""
     if num_bytes > MAX_UPLOAD_BYTES:
-        raise UserError(
-            f"The picture has {num_bytes / 2**20:,.1f} MiB; the most is "
-            f"{MAX_UPLOAD_BYTES // 2**20}. {_ADVICE} that is smaller."
-        )
+        sizes = {"size": num_bytes / 2**20, "most": MAX_UPLOAD_BYTES // 2**20}
+        raise UserError(because(Code.UPLOAD_TOO_LARGE, **sizes))
 
 
 def decode_pixels(data: bytes) -> tuple[tuple[int, int], bytes]:
@@ -60,27 +64,20 @@ def decode_upload(data: bytes) -> Image.Image:
         picture.thumbnail(kept, Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
         return _flatten(ImageOps.exif_transpose(picture))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UserError(_say_too_many_pixels()) from None
+        raise UserError(_TOO_MANY_PIXELS) from None
     except UnidentifiedImageError:
-        raise UserError(f"That file is no picture that can be read here. {_ADVICE}.") from None
+        raise UserError(because(Code.UPLOAD_NO_PICTURE)) from None
     except _DAMAGED:
         # What Pillow raises for files that are cut off, inflated or not what they claim to be.
-        raise UserError(f"That picture is damaged and cannot be read. {_ADVICE}.") from None
+        raise UserError(because(Code.UPLOAD_DAMAGED)) from None
 
 
 def _check_shape(picture: Image.Image) -> None:
     width, height = picture.size
     if max(width, height) > MAX_UPLOAD_SIDE_PIXELS or width * height > MAX_UPLOAD_PIXELS:
-        raise UserError(_say_too_many_pixels())
+        raise UserError(_TOO_MANY_PIXELS)
     if getattr(picture, "is_animated", False):
-        raise UserError(f"That picture moves. {_ADVICE} that stands still.")
-
-
-def _say_too_many_pixels() -> str:
-    return (
-        f"That picture has too many pixels: the most is {MAX_UPLOAD_SIDE_PIXELS:,} on a side and "
-        f"{MAX_UPLOAD_PIXELS // 1_000_000} million in all. {_ADVICE} that is smaller."
-    )
+        raise UserError(because(Code.UPLOAD_MOVES))
 
 
 def _flatten(picture: Image.Image) -> Image.Image:

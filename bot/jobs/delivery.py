@@ -24,17 +24,12 @@ from bot.jobs.status_messages import StatusBoard
 from bot.ops.logs import of_job
 from bot.policy.prompts import Gate
 from bot.store import Repositories
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 
-_LOST = (
-    "Its pictures were lost from the disk before they could be posted. "
-    "Nothing was charged; please ask again."
-)
-_NOT_POSTED = (
-    "Your pictures are done, but they could not be posted where you asked for them ({}). "
-    "They are kept: /gallery shows them, and nothing was charged."
-)
+_LOST = because(Code.PICTURES_LOST)
 
 
 class Deliverer:
@@ -87,7 +82,7 @@ class Deliverer:
             return await self._give_up(job, _LOST)
         except Undeliverable as error:
             of_job(log, job.job_id).warning("is undeliverable: %s", error)
-            return await self._give_up(job, _NOT_POSTED.format(error))
+            return await self._give_up(job, because(Code.NOT_POSTED, why=error.why))
         of_job(log, job.job_id).info("delivered")
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         return await self._jobs.mark_delivered(job.job_id, message_id=message_id, now=self._now())
@@ -113,7 +108,7 @@ class Deliverer:
                     changed = await self._jobs.mark_ended(
                         job.job_id,
                         JobStatus.REFUSED,
-                        reason=verdict.reason,
+                        reason=verdict.reason or because(Code.UNEXPLAINED),
                         now=self._now(),
                         leaving=[JobStatus.RENDERED],
                         rule=verdict.rule,
@@ -142,7 +137,7 @@ class Deliverer:
                 of_job(log, job.job_id).warning("waits for Discord: %s", error)
                 await asyncio.sleep(self._again_seconds)
 
-    async def _give_up(self, job: Job, reason: str) -> Job | None:
+    async def _give_up(self, job: Job, reason: Reason) -> Job | None:
         ended = await self._jobs.mark_ended(
             job.job_id,
             JobStatus.UNDELIVERABLE,

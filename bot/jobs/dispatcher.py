@@ -30,6 +30,8 @@ from bot.moderation import PictureCheck
 from bot.ops.logs import of_job
 from bot.policy.pictures import PictureJudge, compose_picture_entry
 from bot.store import Repositories
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,11 +42,6 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
 ANNOUNCE_SHARE = 0.1  # of the time goes into places, at most: in a long line they take a while
-
-_APOLOGY = (
-    "Sorry: this prompt could not be drawn, even at the second attempt. "
-    "Nothing was charged. Try other settings, or ask the owner to look at the log."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +170,7 @@ class Dispatcher:
         ended = await self._jobs.mark_ended(
             job_id,
             JobStatus.CANCELLED,
-            reason="Cancelled.",
+            reason=because(Code.CANCELLED),
             now=self._now(),
             leaving=[
                 JobStatus.ACCEPTED,
@@ -211,7 +208,7 @@ class Dispatcher:
             start = await self._starts.load(job)
         except UserError as error:
             self._line.queue.remove(job.job_id)
-            await self._end(job, JobStatus.REFUSED, str(error))
+            await self._end(job, JobStatus.REFUSED, error.reason)
             return
         running = await self._jobs.mark_running(job, now=self._now())
         self._line.queue.remove(job.job_id)
@@ -309,10 +306,10 @@ class Dispatcher:
             self._lost = error
             await self._retry_or_fail(job)
         except GenerationRejected as error:
-            await self._end(job, JobStatus.REFUSED, str(error))
+            await self._end(job, JobStatus.REFUSED, error.reason)
         except StoreError as error:
             of_job(log, job.job_id).error("%s", error)
-            await self._end(job, JobStatus.FAILED, str(error))
+            await self._end(job, JobStatus.FAILED, error.reason)
         except Exception:  # border: one job's fault must not stop the line
             log.exception(
                 "job %s failed at attempt %s", job.job_id, job.attempt, extra={"job_id": job.job_id}
@@ -321,18 +318,18 @@ class Dispatcher:
 
     async def _retry_or_fail(self, job: Job) -> None:
         if job.attempt >= MAX_ATTEMPTS:
-            await self._end(job, JobStatus.FAILED, _APOLOGY)
+            await self._end(job, JobStatus.FAILED, because(Code.DRAWING_FAILED))
             return
         try:
             waiting = await self._jobs.mark_requeued(job, attempted=True)
         except StoreError as error:
-            await self._end(job, JobStatus.FAILED, str(error))
+            await self._end(job, JobStatus.FAILED, error.reason)
             return
         if waiting is not None:
             self._line.use.refund(job.job_id)
             self._line.enqueue(waiting)
 
-    async def _end(self, job: Job, status: JobStatus, reason: str) -> None:
+    async def _end(self, job: Job, status: JobStatus, reason: Reason) -> None:
         try:
             ended = await self._jobs.mark_ended(
                 job.job_id,

@@ -27,16 +27,14 @@ from bot.policy.quotas import Quotas
 from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
 from bot.store import Repositories
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 
 TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
 _MAX_COMMITS_AT_ONCE = 64  # the first of 500 must not wait for the last one's turn at the record
-_MAX_NAME_LENGTH = 40  # no sampler or preset has a longer one; a refusal repeats it
-_CLOSED = (
-    "This thread is archived and locked, so nothing can be posted here. Nothing was drawn or "
-    "charged; ask again in another channel."
-)
+_MAX_NAME_LENGTH = 40  # no sampler or preset has a longer one; the row keeps it
 _NOT_IN_LINE = (
     "Your prompt was taken, but the record cannot be written at the moment, so it is not in line "
     "yet. As soon as it can be, Triptych draws it or tells you why not, and nothing was charged. "
@@ -45,15 +43,12 @@ _NOT_IN_LINE = (
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, as of a copy being made
 _NOT_JUDGED = Verdict(Outcome.ALLOW)  # of what is refused for another reason
-_STARTS_COVERED = "It starts from a covered picture."
+_STARTS_COVERED = because(Code.STARTS_COVERED)
 _RECORD_GONE = (
     "The file of Triptych's record has been removed or replaced while it runs, so it takes no new "
     "prompts. Nothing was drawn or charged; the owner must stop it and restore the record."
 )
-_DRAINING = (
-    "Triptych is about to restart and takes no new prompts. Nothing was charged; "
-    "please try again in a minute."
-)
+_DRAINING = because(Code.RESTARTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +95,7 @@ class Intake:
         self.draining = False
 
     async def submit(
-        self, ask: Ask, origin: Origin, caller: Caller, refusal: str | None = None
+        self, ask: Ask, origin: Origin, caller: Caller, refusal: Reason | None = None
     ) -> Job | None:
         """Take a prompt; the row as it stands after the first answer.
 
@@ -136,7 +131,7 @@ class Intake:
         await asyncio.gather(*self._settling, return_exceptions=True)
 
     async def _take(
-        self, ask: Ask, origin: Origin, caller: Caller, refusal: str | None
+        self, ask: Ask, origin: Origin, caller: Caller, refusal: Reason | None
     ) -> Job | None:
         job = await self._commit(ask, origin, refusal)
         if job is None:
@@ -144,11 +139,12 @@ class Intake:
         of_job(log, job.job_id).debug("user %s: %r", origin.user_id, ask.prompt)
         if job.status is JobStatus.REFUSED:
             of_job(log, job.job_id).info("user %s refused", origin.user_id)
-            await caller.refuse(job.reason, can_appeal=job.rule == SUSPENDED)
+            reason = job.reason or because(Code.UNEXPLAINED)
+            await caller.refuse(reason, can_appeal=job.rule == SUSPENDED)
             return job
         return await self._answer(job, caller, ask.upload)
 
-    async def _commit(self, ask: Ask, origin: Origin, refusal: str | None) -> Job | None:
+    async def _commit(self, ask: Ask, origin: Origin, refusal: Reason | None) -> Job | None:
         """The row. Nobody holds another one's place while a prompt is judged."""
         recipe = compose_recipe(ask, self._random_seed())
         async with self._looks:
@@ -190,28 +186,28 @@ class Intake:
         return job
 
     def _find_plain_refusal(
-        self, ask: Ask, origin: Origin, settings: GuildSettings, refusal: str | None
-    ) -> str | None:
+        self, ask: Ask, origin: Origin, settings: GuildSettings, refusal: Reason | None
+    ) -> Reason | None:
         """Whatever needs neither the rules nor the line."""
         refusal = _DRAINING if self.draining else refusal
         try:
             check_ask(ask, self._limits)
         except UserError as error:
-            refusal = refusal or str(error)
+            refusal = refusal or error.reason
         return refusal or find_admission_refusal(origin, settings, self._now())
 
-    def _price(self, recipe: Recipe, refusal: str | None) -> tuple[Recipe, float, str | None]:
+    def _price(self, recipe: Recipe, refusal: Reason | None) -> tuple[Recipe, float, Reason | None]:
         """As the model wants it, what it costs, why not. Awaits nothing: a model may get ready."""
         try:
             if self._line.info is not None:
                 recipe = complete_recipe(recipe, self._line.info)
         except UserError as error:
-            refusal = refusal or str(error)
+            refusal = refusal or error.reason
         return recipe, 0.0 if refusal else self._line.estimate_cost(recipe), refusal
 
     async def _judge(
         self, ask: Ask, origin: Origin, settings: GuildSettings
-    ) -> tuple[Verdict, str | None]:
+    ) -> tuple[Verdict, Reason | None]:
         """What the rules say, and why they refuse."""
         try:
             verdict = await self._gate.judge(
@@ -232,16 +228,17 @@ class Intake:
         except Undeliverable as error:
             of_job(log, job.job_id).warning("could not be acknowledged: %s", error)
             is_closed = isinstance(error, PlaceClosed)
+            reason = because(Code.THREAD_CLOSED if is_closed else Code.ANSWERED_TOO_LATE)
             ended = await self._jobs.mark_ended(
                 job.job_id,
                 JobStatus.FAILED,
-                reason=_CLOSED if is_closed else "The first answer came too late.",
+                reason=reason,
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
                 told=True,
             )
             if is_closed:
-                await caller.refuse(_CLOSED)
+                await caller.refuse(reason)
             return ended
         unusable = await self._starts.take(job, upload, caller) if upload else None
         if job.origin.source is Source.TERMINAL:
@@ -311,38 +308,25 @@ class Intake:
 
     async def _find_quota_refusal(
         self, origin: Origin, quota: RoleQuota, cost: float
-    ) -> str | None:
+    ) -> Reason | None:
         """quota: of the member's roles; it never reaches beyond the owner's."""
         if origin.source is Source.TERMINAL:
             return None
         quotas = self.quotas
         standing = await self._jobs.fetch_standing(origin, self._now())
         if quota.max_waiting == 0:
-            return (
-                "Your roles in this server may have no prompt in line. Nothing was drawn or "
-                "charged; a moderator can tell you who may."
-            )
+            return because(Code.ROLES_MAY_NOT_WAIT)
         max_waiting = quotas.max_waiting_per_member
         if quota.max_waiting is not None:
             max_waiting = min(max_waiting, quota.max_waiting)
         if standing.member_waiting >= max_waiting:
-            return (
-                f"You already have {_prompts(standing.member_waiting)} in line, the most one "
-                "member may have. Wait for one to finish or /cancel one, then try again."
-            )
+            return because(Code.MEMBER_WAITS, count=standing.member_waiting)
         if standing.guild_waiting >= quotas.max_waiting_per_guild:
-            where = "This server already has"
-            if origin.guild_id is None:
-                where = "Direct messages already have"
-            return (
-                f"{where} {_prompts(standing.guild_waiting)} in line, the most there may be. "
-                "Nothing was charged; please try again in a few minutes."
-            )
+            is_direct = origin.guild_id is None
+            code = Code.DIRECT_MESSAGES_WAIT if is_direct else Code.SERVER_WAITS
+            return because(code, count=standing.guild_waiting)
         if standing.total_waiting >= quotas.max_waiting:
-            return (
-                f"The line is full ({_prompts(standing.total_waiting)}). Nothing was charged; "
-                "please try again in a few minutes."
-            )
+            return because(Code.LINE_FULL, count=standing.total_waiting)
         return (
             self._find_cost_refusal(standing, cost)
             or await self._find_day_refusal(origin, quota.max_cost_per_day, cost)
@@ -351,42 +335,30 @@ class Intake:
 
     async def _find_day_refusal(
         self, origin: Origin, most: float | None, cost: float
-    ) -> str | None:
+    ) -> Reason | None:
         if most is None:
             return None
         used = await self._jobs.fetch_cost_since(origin, self._now() - DAY_SECONDS)
-        return None if used + cost <= most else _say_too_costly(cost, most, used, "in 24 hours")
+        return None if used + cost <= most else _explain_cost(Code.COST_THIS_DAY, cost, most, used)
 
-    def _find_cost_refusal(self, standing: Standing, cost: float) -> str | None:
+    def _find_cost_refusal(self, standing: Standing, cost: float) -> Reason | None:
         most = self.quotas.max_cost_per_member_per_hour
         if standing.member_cost + cost <= most:
             return None
-        return _say_too_costly(cost, most, standing.member_cost, "this hour")
+        return _explain_cost(Code.COST_THIS_HOUR, cost, most, standing.member_cost)
 
-    def _find_wait_refusal(self, origin: Origin, cost: float) -> str | None:
+    def _find_wait_refusal(self, origin: Origin, cost: float) -> Reason | None:
         if origin.bot_in_channel:
             return None
         wait = self._line.estimate_wait_seconds(cost)
         if wait is None or wait <= TOKEN_ONLY_MAX_WAIT_SECONDS:
             return None
-        return (
-            f"The wait is about {wait / 60:.0f} minutes, and where Triptych is not a member of the "
-            "channel it can answer for only 15. Nothing was charged; please try again when the "
-            "line is shorter, or in a server that Triptych has joined."
-        )
+        return because(Code.WAIT_TOO_LONG, minutes=wait / 60)
 
 
 def _clean_name(name: str | None) -> str | None:
     return None if name is None else clean_prompt(name)[:_MAX_NAME_LENGTH]
 
 
-def _say_too_costly(cost: float, most: float, used: float, when: str) -> str:
-    return (
-        f"This prompt would cost {cost:.1f} and you have {max(most - used, 0.0):.1f} of {most:g} "
-        f"left {when} (1 is one prompt with default settings). Nothing was charged; ask for fewer "
-        "steps or a smaller size, or try again later."
-    )
-
-
-def _prompts(count: int) -> str:
-    return "1 prompt" if count == 1 else f"{count} prompts"
+def _explain_cost(code: Code, cost: float, most: float, used: float) -> Reason:
+    return because(code, cost=cost, left=max(most - used, 0.0), most=most)

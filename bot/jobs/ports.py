@@ -16,6 +16,8 @@ from bot.domain.recipes import Upload
 from bot.domain.review import Case
 from bot.errors import TriptychError
 from bot.jobs.queue.places import Place
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +27,9 @@ TOKEN_LIFE_SECONDS = 15 * 60
 """How long an interaction token is good for."""
 
 
+_NOT_TAKEN = because(Code.DISCORD_REFUSED)
+
+
 class NotPosted(TriptychError):
     """What should be shown was not shown."""
 
@@ -32,8 +37,12 @@ class NotPosted(TriptychError):
 class Undeliverable(NotPosted):
     """Nobody can be reached with this any more; trying again would not help.
 
-    Its text says why in a few words, which members may read.
+    Its text is for the log; why: what members may read of it.
     """
+
+    def __init__(self, text: str, why: Reason = _NOT_TAKEN) -> None:
+        super().__init__(text)
+        self.why = why
 
 
 class NoMessage(Undeliverable):
@@ -136,7 +145,7 @@ class Caller(Protocol):
         """
         ...
 
-    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
+    async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
         """Tell the person alone why the prompt was not taken."""
         ...
 
@@ -162,7 +171,7 @@ class Messenger(Protocol):
         """
         ...
 
-    async def tell(self, job: Job, text: str) -> None:
+    async def tell(self, job: Job, reason: Reason | None) -> None:
         """Write to the member directly, where the message itself is out of reach."""
         ...
 

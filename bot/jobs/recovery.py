@@ -13,6 +13,8 @@ from bot.jobs.queue.waitlist import Line
 from bot.jobs.status_messages import StatusBoard
 from bot.ops.logs import of_job
 from bot.store import JobRepository
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +51,13 @@ class Recovery:
             await self._find_out_if_answered(job)
         for job in await self._list(JobStatus.RUNNING):
             if job.attempt >= MAX_ATTEMPTS:
-                await self._apologise(job, "Sorry: drawing this prompt was interrupted twice.")
+                await self._apologise(job, Code.DRAWING_INTERRUPTED)
             else:
                 await self._jobs.mark_requeued(job, attempted=True)
         waiting = await self._list(JobStatus.QUEUED)
         for job in waiting:
             if not _can_be_answered(job):
-                await self._apologise(job, "Triptych was restarted while this prompt waited.")
+                await self._apologise(job, Code.RESTARTED_IN_LINE)
         self._line.enqueue(*(job for job in waiting if _can_be_answered(job)))
         for job in await self._jobs.list_by_status(JobStatus.RENDERED):
             await self._dispatcher.resume_delivery(job)
@@ -79,7 +81,7 @@ class Recovery:
                 await self._jobs.mark_ended(
                     job.job_id,
                     JobStatus.FAILED,
-                    reason="The command was interrupted.",
+                    reason=because(Code.COMMAND_INTERRUPTED),
                     now=self._now(),
                     leaving=_OPEN,
                     told=True,
@@ -88,13 +90,11 @@ class Recovery:
     async def _find_out_if_answered(self, job: Job) -> None:
         """Discord knows whether the member saw an answer: only then can it be edited."""
         if job.origin.token is None:
-            await self._apologise(job, "Triptych was restarted before it could take this prompt.")
+            await self._apologise(job, Code.RESTARTED_BEFORE_TAKEN)
             return
         start = job.recipe.start
         if start is not None and not start.job_id:
-            await self._apologise(
-                job, "Triptych was restarted before it had looked at the picture you sent."
-            )
+            await self._apologise(job, Code.RESTARTED_BEFORE_UPLOAD)
             return
         message_id = None
         try:
@@ -105,7 +105,7 @@ class Recovery:
             await self._jobs.mark_ended(
                 job.job_id,
                 JobStatus.FAILED,
-                reason="The process ended before the first answer.",
+                reason=because(Code.NEVER_ANSWERED),
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
                 told=True,
@@ -115,11 +115,11 @@ class Recovery:
             of_job(log, job.job_id).info("may have been answered, so it is drawn: %s", error)
         await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
-    async def _apologise(self, job: Job, what: str) -> None:
+    async def _apologise(self, job: Job, code: Code) -> None:
         ended = await self._jobs.mark_ended(
             job.job_id,
             JobStatus.FAILED,
-            reason=f"{what} Nothing was charged; please ask again.",
+            reason=because(code),
             now=self._now(),
             leaving=[JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING],
         )

@@ -14,38 +14,22 @@ from bot.jobs.ports import Caller
 from bot.ops.workers import WorkerProcesses
 from bot.policy.pictures import PictureJudge
 from bot.store import JobRepository
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 DECODE_SECONDS = 3.0
-_PLAIN = "Nothing was drawn or charged; please save it as a plain PNG or JPEG and send that."
-_TOO_SLOW = f"That picture takes too long to open. {_PLAIN}"
-_NOT_OPENED = f"That picture is damaged or takes too much memory to open. {_PLAIN}"
-_NO_TURN = (
-    "Your picture was not opened: too many others came first, or Triptych is being restarted. "
-    "Nothing was drawn or charged; please send it again in a minute."
-)
-_FLAGGED = (
-    "The picture check flagged the picture you sent, so it was not used. Nothing was drawn or "
-    "charged; please start from another one."
-)
-_NOT_JUDGED = (
-    "The picture check does not work at present, so pictures cannot be sent. Nothing was drawn "
-    "or charged; the owner finds more in the log."
-)
-_GONE = (
-    "The picture that this should start from is gone (deleted, or its time was over). Nothing was "
-    "drawn or charged; choose another one."
-)
+_GONE = because(Code.START_GONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
     """Why a member's picture is not used. is_decision: not because it could not be had or kept."""
 
-    reason: str
+    reason: Reason
     is_decision: bool = True
 
 
@@ -69,19 +53,21 @@ class StartPictures:
         try:
             data = await caller.fetch_upload(upload)
         except (UserError, StoreError) as error:
-            return Unusable(str(error), is_decision=False)
+            return Unusable(error.reason, is_decision=False)
         try:
             share = job.origin.guild_id or job.origin.user_id
             size, pixels = await open_upload(data, self._workers, share)
             picture = await self._writer.save_start(job.job_id, size, pixels)
             judgement = await self._judge.judge(job, picture[None], [None])
         except (UserError, StoreError) as error:
-            return Unusable(str(error), is_decision=isinstance(error, UserError))
+            return Unusable(error.reason, is_decision=isinstance(error, UserError))
         [verdict] = judgement.verdicts
         if verdict.shown and not (judgement.spoiler or judgement.held_for):
             return None
         await self._writer.remove(job.job_id)
-        return Unusable(_FLAGGED if verdict.was_judged else _NOT_JUDGED)
+        return Unusable(
+            because(Code.UPLOAD_FLAGGED if verdict.was_judged else Code.UPLOAD_UNCHECKED)
+        )
 
     async def fetch_source(self, recipe: Recipe) -> Job | None:
         """The earlier job that a recipe starts from, as long as people may see its pictures."""
@@ -121,8 +107,8 @@ async def open_upload(
     try:
         return await workers.run(decode_pixels, data, share=share, deadline_seconds=DECODE_SECONDS)
     except WorkerTimeout:
-        raise UserError(_TOO_SLOW) from None
+        raise UserError(because(Code.UPLOAD_TOO_SLOW)) from None
     except WorkerLost:
-        raise UserError(_NOT_OPENED) from None
+        raise UserError(because(Code.UPLOAD_NOT_OPENED)) from None
     except WorkerUnavailable as error:
-        raise StoreError(_NO_TURN) from error
+        raise StoreError(because(Code.UPLOAD_NO_TURN)) from error

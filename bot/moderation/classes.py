@@ -19,15 +19,13 @@ from bot.domain.rules import Outcome, Verdict
 from bot.moderation.grammar import Sentence, ends_in_credit
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 MINORS = "built-in: sexual content about minors"
 REAL_PEOPLE = "built-in: sexual content about real people"
 NO_ANCESTRY = Ancestry()
-SENT = (
-    "Pictures that people send may show real persons, so Triptych draws nothing sexual and nobody "
-    "undressed from them. The same holds for what was drawn from one, and for pictures whose words "
-    "are gone."
-)
+_SENT = because(Code.SENT_PICTURE_UNDRESSED)
 
 _AGE = re.compile(
     r"\b(\d{1,2}|[a-z]{3,9})[\s-]?(?:years?|yrs?|y)[\s./-]?(?:olds?|o)\b"
@@ -157,7 +155,7 @@ class BuiltInClasses:
             _weigh(sexual, signs.person, REAL_PEOPLE, both_unsure=Outcome.HOLD),
         ]
         if exposed and (behind.is_sent or behind.is_unknown):
-            verdicts.append(Verdict(Outcome.REFUSE, SENT, REAL_PEOPLE, exposed[0]))
+            verdicts.append(Verdict(Outcome.REFUSE, _SENT, REAL_PEOPLE, exposed[0]))
         refusals = [verdict for verdict in verdicts if verdict.outcome is Outcome.REFUSE]
         held = [verdict for verdict in verdicts if verdict.outcome is Outcome.HOLD]
         return next(iter(refusals + held), None)
@@ -226,7 +224,7 @@ def _weigh(
     outcome = (both_unsure, Outcome.HOLD, Outcome.REFUSE)[plain]
     forms = [found.get(True) or found[False] for found in (sexual, about)]
     form = next((form for form in forms if form is not Form.PLAIN), Form.PLAIN)
-    return Verdict(outcome, "", rule, form)
+    return Verdict(outcome, None, rule, form)
 
 
 def _list_uncovered(hits: Mapping[str, list[Hit]], category: str, exceptions: str) -> Iterator[Hit]:

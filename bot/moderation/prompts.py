@@ -10,29 +10,37 @@ from bot.domain.jobs import Ancestry
 from bot.domain.rules import Outcome, Rule, RuleKind, Verdict
 from bot.errors import TooCostly
 from bot.moderation.allowance import Allowance
-from bot.moderation.classes import MINORS, NO_ANCESTRY, BuiltInClasses, Signs
+from bot.moderation.classes import MINORS, NO_ANCESTRY, REAL_PEOPLE, BuiltInClasses, Signs
 from bot.moderation.readings import Reading, list_readings
 from bot.moderation.rulebook import Finding, RuleBook
 from bot.moderation.rules import make_word_rules
 from bot.moderation.text import normalise
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 _SEVERITY = {Outcome.ALLOW: 0, Outcome.SPOILER: 1, Outcome.HOLD: 2, Outcome.REFUSE: 3}
-_UNCHARGED = "Nothing was drawn or charged; change the prompt and try again."
-_UNCHARGED_BEHIND = (
-    "Nothing was drawn or charged; change the prompt, or start from another picture, and try again."
-)
-_BEHIND = "The prompts behind the picture that it starts from count, too."
-_CLASS_SAYS = {
-    Outcome.REFUSE: "Triptych draws no sexual content about {about}.",
-    Outcome.HOLD: "This may be sexual content about {about}.",
+_OF_WORDS = {
+    Outcome.REFUSE: Code.RULE_REFUSES,
+    Outcome.HOLD: Code.RULE_HOLDS,
+    Outcome.SPOILER: Code.RULE_COVERS,
+}
+_OF_PATTERNS = {
+    Outcome.REFUSE: Code.PATTERN_REFUSES,
+    Outcome.HOLD: Code.PATTERN_HOLDS,
+    Outcome.SPOILER: Code.PATTERN_COVERS,
+}
+_OF_CLASSES = {  # by the class, the outcome, and whether the words alone would have passed
+    (MINORS, Outcome.REFUSE, False): Code.MINORS_REFUSED,
+    (MINORS, Outcome.REFUSE, True): Code.MINORS_REFUSED_BEHIND,
+    (MINORS, Outcome.HOLD, False): Code.MINORS_HELD,
+    (MINORS, Outcome.HOLD, True): Code.MINORS_HELD_BEHIND,
+    (REAL_PEOPLE, Outcome.REFUSE, False): Code.PEOPLE_REFUSED,
+    (REAL_PEOPLE, Outcome.REFUSE, True): Code.PEOPLE_REFUSED_BEHIND,
+    (REAL_PEOPLE, Outcome.HOLD, False): Code.PEOPLE_HELD,
+    (REAL_PEOPLE, Outcome.HOLD, True): Code.PEOPLE_HELD_BEHIND,
 }
 NO_RULES = RuleBook(())
-_TOO_COSTLY = Verdict(
-    Outcome.REFUSE,
-    "The rules of this server take too long to read this prompt, so it was refused. Nothing was "
-    "drawn or charged; change the prompt, or ask a moderator to make the patterns simpler.",
-    "rules that take too long",
-)
+_TOO_COSTLY = Verdict(Outcome.REFUSE, because(Code.RULES_TOO_COSTLY), "rules that take too long")
 _Read = tuple[str, Sequence[Reading]]
 
 
@@ -74,7 +82,7 @@ class PromptPolicy:
         own: RuleBook = NO_RULES,
         ancestry: Ancestry = NO_ANCESTRY,
     ) -> Verdict:
-        """The strictest thing that any rule says, with the sentence a member may read.
+        """The strictest thing that any rule says, and why.
 
         own: the rules of the server where it was asked. ancestry: what it starts from; words there
         were judged by the rules when they came in, and count for the built-in classes alone.
@@ -116,7 +124,7 @@ class PromptPolicy:
         together = Signs.unite([alone, *signs])
         undressing = Signs.unite([negative_alone, *negative_signs])
         whole = judge(together, negative=undressing, behind=ancestry)
-        yield _explain_class(whole, _BEHIND)
+        yield _explain_class(whole, is_behind=True)
 
     def _read_behind(self, texts: Iterable[str]) -> Iterator[_Read]:
         for text in dict.fromkeys(texts):
@@ -157,21 +165,15 @@ def _judge_finding(finding: Finding) -> Verdict | None:
     if finding.is_excepted:
         return None
     rule = finding.rule
-    name = "this" if rule.kind is RuleKind.PATTERN else f"“{normalise(rule.text)}”"
-    reason = {
-        Outcome.REFUSE: f"The rules here do not allow {name} in a prompt. {_UNCHARGED}",
-        Outcome.HOLD: f"The rules here ask for care with {name} in a prompt.",
-        Outcome.SPOILER: f"The rules here cover pictures with {name} in the prompt.",
-    }[rule.action]
+    if rule.kind is RuleKind.PATTERN:
+        reason = because(_OF_PATTERNS[rule.action])
+    else:
+        reason = because(_OF_WORDS[rule.action], text=normalise(rule.text))
     return Verdict(rule.action, reason, rule.text, finding.form)
 
 
-def _explain_class(verdict: Verdict | None, behind: str = "") -> Verdict | None:
-    """behind: said where the words alone would have passed."""
-    if verdict is None:
-        return None
-    about = "minors" if verdict.rule == MINORS else "real people"
-    says = verdict.reason or " ".join(filter(None, (_CLASS_SAYS[verdict.outcome], behind)))
-    if verdict.outcome is Outcome.REFUSE:
-        says = f"{says} {_UNCHARGED_BEHIND if behind else _UNCHARGED}"
-    return replace(verdict, reason=says.format(about=about))
+def _explain_class(verdict: Verdict | None, *, is_behind: bool = False) -> Verdict | None:
+    """is_behind: the words alone would have passed."""
+    if verdict is None or verdict.reason is not None:
+        return verdict
+    return replace(verdict, reason=because(_OF_CLASSES[verdict.rule, verdict.outcome, is_behind]))

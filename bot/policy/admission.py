@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.jobs import Origin
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 DAY_SECONDS = 24 * 3600.0
-_UNCHARGED = "Nothing was drawn or charged."
+_SHOWN = 5  # channels or roles
 
 
-def find_admission_refusal(origin: Origin, settings: GuildSettings, now: float) -> str | None:
+def find_admission_refusal(origin: Origin, settings: GuildSettings, now: float) -> Reason | None:
     """Why this member may not prompt here at present, or None. Pauses, lists, member age."""
     if origin.guild_id is None:
         return None
     if settings.is_paused:
-        return (
-            "The moderators of this server have paused Triptych for now; what waits in line stays "
-            f"there. {_UNCHARGED} Please try again later."
-        )
+        return because(Code.SERVER_PAUSED)
     channels = {origin.channel_id, origin.parent_channel_id}
     if settings.allowed_channel_ids and channels.isdisjoint(settings.allowed_channel_ids):
-        shown = " ".join(f"<#{channel_id}>" for channel_id in settings.allowed_channel_ids[:5])
-        more = " and others" if len(settings.allowed_channel_ids) > 5 else ""
-        return f"In this server Triptych draws only in {shown}{more}. {_UNCHARGED}"
+        shown = _list_some("<#{}>", settings.allowed_channel_ids)
+        return because(Code.OTHER_CHANNELS, channels=shown)
     roles = settings.allowed_role_ids
     if roles and set(roles).isdisjoint(origin.role_ids):
-        shown = " or ".join(f"<@&{role_id}>" for role_id in roles[:5])
-        more = " or another of the roles chosen for it" if len(roles) > 5 else ""
-        return f"In this server Triptych draws for members with {shown}{more}. {_UNCHARGED}"
+        return because(Code.OTHER_ROLES, roles=_list_some("<@&{}>", roles))
     return _find_age_refusal(origin, settings.min_member_days, now)
 
 
-def _find_age_refusal(origin: Origin, min_member_days: int, now: float) -> str | None:
+def _find_age_refusal(origin: Origin, min_member_days: int, now: float) -> Reason | None:
     if not min_member_days:
         return None
-    rule = f"In this server Triptych draws for members who joined at least {min_member_days} days"
     if origin.joined_at is None:
-        return f"{rule} ago, and Discord did not say since when you are here. {_UNCHARGED}"
+        return because(Code.MEMBER_OF_UNKNOWN_AGE, count=min_member_days)
     opens = origin.joined_at + min_member_days * DAY_SECONDS
     if now >= opens:
         return None
-    return f"{rule} ago. {_UNCHARGED} It opens for you <t:{opens:.0f}:R>."
+    return because(Code.MEMBER_TOO_NEW, count=min_member_days, opens=opens)
+
+
+def _list_some(mention: str, ids: Sequence[int]) -> list[str]:
+    """As many as one wants to read."""
+    more = ["…"] if len(ids) > _SHOWN else []
+    return [mention.format(each) for each in ids[:_SHOWN]] + more
 
 
 def compose_quota(settings: GuildSettings, role_ids: Iterable[int]) -> RoleQuota:

@@ -14,22 +14,24 @@ from bot.domain.pictures import PanelVerdict
 from bot.domain.rules import Outcome
 from bot.moderation import PictureCheck
 from bot.policy.prompts import Gate, has_review
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_UNCHECKED = "The picture check does not work, so a moderator has to look at the pictures."
-_FLAGGED = "The picture check has flagged these pictures."
+_UNCHECKED = because(Code.PICTURES_UNCHECKED)
+_FLAGGED = because(Code.PICTURES_FLAGGED)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """spoiler: cover the pictures. held_for: why a moderator has to see them first, or ""."""
+    """spoiler: cover the pictures. held_for: why a moderator has to see them first."""
 
     verdicts: tuple[PanelVerdict, ...]
     spoiler: bool = False
-    held_for: str = ""
+    held_for: Reason | None = None
 
 
 class PictureJudge:
@@ -62,7 +64,7 @@ def choose_threshold(default: float, settings: GuildSettings, origin: Origin) ->
 def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool) -> Judgement:
     """What nobody could judge is held where somebody can look at it, and else stays hidden."""
     if any(verdict.nsfw_score is None for verdict in verdicts):
-        return Judgement(verdicts, held_for=_UNCHECKED if is_reviewed else "")
+        return Judgement(verdicts, held_for=_UNCHECKED if is_reviewed else None)
     if all(verdict.shown for verdict in verdicts):
         return Judgement(verdicts)
     if action is Outcome.HOLD and is_reviewed:

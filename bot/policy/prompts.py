@@ -10,25 +10,22 @@ from dataclasses import replace
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job, Origin
 from bot.domain.recipes import StartPicture
-from bot.domain.review import Suspension
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import TriptychError
 from bot.moderation import NO_RULES, Explanation, PromptPolicy, RuleBook
 from bot.policy.reading import ReadingRoom
 from bot.policy.rule_scale import RuleScale
 from bot.store import Repositories
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 SUSPENDED = "suspended"
 """What a verdict names as its rule if the member may not prompt at all."""
 
 _ALLOWED = Verdict(Outcome.ALLOW)
 _DAY_SECONDS = 86400.0
-_NO_LANE = (
-    "A moderator would have to look at it first, and there is no review here. "
-    "Nothing was drawn or charged; change the prompt and try again."
-)
-_EVERYTHING = Verdict(Outcome.HOLD, "Every prompt here is reviewed.", "review everything")
-_NEWCOMER = Verdict(Outcome.HOLD, "Prompts of new members are reviewed here.", "review new members")
+_EVERYTHING = Verdict(Outcome.HOLD, because(Code.EVERYTHING_REVIEWED), "review everything")
+_NEWCOMER = Verdict(Outcome.HOLD, because(Code.NEWCOMERS_REVIEWED), "review new members")
 
 
 _MAX_BOOKS = 32  # some 40 MB each at worst, and what searches remember; made again in a moment
@@ -66,7 +63,7 @@ class Gate:
         settings: GuildSettings | None = None,
         start: StartPicture | None = None,
     ) -> Verdict:
-        """The outcome here and now, with the sentence a member may read.
+        """The outcome here and now, and why.
 
         start: what drawing starts from; the words behind it count for the built-in classes.
         Raises StoreError, WorkerUnavailable in a stop.
@@ -149,7 +146,8 @@ class Gate:
         )
         if suspension is None:
             return None
-        return Verdict(Outcome.REFUSE, explain_suspension(suspension), SUSPENDED)
+        why = because(Code.SUSPENDED, until=suspension.ends_at, why=suspension.reason)
+        return Verdict(Outcome.REFUSE, why, SUSPENDED)
 
 
 def has_review(origin: Origin, settings: GuildSettings) -> bool:
@@ -167,15 +165,8 @@ def find_review(origin: Origin, settings: GuildSettings, now: float) -> Verdict 
     return _NEWCOMER if origin.guild_id is not None and newest_seconds and is_new else None
 
 
-def explain_suspension(suspension: Suspension) -> str:
-    """The public reason, and the end in the reader's own time zone."""
-    return (
-        f"You are suspended from prompting here until <t:{suspension.ends_at:.0f}:f>. "
-        f"Reason: {suspension.reason} Nothing was drawn or charged."
-    )
-
-
 def _refuse_held(verdict: Verdict) -> Verdict:
     if verdict.outcome is not Outcome.HOLD:
         return verdict
-    return replace(verdict, outcome=Outcome.REFUSE, reason=f"{verdict.reason} {_NO_LANE}")
+    why = because(Code.NO_REVIEW_HERE, why=verdict.reason)
+    return replace(verdict, outcome=Outcome.REFUSE, reason=why)

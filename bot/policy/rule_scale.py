@@ -14,6 +14,8 @@ from bot.moderation.budget import SERVER_BUDGET, list_beyond, list_faults, requi
 from bot.moderation.rules import parse_rules
 from bot.ops.workers import WorkerProcesses
 from bot.store import Repositories
+from bot.texts.codes import Code
+from bot.texts.reasons import because, say
 
 log = logging.getLogger(__name__)
 
@@ -99,9 +101,9 @@ class RuleScale:
     async def _tell(self, guild_id: int, version: int, found: Sequence[int]) -> None:
         """On record, which the mod log shows, and on a card, which the review posts."""
         now = self._now()
-        named = ", ".join(f"#{rule_id}" for rule_id in found[:_MAX_NAMED])
-        more = f" and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
-        reason = f"{named}{more}: beyond the budget"
+        named = [f"#{rule_id}" for rule_id in found[:_MAX_NAMED]]
+        more = ["…"] if len(found) > _MAX_NAMED else []
+        reason = because(Code.RULES_BEYOND_BUDGET, count=len(found), rules=named + more)
         await self._audit.add(
             AuditEntry(
                 AuditAction.RULES_SWITCHED_OFF,
@@ -111,7 +113,7 @@ class RuleScale:
                 reason=reason,
             )
         )
-        log.warning("guild %s: rules %s", guild_id, reason)
+        log.warning("guild %s: %s", guild_id, say(reason))
         if (await self._settings.fetch(guild_id)).review_channel_id is not None:
             await self._cards.open_for_rules(guild_id, now=now)
 

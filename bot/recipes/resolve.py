@@ -1,4 +1,4 @@
-"""From what a person typed to a recipe that the model can draw, or a sentence why not."""
+"""From what a person typed to a recipe that the model can draw, or the reason why not."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from bot.engine.api import ModelInfo
 from bot.errors import UserError
 from bot.recipes.presets import DEFAULT_PRESET, PRESETS
 from bot.recipes.validate import MAX_SEED, check_is_known
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 _MAX_IN_ROW = 2**63 - 1
 
@@ -61,16 +63,14 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
         model=info.id,
     )
     if complete.sampler not in info.samplers:
-        raise UserError(
-            f"The sampler “{complete.sampler}” does not fit the model {info.name}; "
-            f"choose one of: {', '.join(info.samplers)}."
-        )
+        named = {"sampler": complete.sampler, "known": info.samplers}
+        raise UserError(because(Code.SAMPLER_NOT_OF_MODEL, model=info.name, **named))
+    multiple = info.size_multiple
     for side in (complete.width, complete.height):
-        if side is not None and side % info.size_multiple:
-            lower = side - side % info.size_multiple
+        if side is not None and side % multiple:
+            lower = side - side % multiple
+            sides = {"side": side, "lower": max(lower, multiple), "upper": lower + multiple}
             raise UserError(
-                f"{info.name} draws sides that are multiples of {info.size_multiple}: "
-                f"instead of {side} take {max(lower, info.size_multiple)} or "
-                f"{lower + info.size_multiple}."
+                because(Code.SIDE_NOT_OF_MODEL, model=info.name, multiple=multiple, **sides)
             )
     return complete

@@ -12,6 +12,8 @@ from bot.domain.recipes import Ask, Style
 from bot.engine.api import SAMPLER_IDS
 from bot.errors import UserError
 from bot.store import AuditRepository, StyleRepository
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 MAX_STYLES = 50
 MAX_STYLE_TEXT = 500
@@ -53,8 +55,7 @@ class Styles:
         offered = await self.list_of(guild_id)
         style = next((style for style in offered if style.name == wanted), None)
         if style is None:
-            names = ", ".join(style.name for style in offered)
-            raise UserError(f"There is no such style here. Nothing was drawn. Known are: {names}.")
+            raise UserError(because(Code.STYLE_UNKNOWN, known=[each.name for each in offered]))
         negative = filter(None, (ask.negative_prompt, style.negative_prompt))
         return replace(
             ask,
@@ -101,9 +102,9 @@ class Styles:
     ) -> None:
         entry = AuditEntry(action, self._now(), guild_id=guild_id, actor_id=by)
         known = old or new
-        name = known.name if known else ""
-        values = {"reason": name, "old_value": _describe(old), "new_value": _describe(new)}
-        await self._audit.add(replace(entry, **values))
+        what = because(Code.STYLE, name=known.name if known else "")
+        values = {"old_value": _describe(old), "new_value": _describe(new)}
+        await self._audit.add(replace(entry, reason=what, **values))
 
 
 def _describe(style: Style | None) -> str:

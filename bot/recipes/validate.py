@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.recipes import Ask, Recipe
 from bot.engine.api import SAMPLER_IDS
 from bot.errors import UserError
 from bot.recipes.presets import PRESETS
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 MAX_SEED = 2**32 - 1
 MAX_GUIDANCE_SCALE = 30.0
@@ -29,58 +31,37 @@ class ParameterLimits:
 def check_is_known(recipe: Recipe) -> None:
     """What a newer program has added must not be left out unsaid. Raises UserError."""
     if recipe.is_newer:
-        raise UserError(
-            "This prompt has settings of a newer Triptych that this one does not know, so it "
-            "cannot be drawn here. It was left as it is; the owner can install the newer version "
-            "again."
-        )
+        raise UserError(because(Code.RECIPE_NEWER))
 
 
 def check_ask(ask: Ask, limits: ParameterLimits) -> None:
     """What can be said without knowing the model. Raises UserError."""
     if not ask.prompt:
-        raise UserError("The prompt is empty. Say what to draw, for example: dog in autumn leaves.")
-    for name, text in (("prompt", ask.prompt), ("negative prompt", ask.negative_prompt)):
-        if len(text) > limits.max_prompt_length:
-            raise UserError(
-                f"The {name} has {len(text):,} characters; the most is "
-                f"{limits.max_prompt_length:,}. Nothing was drawn; please shorten it."
-            )
-    steps = ask.num_inference_steps
-    if steps is not None and not 1 <= steps <= limits.max_num_inference_steps:
-        raise UserError(
-            f"{steps:,} steps cannot be drawn here; choose from 1 to "
-            f"{limits.max_num_inference_steps}."
-        )
-    guidance = ask.guidance_scale
-    if guidance is not None and not (
-        math.isfinite(guidance) and 0 <= guidance <= MAX_GUIDANCE_SCALE
-    ):
-        raise UserError(
-            f"A guidance of {guidance:g} cannot be used; choose from 0 to {MAX_GUIDANCE_SCALE:g}."
-        )
-    if ask.seed is not None and not 0 <= ask.seed <= MAX_SEED:
-        raise UserError(
-            f"The seed {ask.seed} cannot be used; choose a whole number from 0 to {MAX_SEED:,}."
-        )
+        raise UserError(because(Code.PROMPT_EMPTY))
+    _check_length(ask.prompt, Code.PROMPT_TOO_LONG, limits)
+    _check_length(ask.negative_prompt, Code.NEGATIVE_PROMPT_TOO_LONG, limits)
+    max_steps, max_side = limits.max_num_inference_steps, limits.max_side_pixels
+    _check_range(ask.num_inference_steps, Code.STEPS_OUT_OF_RANGE, 1, max_steps)
+    _check_range(ask.guidance_scale, Code.GUIDANCE_OUT_OF_RANGE, 0, MAX_GUIDANCE_SCALE)
+    _check_range(ask.seed, Code.SEED_OUT_OF_RANGE, 0, MAX_SEED)
     for side in (ask.width, ask.height):
-        if side is not None and not _MIN_SIDE_PIXELS <= side <= limits.max_side_pixels:
-            raise UserError(
-                f"A side of {side:,} pixels cannot be drawn here; choose from "
-                f"{_MIN_SIDE_PIXELS} to {limits.max_side_pixels}."
-            )
+        _check_range(side, Code.SIDE_OUT_OF_RANGE, _MIN_SIDE_PIXELS, max_side)
     if ask.start is not None and not 0 < ask.start.strength <= 1:
-        raise UserError(
-            f"A strength of {ask.start.strength:g} cannot be used; choose more than 0 and at most "
-            "1. Low keeps the picture, high follows the prompt."
-        )
-    _check_names(ask)
+        raise UserError(because(Code.STRENGTH_OUT_OF_RANGE))
+    _check_name(ask.sampler, Code.SAMPLER_UNKNOWN, SAMPLER_IDS)
+    _check_name(ask.preset, Code.PRESET_UNKNOWN, tuple(PRESETS))
 
 
-def _check_names(ask: Ask) -> None:
-    for kind, name, known in (
-        ("sampler", ask.sampler, SAMPLER_IDS),
-        ("preset", ask.preset, tuple(PRESETS)),
-    ):
-        if name is not None and name not in known:
-            raise UserError(f"There is no {kind} “{name}”. Known are: {', '.join(known)}.")
+def _check_length(text: str, code: Code, limits: ParameterLimits) -> None:
+    if len(text) > limits.max_prompt_length:
+        raise UserError(because(code, length=len(text), most=limits.max_prompt_length))
+
+
+def _check_range(value: float | None, code: Code, least: float, most: float) -> None:
+    if value is not None and not least <= value <= most:  # nan is in no range
+        raise UserError(because(code, least=least, most=most))
+
+
+def _check_name(name: str | None, code: Code, known: Sequence[str]) -> None:
+    if name is not None and name not in known:
+        raise UserError(because(code, known=list(known)))

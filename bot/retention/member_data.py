@@ -17,6 +17,8 @@ from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.status_messages import StatusBoard
 from bot.ops.chores import Apart
 from bot.store import Repositories
+from bot.texts.codes import Code
+from bot.texts.reasons import because, describe
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +105,7 @@ class Keeping:
         for job in await self._kept.list_of_member(user_id):
             files = await self._jobs.list_pictures(job.job_id)
             values: dict[str, Any] = asdict(job)
+            values["reason"], values["held_for"] = describe(job.reason), describe(job.held_for)
             values["pictures"] = [asdict(file) for file in files]
             values["origin"].pop("token")
             jobs.append(values)
@@ -122,7 +125,7 @@ class Keeping:
                 ended = await self._jobs.mark_ended(
                     job.job_id,
                     JobStatus.CANCELLED,
-                    reason="Deleted.",
+                    reason=because(Code.DELETED),
                     now=self._now(),
                     leaving=[JobStatus.RENDERED],
                     cost=job.cost,
@@ -164,5 +167,5 @@ class Keeping:
 def _conceal(entry: AuditEntry, user_id: int) -> dict[str, Any]:
     """A row about a member as they may read it: who has reported them is for moderators only."""
     if entry.action is AuditAction.REPORTED and entry.actor_id != user_id:
-        entry = replace(entry, actor_id=0, reason="")
-    return asdict(entry)
+        entry = replace(entry, actor_id=0, reason=None)
+    return asdict(entry) | {"reason": describe(entry.reason)}

@@ -16,14 +16,12 @@ from bot.jobs.ports import InReview, Messenger, NotPosted, Undeliverable
 from bot.jobs.status_messages import StatusBoard
 from bot.ops.locks import KeyedLocks
 from bot.store import Repositories
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
 
 _HOUR_SECONDS = 3600.0
-_UNSEEN = (
-    "A moderator has to look at this first, and I cannot post in the channel where they would. "
-    "Nothing was charged; please tell a moderator."
-)
 
 
 class ReviewDesk:
@@ -173,7 +171,7 @@ class ReviewDesk:
             ended = await self._jobs.mark_ended(
                 card.job_id,
                 JobStatus.REFUSED,
-                reason=_UNSEEN,
+                reason=because(Code.CARD_NOT_POSTED),
                 now=self._now(),
                 leaving=[JobStatus.HELD],
             )

@@ -18,17 +18,21 @@ from bot.review.cards import ReviewDesk
 from bot.review.reports import Reports
 from bot.review.sanctions import Consequences
 from bot.store import Repositories
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
 
-_REFUSED = "A moderator refused this. Nothing was charged."
-_EXPIRED = (
-    "No moderator looked at this in time. Nothing was charged; you may ask again, or ask a "
-    "moderator."
-)
+_REFUSED = because(Code.MODERATOR_REFUSED)
+_EXPIRED = because(Code.NOT_REVIEWED_IN_TIME)
 _TOO_LATE = "The member has taken this prompt back, so there is nothing left to decide."
-_SUSPENDED = "A moderator refused a prompt or pictures of yours."
-_STRUCK = "A moderator removed pictures of yours that members had reported."
+_ON_RECORD = {
+    Decision.RESTORE: because(Code.PICTURES_RESTORED),
+    Decision.REMOVE: because(Code.PICTURES_REMOVED),
+    Decision.STRIKE: because(Code.PICTURES_REMOVED_WITH_STRIKE),
+    Decision.GRANT: because(Code.APPEAL_GRANTED),
+    Decision.DENY: because(Code.APPEAL_DENIED),
+}
 _PAST = {
     Decision.APPROVE: "approved it",
     Decision.COVER: "approved it as a spoiler",
@@ -149,8 +153,9 @@ class Review:
             raise UserError(_TOO_LATE)
         await self._audit.add(compose_entry(action, job, now, actor_id=by))
         if decision is Decision.SUSPEND:
+            why = because(Code.SUSPENDED_FOR_REFUSED)
             await self._consequences.suspend(
-                card.guild_id, card.member_id, by=by, reason=_SUSPENDED, job_id=card.job_id
+                card.guild_id, card.member_id, by=by, reason=why, job_id=card.job_id
             )
 
     async def _decide_report(self, card: Card, decision: Decision) -> None:
@@ -159,13 +164,14 @@ class Review:
         job = await self._jobs.mark_hidden(card.job_id, hidden=decision is not Decision.RESTORE)
         if job is None:
             raise UserError("These pictures are gone, so there is nothing left to decide.")
-        reason = _PAST[decision]
+        reason = _ON_RECORD[decision]
         await self._audit.add(
             compose_entry(AuditAction.REPORT_DECIDED, job, now, actor_id=by, reason=reason)
         )
         if decision is Decision.STRIKE:
+            why = because(Code.STRUCK_FOR_REPORTED)
             await self._consequences.strike(
-                card.guild_id, card.member_id, by=by, reason=_STRUCK, job_id=card.job_id
+                card.guild_id, card.member_id, by=by, reason=why, job_id=card.job_id
             )
 
     async def _decide_appeal(self, card: Card, decision: Decision) -> None:
@@ -177,12 +183,12 @@ class Review:
                 guild_id=card.guild_id,
                 actor_id=by,
                 member_id=card.member_id,
-                reason=_PAST[decision],
+                reason=_ON_RECORD[decision],
             )
         )
         if decision is Decision.GRANT:
             await self._consequences.end_all(
-                card.guild_id, card.member_id, by=by, reason="The appeal was granted."
+                card.guild_id, card.member_id, by=by, reason=_ON_RECORD[decision]
             )
 
     async def _note_rules(self, card: Card) -> None:

@@ -16,6 +16,7 @@ from bot.ops.logs import of_job
 from bot.policy.prompts import has_review
 from bot.review.cards import ReviewDesk
 from bot.store import Repositories
+from bot.texts.reasons import own_words
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,9 @@ class Reports:
             if count >= settings.reports_to_hide:
                 await self._jobs.mark_hidden(job_id, hidden=True)
             await self._audit.add(
-                compose_entry(AuditAction.REPORTED, job, now, actor_id=reporter_id, reason=reason)
+                compose_entry(
+                    AuditAction.REPORTED, job, now, actor_id=reporter_id, reason=own_words(reason)
+                )
             )
         of_job(log, job_id).info("was reported, %s so far", count)
         await self.show_hidden(card)

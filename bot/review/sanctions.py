@@ -10,6 +10,8 @@ from bot.domain.review import Strike, Suspension
 from bot.errors import UserError
 from bot.review.cards import ReviewDesk
 from bot.store import Repositories
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class Consequences:
         return await self._consequences.fetch_suspension_of(guild_id, member_id, self._now())
 
     async def strike(
-        self, guild_id: int, member_id: int, *, by: int, reason: str, job_id: int | None = None
+        self, guild_id: int, member_id: int, *, by: int, reason: Reason, job_id: int | None = None
     ) -> Suspension | None:
         """A mark against a member; the suspension that it brings, if it is one too many."""
         settings, now = await self._settings.fetch(guild_id), self._now()
@@ -80,7 +82,7 @@ class Consequences:
                 member_id,
                 by=0,
                 days=settings.suspension_days,
-                reason=f"{count} strikes. The last one: {reason}",
+                reason=because(Code.STRIKES, count=count, last=reason),
             )
 
     async def remove_strike(
@@ -110,7 +112,7 @@ class Consequences:
         member_id: int,
         *,
         by: int,
-        reason: str,
+        reason: Reason,
         days: int | None = None,
         job_id: int | None = None,
     ) -> Suspension:
@@ -142,12 +144,12 @@ class Consequences:
         log.info("member %s suspended in guild %s", member_id, guild_id)
         return suspension
 
-    async def lift(self, guild_id: int, member_id: int, *, by: int, reason: str) -> None:
+    async def lift(self, guild_id: int, member_id: int, *, by: int, reason: Reason) -> None:
         """End every suspension of a member that holds. Raises UserError if there is none."""
         if not await self.end_all(guild_id, member_id, by=by, reason=reason):
             raise UserError("They are not suspended here. Nothing was changed.")
 
-    async def end_all(self, guild_id: int, member_id: int, *, by: int, reason: str) -> bool:
+    async def end_all(self, guild_id: int, member_id: int, *, by: int, reason: Reason) -> bool:
         """End every suspension of a member that holds; whether there was one."""
         async with self._consequences.transaction():
             suspension = await self.fetch_suspension(guild_id, member_id)
@@ -182,7 +184,7 @@ class Consequences:
                 number, guild_id=guild_id, member_id=member_id, now=now
             )
             await self._record(
-                AuditAction.APPEALED, guild_id, member_id, member_id, "", prompt=text
+                AuditAction.APPEALED, guild_id, member_id, member_id, None, prompt=text
             )
         await self._desk.show(card.card_id)
 
@@ -192,7 +194,7 @@ class Consequences:
         guild_id: int,
         member_id: int,
         actor_id: int,
-        reason: str,
+        reason: Reason | None,
         *,
         job_id: int | None = None,
         prompt: str = "",

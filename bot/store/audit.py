@@ -8,6 +8,8 @@ from typing import Any
 
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.store.database import Database, Row
+from bot.store.rows import format_reason, parse_reason
+from bot.texts.codes import Code
 
 _COLUMNS = (
     "action",
@@ -20,7 +22,6 @@ _COLUMNS = (
     "rules_version",
     "prompt",
     "prompt_hash",
-    "reason",
     "old_value",
     "new_value",
 )
@@ -36,12 +37,12 @@ class AuditRepository:
     async def add(self, entry: AuditEntry) -> AuditEntry:
         """Put it on record, with the hash of its prompt; inside the caller's transaction."""
         digest = hashlib.sha256(entry.prompt.encode()).hexdigest() if entry.prompt else ""
-        values = [digest if name == "prompt_hash" else getattr(entry, name) for name in _COLUMNS]
-        marks = ", ".join("?" * len(_COLUMNS))
+        values = {name: getattr(entry, name) for name in _COLUMNS} | {"prompt_hash": digest}
+        values |= format_reason("reason", entry.reason)
         row = await self._database.fetch_one(
-            f"INSERT INTO audit ({', '.join(_COLUMNS)}) VALUES ({marks}) "  # noqa: S608 - own names
-            "RETURNING *",
-            values,
+            f"INSERT INTO audit ({', '.join(values)}) "  # noqa: S608 - our own column names
+            f"VALUES ({', '.join('?' * len(values))}) RETURNING *",
+            tuple(values.values()),
         )
         assert row is not None
         return _parse(row)
@@ -89,8 +90,9 @@ class AuditRepository:
         """The row that says when this setting last came into use; None where there is none."""
         row = await self._database.fetch_one(
             "SELECT max(entry_id) AS entry_id FROM audit "
-            "WHERE guild_id = ? AND action = ? AND reason = ? AND old_value = ''",
-            (guild_id, AuditAction.SETTING_CHANGED, name),
+            "WHERE guild_id = ? AND action = ? AND old_value = '' "
+            "AND reason_code = ? AND json_extract(reason_params, '$.name') = ?",
+            (guild_id, AuditAction.SETTING_CHANGED, Code.SETTING, name),
         )
         return row["entry_id"] if row else None
 
@@ -126,4 +128,4 @@ class AuditRepository:
 def _parse(row: Row) -> AuditEntry:
     values = {name: row[name] for name in _COLUMNS}
     values["action"] = AuditAction(row["action"])
-    return AuditEntry(**values, entry_id=row["entry_id"])
+    return AuditEntry(**values, reason=parse_reason("reason", row), entry_id=row["entry_id"])

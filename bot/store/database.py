@@ -17,12 +17,14 @@ from bot.errors import DataDirLocked, StoreError
 from bot.store.files import FILE_NAME, check_not_lost, list_parts
 from bot.store.migrate import migrate
 from bot.store.reader import Reader, create_private
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 T = TypeVar("T")
 Row = sqlite3.Row
 Parameters = Sequence[Any] | Mapping[str, Any]
 
-_CLOSED = "Triptych is stopping, so nothing was saved or charged. Please try again in a minute."
+_CLOSED = because(Code.STOPPING)
 
 
 class DataDirLock:
@@ -313,26 +315,17 @@ async def _uninterrupted(coroutine: Coroutine[Any, Any, T]) -> T:
     return result
 
 
-def _explain_sqlite_error(error: sqlite3.Error, path: Path) -> str:
+def _explain_sqlite_error(error: sqlite3.Error, path: Path) -> Reason | str:
     text = str(error)
     if "full" in text:
-        return (
-            "The disk that holds the record is full, so nothing was saved and nothing was charged. "
-            "The owner must make room on it; please try again after that."
-        )
+        return because(Code.DISK_FULL)
     if "readonly" in text or "read-only" in text or "unable to open" in text:
-        return (
-            f"The record ({path}) cannot be written, so nothing was saved and nothing was charged. "
-            "The owner must make DATA_DIR a folder that Triptych may write to."
-        )
+        return because(Code.RECORD_READ_ONLY, path=str(path))
     if isinstance(error, sqlite3.DatabaseError) and (
         "malformed" in text or "not a database" in text
     ):
         return _describe_damage(path)
-    return (
-        f"The record could not be written ({text}), so nothing was saved and nothing was charged. "
-        "Please try again; if it happens again, the owner should look at the log."
-    )
+    return because(Code.RECORD_NOT_WRITTEN, fault=text)
 
 
 def _describe_damage(path: Path) -> str:

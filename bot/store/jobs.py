@@ -16,11 +16,13 @@ from bot.domain.rules import Outcome, Verdict
 from bot.store.database import Database
 from bot.store.rows import (
     compose_next_id,
+    format_reason,
     format_recipe,
     parse_job,
     parse_picture,
     picture_row,
 )
+from bot.texts.reasons import Reason
 
 _WAITING = (JobStatus.ACCEPTED, JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
 _HOUR_SECONDS = 3600.0
@@ -43,7 +45,7 @@ class JobRepository:
         *,
         now: float,
         cost_estimate: float,
-        refusal: str | None = None,
+        refusal: Reason | None = None,
         verdict: Verdict = _ALLOWED,
         weight: float = 1.0,
         press: str = "",
@@ -64,7 +66,7 @@ class JobRepository:
             "parent_channel_id": origin.parent_channel_id,
             "age_restricted": origin.age_restricted,
             "status": JobStatus.REFUSED if refused else JobStatus.ACCEPTED,
-            "reason": refusal or "",
+            **format_reason("reason", refusal),
             "recipe": format_recipe(recipe),
             "cost_estimate": cost_estimate,
             "cost": 0.0 if refused else cost_estimate,
@@ -74,7 +76,7 @@ class JobRepository:
             "rule": verdict.rule,
             "rules_version": verdict.rules_version,
             "is_held": verdict.outcome is Outcome.HOLD,
-            "held_for": verdict.reason if verdict.outcome is Outcome.HOLD else "",
+            **format_reason("held", verdict.reason if verdict.outcome is Outcome.HOLD else None),
             "weight": weight,
             "press": press,
         }
@@ -195,10 +197,12 @@ class JobRepository:
         )
         return parse_job(row) if row else None
 
-    async def mark_held(self, job_id: int, *, held_for: str, rule: str) -> Job | None:
+    async def mark_held(self, job_id: int, *, held_for: Reason | None, rule: str) -> Job | None:
         """rendered → held: nobody sees its pictures before a moderator has."""
-        why: dict[str, Any] = {"is_held": True, "held_for": held_for, "rule": rule}
-        return await self._change(job_id, (JobStatus.RENDERED,), JobStatus.HELD, **why)
+        why = format_reason("held", held_for)
+        return await self._change(
+            job_id, (JobStatus.RENDERED,), JobStatus.HELD, is_held=True, rule=rule, **why
+        )
 
     async def mark_approved(
         self, job_id: int, *, approved_by: int, spoiler: bool, now: float
@@ -207,8 +211,9 @@ class JobRepository:
         async with self._database.transaction():
             row = await self._database.fetch_one(
                 "UPDATE job SET status = iif(rendered_at IS NULL, 'queued', 'rendered'), "
-                "is_held = 0, held_for = '', approved_by = ?, spoiler = max(spoiler, ?), "
-                "queued_at = ? WHERE job_id = ? AND status = 'held' RETURNING *",
+                "is_held = 0, held_code = '', held_params = '{}', approved_by = ?, "
+                "spoiler = max(spoiler, ?), queued_at = ? "
+                "WHERE job_id = ? AND status = 'held' RETURNING *",
                 (approved_by, spoiler, now, job_id),
             )
             if row is None:
@@ -265,7 +270,7 @@ class JobRepository:
         cut_words: str,
         now: float,
         spoiler: bool = False,
-        held_for: str = "",
+        held_for: Reason | None = None,
         held_files: Sequence[PictureFile] = (),
     ) -> Job | None:
         """running → rendered, together with its picture rows.
@@ -281,8 +286,8 @@ class JobRepository:
                 gpu_seconds=gpu_seconds,
                 cut_words=cut_words,
                 rendered_at=now,
-                is_held=bool(held_for),
-                held_for=held_for,
+                is_held=held_for is not None,
+                **format_reason("held", held_for),
                 **({"spoiler": True} if spoiler else {}),
             )
             if job is not None:
@@ -313,7 +318,7 @@ class JobRepository:
         job_id: int,
         status: JobStatus,
         *,
-        reason: str,
+        reason: Reason,
         now: float,
         leaving: Sequence[JobStatus],
         cost: float = 0.0,
@@ -324,8 +329,9 @@ class JobRepository:
 
         told: nobody waits to be told, because nobody was ever answered or can be reached.
         """
+        why = format_reason("reason", reason)
         return await self._change(
-            job_id, leaving, status, reason=reason, cost=cost, ended_at=now, told=told, **columns
+            job_id, leaving, status, cost=cost, ended_at=now, told=told, **why, **columns
         )
 
     async def mark_told(self, job_id: int) -> None:

@@ -60,6 +60,11 @@ def _of_job(column: str, blank: str = "''") -> Words:
     return Words(column, by="user_id", at="accepted_at", only=ENDED, blank=blank)
 
 
+_REPORT_IN_AUDIT = tuple(
+    Words(column, by="actor_id", at="at", only="action = 'reported'", blank=blank)
+    for column, blank in (("reason_code", "''"), ("reason_params", "'{}'"))
+)
+
 # In the order in which rows can go: what refers to another comes before it.
 KEPT: dict[str, Kept] = {
     "report": Kept(
@@ -78,14 +83,14 @@ KEPT: dict[str, Kept] = {
         "the server's time is over and it has ended",
         words=(Words("appeal", by="member_id", at="appealed_at"),),
         people={"member_id": "0", "given_by": "0"},
-        plain=("reason",),
+        plain=("reason_code", "reason_params"),
         over=f"guild_id = :guild_id AND given_at < :moment AND {_OVER_SUSPENSION} "  # noqa: S608
         "AND suspension_id NOT IN (SELECT suspension_id FROM card WHERE kind = 'appeal')",
     ),
     "strike": Kept(
         "the server's time is over and it does not count any more",
         people={"member_id": "0", "given_by": "0"},
-        plain=("reason",),
+        plain=("reason_code", "reason_params"),
         over="guild_id = :guild_id AND given_at < :moment "
         "AND (removed_at IS NOT NULL OR lapses_at < :now)",
     ),
@@ -93,7 +98,7 @@ KEPT: dict[str, Kept] = {
         "the server's time is over; a member's words, when they delete them",
         words=(
             Words("prompt", by="member_id", at="at"),
-            Words("reason", by="actor_id", at="at", only="action = 'reported'"),
+            *_REPORT_IN_AUDIT,
         ),
         people={"member_id": "NULL", "actor_id": "0"},
         plain=("action", "rule", "prompt_hash", "old_value", "new_value"),
@@ -104,7 +109,8 @@ KEPT: dict[str, Kept] = {
         "the server's time is over, or its member deletes their data; what it cost stays, and for "
         "a day whose it was, so that quotas hold",
         words=(
-            *map(_of_job, ("cut_words", "reason", "held_for")),
+            *map(_of_job, ("cut_words", "reason_code", "held_code")),
+            *(_of_job(column, "'{}'") for column in ("reason_params", "held_params")),
             _of_job("recipe", _WORDLESS),
             _of_job("token", "NULL"),
         ),

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.domain.jobs import Job
-from bot.store.database import Database
+from bot.store.database import Database, Row
 from bot.store.personal_data import ENDED, KEPT, Kept
-from bot.store.rows import compose_next_id, parse_job
+from bot.store.rows import compose_next_id, parse_job, parse_reason
+from bot.texts.reasons import describe
 
 _BLANK_JOB = ", ".join(f"{each.column} = {each.blank}" for each in KEPT["job"].words)
 _FORGET_JOB = ", ".join(f"{column} = {value}" for column, value in KEPT["job"].people.items())
@@ -74,7 +75,8 @@ class KeepingRepository:
                 for words in kept.words:
                     await self._database.execute(
                         f"UPDATE {table} SET {words.column} = {words.blank} "  # noqa: S608
-                        f"WHERE {words.by} = ? AND {words.only} AND {words.column} <> ''",
+                        f"WHERE {words.by} = ? AND {words.only} "
+                        f"AND {words.column} <> {words.blank}",
                         (user_id,),
                     )
 
@@ -108,17 +110,17 @@ class KeepingRepository:
     async def list_consequences(self, user_id: int) -> dict[str, list[dict[str, Any]]]:
         """A member's strikes, suspensions and reports, as they stand on record."""
         queries = {
-            "strikes": "SELECT guild_id, job_id, reason, given_at, lapses_at, removed_at "
-            "FROM strike WHERE member_id = ? ORDER BY strike_id",
-            "suspensions": "SELECT guild_id, reason, given_at, ends_at, appeal, appealed_at, "
-            "lifted_at FROM suspension WHERE member_id = ? ORDER BY suspension_id",
+            "strikes": "SELECT guild_id, job_id, reason_code, reason_params, given_at, lapses_at, "
+            "removed_at FROM strike WHERE member_id = ? ORDER BY strike_id",
+            "suspensions": "SELECT guild_id, reason_code, reason_params, given_at, ends_at, "
+            "appeal, appealed_at, lifted_at FROM suspension WHERE member_id = ? ORDER BY suspension_id",
             "reports": "SELECT guild_id, job_id, reason, at FROM report WHERE reporter_id = ? "
             "ORDER BY report_id",
         }
         found: dict[str, list[dict[str, Any]]] = {}
         for name, query in queries.items():
             rows = await self._database.fetch_all_apart(query, (user_id,))
-            found[name] = [dict(row) for row in rows]
+            found[name] = [_explain(row) for row in rows]
         return found
 
     async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
@@ -142,6 +144,15 @@ class KeepingRepository:
             f"WHERE job_id = ? AND {ENDED} AND NOT {_IN_DECISION}",
             [(job_id, moment) for job_id in job_ids],
         )
+
+
+def _explain(row: Row) -> dict[str, Any]:
+    """With the sentence beside a reason's code."""
+    values = dict(row)
+    if values.pop("reason_code", None) is not None:
+        del values["reason_params"]
+        values["reason"] = describe(parse_reason("reason", row))
+    return values
 
 
 def _list_others() -> list[tuple[str, Kept]]:

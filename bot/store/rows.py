@@ -10,6 +10,7 @@ from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.pictures import PanelVerdict, PictureFile
 from bot.domain.recipes import Recipe, StartPicture
 from bot.store.database import Row
+from bot.texts.reasons import Reason, recall
 
 
 def compose_next_id(table: str, column: str) -> str:
@@ -35,6 +36,18 @@ def parse_recipe(text: str) -> Recipe:
 def _keep_known(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in values.items() if name in names}
+
+
+def format_reason(name: str, reason: Reason | None) -> dict[str, str]:
+    """The two columns of a reason."""
+    code, params = ("", {}) if reason is None else (str(reason.code), reason.params)
+    text = json.dumps(params, ensure_ascii=False, allow_nan=False, default=asdict)
+    return {f"{name}_code": code, f"{name}_params": text}
+
+
+def parse_reason(name: str, row: Row) -> Reason | None:
+    code = row[f"{name}_code"]
+    return recall(code, json.loads(row[f"{name}_params"])) if code else None
 
 
 def parse_job(row: Row) -> Job:
@@ -64,12 +77,12 @@ def parse_job(row: Row) -> Job:
         ended_at=row["ended_at"],
         gpu_seconds=row["gpu_seconds"],
         cut_words=row["cut_words"],
-        reason=row["reason"],
+        reason=parse_reason("reason", row),
         spoiler=bool(row["spoiler"]),
         rule=row["rule"],
         rules_version=row["rules_version"],
         is_held=bool(row["is_held"]),
-        held_for=row["held_for"],
+        held_for=parse_reason("held", row),
         weight=float(row["weight"]),
         approved_by=row["approved_by"],
         hidden=bool(row["hidden"]),

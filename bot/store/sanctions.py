@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from bot.domain.review import Strike, Suspension
 from bot.store.database import Database, Row
+from bot.store.rows import format_reason, parse_reason
+from bot.texts.reasons import Reason
 
 
 class ConsequenceRepository:
@@ -19,17 +23,17 @@ class ConsequenceRepository:
         member_id: int,
         *,
         given_by: int,
-        reason: str,
+        reason: Reason,
         now: float,
         lapses_at: float,
         job_id: int | None = None,
     ) -> Strike:
         """A mark against a member."""
+        why = format_reason("reason", reason)
         row = await self._database.fetch_one(
-            "INSERT INTO strike "
-            "(guild_id, member_id, job_id, reason, given_by, given_at, lapses_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
-            (guild_id, member_id, job_id, reason, given_by, now, lapses_at),
+            "INSERT INTO strike (guild_id, member_id, job_id, reason_code, reason_params, "
+            "given_by, given_at, lapses_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+            (guild_id, member_id, job_id, *why.values(), given_by, now, lapses_at),
         )
         assert row is not None
         return _parse_strike(row)
@@ -60,15 +64,17 @@ class ConsequenceRepository:
         member_id: int,
         *,
         given_by: int,
-        reason: str,
+        reason: Reason,
         now: float,
         ends_at: float,
     ) -> Suspension:
         """The member may not prompt until it ends."""
+        why = format_reason("reason", reason)
         row = await self._database.fetch_one(
-            "INSERT INTO suspension (guild_id, member_id, reason, given_by, given_at, ends_at) "
-            "VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
-            (guild_id, member_id, reason, given_by, now, ends_at),
+            "INSERT INTO suspension "
+            "(guild_id, member_id, reason_code, reason_params, given_by, given_at, ends_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
+            (guild_id, member_id, *why.values(), given_by, now, ends_at),
         )
         assert row is not None
         return _parse_suspension(row)
@@ -116,7 +122,7 @@ def _parse_strike(row: Row) -> Strike:
     return Strike(
         row["strike_id"],
         row["member_id"],
-        row["reason"],
+        parse_reason("reason", row),
         row["given_by"],
         row["given_at"],
         row["lapses_at"],
@@ -125,4 +131,5 @@ def _parse_strike(row: Row) -> Strike:
 
 
 def _parse_suspension(row: Row) -> Suspension:
-    return Suspension(**{name: row[name] for name in row.keys()})  # noqa: SIM118 - not a dict
+    values = {field.name: row[field.name] for field in fields(Suspension) if field.name != "reason"}
+    return Suspension(**values, reason=parse_reason("reason", row))

@@ -14,6 +14,8 @@ from bot.domain.rules import Outcome
 from bot.errors import UserError
 from bot.store.audit import AuditRepository
 from bot.store.database import Database, Row
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 _WHOLE_GUILD = 0
 _SHAPE = TypeAdapter(GuildSettings)
@@ -113,14 +115,16 @@ class SettingsRepository:
             old, new = await self.put(guild_id, name, value, channel_id)
             if old == new:
                 return False
-            where = f", channel {channel_id}" if channel_id else ""
+            what = because(Code.SETTING, name=name)
+            if channel_id:
+                what = because(Code.SETTING_OF_CHANNEL, name=name, channel_id=channel_id)
             await self._audit.add(
                 AuditEntry(
                     action,
                     now,
                     guild_id=guild_id,
                     actor_id=actor_id,
-                    reason=f"{name}{where}",
+                    reason=what,
                     old_value=_render(old),
                     new_value=_render(new),
                 )

@@ -13,6 +13,7 @@ from bot.engine.api import ModelInfo
 from bot.jobs.ports import Delivery, Drawing, Hidden, InReview, Update, Waiting, list_hidden
 from bot.jobs.queue.places import Place, PlaceReason
 from bot.policy.quotas import Quotas
+from bot.texts.reasons import say
 from bot.views.components import JobButton
 from bot.views.escape import quote
 
@@ -50,10 +51,6 @@ UNEXPECTED = (
 NOTHING_TO_CANCEL = (
     "You have no prompt that waits or is being drawn, so there is nothing to cancel."
 )
-ALREADY_PRESSED = (
-    "You pressed that already, and it is in line for you. Nothing more was charged; "
-    "press again when it is done."
-)
 NO_SUCH_PICTURE = (
     "I know no picture like that in this channel, so nothing was done and nothing was charged. "
     "`/gallery` has your own pictures."
@@ -88,10 +85,6 @@ HIDDEN = (
     "Members have reported these pictures. They are hidden until a moderator has looked at them."
 )
 REMOVED = "A moderator has removed these pictures."
-NO_PERMISSION = (
-    "I may not attach files in this channel, so the pictures could not be shown. Nothing was "
-    "charged. Ask a moderator to allow me “Attach Files” here, or use another channel."
-)
 
 
 def say_cancelled(count: int) -> str:
@@ -114,7 +107,7 @@ def compose_update(
         case Hidden():
             status = REMOVED if update.is_removed else HIDDEN
         case _:
-            status = job.reason
+            status = say(job.reason)
     row: discord.ui.ActionRow[Any] | None = None
     if job.status in _CAN_BE_CANCELLED:
         row = discord.ui.ActionRow[Any](JobButton("cancel", job.job_id, label="Cancel"))

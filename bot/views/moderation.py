@@ -16,6 +16,7 @@ from bot.domain.jobs import Job
 from bot.domain.rules import GuildRule, Outcome, Rule
 from bot.moderation import Explanation
 from bot.policy.rule_editor import MAX_PREVIEWED, Preview
+from bot.texts.reasons import Reason, describe, say
 from bot.views.components import PanelItem
 from bot.views.escape import quote
 
@@ -190,8 +191,8 @@ def describe_entry(entry: AuditEntry) -> str:
         parts.append(f"rule “{quote(entry.rule, _SHOWN)}”")
     if entry.old_value or entry.new_value:
         parts.append(_describe_change(entry))
-    elif entry.reason and not entry.rule:
-        parts.append(quote(entry.reason, _SHOWN))
+    elif entry.reason is not None and not entry.rule:
+        parts.append(quote(say(entry.reason), _SHOWN))
     lines = [" · ".join(parts)]
     if entry.prompt:
         lines.append(f"> {quote(entry.prompt, _SHOWN)}")
@@ -233,7 +234,7 @@ def compose_deletion() -> discord.ui.LayoutView:
 
 
 def _describe_change(entry: AuditEntry) -> str:
-    name = f"{quote(entry.reason, _SHOWN)}: " if entry.reason else ""
+    name = "" if entry.reason is None else f"{quote(say(entry.reason), _SHOWN)}: "
     if entry.rule:  # its text says it all
         return name.removesuffix(": ")
     if entry.action in {AuditAction.STYLE_SAVED, AuditAction.STYLE_REMOVED}:
@@ -279,8 +280,9 @@ def render_entries(entries: Sequence[AuditEntry]) -> str:
 def list_columns(entry: AuditEntry) -> dict[str, str | int | float | None]:
     """A row by the names of its columns; ids as text, which spreadsheets would round."""
     values: dict[str, str | int | float | None] = {}
+    why = _list_reason(entry.reason)
     for name in _AUDIT_COLUMNS:
-        value = getattr(entry, name)
+        value = why[name] if name in why else getattr(entry, name)
         if name == "at":
             value = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
         elif name.endswith("_id") and name != "entry_id" and value is not None:
@@ -289,9 +291,17 @@ def list_columns(entry: AuditEntry) -> dict[str, str | int | float | None]:
     return values
 
 
+def _list_reason(reason: Reason | None) -> dict[str, str]:
+    known = describe(reason)
+    if known is None:
+        return {"reason_code": "", "reason_params": "{}", "reason": ""}
+    params = json.dumps(known["params"], ensure_ascii=False)
+    return {"reason_code": known["code"], "reason_params": params, "reason": known["sentence"]}
+
+
 _AUDIT_COLUMNS = ("entry_id", "at", "action", "guild_id", "actor_id", "member_id", "job_id",
-                  "rule", "rules_version", "prompt", "prompt_hash", "reason", "old_value",
-                  "new_value")  # fmt: skip
+                  "rule", "rules_version", "prompt", "prompt_hash", "reason_code",
+                  "reason_params", "reason", "old_value", "new_value")  # fmt: skip
 
 
 def _defuse(value: object) -> object:

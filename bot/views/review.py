@@ -10,6 +10,7 @@ import discord
 
 from bot.domain.review import CHOICES, Card, CardKind, Case, Decision, Report, Strike, Suspension
 from bot.domain.rules import GuildRule
+from bot.texts.reasons import say
 from bot.views.components import JobButton
 from bot.views.escape import quote
 
@@ -128,8 +129,8 @@ def _describe(case: Case) -> str:
         lines.append(f"> {quote(job.recipe.prompt, _PROMPT_SHOWN)}")
         if job.recipe.negative_prompt:
             lines.append(f"-# without: {quote(job.recipe.negative_prompt, 200)}")
-        if job.held_for:
-            lines.append(f"Why: {quote(job.held_for, REASON_MAX)}")
+        if job.held_for is not None:
+            lines.append(f"Why: {quote(say(job.held_for), REASON_MAX)}")
     lines += _describe_reports(case.reports)
     if case.suspension is not None:
         lines.append(describe_suspension(case.suspension))
@@ -169,7 +170,7 @@ def describe_suspension(suspension: Suspension) -> str:
     by = f"by <@{suspension.given_by}>" if suspension.given_by else "by strikes"
     return (
         f"Suspended {by} until <t:{suspension.ends_at:.0f}:f>: "
-        f"{quote(suspension.reason, REASON_MAX)}"
+        f"{quote(say(suspension.reason), REASON_MAX)}"
     )
 
 
@@ -195,8 +196,8 @@ def say_strikes(member_id: int, strikes: Sequence[Strike], suspension: Suspensio
     if strikes:
         lines = [f"Strikes of <@{member_id}>:"]
         lines += [
-            f"• {strike.strike_id}: {quote(strike.reason, 100)}, by <@{strike.given_by}>, lapses "
-            f"<t:{strike.lapses_at:.0f}:R>"
+            f"• {strike.strike_id}: {quote(say(strike.reason), 100)}, by <@{strike.given_by}>, "
+            f"lapses <t:{strike.lapses_at:.0f}:R>"
             for strike in strikes[-8:]
         ]
     if suspension is not None:

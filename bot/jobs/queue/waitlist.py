@@ -16,6 +16,7 @@ from bot.jobs.queue.places import Place
 from bot.jobs.queue.usage import MEMORY_SECONDS, RecentUse
 from bot.recipes.resolve import complete_recipe
 from bot.store import JobRepository
+from bot.texts.reasons import Reason
 
 
 class Line:
@@ -30,7 +31,7 @@ class Line:
         self.queue = JobQueue(self.use)
         self.running: dict[int, Job] = {}
         self.info: ModelInfo | None = None
-        self.unfit: dict[int, str] = {}  # waiting jobs that this model cannot draw, and why
+        self.unfit: dict[int, Reason] = {}  # waiting jobs that this model cannot draw, and why
         self.changed = asyncio.Event()
 
     async def load(self) -> None:
@@ -67,7 +68,7 @@ class Line:
         try:
             recipe = complete_recipe(job.recipe, self.info)
         except UserError as error:
-            self.unfit[job.job_id] = str(error)
+            self.unfit[job.job_id] = error.reason
             return job
         return replace(job, recipe=recipe, cost_estimate=self._engine.cost(recipe))
 

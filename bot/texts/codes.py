@@ -1,0 +1,156 @@
+"""Every reason that can stand on record; what it says is in ``sentences``.
+
+A code on record is for ever: change its sentence, never its name or what its fields mean.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, auto
+
+
+class Code(StrEnum):
+    """Why something was refused, held, ended, decided or changed."""
+
+    # What was asked for
+    PROMPT_EMPTY = auto()
+    PROMPT_TOO_LONG = auto()
+    NEGATIVE_PROMPT_TOO_LONG = auto()
+    STEPS_OUT_OF_RANGE = auto()
+    GUIDANCE_OUT_OF_RANGE = auto()
+    SEED_OUT_OF_RANGE = auto()
+    SIDE_OUT_OF_RANGE = auto()
+    STRENGTH_OUT_OF_RANGE = auto()
+    STRENGTH_WITHOUT_PICTURE = auto()
+    SIZE_NOT_READ = auto()
+    SEED_NOT_READ = auto()
+    SAMPLER_UNKNOWN = auto()
+    SAMPLER_NOT_OF_MODEL = auto()
+    PRESET_UNKNOWN = auto()
+    STYLE_UNKNOWN = auto()
+    SIDE_NOT_OF_MODEL = auto()
+    RECIPE_NEWER = auto()
+    ALREADY_PRESSED = auto()
+
+    # Where and by whom it was asked
+    MAY_NOT_ATTACH = auto()
+    SERVER_PAUSED = auto()
+    OTHER_CHANNELS = auto()
+    OTHER_ROLES = auto()
+    MEMBER_TOO_NEW = auto()
+    MEMBER_OF_UNKNOWN_AGE = auto()
+    SUSPENDED = auto()
+    RESTARTING = auto()
+
+    # How much
+    ROLES_MAY_NOT_WAIT = auto()
+    MEMBER_WAITS = auto()
+    SERVER_WAITS = auto()
+    DIRECT_MESSAGES_WAIT = auto()
+    LINE_FULL = auto()
+    COST_THIS_HOUR = auto()
+    COST_THIS_DAY = auto()
+    WAIT_TOO_LONG = auto()
+
+    # The rules and the picture check
+    RULE_REFUSES = auto()
+    RULE_HOLDS = auto()
+    RULE_COVERS = auto()
+    PATTERN_REFUSES = auto()
+    PATTERN_HOLDS = auto()
+    PATTERN_COVERS = auto()
+    RULES_TOO_COSTLY = auto()
+    MINORS_REFUSED = auto()
+    MINORS_REFUSED_BEHIND = auto()
+    MINORS_HELD = auto()
+    MINORS_HELD_BEHIND = auto()
+    PEOPLE_REFUSED = auto()
+    PEOPLE_REFUSED_BEHIND = auto()
+    PEOPLE_HELD = auto()
+    PEOPLE_HELD_BEHIND = auto()
+    SENT_PICTURE_UNDRESSED = auto()
+    EVERYTHING_REVIEWED = auto()
+    NEWCOMERS_REVIEWED = auto()
+    NO_REVIEW_HERE = auto()
+    STARTS_COVERED = auto()
+    PICTURES_FLAGGED = auto()
+    PICTURES_UNCHECKED = auto()
+
+    # A member's own picture
+    UPLOAD_TOO_LARGE = auto()
+    UPLOAD_TOO_MANY_PIXELS = auto()
+    UPLOAD_NO_PICTURE = auto()
+    UPLOAD_DAMAGED = auto()
+    UPLOAD_MOVES = auto()
+    UPLOAD_TOO_SLOW = auto()
+    UPLOAD_NOT_OPENED = auto()
+    UPLOAD_NO_TURN = auto()
+    UPLOAD_FLAGGED = auto()
+    UPLOAD_UNCHECKED = auto()
+    UPLOAD_NOT_FETCHED = auto()
+    FILE_NOT_READ = auto()
+    START_GONE = auto()
+
+    # How it ended
+    CANCELLED = auto()
+    DELETED = auto()
+    THREAD_CLOSED = auto()
+    ANSWERED_TOO_LATE = auto()
+    NEVER_ANSWERED = auto()
+    COMMAND_INTERRUPTED = auto()
+    DRAWING_FAILED = auto()
+    DRAWING_INTERRUPTED = auto()
+    RESTARTED_IN_LINE = auto()
+    RESTARTED_BEFORE_TAKEN = auto()
+    RESTARTED_BEFORE_UPLOAD = auto()
+    PICTURES_LOST = auto()
+    NOT_POSTED = auto()
+    MODERATOR_REFUSED = auto()
+    NOT_REVIEWED_IN_TIME = auto()
+    CARD_NOT_POSTED = auto()
+    UNEXPLAINED = auto()
+
+    # Why Discord does not take a message
+    MAY_NOT_POST = auto()
+    MESSAGE_GONE = auto()
+    MESSAGE_OUT_OF_REACH = auto()
+    FILES_TOO_LARGE = auto()
+    FILES_NOT_TAKEN = auto()
+    THREAD_ARCHIVED = auto()
+    DISCORD_REFUSED = auto()
+
+    # The record and the disk
+    DISK_FULL = auto()
+    RECORD_READ_ONLY = auto()
+    RECORD_NOT_WRITTEN = auto()
+    PICTURES_NOT_SAVED = auto()
+    STOPPING = auto()
+
+    # What the engine cannot draw
+    MODEL_NOT_LOADED = auto()
+    NO_SEEDS = auto()
+    SIZE_NOT_OF_MODEL = auto()
+    NO_STEPS = auto()
+    GUIDANCE_NOT_A_NUMBER = auto()
+    SHARES_OUT_OF_RANGE = auto()
+    START_OF_WRONG_SHAPE = auto()
+    NOT_IN_TABLES = auto()
+    TOO_LARGE_FOR_DEVICE = auto()
+    DRAWN_ALREADY = auto()
+
+    # What moderators decide, and what follows
+    OWN_WORDS = auto()
+    STRIKES = auto()
+    SUSPENDED_FOR_REFUSED = auto()
+    STRUCK_FOR_REPORTED = auto()
+    PICTURES_RESTORED = auto()
+    PICTURES_REMOVED = auto()
+    PICTURES_REMOVED_WITH_STRIKE = auto()
+    APPEAL_GRANTED = auto()
+    APPEAL_DENIED = auto()
+    MODERATOR_LIFTED = auto()
+
+    # What of a server was changed
+    SETTING = auto()
+    SETTING_OF_CHANNEL = auto()
+    STYLE = auto()
+    RULES_BEYOND_BUDGET = auto()

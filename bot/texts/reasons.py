@@ -1,0 +1,91 @@
+"""Why something was refused, held, ended or decided: kept as data, said where it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from string import Formatter
+from typing import Any
+
+from bot.texts.codes import Code
+from bot.texts.sentences import SENTENCES
+
+_NOT_KNOWN = "A newer version of Triptych wrote down why, and this one does not know its words."
+_NOT_SAID = "No reason is on record."
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A code, and what its sentence names: text, numbers, lists of text, or another reason.
+
+    code: plain text for one that a newer program put on record. Raises ValueError for a known code
+    whose sentence names other fields than these.
+    """
+
+    code: Code | str
+    params: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        listed = {k: [*v] if isinstance(v, tuple) else v for k, v in self.params.items()}
+        object.__setattr__(self, "params", listed)  # as JSON gives it back
+        if isinstance(self.code, Code) and listed.keys() != find_fields(self.code):
+            named = sorted(find_fields(self.code))
+            raise ValueError(f"{self.code} names {named}, not {sorted(listed)}")
+
+
+def because(code: Code, **params: Any) -> Reason:
+    """A reason with what its sentence names."""
+    return Reason(code, params)
+
+
+def own_words(text: str) -> Reason:
+    """What a person gave as their reason."""
+    return Reason(Code.OWN_WORDS, {"text": text})
+
+
+def recall(code: str, params: Mapping[str, Any]) -> Reason:
+    """A reason from the record; a newer program's is kept as it is, though nobody can say it."""
+    try:
+        known = {k: recall(**v) if isinstance(v, Mapping) else v for k, v in params.items()}
+        reason = Reason(Code(code), known)
+        _say(reason)
+    except (ValueError, TypeError, LookupError):
+        return Reason(code, params)
+    return reason
+
+
+def say(reason: Reason | None) -> str:
+    """The sentence for people. The one place where a reader's language will come in."""
+    if reason is None:
+        return _NOT_SAID
+    return _say(reason) if isinstance(reason.code, Code) else _NOT_KNOWN
+
+
+def describe(reason: Reason | None) -> dict[str, Any] | None:
+    """For a file that people are given: the code, what it names, and the sentence."""
+    if reason is None:
+        return None
+    params = {k: describe(v) if isinstance(v, Reason) else v for k, v in reason.params.items()}
+    return {"code": str(reason.code), "params": params, "sentence": say(reason)}
+
+
+@cache
+def find_fields(code: Code) -> frozenset[str]:
+    """What the sentence of a code names."""
+    sentence = SENTENCES[code]
+    texts = [sentence] if isinstance(sentence, str) else sentence
+    return frozenset(name for text in texts for _, name, _, _ in Formatter().parse(text) if name)
+
+
+def _say(reason: Reason) -> str:
+    sentence = SENTENCES[Code(reason.code)]
+    if not isinstance(sentence, str):
+        sentence = sentence[0 if reason.params["count"] == 1 else 1]
+    return sentence.format(**{k: _say_value(v) for k, v in reason.params.items()})
+
+
+def _say_value(value: Any) -> Any:
+    if value is None or isinstance(value, Reason):
+        return say(value)
+    return ", ".join(value) if isinstance(value, list) else value
