@@ -18,6 +18,7 @@ from bot.jobs.ports import Delivery, NoMessage, Undeliverable, Unreachable, Upda
 from bot.services import Services, compose_services
 from bot.settings import Settings
 from bot.store import Database
+from bot.texts.reasons import Reason, say
 from tests.fakes.engine import FakeEngine
 from tests.store.conftest import open_database
 
@@ -68,10 +69,10 @@ class FakeMessenger:
         self.delivered.append((job, delivery))
         return 900_000 + job.job_id
 
-    async def tell(self, job: Job, text: str) -> None:
+    async def tell(self, job: Job, reason: Reason | None) -> None:
         if self.is_away:
             raise Unreachable("no answer")
-        self.told.append((job.job_id, text))
+        self.told.append((job.job_id, say(reason)))
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
         await asyncio.sleep(self.edit_seconds)
@@ -107,9 +108,9 @@ class FakeCaller:
         self.journal.append(f"acknowledged {job.job_id}")
         return 500_000 + job.job_id
 
-    async def refuse(self, reason: str, *, can_appeal: bool = False) -> None:
+    async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
         self.journal.append("refused")
-        self.refusals.append(reason)
+        self.refusals.append(say(reason))
         self.appeals.append(can_appeal)
 
 

@@ -211,10 +211,9 @@ class JobRepository:
         async with self._database.transaction():
             row = await self._database.fetch_one(
                 "UPDATE job SET status = iif(rendered_at IS NULL, 'queued', 'rendered'), "
-                "is_held = 0, held_code = '', held_params = '{}', approved_by = ?, "
-                "spoiler = max(spoiler, ?), queued_at = ? "
-                "WHERE job_id = ? AND status = 'held' RETURNING *",
-                (approved_by, spoiler, now, job_id),
+                "is_held = 0, held_code = '', held_params = '{}', approved_by = ?, queued_at = ?, "
+                "spoiler = max(spoiler, ?) WHERE job_id = ? AND status = 'held' RETURNING *",
+                (approved_by, now, spoiler, job_id),
             )
             if row is None:
                 return None

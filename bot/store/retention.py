@@ -113,7 +113,8 @@ class KeepingRepository:
             "strikes": "SELECT guild_id, job_id, reason_code, reason_params, given_at, lapses_at, "
             "removed_at FROM strike WHERE member_id = ? ORDER BY strike_id",
             "suspensions": "SELECT guild_id, reason_code, reason_params, given_at, ends_at, "
-            "appeal, appealed_at, lifted_at FROM suspension WHERE member_id = ? ORDER BY suspension_id",
+            "appeal, appealed_at, lifted_at FROM suspension WHERE member_id = ? "
+            "ORDER BY suspension_id",
             "reports": "SELECT guild_id, job_id, reason, at FROM report WHERE reporter_id = ? "
             "ORDER BY report_id",
         }

@@ -14,6 +14,7 @@ from bot.chat.messenger import DiscordMessenger
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Recipe
 from bot.jobs.ports import Undeliverable
+from bot.texts.reasons import own_words, say
 
 JOB = Job(7, Origin(1), Recipe("dog", "", (1, 2, 3)), JobStatus.FAILED, 1.0, 1.0, 0.0)
 
@@ -41,7 +42,7 @@ def make_messenger(channel: FakeDirectMessages) -> DiscordMessenger:
 async def test_long_reason_and_long_prompt_fit_in_one_message():
     channel = FakeDirectMessages()
     job = replace(JOB, recipe=replace(JOB.recipe, prompt="*" * 6000))
-    await make_messenger(channel).tell(job, "Why. " * 1000)
+    await make_messenger(channel).tell(job, own_words("Why. " * 1000))
     [(text, nonce)] = channel.sent
     assert len(text) <= 2000
     assert text.startswith("Why. Why. ")
@@ -52,7 +53,7 @@ async def test_long_reason_and_long_prompt_fit_in_one_message():
 async def test_direct_message_tried_again_is_the_same_message(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(retries, "RETRY_DELAYS_SECONDS", (0.0, 0.0))
     channel = FakeDirectMessages(OSError("reset"), TimeoutError())
-    await make_messenger(channel).tell(JOB, "It failed.")
+    await make_messenger(channel).tell(JOB, own_words("It failed."))
     assert channel.sent == [("It failed.\n> dog", "end-7")] * 3
 
 
@@ -61,12 +62,12 @@ async def test_direct_message_tried_again_is_the_same_message(monkeypatch: pytes
     [
         (403, 50013, "may not post"),
         (403, 50001, "may not post"),
-        (404, 10003, "is gone"),
+        (404, 10003, "is gone."),
         (404, 10008, "out of reach"),
         (401, 50027, "out of reach"),
         (400, 50083, "archived and locked"),
         (413, 40005, "too large"),
-        (400, 50035, "Discord refused it"),
+        (400, 50035, "Discord did not take"),
     ],
 )
 async def test_reason_is_in_plain_words_and_the_error_in_the_log(
@@ -77,7 +78,7 @@ async def test_reason_is_in_plain_words_and_the_error_in_the_log(
     body = {"code": code, "message": "Raw words of Discord"}
     channel = FakeDirectMessages(discord.HTTPException(cast(Any, response), body))
     with pytest.raises(Undeliverable) as caught:
-        await make_messenger(channel).tell(JOB, "It failed.")
-    assert words in str(caught.value)
-    assert "Raw" not in str(caught.value)
+        await make_messenger(channel).tell(JOB, own_words("It failed."))
+    assert words in say(caught.value.why)
+    assert "Raw" not in say(caught.value.why)
     assert f"error code: {code}" in caplog.text

@@ -35,6 +35,8 @@ from bot.errors import (
 from bot.jobs.ports import Delivery
 from bot.settings import Settings, load_settings
 from bot.store import DATABASE_FILE_NAME, DataDirLock, JobRepository
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 from tests.fakes.engine import FakeEngine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,12 +135,12 @@ def test_copy_that_fails_says_where_the_pictures_are(engines: list[FakeEngine], 
     ("arguments", "sentence"),
     [
         ((" ",), "The prompt is empty"),
-        (("dog", "--steps", "0"), "0 steps cannot be drawn"),
-        (("dog", "--steps", str(10**30)), "cannot be drawn"),
-        (("dog", "--seed", "-1"), "The seed -1 cannot be used"),
-        (("dog", "--guidance-scale", "nan"), "A guidance of nan"),
+        (("dog", "--steps", "0"), "Steps must be between 1 and 100."),
+        (("dog", "--steps", str(10**30)), "Steps must be between 1 and 100."),
+        (("dog", "--seed", "-1"), "The seed must be a whole number"),
+        (("dog", "--guidance-scale", "nan"), "Guidance must be between 0 and 30."),
         (("dog", "--width", "100"), "multiples of 8"),
-        (("dog", "--sampler", "nonsense"), "There is no sampler “nonsense”"),
+        (("dog", "--sampler", "nonsense"), "There is no such sampler"),
     ],
 )
 def test_what_cannot_be_drawn_is_said_on_stderr_alone(
@@ -218,7 +220,12 @@ async def test_draw_once_gives_the_drawn_job(settings: Settings):
     ("engine", "error", "sentence", "status"),
     [
         (flaw(GenerationFailed("x")), UserError, "Sorry", JobStatus.FAILED),
-        (flaw(GenerationRejected("Too big.")), UserError, "Too big.", JobStatus.REFUSED),
+        (
+            flaw(GenerationRejected(because(Code.NO_STEPS))),
+            UserError,
+            "At least one step",
+            JobStatus.REFUSED,
+        ),
         (flaw(EngineLost("gone")), EngineLost, "gone", JobStatus.CANCELLED),
         (
             FakeEngine(load_error=ConfigError("No model.")),

@@ -282,23 +282,29 @@ def test_there_is_room_until_the_rows_are_shared_out(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"width": 36}, "36×32 does not fit model: width and height must be multiples of 8"),
+        ({"width": 36}, "model cannot draw 36×32: width and height must be multiples of 8"),
         ({"height": 0}, "multiples of 8"),
         ({"width": -8}, "multiples of 8"),
-        ({"sampler": "unipc"}, "no sampler 'unipc'; choose one of pndm, ddim"),
+        ({"sampler": "unipc"}, "cannot use the sampler unipc. Choose one of: pndm, ddim"),
         ({"num_inference_steps": 0}, "At least one"),
-        ({"num_inference_steps": 1000}, "with pndm: 1000 steps are more than it can take"),
-        ({"num_inference_steps": 5000, "sampler": "ddim"}, "with ddim: 5000 steps are more than"),
-        ({"guidance_scale": -1.0}, "guidance scale"),
-        ({"guidance_scale": float("nan")}, "guidance scale"),
-        ({"seeds": ()}, "at least one picture"),
+        (
+            {"num_inference_steps": 1000},
+            "pndm cannot draw this with 1000 steps .1000 steps are more than",
+        ),
+        (
+            {"num_inference_steps": 5000, "sampler": "ddim"},
+            "ddim cannot draw this with 5000 steps .5000 steps are more than",
+        ),
+        ({"guidance_scale": -1.0}, "Guidance must be a number of at least 0"),
+        ({"guidance_scale": float("nan")}, "Guidance must be a number of at least 0"),
+        ({"seeds": ()}, "no picture to draw"),
         ({"image": np.zeros((32, 32), np.uint8)}, "must be .height, width, 3."),
         (
             {"image": np.zeros((32, 32, 3), np.uint8), "strength": 0.1},
             "strength of 0.1 leaves none of 4 steps",
         ),
-        ({"strength": 0.0}, "shares between 0 and 1"),
-        ({"guidance_until": 1.5}, "shares between 0 and 1"),
+        ({"strength": 0.0}, "must be between 0 and 1"),
+        ({"guidance_until": 1.5}, "must be between 0 and 1"),
     ],
 )
 def test_impossible_request_is_rejected_and_disturbs_nobody(

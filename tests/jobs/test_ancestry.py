@@ -20,6 +20,7 @@ from bot.engine.api import GenerationRequest
 from bot.errors import UserError
 from bot.moderation.classes import MINORS, REAL_PEOPLE
 from bot.recipes.derive import compose_again, compose_base, compose_upscale, compose_variation
+from bot.texts.reasons import say
 from tests.conftest import GUILD, FakeCaller, House, OpenHouse
 from tests.fakes.engine import FakeEngine
 from tests.review.conftest import MODERATOR, REVIEW_CHANNEL
@@ -55,7 +56,7 @@ async def refuse(house: House, ask: Ask, rule: str) -> str:
     await house.until_idle()
     assert (len(house.engine.drawn), len(house.messenger.shown)) == (num_drawn, num_shown)
     assert house.messenger.cards == []
-    return job.reason
+    return say(job.reason)
 
 
 def start_from(job: Job) -> StartPicture:
@@ -185,7 +186,7 @@ async def test_moderator_is_asked_about_the_whole_and_approves_no_more_than_that
     source = await draw(house, "nude statue")
     job = await house.submit("girl", start=start_from(source))
     assert (job.status, job.rule) == (JobStatus.HELD, MINORS)
-    assert "prompts behind the picture" in job.held_for
+    assert "prompts behind the picture" in say(job.held_for)
     [case] = house.messenger.cards
     await put_behind(house, source, behind)
     await house.services.review.decide(case.card.card_id, Decision.APPROVE, MODERATOR, GUILD)

@@ -26,6 +26,8 @@ from bot.images.store import PictureWriter
 from bot.jobs.ports import Delivery, Drawing, Ended, Undeliverable, Unreachable, Update, Waiting
 from bot.jobs.status_messages import Pacing
 from bot.store import JobRepository
+from bot.texts.codes import Code
+from bot.texts.reasons import because, say
 from tests.conftest import GUILD, MEMBER, START, Clock, FakeCaller, FakeMessenger, House, OpenHouse
 from tests.fakes.engine import FakeEngine
 
@@ -60,7 +62,7 @@ async def test_prompt_becomes_three_pictures_in_the_channel(house: House):
     assert pictures(house, job) == ["1.png", "2.png", "3.png", "grid.png"]
     assert Image.open(delivery.images[2]).getpixel((0, 0)) == (9, 9, 9)
     assert done.message_id == 900_000 + job.job_id
-    assert (done.attempt, done.reason) == (1, "")
+    assert (done.attempt, done.reason) == (1, None)
     assert done.started_at == done.rendered_at == done.ended_at == START
     assert (done.recipe.sampler, done.recipe.model) == ("ddim", "fake model")
     assert done.cost > 0
@@ -100,9 +102,12 @@ async def test_job_taken_while_the_model_loads_is_completed_with_its_defaults(
         assert (recipe.width, recipe.height, recipe.num_inference_steps) == (72, 64, 4)
         assert (recipe.guidance_scale, recipe.sampler, recipe.model) == (3.0, "ddim", "fake model")
         assert done.cost_estimate == pytest.approx(72 / 64)
-        for bad, sentence in ((refused, "multiples of 8"), (stranger, "does not fit the model")):
+        for bad, sentence in (
+            (refused, "multiples of 8"),
+            (stranger, "cannot use the sampler heun"),
+        ):
             ended = await house.until_status(bad, JobStatus.REFUSED)
-            assert sentence in ended.reason
+            assert sentence in say(ended.reason)
             assert ended.cost == 0.0
             assert house.messenger.updates_of(bad.job_id)[-1] == Ended()
         assert [request.request_id for request in engine.drawn] == [job.job_id]
@@ -253,8 +258,8 @@ async def test_job_that_fails_twice_ends_with_an_apology_and_costs_nothing(
         await house.until_status(other, JobStatus.DELIVERED)
         await house.until_idle()
         assert (ended.attempt, ended.cost) == (2, 0.0)
-        assert ended.reason.startswith("Sorry")
-        assert "Nothing was charged" in ended.reason
+        assert say(ended.reason).startswith("Sorry")
+        assert "Nothing was charged" in say(ended.reason)
         assert house.messenger.updates_of(job.job_id)[-1] == Ended()
         assert f"job {job.job_id} failed at attempt 2" in caplog.text
         assert "poison" not in caplog.text
@@ -265,12 +270,12 @@ async def test_request_that_the_model_cannot_draw_is_refused_with_its_sentence(
     open_house: OpenHouse,
 ):
     def flaw(_: GenerationRequest) -> None:
-        raise GenerationRejected("This model does not draw so large a picture.")
+        raise GenerationRejected(because(Code.TOO_LARGE_FOR_DEVICE, width=999, height=999))
 
     async with open_house(FakeEngine(flaw=flaw)) as house:
         await house.start()
         ended = await house.until_status(await house.submit(), JobStatus.REFUSED)
-        assert ended.reason == "This model does not draw so large a picture."
+        assert say(ended.reason).startswith("999×999 does not fit into the memory")
         assert (ended.attempt, ended.cost) == (1, 0.0)
         await house.until_idle()
         assert used(house) == {}
@@ -362,8 +367,8 @@ async def test_picture_lost_from_the_disk_is_told_and_not_charged(
     job = await house.submit()
     ended = await house.until_status(job, JobStatus.UNDELIVERABLE)
     await house.until_idle()
-    assert "lost from the disk" in ended.reason
-    assert "Nothing was charged" in ended.reason
+    assert "lost from the disk" in say(ended.reason)
+    assert "Nothing was charged" in say(ended.reason)
     assert ended.cost == 0.0
     assert house.messenger.delivered == []
     assert house.messenger.updates_of(job.job_id)[-1] == Ended()
@@ -376,9 +381,9 @@ async def test_pictures_that_nobody_can_be_given_are_kept_and_refunded(house: Ho
     ended = await house.until_status(job, JobStatus.UNDELIVERABLE)
     await house.until_idle()
     assert ended.cost == 0.0
-    for part in ("nowhere to post", "/gallery", "nothing was charged"):
-        assert part in ended.reason
-    assert house.messenger.told == [(job.job_id, ended.reason)]
+    for part in ("Discord did not take them", "/gallery", "nothing was charged"):
+        assert part in say(ended.reason)
+    assert house.messenger.told == [(job.job_id, say(ended.reason))]
     assert len(pictures(house, job)) == 4
     await check_use_is_on_record(house)
     assert used(house) == {}
@@ -393,19 +398,19 @@ async def test_pictures_that_cannot_be_posted_where_the_message_stands_are_told_
     await house.until_idle()
     assert (house.messenger.updates_of(job.job_id)[-1], house.messenger.told) == (Ended(), [])
     assert (await house.fetch(job)).told
-    assert "nowhere to post" in ended.reason
+    assert "Discord did not take them" in say(ended.reason)
 
 
 async def test_member_of_a_refused_job_out_of_reach_is_written_to(open_house: OpenHouse):
     def flaw(_: GenerationRequest) -> None:
-        raise GenerationRejected("That is too large.")
+        raise GenerationRejected(because(Code.NO_STEPS))
 
     async with open_house(FakeEngine(flaw=flaw)) as house:
         await house.start()
         house.messenger.reachable = False
         job = await house.submit()
         await house.until(lambda: house.messenger.told)
-        assert house.messenger.told == [(job.job_id, "That is too large.")]
+        assert house.messenger.told == [(job.job_id, say(because(Code.NO_STEPS)))]
 
 
 async def test_job_of_a_start_with_a_clock_ahead_does_not_stop_the_counting(open_house: OpenHouse):
@@ -456,7 +461,7 @@ async def test_member_out_of_reach_while_discord_is_away_is_told_by_the_next_sta
     messenger.reachable = False
     async with open_house(messenger=messenger) as after:
         await after.services.recovery.run()
-        assert messenger.told == [(job.job_id, ended.reason)]
+        assert messenger.told == [(job.job_id, say(ended.reason))]
         assert (await after.fetch(job)).told
 
 
@@ -522,7 +527,9 @@ async def test_full_disk_fails_the_job_with_a_sentence_and_leaves_no_half_writte
         job = await house.submit()
         ended = await house.until_status(job, JobStatus.FAILED)
         await house.until_idle()
-    assert "could not be saved (No space left on device), so nothing was charged" in ended.reason
+    assert "could not be saved (No space left on device), so nothing was charged" in say(
+        ended.reason
+    )
     assert (ended.attempt, ended.cost) == (1, 0.0)
     assert house.messenger.updates_of(job.job_id)[-1] == Ended()
     folder = house.services.writer.folder_of(0).parent
@@ -569,7 +576,7 @@ async def test_member_is_told_even_if_the_end_cannot_be_recorded(
         await house.until_idle()
     shown = house.messenger.shown[-1][2]
     assert shown.status is JobStatus.FAILED
-    assert "could not be saved" in shown.reason
+    assert "could not be saved" in say(shown.reason)
     assert (await house.fetch(job)).status is JobStatus.RUNNING  # for the next start to settle
 
 

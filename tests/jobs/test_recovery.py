@@ -16,6 +16,8 @@ from bot.errors import GenerationRejected, UserError
 from bot.jobs.ports import Ended, Undeliverable, Waiting
 from bot.recipes.derive import compose_again
 from bot.recipes.resolve import complete_recipe, compose_recipe
+from bot.texts.codes import Code
+from bot.texts.reasons import because, say
 from tests.conftest import START, Clock, FakeCaller, FakeMessenger, House, OpenHouse
 from tests.fakes.engine import INFO, FakeEngine
 
@@ -111,7 +113,7 @@ async def test_job_interrupted_twice_is_not_tried_a_third_time(open_house: OpenH
         await after.services.recovery.run()
         ended = await after.fetch(job)
         assert (ended.status, ended.cost) == (JobStatus.FAILED, 0.0)
-        assert "interrupted twice. Nothing was charged; please ask again." in ended.reason
+        assert "interrupted twice. Nothing was charged; please ask again." in say(ended.reason)
         assert after.messenger.updates_of(job.job_id) == [Ended()]
         assert len(after.services.line.queue) == 0
 
@@ -172,7 +174,7 @@ async def test_interrupted_command_waits_for_nothing(open_house: OpenHouse, stat
         await after.services.recovery.drop_terminal_jobs()
         ended = await after.fetch(job)
         assert (ended.status, ended.cost) == (JobStatus.FAILED, 0.0)
-        assert ended.reason == "The command was interrupted."
+        assert say(ended.reason) == "The command was interrupted."
         assert (await after.fetch(other)).status is JobStatus.QUEUED
 
 
@@ -279,7 +281,7 @@ async def test_end_that_was_not_shown_is_shown_by_the_next_process_and_only_once
         await before.services.jobs.mark_ended(
             job.job_id,
             JobStatus.FAILED,
-            reason="Sorry.",
+            reason=because(Code.DRAWING_FAILED),
             now=before.clock.now,
             leaving=[JobStatus.QUEUED],
         )

@@ -31,6 +31,7 @@ from bot.moderation.patterns import MAX_PATTERN_STEPS, count_steps
 from bot.moderation.phrases import PhraseIndex
 from bot.moderation.readings import list_readings
 from bot.moderation.rules import parse_rules, read_rules
+from bot.texts.reasons import say
 
 KALE = Rule(RuleKind.WORD, "kale")
 
@@ -195,7 +196,7 @@ def test_prompt_for_which_a_servers_rules_take_too_long_is_refused_with_a_senten
     assert make_policy(1000).judge("a dog", "", own).outcome is Outcome.ALLOW
     verdict = make_policy(3).judge("a dog", "", own)
     assert (verdict.outcome, verdict.rule) == (Outcome.REFUSE, "rules that take too long")
-    assert "Nothing was drawn or charged" in verdict.reason
+    assert "Nothing was drawn or charged" in say(verdict.reason)
     assert make_policy(3).judge("a leek", "", own).rule == "leek"
     explanation = make_policy(3).explain("a dog", own)
     assert explanation.verdict.rule == "rules that take too long"

@@ -15,6 +15,7 @@ from bot.domain.rules import Outcome
 from bot.moderation import PromptPolicy
 from bot.moderation.classes import MINORS, REAL_PEOPLE, BuiltInClasses, read_lexicon
 from bot.moderation.readings import list_readings
+from bot.texts.reasons import say
 
 LEXICON = read_lexicon()
 CLASSES = BuiltInClasses()
@@ -212,14 +213,14 @@ def test_unknown_words_behind_a_picture_may_have_been_sexual_and_it_may_have_bee
 
 
 def test_sentence_says_what_counted_besides_the_words():
-    behind = GUARD.judge("child", "", ancestry=Ancestry((("nude", ""),))).reason
-    assert "prompts behind the picture that it starts from count" in behind
-    sent = GUARD.judge("nude", "", ancestry=Ancestry(is_sent=True)).reason
+    behind = say(GUARD.judge("child", "", ancestry=Ancestry((("nude", ""),))).reason)
+    assert "prompts behind the picture that this one starts from count" in behind
+    sent = say(GUARD.judge("nude", "", ancestry=Ancestry(is_sent=True)).reason)
     assert sent.startswith("Pictures that people send may show real persons, so")
     for reason in (behind, sent):
         assert "Nothing was drawn or charged" in reason
         assert "another picture" in reason
-    alone = GUARD.judge("nude child", "", ancestry=Ancestry((("nude", ""),))).reason
+    alone = say(GUARD.judge("nude child", "", ancestry=Ancestry((("nude", ""),))).reason)
     assert "behind" not in alone
 
 
@@ -274,6 +275,6 @@ def test_nobody_can_switch_them_off():
 
 def test_sentences_name_the_class_and_that_nothing_was_charged():
     for person, about in (("child", "minors"), ("emma smith", "real people")):
-        reason = GUARD.judge(f"nude {person}", "").reason
+        reason = say(GUARD.judge(f"nude {person}", "").reason)
         assert about in reason
         assert "Nothing was drawn or charged" in reason

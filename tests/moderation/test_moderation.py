@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.moderation import PromptPolicy
 from bot.moderation.text import clean_prompt, normalise
+from bot.texts.reasons import say
 
 BLOCKED = PromptPolicy(["coon", "gore", "very bad thing", "Straße", "c++"])
 
@@ -68,8 +69,8 @@ def test_maine_coon_is_refused_only_where_the_word_stands_alone():
 
 def test_refusal_names_the_word_and_says_that_nothing_was_charged():
     verdict = BLOCKED.judge("a g\u200bore scene", "")
-    assert "“gore”" in verdict.reason
-    assert "Nothing was drawn or charged" in verdict.reason
+    assert "“gore”" in say(verdict.reason)
+    assert "Nothing was drawn or charged" in say(verdict.reason)
 
 
 def test_without_blocked_words_everything_is_allowed():

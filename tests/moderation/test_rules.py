@@ -15,6 +15,7 @@ from bot.errors import ConfigError
 from bot.moderation import PromptPolicy
 from bot.moderation.patterns import PatternSet
 from bot.moderation.rules import parse_rules, read_rules, render_rules
+from bot.texts.reasons import say
 
 
 def policy(*rules: Rule) -> PromptPolicy:
@@ -44,8 +45,8 @@ def test_negative_prompt_is_judged_as_well():
 def test_verdict_names_the_rule_and_how_it_was_read():
     verdict = policy(word("turnip"), word("kale")).judge("a plate of k4le", "")
     assert (verdict.rule, verdict.form) == ("kale", "leetspeak")
-    assert "“kale”" in verdict.reason
-    assert "Nothing was drawn or charged" in verdict.reason
+    assert "“kale”" in say(verdict.reason)
+    assert "Nothing was drawn or charged" in say(verdict.reason)
 
 
 @pytest.mark.parametrize(
@@ -85,8 +86,8 @@ def test_strictest_action_decides():
 
 
 def test_held_prompt_has_a_sentence_of_its_own():
-    held = policy(word("kale", Outcome.HOLD)).judge("kale", "").reason
-    refused = policy(word("kale")).judge("kale", "").reason
+    held = say(policy(word("kale", Outcome.HOLD)).judge("kale", "").reason)
+    refused = say(policy(word("kale")).judge("kale", "").reason)
     assert held == "The rules here ask for care with “kale” in a prompt."
     assert "Nothing was drawn or charged" in refused
 

@@ -12,6 +12,7 @@ from bot.domain.jobs import JobStatus
 from bot.domain.rules import Rule, RuleKind
 from bot.errors import UserError
 from bot.policy.admission import DAY_SECONDS, compose_quota, find_admission_refusal
+from bot.texts.reasons import Reason, say
 from tests.conftest import GUILD, MEMBER, START, Clock, House, OpenHouse
 from tests.jobs.test_intake import refusal_of
 
@@ -42,15 +43,16 @@ async def test_paused_server_takes_nothing_and_others_go_on(quiet_house: House):
 def test_lists_of_channels_and_roles_and_age_decide_who_may_prompt(quiet_house: House):
     origin = quiet_house.origin(role_ids=(ROLE,), joined_at=START - 3 * DAY_SECONDS)
 
-    def refusal(**settings: Any) -> str | None:
+    def refusal(**settings: Any) -> Reason | None:
         return find_admission_refusal(origin, GuildSettings(**settings), START)
 
     assert refusal() is None
     assert refusal(allowed_channel_ids=(77,), allowed_role_ids=(ROLE, 5)) is None
     assert refusal(min_member_days=3) is None
-    assert "draws only in <#78>" in (refusal(allowed_channel_ids=(78,)) or "")
-    assert "members with <@&5>" in (refusal(allowed_role_ids=(5,)) or "")
-    assert "joined at least 4 days ago" in (refusal(min_member_days=4) or "")
+    assert "draws only in <#78>." in say(refusal(allowed_channel_ids=(78,)))
+    assert "<#5>, <#6>, …" in say(refusal(allowed_channel_ids=range(2, 9)))
+    assert "one of these roles: <@&5>." in say(refusal(allowed_role_ids=(5,)))
+    assert "joined at least 4 days ago" in say(refusal(min_member_days=4))
 
 
 def test_thread_belongs_to_its_channel(quiet_house: House):
@@ -156,5 +158,5 @@ async def test_change_of_a_setting_is_on_record_once(quiet_house: House):
     assert not await change(quiet_house, "review_everything", True, channel_id=77)
     [entry] = await quiet_house.services.audit.search(GUILD)
     assert (entry.action, entry.actor_id) == (AuditAction.SETTING_CHANGED, MODERATOR)
-    assert entry.reason == "review_everything, channel 77"
+    assert say(entry.reason) == "review_everything, channel 77"
     assert (entry.old_value, entry.new_value) == ("", "true")

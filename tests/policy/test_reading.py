@@ -16,6 +16,7 @@ from bot.errors import WorkerUnavailable
 from bot.moderation import NO_RULES, PromptPolicy, RuleBook, judge_by
 from bot.moderation.classes import NO_ANCESTRY
 from bot.policy.reading import ReadingRoom
+from bot.texts.reasons import own_words, say
 from tests.conftest import GUILD, MEMBER, FakeCaller, House, OpenHouse
 
 MODERATOR = MEMBER + 100
@@ -163,16 +164,16 @@ async def test_nothing_is_judged_that_is_refused_already(
     quiet_house: House, policy: BlockingPolicy
 ):
     house = quiet_house
-    assert "“kale”" in (await house.submit("kale")).reason
+    assert "“kale”" in say((await house.submit("kale")).reason)
     assert policy.asked == ["kale"]
     entries = await house.services.audit.search(GUILD)
-    assert "5,999 characters" in (await refused(house, policy, prompt="kale " * 1200)).reason
-    assert "sampler" in (await refused(house, policy, sampler="magic")).reason
+    assert "5,999 characters" in say((await refused(house, policy, prompt="kale " * 1200)).reason)
+    assert "sampler" in say((await refused(house, policy, sampler="magic")).reason)
     await change(house, "is_paused", True)
-    assert "paused Triptych" in (await refused(house, policy)).reason
+    assert "paused Triptych" in say((await refused(house, policy)).reason)
     await change(house, "is_paused", False)
     house.services.intake.draining = True
-    assert "about to restart" in (await refused(house, policy)).reason
+    assert "about to restart" in say((await refused(house, policy)).reason)
     house.services.intake.draining = False
     found = await house.services.audit.search(GUILD)
     assert [entry for entry in found if entry.action is AuditAction.PROMPT_REFUSED] == entries
@@ -183,13 +184,15 @@ async def test_nothing_is_judged_for_which_the_quota_has_no_room(open_house: Ope
         await house.load_model()
         house.services.gate._policy = policy = BlockingPolicy()
         await house.submit("dog")
-        assert "You already have 1 prompt in line" in (await refused(house, policy)).reason
+        assert "You already have 1 prompt in line" in say((await refused(house, policy)).reason)
 
 
 async def test_nothing_is_judged_of_a_suspended_member_who_may_appeal(
     quiet_house: House, policy: BlockingPolicy
 ):
-    await quiet_house.services.consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="Spam.")
+    await quiet_house.services.consequences.suspend(
+        GUILD, MEMBER, by=MODERATOR, reason=own_words("Spam.")
+    )
     caller = FakeCaller()
     job = await refused(quiet_house, policy, caller=caller)
     assert (job.rule, caller.appeals) == ("suspended", [True])

@@ -12,6 +12,7 @@ from bot.domain.jobs import JobStatus
 from bot.domain.review import CardKind, Decision
 from bot.domain.rules import GuildRule, Rule, RuleKind
 from bot.errors import StoreError, UserError, WorkerLost, WorkerTimeout
+from bot.texts.reasons import say
 from bot.views.moderation import describe_rules
 from bot.views.review import compose_card
 from tests.conftest import GUILD, MEMBER, House, OpenHouse
@@ -96,7 +97,9 @@ async def test_old_rules_beyond_the_budget_do_not_apply_and_the_others_do(quiet_
     for prompt in ("kale", "yam"):
         assert (await quiet_house.submit(prompt)).status is JobStatus.REFUSED
     [entry] = await list_switched_off(quiet_house)
-    assert entry.reason == f"#{rules[4].rule_id}, #{rules[5].rule_id}: beyond the budget"
+    assert say(entry.reason) == (
+        f"2 rules beyond the budget: #{rules[4].rule_id}, #{rules[5].rule_id}"
+    )
     beyond = await quiet_house.services.guilds.scale.list_beyond(GUILD)
     text = describe_rules(rules, 1, beyond)
     assert "2 rules beyond what a server may have, **switched off**" in text

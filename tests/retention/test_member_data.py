@@ -18,6 +18,7 @@ from bot.retention.member_data import DAY_SECONDS
 from bot.review.mod_log import BATCH, PAUSE_SECONDS, ModLog
 from bot.store import AuditRepository
 from bot.store.personal_data import KEPT
+from bot.texts.reasons import own_words, say
 from tests.conftest import GUILD, MEMBER, House, OpenHouse
 
 CHANNEL = 88
@@ -265,7 +266,9 @@ async def live(house: House) -> None:
     await services.reports.take(number, REPORTER, "an ugly dog", GUILD)
     [case] = house.messenger.cards
     await services.review.decide(case.card.card_id, Decision.STRIKE, MODERATOR, GUILD)
-    await services.consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="be kind", days=60)
+    await services.consequences.suspend(
+        GUILD, MEMBER, by=MODERATOR, reason=own_words("be kind"), days=60
+    )
     await services.consequences.appeal(GUILD, MEMBER, "I am sorry")
 
 
@@ -302,7 +305,7 @@ async def test_what_still_counts_stays_and_goes_when_it_has_ended(open_house: Op
         assert (len(rows["strike"]), len(rows["suspension"])) == (1, 1)
         assert [card["kind"] for card in rows["card"]] == ["appeal"]
         assert find_said(rows) == {"be kind"}  # the reason, which the member may still read
-        assert (await house.submit("dog")).reason.startswith("You are suspended")
+        assert say((await house.submit("dog")).reason).startswith("You are suspended")
         house.clock.now += 60 * DAY_SECONDS
         await house.services.keeping.end_retention()
         rows = await dump(house)

@@ -15,6 +15,8 @@ from bot.errors import StoreError, UserError
 from bot.jobs.ports import Ended, InReview
 from bot.ops.chores import SomeFailed
 from bot.services import Services
+from bot.texts.codes import Code
+from bot.texts.reasons import because, own_words, say
 from tests.conftest import GUILD, MEMBER, FakeCaller
 from tests.review.conftest import (
     DAY,
@@ -39,7 +41,7 @@ async def test_held_prompt_waits_and_counts_and_its_card_is_posted(open_lane):
         assert not len(house.services.line.queue)
         [case] = house.messenger.cards
         assert (case.card.kind, case.job) == (CardKind.HELD, job)
-        assert "ask for care with “leek”" in job.held_for
+        assert "ask for care with “leek”" in say(job.held_for)
         standing = await house.services.jobs.fetch_standing(job.origin, house.clock())
         assert (standing.member_waiting, standing.member_cost > 0) == (1, True)
         assert await actions(house) == [AuditAction.PROMPT_HELD]
@@ -92,7 +94,7 @@ async def test_member_whose_message_is_gone_hears_directly(open_lane):
         job = await hold(house)
         house.messenger.reachable = False
         await decide(house, Decision.REFUSE)
-        assert house.messenger.told == [(job.job_id, (await house.fetch(job)).reason)]
+        assert house.messenger.told == [(job.job_id, say((await house.fetch(job)).reason))]
 
 
 async def test_first_decision_wins_and_the_second_moderator_sees_whose_it_was(open_lane):
@@ -155,7 +157,7 @@ async def test_unanswered_card_expires_uncharged(open_lane):
         await house.services.review.sweep()
         ended = await house.fetch(job)
         assert (ended.status, ended.cost) == (JobStatus.EXPIRED, 0)
-        assert "No moderator looked" in ended.reason
+        assert "No moderator looked" in say(ended.reason)
         assert house.messenger.cards[-1].card.decision is Decision.EXPIRE
         assert (await actions(house))[-1] is AuditAction.EXPIRED
         with pytest.raises(UserError, match="closed without a moderator"):
@@ -180,7 +182,7 @@ async def test_where_the_card_cannot_be_posted_the_prompt_is_refused(open_lane):
         job = await house.submit("leek")
         ended = await house.fetch(job)
         assert (ended.status, ended.cost) == (JobStatus.REFUSED, 0)
-        assert "cannot post in the channel" in ended.reason
+        assert "cannot post in the channel" in say(ended.reason)
         assert house.messenger.updates_of(job.job_id)[-1] == Ended()
         assert await actions(house) == [AuditAction.PROMPT_HELD, AuditAction.REFUSED]
 
@@ -254,7 +256,11 @@ async def test_stop_between_a_cancel_and_its_card(open_lane):
     async with open_lane() as house:
         job = await hold(house)
         await house.services.jobs.mark_ended(
-            job.job_id, JobStatus.CANCELLED, reason="", now=0, leaving=[JobStatus.HELD]
+            job.job_id,
+            JobStatus.CANCELLED,
+            reason=because(Code.CANCELLED),
+            now=0,
+            leaving=[JobStatus.HELD],
         )
         await house.services.review.sweep()
         assert house.messenger.cards[-1].card.decision is Decision.WITHDRAW
@@ -278,7 +284,7 @@ async def test_review_of_everything_and_of_newcomers(
         job = await house.submit("dog", house.origin(joined_at=joined))
         assert job.status is status
         if status is JobStatus.HELD:
-            assert "review" in job.held_for
+            assert "review" in say(job.held_for)
             await decide(house, Decision.APPROVE)
             await house.start()
             await house.until_status(job, JobStatus.DELIVERED)
@@ -301,7 +307,7 @@ async def test_rule_added_while_the_job_waited_refuses_it_at_delivery(open_lane)
         ended = await house.until_status(job, JobStatus.REFUSED)
         await house.until_idle()
         assert (ended.cost, ended.rule) == (0, "dog")
-        assert "do not allow “dog”" in ended.reason
+        assert "do not allow “dog”" in say(ended.reason)
         assert house.messenger.delivered == []
         assert not house.services.writer.folder_of(job.job_id).exists()
         assert await actions(house) == [AuditAction.PROMPT_REFUSED]
@@ -397,7 +403,7 @@ async def test_store_that_fails_after_an_approval_does_not_lose_the_job(open_lan
 async def test_sweep_beside_a_decision_tells_nobody_twice(open_lane):
     async with open_lane() as house:
         consequences, review = house.services.consequences, house.services.review
-        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason="rude", days=5)
+        await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason=own_words("rude"), days=5)
         await consequences.appeal(GUILD, MEMBER, "I am sorry")
         await hold(house, user_id=OTHER)
         house.messenger.edit_seconds = 0.05

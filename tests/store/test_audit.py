@@ -10,6 +10,7 @@ from bot.domain.audit import AuditAction, AuditEntry
 from bot.errors import StoreError
 from bot.store import AuditRepository, Database
 from bot.store.retention import KeepingRepository
+from bot.texts.reasons import own_words
 
 GUILD, MEMBER, MODERATOR = 2**60 + 1, 2**61 + 1, 2**61 + 2
 
@@ -24,7 +25,7 @@ def refusal(at: float = 10.0, guild_id: int | None = GUILD) -> AuditEntry:
         rule="kale",
         rules_version=4,
         prompt="a plate of kale",
-        reason="No kale.",
+        reason=own_words("No kale."),
     )
 
 
@@ -54,12 +55,14 @@ async def test_search_narrows_by_member_moderator_rule_and_time(database: Databa
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE audit SET reason = 'nothing happened'",
+        "UPDATE audit SET reason_code = 'cancelled'",
+        """UPDATE audit SET reason_params = '{"text": "nothing happened"}'""",
         "UPDATE audit SET actor_id = 5",
         "UPDATE audit SET guild_id = NULL",
         "UPDATE audit SET member_id = NULL",
         "UPDATE audit SET prompt = 'something else'",
-        "UPDATE audit SET reason = ''",
+        "UPDATE audit SET reason_code = ''",
+        "UPDATE audit SET reason_params = '{}'",
         "UPDATE audit SET prompt = '', rule = ''",
         "DELETE FROM audit",
     ],

@@ -17,6 +17,7 @@ from bot.domain.rules import Outcome, Verdict
 from bot.errors import StoreError
 from bot.moderation.text import clean_prompt
 from bot.store import Database, JobRepository
+from bot.texts.reasons import own_words
 
 NOW = 1_800_000_000.0
 LARGEST = 2**63 - 1
@@ -36,6 +37,7 @@ FILES = (
     PictureFile(3, "1/3.png", "33", PanelVerdict(False, True)),
 )
 
+BECAUSE = own_words("because")
 Mark = Callable[[JobRepository, Job], Awaitable[Job | None]]
 
 
@@ -57,7 +59,7 @@ async def put_into(database: Database, job: Job, status: JobStatus) -> Job:
 
 def end(status: JobStatus, *leaving: JobStatus) -> Mark:
     return lambda jobs, job: jobs.mark_ended(
-        job.job_id, status, reason="because", now=NOW, leaving=leaving
+        job.job_id, status, reason=BECAUSE, now=NOW, leaving=leaving
     )
 
 
@@ -216,15 +218,15 @@ async def test_job_is_held_without_a_reason_and_is_not_for_having_one(
     assert approved is not None
     assert (approved.status, approved.is_held) == (JobStatus.QUEUED, False)
     free = await insert(jobs)
-    await database.execute("UPDATE job SET held_for = 'once' WHERE job_id = ?", (free.job_id,))
+    await database.execute("UPDATE job SET held_code = 'once' WHERE job_id = ?", (free.job_id,))
     answered = await jobs.mark_answered(free.job_id, message_id=5, now=NOW)
     assert answered is not None
     assert (answered.status, answered.is_held) == (JobStatus.QUEUED, False)
 
 
 async def test_refused_job_is_on_record_ended_and_free_and_forgets_its_token(jobs: JobRepository):
-    job = await insert(jobs, interaction_id=5, token="secret", refusal="No.")
-    assert (job.status, job.reason, job.cost) == (JobStatus.REFUSED, "No.", 0.0)
+    job = await insert(jobs, interaction_id=5, token="secret", refusal=own_words("No."))
+    assert (job.status, job.reason, job.cost) == (JobStatus.REFUSED, own_words("No."), 0.0)
     assert (job.ended_at, job.origin.token) == (NOW, None)
 
 
@@ -310,11 +312,11 @@ async def test_hourly_cost_counts_what_waits_and_what_was_drawn_and_nothing_else
     half_drawn = await put_into(database, await insert(jobs, cost_estimate=40), JobStatus.RUNNING)
     leaving = [JobStatus.RUNNING]
     await jobs.mark_ended(
-        half_drawn.job_id, JobStatus.CANCELLED, reason="", now=NOW, leaving=leaving, cost=15.0
+        half_drawn.job_id, JobStatus.CANCELLED, reason=BECAUSE, now=NOW, leaving=leaving, cost=15.0
     )
     for status in (JobStatus.FAILED, JobStatus.REFUSED, JobStatus.CANCELLED):
         await end(status, JobStatus.ACCEPTED)(jobs, await insert(jobs, cost_estimate=100.0))
-    await insert(jobs, cost_estimate=100.0, refusal="No.")
+    await insert(jobs, cost_estimate=100.0, refusal=own_words("No."))
     await insert(jobs, user_id=2, cost_estimate=100.0)
     await insert(jobs, cost_estimate=100.0, now=NOW - 3600.0)
     standing = await jobs.fetch_standing(Origin(1), NOW)
@@ -328,7 +330,7 @@ async def test_undeliverable_pictures_are_refunded(database: Database, jobs: Job
     job = await put_into(database, await insert(jobs, cost_estimate=5.0), JobStatus.RENDERED)
     ended = await end(JobStatus.UNDELIVERABLE, JobStatus.RENDERED)(jobs, job)
     assert ended is not None
-    assert (ended.cost, ended.reason, ended.ended_at) == (0.0, "because", NOW)
+    assert (ended.cost, ended.reason, ended.ended_at) == (0.0, BECAUSE, NOW)
     assert (await jobs.fetch_standing(Origin(1), NOW)).member_cost == 0.0
 
 

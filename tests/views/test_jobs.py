@@ -15,6 +15,7 @@ from bot.domain.recipes import Recipe
 from bot.jobs.ports import Delivery, Drawing, Ended, Waiting
 from bot.jobs.queue.places import Place, PlaceReason
 from bot.policy.quotas import Quotas
+from bot.texts.reasons import own_words
 from bot.views import jobs as job_views
 from tests.fakes.engine import INFO
 
@@ -65,7 +66,9 @@ def test_every_message_without_pictures_fits_into_discord(
     prompt: str, update: Waiting | Drawing | Ended
 ):
     for status in JobStatus:
-        view = job_views.compose_update(make_job(prompt, status=status, reason="r" * 500), update)
+        view = job_views.compose_update(
+            make_job(prompt, status=status, reason=own_words("r" * 500)), update
+        )
         assert len(text_of(view)) <= 4000
         assert view.content_length() <= 4000
         assert view.total_children_count <= 40
@@ -219,7 +222,6 @@ def test_queue_of_many_long_prompts_fits_into_one_message(count: int):
         job_views.NOTHING_TO_CANCEL,
         job_views.NOT_YOURS,
         job_views.TOO_LATE,
-        job_views.NO_PERMISSION,
         job_views.say_cancelled(1),
         job_views.say_cancelled(3),
     ],

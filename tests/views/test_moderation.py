@@ -7,6 +7,8 @@ import json
 import pytest
 
 from bot.domain.audit import AuditAction, AuditEntry
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 from bot.views import moderation as moderation_views
 
 A_LOT = "a" * 39 + "…"
@@ -33,7 +35,13 @@ def test_log_says_what_of_a_style_was_changed(
 ):
     action = AuditAction.STYLE_SAVED if new else AuditAction.STYLE_REMOVED
     values = [json.dumps(each) if each else "" for each in (old, new)]
-    entry = AuditEntry(action, 0.0, reason="mood", old_value=values[0], new_value=values[1])
+    entry = AuditEntry(
+        action,
+        0.0,
+        reason=because(Code.STYLE, name="mood"),
+        old_value=values[0],
+        new_value=values[1],
+    )
     shown = moderation_views.describe_entry(entry)
     assert shown.endswith(f"· mood: {words}"), shown
     assert "{" not in shown
