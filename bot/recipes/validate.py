@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from bot.domain.recipes import Ask, Recipe
@@ -11,9 +10,6 @@ from bot.errors import UserError
 from bot.recipes.presets import PRESETS
 
 MAX_SEED = 2**32 - 1
-MAX_GUIDANCE_SCALE = 30.0
-
-
 _MIN_SIDE_PIXELS = 64
 
 
@@ -52,13 +48,6 @@ def check_ask(ask: Ask, limits: ParameterLimits) -> None:
             f"{steps:,} steps cannot be drawn here; choose from 1 to "
             f"{limits.max_num_inference_steps}."
         )
-    guidance = ask.guidance_scale
-    if guidance is not None and not (
-        math.isfinite(guidance) and 0 <= guidance <= MAX_GUIDANCE_SCALE
-    ):
-        raise UserError(
-            f"A guidance of {guidance:g} cannot be used; choose from 0 to {MAX_GUIDANCE_SCALE:g}."
-        )
     if ask.seed is not None and not 0 <= ask.seed <= MAX_SEED:
         raise UserError(
             f"The seed {ask.seed} cannot be used; choose a whole number from 0 to {MAX_SEED:,}."
@@ -74,7 +63,16 @@ def check_ask(ask: Ask, limits: ParameterLimits) -> None:
             f"A strength of {ask.start.strength:g} cannot be used; choose more than 0 and at most "
             "1. Low keeps the picture, high follows the prompt."
         )
+    _check_bounds(ask)
     _check_names(ask)
+
+
+def _check_bounds(ask: Ask) -> None:
+    for name, (least, most) in ask.list_bounds().items():
+        value = getattr(ask, name)
+        if value is not None and not least <= value <= most:  # NaN is not, either
+            spoken = name.replace("_", " ").capitalize()
+            raise UserError(f"{spoken} must be between {least:g} and {most:g}. Nothing was drawn.")
 
 
 def _check_names(ask: Ask) -> None:

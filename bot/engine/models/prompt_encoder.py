@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from bot.domain.recipes import Recipe
 from bot.engine.conditioning import Prompt
 
 
@@ -17,14 +18,29 @@ class PromptEncoder:
         self._tokenizer = tokenizer
         self._text_encoder = text_encoder
         self._max_tokens = max_tokens
-        self.encode = lru_cache(max_prompts)(self._encode)
+        self._encode = lru_cache(max_prompts)(self._encode_text)
+
+    def encode(self, recipe: Recipe) -> tuple[Prompt, Prompt | None]:
+        """What ``StableDiffusionPipeline.encode_prompt`` gives for a complete recipe.
+
+        That is the prompt and, where it is guided, the negative prompt.
+        """
+        is_guided = recipe.drawn_guidance_scale > 1
+        return (
+            self._encode(recipe.drawn_prompt),
+            self._encode(recipe.negative_prompt) if is_guided else None,
+        )
 
     def forget(self) -> None:
         """Let go of all prompts and their embeddings."""
-        self.encode.cache_clear()
+        self._encode.cache_clear()
 
-    def _encode(self, text: str) -> Prompt:
-        """Encode as ``StableDiffusionPipeline.encode_prompt`` does."""
+    @property
+    def num_kept(self) -> int:
+        """How many prompts are kept."""
+        return self._encode.cache_info().currsize
+
+    def _encode_text(self, text: str) -> Prompt:
         tokenizer, encoder, length = self._tokenizer, self._text_encoder, self._max_tokens
         inputs = tokenizer(
             text, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
