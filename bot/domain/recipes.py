@@ -45,7 +45,8 @@ def _between(least: float, most: float) -> Any:
 class Parameters:
     """What can be chosen about a drawing, each with diffusers' name.
 
-    None: the model's default, to be filled in.
+    None: the model's default, to be filled in. clip_skip: how many of the text encoder's last
+    layers the prompt, not the negative one, goes without.
     """
 
     prompt: str
@@ -55,6 +56,7 @@ class Parameters:
     height: int | None = None
     num_inference_steps: int | None = None
     guidance_scale: float | None = _between(0, 30)
+    clip_skip: int | None = _between(0, 11)
     sampler: str | None = None
     start: StartPicture | None = None
 
