@@ -6,10 +6,11 @@ PRAGMA application_id = 0x54524950;  -- "TRIP", as store/files.py says, which ch
 -- rules_version the server's rules at that moment; is_held: a moderator has to look at it first,
 -- held_… is why. weight: of its member's share of the line. approved_by: the moderator who let it pass.
 -- hidden: nobody may see its pictures any more, or until a moderator has looked at the reports.
--- recipe: domain/recipes.Recipe as JSON, and of it what is searched for (start_job_id 0: the
--- member's own upload). press: the button it came from. deleted_by 0: its pictures' time was over. forget_after: its
--- member deleted their data, so that from then on it forgets whose it was. told 0: it ended without
--- pictures, and its message may not say so yet (the process was killed).
+-- recipe: domain/recipes.Recipe as JSON. What is searched for in it has an index where need be and
+-- no generated column: SQLite 3.40 cannot copy a table with one by VACUUM INTO on a connection that
+-- only reads. press: the button it came from. deleted_by 0: its pictures' time was over.
+-- forget_after: its member deleted their data, so that from then on it forgets whose it was.
+-- told 0: it ended without pictures, and its message may not say so yet (the process was killed).
 CREATE TABLE job (
     job_id              INTEGER PRIMARY KEY,
     source              TEXT NOT NULL CHECK (source IN ('interaction', 'terminal', 'round')),
@@ -28,9 +29,6 @@ CREATE TABLE job (
     reason_code         TEXT NOT NULL DEFAULT '',
     reason_params       TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(reason_params)),
     recipe              TEXT NOT NULL CHECK (json_valid(recipe)),
-    prompt              TEXT GENERATED ALWAYS AS (json_extract(recipe, '$.prompt')),
-    model               TEXT GENERATED ALWAYS AS (json_extract(recipe, '$.model')),
-    start_job_id        INTEGER GENERATED ALWAYS AS (json_extract(recipe, '$.start.job_id')),
     press               TEXT NOT NULL DEFAULT '',
     cost_estimate       REAL NOT NULL CHECK (cost_estimate >= 0),
     cost                REAL NOT NULL CHECK (cost >= 0),
@@ -62,7 +60,8 @@ CREATE INDEX job_by_member ON job (user_id, accepted_at);
 CREATE INDEX job_by_guild ON job (guild_id, job_id);
 CREATE INDEX job_by_message ON job (message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX job_with_token ON job (accepted_at) WHERE token IS NOT NULL;
-CREATE INDEX job_by_end_of_drawing ON job (model, rendered_at) WHERE rendered_at IS NOT NULL;
+CREATE INDEX job_by_end_of_drawing ON job (json_extract(recipe, '$.model'), rendered_at)
+    WHERE rendered_at IS NOT NULL;
 CREATE INDEX job_by_start ON job (started_at) WHERE started_at IS NOT NULL;
 CREATE INDEX job_to_forget ON job (forget_after) WHERE forget_after IS NOT NULL;
 CREATE INDEX job_untold ON job (job_id) WHERE told = 0;

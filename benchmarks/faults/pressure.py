@@ -146,7 +146,7 @@ async def measure_fairness(plan: Plan) -> Finding:
         await bench.settle(60 + num_flood / 4)
         await bench.stop()
         audit, rows = bench.audit(), bench.rows()
-    overtaken = [_count_served_between(rows, row) for row in rows if row["prompt"] == "one"]
+    overtaken = [_count_served_between(rows, row) for row in rows if '"one"' in row["recipe"]]
     index = await _measure_equality(plan)
     return Finding(
         figure="F7",

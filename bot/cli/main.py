@@ -72,6 +72,9 @@ def imagine(
     width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     sampler: Annotated[str | None, typer.Option(help="Noise algorithm, e.g. ddim.")] = None,
+    clip_skip: Annotated[
+        int | None, typer.Option(help="How many of the text encoder's last layers to leave out.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(help=_PRESET_HELP)] = None,
     image: Annotated[
         Path | None, typer.Option(help="A picture to start from.", exists=True, dir_okay=False)
@@ -94,6 +97,7 @@ def imagine(
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
         sampler=sampler,
+        clip_skip=clip_skip,
         seed=seed,
         preset=preset,
     )

@@ -72,8 +72,8 @@ async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[s
     ask = Ask(
         fields.get("prompt", ""),
         fields.get("negative", ""),
-        base.width,
-        base.height,
+        width=base.width,
+        height=base.height,
         start=start,
     )
     await submit(interaction, ask)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, asdict, dataclass, fields
+from dataclasses import KW_ONLY, asdict, dataclass, field, fields
 from typing import Any
 
 RECIPE_VERSION = 1
@@ -36,11 +36,17 @@ class Upload:
     num_bytes: int
 
 
+def _between(least: float, most: float) -> Any:
+    """A parameter that is a number, with its bounds, which are both allowed."""
+    return field(default=None, metadata={"bounds": (least, most)})
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """What can be chosen about a drawing, each with diffusers' name.
 
-    None: the model's default, to be filled in.
+    None: the model's default, to be filled in. clip_skip: how many of the text encoder's last
+    layers the prompt, not the negative one, goes without.
     """
 
     prompt: str
@@ -49,13 +55,20 @@ class Parameters:
     width: int | None = None
     height: int | None = None
     num_inference_steps: int | None = None
-    guidance_scale: float | None = None
+    guidance_scale: float | None = _between(0, 30)
+    clip_skip: int | None = _between(0, 11)
     sampler: str | None = None
     start: StartPicture | None = None
 
     def choices(self) -> dict[str, Any]:
         """Each parameter by its name."""
-        return {field.name: getattr(self, field.name) for field in fields(Parameters)}
+        return {each.name: getattr(self, each.name) for each in fields(Parameters)}
+
+    @classmethod
+    def list_bounds(cls) -> dict[str, tuple[float, float]]:
+        """The least and the most of each parameter that has such bounds, whatever the model."""
+        bounds = {each.name: each.metadata.get("bounds") for each in fields(Parameters)}
+        return {name: pair for name, pair in bounds.items() if pair}
 
 
 @dataclass(frozen=True, slots=True)

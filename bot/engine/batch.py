@@ -76,19 +76,17 @@ class Batch:
         """
         started = time.perf_counter()
         table = self.runner.get_table(request)
-        cond = self.runner.prompts.encode(request.recipe.drawn_prompt)
+        cond, uncond = self.runner.prompts.encode(request.recipe)
         drawing = Drawing(request, table, report, cond.cut_words)
-        self._enter(drawing, cond)
+        self._enter(drawing, cond, uncond)
         drawing.seconds += time.perf_counter() - started
         return drawing
 
-    def _enter(self, drawing: Drawing, cond: Prompt) -> None:
+    def _enter(self, drawing: Drawing, cond: Prompt, uncond: Prompt | None) -> None:
         """Give a request its rows, where it begins with its first step."""
         request = drawing.request
         tiled = self._is_tiled(request)
         recipe = request.recipe
-        guided = recipe.drawn_guidance_scale > 1
-        uncond = self.runner.prompts.encode(recipe.negative_prompt) if guided else None
         start, may_fail = None, recipe.is_enlarged and not tiled
         with suppress(torch.OutOfMemoryError) if may_fail else nullcontext():
             start = self.runner.draw_start(request, drawing.table, tiled=tiled)
@@ -220,7 +218,7 @@ class Batch:
         logger.warning("%s×%s is too large for one pass: tiled", *recipe.size)
         self.runner.free()
         self._tiled_until[recipe.size] = self._clock() + TILED_SECONDS
-        self._enter(drawing, self.runner.prompts.encode(recipe.drawn_prompt))
+        self._enter(drawing, *self.runner.prompts.encode(recipe))
 
     def _fail(self, group: Group, drawing: Drawing, fault: TriptychError) -> None:
         group.leave(drawing)

@@ -68,9 +68,10 @@ class Recovery:
         for job in jobs:
             if job.recipe.is_newer:
                 of_job(log, job.job_id).error(
-                    "is left alone: its recipe is of version %s and this Triptych knows %s; "
+                    "left alone: its recipe is of version %s and this Triptych knows %s; "
                     "install the newer one again",
-                    *(job.recipe.version, RECIPE_VERSION),
+                    job.recipe.version,
+                    RECIPE_VERSION,
                 )
         return [job for job in jobs if not job.recipe.is_newer]
 

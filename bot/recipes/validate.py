@@ -13,9 +13,6 @@ from bot.texts.codes import Code
 from bot.texts.reasons import because
 
 MAX_SEED = 2**32 - 1
-MAX_GUIDANCE_SCALE = 30.0
-
-
 _MIN_SIDE_PIXELS = 64
 
 
@@ -42,12 +39,14 @@ def check_ask(ask: Ask, limits: ParameterLimits) -> None:
     _check_length(ask.negative_prompt, Code.NEGATIVE_PROMPT_TOO_LONG, limits)
     max_steps, max_side = limits.max_num_inference_steps, limits.max_side_pixels
     _check_range(ask.num_inference_steps, Code.STEPS_OUT_OF_RANGE, 1, max_steps)
-    _check_range(ask.guidance_scale, Code.GUIDANCE_OUT_OF_RANGE, 0, MAX_GUIDANCE_SCALE)
     _check_range(ask.seed, Code.SEED_OUT_OF_RANGE, 0, MAX_SEED)
     for side in (ask.width, ask.height):
         _check_range(side, Code.SIDE_OUT_OF_RANGE, _MIN_SIDE_PIXELS, max_side)
     if ask.start is not None and not 0 < ask.start.strength <= 1:
         raise UserError(because(Code.STRENGTH_OUT_OF_RANGE))
+    for name, (least, most) in ask.list_bounds().items():
+        spoken = name.replace("_", " ").capitalize()
+        _check_range(getattr(ask, name), Code.OUT_OF_RANGE, least, most, parameter=spoken)
     _check_name(ask.sampler, Code.SAMPLER_UNKNOWN, SAMPLER_IDS)
     _check_name(ask.preset, Code.PRESET_UNKNOWN, tuple(PRESETS))
 
@@ -57,9 +56,9 @@ def _check_length(text: str, code: Code, limits: ParameterLimits) -> None:
         raise UserError(because(code, length=len(text), most=limits.max_prompt_length))
 
 
-def _check_range(value: float | None, code: Code, least: float, most: float) -> None:
-    if value is not None and not least <= value <= most:  # nan is in no range
-        raise UserError(because(code, least=least, most=most))
+def _check_range(value: float | None, code: Code, least: float, most: float, **named: str) -> None:
+    if value is not None and not least <= value <= most:  # NaN is not, either
+        raise UserError(because(code, least=least, most=most, **named))
 
 
 def _check_name(name: str | None, code: Code, known: Sequence[str]) -> None:

@@ -14,11 +14,13 @@ _BEHIND = """
     WITH RECURSIVE behind (job_id, panel, generation) AS (
         VALUES (:job_id, :panel, 1)
         UNION ALL
-        SELECT start_job_id, json_extract(recipe, '$.start.panel'), generation + 1
+        SELECT json_extract(recipe, '$.start.job_id'), json_extract(recipe, '$.start.panel'),
+            generation + 1
         FROM behind JOIN job USING (job_id)
-        WHERE start_job_id IS NOT NULL AND generation <= :most
+        WHERE json_extract(recipe, '$.start') IS NOT NULL AND generation <= :most
     )
-    SELECT panel, prompt, json_extract(recipe, '$.negative_prompt') AS negative_prompt FROM behind
+    SELECT panel, json_extract(recipe, '$.prompt') AS prompt,
+        json_extract(recipe, '$.negative_prompt') AS negative_prompt FROM behind
     LEFT JOIN job ON job.job_id = behind.job_id
     ORDER BY generation
 """

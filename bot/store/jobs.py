@@ -132,8 +132,8 @@ class JobRepository:
     async def list_measured(self, model: str, limit: int) -> list[Job]:
         """The last ``limit`` jobs that this model drew to the end, newest first."""
         rows = await self._database.fetch_all(
-            "SELECT * FROM job WHERE rendered_at IS NOT NULL AND gpu_seconds > 0 AND model = ? "
-            "ORDER BY rendered_at DESC LIMIT ?",
+            "SELECT * FROM job WHERE rendered_at IS NOT NULL AND gpu_seconds > 0 "
+            "AND json_extract(recipe, '$.model') = ? ORDER BY rendered_at DESC LIMIT ?",
             (model, limit),
         )
         return [parse_job(row) for row in rows]
@@ -177,7 +177,8 @@ class JobRepository:
     async def list_recent(self, guild_id: int, limit: int) -> list[Job]:
         """The last prompts of a guild whose text is still on record, newest first."""
         rows = await self._database.fetch_all(
-            "SELECT * FROM job WHERE guild_id = ? AND prompt <> '' ORDER BY job_id DESC LIMIT ?",
+            "SELECT * FROM job WHERE guild_id = ? AND json_extract(recipe, '$.prompt') <> '' "
+            "ORDER BY job_id DESC LIMIT ?",
             (guild_id, limit),
         )
         return [parse_job(row) for row in rows]
@@ -199,10 +200,8 @@ class JobRepository:
 
     async def mark_held(self, job_id: int, *, held_for: Reason | None, rule: str) -> Job | None:
         """rendered → held: nobody sees its pictures before a moderator has."""
-        why = format_reason("held", held_for)
-        return await self._change(
-            job_id, (JobStatus.RENDERED,), JobStatus.HELD, is_held=True, rule=rule, **why
-        )
+        why: dict[str, Any] = {"is_held": True, "rule": rule, **format_reason("held", held_for)}
+        return await self._change(job_id, (JobStatus.RENDERED,), JobStatus.HELD, **why)
 
     async def mark_approved(
         self, job_id: int, *, approved_by: int, spoiler: bool, now: float

@@ -49,7 +49,8 @@ class KeepingRepository:
         """Jobs of a guild older than this that have words, or are somebody's longer than needed."""
         rows = await self._database.fetch_all(
             f"SELECT job_id FROM job WHERE {ENDED} AND guild_id IS ? AND user_id <> 0 "  # noqa: S608
-            f"AND accepted_at < ? AND (prompt <> '' OR NOT {_IN_DECISION})",
+            "AND accepted_at < ? "
+            f"AND (json_extract(recipe, '$.prompt') <> '' OR NOT {_IN_DECISION})",
             (guild_id, moment, moment),
         )
         return [row["job_id"] for row in rows]

@@ -16,7 +16,7 @@ class Code(StrEnum):
     PROMPT_TOO_LONG = auto()
     NEGATIVE_PROMPT_TOO_LONG = auto()
     STEPS_OUT_OF_RANGE = auto()
-    GUIDANCE_OUT_OF_RANGE = auto()
+    OUT_OF_RANGE = auto()
     SEED_OUT_OF_RANGE = auto()
     SIDE_OUT_OF_RANGE = auto()
     STRENGTH_OUT_OF_RANGE = auto()

@@ -17,8 +17,8 @@ SENTENCES: dict[Code, str | tuple[str, str]] = {
     Code.STEPS_OUT_OF_RANGE: (
         "Steps must be between {least:,} and {most:,}. Nothing was drawn or charged."
     ),
-    Code.GUIDANCE_OUT_OF_RANGE: (
-        "Guidance must be between {least:g} and {most:g}. Nothing was drawn or charged."
+    Code.OUT_OF_RANGE: (
+        "{parameter} must be between {least:g} and {most:g}. Nothing was drawn or charged."
     ),
     Code.SEED_OUT_OF_RANGE: (
         "The seed must be a whole number between {least:,} and {most:,}. Nothing was drawn or "

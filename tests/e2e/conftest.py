@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.recipes import Recipe
+from bot.store.rows import parse_recipe
 from playground import Playground
 
 TOKEN = "a-token"
@@ -48,6 +50,10 @@ class BotProcess:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute(sql).fetchall()
+
+    def recipes(self) -> list[Recipe]:
+        """Of all jobs on record."""
+        return [parse_recipe(row["recipe"]) for row in self.rows()]
 
 
 @pytest.fixture

@@ -120,7 +120,10 @@ async def test_one_flooder_does_not_keep_another_member_waiting(
     handle = await other.slash("imagine", art, prompt="just one")
     await handle.wait_for(lambda message: bool(message.attachments))
     assert await bot.stop() == 0
-    by_start = bot.rows("SELECT * FROM job WHERE started_at IS NOT NULL ORDER BY started_at")
+    by_start = bot.rows(
+        "SELECT json_extract(recipe, '$.prompt') AS prompt FROM job "
+        "WHERE started_at IS NOT NULL ORDER BY started_at"
+    )
     assert "just one" in [row["prompt"] for row in by_start][:4]
 
 

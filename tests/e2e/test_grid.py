@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.recipes import StartPicture
 from playground import Member, Overwrite, Permission, Playground, add_channel, add_guild
 from tests.e2e.conftest import StartBot
 from tests.e2e.gallery import button, draw, forge, has_grid, open_picture, press, refusal, upload_of
@@ -56,18 +57,21 @@ async def test_every_button_works_after_a_restart_for_somebody_else(
     assert "Delete the pictures" not in [b.label for b in recipe.buttons()]
 
     assert await bot.stop() == 0
-    first, rerolled, varied, larger, sibling_of_larger, largest, sibling_of_largest = bot.rows()
-    for row, source in ((sibling_of_larger, larger), (sibling_of_largest, largest)):
-        assert (row["width"], row["height"], row["start_job_id"]) == (64, 64, source["job_id"])
-    assert {row["user_id"] for row in (rerolled, varied, larger)} == {other.id}
-    assert rerolled["seeds"] != first["seeds"]
+    first, rerolled, varied, larger, sibling_of_larger, _, sibling_of_largest = bot.recipes()
+    assert [row["job_id"] for row in bot.rows()] == list(range(1, 8))
+    assert [row["user_id"] for row in bot.rows()][1:4] == [other.id] * 3
+    for sibling, source in ((sibling_of_larger, 4), (sibling_of_largest, 6)):
+        assert sibling.size == (64, 64)
+        assert sibling.start
+        assert sibling.start.job_id == source
+    assert rerolled.seeds != first.seeds
     for name in ("prompt", "negative_prompt", "num_inference_steps", "sampler", "guidance_scale"):
-        assert rerolled[name] == varied[name] == larger[name] == first[name]
-    start = ("start_job_id", "start_panel")
-    assert [varied[name] for name in start] == [first["job_id"], 3]
-    assert [larger[name] for name in start] == [first["job_id"], 2]
-    assert json.loads(larger["seeds"]) == [8]
-    assert (larger["width"], larger["height"]) == (128, 128)
+        assert len({getattr(each, name) for each in (first, rerolled, varied, larger)}) == 1
+    assert varied.start
+    assert larger.start
+    assert (varied.start.job_id, varied.start.panel) == (1, 3)
+    assert (larger.start.job_id, larger.start.panel) == (1, 2)
+    assert (larger.seeds, larger.size) == ((8,), (128, 128))
 
 
 async def test_remix_opens_with_the_recipe_and_sends_what_was_changed(
@@ -75,7 +79,7 @@ async def test_remix_opens_with_the_recipe_and_sends_what_was_changed(
 ):
     member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
     bot = await start_bot()
-    grid = await draw(member, art, negative_prompt="cat", guidance=4.5)
+    grid = await draw(member, art, negative_prompt="cat", guidance=4.5, clip_skip=1)
     form = await press(other, grid, "✎ Remix")
     shown = json.dumps(await form.wait_modal(), ensure_ascii=False)
     for value in ('"dog"', '"cat"', '"64x64"', '"4 / 4.5 / ddim"'):
@@ -88,10 +92,11 @@ async def test_remix_opens_with_the_recipe_and_sends_what_was_changed(
     )
     await sent.wait_for(has_grid)
     assert await bot.stop() == 0
-    _, row = bot.rows()
-    assert (row["prompt"], row["negative_prompt"], row["seeds"]) == ("a wolf", "cat", "[3, 4, 5]")
-    assert (row["num_inference_steps"], row["guidance_scale"], row["sampler"]) == (5, 2.5, "euler")
-    assert (row["width"], row["height"], row["user_id"]) == (64, 128, other.id)
+    _, recipe = bot.recipes()
+    assert (recipe.prompt, recipe.negative_prompt, recipe.seeds) == ("a wolf", "cat", (3, 4, 5))
+    assert (recipe.num_inference_steps, recipe.guidance_scale) == (5, 2.5)
+    assert (recipe.sampler, recipe.clip_skip, recipe.size) == ("euler", 1, (64, 128))
+    assert bot.rows()[1]["user_id"] == other.id
 
 
 async def test_use_as_start_draws_from_that_picture(server: Playground, start_bot: StartBot):
@@ -105,8 +110,8 @@ async def test_use_as_start_draws_from_that_picture(server: Playground, start_bo
     message = await sent.wait_for(has_grid)
     assert "strength 0.25" in message.text()
     assert await bot.stop() == 0
-    _, row = bot.rows()
-    assert (row["prompt"], row["strength"], row["start_panel"]) == ("a wolf", 0.25, 1)
+    _, recipe = bot.recipes()
+    assert (recipe.prompt, recipe.start) == ("a wolf", StartPicture(1, 1, 0.25))
 
 
 async def test_wrong_words_in_a_form_are_answered_alone(server: Playground, start_bot: StartBot):

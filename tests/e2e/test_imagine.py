@@ -60,7 +60,7 @@ async def test_imagine_moves_one_message_from_the_line_to_the_grid(
     [row] = bot.rows()
     assert row["status"] == "delivered"
     assert (row["user_id"], row["guild_id"]) == (member.id, art.guild_id)
-    assert row["seeds"] == "[7, 8, 9]"
+    assert bot.recipes()[0].seeds == (7, 8, 9)
     assert row["message_id"] == message.id
 
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from bot.domain.recipes import StartPicture
 from playground import Playground, Upload, answer
 from tests.bombs import repeat_scan
 from tests.e2e.conftest import BotProcess, StartBot
@@ -45,9 +46,8 @@ async def test_upload_is_drawn_from_and_a_restart_keeps_it(server: Playground, s
     again = await (await press(member, grid, "↻")).wait_for(has_grid)
     assert all(value >= 153 for value in open_picture(again).getpixel((5, 5)))
     assert await bot.stop() == 0
-    first, rerolled = bot.rows()
-    assert (first["start_job_id"], first["start_panel"], first["strength"]) == (0, 0, 0.4)
-    assert (rerolled["start_job_id"], rerolled["start_panel"]) == (first["job_id"], 0)
+    first, rerolled = bot.recipes()
+    assert (first.start, rerolled.start) == (StartPicture(0, 0, 0.4), StartPicture(1, 0, 0.4))
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,10 @@ class Pair:
                 scheduler.set_begin_index(0)
 
             scheduler.set_timesteps = set_timesteps_and_start
+        encoder: Any = pipe.text_encoder
+        if recipe.clip_skip is not None and not hasattr(encoder, "text_model"):
+            # as huggingface/diffusers#14043 mends it; no module of its own, or it would hold itself
+            object.__setattr__(encoder, "text_model", encoder)
         return pipe(
             [recipe.prompt] * len(recipe.seeds),
             negative_prompt=[recipe.negative_prompt] * len(recipe.seeds),
@@ -135,6 +139,7 @@ class Pair:
             guidance_scale=recipe.guidance_scale,
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in recipe.seeds],
             output_type=output_type,
+            clip_skip=recipe.clip_skip,
             **size,
         ).images
 

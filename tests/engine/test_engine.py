@@ -289,11 +289,11 @@ def test_there_is_room_until_the_rows_are_shared_out(engine: Engine) -> None:
         ({"num_inference_steps": 0}, "At least one"),
         (
             {"num_inference_steps": 1000},
-            "pndm cannot draw this with 1000 steps .1000 steps are more than",
+            "pndm cannot draw .*1000 steps are more than",
         ),
         (
             {"num_inference_steps": 5000, "sampler": "ddim"},
-            "ddim cannot draw this with 5000 steps .5000 steps are more than",
+            "ddim cannot draw .*5000 steps are more than",
         ),
         ({"guidance_scale": -1.0}, "Guidance must be a number of at least 0"),
         ({"guidance_scale": float("nan")}, "Guidance must be a number of at least 0"),

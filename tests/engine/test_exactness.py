@@ -150,7 +150,7 @@ def play(pair: Pair, schedule: list[Visit]) -> dict[int, tuple[torch.Tensor, np.
     while coming or inside:
         for item in [item for item in coming if item[1].tick <= tick]:
             number, visit = item
-            if batch.capacity.fits([d.request for d in inside], visit.request):
+            if batch.capacity.fits([d.request.recipe for d in inside], visit.request.recipe):
                 inside[batch.join(replace(visit.request, request_id=number), ignore)] = (
                     *item,
                     tick,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bot.engine import Engine, GenerationRequest
+from bot.errors import GenerationRejected
 from tests.engine.conftest import STARTER, make_request
 from tests.engine.drawing import SCHEDULERS, Pair, find_worst
 from tests.tiny_models import build_tiny_model
@@ -66,6 +67,8 @@ def test_zero_snr_model_draws_what_the_pipeline_draws(zero_snr: Pair, sampler: s
         {"num_inference_steps": 2, "sampler": "kdpm2"},
         {"prompt": ""},
         {"prompt": "dog " * 40},
+        {"clip_skip": 0},
+        {"clip_skip": 1},
     ],
     ids=str,
 )
@@ -73,6 +76,16 @@ def test_every_parameter_means_what_it_means_to_the_pipeline(
     tiny: Pair, changes: dict[str, Any]
 ) -> None:
     assert_same_pictures(tiny, make_request(**changes))
+
+
+def test_layers_that_the_text_encoder_lacks_cannot_be_skipped(tiny: Pair) -> None:
+    with pytest.raises(GenerationRejected, match="Clip skip must be between 0 and 1 with this"):
+        tiny.draw(make_request(clip_skip=2))
+
+
+def test_prompt_is_kept_apart_for_each_clip_skip(tiny: Pair) -> None:
+    whole, cut = (tiny.draw(make_request(clip_skip=skip)).images for skip in (0, 1))
+    assert find_worst(whole, cut) > 1
 
 
 @pytest.mark.parametrize("strength", [0.3, 0.75, 1.0])

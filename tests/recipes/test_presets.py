@@ -43,7 +43,7 @@ def test_what_was_typed_goes_before_the_preset() -> None:
 
 
 def test_unknown_preset_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match="no such preset. Choose one of: quality, fast"):
+    with pytest.raises(UserError, match=r"no such preset\. Choose one of: quality, fast"):
         check_ask(Ask("dog", preset="best"), LIMITS)
 
 

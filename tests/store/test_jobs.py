@@ -257,17 +257,14 @@ async def test_any_cleaned_text_comes_back_as_it_was_kept(jobs: JobRepository, t
     assert (found.recipe.prompt, found.recipe.negative_prompt) == (cleaned, cleaned)
 
 
-async def test_recipe_is_one_value_and_what_is_searched_for_is_read_from_it(
-    database: Database, jobs: JobRepository
-):
+async def test_recipe_is_one_value(database: Database, jobs: JobRepository):
     start = StartPicture(5, 2, 0.7, 1)
     recipe = replace(RECIPE, prompt='dog 犬 " \\ 🐕', start=start, guidance_until=0.6)
     job = await jobs.insert_job(Origin(1), recipe, now=NOW, cost_estimate=1.0)
     assert job is not None
     assert job.recipe == recipe
-    row = await database.fetch_one("SELECT recipe, prompt, model, start_job_id FROM job")
+    row = await database.fetch_one("SELECT recipe FROM job")
     assert row is not None
-    assert tuple(row)[1:] == (recipe.prompt, "fake model", 5)
     assert json.loads(row["recipe"]) == json.loads(json.dumps(asdict(recipe)))
     with pytest.raises(StoreError):
         await database.execute("UPDATE job SET recipe = 'no JSON'")

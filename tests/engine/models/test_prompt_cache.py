@@ -60,7 +60,7 @@ def test_prompts_that_are_to_be_forgotten_leave_nothing_and_harm_nobody(tiny_mod
         pair.batch.tick()
         pair.batch.leave(other)
         pair.batch.forget_prompts()
-        assert pair.batch.runner.prompts.encode.cache_info().currsize == 0
+        assert pair.batch.runner.prompts.num_kept == 0
         outcome = run(pair.batch, [drawing])[drawing]
         assert find_worst(outcome.images, pair.draw_alone(request)) <= 1
         [group] = pair.batch._groups.values()
