@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.recipes import Recipe
-from bot.store.rows import parse_recipe
+from bot.store.rows import parse_reason, parse_recipe
+from bot.texts.reasons import say
 from playground import Playground
 
 TOKEN = "a-token"
@@ -54,6 +55,11 @@ class BotProcess:
     def recipes(self) -> list[Recipe]:
         """Of all jobs on record."""
         return [parse_recipe(row["recipe"]) for row in self.rows()]
+
+
+def say_of(row: sqlite3.Row) -> str:
+    """The sentence of the reason in a row."""
+    return say(parse_reason("reason", row))
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ async def test_member_takes_their_data_and_deletes_it(server: Playground, start_
 
 def check_deleted(bot: BotProcess, member_id: int) -> None:
     mine = [row for row in bot.rows() if row["user_id"] == member_id]
-    assert [(row["reason"], row["token"]) for row in mine] == [("", None)] * 3
+    assert [(row["reason_params"], row["token"]) for row in mine] == [("{}", None)] * 3
     assert {bot.recipes()[row["job_id"] - 1].prompt for row in mine} == {""}
     assert mine[0]["cost"] > 0
     assert sorted(path.name for path in (bot.data_dir / "pictures").iterdir()) == ["2"]

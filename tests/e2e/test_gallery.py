@@ -9,7 +9,7 @@ import pytest
 
 from playground import Overwrite, Permission, Playground
 from playground.wire.options import ClientRefusedError
-from tests.e2e.conftest import StartBot
+from tests.e2e.conftest import StartBot, say_of
 from tests.e2e.gallery import draw, has_grid, press, refusal
 
 
@@ -103,7 +103,7 @@ async def test_styles_belong_to_the_server_and_only_its_managers_change_them(
     ink = {"before": "an ink drawing of", "after": "black lines on white paper"}
     entries = bot.rows("SELECT * FROM audit ORDER BY entry_id")
     assert [
-        (entry["action"], entry["reason"], entry["old_value"], entry["new_value"])
+        (entry["action"], say_of(entry), entry["old_value"], entry["new_value"])
         for entry in entries
     ] == [
         ("style_saved", "noir", "", json.dumps(rain)),

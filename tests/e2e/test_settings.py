@@ -9,7 +9,7 @@ from playground.people import InteractionHandle, Person
 from playground.wire.options import ClientRefusedError
 from playground.world.permissions import Permission
 from playground.world.scenery import add_channel, add_role
-from tests.e2e.conftest import StartBot
+from tests.e2e.conftest import StartBot, say_of
 from tests.e2e.test_imagine import has_grid
 from tests.e2e.test_rules import ONLY_MANAGERS, say
 
@@ -58,7 +58,7 @@ async def test_every_change_is_on_record_with_old_and_new_value(
     assert "Hours until a card expires: **48**" in panel.text()
     assert await bot.stop() == 0
     rows = bot.rows("SELECT * FROM audit ORDER BY entry_id")
-    assert [(row["reason"], row["old_value"], row["new_value"]) for row in rows] == [
+    assert [(say_of(row), row["old_value"], row["new_value"]) for row in rows] == [
         ("review_channel_id", "", str(general.id)),
         ("review_everything", "", "true"),
         ("review_hours", "", "48"),

@@ -15,7 +15,7 @@ from PIL import Image
 from bot.domain.recipes import StartPicture
 from playground import Playground, Upload, answer
 from tests.bombs import repeat_scan
-from tests.e2e.conftest import BotProcess, StartBot
+from tests.e2e.conftest import BotProcess, StartBot, say_of
 from tests.e2e.gallery import draw, has_grid, open_picture, press, refusal
 from tests.images.test_uploads import compose_gif, compose_png, compose_text_bomb
 
@@ -53,13 +53,13 @@ async def test_upload_is_drawn_from_and_a_restart_keeps_it(server: Playground, s
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"just text", "no picture"),
+        (b"just text", "not a picture"),
         (make_upload().content[:80], "damaged"),
         (make_upload(size=(8200, 10)).content, "too many pixels"),
         (compose_png(40_000, 40_000), "too many pixels"),
         (compose_text_bomb(), "damaged"),
-        (compose_zip_bomb(), "no picture"),
-        (compose_gif(1, 2), "no picture"),
+        (compose_zip_bomb(), "not a picture"),
+        (compose_gif(1, 2), "not a picture"),
     ],
 )
 async def test_unusable_upload_is_refused_in_its_message_and_costs_nothing(
@@ -75,7 +75,7 @@ async def test_unusable_upload_is_refused_in_its_message_and_costs_nothing(
     [entry] = bot.rows("SELECT * FROM audit")
     assert (entry["action"], entry["job_id"]) == ("upload_refused", row["job_id"])
     assert (entry["member_id"], entry["prompt"]) == (member.id, "dog")
-    assert reason in entry["reason"]
+    assert reason in say_of(entry)
     assert not list((bot.data_dir / "pictures").glob("*"))
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from bot.domain.recipes import Recipe
 from bot.engine.conditioning import Prompt
 from bot.errors import GenerationRejected
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 
 class PromptEncoder:
@@ -65,10 +67,8 @@ class PromptEncoder:
         encoder = self._text_encoder
         num_layers = encoder.config.num_hidden_layers
         if clip_skip >= num_layers:
-            raise GenerationRejected(
-                f"Clip skip must be between 0 and {num_layers - 1} with this model. Nothing was "
-                "drawn or charged."
-            )
+            bounds = {"least": 0, "most": num_layers - 1}
+            raise GenerationRejected(because(Code.OUT_OF_RANGE, parameter="Clip skip", **bounds))
         states = encoder(ids, attention_mask=mask, output_hidden_states=True).hidden_states
         # transformers 5.6 took the layer between away: huggingface/diffusers#14043
         whole = getattr(encoder, "text_model", encoder)
