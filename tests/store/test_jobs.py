@@ -224,6 +224,15 @@ async def test_job_is_held_without_a_reason_and_is_not_for_having_one(
     assert (answered.status, answered.is_held) == (JobStatus.QUEUED, False)
 
 
+async def test_approved_job_forgets_why_it_was_held(database: Database, jobs: JobRepository):
+    held = await insert(jobs, verdict=Verdict(Outcome.HOLD, BECAUSE))
+    assert held.held_for == BECAUSE
+    await put_into(database, held, JobStatus.HELD)
+    approved = await jobs.mark_approved(held.job_id, approved_by=3, spoiler=False, now=NOW)
+    assert approved is not None
+    assert approved.held_for is None
+
+
 async def test_refused_job_is_on_record_ended_and_free_and_forgets_its_token(jobs: JobRepository):
     job = await insert(jobs, interaction_id=5, token="secret", refusal=own_words("No."))
     assert (job.status, job.reason, job.cost) == (JobStatus.REFUSED, own_words("No."), 0.0)

@@ -172,8 +172,9 @@ async def test_no_sentence_is_kept(open_house: OpenHouse):
 
 async def refuse_and_end(house: House) -> None:
     services = house.services
-    for ask in ({"prompt": ""}, {"num_inference_steps": 0}, {"prompt": "kale"}):
-        await house.submit(**ask)
+    await house.submit("")
+    await house.submit("kale")
+    await house.submit(num_inference_steps=0)
     for value in (True, None):
         await services.settings.change(GUILD, "is_paused", value, actor_id=1, now=1.0)
         job = await house.submit()
