@@ -100,6 +100,7 @@ def test_request_submitted_while_the_model_loads_is_drawn_after_it(tiny_model: P
     assert output.images.dtype == np.uint8
     assert output.gpu_seconds > 0
     assert output.cut_words == ""
+    assert output.engine == info.engine == "CPU"
 
 
 def test_progress_counts_the_unet_steps(engine: Engine) -> None:
