@@ -63,6 +63,7 @@ def parse_job(row: Row) -> Job:
         rendered_at=row["rendered_at"],
         ended_at=row["ended_at"],
         gpu_seconds=row["gpu_seconds"],
+        engine=row["engine"],
         cut_words=row["cut_words"],
         reason=row["reason"],
         spoiler=bool(row["spoiler"]),
