@@ -1,5 +1,5 @@
--- Times are Unix seconds in UTC. Costs are in default requests of the model. A reason is a code of
--- texts/codes.py and what its sentence names; '' is none.
+-- Times are Unix seconds in UTC. Costs are in default requests of the default model. A reason is a
+-- code of texts/codes.py and what its sentence names; '' is none.
 PRAGMA application_id = 0x54524950;  -- "TRIP", as store/files.py says, which checks it
 
 -- token: blanked when it is dead. spoiler: the rules cover its pictures. rule is what decided,
@@ -11,6 +11,7 @@ PRAGMA application_id = 0x54524950;  -- "TRIP", as store/files.py says, which ch
 -- only reads. press: the button it came from. deleted_by 0: its pictures' time was over.
 -- forget_after: its member deleted their data, so that from then on it forgets whose it was.
 -- told 0: it ended without pictures, and its message may not say so yet (the process was killed).
+-- engine: the id of what drew it.
 CREATE TABLE job (
     job_id              INTEGER PRIMARY KEY,
     source              TEXT NOT NULL CHECK (source IN ('interaction', 'terminal', 'round')),
@@ -35,6 +36,7 @@ CREATE TABLE job (
     weight              REAL NOT NULL DEFAULT 1.0 CHECK (weight > 0),
     attempt             INTEGER NOT NULL DEFAULT 0,
     gpu_seconds         REAL,
+    engine              TEXT NOT NULL DEFAULT '',
     cut_words           TEXT NOT NULL DEFAULT '',
     rule                TEXT NOT NULL DEFAULT '',
     rules_version       INTEGER NOT NULL DEFAULT 0,

@@ -73,8 +73,9 @@ class Ancestry:
 class Job:
     """One row of the job table.
 
-    cost_estimate, cost: in default requests of the model (1.0 = three pictures with the model's
-    default settings); ``cost`` is what counts against quotas and is 0 for what was not drawn.
+    cost_estimate, cost: in default requests of the default model (1.0 = three pictures with its
+    default settings); ``cost`` is what counts against quotas, at most the estimate, and 0 for what
+    was not drawn. engine: the id of what drew it, in gpu_seconds.
     attempt: how many times drawing was begun. reason: why it ended as it did, if without pictures.
     rule, rules_version: what decided about the prompt, and the server's rules at that moment.
     is_held: a moderator has to look at it, until one has approved it (approved_by); held_for: why.
@@ -97,6 +98,7 @@ class Job:
     rendered_at: float | None = None
     ended_at: float | None = None
     gpu_seconds: float | None = None
+    engine: str = ""
     cut_words: str = ""
     reason: Reason | None = None
     spoiler: bool = False

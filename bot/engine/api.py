@@ -57,12 +57,15 @@ class EngineOptions:
     same whoever else is being drawn; a short batch then costs as much as a full one. An enlarged
     picture is the exception where memory runs short: in tiles it is another picture.
     compile_unet: on CUDA, compile the UNet in the background, minutes at the first start.
+    unit_flop: ``ModelInfo.request_flop`` of the default model, whose default request is the unit of
+    cost; None where this model is the default one.
     """
 
     cache_dir: Path | None = None
     rows: int | None = None
     deterministic: bool = False
     compile_unet: bool = False
+    unit_flop: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,9 @@ class ModelInfo:
     width, height: native size in pixels. size_multiple: both sides must be multiples of it.
     max_tokens: the text encoder's length, start and end markers included.
     samplers: ids offered for this model, ``default_sampler`` (the model's own scheduler) first.
-    device: "cuda" or "cpu"; dtype: "float16" or "float32".
+    device: "cuda" or "cpu"; dtype: "float16" or "float32". engine: the id of what draws it here.
+    request_flop: the work of its default request; cost_factor: the same in default requests of the
+    default model.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
     """
 
@@ -90,6 +95,9 @@ class ModelInfo:
     device: str
     dtype: str
     notes: tuple[str, ...] = ()
+    engine: str = ""
+    request_flop: float = 0.0
+    cost_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,12 +128,14 @@ class GenerationOutput:
     nsfw_content_detected: the model's own checker per picture; None means no checker ran.
     gpu_seconds: seconds the device (GPU, or the CPU in its place) worked for this request.
     cut_words: the end of the prompt that the text encoder could not take in, "" if all fitted.
+    engine: the id of the engine that drew it; each has its own pace.
     """
 
     images: NDArray[np.uint8]
     nsfw_content_detected: tuple[bool | None, ...]
     gpu_seconds: float
     cut_words: str = ""
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,7 +173,7 @@ class EngineFace(Protocol):
         ...
 
     def cost(self, recipe: Recipe) -> float:
-        """Estimated work, in units of one default request of the loaded model (= 1.0)."""
+        """Estimated work, in units of one default request of the default model."""
         ...
 
     def forget_prompts(self) -> None:

@@ -290,7 +290,9 @@ class Batch:
         started = time.perf_counter()
         images, verdicts = self.runner.decoder.finish(decoding)
         drawing.seconds += time.perf_counter() - started
-        output = GenerationOutput(images, verdicts, drawing.seconds, drawing.cut_words)
+        output = GenerationOutput(
+            images, verdicts, drawing.seconds, drawing.cut_words, self.runner.info.engine
+        )
         self._outcomes.append((drawing, output))
 
     def _attempt_for(self, drawing: Drawing, work: Callable[[], object]) -> object:

@@ -79,9 +79,10 @@ class Engine:
         rows: int | None = None,
         deterministic: bool = False,
         compile_unet: bool = False,
+        unit_flop: float | None = None,
     ) -> None:
         self._source = source
-        self._options = EngineOptions(cache_dir, rows, deterministic, compile_unet)
+        self._options = EngineOptions(cache_dir, rows, deterministic, compile_unet, unit_flop)
         self._inbox: SimpleQueue[_Job | Literal["forget"] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._jobs: dict[int, _Job] = {}
@@ -147,7 +148,7 @@ class Engine:
         return self._capacity.fits(others, recipe)
 
     def cost(self, recipe: Recipe) -> float:
-        """Estimated work, in units of one default request; 1.0 while no model is loaded."""
+        """Estimated work, in default requests of the default model; 1.0 while none is loaded."""
         return 1.0 if self._cost_model is None else self._cost_model.estimate(recipe)
 
     def forget_prompts(self) -> None:

@@ -18,6 +18,14 @@ class DeviceReport:
     free_memory: int | None
 
 
+def name_engine(device: str) -> str:
+    """An id for what draws on this device ("cpu" or "cuda"); every card has its own."""
+    if device == "cpu":
+        return "CPU"
+    card = torch.cuda.get_device_properties()
+    return f"{card.name} {card.uuid}"
+
+
 def describe_device() -> DeviceReport:
     """Describe the device that ``device="auto"`` means."""
     if not torch.cuda.is_available():

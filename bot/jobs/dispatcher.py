@@ -262,7 +262,8 @@ class Dispatcher:
         held_files: tuple[PictureFile, ...] = ()
         if judgement.held_for:
             held_files = await self._writer.write_held(job.job_id, recipe, images, verdicts)
-        cost = self._line.pace.measure(job.cost_estimate, output.gpu_seconds)
+        pace = self._line.paces.of(output.engine)
+        cost = pace.measure(job.cost_estimate, output.gpu_seconds)
         if not any(verdict.was_judged for verdict in verdicts):
             cost = 0.0  # a fault of ours: nobody gets to see anything of it
         entry = compose_picture_entry(job, judgement, self._now())
@@ -272,6 +273,7 @@ class Dispatcher:
                 files,
                 cost=cost,
                 gpu_seconds=output.gpu_seconds,
+                engine=output.engine,
                 cut_words=output.cut_words,
                 now=self._now(),
                 spoiler=judgement.spoiler,
@@ -281,7 +283,7 @@ class Dispatcher:
             if rendered is not None and entry is not None:
                 await self._audit.add(entry)
         if rendered is not None:
-            self._line.pace.add(job.cost_estimate, output.gpu_seconds)
+            pace.add(job.cost_estimate, output.gpu_seconds)
             self._line.charge(rendered)
         else:  # cancelled while the files were being written
             await self._writer.remove(job.job_id)

@@ -129,12 +129,13 @@ class JobRepository:
         )
         return [parse_job(row) for row in rows]
 
-    async def list_measured(self, model: str, limit: int) -> list[Job]:
-        """The last ``limit`` jobs that this model drew to the end, newest first."""
+    async def list_measured(self, model: str, engine: str, limit: int) -> list[Job]:
+        """The last ``limit`` jobs that this engine drew with this model, newest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE rendered_at IS NOT NULL AND gpu_seconds > 0 "
-            "AND json_extract(recipe, '$.model') = ? ORDER BY rendered_at DESC LIMIT ?",
-            (model, limit),
+            "AND json_extract(recipe, '$.model') = ? AND engine = ? "
+            "ORDER BY rendered_at DESC LIMIT ?",
+            (model, engine, limit),
         )
         return [parse_job(row) for row in rows]
 
@@ -267,6 +268,7 @@ class JobRepository:
         gpu_seconds: float,
         cut_words: str,
         now: float,
+        engine: str = "",
         spoiler: bool = False,
         held_for: Reason | None = None,
         held_files: Sequence[PictureFile] = (),
@@ -282,6 +284,7 @@ class JobRepository:
                 JobStatus.RENDERED,
                 cost=cost,
                 gpu_seconds=gpu_seconds,
+                engine=engine,
                 cut_words=cut_words,
                 rendered_at=now,
                 is_held=held_for is not None,

@@ -123,7 +123,7 @@ KEPT: dict[str, Kept] = {
             "approved_by": "NULL",
             "deleted_by": "NULL",
         },
-        plain=("source", "status", "rule", "press"),
+        plain=("source", "status", "engine", "rule", "press"),
     ),
     "rule": Kept(
         _WITH_SERVER, people={"added_by": "0"}, plain=("kind", "text", "action", "exceptions")

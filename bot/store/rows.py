@@ -76,6 +76,7 @@ def parse_job(row: Row) -> Job:
         rendered_at=row["rendered_at"],
         ended_at=row["ended_at"],
         gpu_seconds=row["gpu_seconds"],
+        engine=row["engine"],
         cut_words=row["cut_words"],
         reason=parse_reason("reason", row),
         spoiler=bool(row["spoiler"]),

@@ -66,8 +66,8 @@ def break_unet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let the next model that is loaded fail inside its UNet; ``when`` is given the times."""
 
     def break_it(error: Exception, when: Callable[[torch.Tensor], bool] | None = None) -> None:
-        def load(source: ModelSource) -> LoadedModel:
-            model = load_model(source)
+        def load(source: ModelSource, unit_flop: float | None) -> LoadedModel:
+            model = load_model(source, unit_flop)
             model.pipe.unet.register_forward_pre_hook(Fail(error, when))
             return model
 
@@ -100,6 +100,7 @@ def test_request_submitted_while_the_model_loads_is_drawn_after_it(tiny_model: P
     assert output.images.dtype == np.uint8
     assert output.gpu_seconds > 0
     assert output.cut_words == ""
+    assert output.engine == info.engine == "CPU"
 
 
 def test_progress_counts_the_unet_steps(engine: Engine) -> None:
@@ -355,7 +356,7 @@ def test_failed_start_arrives_at_the_future_and_fails_every_request(
 def test_unforeseen_error_while_loading_becomes_a_config_error_without_the_token(
     monkeypatch: pytest.MonkeyPatch, tiny_model: Path
 ) -> None:
-    def load(source: ModelSource) -> LoadedModel:
+    def load(source: ModelSource, unit_flop: float | None) -> LoadedModel:
         raise KeyError(f"no idea, token {source.hf_token}")
 
     monkeypatch.setattr(bot.engine.runner, "load_model", load)

@@ -39,11 +39,15 @@ INFO = ModelInfo(
     guidance_scale=3.0,
     device="cpu",
     dtype="float32",
+    engine="fake engine",
 )
 
 
 class FakeEngine:
-    """One request at a time; ``step_seconds`` per step; ``flaw`` may raise for a request."""
+    """One request at a time; ``step_seconds`` per step; ``flaw`` may raise for a request.
+
+    drawn_by: the engine that an output names in its place, and the seconds it says it took.
+    """
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class FakeEngine:
         flagged: Callable[[GenerationRequest], tuple[bool | None, ...]] = (
             lambda request: (None,) * len(request.recipe.seeds)
         ),
+        drawn_by: Callable[[GenerationRequest], tuple[str, float]] | None = None,
     ) -> None:
         self.info = info
         self.drawn: list[GenerationRequest] | deque[GenerationRequest] = []
@@ -67,6 +72,7 @@ class FakeEngine:
         self._load_error = load_error
         self._flaw = flaw
         self._flagged = flagged
+        self._drawn_by = drawn_by
         self._inbox: queue.SimpleQueue[
             tuple[GenerationRequest, ProgressCallback | None, Future[GenerationOutput]] | None
         ] = queue.SimpleQueue()
@@ -98,7 +104,8 @@ class FakeEngine:
     def cost(self, recipe: Recipe) -> float:
         steps = (recipe.num_inference_steps or 0) / self.info.num_inference_steps
         width, height = recipe.size
-        return steps * (width * height) / (self.info.width * self.info.height)
+        area = width * height / (self.info.width * self.info.height)
+        return steps * area * self.info.cost_factor
 
     def forget_prompts(self) -> None:
         self.num_forgotten += 1
@@ -158,5 +165,7 @@ class FakeEngine:
         if request.image is not None:  # between the picture it starts from and its own colour
             share = request.recipe.strength
             images = (request.image * (1 - share) + images * share).round().astype(np.uint8)
-        seconds = max(time.perf_counter() - started, 1e-6)
-        return GenerationOutput(images, self._flagged(request), seconds)
+        engine, seconds = self.info.engine, max(time.perf_counter() - started, 1e-6)
+        if self._drawn_by is not None:
+            engine, seconds = self._drawn_by(request)
+        return GenerationOutput(images, self._flagged(request), seconds, engine=engine)

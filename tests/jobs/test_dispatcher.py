@@ -66,7 +66,9 @@ async def test_prompt_becomes_three_pictures_in_the_channel(house: House):
     assert done.started_at == done.rendered_at == done.ended_at == START
     assert (done.recipe.sampler, done.recipe.model) == ("ddim", "fake model")
     assert done.cost > 0
-    assert house.services.line.pace.cost_per_second is not None
+    assert done.cost <= done.cost_estimate
+    assert done.engine == house.engine.info.engine
+    assert house.services.line.paces.cost_per_second is not None
     await check_use_is_on_record(house)
 
 
@@ -150,6 +152,35 @@ async def test_cancelled_waiting_job_is_never_drawn_and_frees_its_place(open_hou
         await house.until_status(first, JobStatus.DELIVERED)
         await house.until_idle()
         assert second.job_id not in {request.request_id for request in house.engine.drawn}
+
+
+def let_draw(*drawn: tuple[str, float]) -> FakeEngine:
+    """An engine whose jobs name these engines and seconds, one after the other."""
+    turns = iter(drawn)
+    return FakeEngine(drawn_by=lambda request: next(turns))
+
+
+async def draw_costs(house: House, count: int) -> list[float]:
+    """What jobs with default settings cost that are drawn one after the other."""
+    await house.start()
+    return [
+        (await house.until_status(await house.submit(), JobStatus.DELIVERED)).cost
+        for _ in range(count)
+    ]
+
+
+async def test_slow_engine_beside_a_fast_one_charges_no_more(open_house: OpenHouse):
+    engine = let_draw(("fast", 1.0), ("slow", 10.0), ("slow", 10.0), ("fast", 1.0), ("slow", 5.0))
+    async with open_house(engine) as house:
+        assert await draw_costs(house, 5) == pytest.approx([1.0, 1.0, 1.0, 1.0, 0.5])
+        pace = house.services.line.paces.cost_per_second
+        assert pace == pytest.approx(2 / 2 + 3 / 25)
+
+
+async def test_member_pays_for_no_slow_moment_and_less_for_a_quick_one(open_house: OpenHouse):
+    async with open_house(let_draw(("one", 10.0), ("one", 30.0), ("one", 5.0))) as house:
+        assert await draw_costs(house, 3) == pytest.approx([1.0, 1.0, 5.0 * 2 / 40])
+        assert house.services.line.paces.cost_per_second == pytest.approx(3 / 45)
 
 
 async def test_cancelled_running_job_costs_the_share_that_was_drawn(open_house: OpenHouse):

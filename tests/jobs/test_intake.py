@@ -383,7 +383,7 @@ async def test_fifty_prompts_at_once_never_exceed_the_hourly_cost(open_house: Op
 
 async def test_long_wait_is_refused_where_only_the_token_reaches_the_reply(quiet_house: House):
     services: Services = quiet_house.services
-    services.line.pace.add(1.0, 100.0)
+    services.line.paces.of(quiet_house.engine.info.engine).add(1.0, 100.0)
     for number in range(7):
         await quiet_house.submit(origin=quiet_house.origin(number))
     outside = {"bot_in_channel": False, "guild_id": None}
@@ -393,7 +393,7 @@ async def test_long_wait_is_refused_where_only_the_token_reaches_the_reply(quiet
 
 
 async def test_short_wait_is_taken_where_only_the_token_reaches_the_reply(quiet_house: House):
-    quiet_house.services.line.pace.add(1.0, 100.0)
+    quiet_house.services.line.paces.of(quiet_house.engine.info.engine).add(1.0, 100.0)
     for number in range(6):
         await quiet_house.submit(origin=quiet_house.origin(number))
     job = await quiet_house.submit(origin=quiet_house.origin(50, bot_in_channel=False))

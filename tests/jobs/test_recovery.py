@@ -236,10 +236,10 @@ async def test_pace_is_remembered_over_a_restart(open_house: OpenHouse):
         await before.start()
         await before.until_status(await before.submit(), JobStatus.DELIVERED)
         await before.until_idle()
-        pace = before.services.line.pace.cost_per_second
+        pace = before.services.line.paces.cost_per_second
     async with open_house() as after:
         await after.services.line.welcome(after.engine.info)
-        assert after.services.line.pace.cost_per_second == pytest.approx(pace)
+        assert after.services.line.paces.cost_per_second == pytest.approx(pace)
 
 
 async def test_pace_of_another_model_is_not_taken_over(open_house: OpenHouse):
@@ -248,7 +248,16 @@ async def test_pace_of_another_model_is_not_taken_over(open_house: OpenHouse):
         await before.until_status(await before.submit(), JobStatus.DELIVERED)
     async with open_house() as after:
         await after.services.line.welcome(replace(after.engine.info, id="a larger model"))
-        assert after.services.line.pace.cost_per_second is None
+        assert after.services.line.paces.cost_per_second is None
+
+
+async def test_pace_of_another_engine_is_not_taken_over(open_house: OpenHouse):
+    async with open_house() as before:
+        await before.start()
+        await before.until_status(await before.submit(), JobStatus.DELIVERED)
+    async with open_house() as after:
+        await after.services.line.welcome(replace(after.engine.info, engine="a faster card"))
+        assert after.services.line.paces.cost_per_second is None
 
 
 async def test_accepted_job_is_kept_when_discord_cannot_say_whether_it_was_answered(

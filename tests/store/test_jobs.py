@@ -65,7 +65,13 @@ def end(status: JobStatus, *leaving: JobStatus) -> Mark:
 
 def render(jobs: JobRepository, job: Job) -> Awaitable[Job | None]:
     return jobs.mark_rendered(
-        job.job_id, FILES, cost=2.5, gpu_seconds=7.0, cut_words="and more", now=NOW + 3
+        job.job_id,
+        FILES,
+        cost=2.5,
+        gpu_seconds=7.0,
+        engine="CPU",
+        cut_words="and more",
+        now=NOW + 3,
     )
 
 
@@ -162,6 +168,7 @@ async def test_a_job_keeps_everything_on_its_way_to_delivery(jobs: JobRepository
         rendered_at=NOW + 3,
         ended_at=NOW + 4,
         gpu_seconds=7.0,
+        engine="CPU",
         cut_words="and more",
     )
     assert tuple(await jobs.list_pictures(accepted.job_id)) == FILES
@@ -357,20 +364,29 @@ async def test_waiting_jobs_of_a_member_are_listed_oldest_first(
     assert [job.job_id for job in await jobs.list_waiting_of(1)] == [own[0].job_id, own[2].job_id]
 
 
-async def test_measured_jobs_of_a_model_are_listed_newest_first(
+async def test_measured_jobs_of_a_model_and_an_engine_are_listed_newest_first(
     database: Database, jobs: JobRepository
 ):
     made = []
-    for number in range(4):
+    for number in range(5):
         job = await put_into(database, await insert(jobs), JobStatus.RUNNING)
         await jobs.mark_rendered(
-            job.job_id, (), cost=1, gpu_seconds=number, cut_words="", now=NOW + number
+            job.job_id,
+            (),
+            cost=1,
+            gpu_seconds=number,
+            engine="slow" if number == 4 else "fast",
+            cut_words="",
+            now=NOW + number,
         )
         made.append(job.job_id)
     await database.execute(
         "UPDATE job SET recipe = json_set(recipe, '$.model', 'other') WHERE job_id = ?", (made[2],)
     )
-    found = [job.job_id for job in await jobs.list_measured("fake model", 9)]
+    found = [job.job_id for job in await jobs.list_measured("fake model", "fast", 9)]
     assert found == [made[3], made[1]]
-    assert [job.job_id for job in await jobs.list_measured("fake model", 1)] == [made[3]]
-    assert await jobs.list_measured("no model", 9) == []
+    [newest] = await jobs.list_measured("fake model", "fast", 1)
+    assert newest.job_id == made[3]
+    [other] = await jobs.list_measured("fake model", "slow", 9)
+    assert other.job_id == made[4]
+    assert await jobs.list_measured("no model", "fast", 9) == []

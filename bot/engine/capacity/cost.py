@@ -16,6 +16,7 @@ class CostModel:
 
     unet_flop: one row (one latent in the UNet's batch). decode_flop: one picture.
     evaluations: per sampler (a, b): n steps are a·n + b UNet calls.
+    unit_flop: one default request of the default model; None where this is the default model.
 
     Work grows with the number of pixels, those that tiles share counted for each; the attention's
     quadratic share is left out.
@@ -25,15 +26,23 @@ class CostModel:
     unet_flop: float
     decode_flop: float
     evaluations: Mapping[str, tuple[int, int]]
+    unit_flop: float | None = None
+
+    @property
+    def request_flop(self) -> float:
+        """The work of this model's own default request."""
+        info = self.info
+        return self._flop(
+            NUM_IMAGES, info.num_inference_steps, info.guidance_scale, info.default_sampler
+        )
+
+    @property
+    def factor(self) -> float:
+        """What a default request of this model costs in default requests of the default model."""
+        return self.request_flop / self._unit
 
     def estimate(self, recipe: Recipe) -> float:
-        """Return the work of a recipe in units of one default request; 0.0 if it is none."""
-        default = self._flop(
-            NUM_IMAGES,
-            self.info.num_inference_steps,
-            self.info.guidance_scale,
-            self.info.default_sampler,
-        )
+        """Return its work in default requests of the default model; 0.0 if it is none."""
         work = self._flop(
             len(recipe.seeds),
             max(int((recipe.num_inference_steps or 0) * recipe.strength), 1),
@@ -41,7 +50,11 @@ class CostModel:
             recipe.sampler or self.info.default_sampler,
             recipe.guidance_until,
         )
-        return measure_area(self.info, recipe) * work / default
+        return measure_area(self.info, recipe) * work / self._unit
+
+    @property
+    def _unit(self) -> float:
+        return self.request_flop if self.unit_flop is None else self.unit_flop
 
     def _flop(
         self,

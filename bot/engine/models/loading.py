@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
+from bot.engine.hardware import name_engine
 from bot.engine.models.checks import (
     BrokenFiles,
     check_folder,
@@ -48,9 +49,10 @@ class _Loaded:
     notes: tuple[str, ...] = ()
 
 
-def load_model(source: ModelSource) -> LoadedModel:
+def load_model(source: ModelSource, unit_flop: float | None = None) -> LoadedModel:
     """Load a model: float16 on CUDA, float32 on the CPU. Raises ConfigError with the remedy.
 
+    unit_flop: see EngineOptions.
     What is wrong with the weights themselves may also surface as whatever diffusers raises.
     """
     device = _choose_device(source.device)
@@ -68,7 +70,7 @@ def load_model(source: ModelSource) -> LoadedModel:
             f"{source.model} does not fit into the free memory of the GPU: close other programs "
             "on it, or choose a smaller model."
         ) from None
-    return _describe(source, loaded, device, dtype)
+    return _describe(source, loaded, device, dtype, unit_flop)
 
 
 def _choose_device(wish: str) -> str:
@@ -170,7 +172,13 @@ def _hide_progress_bars() -> None:
     transformers.utils.logging.disable_progress_bar()
 
 
-def _describe(source: ModelSource, loaded: _Loaded, device: str, dtype: torch.dtype) -> LoadedModel:
+def _describe(
+    source: ModelSource,
+    loaded: _Loaded,
+    device: str,
+    dtype: torch.dtype,
+    unit_flop: float | None,
+) -> LoadedModel:
     pipe, unet = loaded.pipe, loaded.pipe.unet
     samplers = Samplers(pipe.scheduler)
     choice = samplers.choose()
@@ -196,9 +204,11 @@ def _describe(source: ModelSource, loaded: _Loaded, device: str, dtype: torch.dt
         device=device,
         dtype=str(dtype).removeprefix("torch."),
         notes=notes,
+        engine=name_engine(device),
     )
-    cost_model = _measure_cost(pipe, samplers, info)
-    return LoadedModel(pipe, samplers, info, cost_model, loaded.folder)
+    cost_model = replace(_measure_cost(pipe, samplers, info), unit_flop=unit_flop)
+    info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)
+    return LoadedModel(pipe, samplers, info, replace(cost_model, info=info), loaded.folder)
 
 
 def _measure_cost(pipe: Any, samplers: Samplers, info: ModelInfo) -> CostModel:

@@ -11,7 +11,7 @@ from bot.domain.recipes import Recipe
 from bot.engine.api import EngineFace, ModelInfo
 from bot.errors import UserError
 from bot.jobs.queue.fair_queue import JobQueue
-from bot.jobs.queue.pace import Pace
+from bot.jobs.queue.pace import Paces
 from bot.jobs.queue.places import Place
 from bot.jobs.queue.usage import MEMORY_SECONDS, RecentUse
 from bot.recipes.resolve import complete_recipe
@@ -27,7 +27,7 @@ class Line:
         self._engine = engine
         self._now = now
         self.use = RecentUse()
-        self.pace = Pace()
+        self.paces = Paces()
         self.queue = JobQueue(self.use)
         self.running: dict[int, Job] = {}
         self.info: ModelInfo | None = None
@@ -46,12 +46,12 @@ class Line:
         self.use.charge(job, min(job.started_at or now, now))
 
     async def welcome(self, info: ModelInfo) -> None:
-        """The model is loaded; how fast it draws is known from what it has drawn before."""
-        pace = Pace()
-        for job in reversed(await self._jobs.list_measured(info.id, pace.max_samples)):
+        """The model is loaded; how fast its engine draws it is known from earlier jobs."""
+        pace = self.paces.of(info.engine)
+        drawn = await self._jobs.list_measured(info.id, info.engine, pace.max_samples)
+        for job in reversed(drawn):
             if job.gpu_seconds is not None:
                 pace.add(job.cost_estimate, job.gpu_seconds)
-        self.pace = pace
         self.info = info
         self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
 
@@ -80,7 +80,7 @@ class Line:
 
     def places(self) -> dict[int, Place]:
         """The place of every waiting job, first come first."""
-        pace = self.pace.cost_per_second
+        pace = self.paces.cost_per_second
         return self.queue.places(self._now(), self._busy_cost(), pace)
 
     def count_of(self, guild_id: int | None) -> tuple[int, int]:
@@ -89,12 +89,12 @@ class Line:
         return self.queue.count_of(guild_id), drawing
 
     def estimate_cost(self, recipe: Recipe) -> float:
-        """In default requests; 1.0 while the model is not known."""
+        """In default requests of the default model; 1.0 while the model is not known."""
         return self._engine.cost(recipe) if self.info else 1.0
 
     def estimate_wait_seconds(self, cost: float) -> float | None:
         """Until a new job of this cost would be done if it came last; None if unknown."""
-        pace = self.pace.cost_per_second
+        pace = self.paces.cost_per_second
         return (self._busy_cost() + self.queue.cost + cost) / pace if pace else None
 
     def _busy_cost(self) -> float:

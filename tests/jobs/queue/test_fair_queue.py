@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Recipe
 from bot.jobs.queue.fair_queue import JobQueue
-from bot.jobs.queue.pace import Pace
+from bot.jobs.queue.pace import Pace, Paces
 from bot.jobs.queue.places import PlaceReason
 from bot.jobs.queue.usage import HALF_LIFE_SECONDS, MEMORY_SECONDS, RecentUse
 
@@ -365,7 +365,7 @@ def test_pace_learns_from_the_last_jobs_alone():
     for seconds in (1000.0, 10.0, 10.0, 10.0):
         pace.add(1.0, seconds)
     assert pace.cost_per_second == pytest.approx(0.1)
-    assert pace.measure(1.0, 25.0) == pytest.approx(2.5)
+    assert pace.measure(1.0, 5.0) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(("cost", "seconds"), [(0.0, 1.0), (1.0, 0.0)])
@@ -373,3 +373,21 @@ def test_pace_ignores_what_cannot_be_measured(cost: float, seconds: float):
     pace = Pace()
     pace.add(cost, seconds)
     assert pace.cost_per_second is None
+
+
+def test_slow_moment_is_not_charged_yet_makes_waits_longer():
+    pace = Pace()
+    pace.add(1.0, 10.0)
+    assert pace.measure(2.0, 60.0) == 2.0
+    pace.add(2.0, 60.0)
+    assert pace.cost_per_second == pytest.approx(3 / 70)
+
+
+def test_engines_are_as_fast_as_all_together():
+    paces = Paces()
+    assert paces.cost_per_second is None
+    paces.of("fast").add(1.0, 1.0)
+    paces.of("slow").add(1.0, 10.0)
+    paces.of("idle")
+    assert paces.cost_per_second == pytest.approx(1.1)
+    assert paces.of("slow").measure(1.0, 5.0) == pytest.approx(0.5)
