@@ -307,11 +307,7 @@ class JobRepository:
     ) -> Job | None:
         """rendered → delivered."""
         return await self._change(
-            job_id,
-            (JobStatus.RENDERED,),
-            JobStatus.DELIVERED,
-            message_id=message_id,
-            ended_at=now,
+            job_id, (JobStatus.RENDERED,), JobStatus.DELIVERED, message_id=message_id, ended_at=now
         )
 
     async def mark_ended(
