@@ -105,7 +105,9 @@ async def test_role_lists_and_quotas_decide_who_prompts(server: Playground, star
     panel = await open_panel(server, moderator)
     await change(await moderator.select(panel, "v1:settings:people.allowed_role_ids", [artists]))
     newcomer = server.person("newcomer")
-    assert f"members with <@&{artists.id}>" in await say(newcomer, "imagine", art, prompt="dog")
+    assert f"one of these roles: <@&{artists.id}>." in await say(
+        newcomer, "imagine", art, prompt="dog"
+    )
     await change(await moderator.select(panel, "v1:settings:open.page", ["quotas"]))
     handle = await moderator.select(panel, "v1:settings:quotas.quota", [artists])
     assert await fill(moderator, handle, cost="1,5", waiting="", weight="2") == ""

@@ -272,6 +272,23 @@ async def live(house: House) -> None:
     await services.consequences.appeal(GUILD, MEMBER, "I am sorry")
 
 
+async def test_export_says_each_reason_as_code_and_fields_and_sentence(open_house: OpenHouse):
+    async with open_house(blocked_words="kale") as house:
+        await house.start()
+        await live(house)
+        exported = json.loads(json.dumps(await house.services.keeping.export(MEMBER)))
+    rows = [row for name in ("prompts", "decisions", "strikes") for row in exported[name]]
+    known = {row["reason"]["code"]: row["reason"] for row in rows if row["reason"] is not None}
+    assert known.keys() == {"sampler_unknown", "struck_for_reported", "own_words",
+                            "pictures_removed_with_strike"}  # fmt: skip
+    assert known["sampler_unknown"]["sentence"].startswith("There is no such sampler.")
+    [suspension] = exported["suspensions"]
+    assert suspension["reason"] == {
+        "code": "own_words", "params": {"text": "be kind"}, "sentence": "be kind",
+    }  # fmt: skip
+    assert not any("reason_code" in row for row in exported["suspensions"])
+
+
 async def test_nothing_of_anybody_is_left_when_the_time_is_over(open_house: OpenHouse):
     async with open_house(blocked_words="kale") as house:
         await house.start()

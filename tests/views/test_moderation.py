@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 
 import pytest
 
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.texts.codes import Code
-from bot.texts.reasons import because
+from bot.texts.reasons import because, own_words
 from bot.views import moderation as moderation_views
 
 A_LOT = "a" * 39 + "…"
@@ -45,3 +47,14 @@ def test_log_says_what_of_a_style_was_changed(
     shown = moderation_views.describe_entry(entry)
     assert shown.endswith(f"· mood: {words}"), shown
     assert "{" not in shown
+
+
+def test_file_of_the_log_has_a_reason_as_code_and_fields_and_sentence():
+    reason = because(Code.STRIKES, count=2, last=own_words("=rude"))
+    entry = AuditEntry(AuditAction.SUSPENDED, 0.0, reason=reason)
+    [row] = csv.DictReader(io.StringIO(moderation_views.render_entries([entry])))
+    assert (row["reason_code"], row["reason"]) == ("strikes", "2 strikes. The last one: =rude")
+    params = json.loads(row["reason_params"])
+    assert (params["count"], params["last"]["params"]) == (2, {"text": "=rude"})
+    bare = moderation_views.list_columns(AuditEntry(AuditAction.DATA_EXPORTED, 0.0))
+    assert (bare["reason_code"], bare["reason_params"], bare["reason"]) == ("", "{}", "")
