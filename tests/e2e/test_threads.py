@@ -82,7 +82,7 @@ async def test_pictures_for_a_thread_that_is_locked_meanwhile_are_kept_and_their
     [told] = server.messages(member.direct_channel)
     for part in (
         "could not be posted",
-        "(the thread is archived and locked)",
+        "The thread is archived and locked.",
         "/gallery",
         "nothing was charged",
         "dog",

@@ -281,6 +281,7 @@ async def test_export_says_each_reason_as_code_and_fields_and_sentence(open_hous
     known = {row["reason"]["code"]: row["reason"] for row in rows if row["reason"] is not None}
     assert known.keys() == {"sampler_unknown", "struck_for_reported", "own_words",
                             "pictures_removed_with_strike"}  # fmt: skip
+    assert all(set(each) == {"code", "params", "sentence"} for each in known.values())
     assert known["sampler_unknown"]["sentence"].startswith("There is no such sampler.")
     [suspension] = exported["suspensions"]
     assert suspension["reason"] == {
