@@ -1,1 +1,1 @@
-"""The frozen values that cross rooms. They import nothing but each other."""
+"""The frozen values that cross rooms. They import nothing but each other, and texts."""
