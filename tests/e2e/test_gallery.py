@@ -123,6 +123,7 @@ async def test_styles_belong_to_the_server_and_only_its_managers_change_them(
         await member.slash("imagine", art, prompt="a cat", style="ink")
     )
     assert await bot.stop() == 0
-    drawn, refused = bot.rows()
-    assert (drawn["prompt"], drawn["sampler"]) == ("film noir of a cat, fog", "euler")
-    assert refused["status"] == "refused"
+    drawn, _ = bot.recipes()
+    assert (drawn.prompt, drawn.sampler) == ("film noir of a cat, fog", "euler")
+    refused = bot.rows()[-1]
+    assert (refused["status"], refused["reason_code"]) == ("refused", "style_unknown")

@@ -14,6 +14,7 @@ from bot.domain.recipes import Recipe
 from bot.jobs.ports import Drawing, Ended, Undeliverable, Unreachable, Update, Waiting
 from bot.jobs.queue.places import Place, PlaceReason
 from bot.jobs.status_messages import Pacing, StatusBoard
+from bot.texts.reasons import Reason
 from tests.conftest import FakeMessenger
 
 INTERVAL = 0.02
@@ -307,12 +308,12 @@ async def test_member_is_written_to_until_discord_takes_it_where_the_message_can
     board = StatusBoard(messenger, Pacing(again_seconds=0.01), mark_told=mark_told)
     tell, tries = messenger.tell, 0
 
-    async def away_at_first(job: Job, text: str) -> None:
+    async def away_at_first(job: Job, reason: Reason | None) -> None:
         nonlocal tries
         tries += 1
         if tries < 3:
             raise Unreachable("no answer")
-        await tell(job, text)
+        await tell(job, reason)
 
     messenger.reachable = False
     messenger.tell = away_at_first
@@ -331,7 +332,7 @@ async def test_member_whom_nobody_can_be_told_is_not_tried_for_ever(messenger: T
     async def mark_told(job_id: int) -> None:
         on_record.append(job_id)
 
-    async def closed(job: Job, text: str) -> None:
+    async def closed(job: Job, reason: Reason | None) -> None:
         raise Undeliverable("they take no direct messages")
 
     board = StatusBoard(messenger, Pacing(again_seconds=0.01), mark_told=mark_told)

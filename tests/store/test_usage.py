@@ -7,6 +7,8 @@ from pathlib import Path
 from bot.domain.jobs import JobStatus, Origin
 from bot.domain.recipes import Recipe
 from bot.store import Database, JobRepository, MetaRepository, read_usage
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 RECIPE = Recipe("dog", "", (1, 2, 3))
 DAY = 86_400.0
@@ -27,7 +29,11 @@ async def test_totals_are_kept_apart_by_day_guild_and_member(tmp_path: Path, job
     await deliver(jobs, Origin(1, guild_id=5), MIDNIGHT)
     await deliver(jobs, Origin(1, guild_id=5), MIDNIGHT + DAY - 1)
     await jobs.insert_job(
-        Origin(1, guild_id=5), RECIPE, now=MIDNIGHT + 1, cost_estimate=1.0, refusal="No."
+        Origin(1, guild_id=5),
+        RECIPE,
+        now=MIDNIGHT + 1,
+        cost_estimate=1.0,
+        refusal=because(Code.PROMPT_EMPTY),
     )
     await deliver(jobs, Origin(1), MIDNIGHT)
     await deliver(jobs, Origin(2, guild_id=5), MIDNIGHT)
@@ -49,7 +55,9 @@ async def test_what_is_older_than_asked_for_is_left_out(tmp_path: Path, jobs: Jo
 
 
 async def test_member_who_was_only_refused_has_no_pictures(tmp_path: Path, jobs: JobRepository):
-    await jobs.insert_job(Origin(1), RECIPE, now=MIDNIGHT, cost_estimate=0.0, refusal="No.")
+    await jobs.insert_job(
+        Origin(1), RECIPE, now=MIDNIGHT, cost_estimate=0.0, refusal=because(Code.PROMPT_EMPTY)
+    )
     [row] = read_usage(tmp_path, 0)
     assert (row.jobs, row.delivered, row.pictures, row.gpu_seconds) == (1, 0, 0, 0.0)
     assert (row.mean_wait_seconds, row.mean_draw_seconds) == (None, None)
