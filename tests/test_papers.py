@@ -18,6 +18,7 @@ import typer.main
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from typer.core import TyperGroup
+from typer.testing import CliRunner
 
 from bot.cli.main import app
 from bot.settings import Settings
@@ -137,6 +138,19 @@ def test_drawing_of_the_layers_is_the_one_that_is_checked():
     assert drawn == [layer & there for layer in LAYERS if layer & there]
 
 
+def test_rules_that_a_page_shows_do_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    page = ROOT / "docs" / "privacy.md"
+    [rules] = fences(page, "json")
+    [command] = commands(page)
+    (tmp_path / "rules.json").write_text(rules, "utf-8")
+    prompts = ["a gun", "gun metal", "begun", "a red carpet", "two spiders"]
+    (tmp_path / "prompts.txt").write_text("\n".join(prompts), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, shlex.split(command)[1:])
+    outcomes = [line.split()[0] for line in done.output.splitlines()]
+    assert outcomes == ["refuse", "allow", "allow", "hold", "spoiler"]
+
+
 # Commands
 
 
@@ -174,8 +188,10 @@ def prepare(command: str) -> str:
 
 def scripts() -> Iterator[str]:
     """README's console blocks, and the commands within its sentences."""
-    for block in fences(README, "console"):
-        yield "\n".join(line.removeprefix("$ ") for line in block.splitlines())
+    for token in tokens(README):
+        if token.type in {"fence", "code_block"}:
+            assert token.info == "console", f"what is this for? {token.content}"
+            yield "\n".join(line.removeprefix("$ ") for line in token.content.splitlines())
     for span in code_spans(README):
         if " " in span and not span.startswith("/"):
             yield span
@@ -195,10 +211,8 @@ def test_every_command_of_readme_runs_as_it_stands(checkout: Path):
     ours = {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
     left_out = {name.upper() for name in ours} | {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PROMPT"}
     known = {name: value for name, value in os.environ.items() if name not in left_out}
-    num_commands = 0
-    for script in scripts():
-        lines = [prepare(line) for line in script.splitlines()]
-        num_commands += len(lines)
+    prepared = [[prepare(line) for line in script.splitlines()] for script in scripts()]
+    for lines in prepared:
         done = subprocess.run(
             ["bash", "-ec", "\n".join(lines)],
             cwd=checkout,
@@ -207,8 +221,8 @@ def test_every_command_of_readme_runs_as_it_stands(checkout: Path):
             text=True,
             check=False,
         )
-        assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
-    assert num_commands >= 8
+        assert done.returncode == 0, f"{lines}\n{done.stdout}{done.stderr}"
+    assert sum(map(len, prepared)) >= 8
     assert len(list((checkout / "data" / "pictures").glob("*/grid.png"))) == 2
     assert (checkout / ".env").is_file()
 
