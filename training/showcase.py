@@ -1,4 +1,4 @@
-"""Draw README's ten prompts as a reader would, with their seeds: python -m training.showcase"""
+"""Draw the ten prompts of docs/settings.md with their seeds: python -m training.showcase"""
 
 from __future__ import annotations
 

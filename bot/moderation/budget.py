@@ -44,7 +44,7 @@ class Weight:
 NOTHING = Weight()
 
 SERVER_BUDGET = Weight(rules=2000, steps=5000, letters=40_000)
-"""Of one server's own rules; the worst of them are measured in MODERATION.md."""
+"""Of one server's own rules; the worst of them are measured in docs/moderation.md."""
 
 OWNER_BUDGET = Weight(rules=5000, steps=50_000, letters=400_000)
 """Of the instance's rules, which every prompt pays for; the owner has chosen them."""

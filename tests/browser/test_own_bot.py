@@ -1,4 +1,4 @@
-"""A plain discord.py bot that is not ours, as README tells its owner to run it."""
+"""A plain discord.py bot that is not ours, as docs/playground.md tells its owner to run it."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ client.run(os.environ["DISCORD_TOKEN"])
 """
 
 
-async def test_own_bot_runs_as_readme_says(tmp_path: Path, browser: Browser):
-    readme = (ROOT / "README.md").read_text()
-    [pointed] = re.findall(r"```python\n(base = .*?)```", readme, re.DOTALL)
+async def test_own_bot_runs_as_the_page_on_the_playground_says(tmp_path: Path, browser: Browser):
+    page_on_it = (ROOT / "docs" / "playground.md").read_text("utf-8")
+    [pointed] = re.findall(r"```python\n(base = .*?)```", page_on_it, re.DOTALL)
     (tmp_path / "your_bot.py").write_text(BOT.format(pointed=pointed))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "playground", "--port", "0", "--"),
