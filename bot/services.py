@@ -48,6 +48,7 @@ from bot.store import (
     Repositories,
     RuleRepository,
     SettingsRepository,
+    StandingRepository,
 )
 
 Clock = Callable[[], float]
@@ -69,6 +70,7 @@ class Services:
     """The rooms of one process, already introduced to each other."""
 
     jobs: JobRepository
+    standing: StandingRepository
     meta: MetaRepository
     settings: SettingsRepository
     audit: AuditRepository
@@ -144,6 +146,7 @@ def compose_services(
     review = _compose_review(ground, desk, jobs)
     return Services(
         jobs=store.jobs,
+        standing=store.standing,
         meta=store.meta,
         settings=store.settings,
         audit=store.audit,

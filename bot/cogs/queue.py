@@ -31,7 +31,7 @@ class Queue(commands.Cog):
         text = job_views.describe_queue(
             here=line.count_of(interaction.guild_id) if interaction.guild_id else None,
             own=[(job, places.get(job.job_id)) for job in own],
-            standing=await services.jobs.fetch_standing(origin, services.now()),
+            standing=await services.standing.fetch(origin, services.now()),
             quotas=services.intake.quotas,
             info=line.info,
         )

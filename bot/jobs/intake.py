@@ -76,6 +76,7 @@ class Intake:
         random_seed: Callable[[], int],
     ) -> None:
         self._jobs = store.jobs
+        self._standing = store.standing
         self._audit = store.audit
         self._gate = gate
         self._line = destinations.line
@@ -313,7 +314,7 @@ class Intake:
         if origin.source is Source.TERMINAL:
             return None
         quotas = self.quotas
-        standing = await self._jobs.fetch_standing(origin, self._now())
+        standing = await self._standing.fetch(origin, self._now())
         if quota.max_waiting == 0:
             return because(Code.ROLES_MAY_NOT_WAIT)
         max_waiting = quotas.max_waiting_per_member
@@ -338,7 +339,7 @@ class Intake:
     ) -> Reason | None:
         if most is None:
             return None
-        used = await self._jobs.fetch_cost_since(origin, self._now() - DAY_SECONDS)
+        used = await self._standing.fetch_cost_since(origin, self._now() - DAY_SECONDS)
         return None if used + cost <= most else _explain_cost(Code.COST_THIS_DAY, cost, most, used)
 
     def _find_cost_refusal(self, standing: Standing, cost: float) -> Reason | None:

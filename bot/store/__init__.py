@@ -15,6 +15,7 @@ from bot.store.retention import KeepingRepository
 from bot.store.rules import RuleRepository
 from bot.store.sanctions import ConsequenceRepository
 from bot.store.settings import SettingsRepository
+from bot.store.standing import StandingRepository
 from bot.store.styles import StyleRepository
 from bot.store.usage import read_usage
 
@@ -34,6 +35,7 @@ __all__ = [
     "Repositories",
     "RuleRepository",
     "SettingsRepository",
+    "StandingRepository",
     "StyleRepository",
     "begin_anew",
     "check_not_lost",

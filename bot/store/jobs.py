@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bot.domain.jobs import Job, JobStatus, Origin, Standing
+from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.pictures import PictureFile
 from bot.domain.recipes import Recipe
 from bot.domain.rules import Outcome, Verdict
@@ -25,7 +25,6 @@ from bot.store.rows import (
 from bot.texts.reasons import Reason
 
 _WAITING = (JobStatus.ACCEPTED, JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
-_HOUR_SECONDS = 3600.0
 _ALLOWED = Verdict(Outcome.ALLOW)
 _NEXT_ID = compose_next_id("job", "job_id")
 
@@ -138,42 +137,6 @@ class JobRepository:
             (model, engine, limit),
         )
         return [parse_job(row) for row in rows]
-
-    async def fetch_standing(self, origin: Origin, now: float) -> Standing:
-        """How much of the quotas this member and guild use at this moment."""
-        row = await self._database.fetch_one(
-            """
-            SELECT
-                coalesce(sum(user_id = :user AND waiting), 0) AS member_waiting,
-                coalesce(sum(guild_id IS :guild AND waiting), 0) AS guild_waiting,
-                coalesce(sum(waiting), 0) AS total_waiting,
-                coalesce(sum(cost) FILTER (WHERE user_id = :user AND accepted_at > :since), 0.0)
-                    AS member_cost
-            FROM (
-                SELECT user_id, guild_id, cost, accepted_at, 1 AS waiting FROM job
-                WHERE status IN ('accepted', 'held', 'queued', 'running')
-                UNION ALL
-                SELECT user_id, guild_id, cost, accepted_at, 0 FROM job
-                WHERE user_id = :user AND accepted_at > :since
-                    AND status NOT IN ('accepted', 'held', 'queued', 'running')
-            )
-            """,
-            {"user": origin.user_id, "guild": origin.guild_id, "since": now - _HOUR_SECONDS},
-        )
-        assert row is not None  # an aggregate always gives one row
-        return Standing(
-            row["member_waiting"], row["guild_waiting"], row["total_waiting"], row["member_cost"]
-        )
-
-    async def fetch_cost_since(self, origin: Origin, moment: float) -> float:
-        """What a member's prompts in this guild cost since then."""
-        row = await self._database.fetch_one(
-            "SELECT coalesce(sum(cost), 0.0) AS cost FROM job "
-            "WHERE user_id = ? AND guild_id IS ? AND accepted_at > ?",
-            (origin.user_id, origin.guild_id, moment),
-        )
-        assert row is not None  # an aggregate always gives one row
-        return row["cost"]
 
     async def list_recent(self, guild_id: int, limit: int) -> list[Job]:
         """The last prompts of a guild whose text is still on record, newest first."""

@@ -16,6 +16,7 @@ from bot.store.retention import KeepingRepository
 from bot.store.rules import RuleRepository
 from bot.store.sanctions import ConsequenceRepository
 from bot.store.settings import SettingsRepository
+from bot.store.standing import StandingRepository
 from bot.store.styles import StyleRepository
 
 
@@ -24,6 +25,7 @@ class Repositories:
     """One of each, over one connection."""
 
     jobs: JobRepository
+    standing: StandingRepository
     ancestry: AncestryRepository
     cards: CardRepository
     consequences: ConsequenceRepository
@@ -40,6 +42,7 @@ class Repositories:
         """All of them."""
         return cls(
             JobRepository(database),
+            StandingRepository(database),
             AncestryRepository(database),
             CardRepository(database),
             ConsequenceRepository(database),

@@ -199,7 +199,7 @@ async def test_cancelled_running_job_costs_the_share_that_was_drawn(open_house: 
         assert (await house.fetch(job)) == replace(ended, told=True)
         assert used(house)[ended.origin.guild_id, MEMBER] == pytest.approx(ended.cost)
         await check_use_is_on_record(house)
-        standing = await house.services.jobs.fetch_standing(job.origin, house.clock.now)
+        standing = await house.services.standing.fetch(job.origin, house.clock.now)
         assert (standing.member_cost, standing.member_waiting) == (ended.cost, 0)
         assert house.engine.drawn == []
         assert pictures(house, job) == []

@@ -90,7 +90,7 @@ async def test_job_that_could_not_be_answered_is_failed_free_and_not_in_line(qui
     assert (job.status, job.cost) == (JobStatus.FAILED, 0.0)
     assert job.reason
     assert len(quiet_house.services.line.queue) == 0
-    standing = await quiet_house.services.jobs.fetch_standing(job.origin, quiet_house.clock.now)
+    standing = await quiet_house.services.standing.fetch(job.origin, quiet_house.clock.now)
     assert (standing.member_waiting, standing.member_cost) == (0, 0.0)
 
 
@@ -377,7 +377,7 @@ async def test_fifty_prompts_at_once_never_exceed_the_hourly_cost(open_house: Op
         await house.load_model()
         jobs = await asyncio.gather(*(house.submit() for _ in range(50)))
         assert sum(job.status is JobStatus.QUEUED for job in jobs) == 7
-        standing = await house.services.jobs.fetch_standing(jobs[0].origin, house.clock.now)
+        standing = await house.services.standing.fetch(jobs[0].origin, house.clock.now)
         assert standing.member_cost == 7.0
 
 

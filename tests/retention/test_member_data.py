@@ -124,7 +124,7 @@ async def test_deleted_member_keeps_their_quota_for_a_day_and_is_then_forgotten(
     number = await draw(house, "my dog")
     job = await house.fetch(number)
     assert await services.keeping.delete(MEMBER) == 1
-    standing = await services.jobs.fetch_standing(job.origin, clock.now)
+    standing = await services.standing.fetch(job.origin, clock.now)
     assert standing.member_cost == job.cost > 0
     clock.now += DAY_SECONDS - 1
     await services.keeping.end_retention()

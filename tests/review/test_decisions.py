@@ -42,7 +42,7 @@ async def test_held_prompt_waits_and_counts_and_its_card_is_posted(open_lane):
         [case] = house.messenger.cards
         assert (case.card.kind, case.job) == (CardKind.HELD, job)
         assert "ask for care with “leek”" in say(job.held_for)
-        standing = await house.services.jobs.fetch_standing(job.origin, house.clock())
+        standing = await house.services.standing.fetch(job.origin, house.clock())
         assert (standing.member_waiting, standing.member_cost > 0) == (1, True)
         assert await actions(house) == [AuditAction.PROMPT_HELD]
         await house.until(lambda: InReview() in house.messenger.updates_of(job.job_id))

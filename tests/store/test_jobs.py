@@ -16,7 +16,7 @@ from bot.domain.recipes import Recipe, StartPicture
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import StoreError
 from bot.moderation.text import clean_prompt
-from bot.store import Database, JobRepository
+from bot.store import Database, JobRepository, StandingRepository
 from bot.texts.reasons import own_words
 
 NOW = 1_800_000_000.0
@@ -246,7 +246,7 @@ async def test_refused_job_is_on_record_ended_and_free_and_forgets_its_token(job
     assert (job.ended_at, job.origin.token) == (NOW, None)
 
 
-async def test_largest_snowflakes_survive(jobs: JobRepository):
+async def test_largest_snowflakes_survive(database: Database, jobs: JobRepository):
     job = await insert(
         jobs, LARGEST, interaction_id=LARGEST - 1, guild_id=LARGEST - 2, channel_id=LARGEST - 3
     )
@@ -256,7 +256,7 @@ async def test_largest_snowflakes_survive(jobs: JobRepository):
     assert found == queued
     assert found.origin == Origin(LARGEST, LARGEST - 1, None, LARGEST - 2, LARGEST - 3)
     assert found.message_id == LARGEST - 4
-    assert (await jobs.fetch_standing(found.origin, NOW)).member_waiting == 1
+    assert (await StandingRepository(database).fetch(found.origin, NOW)).member_waiting == 1
 
 
 @settings(
@@ -306,12 +306,12 @@ async def test_standing_counts_who_waits_where(database: Database, jobs: JobRepo
     await insert(jobs, 1, guild_id=11)
     await insert(jobs, 2, guild_id=10)
     await insert(jobs, 3)
-    standing = await jobs.fetch_standing(Origin(1, guild_id=10), NOW)
+    standing = await StandingRepository(database).fetch(Origin(1, guild_id=10), NOW)
     assert standing.member_waiting == len(counted) + 1
     assert standing.guild_waiting == len(counted) + 1
     assert standing.total_waiting == len(counted) + 3
-    assert (await jobs.fetch_standing(Origin(9), NOW)).guild_waiting == 1
-    nobody = await jobs.fetch_standing(Origin(9, guild_id=99), NOW)
+    assert (await StandingRepository(database).fetch(Origin(9), NOW)).guild_waiting == 1
+    nobody = await StandingRepository(database).fetch(Origin(9, guild_id=99), NOW)
     assert (nobody.member_waiting, nobody.guild_waiting, nobody.member_cost) == (0, 0, 0.0)
 
 
@@ -332,11 +332,11 @@ async def test_hourly_cost_counts_what_waits_and_what_was_drawn_and_nothing_else
     await insert(jobs, cost_estimate=100.0, refusal=own_words("No."))
     await insert(jobs, user_id=2, cost_estimate=100.0)
     await insert(jobs, cost_estimate=100.0, now=NOW - 3600.0)
-    standing = await jobs.fetch_standing(Origin(1), NOW)
+    standing = await StandingRepository(database).fetch(Origin(1), NOW)
     assert standing.member_cost == 36.0
     await end(JobStatus.CANCELLED, JobStatus.ACCEPTED)(jobs, waiting)
-    assert (await jobs.fetch_standing(Origin(1), NOW)).member_cost == 35.0
-    assert (await jobs.fetch_standing(Origin(1), NOW + 3600)).member_cost == 0.0
+    assert (await StandingRepository(database).fetch(Origin(1), NOW)).member_cost == 35.0
+    assert (await StandingRepository(database).fetch(Origin(1), NOW + 3600)).member_cost == 0.0
 
 
 async def test_undeliverable_pictures_are_refunded(database: Database, jobs: JobRepository):
@@ -344,7 +344,7 @@ async def test_undeliverable_pictures_are_refunded(database: Database, jobs: Job
     ended = await end(JobStatus.UNDELIVERABLE, JobStatus.RENDERED)(jobs, job)
     assert ended is not None
     assert (ended.cost, ended.reason, ended.ended_at) == (0.0, BECAUSE, NOW)
-    assert (await jobs.fetch_standing(Origin(1), NOW)).member_cost == 0.0
+    assert (await StandingRepository(database).fetch(Origin(1), NOW)).member_cost == 0.0
 
 
 async def test_only_tokens_that_are_dead_are_forgotten(jobs: JobRepository):
