@@ -88,7 +88,7 @@ class PipelineArm:
         threading.Thread(target=self._work, daemon=True).start()
 
     def submit(self, ask: Ask, report: Report) -> tuple[Future[Any], Callable[[], None]]:
-        """Put a request in line."""
+        """Put a request in the queue."""
         task = _Task(ask, report, Future())
         self._tasks.put(task)
         return task.future, task.give_up
@@ -109,7 +109,7 @@ class PipelineArm:
                     self._draw(tasks)
             except GivenUp:
                 continue
-            except Exception as error:  # noqa: BLE001 - the thread's border: who waits is told
+            except Exception as error:  # noqa: BLE001 - the thread's boundary: who waits is told
                 for task in tasks:
                     if not task.future.done():
                         task.future.set_exception(error)

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.bot import describe_environment
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.ops.resources import get_migrations_folder
-from bot.store import DATABASE_FILE_NAME, AuditRepository, BackupKeeper, Database
+from bot.store import DATABASE_FILE_NAME, AuditRepository, Backups, Database
 
 _ROW_BYTES = 1024
 _ROWS_AT_ONCE = 10_000
@@ -62,8 +62,8 @@ async def measure(megabytes: int) -> dict[str, Any]:
             copy_seconds = []
             for day in range(_COPIES):
                 began = time.perf_counter()
-                keeper = BackupKeeper(database, folder)
-                copying = asyncio.create_task(keeper.keep(day * _DAY_SECONDS))
+                backups = Backups(database, folder)
+                copying = asyncio.create_task(backups.keep(day * _DAY_SECONDS))
                 waits += await _insert_during(database, copying)
                 copy_seconds.append(time.perf_counter() - began)
             report |= _describe("during_backup", waits)

@@ -7,41 +7,41 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bot.engine.api import EngineFace
+from bot.engine.api import EngineApi
 from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
 from bot.jobs.dispatcher import Dispatcher, Pictures
 from bot.jobs.intake import Destinations, Intake
 from bot.jobs.ports import Messenger, ReviewLane
 from bot.jobs.previews import Previews
-from bot.jobs.queue.waitlist import Line
+from bot.jobs.queue.waitlist import Waitlist
 from bot.jobs.recovery import Recovery
 from bot.jobs.start_images import StartPictures
-from bot.jobs.status_messages import StatusBoard
+from bot.jobs.status_messages import StatusMessages
 from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.rules import read_rules
 from bot.ops.backups import HOUR_SECONDS, RecordWatch, keep_backup
 from bot.ops.chores import Chore, Chores
 from bot.ops.workers import WorkerProcesses
 from bot.policy.pictures import PictureJudge
-from bot.policy.prompts import Gate
+from bot.policy.prompts import PromptGate
 from bot.policy.quotas import Quotas
 from bot.policy.reading import ReadingRoom
-from bot.policy.rule_editor import Rulemaking
+from bot.policy.rule_editor import RuleEditor
 from bot.policy.rule_scale import RuleScale
 from bot.recipes.styles import Styles
 from bot.recipes.validate import ParameterLimits
-from bot.retention.member_data import Keeping
-from bot.retention.picture_files import PictureKeeper, Retention
-from bot.review.cards import ReviewDesk
-from bot.review.decisions import Review
+from bot.retention.member_data import MemberData
+from bot.retention.picture_files import PictureFiles, Retention
+from bot.review.cards import ReviewCards
+from bot.review.decisions import Decisions
 from bot.review.mod_log import ModLog, Post
 from bot.review.reports import Reports
-from bot.review.sanctions import Consequences
+from bot.review.sanctions import Sanctions
 from bot.settings import Settings
 from bot.store import (
     AuditRepository,
-    BackupKeeper,
+    Backups,
     Database,
     JobRepository,
     MetaRepository,
@@ -60,7 +60,7 @@ class GuildServices:
 
     rules: RuleRepository
     scale: RuleScale
-    rulemaking: Rulemaking
+    rule_editor: RuleEditor
     styles: Styles
     modlog: ModLog
 
@@ -75,21 +75,21 @@ class Services:
     settings: SettingsRepository
     audit: AuditRepository
     guilds: GuildServices
-    keeping: Keeping
+    member_data: MemberData
     reading: ReadingRoom
-    gate: Gate
-    line: Line
-    board: StatusBoard
+    gate: PromptGate
+    waitlist: Waitlist
+    status_messages: StatusMessages
     intake: Intake
     dispatcher: Dispatcher
     recovery: Recovery
-    desk: ReviewDesk
-    review: Review
+    review_cards: ReviewCards
+    decisions: Decisions
     reports: Reports
-    consequences: Consequences
+    sanctions: Sanctions
     workers: WorkerProcesses
     writer: PictureWriter
-    keeper: PictureKeeper
+    picture_files: PictureFiles
     check: PictureCheck
     limits: ParameterLimits
     chores: Chores
@@ -110,14 +110,14 @@ class _Ground:
 
 @dataclass(frozen=True, slots=True)
 class _Policy:
-    gate: Gate
+    gate: PromptGate
     check: PictureCheck
     judge: PictureJudge
 
 
 @dataclass(frozen=True, slots=True)
 class _Jobs:
-    line: Line
+    waitlist: Waitlist
     intake: Intake
     dispatcher: Dispatcher
     recovery: Recovery
@@ -126,12 +126,12 @@ class _Jobs:
 @dataclass(frozen=True, slots=True)
 class _Review:
     reports: Reports
-    consequences: Consequences
-    review: Review
+    sanctions: Sanctions
+    decisions: Decisions
 
 
 def compose_services(
-    settings: Settings, database: Database, engine: EngineFace, messenger: Messenger, now: Clock
+    settings: Settings, database: Database, engine: EngineApi, messenger: Messenger, now: Clock
 ) -> Services:
     """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
     store = Repositories.of(database)
@@ -140,10 +140,10 @@ def compose_services(
     reading = ReadingRoom()
     guilds = _compose_guild_services(ground, reading)
     policy = _compose_policy(ground, guilds.scale, reading)
-    board = _compose_board(ground, policy.judge)
-    desk = ReviewDesk(store, board, messenger, writer, now)
-    jobs = _compose_jobs(ground, engine, policy, board, desk)
-    review = _compose_review(ground, desk, jobs)
+    status_messages = _compose_status_messages(ground, policy.judge)
+    review_cards = ReviewCards(store, status_messages, messenger, writer, now)
+    jobs = _compose_jobs(ground, engine, policy, status_messages, review_cards)
+    review = _compose_review(ground, review_cards, jobs)
     return Services(
         jobs=store.jobs,
         standing=store.standing,
@@ -151,21 +151,23 @@ def compose_services(
         settings=store.settings,
         audit=store.audit,
         guilds=guilds,
-        keeping=Keeping(store, jobs.dispatcher, board, engine, writer, now),
+        member_data=MemberData(store, jobs.dispatcher, status_messages, engine, writer, now),
         reading=reading,
         gate=policy.gate,
-        line=jobs.line,
-        board=board,
+        waitlist=jobs.waitlist,
+        status_messages=status_messages,
         intake=jobs.intake,
         dispatcher=jobs.dispatcher,
         recovery=jobs.recovery,
-        desk=desk,
-        review=review.review,
+        review_cards=review_cards,
+        decisions=review.decisions,
         reports=review.reports,
-        consequences=review.consequences,
+        sanctions=review.sanctions,
         workers=ground.workers,
         writer=writer,
-        keeper=PictureKeeper(store.jobs, store.pictures, writer, make_retention(settings), now),
+        picture_files=PictureFiles(
+            store.jobs, store.pictures, writer, make_retention(settings), now
+        ),
         check=policy.check,
         limits=make_limits(settings),
         chores=Chores(),
@@ -179,34 +181,38 @@ def _compose_guild_services(ground: _Ground, reading: ReadingRoom) -> GuildServi
     return GuildServices(
         rules=store.rules,
         scale=scale,
-        rulemaking=Rulemaking(store.rules, store.jobs, scale, reading, now),
+        rule_editor=RuleEditor(store.rules, store.jobs, scale, reading, now),
         styles=Styles(store.styles, store.audit, now),
         modlog=ModLog(store.audit, store.settings, store.meta, now),
     )
 
 
 def _compose_policy(ground: _Ground, scale: RuleScale, reading: ReadingRoom) -> _Policy:
-    gate = Gate(make_policy(ground.settings), ground.store, scale, reading, ground.now)
+    gate = PromptGate(make_policy(ground.settings), ground.store, scale, reading, ground.now)
     check = make_picture_check(ground.settings)
     return _Policy(gate, check, PictureJudge(check, gate))
 
 
-def _compose_board(ground: _Ground, judge: PictureJudge) -> StatusBoard:
+def _compose_status_messages(ground: _Ground, judge: PictureJudge) -> StatusMessages:
     develop = Previews(judge, ground.writer).develop if ground.settings.previews else None
-    mark_told = ground.store.jobs.mark_told
-    return StatusBoard(ground.messenger, develop=develop, mark_told=mark_told)
+    mark_end_notified = ground.store.jobs.mark_end_notified
+    return StatusMessages(ground.messenger, develop=develop, mark_end_notified=mark_end_notified)
 
 
 def _compose_jobs(
-    ground: _Ground, engine: EngineFace, policy: _Policy, board: StatusBoard, lane: ReviewLane
+    ground: _Ground,
+    engine: EngineApi,
+    policy: _Policy,
+    status_messages: StatusMessages,
+    lane: ReviewLane,
 ) -> _Jobs:
     store, messenger, writer, now = ground.store, ground.messenger, ground.writer, ground.now
-    line = Line(store.jobs, engine, now)
+    waitlist = Waitlist(store.jobs, engine, now)
     starts = StartPictures(store.jobs, ground.workers, writer, policy.judge)
     intake = Intake(
         store,
         policy.gate,
-        Destinations(line, lane, board),
+        Destinations(waitlist, lane, status_messages),
         starts,
         limits=make_limits(ground.settings),
         quotas=make_quotas(ground.settings),
@@ -214,32 +220,36 @@ def _compose_jobs(
         random_seed=partial(secrets.randbits, 32),
     )
     pictures = Pictures(starts, policy.check, policy.judge, writer)
-    deliverer = Deliverer(store, writer, messenger, board, policy.gate, lane, now)
-    dispatcher = Dispatcher(engine, store, line, board, lane, pictures, deliverer, now)
-    recovery = Recovery(store.jobs, line, board, dispatcher, messenger, now)
-    return _Jobs(line, intake, dispatcher, recovery)
+    deliverer = Deliverer(store, writer, messenger, status_messages, policy.gate, lane, now)
+    dispatcher = Dispatcher(
+        engine, store, waitlist, status_messages, lane, pictures, deliverer, now
+    )
+    recovery = Recovery(store.jobs, waitlist, status_messages, dispatcher, messenger, now)
+    return _Jobs(waitlist, intake, dispatcher, recovery)
 
 
-def _compose_review(ground: _Ground, desk: ReviewDesk, jobs: _Jobs) -> _Review:
+def _compose_review(ground: _Ground, review_cards: ReviewCards, jobs: _Jobs) -> _Review:
     store, messenger, now = ground.store, ground.messenger, ground.now
-    reports = Reports(store, desk, messenger, ground.writer, now)
-    consequences = Consequences(store, desk, now)
+    reports = Reports(store, review_cards, messenger, ground.writer, now)
+    sanctions = Sanctions(store, review_cards, now)
     resume = jobs.dispatcher.resume_delivery
-    review = Review(store, jobs.line, desk, reports, consequences, messenger, resume, now)
-    return _Review(reports, consequences, review)
+    decisions = Decisions(
+        store, jobs.waitlist, review_cards, reports, sanctions, messenger, resume, now
+    )
+    return _Review(reports, sanctions, decisions)
 
 
 def list_chores(
-    services: Services, keeper: BackupKeeper, watch: RecordWatch, post: Post
+    services: Services, backups: Backups, watch: RecordWatch, post: Post
 ) -> list[Chore]:
     """What a running bot does again and again. post: how the mod log is posted."""
     modlog = services.guilds.modlog
     return [
         Chore("record_watch", 20.0, watch.look),
-        Chore("backup", HOUR_SECONDS, lambda: keep_backup(keeper, services.now)),
-        Chore("picture_files", HOUR_SECONDS, services.keeper.sweep),
-        Chore("retention", HOUR_SECONDS, services.keeping.run_daily),
-        Chore("review", 30.0, services.review.look_after, needs_discord=True),
+        Chore("backup", HOUR_SECONDS, lambda: keep_backup(backups, services.now)),
+        Chore("picture_files", HOUR_SECONDS, services.picture_files.sweep),
+        Chore("retention", HOUR_SECONDS, services.member_data.run_daily),
+        Chore("review", 30.0, services.decisions.look_after, needs_discord=True),
         Chore("mod_log", 3.0, lambda: modlog.flush(post), needs_discord=True),
     ]
 

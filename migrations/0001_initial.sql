@@ -4,13 +4,13 @@ PRAGMA application_id = 0x54524950;  -- "TRIP", as store/files.py says, which ch
 
 -- token: blanked when it is dead. spoiler: the rules cover its pictures. rule is what decided,
 -- rules_version the server's rules at that moment; is_held: a moderator has to look at it first,
--- held_… is why. weight: of its member's share of the line. approved_by: the moderator who let it pass.
+-- held_… is why. weight: of its member's share of the queue. approved_by: the moderator who let it pass.
 -- hidden: nobody may see its pictures any more, or until a moderator has looked at the reports.
 -- recipe: domain/recipes.Recipe as JSON. What is searched for in it has an index where need be and
 -- no generated column: SQLite 3.40 cannot copy a table with one by VACUUM INTO on a connection that
 -- only reads. press: the button it came from. deleted_by 0: its pictures' time was over.
 -- forget_after: its member deleted their data, so that from then on it forgets whose it was.
--- told 0: it ended without pictures, and its message may not say so yet (the process was killed).
+-- end_notified 0: it ended without pictures, and its message may not say so yet (the process was killed).
 -- engine: the id of what drew it.
 CREATE TABLE job (
     job_id              INTEGER PRIMARY KEY,
@@ -46,7 +46,7 @@ CREATE TABLE job (
     approved_by         INTEGER,
     spoiler             INTEGER NOT NULL DEFAULT 0 CHECK (spoiler IN (0, 1)),
     hidden              INTEGER NOT NULL DEFAULT 0 CHECK (hidden IN (0, 1)),
-    told                INTEGER NOT NULL DEFAULT 1 CHECK (told IN (0, 1)),
+    end_notified                INTEGER NOT NULL DEFAULT 1 CHECK (end_notified IN (0, 1)),
     accepted_at         REAL NOT NULL,
     queued_at           REAL,
     started_at          REAL,
@@ -66,7 +66,7 @@ CREATE INDEX job_by_end_of_drawing ON job (json_extract(recipe, '$.model'), rend
     WHERE rendered_at IS NOT NULL;
 CREATE INDEX job_by_start ON job (started_at) WHERE started_at IS NOT NULL;
 CREATE INDEX job_to_forget ON job (forget_after) WHERE forget_after IS NOT NULL;
-CREATE INDEX job_untold ON job (job_id) WHERE told = 0;
+CREATE INDEX job_not_notified ON job (job_id) WHERE end_notified = 0;
 
 -- Two presses of one button at once are one job.
 CREATE UNIQUE INDEX job_by_press ON job (user_id, press)

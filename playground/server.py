@@ -12,7 +12,7 @@ from playground.api import commands as command_routes
 from playground.api import interactions as interaction_routes
 from playground.api import messages as message_routes
 from playground.api.contract import Contract
-from playground.api.router import API_PREFIX, MAX_REQUEST_BYTES, Door, refuse_strangers
+from playground.api.router import API_PREFIX, MAX_REQUEST_BYTES, Router, refuse_strangers
 from playground.backend import Backend
 from playground.faults import Fault, Faults, Matcher, PlannedFault
 from playground.gateway import Gateway
@@ -83,7 +83,7 @@ class Playground:
 
     async def start(self) -> None:
         app = web.Application(middlewares=[refuse_strangers], client_max_size=MAX_REQUEST_BYTES)
-        Door(self.backend, self.faults, self.contract, self.token).open(app, ROUTES)
+        Router(self.backend, self.faults, self.contract, self.token).open(app, ROUTES)
         for mount in self._mounts:
             mount(self, app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

@@ -135,13 +135,13 @@ class House:
 
     async def start(self) -> None:
         """The dispatcher, with the model loaded."""
-        await self.services.line.load()
+        await self.services.waitlist.load()
         self.drawing = asyncio.create_task(self.services.dispatcher.run())
-        await self.until(lambda: self.services.line.info is not None)
+        await self.until(lambda: self.services.waitlist.info is not None)
 
     async def load_model(self) -> None:
-        """The model is known, yet nothing is drawn: intake and the line can be looked at."""
-        await self.services.line.welcome(self.engine.info)
+        """The model is known, yet nothing is drawn: intake and the queue can be looked at."""
+        await self.services.waitlist.welcome(self.engine.info)
 
     def origin(self, user_id: int = MEMBER, **changes: Any) -> Origin:
         number = next(self._interactions)
@@ -181,7 +181,7 @@ class House:
 
     async def until_idle(self) -> None:
         """Nothing waits, runs or is being delivered."""
-        dispatcher, line = self.services.dispatcher, self.services.line
+        dispatcher, line = self.services.dispatcher, self.services.waitlist
         await self.until(lambda: not (len(line.queue) or line.running or dispatcher._tasks))
 
     def places_shown(self, job: Job) -> list[Waiting]:
@@ -217,7 +217,7 @@ def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
                 yield house
             finally:
                 await services.dispatcher.stop(1.0, 1.0)
-                await services.board.close()
+                await services.status_messages.close()
                 services.reading.close()
                 await services.workers.close()
                 services.writer.close()

@@ -264,7 +264,7 @@ def test_sql_is_written_only_in_the_store():
     assert {name for name in found if not lies_in(name, "bot.store")} <= {"bot.cli.doctor"}
 
 
-BORDERS = {
+BOUNDARIES = {
     ("bot.jobs.dispatcher", "_guard"),
     ("bot.engine.boundary", "attempt"),
     ("bot.views.components", "_answer"),
@@ -278,7 +278,7 @@ def test_everything_is_caught_only_at_the_borders():
     for source in sources():
         if not lies_in(source.name, "playground"):
             found += _broad_handlers(source)
-    assert sorted(found) == sorted(BORDERS)
+    assert sorted(found) == sorted(BOUNDARIES)
 
 
 CREATES_TASKS = {
@@ -286,7 +286,7 @@ CREATES_TASKS = {
     "bot.cli.imagine": "the parts of one prompt, awaited at its end",
     "bot.cli.run": "the parts of the process: the first to end is looked at; systemd hears beats",
     "bot.jobs.dispatcher": "a job behind its guard, and the watchdog beside the loop",
-    "bot.jobs.intake": "an accepted job on its way into line, awaited at the stop",
+    "bot.jobs.intake": "an accepted job on its way into the queue, awaited at the stop",
     "bot.jobs.status_messages": "a message of a job, awaited at the stop",
     "bot.ops.chores": "all chores, in one group",
     "bot.ops.workers": "the measure of a worker's memory, as long as it works",

@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.faults import calls, crashes, device, inputs, neighbours, network, pressure
-from benchmarks.faults.finding import Contract, Finding, Measure, Plan, Size
+from benchmarks.faults.finding import Contract, Measure, Measurement, Plan, Size
 from benchmarks.faults.nursery import Nursery
 
 FIGURES: dict[str, Measure] = {
@@ -70,7 +70,7 @@ async def take(arguments: argparse.Namespace, folder: Path) -> int:
             try:
                 found = await FIGURES[figure](plan)
             except (TimeoutError, RuntimeError) as error:
-                found = Finding(figure, "", "", {"broke_off": repr(error)}, "", holds=False)
+                found = Measurement(figure, "", "", {"broke_off": repr(error)}, "", holds=False)
             seconds = round(time.monotonic() - began, 1)
             found = replace(found, seed=seed, size=size, seconds=seconds)
             print(json.dumps(asdict(found)) if as_json else describe(found), flush=True)
@@ -78,7 +78,7 @@ async def take(arguments: argparse.Namespace, folder: Path) -> int:
     return missed
 
 
-def describe(found: Finding) -> str:
+def describe(found: Measurement) -> str:
     """A few lines for a person."""
     verdict = {True: "holds", False: "MISSED", None: "not taken"}[found.holds]
     result = ", ".join(f"{name} {value}" for name, value in found.result.items())

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from benchmarks.faults.bench import Audit, Bench, open_bench
-from benchmarks.faults.finding import Finding, Plan
+from benchmarks.faults.finding import Measurement, Plan
 from playground import Fault, answer, closed, rate_limited, reset
 
 _STORE_FAULTS = ("full", "busy", "ioerr")
@@ -73,7 +73,7 @@ class Tally:
         }
 
 
-async def measure_store(plan: Plan) -> Finding:
+async def measure_store(plan: Plan) -> Measurement:
     """F2: call N of the database raises, N = 1, 2, … until a run meets no fault any more."""
     tally = Tally()
     num_calls = await _count_store_calls(plan)
@@ -89,7 +89,7 @@ async def measure_store(plan: Plan) -> Finding:
             tally.add(f"{kind} at call {number}", await _finish(bench))
 
     await _side_by_side(tally, break_call, _choose_store_faults(plan, num_calls))
-    return Finding(
+    return Measurement(
         figure="F2",
         load="two prompts a run",
         faults=f"{', '.join(_STORE_FAULTS)} at the {num_calls} database calls of a run, "
@@ -173,7 +173,7 @@ async def _finish(bench: Bench) -> Audit:
     return bench.audit()
 
 
-async def measure_requests(plan: Plan) -> Finding:
+async def measure_requests(plan: Plan) -> Measurement:
     """F3: request N to Discord fails in every way, N = 1, 2, … until none is left."""
     tally = Tally()
     num_requests = await _count_requests(plan)
@@ -191,7 +191,7 @@ async def measure_requests(plan: Plan) -> Finding:
             tally.repeated += _count_repeats(bench)
 
     await _side_by_side(tally, break_request, _choose_ways(plan, num_requests))
-    return Finding(
+    return Measurement(
         figure="F3",
         load="two prompts a run",
         faults=f"{len(_WAYS)} ways ({', '.join(_WAYS)}) at each of {num_requests} requests, "

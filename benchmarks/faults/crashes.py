@@ -8,7 +8,7 @@ import signal
 import time
 
 from benchmarks.faults.bench import Bench, open_bench
-from benchmarks.faults.finding import Finding, Plan
+from benchmarks.faults.finding import Measurement, Plan
 
 _JOBS_A_CYCLE = 7
 _EXIT_CONFIG = 2
@@ -16,7 +16,7 @@ _EXITS_AT_ONCE = (0, 128 + signal.SIGTERM, -signal.SIGTERM)  # the last: when th
 _TWENTY_MINUTES = 20 * 60.0
 
 
-async def measure_kills(plan: Plan) -> Finding:
+async def measure_kills(plan: Plan) -> Measurement:
     """F1: SIGKILL at random points, also while starting."""
     num_kills = plan.pick(4, 40, 1000)
     chance = random.Random(plan.seed)
@@ -34,7 +34,7 @@ async def measure_kills(plan: Plan) -> Finding:
         await bench.settle(60 + num_kills / 2)
         await bench.stop()
         audit = bench.audit()
-    return Finding(
+    return Measurement(
         figure="F1",
         load=f"{_JOBS_A_CYCLE} prompts at random moments of every life, a fifth delivered twice",
         faults=f"{num_kills} SIGKILLs, uniform over 0-120, 600 or 1500 ms of work, "
@@ -60,7 +60,7 @@ async def _ask_and_wait(bench: Bench, chance: random.Random) -> None:
     await asyncio.sleep(end - time.monotonic())
 
 
-async def measure_stops(plan: Plan) -> Finding:
+async def measure_stops(plan: Plan) -> Measurement:
     """F10: SIGTERM at random points; one in ten gets a second one."""
     num_stops = plan.pick(2, 15, 200)
     chance = random.Random(plan.seed)
@@ -86,7 +86,7 @@ async def measure_stops(plan: Plan) -> Finding:
         await bench.settle(60 + num_stops / 2)
         await bench.stop()
         audit = bench.audit()
-    return Finding(
+    return Measurement(
         figure="F10",
         load=f"up to {_JOBS_A_CYCLE} prompts a life, 40-400 ms a picture",
         faults=f"{num_stops} SIGTERMs at random moments, one in ten followed by a second; "
@@ -104,8 +104,8 @@ async def measure_stops(plan: Plan) -> Finding:
     )
 
 
-async def measure_absence(plan: Plan) -> Finding:
-    """F16: stopped with a long line, back after the tokens have died."""
+async def measure_absence(plan: Plan) -> Measurement:
+    """F16: stopped with a long queue, back after the tokens have died."""
     num_jobs = plan.pick(10, 60, 200)
     async with open_bench(plan, "f16") as bench:
         await bench.start(FAKE_STEP_SECONDS="30")
@@ -123,9 +123,9 @@ async def measure_absence(plan: Plan) -> Finding:
         audit = bench.audit()
         shown = sum("50027" in handle.messages[0].text() for handle in bench.handles)
         dead = sum(record.code == 50027 for record in bench.server.requests())
-    return Finding(
+    return Measurement(
         figure="F16",
-        load=f"{num_jobs} prompts in line",
+        load=f"{num_jobs} prompts in the queue",
         faults="stopped for 20 minutes; every interaction token is dead at the restart",
         result={
             "seconds_to_the_last": round(seconds, 1),

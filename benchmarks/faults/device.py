@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from benchmarks.faults.bench import Audit, open_bench
-from benchmarks.faults.finding import Finding, Plan
+from benchmarks.faults.finding import Measurement, Plan
 
 _KINDS = ("oom", "nan", "assert", "hang")
 _ENDS_PROCESS = {"assert", "hang"}
@@ -14,7 +14,7 @@ _EXIT_ENGINE_LOST = 75
 _STEPS = 6
 
 
-async def measure_device(plan: Plan) -> Finding:
+async def measure_device(plan: Plan) -> Measurement:
     """F9: out of memory, NaN, a dead context and a hung step, each at a random step."""
     num_rounds = plan.pick(1, 1, 10)
     chance = random.Random(plan.seed)
@@ -27,7 +27,7 @@ async def measure_device(plan: Plan) -> Finding:
             audits.append(found[0])
             if found[1] or not found[0].is_clean or found[0].delivered != found[0].asked:
                 wrong.append(f"{kind} at call {at}: {found[1] or found[0].describe()}")
-    return Finding(
+    return Measurement(
         figure="F9",
         load="two prompts at once with the starter model on the CPU",
         faults=f"{', '.join(_KINDS)} at a random UNet call, {num_rounds} times each; torch's own "

@@ -40,7 +40,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Measurement:
     """holds is None where the figure could not be taken; then the result says why."""
 
     figure: str
@@ -54,4 +54,4 @@ class Finding:
     seconds: float = 0.0
 
 
-Measure = Callable[[Plan], Awaitable[Finding]]
+Measure = Callable[[Plan], Awaitable[Measurement]]

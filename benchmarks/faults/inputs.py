@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from benchmarks import moderation
 from benchmarks.faults.bench import Audit, Bench, open_bench
-from benchmarks.faults.finding import Finding, Plan
+from benchmarks.faults.finding import Measurement, Plan
 from benchmarks.faults.uploads import list_hostile_uploads
 from playground import InteractionHandle
 
@@ -72,7 +72,7 @@ def list_hostile_options(count: int, number: int) -> list[dict[str, object]]:
     return found[:count]
 
 
-async def measure_inputs(plan: Plan) -> Finding:
+async def measure_inputs(plan: Plan) -> Measurement:
     """F12: hostile prompts and options; nobody is pinged, nothing raw is shown."""
     hostile = list_hostile_options(plan.pick(40, 300, 10_000), plan.seed)
     uploads = list_hostile_uploads(plan.pick(8, 60, 1_000), plan.seed)
@@ -98,7 +98,7 @@ async def measure_inputs(plan: Plan) -> Finding:
         audit: Audit = bench.audit()
         violations = len(bench.server.contract.violations)
         checked = bench.server.contract.reason is None
-    return Finding(
+    return Measurement(
         figure="F12",
         load=f"{len(hostile) - len(uploads)} hostile inputs: all planes, lone surrogates, "
         "controls, markup, mentions, zalgo, right-to-left, 6,000 characters, wrong numbers; "
@@ -146,7 +146,7 @@ def _is_raw(text: str) -> bool:
     return any(word in text for word in ("Traceback", "Exception", "sqlite3", "discord."))
 
 
-async def measure_contract(plan: Plan) -> Finding:
+async def measure_contract(plan: Plan) -> Measurement:
     """F13: all requests of this run, and of one with every answer the bot has."""
     async with open_bench(plan, "f13") as bench:
         await bench.start(FAKE_STEP_SECONDS="0.05")
@@ -159,7 +159,7 @@ async def measure_contract(plan: Plan) -> Finding:
         await bench.settle()
         await bench.stop()
     contract = plan.contract
-    return Finding(
+    return Measurement(
         figure="F13",
         load=f"{contract.checked} requests with a body, of all figures of this run",
         faults="those of the other figures",
@@ -174,13 +174,13 @@ async def measure_contract(plan: Plan) -> Finding:
     )
 
 
-async def measure_moderation(plan: Plan) -> Finding:
+async def measure_moderation(plan: Plan) -> Measurement:
     """F14: recall on disguised words and false positives on benign prompts, both."""
     recall, benign = moderation.measure_recall(), moderation.measure_false_positives()
     names = ("recall", "reference_recall", "disguised_prompts", "kinds_of_evasion")
     benign_names = ("false_positive_rate", "reference_false_positive_rate", "benign_prompts")
     result = {name: recall[name] for name in names} | {name: benign[name] for name in benign_names}
-    return Finding(
+    return Measurement(
         figure="F14",
         load="the disguises and the harmless prompts of benchmarks.moderation",
         faults="none",

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.faults.bench import Bench, count_tracebacks, open_bench
 from benchmarks.faults.costly import list_costly_pictures
-from benchmarks.faults.finding import Finding, Plan, Value
+from benchmarks.faults.finding import Measurement, Plan, Value
 from benchmarks.moderation import make_worst_rules
 from bot.domain.rules import Rule, RuleKind
 from bot.moderation.rules import render_rules
@@ -45,7 +45,7 @@ class Siege:
         )
 
 
-async def measure_neighbours(plan: Plan) -> Finding:
+async def measure_neighbours(plan: Plan) -> Measurement:
     """F17: others go on, and the bot stops in time, while one sends the worst of each kind."""
     parts = {"pictures": await _measure_pictures(plan)}
     for name, kind in _COSTLY_RULES.items():
@@ -53,7 +53,7 @@ async def measure_neighbours(plan: Plan) -> Finding:
     result: dict[str, Value] = {
         f"{name}_{key}": value for name, part in parts.items() for key, value in part.items()
     }
-    return Finding(
+    return Measurement(
         figure="F17",
         load="members of another server ask all the time; one of them starts from a picture",
         faults="one member sends pictures that are costly to open, then one server has and imports "

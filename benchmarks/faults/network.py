@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks.faults.bench import Bench, open_bench
-from benchmarks.faults.finding import Finding, Plan
+from benchmarks.faults.finding import Measurement, Plan
 from playground import RequestRecord, delay, reset, slow_reader
 
 _IDENTIFY = 2
@@ -18,7 +18,7 @@ _HEARTBEAT_MS = 2_000
 _NUM_SLOW = 4
 
 
-async def measure_drops(plan: Plan) -> Finding:
+async def measure_drops(plan: Plan) -> Measurement:
     """F4: every way in which a gateway connection can end, and a first connection refused."""
     num_drops = plan.pick(3, 8, 100)
     chance = random.Random(plan.seed)
@@ -41,7 +41,7 @@ async def measure_drops(plan: Plan) -> Finding:
         await bench.stop()
         audit = bench.audit()
         identifies = sum(record.opcode == _IDENTIFY for record in bench.server.log.gateway)
-    return Finding(
+    return Measurement(
         figure="F4",
         load="prompts before (delivered twice), during and after every drop",
         faults=f"first connection refused {refused.struck} times, then {num_drops} drops: "
@@ -99,7 +99,7 @@ _DROPS: dict[str, Callable[[Bench], Awaitable[None]]] = {
 }
 
 
-async def measure_clock(plan: Plan) -> Finding:
+async def measure_clock(plan: Plan) -> Measurement:
     """F11: the machine's clock is set while prompts wait, and across a restart."""
     num_rounds = plan.pick(1, 2, 25)
     refused = 0
@@ -124,7 +124,7 @@ async def measure_clock(plan: Plan) -> Finding:
         await bench.stop()
         audit = bench.audit()
         dead = sum(record.code == 50027 for record in bench.server.requests())
-    return Finding(
+    return Measurement(
         figure="F11",
         load=f"{audit.asked} prompts, {num_rounds + 2} lives",
         faults="wall clock set by +1 h, -1 h, +15 min, -15 min in every life",
@@ -151,7 +151,7 @@ async def _count_quota_refusals(bench: Bench) -> int:
     return int("left this hour" in answer.text())
 
 
-async def measure_slow_uploads(plan: Plan) -> Finding:
+async def measure_slow_uploads(plan: Plan) -> Measurement:
     """F15: one delivery crawls and one stalls; the others must not notice."""
     num_others = plan.pick(5, 30, 200)
     crawl_seconds, stall_seconds = plan.pick(2.0, 8.0, 60.0), plan.pick(4.0, 20.0, 300.0)
@@ -170,7 +170,7 @@ async def measure_slow_uploads(plan: Plan) -> Finding:
         waited = time.monotonic() - began
         await bench.stop()
         audit = bench.audit()
-    return Finding(
+    return Measurement(
         figure="F15",
         load=f"{num_others} deliveries alone, then beside the {_NUM_SLOW + 1} slow ones",
         faults=f"all edits of {_NUM_SLOW} prompts read at a rate of {crawl_seconds:g} s a grid, "

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import psutil
 
 from benchmarks.faults.bench import Bench, open_bench
-from benchmarks.faults.finding import Finding, Plan
+from benchmarks.faults.finding import Measurement, Plan
 from playground import Member, add_user
 
 _AT_ONCE = 40
@@ -21,7 +21,7 @@ _NUM_MEMBERS = 500  # an hour's prompts of one member are summed up at each of t
 _MEBIBYTE = 2**20
 
 
-async def measure_burst(plan: Plan) -> Finding:
+async def measure_burst(plan: Plan) -> Measurement:
     """F5: presses in one write to the socket while something is being drawn."""
     num_presses = plan.pick(60, 500, 500)
     async with open_bench(plan, "f5", checks_contract=False) as bench:
@@ -43,7 +43,7 @@ async def measure_burst(plan: Plan) -> Finding:
         await bench.stop()
         audit = bench.audit()
     p99 = delays[min(len(delays) * 99 // 100, len(delays) - 1)]
-    return Finding(
+    return Measurement(
         figure="F5",
         load=f"{num_presses} members press in one write while a picture is drawn",
         faults="none",
@@ -72,7 +72,7 @@ def _add_people(bench: Bench, count: int) -> list[str]:
     return names
 
 
-async def measure_soak(plan: Plan) -> Finding:
+async def measure_soak(plan: Plan) -> Measurement:
     """F6: a long day in a short time; memory and file handles after the first tenth and at last."""
     num_jobs = plan.pick(100, 500, 100_000)
     chance = random.Random(plan.seed)
@@ -99,7 +99,7 @@ async def measure_soak(plan: Plan) -> Finding:
     growth = samples[-1][0] - samples[0][0]
     handles = samples[-1][1] - samples[0][1]
     sockets = max(sample[2] for sample in samples)
-    return Finding(
+    return Measurement(
         figure="F6",
         load=f"{delivered} jobs, drawn in no time, by {_NUM_MEMBERS} members, "
         f"{_AT_ONCE} at a time, in {seconds:.0f} s",
@@ -130,7 +130,7 @@ def _forget_all(bench: Bench) -> None:
         folder.rmdir()
 
 
-async def measure_fairness(plan: Plan) -> Finding:
+async def measure_fairness(plan: Plan) -> Measurement:
     """F7: one flooder among others; and equal wishes that came in an unequal order."""
     num_flood, num_others = plan.pick(30, 150, 1_000), plan.pick(9, 49, 49)
     async with open_bench(plan, "f7", checks_contract=False) as bench:
@@ -148,7 +148,7 @@ async def measure_fairness(plan: Plan) -> Finding:
         audit, rows = bench.audit(), bench.rows()
     overtaken = [_count_served_between(rows, row) for row in rows if '"one"' in row["recipe"]]
     index = await _measure_equality(plan)
-    return Finding(
+    return Measurement(
         figure="F7",
         load=f"one member with {num_flood} prompts, then {num_others} with one each; "
         "then 10 members with equal wishes, one member's all before the next one's",
@@ -189,7 +189,7 @@ async def _measure_equality(plan: Plan) -> float:
     return sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))
 
 
-async def measure_lag(plan: Plan) -> Finding:
+async def measure_lag(plan: Plan) -> Measurement:
     """F8: how late a 1 ms timer in the bot's loop comes while the starter model loads and draws."""
     num_jobs = plan.pick(1, 4, 30)
     async with open_bench(plan, "f8") as bench:
@@ -204,7 +204,7 @@ async def measure_lag(plan: Plan) -> Finding:
     worst = [
         lags[min(int(len(lags) * share), len(lags) - 1)] * 1000 for share in (0.5, 0.99, 0.999)
     ]
-    return Finding(
+    return Measurement(
         figure="F8",
         load=f"model load, then {num_jobs} long prompts drawn, judged, encoded, posted",
         faults="none",

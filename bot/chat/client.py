@@ -1,4 +1,4 @@
-"""The Discord client: commands, buttons, the one error border, start and end."""
+"""The Discord client: commands, buttons, the one error boundary, start and end."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from discord.ext import commands
 from bot.chat.connection import GATEWAY_SILENCE_SECONDS, Connection
 from bot.chat.messenger import TOO_LATE, DiscordMessenger
 from bot.chat.offers import is_for_servers
-from bot.chat.rate_guard import InvalidRequestBreaker
+from bot.chat.rate_guard import RateGuard
 from bot.errors import StoreError, UserError
 from bot.jobs.ports import Messenger
 from bot.ops.metrics import Health
-from bot.ops.systemd import Supervisor
+from bot.ops.systemd import Systemd
 from bot.services import Services
 from bot.views import jobs as job_views
 from bot.views.components import (
@@ -68,7 +68,7 @@ _COMMANDS_HASH = "commands_hash"
 
 
 class TriptychTree(app_commands.CommandTree["TriptychClient"]):
-    """Sends every exception of a command to the one border."""
+    """Sends every exception of a command to the one boundary."""
 
     async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
         """Discord is told where a command belongs; here it is asked for again."""
@@ -96,23 +96,23 @@ class TriptychClient(commands.Bot):
         self,
         compose: Callable[[Messenger], Services],
         now: Callable[[], float],
-        supervisor: Supervisor | None = None,
+        systemd: Systemd | None = None,
     ) -> None:
-        self.breaker = breaker = InvalidRequestBreaker()
+        self.rate_guard = rate_guard = RateGuard()
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=TriptychTree,
-            http_trace=breaker.trace(),
+            http_trace=rate_guard.trace(),
             enable_debug_events=True,  # for on_socket_raw_receive
         )
         self.messenger = DiscordMessenger(self, now)
         self.services = compose(self.messenger)
         self.button_actions: dict[str, ButtonAction] = {}
         self.panel_actions: dict[str, PanelAction] = {}
-        self._supervisor = supervisor or Supervisor()
+        self._systemd = systemd or Systemd()
         self.modal_actions: dict[str, ModalAction] = {}
         self._item_templates: list[re.Pattern[str]] = []
         self.connection = Connection(self)
@@ -162,7 +162,7 @@ class TriptychClient(commands.Bot):
 
     async def on_ready(self) -> None:
         """The gateway is open."""
-        self._supervisor.tell("READY=1", f"STATUS=online as {self.user}")
+        self._systemd.tell("READY=1", f"STATUS=online as {self.user}")
         log.info("online as %s in %s guilds", self.user, len(self.guilds))
 
     async def on_socket_raw_receive(self, message: str, /) -> None:
@@ -186,22 +186,22 @@ class TriptychClient(commands.Bot):
 
     async def examine(self) -> Health:
         """How this process is, for the monitor."""
-        line, silent_seconds = self.services.line, self.connection.silent_seconds
+        waitlist, silent_seconds = self.services.waitlist, self.connection.silent_seconds
         jobs = await self.services.jobs.count_by_status()
         faults = {
             "the gateway is silent": silent_seconds > GATEWAY_SILENCE_SECONDS,
             "the gateway is not open": not self.is_ready(),
-            "the model is not loaded": line.info is None,
-            "Discord refuses too much": self.breaker.is_open,
+            "the model is not loaded": waitlist.info is None,
+            "Discord refuses too much": self.rate_guard.is_open,
             "the file of the record is gone": not self.services.jobs.is_in_place(),
         }
         gauges = {
-            "line_length": ("Prompts waiting", float(len(line.queue))),
-            "drawing": ("Prompts being drawn", float(len(line.running))),
+            "waiting_jobs": ("Prompts waiting", float(len(waitlist.queue))),
+            "drawing": ("Prompts being drawn", float(len(waitlist.running))),
             "gateway_silent_seconds": ("Since the last frame", silent_seconds),
             "invalid_requests": (
                 "401, 403 and 429 in ten minutes",
-                float(self.breaker.num_invalid),
+                float(self.rate_guard.num_invalid),
             ),
         }
         chores = self.services.chores
@@ -212,7 +212,7 @@ class TriptychClient(commands.Bot):
     async def answer_error(
         self, interaction: discord.Interaction[TriptychClient], error: BaseException
     ) -> None:
-        """The border of all interactions: the member gets a sentence, the log the rest."""
+        """The boundary of all interactions: the member gets a sentence, the log the rest."""
         if self.is_closed():  # a job that was accepted is dealt with by the next process
             log.info("interaction %s came while Triptych was stopping", interaction.id)
             return

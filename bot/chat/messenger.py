@@ -25,7 +25,7 @@ from bot.domain.review import Case
 from bot.images.render import encode_small
 from bot.jobs.ports import (
     Delivery,
-    Drawing,
+    InProgress,
     Undeliverable,
     Unreachable,
     Unreadable,
@@ -69,7 +69,7 @@ class DiscordMessenger:
         """Edit the job's message."""
 
         def compose() -> _Content:
-            preview = update.preview if isinstance(update, Drawing) else None
+            preview = update.preview if isinstance(update, InProgress) else None
             files: _Files = []
             if preview is not None:
                 alt_text = job_views.describe_preview(job)

@@ -21,7 +21,7 @@ MAX_INVALID = 1_000
 _INVALID_STATUSES = {401, 403, 429}
 
 
-class InvalidRequestBreaker:
+class RateGuard:
     """Counts over all requests; while it is open, none is sent, and the caller tries again."""
 
     def __init__(

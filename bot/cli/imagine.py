@@ -16,14 +16,14 @@ from bot.cli.run import FINISH_SECONDS, REQUEUE_SECONDS, open_data_dir
 from bot.cli.terminal import TerminalCaller, TerminalMessenger
 from bot.domain.jobs import Job, Origin, Source
 from bot.domain.recipes import Ask
-from bot.engine import EngineFace
+from bot.engine import EngineApi
 from bot.errors import UserError
 from bot.jobs.ports import Delivery, list_hidden
 from bot.services import compose_services
 from bot.settings import Settings
 
 
-async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[Job, Delivery]:
+async def draw_once(settings: Settings, engine: EngineApi, ask: Ask) -> tuple[Job, Delivery]:
     """One prompt from the terminal, through the same rooms as the bot's.
 
     Raises UserError with the reason if it is not drawn.
@@ -32,7 +32,7 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
         messenger = TerminalMessenger(Console(stderr=True))
         services = compose_services(settings, database, engine, messenger, time.time)
         await services.recovery.drop_terminal_jobs()
-        await services.line.load()
+        await services.waitlist.load()
         drawing = asyncio.create_task(services.dispatcher.run())
         tasks: list[asyncio.Task[Any]] = [drawing]
         job = None
@@ -56,7 +56,7 @@ async def draw_once(settings: Settings, engine: EngineFace, ask: Ask) -> tuple[J
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await services.board.close()
+            await services.status_messages.close()
             services.reading.close()
             await services.workers.close()
             services.writer.close()

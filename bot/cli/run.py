@@ -9,14 +9,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bot.engine import Engine, EngineFace, check_model
+from bot.engine import Engine, EngineApi, check_model
 from bot.errors import ConfigError
 from bot.ops.backups import RecordWatch, make_clock
 from bot.ops.resources import choose_model_source, get_migrations_folder
-from bot.ops.systemd import Supervisor
+from bot.ops.systemd import Systemd
 from bot.services import compose_services, list_chores
 from bot.settings import Settings
-from bot.store import BackupKeeper, Database, DataDirLock
+from bot.store import Backups, Database, DataDirLock
 
 FINISH_SECONDS = 5.0
 REQUEUE_SECONDS = 2.0
@@ -39,7 +39,7 @@ async def open_data_dir(settings: Settings) -> AsyncIterator[Database]:
         lock.release()
 
 
-async def serve(settings: Settings, engine: EngineFace) -> None:
+async def serve(settings: Settings, engine: EngineApi) -> None:
     """The bot, from start to SIGTERM. Raises ConfigError, StoreError or EngineLost."""
     from bot.chat.client import TriptychClient  # noqa: PLC0415 - only `run` needs Discord
     from bot.chat.connection import use_api_base  # noqa: PLC0415
@@ -56,33 +56,33 @@ async def serve(settings: Settings, engine: EngineFace) -> None:
     stop = _listen_for_signals()
     sys.setswitchinterval(SWITCH_SECONDS)
     now = make_clock()
-    supervisor = Supervisor.of_environment()
+    systemd = Systemd.of_environment()
     async with open_data_dir(settings) as database:
         client = TriptychClient(
             lambda messenger: compose_services(settings, database, engine, messenger, now),
             now,
-            supervisor,
+            systemd,
         )
         services = client.services
-        await services.line.load()
+        await services.waitlist.load()
         drawing = asyncio.create_task(services.dispatcher.run())
-        keeper = BackupKeeper(database, settings.data_dir)
-        watch = RecordWatch(database, keeper, now)
+        backups = Backups(database, settings.data_dir)
+        watch = RecordWatch(database, backups, now)
         async with client, serve_monitor(settings.monitor_port, client.examine):
             token = settings.discord_token.get_secret_value()
             online = asyncio.create_task(client.connection.serve(token))
             stopping = asyncio.create_task(stop.wait())
-            beating = asyncio.create_task(supervisor.beat())
-            chores = list_chores(services, keeper, watch, client.messenger.post_entries)
+            beating = asyncio.create_task(systemd.beat())
+            chores = list_chores(services, backups, watch, client.messenger.post_entries)
             keeping = asyncio.create_task(services.chores.run(chores))
             tasks = {drawing, online, stopping, keeping}
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            supervisor.tell("STOPPING=1")
+            systemd.tell("STOPPING=1")
             services.intake.draining = True
             keeping.cancel()
             await asyncio.wait({keeping})
             await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
-            await services.board.close()
+            await services.status_messages.close()
             for task in {*tasks, beating} - done:
                 task.cancel()
             await asyncio.gather(*tasks, beating, return_exceptions=True)

@@ -12,7 +12,7 @@ from bot.domain.jobs import Job
 from bot.domain.recipes import Upload
 from bot.domain.review import Case
 from bot.errors import UserError
-from bot.jobs.ports import Delivery, Drawing, Undeliverable, Update, Waiting
+from bot.jobs.ports import Delivery, InProgress, Undeliverable, Update, Waiting
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
 
@@ -57,7 +57,7 @@ class TerminalMessenger:
 
     async def progress(self, job: Job, update: Update) -> None:
         """Move the bar."""
-        if isinstance(update, Drawing):
+        if isinstance(update, InProgress):
             self._bar.update(
                 self._task, description="drawing", completed=update.step, total=update.num_steps
             )

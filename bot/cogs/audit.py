@@ -32,7 +32,7 @@ _Interaction = discord.Interaction[TriptychClient]
 
 @in_servers
 @app_commands.default_permissions(manage_messages=True)
-class Record(commands.GroupCog, group_name="audit", group_description="What was decided, by whom"):
+class Audit(commands.GroupCog, group_name="audit", group_description="What was decided, by whom"):
     """The audit log of a server."""
 
     def __init__(self, bot: TriptychClient) -> None:
@@ -166,6 +166,6 @@ def _render(entries: Sequence[AuditEntry], kind: str) -> str:
 
 async def setup(bot: TriptychClient) -> None:
     """Called by load_extension."""
-    cog = Record(bot)
+    cog = Audit(bot)
     bot.add_panel_action("audit", cog.press)
     await bot.add_cog(cog)

@@ -98,7 +98,7 @@ class Imagine(commands.Cog):
     async def _complete_sampler(
         self, interaction: discord.Interaction[TriptychClient], current: str
     ) -> list[app_commands.Choice[str]]:
-        info = self._services.line.info
+        info = self._services.waitlist.info
         samplers = info.samplers if info else SAMPLER_IDS
         return [
             app_commands.Choice(name=sampler, value=sampler)
@@ -119,7 +119,7 @@ class Imagine(commands.Cog):
     async def _complete_size(
         self, interaction: discord.Interaction[TriptychClient], current: str
     ) -> list[app_commands.Choice[str]]:
-        info = self._services.line.info
+        info = self._services.waitlist.info
         sizes = list_sizes(info, self._services.limits.max_side_pixels) if info else []
         return [
             app_commands.Choice(name=f"{size} ({shape})", value=size)

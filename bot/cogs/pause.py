@@ -1,4 +1,4 @@
-"""/pause and /resume: the line of one server."""
+"""/pause and /resume: the queue of one server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Pause(commands.Cog):
     @in_servers
     @app_commands.default_permissions(manage_messages=True)
     async def pause(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """What waits stays in line and is drawn."""
+        """What waits stays in the queue and is drawn."""
         is_new = await self._set(interaction, is_paused=True)
         text = moderation_views.PAUSED if is_new else moderation_views.ALREADY_PAUSED
         await interaction.response.send_message(text, ephemeral=True)

@@ -37,7 +37,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="Your o
     async def export(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """JSON, packed where it is large."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        found = await self._services.keeping.export(interaction.user.id)
+        found = await self._services.member_data.export(interaction.user.id)
         data, name = await asyncio.to_thread(_pack, found)
         file = discord.File(io.BytesIO(data), name)
         await interaction.edit_original_response(attachments=[file])
@@ -53,7 +53,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="Your o
     ) -> None:
         """Whoever presses deletes what is their own."""
         await interaction.response.defer()
-        count = await self._services.keeping.delete(interaction.user.id)
+        count = await self._services.member_data.delete(interaction.user.id)
         view = moderation_views.compose_text(moderation_views.say_deleted(count))
         await interaction.edit_original_response(view=view)
 

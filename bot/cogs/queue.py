@@ -1,4 +1,4 @@
-"""/queue: the line, and what is left of one's own quota."""
+"""/queue: the queue, and what is left of one's own quota."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from bot.views import jobs as job_views
 
 
 class Queue(commands.Cog):
-    """Show the line."""
+    """Show the queue."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="The line, and what is left of your quota")
+    @app_commands.command(description="The queue, and what is left of your quota")
     @anywhere
     async def queue(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Only for the member who asks."""
         services = self._services
-        line = services.line
-        places = line.places()
+        waitlist = services.waitlist
+        places = waitlist.places()
         origin = Origin(interaction.user.id, guild_id=interaction.guild_id)
         own = await services.jobs.list_waiting_of(interaction.user.id)
         text = job_views.describe_queue(
-            here=line.count_of(interaction.guild_id) if interaction.guild_id else None,
+            here=waitlist.count_of(interaction.guild_id) if interaction.guild_id else None,
             own=[(job, places.get(job.job_id)) for job in own],
             standing=await services.standing.fetch(origin, services.now()),
             quotas=services.intake.quotas,
-            info=line.info,
+            info=waitlist.info,
         )
         await interaction.response.send_message(text, ephemeral=True)
 

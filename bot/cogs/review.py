@@ -33,8 +33,8 @@ class Review(commands.Cog):
             require_other(interaction, card.member_id)
             if decision in AGAINST_MEMBER:
                 await require_rank(interaction, card.member_id)
-            review = self._services.review
-            await review.decide(card_id, decision, interaction.user.id, interaction.guild_id)
+            decisions = self._services.decisions
+            await decisions.decide(card_id, decision, interaction.user.id, interaction.guild_id)
 
         return press
 
@@ -42,7 +42,7 @@ class Review(commands.Cog):
         """The pictures as they are and the whole prompt, for the moderator alone."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         card = await self._check(interaction, card_id)
-        case = await self._services.desk.compose_case(card)
+        case = await self._services.review_cards.compose_case(card)
         if case.job is None:
             await interaction.edit_original_response(content=review_views.NO_PICTURES)
             return
@@ -58,10 +58,10 @@ class Review(commands.Cog):
         guild_id = interaction.guild_id
         settings = await self._services.settings.fetch(guild_id)
         require_moderator(interaction, settings)
-        card = await self._services.review.fetch_card(card_id, guild_id)
+        card = await self._services.decisions.fetch_card(card_id, guild_id)
         if card.message_id is None and interaction.message is not None:
             pressed = interaction.message
-            await self._services.desk.note_posted(card, pressed.channel.id, pressed.id)
+            await self._services.review_cards.note_posted(card, pressed.channel.id, pressed.id)
         return card
 
 

@@ -87,7 +87,7 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         removed = None
         if ids:
             actor_id = interaction.user.id
-            removed = await services.guilds.rulemaking.remove(guild_id, ids[0], actor_id)
+            removed = await services.guilds.rule_editor.remove(guild_id, ids[0], actor_id)
         if removed is None:
             raise UserError(moderation_views.NO_SUCH_RULE)
         await _say(interaction, moderation_views.say_removed(removed))
@@ -175,7 +175,7 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         guild_id = await self._require_moderator(interaction)
         rule = _parse_rule(kind, text, action, exceptions)
         await _defer(interaction)
-        preview = await self._services.guilds.rulemaking.preview(guild_id, rule)
+        preview = await self._services.guilds.rule_editor.preview(guild_id, rule)
         await _answer(interaction, moderation_views.describe_preview(rule, preview))
 
     @app_commands.command(
@@ -199,7 +199,7 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         await _answer(interaction, moderation_views.say_copied(text, copied.notes))
 
     async def _adopt(self, guild_id: int, rules: Sequence[Rule], interaction: _Interaction) -> str:
-        added = await self._services.guilds.rulemaking.adopt(guild_id, rules, interaction.user.id)
+        added = await self._services.guilds.rule_editor.adopt(guild_id, rules, interaction.user.id)
         return moderation_views.say_added(added, len(rules))
 
     async def _require_moderator(self, interaction: _Interaction) -> int:

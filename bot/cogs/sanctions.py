@@ -43,11 +43,11 @@ class StrikeCommands(
     ) -> None:
         """Only for who stands below."""
         guild_id = await _check(self._services, interaction, member.id)
-        consequences = self._services.consequences
-        suspension = await consequences.strike(
+        sanctions = self._services.sanctions
+        suspension = await sanctions.strike(
             guild_id, member.id, by=interaction.user.id, reason=own_words(clean_prompt(reason))
         )
-        count = len(await consequences.list_strikes(guild_id, member.id))
+        count = len(await sanctions.list_strikes(guild_id, member.id))
         text = review_views.say_struck(member.id, suspension, count)
         await interaction.edit_original_response(content=text)
 
@@ -58,11 +58,11 @@ class StrikeCommands(
     ) -> None:
         """Any moderator may look."""
         guild_id = await _check(self._services, interaction)
-        consequences = self._services.consequences
+        sanctions = self._services.sanctions
         text = review_views.say_strikes(
             member.id,
-            await consequences.list_strikes(guild_id, member.id),
-            await consequences.fetch_suspension(guild_id, member.id),
+            await sanctions.list_strikes(guild_id, member.id),
+            await sanctions.fetch_suspension(guild_id, member.id),
         )
         await interaction.edit_original_response(content=text)
 
@@ -73,14 +73,14 @@ class StrikeCommands(
     ) -> None:
         """Only for who stands below."""
         guild_id = await _check(self._services, interaction, member.id)
-        await self._services.consequences.remove_strike(
+        await self._services.sanctions.remove_strike(
             guild_id, member.id, number, by=interaction.user.id
         )
         text = review_views.say_strike_removed(member.id, number)
         await interaction.edit_original_response(content=text)
 
 
-class Consequences(commands.Cog):
+class Sanctions(commands.Cog):
     """Suspensions from prompting."""
 
     def __init__(self, services: Services) -> None:
@@ -101,7 +101,7 @@ class Consequences(commands.Cog):
     ) -> None:
         """Only for who stands below."""
         guild_id = await _check(self._services, interaction, member.id)
-        suspension = await self._services.consequences.suspend(
+        suspension = await self._services.sanctions.suspend(
             guild_id,
             member.id,
             by=interaction.user.id,
@@ -120,7 +120,7 @@ class Consequences(commands.Cog):
     ) -> None:
         """Only for who stands below."""
         guild_id = await _check(self._services, interaction, member.id)
-        await self._services.consequences.lift(
+        await self._services.sanctions.lift(
             guild_id, member.id, by=interaction.user.id, reason=because(Code.MODERATOR_LIFTED)
         )
         text = review_views.say_lifted(member.id)
@@ -130,7 +130,7 @@ class Consequences(commands.Cog):
         """The Appeal button."""
         if interaction.guild_id is None:
             raise UserError(review_views.NOTHING_TO_APPEAL)
-        await self._services.consequences.check_appeal(interaction.guild_id, interaction.user.id)
+        await self._services.sanctions.check_appeal(interaction.guild_id, interaction.user.id)
         form = JobModal("appeal", 0, 0, title="Appeal your suspension")
         form.add_item(
             discord.ui.Label(
@@ -152,7 +152,7 @@ class Consequences(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         if interaction.guild_id is None:
             raise UserError(review_views.NOTHING_TO_APPEAL)
-        await self._services.consequences.appeal(
+        await self._services.sanctions.appeal(
             interaction.guild_id, interaction.user.id, clean_prompt(fields["text"])
         )
         await interaction.edit_original_response(content=review_views.APPEALED)
@@ -176,7 +176,7 @@ async def _check(
 
 async def setup(bot: TriptychClient) -> None:
     """Called by load_extension."""
-    cog = Consequences(bot.services)
+    cog = Sanctions(bot.services)
     bot.add_button_action("appeal", cog.ask)
     bot.add_modal_action("appeal", cog.submit)
     await bot.add_cog(cog)

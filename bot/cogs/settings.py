@@ -20,8 +20,8 @@ from bot.services import Services
 from bot.store.settings import CHANNEL_NAMES
 from bot.views import jobs as job_views
 from bot.views import settings as settings_views
-from bot.views.components import Form
-from bot.views.settings import NUMBERS, PAGES, QUOTA_FIELDS, Panel
+from bot.views.components import ModalForm
+from bot.views.settings import NUMBERS, PAGES, QUOTA_FIELDS, SettingsPage
 
 _LISTS = {"moderator_role_ids", "allowed_role_ids", "allowed_channel_ids"}
 _POSTED_TO = {"review_channel_id", "mod_log_channel_id"}
@@ -78,7 +78,7 @@ class SettingsPanel(commands.Cog):
             await self._change(answer, page, name, parse_number(typed[name]))
             await answer.response.edit_message(view=await self._compose(guild_id, page))
 
-        await interaction.response.send_modal(Form("Change a number", {name: field}, submit))
+        await interaction.response.send_modal(ModalForm("Change a number", {name: field}, submit))
 
     async def _ask_quota(self, interaction: _Interaction, page: str, role_id: int) -> None:
         guild_id = require_manager(interaction)
@@ -101,7 +101,7 @@ class SettingsPanel(commands.Cog):
                 await self._change(answer, page, "role_quotas", quotas or None)
             await answer.response.edit_message(view=await self._compose(guild_id, page))
 
-        await interaction.response.send_modal(Form("Quota of a role", fields, submit))
+        await interaction.response.send_modal(ModalForm("Quota of a role", fields, submit))
 
     async def _change(self, interaction: _Interaction, page: str, name: str, value: Any) -> None:
         guild_id, channel_id = require_manager(interaction), _channel_of(page)
@@ -145,7 +145,7 @@ class SettingsPanel(commands.Cog):
     async def _compose(self, guild_id: int, page: str) -> discord.ui.LayoutView:
         services, channel_id = self._services, _channel_of(page)
         own = await services.settings.fetch_scope(guild_id, channel_id) if channel_id else {}
-        panel = Panel(
+        panel = SettingsPage(
             page,
             await self._fetch(guild_id, page),
             services.check.threshold,

@@ -41,19 +41,19 @@ class Status(commands.Cog):
     async def _describe_here(self, interaction: discord.Interaction[TriptychClient]) -> str:
         settings = await self._services.settings.fetch(interaction.guild_id)
         guild_id = require_moderator(interaction, settings)
-        line, waits = self._services.line, await self._waits.measure(guild_id)
+        waitlist, waits = self._services.waitlist, await self._waits.measure(guild_id)
         return status_views.describe_here(
-            line.count_of(guild_id), waits, is_up=line.info is not None
+            waitlist.count_of(guild_id), waits, is_up=waitlist.info is not None
         )
 
     async def _describe_process(self) -> str:
-        line = self._services.line
+        waitlist = self._services.waitlist
         return status_views.describe_process(
-            counts=(len(line.queue), len(line.running)),
+            counts=(len(waitlist.queue), len(waitlist.running)),
             waits=await self._waits.measure(),
-            info=line.info,
+            info=waitlist.info,
             peak_memory_mib=_measure_peak_memory(),
-            invalid_requests=self._client.breaker.num_invalid,
+            invalid_requests=self._client.rate_guard.num_invalid,
             chore_faults=self._services.chores.list_faults(),
             warnings=get_last_warnings(),
         )

@@ -11,7 +11,7 @@ from bot.domain.rules import Outcome
 class RoleQuota:
     """What the members of a role may have; None leaves it as it is for everybody.
 
-    weight: of their share of the line. A member with several roles gets the best of each.
+    weight: of their share of the queue. A member with several roles gets the best of each.
     """
 
     role_id: int

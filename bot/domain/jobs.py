@@ -79,9 +79,9 @@ class Job:
     attempt: how many times drawing was begun. reason: why it ended as it did, if without pictures.
     rule, rules_version: what decided about the prompt, and the server's rules at that moment.
     is_held: a moderator has to look at it, until one has approved it (approved_by); held_for: why.
-    weight: of its member's share of the line. hidden: reported, and nobody may see its pictures.
+    weight: of its member's share of the queue. hidden: reported, and nobody may see its pictures.
     deleted_at, deleted_by: when its pictures were taken away, and by whom (0: by retention).
-    told: False where it ended without pictures and its message may not say so yet.
+    end_notified: False where it ended without pictures and its message may not say so yet.
     """
 
     job_id: int
@@ -111,7 +111,7 @@ class Job:
     deleted_by: int | None = None
     approved_by: int | None = None
     hidden: bool = False
-    told: bool = True
+    end_notified: bool = True
 
 
 @dataclass(frozen=True, slots=True)

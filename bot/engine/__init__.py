@@ -17,7 +17,7 @@ capacity/ says how much fits in, and what it costs.
 from bot.engine.api import (
     NUM_IMAGES,
     SAMPLER_IDS,
-    EngineFace,
+    EngineApi,
     EngineOptions,
     GenerationOutput,
     GenerationRequest,
@@ -33,7 +33,7 @@ __all__ = [
     "NUM_IMAGES",
     "SAMPLER_IDS",
     "Engine",
-    "EngineFace",
+    "EngineApi",
     "EngineOptions",
     "GenerationOutput",
     "GenerationRequest",

@@ -151,7 +151,7 @@ ProgressCallback = Callable[[Progress], None]
 """Runs in the engine thread: it must only hand over (``loop.call_soon_threadsafe``)."""
 
 
-class EngineFace(Protocol):
+class EngineApi(Protocol):
     """The engine as jobs see it; every method may be called from the event loop's thread."""
 
     def start(self) -> Future[ModelInfo]:

@@ -34,7 +34,7 @@ TILED_SECONDS = 3600.0
 
 _MAX_GROUPS = 4
 
-Outcome = GenerationOutput | TriptychError
+RequestResult = GenerationOutput | TriptychError
 
 
 def open_batch(source: ModelSource, options: EngineOptions) -> Batch:
@@ -59,7 +59,7 @@ class Batch:
         self._tiled_until: dict[tuple[int, int], float] = {}
         self._decodings: list[tuple[Drawing, Decoding]] = []
         self._previews: list[tuple[Drawing, Transfer]] = []
-        self._outcomes: list[tuple[Drawing, Outcome]] = []
+        self._outcomes: list[tuple[Drawing, RequestResult]] = []
         self._last_step: torch.cuda.Event | None = None
 
     @property
@@ -124,7 +124,7 @@ class Batch:
             group.blank()
 
     @torch.inference_mode()
-    def tick(self) -> list[tuple[Drawing, Outcome]]:
+    def tick(self) -> list[tuple[Drawing, RequestResult]]:
         """Take one step with the group whose turn it is; returns who has finished or failed.
 
         Whoever has finished is told first, and may make room, before the next step is taken.

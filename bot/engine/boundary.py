@@ -1,4 +1,4 @@
-"""The engine thread's one border: what goes wrong inside becomes an error that can be booked."""
+"""The engine thread's one boundary: what goes wrong inside becomes an error that can be booked."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from bot.texts.reasons import because
 
 if TYPE_CHECKING:
     from bot.domain.recipes import Recipe
-    from bot.engine.batch import Batch, Outcome
+    from bot.engine.batch import Batch, RequestResult
     from bot.engine.capacity.capacity import Capacity
     from bot.engine.capacity.cost import CostModel
     from bot.engine.steps.groups import Drawing
@@ -263,7 +263,9 @@ class Engine:
                 del self._jobs[job.request.request_id]
             return job.taken
 
-    def _book(self, batch: Batch, outcomes: list[tuple[Drawing, Outcome]] | TriptychError) -> None:
+    def _book(
+        self, batch: Batch, outcomes: list[tuple[Drawing, RequestResult]] | TriptychError
+    ) -> None:
         """Resolve the futures of who has finished; after a fault of the step itself, of all."""
         if isinstance(outcomes, EngineLost):
             self._end(outcomes)
@@ -275,7 +277,7 @@ class Engine:
         for drawing, outcome in outcomes:
             self._settle(drawing, outcome)
 
-    def _settle(self, drawing: Drawing, outcome: Outcome) -> None:
+    def _settle(self, drawing: Drawing, outcome: RequestResult) -> None:
         job = self._drawn.pop(drawing)
         self._forget(job)
         if isinstance(outcome, TriptychError):

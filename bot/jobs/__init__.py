@@ -1,1 +1,1 @@
-"""The line: from an accepted prompt to a delivered grid. Knows nothing of Discord."""
+"""The queue: from an accepted prompt to a delivered grid. Knows nothing of Discord."""

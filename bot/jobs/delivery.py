@@ -20,9 +20,9 @@ from bot.jobs.ports import (
     Unreachable,
     Unreadable,
 )
-from bot.jobs.status_messages import StatusBoard
+from bot.jobs.status_messages import StatusMessages
 from bot.ops.logs import of_job
-from bot.policy.prompts import Gate
+from bot.policy.prompts import PromptGate
 from bot.store import Repositories
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
@@ -40,8 +40,8 @@ class Deliverer:
         store: Repositories,
         writer: PictureWriter,
         messenger: Messenger,
-        board: StatusBoard,
-        gate: Gate,
+        status_messages: StatusMessages,
+        gate: PromptGate,
         lane: ReviewLane,
         now: Callable[[], float],
         again_seconds: float = 30.0,
@@ -49,7 +49,7 @@ class Deliverer:
         self._jobs = store.jobs
         self._writer = writer
         self._messenger = messenger
-        self._board = board
+        self._status_messages = status_messages
         self._gate = gate
         self._lane = lane
         self._audit = store.audit
@@ -121,7 +121,7 @@ class Deliverer:
             return await self._jobs.fetch_job(job.job_id)
         if changed is not None and changed.status is JobStatus.REFUSED:
             await self._writer.remove(job.job_id)
-            await self._board.finish(changed)
+            await self._status_messages.finish(changed)
         return changed
 
     async def _post(self, job: Job, delivery: Delivery) -> int | None:
@@ -131,7 +131,7 @@ class Deliverer:
         """
         while True:
             try:
-                async with self._board.finishing(job):
+                async with self._status_messages.finishing(job):
                     return await self._messenger.deliver(job, delivery)
             except Unreachable as error:
                 of_job(log, job.job_id).warning("waits for Discord: %s", error)
@@ -146,5 +146,5 @@ class Deliverer:
             leaving=[JobStatus.RENDERED],
         )
         if ended is not None:
-            await self._board.finish(ended)
+            await self._status_messages.finish(ended)
         return ended

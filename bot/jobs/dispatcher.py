@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.pictures import PictureFile
-from bot.engine.api import EngineFace, GenerationOutput, GenerationRequest, ModelInfo, Progress
+from bot.engine.api import EngineApi, GenerationOutput, GenerationRequest, ModelInfo, Progress
 from bot.errors import (
     EngineLost,
     GenerationCancelled,
@@ -21,10 +21,10 @@ from bot.errors import (
 )
 from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
-from bot.jobs.ports import Drawing, ReviewLane, Waiting
-from bot.jobs.queue.waitlist import Line
+from bot.jobs.ports import InProgress, ReviewLane, Waiting
+from bot.jobs.queue.waitlist import Waitlist
 from bot.jobs.start_images import StartPictures
-from bot.jobs.status_messages import StatusBoard
+from bot.jobs.status_messages import StatusMessages
 from bot.jobs.watchdog import Watchdog
 from bot.moderation import PictureCheck
 from bot.ops.logs import of_job
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
-ANNOUNCE_SHARE = 0.1  # of the time goes into places, at most: in a long line they take a while
+ANNOUNCE_SHARE = 0.1  # of the time goes into places, at most: in a long queue they take a while
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ class Dispatcher:
 
     def __init__(
         self,
-        engine: EngineFace,
+        engine: EngineApi,
         store: Repositories,
-        line: Line,
-        board: StatusBoard,
+        waitlist: Waitlist,
+        status_messages: StatusMessages,
         lane: ReviewLane,
         pictures: Pictures,
         deliverer: Deliverer,
@@ -71,8 +71,8 @@ class Dispatcher:
         self._engine = engine
         self._jobs = store.jobs
         self._audit = store.audit
-        self._line = line
-        self._board = board
+        self._waitlist = waitlist
+        self._status_messages = status_messages
         self._lane = lane
         self._starts = pictures.starts
         self._check = pictures.check
@@ -101,21 +101,21 @@ class Dispatcher:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         loading = asyncio.wrap_future(self._engine.start())
-        loading.add_done_callback(lambda _: self._line.changed.set())
+        loading.add_done_callback(lambda _: self._waitlist.changed.set())
         while not self._stopping:
-            self._line.changed.clear()
+            self._waitlist.changed.clear()
             try:
-                if loading.done() and self._line.info is None:
+                if loading.done() and self._waitlist.info is None:
                     await self._welcome(loading.result())
                 while (job := self._choose()) is not None:
                     await self._begin(job)
             except StoreError as error:  # such as a full disk: what waits goes on waiting
                 log.error("nothing can be begun, trying again in a moment: %s", error)
-                loop.call_later(STORE_RETRY_SECONDS, self._line.changed.set)
+                loop.call_later(STORE_RETRY_SECONDS, self._waitlist.changed.set)
             if self._lost is not None:
                 raise self._lost
             self._announce()
-            await self._line.changed.wait()
+            await self._waitlist.changed.wait()
 
     def _announce(self) -> None:
         """At once, or after a pause if it was done just now."""
@@ -134,23 +134,23 @@ class Dispatcher:
 
     def _show_places(self) -> None:
         """Unchanged ones are not edited again."""
-        line, is_ready = self._line, self._line.info is not None
-        for job_id, place in line.places().items():
-            self._board.post(line.queue.get(job_id), Waiting(place, is_ready))
+        waitlist, is_ready = self._waitlist, self._waitlist.info is not None
+        for job_id, place in waitlist.places().items():
+            self._status_messages.post(waitlist.queue.get(job_id), Waiting(place, is_ready))
 
     async def _welcome(self, info: ModelInfo) -> None:
         for note in info.notes:
             log.warning("%s", note)
         log.info("%s is ready on %s (%s)", info.name, info.device, info.dtype)
-        await self._line.welcome(info)
+        await self._waitlist.welcome(info)
 
     async def stop(self, finish_seconds: float, requeue_seconds: float) -> None:
-        """Begin nothing more. What is not finished in time goes back in line for the next start."""
+        """Start nothing more. What is not finished in time waits in the queue for the next run."""
         self._stopping = True
-        self._line.changed.set()
+        self._waitlist.changed.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=finish_seconds)
-        for job_id in list(self._line.running):
+        for job_id in list(self._waitlist.running):
             self._engine.cancel(job_id)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=requeue_seconds)
@@ -165,7 +165,7 @@ class Dispatcher:
         A job cancelled while it is drawn costs the share of its steps that were drawn.
         """
         progress = self._progress.get(job_id)
-        running = self._line.running.get(job_id)
+        running = self._waitlist.running.get(job_id)
         share = progress.step / progress.num_steps if progress else 0.0
         ended = await self._jobs.mark_ended(
             job_id,
@@ -182,43 +182,43 @@ class Dispatcher:
         )
         if ended is not None:
             of_job(log, job_id).info("cancelled")
-            self._line.remove(job_id)
-            self._line.running.pop(job_id, None)  # progress on its way here must not be shown
+            self._waitlist.remove(job_id)
+            self._waitlist.running.pop(job_id, None)  # progress on its way here must not be shown
             self._engine.cancel(job_id)
-            self._line.charge(ended)
-            await self._board.finish(ended)
+            self._waitlist.charge(ended)
+            await self._status_messages.finish(ended)
             if ended.is_held:
                 await self._lane.withdraw(ended)
         return ended
 
     def _choose(self) -> Job | None:
-        if self._stopping or self._lost is not None or self._line.info is None:
+        if self._stopping or self._lost is not None or self._waitlist.info is None:
             return None
-        job = self._line.queue.next(self._now())
+        job = self._waitlist.queue.next(self._now())
         if job is None:
             return None
-        if job.job_id in self._line.unfit:
+        if job.job_id in self._waitlist.unfit:
             return job  # to be refused by _begin
         return job if self._engine.has_room(job.recipe) else None
 
     async def _begin(self, job: Job) -> None:
         try:
-            if (fault := self._line.unfit.pop(job.job_id, None)) is not None:
+            if (fault := self._waitlist.unfit.pop(job.job_id, None)) is not None:
                 raise UserError(fault)
             start = await self._starts.load(job)
         except UserError as error:
-            self._line.queue.remove(job.job_id)
+            self._waitlist.queue.remove(job.job_id)
             await self._end(job, JobStatus.REFUSED, error.reason)
             return
         running = await self._jobs.mark_running(job, now=self._now())
-        self._line.queue.remove(job.job_id)
+        self._waitlist.queue.remove(job.job_id)
         if running is None:
             return
         of_job(log, job.job_id).info("begins, attempt %s", running.attempt)
-        if not self._line.running:
+        if not self._waitlist.running:
             self._watchdog.begin()
-        self._line.running[job.job_id] = running
-        self._line.charge(running)
+        self._waitlist.running[job.job_id] = running
+        self._waitlist.charge(running)
         loop = asyncio.get_running_loop()
 
         def hand_over(progress: Progress) -> None:
@@ -226,7 +226,7 @@ class Dispatcher:
 
         request = GenerationRequest(job.job_id, job.recipe, start)
         future = self._engine.submit(request, hand_over)
-        self._board.post(running, Drawing(0, job.recipe.num_inference_steps or 0))
+        self._status_messages.post(running, InProgress(0, job.recipe.num_inference_steps or 0))
         self._spawn(running, self._draw(running, future))
 
     async def _draw(self, job: Job, future: Future[GenerationOutput]) -> None:
@@ -235,13 +235,15 @@ class Dispatcher:
             rendered = await self._render(job, output)
         except GenerationCancelled:
             if await self._jobs.mark_requeued(job, attempted=False) is not None:
-                self._line.use.refund(job.job_id)  # a stop; a member's cancel has its own charge
+                self._waitlist.use.refund(
+                    job.job_id
+                )  # a stop; a member's cancel has its own charge
             return
         finally:
-            self._line.running.pop(job.job_id, None)
+            self._waitlist.running.pop(job.job_id, None)
             self._progress.pop(job.job_id, None)
             self._sketches.pop(job.job_id, None)
-            self._line.changed.set()
+            self._waitlist.changed.set()
         if rendered is not None:
             await self._deliver(rendered)
 
@@ -252,7 +254,7 @@ class Dispatcher:
             of_job(log, job.job_id).error("will be delivered again at the next start: %s", error)
             return
         if ended is not None:  # what is undeliverable costs nothing
-            self._line.charge(ended)
+            self._waitlist.charge(ended)
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
         recipe, images = job.recipe, output.images
@@ -262,7 +264,7 @@ class Dispatcher:
         held_files: tuple[PictureFile, ...] = ()
         if judgement.held_for:
             held_files = await self._writer.write_held(job.job_id, recipe, images, verdicts)
-        pace = self._line.paces.of(output.engine)
+        pace = self._waitlist.paces.of(output.engine)
         cost = pace.measure(job.cost_estimate, output.gpu_seconds)
         if not any(verdict.was_judged for verdict in verdicts):
             cost = 0.0  # a fault of ours: nobody gets to see anything of it
@@ -284,7 +286,7 @@ class Dispatcher:
                 await self._audit.add(entry)
         if rendered is not None:
             pace.add(job.cost_estimate, output.gpu_seconds)
-            self._line.charge(rendered)
+            self._waitlist.charge(rendered)
         else:  # cancelled while the files were being written
             await self._writer.remove(job.job_id)
         return rendered
@@ -296,7 +298,7 @@ class Dispatcher:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._line.changed.set()
+        self._waitlist.changed.set()
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("a job could not be settled and waits for the next start", exc_info=error)
@@ -312,7 +314,7 @@ class Dispatcher:
         except StoreError as error:
             of_job(log, job.job_id).error("%s", error)
             await self._end(job, JobStatus.FAILED, error.reason)
-        except Exception:  # border: one job's fault must not stop the line
+        except Exception:  # boundary: one job's fault must not stop the queue
             log.exception(
                 "job %s failed at attempt %s", job.job_id, job.attempt, extra={"job_id": job.job_id}
             )
@@ -328,8 +330,8 @@ class Dispatcher:
             await self._end(job, JobStatus.FAILED, error.reason)
             return
         if waiting is not None:
-            self._line.use.refund(job.job_id)
-            self._line.enqueue(waiting)
+            self._waitlist.use.refund(job.job_id)
+            self._waitlist.enqueue(waiting)
 
     async def _end(self, job: Job, status: JobStatus, reason: Reason) -> None:
         try:
@@ -345,8 +347,8 @@ class Dispatcher:
             ended = replace(job, status=status, reason=reason)
         if ended is not None:
             of_job(log, job.job_id).info("ended: %s", status)
-            self._line.use.refund(job.job_id)
-            await self._board.finish(ended)
+            self._waitlist.use.refund(job.job_id)
+            await self._status_messages.finish(ended)
 
     async def _watch_steps(self) -> None:
         """A device that hangs is as lost as one that fails; its jobs are drawn by the next process.
@@ -355,18 +357,18 @@ class Dispatcher:
         """
         while self._lost is None:
             await asyncio.sleep(1.0)
-            if self._line.running and self._watchdog.is_hung:
+            if self._waitlist.running and self._watchdog.is_hung:
                 seconds = self._watchdog.silent_seconds
-                jobs = ", ".join(map(str, self._line.running))
+                jobs = ", ".join(map(str, self._waitlist.running))
                 log.error("no step for %.0f s; jobs %s hang", seconds, jobs)
                 self._lost = EngineLost(f"The device has not finished a step in {seconds:.0f} s.")
-                self._line.changed.set()
+                self._waitlist.changed.set()
 
     def _show_progress(self, job: Job, progress: Progress) -> None:
         self._watchdog.note_step()
-        if job.job_id in self._line.running:
+        if job.job_id in self._waitlist.running:
             self._progress[job.job_id] = progress
             if progress.preview is not None:
                 self._sketches[job.job_id] = progress.preview
             sketch = self._sketches.get(job.job_id)
-            self._board.post(job, Drawing(progress.step, progress.num_steps, sketch))
+            self._status_messages.post(job, InProgress(progress.step, progress.num_steps, sketch))

@@ -16,13 +16,13 @@ from bot.domain.recipes import Ask, Recipe, Upload
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import StoreError, UserError, WorkerUnavailable
 from bot.jobs.ports import Caller, PlaceClosed, ReviewLane, Undeliverable, Unreachable
-from bot.jobs.queue.waitlist import Line
+from bot.jobs.queue.waitlist import Waitlist
 from bot.jobs.start_images import StartPictures, Unusable
-from bot.jobs.status_messages import StatusBoard
+from bot.jobs.status_messages import StatusMessages
 from bot.moderation.text import clean_prompt
 from bot.ops.logs import of_job
 from bot.policy.admission import DAY_SECONDS, compose_quota, find_admission_refusal
-from bot.policy.prompts import SUSPENDED, Gate
+from bot.policy.prompts import SUSPENDED, PromptGate
 from bot.policy.quotas import Quotas
 from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
@@ -36,9 +36,9 @@ TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
 _MAX_COMMITS_AT_ONCE = 64  # the first of 500 must not wait for the last one's turn at the record
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer one; the row keeps it
 _NOT_IN_LINE = (
-    "Your prompt was taken, but the record cannot be written at the moment, so it is not in line "
-    "yet. As soon as it can be, Triptych draws it or tells you why not, and nothing was charged. "
-    "If this lasts, tell the owner, whose log says more."
+    "Your prompt was taken, but the record cannot be written at the moment, so it is not in the "
+    "queue yet. As soon as it can be, Triptych draws it or tells you why not, and nothing was "
+    "charged. If this lasts, tell the owner, whose log says more."
 )
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, as of a copy being made
@@ -53,11 +53,11 @@ _DRAINING = because(Code.RESTARTING)
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Where a job that was taken goes: into the line, to the moderators, or to its end."""
+    """Where a job that was taken goes: into the queue, to the moderators, or to its end."""
 
-    line: Line
+    waitlist: Waitlist
     lane: ReviewLane
-    board: StatusBoard
+    status_messages: StatusMessages
 
 
 class Intake:
@@ -66,7 +66,7 @@ class Intake:
     def __init__(
         self,
         store: Repositories,
-        gate: Gate,
+        gate: PromptGate,
         destinations: Destinations,
         starts: StartPictures,
         *,
@@ -79,9 +79,9 @@ class Intake:
         self._standing = store.standing
         self._audit = store.audit
         self._gate = gate
-        self._line = destinations.line
+        self._waitlist = destinations.waitlist
         self._lane = destinations.lane
-        self._board = destinations.board
+        self._status_messages = destinations.status_messages
         self._starts = starts
         self._limits = limits
         self.quotas = quotas
@@ -189,7 +189,7 @@ class Intake:
     def _find_plain_refusal(
         self, ask: Ask, origin: Origin, settings: GuildSettings, refusal: Reason | None
     ) -> Reason | None:
-        """Whatever needs neither the rules nor the line."""
+        """Whatever needs neither the rules nor the queue."""
         refusal = _DRAINING if self.draining else refusal
         try:
             check_ask(ask, self._limits)
@@ -200,11 +200,11 @@ class Intake:
     def _price(self, recipe: Recipe, refusal: Reason | None) -> tuple[Recipe, float, Reason | None]:
         """As the model wants it, what it costs, why not. Awaits nothing: a model may get ready."""
         try:
-            if self._line.info is not None:
-                recipe = complete_recipe(recipe, self._line.info)
+            if self._waitlist.info is not None:
+                recipe = complete_recipe(recipe, self._waitlist.info)
         except UserError as error:
             refusal = refusal or error.reason
-        return recipe, 0.0 if refusal else self._line.estimate_cost(recipe), refusal
+        return recipe, 0.0 if refusal else self._waitlist.estimate_cost(recipe), refusal
 
     async def _judge(
         self, ask: Ask, origin: Origin, settings: GuildSettings
@@ -236,7 +236,7 @@ class Intake:
                 reason=reason,
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
-                told=True,
+                end_notified=True,
             )
             if is_closed:
                 await caller.refuse(reason)
@@ -265,7 +265,7 @@ class Intake:
             try:
                 return await self._settle(job, message_id, unusable)
             except StoreError as error:
-                of_job(log, job.job_id).error("is taken and not in line yet: %s", error)
+                of_job(log, job.job_id).error("is taken and not in the queue yet: %s", error)
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _settle(
@@ -279,13 +279,13 @@ class Intake:
         if answered is None:  # cancelled before there was a message that could say so
             ended = await self._jobs.fetch_job(job.job_id)
             if ended is not None and ended.status is JobStatus.CANCELLED:
-                await self._board.finish(ended)
+                await self._status_messages.finish(ended)
             return ended
         of_job(log, job.job_id).info("user %s %s", job.origin.user_id, answered.status)
         if answered.status is JobStatus.HELD:
             await self._lane.hold(answered)
         else:
-            self._line.enqueue(answered)
+            self._waitlist.enqueue(answered)
         return answered
 
     async def _refuse_upload(
@@ -304,7 +304,7 @@ class Intake:
                 await self._audit.add(entry)
         if ended is not None:
             of_job(log, job.job_id).info("its upload was refused")
-            await self._board.finish(replace(ended, message_id=message_id))
+            await self._status_messages.finish(replace(ended, message_id=message_id))
         return ended
 
     async def _find_quota_refusal(
@@ -351,7 +351,7 @@ class Intake:
     def _find_wait_refusal(self, origin: Origin, cost: float) -> Reason | None:
         if origin.bot_in_channel:
             return None
-        wait = self._line.estimate_wait_seconds(cost)
+        wait = self._waitlist.estimate_wait_seconds(cost)
         if wait is None or wait <= TOKEN_ONLY_MAX_WAIT_SECONDS:
             return None
         return because(Code.WAIT_TOO_LONG, minutes=wait / 60)

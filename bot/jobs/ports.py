@@ -70,7 +70,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class InProgress:
     """The job is being drawn: ``step`` of ``num_steps`` done.
 
     sketch: uint8 (N, h, w, 3) RGB as the engine sees it now. preview: that as a small judged WebP
@@ -100,7 +100,7 @@ class Hidden:
     is_removed: bool = False
 
 
-Update = Waiting | Drawing | InReview | Hidden | Ended
+Update = Waiting | InProgress | InReview | Hidden | Ended
 
 
 @dataclass(frozen=True, slots=True)

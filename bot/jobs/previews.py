@@ -7,7 +7,7 @@ from dataclasses import replace
 from bot.domain.jobs import Job
 from bot.images.render import encode_preview
 from bot.images.store import PictureWriter
-from bot.jobs.ports import Drawing
+from bot.jobs.ports import InProgress
 from bot.policy.pictures import PictureJudge
 
 
@@ -18,7 +18,7 @@ class Previews:
         self._judge = judge
         self._writer = writer
 
-    async def develop(self, job: Job, drawing: Drawing) -> Drawing:
+    async def develop(self, job: Job, drawing: InProgress) -> InProgress:
         """With its preview, unless nobody may see it yet."""
         sketch = drawing.sketch
         if sketch is None or job.spoiler:

@@ -9,8 +9,8 @@ from bot.domain.jobs import Job, JobStatus, Source
 from bot.domain.recipes import RECIPE_VERSION
 from bot.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
 from bot.jobs.ports import TOKEN_LIFE_SECONDS, InReview, Messenger, NoMessage, NotPosted, Waiting
-from bot.jobs.queue.waitlist import Line
-from bot.jobs.status_messages import StatusBoard
+from bot.jobs.queue.waitlist import Waitlist
+from bot.jobs.status_messages import StatusMessages
 from bot.ops.logs import of_job
 from bot.store import JobRepository
 from bot.texts.codes import Code
@@ -28,15 +28,15 @@ class Recovery:
     def __init__(
         self,
         jobs: JobRepository,
-        line: Line,
-        board: StatusBoard,
+        waitlist: Waitlist,
+        status_messages: StatusMessages,
         dispatcher: Dispatcher,
         messenger: Messenger,
         now: Callable[[], float],
     ) -> None:
         self._jobs = jobs
-        self._line = line
-        self._board = board
+        self._waitlist = waitlist
+        self._status_messages = status_messages
         self._dispatcher = dispatcher
         self._messenger = messenger
         self._now = now
@@ -45,8 +45,8 @@ class Recovery:
         """Deal with every open job; called once, before the first new prompt is drawn."""
         await self.drop_terminal_jobs()
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
-        for job in await self._jobs.list_untold():
-            await self._board.finish(job)
+        for job in await self._jobs.list_not_notified():
+            await self._status_messages.finish(job)
         for job in await self._list(JobStatus.ACCEPTED):
             await self._find_out_if_answered(job)
         for job in await self._list(JobStatus.RUNNING):
@@ -58,7 +58,7 @@ class Recovery:
         for job in waiting:
             if not _can_be_answered(job):
                 await self._apologise(job, Code.RESTARTED_IN_LINE)
-        self._line.enqueue(*(job for job in waiting if _can_be_answered(job)))
+        self._waitlist.enqueue(*(job for job in waiting if _can_be_answered(job)))
         for job in await self._jobs.list_by_status(JobStatus.RENDERED):
             await self._dispatcher.resume_delivery(job)
 
@@ -85,7 +85,7 @@ class Recovery:
                     reason=because(Code.COMMAND_INTERRUPTED),
                     now=self._now(),
                     leaving=_OPEN,
-                    told=True,
+                    end_notified=True,
                 )
 
     async def _find_out_if_answered(self, job: Job) -> None:
@@ -109,7 +109,7 @@ class Recovery:
                 reason=because(Code.NEVER_ANSWERED),
                 now=self._now(),
                 leaving=[JobStatus.ACCEPTED],
-                told=True,
+                end_notified=True,
             )
             return
         except NotPosted as error:
@@ -125,7 +125,7 @@ class Recovery:
             leaving=[JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING],
         )
         if ended is not None:
-            await self._board.finish(ended)
+            await self._status_messages.finish(ended)
 
 
 def _can_be_answered(job: Job) -> bool:

@@ -1,4 +1,4 @@
-"""Moves each job's message seldom, always to the newest state, the front of the line first.
+"""Moves each job's message seldom, always to the newest state, the front of the queue first.
 
 Discord limits how often messages of one channel may be edited, so the messages of a channel share
 a number of edits a minute: a message at place n gets its turn about n times as seldom as the first.
@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from bot.domain.jobs import Job, JobStatus
 from bot.errors import StoreError
 from bot.jobs.ports import (
-    Drawing,
     Ended,
+    InProgress,
     Messenger,
     NotPosted,
     Undeliverable,
@@ -35,7 +35,7 @@ MAX_EDITS_AT_ONCE = 2  # first answers and finished pictures must not queue behi
 
 _BURSTS = 4  # a quarter of a window's edits may go in a quarter of the window
 
-Develop = Callable[[Job, Drawing], Awaitable[Update]]
+Develop = Callable[[Job, InProgress], Awaitable[Update]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Pacing:
     again_seconds: float = 30.0
 
 
-class StatusBoard:
+class StatusMessages:
     """One conductor per channel; a state that is overtaken before its turn is never sent.
 
     develop: makes the picture that is shown of a job being drawn, just before it is shown.
@@ -65,10 +65,10 @@ class StatusBoard:
         messenger: Messenger,
         pacing: Pacing | None = None,
         develop: Develop | None = None,
-        mark_told: Callable[[int], Awaitable[None]] | None = None,
+        mark_end_notified: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self._messenger = messenger
-        self._mark_told = mark_told
+        self._mark_end_notified = mark_end_notified
         self._pacing = pacing or Pacing()
         self._develop = develop
         self._turns = asyncio.Semaphore(MAX_EDITS_AT_ONCE)
@@ -101,9 +101,9 @@ class StatusBoard:
             except Unreachable as error:
                 of_job(log, job.job_id).info("its end is told later: %s", error)
                 return False
-        if self._mark_told is not None:
+        if self._mark_end_notified is not None:
             try:
-                await self._mark_told(job.job_id)
+                await self._mark_end_notified(job.job_id)
             except StoreError as error:  # it is told once more at the next start
                 of_job(log, job.job_id).warning("is told, but that is not on record: %s", error)
         return True
@@ -155,7 +155,7 @@ class StatusBoard:
         return self._channels[channel_id]
 
     async def _edit(self, job: Job, update: Update) -> None:
-        if isinstance(update, Drawing) and update.sketch is not None and self._develop:
+        if isinstance(update, InProgress) and update.sketch is not None and self._develop:
             update = await self._develop(job, update)
         try:
             await self._messenger.progress(job, update)
@@ -174,7 +174,7 @@ class _Message:
 
     @property
     def place(self) -> int:
-        """0 while it is drawn or its place is not known, else its place in line."""
+        """0 while it is drawn or its place is not known, else its place in the queue."""
         update = self.latest[1] if self.latest else None
         place = update.place if isinstance(update, Waiting) else None
         return 0 if place is None else place.position

@@ -2,14 +2,14 @@
 
 from bot.moderation.pictures import PictureCheck
 from bot.moderation.prompts import NO_RULES, Explanation, PromptPolicy, judge_by
-from bot.moderation.rulebook import Finding, RuleBook
+from bot.moderation.rulebook import RuleBook, RuleMatch
 
 __all__ = [
     "NO_RULES",
     "Explanation",
-    "Finding",
     "PictureCheck",
     "PromptPolicy",
     "RuleBook",
+    "RuleMatch",
     "judge_by",
 ]

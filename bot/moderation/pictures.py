@@ -84,7 +84,9 @@ class PictureCheck:
             )
             classifier.rest()
             return verdicts
-        except Exception:  # border: a fault of the checker must hide the pictures, never show them
+        except (
+            Exception
+        ):  # boundary: a fault of the checker must hide the pictures, never show them
             log.exception(
                 "job %s: the picture check does not work; panels are hidden",
                 job_id,

@@ -12,7 +12,7 @@ from bot.errors import TooCostly
 from bot.moderation.allowance import Allowance
 from bot.moderation.classes import MINORS, NO_ANCESTRY, REAL_PEOPLE, BuiltInClasses, Signs
 from bot.moderation.readings import Reading, list_readings
-from bot.moderation.rulebook import Finding, RuleBook
+from bot.moderation.rulebook import RuleBook, RuleMatch
 from bot.moderation.rules import make_word_rules
 from bot.moderation.text import normalise
 from bot.texts.codes import Code
@@ -49,7 +49,7 @@ class Explanation:
     """What was found in a text: every form in which it was read, every rule in each, the end."""
 
     readings: tuple[Reading, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[RuleMatch, ...]
     verdict: Verdict
 
 
@@ -161,7 +161,7 @@ def _pick_strictest(verdicts: Iterable[Verdict | None]) -> Verdict:
     return strictest
 
 
-def _judge_finding(finding: Finding) -> Verdict | None:
+def _judge_finding(finding: RuleMatch) -> Verdict | None:
     if finding.is_excepted:
         return None
     rule = finding.rule

@@ -22,7 +22,7 @@ _AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RuleMatch:
     """A rule that was found, and how. is_excepted: one of its exceptions allows it there."""
 
     rule: Rule
@@ -61,7 +61,7 @@ class RuleBook:
 
     def find(
         self, readings: Sequence[Reading], check: Callable[[], None] = unlimited
-    ) -> Iterator[Finding]:
+    ) -> Iterator[RuleMatch]:
         """Every rule in each reading, those that an exception allows there as well.
 
         check: called again and again; what it raises ends the search.
@@ -76,11 +76,11 @@ class RuleBook:
                 for rule in self._rules_of.get(hit.phrase, ()):
                     check()
                     covers = self._list_covers(rule, hits_of)
-                    yield Finding(rule, hit.form, any(map(hit.lies_within, covers)))
+                    yield RuleMatch(rule, hit.form, any(map(hit.lies_within, covers)))
             for rule, spans in self._list_spans(reading, check):
                 covers = [] if reading.is_spelled else list(self._list_covers(rule, hits_of))
                 is_excepted = bool(covers) and _are_covered(spans, reading, covers, check)
-                yield Finding(rule, reading.form, is_excepted)
+                yield RuleMatch(rule, reading.form, is_excepted)
 
     def _list_covers(self, rule: Rule, hits_of: Mapping[int, list[Hit]]) -> Iterable[Hit]:
         """Where its exceptions stand."""

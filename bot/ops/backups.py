@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from bot.errors import StoreError
-from bot.store import BackupKeeper, Database, JobRepository
+from bot.store import Backups, Database, JobRepository
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +21,9 @@ def make_clock() -> Callable[[], float]:
     return lambda: offset_seconds + time.clock_gettime(clock)
 
 
-async def keep_backup(keeper: BackupKeeper, now: Callable[[], float]) -> None:
+async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
     """Today's copy, unless there is one. Raises StoreError, such as where the disk is full."""
-    path = await keeper.keep(now())
+    path = await backups.keep(now())
     if path is not None:
         log.info("backup %s made", path)
 
@@ -31,9 +31,9 @@ async def keep_backup(keeper: BackupKeeper, now: Callable[[], float]) -> None:
 class RecordWatch:
     """Notices that the record's file was removed or replaced, and saves what is still open."""
 
-    def __init__(self, database: Database, keeper: BackupKeeper, now: Callable[[], float]) -> None:
+    def __init__(self, database: Database, backups: Backups, now: Callable[[], float]) -> None:
         self._database = database
-        self._keeper = keeper
+        self._backups = backups
         self._now = now
         self._was_in_place = True
 
@@ -53,7 +53,7 @@ class RecordWatch:
             return
         try:
             log.error(
-                "what the record holds is saved in %s", await self._keeper.rescue(self._now())
+                "what the record holds is saved in %s", await self._backups.rescue(self._now())
             )
         except StoreError as error:
             log.error("what the record holds could not be saved: %s", error)

@@ -147,6 +147,6 @@ async def attempt(work: Work) -> BaseException | None:
         if task is None or task.cancelling():
             raise
         return error
-    except Exception as error:  # noqa: BLE001 - the border of chores: whatever it is, the others go on
+    except Exception as error:  # noqa: BLE001 - the boundary of chores: whatever it is, the others go on
         return error
     return None

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping
 
 
-class Supervisor:
+class Systemd:
     """address, watchdog_seconds: NOTIFY_SOCKET and WATCHDOG_USEC as systemd sets them."""
 
     def __init__(self, address: str | None = None, watchdog_seconds: float | None = None) -> None:
@@ -16,7 +16,7 @@ class Supervisor:
         self._watchdog_seconds = watchdog_seconds
 
     @classmethod
-    def of_environment(cls, environment: Mapping[str, str] = os.environ) -> Supervisor:
+    def of_environment(cls, environment: Mapping[str, str] = os.environ) -> Systemd:
         """The supervisor that started this process, if there is one."""
         address = environment.get("NOTIFY_SOCKET")
         if address and address.startswith("@"):  # an abstract socket

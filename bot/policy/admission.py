@@ -1,4 +1,4 @@
-"""What a server asks of its members before their prompts get into line."""
+"""What a server asks of its members before their prompts get into the queue."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from bot.domain.jobs import Job, Origin
 from bot.domain.pictures import PanelVerdict
 from bot.domain.rules import Outcome
 from bot.moderation import PictureCheck
-from bot.policy.prompts import Gate, has_review
+from bot.policy.prompts import PromptGate, has_review
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
 
@@ -37,7 +37,7 @@ class Judgement:
 class PictureJudge:
     """The picture check as it is set where a job was asked."""
 
-    def __init__(self, check: PictureCheck, gate: Gate) -> None:
+    def __init__(self, check: PictureCheck, gate: PromptGate) -> None:
         self._check = check
         self._gate = gate
 

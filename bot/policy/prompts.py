@@ -31,7 +31,7 @@ _NEWCOMER = Verdict(Outcome.HOLD, because(Code.NEWCOMERS_REVIEWED), "review new 
 _MAX_BOOKS = 32  # some 40 MB each at worst, and what searches remember; made again in a moment
 
 
-class Gate:
+class PromptGate:
     """The instance's rules for everybody, and beside them each server's own.
 
     The strictest wins. Held is refused where no moderator could look at it.
@@ -48,7 +48,7 @@ class Gate:
         self._policy = policy
         self._settings = store.settings
         self._rules = store.rules
-        self._consequences = store.consequences
+        self._sanctions = store.sanctions
         self._ancestry = store.ancestry
         self._scale = scale
         self._room = room
@@ -141,7 +141,7 @@ class Gate:
         """The verdict for a member who may not prompt here at all; None for everybody else."""
         if origin.guild_id is None:
             return None
-        suspension = await self._consequences.fetch_suspension_of(
+        suspension = await self._sanctions.fetch_suspension_of(
             origin.guild_id, origin.user_id, self._now()
         )
         if suspension is None:

@@ -24,7 +24,7 @@ class Preview:
     met: tuple[Job, ...]
 
 
-class Rulemaking:
+class RuleEditor:
     """A server's rules as its moderators work on them."""
 
     def __init__(

@@ -11,10 +11,10 @@ from typing import Any
 
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import JobStatus
-from bot.engine.api import EngineFace
+from bot.engine.api import EngineApi
 from bot.images.store import PictureWriter
 from bot.jobs.dispatcher import Dispatcher
-from bot.jobs.status_messages import StatusBoard
+from bot.jobs.status_messages import StatusMessages
 from bot.ops.chores import Apart
 from bot.store import Repositories
 from bot.texts.codes import Code
@@ -27,25 +27,25 @@ QUOTA_SECONDS = DAY_SECONDS  # the longest time over which costs are summed
 _LAST_RUN = "retention_ran_at"
 
 
-class Keeping:
+class MemberData:
     """Files go before rows: a crash in between leaves rows that the next run finds again."""
 
     def __init__(
         self,
         store: Repositories,
         dispatcher: Dispatcher,
-        board: StatusBoard,
-        engine: EngineFace,
+        status_messages: StatusMessages,
+        engine: EngineApi,
         writer: PictureWriter,
         now: Callable[[], float],
     ) -> None:
-        self._kept = store.keeping
+        self._retention = store.retention
         self._jobs = store.jobs
         self._audit = store.audit
         self._settings = store.settings
         self._meta = store.meta
         self._dispatcher = dispatcher
-        self._board = board
+        self._status_messages = status_messages
         self._engine = engine
         self._writer = writer
         self._now = now
@@ -66,13 +66,16 @@ class Keeping:
         now = self._now()
         young = now - DAY_SECONDS  # no server can choose less
         guilds = {
-            *await self._kept.list_guilds_before(young),
+            *await self._retention.list_guilds_before(young),
             *await self._audit.list_guilds_before(young),
         }
         ends = {f"guild {guild_id}": partial(self._end_in, guild_id) for guild_id in guilds}
         try:
             await self._apart.run(
-                {"members who deleted their data": partial(self._kept.forget_members, now), **ends}
+                {
+                    "members who deleted their data": partial(self._retention.forget_members, now),
+                    **ends,
+                }
             )
         finally:
             self._engine.forget_prompts()
@@ -80,14 +83,14 @@ class Keeping:
     async def _end_in(self, guild_id: int | None) -> None:
         settings = await self._settings.fetch(guild_id)
         moment = self._now() - settings.retention_days * DAY_SECONDS
-        job_ids = await self._kept.list_before(guild_id, moment)
+        job_ids = await self._retention.list_before(guild_id, moment)
         for job_id in job_ids:
             await self._writer.remove(job_id)
-        async with self._kept.transaction():
-            await self._kept.blank(job_ids)
-            await self._kept.forget(job_ids, moment)
-            await self._kept.end_words(guild_id, moment)
-            rows = await self._kept.end_rows(guild_id, moment, self._now())
+        async with self._retention.transaction():
+            await self._retention.blank(job_ids)
+            await self._retention.forget(job_ids, moment)
+            await self._retention.end_words(guild_id, moment)
+            rows = await self._retention.end_rows(guild_id, moment, self._now())
             num_rows = await self._audit.forget_before(guild_id, moment)
             counts = {"audit_rows": num_rows, "prompts": len(job_ids), **rows}
             if not any(counts.values()):
@@ -102,7 +105,7 @@ class Keeping:
     async def export(self, user_id: int) -> dict[str, Any]:
         """All that is on record of a member, as it stands there."""
         jobs = []
-        for job in await self._kept.list_of_member(user_id):
+        for job in await self._retention.list_of_member(user_id):
             files = await self._jobs.list_pictures(job.job_id)
             values: dict[str, Any] = asdict(job)
             values["reason"], values["held_for"] = describe(job.reason), describe(job.held_for)
@@ -113,7 +116,7 @@ class Keeping:
         now = self._now()
         guilds = await self._list_guilds(user_id)
         await self._record(AuditAction.DATA_EXPORTED, user_id, guilds, now)
-        others = await self._kept.list_consequences(user_id)
+        others = await self._retention.list_sanctions(user_id)
         return {"user_id": user_id, "at": now, "prompts": jobs, "decisions": entries, **others}
 
     async def delete(self, user_id: int) -> int:
@@ -131,15 +134,15 @@ class Keeping:
                     cost=job.cost,
                 )
                 if ended is not None:  # in its own words, while it has some
-                    await self._board.finish(ended)
-        found = await self._kept.list_of_member(user_id)
+                    await self._status_messages.finish(ended)
+        found = await self._retention.list_of_member(user_id)
         guilds = await self._list_guilds(user_id)
         for job in found:
             await self._writer.remove(job.job_id)
-        async with self._kept.transaction():
-            await self._kept.blank([job.job_id for job in found])
-            await self._kept.mark_to_forget(user_id, QUOTA_SECONDS)
-            await self._kept.blank_words_of(user_id)
+        async with self._retention.transaction():
+            await self._retention.blank([job.job_id for job in found])
+            await self._retention.mark_to_forget(user_id, QUOTA_SECONDS)
+            await self._retention.blank_words_of(user_id)
             await self._record(AuditAction.DATA_DELETED, user_id, guilds, self._now())
         self._engine.forget_prompts()
         log.info("user %s deleted the words of %s jobs", user_id, len(found))
@@ -148,7 +151,7 @@ class Keeping:
     async def _list_guilds(self, user_id: int) -> list[int | None]:
         """Every server that has something of this member; None: direct messages."""
         guilds: set[int | None] = {
-            *(job.origin.guild_id for job in await self._kept.list_of_member(user_id)),
+            *(job.origin.guild_id for job in await self._retention.list_of_member(user_id)),
             *(entry.guild_id for entry in await self._audit.list_about(user_id)),
         }
         return sorted(guilds, key=lambda guild_id: guild_id or 0)
@@ -156,7 +159,7 @@ class Keeping:
     async def _record(
         self, action: AuditAction, user_id: int, guilds: Sequence[int | None], now: float
     ) -> None:
-        async with self._kept.transaction():
+        async with self._retention.transaction():
             for guild_id in guilds:
                 entry = AuditEntry(
                     action, now, guild_id=guild_id, actor_id=user_id, member_id=user_id

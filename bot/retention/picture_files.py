@@ -26,7 +26,7 @@ class Retention:
     max_bytes: int | None = None
 
 
-class PictureKeeper:
+class PictureFiles:
     """Rows stay when pictures go: the recipe can be drawn again."""
 
     def __init__(

@@ -13,7 +13,7 @@ from bot.domain.review import Card, CardKind, Case, Decision
 from bot.domain.rules import GuildRule
 from bot.images.store import PictureWriter
 from bot.jobs.ports import InReview, Messenger, NotPosted, Undeliverable
-from bot.jobs.status_messages import StatusBoard
+from bot.jobs.status_messages import StatusMessages
 from bot.ops.locks import KeyedLocks
 from bot.store import Repositories
 from bot.texts.codes import Code
@@ -24,24 +24,24 @@ log = logging.getLogger(__name__)
 _HOUR_SECONDS = 3600.0
 
 
-class ReviewDesk:
+class ReviewCards:
     """Opens the cards and keeps what moderators see in step with the rows."""
 
     def __init__(
         self,
         store: Repositories,
-        board: StatusBoard,
+        status_messages: StatusMessages,
         messenger: Messenger,
         writer: PictureWriter,
         now: Callable[[], float],
     ) -> None:
         self._jobs = store.jobs
         self._cards = store.cards
-        self._consequences = store.consequences
+        self._sanctions = store.sanctions
         self._audit = store.audit
         self._settings = store.settings
         self._rules = store.rules
-        self._board = board
+        self._status_messages = status_messages
         self._messenger = messenger
         self._writer = writer
         self._now = now
@@ -65,7 +65,7 @@ class ReviewDesk:
                 now=now,
                 expires_at=now + settings.review_hours * _HOUR_SECONDS,
             )
-        self._board.post(job, InReview())
+        self._status_messages.post(job, InReview())
         await self.show(card.card_id)
 
     async def withdraw(self, job: Job) -> None:
@@ -82,7 +82,7 @@ class ReviewDesk:
     async def show(self, card_id: int, note: str = "") -> bool:
         """Post the card or bring it up to date; whether nothing is left to be shown.
 
-        One at a time, so that a card is posted once. What fails is tried again by ``Review``.
+        One at a time, so that a card is posted once. What fails is tried again by ``Decisions``.
         """
         async with self._turns[card_id]:
             card = await self._cards.fetch(card_id)
@@ -116,8 +116,8 @@ class ReviewDesk:
             grid = await self._writer.locate_grid(job.job_id)
             picture = None if grid is None else await self._writer.blur(grid)
         number = card.suspension_id
-        suspension = None if number is None else await self._consequences.fetch_suspension(number)
-        strikes = await self._consequences.list_strikes(card.guild_id, card.member_id, self._now())
+        suspension = None if number is None else await self._sanctions.fetch_suspension(number)
+        strikes = await self._sanctions.list_strikes(card.guild_id, card.member_id, self._now())
         reports = tuple(await self._cards.list_reports(card.card_id))
         beyond = await self._list_beyond(card) if card.kind is CardKind.RULES else ()
         return Case(card, job, suspension, reports, len(strikes), picture, beyond)
@@ -180,9 +180,11 @@ class ReviewDesk:
         await self._cards.mark_settled(card.card_id, now=self._now())
         if ended is not None:
             await self._writer.remove(ended.job_id)
-            await self._board.finish(ended)
+            await self._status_messages.finish(ended)
 
     async def tell_ended(self, job: Job) -> bool:
         """The last word to a held job's member; whether it need not be tried again."""
         await self._writer.remove(job.job_id)
-        return job.told or await self._board.try_finish(job)  # by the start after a stop
+        return job.end_notified or await self._status_messages.try_finish(
+            job
+        )  # by the start after a stop

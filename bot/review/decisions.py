@@ -11,12 +11,12 @@ from bot.domain.jobs import Job, JobStatus
 from bot.domain.review import CHOICES, Card, CardKind, Decision
 from bot.errors import UserError
 from bot.jobs.ports import Messenger, NotPosted, Undeliverable
-from bot.jobs.queue.waitlist import Line
+from bot.jobs.queue.waitlist import Waitlist
 from bot.ops.chores import Apart
 from bot.ops.locks import KeyedLocks
-from bot.review.cards import ReviewDesk
+from bot.review.cards import ReviewCards
 from bot.review.reports import Reports
-from bot.review.sanctions import Consequences
+from bot.review.sanctions import Sanctions
 from bot.store import Repositories
 from bot.texts.codes import Code
 from bot.texts.reasons import because
@@ -52,16 +52,16 @@ _ENDS = {
 }
 
 
-class Review:
+class Decisions:
     """Takes decisions, and finishes what a stop or an absent Discord has cut short."""
 
     def __init__(
         self,
         store: Repositories,
-        line: Line,
-        desk: ReviewDesk,
+        waitlist: Waitlist,
+        review_cards: ReviewCards,
         reports: Reports,
-        consequences: Consequences,
+        sanctions: Sanctions,
         messenger: Messenger,
         resume_delivery: Callable[[Job], Awaitable[None]],
         now: Callable[[], float],
@@ -69,10 +69,10 @@ class Review:
         self._jobs = store.jobs
         self._cards = store.cards
         self._audit = store.audit
-        self._line = line
-        self._desk = desk
+        self._waitlist = waitlist
+        self._review_cards = review_cards
         self._reports = reports
-        self._consequences = consequences
+        self._sanctions = sanctions
         self._messenger = messenger
         self._resume_delivery = resume_delivery
         self._now = now
@@ -154,7 +154,7 @@ class Review:
         await self._audit.add(compose_entry(action, job, now, actor_id=by))
         if decision is Decision.SUSPEND:
             why = because(Code.SUSPENDED_FOR_REFUSED)
-            await self._consequences.suspend(
+            await self._sanctions.suspend(
                 card.guild_id, card.member_id, by=by, reason=why, job_id=card.job_id
             )
 
@@ -170,7 +170,7 @@ class Review:
         )
         if decision is Decision.STRIKE:
             why = because(Code.STRUCK_FOR_REPORTED)
-            await self._consequences.strike(
+            await self._sanctions.strike(
                 card.guild_id, card.member_id, by=by, reason=why, job_id=card.job_id
             )
 
@@ -187,7 +187,7 @@ class Review:
             )
         )
         if decision is Decision.GRANT:
-            await self._consequences.end_all(
+            await self._sanctions.end_all(
                 card.guild_id, card.member_id, by=by, reason=_ON_RECORD[decision]
             )
 
@@ -209,7 +209,7 @@ class Review:
             is_told = card.kind is CardKind.RULES or await self._settle_appeal(card)
         self._not_handed_over.discard(card.card_id)
         if is_told:
-            await self._desk.settle(card.card_id, note or "")
+            await self._review_cards.settle(card.card_id, note or "")
 
     async def _settle_held(self, card: Card, *, is_fresh: bool) -> bool:
         assert card.job_id is not None
@@ -217,10 +217,10 @@ class Review:
         if job is None:
             return True
         if job.status in {JobStatus.REFUSED, JobStatus.EXPIRED}:
-            self._line.use.refund(job.job_id)
-            return await self._desk.tell_ended(job)
+            self._waitlist.use.refund(job.job_id)
+            return await self._review_cards.tell_ended(job)
         if is_fresh and job.status is JobStatus.QUEUED:
-            self._line.enqueue(job)
+            self._waitlist.enqueue(job)
         elif is_fresh and job.status is JobStatus.RENDERED:
             await self._resume_delivery(job)
         return True
@@ -261,7 +261,7 @@ class Review:
     async def _open_card(self, job_id: int) -> None:
         job = await self._jobs.fetch_job(job_id)
         if job is not None:
-            await self._desk.hold(job)
+            await self._review_cards.hold(job)
 
     async def _look_at(self, card_id: int) -> None:
         card = await self._cards.fetch(card_id)
@@ -270,7 +270,7 @@ class Review:
         if card.decision is not None:
             await self._settle_late(card.card_id)
         elif await self._is_gone(card):
-            await self._desk.close(card, Decision.WITHDRAW)
+            await self._review_cards.close(card, Decision.WITHDRAW)
             await self._settle_late(card.card_id)
         elif card.expires_at is not None and card.expires_at <= self._now():
             await self._expire(card)
@@ -290,7 +290,7 @@ class Review:
                 if present is not None and present.decision is None:
                     await self._reports.show_hidden(present)
         if card.message_id is None:
-            await self._desk.show(card.card_id)
+            await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
         """Whether a held job went another way, and a stop came before its card heard of it."""
@@ -310,7 +310,7 @@ class Review:
         card = await self._cards.fetch(card_id)
         if card is not None and card.decision is None and card.expires_at is None:
             await self._reports.show_hidden(card)
-            await self._desk.show(card.card_id)
+            await self._review_cards.show(card.card_id)
 
 
 def _say_late(card: Card) -> str:

@@ -14,7 +14,7 @@ from bot.images.store import PictureWriter
 from bot.jobs.ports import Delivery, Hidden, Messenger, NotPosted, Undeliverable
 from bot.ops.logs import of_job
 from bot.policy.prompts import has_review
-from bot.review.cards import ReviewDesk
+from bot.review.cards import ReviewCards
 from bot.store import Repositories
 from bot.texts.reasons import own_words
 
@@ -42,7 +42,7 @@ class Reports:
     def __init__(
         self,
         store: Repositories,
-        desk: ReviewDesk,
+        review_cards: ReviewCards,
         messenger: Messenger,
         writer: PictureWriter,
         now: Callable[[], float],
@@ -51,7 +51,7 @@ class Reports:
         self._cards = store.cards
         self._audit = store.audit
         self._settings = store.settings
-        self._desk = desk
+        self._review_cards = review_cards
         self._messenger = messenger
         self._writer = writer
         self._now = now
@@ -98,7 +98,7 @@ class Reports:
             )
         of_job(log, job_id).info("was reported, %s so far", count)
         await self.show_hidden(card)
-        await self._desk.show(card.card_id)
+        await self._review_cards.show(card.card_id)
 
     async def show_hidden(self, card: Card) -> bool:
         """Hide an open card's pictures, once, if their row says so; False: Discord is away."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.review import Strike, Suspension
 from bot.errors import UserError
-from bot.review.cards import ReviewDesk
+from bot.review.cards import ReviewCards
 from bot.store import Repositories
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
@@ -24,37 +24,37 @@ _NOBODY = (
 )
 
 
-class Consequences:
+class Sanctions:
     """What follows for members. 0 as the one who gave it stands for Triptych itself."""
 
     def __init__(
         self,
         store: Repositories,
-        desk: ReviewDesk,
+        review_cards: ReviewCards,
         now: Callable[[], float],
     ) -> None:
-        self._consequences = store.consequences
+        self._sanctions = store.sanctions
         self._cards = store.cards
         self._audit = store.audit
         self._settings = store.settings
-        self._desk = desk
+        self._review_cards = review_cards
         self._now = now
 
     async def list_strikes(self, guild_id: int, member_id: int) -> list[Strike]:
         """Those that count at this moment."""
-        return await self._consequences.list_strikes(guild_id, member_id, self._now())
+        return await self._sanctions.list_strikes(guild_id, member_id, self._now())
 
     async def fetch_suspension(self, guild_id: int, member_id: int) -> Suspension | None:
         """The one that holds at this moment."""
-        return await self._consequences.fetch_suspension_of(guild_id, member_id, self._now())
+        return await self._sanctions.fetch_suspension_of(guild_id, member_id, self._now())
 
     async def strike(
         self, guild_id: int, member_id: int, *, by: int, reason: Reason, job_id: int | None = None
     ) -> Suspension | None:
         """A mark against a member; the suspension that it brings, if it is one too many."""
         settings, now = await self._settings.fetch(guild_id), self._now()
-        async with self._consequences.transaction():
-            strike = await self._consequences.add_strike(
+        async with self._sanctions.transaction():
+            strike = await self._sanctions.add_strike(
                 guild_id,
                 member_id,
                 given_by=by,
@@ -89,8 +89,8 @@ class Consequences:
         self, guild_id: int, member_id: int, strike_id: int, *, by: int
     ) -> None:
         """Raises UserError if the member has no such strike."""
-        async with self._consequences.transaction():
-            strike = await self._consequences.mark_strike_removed(
+        async with self._sanctions.transaction():
+            strike = await self._sanctions.mark_strike_removed(
                 guild_id, member_id, strike_id, now=self._now()
             )
             if strike is None:
@@ -120,11 +120,11 @@ class Consequences:
         if days is None:
             days = (await self._settings.fetch(guild_id)).suspension_days
         now = self._now()
-        async with self._consequences.transaction():
+        async with self._sanctions.transaction():
             present = await self.fetch_suspension(guild_id, member_id)
             if present is not None and present.ends_at >= now + days * _DAY_SECONDS:
                 return present
-            suspension = await self._consequences.add_suspension(
+            suspension = await self._sanctions.add_suspension(
                 guild_id,
                 member_id,
                 given_by=by,
@@ -151,12 +151,12 @@ class Consequences:
 
     async def end_all(self, guild_id: int, member_id: int, *, by: int, reason: Reason) -> bool:
         """End every suspension of a member that holds; whether there was one."""
-        async with self._consequences.transaction():
+        async with self._sanctions.transaction():
             suspension = await self.fetch_suspension(guild_id, member_id)
             if suspension is None:
                 return False
             while suspension is not None:
-                await self._consequences.mark_lifted(suspension.suspension_id, now=self._now())
+                await self._sanctions.mark_lifted(suspension.suspension_id, now=self._now())
                 suspension = await self.fetch_suspension(guild_id, member_id)
             await self._record(AuditAction.SUSPENSION_LIFTED, guild_id, member_id, by, reason)
         return True
@@ -175,10 +175,10 @@ class Consequences:
     async def appeal(self, guild_id: int, member_id: int, text: str) -> None:
         """Put it before the moderators. Raises UserError."""
         suspension = await self.check_appeal(guild_id, member_id)
-        async with self._consequences.transaction():
+        async with self._sanctions.transaction():
             now = self._now()
             number = suspension.suspension_id
-            if await self._consequences.mark_appealed(number, text, now=now) is None:
+            if await self._sanctions.mark_appealed(number, text, now=now) is None:
                 raise UserError(_APPEALED)
             card = await self._cards.open_for_appeal(
                 number, guild_id=guild_id, member_id=member_id, now=now
@@ -186,7 +186,7 @@ class Consequences:
             await self._record(
                 AuditAction.APPEALED, guild_id, member_id, member_id, None, prompt=text
             )
-        await self._desk.show(card.card_id)
+        await self._review_cards.show(card.card_id)
 
     async def _record(
         self,

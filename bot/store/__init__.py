@@ -2,7 +2,7 @@
 
 from bot.store.ancestry import AncestryRepository
 from bot.store.audit import AuditRepository
-from bot.store.backups import BackupKeeper, begin_anew, restore
+from bot.store.backups import Backups, begin_anew, restore
 from bot.store.cards import CardRepository
 from bot.store.database import Database, DataDirLock
 from bot.store.files import FILE_NAME as DATABASE_FILE_NAME
@@ -11,9 +11,9 @@ from bot.store.jobs import JobRepository
 from bot.store.meta import MetaRepository
 from bot.store.pictures import PictureRepository
 from bot.store.repositories import Repositories
-from bot.store.retention import KeepingRepository
+from bot.store.retention import RetentionRepository
 from bot.store.rules import RuleRepository
-from bot.store.sanctions import ConsequenceRepository
+from bot.store.sanctions import SanctionRepository
 from bot.store.settings import SettingsRepository
 from bot.store.standing import StandingRepository
 from bot.store.styles import StyleRepository
@@ -23,17 +23,17 @@ __all__ = [
     "DATABASE_FILE_NAME",
     "AncestryRepository",
     "AuditRepository",
-    "BackupKeeper",
+    "Backups",
     "CardRepository",
-    "ConsequenceRepository",
     "DataDirLock",
     "Database",
     "JobRepository",
-    "KeepingRepository",
     "MetaRepository",
     "PictureRepository",
     "Repositories",
+    "RetentionRepository",
     "RuleRepository",
+    "SanctionRepository",
     "SettingsRepository",
     "StandingRepository",
     "StyleRepository",

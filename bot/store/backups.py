@@ -32,7 +32,7 @@ _NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}  # buttons out there c
 _UNREADABLE_MARGIN = 100_000  # ids that a damaged or lost database may have given away
 
 
-class BackupKeeper:
+class Backups:
     """Makes today's copy if there is none yet, and lets the oldest go."""
 
     def __init__(self, database: Database, data_dir: Path) -> None:

@@ -282,24 +282,31 @@ class JobRepository:
         now: float,
         leaving: Sequence[JobStatus],
         cost: float = 0.0,
-        told: bool = False,
+        end_notified: bool = False,
         **columns: str,
     ) -> Job | None:
         """leaving → any end without pictures; by default nothing is charged.
 
-        told: nobody waits to be told, because nobody was ever answered or can be reached.
+        end_notified: nobody waits to be told, because nobody was ever answered or can be reached.
         """
         why = format_reason("reason", reason)
         return await self._change(
-            job_id, leaving, status, cost=cost, ended_at=now, told=told, **why, **columns
+            job_id,
+            leaving,
+            status,
+            cost=cost,
+            ended_at=now,
+            end_notified=end_notified,
+            **why,
+            **columns,
         )
 
-    async def mark_told(self, job_id: int) -> None:
+    async def mark_end_notified(self, job_id: int) -> None:
         """The job's message shows how it ended."""
-        await self._database.execute("UPDATE job SET told = 1 WHERE job_id = ?", (job_id,))
+        await self._database.execute("UPDATE job SET end_notified = 1 WHERE job_id = ?", (job_id,))
 
     async def list_waits_since(self, moment: float, guild_id: int | None = None) -> list[float]:
-        """Seconds from the line to the drawing, of jobs begun after this moment.
+        """Seconds from the queue to the drawing, of jobs begun after this moment.
 
         guild_id: only of this server.
         """
@@ -316,9 +323,11 @@ class JobRepository:
         rows = await self._database.fetch_all_apart(query)
         return {row[0]: row[1] for row in rows}
 
-    async def list_untold(self) -> list[Job]:
+    async def list_not_notified(self) -> list[Job]:
         """Jobs that ended without pictures and whose message may not say so yet."""
-        rows = await self._database.fetch_all("SELECT * FROM job WHERE told = 0 ORDER BY job_id")
+        rows = await self._database.fetch_all(
+            "SELECT * FROM job WHERE end_notified = 0 ORDER BY job_id"
+        )
         return [parse_job(row) for row in rows]
 
     async def forget_dead_tokens(self, before: float) -> None:

@@ -23,7 +23,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PersonalData:
     """One table.
 
     until: when its rows, or what they hold of people, go.
@@ -66,20 +66,20 @@ _REPORT_IN_AUDIT = tuple(
 )
 
 # In the order in which rows can go: what refers to another comes before it.
-KEPT: dict[str, Kept] = {
-    "report": Kept(
+PERSONAL: dict[str, PersonalData] = {
+    "report": PersonalData(
         "its card goes; its words, when the server's time for them is over",
         words=(Words("reason", by="reporter_id", at="at"),),
         people={"reporter_id": "0"},
         over=f"card_id IN (SELECT card_id FROM card WHERE {_OVER_CARD})",  # noqa: S608
     ),
-    "card": Kept(
+    "card": PersonalData(
         "the server's time is over and there is nothing left to decide",
         people={"member_id": "0", "decided_by": "0", "message_id": "NULL"},
         plain=("kind", "decision"),
         over=_OVER_CARD,
     ),
-    "suspension": Kept(
+    "suspension": PersonalData(
         "the server's time is over and it has ended",
         words=(Words("appeal", by="member_id", at="appealed_at"),),
         people={"member_id": "0", "given_by": "0"},
@@ -87,14 +87,14 @@ KEPT: dict[str, Kept] = {
         over=f"guild_id = :guild_id AND given_at < :moment AND {_OVER_SUSPENSION} "  # noqa: S608
         "AND suspension_id NOT IN (SELECT suspension_id FROM card WHERE kind = 'appeal')",
     ),
-    "strike": Kept(
+    "strike": PersonalData(
         "the server's time is over and it does not count any more",
         people={"member_id": "0", "given_by": "0"},
         plain=("reason_code", "reason_params"),
         over="guild_id = :guild_id AND given_at < :moment "
         "AND (removed_at IS NOT NULL OR lapses_at < :now)",
     ),
-    "audit": Kept(
+    "audit": PersonalData(
         "the server's time is over; a member's words, when they delete them",
         words=(
             Words("prompt", by="member_id", at="at"),
@@ -103,9 +103,9 @@ KEPT: dict[str, Kept] = {
         people={"member_id": "NULL", "actor_id": "0"},
         plain=("action", "rule", "prompt_hash", "old_value", "new_value"),
     ),
-    "picture": Kept(_WITH_JOB, plain=("path", "sha256")),
-    "held_picture": Kept(_WITH_JOB, plain=("sha256",)),
-    "job": Kept(
+    "picture": PersonalData(_WITH_JOB, plain=("path", "sha256")),
+    "held_picture": PersonalData(_WITH_JOB, plain=("sha256",)),
+    "job": PersonalData(
         "the server's time is over, or its member deletes their data; what it cost stays, and for "
         "a day whose it was, so that quotas hold",
         words=(
@@ -125,15 +125,15 @@ KEPT: dict[str, Kept] = {
         },
         plain=("source", "status", "engine", "rule", "press"),
     ),
-    "rule": Kept(
+    "rule": PersonalData(
         _WITH_SERVER, people={"added_by": "0"}, plain=("kind", "text", "action", "exceptions")
     ),
-    "style": Kept(
+    "style": PersonalData(
         _WITH_SERVER,
         people={"changed_by": "0"},
         plain=("name", "before", "after", "negative_prompt", "sampler"),
     ),
-    "setting": Kept(_WITH_SERVER, plain=("name", "value")),
-    "meta": Kept("it is written anew; nothing of a person", plain=("key", "value")),
-    "audit_retention": Kept("it is written anew; nothing of a person"),
+    "setting": PersonalData(_WITH_SERVER, plain=("name", "value")),
+    "meta": PersonalData("it is written anew; nothing of a person", plain=("key", "value")),
+    "audit_retention": PersonalData("it is written anew; nothing of a person"),
 }

@@ -12,9 +12,9 @@ from bot.store.database import Database
 from bot.store.jobs import JobRepository
 from bot.store.meta import MetaRepository
 from bot.store.pictures import PictureRepository
-from bot.store.retention import KeepingRepository
+from bot.store.retention import RetentionRepository
 from bot.store.rules import RuleRepository
-from bot.store.sanctions import ConsequenceRepository
+from bot.store.sanctions import SanctionRepository
 from bot.store.settings import SettingsRepository
 from bot.store.standing import StandingRepository
 from bot.store.styles import StyleRepository
@@ -28,13 +28,13 @@ class Repositories:
     standing: StandingRepository
     ancestry: AncestryRepository
     cards: CardRepository
-    consequences: ConsequenceRepository
+    sanctions: SanctionRepository
     audit: AuditRepository
     settings: SettingsRepository
     rules: RuleRepository
     styles: StyleRepository
     pictures: PictureRepository
-    keeping: KeepingRepository
+    retention: RetentionRepository
     meta: MetaRepository
 
     @classmethod
@@ -45,12 +45,12 @@ class Repositories:
             StandingRepository(database),
             AncestryRepository(database),
             CardRepository(database),
-            ConsequenceRepository(database),
+            SanctionRepository(database),
             AuditRepository(database),
             SettingsRepository(database),
             RuleRepository(database),
             StyleRepository(database),
             PictureRepository(database),
-            KeepingRepository(database),
+            RetentionRepository(database),
             MetaRepository(database),
         )

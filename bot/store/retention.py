@@ -7,12 +7,12 @@ from typing import Any
 
 from bot.domain.jobs import Job
 from bot.store.database import Database, Row
-from bot.store.personal_data import ENDED, KEPT, Kept
+from bot.store.personal_data import ENDED, PERSONAL, PersonalData
 from bot.store.rows import compose_next_id, parse_job, parse_reason
 from bot.texts.reasons import describe
 
-_BLANK_JOB = ", ".join(f"{each.column} = {each.blank}" for each in KEPT["job"].words)
-_FORGET_JOB = ", ".join(f"{column} = {value}" for column, value in KEPT["job"].people.items())
+_BLANK_JOB = ", ".join(f"{each.column} = {each.blank}" for each in PERSONAL["job"].words)
+_FORGET_JOB = ", ".join(f"{column} = {value}" for column, value in PERSONAL["job"].people.items())
 _NUMBER_CARDS = (
     f"INSERT INTO meta SELECT 'last_card_id', {compose_next_id('card', 'card_id')} - 1 WHERE true "
     "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
@@ -23,8 +23,8 @@ _IN_DECISION = (
 )
 
 
-class KeepingRepository:
-    """Blanks, forgets and deletes what ``KEPT`` names."""
+class RetentionRepository:
+    """Blanks, forgets and deletes what ``PERSONAL`` names."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,7 +40,7 @@ class KeepingRepository:
 
     async def list_guilds_before(self, moment: float) -> list[int | None]:
         """Where something of members is on record; of prompts only older ones count."""
-        others = [f"SELECT guild_id FROM {table}" for table, kept in KEPT.items() if kept.over]  # noqa: S608
+        others = [f"SELECT guild_id FROM {table}" for table, kept in PERSONAL.items() if kept.over]  # noqa: S608
         jobs = f"SELECT guild_id FROM job WHERE {ENDED} AND user_id <> 0 AND accepted_at < ?"  # noqa: S608
         rows = await self._database.fetch_all(" UNION ".join([*others, jobs]), (moment,))
         return [row["guild_id"] for row in rows]
@@ -60,7 +60,7 @@ class KeepingRepository:
         async with self.transaction():
             ids = [(job_id,) for job_id in job_ids]
             await self._database.execute_many(
-                f"UPDATE job SET {_BLANK_JOB}, told = 1 WHERE job_id = ? AND {ENDED}",  # noqa: S608
+                f"UPDATE job SET {_BLANK_JOB}, end_notified = 1 WHERE job_id = ? AND {ENDED}",  # noqa: S608
                 ids,
             )
             for table in ("picture", "held_picture"):
@@ -101,14 +101,14 @@ class KeepingRepository:
         names = {"guild_id": guild_id, "moment": moment, "now": now}
         async with self.transaction():
             await self._database.execute(_NUMBER_CARDS)
-            for table, kept in KEPT.items():
+            for table, kept in PERSONAL.items():
                 if kept.over:
                     query = f"DELETE FROM {table} WHERE {kept.over} RETURNING 1"  # noqa: S608
                     rows = await self._database.fetch_all(query, names)
                     gone[table] = len(rows)
         return gone
 
-    async def list_consequences(self, user_id: int) -> dict[str, list[dict[str, Any]]]:
+    async def list_sanctions(self, user_id: int) -> dict[str, list[dict[str, Any]]]:
         """A member's strikes, suspensions and reports, as they stand on record."""
         queries = {
             "strikes": "SELECT guild_id, job_id, reason_code, reason_params, given_at, lapses_at, "
@@ -157,6 +157,6 @@ def _explain(row: Row) -> dict[str, Any]:
     return values
 
 
-def _list_others() -> list[tuple[str, Kept]]:
+def _list_others() -> list[tuple[str, PersonalData]]:
     """Without jobs, whose files go with their words: ``blank``."""
-    return [(table, kept) for table, kept in KEPT.items() if table != "job"]
+    return [(table, kept) for table, kept in PERSONAL.items() if table != "job"]

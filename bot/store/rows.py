@@ -87,7 +87,7 @@ def parse_job(row: Row) -> Job:
         weight=float(row["weight"]),
         approved_by=row["approved_by"],
         hidden=bool(row["hidden"]),
-        told=bool(row["told"]),
+        end_notified=bool(row["end_notified"]),
         deleted_at=row["deleted_at"],
         deleted_by=row["deleted_by"],
     )

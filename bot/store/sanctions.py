@@ -10,7 +10,7 @@ from bot.store.rows import format_reason, parse_reason
 from bot.texts.reasons import Reason
 
 
-class ConsequenceRepository:
+class SanctionRepository:
     """Strikes that lapse and suspensions that end; a moment decides which of them count."""
 
     def __init__(self, database: Database) -> None:

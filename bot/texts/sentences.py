@@ -66,7 +66,7 @@ SENTENCES: dict[Code, str | tuple[str, str]] = {
         "cannot be drawn here. It was left as it is; the owner can install the newer version again."
     ),
     Code.ALREADY_PRESSED: (
-        "You pressed that already, and it is in line for you. Nothing more was charged; press "
+        "You pressed that already, and it is in the queue for you. Nothing more was charged; press "
         "again when it is done."
     ),
     Code.MAY_NOT_ATTACH: (
@@ -74,8 +74,8 @@ SENTENCES: dict[Code, str | tuple[str, str]] = {
         "charged. Ask a moderator to allow me “Attach Files” here, or use another channel."
     ),
     Code.SERVER_PAUSED: (
-        "The moderators have paused Triptych in this server. What is already in line stays there. "
-        "Nothing was drawn or charged; please try again later."
+        "The moderators have paused Triptych in this server. What is already in the queue stays "
+        "there. Nothing was drawn or charged; please try again later."
     ),
     Code.OTHER_CHANNELS: (
         "In this server Triptych draws only in {channels}. Nothing was drawn or charged."
@@ -105,31 +105,31 @@ SENTENCES: dict[Code, str | tuple[str, str]] = {
         "again in a minute."
     ),
     Code.ROLES_MAY_NOT_WAIT: (
-        "Your roles in this server do not let you have a prompt in line. Nothing was drawn or "
+        "Your roles in this server do not let you have a prompt in the queue. Nothing was drawn or "
         "charged; ask a moderator which roles do."
     ),
     Code.MEMBER_WAITS: (
-        "You already have {count} prompt in line, the most one member may have. Nothing was "
+        "You already have {count} prompt in the queue, the most one member may have. Nothing was "
         "charged. Wait for it to finish or /cancel it, then try again.",
-        "You already have {count} prompts in line, the most one member may have. Nothing was "
+        "You already have {count} prompts in the queue, the most one member may have. Nothing was "
         "charged. Wait for one to finish or /cancel one, then try again.",
     ),
     Code.SERVER_WAITS: (
-        "This server already has {count} prompt in line, the most there may be. Nothing was "
+        "This server already has {count} prompt in the queue, the most there may be. Nothing was "
         "charged; please try again in a few minutes.",
-        "This server already has {count} prompts in line, the most there may be. Nothing was "
+        "This server already has {count} prompts in the queue, the most there may be. Nothing was "
         "charged; please try again in a few minutes.",
     ),
     Code.DIRECT_MESSAGES_WAIT: (
-        "Direct messages already have {count} prompt in line, the most there may be. Nothing was "
-        "charged; please try again in a few minutes.",
-        "Direct messages already have {count} prompts in line, the most there may be. Nothing was "
-        "charged; please try again in a few minutes.",
+        "Direct messages already have {count} prompt in the queue, the most there may be. Nothing "
+        "was charged; please try again in a few minutes.",
+        "Direct messages already have {count} prompts in the queue, the most there may be. Nothing "
+        "was charged; please try again in a few minutes.",
     ),
     Code.LINE_FULL: (
-        "The line is full ({count} prompt). Nothing was charged; please try again in a few "
+        "The queue is full ({count} prompt). Nothing was charged; please try again in a few "
         "minutes.",
-        "The line is full ({count} prompts). Nothing was charged; please try again in a few "
+        "The queue is full ({count} prompts). Nothing was charged; please try again in a few "
         "minutes.",
     ),
     Code.COST_THIS_HOUR: (
@@ -144,7 +144,7 @@ SENTENCES: dict[Code, str | tuple[str, str]] = {
     ),
     Code.WAIT_TOO_LONG: (
         "The wait is about {minutes:.0f} minutes. Where Triptych is not a member of the channel, "
-        "it can answer for only 15. Nothing was charged; please try again when the line is "
+        "it can answer for only 15. Nothing was charged; please try again when the queue is "
         "shorter, or in a server that Triptych has joined."
     ),
     Code.RULE_REFUSES: (
@@ -275,8 +275,8 @@ SENTENCES: dict[Code, str | tuple[str, str]] = {
         "Sorry: drawing this prompt was interrupted twice. Nothing was charged; please ask again."
     ),
     Code.RESTARTED_IN_LINE: (
-        "Triptych was restarted while this prompt was in line. Nothing was charged; please ask "
-        "again."
+        "Triptych was restarted while this prompt was in the queue. Nothing was charged; please "
+        "ask again."
     ),
     Code.RESTARTED_BEFORE_TAKEN: (
         "Triptych was restarted before it could take this prompt. Nothing was charged; please ask "

@@ -92,7 +92,7 @@ class PanelItem(
         await _answer(interaction, run(interaction, self.path, values))
 
 
-class Form(discord.ui.Modal):
+class ModalForm(discord.ui.Modal):
     """A form of text fields; ``run`` gets what was typed, by field. A restart closes it."""
 
     def __init__(
@@ -125,7 +125,7 @@ async def _answer(interaction: discord.Interaction[Any], work: Awaitable[None]) 
     """discord.py would only log an exception of a button, so answer it."""
     try:
         await work
-    except Exception as error:  # noqa: BLE001 - border: the same answers as for commands
+    except Exception as error:  # noqa: BLE001 - boundary: the same answers as for commands
         await interaction.client.answer_error(interaction, error)
 
 

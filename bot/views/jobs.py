@@ -10,7 +10,7 @@ import discord
 from bot.domain.jobs import Job, JobStatus, Standing
 from bot.domain.recipes import Style
 from bot.engine.api import ModelInfo
-from bot.jobs.ports import Delivery, Drawing, Hidden, InReview, Update, Waiting, list_hidden
+from bot.jobs.ports import Delivery, Hidden, InProgress, InReview, Update, Waiting, list_hidden
 from bot.jobs.queue.places import Place, PlaceReason
 from bot.policy.quotas import Quotas
 from bot.texts.reasons import say
@@ -36,7 +36,7 @@ HELP = (
     "**Under a grid**: 1 2 3 show one picture (with Upscale and Use as start), Vary draws siblings "
     "of it, ↻ the same prompt with new seeds, ✎ Remix with changes; ⋯ has the recipe and Delete.\n"
     "`/gallery` shows your pictures, `/recipe` what is behind a message, `/style` the styles.\n"
-    "`/queue` shows the line and what is left of your quota. The next picture goes first to the "
+    "`/queue` shows the queue and what is left of your quota. The next picture goes first to the "
     "server, then to the member that has drawn least lately, so nobody can crowd the others out.\n"
     "`/cancel` takes back a prompt that waits or is being drawn; what was not drawn costs nothing."
 )
@@ -100,7 +100,7 @@ def compose_update(
     match update:
         case Waiting():
             status = describe_waiting(update)
-        case Drawing():
+        case InProgress():
             status = describe_drawing(update)
         case InReview():
             status = IN_REVIEW
@@ -204,7 +204,7 @@ def compose_title(job: Job) -> str:
 
 
 def describe_waiting(waiting: Waiting) -> str:
-    """Place in line and why, and how long it takes."""
+    """Place in the queue and why, and how long it takes."""
     loading = (
         "" if waiting.model_ready else " The model is still loading; drawing starts by itself."
     )
@@ -214,7 +214,7 @@ def describe_waiting(waiting: Waiting) -> str:
 
 
 def describe_place(place: Place) -> str:
-    """For example: 3rd in line: two people ahead have drawn less in the last hours, about 40 s."""
+    """For example: 3rd in the queue: two people asked before you, about 40 s."""
     people, later = _people(place.members_ahead), _people(place.overtaken_by)
     has, their_servers = (
         ("has", "their server") if place.overtaken_by == 1 else ("have", "their servers")
@@ -235,12 +235,14 @@ def describe_place(place: Place) -> str:
         ),
         PlaceReason.TURNS: f": you and {people} ahead take turns",
     }[place.reason]
-    position = "Next in line" if place.position == 1 else f"{_ordinal(place.position)} in line"
+    position = (
+        "Next in the queue" if place.position == 1 else f"{_ordinal(place.position)} in the queue"
+    )
     wait = "" if place.wait_seconds is None else f", about {_duration(place.wait_seconds)}"
     return f"{position}{why}{wait}."
 
 
-def describe_drawing(drawing: Drawing) -> str:
+def describe_drawing(drawing: InProgress) -> str:
     """A bar of text; step 0 stands while the engine begins."""
     filled = round(_BAR_WIDTH * drawing.step / drawing.num_steps)
     bar = "▰" * filled + "▱" * (_BAR_WIDTH - filled)
@@ -295,16 +297,16 @@ def describe_queue(
     quotas: Quotas,
     info: ModelInfo | None,
 ) -> str:
-    """The private answer to /queue. here: prompts in line and being drawn of this server."""
+    """The private answer to /queue. here: prompts in the queue and being drawn of this server."""
     head = f"Triptych draws with {quote(info.name)}." if info else "The model is still loading."
     if here is not None:
         waiting, drawing = here
-        head += f" In this server: {_prompts(waiting)} in line, {drawing} being drawn."
+        head += f" In this server: {_prompts(waiting)} in the queue, {drawing} being drawn."
     most = quotas.max_cost_per_member_per_hour
     left = max(most - standing.member_cost, 0.0)
     tail = (
-        f"You have {standing.member_waiting} of {quotas.max_waiting_per_member} prompts in line, "
-        f"and {left:.1f} of {most:g} left this hour (1 is one prompt with default settings)."
+        f"You have {standing.member_waiting} of {quotas.max_waiting_per_member} prompts in the "
+        f"queue, and {left:.1f} of {most:g} left this hour (1 is one prompt with default settings)."
     )
     room = _TEXT_MAX - len(head) - len(tail) - 40  # for the line that counts the rest
     lines: list[str] = []

@@ -48,7 +48,7 @@ AUTOMOD_NEEDS_PERMISSION = (
 )
 PAUSED = (
     "Triptych is paused in this server: new prompts are refused with a sentence, what waits stays "
-    "in line and is drawn. `/resume` ends it."
+    "in the queue and is drawn. `/resume` ends it."
 )
 RESUMED = "Triptych takes prompts in this server again."
 ALREADY_PAUSED = "Triptych is paused here already. Nothing was changed."

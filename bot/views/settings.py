@@ -36,8 +36,8 @@ NUMBERS = {
 }
 QUOTA_FIELDS = {
     "max_cost_per_day": "Cost in 24 hours (1 = a default prompt)",
-    "max_waiting": "Prompts in line at once",
-    "weight": "Weight in the line (1 = as everybody)",
+    "max_waiting": "Prompts in the queue at once",
+    "weight": "Weight in the queue (1 = as everybody)",
 }
 _PAGE_NUMBERS = {
     "people": ("min_member_days",),
@@ -65,7 +65,7 @@ CANNOT_SEND = (
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class SettingsPage:
     """What a page shows. page: of PAGES, or ``c`` and a channel's id.
 
     settings: what holds there; own: what was set for just this channel. threshold: the instance's.
@@ -83,13 +83,13 @@ class Panel:
         return int(self.page[1:]) if self.page not in PAGES else None
 
 
-def compose_panel(panel: Panel) -> discord.ui.LayoutView:
+def compose_panel(panel: SettingsPage) -> discord.ui.LayoutView:
     """The message; everything in it works after a restart."""
     rows = [discord.ui.ActionRow[Any](item) for item in (_page_select(panel), *_items(panel))]
     return compose_text(describe_panel(panel), *rows)
 
 
-def describe_panel(panel: Panel) -> str:
+def describe_panel(panel: SettingsPage) -> str:
     """What is set, in words."""
     settings = panel.settings
     lines = [f"## {PAGES.get(panel.page, f'<#{panel.channel_id}>')}"]
@@ -109,7 +109,7 @@ def describe_panel(panel: Panel) -> str:
     return "\n".join(lines)
 
 
-def _describe_page(panel: Panel) -> list[str]:
+def _describe_page(panel: SettingsPage) -> list[str]:
     settings = panel.settings
     match panel.page:
         case "people":
@@ -152,7 +152,7 @@ def compose_number_field(name: str, value: float | None) -> discord.ui.Label[Any
     return discord.ui.Label(text=label, description=description, component=field)
 
 
-def _items(panel: Panel) -> list[Any]:
+def _items(panel: SettingsPage) -> list[Any]:
     settings, page = panel.settings, panel.page
     items: list[Any] = []
     match page:
@@ -187,7 +187,7 @@ def _items(panel: Panel) -> list[Any]:
     return items
 
 
-def _page_select(panel: Panel) -> PanelItem:
+def _page_select(panel: SettingsPage) -> PanelItem:
     options = [
         discord.SelectOption(label=label, value=page, default=page == panel.page)
         for page, label in PAGES.items()
@@ -196,7 +196,7 @@ def _page_select(panel: Panel) -> PanelItem:
     return PanelItem(PANEL, "open.page", select)
 
 
-def _number_select(page: str, names: Sequence[str], panel: Panel) -> PanelItem:
+def _number_select(page: str, names: Sequence[str], panel: SettingsPage) -> PanelItem:
     options = [
         discord.SelectOption(label=NUMBERS[name], value=name, description=_number(panel, name))
         for name in names
@@ -205,7 +205,7 @@ def _number_select(page: str, names: Sequence[str], panel: Panel) -> PanelItem:
     return PanelItem(PANEL, f"{page}.number", select)
 
 
-def _action_select(panel: Panel) -> PanelItem:
+def _action_select(panel: SettingsPage) -> PanelItem:
     offered = [Outcome.REFUSE, Outcome.HOLD]
     if panel.channel_id is not None:
         offered.append(Outcome.SPOILER)
@@ -270,14 +270,14 @@ def _describe_quotas(settings: GuildSettings) -> list[str]:
         if quota.max_cost_per_day is not None:
             parts.append(f"cost {quota.max_cost_per_day:g} in 24 hours")
         if quota.max_waiting is not None:
-            parts.append(f"{quota.max_waiting} in line at once")
+            parts.append(f"{quota.max_waiting} in the queue at once")
         if quota.weight is not None:
             parts.append(f"weight {quota.weight:g}")
         lines.append(f"<@&{quota.role_id}>: {', '.join(parts)}")
     return lines
 
 
-def _number(panel: Panel, name: str) -> str:
+def _number(panel: SettingsPage, name: str) -> str:
     value = getattr(panel.settings, name)
     return f"{panel.threshold:g} (the owner's)" if value is None else f"{value:g}"
 

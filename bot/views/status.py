@@ -16,7 +16,7 @@ def describe_here(
 ) -> str:
     """What concerns the server of the moderator who asks, and nothing else."""
     return (
-        f"**This server**: {_describe_line(counts, waits)}\n"
+        f"**This server**: {_describe_waitlist(counts, waits)}\n"
         f"**Engine**: {'up' if is_up else 'the model is loading'}.\n"
         "-# Memory, warnings and the rest are shown to the owner of this bot alone."
     )
@@ -34,11 +34,11 @@ def describe_process(
 ) -> str:
     """For the owner of the application: of all servers together.
 
-    counts: prompts in line and being drawn. waits: seconds at p50 and p95 of the last hour.
+    counts: prompts in the queue and being drawn. waits: seconds at p50 and p95 of the last hour.
     """
     engine = f"{info.name} on {info.device} ({info.dtype})" if info else "the model is loading"
     lines = [
-        f"**All servers**: {_describe_line(counts, waits)}",
+        f"**All servers**: {_describe_waitlist(counts, waits)}",
         f"**Engine**: {engine}.",
         f"**Memory**: {peak_memory_mib:.0f} MiB at the most.",
         f"**Refused by Discord** in ten minutes: {invalid_requests}.",
@@ -50,7 +50,7 @@ def describe_process(
     return "\n".join(lines)[:_TEXT_MAX]
 
 
-def _describe_line(counts: tuple[int, int], waits: tuple[float, float] | None) -> str:
+def _describe_waitlist(counts: tuple[int, int], waits: tuple[float, float] | None) -> str:
     waiting, drawing = counts
     waited = "nothing was drawn in the last hour"
     if waits is not None:

@@ -99,7 +99,7 @@ async def refuse_strangers(
     return await handler(request)
 
 
-class Door:
+class Router:
     def __init__(self, backend: Backend, faults: Faults, contract: Contract, token: str) -> None:
         self._backend = backend
         self._faults = faults

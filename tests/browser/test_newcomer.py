@@ -38,7 +38,7 @@ async def test_newcomer_sees_line_progress_and_grid_and_cancels_with_a_button(
 
     await imagine(page, "cat in the snow")
     second = page.locator(".message").nth(1)
-    await expect(second).to_contain_text("Next in line")
+    await expect(second).to_contain_text("Next in the queue")
     await second.get_by_role("button", name="Cancel").click()
     await expect(second).to_contain_text("Cancelled")
 

@@ -1,4 +1,4 @@
-"""Taking prompts back, and looking at the line."""
+"""Taking prompts back, and looking at the queue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.e2e.conftest import StartBot
 
 
 def is_in_line(message: Message) -> bool:
-    return "in line" in message.text()
+    return "in the queue" in message.text()
 
 
 def is_cancelled(message: Message) -> bool:
@@ -38,7 +38,7 @@ async def test_author_cancels_a_waiting_prompt_with_its_button_and_nobody_else_c
     assert await bot.stop() == 0
     first, second = bot.rows()
     assert (second["status"], second["cost"]) == ("cancelled", 0)
-    assert first["status"] == "queued", "a stop puts what is being drawn back in line"
+    assert first["status"] == "queued", "a stop puts what is being drawn back into the queue"
 
 
 async def test_cancel_while_drawing_charges_only_the_steps_drawn(
@@ -89,9 +89,9 @@ async def test_queue_shows_the_line_and_what_is_left_of_the_own_quota(
     answer = await (await member.slash("queue", art)).wait_answered()
     assert answer.is_ephemeral
     text = answer.text()
-    assert "1 prompt in line, 1 being drawn" in text
+    assert "1 prompt in the queue, 1 being drawn" in text
     assert "“first” — Being drawn." in text
-    assert "“second” — Next in line" in text
+    assert "“second” — Next in the queue" in text
     assert "2 of 100 prompts" in text
     assert "48.0 of 60 left this hour" in text
 
@@ -105,7 +105,7 @@ async def test_member_over_the_quota_is_refused_and_others_are_not(
         await (await member.slash("imagine", art, prompt=prompt)).wait_acknowledged()
     refused = await (await member.slash("imagine", art, prompt="third")).wait_answered()
     assert refused.is_ephemeral
-    assert "You already have 2 prompts in line" in refused.text()
+    assert "You already have 2 prompts in the queue" in refused.text()
     taken = await (await other.slash("imagine", art, prompt="mine")).wait_answered()
     assert not taken.is_ephemeral
 

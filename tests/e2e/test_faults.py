@@ -207,7 +207,7 @@ async def test_record_that_is_locked_after_the_first_answer_delays_the_prompt_an
         "AND NEW.status = 'queued' BEGIN SELECT RAISE(ABORT, 'database is locked'); END"
     )
     handle = await server.person("member").slash("imagine", art, prompt="dog")
-    message = await handle.wait_for(lambda shown: "not in line yet" in shown.text(), 20)
+    message = await handle.wait_for(lambda shown: "not in the queue yet" in shown.text(), 20)
     assert bot.rows()[0]["status"] == "accepted"
     if is_restarted:
         assert await bot.stop() == 0

@@ -96,8 +96,10 @@ async def test_stranger_with_an_install_of_their_own_sees_nothing_of_others(
             answer = await say(stranger.unchecked, command, channel, **options)
             assert "is for servers that have added Triptych" in answer, command
         queue = await say(stranger, "queue", channel)
-        assert "being drawn" not in queue or "0 prompts in line, 0 being drawn" in queue
-    assert "0 prompts in line, 1 being drawn" in await say(server.person("member"), "queue", art)
+        assert "being drawn" not in queue or "0 prompts in the queue, 0 being drawn" in queue
+    assert "0 prompts in the queue, 1 being drawn" in await say(
+        server.person("member"), "queue", art
+    )
 
 
 async def test_status_tells_a_server_its_own_and_the_owner_of_the_application_the_rest(

@@ -411,7 +411,9 @@ async def test_stop_right_after_a_decision_still_tells_everybody(town: Town, sta
             "UPDATE card SET decision = 'refuse', decided_by = ?, decided_at = opened_at",
             (town.moderator.id,),
         )
-        connection.execute("UPDATE job SET status = 'refused', told = 0, reason_code = 'cancelled'")
+        connection.execute(
+            "UPDATE job SET status = 'refused', end_notified = 0, reason_code = 'cancelled'"
+        )
         connection.commit()
     await start_bot(RULES_FILE=town.rules)
     await handle.wait_for(lambda message: "Cancelled." in message.text())

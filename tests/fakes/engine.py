@@ -132,7 +132,7 @@ class FakeEngine:
                 continue
             try:
                 output = self._draw(request, on_progress)
-            except Exception as error:  # noqa: BLE001 - the engine thread's border
+            except Exception as error:  # noqa: BLE001 - the engine thread's boundary
                 self._lost = error if isinstance(error, EngineLost) else None
                 self._in_flight.discard(request.request_id)
                 future.set_exception(error)

@@ -52,7 +52,7 @@ async def refuse(house: House, ask: Ask, rule: str) -> str:
     assert job is not None
     assert (job.status, job.rule, job.cost) == (JobStatus.REFUSED, rule, 0.0)
     assert caller.journal == ["refused"]
-    assert house.services.line.queue.remove(job.job_id) is None
+    assert house.services.waitlist.queue.remove(job.job_id) is None
     await house.until_idle()
     assert (len(house.engine.drawn), len(house.messenger.shown)) == (num_drawn, num_shown)
     assert house.messenger.cards == []
@@ -145,7 +145,7 @@ async def test_words_behind_that_were_deleted_count_as_a_picture_sent(house: Hou
     await house.until_status(second, JobStatus.DELIVERED)
     start = start_from(second)
     assert (await draw(house, "nude statue", start)).status is JobStatus.DELIVERED
-    await house.services.keeping.delete(first.origin.user_id)
+    await house.services.member_data.delete(first.origin.user_id)
     assert "words are gone" in await refuse(house, Ask("nude statue", start=start), REAL_PEOPLE)
     assert (await draw(house, "marble", start)).status is JobStatus.DELIVERED
 
@@ -189,7 +189,7 @@ async def test_moderator_is_asked_about_the_whole_and_approves_no_more_than_that
     assert "prompts behind the picture" in say(job.held_for)
     [case] = house.messenger.cards
     await put_behind(house, source, behind)
-    await house.services.review.decide(case.card.card_id, Decision.APPROVE, MODERATOR, GUILD)
+    await house.services.decisions.decide(case.card.card_id, Decision.APPROVE, MODERATOR, GUILD)
     await house.until_status(job, end)
     await house.until_idle()
     assert len(house.messenger.delivered) == 1 + (end is JobStatus.DELIVERED)

@@ -1,4 +1,4 @@
-"""A job from the line to its delivery, and every way in which that can end."""
+"""A job from the queue to its delivery, and every way in which that can end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bot.errors import (
     StoreError,
 )
 from bot.images.store import PictureWriter
-from bot.jobs.ports import Delivery, Drawing, Ended, Undeliverable, Unreachable, Update, Waiting
+from bot.jobs.ports import Delivery, Ended, InProgress, Undeliverable, Unreachable, Update, Waiting
 from bot.jobs.status_messages import Pacing
 from bot.store import JobRepository
 from bot.texts.codes import Code
@@ -33,12 +33,12 @@ from tests.fakes.engine import FakeEngine
 
 
 def used(house: House) -> dict[tuple[int | None, int], float]:
-    return house.services.line.use.totals(house.clock.now).by_member
+    return house.services.waitlist.use.totals(house.clock.now).by_member
 
 
 async def used_after_restart(house: House) -> dict[tuple[int | None, int], float]:
     """The same sum, as the next process will read it from the record."""
-    line = type(house.services.line)(house.services.jobs, house.engine, house.clock)
+    line = type(house.services.waitlist)(house.services.jobs, house.engine, house.clock)
     await line.load()
     return line.use.totals(house.clock.now).by_member
 
@@ -68,7 +68,7 @@ async def test_prompt_becomes_three_pictures_in_the_channel(house: House):
     assert done.cost > 0
     assert done.cost <= done.cost_estimate
     assert done.engine == house.engine.info.engine
-    assert house.services.line.paces.cost_per_second is not None
+    assert house.services.waitlist.paces.cost_per_second is not None
     await check_use_is_on_record(house)
 
 
@@ -119,7 +119,7 @@ async def test_waiting_members_are_told_when_the_model_is_ready(open_house: Open
     engine = FakeEngine(step_seconds=0.01)
     engine.may_load.clear()
     async with open_house(engine) as house:
-        house.services.board._pacing = Pacing(0.0, max_edits=10_000)
+        house.services.status_messages._pacing = Pacing(0.0, max_edits=10_000)
         house.drawing = asyncio.create_task(house.services.dispatcher.run())
         await house.submit()
         second = await house.submit()
@@ -173,14 +173,14 @@ async def test_slow_engine_beside_a_fast_one_charges_no_more(open_house: OpenHou
     engine = let_draw(("fast", 1.0), ("slow", 10.0), ("slow", 10.0), ("fast", 1.0), ("slow", 5.0))
     async with open_house(engine) as house:
         assert await draw_costs(house, 5) == pytest.approx([1.0, 1.0, 1.0, 1.0, 0.5])
-        pace = house.services.line.paces.cost_per_second
+        pace = house.services.waitlist.paces.cost_per_second
         assert pace == pytest.approx(2 / 2 + 3 / 25)
 
 
 async def test_member_pays_for_no_slow_moment_and_less_for_a_quick_one(open_house: OpenHouse):
     async with open_house(let_draw(("one", 10.0), ("one", 30.0), ("one", 5.0))) as house:
         assert await draw_costs(house, 3) == pytest.approx([1.0, 1.0, 5.0 * 2 / 40])
-        assert house.services.line.paces.cost_per_second == pytest.approx(3 / 45)
+        assert house.services.waitlist.paces.cost_per_second == pytest.approx(3 / 45)
 
 
 async def test_cancelled_running_job_costs_the_share_that_was_drawn(open_house: OpenHouse):
@@ -196,7 +196,7 @@ async def test_cancelled_running_job_costs_the_share_that_was_drawn(open_house: 
         assert ended.cost_estimate == 25.0
         assert ended.cost == pytest.approx(25.0 * step / 100)
         await house.until_idle()
-        assert (await house.fetch(job)) == replace(ended, told=True)
+        assert (await house.fetch(job)) == replace(ended, end_notified=True)
         assert used(house)[ended.origin.guild_id, MEMBER] == pytest.approx(ended.cost)
         await check_use_is_on_record(house)
         standing = await house.services.standing.fetch(job.origin, house.clock.now)
@@ -210,7 +210,7 @@ async def test_nothing_is_shown_after_the_word_that_a_job_was_cancelled(open_hou
     messenger = FakeMessenger()
     messenger.edit_seconds = 0.005
     async with open_house(FakeEngine(step_seconds=0.002), messenger=messenger) as house:
-        house.services.board._pacing = Pacing(0.0, max_edits=10_000)
+        house.services.status_messages._pacing = Pacing(0.0, max_edits=10_000)
         await house.start()
         for _ in range(5):
             job = await house.submit(num_inference_steps=50)
@@ -219,7 +219,7 @@ async def test_nothing_is_shown_after_the_word_that_a_job_was_cancelled(open_hou
             await house.until_idle()
             await asyncio.sleep(0.01)
             assert messenger.updates_of(job.job_id)[-1] == Ended()
-        channels = house.services.board._channels.values()
+        channels = house.services.status_messages._channels.values()
         assert not any(channel.messages for channel in channels)
 
 
@@ -342,7 +342,7 @@ async def test_job_that_loses_the_engine_twice_is_not_tried_again(open_house: Op
             await house.services.recovery.run()
             if not await house.services.jobs.list_by_status(*JobStatus):
                 await house.submit()
-            await house.services.line.load()
+            await house.services.waitlist.load()
             with pytest.raises(EngineLost):
                 await house.services.dispatcher.run()
             await house.services.dispatcher.stop(1.0, 1.0)
@@ -355,7 +355,7 @@ async def test_stop_finishes_what_it_can_in_time(open_house: OpenHouse):
     async with open_house(FakeEngine(step_seconds=0.01)) as house:
         await house.start()
         job, waiting = await house.submit(), await house.submit()
-        await house.until(lambda: house.services.line.running)
+        await house.until(lambda: house.services.waitlist.running)
         await house.services.dispatcher.stop(5.0, 1.0)
         assert (await house.fetch(job)).status is JobStatus.DELIVERED
         assert (await house.fetch(waiting)).status is JobStatus.QUEUED
@@ -366,7 +366,7 @@ async def test_stop_puts_back_in_line_what_it_cannot_finish(open_house: OpenHous
     async with open_house(FakeEngine(step_seconds=0.01)) as house:
         await house.start()
         job = await house.submit(num_inference_steps=100)
-        await house.until(lambda: house.services.line.running)
+        await house.until(lambda: house.services.waitlist.running)
         await house.services.dispatcher.stop(0.02, 5.0)
         again = await house.fetch(job)
         assert (again.status, again.attempt, again.started_at) == (JobStatus.QUEUED, 0, None)
@@ -428,7 +428,7 @@ async def test_pictures_that_cannot_be_posted_where_the_message_stands_are_told_
     ended = await house.until_status(job, JobStatus.UNDELIVERABLE)
     await house.until_idle()
     assert (house.messenger.updates_of(job.job_id)[-1], house.messenger.told) == (Ended(), [])
-    assert (await house.fetch(job)).told
+    assert (await house.fetch(job)).end_notified
     assert "Discord did not take them" in say(ended.reason)
 
 
@@ -467,7 +467,7 @@ async def test_who_cancels_gets_no_direct_message_as_well(open_house: OpenHouse)
         job = await house.submit()
         assert await house.services.dispatcher.cancel(job.job_id)
         assert house.messenger.told == []
-        assert (await house.fetch(job)).told
+        assert (await house.fetch(job)).end_notified
 
 
 async def test_member_out_of_reach_while_discord_is_away_is_told_by_the_next_start(
@@ -486,14 +486,14 @@ async def test_member_out_of_reach_while_discord_is_away_is_told_by_the_next_sta
         job = await house.submit()
         ended = await house.until_status(job, JobStatus.UNDELIVERABLE)
         await house.until_idle()
-        assert not ended.told
-        assert not (await house.fetch(job)).told
+        assert not ended.end_notified
+        assert not (await house.fetch(job)).end_notified
     messenger = FakeMessenger()
     messenger.reachable = False
     async with open_house(messenger=messenger) as after:
         await after.services.recovery.run()
         assert messenger.told == [(job.job_id, say(ended.reason))]
-        assert (await after.fetch(job)).told
+        assert (await after.fetch(job)).end_notified
 
 
 async def test_delivery_waits_for_discord_to_come_back(house: House):
@@ -515,7 +515,7 @@ async def test_delivery_waits_for_discord_to_come_back(house: House):
 
 
 async def test_other_messages_move_while_deliveries_wait_for_discord_to_come_back(house: House):
-    house.services.board._pacing = Pacing(0.0, window_seconds=0.4)
+    house.services.status_messages._pacing = Pacing(0.0, window_seconds=0.4)
     tries = 0
 
     async def away(job: Job, delivery: Delivery) -> int | None:
@@ -528,7 +528,7 @@ async def test_other_messages_move_while_deliveries_wait_for_discord_to_come_bac
         job = await house.submit()
     await house.until(lambda: tries == 5)
     other = replace(job, job_id=99)
-    house.services.board.post(other, Drawing(1, 9))
+    house.services.status_messages.post(other, InProgress(1, 9))
     await house.until(lambda: house.messenger.updates_of(99), within=3.0)
 
 
@@ -573,7 +573,7 @@ async def test_full_disk_fails_the_job_with_a_sentence_and_leaves_no_half_writte
 async def test_record_that_is_full_for_a_moment_does_not_stop_the_line(
     house: House, monkeypatch: pytest.MonkeyPatch
 ):
-    """The row cannot be marked running: the job stays in line and is tried again."""
+    """The row cannot be marked running: the job stays in the queue and is tried again."""
     monkeypatch.setattr("bot.jobs.dispatcher.STORE_RETRY_SECONDS", 0.005)
     mark, refusals = JobRepository.mark_running, iter(range(3))
 
@@ -655,17 +655,17 @@ async def test_place_reasons_and_progress_are_shown_and_the_cancelled_place_move
     open_house: OpenHouse,
 ):
     async with open_house(FakeEngine(step_seconds=0.01)) as house:
-        house.services.board._pacing = Pacing(0.0, max_edits=10_000)
+        house.services.status_messages._pacing = Pacing(0.0, max_edits=10_000)
         await house.start()
         running = await house.submit(num_inference_steps=30)
-        await house.until(lambda: house.services.line.running)
+        await house.until(lambda: house.services.waitlist.running)
         second, third = await house.submit(), await house.submit()
         await house.until(lambda: house.places_shown(third))
         assert house.places_shown(third)[-1].place.position == 2
         await house.services.dispatcher.cancel(second.job_id)
         await house.until(lambda: house.places_shown(third)[-1].place.position == 1)
         await house.until_status(running, JobStatus.DELIVERED)
-        steps = [u for u in house.messenger.updates_of(running.job_id) if isinstance(u, Drawing)]
+        steps = [u for u in house.messenger.updates_of(running.job_id) if isinstance(u, InProgress)]
         assert len(steps) > 1
         assert [u.step for u in steps] == sorted({u.step for u in steps})
         assert all(update.num_steps == 30 for update in steps)
@@ -729,7 +729,7 @@ async def test_updates_of_a_job_end_with_its_end(house: House):
         return await deliver(job, delivery)
 
     house.messenger.progress, house.messenger.deliver = note_progress, note_delivery
-    house.services.board._pacing = Pacing(0.0, max_edits=10_000)
+    house.services.status_messages._pacing = Pacing(0.0, max_edits=10_000)
     jobs = await asyncio.gather(*(house.submit() for _ in range(8)))
     for job in jobs:
         await house.until_status(job, JobStatus.DELIVERED)
@@ -738,8 +738,8 @@ async def test_updates_of_a_job_end_with_its_end(house: House):
         own = [what for job_id, what in order if job_id == job.job_id]
         assert own[-1] == "Delivery"
         assert own.count("Delivery") == 1
-        if Waiting.__name__ in own and Drawing.__name__ in own:
-            assert own.index(Drawing.__name__) > own.index(Waiting.__name__)
+        if Waiting.__name__ in own and InProgress.__name__ in own:
+            assert own.index(InProgress.__name__) > own.index(Waiting.__name__)
 
 
 async def test_device_that_hangs_ends_the_process_and_its_job_is_drawn_by_the_next_one(

@@ -38,7 +38,7 @@ async def refusal_of(house: House, prompt: str = "dog", **ask: object) -> str:
     assert caller.journal == ["refused"]
     assert caller.refusals == [say(job.reason)]
     assert (job.cost, job.ended_at is not None, job.origin.token) == (0.0, True, None)
-    assert house.services.line.queue.remove(job.job_id) is None
+    assert house.services.waitlist.queue.remove(job.job_id) is None
     assert 10 < len(say(job.reason)) <= 2000
     return say(job.reason)
 
@@ -49,7 +49,7 @@ async def test_row_is_on_record_before_the_member_is_answered(quiet_house: House
 
     async def look(job: Job) -> None:
         seen.append(await quiet_house.services.jobs.fetch_job(job.job_id))
-        assert len(quiet_house.services.line.queue) == 0
+        assert len(quiet_house.services.waitlist.queue) == 0
 
     caller.at_acknowledge = look
     job = await quiet_house.submit(caller=caller)
@@ -57,7 +57,9 @@ async def test_row_is_on_record_before_the_member_is_answered(quiet_house: House
     assert caller.journal == [f"acknowledged {job.job_id}"]
     assert (job.status, job.message_id) == (JobStatus.QUEUED, 500_000 + job.job_id)
     assert job.queued_at == quiet_house.clock.now
-    assert [waiting.job_id for waiting in quiet_house.services.line.queue.walk(0)] == [job.job_id]
+    assert [waiting.job_id for waiting in quiet_house.services.waitlist.queue.walk(0)] == [
+        job.job_id
+    ]
 
 
 async def test_a_refusal_is_in_the_audit_log_with_its_rule(open_house: OpenHouse):
@@ -82,14 +84,14 @@ async def test_nothing_is_answered_when_nothing_could_be_recorded(
     with pytest.raises(StoreError):
         await quiet_house.submit(caller=caller)
     assert caller.journal == []
-    assert len(quiet_house.services.line.queue) == 0
+    assert len(quiet_house.services.waitlist.queue) == 0
 
 
 async def test_job_that_could_not_be_answered_is_failed_free_and_not_in_line(quiet_house: House):
     job = await quiet_house.submit(caller=FakeCaller(too_late=True))
     assert (job.status, job.cost) == (JobStatus.FAILED, 0.0)
     assert job.reason
-    assert len(quiet_house.services.line.queue) == 0
+    assert len(quiet_house.services.waitlist.queue) == 0
     standing = await quiet_house.services.standing.fetch(job.origin, quiet_house.clock.now)
     assert (standing.member_waiting, standing.member_cost) == (0, 0.0)
 
@@ -100,7 +102,7 @@ async def test_job_cancelled_while_it_is_answered_does_not_get_into_line(quiet_h
     taken = await quiet_house.services.intake.submit(Ask("dog"), quiet_house.origin(), caller)
     assert taken is not None
     assert taken.status is JobStatus.CANCELLED
-    assert len(quiet_house.services.line.queue) == 0
+    assert len(quiet_house.services.waitlist.queue) == 0
     assert quiet_house.messenger.updates_of(taken.job_id)[-1] == Ended()
 
 
@@ -232,7 +234,7 @@ async def test_whatever_is_asked_ends_as_a_row_and_an_answer(
     seed: int | None,
     loaded: bool,
 ):
-    quiet_house.services.line.info = INFO if loaded else None
+    quiet_house.services.waitlist.info = INFO if loaded else None
     caller = FakeCaller()
     ask = Ask(
         prompt,
@@ -286,7 +288,7 @@ async def test_quotas_ask_who_came_and_not_whether_there_is_an_interaction(
     async with open_house(max_waiting_per_member=1) as house:
         together = house.origin(interaction_id=None, source=Source.ROUND)
         await house.submit(origin=together)
-        with pytest.raises(UserError, match="You already have 1 prompt in line"):
+        with pytest.raises(UserError, match="You already have 1 prompt in the queue"):
             await house.services.intake.submit(Ask("dog"), together, TerminalCaller())
         assert (await house.submit(origin=house.origin(source=Source.TERMINAL))).status is (
             JobStatus.QUEUED
@@ -299,7 +301,9 @@ async def test_member_may_have_so_many_waiting(open_house: OpenHouse):
         first = await house.submit()
         await house.submit(origin=house.origin(guild_id=GUILD + 1))
         reason = await refusal_of(house)
-        assert reason.startswith("You already have 2 prompts in line, the most one member may have")
+        assert reason.startswith(
+            "You already have 2 prompts in the queue, the most one member may have"
+        )
         assert (await house.submit(origin=house.origin(MEMBER + 1))).status is JobStatus.QUEUED
         await house.services.dispatcher.cancel(first.job_id)
         assert (await house.submit()).status is JobStatus.QUEUED
@@ -309,7 +313,7 @@ async def test_server_may_have_so_many_waiting(open_house: OpenHouse):
     async with open_house(max_waiting_per_guild=1) as house:
         await house.submit()
         reason = await refusal_of(house, origin=house.origin(MEMBER + 1))
-        assert reason.startswith("This server already has 1 prompt in line")
+        assert reason.startswith("This server already has 1 prompt in the queue")
         elsewhere = await house.submit(origin=house.origin(guild_id=GUILD + 1))
         assert elsewhere.status is JobStatus.QUEUED
 
@@ -319,7 +323,7 @@ async def test_direct_messages_share_a_place_and_are_not_called_a_server(open_ho
         await house.submit(origin=house.origin(guild_id=None))
         reason = await refusal_of(house, origin=house.origin(MEMBER + 1, guild_id=None))
         assert "server" not in reason
-        assert reason.startswith("Direct messages already have 1 prompt in line")
+        assert reason.startswith("Direct messages already have 1 prompt in the queue")
 
 
 async def test_line_may_be_so_long(open_house: OpenHouse):
@@ -327,7 +331,7 @@ async def test_line_may_be_so_long(open_house: OpenHouse):
         for number in range(2):
             await house.submit(origin=house.origin(number, guild_id=number))
         reason = await refusal_of(house, origin=house.origin(9, guild_id=9))
-        assert reason.startswith("The line is full (2 prompts). Nothing was charged")
+        assert reason.startswith("The queue is full (2 prompts). Nothing was charged")
 
 
 async def test_member_may_draw_so_much_an_hour(open_house: OpenHouse):
@@ -368,7 +372,7 @@ async def test_fifty_prompts_at_once_never_exceed_a_quota(open_house: OpenHouse)
         assert all(
             sum(job.origin.guild_id == GUILD + guild for job in taken) <= 9 for guild in range(2)
         )
-        assert len(house.services.line.queue) == 13
+        assert len(house.services.waitlist.queue) == 13
         assert {job.status for job in jobs} == {JobStatus.QUEUED, JobStatus.REFUSED}
 
 
@@ -383,7 +387,7 @@ async def test_fifty_prompts_at_once_never_exceed_the_hourly_cost(open_house: Op
 
 async def test_long_wait_is_refused_where_only_the_token_reaches_the_reply(quiet_house: House):
     services: Services = quiet_house.services
-    services.line.paces.of(quiet_house.engine.info.engine).add(1.0, 100.0)
+    services.waitlist.paces.of(quiet_house.engine.info.engine).add(1.0, 100.0)
     for number in range(7):
         await quiet_house.submit(origin=quiet_house.origin(number))
     outside = {"bot_in_channel": False, "guild_id": None}
@@ -393,7 +397,7 @@ async def test_long_wait_is_refused_where_only_the_token_reaches_the_reply(quiet
 
 
 async def test_short_wait_is_taken_where_only_the_token_reaches_the_reply(quiet_house: House):
-    quiet_house.services.line.paces.of(quiet_house.engine.info.engine).add(1.0, 100.0)
+    quiet_house.services.waitlist.paces.of(quiet_house.engine.info.engine).add(1.0, 100.0)
     for number in range(6):
         await quiet_house.submit(origin=quiet_house.origin(number))
     job = await quiet_house.submit(origin=quiet_house.origin(50, bot_in_channel=False))
@@ -416,7 +420,7 @@ async def test_record_locked_after_the_first_answer_is_tried_again(
     lock_record(monkeypatch, times=3)
     job = await quiet_house.submit()
     assert job.status is JobStatus.QUEUED
-    assert len(quiet_house.services.line.queue) == 1
+    assert len(quiet_house.services.waitlist.queue) == 1
 
 
 async def test_member_hears_of_a_record_that_stays_locked_and_the_prompt_comes_into_line(
@@ -424,11 +428,13 @@ async def test_member_hears_of_a_record_that_stays_locked_and_the_prompt_comes_i
 ):
     with monkeypatch.context() as broken:
         lock_record(broken)
-        with pytest.raises(StoreError, match=r"was taken.*not in line yet.*nothing was charged"):
+        with pytest.raises(
+            StoreError, match=r"was taken.*not in the queue yet.*nothing was charged"
+        ):
             await quiet_house.submit()
         [job] = await quiet_house.services.jobs.list_by_status(JobStatus.ACCEPTED)
-        assert len(quiet_house.services.line.queue) == 0
-    await quiet_house.until(lambda: len(quiet_house.services.line.queue) == 1)
+        assert len(quiet_house.services.waitlist.queue) == 0
+    await quiet_house.until(lambda: len(quiet_house.services.waitlist.queue) == 1)
     waiting = await quiet_house.fetch(job)
     assert (waiting.status, waiting.message_id) == (JobStatus.QUEUED, 500_000 + job.job_id)
 

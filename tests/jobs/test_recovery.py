@@ -28,7 +28,7 @@ async def leave(house: House, status: JobStatus, origin: Origin | None = None) -
     """A job as a killed process leaves it."""
     origin = origin or house.origin()
     services = house.services
-    services.line.info = INFO
+    services.waitlist.info = INFO
     recipe = complete_recipe(compose_recipe(Ask("dog"), 1), INFO)
     job = await services.jobs.insert_job(origin, recipe, now=house.clock.now, cost_estimate=1.0)
     assert job is not None
@@ -86,7 +86,7 @@ async def test_accepted_job_that_was_never_answered_is_dropped_silently(open_hou
         ended = await after.fetch(job)
         assert (ended.status, ended.cost) == (JobStatus.FAILED, 0.0)
         assert messenger.told == []
-        assert len(after.services.line.queue) == 0
+        assert len(after.services.waitlist.queue) == 0
 
 
 async def test_accepted_job_whose_message_cannot_be_edited_for_another_reason_is_drawn(
@@ -102,7 +102,7 @@ async def test_accepted_job_whose_message_cannot_be_edited_for_another_reason_is
     async with open_house(messenger=messenger) as after:
         await after.services.recovery.run()
         assert (await after.fetch(job)).status is JobStatus.QUEUED
-        assert len(after.services.line.queue) == 1
+        assert len(after.services.waitlist.queue) == 1
 
 
 async def test_job_interrupted_twice_is_not_tried_a_third_time(open_house: OpenHouse):
@@ -115,7 +115,7 @@ async def test_job_interrupted_twice_is_not_tried_a_third_time(open_house: OpenH
         assert (ended.status, ended.cost) == (JobStatus.FAILED, 0.0)
         assert "interrupted twice. Nothing was charged; please ask again." in say(ended.reason)
         assert after.messenger.updates_of(job.job_id) == [Ended()]
-        assert len(after.services.line.queue) == 0
+        assert len(after.services.waitlist.queue) == 0
 
 
 async def test_member_out_of_reach_of_their_message_is_told_directly(open_house: OpenHouse):
@@ -143,7 +143,7 @@ async def test_job_whose_token_died_is_told_where_the_bot_is_no_member(
         assert (ended.status, ended.cost, ended.origin.token) == (JobStatus.FAILED, 0.0, None)
         assert ended.reason
         resumed = await after.fetch(here)
-        waiting = [waiting.job_id for waiting in after.services.line.queue.walk(0)]
+        waiting = [waiting.job_id for waiting in after.services.waitlist.queue.walk(0)]
         if status is JobStatus.ACCEPTED:  # without a token there is no way to its first answer
             assert (resumed.status, waiting) == (JobStatus.FAILED, [])
         else:
@@ -156,13 +156,13 @@ async def test_rendered_job_whose_pictures_are_gone_is_told_and_refunded(open_ho
         job = await leave(before, JobStatus.RENDERED)
         shutil.rmtree(before.services.writer.folder_of(job.job_id))
     async with open_house() as after:
-        await after.services.line.load()
+        await after.services.waitlist.load()
         await after.services.recovery.run()
         ended = await after.until_status(job, JobStatus.UNDELIVERABLE)
         await after.until_idle()
         assert ended.cost == 0.0
         assert after.messenger.updates_of(job.job_id) == [Ended()]
-        assert after.services.line.use.totals(after.clock.now).by_member == {}
+        assert after.services.waitlist.use.totals(after.clock.now).by_member == {}
 
 
 @pytest.mark.parametrize("status", OPEN)
@@ -201,7 +201,7 @@ async def test_line_is_in_the_same_order_after_a_restart(open_house: OpenHouse):
             raise GenerationRejected("This cannot be drawn.")
 
     def places(house: House) -> list[int]:
-        return [job.job_id for job in house.services.line.queue.walk(clock.now)]
+        return [job.job_id for job in house.services.waitlist.queue.walk(clock.now)]
 
     engine = FakeEngine(flaw=flaw, step_seconds=0.0005)
     async with open_house(engine, clock) as before:
@@ -220,12 +220,12 @@ async def test_line_is_in_the_same_order_after_a_restart(open_house: OpenHouse):
             guild = (None, 1, 2)[number * 7 % 3]
             await before.submit(origin=before.origin(number % 5, guild_id=guild))
         order = places(before)
-        use = before.services.line.use.totals(clock.now)
+        use = before.services.waitlist.use.totals(clock.now)
         assert len(order) == 20
     async with open_house(clock=clock) as after:
-        await after.services.line.load()
+        await after.services.waitlist.load()
         await after.services.recovery.run()
-        again = after.services.line.use.totals(clock.now)
+        again = after.services.waitlist.use.totals(clock.now)
         assert again.by_member == pytest.approx(use.by_member)
         assert again.by_guild == pytest.approx(use.by_guild)
         assert places(after) == order
@@ -236,10 +236,10 @@ async def test_pace_is_remembered_over_a_restart(open_house: OpenHouse):
         await before.start()
         await before.until_status(await before.submit(), JobStatus.DELIVERED)
         await before.until_idle()
-        pace = before.services.line.paces.cost_per_second
+        pace = before.services.waitlist.paces.cost_per_second
     async with open_house() as after:
-        await after.services.line.welcome(after.engine.info)
-        assert after.services.line.paces.cost_per_second == pytest.approx(pace)
+        await after.services.waitlist.welcome(after.engine.info)
+        assert after.services.waitlist.paces.cost_per_second == pytest.approx(pace)
 
 
 async def test_pace_of_another_model_is_not_taken_over(open_house: OpenHouse):
@@ -247,8 +247,8 @@ async def test_pace_of_another_model_is_not_taken_over(open_house: OpenHouse):
         await before.start()
         await before.until_status(await before.submit(), JobStatus.DELIVERED)
     async with open_house() as after:
-        await after.services.line.welcome(replace(after.engine.info, id="a larger model"))
-        assert after.services.line.paces.cost_per_second is None
+        await after.services.waitlist.welcome(replace(after.engine.info, id="a larger model"))
+        assert after.services.waitlist.paces.cost_per_second is None
 
 
 async def test_pace_of_another_engine_is_not_taken_over(open_house: OpenHouse):
@@ -256,8 +256,8 @@ async def test_pace_of_another_engine_is_not_taken_over(open_house: OpenHouse):
         await before.start()
         await before.until_status(await before.submit(), JobStatus.DELIVERED)
     async with open_house() as after:
-        await after.services.line.welcome(replace(after.engine.info, engine="a faster card"))
-        assert after.services.line.paces.cost_per_second is None
+        await after.services.waitlist.welcome(replace(after.engine.info, engine="a faster card"))
+        assert after.services.waitlist.paces.cost_per_second is None
 
 
 async def test_accepted_job_is_kept_when_discord_cannot_say_whether_it_was_answered(

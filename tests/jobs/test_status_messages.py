@@ -11,9 +11,9 @@ import pytest
 
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Recipe
-from bot.jobs.ports import Drawing, Ended, Undeliverable, Unreachable, Update, Waiting
+from bot.jobs.ports import Ended, InProgress, Undeliverable, Unreachable, Update, Waiting
 from bot.jobs.queue.places import Place, PlaceReason
-from bot.jobs.status_messages import Pacing, StatusBoard
+from bot.jobs.status_messages import Pacing, StatusMessages
 from bot.texts.reasons import Reason
 from tests.conftest import FakeMessenger
 
@@ -51,43 +51,45 @@ def messenger() -> TimedMessenger:
 
 
 @pytest.fixture
-def board(messenger: TimedMessenger) -> StatusBoard:
-    return StatusBoard(messenger, Pacing(INTERVAL, max_edits=10_000))
+def status_messages(messenger: TimedMessenger) -> StatusMessages:
+    return StatusMessages(messenger, Pacing(INTERVAL, max_edits=10_000))
 
 
 async def settle() -> None:
     await asyncio.sleep(3 * INTERVAL)
 
 
-async def test_first_state_is_shown_at_once(board: StatusBoard, messenger: TimedMessenger):
-    board.post(make_job(), Drawing(0, 9))
+async def test_first_state_is_shown_at_once(
+    status_messages: StatusMessages, messenger: TimedMessenger
+):
+    status_messages.post(make_job(), InProgress(0, 9))
     await asyncio.sleep(0.001)
-    assert messenger.updates_of(1) == [Drawing(0, 9)]
-    await board.close()
+    assert messenger.updates_of(1) == [InProgress(0, 9)]
+    await status_messages.close()
 
 
 async def test_states_overtaken_before_their_turn_are_never_shown(
-    board: StatusBoard, messenger: TimedMessenger
+    status_messages: StatusMessages, messenger: TimedMessenger
 ):
     for step in range(5):
-        board.post(make_job(), Drawing(step, 9))
+        status_messages.post(make_job(), InProgress(step, 9))
         await asyncio.sleep(0)
     await settle()
     shown = messenger.updates_of(1)
-    assert shown[-1] == Drawing(4, 9)
+    assert shown[-1] == InProgress(4, 9)
     assert len(shown) <= 2
-    await board.close()
+    await status_messages.close()
 
 
 async def test_edits_of_one_message_are_an_interval_apart_and_newest_first(
-    board: StatusBoard, messenger: TimedMessenger
+    status_messages: StatusMessages, messenger: TimedMessenger
 ):
     messenger.edit_seconds = 0.003
     for step in range(100):
-        board.post(make_job(), Drawing(step, 100))
+        status_messages.post(make_job(), InProgress(step, 100))
         await asyncio.sleep(0.001)
     await settle()
-    await board.close()
+    await status_messages.close()
     steps = [update.step for update in messenger.updates_of(1)]
     assert steps == sorted(set(steps))
     assert steps[-1] == 99
@@ -99,94 +101,100 @@ async def test_edits_of_one_message_are_an_interval_apart_and_newest_first(
     assert all(gap >= INTERVAL * 0.95 for gap in gaps)
 
 
-async def test_unchanged_state_is_not_shown_again(board: StatusBoard, messenger: TimedMessenger):
+async def test_unchanged_state_is_not_shown_again(
+    status_messages: StatusMessages, messenger: TimedMessenger
+):
     for _ in range(3):
-        board.post(make_job(), Drawing(1, 9))
+        status_messages.post(make_job(), InProgress(1, 9))
         await settle()
-    assert messenger.updates_of(1) == [Drawing(1, 9)]
-    await board.close()
+    assert messenger.updates_of(1) == [InProgress(1, 9)]
+    await status_messages.close()
 
 
 async def test_last_edit_is_last_even_if_one_is_under_way_and_one_waits(
-    board: StatusBoard, messenger: TimedMessenger
+    status_messages: StatusMessages, messenger: TimedMessenger
 ):
     messenger.edit_seconds = 0.01
-    board.post(make_job(), Drawing(1, 9))
+    status_messages.post(make_job(), InProgress(1, 9))
     await asyncio.sleep(0.001)
-    board.post(make_job(), Drawing(2, 9))
-    await board.finish(make_job())
+    status_messages.post(make_job(), InProgress(2, 9))
+    await status_messages.finish(make_job())
     await settle()
-    assert messenger.updates_of(1) == [Drawing(1, 9), Ended()]
+    assert messenger.updates_of(1) == [InProgress(1, 9), Ended()]
 
 
 async def test_finishing_waits_for_the_edit_under_way(
-    board: StatusBoard, messenger: TimedMessenger
+    status_messages: StatusMessages, messenger: TimedMessenger
 ):
     messenger.edit_seconds = 0.01
-    board.post(make_job(), Drawing(1, 9))
+    status_messages.post(make_job(), InProgress(1, 9))
     await asyncio.sleep(0.001)
-    async with board.finishing(make_job()):
+    async with status_messages.finishing(make_job()):
         assert messenger.under_way == 0
-    assert messenger.updates_of(1) == [Drawing(1, 9)]
+    assert messenger.updates_of(1) == [InProgress(1, 9)]
 
 
 async def test_messages_do_not_wait_for_each_others_interval_and_few_move_at_once(
-    board: StatusBoard, messenger: TimedMessenger
+    status_messages: StatusMessages, messenger: TimedMessenger
 ):
     messenger.edit_seconds = 0.001
     for job_id in range(10):
-        board.post(make_job(job_id), Drawing(1, 9))
+        status_messages.post(make_job(job_id), InProgress(1, 9))
     await asyncio.sleep(INTERVAL * 5)
     assert {job_id for job_id, *_ in messenger.times} == set(range(10))
     assert messenger.most_under_way <= 2
-    await board.close()
+    await status_messages.close()
 
 
 async def test_finish_does_not_wait_for_a_turn_among_the_others(
-    board: StatusBoard, messenger: TimedMessenger
+    status_messages: StatusMessages, messenger: TimedMessenger
 ):
     messenger.edit_seconds = 0.01
     for job_id in range(2, 40):
-        board.post(make_job(job_id), Drawing(1, 9))
+        status_messages.post(make_job(job_id), InProgress(1, 9))
     await asyncio.sleep(0)
-    await board.finish(make_job(1))
+    await status_messages.finish(make_job(1))
     assert len(messenger.shown) < 10
-    await board.close()
+    await status_messages.close()
 
 
-async def test_message_out_of_reach_is_not_an_error(board: StatusBoard, messenger: TimedMessenger):
+async def test_message_out_of_reach_is_not_an_error(
+    status_messages: StatusMessages, messenger: TimedMessenger
+):
     messenger.reachable = False
-    board.post(make_job(), Drawing(1, 9))
+    status_messages.post(make_job(), InProgress(1, 9))
     await settle()
     messenger.reachable = True
-    board.post(make_job(), Drawing(2, 9))
+    status_messages.post(make_job(), InProgress(2, 9))
     await settle()
-    assert messenger.updates_of(1) == [Drawing(2, 9)]
-    await board.close()
+    assert messenger.updates_of(1) == [InProgress(2, 9)]
+    await status_messages.close()
 
 
 async def test_fault_in_one_edit_does_not_stop_the_last_one(
-    board: StatusBoard, messenger: TimedMessenger, caplog: pytest.LogCaptureFixture
+    status_messages: StatusMessages, messenger: TimedMessenger, caplog: pytest.LogCaptureFixture
 ):
     """A bug in composing one state must not leave the message without its end."""
     progress = messenger.progress
 
     async def broken_at_first(job: Job, update: Update) -> None:
-        if update == Drawing(1, 9):
+        if update == InProgress(1, 9):
             raise KeyError("a bug")
         await progress(job, update)
 
     messenger.progress = broken_at_first
-    board.post(make_job(), Drawing(1, 9))
+    status_messages.post(make_job(), InProgress(1, 9))
     await settle()
-    await board.finish(make_job())
+    await status_messages.finish(make_job())
     assert messenger.updates_of(1) == [Ended()]
 
 
-async def test_closed_board_moves_nothing_more(board: StatusBoard, messenger: TimedMessenger):
-    board.post(make_job(1), Drawing(1, 9))
-    board.post(make_job(2), Drawing(1, 9))
-    await board.close()
+async def test_closed_board_moves_nothing_more(
+    status_messages: StatusMessages, messenger: TimedMessenger
+):
+    status_messages.post(make_job(1), InProgress(1, 9))
+    status_messages.post(make_job(2), InProgress(1, 9))
+    await status_messages.close()
     await settle()
     assert len(messenger.shown) <= 2
     assert len(asyncio.all_tasks()) == 1
@@ -200,7 +208,7 @@ async def test_edits_of_one_channel_are_limited_and_those_in_front_move_more_oft
     messenger: TimedMessenger,
 ):
     window = 0.5
-    board = StatusBoard(messenger, Pacing(0.01, window, max_edits=12, for_finished=2))
+    status_messages = StatusMessages(messenger, Pacing(0.01, window, max_edits=12, for_finished=2))
     began = time.monotonic()
     moment = 0
     while time.monotonic() - began < 6 * window:
@@ -208,9 +216,9 @@ async def test_edits_of_one_channel_are_limited_and_those_in_front_move_more_oft
         for job_id in range(1, 9):
             wait = float(1000 * job_id + moment)
             place = Place(job_id, 1, 0, PlaceReason.CAME_FIRST, wait)
-            board.post(make_job(job_id), Waiting(place))
+            status_messages.post(make_job(job_id), Waiting(place))
         await asyncio.sleep(0.005)
-    await board.close()
+    await status_messages.close()
     times = [begun for _, begun, _ in messenger.times]
     most = max(sum(t <= other < t + window for other in times) for t in times)
     assert most <= 10
@@ -227,10 +235,12 @@ async def test_edits_that_arrive_late_or_at_once_are_not_too_many_in_any_window(
         async def progress(self, job: Job, update: Update) -> None:
             arrivals.append(time.monotonic())
 
-    board = StatusBoard(PromptMessenger(), Pacing(0.001, window, max_edits=10, for_finished=2))
+    status_messages = StatusMessages(
+        PromptMessenger(), Pacing(0.001, window, max_edits=10, for_finished=2)
+    )
 
     async def upload(job_id: int) -> None:
-        async with board.finishing(make_job(job_id)):
+        async with status_messages.finishing(make_job(job_id)):
             await asyncio.sleep(1.5 * window)
             arrivals.append(time.monotonic())
 
@@ -240,10 +250,10 @@ async def test_edits_that_arrive_late_or_at_once_are_not_too_many_in_any_window(
         if time.monotonic() - began > 4 * window:
             break
         for job_id in range(1, 9):
-            board.post(make_job(job_id), Drawing(moment, 10**6))
+            status_messages.post(make_job(job_id), InProgress(moment, 10**6))
         await asyncio.sleep(0.005)
     await asyncio.gather(*uploads)
-    await board.close()
+    await status_messages.close()
     assert len(arrivals) > 10, "the others moved"
     assert max(sum(t <= other < t + window for other in arrivals) for t in arrivals) <= 10
 
@@ -252,49 +262,57 @@ async def test_channel_has_25_edits_a_minute_and_a_message_one_in_three_seconds(
     pacing = Pacing()
     assert (pacing.max_edits, pacing.window_seconds, pacing.interval_seconds) == (25, 60.0, 3.0)
     messenger = FakeMessenger()
-    board = StatusBoard(messenger)
+    status_messages = StatusMessages(messenger)
     for n in range(100):
-        await board.finish(make_job(100 + n))
-    board.post(make_job(1), Drawing(1, 9))
+        await status_messages.finish(make_job(100 + n))
+    status_messages.post(make_job(1), InProgress(1, 9))
     await settle()
     assert messenger.updates_of(1) == [], "the pacing of the board that was given none"
-    await board.close()
+    await status_messages.close()
 
 
 async def test_pictures_on_their_way_count_until_they_are_posted(messenger: TimedMessenger):
-    board = StatusBoard(messenger, Pacing(0.01, window_seconds=0.3, max_edits=2, for_finished=1))
-    async with board.finishing(make_job(1)):
-        board.post(make_job(2), Drawing(1, 9))
+    status_messages = StatusMessages(
+        messenger, Pacing(0.01, window_seconds=0.3, max_edits=2, for_finished=1)
+    )
+    async with status_messages.finishing(make_job(1)):
+        status_messages.post(make_job(2), InProgress(1, 9))
         await asyncio.sleep(0.4)
         assert messenger.updates_of(2) == []
     posted = time.monotonic()
     await asyncio.sleep(0.5)
     [(_, began, _)] = messenger.times
     assert began >= posted + 0.3
-    await board.close()
+    await status_messages.close()
 
 
 async def test_finished_pictures_wait_for_nobody_and_take_from_the_others(
     messenger: TimedMessenger,
 ):
-    board = StatusBoard(messenger, Pacing(0.01, window_seconds=30, max_edits=6, for_finished=2))
+    status_messages = StatusMessages(
+        messenger, Pacing(0.01, window_seconds=30, max_edits=6, for_finished=2)
+    )
     for job_id in range(10):
-        await board.finish(make_job(100 + job_id))
+        await status_messages.finish(make_job(100 + job_id))
     assert len(messenger.times) == 10
-    board.post(make_job(1), make_waiting(1))
+    status_messages.post(make_job(1), make_waiting(1))
     await settle()
     assert messenger.updates_of(1) == []
-    await board.close()
+    await status_messages.close()
 
 
 async def test_channels_do_not_wait_for_each_other(messenger: TimedMessenger):
-    board = StatusBoard(messenger, Pacing(0.01, window_seconds=30, max_edits=2, for_finished=1))
+    status_messages = StatusMessages(
+        messenger, Pacing(0.01, window_seconds=30, max_edits=2, for_finished=1)
+    )
     for job_id in range(5):
         job = make_job(job_id)
-        board.post(replace(job, origin=replace(job.origin, channel_id=job_id)), Drawing(1, 9))
+        status_messages.post(
+            replace(job, origin=replace(job.origin, channel_id=job_id)), InProgress(1, 9)
+        )
     await settle()
     assert {job_id for job_id, *_ in messenger.times} == set(range(5))
-    await board.close()
+    await status_messages.close()
 
 
 async def test_member_is_written_to_until_discord_takes_it_where_the_message_cannot_say_it(
@@ -302,10 +320,12 @@ async def test_member_is_written_to_until_discord_takes_it_where_the_message_can
 ):
     on_record: list[int] = []
 
-    async def mark_told(job_id: int) -> None:
+    async def mark_end_notified(job_id: int) -> None:
         on_record.append(job_id)
 
-    board = StatusBoard(messenger, Pacing(again_seconds=0.01), mark_told=mark_told)
+    status_messages = StatusMessages(
+        messenger, Pacing(again_seconds=0.01), mark_end_notified=mark_end_notified
+    )
     tell, tries = messenger.tell, 0
 
     async def away_at_first(job: Job, reason: Reason | None) -> None:
@@ -317,26 +337,28 @@ async def test_member_is_written_to_until_discord_takes_it_where_the_message_can
 
     messenger.reachable = False
     messenger.tell = away_at_first
-    await board.finish(make_job())
+    await status_messages.finish(make_job())
     assert (tries, on_record) == (1, [])
     async with asyncio.timeout(10):
         while not on_record:  # noqa: ASYNC110 - a list of this test's own
             await asyncio.sleep(0.001)
     assert (tries, on_record, messenger.told) == (3, [1], [(1, "No reason is on record.")])
-    await board.close()
+    await status_messages.close()
 
 
 async def test_member_whom_nobody_can_be_told_is_not_tried_for_ever(messenger: TimedMessenger):
     on_record: list[int] = []
 
-    async def mark_told(job_id: int) -> None:
+    async def mark_end_notified(job_id: int) -> None:
         on_record.append(job_id)
 
     async def closed(job: Job, reason: Reason | None) -> None:
         raise Undeliverable("they take no direct messages")
 
-    board = StatusBoard(messenger, Pacing(again_seconds=0.01), mark_told=mark_told)
+    status_messages = StatusMessages(
+        messenger, Pacing(again_seconds=0.01), mark_end_notified=mark_end_notified
+    )
     messenger.reachable = False
     messenger.tell = closed
-    assert await board.try_finish(make_job())
+    assert await status_messages.try_finish(make_job())
     assert on_record == [1]

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from pathlib import Path
 
-from bot.ops.systemd import Supervisor
+from bot.ops.systemd import Systemd
 
 
 class TestSupervisor:
@@ -15,20 +15,18 @@ class TestSupervisor:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
             listening.bind(path)
             listening.settimeout(5)
-            supervisor = Supervisor.of_environment(
-                {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "30000"}
-            )
-            supervisor.tell("READY=1", "STATUS=online")
+            systemd = Systemd.of_environment({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "30000"})
+            systemd.tell("READY=1", "STATUS=online")
             assert listening.recv(100) == b"READY=1\nSTATUS=online"
-            beating = asyncio.create_task(supervisor.beat())
+            beating = asyncio.create_task(systemd.beat())
             await asyncio.sleep(0.05)
             beating.cancel()
             assert listening.recv(100) == listening.recv(100) == b"WATCHDOG=1"
 
     async def test_without_a_supervisor_nobody_is_told_and_nothing_waits(self):
-        supervisor = Supervisor.of_environment({})
-        supervisor.tell("READY=1")
-        await asyncio.wait_for(supervisor.beat(), 1)
+        systemd = Systemd.of_environment({})
+        systemd.tell("READY=1")
+        await asyncio.wait_for(systemd.beat(), 1)
 
     def test_supervisor_that_is_gone_is_no_fault(self, tmp_path: Path):
-        Supervisor(str(tmp_path / "nobody")).tell("READY=1")
+        Systemd(str(tmp_path / "nobody")).tell("READY=1")

@@ -21,7 +21,7 @@ KALE = Rule(RuleKind.WORD, "kale")
 
 
 async def adopt(house: House, *rules: Rule, guild_id: int = GUILD) -> list[int]:
-    added = await house.services.guilds.rulemaking.adopt(guild_id, rules, MODERATOR)
+    added = await house.services.guilds.rule_editor.adopt(guild_id, rules, MODERATOR)
     return [each.rule_id for each in added]
 
 
@@ -105,11 +105,11 @@ async def test_role_has_so_many_in_line_and_never_more_than_the_owner_allows(
         await change(house, "role_quotas", [{"role_id": ROLE, "max_waiting": 1}])
         await house.submit(origin=house.origin(role_ids=(ROLE,)))
         reason = await refusal_of(house, origin=house.origin(role_ids=(ROLE,)))
-        assert "You already have 1 prompt in line" in reason
+        assert "You already have 1 prompt in the queue" in reason
         await change(house, "role_quotas", [{"role_id": ROLE, "max_waiting": 50}])
         await house.submit(origin=house.origin(role_ids=(ROLE,)))
         reason = await refusal_of(house, origin=house.origin(role_ids=(ROLE,)))
-        assert "You already have 2 prompts in line" in reason
+        assert "You already have 2 prompts in the queue" in reason
 
 
 async def test_weight_is_on_record_and_counts_after_a_restart(open_house: OpenHouse):
@@ -122,8 +122,8 @@ async def test_weight_is_on_record_and_counts_after_a_restart(open_house: OpenHo
             await house.until_status(await house.submit(origin=origin), JobStatus.DELIVERED)
         assert (await house.fetch(heavy)).weight == 4
     async with open_house(clock=clock) as house:
-        await house.services.line.load()
-        totals = house.services.line.use.totals(clock.now)
+        await house.services.waitlist.load()
+        totals = house.services.waitlist.use.totals(clock.now)
         drawn = sum(job.cost for job in [await house.fetch(1), await house.fetch(2)])
         assert totals.by_member[GUILD, 1] == pytest.approx(drawn / 4)
         assert totals.by_guild[GUILD] > drawn  # a server gains nothing by it

@@ -29,7 +29,7 @@ async def test_job_knows_the_version_it_was_judged_by(quiet_house: House):
     [kale] = await adopt(quiet_house, KALE)
     job = await quiet_house.submit("dog")
     assert job.rules_version == await rules.fetch_version(GUILD) == 1
-    await quiet_house.services.guilds.rulemaking.remove(GUILD, kale, MODERATOR)
+    await quiet_house.services.guilds.rule_editor.remove(GUILD, kale, MODERATOR)
     assert await rules.fetch_version(GUILD) == 2
     assert (await quiet_house.submit("kale")).rules_version == 2
     assert await rules.fetch_version(None) == 0

@@ -184,13 +184,15 @@ async def test_nothing_is_judged_for_which_the_quota_has_no_room(open_house: Ope
         await house.load_model()
         house.services.gate._policy = policy = BlockingPolicy()
         await house.submit("dog")
-        assert "You already have 1 prompt in line" in say((await refused(house, policy)).reason)
+        assert "You already have 1 prompt in the queue" in say(
+            (await refused(house, policy)).reason
+        )
 
 
 async def test_nothing_is_judged_of_a_suspended_member_who_may_appeal(
     quiet_house: House, policy: BlockingPolicy
 ):
-    await quiet_house.services.consequences.suspend(
+    await quiet_house.services.sanctions.suspend(
         GUILD, MEMBER, by=MODERATOR, reason=own_words("Spam.")
     )
     caller = FakeCaller()
@@ -214,8 +216,8 @@ async def test_preview_lets_prompts_come_in_between(
         return judge_by(*texts)
 
     monkeypatch.setattr("bot.policy.rule_editor.judge_by", judge_slowly)
-    rulemaking = quiet_house.services.guilds.rulemaking
-    preview = asyncio.create_task(rulemaking.preview(GUILD, Rule(RuleKind.WORD, "dog")))
+    rule_editor = quiet_house.services.guilds.rule_editor
+    preview = asyncio.create_task(rule_editor.preview(GUILD, Rule(RuleKind.WORD, "dog")))
     await quiet_house.until(lambda: judged)
     prompt = asyncio.create_task(quiet_house.submit("a cat"))
     await quiet_house.until(lambda: quiet_house.services.gate._room._turns._waiting)

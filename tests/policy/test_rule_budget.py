@@ -37,7 +37,7 @@ async def save_old(house: House, *rules: Rule) -> list[GuildRule]:
 
 
 async def adopt(house: House, *rules: Rule) -> list[GuildRule]:
-    return await house.services.guilds.rulemaking.adopt(GUILD, rules, MODERATOR)
+    return await house.services.guilds.rule_editor.adopt(GUILD, rules, MODERATOR)
 
 
 async def list_switched_off(house: House) -> list[AuditEntry]:
@@ -82,7 +82,7 @@ async def test_unknown_patterns_are_not_compiled_in_this_process(
         with pytest.raises(UserError, match=r"Nothing was changed\.$"):
             await adopt(quiet_house, *rules)
     with pytest.raises(UserError, match="cannot be used"):
-        await quiet_house.services.guilds.rulemaking.preview(GUILD, bad)
+        await quiet_house.services.guilds.rule_editor.preview(GUILD, bad)
     with pytest.raises(Exception, match="rule 1: the pattern"):
         await scale.parse(GUILD, '{"rules": [{"kind": "pattern", "text": "("}]}')
     assert list(await scale.list_faults(GUILD, [bad, KALE])) == [bad]
@@ -113,7 +113,7 @@ async def test_moderators_get_a_card_that_names_them_once(open_house: OpenHouse)
         await set_review_channel(house)
         await save_old(house)
         await house.services.gate.fetch_book(GUILD)
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
         [case] = house.messenger.cards
         assert (case.card.kind, [each.rule for each in case.beyond]) == (CardKind.RULES, OLD[4:6])
         view, _ = compose_card(case)
@@ -123,20 +123,20 @@ async def test_moderators_get_a_card_that_names_them_once(open_house: OpenHouse)
         assert "Nothing was deleted" in text
     async with open_house() as house:  # started anew
         await house.services.gate.fetch_book(GUILD)
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
         assert house.messenger.cards == []
         card_id = case.card.card_id
-        await house.services.review.decide(card_id, Decision.NOTE, MODERATOR, GUILD)
+        await house.services.decisions.decide(card_id, Decision.NOTE, MODERATOR, GUILD)
         assert house.messenger.cards[-1].card.decided_by == MODERATOR
         found = await house.services.audit.search(GUILD)
         assert found[0].action is AuditAction.RULES_NOTED
-        removed = await house.services.guilds.rulemaking.remove(
+        removed = await house.services.guilds.rule_editor.remove(
             GUILD, case.beyond[0].rule_id, MODERATOR
         )
         assert removed is not None
         _, book = await house.services.gate.fetch_book(GUILD)  # of a new version, nothing new off
         assert OLD[5] not in book.rules
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
         assert len(await list_switched_off(house)) == 1
         assert {each.card.card_id for each in house.messenger.cards} == {card_id}
 
@@ -146,14 +146,14 @@ async def test_who_looks_at_them_at_once_does_not_tell_it_twice(quiet_house: Hou
     await save_old(quiet_house)
     scale = quiet_house.services.guilds.scale
     await asyncio.gather(quiet_house.submit("dog"), *(scale.list_beyond(GUILD) for _ in range(2)))
-    await quiet_house.services.review.sweep()
+    await quiet_house.services.decisions.sweep()
     assert len(quiet_house.messenger.cards) == len(await list_switched_off(quiet_house)) == 1
 
 
 async def test_without_a_review_channel_there_is_no_card(quiet_house: House):
     await save_old(quiet_house)
     await quiet_house.services.gate.fetch_book(GUILD)
-    await quiet_house.services.review.sweep()
+    await quiet_house.services.decisions.sweep()
     assert quiet_house.messenger.cards == []
     assert len(await list_switched_off(quiet_house)) == 1
 
@@ -163,7 +163,7 @@ async def test_place_of_a_removed_rule_is_free_for_what_was_off(quiet_house: Hou
     assert len(await quiet_house.services.guilds.scale.list_beyond(GUILD)) == 2
     with pytest.raises(UserError):
         await adopt(quiet_house, large(9))
-    await quiet_house.services.guilds.rulemaking.remove(GUILD, rules[0].rule_id, MODERATOR)
+    await quiet_house.services.guilds.rule_editor.remove(GUILD, rules[0].rule_id, MODERATOR)
     assert await quiet_house.services.guilds.scale.list_beyond(GUILD) == {rules[5].rule_id}
 
 
@@ -179,7 +179,7 @@ async def test_rules_that_cannot_be_weighed_let_nothing_pass_and_change_nothing(
     with pytest.raises(StoreError, match="Nothing was drawn or charged"):
         await quiet_house.submit("dog")
     with pytest.raises(UserError, match="Nothing was changed"):
-        await quiet_house.services.guilds.rulemaking.preview(GUILD, large(1))
+        await quiet_house.services.guilds.rule_editor.preview(GUILD, large(1))
     monkeypatch.undo()
     assert (await quiet_house.submit("dog")).status is JobStatus.QUEUED
 

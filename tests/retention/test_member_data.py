@@ -17,7 +17,7 @@ from bot.ops.chores import SomeFailed
 from bot.retention.member_data import DAY_SECONDS
 from bot.review.mod_log import BATCH, PAUSE_SECONDS, ModLog
 from bot.store import AuditRepository
-from bot.store.personal_data import KEPT
+from bot.store.personal_data import PERSONAL
 from bot.texts.reasons import own_words, say
 from tests.conftest import GUILD, MEMBER, House, OpenHouse
 
@@ -39,7 +39,7 @@ async def test_words_and_pictures_go_when_their_time_is_over(open_house: OpenHou
         other = await draw(house, "their dog", guild_id=GUILD + 1)
         house.clock.now += 2 * DAY_SECONDS + 1
         young = await draw(house, "young dog")
-        await house.services.keeping.end_retention()
+        await house.services.member_data.end_retention()
         prompts = {number: (await house.fetch(number)).recipe.prompt for number in (1, 2, 3, 4)}
         assert prompts == {old: "", 2: "", other: "their dog", young: "young dog"}
         folders = [house.services.writer.folder_of(number).exists() for number in (old, young)]
@@ -55,7 +55,7 @@ async def test_words_and_pictures_go_when_their_time_is_over(open_house: OpenHou
 async def test_what_waits_and_what_the_owner_drew_is_left_alone(quiet_house: House):
     waiting = await quiet_house.submit("waiting")
     quiet_house.clock.now += 1000 * DAY_SECONDS
-    await quiet_house.services.keeping.end_retention()
+    await quiet_house.services.member_data.end_retention()
     assert (await quiet_house.fetch(waiting)).recipe.prompt == "waiting"
     assert await quiet_house.services.audit.search(GUILD) == []
 
@@ -67,15 +67,15 @@ async def test_retention_and_export_ask_who_came_and_not_whether_there_is_an_int
     interaction_id = None if source is Source.ROUND else 5
     number = await draw(house, "dog", source=source, interaction_id=interaction_id)
     is_members = source is not Source.TERMINAL
-    exported = await house.services.keeping.export(MEMBER)
+    exported = await house.services.member_data.export(MEMBER)
     assert [job["job_id"] for job in exported["prompts"]] == [number] * is_members
     house.clock.now += 1000 * DAY_SECONDS
-    await house.services.keeping.end_retention()
+    await house.services.member_data.end_retention()
     assert (await house.fetch(number)).recipe.prompt == ("" if is_members else "dog")
 
 
 async def test_retention_runs_once_a_day(quiet_house: House):
-    keeping, jobs = quiet_house.services.keeping, quiet_house.services.dispatcher
+    keeping, jobs = quiet_house.services.member_data, quiet_house.services.dispatcher
     await keeping.run_daily()
     job = await quiet_house.submit("dog")
     await jobs.cancel(job.job_id)
@@ -92,7 +92,7 @@ async def test_retention_runs_once_a_day(quiet_house: House):
 async def test_setting_that_cannot_be_read_keeps_no_other_server_waiting(open_house: OpenHouse):
     async with open_house() as house:
         await house.start()
-        keeping, other = house.services.keeping, GUILD + 1
+        keeping, other = house.services.member_data, GUILD + 1
         damaged, job = await draw(house, "dog"), await draw(house, "their dog", guild_id=other)
         for guild_id in (GUILD, other):
             await house.services.settings.put(guild_id, "retention_days", 2)
@@ -123,14 +123,14 @@ async def test_deleted_member_keeps_their_quota_for_a_day_and_is_then_forgotten(
     services, clock = house.services, house.clock
     number = await draw(house, "my dog")
     job = await house.fetch(number)
-    assert await services.keeping.delete(MEMBER) == 1
+    assert await services.member_data.delete(MEMBER) == 1
     standing = await services.standing.fetch(job.origin, clock.now)
     assert standing.member_cost == job.cost > 0
     clock.now += DAY_SECONDS - 1
-    await services.keeping.end_retention()
+    await services.member_data.end_retention()
     assert (await house.fetch(number)).origin.user_id == MEMBER
     clock.now += 2
-    await services.keeping.end_retention()
+    await services.member_data.end_retention()
     forgotten = await house.fetch(number)
     assert (forgotten.origin.user_id, forgotten.origin.channel_id) == (0, None)
     assert forgotten.cost == job.cost
@@ -146,7 +146,7 @@ async def test_deletion_without_a_record_of_it_blanks_nothing(
 
     monkeypatch.setattr(AuditRepository, "add", full)
     with pytest.raises(StoreError):
-        await house.services.keeping.delete(MEMBER)
+        await house.services.member_data.delete(MEMBER)
     assert (await house.fetch(number)).recipe.prompt == "my dog"
 
 
@@ -247,7 +247,7 @@ async def dump(house: House) -> dict[str, list[dict[str, Any]]]:
             dict(row) for row in await house.database.fetch_all(f"SELECT * FROM {table['name']}")
         ]
         for table in tables
-        if table["name"] in KEPT
+        if table["name"] in PERSONAL
     }
 
 
@@ -265,18 +265,18 @@ async def live(house: House) -> None:
     await house.submit("my dog kale", negative_prompt="not that", sampler="dream-sampler")
     await services.reports.take(number, REPORTER, "an ugly dog", GUILD)
     [case] = house.messenger.cards
-    await services.review.decide(case.card.card_id, Decision.STRIKE, MODERATOR, GUILD)
-    await services.consequences.suspend(
+    await services.decisions.decide(case.card.card_id, Decision.STRIKE, MODERATOR, GUILD)
+    await services.sanctions.suspend(
         GUILD, MEMBER, by=MODERATOR, reason=own_words("be kind"), days=60
     )
-    await services.consequences.appeal(GUILD, MEMBER, "I am sorry")
+    await services.sanctions.appeal(GUILD, MEMBER, "I am sorry")
 
 
 async def test_export_says_each_reason_as_code_and_fields_and_sentence(open_house: OpenHouse):
     async with open_house(blocked_words="kale") as house:
         await house.start()
         await live(house)
-        exported = json.loads(json.dumps(await house.services.keeping.export(MEMBER)))
+        exported = json.loads(json.dumps(await house.services.member_data.export(MEMBER)))
     rows = [row for name in ("prompts", "decisions", "strikes") for row in exported[name]]
     known = {row["reason"]["code"]: row["reason"] for row in rows if row["reason"] is not None}
     assert known.keys() == {"sampler_unknown", "struck_for_reported", "own_words",
@@ -298,7 +298,7 @@ async def test_nothing_of_anybody_is_left_when_the_time_is_over(open_house: Open
         before = await dump(house)
         assert find_said(before, SAID | people) == SAID | people
         house.clock.now += 91 * DAY_SECONDS
-        await house.services.keeping.end_retention()
+        await house.services.member_data.end_retention()
         after = await dump(house)
         assert find_said(after, SAID | people) == set()
         assert {table for table, rows in after.items() if rows} == {
@@ -318,14 +318,14 @@ async def test_what_still_counts_stays_and_goes_when_it_has_ended(open_house: Op
         await house.services.settings.put(GUILD, "retention_days", 2)
         await live(house)
         house.clock.now += 3 * DAY_SECONDS
-        await house.services.keeping.end_retention()
+        await house.services.member_data.end_retention()
         rows = await dump(house)
         assert (len(rows["strike"]), len(rows["suspension"])) == (1, 1)
         assert [card["kind"] for card in rows["card"]] == ["appeal"]
         assert find_said(rows) == {"be kind"}  # the reason, which the member may still read
         assert say((await house.submit("dog")).reason).startswith("You are suspended")
         house.clock.now += 60 * DAY_SECONDS
-        await house.services.keeping.end_retention()
+        await house.services.member_data.end_retention()
         rows = await dump(house)
         assert not (rows["strike"] or rows["suspension"] or rows["card"] or rows["report"])
 
@@ -334,9 +334,9 @@ async def test_member_deletes_every_word_they_wrote(open_house: OpenHouse):
     async with open_house(blocked_words="kale") as house:
         await house.start()
         await live(house)
-        await house.services.keeping.delete(REPORTER)
+        await house.services.member_data.delete(REPORTER)
         assert find_said(await dump(house)) == SAID - {"an ugly dog"}
-        await house.services.keeping.delete(MEMBER)
+        await house.services.member_data.delete(MEMBER)
         assert find_said(await dump(house)) == {"be kind"}
         assert house.engine.num_forgotten == 2
 
@@ -346,12 +346,12 @@ async def test_open_report_of_forgotten_pictures_goes_and_its_card_can_be_presse
     number = await draw(house, "my dog")
     await house.services.reports.take(number, REPORTER, "an ugly dog", GUILD)
     house.clock.now += 91 * DAY_SECONDS
-    await house.services.keeping.end_retention()
-    await house.services.review.sweep()
+    await house.services.member_data.end_retention()
+    await house.services.decisions.sweep()
     [case] = house.messenger.cards
-    await house.services.review._desk.show(case.card.card_id)
+    await house.services.decisions._review_cards.show(case.card.card_id)
     with pytest.raises(UserError, match="not on record any more"):
-        await house.services.review.decide(case.card.card_id, Decision.RESTORE, MODERATOR, GUILD)
+        await house.services.decisions.decide(case.card.card_id, Decision.RESTORE, MODERATOR, GUILD)
 
 
 async def test_number_of_a_card_that_went_is_not_given_again(open_house: OpenHouse):
@@ -364,7 +364,7 @@ async def test_number_of_a_card_that_went_is_not_given_again(open_house: OpenHou
             await house.services.reports.take(number, REPORTER, "ugly", GUILD)
             assert Hidden() in house.messenger.updates_of(number)
             house.clock.now += 91 * DAY_SECONDS
-            await house.services.keeping.end_retention()
+            await house.services.member_data.end_retention()
         assert sorted({case.card.card_id for case in house.messenger.cards}) == [1, 2]
 
 
@@ -381,15 +381,15 @@ async def test_reported_pictures_stay_within_reach_until_a_moderator_has_decided
         await house.services.reports.take(number, REPORTER, "an ugly dog", GUILD)
         house.clock.now += DAY_SECONDS
         for _ in range(2):  # the second finds nothing
-            await house.services.keeping.end_retention()
+            await house.services.member_data.end_retention()
         job = await house.fetch(number)
         assert (job.recipe.prompt, job.origin.user_id) == ("", MEMBER)
         assert (job.message_id, message_id is not None) == (message_id, True)
         ended = await house.services.audit.search(GUILD, actions=[AuditAction.RETENTION_ENDED])
         assert len(ended) == 1
         [case] = house.messenger.cards
-        await house.services.review.decide(case.card.card_id, Decision.STRIKE, MODERATOR, GUILD)
+        await house.services.decisions.decide(case.card.card_id, Decision.STRIKE, MODERATOR, GUILD)
         assert house.messenger.updates_of(number)[-1] == Hidden(is_removed=True)
         house.clock.now += 2 * DAY_SECONDS
-        await house.services.keeping.end_retention()
+        await house.services.member_data.end_retention()
         assert (await house.fetch(number)).origin.user_id == 0

@@ -9,16 +9,16 @@ import pytest
 from bot.domain.jobs import JobStatus
 from bot.images.store import PictureWriter
 from bot.ops.chores import SomeFailed
-from bot.retention.picture_files import PictureKeeper, Retention
+from bot.retention.picture_files import PictureFiles, Retention
 from bot.store import PictureRepository
 from tests.conftest import Clock, House, OpenHouse
 
 DAY = 86_400.0
 
 
-def make_keeper(house: House, retention: Retention) -> PictureKeeper:
+def make_keeper(house: House, retention: Retention) -> PictureFiles:
     pictures = PictureRepository(house.database)
-    return PictureKeeper(
+    return PictureFiles(
         house.services.jobs, pictures, house.services.writer, retention, house.clock
     )
 

@@ -72,7 +72,7 @@ async def hold(house: House, prompt: str = "leek", **origin: Any) -> Job:
 
 async def decide(house: House, decision: Decision, by: int = MODERATOR, card: int = -1) -> None:
     card_id = house.messenger.cards[card].card.card_id
-    await house.services.review.decide(card_id, decision, by, GUILD)
+    await house.services.decisions.decide(card_id, decision, by, GUILD)
 
 
 async def records(house: House) -> list[AuditEntry]:

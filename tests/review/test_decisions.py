@@ -38,7 +38,7 @@ async def test_held_prompt_waits_and_counts_and_its_card_is_posted(open_lane):
         job = await house.submit("leek", caller=caller)
         assert job.status is JobStatus.HELD
         assert caller.journal == [f"acknowledged {job.job_id}"]
-        assert not len(house.services.line.queue)
+        assert not len(house.services.waitlist.queue)
         [case] = house.messenger.cards
         assert (case.card.kind, case.job) == (CardKind.HELD, job)
         assert "ask for care with “leek”" in say(job.held_for)
@@ -111,10 +111,10 @@ async def test_of_two_decisions_at_once_one_counts(open_lane):
     """Both have seen the open card; the row decides."""
     async with open_lane() as house:
         job = await hold(house)
-        review = house.services.review
-        card = await review.fetch_card(house.messenger.cards[0].card.card_id, GUILD)
-        assert await review._decide(card, Decision.REFUSE, MODERATOR) is not None
-        assert await review._decide(card, Decision.APPROVE, OTHER) is None
+        decisions = house.services.decisions
+        card = await decisions.fetch_card(house.messenger.cards[0].card.card_id, GUILD)
+        assert await decisions._decide(card, Decision.REFUSE, MODERATOR) is not None
+        assert await decisions._decide(card, Decision.APPROVE, OTHER) is None
         assert (await house.fetch(job)).status is JobStatus.REFUSED
         assert await actions(house) == [AuditAction.PROMPT_HELD, AuditAction.REFUSED]
 
@@ -131,7 +131,7 @@ async def test_decision_without_its_record_does_not_happen(open_lane, monkeypatc
             with pytest.raises(UserError, match="no room"):
                 await decide(house, decision)
         assert (await house.fetch(job)).status is JobStatus.HELD
-        assert not await house.services.consequences.fetch_suspension(GUILD, MEMBER)
+        assert not await house.services.sanctions.fetch_suspension(GUILD, MEMBER)
 
 
 async def test_refuse_and_suspend_keeps_the_member_out(open_lane):
@@ -151,10 +151,10 @@ async def test_unanswered_card_expires_uncharged(open_lane):
     async with open_lane(review_hours=2) as house:
         job = await hold(house)
         house.clock.now += 2 * HOUR - 1
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
         assert (await house.fetch(job)).status is JobStatus.HELD
         house.clock.now += 2
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
         ended = await house.fetch(job)
         assert (ended.status, ended.cost) == (JobStatus.EXPIRED, 0)
         assert "No moderator looked" in say(ended.reason)
@@ -191,11 +191,11 @@ async def test_card_is_posted_once_discord_is_back(open_lane):
     async with open_lane() as house:
         house.messenger.is_away = True
         await hold(house)
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
         assert house.messenger.cards == []
         house.messenger.is_away = False
-        await house.services.review.sweep()
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
+        await house.services.decisions.sweep()
         assert len(house.messenger.cards) == 1
 
 
@@ -206,11 +206,11 @@ async def test_outcome_reaches_everybody_once_discord_is_back(open_lane):
         await decide(house, Decision.REFUSE)
         assert Ended() not in house.messenger.updates_of(job.job_id)
         house.messenger.is_away = False
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
         assert house.messenger.updates_of(job.job_id)[-1] == Ended()
         assert house.messenger.cards[-1].card.decision is Decision.REFUSE
         shown = len(house.messenger.cards)
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
         assert len(house.messenger.cards) == shown
 
 
@@ -228,7 +228,7 @@ async def test_stop_before_the_first_answer_was_booked_does_not_draw_a_held_prom
         [job] = await house.services.jobs.list_by_status(*JobStatus)
         assert job.status is JobStatus.HELD
         assert house.messenger.updates_of(job.job_id) == [InReview()]
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
         assert len(house.messenger.cards) == 1
         await decide(house, Decision.APPROVE)
         assert (await house.fetch(job)).status is JobStatus.QUEUED
@@ -239,11 +239,11 @@ async def test_stop_between_the_decision_and_its_news(open_lane):
         approved, refused = await hold(house), await hold(house)
         cards = [case.card.card_id for case in house.messenger.cards]
         house.messenger.is_away = True
-        await house.services.review.decide(cards[0], Decision.APPROVE, MODERATOR, GUILD)
-        await house.services.review.decide(cards[1], Decision.REFUSE, MODERATOR, GUILD)
+        await house.services.decisions.decide(cards[0], Decision.APPROVE, MODERATOR, GUILD)
+        await house.services.decisions.decide(cards[1], Decision.REFUSE, MODERATOR, GUILD)
     async with open_lane() as house:
         await house.services.recovery.run()
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
         assert house.messenger.updates_of(refused.job_id) == [Ended()]
         decided = {case.card.card_id: case.card.decision for case in house.messenger.cards}
         assert decided == {cards[0]: Decision.APPROVE, cards[1]: Decision.REFUSE}
@@ -262,7 +262,7 @@ async def test_stop_between_a_cancel_and_its_card(open_lane):
             now=0,
             leaving=[JobStatus.HELD],
         )
-        await house.services.review.sweep()
+        await house.services.decisions.sweep()
         assert house.messenger.cards[-1].card.decision is Decision.WITHDRAW
 
 
@@ -351,9 +351,9 @@ async def test_card_of_another_server_cannot_be_decided(open_lane):
         job = await hold(house)
         card_id = house.messenger.cards[0].card.card_id
         with pytest.raises(UserError, match="not on record"):
-            await house.services.review.decide(card_id, Decision.APPROVE, MODERATOR, GUILD + 1)
+            await house.services.decisions.decide(card_id, Decision.APPROVE, MODERATOR, GUILD + 1)
         with pytest.raises(UserError, match="cannot be decided like that"):
-            await house.services.review.decide(card_id, Decision.GRANT, MODERATOR, GUILD)
+            await house.services.decisions.decide(card_id, Decision.GRANT, MODERATOR, GUILD)
         assert (await house.fetch(job)).status is JobStatus.HELD
 
 
@@ -371,7 +371,7 @@ async def test_sweep_that_comes_late_opens_no_second_card(open_lane):
     async with open_lane() as house:
         job = await hold(house)
         await decide(house, Decision.APPROVE)
-        await house.services.desk.hold(job)
+        await house.services.review_cards.hold(job)
         assert await house.services.jobs.list_by_status(JobStatus.HELD) == []
         assert [case.card.decision for case in house.messenger.cards] == [None, Decision.APPROVE]
 
@@ -390,11 +390,11 @@ async def test_store_that_fails_after_an_approval_does_not_lose_the_job(open_lan
         monkeypatch.setattr(house.services.jobs, "fetch_job", fail_once)
         with pytest.raises(StoreError):
             await decide(house, Decision.APPROVE)
-        assert len(house.services.line.queue) == 0
-        await house.services.review.sweep()
-        assert len(house.services.line.queue) == 1
-        await house.services.review.sweep()
-        assert len(house.services.line.queue) == 1
+        assert len(house.services.waitlist.queue) == 0
+        await house.services.decisions.sweep()
+        assert len(house.services.waitlist.queue) == 1
+        await house.services.decisions.sweep()
+        assert len(house.services.waitlist.queue) == 1
         assert house.messenger.cards[-1].card.decision is Decision.APPROVE
         await house.start()
         await house.until_status(job, JobStatus.DELIVERED)
@@ -402,7 +402,7 @@ async def test_store_that_fails_after_an_approval_does_not_lose_the_job(open_lan
 
 async def test_sweep_beside_a_decision_tells_nobody_twice(open_lane):
     async with open_lane() as house:
-        consequences, review = house.services.consequences, house.services.review
+        consequences, review = house.services.sanctions, house.services.decisions
         await consequences.suspend(GUILD, MEMBER, by=MODERATOR, reason=own_words("rude"), days=5)
         await consequences.appeal(GUILD, MEMBER, "I am sorry")
         await hold(house, user_id=OTHER)
@@ -414,7 +414,7 @@ async def test_sweep_beside_a_decision_tells_nobody_twice(open_lane):
             *(review.sweep() for _ in range(3)),
         )
         assert len(house.messenger.written) == 1
-        assert len(house.services.line.queue) == 1
+        assert len(house.services.waitlist.queue) == 1
 
 
 async def test_cards_are_looked_after_although_the_first_look_failed(open_lane, monkeypatch):
@@ -423,19 +423,19 @@ async def test_cards_are_looked_after_although_the_first_look_failed(open_lane, 
         job = await deliver(house)
         await house.services.reports.take(job.job_id, OTHER, "ugly", GUILD)
         assert len(house.messenger.cards) == 1
-        review = house.services.review
-        list_unsettled, faults = review._cards.list_unsettled_ids, [StoreError("disk full")]
+        decisions = house.services.decisions
+        list_unsettled, faults = decisions._cards.list_unsettled_ids, [StoreError("disk full")]
 
         async def fail_once() -> list[int]:
             if faults:
                 raise faults.pop()
             return await list_unsettled()
 
-        monkeypatch.setattr(review._cards, "list_unsettled_ids", fail_once)
+        monkeypatch.setattr(decisions._cards, "list_unsettled_ids", fail_once)
         with pytest.raises(StoreError):
-            await review.look_after()
+            await decisions.look_after()
         for _ in range(2):
-            await review.look_after()
+            await decisions.look_after()
         assert len(house.messenger.cards) == 2  # once more, in case it was deleted
 
 
@@ -453,5 +453,5 @@ async def test_row_that_cannot_be_read_keeps_no_other_card_waiting(open_lane):
         house.clock.now += 2 * HOUR + 1
         for part in ("card 2", f"job {unposted.job_id}"):
             with pytest.raises(SomeFailed, match=f"^{part}$"):
-                await house.services.review.look_after()
+                await house.services.decisions.look_after()
         assert (await house.fetch(job)).status is JobStatus.EXPIRED

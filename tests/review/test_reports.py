@@ -63,7 +63,7 @@ async def test_removed_pictures_stay_away_and_their_member_gets_a_strike(open_la
         await decide(house, Decision.STRIKE)
         assert house.messenger.updates_of(job.job_id)[-1] == Hidden(is_removed=True)
         assert await house.services.writer.locate_grid(job.job_id) is None
-        [strike] = await house.services.consequences.list_strikes(GUILD, MEMBER)
+        [strike] = await house.services.sanctions.list_strikes(GUILD, MEMBER)
         assert (strike.given_by, strike.job_id) == (MODERATOR, job.job_id)
         with pytest.raises(UserError, match="removed already"):
             await house.services.reports.take(job.job_id, 2, "late", GUILD)
@@ -102,7 +102,7 @@ async def test_stop_before_the_message_was_hidden(open_lane):
         house.messenger.is_away = True
         await house.services.reports.take(job.job_id, 1, "ugly", GUILD)
     async with open_lane(reports_to_hide=1) as house:
-        await house.services.review.look_after()
+        await house.services.decisions.look_after()
         assert house.messenger.cards
         assert house.messenger.updates_of(job.job_id) == [Hidden()]
 
@@ -111,7 +111,7 @@ async def test_pictures_are_hidden_once_discord_is_back(open_lane):
     async with open_lane(reports_to_hide=2) as house:
         await house.start()
         job = await deliver(house)
-        reports, review = house.services.reports, house.services.review
+        reports, review = house.services.reports, house.services.decisions
         await reports.take(job.job_id, 1, "ugly", GUILD)
         house.messenger.is_away = True
         await reports.take(job.job_id, 2, "ugly", GUILD)

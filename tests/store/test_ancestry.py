@@ -10,7 +10,7 @@ from bot.domain.jobs import Ancestry, Job, Origin, Source
 from bot.domain.recipes import Recipe, StartPicture
 from bot.store import Database, JobRepository
 from bot.store.ancestry import MAX_CHARACTERS, MAX_GENERATIONS, AncestryRepository
-from bot.store.retention import KeepingRepository
+from bot.store.retention import RetentionRepository
 
 NOW = 1_800_000_000.0
 
@@ -68,7 +68,7 @@ async def test_deleted_words_and_a_lost_row_are_unknown(
         "UPDATE job SET source = 'interaction', status = 'delivered' WHERE job_id = ?",
         (first.job_id,),
     )
-    await KeepingRepository(database).blank([first.job_id])
+    await RetentionRepository(database).blank([first.job_id])
     assert await ancestry.fetch(panel(second)) == Ancestry((("wolf", ""),), is_unknown=True)
     assert await ancestry.fetch(StartPicture(999, 1, 0.7)) == Ancestry(is_unknown=True)
 

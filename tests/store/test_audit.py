@@ -9,7 +9,7 @@ import pytest
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.errors import StoreError
 from bot.store import AuditRepository, Database
-from bot.store.retention import KeepingRepository
+from bot.store.retention import RetentionRepository
 from bot.texts.reasons import own_words
 
 GUILD, MEMBER, MODERATOR = 2**60 + 1, 2**61 + 1, 2**61 + 2
@@ -78,7 +78,7 @@ async def test_nobody_changes_what_is_on_record(database: Database, statement: s
 async def test_deleted_data_leaves_ids_and_rule(database: Database) -> None:
     audit = AuditRepository(database)
     kept = await audit.add(refusal())
-    await KeepingRepository(database).blank_words_of(MEMBER)
+    await RetentionRepository(database).blank_words_of(MEMBER)
     (left,) = await audit.search(GUILD)
     assert left.prompt == ""
     assert (left.rule, left.prompt_hash) == ("kale", kept.prompt_hash)

@@ -14,7 +14,7 @@ from bot.domain.review import CardKind
 from bot.errors import StoreError
 from bot.ops.resources import get_migrations_folder
 from bot.store import (
-    BackupKeeper,
+    Backups,
     CardRepository,
     Database,
     JobRepository,
@@ -51,7 +51,7 @@ async def data_dir(tmp_path: Path) -> Path:
     database = await open_database(folder)
     meta = MetaRepository(database)
     await meta.put("mark", "before")
-    assert await BackupKeeper(database, folder).keep(DAY) is not None
+    assert await Backups(database, folder).keep(DAY) is not None
     await meta.put("mark", "after")
     await database.close()
     return folder
@@ -59,11 +59,11 @@ async def data_dir(tmp_path: Path) -> Path:
 
 async def test_one_copy_a_day_and_the_oldest_go(tmp_path: Path):
     database = await open_database(tmp_path / "data")
-    keeper = BackupKeeper(database, tmp_path / "data")
-    assert await keeper.keep(DAY) is not None
-    assert await keeper.keep(DAY + 60) is None
+    backups = Backups(database, tmp_path / "data")
+    assert await backups.keep(DAY) is not None
+    assert await backups.keep(DAY + 60) is None
     for day in range(2, 12):
-        await keeper.keep(day * DAY)
+        await backups.keep(day * DAY)
     await database.close()
     assert len(list_backups(tmp_path / "data")) == 7
     assert not list((tmp_path / "data" / "backups").glob("*.part"))
@@ -72,7 +72,7 @@ async def test_one_copy_a_day_and_the_oldest_go(tmp_path: Path):
 async def test_copy_holds_what_was_written_a_moment_before(tmp_path: Path):
     database = await open_database(tmp_path / "data")
     await MetaRepository(database).put("mark", "written")
-    path = await BackupKeeper(database, tmp_path / "data").keep(DAY)
+    path = await Backups(database, tmp_path / "data").keep(DAY)
     await database.close()
     assert path is not None
     restore(tmp_path / "data", path, DAY)
@@ -194,7 +194,7 @@ async def test_pictures_that_the_backup_knows_stay(tmp_path: Path):
     folder = tmp_path / "data"
     await add_job(folder)
     database = await open_database(folder)
-    backup = await BackupKeeper(database, folder).keep(DAY)
+    backup = await Backups(database, folder).keep(DAY)
     await database.close()
     assert backup is not None
     older = draw(folder, 1)

@@ -16,7 +16,7 @@ from bot.ops.backups import RecordWatch
 from bot.ops.resources import get_migrations_folder
 from bot.store import (
     DATABASE_FILE_NAME,
-    BackupKeeper,
+    Backups,
     Database,
     begin_anew,
     list_backups,
@@ -113,7 +113,7 @@ async def test_record_that_is_only_in_its_log_so_far_is_there(tmp_path: Path):
 
 async def test_new_beginning_sets_aside_what_was_there_and_gives_no_id_twice(tmp_path: Path):
     database = await open_database(tmp_path)
-    await BackupKeeper(database, tmp_path).keep(DAY)
+    await Backups(database, tmp_path).keep(DAY)
     await database.close()
     picture = draw(tmp_path, 41)
     (tmp_path / DATABASE_FILE_NAME).unlink()
@@ -132,7 +132,7 @@ async def test_second_loss_knows_the_ids_of_the_beginning_before(tmp_path: Path)
     draw(tmp_path, 41)
     await begin(tmp_path)
     database = await open_database(tmp_path)
-    await BackupKeeper(database, tmp_path).keep(DAY)  # as the bot does at its start
+    await Backups(database, tmp_path).keep(DAY)  # as the bot does at its start
     await database.close()
     (tmp_path / DATABASE_FILE_NAME).unlink()
     await begin_anew(tmp_path, get_migrations_folder(), DAY + 60)
@@ -177,7 +177,7 @@ async def test_whole_record_is_not_hidden_and_a_damaged_one_is_set_aside(tmp_pat
 async def test_log_of_a_lost_record_is_not_put_into_the_restored_one(tmp_path: Path):
     database = await open_database(tmp_path)
     await MetaRepository(database).put("mark", "before")
-    backup = await BackupKeeper(database, tmp_path).keep(DAY)
+    backup = await Backups(database, tmp_path).keep(DAY)
     await MetaRepository(database).put("mark", "after")
     log = tmp_path / f"{DATABASE_FILE_NAME}-wal"
     content = log.read_bytes()
@@ -211,8 +211,8 @@ async def test_what_is_open_is_saved_once_and_comes_back_with_restore(
 ):
     database = await open_database(tmp_path)
     await MetaRepository(database).put("mark", "only open")
-    keeper = BackupKeeper(database, tmp_path)
-    watch = RecordWatch(database, keeper, lambda: DAY)
+    backups = Backups(database, tmp_path)
+    watch = RecordWatch(database, backups, lambda: DAY)
     await watch.save()
     assert list_backups(tmp_path) == []  # nothing is lost
     await watch.look()

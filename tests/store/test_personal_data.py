@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.store import Database
-from bot.store.personal_data import KEPT
+from bot.store.personal_data import PERSONAL
 
 _NAMES_A_PERSON = re.compile(r"(user|member|actor|reporter|moderator|owner)_id|\w+_by")
 
@@ -25,8 +25,8 @@ async def read_schema(database: Database) -> dict[str, dict[str, str]]:
 
 def find_unknown(schema: dict[str, dict[str, str]]) -> set[str]:
     """What nobody has said anything about."""
-    unknown = set(schema) - set(KEPT)
-    for table, kept in KEPT.items():
+    unknown = set(schema) - set(PERSONAL)
+    for table, kept in PERSONAL.items():
         known = {*kept.plain, *kept.people, *(words.column for words in kept.words)}
         unknown |= {
             f"{table}.{name}"
@@ -51,15 +51,15 @@ async def test_a_table_or_a_column_that_is_forgotten_is_noticed(database: Databa
 
 async def test_it_names_nothing_that_is_not_there(database: Database) -> None:
     schema = await read_schema(database)
-    assert set(KEPT) <= set(schema)
-    for table, kept in KEPT.items():
+    assert set(PERSONAL) <= set(schema)
+    for table, kept in PERSONAL.items():
         named = {*kept.plain, *kept.people, *(words.column for words in kept.words)}
         named |= {column for words in kept.words for column in (words.by, words.at)}
         assert named <= set(schema[table]), table
 
 
 def test_what_members_wrote_can_be_blanked_everywhere_and_goes_or_is_forgotten() -> None:
-    for table, kept in KEPT.items():
+    for table, kept in PERSONAL.items():
         if kept.words:
             assert all(words.by in kept.people for words in kept.words), table
             assert kept.over or table in {"job", "audit"}, table

@@ -16,11 +16,11 @@ from bot.ops.resources import get_migrations_folder
 from bot.store import (
     DATABASE_FILE_NAME,
     AuditRepository,
-    BackupKeeper,
+    Backups,
     Database,
     JobRepository,
-    KeepingRepository,
     MetaRepository,
+    RetentionRepository,
 )
 from bot.store.reader import Reader
 
@@ -33,8 +33,8 @@ LONG_READS: dict[str, Callable[[Database], Awaitable[object]]] = {
     "waits": lambda database: JobRepository(database).list_waits_since(0.0),
     "audit": lambda database: AuditRepository(database).search(7),
     "rows about a member": lambda database: AuditRepository(database).list_about(7),
-    "prompts of a member": lambda database: KeepingRepository(database).list_of_member(7),
-    "strikes of a member": lambda database: KeepingRepository(database).list_consequences(7),
+    "prompts of a member": lambda database: RetentionRepository(database).list_of_member(7),
+    "strikes of a member": lambda database: RetentionRepository(database).list_sanctions(7),
 }
 
 
@@ -71,7 +71,7 @@ async def test_long_reads_wait_for_nobody_who_writes(database: Database, name: s
 async def test_copy_keeps_neither_writing_nor_statistics_waiting_and_ends_with_the_bot(
     database: Database, tmp_path: Path, is_reading: asyncio.Event
 ):
-    copying = asyncio.create_task(BackupKeeper(database, tmp_path).keep(0.0))
+    copying = asyncio.create_task(Backups(database, tmp_path).keep(0.0))
     async with asyncio.timeout(10):
         await is_reading.wait()
     await MetaRepository(database).put("mark", "written")
@@ -114,7 +114,7 @@ def open_umask() -> Iterator[None]:
 async def test_copies_are_read_by_their_owner_alone(tmp_path: Path):
     migrations = Path(shutil.copytree(get_migrations_folder(), tmp_path / "migrations"))
     database = await Database.open(tmp_path, migrations)
-    keeper, path = BackupKeeper(database, tmp_path), tmp_path / DATABASE_FILE_NAME
+    keeper, path = Backups(database, tmp_path), tmp_path / DATABASE_FILE_NAME
     await keeper.keep(0.0)
     away = path.rename(tmp_path / "away")
     await keeper.rescue(0.0)

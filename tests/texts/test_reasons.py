@@ -196,16 +196,16 @@ async def review_and_punish(house: House) -> None:
     assert await services.dispatcher.cancel(job.job_id)
     await house.submit()
     [*_, case] = house.messenger.cards
-    await services.review.decide(case.card.card_id, Decision.SUSPEND, MODERATOR, GUILD)
+    await services.decisions.decide(case.card.card_id, Decision.SUSPEND, MODERATOR, GUILD)
     await house.submit(caller=FakeCaller())
     lifted = because(Code.MODERATOR_LIFTED)
-    await services.consequences.lift(GUILD, MEMBER, by=MODERATOR, reason=lifted)
+    await services.sanctions.lift(GUILD, MEMBER, by=MODERATOR, reason=lifted)
     await services.settings.put(GUILD, "review_everything", None)
     shown = await house.until_status(await house.submit(), JobStatus.DELIVERED)
     await services.reports.take(shown.job_id, REPORTER, "ugly", GUILD)
     [*_, case] = house.messenger.cards
-    await services.consequences.strike(GUILD, MEMBER, by=MODERATOR, reason=own_words("rude"))
-    await services.review.decide(case.card.card_id, Decision.STRIKE, MODERATOR, GUILD)
+    await services.sanctions.strike(GUILD, MEMBER, by=MODERATOR, reason=own_words("rude"))
+    await services.decisions.decide(case.card.card_id, Decision.STRIKE, MODERATOR, GUILD)
     await house.until_idle()
 
 

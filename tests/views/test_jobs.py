@@ -12,7 +12,7 @@ import pytest
 from bot.domain.jobs import Job, JobStatus, Origin, Standing
 from bot.domain.pictures import PanelVerdict
 from bot.domain.recipes import Recipe
-from bot.jobs.ports import Delivery, Drawing, Ended, Waiting
+from bot.jobs.ports import Delivery, Ended, InProgress, Waiting
 from bot.jobs.queue.places import Place, PlaceReason
 from bot.policy.quotas import Quotas
 from bot.texts.reasons import own_words
@@ -58,12 +58,12 @@ def buttons_of(view: discord.ui.LayoutView) -> list[str]:
     [
         Waiting(None),
         Waiting(Place(200, 99, 50, PlaceReason.GUILD_LESS_USE, 1e9), model_ready=False),
-        Drawing(0, 1000),
+        InProgress(0, 1000),
         Ended(),
     ],
 )
 def test_every_message_without_pictures_fits_into_discord(
-    prompt: str, update: Waiting | Drawing | Ended
+    prompt: str, update: Waiting | InProgress | Ended
 ):
     for status in JobStatus:
         view = job_views.compose_update(
@@ -130,36 +130,36 @@ def test_message_names_prompt_and_author_and_the_recipe():
 @pytest.mark.parametrize(
     ("place", "sentence"),
     [
-        (Place(1, 0, 0, PlaceReason.NEXT, 3.2), "Next in line, about 3 s."),
-        (Place(1, 0, 0, PlaceReason.NEXT, None), "Next in line."),
+        (Place(1, 0, 0, PlaceReason.NEXT, 3.2), "Next in the queue, about 3 s."),
+        (Place(1, 0, 0, PlaceReason.NEXT, None), "Next in the queue."),
         (
             Place(2, 0, 0, PlaceReason.OWN_FIRST, 0.1),
-            "2nd in line: after your own earlier prompts, about 1 s.",
+            "2nd in the queue: after your own earlier prompts, about 1 s.",
         ),
         (
             Place(3, 2, 0, PlaceReason.CAME_FIRST, 125.0),
-            "3rd in line: two people asked before you, about 2 min.",
+            "3rd in the queue: two people asked before you, about 2 min.",
         ),
         (  # the design's own example
             Place(3, 2, 2, PlaceReason.LESS_USE, 40.0),
-            "3rd in line: two people ahead have drawn less in the last hours, about 40 s.",
+            "3rd in the queue: two people ahead have drawn less in the last hours, about 40 s.",
         ),
         (
             Place(4, 3, 1, PlaceReason.LESS_USE, None),
-            "4th in line: of the three people ahead, one has drawn less in the last hours.",
+            "4th in the queue: of the three people ahead, one has drawn less in the last hours.",
         ),
         (
             Place(12, 1, 1, PlaceReason.GUILD_LESS_USE, 7200.0),
-            "12th in line: one person ahead or their server has drawn less in the last hours, "
+            "12th in the queue: one person ahead or their server has drawn less in the last hours, "
             "about 2 h.",
         ),
         (
             Place(21, 11, 11, PlaceReason.TURNS, 10.0),
-            "21st in line: you and 11 people ahead take turns, about 10 s.",
+            "21st in the queue: you and 11 people ahead take turns, about 10 s.",
         ),
         (
             Place(113, 1, 0, PlaceReason.CAME_FIRST, None),
-            "113th in line: one person asked before you.",
+            "113th in the queue: one person asked before you.",
         ),
     ],
 )
@@ -174,7 +174,7 @@ def test_every_reason_has_words():
 
 @pytest.mark.parametrize(("step", "filled"), [(0, 0), (1, 1), (8, 6), (16, 12)])
 def test_bar_fills_as_steps_are_done(step: int, filled: int):
-    bar = job_views.describe_drawing(Drawing(step, 16))
+    bar = job_views.describe_drawing(InProgress(step, 16))
     assert bar == f"Drawing {'▰' * filled}{'▱' * (12 - filled)} step {step} of 16"
 
 
@@ -192,10 +192,10 @@ def test_queue_shows_the_line_and_what_is_left():
     place = Place(2, 0, 0, PlaceReason.OWN_FIRST, 8.0)
     text = describe_queue([(make_job(status=JobStatus.RUNNING), None), (make_job("cat"), place)])
     assert text.splitlines() == [
-        "Triptych draws with fake model. In this server: 3 prompts in line, 1 being drawn.",
+        "Triptych draws with fake model. In this server: 3 prompts in the queue, 1 being drawn.",
         "• “dog in autumn leaves” — Being drawn.",
-        "• “cat” — 2nd in line: after your own earlier prompts, about 8 s.",
-        "You have 2 of 5 prompts in line, and 55.5 of 60 left this hour "
+        "• “cat” — 2nd in the queue: after your own earlier prompts, about 8 s.",
+        "You have 2 of 5 prompts in the queue, and 55.5 of 60 left this hour "
         "(1 is one prompt with default settings).",
     ]
 

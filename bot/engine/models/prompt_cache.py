@@ -8,7 +8,7 @@ import torch
 from diffusers.models.attention_processor import Attention
 
 
-class Remembering(torch.nn.Module):
+class PromptCache(torch.nn.Module):
     """Asked about the very same tensor again, it gives the same answer again.
 
     The tensor is recognised by being the same object: nobody may write into it.
@@ -47,9 +47,9 @@ def remember_prompts(unet: Any) -> None:
 def forget_prompts(unet: Any) -> None:
     """Let go of all that was kept."""
     for part in unet.modules():
-        if isinstance(part, Remembering):
+        if isinstance(part, PromptCache):
             part.forget()
 
 
-def _remember(part: Any) -> Remembering:
-    return part if isinstance(part, Remembering) else Remembering(part)
+def _remember(part: Any) -> PromptCache:
+    return part if isinstance(part, PromptCache) else PromptCache(part)

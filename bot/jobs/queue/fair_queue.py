@@ -36,7 +36,7 @@ class JobQueue:
         return sum(job.origin.guild_id == guild_id for job in self._jobs.values())
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """Put jobs in line."""
+        """Put jobs into the queue."""
         self._jobs.update((job.job_id, job) for job in jobs)
 
     def get(self, job_id: int) -> Job:
@@ -44,11 +44,11 @@ class JobQueue:
         return self._jobs[job_id]
 
     def remove(self, job_id: int) -> Job | None:
-        """Take a job out of the line; None if it is not in it."""
+        """Take a job out of the queue; None if it is not in it."""
         return self._jobs.pop(job_id, None)
 
     def next(self, now: float) -> Job | None:
-        """The job whose turn it is; it stays in line."""
+        """The job whose turn it is; it stays in the queue."""
         return next(self.walk(now), None)
 
     def walk(self, now: float) -> Iterator[Job]:
@@ -91,7 +91,7 @@ class JobQueue:
             member = member_of(job)
             num_others = len(ahead) - (member[1] in ahead)
             later: list[Member] = []
-            if newest_ahead > job.job_id:  # looking at every pair would hold up a long line
+            if newest_ahead > job.job_id:  # looking at every pair would hold up a long queue
                 later = [
                     other
                     for other, job_id in newest.items()

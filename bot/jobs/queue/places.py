@@ -7,13 +7,13 @@ from enum import Enum, auto
 
 
 class PlaceReason(Enum):
-    """Why a job stands where it stands in the line."""
+    """Why a job stands where it stands in the queue."""
 
     NEXT = auto()
     CAME_FIRST = auto()  # everyone ahead asked earlier
     LESS_USE = auto()  # who asked later and stands ahead has drawn less lately
     GUILD_LESS_USE = auto()  # … or belongs to a server that has
-    GREATER_SHARE = auto()  # … or whose roles have a greater share of the line
+    GREATER_SHARE = auto()  # … or whose roles have a greater share of the queue
     TURNS = auto()  # nobody has drawn less, but prompts ahead of this one count as well
     OWN_FIRST = auto()  # only the member's own prompts are ahead
 

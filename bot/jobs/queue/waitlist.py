@@ -1,4 +1,4 @@
-"""The line as everybody sees it: who waits where, what things cost, how long it takes."""
+"""The queue as everybody sees it: who waits where, what things cost, how long it takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.recipes import Recipe
-from bot.engine.api import EngineFace, ModelInfo
+from bot.engine.api import EngineApi, ModelInfo
 from bot.errors import UserError
 from bot.jobs.queue.fair_queue import JobQueue
 from bot.jobs.queue.pace import Paces
@@ -19,10 +19,10 @@ from bot.store import JobRepository
 from bot.texts.reasons import Reason
 
 
-class Line:
+class Waitlist:
     """Waiting and running jobs of this process, kept in step with their rows by the callers."""
 
-    def __init__(self, jobs: JobRepository, engine: EngineFace, now: Callable[[], float]) -> None:
+    def __init__(self, jobs: JobRepository, engine: EngineApi, now: Callable[[], float]) -> None:
         self._jobs = jobs
         self._engine = engine
         self._now = now
@@ -56,7 +56,7 @@ class Line:
         self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
 
     def enqueue(self, *jobs: Job) -> None:
-        """Put jobs in line and wake the dispatcher, which begins what it can and announces."""
+        """Put jobs into the queue and wake the dispatcher, which starts what it can."""
         self.queue.add([self._complete(job) for job in jobs])
         self.changed.set()
 

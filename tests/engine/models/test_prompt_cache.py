@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from bot.engine.models.prompt_cache import Remembering
+from bot.engine.models.prompt_cache import PromptCache
 from bot.engine.runner import ModelRunner
 from tests.engine.conftest import STARTER, make_request
 from tests.engine.drawing import Pair, find_worst, ignore, load, open_batch, run
@@ -13,7 +13,7 @@ from tests.engine.drawing import Pair, find_worst, ignore, load, open_batch, run
 def count_keys(unet: torch.nn.Module) -> list[int]:
     """Note the rows of every projection of prompts, of the first layer that has one."""
     rows: list[int] = []
-    part = next(part for part in unet.modules() if isinstance(part, Remembering)).part
+    part = next(part for part in unet.modules() if isinstance(part, PromptCache)).part
     part.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
     return rows
 
@@ -32,7 +32,7 @@ def test_keys_of_a_prompt_are_computed_once_while_nobody_comes_or_goes(tiny_mode
 
 
 def is_forgotten(unet: torch.nn.Module) -> bool:
-    parts = [part for part in unet.modules() if isinstance(part, Remembering)]
+    parts = [part for part in unet.modules() if isinstance(part, PromptCache)]
     assert parts
     return all(part._asked is None and part._answer is None for part in parts)
 
@@ -80,8 +80,8 @@ def test_model_that_is_opened_twice_remembers_once(tiny_model: Path) -> None:
     model = load(tiny_model)
     for _ in range(2):
         ModelRunner(model)
-    parts = [part for part in model.pipe.unet.modules() if isinstance(part, Remembering)]
-    assert not any(isinstance(part.part, Remembering) for part in parts)
+    parts = [part for part in model.pipe.unet.modules() if isinstance(part, PromptCache)]
+    assert not any(isinstance(part.part, PromptCache) for part in parts)
 
 
 def test_prompt_in_the_place_of_another_is_not_drawn_with_its_keys() -> None:
