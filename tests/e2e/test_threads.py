@@ -92,5 +92,5 @@ async def test_pictures_for_a_thread_that_is_locked_meanwhile_are_kept_and_their
     assert len(shown.attachments) == 2
     assert await bot.stop() == 0
     row = bot.rows()[1]
-    assert (row["status"], row["cost"], row["told"]) == ("undeliverable", 0, 1)
+    assert (row["status"], row["cost"], row["end_notified"]) == ("undeliverable", 0, 1)
     assert list((bot.data_dir / "pictures" / "2").iterdir())
