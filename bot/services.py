@@ -20,7 +20,7 @@ from bot.jobs.start_images import StartPictures
 from bot.jobs.status_messages import StatusMessages
 from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.rules import read_rules
-from bot.ops.backups import HOUR_SECONDS, RecordWatch, keep_backup
+from bot.ops.backups import RecordWatch, keep_backup
 from bot.ops.chores import Chore, Chores
 from bot.ops.workers import WorkerProcesses
 from bot.policy.pictures import PictureJudge
@@ -52,6 +52,7 @@ from bot.store import (
 )
 
 Clock = Callable[[], float]
+_HOUR_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +247,9 @@ def list_chores(
     modlog = services.guilds.modlog
     return [
         Chore("record_watch", 20.0, watch.look),
-        Chore("backup", HOUR_SECONDS, lambda: keep_backup(backups, services.now)),
-        Chore("picture_files", HOUR_SECONDS, services.picture_files.sweep),
-        Chore("retention", HOUR_SECONDS, services.member_data.run_daily),
+        Chore("backup", _HOUR_SECONDS, lambda: keep_backup(backups, services.now)),
+        Chore("picture_files", _HOUR_SECONDS, services.picture_files.sweep),
+        Chore("retention", _HOUR_SECONDS, services.member_data.run_daily),
         Chore("review", 30.0, services.decisions.look_after, needs_discord=True),
         Chore("mod_log", 3.0, lambda: modlog.flush(post), needs_discord=True),
     ]

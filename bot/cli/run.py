@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 
 from bot.engine import Engine, EngineApi, check_model
 from bot.errors import ConfigError
-from bot.ops.backups import RecordWatch, make_clock
+from bot.ops.backups import RecordWatch
+from bot.ops.clock import make_clock
 from bot.ops.resources import choose_model_source, get_migrations_folder
 from bot.ops.systemd import Systemd
 from bot.services import compose_services, list_chores

@@ -12,7 +12,7 @@ from discord.ext import commands
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
 from bot.chat.permissions import require_moderator
-from bot.ops.backups import WaitMeter
+from bot.jobs.queue.waits import WaitMeter
 from bot.ops.logs import get_last_warnings
 from bot.views import status as status_views
 

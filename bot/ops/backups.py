@@ -1,24 +1,14 @@
-"""What a running Triptych does from time to time, and how it looks from outside."""
+"""Today's copy of the record, and the rescue of one whose file has gone."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 
 from bot.errors import StoreError
-from bot.store import Backups, Database, JobRepository
+from bot.store import Backups, Database
 
 log = logging.getLogger(__name__)
-
-HOUR_SECONDS = 3600.0
-
-
-def make_clock() -> Callable[[], float]:
-    """Seconds since 1970 that run evenly from now on, even if the machine's clock is set."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # boot time also counts sleep
-    offset_seconds = time.time() - time.clock_gettime(clock)
-    return lambda: offset_seconds + time.clock_gettime(clock)
 
 
 async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
@@ -57,18 +47,3 @@ class RecordWatch:
             )
         except StoreError as error:
             log.error("what the record holds could not be saved: %s", error)
-
-
-class WaitMeter:
-    """How long members waited for the drawing to begin, in the last hour."""
-
-    def __init__(self, jobs: JobRepository, now: Callable[[], float]) -> None:
-        self._jobs = jobs
-        self._now = now
-
-    async def measure(self, guild_id: int | None = None) -> tuple[float, float] | None:
-        """Seconds at p50 and p95, of one server or of all; None if nothing was drawn."""
-        waits = sorted(await self._jobs.list_waits_since(self._now() - HOUR_SECONDS, guild_id))
-        if not waits:
-            return None
-        return waits[len(waits) // 2], waits[min(len(waits) * 95 // 100, len(waits) - 1)]
