@@ -75,13 +75,13 @@ async def serve(settings: Settings, engine: EngineApi) -> None:
             stopping = asyncio.create_task(stop.wait())
             beating = asyncio.create_task(systemd.beat())
             chores = list_chores(services, backups, watch, client.messenger.post_entries)
-            keeping = asyncio.create_task(services.chores.run(chores))
-            tasks = {drawing, online, stopping, keeping}
+            chores_task = asyncio.create_task(services.chores.run(chores))
+            tasks = {drawing, online, stopping, chores_task}
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             systemd.tell("STOPPING=1")
             services.intake.draining = True
-            keeping.cancel()
-            await asyncio.wait({keeping})
+            chores_task.cancel()
+            await asyncio.wait({chores_task})
             await services.dispatcher.stop(FINISH_SECONDS, REQUEUE_SECONDS)
             await services.status_messages.close()
             for task in {*tasks, beating} - done:

@@ -1,4 +1,4 @@
-"""Every word about review, reports and consequences, and how the cards of moderators look."""
+"""Every word about review, reports and sanctions, and how the cards of moderators look."""
 
 from __future__ import annotations
 
