@@ -17,7 +17,7 @@ from bot.views.moderation import compose_text
 PANEL = "settings"
 PAGES = {
     "people": "Who may prompt, and where",
-    "review": "Review, reports and consequences",
+    "review": "Review, reports and sanctions",
     "pictures": "Picture check",
     "quotas": "Quotas by role",
     "record": "Mod log and how long things are kept",
