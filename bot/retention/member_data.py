@@ -111,6 +111,7 @@ class MemberData:
             values["reason"], values["held_for"] = describe(job.reason), describe(job.held_for)
             values["pictures"] = [asdict(file) for file in files]
             values["origin"].pop("token")
+            values.pop("engine")  # the owner's card, with its serial number
             jobs.append(values)
         entries = [_conceal(entry, user_id) for entry in await self._audit.list_about(user_id)]
         now = self._now()
