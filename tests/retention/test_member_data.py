@@ -290,6 +290,12 @@ async def test_export_says_each_reason_as_code_and_fields_and_sentence(open_hous
     assert not any("reason_code" in row for row in exported["suspensions"])
 
 
+async def test_export_says_nothing_of_the_owners_card(house: House):
+    job = await house.until_status(await house.submit(), JobStatus.DELIVERED)
+    assert job.engine == "fake engine"
+    assert "fake engine" not in json.dumps(await house.services.member_data.export(MEMBER))
+
+
 async def test_nothing_of_anybody_is_left_when_the_time_is_over(open_house: OpenHouse):
     async with open_house(blocked_words="kale") as house:
         await house.start()
