@@ -5,7 +5,9 @@ deletion go by. A table or a column that is not named here turns a test red.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+
+from bot.domain.recipes import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,11 @@ ENDED = (
     "status IN ('delivered', 'refused', 'failed', 'cancelled', 'expired', 'undeliverable') "
     "AND source <> 'terminal'"  # what the owner drew in the terminal is theirs
 )
+_KNOWN = ", ".join(f"'{each.name}'" for each in fields(Recipe))
 _WORDLESS = (  # of a refused prompt the sampler is what the member typed
-    "json_set(recipe, '$.prompt', '', '$.negative_prompt', '', '$.sampler', NULL)"
+    "json_set((SELECT json_group_object(key, recipe -> key) FROM json_each(recipe) "  # noqa: S608
+    f"WHERE key IN ({_KNOWN})),"  # what a newer program has added may be words
+    " '$.prompt', '', '$.negative_prompt', '', '$.sampler', NULL)"
 )
 _WITH_SERVER = "it is changed or removed; who changed it stays with it"
 _WITH_JOB = "the words of its job go"

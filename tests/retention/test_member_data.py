@@ -318,6 +318,18 @@ async def test_nothing_of_anybody_is_left_when_the_time_is_over(open_house: Open
         assert sum(job["cost"] for job in after["job"]) == sum(job["cost"] for job in before["job"])
 
 
+async def test_words_that_a_newer_program_put_into_a_recipe_go_with_the_others(house: House):
+    number = await draw(house, "my dog")
+    seeds = (await house.fetch(number)).recipe.seeds
+    await house.database.execute(
+        "UPDATE job SET recipe = json_set(recipe, '$.version', 99, '$.prompt_2', 'an ugly dog')"
+    )
+    await house.services.member_data.delete(MEMBER)
+    assert find_said(await dump(house)) == set()
+    recipe = (await house.fetch(number)).recipe
+    assert (recipe.version, recipe.seeds, recipe.start) == (99, seeds, None)
+
+
 async def test_what_still_counts_stays_and_goes_when_it_has_ended(open_house: OpenHouse):
     async with open_house(blocked_words="kale") as house:
         await house.start()
