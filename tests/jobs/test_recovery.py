@@ -11,6 +11,7 @@ import pytest
 from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.pictures import PanelVerdict
 from bot.domain.recipes import Ask
+from bot.domain.review import Decision
 from bot.engine.api import GenerationRequest
 from bot.errors import GenerationRejected, UserError
 from bot.jobs.ports import Ended, Undeliverable, Waiting
@@ -18,7 +19,16 @@ from bot.recipes.derive import compose_again
 from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.texts.codes import Code
 from bot.texts.reasons import because, say
-from tests.conftest import START, Clock, FakeCaller, FakeMessenger, House, OpenHouse
+from tests.conftest import (
+    GUILD,
+    MEMBER,
+    START,
+    Clock,
+    FakeCaller,
+    FakeMessenger,
+    House,
+    OpenHouse,
+)
 from tests.fakes.engine import INFO, FakeEngine
 
 OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RENDERED)
@@ -326,3 +336,15 @@ async def test_recipe_of_a_newer_program_is_said_and_left_alone(
     with pytest.raises(UserError, match="newer Triptych"):
         complete_recipe(rows[0].recipe, INFO)
     assert "job 2: left alone: its recipe is of version 99" in caplog.text
+
+
+async def test_held_recipe_of_a_newer_program_is_left_alone_once_it_is_approved(house: House):
+    await house.services.settings.put(GUILD, "review_channel_id", 4)
+    await house.services.settings.put(GUILD, "review_everything", True)
+    held = await house.submit()
+    await house.database.execute("UPDATE job SET recipe = json_set(recipe, '$.version', 99)")
+    [case] = house.messenger.cards
+    await house.services.decisions.decide(case.card.card_id, Decision.APPROVE, MEMBER + 1, GUILD)
+    await house.services.settings.put(GUILD, "review_everything", None)
+    await house.until_status(await house.submit(), JobStatus.DELIVERED)
+    assert (await house.fetch(held)).status is JobStatus.QUEUED

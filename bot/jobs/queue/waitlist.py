@@ -56,8 +56,11 @@ class Waitlist:
         self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
 
     def enqueue(self, *jobs: Job) -> None:
-        """Put jobs into the queue and wake the dispatcher, which starts what it can."""
-        self.queue.add([self._complete(job) for job in jobs])
+        """Put jobs into the queue and wake the dispatcher, which starts what it can.
+
+        Those of a newer program are left alone, for the one that made them.
+        """
+        self.queue.add([self._complete(job) for job in jobs if not job.recipe.is_newer])
         self.changed.set()
 
     def _complete(self, job: Job) -> Job:
