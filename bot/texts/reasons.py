@@ -50,7 +50,7 @@ def recall(code: str, params: Mapping[str, Any]) -> Reason:
         known = {k: recall(**v) if isinstance(v, Mapping) else v for k, v in params.items()}
         reason = Reason(Code(code), known)
         _say(reason)
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, ArithmeticError):
         return Reason(code, params)
     return reason
 

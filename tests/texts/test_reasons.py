@@ -124,6 +124,7 @@ async def test_every_reason_comes_back_from_the_record(quiet_house: House):
         Reason("tired_of_drawing", {"why": Reason("also_new")}),
         Reason("strikes", {"count": 2, "last": "x", "first": "y"}),  # with a field more
         Reason("out_of_range", {"parameter": "x", "least": "a", "most": "b"}),  # of another kind
+        Reason("out_of_range", {"parameter": "x", "least": 0, "most": 10**400}),  # beyond a float
     ],
 )
 async def test_reason_of_a_newer_program_is_said_plainly_and_kept(
