@@ -95,7 +95,7 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
     ),
     "an end is told only once": (
         "F1",
-        (Edit("bot/jobs/recovery.py", "await self._jobs.list_untold()", "[]"),),
+        (Edit("bot/jobs/recovery.py", "await self._jobs.list_not_notified()", "[]"),),
     ),
 }
 

@@ -11,8 +11,10 @@ import pytest_asyncio
 from benchmarks.faults.__main__ import FIGURES
 from benchmarks.faults.bench import count_tracebacks
 from benchmarks.faults.finding import Plan
+from benchmarks.faults.mutations import MUTATIONS
 from benchmarks.faults.nursery import Nursery
 
+_ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -26,6 +28,13 @@ async def nursery() -> AsyncIterator[Nursery]:
 async def test_figure_holds_in_its_smallest_form(nursery: Nursery, tmp_path: Path, figure: str):
     found = await FIGURES[figure](Plan("test", 1, nursery, tmp_path))
     assert found.holds, found
+
+
+async def test_every_mutation_of_the_figures_finds_what_it_breaks():
+    edits = [edit for _, edits in MUTATIONS.values() for edit in edits]
+    counts = {(edit.path, edit.old): (_ROOT / edit.path).read_text().count(edit.old)
+              for edit in edits}  # fmt: skip
+    assert {what for what, count in counts.items() if count != 1} == set()
 
 
 async def test_log_of_a_planned_reconnection_is_no_fault():
