@@ -27,7 +27,7 @@ class Status(commands.Cog):
         self._services = client.services
         self._waits = WaitMeter(client.services.jobs, client.services.now)
 
-    @app_commands.command(description="How Triptych is: line, waits, engine")
+    @app_commands.command(description="How Triptych is: queue, waits, engine")
     @app_commands.default_permissions(manage_messages=True)
     @in_servers
     async def status(self, interaction: discord.Interaction[TriptychClient]) -> None:

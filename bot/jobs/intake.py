@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
 _MAX_COMMITS_AT_ONCE = 64  # the first of 500 must not wait for the last one's turn at the record
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer one; the row keeps it
-_NOT_IN_LINE = (
+_NOT_IN_QUEUE = (
     "Your prompt was taken, but the record cannot be written at the moment, so it is not in the "
     "queue yet. As soon as it can be, Triptych draws it or tells you why not, and nothing was "
     "charged. If this lasts, tell the owner, whose log says more."
@@ -249,7 +249,7 @@ class Intake:
         task.add_done_callback(partial(self._forget, job))
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
         if not done:
-            raise StoreError(_NOT_IN_LINE)
+            raise StoreError(_NOT_IN_QUEUE)
         return task.result()
 
     def _forget(self, job: Job, task: asyncio.Task[Job | None]) -> None:
@@ -327,7 +327,7 @@ class Intake:
             code = Code.DIRECT_MESSAGES_WAIT if is_direct else Code.SERVER_WAITS
             return because(code, count=standing.guild_waiting)
         if standing.total_waiting >= quotas.max_waiting:
-            return because(Code.LINE_FULL, count=standing.total_waiting)
+            return because(Code.QUEUE_FULL, count=standing.total_waiting)
         return (
             self._find_cost_refusal(standing, cost)
             or await self._find_day_refusal(origin, quota.max_cost_per_day, cost)

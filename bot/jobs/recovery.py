@@ -57,7 +57,7 @@ class Recovery:
         waiting = await self._list(JobStatus.QUEUED)
         for job in waiting:
             if not _can_be_answered(job):
-                await self._apologise(job, Code.RESTARTED_IN_LINE)
+                await self._apologise(job, Code.RESTARTED_IN_QUEUE)
         self._waitlist.enqueue(*(job for job in waiting if _can_be_answered(job)))
         for job in await self._jobs.list_by_status(JobStatus.RENDERED):
             await self._dispatcher.resume_delivery(job)

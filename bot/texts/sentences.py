@@ -126,7 +126,7 @@ SENTENCES: dict[Code, str | tuple[str, str]] = {
         "Direct messages already have {count} prompts in the queue, the most there may be. Nothing "
         "was charged; please try again in a few minutes.",
     ),
-    Code.LINE_FULL: (
+    Code.QUEUE_FULL: (
         "The queue is full ({count} prompt). Nothing was charged; please try again in a few "
         "minutes.",
         "The queue is full ({count} prompts). Nothing was charged; please try again in a few "
@@ -274,7 +274,7 @@ SENTENCES: dict[Code, str | tuple[str, str]] = {
     Code.DRAWING_INTERRUPTED: (
         "Sorry: drawing this prompt was interrupted twice. Nothing was charged; please ask again."
     ),
-    Code.RESTARTED_IN_LINE: (
+    Code.RESTARTED_IN_QUEUE: (
         "Triptych was restarted while this prompt was in the queue. Nothing was charged; please "
         "ask again."
     ),

@@ -209,7 +209,7 @@ def describe_waiting(waiting: Waiting) -> str:
         "" if waiting.model_ready else " The model is still loading; drawing starts by itself."
     )
     if waiting.place is None:
-        return f"In line.{loading}"
+        return f"In the queue.{loading}"
     return f"{describe_place(waiting.place)}{loading}"
 
 
@@ -340,7 +340,7 @@ def _describe_own(job: Job, place: Place | None) -> str:
         return describe_place(place)
     if job.status is JobStatus.HELD:
         return "Waiting for a moderator."
-    return "Being drawn." if job.status is JobStatus.RUNNING else "In line."
+    return "Being drawn." if job.status is JobStatus.RUNNING else "In the queue."
 
 
 def _people(count: int) -> str:

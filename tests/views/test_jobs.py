@@ -201,7 +201,7 @@ def test_queue_shows_the_line_and_what_is_left():
 
 
 def test_job_that_was_not_yet_answered_is_not_said_to_be_drawn():
-    assert "— In line." in describe_queue([(make_job(status=JobStatus.ACCEPTED), None)])
+    assert "— In the queue." in describe_queue([(make_job(status=JobStatus.ACCEPTED), None)])
 
 
 @pytest.mark.parametrize("count", [0, 5, 6, 1000])
