@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.chat.rate_guard import RateGuard
 
 
-class TestBreaker:
+class TestRateGuard:
     def test_opens_at_the_limit_and_closes_when_the_window_has_passed(self):
         now = [0.0]
         rate_guard = RateGuard(3, lambda: now[0])
