@@ -277,6 +277,7 @@ async def test_export_says_each_reason_as_code_and_fields_and_sentence(open_hous
         await house.start()
         await live(house)
         exported = json.loads(json.dumps(await house.services.member_data.export(MEMBER)))
+    assert "an ugly dog" not in json.dumps(exported), "a reporter's words are for moderators"
     rows = [row for name in ("prompts", "decisions", "strikes") for row in exported[name]]
     known = {row["reason"]["code"]: row["reason"] for row in rows if row["reason"] is not None}
     assert known.keys() == {"sampler_unknown", "struck_for_reported", "own_words",
