@@ -17,6 +17,7 @@ from bot.jobs.queue.places import Place, PlaceReason
 from bot.policy.quotas import Quotas
 from bot.texts.reasons import own_words
 from bot.views import jobs as job_views
+from bot.views import recipes as recipe_views
 from tests.fakes.engine import INFO
 
 NASTY = "*_~`|<[]\\" * 1000
@@ -229,3 +230,10 @@ def test_queue_of_many_long_prompts_fits_into_one_message(count: int):
 def test_fixed_texts_are_whole_sentences_that_fit(text: str):
     assert 20 < len(text) <= 2000
     assert text.endswith(".")
+
+
+def test_recipe_says_a_parameter_that_has_no_place_of_its_own():
+    job = make_job()
+    cut = replace(job, recipe=replace(job.recipe, clip_skip=1))
+    assert text_of(recipe_views.compose_recipe(cut)[0]).endswith("\nclip skip: 1")
+    assert "clip skip" not in text_of(recipe_views.compose_recipe(job)[0])

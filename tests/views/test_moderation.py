@@ -58,3 +58,12 @@ def test_file_of_the_log_has_a_reason_as_code_and_fields_and_sentence():
     assert (params["count"], params["last"]["params"]) == (2, {"text": "=rude"})
     bare = moderation_views.list_columns(AuditEntry(AuditAction.DATA_EXPORTED, 0.0))
     assert (bare["reason_code"], bare["reason_params"], bare["reason"]) == ("", "{}", "")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_nothing_in_the_file_of_the_log_is_a_formula(start: str):
+    words = f"{start}1+1"
+    entry = AuditEntry(AuditAction.REPORTED, 0.0, prompt=words, reason=own_words(words))
+    [row] = csv.DictReader(io.StringIO(moderation_views.render_entries([entry])))
+    assert (row["prompt"], row["reason"]) == (f"'{words}", f"'{words}")
+    assert not [value for value in row.values() if value.startswith(start)]

@@ -1,0 +1,45 @@
+"""What people wrote stays text where others read it as a reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.audit import AuditAction, AuditEntry
+from bot.domain.review import Card, CardKind, Case, Strike, Suspension
+from bot.texts.codes import Code
+from bot.texts.reasons import because, own_words
+from bot.views import moderation as moderation_views
+from bot.views import review as review_views
+from tests.views.test_jobs import make_job, text_of
+
+WHY = own_words("**rude** <@1> @everyone [here](https://a.example)")
+QUOTED = r"\*\*rude\*\* \<@"
+SUSPENSION = Suspension(1, 2, 3, WHY, 4, 0.0, 1.0)
+HELD = because(Code.STRIKES, count=2, last=WHY)  # any reason with another one in it
+CARD = Card(1, CardKind.HELD, 2, 3, 0.0, job_id=5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        review_views.describe_suspension(SUSPENSION),
+        review_views.say_strikes(3, [Strike(1, 3, WHY, 4, 0.0, 1.0)], None),
+        text_of(
+            review_views.compose_card(Case(CARD, replace(make_job(), is_held=True, held_for=HELD)))[
+                0
+            ]
+        ),
+        moderation_views.describe_entry(AuditEntry(AuditAction.STRUCK, 0.0, reason=WHY)),
+        moderation_views.describe_entry(
+            AuditEntry(AuditAction.SETTING_CHANGED, 0.0, reason=WHY, new_value="on")
+        ),
+    ],
+    ids=["suspension", "strikes", "card", "audit", "change"],
+)
+def test_reason_in_a_persons_own_words_has_no_live_markdown_or_mention(text: str):
+    assert QUOTED in text
+    assert "**rude**" not in text
+    assert "@everyone" not in text
+    assert "[here](" not in text
