@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot.cli.terminal import TerminalCaller
 from bot.domain.jobs import Job, JobStatus, Origin, Source
-from bot.domain.recipes import Ask
+from bot.domain.recipes import Ask, StartPicture
 from bot.errors import StoreError, UserError
 from bot.jobs import intake
 from bot.jobs.ports import Ended
@@ -158,6 +158,9 @@ BAD_ASKS: list[tuple[dict[str, object], str]] = [
     ({"sampler": "\ud83d\x00\u202e"}, "There is no such sampler"),
     ({"preset": "x" * 6000}, "There is no such preset"),
     ({"preset": "\ud83d\x00\u202e"}, "There is no such preset"),
+    ({"start": StartPicture(0, 0, math.nan)}, "Strength must be more than 0 and at most 1"),
+    ({"start": StartPicture(0, 0, math.inf)}, "Strength must be more than 0 and at most 1"),
+    ({"clip_skip": 10**30}, "Clip skip must be between 0 and 11."),
     ({"sampler": "heun"}, "fake model cannot use the sampler heun. Choose one of: ddim, euler"),
 ]
 
