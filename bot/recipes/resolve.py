@@ -14,8 +14,6 @@ from bot.recipes.validate import MAX_SEED, check_is_known
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
-_MAX_IN_ROW = 2**63 - 1
-
 
 def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
     """The recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³².
@@ -39,8 +37,6 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
 def _fit_row(value: Any) -> Any:
     """The nearest that the record can hold; such a prompt is refused, yet on record."""
     match value:
-        case int():
-            return max(-_MAX_IN_ROW, min(value, _MAX_IN_ROW))
         case float():
             return value if math.isfinite(value) else None
         case StartPicture() if not math.isfinite(value.strength):
