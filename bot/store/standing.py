@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.jobs import Origin, Standing
+from bot.domain.recipes import RECIPE_VERSION
 from bot.store.database import Database
 
 _HOUR_SECONDS = 3600.0
@@ -15,7 +16,11 @@ class StandingRepository:
         self._database = database
 
     async def fetch(self, origin: Origin, now: float) -> Standing:
-        """How much of the quotas this member and guild use at this moment."""
+        """How much of the quotas this member and guild use at this moment.
+
+        What a newer program left waits for that one, in nobody's way.
+        """
+        names = {"user": origin.user_id, "guild": origin.guild_id, "since": now - _HOUR_SECONDS}
         row = await self._database.fetch_one(
             """
             SELECT
@@ -27,13 +32,14 @@ class StandingRepository:
             FROM (
                 SELECT user_id, guild_id, cost, accepted_at, 1 AS waiting FROM job
                 WHERE status IN ('accepted', 'held', 'queued', 'running')
+                    AND json_extract(recipe, '$.version') <= :version
                 UNION ALL
                 SELECT user_id, guild_id, cost, accepted_at, 0 FROM job
                 WHERE user_id = :user AND accepted_at > :since
                     AND status NOT IN ('accepted', 'held', 'queued', 'running')
             )
             """,
-            {"user": origin.user_id, "guild": origin.guild_id, "since": now - _HOUR_SECONDS},
+            names | {"version": RECIPE_VERSION},
         )
         assert row is not None  # an aggregate always gives one row
         return Standing(

@@ -338,6 +338,16 @@ async def test_recipe_of_a_newer_program_is_said_and_left_alone(
     assert "job 2: left alone: its recipe is of version 99" in caplog.text
 
 
+async def test_jobs_that_are_left_alone_take_nobodys_place(open_house: OpenHouse):
+    limits = {"max_waiting": 2, "max_waiting_per_guild": 2, "max_waiting_per_member": 2}
+    async with open_house(**limits) as house:
+        for _ in range(2):
+            await leave(house, JobStatus.QUEUED)
+        assert (await house.submit()).status is JobStatus.REFUSED
+        await house.database.execute("UPDATE job SET recipe = json_set(recipe, '$.version', 99)")
+        assert (await house.submit()).status is JobStatus.QUEUED
+
+
 async def test_held_recipe_of_a_newer_program_is_left_alone_once_it_is_approved(house: House):
     await house.services.settings.put(GUILD, "review_channel_id", 4)
     await house.services.settings.put(GUILD, "review_everything", True)
