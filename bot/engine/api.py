@@ -78,7 +78,7 @@ class ModelInfo:
     samplers: ids offered for this model, ``default_sampler`` (the model's own scheduler) first.
     device: "cuda" or "cpu"; dtype: "float16" or "float32". engine: the id of what draws it here.
     request_flop: the work of its default request; cost_factor: the same in default requests of the
-    default model.
+    default model. max_clip_skip: one less than the text encoder has layers.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
     """
 
@@ -98,6 +98,7 @@ class ModelInfo:
     engine: str = ""
     request_flop: float = 0.0
     cost_factor: float = 1.0
+    max_clip_skip: int = 11
 
 
 @dataclass(frozen=True, slots=True, eq=False)

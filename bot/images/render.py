@@ -111,7 +111,9 @@ def encode_png(picture: Image.Image, recipe: Recipe, seeds: Sequence[int]) -> by
     """A PNG that carries its recipe as iTXt entries under diffusers' names."""
     info = PngInfo()
     size = f"{recipe.width}x{recipe.height}"
-    entries = recipe.describe() | {"seeds": ", ".join(map(str, seeds)), "size": size}
+    entries = recipe.describe() | {"seed": ", ".join(map(str, seeds)), "size": size}
+    del entries["seeds"]
+    entries.pop("start", None)  # a number of ours; the picture is not in the file
     for key, value in (entries | {"Software": "Triptych"}).items():
         info.add_itxt(key, str(value))
     buffer = BytesIO()

@@ -79,6 +79,7 @@ def test_every_parameter_means_what_it_means_to_the_pipeline(
 
 
 def test_layers_that_the_text_encoder_lacks_cannot_be_skipped(tiny: Pair) -> None:
+    assert tiny.info.max_clip_skip == 1
     with pytest.raises(GenerationRejected, match="Clip skip must be between 0 and 1"):
         tiny.draw(make_request(clip_skip=2))
 

@@ -40,6 +40,7 @@ INFO = ModelInfo(
     device="cpu",
     dtype="float32",
     engine="fake engine",
+    max_clip_skip=3,
 )
 
 

@@ -79,7 +79,7 @@ def test_png_carries_its_recipe_in_any_script():
         "negative_prompt": "Regen, «nass»",
         "preset": "quality",
         "guidance_until": "1.0",
-        "seeds": "7, 8, 9",
+        "seed": "7, 8, 9",
         "width": "512",
         "height": "768",
         "version": "1",

@@ -35,7 +35,7 @@ async def test_four_whole_files_are_written_and_found_again(writer: PictureWrite
     for path, image, seed in zip(paths[1:], images, RECIPE.seeds, strict=True):
         opened = Image.open(path)
         assert (np.asarray(opened) == image).all()
-        assert opened.text["seeds"] == str(seed)
+        assert opened.text["seed"] == str(seed)
     assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["5"]
 
 

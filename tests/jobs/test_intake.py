@@ -145,6 +145,7 @@ BAD_ASKS: list[tuple[dict[str, object], str]] = [
     ({"guidance_scale": -math.inf}, "Guidance scale must be between 0 and 30."),
     ({"guidance_scale": -0.5}, "Guidance scale must be between 0 and 30."),
     ({"guidance_scale": 31.0}, "Guidance scale must be between 0 and 30."),
+    ({"clip_skip": 4}, "Clip skip must be between 0 and 3."),  # of this model
     ({"seed": -1}, "The seed must be a whole number between 0 and 4,294,967,295."),
     ({"seed": 2**32}, "between 0 and 4,294,967,295."),
     ({"seed": 10**40}, "The seed must be a whole number"),

@@ -205,6 +205,7 @@ def _describe(
         dtype=str(dtype).removeprefix("torch."),
         notes=notes,
         engine=name_engine(device),
+        max_clip_skip=pipe.text_encoder.config.num_hidden_layers - 1,
     )
     cost_model = replace(_measure_cost(pipe, samplers, info), unit_flop=unit_flop)
     info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)
