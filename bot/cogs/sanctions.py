@@ -86,7 +86,7 @@ class Sanctions(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="Keep a member from prompting for some days")
+    @app_commands.command(description="Suspend a member from making pictures")
     @app_commands.describe(
         member="The member", days="For how many days", reason="What the member reads about it"
     )

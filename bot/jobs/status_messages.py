@@ -2,7 +2,8 @@
 
 Discord limits how often messages of one channel may be edited, so the messages of a channel share
 a number of edits a minute: a message at place n gets its turn about n times as seldom as the first.
-Nobody knows when in its course an edit arrives: it counts from its begin to a window after its end.
+An edit counts from its start until one window after it ends, because Discord may apply it at any
+time in between.
 """
 
 from __future__ import annotations

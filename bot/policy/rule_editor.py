@@ -43,7 +43,7 @@ class RuleEditor:
         self._turns = KeyedLocks[int]()
 
     async def adopt(self, guild_id: int, rules: Sequence[Rule], actor_id: int) -> list[GuildRule]:
-        """Save those that are not in force yet; these. Raises UserError, and then saves none."""
+        """Add the new rules and return them. Raises UserError, and then adds none."""
         async with self._turns[guild_id]:  # two must not both fit into the same room
             in_force = await self._rules.list_rules(guild_id)
             beyond = await self._scale.list_beyond(guild_id)

@@ -48,9 +48,7 @@ UNEXPECTED = (
     "Something went wrong on our side. Nothing was charged. "
     "Please try again; if it happens again, tell the owner of this bot."
 )
-NOTHING_TO_CANCEL = (
-    "You have no prompt that waits or is being drawn, so there is nothing to cancel."
-)
+NOTHING_TO_CANCEL = "You have nothing in the queue."
 NO_SUCH_PICTURE = (
     "I know no picture like that in this channel, so nothing was done and nothing was charged. "
     "`/gallery` has your own pictures."

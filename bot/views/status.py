@@ -54,5 +54,5 @@ def _describe_waitlist(counts: tuple[int, int], waits: tuple[float, float] | Non
     waiting, drawing = counts
     waited = "nothing was drawn in the last hour"
     if waits is not None:
-        waited = f"half waited up to {waits[0]:.0f} s, 95 % up to {waits[1]:.0f} s"
+        waited = f"wait: median {waits[0]:.0f} s, 95th percentile {waits[1]:.0f} s"
     return f"{waiting} waiting, {drawing} being drawn; {waited}."

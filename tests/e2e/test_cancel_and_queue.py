@@ -57,7 +57,7 @@ async def test_cancel_while_drawing_charges_only_the_steps_drawn(
     await asyncio.sleep(1)  # the step in flight still reports
     assert is_cancelled(handle.original())
     nothing = await (await member.slash("cancel", art)).wait_answered()
-    assert "nothing to cancel" in nothing.text()
+    assert nothing.text() == "You have nothing in the queue."
     assert await bot.stop() == 0
     [row] = bot.rows()
     assert row["status"] == "cancelled"

@@ -118,7 +118,7 @@ async def test_status_tells_a_server_its_own_and_the_owner_of_the_application_th
     for word in ("MiB", "warnings**", "Refused", "fake model", "cpu", "1 being", "chores"):
         assert word not in told
     whole = await say(server.person("owner"), "status", art)  # of the application, too
-    assert "**All servers**: 0 waiting, 1 being drawn; half waited" in whole
+    assert "**All servers**: 0 waiting, 1 being drawn; wait: median" in whole
     for word in ("fake model on cpu", "MiB", "Refused by Discord", "Last warnings", "all well"):
         assert word in whole
 
