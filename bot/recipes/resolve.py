@@ -61,6 +61,9 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
     if complete.sampler not in info.samplers:
         named = {"sampler": complete.sampler, "known": info.samplers}
         raise UserError(because(Code.SAMPLER_NOT_OF_MODEL, model=info.name, **named))
+    if complete.clip_skip is not None and complete.clip_skip > info.max_clip_skip:
+        bounds = {"least": 0, "most": info.max_clip_skip}
+        raise UserError(because(Code.OUT_OF_RANGE, parameter="Clip skip", **bounds))
     multiple = info.size_multiple
     for side in (complete.width, complete.height):
         if side is not None and side % multiple:
