@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, asdict, dataclass, field, fields
 from typing import Any
 
 RECIPE_VERSION = 1
-"""Raised with every parameter that a program that does not know it must not ignore."""
+"""To be raised with each new parameter that changes the picture, once there has been a release."""
 
 
 @dataclass(frozen=True, slots=True)

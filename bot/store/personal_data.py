@@ -47,7 +47,8 @@ ENDED = (
 )
 _KNOWN = ", ".join(f"'{each.name}'" for each in fields(Recipe))
 _WORDLESS = (  # of a refused prompt the sampler is what the member typed
-    "json_set((SELECT json_group_object(key, recipe -> key) FROM json_each(recipe) "  # noqa: S608
+    "json_set((SELECT json_group_object(key, CASE WHEN type IN ('object', 'array') "  # noqa: S608
+    "THEN json(value) ELSE value END) FROM json_each(recipe) "
     f"WHERE key IN ({_KNOWN})),"  # what a newer program has added may be words
     " '$.prompt', '', '$.negative_prompt', '', '$.sampler', NULL)"
 )
