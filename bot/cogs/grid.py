@@ -10,6 +10,7 @@ from discord.ext import commands
 from bot.chat.client import TriptychClient
 from bot.chat.interactions import answer_gone, fetch_job, fetch_with_picture, submit
 from bot.chat.permissions import manages_messages
+from bot.chat.pictures import send_pictures
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import Job
 from bot.errors import UserError
@@ -41,11 +42,14 @@ class Grid(commands.Cog):
         paths = await self._services.writer.locate(files)
         if paths is None:
             raise UserError(job_views.NO_SUCH_PICTURE)
-        name = f"triptych-{job_id}-{panel}.png"
+
+        async def show(files: list[discord.File]) -> None:
+            view = recipe_views.compose_single(job, panel, files[0].filename)
+            await interaction.edit_original_response(view=view, attachments=files)
+
+        shown = {f"triptych-{job_id}-{panel}": paths[panel]}
         alt_text = job_views.describe_panel(job, panel)
-        file = discord.File(paths[panel], filename=name, description=alt_text, spoiler=job.spoiler)
-        view = recipe_views.compose_single(job, panel, file.filename)
-        await interaction.edit_original_response(view=view, attachments=[file])
+        await send_pictures(shown, show, alt_text=alt_text, spoiler=job.spoiler)
 
     async def vary(self, interaction: Press, job_id: int, panel: int) -> None:
         """Three siblings of one picture."""

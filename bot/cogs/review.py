@@ -11,7 +11,9 @@ from discord.ext import commands
 
 from bot.chat.client import TriptychClient
 from bot.chat.permissions import require_moderator, require_other, require_rank
-from bot.domain.review import AGAINST_MEMBER, CHOICES, Card, Decision
+from bot.chat.pictures import send_pictures
+from bot.domain.review import AGAINST_MEMBER, APPROVING, CHOICES, Card, Decision
+from bot.errors import UserError
 from bot.services import Services
 from bot.views import review as review_views
 
@@ -33,26 +35,40 @@ class Review(commands.Cog):
             require_other(interaction, card.member_id)
             if decision in AGAINST_MEMBER:
                 await require_rank(interaction, card.member_id)
+            if decision in APPROVING and not await self._services.review_cards.has_seen(
+                card, interaction.user.id
+            ):
+                raise UserError(review_views.LOOK_FIRST)
             decisions = self._services.decisions
             await decisions.decide(card_id, decision, interaction.user.id, interaction.guild_id)
 
         return press
 
     async def reveal(self, interaction: discord.Interaction[Any], card_id: int, panel: int) -> None:
-        """The pictures as they are and the whole prompt, for the moderator alone."""
+        """The pictures as they are and the whole prompt, for the moderator alone.
+
+        Who has been shown them may approve.
+        """
         await interaction.response.defer(ephemeral=True, thinking=True)
         card = await self._check(interaction, card_id)
-        case = await self._services.review_cards.compose_case(card)
-        if case.job is None:
+        job = card.job_id and await self._services.jobs.fetch_job(card.job_id)
+        if not job:
             await interaction.edit_original_response(content=review_views.NO_PICTURES)
             return
-        recipe = case.job.recipe
+        recipe, cards = job.recipe, self._services.review_cards
         text = f"prompt: {recipe.prompt}\nnegative prompt: {recipe.negative_prompt}\n"
-        files = [discord.File(BytesIO(text.encode()), filename="prompt.txt")]
-        grid = await self._services.writer.locate_grid(case.job.job_id)
-        if grid is not None and case.job.rendered_at is not None:
-            files.append(discord.File(grid, filename="grid.png", spoiler=True))
-        await interaction.edit_original_response(attachments=files)
+        found = await cards.locate_pictures(job)
+        paths = {name: path for name, path in found.items() if path is not None}
+        is_gone = None in [*found.values()][:1]
+
+        async def show(files: list[discord.File]) -> None:
+            prompt = discord.File(BytesIO(text.encode()), filename="prompt.txt")
+            content = review_views.PICTURES_GONE if is_gone else None
+            await interaction.edit_original_response(content=content, attachments=[prompt, *files])
+
+        await send_pictures(paths, show, spoiler=True)
+        if not is_gone:
+            cards.note_seen(card_id, interaction.user.id)
 
     async def _check(self, interaction: discord.Interaction[Any], card_id: int) -> Card:
         guild_id = interaction.guild_id

@@ -45,6 +45,9 @@ CHOICES = {
 }
 """What a moderator may choose, in the order of the buttons."""
 
+APPROVING = frozenset({Decision.APPROVE, Decision.COVER})
+"""Only for moderators who have seen what they approve."""
+
 AGAINST_MEMBER = frozenset({Decision.SUSPEND, Decision.STRIKE})
 """Only for moderators who stand above the member."""
 

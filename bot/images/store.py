@@ -97,8 +97,13 @@ class PictureWriter:
         folders = (self._folder / _HELD / str(job_id), self.folder_of(job_id))
         return next((path for each in folders if (path := each / "grid.png").is_file()), None)
 
+    async def locate_start(self, job_id: int, panel: int) -> Path | None:
+        """What a recipe starts from, a panel or an upload (panel 0); None if it is gone."""
+        path = self._start_of(job_id, panel)
+        return path if path.is_file() else None
+
     async def blur(self, path: Path) -> bytes | None:
-        """A PNG that shows the colours of a picture and nothing else; None if it is gone."""
+        """A small PNG that shows the colours of a picture and nothing else; None if it is gone."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, blur, path)
 
@@ -159,15 +164,18 @@ class PictureWriter:
     def _load_start(
         self, job_id: int, panel: int, size: tuple[int, int]
     ) -> NDArray[np.uint8] | None:
-        path = self.folder_of(job_id) / f"{panel}.png" if panel else self._start_of(job_id)
         try:
-            with Image.open(path) as picture:
+            with Image.open(self._start_of(job_id, panel)) as picture:
                 return _to_array(ImageOps.fit(picture.convert("RGB"), size))
         except OSError:
             return None
 
-    def _start_of(self, job_id: int) -> Path:
-        return self._folder / f"{job_id}.start.png"
+    def _start_of(self, job_id: int, panel: int = 0) -> Path:
+        return (
+            self.folder_of(job_id) / f"{panel}.png"
+            if panel
+            else self._folder / f"{job_id}.start.png"
+        )
 
     def close(self) -> None:
         """Wait for what is being written and stop the threads."""

@@ -7,29 +7,38 @@ from __future__ import annotations
 
 import struct
 import warnings
+from contextlib import suppress
 from io import BytesIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from bot.errors import UserError
+from bot.images.colours import even_out, fit_key, map_to_srgb
 from bot.texts.codes import Code
-from bot.texts.reasons import because
+from bot.texts.reasons import Reason, because
 
 MAX_UPLOAD_BYTES = 10 * 2**20
-MAX_UPLOAD_SIDE_PIXELS = 8192
-MAX_UPLOAD_PIXELS = 24_000_000
+MAX_UPLOAD_SIDE_PIXELS = 16_384
+MAX_DECODED_BYTES = 480 * 2**20
+"""What a picture may take in memory; a worker process has 512 MiB for all it does."""
+
+_BYTES_PER_PIXEL = {"JPEG": 4, "MPO": 4, "PNG": 10, "WEBP": 19, "AVIF": 14, "HEIF": 10}
+"""What decoding takes at its worst, by format. A large JPEG is decoded at a fraction of its size.
+"""
 _KEPT_SIDE_PIXELS = 2048
 _REDUCING_GAP = 1.4  # a 24-megapixel photo: 0.41 s of CPU instead of 0.78 s at the default of 2
 _DAMAGED = (
-    *(OSError, SyntaxError, ValueError, EOFError, ArithmeticError),
+    *(OSError, SyntaxError, ValueError, EOFError, ArithmeticError, RuntimeError),
     *(struct.error, TypeError, AttributeError, LookupError),  # from broken EXIF
 )
-_FORMATS = ("PNG", "JPEG", "WEBP")
-_TOO_MANY_PIXELS = because(
-    Code.UPLOAD_TOO_MANY_PIXELS,
-    side=MAX_UPLOAD_SIDE_PIXELS,
-    millions=MAX_UPLOAD_PIXELS // 1_000_000,
-)
+_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_JPEGS = {"JPEG", "MPO"}  # Pillow opens an MPO as a JPEG and then calls it MPO
+_JPEG_END = b"\xff\xd9"
+_JPEG_NOISE = b"\x55\xaa" * 32  # would be pixels, if any were missing
+_JPEG_BLOCK_PIXELS = 16
+
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each takes memory of the worker's, however many cores
 
 
 def check_size(num_bytes: int) -> None:
@@ -49,35 +58,106 @@ def decode_pixels(data: bytes) -> tuple[tuple[int, int], bytes]:
 
 
 def decode_upload(data: bytes) -> Image.Image:
-    """RGB, upright, without transparency or metadata. Raises UserError.
+    """RGB in sRGB, upright, without transparency or metadata. Raises UserError.
 
     The size is read from the header, before any pixel is decoded.
     """
     check_size(len(data))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(BytesIO(data), formats=_FORMATS)
-        _check_shape(picture)
-        # First, so that what follows costs little. A large JPEG is decoded at half its size.
-        kept = (_KEPT_SIDE_PIXELS, _KEPT_SIDE_PIXELS)
-        picture.thumbnail(kept, Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
-        return _flatten(ImageOps.exif_transpose(picture))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UserError(_TOO_MANY_PIXELS) from None
-    except UnidentifiedImageError:
-        raise UserError(because(Code.UPLOAD_NO_PICTURE)) from None
+            warnings.simplefilter("ignore")  # a log full of what is wrong with members' files
+            picture = even_out(_load(data))
+            kept = (_KEPT_SIDE_PIXELS, _KEPT_SIDE_PIXELS)
+            picture.thumbnail(kept, Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
+            return _flatten(map_to_srgb(ImageOps.exif_transpose(picture)))
+    except Image.DecompressionBombError:
+        raise UserError(_explain_pixels("JPEG")) from None
     except _DAMAGED:
         # What Pillow raises for files that are cut off, inflated or not what they claim to be.
         raise UserError(because(Code.UPLOAD_DAMAGED)) from None
 
 
+def _load(data: bytes) -> Image.Image:
+    picture = _open(data)
+    try:
+        picture.load()
+    except OSError:
+        if picture.format not in _JPEGS:
+            raise
+        return _load_cut(data)
+    return picture
+
+
+def _load_cut(data: bytes) -> Image.Image:
+    """A JPEG whose end is missing, if all but a strip of its pixels are there. Raises OSError.
+
+    Where pixels are missing, what follows makes a difference.
+    """
+    data = data.removesuffix(_JPEG_END[:1])
+    picture, other = _open(data + _JPEG_END), _open(data + _JPEG_NOISE + _JPEG_END)
+    missing = ImageChops.difference(picture, other).getbbox()
+    if missing and picture.height - missing[1] > max(_JPEG_BLOCK_PIXELS, picture.height // 32):
+        raise OSError("more than a strip is missing")
+    return picture
+
+
+def _open(data: bytes) -> Image.Image:
+    """Looked at, not decoded yet. Raises UserError for what is not taken."""
+    is_heif = data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
+    reads_heif = is_heif and _can_read_heif()
+    try:
+        formats = (*_FORMATS, "HEIF") if reads_heif else _FORMATS
+        picture = Image.open(BytesIO(data), formats=formats)
+    except UnidentifiedImageError:
+        if is_heif:
+            raise UserError(
+                because(Code.UPLOAD_DAMAGED if reads_heif else Code.UPLOAD_HEIC)
+            ) from None
+        raise UserError(_explain_kind(data)) from None
+    _check_shape(picture)
+    if picture.format == "PNG":
+        fit_key(picture)
+    elif picture.format in _JPEGS:
+        scale = max(picture.size) // _KEPT_SIDE_PIXELS or 1
+        picture.draft(None, (picture.width // scale or 1, picture.height // scale or 1))
+    return picture
+
+
+def _can_read_heif() -> bool:
+    """Whether the extra for HEIC is installed. Its decoder is large, and no concern of the bot's
+    own process, so only a worker that needs it loads it."""
+    try:
+        import pi_heif  # noqa: PLC0415
+    except ImportError:
+        return False
+    pi_heif.register_heif_opener(decode_threads=1, thumbnails=False)
+    return True
+
+
 def _check_shape(picture: Image.Image) -> None:
+    kind = picture.format or ""
     width, height = picture.size
-    if max(width, height) > MAX_UPLOAD_SIDE_PIXELS or width * height > MAX_UPLOAD_PIXELS:
-        raise UserError(_TOO_MANY_PIXELS)
-    if getattr(picture, "is_animated", False):
+    num_bytes = width * height * _BYTES_PER_PIXEL[kind]
+    if max(width, height) > MAX_UPLOAD_SIDE_PIXELS or num_bytes > MAX_DECODED_BYTES:
+        raise UserError(_explain_pixels(kind))
+    # An MPO is a photo with others behind it, such as its thumbnail or what was left and right.
+    if kind not in {"MPO", "HEIF"} and getattr(picture, "is_animated", False):
         raise UserError(because(Code.UPLOAD_MOVES))
+
+
+def _explain_pixels(kind: str) -> Reason:
+    millions = MAX_DECODED_BYTES // _BYTES_PER_PIXEL[kind] // 1_000_000
+    return because(Code.UPLOAD_TOO_MANY_PIXELS, side=MAX_UPLOAD_SIDE_PIXELS, millions=millions)
+
+
+def _explain_kind(data: bytes) -> Reason:
+    """Name what it is, as far as its first bytes say; nothing of it is decoded."""
+    Image.init()
+    for kind, (_, accept) in Image.OPEN.items():
+        with suppress(*_DAMAGED):
+            if kind not in _FORMATS and accept is not None and accept(data[:16]) is True:
+                return because(Code.UPLOAD_OF_OTHER_KIND, kind=kind)
+    return because(Code.UPLOAD_NO_PICTURE)
 
 
 def _flatten(picture: Image.Image) -> Image.Image:

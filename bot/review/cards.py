@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from bot.domain.audit import AuditAction, compose_entry
 from bot.domain.guilds import GuildSettings
@@ -47,6 +48,7 @@ class ReviewCards:
         self._now = now
         self._turns = KeyedLocks[int]()
         self._closed_channels: dict[int, int] = {}
+        self._seen: set[tuple[int, int]] = set()  # cards, and moderators who saw their pictures
 
     async def hold(self, job: Job) -> None:
         """Ask the moderators about a held job, and tell its member that they are asked."""
@@ -105,6 +107,7 @@ class ReviewCards:
 
     async def settle(self, card_id: int, note: str = "") -> None:
         """Show how a card was decided; everybody else has been told."""
+        self._seen = {each for each in self._seen if each[0] != card_id}
         if await self.show(card_id, note):
             await self._cards.mark_settled(card_id, now=self._now())
 
@@ -112,15 +115,39 @@ class ReviewCards:
         """All that the card shows at this moment."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         picture = None
-        if job is not None and job.rendered_at is not None and card.decision is None:
-            grid = await self._writer.locate_grid(job.job_id)
-            picture = None if grid is None else await self._writer.blur(grid)
+        if job is not None and card.decision is None:
+            path = next(iter((await self.locate_pictures(job)).values()), None)
+            picture = None if path is None else await self._writer.blur(path)
         number = card.suspension_id
         suspension = None if number is None else await self._sanctions.fetch_suspension(number)
         strikes = await self._sanctions.list_strikes(card.guild_id, card.member_id, self._now())
         reports = tuple(await self._cards.list_reports(card.card_id))
         beyond = await self._list_beyond(card) if card.kind is CardKind.RULES else ()
         return Case(card, job, suspension, reports, len(strikes), picture, beyond)
+
+    async def locate_pictures(self, job: Job) -> dict[str, Path | None]:
+        """What a moderator has to see of a job, by name: its grid, what it starts from.
+
+        None for a file that is gone.
+        """
+        found: dict[str, Path | None] = {}
+        if job.rendered_at is not None:
+            found["grid"] = await self._writer.locate_grid(job.job_id)
+        if (start := job.recipe.start) is not None:
+            source = start.job_id or job.job_id
+            found["start"] = await self._writer.locate_start(source, start.panel)
+        return found
+
+    def note_seen(self, card_id: int, moderator_id: int) -> None:
+        """This moderator has been shown the picture as it is. Forgotten at a stop."""
+        self._seen.add((card_id, moderator_id))
+
+    async def has_seen(self, card: Card, moderator_id: int) -> bool:
+        """Whether a moderator has seen the picture that a card is about, if there is one."""
+        job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
+        if job is None or not await self.locate_pictures(job):
+            return True
+        return (card.card_id, moderator_id) in self._seen
 
     async def _list_beyond(self, card: Card) -> tuple[GuildRule, ...]:
         found = await self._rules.fetch_beyond(card.guild_id)

@@ -154,3 +154,8 @@ class Code(StrEnum):
     SETTING_OF_CHANNEL = auto()
     STYLE = auto()
     RULES_BEYOND_BUDGET = auto()
+
+    # Pictures from devices
+    UPLOAD_HEIC = auto()
+    UPLOAD_OF_OTHER_KIND = auto()
+    UPLOAD_OF_OTHER_COLOURS = auto()

@@ -213,9 +213,9 @@ SENTENCES: dict[Code, str | tuple[str, str]] = {
         "send a PNG, JPEG or WebP picture that is smaller."
     ),
     Code.UPLOAD_TOO_MANY_PIXELS: (
-        "That picture has too many pixels: the most is {side:,} on a side and {millions} million "
-        "in all. Nothing was drawn or charged; please send a PNG, JPEG or WebP picture that is "
-        "smaller."
+        "That picture has too many pixels: the most for such a file is {side:,} on a side and "
+        "{millions} million in all. Nothing was drawn or charged; please send a PNG, JPEG or WebP "
+        "picture that is smaller."
     ),
     Code.UPLOAD_NO_PICTURE: (
         "That file is not a picture that can be read here. Nothing was drawn or charged; please "
@@ -375,6 +375,19 @@ SENTENCES: dict[Code, str | tuple[str, str]] = {
     Code.RULES_BEYOND_BUDGET: (
         "{count} rule beyond the budget: {rules}",
         "{count} rules beyond the budget: {rules}",
+    ),
+    Code.UPLOAD_HEIC: (
+        "That is a HEIC picture, as iPhones keep them, and this Triptych does not read HEIC. "
+        "Nothing was drawn or charged; please send it as a JPEG. On an iPhone, a screenshot of it "
+        "will do; for new photos, choose Settings, Camera, Formats, Most Compatible."
+    ),
+    Code.UPLOAD_OF_OTHER_KIND: (
+        "That file ({kind}) is not a picture that can be read here. Nothing was drawn or charged; "
+        "please save it as PNG, JPEG or WebP and send that."
+    ),
+    Code.UPLOAD_OF_OTHER_COLOURS: (
+        "That picture keeps its colours in a way that cannot be read here ({mode}). Nothing was "
+        "drawn or charged; please save it as a plain PNG or JPEG and send that."
     ),
 }
 """With fields as ``str.format`` knows them; two where the first is for a ``count`` of one."""

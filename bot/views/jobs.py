@@ -53,6 +53,10 @@ NO_SUCH_PICTURE = (
     "I know no picture like that in this channel, so nothing was done and nothing was charged. "
     "`/gallery` has your own pictures."
 )
+TOO_LARGE_TO_SHOW = (
+    "Discord does not take this picture here, not even as a smaller file. Nothing was lost or "
+    "charged: the picture is kept as it is. Please try again later, or tell a moderator."
+)
 TIME_OVER = (
     "Nothing is on record of these pictures any more: the time for which they are kept is over, "
     "or their author had them deleted. Nothing was done or charged. A moderator can delete the "

@@ -8,6 +8,7 @@ from typing import Any
 
 import discord
 
+from bot.domain.jobs import Job
 from bot.domain.review import CHOICES, Card, CardKind, Case, Decision, Report, Strike, Suspension
 from bot.domain.rules import GuildRule
 from bot.texts.reasons import say
@@ -32,6 +33,14 @@ NOT_ABOVE = (
 )
 NOT_OWNER = "This cannot be done to the owner of the server. Nothing was changed."
 NO_PICTURES = "There is nothing more to see: nothing is drawn yet, or its files are gone."
+PICTURES_GONE = (
+    "The picture that this is about is gone, so it cannot be approved. Below is the prompt; refuse "
+    "it, or let it expire. Nothing was decided."
+)
+LOOK_FIRST = (
+    "You have not seen the picture yet. Press “Show me” to look at it, and then decide. Nothing "
+    "was decided."
+)
 NOTHING_TO_APPEAL = "There is nothing to appeal here."
 REPORTED = "Thank you. Your report was taken; you will hear what a moderator decides."
 APPEALED = "Your appeal was passed on. You will hear what a moderator decides."
@@ -61,6 +70,8 @@ _TITLES = {
     CardKind.APPEAL: "An appeal against a suspension",
     CardKind.RULES: "Rules of this server were switched off",
 }
+_STARTS_BLURRED = "It starts from the picture below. “Show me” shows it to you."
+_START_GONE = "The picture that it starts from is gone, so it cannot be approved any more."
 _OUTCOMES = {
     Decision.APPROVE: "Approved",
     Decision.COVER: "Approved as a spoiler",
@@ -126,11 +137,9 @@ def _describe(case: Case) -> str:
     lines = [f"### {title}", f"<@{card.member_id}>{strikes}"]
     if job is not None:
         lines[1] += f" in <#{job.origin.channel_id}> · #{job.job_id}"
-        lines.append(f"> {quote(job.recipe.prompt, _PROMPT_SHOWN)}")
-        if job.recipe.negative_prompt:
-            lines.append(f"-# without: {quote(job.recipe.negative_prompt, 200)}")
-        if job.held_for is not None:
-            lines.append(f"Why: {quote(say(job.held_for), REASON_MAX)}")
+        lines += _describe_job(job)
+        if job.recipe.start is not None and job.rendered_at is None and card.decision is None:
+            lines.append(_START_GONE if case.picture is None else _STARTS_BLURRED)
     lines += _describe_reports(case.reports)
     if case.suspension is not None:
         lines.append(describe_suspension(case.suspension))
@@ -138,6 +147,15 @@ def _describe(case: Case) -> str:
     if card.decision is None and card.expires_at is not None:
         lines.append(f"-# Expires <t:{card.expires_at:.0f}:R>; the first decision counts.")
     return "\n".join(lines)
+
+
+def _describe_job(job: Job) -> list[str]:
+    lines = [f"> {quote(job.recipe.prompt, _PROMPT_SHOWN)}"]
+    if job.recipe.negative_prompt:
+        lines.append(f"-# without: {quote(job.recipe.negative_prompt, 200)}")
+    if job.held_for is not None:
+        lines.append(f"Why: {quote(say(job.held_for), REASON_MAX)}")
+    return lines
 
 
 def _describe_beyond(rules: Sequence[GuildRule]) -> str:

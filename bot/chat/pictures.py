@@ -1,0 +1,57 @@
+"""Pictures in answers to presses: smaller files where Discord refuses their size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+
+import discord
+
+from bot.chat.retries import explain
+from bot.errors import UserError
+from bot.images.render import encode_small
+from bot.texts.codes import Code
+from bot.views import jobs as job_views
+
+_LAST_SIDE_PIXELS = 1024
+Send = Callable[[list[discord.File]], Awaitable[object]]
+
+
+async def send_pictures(
+    paths: Mapping[str, Path], send: Send, *, alt_text: str = "", spoiler: bool = False
+) -> None:
+    """Send these files under their names: as they are, else as WebP, at last as small WebP.
+
+    Raises UserError where even those are too large, or the files are gone.
+    """
+    for encode in (_as_it_is, _as_webp, _as_small_webp):
+        try:
+            encoded = await asyncio.to_thread(lambda encode=encode: [*map(encode, paths.values())])
+        except OSError:
+            raise UserError(job_views.NO_SUCH_PICTURE) from None
+        files = [
+            discord.File(BytesIO(data), f"{name}.{kind}", description=alt_text, spoiler=spoiler)
+            for name, (kind, data) in zip(paths, encoded, strict=True)
+        ]
+        try:
+            await send(files)
+        except discord.HTTPException as error:
+            if explain(error).code is not Code.FILES_TOO_LARGE:
+                raise
+        else:
+            return
+    raise UserError(job_views.TOO_LARGE_TO_SHOW)
+
+
+def _as_it_is(path: Path) -> tuple[str, bytes]:
+    return "png", path.read_bytes()
+
+
+def _as_webp(path: Path) -> tuple[str, bytes]:
+    return "webp", encode_small(path).getvalue()
+
+
+def _as_small_webp(path: Path) -> tuple[str, bytes]:
+    return "webp", encode_small(path, _LAST_SIDE_PIXELS).getvalue()
