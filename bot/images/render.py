@@ -29,7 +29,7 @@ HIDDEN = "hidden by\nthe filter"
 NOT_CHECKED = "could not\nbe checked"
 _PREVIEW_TILE_PIXELS = 192
 _BLURRED_SIDE_PIXELS = 192
-_BLUR = 1 / 6  # of the shorter side: of three stripes across it a hundredth of the contrast stays
+_BLUR = 1 / 6  # of the shorter side: a twentieth stays of three stripes, a fiftieth of four
 PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 
 

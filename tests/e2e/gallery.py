@@ -7,7 +7,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from playground import Channel, InteractionHandle, Message, Person, Upload
+from playground import Channel, InteractionHandle, Message, Person, Playground, Upload
 
 
 def has_grid(message: Message) -> bool:
@@ -34,6 +34,19 @@ async def press(person: Person, message: Message, label: str) -> InteractionHand
 def open_picture(message: Message) -> Image.Image:
     [attachment] = message.attachments
     return Image.open(BytesIO(attachment.content))
+
+
+def make_noise(side_pixels: int = 400) -> Upload:
+    """A picture whose PNG is large."""
+    buffer = BytesIO()
+    Image.effect_noise((side_pixels, side_pixels), 40).convert("RGB").save(buffer, "PNG")
+    return Upload("mine.png", buffer.getvalue())
+
+
+def limit_files(server: Playground, person: Person, channel: Channel, num_bytes: int) -> None:
+    """How large a file Discord takes, from now on."""
+    person.user.attachment_size_limit = num_bytes
+    server.world.guilds[channel.guild_id or 0].attachment_size_limit = num_bytes
 
 
 async def refusal(handle: InteractionHandle) -> str:

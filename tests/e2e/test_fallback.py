@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playground import Playground, answer
 from tests.e2e.conftest import StartBot
-from tests.e2e.gallery import draw, press
+from tests.e2e.gallery import draw, limit_files, make_noise, press
 
 
 async def test_files_that_are_too_large_are_posted_smaller_then_singly_then_in_words(
@@ -48,3 +48,23 @@ async def test_where_attachments_are_forbidden_meanwhile_words_are_posted(
     server.faults.clear()
     single = await (await press(member, message, "2")).wait_answered()
     assert single.attachments
+
+
+async def test_single_picture_that_is_too_large_is_shown_as_a_smaller_file(
+    server: Playground, start_bot: StartBot
+):
+    await start_bot()
+    member, art = server.person("member"), server.channel("art")
+    grid = await draw(member, art, image=make_noise(), strength=0.1)
+    whole = await (await press(member, grid, "1")).wait_answered()
+    limit = len(whole.attachments[0].content) - 1
+    limit_files(server, member, art, limit)
+    single = await (await press(member, grid, "1")).wait_answered()
+    [picture] = single.attachments
+    assert picture.filename.endswith(".webp")
+    assert picture.description
+    assert len(picture.content) <= limit
+    assert "Upscale ×2" in {button.label for button in single.buttons()}
+    limit_files(server, member, art, 10)
+    single = await (await press(member, grid, "1")).wait_answered()
+    assert "not even as a smaller file. Nothing was lost" in single.text()

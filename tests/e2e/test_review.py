@@ -8,10 +8,12 @@ import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from bot.store import Database
 from playground import (
@@ -26,8 +28,10 @@ from playground import (
     reset,
 )
 from tests.e2e.conftest import ROOT, BotProcess, StartBot
+from tests.e2e.gallery import limit_files, make_noise
 from tests.e2e.test_imagine import has_grid
 from tests.e2e.test_moderation import _colours
+from tests.e2e.test_upload import make_upload
 
 GREYS = (200, 201, 202)
 
@@ -366,6 +370,9 @@ async def test_rule_added_while_a_job_waits_holds_for_it_too(
         card = await town.card()
         assert "ask for care with “leek”" in card.text()
         assert not any(message.attachments for message in town.server.messages(town.art))
+        unseen = await (await town.press(card, "Approve")).wait_for(lambda m: m.is_ephemeral)
+        assert "have not seen the picture yet" in unseen.text()
+        await (await town.press(card, "Show me")).wait_for(lambda m: bool(m.attachments))
         await town.press(card, "Approve")
         await handle.wait_for(has_grid)
     else:
@@ -613,3 +620,80 @@ async def test_everything_is_reviewed_where_that_is_set(town: Town, start_bot: S
     assert "Every prompt here is reviewed" in card.text()
     await town.press(card, "Approve")
     await handle.wait_for(has_grid)
+
+
+def find_seen_bytes(message: Message, name: str) -> bytes:
+    [content] = [each.content for each in message.attachments if name in each.filename]
+    return content
+
+
+def find_seen(message: Message, name: str) -> Image.Image:
+    return Image.open(BytesIO(find_seen_bytes(message, name))).convert("RGB")
+
+
+@pytest.mark.parametrize("label", ["Approve", "Approve as spoiler"])
+async def test_picture_that_a_held_prompt_starts_from_is_on_its_card_and_seen_before_approval(
+    town: Town, start_bot: StartBot, label: str
+):
+    await town.set()
+    bot = await start_bot(RULES_FILE=town.rules)
+    handle = await town.imagine("leek", image=make_upload("orange"), strength=0.4)
+    card = await town.card()
+    assert "It starts from the picture below" in card.text()
+    blurred = find_seen(card, "card-")
+    assert blurred.getpixel((20, 20)) == (255, 165, 0)
+    unseen = await (await town.press(card, label)).wait_for(lambda m: m.is_ephemeral)
+    assert "have not seen the picture yet" in unseen.text()
+    assert bot.rows()[0]["status"] == "held"
+
+    shown = await (await town.press(card, "Show me")).wait_for(lambda m: bool(m.attachments))
+    assert find_seen(shown, "SPOILER_start").size == (100, 60)
+    other = await town.press(card, label, town.owner)  # has not looked
+    assert "have not seen" in (await other.wait_for(lambda m: m.is_ephemeral)).text()
+    await town.press(card, label)
+    await handle.wait_for(has_grid)
+    await town.closed(card, "Approved")
+
+
+async def test_picture_of_an_earlier_prompt_is_on_the_card_and_one_that_is_gone_is_not_approved(
+    town: Town, start_bot: StartBot
+):
+    await town.set()
+    bot = await start_bot()
+    grid = await draw(town, bot)
+    await town.set(review_everything=True)
+    assert await bot.stop() == 0
+    bot = await start_bot()
+    await town.member.press(grid, str(grid.button("Vary 1").custom_id))
+    card = await town.card()
+    assert set(_colours(find_seen_bytes(card, "card-"), GREYS)) == {200}
+    (town.data_dir / "pictures" / "1" / "1.png").unlink()
+    shown = await (await town.press(card, "Show me")).wait_for(lambda m: bool(m.attachments))
+    assert "cannot be approved" in shown.text()
+    assert [each.filename for each in shown.attachments] == ["prompt.txt"]
+    unseen = await (await town.press(card, "Approve")).wait_for(lambda m: m.is_ephemeral)
+    assert "have not seen" in unseen.text()
+    await town.press(card, "Refuse")
+    await town.closed(card, "Refused")
+    assert await bot.stop() == 0
+    assert [row["status"] for row in bot.rows()] == ["delivered", "refused"]
+
+
+async def test_what_is_too_large_for_a_moderator_is_shown_as_a_smaller_file(
+    town: Town, start_bot: StartBot
+):
+    await town.set()
+    await start_bot(RULES_FILE=town.rules)
+    await town.imagine("leek", image=make_noise(1400))
+    card = await town.card()
+    for kind in ("PNG", "WEBP", "WEBP"):
+        shown = await (await town.press(card, "Show me")).wait_for(lambda m: bool(m.attachments))
+        content = find_seen_bytes(shown, "SPOILER_start")
+        assert Image.open(BytesIO(content)).format == kind
+        limit_files(town.server, town.moderator, town.art, len(content) - 1)
+    shown = await (await town.press(card, "Show me")).wait_answered()
+    assert "not even as a smaller file. Nothing was lost" in shown.text()
+    unseen = await (await town.press(card, "Approve", town.owner)).wait_for(
+        lambda m: m.is_ephemeral
+    )
+    assert "have not seen" in unseen.text()

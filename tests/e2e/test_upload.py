@@ -55,7 +55,7 @@ async def test_upload_is_drawn_from_and_a_restart_keeps_it(server: Playground, s
     [
         (b"just text", "not a picture"),
         (make_upload().content[:80], "damaged"),
-        (make_upload(size=(8200, 10)).content, "too many pixels"),
+        (make_upload(size=(16_400, 10)).content, "too many pixels"),
         (compose_png(40_000, 40_000), "too many pixels"),
         (compose_text_bomb(), "damaged"),
         (compose_zip_bomb(), "not a picture"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from bot.domain.recipes import Recipe
-from bot.images.render import compose_grid, compose_hidden_tile, encode_png
+from bot.images.render import blur, compose_grid, compose_hidden_tile, encode_png
 
 RECIPE = Recipe(
     "größer Hund 犬 🐕",
@@ -98,3 +99,54 @@ def test_png_keeps_every_pixel_and_is_the_same_every_time():
     first, second = (encode_png(tile, RECIPE, (7,)) for _ in range(2))
     assert first == second
     assert Image.open(BytesIO(first)).tobytes() == tile.tobytes()
+
+
+def draw_waves(width: int, height: int, waves: int, *, across: bool) -> Image.Image:
+    """A grating with this many light stripes on the shorter side."""
+    y, x = np.mgrid[0:height, 0:width]
+    phase = 2 * np.pi * waves * (x if across else y) / min(width, height)
+    return Image.fromarray((127.5 + 127.5 * np.sin(phase)).astype(np.uint8)).convert("RGB")
+
+
+def measure_kept(blurred: Image.Image, original: Image.Image) -> float:
+    """How much of a picture's structure is still there, from 0 to 1: the slope of one on the
+    other."""
+    grey = original.convert("L").resize(blurred.size, Image.Resampling.BOX)
+    left, whole = (np.asarray(each.convert("L"), np.float64) for each in (blurred, grey))
+    return float(((left - left.mean()) * (whole - whole.mean())).mean() / whole.var())
+
+
+def blur_file(picture: Image.Image, folder: Path) -> Image.Image:
+    path = folder / "picture.png"
+    picture.save(path)
+    data = blur(path)
+    assert data is not None
+    return Image.open(BytesIO(data))
+
+
+@pytest.mark.parametrize("num_tiles", [1, 3])
+@pytest.mark.parametrize("size", [(64, 64), (128, 128), (128, 192), (768, 512), (1024, 1024)])
+@pytest.mark.parametrize("across", [True, False])
+def test_nothing_finer_than_a_third_of_a_picture_is_seen_through_the_blur_at_any_size(
+    tmp_path: Path, size: tuple[int, int], num_tiles: int, across: bool
+):
+    """People know a face or an animal by what is finer than that."""
+    for waves in (3, 4, 6, 8, 12):
+        grid = compose_grid([draw_waves(*size, waves, across=across)] * num_tiles)
+        pair = blur_file(grid, tmp_path), grid
+        first = [each.crop((0, 0, each.width // num_tiles, each.height)) for each in pair]
+        assert measure_kept(*first) < 0.1, waves
+
+
+def test_colours_stay_where_they_are_in_a_blurred_picture(tmp_path: Path):
+    picture = Image.new("RGB", (300, 300), "red")
+    picture.paste("blue", (150, 0, 300, 300))
+    blurred = blur_file(picture, tmp_path)
+    left, right = (blurred.getpixel((x, 96)) for x in (10, 181))
+    assert min(left[0], right[2]) > 200
+    assert max(left[2], right[0]) < 60
+
+
+def test_blurred_picture_is_a_small_file_and_one_that_is_gone_is_none(tmp_path: Path):
+    assert max(blur_file(Image.new("RGB", (6000, 2000)), tmp_path).size) == 576
+    assert blur(tmp_path / "gone.png") is None
