@@ -250,6 +250,7 @@ def list_chores(
         Chore("backup", _HOUR_SECONDS, lambda: keep_backup(backups, services.now)),
         Chore("picture_files", _HOUR_SECONDS, services.picture_files.sweep),
         Chore("retention", _HOUR_SECONDS, services.member_data.run_daily),
+        Chore("deleted_words", 20.0, services.member_data.take_out_deleted),
         Chore("review", 30.0, services.decisions.look_after, needs_discord=True),
         Chore("mod_log", 3.0, lambda: modlog.flush(post), needs_discord=True),
     ]

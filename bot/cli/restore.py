@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.errors import StoreError
-from bot.store import DataDirLock, begin_anew, list_backups, restore
+from bot.ops.resources import get_migrations_folder
+from bot.store import KEPT_ASIDE_DAYS, DataDirLock, begin_anew, list_backups, restore
 
 
 def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> None:
@@ -25,12 +26,12 @@ def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> N
             "one, or begin an empty record with `python -m bot run --new`."
         )
     with _own(data_dir):
-        done = restore(data_dir, chosen or backups[0], time.time())
+        done = restore(data_dir, chosen or backups[0], get_migrations_folder(), time.time())
     sys.stdout.write(f"Restored {done.backup}.\n")
     if done.set_aside is not None:
         sys.stdout.write(
             f"What was there before lies in {done.set_aside}; prompts since the backup are only "
-            "there. Delete it when you no longer need it.\n"
+            f"there. The bot deletes it after {KEPT_ASIDE_DAYS} days.\n"
         )
     if done.pictures_aside is not None:
         sys.stdout.write(f"Pictures of those prompts lie in {done.pictures_aside}.\n")

@@ -44,7 +44,7 @@ def fit_key(picture: ImageFile.ImageFile) -> None:
     """Bring the colour that a PNG wants transparent to the depth that Pillow gives the pixels."""
     key, raw = picture.info.get("transparency"), picture.tile[0][3]
     if isinstance(key, int):
-        picture.info["transparency"] = key * _KEY_FACTORS.get(raw, 1)
+        picture.info["transparency"] = key * _KEY_FACTORS.get(str(raw), 1)
     elif isinstance(key, tuple) and raw == "RGB;16B":
         picture.info["transparency"] = tuple(each >> 8 for each in key)
 

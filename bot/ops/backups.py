@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -12,10 +13,13 @@ log = logging.getLogger(__name__)
 
 
 async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
-    """Today's copy, unless there is one. Raises StoreError, such as where the disk is full."""
+    """Today's copy, unless there is one, and old ones go. Raises StoreError, such as where the disk
+    is full."""
     path = await backups.keep(now())
     if path is not None:
         log.info("backup %s made", path)
+    for old in await asyncio.to_thread(backups.prune, now()):
+        log.info("old copy %s removed", old)
 
 
 class RecordWatch:

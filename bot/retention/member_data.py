@@ -102,6 +102,11 @@ class MemberData:
             await self._audit.add(entry)
         log.info("retention in guild %s: %s", guild_id, gone)
 
+    async def take_out_deleted(self) -> None:
+        """What was deleted leaves the database's file, too, unless somebody reads at present."""
+        if not await self._retention.take_out_deleted():
+            log.info("what was deleted stays in the log of the record until a reader is done")
+
     async def export(self, user_id: int) -> dict[str, Any]:
         """All that is on record of a member, as it stands there."""
         jobs = []

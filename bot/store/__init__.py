@@ -2,7 +2,7 @@
 
 from bot.store.ancestry import AncestryRepository
 from bot.store.audit import AuditRepository
-from bot.store.backups import Backups, begin_anew, restore
+from bot.store.backups import KEPT_ASIDE_DAYS, Backups, begin_anew, restore
 from bot.store.cards import CardRepository
 from bot.store.database import Database, DataDirLock
 from bot.store.files import FILE_NAME as DATABASE_FILE_NAME
@@ -21,6 +21,7 @@ from bot.store.usage import read_usage
 
 __all__ = [
     "DATABASE_FILE_NAME",
+    "KEPT_ASIDE_DAYS",
     "AncestryRepository",
     "AuditRepository",
     "Backups",

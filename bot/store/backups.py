@@ -1,14 +1,16 @@
-"""Copies of the database: one a day, one before each migration; the way back to one, and the way
-on without any."""
+"""Copies of the database: one a day, one before each migration, and when they go; the way back to
+one, and the way on without any."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.errors import StoreError
@@ -18,7 +20,6 @@ from bot.store.files import (
     FOLDER_NAME,
     PICTURES,
     describe_rest,
-    describe_stranger,
     is_record,
     list_backups,
     list_parts,
@@ -26,17 +27,26 @@ from bot.store.files import (
     open_to_read,
 )
 from bot.store.rows import compose_next_id
+from bot.store.schema import describe_oddity
 
 KEPT_DAILY = 7
+KEPT_ASIDE_DAYS = 30
+"""How long copies from an upgrade, a restore or a rescue are kept: they hold deleted words."""
+
+_STAMP = "%Y%m%d-%H%M%S"
+_ASIDE = ("backups/before-*.sqlite3", "backups/rescued-*.sqlite3", "replaced-*")
+_UNFINISHED = ("backups/*.part", "*.part")
+_DAY_SECONDS = 24 * 3600.0
 _NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}  # buttons out there carry these ids
 _UNREADABLE_MARGIN = 100_000  # ids that a damaged or lost database may have given away
 
 
 class Backups:
-    """Makes today's copy if there is none yet, and lets the oldest go."""
+    """Makes today's copy if there is none yet, and lets old ones go."""
 
     def __init__(self, database: Database, data_dir: Path) -> None:
         self._database = database
+        self._data_dir = data_dir
         self._folder = data_dir / FOLDER_NAME
 
     async def keep(self, now: float) -> Path | None:
@@ -61,10 +71,45 @@ class Backups:
             unfinished.unlink(missing_ok=True)
             await self._database.copy_to(unfinished)
             unfinished.rename(path)
-            for old in sorted(self._folder.glob("daily-*.sqlite3"))[:-KEPT_DAILY]:
-                old.unlink()
         except OSError as error:
             raise StoreError(f"No backup could be made in {self._folder}: {error}") from error
+
+    def prune(self, now: float) -> list[Path]:
+        """Remove the copies whose time is over, which hold words that were deleted since, and what
+        a stop has left unfinished; returns them. Raises StoreError."""
+        gone = self._list_over(now)
+        try:
+            for path in gone:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"An old copy could not be removed: {error}") from error
+        return gone
+
+    def _list_over(self, now: float) -> list[Path]:
+        today = datetime.fromtimestamp(now, UTC).date()
+        days = [(today - timedelta(days=n)).isoformat() for n in range(KEPT_DAILY)]
+        kept = {f"daily-{day}.sqlite3" for day in days}
+        return [
+            *(path for path in self._folder.glob("daily-*.sqlite3") if path.name not in kept),
+            *self._list_older(_ASIDE, now - KEPT_ASIDE_DAYS * _DAY_SECONDS),
+            *self._list_older(_UNFINISHED, now - _DAY_SECONDS),
+        ]
+
+    def _list_older(self, patterns: tuple[str, ...], moment: float) -> Iterator[Path]:
+        for pattern in patterns:
+            yield from (p for p in self._data_dir.glob(pattern) if _find_time(p) < moment)
+
+
+def _find_time(path: Path) -> float:
+    """When a copy was made or set aside: a name that says it is right about it, also when what
+    lies there is older."""
+    named = re.search(r"-(\d{8}-\d{6})\.", path.name)
+    if named is None:
+        return path.stat().st_mtime
+    return datetime.strptime(named[1], _STAMP).replace(tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +122,32 @@ class Restored:
     pictures_aside: Path | None
 
 
-def restore(data_dir: Path, backup: Path, now: float) -> Restored:
-    """Put a copy in the place of the database, which is kept beside it. Raises StoreError.
+def restore(data_dir: Path, backup: Path, migrations: Path, now: float) -> Restored:
+    """Put a copy in the place of the database, which is kept beside it. Raises StoreError, also
+    for a copy that the program of these migrations could not go on with.
 
     No id is given a second time: buttons under messages since the backup must not find another
     job. The caller owns the data directory.
     """
-    fault = examine_file(backup)
+    fault = examine_file(backup, migrations)
     if fault is not None:
         raise StoreError(f"{backup} cannot be used: {fault}. Nothing was changed.")
     path = data_dir / FILE_NAME
     aside = data_dir / f"replaced-{_stamp(now)}.sqlite3"
     copy = data_dir / f"{FILE_NAME}.part"
     try:
-        shutil.copyfile(backup, copy)
-        known = _raise_ids(copy, data_dir)
+        with _for_owner_alone():
+            copy.unlink(missing_ok=True)
+            shutil.copyfile(backup, copy)
+            known = _raise_ids(copy, data_dir)
         existed = path.exists()
         _set_aside(path, aside)
         _put(copy, path)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{backup} could not be restored: {error}") from error
     try:
-        pictures_aside = _set_pictures_aside(data_dir, known, aside.with_suffix(".pictures"))
+        with _for_owner_alone():
+            pictures_aside = _set_pictures_aside(data_dir, known, aside.with_suffix(".pictures"))
     except OSError as error:
         raise StoreError(
             f"The record is restored from {backup}, but pictures of prompts since then could not "
@@ -127,9 +176,10 @@ async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
     aside, built = data_dir / f"replaced-{_stamp(now)}", data_dir / "new.part"
     try:
         shutil.rmtree(built, ignore_errors=True)
-        built.mkdir()
-        await (await Database.open(built, migrations)).close()
-        _raise_ids(built / FILE_NAME, data_dir)
+        with _for_owner_alone():
+            built.mkdir()
+            await (await Database.open(built, migrations)).close()
+            _raise_ids(built / FILE_NAME, data_dir)
         for folder in (PICTURES, FOLDER_NAME):
             if (data_dir / folder).exists():
                 (data_dir / folder).rename(f"{aside}.{folder}")
@@ -145,7 +195,18 @@ def _set_aside(path: Path, aside: Path) -> None:
     """A database under another name, also a log that has lost it: SQLite would put that into
     whatever file takes the place."""
     for part in list_parts(path):
+        part.chmod(0o600)
         part.rename(f"{aside}{part.name.removeprefix(path.name)}")
+
+
+@contextmanager
+def _for_owner_alone() -> Iterator[None]:
+    """What is made in here is 0600 or 0700, whoever called."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _put(made: Path, path: Path) -> None:
@@ -155,7 +216,7 @@ def _put(made: Path, path: Path) -> None:
 
 
 def _stamp(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
+    return datetime.fromtimestamp(now, UTC).strftime(_STAMP)
 
 
 def _raise_ids(copy: Path, data_dir: Path) -> int:
@@ -204,17 +265,15 @@ def _set_pictures_aside(data_dir: Path, known: int, aside: Path) -> Path | None:
     return aside if newer else None
 
 
-def examine_file(path: Path) -> str | None:
+def examine_file(path: Path, migrations: Path) -> str | None:
     """What is wrong with a database file; None if nothing is."""
     if not path.is_file():
         return "there is no such file"
     try:
         with closing(open_to_read(path, "&immutable=1")) as connection:
             [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
-            [version] = connection.execute("PRAGMA user_version").fetchone()
-            stranger = describe_stranger(connection)
+            if found != "ok":
+                return str(found)
+            return describe_oddity(connection, migrations) or None
     except sqlite3.Error as error:
         return str(error)
-    if found != "ok":
-        return str(found)
-    return stranger or (None if version else "it is no database of Triptych")

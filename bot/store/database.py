@@ -24,6 +24,7 @@ T = TypeVar("T")
 Row = sqlite3.Row
 Parameters = Sequence[Any] | Mapping[str, Any]
 
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 _CLOSED = because(Code.STOPPING)
 
 
@@ -104,7 +105,7 @@ class Database:
             raise StoreError(_explain_os_error(error, data_dir)) from error
         try:
             connection.row_factory = sqlite3.Row
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            for pragma in _PRAGMAS:
                 await connection.execute(f"PRAGMA {pragma}")
             await _check(connection, path)
             await migrate(connection, migrations, backups=data_dir / "backups")
@@ -248,6 +249,34 @@ class Database:
                 await self._commit_now(self._batch)
             await self._connection.execute("VACUUM INTO ?", (str(path),))
 
+    async def take_out_deleted(self) -> bool:
+        """Nothing of what was deleted stays in the file or in its log: free room is overwritten
+        with zeros, and the log emptied; whether that could be done. Raises StoreError.
+
+        Not while somebody reads who may need the log: nobody is made to wait, try again.
+        """
+        if not _has_log(self._path):
+            return True
+        try:
+            return await _uninterrupted(self._empty_log())
+        except sqlite3.Error as error:
+            raise StoreError(_explain_sqlite_error(error, self._path)) from error
+
+    async def _empty_log(self) -> bool:
+        async with self._lock:
+            if self._closed:
+                raise StoreError(_CLOSED)
+            if self._batch is not None:
+                await self._commit_now(self._batch)
+            [[patience]] = await self._connection.execute_fetchall("PRAGMA busy_timeout")
+            try:
+                await self._connection.execute("PRAGMA busy_timeout=0")
+                emptying = "PRAGMA wal_checkpoint(TRUNCATE)"
+                [row] = await self._connection.execute_fetchall(emptying)
+            finally:
+                await self._connection.execute(f"PRAGMA busy_timeout={patience}")
+            return row[0] == 0
+
     def _fail_batch(self, batch: asyncio.Future[None], error: sqlite3.Error | None = None) -> None:
         self._batch = None
         if not batch.done():
@@ -289,6 +318,11 @@ class Database:
 def _identify(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_dev, status.st_ino
+
+
+def _has_log(path: Path) -> bool:
+    log = Path(f"{path}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 async def _check(connection: aiosqlite.Connection, path: Path) -> None:

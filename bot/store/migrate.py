@@ -18,7 +18,7 @@ async def migrate(connection: aiosqlite.Connection, folder: Path, backups: Path)
 
     Raises StoreError if the database is newer than the program, ConfigError for a bad folder.
     """
-    scripts = _read_scripts(folder)
+    scripts = read_scripts(folder)
     version = await get_version(connection)
     if version > len(scripts):
         raise StoreError(
@@ -54,7 +54,8 @@ def _make_backup_path(backups: Path, number: int) -> Path:
     return path
 
 
-def _read_scripts(folder: Path) -> list[str]:
+def read_scripts(folder: Path) -> list[str]:
+    """The text of each migration in its order. Raises ConfigError for a bad folder."""
     scripts = sorted(folder.glob("*.sql"))
     numbers = [_FILE_NAME.fullmatch(script.name) for script in scripts]
     found = [int(match[1]) if match else None for match in numbers]

@@ -29,6 +29,7 @@ class RetentionRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.transaction = database.transaction
+        self.take_out_deleted = database.take_out_deleted
 
     async def list_of_member(self, user_id: int) -> list[Job]:
         """All of a member's prompts on Discord, oldest first."""

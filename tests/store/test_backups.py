@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 import stat
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,7 @@ from bot.domain.jobs import Origin
 from bot.domain.recipes import Recipe
 from bot.domain.review import CardKind
 from bot.errors import StoreError
+from bot.ops.backups import keep_backup
 from bot.ops.resources import get_migrations_folder
 from bot.store import (
     Backups,
@@ -25,6 +31,7 @@ from bot.store import (
 from bot.store.meta import MetaRepository
 
 DAY = 86_400.0
+MIGRATIONS = get_migrations_folder()
 
 
 def make_folder(folder: Path) -> Path:
@@ -63,7 +70,7 @@ async def test_one_copy_a_day_and_the_oldest_go(tmp_path: Path):
     assert await backups.keep(DAY) is not None
     assert await backups.keep(DAY + 60) is None
     for day in range(2, 12):
-        await backups.keep(day * DAY)
+        await keep_backup(backups, lambda day=day: day * DAY)
     await database.close()
     assert len(list_backups(tmp_path / "data")) == 7
     assert not list((tmp_path / "data" / "backups").glob("*.part"))
@@ -75,13 +82,13 @@ async def test_copy_holds_what_was_written_a_moment_before(tmp_path: Path):
     path = await Backups(database, tmp_path / "data").keep(DAY)
     await database.close()
     assert path is not None
-    restore(tmp_path / "data", path, DAY)
+    restore(tmp_path / "data", path, MIGRATIONS, DAY)
     assert await read_mark(tmp_path / "data") == "written"
 
 
 async def test_backup_comes_back_and_the_database_of_before_is_kept(data_dir: Path):
     [backup] = list_backups(data_dir)
-    done = restore(data_dir, backup, DAY)
+    done = restore(data_dir, backup, MIGRATIONS, DAY)
     assert await read_mark(data_dir) == "before"
     assert done.set_aside is not None
     assert done.set_aside.is_file()
@@ -96,7 +103,7 @@ async def test_damaged_database_is_refused_and_can_be_replaced(data_dir: Path):
     with pytest.raises(StoreError, match="python -m bot restore"):
         await open_database(data_dir)
     assert path.read_bytes() == content
-    restore(data_dir, list_backups(data_dir)[0], DAY)
+    restore(data_dir, list_backups(data_dir)[0], MIGRATIONS, DAY)
     assert await read_mark(data_dir) == "before"
 
 
@@ -131,16 +138,16 @@ async def test_ids_since_the_backup_are_not_given_again(data_dir: Path):
     [backup] = list_backups(data_dir)
     taken = [await add_job(data_dir, with_card=True) for _ in range(3)]
     assert taken == [(1, 1), (2, 2), (3, 3)]
-    restore(data_dir, backup, DAY)
+    restore(data_dir, backup, MIGRATIONS, DAY)
     assert await add_job(data_dir, with_card=True) == (4, 4)
-    restore(data_dir, backup, DAY + 60)
+    restore(data_dir, backup, MIGRATIONS, DAY + 60)
     assert await add_job(data_dir, with_card=True) == (5, 5)
 
 
 async def test_ids_of_pictures_are_not_given_again(data_dir: Path):
     [backup] = list_backups(data_dir)
     draw(data_dir, 41)
-    restore(data_dir, backup, DAY)
+    restore(data_dir, backup, MIGRATIONS, DAY)
     assert await add_job(data_dir) == (42, None)
 
 
@@ -155,7 +162,7 @@ async def test_database_that_cannot_be_asked_may_have_given_any_id(
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    restore(data_dir, backup, DAY)
+    restore(data_dir, backup, MIGRATIONS, DAY)
     job_id, card_id = await add_job(data_dir, with_card=True)
     assert card_id is not None
     assert min(job_id, card_id) > 10_000
@@ -172,7 +179,7 @@ async def test_record_is_restored_although_its_pictures_cannot_be_set_aside(
 
     monkeypatch.setattr("bot.store.backups._set_pictures_aside", fail)
     with pytest.raises(StoreError, match=r"record is restored.*read-only.*Copy"):
-        restore(data_dir, backup, DAY)
+        restore(data_dir, backup, MIGRATIONS, DAY)
     assert await add_job(data_dir) == (42, None)
 
 
@@ -183,7 +190,7 @@ async def test_pictures_since_the_backup_are_kept_aside(data_dir: Path):
     (data_dir / "pictures" / "1.start.png").write_bytes(b"x")
     held = data_dir / "pictures" / "held" / "1"
     held.mkdir(parents=True)
-    done = restore(data_dir, backup, DAY)
+    done = restore(data_dir, backup, MIGRATIONS, DAY)
     aside = done.pictures_aside
     assert aside is not None and not newer.exists()
     found = {str(path.relative_to(aside)) for path in aside.rglob("*")}
@@ -198,7 +205,7 @@ async def test_pictures_that_the_backup_knows_stay(tmp_path: Path):
     await database.close()
     assert backup is not None
     older = draw(folder, 1)
-    assert restore(folder, backup, DAY).pictures_aside is None
+    assert restore(folder, backup, MIGRATIONS, DAY).pictures_aside is None
     assert older.exists()
     database = await open_database(folder)
     assert await PictureRepository(database).list_kept() == {1}
@@ -213,7 +220,7 @@ async def test_backup_that_is_none_changes_nothing(
     if content is not None:
         backup.write_bytes(content)
     with pytest.raises(StoreError, match="Nothing was changed"):
-        restore(data_dir, backup, DAY)
+        restore(data_dir, backup, MIGRATIONS, DAY)
     assert await read_mark(data_dir) == "after"
 
 
@@ -224,3 +231,123 @@ async def test_new_data_directory_is_for_its_owner_alone(tmp_path: Path):
     lock.acquire()
     lock.release()
     assert stat.S_IMODE((tmp_path / "fresh").stat().st_mode) == 0o700
+
+
+ODDITIES = {
+    "a newer one": ("PRAGMA user_version=99", "version 99.*knows versions up to"),
+    "none of ours": ("PRAGMA user_version=0", "no database of Triptych"),
+    "one before the first": ("PRAGMA user_version=-3", "no database of Triptych"),
+    "a trigger": (
+        "CREATE TRIGGER spy AFTER INSERT ON job BEGIN DELETE FROM audit; END",
+        "did not make its trigger 'spy'",
+    ),
+    "a view": ("CREATE VIEW spy AS SELECT * FROM job", "did not make its view 'spy'"),
+    "a table": ("CREATE TABLE more (x TEXT)", "did not make its table 'more'"),
+    "an index": ("CREATE UNIQUE INDEX one ON job (user_id)", "did not make its index 'one'"),
+    "a table less": ("DROP TABLE audit_retention", "table 'audit_retention' is missing"),
+    "an index less": ("DROP INDEX job_by_status", "index 'job_by_status' is missing"),
+    "a column more": ("ALTER TABLE meta ADD COLUMN more TEXT", "table 'meta' is missing or not as"),
+}
+
+
+def list_all(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))
+
+
+@pytest.mark.parametrize("kind", ODDITIES)
+async def test_backup_that_the_program_could_not_go_on_with_changes_nothing(
+    data_dir: Path, kind: str
+):
+    [backup] = list_backups(data_dir)
+    script, reason = ODDITIES[kind]
+    with closing(sqlite3.connect(backup)) as connection:
+        connection.executescript(script)
+    before = list_all(data_dir)
+    with pytest.raises(StoreError, match=rf"{reason}.*Nothing was changed"):
+        restore(data_dir, backup, MIGRATIONS, DAY)
+    assert list_all(data_dir) == before
+    assert await read_mark(data_dir) == "after"
+
+
+async def test_backup_of_an_older_release_comes_back_and_is_brought_up(
+    data_dir: Path, tmp_path: Path
+):
+    [backup] = list_backups(data_dir)
+    migrations = Path(shutil.copytree(MIGRATIONS, tmp_path / "migrations"))
+    number = len(os.listdir(migrations)) + 1
+    (migrations / f"{number:04d}_more.sql").write_text("CREATE TABLE more (x TEXT) STRICT;")
+    restore(data_dir, backup, migrations, DAY)
+    database = await Database.open(data_dir, migrations)
+    assert await database.fetch_all("SELECT * FROM more") == []
+    assert await MetaRepository(database).fetch("mark") == "before"
+    await database.close()
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_umask")
+async def test_what_restore_leaves_is_for_its_owner_alone(data_dir: Path):
+    [backup] = list_backups(data_dir)
+    await add_job(data_dir)
+    draw(data_dir, 1)
+    (data_dir / "triptych.sqlite3").chmod(0o644)
+    backup.chmod(0o644)
+    done = restore(data_dir, backup, MIGRATIONS, DAY)
+    assert done.set_aside is not None and done.pictures_aside is not None
+    made = (data_dir / "triptych.sqlite3", done.set_aside, done.pictures_aside)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o600, 0o600, 0o700]
+
+
+def put(data_dir: Path, name: str, day: float = 0.0) -> Path:
+    """A file, or a folder with one in it, of this day."""
+    path = data_dir / name
+    inner = path if path.suffix in {".sqlite3", ".part"} else path / "1" / "grid.png"
+    inner.parent.mkdir(parents=True, exist_ok=True)
+    inner.write_bytes(b"words")
+    os.utime(path, (day * DAY, day * DAY))
+    return path
+
+
+async def test_old_copies_go_and_young_ones_stay(tmp_path: Path):
+    database = await open_database(tmp_path / "data")
+    data_dir, today = tmp_path / "data", 100.0
+    backups = Backups(database, data_dir)
+
+    def stamp(day: float) -> str:
+        return datetime.fromtimestamp(day * DAY, UTC).strftime("%Y%m%d-%H%M%S")
+
+    def date(day: float) -> str:
+        return datetime.fromtimestamp(day * DAY, UTC).date().isoformat()
+
+    for age, names in {
+        29.0: ("backups/before-0003.sqlite3", f"backups/rescued-{stamp(71)}.sqlite3"),
+        31.0: ("backups/before-0002.sqlite3", f"backups/rescued-{stamp(69)}.sqlite3"),
+        0.5: ("backups/daily-now.part", "triptych.sqlite3.part"),
+        2.0: ("backups/daily-then.part", "new.part"),
+    }.items():
+        for name in names:
+            put(data_dir, name, today - age)
+    for day in (69, 71):  # what lies in there may be older, or was touched since
+        for suffix in (".sqlite3", ".pictures", ".backups"):
+            put(data_dir, f"replaced-{stamp(day)}{suffix}", 1.0 if day == 71 else today)
+    for day in (50, 93, 94, 100, 101):
+        put(data_dir, f"backups/daily-{date(day)}.sqlite3", today)
+    others = [put(data_dir, name) for name in ("pictures", "engine", "backups/mine.sqlite3")]
+    gone = {str(path.relative_to(data_dir)) for path in backups.prune(today * DAY)}
+    await database.close()
+    assert gone == {
+        "backups/before-0002.sqlite3",
+        f"backups/rescued-{stamp(69)}.sqlite3",
+        *(f"replaced-{stamp(69)}{suffix}" for suffix in (".sqlite3", ".pictures", ".backups")),
+        *("backups/daily-then.part", "new.part"),
+        *(f"backups/daily-{date(day)}.sqlite3" for day in (50, 93, 101)),
+    }
+    assert not any((data_dir / name).exists() for name in gone)
+    assert all(path.exists() for path in others)
+    assert (data_dir / "triptych.sqlite3.part").exists()
+    assert len(list(data_dir.glob("replaced-*"))) == 3

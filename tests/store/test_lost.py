@@ -185,7 +185,7 @@ async def test_log_of_a_lost_record_is_not_put_into_the_restored_one(tmp_path: P
     (tmp_path / DATABASE_FILE_NAME).unlink()
     log.write_bytes(content)
     assert backup is not None
-    restore(tmp_path, backup, DAY)
+    restore(tmp_path, backup, get_migrations_folder(), DAY)
     assert not log.exists()
     assert await read_mark(tmp_path) == "before"
 
@@ -226,7 +226,7 @@ async def test_what_is_open_is_saved_once_and_comes_back_with_restore(
     [rescued] = list_backups(tmp_path)
     with pytest.raises(StoreError, match="python -m bot restore"):
         await start(tmp_path)
-    restore(tmp_path, rescued, DAY)
+    restore(tmp_path, rescued, get_migrations_folder(), DAY)
     assert await read_mark(tmp_path) == "only open"
 
 
@@ -258,7 +258,7 @@ async def test_backup_of_somebody_else_is_not_restored(tmp_path: Path, kind: str
     await start(tmp_path)
     before = list_files(tmp_path)
     with pytest.raises(StoreError, match=r"(first release|another program)\. Nothing was changed"):
-        restore(tmp_path, tmp_path / "other.sqlite3", DAY)
+        restore(tmp_path, tmp_path / "other.sqlite3", get_migrations_folder(), DAY)
     assert list_files(tmp_path) == before
 
 
