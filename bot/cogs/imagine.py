@@ -41,7 +41,7 @@ class Imagine(commands.Cog):
         clip_skip="How many of the text encoder's last layers to leave out",
         preset="A ready-made choice of sampler, steps and guidance",
         style="One of the styles of this server",
-        image="A picture to start from: PNG, JPEG or WebP",
+        image="A picture to start from: PNG, JPEG, WebP or AVIF",
         strength="With a picture: 0.1 keeps it, 1 keeps nothing of it",
     )
     @app_commands.choices(

@@ -62,7 +62,10 @@ async def test_metrics_and_health_on_loopback(server: Playground, start_bot: Sta
             text = await response.text()
         assert 'triptych_jobs{status="delivered"} 1.0' in text
         assert "process_resident_memory_bytes" in text
-        for chore in ("backup", "picture_files", "retention", "review", "mod_log", "record_watch"):
+        for chore in (
+            *("backup", "picture_files", "retention", "deleted_words"),
+            *("review", "mod_log", "record_watch"),
+        ):
             assert f'triptych_chore_failures_total{{chore="{chore}"}} 0.0' in text
 
 
