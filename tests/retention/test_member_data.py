@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from bot.domain.jobs import JobStatus, Source
 from bot.domain.review import Decision
 from bot.errors import StoreError, UserError
 from bot.jobs.ports import Hidden, Undeliverable, Unreachable
+from bot.ops.backups import RecordWatch
 from bot.ops.chores import SomeFailed
 from bot.retention.member_data import DAY_SECONDS
 from bot.review.mod_log import BATCH, PAUSE_SECONDS, ModLog
-from bot.store import AuditRepository
+from bot.services import list_chores
+from bot.store import AuditRepository, Backups
 from bot.store.personal_data import PERSONAL
 from bot.texts.reasons import own_words, say
 from tests.conftest import GUILD, MEMBER, House, OpenHouse
@@ -358,6 +361,30 @@ async def test_member_deletes_every_word_they_wrote(open_house: OpenHouse):
         await house.services.member_data.delete(MEMBER)
         assert find_said(await dump(house)) == {"be kind"}
         assert house.engine.num_forgotten == 2
+
+
+def read_all(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+async def test_deleted_words_leave_every_file_within_a_minute(
+    open_house: OpenHouse, tmp_path: Path
+):
+    async with open_house(blocked_words="kale") as house:
+        await house.start()
+        await live(house)
+        before = read_all(tmp_path)
+        assert {words for words in SAID if words.encode() in before} == SAID
+        for person in (MEMBER, REPORTER):
+            await house.services.member_data.delete(person)
+        backups = Backups(house.database, tmp_path)
+        watch = RecordWatch(house.database, backups, house.clock)
+        chores = {c.name: c for c in list_chores(house.services, backups, watch, Channel().post)}
+        chore = chores["deleted_words"]
+        assert chore.interval_seconds <= 30
+        await chore.run()
+        after = read_all(tmp_path)
+        assert {words for words in SAID if words.encode() in after} == {"be kind"}
 
 
 async def test_open_report_of_forgotten_pictures_goes_and_its_card_can_be_pressed(house: House):
