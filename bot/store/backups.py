@@ -8,7 +8,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,8 +77,8 @@ class Backups:
     def prune(self, now: float) -> list[Path]:
         """Remove the copies whose time is over, which hold words that were deleted since, and what
         a stop has left unfinished; returns them. Raises StoreError."""
-        gone = self._list_over(now)
         try:
+            gone = self._list_over(now)
             for path in gone:
                 if path.is_dir():
                     shutil.rmtree(path)
@@ -107,9 +107,10 @@ def _find_time(path: Path) -> float:
     """When a copy was made or set aside: a name that says it is right about it, also when what
     lies there is older."""
     named = re.search(r"-(\d{8}-\d{6})\.", path.name)
-    if named is None:
-        return path.stat().st_mtime
-    return datetime.strptime(named[1], _STAMP).replace(tzinfo=UTC).timestamp()
+    with suppress(ValueError):  # no time of ours
+        if named is not None:
+            return datetime.strptime(named[1], _STAMP).replace(tzinfo=UTC).timestamp()
+    return path.stat().st_mtime
 
 
 @dataclass(frozen=True, slots=True)

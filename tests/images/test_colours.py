@@ -120,7 +120,7 @@ SWAP, LINEAR = {"icc_profile": swap_profile()}, {"icc_profile": grey_profile()}
 CLEAR: list[Colour] = over_white(COLOURS, ALPHAS)
 CLEAR_GREYS = over_white(GREY_COLOURS, ALPHAS)
 WIDE_COLOURS: list[Colour] = [(round(v / 257),) * 3 for v in WIDE]
-DEEP = [tuple(v * 257 for v in colour) for colour in COLOURS]
+DEEP = [tuple((v << 8) + 7 for v in colour) for colour in COLOURS]
 LAST_CLEAR = [*COLOURS[:2], WHITE, COLOURS[3]]
 
 CASES: dict[str, tuple[bytes, list[Colour]]] = {
