@@ -47,6 +47,7 @@ ONLY_HERE: dict[str, set[str]] = {
     "huggingface_hub": {"bot.engine"},
     "aiosqlite": {"bot.store"},
     "anyio": {"bot.ops.workers"},
+    "babel": {"bot.texts"},
     "sqlite3": {"bot.store", "bot.cli.doctor"},
     "onnxruntime": {"bot.moderation.opennsfw"},
     "re2": {"bot.moderation"},

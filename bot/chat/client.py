@@ -18,11 +18,13 @@ from bot.chat.connection import GATEWAY_SILENCE_SECONDS, Connection
 from bot.chat.messenger import TOO_LATE, DiscordMessenger
 from bot.chat.offers import is_for_servers
 from bot.chat.rate_guard import RateGuard
+from bot.chat.translator import CatalogTranslator
 from bot.errors import StoreError, UserError
 from bot.jobs.ports import Messenger
 from bot.ops.metrics import Health
 from bot.ops.systemd import Systemd
 from bot.services import Services
+from bot.texts.catalog import speak
 from bot.views import jobs as job_views
 from bot.views.components import (
     UNKNOWN,
@@ -72,6 +74,7 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
 
     async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
         """Discord is told where a command belongs; here it is asked for again."""
+        speak(interaction.locale.value)
         command = interaction.command
         if command is None or interaction.is_guild_integration() or not is_for_servers(command):
             return True
@@ -136,6 +139,7 @@ class TriptychClient(commands.Bot):
 
     async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Forms, and buttons that nobody here has made."""
+        speak(interaction.locale.value)
         if interaction.type is discord.InteractionType.modal_submit:
             await answer_form(interaction, self.modal_actions)
         elif interaction.type is discord.InteractionType.component:
@@ -151,6 +155,7 @@ class TriptychClient(commands.Bot):
         for cog in COGS:
             if cog not in self.extensions:
                 await self.load_extension(cog)
+        await self.tree.set_translator(CatalogTranslator())
         await self._sync_commands()
         await self.services.recovery.run()
         self.services.chores.online.set()
@@ -235,7 +240,11 @@ class TriptychClient(commands.Bot):
 
     async def _sync_commands(self) -> None:
         """Only when they changed: Discord allows 200 creations a day."""
-        payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        translator = CatalogTranslator()
+        payload = [
+            await command.get_translated_payload(self.tree, translator)
+            for command in self.tree.get_commands()
+        ]
         text = json.dumps([self.application_id, payload], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         if await self.services.meta.fetch(_COMMANDS_HASH) == digest:

@@ -123,6 +123,8 @@ def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:
         parent_channel_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
         age_restricted=is_age_restricted(channel),
         role_ids=tuple(role.id for role in member.roles) if is_member else (),
+        locale=interaction.locale.value,
+        guild_locale=interaction.guild_locale and interaction.guild_locale.value,
         joined_at=member.joined_at.timestamp() if is_member and member.joined_at else None,
     )
 

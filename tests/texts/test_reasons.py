@@ -47,7 +47,7 @@ def make_sample(code: Code) -> Reason:
 
 def list_texts(code: Code) -> tuple[str, ...]:
     sentence = SENTENCES[code]
-    return (sentence,) if isinstance(sentence, str) else sentence
+    return (sentence.english,) if sentence.many is None else (sentence.english, sentence.many)
 
 
 def list_pieces() -> set[str]:

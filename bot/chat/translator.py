@@ -1,0 +1,32 @@
+"""Names and descriptions of commands in the languages that Triptych has texts in."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.app_commands import TranslationContextLocation as Location
+
+from bot.texts.catalog import Name, Text, speaking
+
+_NAMES = {
+    Location.command_name: "command",
+    Location.group_name: "command",
+    Location.parameter_name: "option",
+}
+
+
+class CatalogTranslator(app_commands.Translator):
+    """Looks up in the catalogues what discord.py asks for at the registration of commands."""
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        """None where the language has the same word, or none."""
+        named = _NAMES.get(context.location)
+        text = Name(named, string.message) if named else Text(string.message)
+        with speaking(locale.value):
+            said = text()
+        return None if said == string.message else said
