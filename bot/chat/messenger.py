@@ -31,6 +31,7 @@ from bot.jobs.ports import (
     Unreadable,
     Update,
 )
+from bot.texts.catalog import speaking
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because, say
 from bot.views import jobs as job_views
@@ -120,7 +121,8 @@ class DiscordMessenger:
     async def tell(self, job: Job, reason: Reason | None) -> None:
         """A direct message that names the prompt."""
         quoted = job_views.quote(job.recipe.prompt)
-        text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
+        with speaking(job.origin.locale):
+            text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
         await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
