@@ -13,9 +13,11 @@ import discord
 
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import Job
-from bot.domain.rules import GuildRule, Outcome, Rule
+from bot.domain.rules import GuildRule, Outcome, Rule, Verdict
 from bot.moderation import Explanation
-from bot.policy.rule_editor import MAX_PREVIEWED, Preview
+from bot.policy.rule_editor import Preview
+from bot.texts import rules as texts
+from bot.texts.lists import AND_MORE
 from bot.texts.reasons import Reason, describe, say
 from bot.views.components import PanelItem
 from bot.views.escape import quote
@@ -24,28 +26,7 @@ RULES_PER_PAGE = 15
 _TEXT_MAX = 2000
 _VIEW_TEXT_MAX = 4000
 _SHOWN = 80
-_OUTCOMES = {
-    Outcome.ALLOW: "allowed",
-    Outcome.SPOILER: "covered with a spoiler",
-    Outcome.HOLD: "held for a moderator",
-    Outcome.REFUSE: "refused",
-}
-_OFF = " · **off**"
-NO_LANE_NOTE = "-# There is no review channel (/settings), so what would be held is refused."
-NO_RULES = (
-    "This server has no rules of its own. What the owner of this bot blocks, and the built-in "
-    "classes (sexual content about minors or real people), hold here anyway. Add a rule with "
-    "`/rules add`, or copy those of AutoMod with `/rules import-automod`."
-)
-NO_SUCH_RULE = "There is no such rule here any more. Nothing was changed."
-NOT_A_FILE = (
-    "That file cannot be read. It should be JSON as `/rules export` writes it, at most 1 MB. "
-    "Nothing was changed."
-)
-AUTOMOD_NEEDS_PERMISSION = (
-    "To read this server's AutoMod rules I need the permission “Manage Server” for a moment: give "
-    "it to my role, run this again, and take it away afterwards. Nothing was changed."
-)
+_EXCEPTIONS_SHOWN = 3
 PAUSED = (
     "Triptych is paused in this server: new prompts are refused with a sentence, what waits stays "
     "in the queue and is drawn. `/resume` ends it."
@@ -84,82 +65,108 @@ def say_deleted(num_jobs: int) -> str:
 
 def describe_rule(rule: Rule) -> str:
     """One line."""
-    text = f"{rule.kind} “{quote(rule.text, _SHOWN)}” → {rule.action}"
-    if rule.exceptions:
-        shown = ", ".join(f"“{quote(each, 30)}”" for each in rule.exceptions[:3])
-        more = f" and {len(rule.exceptions) - 3} more" if len(rule.exceptions) > 3 else ""
-        text += f", but not in {shown}{more}"
-    return text
+    what = texts.KINDS[rule.kind](text=quote(rule.text, _SHOWN))
+    text = texts.RULES[rule.action](what=what)
+    shown = ", ".join(f"“{quote(each, 30)}”" for each in rule.exceptions[:_EXCEPTIONS_SHOWN])
+    if len(rule.exceptions) > _EXCEPTIONS_SHOWN:
+        rest = len(rule.exceptions) - _EXCEPTIONS_SHOWN
+        return texts.EXCEPT_MORE(rule=text, shown=shown, count=rest)
+    return texts.EXCEPT(rule=text, shown=shown) if shown else text
 
 
 def describe_rules(rules: Sequence[GuildRule], page: int, beyond: Collection[int] = ()) -> str:
     """The private answer to /rules list. page: from 1. beyond: those that do not apply."""
     if not rules:
-        return NO_RULES
+        return texts.NO_RULES()
     num_pages = -(-len(rules) // RULES_PER_PAGE)
     page = min(max(page, 1), num_pages)
     shown = rules[(page - 1) * RULES_PER_PAGE : page * RULES_PER_PAGE]
-    head = f"**{_count(len(rules), 'rule')}**, page {page} of {num_pages}"
-    lines = [
-        f"`#{each.rule_id}` {describe_rule(each.rule)}" + _OFF * (each.rule_id in beyond)
-        for each in shown
-    ]
+    head = texts.LISTED(count=len(rules), page=page, num_pages=num_pages)
     if beyond:
-        head += f"\n{_count(len(beyond), 'rule')} beyond what a server may have, **switched off**"
-    tail = f"-# Next: `/rules list page:{page + 1}`" if page < num_pages else ""
+        head += f"\n{texts.LISTED_BEYOND(count=len(beyond))}"
+    lines = [_describe_numbered(each, is_off=each.rule_id in beyond) for each in shown]
+    tail = f"-# {texts.NEXT_PAGE(page=page + 1)}" if page < num_pages else ""
     return _join(head, lines, tail)
+
+
+def _describe_numbered(rule: GuildRule, *, is_off: bool) -> str:
+    text = f"`#{rule.rule_id}` {describe_rule(rule.rule)}"
+    return texts.SWITCHED_OFF(rule=text) if is_off else text
 
 
 def say_added(added: Sequence[GuildRule], asked: int) -> str:
     """After /rules add and the imports."""
     if not added:
-        what = "That rule is" if asked == 1 else f"All {asked} rules are"
-        return f"{what} in force here already. Nothing was changed."
-    there = f" {asked - len(added)} were in force already." if len(added) < asked else ""
+        return texts.ALL_IN_FORCE(count=asked)
+    said = [texts.ADDED_MANY(count=len(added))]
     if len(added) == 1:
-        return f"Added `#{added[0].rule_id}` {describe_rule(added[0].rule)}.{there}"
-    return f"Added {len(added)} rules.{there}"
+        said = [texts.ADDED(rule_id=added[0].rule_id, rule=describe_rule(added[0].rule))]
+    if len(added) < asked:
+        said.append(texts.SOME_IN_FORCE(count=asked - len(added)))
+    return " ".join(said)
 
 
 def say_removed(removed: GuildRule) -> str:
     """After /rules remove."""
-    return f"Removed `#{removed.rule_id}` {describe_rule(removed.rule)}."
+    return texts.REMOVED(rule_id=removed.rule_id, rule=describe_rule(removed.rule))
 
 
 def say_copied(text: str, notes: Sequence[str]) -> str:
     """After /rules import-automod; text: ``say_added``. notes: what cannot be copied."""
     if not notes:
         return text
-    return _join(f"{text}\nNot copied:", [f"• {quote(note, 200)}" for note in notes], "")
+    return _join(f"{text}\n{texts.NOT_COPIED()}", [f"• {quote(note, 200)}" for note in notes], "")
 
 
 def describe_explanation(explanation: Explanation, *, has_review: bool) -> str:
     """The private answer to /rules test."""
     verdict = explanation.verdict
-    head = f"**{_OUTCOMES[verdict.outcome].capitalize()}**"
-    if verdict.rule:
-        head += f" by “{quote(verdict.rule, _SHOWN)}”, read as: {verdict.form}"
-    lines = ["__How it was read__"]
-    lines += [f"• {each.form}: {quote(each.text, 150)}" for each in explanation.readings]
-    lines.append("__Rules that were found__")
-    seen: dict[str, None] = {}
-    for found in explanation.findings:
-        allowed = " — allowed by an exception" if found.is_excepted else ""
-        seen[f"• {describe_rule(found.rule)} ({found.form}){allowed}"] = None
-    if not seen and verdict.outcome is not Outcome.ALLOW:
-        seen[f"• {verdict.rule}"] = None
-    lines += list(seen) or ["• none"]
-    tail = NO_LANE_NOTE if verdict.outcome is Outcome.HOLD and not has_review else ""
-    return _join(head, lines, tail)
+    lines = [f"__{texts.HOW_READ()}__"]
+    lines += [f"• {_say_form(each.form)}: {quote(each.text, 150)}" for each in explanation.readings]
+    lines += [f"__{texts.FOUND()}__", *_list_found(explanation)]
+    is_refused = verdict.outcome is Outcome.HOLD and not has_review
+    tail = f"-# {texts.NO_LANE()}" if is_refused else ""
+    return _join(_describe_verdict(verdict), lines, tail)
+
+
+def _describe_verdict(verdict: Verdict) -> str:
+    if not verdict.rule:
+        return texts.VERDICTS[verdict.outcome]()
+    text = texts.VERDICTS_BY[verdict.outcome](rule=name_rule(verdict.rule))
+    return f"{text} ({_say_form(verdict.form)})" if verdict.form else text
+
+
+def name_rule(rule: str) -> str:
+    """What decided, as it is on record: the text of a rule, or something built in."""
+    known = texts.BUILT_IN.get(rule)
+    return quote(rule if known is None else known(), _SHOWN)
+
+
+def _list_found(explanation: Explanation) -> list[str]:
+    """Each once."""
+    found: dict[str, None] = {}
+    for each in explanation.findings:
+        text = f"{describe_rule(each.rule)} ({_say_form(each.form)})"
+        found[texts.EXCEPTED(finding=text) if each.is_excepted else text] = None
+    verdict = explanation.verdict
+    if not found:
+        is_allowed = verdict.outcome is Outcome.ALLOW
+        found[texts.FOUND_NONE() if is_allowed else name_rule(verdict.rule)] = None
+    return [f"• {text}" for text in found]
+
+
+def _say_form(form: str) -> str:
+    return texts.FORMS[form]()
 
 
 def describe_preview(rule: Rule, preview: Preview) -> str:
     """The private answer to /rules preview."""
-    looked = f"the last {_count(preview.num_prompts, 'prompt')} on record here"
-    if preview.num_prompts == MAX_PREVIEWED:
-        looked = f"the last {MAX_PREVIEWED} prompts here"
-    head = f"{describe_rule(rule)}\nOf {looked}, **{len(preview.met)}** would have been "
-    head += f"{_OUTCOMES[rule.action]}. Nothing was saved: `/rules add` does that."
+    said = (
+        texts.PREVIEWED(count=preview.num_prompts),
+        texts.WOULD_BE[rule.action](count=len(preview.met)),
+        texts.NOTHING_SAVED(),
+    )
+    head = f"{describe_rule(rule)}\n{' '.join(said)}"
     return _join(head, [_describe_met(job) for job in preview.met], "")
 
 
@@ -316,11 +323,7 @@ def _join(head: str, lines: Sequence[str], tail: str, limit: int = _TEXT_MAX) ->
     for line in lines:
         room -= len(line) + 1
         if room < 0:
-            kept.append(f"• and {len(lines) - len(kept)} more")
+            kept.append(f"• {AND_MORE(count=len(lines) - len(kept))}")
             break
         kept.append(line)
     return "\n".join([head, *kept, *([tail] if tail else [])])
-
-
-def _count(number: int, what: str) -> str:
-    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
