@@ -10,7 +10,7 @@ from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.review import Card, CardKind, Case, Strike, Suspension
 from bot.texts.codes import Code
 from bot.texts.reasons import because, own_words
-from bot.views import moderation as moderation_views
+from bot.views import audit as audit_views
 from bot.views import review as review_views
 from tests.views.test_jobs import make_job, text_of
 
@@ -31,8 +31,8 @@ CARD = Card(1, CardKind.HELD, 2, 3, 0.0, job_id=5)
                 0
             ]
         ),
-        moderation_views.describe_entry(AuditEntry(AuditAction.STRUCK, 0.0, reason=WHY)),
-        moderation_views.describe_entry(
+        audit_views.describe_entry(AuditEntry(AuditAction.STRUCK, 0.0, reason=WHY)),
+        audit_views.describe_entry(
             AuditEntry(AuditAction.SETTING_CHANGED, 0.0, reason=WHY, new_value="on")
         ),
     ],

@@ -11,7 +11,7 @@ import pytest
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.texts.codes import Code
 from bot.texts.reasons import because, own_words
-from bot.views import moderation as moderation_views
+from bot.views import audit as audit_views
 
 A_LOT = "a" * 39 + "…"
 
@@ -44,7 +44,7 @@ def test_log_says_what_of_a_style_was_changed(
         old_value=values[0],
         new_value=values[1],
     )
-    shown = moderation_views.describe_entry(entry)
+    shown = audit_views.describe_entry(entry)
     assert shown.endswith(f"· mood: {words}"), shown
     assert "{" not in shown
 
@@ -52,11 +52,11 @@ def test_log_says_what_of_a_style_was_changed(
 def test_file_of_the_log_has_a_reason_as_code_and_fields_and_sentence():
     reason = because(Code.STRIKES, count=2, last=own_words("=rude"))
     entry = AuditEntry(AuditAction.SUSPENDED, 0.0, reason=reason)
-    [row] = csv.DictReader(io.StringIO(moderation_views.render_entries([entry])))
+    [row] = csv.DictReader(io.StringIO(audit_views.render_entries([entry])))
     assert (row["reason_code"], row["reason"]) == ("strikes", "2 strikes. The last one: =rude")
     params = json.loads(row["reason_params"])
     assert (params["count"], params["last"]["params"]) == (2, {"text": "=rude"})
-    bare = moderation_views.list_columns(AuditEntry(AuditAction.DATA_EXPORTED, 0.0))
+    bare = audit_views.list_columns(AuditEntry(AuditAction.DATA_EXPORTED, 0.0))
     assert (bare["reason_code"], bare["reason_params"], bare["reason"]) == ("", "{}", "")
 
 
@@ -64,6 +64,6 @@ def test_file_of_the_log_has_a_reason_as_code_and_fields_and_sentence():
 def test_nothing_in_the_file_of_the_log_is_a_formula(start: str):
     words = f"{start}1+1"
     entry = AuditEntry(AuditAction.REPORTED, 0.0, prompt=words, reason=own_words(words))
-    [row] = csv.DictReader(io.StringIO(moderation_views.render_entries([entry])))
+    [row] = csv.DictReader(io.StringIO(audit_views.render_entries([entry])))
     assert (row["prompt"], row["reason"]) == (f"'{words}", f"'{words}")
     assert not [value for value in row.values() if value.startswith(start)]
