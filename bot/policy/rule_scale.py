@@ -15,7 +15,6 @@ from bot.moderation.rules import parse_rules
 from bot.ops.workers import WorkerProcesses
 from bot.store import Repositories
 from bot.texts import rules as texts
-from bot.texts.catalog import get_locale, speaking
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
@@ -134,17 +133,4 @@ class RuleScale:
         """rules: all that it looks at, where they are known. Raises WorkerError."""
         if rules is not None and all(rule.kind is not RuleKind.PATTERN for rule in rules):
             return work(*args)  # there is nothing to be compiled
-        return await self._workers.run(
-            _work_for,
-            get_locale(),
-            work,
-            *args,
-            share=guild_id,
-            deadline_seconds=_WEIGH_SECONDS,
-        )
-
-
-def _work_for(locale: str, work: Callable[..., T], *args: Any) -> T:
-    """What it raises is in the language of who asked, also in another process."""
-    with speaking(locale):
-        return work(*args)
+        return await self._workers.run(work, *args, share=guild_id, deadline_seconds=_WEIGH_SECONDS)

@@ -100,7 +100,7 @@ def _describe_verdict(verdict: Verdict) -> str:
 def name_rule(rule: str) -> str:
     """What decided, as it is on record: the text of a rule, or something built in."""
     known = texts.BUILT_IN.get(rule)
-    return quote(rule if known is None else known(), _SHOWN)
+    return quote(rule, _SHOWN) if known is None else known()
 
 
 def _list_found(explanation: Explanation) -> list[str]:

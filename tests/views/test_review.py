@@ -43,3 +43,17 @@ def test_reason_in_a_persons_own_words_has_no_live_markdown_or_mention(text: str
     assert "**rude**" not in text
     assert "@everyone" not in text
     assert "[here](" not in text
+
+
+def test_one_strike_is_one_strike_and_a_reason_ends_its_line():
+    why = because(Code.STRUCK_FOR_REPORTED)
+    assert review_views.say_struck(3, None, 1) == "<@3> has 1 strike now."
+    assert review_views.say_struck(3, None, 2) == "<@3> has 2 strikes now."
+    text = review_views.say_strikes(3, [Strike(1, 3, why, 4, 0.0, 60.0)], None)
+    assert text.splitlines()[1] == (
+        "• `#1` by <@4>, expires <t:60:R>: A moderator removed pictures of yours that members had "
+        "reported."
+    )
+    for count, said in ((1, "· 1 strike ·"), (2, "· 2 strikes ·")):
+        view, _ = review_views.compose_card(Case(CARD, make_job(), strikes=count))
+        assert said in text_of(view)
