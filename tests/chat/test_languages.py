@@ -50,9 +50,9 @@ class FakeChannel:
 def languages_of(channel: FakeChannel) -> set[str]:
     [view] = channel.shown
     marks = [text.split("[")[0] for text in text_of(view).replace("**", "").split() if "[" in text]
-    labels = [item.label or "" for item in view.walk_children() if hasattr(item, "label")]
+    labels = [str(getattr(item, "label", None) or "[") for item in view.walk_children()]
     found = {mark.rpartition("(")[2].rpartition("#")[2] for mark in marks}
-    return found | {label.split("[")[0] for label in labels}
+    return found | {label.split("[")[0] for label in labels} - {""}
 
 
 @pytest.mark.parametrize(
