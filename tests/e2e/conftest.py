@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,10 +29,38 @@ FAKE = "tests.fakes.run_bot"
 StartBot = Callable[..., Awaitable["BotProcess"]]
 
 
+class ForkedProcess:
+    """A process of the nursery, with what the tests use of ``asyncio.subprocess.Process``."""
+
+    def __init__(
+        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._ended = asyncio.create_task(self._read(reader, writer))
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self._ended)
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
+        self.returncode = int(await reader.readline())
+        writer.close()
+        return self.returncode
+
+
 class BotProcess:
     """A child process running `run`; its log is kept for looking into."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log_path: Path, data_dir: Path) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process | ForkedProcess, log_path: Path, data_dir: Path
+    ) -> None:
         self.process = process
         self.log_path = log_path
         self.data_dir = data_dir
@@ -69,8 +101,30 @@ async def server() -> AsyncIterator[Playground]:
         assert playground.contract.violations == []
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Path]:
+    """The socket of the process that forks bots."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "s")
+        command = [sys.executable, "-m", "tests.fakes.nursery", str(path)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe) as process:
+            assert process.stdin and process.stdout
+            assert process.stdout.readline() == b"ready\n"
+            yield path
+            process.stdin.close()
+
+
+async def fork(nursery: Path, **request: Any) -> ForkedProcess:
+    """A new process that runs a module as ``python -m`` does."""
+    reader, writer = await asyncio.open_unix_connection(nursery)
+    writer.write(json.dumps(request).encode() + b"\n")
+    return ForkedProcess(int(await reader.readline()), reader, writer)
+
+
 @pytest.fixture
-async def start_bot(server: Playground, tmp_path: Path) -> AsyncIterator[StartBot]:
+async def start_bot(server: Playground, tmp_path: Path, nursery: Path) -> AsyncIterator[StartBot]:
     started: list[tuple[BotProcess, bool]] = []
 
     async def start(
@@ -93,17 +147,15 @@ async def start_bot(server: Playground, tmp_path: Path) -> AsyncIterator[StartBo
             "MAX_WAITING_PER_GUILD": "100",
             "PYTHONPATH": str(ROOT),
         }
-        with log_path.open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                module,
-                *arguments,
-                cwd=tmp_path,
-                env=inherited | known | environment,
-                stdout=log,
-                stderr=log,
-            )
+        log_path.touch()
+        process = await fork(
+            nursery,
+            module=module,
+            arguments=arguments,
+            cwd=str(tmp_path),
+            environment=inherited | known | environment,
+            log=str(log_path),
+        )
         bot = BotProcess(process, log_path, data_dir)
         started.append((bot, may_complain))
         if connected:
