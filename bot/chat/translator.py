@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import TranslationContextLocation as Location
 
-from bot.texts.catalog import Name, Text, speaking
+from bot.texts.catalog import Name, Text, is_offered, speaking
 
 _NAMES = {
     Location.command_name: "command",
@@ -25,6 +25,8 @@ class CatalogTranslator(app_commands.Translator):
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
         """None where the language has the same word, or none."""
+        if not is_offered(locale.value):
+            return None
         named = _NAMES.get(context.location)
         text = Name(named, string.message) if named else Text(string.message)
         with speaking(locale.value):

@@ -136,12 +136,22 @@ def speaking(locale: str | None) -> Iterator[None]:
         _locale.reset(token)
 
 
+def is_offered(locale: str) -> bool:
+    """Whether there are texts in this language, which is not English."""
+    return _find_folder(locale).name != "en"
+
+
 @cache
 def load_catalog(locale: str) -> gettext.NullTranslations:
     """The texts of a language, in English where there are none."""
+    return _load(_find_folder(locale))
+
+
+@cache
+def _find_folder(locale: str) -> Path:
     parsed = _parse(locale)
     folders = [LOCALES / name for name in (str(parsed), parsed.language)]
-    return _load([*filter(Path.is_dir, folders), LOCALES / "en"][0])
+    return [*filter(Path.is_dir, folders), LOCALES / "en"][0]
 
 
 @cache
