@@ -20,10 +20,19 @@ from bot.settings import Settings
 from bot.store import Database
 from bot.texts.reasons import Reason, say
 from tests.fakes.engine import FakeEngine
+from tests.fakes.virtual_time import VirtualLoop
 from tests.store.conftest import open_database
 
 START = 1_800_000_000.0
 GUILD, MEMBER = 2**60 + 1, 2**61 + 1
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    del config
+    is_virtual = item.get_closest_marker("virtual_time") is not None
+    return {"loop": VirtualLoop if is_virtual else asyncio.new_event_loop}
 
 
 class Clock:
