@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -24,12 +25,11 @@ from typing import Any, NoReturn
 def load_modules() -> None:
     """What a bot process reads before it is online, and nothing that starts a thread."""
     from bot.chat import client
-    from bot.cli import run
-    from tests.fakes import parts
+    from bot.moderation.classes import load_classes
 
-    for cog in client.COGS:
-        __import__(cog)
-    assert run and parts
+    for module in (*client.COGS, "bot.cli.run", "tests.fakes.parts", "onnxruntime"):
+        importlib.import_module(module)
+    load_classes()
 
 
 class Nursery:
