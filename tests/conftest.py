@@ -180,12 +180,12 @@ class House:
             while not condition():
                 if self.drawing is not None and self.drawing.done():
                     self.drawing.result()
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.002)
 
     async def until_status(self, job: Job, *statuses: JobStatus) -> Job:
         async with asyncio.timeout(10):
             while (found := await self.fetch(job)).status not in statuses:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.004)
         return found
 
     async def until_idle(self) -> None:

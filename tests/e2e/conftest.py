@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,6 +16,7 @@ from bot.domain.recipes import Recipe
 from bot.store.rows import parse_reason, parse_recipe
 from bot.texts.reasons import say
 from playground import Playground
+from tests.fakes.nursery import Child, Nursery
 
 TOKEN = "a-token"
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,38 +25,10 @@ FAKE = "tests.fakes.run_bot"
 StartBot = Callable[..., Awaitable["BotProcess"]]
 
 
-class ForkedProcess:
-    """A process of the nursery, with what the tests use of ``asyncio.subprocess.Process``."""
-
-    def __init__(
-        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.pid = pid
-        self.returncode: int | None = None
-        self._ended = asyncio.create_task(self._read(reader, writer))
-
-    async def wait(self) -> int:
-        return await asyncio.shield(self._ended)
-
-    def send_signal(self, number: int) -> None:
-        if self.returncode is None:
-            os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
-        self.returncode = int(await reader.readline())
-        writer.close()
-        return self.returncode
-
-
 class BotProcess:
     """A child process running `run`; its log is kept for looking into."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process | ForkedProcess, log_path: Path, data_dir: Path
-    ) -> None:
+    def __init__(self, process: Child, log_path: Path, data_dir: Path) -> None:
         self.process = process
         self.log_path = log_path
         self.data_dir = data_dir
@@ -102,29 +70,15 @@ async def server() -> AsyncIterator[Playground]:
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Path]:
-    """The socket of the process that forks bots."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "s")
-        command = [sys.executable, "-m", "tests.fakes.nursery", str(path)]
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-        pipe = subprocess.PIPE
-        with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe) as process:
-            assert process.stdin and process.stdout
-            assert process.stdout.readline() == b"ready\n"
-            yield path
-            process.stdin.close()
-
-
-async def fork(nursery: Path, **request: Any) -> ForkedProcess:
-    """A new process that runs a module as ``python -m`` does."""
-    reader, writer = await asyncio.open_unix_connection(nursery)
-    writer.write(json.dumps(request).encode() + b"\n")
-    return ForkedProcess(int(await reader.readline()), reader, writer)
+def nursery() -> Iterator[Nursery]:
+    with Nursery("onnxruntime") as nursery:
+        yield nursery
 
 
 @pytest.fixture
-async def start_bot(server: Playground, tmp_path: Path, nursery: Path) -> AsyncIterator[StartBot]:
+async def start_bot(
+    server: Playground, tmp_path: Path, nursery: Nursery
+) -> AsyncIterator[StartBot]:
     started: list[tuple[BotProcess, bool]] = []
 
     async def start(
@@ -147,14 +101,8 @@ async def start_bot(server: Playground, tmp_path: Path, nursery: Path) -> AsyncI
             "MAX_WAITING_PER_GUILD": "100",
             "PYTHONPATH": str(ROOT),
         }
-        log_path.touch()
-        process = await fork(
-            nursery,
-            module=module,
-            arguments=arguments,
-            cwd=str(tmp_path),
-            environment=inherited | known | environment,
-            log=str(log_path),
+        process = await nursery.start(
+            module, log_path, tmp_path, inherited | known | environment, arguments
         )
         bot = BotProcess(process, log_path, data_dir)
         started.append((bot, may_complain))

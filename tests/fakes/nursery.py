@@ -1,12 +1,14 @@
-"""python -m tests.fakes.nursery SOCKET: bot processes by fork, so that modules are read only once.
+"""Bot processes by fork, so that their modules are read only once.
 
-One connection is one process: a line of JSON says what to run (module, arguments, cwd, environment,
-log), a line with its pid comes back, and one with its return code when it has ended. The process
-is the same as one started by ``python -m``, but for the reading of modules.
+A forked process runs a module from its first line on, as ``python -m`` does. This file is also the
+process that forks (``python -m tests.fakes.nursery SOCKET MODULE…``). One connection to it is one
+process: a line of JSON says what to run, a line with its pid comes back, and one with its return
+code when it has ended.
 """
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import gc
@@ -17,22 +19,107 @@ import runpy
 import selectors
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any, NoReturn, Self
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def load_modules() -> None:
+class Nursery:
+    """``with Nursery() as nursery`` and ``await nursery.start(…)``, from any event loop.
+
+    modules: what is read before it forks, beside what every bot reads.
+    """
+
+    def __init__(self, *modules: str) -> None:
+        self._modules = modules
+        self._exits = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        self._path = str(Path(self._exits.enter_context(tempfile.TemporaryDirectory()), "s"))
+        process = self._exits.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.fakes.nursery", self._path, *self._modules],
+                cwd=ROOT,
+                env=os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        )
+        assert process.stdin and process.stdout
+        self._exits.callback(process.stdin.close)
+        if process.stdout.readline() != b"ready\n":
+            raise RuntimeError("the process that forks bots did not start")
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self._exits.close()
+
+    async def start(
+        self,
+        module: str,
+        log: Path,
+        folder: Path,
+        environment: dict[str, str],
+        arguments: tuple[str, ...] = ("run",),
+    ) -> Child:
+        """A new process that runs a module with exactly this environment."""
+        log.touch(0o600)  # noqa: ASYNC240 - an empty file
+        order = {
+            "module": module,
+            "arguments": arguments,
+            "log": str(log),
+            "folder": str(folder),
+            "environment": environment,
+        }
+        reader, writer = await asyncio.open_unix_connection(self._path)
+        writer.write(json.dumps(order).encode() + b"\n")
+        return Child(int(await reader.readline()), reader, writer)
+
+
+class Child:
+    """One forked process."""
+
+    def __init__(
+        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._ended = asyncio.create_task(self._read(reader, writer))
+
+    async def wait(self, within_seconds: float | None = None) -> int:
+        """The exit status, negative for a signal. Raises TimeoutError."""
+        return await asyncio.wait_for(asyncio.shield(self._ended), within_seconds)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Does nothing to one that has ended."""
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
+        self.returncode = int(await reader.readline())
+        writer.close()
+        return self.returncode
+
+
+def load_modules(*modules: str) -> None:
     """What a bot process reads before it is online, and nothing that starts a thread."""
     from bot.chat import client
     from bot.moderation.classes import load_classes
 
-    for module in (*client.COGS, "bot.cli.run", "tests.fakes.parts", "onnxruntime"):
+    for module in (*client.COGS, "bot.cli.run", "tests.fakes.parts", *modules):
         importlib.import_module(module)
     load_classes()
 
 
-class Nursery:
+class _Server:
     """Forks for whoever connects, and tells them how it ended."""
 
     def __init__(self, path: str) -> None:
@@ -57,6 +144,8 @@ class Nursery:
         while True:
             for key, _ in self._selector.select():
                 if key.data is None:
+                    for pid in self._children:
+                        os.kill(pid, signal.SIGKILL)
                     os._exit(0)
                 if (request := key.data()) is not None:
                     return request
@@ -92,7 +181,7 @@ def become(request: dict[str, Any]) -> None:
     for source, target in ((null, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
     os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)
-    os.chdir(request["cwd"])
+    os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv[1:] = request["arguments"]
@@ -114,6 +203,6 @@ def end(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    load_modules()
+    load_modules(*sys.argv[2:])
     gc.freeze()
-    become(Nursery(sys.argv[1]).serve())
+    become(_Server(sys.argv[1]).serve())
