@@ -23,10 +23,19 @@ from bot.texts import catalog
 from bot.texts.reasons import Reason, say
 from tests.fakes.engine import FakeEngine
 from tests.fakes.languages import Marked
+from tests.fakes.virtual_time import VirtualLoop
 from tests.store.conftest import open_database
 
 START = 1_800_000_000.0
 GUILD, MEMBER = 2**60 + 1, 2**61 + 1
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    del config
+    is_virtual = item.get_closest_marker("virtual_time") is not None
+    return {"loop": VirtualLoop if is_virtual else asyncio.new_event_loop}
 
 
 class Clock:
@@ -178,12 +187,12 @@ class House:
             while not condition():
                 if self.drawing is not None and self.drawing.done():
                     self.drawing.result()
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.002)
 
     async def until_status(self, job: Job, *statuses: JobStatus) -> Job:
         async with asyncio.timeout(10):
             while (found := await self.fetch(job)).status not in statuses:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.004)
         return found
 
     async def until_idle(self) -> None:

@@ -136,6 +136,7 @@ def speaking(locale: str | None) -> Iterator[None]:
         _locale.reset(token)
 
 
+@cache
 def is_offered(locale: str) -> bool:
     """Whether there are texts in this language, which is not English."""
     return _find_folder(locale).name != "en"

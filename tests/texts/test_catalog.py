@@ -43,7 +43,8 @@ def locales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def forget() -> None:
-    for cached in (catalog.load_catalog, catalog._find_folder, catalog._load, catalog._warn):
+    found = (catalog.load_catalog, catalog.is_offered, catalog._find_folder)
+    for cached in (*found, catalog._load, catalog._warn):
         cached.cache_clear()
 
 
