@@ -136,23 +136,17 @@ def speaking(locale: str | None) -> Iterator[None]:
         _locale.reset(token)
 
 
-@cache
 def is_offered(locale: str) -> bool:
     """Whether there are texts in this language, which is not English."""
-    return _find_folder(locale).name != "en"
+    return load_catalog(locale) is not load_catalog(ENGLISH)
 
 
 @cache
 def load_catalog(locale: str) -> gettext.NullTranslations:
     """The texts of a language, in English where there are none."""
-    return _load(_find_folder(locale))
-
-
-@cache
-def _find_folder(locale: str) -> Path:
     parsed = parse_locale(locale)
     folders = [LOCALES / name for name in (str(parsed), parsed.language)]
-    return [*filter(Path.is_dir, folders), LOCALES / "en"][0]
+    return _load([*filter(Path.is_dir, folders), LOCALES / "en"][0])
 
 
 @cache

@@ -43,8 +43,7 @@ def locales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def forget() -> None:
-    found = (catalog.load_catalog, catalog.is_offered, catalog._find_folder)
-    for cached in (*found, catalog._load, catalog._warn):
+    for cached in (catalog.load_catalog, catalog._load, catalog._warn):
         cached.cache_clear()
 
 
