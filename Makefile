@@ -3,6 +3,7 @@
 # make test                                    everything that can be checked without a GPU
 # make exactness                               every sampler and step count against diffusers, long
 # make faults                                  the fault figures in their short forms
+# make texts                                   read the texts off the code, compile the catalogues
 # make lint                                    ruff, pyright
 PYTHON ?= python3
 PROMPT ?= dog in autumn leaves
@@ -14,7 +15,7 @@ TORCH_INDEX_URL ?=
 BIN := .venv/bin
 TORCH := torch>=2.11,<2.14
 
-.PHONY: faults demo imagine run doctor test exactness lint clean
+.PHONY: faults demo imagine run doctor test exactness texts lint clean
 
 # In a folder of its own, so that no .env is read; MODEL=… chooses another model than the starter.
 demo: .venv/.installed
@@ -41,6 +42,14 @@ exactness: .venv/.installed-dev
 faults: .venv/.installed-dev
 	$(BIN)/python -m benchmarks.faults --quick --figure F1 F2 F3 F4 F6 F7 F9 F10 F11 F12 F14 F15 F16 F13
 	-$(BIN)/python -m benchmarks.faults --quick --figure F5 F8 F17
+
+texts: .venv/.installed-dev
+	@mkdir -p build
+	$(BIN)/pybabel extract --no-default-keywords --keywords="Text Plural:1,2 Name:1c,2" \
+		--no-location --width=100 --project=Triptych -o build/triptych.pot bot/texts
+	$(BIN)/pybabel update --domain=triptych --no-fuzzy-matching --ignore-pot-creation-date \
+		--width=100 -i build/triptych.pot -d bot/texts/locales
+	$(BIN)/pybabel compile --domain=triptych -d bot/texts/locales
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ PRAGMA application_id = 0x54524950;  -- "TRIP", as store/files.py says, which ch
 -- only reads. press: the button it came from. deleted_by 0: its pictures' time was over.
 -- forget_after: its member deleted their data, so that from then on it forgets whose it was.
 -- end_notified 0: it ended without pictures, and its message may not say so yet (the process was killed).
--- engine: the id of what drew it.
+-- engine: the id of what drew it. locale, guild_locale: its member's language and its server's.
 CREATE TABLE job (
     job_id              INTEGER PRIMARY KEY,
     source              TEXT NOT NULL CHECK (source IN ('interaction', 'terminal', 'round')),
@@ -24,6 +24,8 @@ CREATE TABLE job (
     user_id             INTEGER NOT NULL,
     bot_in_channel      INTEGER NOT NULL CHECK (bot_in_channel IN (0, 1)),
     age_restricted      INTEGER NOT NULL DEFAULT 0 CHECK (age_restricted IN (0, 1)),
+    locale              TEXT NOT NULL DEFAULT 'en-US',
+    guild_locale        TEXT,
     status              TEXT NOT NULL CHECK (status IN (
                             'accepted', 'held', 'queued', 'running', 'rendered', 'delivered',
                             'refused', 'failed', 'cancelled', 'expired', 'undeliverable')),
@@ -46,7 +48,7 @@ CREATE TABLE job (
     approved_by         INTEGER,
     spoiler             INTEGER NOT NULL DEFAULT 0 CHECK (spoiler IN (0, 1)),
     hidden              INTEGER NOT NULL DEFAULT 0 CHECK (hidden IN (0, 1)),
-    end_notified                INTEGER NOT NULL DEFAULT 1 CHECK (end_notified IN (0, 1)),
+    end_notified        INTEGER NOT NULL DEFAULT 1 CHECK (end_notified IN (0, 1)),
     accepted_at         REAL NOT NULL,
     queued_at           REAL,
     started_at          REAL,

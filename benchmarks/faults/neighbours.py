@@ -118,7 +118,7 @@ async def _measure(
 ) -> dict[str, Value]:
     """Send the costly things for a while, always so many at once, and stop in the middle."""
     bench = siege.bench
-    seconds = plan.pick(6.0, 15.0, 120.0)
+    seconds = plan.pick(1.5, 15.0, 120.0)
     asking = asyncio.create_task(_ask_elsewhere(siege))
     end = time.monotonic() + seconds
     while time.monotonic() < end:

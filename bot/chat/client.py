@@ -18,14 +18,15 @@ from bot.chat.connection import GATEWAY_SILENCE_SECONDS, Connection
 from bot.chat.messenger import TOO_LATE, DiscordMessenger
 from bot.chat.offers import is_for_servers
 from bot.chat.rate_guard import RateGuard
+from bot.chat.translator import CatalogTranslator
 from bot.errors import StoreError, UserError
 from bot.jobs.ports import Messenger
 from bot.ops.metrics import Health
 from bot.ops.systemd import Systemd
 from bot.services import Services
-from bot.views import jobs as job_views
+from bot.texts import faults
+from bot.texts.catalog import speak
 from bot.views.components import (
-    UNKNOWN,
     ButtonAction,
     JobButton,
     ModalAction,
@@ -72,11 +73,12 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
 
     async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
         """Discord is told where a command belongs; here it is asked for again."""
+        speak(interaction.locale.value)
         command = interaction.command
         if command is None or interaction.is_guild_integration() or not is_for_servers(command):
             return True
         if interaction.type is discord.InteractionType.application_command:
-            await interaction.client.answer_error(interaction, UserError(job_views.ONLY_IN_SERVERS))
+            await interaction.client.answer_error(interaction, UserError(faults.ONLY_IN_SERVERS()))
         return False
 
     async def on_error(
@@ -136,6 +138,7 @@ class TriptychClient(commands.Bot):
 
     async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Forms, and buttons that nobody here has made."""
+        speak(interaction.locale.value)
         if interaction.type is discord.InteractionType.modal_submit:
             await answer_form(interaction, self.modal_actions)
         elif interaction.type is discord.InteractionType.component:
@@ -143,7 +146,7 @@ class TriptychClient(commands.Bot):
             known = any(template.fullmatch(custom_id) for template in self._item_templates)
             known = known and is_on_message(interaction.message, custom_id)
             if not (known or _LIVE_VIEW.fullmatch(custom_id)):
-                await self.answer_error(interaction, UserError(UNKNOWN))
+                await self.answer_error(interaction, UserError(faults.UNKNOWN_BUTTON()))
 
     async def setup_hook(self) -> None:
         """After login, before the gateway: nothing can arrive yet."""
@@ -151,6 +154,7 @@ class TriptychClient(commands.Bot):
         for cog in COGS:
             if cog not in self.extensions:
                 await self.load_extension(cog)
+        await self.tree.set_translator(CatalogTranslator())
         await self._sync_commands()
         await self.services.recovery.run()
         self.services.chores.online.set()
@@ -188,7 +192,7 @@ class TriptychClient(commands.Bot):
         """How this process is, for the monitor."""
         waitlist, silent_seconds = self.services.waitlist, self.connection.silent_seconds
         jobs = await self.services.jobs.count_by_status()
-        faults = {
+        states = {
             "the gateway is silent": silent_seconds > GATEWAY_SILENCE_SECONDS,
             "the gateway is not open": not self.is_ready(),
             "the model is not loaded": waitlist.info is None,
@@ -205,7 +209,7 @@ class TriptychClient(commands.Bot):
             ),
         }
         chores = self.services.chores
-        texts = [text for text, is_so in faults.items() if is_so]
+        texts = [text for text, is_so in states.items() if is_so]
         failures = {name: record.total for name, record in chores.records.items()}
         return Health((*texts, *chores.list_faults()), gauges, jobs, failures)
 
@@ -223,7 +227,7 @@ class TriptychClient(commands.Bot):
             text = str(error)
             log.info("interaction %s: %s", interaction.id, type(error).__name__)
         else:
-            text = job_views.UNEXPECTED
+            text = faults.UNEXPECTED()
             log.error("interaction %s failed", interaction.id, exc_info=error)
         try:
             if interaction.response.is_done():
@@ -235,7 +239,11 @@ class TriptychClient(commands.Bot):
 
     async def _sync_commands(self) -> None:
         """Only when they changed: Discord allows 200 creations a day."""
-        payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        translator = CatalogTranslator()
+        payload = [
+            await command.get_translated_payload(self.tree, translator)
+            for command in self.tree.get_commands()
+        ]
         text = json.dumps([self.application_id, payload], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         if await self.services.meta.fetch(_COMMANDS_HASH) == digest:

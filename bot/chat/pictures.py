@@ -12,8 +12,8 @@ import discord
 from bot.chat.retries import explain
 from bot.errors import UserError
 from bot.images.render import encode_small
+from bot.texts import jobs as texts
 from bot.texts.codes import Code
-from bot.views import jobs as job_views
 
 _LAST_SIDE_PIXELS = 1024
 Send = Callable[[list[discord.File]], Awaitable[object]]
@@ -30,7 +30,7 @@ async def send_pictures(
         try:
             encoded = await asyncio.to_thread(lambda encode=encode: [*map(encode, paths.values())])
         except OSError:
-            raise UserError(job_views.NO_SUCH_PICTURE) from None
+            raise UserError(texts.NO_SUCH_PICTURE()) from None
         files = [
             discord.File(BytesIO(data), f"{name}.{kind}", description=alt_text, spoiler=spoiler)
             for name, (kind, data) in zip(paths, encoded, strict=True)
@@ -42,7 +42,7 @@ async def send_pictures(
                 raise
         else:
             return
-    raise UserError(job_views.TOO_LARGE_TO_SHOW)
+    raise UserError(texts.TOO_LARGE_TO_SHOW())
 
 
 def _as_it_is(path: Path) -> tuple[str, bytes]:

@@ -15,7 +15,7 @@ from bot.chat.pictures import send_pictures
 from bot.domain.review import AGAINST_MEMBER, APPROVING, CHOICES, Card, Decision
 from bot.errors import UserError
 from bot.services import Services
-from bot.views import review as review_views
+from bot.texts import review as texts
 
 
 class Review(commands.Cog):
@@ -38,7 +38,7 @@ class Review(commands.Cog):
             if decision in APPROVING and not await self._services.review_cards.has_seen(
                 card, interaction.user.id
             ):
-                raise UserError(review_views.LOOK_FIRST)
+                raise UserError(texts.LOOK_FIRST())
             decisions = self._services.decisions
             await decisions.decide(card_id, decision, interaction.user.id, interaction.guild_id)
 
@@ -53,17 +53,17 @@ class Review(commands.Cog):
         card = await self._check(interaction, card_id)
         job = card.job_id and await self._services.jobs.fetch_job(card.job_id)
         if not job:
-            await interaction.edit_original_response(content=review_views.NO_PICTURES)
+            await interaction.edit_original_response(content=texts.NO_PICTURES())
             return
         recipe, cards = job.recipe, self._services.review_cards
-        text = f"prompt: {recipe.prompt}\nnegative prompt: {recipe.negative_prompt}\n"
+        text = texts.WHOLE_PROMPT(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt)
         found = await cards.locate_pictures(job)
         paths = {name: path for name, path in found.items() if path is not None}
         is_gone = None in [*found.values()][:1]
 
         async def show(files: list[discord.File]) -> None:
             prompt = discord.File(BytesIO(text.encode()), filename="prompt.txt")
-            content = review_views.PICTURES_GONE if is_gone else None
+            content = texts.PICTURES_GONE() if is_gone else None
             await interaction.edit_original_response(content=content, attachments=[prompt, *files])
 
         await send_pictures(paths, show, spoiler=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.recipes import Recipe
+from bot.texts.catalog import ENGLISH
 from bot.texts.reasons import Reason
 
 
@@ -41,6 +42,7 @@ class Origin:
     token: Discord's interaction token, good for 15 minutes and blanked after that.
     bot_in_channel: False where the bot is no member, so that only the token can reach the reply.
     parent_channel_id: of a thread. role_ids, joined_at: known only while the member asks.
+    locale, guild_locale: the language of the member and of the server, as Discord names them.
     """
 
     user_id: int = 0
@@ -54,6 +56,13 @@ class Origin:
     role_ids: tuple[int, ...] = ()
     joined_at: float | None = None
     source: Source = Source.INTERACTION
+    locale: str = ENGLISH
+    guild_locale: str | None = None
+
+    @property
+    def shown_locale(self) -> str:
+        """The language of what stands in the channel: the server's, or the reader's alone."""
+        return self.guild_locale or self.locale
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,8 @@ class RulesBeyond:
 class Case:
     """Everything that a card shows. picture: a blurred PNG. strikes: how many count at present.
 
-    note: what is left to do after the decision. beyond: rules that do not apply.
+    delete_by_hand: the message of removed pictures is out of reach. beyond: rules that do not
+    apply.
     """
 
     card: Card
@@ -138,4 +139,4 @@ class Case:
     strikes: int = 0
     picture: bytes | None = None
     beyond: tuple[GuildRule, ...] = ()
-    note: str = ""
+    delete_by_hand: bool = False

@@ -64,6 +64,8 @@ class JobRepository:
             "bot_in_channel": origin.bot_in_channel,
             "parent_channel_id": origin.parent_channel_id,
             "age_restricted": origin.age_restricted,
+            "locale": origin.locale,
+            "guild_locale": origin.guild_locale,
             "status": JobStatus.REFUSED if refused else JobStatus.ACCEPTED,
             **format_reason("reason", refusal),
             "recipe": format_recipe(recipe),

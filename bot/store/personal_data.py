@@ -129,7 +129,7 @@ PERSONAL: dict[str, PersonalData] = {
             "approved_by": "NULL",
             "deleted_by": "NULL",
         },
-        plain=("source", "status", "engine", "rule", "press"),
+        plain=("source", "status", "engine", "rule", "press", "locale", "guild_locale"),
     ),
     "rule": PersonalData(
         _WITH_SERVER, people={"added_by": "0"}, plain=("kind", "text", "action", "exceptions")

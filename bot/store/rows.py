@@ -63,6 +63,8 @@ def parse_job(row: Row) -> Job:
             bot_in_channel=bool(row["bot_in_channel"]),
             parent_channel_id=row["parent_channel_id"],
             age_restricted=bool(row["age_restricted"]),
+            locale=row["locale"],
+            guild_locale=row["guild_locale"],
         ),
         recipe=parse_recipe(row["recipe"]),
         status=JobStatus(row["status"]),

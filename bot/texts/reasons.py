@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from string import Formatter
 from typing import Any
 
+from bot.texts.catalog import Text
 from bot.texts.codes import Code
+from bot.texts.recipes import name_parameter
 from bot.texts.sentences import SENTENCES
 
-_NOT_KNOWN = "A newer version of Triptych wrote down why, and this one does not know its words."
-_NOT_SAID = "No reason is on record."
+_NOT_KNOWN = Text(
+    "A newer version of Triptych wrote down why, and this one does not know its words."
+)
+_NOT_SAID = Text("No reason is on record.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,10 @@ def recall(code: str, params: Mapping[str, Any]) -> Reason:
 
 
 def say(reason: Reason | None) -> str:
-    """The sentence for people. The one place where a reader's language will come in."""
+    """The sentence, in the reader's language."""
     if reason is None:
-        return _NOT_SAID
-    return _say(reason) if isinstance(reason.code, Code) else _NOT_KNOWN
+        return _NOT_SAID()
+    return _say(reason) if isinstance(reason.code, Code) else _NOT_KNOWN()
 
 
 def describe(reason: Reason | None) -> dict[str, Any] | None:
@@ -70,22 +72,19 @@ def describe(reason: Reason | None) -> dict[str, Any] | None:
     return {"code": str(reason.code), "params": params, "sentence": say(reason)}
 
 
-@cache
 def find_fields(code: Code) -> frozenset[str]:
     """What the sentence of a code names."""
-    sentence = SENTENCES[code]
-    texts = [sentence] if isinstance(sentence, str) else sentence
-    return frozenset(name for text in texts for _, name, _, _ in Formatter().parse(text) if name)
+    return SENTENCES[code].fields
 
 
 def _say(reason: Reason) -> str:
-    sentence = SENTENCES[Code(reason.code)]
-    if not isinstance(sentence, str):
-        sentence = sentence[0 if reason.params["count"] == 1 else 1]
-    return sentence.format(**{k: _say_value(v) for k, v in reason.params.items()})
+    said = {k: _say_value(k, v) for k, v in reason.params.items()}
+    return SENTENCES[Code(reason.code)](**said)
 
 
-def _say_value(value: Any) -> Any:
+def _say_value(name: str, value: Any) -> Any:
     if value is None or isinstance(value, Reason):
         return say(value)
+    if name == "parameter":
+        return name_parameter(value)
     return ", ".join(value) if isinstance(value, list) else value

@@ -9,6 +9,8 @@ from typing import Any, Self
 import discord
 
 from bot.errors import UserError
+from bot.texts.catalog import speak
+from bot.texts.faults import UNKNOWN_BUTTON
 
 ButtonAction = Callable[[discord.Interaction[Any], int, int], Awaitable[None]]
 """Called with the press, the job id and the panel."""
@@ -19,15 +21,19 @@ PanelAction = Callable[[discord.Interaction[Any], str, Sequence[str]], Awaitable
 ModalAction = Callable[[discord.Interaction[Any], int, int, dict[str, str]], Awaitable[None]]
 """Called with the sent form, the job id, the panel, and what was written, by field."""
 
-UNKNOWN = (
-    "This button is of another version of Triptych, so nothing was done and nothing was charged. "
-    "`/gallery` has your pictures with buttons that work."
-)
 _CUSTOM_ID = re.compile(r"v1:(?P<action>[a-z]+):(?P<job_id>[0-9]{1,19}):(?P<panel>[0-3])")
 _FORM_SECONDS = 3600.0  # how long discord.py remembers a form; it works later as well
 
 
-class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=_CUSTOM_ID):
+class _Spoken:
+    """Answers in the language of whoever pressed it or filled it in."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        speak(interaction.locale.value)
+        return True
+
+
+class JobButton(_Spoken, discord.ui.DynamicItem[discord.ui.Button[Any]], template=_CUSTOM_ID):
     """``v1:<action>:<job id>:<panel>``; cogs say what an action does with ``add_button_action``."""
 
     def __init__(
@@ -65,7 +71,9 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=_CUSTOM
 
 
 class PanelItem(
-    discord.ui.DynamicItem[Any], template=r"v1:(?P<panel>settings|audit|privacy):(?P<path>.{1,80})"
+    _Spoken,
+    discord.ui.DynamicItem[Any],
+    template=r"v1:(?P<panel>settings|audit|privacy):(?P<path>.{1,80})",
 ):
     """``v1:<panel>:<path>`` around a button or a select; ``add_panel_action`` says what it does."""
 
@@ -92,7 +100,7 @@ class PanelItem(
         await _answer(interaction, run(interaction, self.path, values))
 
 
-class ModalForm(discord.ui.Modal):
+class ModalForm(_Spoken, discord.ui.Modal):
     """A form of text fields; ``run`` gets what was typed, by field. A restart closes it."""
 
     def __init__(
@@ -162,7 +170,7 @@ async def answer_form(
 
 
 async def _refuse(interaction: discord.Interaction[Any], *_: object) -> None:
-    raise UserError(UNKNOWN)
+    raise UserError(UNKNOWN_BUTTON())
 
 
 def _read_fields(data: Any) -> dict[str, str]:

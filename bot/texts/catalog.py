@@ -1,0 +1,174 @@
+"""What is said, in the language of whoever reads it: gettext's catalogues, numbers by Babel.
+
+A text is made at import and said later: ``NOT_YOURS = Text("…")``, then ``NOT_YOURS()``. The caller
+says who reads it: ``with speaking(locale): …``, or ``speak(locale)`` for a whole task.
+"""
+
+from __future__ import annotations
+
+import gettext
+import logging
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import format_decimal
+
+log = logging.getLogger(__name__)
+
+DOMAIN = "triptych"
+ENGLISH = "en-US"
+LOCALES = Path(__file__).with_name("locales")
+"""<language>/LC_MESSAGES/triptych.mo, compiled by ``make texts``."""
+
+_NUMBERS = {",": "#,##0", ".1f": "0.0", ",.1f": "#,##0.0", "g": "0.######"}
+"""What languages write in their own way. Other format specifications are Python's: ``d`` and
+``.0f`` are for what Discord reads (``<t:…>``) and for ids."""
+_BROKEN_FILE = (OSError, ValueError, struct.error)
+_BROKEN_TEXT = (LookupError, ValueError, TypeError, AttributeError)
+_locale: ContextVar[str] = ContextVar("locale", default=ENGLISH)
+
+
+class Text:
+    """A text for people, written in English, with ``str.format``'s fields by name."""
+
+    __slots__ = ("english", "many")
+
+    def __init__(self, english: str, many: str | None = None) -> None:
+        self.english = english
+        self.many = many
+
+    def __call__(self, **params: Any) -> str:
+        """Say it to the reader. Raises KeyError for a field that is not given."""
+        locale = get_locale()
+        template = self._translate(load_catalog(locale), params)
+        try:
+            return _FORMATTER.fill(template, params, locale)
+        except _BROKEN_TEXT:
+            english = self._translate(gettext.NullTranslations(), params)
+            if template == english:
+                raise
+            _warn(locale, template)
+            return _FORMATTER.fill(english, params, ENGLISH)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.english!r})"
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """What must be given to say it."""
+        texts = filter(None, (self.english, self.many))
+        found = {name for text in texts for _, name, _, _ in Formatter().parse(text) if name}
+        return frozenset(found | ({"count"} if self.many else set()))
+
+    def _translate(self, catalog: gettext.NullTranslations, params: dict[str, Any]) -> str:
+        if self.many is None:
+            return catalog.gettext(self.english)
+        return catalog.ngettext(self.english, self.many, params["count"])
+
+
+class Plural(Text):
+    """Two texts, the first for a ``count`` of one; other languages have as many as they need."""
+
+    __slots__ = ()
+
+    def __init__(self, english: str, many: str) -> None:
+        super().__init__(english, many)
+
+
+class Name(Text):
+    """A word that people type. context: of what, as a command's may be an option's as well."""
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: str, english: str) -> None:
+        super().__init__(english)
+        self.context = context
+
+    def _translate(self, catalog: gettext.NullTranslations, params: dict[str, Any]) -> str:
+        del params
+        return catalog.pgettext(self.context, self.english)
+
+
+class _Formatter(Formatter):
+    """``str.format`` with the numbers of a language."""
+
+    def fill(self, template: str, params: dict[str, Any], locale: str) -> str:
+        token = _locale.set(locale)
+        try:
+            return self.vformat(template, (), params)
+        finally:
+            _locale.reset(token)
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec in _NUMBERS:
+            number = value if isinstance(value, int) and format_spec == "," else float(value)
+            return format_decimal(number, _NUMBERS[format_spec], parse_locale(get_locale()))
+        return format(value, format_spec)
+
+
+_FORMATTER = _Formatter()
+
+
+def get_locale() -> str:
+    """The reader's, by Discord's name for it: ``pt-BR``."""
+    return _locale.get()
+
+
+def speak(locale: str | None) -> None:
+    """From here on, in this task and what it starts, texts are for this reader."""
+    _locale.set(locale or ENGLISH)
+
+
+@contextmanager
+def speaking(locale: str | None) -> Iterator[None]:
+    """Within, texts are for this reader."""
+    token = _locale.set(locale or ENGLISH)
+    try:
+        yield
+    finally:
+        _locale.reset(token)
+
+
+def is_offered(locale: str) -> bool:
+    """Whether there are texts in this language, which is not English."""
+    return load_catalog(locale) is not load_catalog(ENGLISH)
+
+
+@cache
+def load_catalog(locale: str) -> gettext.NullTranslations:
+    """The texts of a language, in English where there are none."""
+    parsed = parse_locale(locale)
+    folders = [LOCALES / name for name in (str(parsed), parsed.language)]
+    return _load([*filter(Path.is_dir, folders), LOCALES / "en"][0])
+
+
+@cache
+def _load(folder: Path) -> gettext.NullTranslations:
+    try:
+        with (folder / "LC_MESSAGES" / f"{DOMAIN}.mo").open("rb") as file:
+            return gettext.GNUTranslations(file)
+    except _BROKEN_FILE as error:
+        log.warning("the texts of %s cannot be read, so they are English: %r", folder.name, error)
+        return gettext.NullTranslations()
+
+
+@cache
+def parse_locale(locale: str) -> Locale:
+    """As Babel knows it; English where it knows none of that name."""
+    try:
+        return Locale.parse(locale, sep="-")
+    except (ValueError, UnknownLocaleError):
+        return Locale("en", "US")
+
+
+@cache
+def _warn(locale: str, template: str) -> None:
+    """Once for each text."""
+    log.warning("the %s text %r names other fields than the English one", locale, template)

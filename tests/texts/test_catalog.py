@@ -1,0 +1,150 @@
+"""Texts in the reader's language, and what becomes of a catalogue that cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import io
+import logging
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+import bot.texts
+from bot.texts import catalog
+from bot.texts.catalog import Name, Plural, Text, speak, speaking
+
+HERE = Path(bot.texts.__path__[0])
+_KEYWORDS = {"Text": None, "Plural": (1, 2), "Name": ((1, "c"), 2)}
+SIX = Plural("{count} picture of {name}", "{count} pictures of {name}")
+
+
+@pytest.fixture
+def locales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where catalogues of a test lie: German, and English as it is."""
+    (tmp_path / "en").symlink_to(HERE / "locales" / "en")
+    texts = Catalog(locale="de")
+    texts.add("Nothing.", "Nichts.")
+    texts.add("Hello {name}.", "Hallo {nome}.")
+    texts.add("{size:,.1f} MiB", "{size:,.1f} MB")
+    texts.add("style", "Stil", context="option")
+    texts.add((SIX.english, SIX.many), ("{count} Bild von {name}", "{count} Bilder von {name}"))
+    write(tmp_path / "de", texts)
+    monkeypatch.setattr(catalog, "LOCALES", tmp_path)
+    forget()
+    yield tmp_path
+    forget()
+
+
+def forget() -> None:
+    for cached in (catalog.load_catalog, catalog._load, catalog._warn):
+        cached.cache_clear()
+
+
+def write(folder: Path, texts: Catalog) -> None:
+    (folder / "LC_MESSAGES").mkdir(parents=True, exist_ok=True)
+    with (folder / "LC_MESSAGES" / "triptych.mo").open("wb") as file:
+        write_mo(file, texts)
+
+
+@pytest.mark.usefixtures("locales")
+def test_text_is_said_in_the_language_of_its_reader():
+    assert Text("Nothing.")() == "Nothing."
+    with speaking("de"):
+        assert Text("Nothing.")() == "Nichts."
+        assert Text("{size:,.1f} MiB")(size=1234.5) == "1.234,5 MB"
+        assert [SIX(count=n, name="X") for n in (1, 3)] == ["1 Bild von X", "3 Bilder von X"]
+        assert Name("option", "style")() == "Stil"
+        assert Name("command", "style")() == "style"
+        with speaking(None):
+            assert Text("Nothing.")() == "Nothing."
+    assert Text("{size:,.1f} MiB")(size=1234.5) == "1,234.5 MiB"
+    assert [SIX(count=n, name="X") for n in (1, 3)] == ["1 picture of X", "3 pictures of X"]
+
+
+@pytest.mark.usefixtures("locales")
+@pytest.mark.parametrize("locale", ["ko", "es-419", "xx-yy", "", "..", "../de"])
+def test_language_without_texts_reads_english(locale: str, caplog: pytest.LogCaptureFixture):
+    with speaking(locale):
+        assert Text("Nothing.")() == "Nothing."
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("bad", [None, b"", b"no catalogue at all", b"cut"])
+def test_missing_or_broken_catalogue_is_english_with_one_warning(
+    locales: Path, bad: bytes | None, caplog: pytest.LogCaptureFixture
+):
+    file = locales / "de" / "LC_MESSAGES" / "triptych.mo"
+    whole = file.read_bytes()
+    file.unlink()
+    if bad is not None:
+        file.write_bytes(whole[: len(whole) // 2] if bad == b"cut" else bad)
+    with speaking("de"):
+        assert [Text("Nothing.")() for _ in range(3)] == ["Nothing."] * 3
+        assert SIX(count=3, name="X") == "3 pictures of X"
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "the texts of de cannot be read" in record.message
+
+
+@pytest.mark.usefixtures("locales")
+def test_translation_with_a_wrong_field_is_english_with_one_warning(
+    caplog: pytest.LogCaptureFixture,
+):
+    with speaking("de"):
+        assert [Text("Hello {name}.")(name="Ada") for _ in range(3)] == ["Hello Ada."] * 3
+    [record] = caplog.records
+    assert "Hallo {nome}." in record.message
+    with pytest.raises(KeyError):
+        Text("Hello {name}.")(nome="Ada")
+
+
+async def test_language_is_of_a_task_and_of_what_it_starts():
+    async def answer(locale: str) -> list[str]:
+        speak(locale)
+        await asyncio.sleep(0)
+        return [catalog.get_locale(), await asyncio.to_thread(catalog.get_locale)]
+
+    assert await asyncio.gather(*map(answer, ("de", "fr"))) == [["de"] * 2, ["fr"] * 2]
+    assert catalog.get_locale() == catalog.ENGLISH
+
+
+def read_catalog(path: Path) -> Catalog:
+    return read_po(io.BytesIO(path.read_bytes()))
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "locales").glob("*/LC_MESSAGES/*.po")), ids=str)
+def test_committed_catalogue_holds_the_texts_of_the_code_compiled(path: Path):
+    """Otherwise: ``make texts``."""
+    found = extract_from_dir(HERE, keywords=_KEYWORDS)
+    wanted = {(context, text) for _, _, text, _, context in found}
+    committed = read_catalog(path)
+    assert {(message.context, message.id) for message in committed if message.id} == wanted
+    compiled = io.BytesIO()
+    write_mo(compiled, committed)
+    assert path.with_suffix(".mo").read_bytes() == compiled.getvalue()
+
+
+def list_texts() -> Iterator[tuple[str, Text]]:
+    """Every text of the code, by where it stands."""
+    for module in pkgutil.iter_modules(bot.texts.__path__):
+        names = vars(importlib.import_module(f"bot.texts.{module.name}"))
+        for name, value in names.items():
+            if isinstance(value, Text):
+                yield f"{module.name}.{name}", value
+            elif isinstance(value, dict):
+                pairs = [(key, each) for key, each in value.items() if isinstance(each, Text)]
+                yield from ((f"{module.name}.{key}", each) for key, each in pairs)
+
+
+def test_plurals_of_a_text_name_the_same_fields():
+    for place, text in list_texts():
+        if text.many is not None:
+            one, many = (Text(each).fields | {"count"} for each in (text.english, text.many))
+            assert one == many, place
