@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import (
     CLIPConfig,
     CLIPImageProcessorPil,
@@ -236,3 +237,9 @@ def _rename_vae(name: str, num_levels: int) -> str:
 def edit_json(path: Path, **changes: Any) -> None:
     """Change some values of a JSON object in a file."""
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def rename_weights(path: Path, rename: Callable[[str], str | None]) -> None:
+    """Rename the weights in a safetensors file; those that get no name are left out."""
+    named = {rename(name): value for name, value in load_file(path).items()}
+    save_file({name: value for name, value in named.items() if name}, path, {"format": "pt"})

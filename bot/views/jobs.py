@@ -262,6 +262,9 @@ def describe_recipe(job: Job) -> str:
         lines.append(f"-# {describe_start(job)}")
     if job.cut_words:
         lines.append(f"-# Too long for the model, so these words were cut: {quote(job.cut_words)}")
+    if job.cut_negative_words:
+        cut = quote(job.cut_negative_words)
+        lines.append(f"-# The negative prompt was too long, so these words of it were cut: {cut}")
     return "\n".join(lines)
 
 
