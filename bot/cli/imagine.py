@@ -93,9 +93,7 @@ def describe(job: Job, delivery: Delivery) -> str:
         lines.append(f"Too long for the model, so these words were cut: {job.cut_words}\n")
     if job.cut_negative_words:
         cut = job.cut_negative_words
-        lines.append(
-            f"The negative prompt was too long, so these words of it were cut: {cut}\n"
-        )
+        lines.append(f"The negative prompt was too long, so these words of it were cut: {cut}\n")
     return "".join(lines)
 
 

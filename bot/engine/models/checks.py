@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,14 +42,26 @@ def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
     check = {"folder": _check_folder, "file": _check_file, "hub": _check_id}
     found, lines = check[find_kind(source.model)](source)
     if thorough and found is not None:
-        from bot.engine.models.rehearsal import rehearse  # noqa: PLC0415 imports torch
-
-        rehearse(found)
+        _rehearse(found, source)
     elif thorough:
         from bot.engine.models.hub import ask_hub  # noqa: PLC0415 imports an HTTP client
 
         ask_hub(source)
     return lines
+
+
+def hush_transformers() -> None:
+    """It would tell every owner that two image processors work without torchvision."""
+    logging.getLogger("transformers.utils.import_utils").setLevel(logging.ERROR)
+
+
+def _rehearse(found: CheckedFolder | CheckedFile, source: ModelSource) -> None:
+    hush_transformers()
+    from bot.engine.models.rehearsal import choose_samplers, rehearse  # noqa: PLC0415 imports torch
+
+    config = found.path if isinstance(found, CheckedFolder) else found.config
+    if config is not None:
+        choose_samplers(rehearse(found, config), source.model)
 
 
 _Found = tuple[CheckedFolder | CheckedFile | None, list[str]]

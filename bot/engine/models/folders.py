@@ -62,7 +62,7 @@ def check_folder(folder: Path, model: str, *, half: bool = False) -> CheckedFold
     Raises ConfigError, also for files that only the other precision would load.
     """
     index = check_config_folder(folder, model)
-    parts = list(_NEEDED)
+    parts: list[str] = [*_NEEDED]
     notes: tuple[str, ...] = ()
     if _is_named(index, "safety_checker"):
         if has_weights(folder, "safety_checker"):

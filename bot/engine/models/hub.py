@@ -66,8 +66,8 @@ def check_before_download(source: ModelSource, folder: str | None = None) -> Non
             )
 
     if not is_plain(check_index(fetch("model_index.json"), source.model)):
-        configs = [read_json(fetch(f"{part}/config.json")) for part in ("unet", "vae")]
-        check_family(*configs, source.model)
+        unet, vae = (read_json(fetch(f"{part}/config.json")) for part in ("unet", "vae"))
+        check_family(unet, vae, source.model)
 
 
 def download_config(source: ModelSource, repository: str) -> Path:

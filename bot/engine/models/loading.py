@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
-import transformers
 from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -30,7 +28,13 @@ from bot.engine.models.hub import (
     download_config,
     download_faults,
 )
-from bot.engine.models.rehearsal import assemble, library_faults, rehearse
+from bot.engine.models.rehearsal import (
+    assemble,
+    choose_samplers,
+    hide_progress_bars,
+    library_faults,
+    rehearse,
+)
 from bot.engine.models.single_files import CheckedFile, check_single_file, rename_key
 from bot.engine.sampling.samplers import Samplers
 from bot.errors import ConfigError
@@ -108,8 +112,8 @@ def _load_local(source: ModelSource, dtype: torch.dtype) -> _Loaded:
 def _load_folder(folder: Path, dtype: torch.dtype, name: str) -> _Loaded:
     half = dtype == torch.float16
     checked = check_folder(folder, name, half=half)
-    _hide_progress_bars()
-    rehearse(checked)
+    hide_progress_bars()
+    rehearse(checked, folder)
     checker = {} if "safety_checker" in checked.weights else _NO_CHECKER
     with library_faults(name):
         pipe = StableDiffusionPipeline.from_pretrained(
@@ -155,20 +159,20 @@ def _download(model: str, variant: str | None, token: str | None, **without: Non
 
 def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
     checked = check_single_file(source)
-    if checked.config is None:
-        folder = download_config(source, checked.repository)
-        checked = check_single_file(replace(source, model_config=str(folder)))
-    _hide_progress_bars()
-    rehearse(checked)
+    config = checked.config
+    if config is None:
+        config = download_config(source, checked.repository)
+        checked = check_single_file(replace(source, model_config=str(config)))
+    rehearse(checked, config)
     with library_faults(source.model):
-        pipe = assemble(checked.config, _read_parts(checked, dtype), dtype=dtype)
+        pipe = assemble(config, _read_parts(checked, config, dtype), dtype=dtype)
     return _Loaded(pipe, None, (f"{source.model} is a single file: no safety checker is in it.",))
 
 
-def _read_parts(checked: CheckedFile, dtype: torch.dtype) -> dict[str, Any]:
+def _read_parts(checked: CheckedFile, config: Path, dtype: torch.dtype) -> dict[str, Any]:
     """The parts that are in the file, as diffusers converts them."""
     weights = {rename_key(name): tensor for name, tensor in load_file(checked.path).items()}
-    where = {"config": str(checked.config), "local_files_only": True}
+    where = {"config": str(config), "local_files_only": True}
     classes: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
     parts = {
         name: kind.from_single_file(weights, subfolder=name, dtype=dtype, **where)
@@ -182,12 +186,6 @@ def _read_parts(checked: CheckedFile, dtype: torch.dtype) -> dict[str, Any]:
     return parts
 
 
-def _hide_progress_bars() -> None:
-    """Downloads keep their bars; these are about milliseconds."""
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
-
-
 def _describe(
     source: ModelSource,
     loaded: _Loaded,
@@ -197,7 +195,7 @@ def _describe(
 ) -> LoadedModel:
     pipe, unet = loaded.pipe, loaded.pipe.unet
     samplers = Samplers(pipe.scheduler)
-    choice = samplers.choose()
+    choice = choose_samplers(samplers, source.model)
     notes = (*loaded.notes, *choice.notes)
     defaults = read_defaults(loaded.folder, source.model)
     side = unet.config.sample_size

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
+import transformers
 from diffusers.loaders import single_file_utils
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -17,7 +19,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from bot.engine.models.files import BrokenFiles
 from bot.engine.models.folders import CheckedFolder
 from bot.engine.models.single_files import CheckedFile
-from bot.engine.sampling.samplers import Samplers
+from bot.engine.sampling.samplers import SamplerChoice, Samplers
 from bot.errors import ConfigError
 
 Tensors = dict[str, Any]
@@ -28,27 +30,31 @@ _VAE_ATTENTION[".proj_attn."] = ".to_out.0."
 _TWO_TEXTS = ("a dog", "the cat")
 
 
-def rehearse(checked: CheckedFolder | CheckedFile) -> None:
+def rehearse(checked: CheckedFolder | CheckedFile, config: Path) -> Samplers:
     """Load all but the weights, and see that there are weights for all that is loaded.
 
-    Raises ConfigError.
+    config: the folder with the small files. Raises ConfigError.
     """
-    config = checked.path if isinstance(checked, CheckedFolder) else checked.config
-    if config is None:
-        return
     with library_faults(checked.model):
         parts = _build_parts(config)
         pipe = assemble(config, parts)
-        Samplers(pipe.scheduler).choose()
         _check_tokenizer(pipe.tokenizer, config)
         found = _list_tensors(checked, parts)
     for name, part in parts.items():
         if name in found:
             _compare(checked.model, name, part, found[name])
+    return Samplers(pipe.scheduler)
+
+
+def choose_samplers(samplers: Samplers, model: str) -> SamplerChoice:
+    """The samplers offered for a model. Raises ConfigError if it can be drawn with none."""
+    with library_faults(model):
+        return samplers.choose()
 
 
 def assemble(config: Path, parts: dict[str, Any], **options: Any) -> Any:
     """A pipeline of parts, the rest read from a folder; without the model's safety checker."""
+    hide_progress_bars()
     return StableDiffusionPipeline.from_pretrained(
         config,
         **parts,
@@ -59,6 +65,12 @@ def assemble(config: Path, parts: dict[str, Any], **options: Any) -> Any:
         local_files_only=True,
         **options,
     )
+
+
+def hide_progress_bars() -> None:
+    """Downloads keep their bars; these are about milliseconds."""
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
 
 
 @contextmanager

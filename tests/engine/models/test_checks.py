@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,9 @@ def source_of(path: Path, config: Path | None = None) -> ModelSource:
 def refuse(source: ModelSource) -> str:
     """What doctor says, which the start must say too."""
     said = []
-    for ask in (lambda: check_model(source, thorough=True), lambda: load_model(source)):
+    for ask in (partial(check_model, thorough=True), load_model):
         with pytest.raises(ConfigError) as caught:
-            ask()
+            ask(source)
         said.append(str(caught.value))
     assert said[0] == said[1]
     return said[0]
@@ -63,7 +64,7 @@ def refuse(source: ModelSource) -> str:
 
 def draw_with(path: Path, config: Path | None = None) -> Any:
     source = source_of(path, config)
-    check_model(source, thorough=True)
+    check_model(source)
     request = make_request(seeds=(0,), num_inference_steps=2)
     return draw(open_batch(load_model(source)), request).images
 
