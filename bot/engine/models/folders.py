@@ -99,9 +99,11 @@ def check_config_folder(folder: Path, model: str) -> dict[str, Any]:
 def check_index(path: Path, model: str) -> dict[str, Any]:
     """Check the pipeline in the model_index.json of ``model``. Raises ConfigError."""
     if not path.exists() and not path.is_symlink():
+        files = sorted(file.name for file in path.parent.glob("*.safetensors"))
+        single = f", or one of the files in it, such as {path.parent / files[0]}" if files else ""
         raise MissingFiles(
             f"{model} has no model_index.json: MODEL must name a whole diffusers folder "
-            "(with unet/, vae/, text_encoder/, tokenizer/ and scheduler/ in it)."
+            f"(with unet/, vae/, text_encoder/, tokenizer/ and scheduler/ in it){single}."
         )
     index = read_json(path)
     name = index.get("_class_name")

@@ -281,6 +281,14 @@ def test_single_file_with_names_of_another_time_draws_the_same(
     assert np.array_equal(draw_with(single, model), expected)
 
 
+def test_single_file_with_the_text_encoder_of_version_2_draws_the_same(
+    single: Path, model: Path, tmp_path: Path
+) -> None:
+    expected = draw_with(single, model)
+    other = write_single_file(build_tiny_pipeline(), tmp_path / "two.safetensors", open_clip=True)
+    assert np.array_equal(draw_with(other, model), expected)
+
+
 def test_single_file_in_capitals_draws_the_same(single: Path, model: Path) -> None:
     expected = draw_with(single, model)
     loud = single.rename(single.with_suffix(".SAFETENSORS"))
@@ -326,6 +334,10 @@ def test_config_folder_of_another_kind_of_model_is_named(single: Path, model: Pa
     edit_json(model / "unet/config.json", cross_attention_dim=64)
     text = refuse(source_of(single, model))
     assert "MODEL_CONFIG must be of the same kind of model" in text
+
+
+def test_folder_of_single_files_says_to_name_one(single: Path) -> None:
+    assert f"or one of the files in it, such as {single}" in refuse(source_of(single.parent))
 
 
 def test_dangling_single_file_is_named(tmp_path: Path) -> None:
