@@ -40,9 +40,13 @@ def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
     because it imports torch. Raises ConfigError.
     """
     check = {"folder": _check_folder, "file": _check_file, "hub": _check_id}
-    found, lines = check[find_kind(source.model)](source)
+    kind = find_kind(source.model)
+    found, lines = check[kind](source)
     if thorough and found is not None:
-        _rehearse(found, source)
+        try:
+            _rehearse(found)
+        except BrokenFiles as error:
+            raise (blame_cache(error, found.path) if kind == "hub" else error) from None
     elif thorough:
         from bot.engine.models.hub import ask_hub  # noqa: PLC0415 imports an HTTP client
 
@@ -55,13 +59,13 @@ def hush_transformers() -> None:
     logging.getLogger("transformers.utils.import_utils").setLevel(logging.ERROR)
 
 
-def _rehearse(found: CheckedFolder | CheckedFile, source: ModelSource) -> None:
+def _rehearse(found: CheckedFolder | CheckedFile) -> None:
     hush_transformers()
     from bot.engine.models.rehearsal import choose_samplers, rehearse  # noqa: PLC0415 imports torch
 
     config = found.path if isinstance(found, CheckedFolder) else found.config
     if config is not None:
-        choose_samplers(rehearse(found, config), source.model)
+        choose_samplers(rehearse(found, config), found.model)
 
 
 _Found = tuple[CheckedFolder | CheckedFile | None, list[str]]
@@ -111,12 +115,22 @@ def find_kind(model: str) -> Literal["folder", "file", "hub"]:
             f"MODEL names the file {model}, which is no model: give a diffusers folder, "
             "a .safetensors file or a Hugging Face id such as CompVis/stable-diffusion-v1-4."
         )
-    elif _HUB_ID.fullmatch(model):
+    elif _is_hub_id(model):
         return "hub"
     raise ConfigError(
         f"MODEL names {model}, which does not exist: correct the path, or give a Hugging Face id "
         "such as CompVis/stable-diffusion-v1-4."
     )
+
+
+def _is_hub_id(model: str) -> bool:
+    from huggingface_hub.utils import HFValidationError, validate_repo_id  # noqa: PLC0415
+
+    try:
+        validate_repo_id(model)
+    except HFValidationError:
+        return False
+    return _HUB_ID.fullmatch(model) is not None
 
 
 def blame_cache(error: BrokenFiles, folder: Path) -> ConfigError:

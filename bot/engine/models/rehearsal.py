@@ -20,7 +20,7 @@ from bot.engine.models.files import BrokenFiles
 from bot.engine.models.folders import CheckedFolder
 from bot.engine.models.single_files import CheckedFile
 from bot.engine.sampling.samplers import SamplerChoice, Samplers
-from bot.errors import ConfigError
+from bot.errors import ConfigError, TriptychError
 
 Tensors = dict[str, Any]
 """By name; on the device "meta", where they have a shape and no content."""
@@ -78,11 +78,9 @@ def library_faults(model: str) -> Iterator[None]:
     """Turn what the libraries raise over a model's files into a sentence. Raises ConfigError."""
     try:
         yield
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, ImportError) as error:
-        raise _explain(model, error) from error
-    except torch.OutOfMemoryError:
+    except (TriptychError, torch.OutOfMemoryError):
         raise
-    except RuntimeError as error:
+    except Exception as error:  # some of them raise nothing more particular than that
         raise _explain(model, error) from error
 
 

@@ -183,6 +183,16 @@ def test_weights_that_are_gone_from_the_cache_come_again_or_are_named(
     assert "HF_HUB_OFFLINE" in text
 
 
+def test_cached_model_that_does_not_fit_its_config_names_the_folder_to_delete(
+    hub: FakeHub, folder: Path
+) -> None:
+    edit_json(folder / "unet" / "config.json", cross_attention_dim=64)
+    text = say(load_model, SOURCE)
+    assert "does not fit its config files" in text
+    assert "cache/models--someone--model and start again" in text
+    assert refuse() == text
+
+
 def test_safety_checker_of_pickle_files_is_not_downloaded(hub: FakeHub, folder: Path) -> None:
     shutil.rmtree(folder)
     build_tiny_model(folder, safety_checker=True)

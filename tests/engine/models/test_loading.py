@@ -149,7 +149,9 @@ def test_pickle_checkpoint_is_refused_by_name(tmp_path: Path, suffix: str) -> No
     assert_refused(ModelSource(str(path), device="cpu"), "pickle files can run code.*convert")
 
 
-@pytest.mark.parametrize("name", ["no/such/folder", "gone.safetensors", "/gone", "just-a-name"])
+@pytest.mark.parametrize(
+    "name", ["no/such/folder", "gone.safetensors", "/gone", "just-a-name", "two--dashes/a..b"]
+)
 def test_path_that_is_not_there_is_named(name: str) -> None:
     assert_refused(ModelSource(name, device="cpu"), f"MODEL names {name}, which does not exist")
 
