@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +22,14 @@ def _split_words(value: Any) -> Any:
     return value
 
 
+def _find_home(value: Any) -> Any:
+    """No shell has looked at what stands in ``.env``."""
+    return os.path.expanduser(value) if isinstance(value, str) else value
+
+
+_Path = Annotated[Path, BeforeValidator(_find_home)]
+
+
 class Settings(BaseSettings):
     """Frozen; an empty variable counts as unset."""
 
@@ -35,15 +44,15 @@ class Settings(BaseSettings):
 
     discord_token: SecretStr | None = None
     discord_api_base: str | None = None
-    model: str | None = None
-    model_config_folder: Path | None = Field(default=None, validation_alias="MODEL_CONFIG")
+    model: Annotated[str | None, BeforeValidator(_find_home)] = None
+    model_config_folder: _Path | None = Field(default=None, validation_alias="MODEL_CONFIG")
     hf_token: SecretStr | None = None
     device: Literal["auto", "cuda", "cpu"] = "auto"
     deterministic: bool = False
     compile_unet: bool = Field(default=False, validation_alias="COMPILE")
-    data_dir: Path = Path("data")
+    data_dir: _Path = Path("data")
     blocked_words: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)] = ()
-    rules_file: Path | None = None
+    rules_file: _Path | None = None
     nsfw_threshold: float = Field(default=0.5, ge=0.05, le=0.95)
     previews: bool = True
     keep_pictures_days: int | None = Field(default=None, ge=1, le=36_500)

@@ -40,6 +40,7 @@ CREATE TABLE job (
     gpu_seconds         REAL,
     engine              TEXT NOT NULL DEFAULT '',
     cut_words           TEXT NOT NULL DEFAULT '',
+    cut_negative_words  TEXT NOT NULL DEFAULT '',
     rule                TEXT NOT NULL DEFAULT '',
     rules_version       INTEGER NOT NULL DEFAULT 0,
     is_held             INTEGER NOT NULL DEFAULT 0 CHECK (is_held IN (0, 1)),

@@ -137,6 +137,17 @@ def test_single_file_model_takes_its_config_from_a_folder(monkeypatch: pytest.Mo
     assert load_settings().model_config_folder == Path("some/folder")
 
 
+def test_home_folder_is_found_in_every_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("MODEL", "MODEL_CONFIG", "DATA_DIR", "RULES_FILE"):
+        monkeypatch.setenv(name, f"~/{name}")
+    settings = load_settings()
+    assert settings.model == str(tmp_path / "MODEL")
+    assert settings.model_config_folder == tmp_path / "MODEL_CONFIG"
+    assert settings.data_dir == tmp_path / "DATA_DIR"
+    assert settings.rules_file == tmp_path / "RULES_FILE"
+
+
 def test_env_file_that_is_no_text_is_a_sentence(tmp_path: Path):
     (tmp_path / ".env").write_bytes(b"BLOCKED_WORDS=\xff\xfe\n")
     with pytest.raises(ConfigError, match=r"\.env"):

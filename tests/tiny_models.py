@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import (
     CLIPConfig,
     CLIPImageProcessorPil,
@@ -95,12 +96,19 @@ def build_tiny_model(
     return folder
 
 
-def write_single_file(pipe: StableDiffusionPipeline, path: Path) -> Path:
-    """Write a tiny pipeline in the original single-file layout of Stable Diffusion 1.x."""
-    weights = {
-        f"cond_stage_model.transformer.text_model.{name}": value
-        for name, value in pipe.text_encoder.state_dict().items()
-    }
+def write_single_file(
+    pipe: StableDiffusionPipeline, path: Path, *, open_clip: bool = False
+) -> Path:
+    """Write a tiny pipeline in the original single-file layout of Stable Diffusion 1.x.
+
+    open_clip: with the text encoder as in 2.x.
+    """
+    encoder = pipe.text_encoder.state_dict()
+    if open_clip:
+        weights = {f"cond_stage_model.model.{k}": v for k, v in _to_open_clip(encoder).items()}
+    else:
+        start = "cond_stage_model.transformer.text_model"
+        weights = {f"{start}.{name}": value for name, value in encoder.items()}
     for name, value in pipe.unet.state_dict().items():
         weights[f"model.diffusion_model.{_rename_unet(name)}"] = value
     for name, value in pipe.vae.state_dict().items():
@@ -161,6 +169,33 @@ def _build_checker() -> StableDiffusionSafetyChecker:
 
 def _build_processor() -> CLIPImageProcessorPil:
     return CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+
+
+_OPEN_CLIP = {
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "embeddings.token_embedding": "token_embedding",
+    "encoder.layers": "transformer.resblocks",
+    "final_layer_norm": "ln_final",
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "self_attn.out_proj": "attn.out_proj",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+}
+
+
+def _to_open_clip(encoder: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    weights = {_rename_open_clip(name): value for name, value in encoder.items()}
+    for name in [name for name in weights if ".self_attn.q_proj." in name]:
+        three = [weights.pop(name.replace("q_proj", f"{each}_proj")) for each in "qkv"]
+        weights[name.replace("self_attn.q_proj.", "attn.in_proj_")] = torch.cat(three)
+    return weights
+
+
+def _rename_open_clip(name: str) -> str:
+    for new, old in _OPEN_CLIP.items():
+        name = name.replace(new, old)
+    return name
 
 
 _RESNET = {
@@ -236,3 +271,9 @@ def _rename_vae(name: str, num_levels: int) -> str:
 def edit_json(path: Path, **changes: Any) -> None:
     """Change some values of a JSON object in a file."""
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def rename_weights(path: Path, rename: Callable[[str], str | None]) -> None:
+    """Rename the weights in a safetensors file; those that get no name are left out."""
+    named = {rename(name): value for name, value in load_file(path).items()}
+    save_file({name: value for name, value in named.items() if name}, path, {"format": "pt"})

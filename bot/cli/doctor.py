@@ -59,8 +59,8 @@ async def examine() -> list[Finding]:
         return [*findings, Finding(False, "Settings", str(error), "Correct them and try again.")]
     findings += [
         Finding(True, "Settings", "all can be used"),
-        await asyncio.to_thread(_check_torch, settings),
-        _check_model(settings),
+        torch := await asyncio.to_thread(_check_torch, settings),
+        await asyncio.to_thread(_check_model, settings, can_build=torch.ok),
         await asyncio.to_thread(_check_rules, settings),
         await asyncio.to_thread(_check_pictures, settings),
         await asyncio.to_thread(_check_disk, settings),
@@ -105,9 +105,10 @@ def _run_probe() -> tuple[str, str] | None:
     return device, detail
 
 
-def _check_model(settings: Settings) -> Finding:
+def _check_model(settings: Settings, *, can_build: bool) -> Finding:
+    """can_build: torch can be loaded, also into this process."""
     try:
-        lines = check_model(choose_model_source(settings))
+        lines = check_model(choose_model_source(settings), thorough=can_build)
     except ConfigError as error:
         return Finding(False, "Model", "cannot be used", str(error))
     return Finding(True, "Model", "; ".join(lines))

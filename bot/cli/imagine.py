@@ -91,6 +91,9 @@ def describe(job: Job, delivery: Delivery) -> str:
     lines += [f"{sentence}\n" for sentence in list_hidden(delivery)]
     if job.cut_words:
         lines.append(f"Too long for the model, so these words were cut: {job.cut_words}\n")
+    if job.cut_negative_words:
+        cut = job.cut_negative_words
+        lines.append(f"The negative prompt was too long, so these words of it were cut: {cut}\n")
     return "".join(lines)
 
 
@@ -104,6 +107,7 @@ def describe_as_json(job: Job, delivery: Delivery) -> str:
         "nsfw_scores": [v.nsfw_score for v in delivery.verdicts],
         "spoiler": job.spoiler,
         "cut_words": job.cut_words,
+        "cut_negative_words": job.cut_negative_words,
         "seconds": job.gpu_seconds,
     }
     return json.dumps(report) + "\n"

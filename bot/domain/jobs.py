@@ -109,6 +109,7 @@ class Job:
     gpu_seconds: float | None = None
     engine: str = ""
     cut_words: str = ""
+    cut_negative_words: str = ""
     reason: Reason | None = None
     spoiler: bool = False
     rule: str = ""

@@ -128,7 +128,8 @@ class GenerationOutput:
     images: uint8 (N, H, W, 3) RGB, one per seed, never altered by the checker.
     nsfw_content_detected: the model's own checker per picture; None means no checker ran.
     gpu_seconds: seconds the device (GPU, or the CPU in its place) worked for this request.
-    cut_words: the end of the prompt that the text encoder could not take in, "" if all fitted.
+    cut_words, cut_negative_words: the end of the prompt, and of the negative one, that the text
+    encoder could not take in, "" if all fitted.
     engine: the id of the engine that drew it; each has its own pace.
     """
 
@@ -137,6 +138,7 @@ class GenerationOutput:
     gpu_seconds: float
     cut_words: str = ""
     engine: str = ""
+    cut_negative_words: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

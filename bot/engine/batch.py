@@ -77,7 +77,9 @@ class Batch:
         started = time.perf_counter()
         table = self.runner.get_table(request)
         cond, uncond = self.runner.prompts.encode(request.recipe)
-        drawing = Drawing(request, table, report, cond.cut_words)
+        drawing = Drawing(
+            request, table, report, cond.cut_words, "" if uncond is None else uncond.cut_words
+        )
         self._enter(drawing, cond, uncond)
         drawing.seconds += time.perf_counter() - started
         return drawing
@@ -291,7 +293,12 @@ class Batch:
         images, verdicts = self.runner.decoder.finish(decoding)
         drawing.seconds += time.perf_counter() - started
         output = GenerationOutput(
-            images, verdicts, drawing.seconds, drawing.cut_words, self.runner.info.engine
+            images,
+            verdicts,
+            drawing.seconds,
+            drawing.cut_words,
+            self.runner.info.engine,
+            drawing.cut_negative_words,
         )
         self._outcomes.append((drawing, output))
 

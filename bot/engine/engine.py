@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from concurrent.futures import Future
@@ -22,6 +21,7 @@ from bot.engine.api import (
     ProgressCallback,
 )
 from bot.engine.boundary import attempt
+from bot.engine.models.checks import hush_transformers
 from bot.errors import (
     ConfigError,
     EngineError,
@@ -180,8 +180,7 @@ class Engine:
 
     def _load(self) -> Batch | None:
         def load() -> Batch:
-            # It would tell every owner that two image processors work without torchvision.
-            logging.getLogger("transformers.utils.import_utils").setLevel(logging.ERROR)
+            hush_transformers()
             from bot.engine.batch import open_batch  # noqa: PLC0415 imports torch
 
             return open_batch(self._source, self._options)

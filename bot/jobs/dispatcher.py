@@ -279,6 +279,7 @@ class Dispatcher:
                 gpu_seconds=output.gpu_seconds,
                 engine=output.engine,
                 cut_words=output.cut_words,
+                cut_negative_words=output.cut_negative_words,
                 now=self._now(),
                 spoiler=judgement.spoiler,
                 held_for=judgement.held_for,

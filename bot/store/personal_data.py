@@ -115,7 +115,7 @@ PERSONAL: dict[str, PersonalData] = {
         "the server's time is over, or its member deletes their data; what it cost stays, and for "
         "a day whose it was, so that quotas hold",
         words=(
-            *map(_of_job, ("cut_words", "reason_code", "held_code")),
+            *map(_of_job, ("cut_words", "cut_negative_words", "reason_code", "held_code")),
             *(_of_job(column, "'{}'") for column in ("reason_params", "held_params")),
             _of_job("recipe", _WORDLESS),
             _of_job("token", "NULL"),

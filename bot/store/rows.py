@@ -80,6 +80,7 @@ def parse_job(row: Row) -> Job:
         gpu_seconds=row["gpu_seconds"],
         engine=row["engine"],
         cut_words=row["cut_words"],
+        cut_negative_words=row["cut_negative_words"],
         reason=parse_reason("reason", row),
         spoiler=bool(row["spoiler"]),
         rule=row["rule"],

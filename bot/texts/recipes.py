@@ -18,6 +18,9 @@ SMALL_LINE = Plural(
 SINGLE_LINE = Text("Picture {panel} of #{job_id} · seed {seed}")
 WITHOUT = Text("without: {negative_prompt}")
 WORDS_CUT = Text("Too long for the model, so these words were cut: {words}")
+NEGATIVE_WORDS_CUT = Text(
+    "The negative prompt was too long, so these words of it were cut: {words}"
+)
 GUIDED = Text("{scale:g}")
 GUIDED_UNTIL = Text("{scale:g} for {share:.0f} % of the steps")
 FROM_PICTURE = Text("from picture {panel} of #{job_id}, strength {strength:g}")

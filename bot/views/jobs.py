@@ -224,6 +224,8 @@ def describe_recipe(job: Job) -> str:
         lines.append(describe_start(job))
     if job.cut_words:
         lines.append(recipe_texts.WORDS_CUT(words=quote(job.cut_words)))
+    if job.cut_negative_words:
+        lines.append(recipe_texts.NEGATIVE_WORDS_CUT(words=quote(job.cut_negative_words)))
     return "\n".join(f"-# {line}" for line in lines)
 
 

@@ -17,6 +17,7 @@ from bot.cli.doctor import Finding, examine
 from bot.ops.resources import get_migrations_folder
 from bot.settings import Settings
 from bot.store import DATABASE_FILE_NAME, Database, DataDirLock
+from tests.tiny_models import build_tiny_model, edit_json
 
 LABELS = [
     "Python",
@@ -76,6 +77,20 @@ async def test_each_fault_has_a_remedy_and_does_not_stop_the_other_checks(
     assert faults.keys() >= {"torch", "Model", "Disk"}
     assert len(findings) == len(LABELS)
     assert all(len(finding.remedy) > 20 for finding in faults.values())
+
+
+async def test_model_that_only_loading_would_stumble_over_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model = build_tiny_model(tmp_path / "model")
+    edit_json(model / "unet" / "config.json", down_block_types=["NoBlock"] * 3)
+    monkeypatch.setenv("MODEL", "~/model")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    finding = await find("Model")
+    assert not finding.ok
+    assert "Copy or download it again" in finding.remedy
+    monkeypatch.setattr(doctor, "_run_probe", lambda: None)  # nor can anything be built, then
+    assert (await find("Model")).ok
 
 
 async def test_faulty_settings_are_listed(monkeypatch: pytest.MonkeyPatch):

@@ -71,6 +71,7 @@ def render(jobs: JobRepository, job: Job) -> Awaitable[Job | None]:
         gpu_seconds=7.0,
         engine="CPU",
         cut_words="and more",
+        cut_negative_words="and hats",
         now=NOW + 3,
     )
 
@@ -170,6 +171,7 @@ async def test_a_job_keeps_everything_on_its_way_to_delivery(jobs: JobRepository
         gpu_seconds=7.0,
         engine="CPU",
         cut_words="and more",
+        cut_negative_words="and hats",
     )
     assert tuple(await jobs.list_pictures(accepted.job_id)) == FILES
 

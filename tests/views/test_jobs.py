@@ -81,6 +81,7 @@ def test_every_message_without_pictures_fits_into_discord(
 @pytest.mark.parametrize("prompt", ["dog", NASTY, "😀" * 6000, "שלום " * 900])
 def test_every_message_with_pictures_fits_into_discord(prompt: str):
     job = make_job(prompt, negative_prompt=prompt, cut_words=prompt, gpu_seconds=1.0)
+    job = replace(job, cut_negative_words=prompt)
     job = replace(job, recipe=replace(job.recipe, model=NASTY))
     delivery = make_delivery(HIDDEN, HIDDEN, HIDDEN)
     view = job_views.compose_delivery(job, delivery, "triptych-1.png")
@@ -152,6 +153,12 @@ def test_message_names_prompt_and_author_and_the_recipe():
     assert text.startswith(f"**dog in autumn leaves** · <@{2**63 - 1}>")
     assert "ddim · 4 steps · guidance 3 · 64×64 · seed 7" in text
     assert "Too long for the model, so these words were cut: and so on" in text
+    assert "negative prompt" not in text
+    cut = replace(make_job(), cut_negative_words="and hats")
+    text_of_cut = text_of(job_views.compose_delivery(cut, make_delivery(), "a.png"))
+    assert (
+        "The negative prompt was too long, so these words of it were cut: and hats" in text_of_cut
+    )
     assert "without" not in text
 
 

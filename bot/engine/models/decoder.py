@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bot.engine.models.tiling import tile_vae
+from bot.engine.models.vae_precision import in_float32
 from bot.engine.steps.transfers import Transfer
 from bot.errors import GenerationFailed
 
@@ -20,8 +21,9 @@ MAX_PICTURES = 4
 """Pictures decoded at once: the decoder's memory is that of dozens of UNet rows per picture."""
 
 _NOT_A_NUMBER = (
-    "The picture came out as not-a-number; another seed, sampler or a lower guidance scale "
-    "may help."
+    "The picture came out as not-a-number, in float32 too: a lower guidance scale or another "
+    "sampler may help. Where every prompt ends so, the model's files are damaged: copy or download "
+    "them again."
 )
 
 
@@ -83,29 +85,13 @@ class Decoder:
         return Transfer(to_uint8(pictures), pictures.flatten(1).isfinite().all(dim=1))
 
     def _decode_again(self, decoding: Decoding) -> list[tuple[torch.Tensor, ...]]:
-        """Decode in float32: float16 ends at 65504, which some decoders pass in their last blocks.
-
-        Raises GenerationFailed if even that is not finite.
-        """
-        try:
-            self._cast_vae(torch.float32)
+        """Decode in float32. Raises GenerationFailed if even that is not finite."""
+        with in_float32(self._vae):
             redone = self.decode_singly(decoding.latents, tiled=decoding.tiled)
             parts = [transfer.get() for transfer in redone.transfers]
-        finally:
-            self._cast_vae(torch.float16)
         if not all(finite.all() for _, finite in parts):
             raise GenerationFailed(_NOT_A_NUMBER)
         return parts
-
-    def _cast_vae(self, dtype: torch.dtype) -> None:
-        """Change the weights while nobody reads them: the other stream encodes with them."""
-        self._synchronize()
-        self._vae.to(dtype)
-        self._synchronize()
-
-    def _synchronize(self) -> None:
-        if self._stream is not None:
-            torch.cuda.synchronize()
 
     def _judge(self, images: NDArray[np.uint8]) -> tuple[bool | None, ...]:
         """Ask the model's own checker about each picture by itself; None if it has none.

@@ -6,12 +6,20 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
 from bot.engine.api import GenerationRequest
 from bot.engine.models.tiling import tile_vae
+from bot.engine.models.vae_precision import in_float32
 from bot.engine.sampling.step_tables import StepTable
+from bot.errors import GenerationFailed
+
+_NOT_A_NUMBER = (
+    "The model's VAE makes not-a-number of the picture to start from, in float32 too: its weights "
+    "are damaged. Copy or download the model again."
+)
 
 
 def draw_start(
@@ -46,6 +54,17 @@ def _encode(
     """Encode to scaled latents (N, C, h, w); a picture of another size is resized (Lanczos)."""
     width, height = size
     pixels = pipe.image_processor.preprocess(picture, height=height, width=width)
-    posterior = pipe.vae.encode(pixels.to(pipe.vae.device, pipe.vae.dtype)).latent_dist
+    parameters = _encode_pixels(pipe.vae, pixels)
+    if pipe.vae.dtype == torch.float16 and not parameters.isfinite().all():
+        with in_float32(pipe.vae):
+            parameters = _encode_pixels(pipe.vae, pixels).half()
+    if not parameters.isfinite().all():
+        raise GenerationFailed(_NOT_A_NUMBER)
+    posterior = DiagonalGaussianDistribution(parameters)
     latents = torch.cat([posterior.sample(generator) for generator in generators])
     return pipe.vae.config.scaling_factor * latents
+
+
+def _encode_pixels(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """Mean and log-variance, before the noise: that is the same whatever the precision."""
+    return vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.parameters

@@ -7,28 +7,39 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
-import transformers
+from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-from huggingface_hub import hf_hub_download
-from huggingface_hub.utils import httpx
+from safetensors.torch import load_file
+from transformers import CLIPTextModel
 
 from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
 from bot.engine.hardware import name_engine
-from bot.engine.models.checks import (
-    BrokenFiles,
-    check_folder,
-    check_index,
-    check_single_file,
-    find_kind,
-    read_defaults,
-)
+from bot.engine.models.checks import blame_cache, find_kind, read_defaults
+from bot.engine.models.files import BrokenFiles
 from bot.engine.models.flop import count_unet_flop, count_vae_flop
-from bot.engine.models.hub_errors import explain_download
+from bot.engine.models.folders import check_folder
+from bot.engine.models.hub import (
+    NO_SAFETENSORS,
+    check_before_download,
+    download_config,
+    download_faults,
+)
+from bot.engine.models.rehearsal import (
+    assemble,
+    choose_samplers,
+    hide_progress_bars,
+    library_faults,
+    rehearse,
+)
+from bot.engine.models.single_files import CheckedFile, check_single_file, rename_key
 from bot.engine.sampling.samplers import Samplers
 from bot.errors import ConfigError
+
+_NO_CHECKER: dict[str, None] = {"safety_checker": None, "feature_extractor": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,77 +110,80 @@ def _load_local(source: ModelSource, dtype: torch.dtype) -> _Loaded:
 
 
 def _load_folder(folder: Path, dtype: torch.dtype, name: str) -> _Loaded:
-    check_folder(folder, name)
-    has_fp16 = any((folder / "unet").glob("*.fp16*.safetensors"))
-    has_plain = any(".fp16" not in p.name for p in (folder / "unet").glob("*.safetensors"))
-    variant = "fp16" if has_fp16 and (dtype == torch.float16 or not has_plain) else None
-    _hide_progress_bars()
-    pipe = StableDiffusionPipeline.from_pretrained(
-        folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True
-    )
-    if dtype == torch.float16 and variant is None:
-        note = f"{name} has no fp16 variant: its weights were cast to float16."
-        return _Loaded(pipe, folder, (note,))
-    return _Loaded(pipe, folder)
+    half = dtype == torch.float16
+    checked = check_folder(folder, name, half=half)
+    hide_progress_bars()
+    rehearse(checked, folder)
+    checker = {} if "safety_checker" in checked.weights else _NO_CHECKER
+    with library_faults(name):
+        pipe = StableDiffusionPipeline.from_pretrained(
+            folder,
+            dtype=dtype,
+            variant=checked.variant,
+            use_safetensors=True,
+            local_files_only=True,
+            **checker,
+        )
+    notes = checked.notes
+    if half and checked.variant is None:
+        notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
+    return _Loaded(pipe, folder, notes)
 
 
 def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
-    token = source.hf_token
-    try:
-        index = hf_hub_download(source.model, "model_index.json", token=token)
-        check_index(Path(index), source.model)  # before gigabytes of another family arrive
-        folder = _download(source.model, "fp16" if dtype == torch.float16 else None, token)
-    except (OSError, httpx.HTTPError) as error:
-        # The chain may hold the request with its token: it stays out of every log.
-        raise explain_download(error, source) from None
+    check_before_download(source)
+    with download_faults(source):
+        variant = "fp16" if dtype == torch.float16 else None
+        folder = _download(source.model, variant, source.hf_token)
     try:
         return _load_folder(folder, dtype, source.model)
     except BrokenFiles as error:
-        raise ConfigError(
-            f"{error} It lies in the download cache: delete {folder.parents[1]} and start again "
-            "with the Hugging Face Hub in reach."
-        ) from None
+        raise blame_cache(error, folder) from None
 
 
-def _download(model: str, variant: str | None, token: str | None) -> Path:
+def _download(model: str, variant: str | None, token: str | None, **without: None) -> Path:
+    """Download what is not here yet; without a variant, or a checker, that is not to be had."""
     try:
         return Path(
             StableDiffusionPipeline.download(
-                model, variant=variant, use_safetensors=True, token=token
+                model, variant=variant, use_safetensors=True, token=token, **without
             )
         )
     except (OSError, ValueError) as error:
-        if variant is None or f"variant={variant}" not in str(error):
+        if variant is not None and f"variant={variant}" in str(error):
+            return _download(model, None, token, **without)
+        if without or NO_SAFETENSORS not in str(error):
             raise
-    return _download(model, None, token)
+    return _download(model, variant, token, **_NO_CHECKER)
 
 
 def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
-    check_single_file(source)
-    _hide_progress_bars()
-    try:
-        pipe = StableDiffusionPipeline.from_single_file(
-            source.model,
-            config=source.model_config,
-            dtype=dtype,
-            local_files_only=source.model_config is not None,
-            token=source.hf_token,
-        )
-    except (OSError, httpx.HTTPError) as error:
-        if source.model_config is not None:
-            raise
-        raise ConfigError(
-            f"The small config files for {source.model} come from the Hugging Face Hub, which "
-            "did not give them: connect this machine to the internet once, or set MODEL_CONFIG "
-            f"to a diffusers folder of this kind of model. ({type(error).__name__})"
-        ) from None
+    checked = check_single_file(source)
+    config = checked.config
+    if config is None:
+        config = download_config(source, checked.repository)
+        checked = check_single_file(replace(source, model_config=str(config)))
+    rehearse(checked, config)
+    with library_faults(source.model):
+        pipe = assemble(config, _read_parts(checked, config, dtype), dtype=dtype)
     return _Loaded(pipe, None, (f"{source.model} is a single file: no safety checker is in it.",))
 
 
-def _hide_progress_bars() -> None:
-    """Downloads keep their bars; these are about milliseconds."""
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
+def _read_parts(checked: CheckedFile, config: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """The parts that are in the file, as diffusers converts them."""
+    weights = {rename_key(name): tensor for name, tensor in load_file(checked.path).items()}
+    where = {"config": str(config), "local_files_only": True}
+    classes: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
+    parts = {
+        name: kind.from_single_file(weights, subfolder=name, dtype=dtype, **where)
+        for name, kind in classes.items()
+        if name in checked.parts
+    }
+    if "text_encoder" in checked.parts:
+        parts["text_encoder"] = create_diffusers_clip_model_from_ldm(
+            CLIPTextModel, weights, subfolder="text_encoder", torch_dtype=dtype, **where
+        )
+    return parts
 
 
 def _describe(
@@ -181,7 +195,7 @@ def _describe(
 ) -> LoadedModel:
     pipe, unet = loaded.pipe, loaded.pipe.unet
     samplers = Samplers(pipe.scheduler)
-    choice = samplers.choose()
+    choice = choose_samplers(samplers, source.model)
     notes = (*loaded.notes, *choice.notes)
     defaults = read_defaults(loaded.folder, source.model)
     side = unet.config.sample_size

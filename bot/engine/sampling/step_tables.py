@@ -79,7 +79,8 @@ def probe_table(
 ) -> StepTable:
     """Read the table off an unused scheduler. Raises NotTabled.
 
-    The start index is that of ``StableDiffusionImg2ImgPipeline.get_timesteps``.
+    The start index is that of ``StableDiffusionImg2ImgPipeline.get_timesteps``, but one step at
+    least is run, where that pipeline would refuse.
     """
     timesteps = _set_timesteps(scheduler, num_inference_steps)
     if hasattr(scheduler, "set_begin_index"):  # else it starts by the first time's last occurrence
@@ -103,10 +104,8 @@ def _set_timesteps(scheduler: Scheduler, num_inference_steps: int) -> torch.Tens
 
 
 def _skip_steps(scheduler: Scheduler, num_inference_steps: int, strength: float) -> torch.Tensor:
-    num_kept = min(int(num_inference_steps * strength), num_inference_steps)
+    num_kept = max(1, min(int(num_inference_steps * strength), num_inference_steps))
     start = (num_inference_steps - num_kept) * scheduler.order
-    if num_kept < 1:
-        raise NotTabled(f"a strength of {strength:g} leaves none of {num_inference_steps} steps")
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(start)
     return scheduler.timesteps[start:]

@@ -37,6 +37,7 @@ class Drawing:
     table: StepTable
     report: Callable[[Progress], None]
     cut_words: str = ""
+    cut_negative_words: str = ""
     panels: list[Panel] = field(default_factory=list)
     due: int = 0
     seconds: float = 0.0

@@ -15,14 +15,12 @@ DOUBLE = ("pndm", "ddim", "deis", "heun", "kdpm2")
 """Samplers that diffusers steps in the sample's own precision; the others use float32."""
 
 
-@pytest.mark.parametrize("strength", [None, 0.6, 1.0])
+@pytest.mark.parametrize("strength", [None, 0.2, 0.6, 1.0])
 @pytest.mark.parametrize("num_inference_steps", [1, 2, 7, 50])
 @pytest.mark.parametrize("sampler", SAMPLER_IDS)
 def test_table_walks_as_the_scheduler_does(
     sampler: str, num_inference_steps: int, strength: float | None
 ) -> None:
-    if strength == 0.6 and num_inference_steps == 1:
-        pytest.skip("no step is left")
     samplers = Samplers(SCHEDULERS["pndm"]())
     table = StepTables(samplers.create).get(sampler, num_inference_steps, strength)
     scheduler = samplers.create(sampler)
@@ -32,7 +30,7 @@ def test_table_walks_as_the_scheduler_does(
     image = noise.flip(-1)
     expected = noise * scheduler.init_noise_sigma
     if strength is not None:
-        num_skipped = num_inference_steps - int(num_inference_steps * strength)
+        num_skipped = num_inference_steps - max(int(num_inference_steps * strength), 1)
         timesteps = timesteps[num_skipped * scheduler.order :]
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(num_skipped * scheduler.order)
@@ -77,9 +75,12 @@ def test_scheduler_that_is_not_linear_in_the_ring_is_refused(scheduler: Any) -> 
         probe_table(scheduler, 10)
 
 
-def test_strength_that_leaves_no_step_is_refused() -> None:
-    with pytest.raises(NotTabled, match=r"strength of 0\.3 leaves none of 2 steps"):
-        probe_table(SCHEDULERS["pndm"](), 2, 0.3)
+@pytest.mark.parametrize("sampler", SAMPLER_IDS)
+def test_strength_that_leaves_no_step_runs_the_last_one(sampler: str) -> None:
+    tables = StepTables(Samplers(SCHEDULERS["pndm"]()).create)
+    least, half = tables.get(sampler, 2, 0.01), tables.get(sampler, 2, 0.5)
+    assert torch.equal(least.rows, half.rows)
+    assert (least.start_image, least.start_noise) == (half.start_image, half.start_noise)
 
 
 def test_schedule_that_begins_with_the_same_time_twice_starts_at_its_first_step() -> None:

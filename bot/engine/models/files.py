@@ -1,0 +1,118 @@
+"""Reads a model's small files and the headers of its large ones, or says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.errors import ConfigError
+
+PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+_MAX_HEADER_BYTES = 100_000_000
+"""The safetensors format's own limit."""
+_LFS_POINTER = b"version https://git-lfs"
+
+
+class BrokenFiles(ConfigError):
+    """Files of the model are missing, cut short or unreadable: they must be copied again."""
+
+
+class MissingFiles(BrokenFiles):
+    """Files of the model are not there at all; where they came from may still have them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What the headers of one part's safetensors files say; size: of the files, in bytes."""
+
+    tensors: dict[str, Any]
+    size: int
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a safetensors file's header. Raises ConfigError if it is cut short or not there.
+
+    Format: https://huggingface.co/docs/safetensors — 8 bytes of length, JSON, tensors.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(len(_LFS_POINTER))
+            length = int.from_bytes(start[:8], "little")
+            if start != _LFS_POINTER and length > min(size, _MAX_HEADER_BYTES):
+                raise ValueError("the header is longer than the file")
+            file.seek(8)
+            header = {} if start == _LFS_POINTER else json.loads(file.read(length))
+        if start == _LFS_POINTER:
+            raise MissingFiles(
+                f"{path} is only a Git LFS pointer to the weights: run `git lfs pull` in the model "
+                "folder, or download the file itself."
+            )
+        header.pop("__metadata__", None)
+        end = 8 + length + max(tensor["data_offsets"][1] for tensor in header.values())
+        if not all(isinstance(tensor["shape"], list) for tensor in header.values()):
+            raise TypeError("a shape is no list")
+    except OSError as error:
+        raise _explain(path, error) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BrokenFiles(
+            f"{path} is broken (its header cannot be read): copy or download it again."
+        ) from error
+    if size != end:
+        raise BrokenFiles(
+            f"{path} is incomplete ({size} of {end} bytes): copy or download it again."
+        )
+    return Weights(header, size)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises ConfigError."""
+    try:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise BrokenFiles(
+            f"{path} is damaged (no JSON in it): copy or download the model folder again."
+        ) from error
+    if not isinstance(content, dict):
+        raise BrokenFiles(f"{path} is no JSON object: copy or download the model folder again.")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """Read a text file. Raises ConfigError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise _explain(path, error) from error
+    except ValueError as error:
+        raise BrokenFiles(
+            f"{path} is damaged (it is no text): copy or download the model folder again."
+        ) from error
+
+
+def refuse_pickle(path: str) -> str:
+    """Why a pickle file is not opened, and what to do."""
+    return (
+        f"{path} is a pickle file; pickle files can run code, so Triptych does not open them: "
+        "convert it to .safetensors or choose a model that has such files."
+    )
+
+
+def _explain(path: Path, error: OSError) -> ConfigError:
+    if path.is_symlink() and not path.exists():
+        return MissingFiles(
+            f"{path} is a link to {path.readlink()}, which is not there: copy or download the "
+            "whole model again."
+        )
+    if isinstance(error, FileNotFoundError):
+        return MissingFiles(f"{path} is not there: copy or download the whole model folder again.")
+    if isinstance(error, PermissionError):
+        return ConfigError(
+            f"{path} cannot be read by the user that runs Triptych: change its permissions "
+            "(chmod a+r), or its owner."
+        )
+    return BrokenFiles(
+        f"{path} cannot be read ({error.strerror or error}): copy or download the model again."
+    )

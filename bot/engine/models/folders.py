@@ -1,0 +1,229 @@
+"""What a diffusers folder holds, read from its small files and headers, without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.engine.models.files import (
+    PICKLE_SUFFIXES,
+    BrokenFiles,
+    MissingFiles,
+    Weights,
+    read_json,
+    read_text,
+    read_weights,
+    refuse_pickle,
+)
+from bot.errors import ConfigError
+
+WEIGHT_NAMES = {
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+    "text_encoder": "model",
+    "safety_checker": "model",
+}
+"""What diffusers calls the weights of each part, without .safetensors."""
+
+_NEEDED = ("unet", "vae", "text_encoder")
+_PIPELINES = {
+    "StableDiffusionPipeline",
+    "StableDiffusionImg2ImgPipeline",
+    "StableDiffusionInpaintPipeline",
+    "StableDiffusionInpaintPipelineLegacy",
+}
+"""Saved of the same parts; whether the UNet is one for inpainting stands in its own config."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFolder:
+    """A diffusers folder that can be loaded. model: what the owner calls it.
+
+    variant: which of the files are read, as diffusers names it. weights: by part, also of
+    the safety checker; one that cannot be loaded is left out, and ``notes`` says so.
+    """
+
+    path: Path
+    model: str
+    variant: str | None
+    weights: dict[str, Weights]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of weights."""
+        return sum(weights.size for weights in self.weights.values())
+
+
+def check_folder(folder: Path, model: str, *, half: bool = False) -> CheckedFolder:
+    """Check the diffusers folder of ``model`` as it is loaded, in half precision or not.
+
+    Raises ConfigError, also for files that only the other precision would load.
+    """
+    index = check_config_folder(folder, model)
+    parts: list[str] = [*_NEEDED]
+    notes: tuple[str, ...] = ()
+    if _is_named(index, "safety_checker"):
+        if has_weights(folder, "safety_checker"):
+            parts.append("safety_checker")
+            read_json(folder / "feature_extractor" / "preprocessor_config.json")
+        else:
+            notes = (
+                f"The safety checker of {model} was left out, as it has no .safetensors weights: "
+                "Triptych's own picture check judges alone.",
+            )
+    for part in parts:
+        if not has_weights(folder, part):
+            raise _explain_missing(folder / part, WEIGHT_NAMES[part])
+    variants = {each: _choose_variant(folder, parts, half=each) for each in (False, True)}
+    checked = {
+        variant: {part: _read_part(folder, part, variant) for part in parts}
+        for variant in set(variants.values())
+    }
+    return CheckedFolder(folder, model, variants[half], checked[variants[half]], notes)
+
+
+def check_config_folder(folder: Path, model: str) -> dict[str, Any]:
+    """Check all of a diffusers folder but its weights; returns its index. Raises ConfigError."""
+    index = check_index(folder / "model_index.json", model)
+    check_family(
+        read_json(folder / "unet/config.json"), read_json(folder / "vae/config.json"), model
+    )
+    text = read_json(folder / "text_encoder" / "config.json")
+    _check_tokenizer(folder / "tokenizer", text.get("vocab_size"))
+    read_json(folder / "scheduler" / "scheduler_config.json")
+    return index
+
+
+def check_index(path: Path, model: str) -> dict[str, Any]:
+    """Check the pipeline in the model_index.json of ``model``. Raises ConfigError."""
+    if not path.exists() and not path.is_symlink():
+        files = sorted(file.name for file in path.parent.glob("*.safetensors"))
+        single = f", or one of the files in it, such as {path.parent / files[0]}" if files else ""
+        raise MissingFiles(
+            f"{model} has no model_index.json: MODEL must name a whole diffusers folder "
+            f"(with unet/, vae/, text_encoder/, tokenizer/ and scheduler/ in it){single}."
+        )
+    index = read_json(path)
+    name = index.get("_class_name")
+    if name not in _PIPELINES:
+        raise ConfigError(refuse_family(model, f"its pipeline is {name}"))
+    for part in (*_NEEDED, "tokenizer", "scheduler"):
+        if not _is_named(index, part):
+            raise BrokenFiles(
+                f"{path} names no {part}, without which nothing can be drawn: copy or download "
+                "the whole model folder again."
+            )
+    return index
+
+
+def is_plain(index: dict[str, Any]) -> bool:
+    """Whether a pipeline always has a UNet of text-to-image."""
+    return index.get("_class_name") == "StableDiffusionPipeline"
+
+
+def check_family(unet: dict[str, Any], vae: dict[str, Any], model: str) -> None:
+    """Check by its configs that a UNet asks for nothing but a prompt. Raises ConfigError."""
+    channels = unet.get("in_channels", 4)
+    if unet.get("addition_embed_type") == "text_time" or unet.get("time_cond_proj_dim"):
+        raise ConfigError(refuse_family(model, "its UNet asks for more than a prompt"))
+    if channels != unet.get("out_channels", 4) or channels != vae.get("latent_channels", 4):
+        raise ConfigError(
+            refuse_family(model, f"its UNet takes {channels} channels, as for inpainting")
+        )
+
+
+def has_weights(folder: Path, part: str) -> bool:
+    """Whether there are weights of one part that diffusers would read."""
+    return any(_has(folder, part, variant) for variant in (None, "fp16"))
+
+
+def refuse_family(model: str, reason: str) -> str:
+    """Why a model is none that can be drawn with."""
+    return (
+        f"{model} is not a text-to-image model of Stable Diffusion 1.x or 2.x ({reason}): choose "
+        "one that is, such as CompVis/stable-diffusion-v1-4."
+    )
+
+
+def _is_named(index: dict[str, Any], part: str) -> bool:
+    entry = index.get(part)
+    return isinstance(entry, list) and len(entry) == 2 and None not in entry
+
+
+def _check_tokenizer(folder: Path, vocab_size: object) -> None:
+    """Transformers makes one that knows no word out of files that are missing or empty."""
+    whole = folder / "tokenizer.json"
+    if whole.exists() or whole.is_symlink():
+        named, model = whole, read_json(whole).get("model")
+        words, merges = (model.get(key) for key in ("vocab", "merges")) if model else ((), ())
+    else:
+        named = folder / "vocab.json"
+        words = read_json(named)
+        lines = read_text(folder / "merges.txt").splitlines()
+        merges = [line for line in lines if line.strip() and not line.startswith("#version")]
+    if not words or not merges:
+        raise BrokenFiles(
+            f"The tokenizer in {folder} is empty, so every prompt would draw the same picture: "
+            "copy or download the whole model folder again."
+        )
+    if isinstance(vocab_size, int) and len(words) < vocab_size / 2:
+        raise BrokenFiles(
+            f"The tokenizer in {named} knows {len(words)} of the {vocab_size} words of the text "
+            "encoder, so most prompts would be misread: copy or download the whole model again."
+        )
+
+
+def _choose_variant(folder: Path, parts: list[str], *, half: bool) -> str | None:
+    """Half precision where it was asked for, or where a part comes in nothing else."""
+    is_offered = half and _has(folder, "unet", "fp16")
+    is_needed = any(not _has(folder, part, None) for part in parts)
+    return "fp16" if is_offered or is_needed else None
+
+
+def _has(folder: Path, part: str, variant: str | None) -> bool:
+    return any(
+        path.exists() or path.is_symlink() for path in _list_candidates(folder, part, variant)
+    )
+
+
+def _list_candidates(folder: Path, part: str, variant: str | None) -> tuple[Path, Path]:
+    """The index of weights in several files, and the one file."""
+    name, place = WEIGHT_NAMES[part], folder / part
+    if variant is None:
+        return place / f"{name}.safetensors.index.json", place / f"{name}.safetensors"
+    return (
+        place / f"{name}.safetensors.index.{variant}.json",
+        place / f"{name}.{variant}.safetensors",
+    )
+
+
+def _read_part(folder: Path, part: str, variant: str | None) -> Weights:
+    """Diffusers takes the plain files where a part has none of the variant."""
+    index, single = _list_candidates(folder, part, variant if _has(folder, part, variant) else None)
+    if not index.exists():
+        return read_weights(single)
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise BrokenFiles(f"{index} lists no files: copy or download the model folder again.")
+    shards = [read_weights(index.parent / str(name)) for name in sorted(set(names.values()))]
+    tensors = {name: tensor for shard in shards for name, tensor in shard.tensors.items()}
+    return Weights(tensors, sum(shard.size for shard in shards))
+
+
+def _explain_missing(folder: Path, name: str) -> ConfigError:
+    files = [path.name for path in sorted(folder.glob("*"))]
+    pickles = [file for file in files if Path(file).suffix.lower() in PICKLE_SUFFIXES]
+    others = [file for file in files if file.endswith(".safetensors")]
+    if others:
+        return MissingFiles(
+            f"{folder} has no {name}.safetensors, which is what diffusers reads; it has "
+            f"{', '.join(others)}: copy or download the whole model folder, or rename the file."
+        )
+    if pickles:
+        return ConfigError(refuse_pickle(str(folder / pickles[0])))
+    return MissingFiles(
+        f"{folder} holds no .safetensors weights: copy or download the whole model folder "
+        "(with git, the large files need git lfs)."
+    )

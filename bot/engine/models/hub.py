@@ -1,0 +1,204 @@
+"""Models and config files from the Hugging Face Hub, and what went wrong, with the remedy."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+from huggingface_hub import constants, hf_hub_download, list_repo_files, snapshot_download
+from huggingface_hub.errors import (
+    DisabledRepoError,
+    GatedRepoError,
+    HfHubHTTPError,
+    OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.utils import httpx
+
+from bot.engine.api import ModelSource
+from bot.engine.models.checks import find_kind
+from bot.engine.models.files import read_json
+from bot.engine.models.folders import check_family, check_index, is_plain
+from bot.engine.models.single_files import check_single_file
+from bot.errors import ConfigError
+
+NO_SAFETENSORS = "necessary `safetensors` weights"
+"""What diffusers says of a model that has a part as pickle only."""
+
+_SMALL_FILES = ["*.json", "*.txt"]
+_NEEDED_FOLDERS = ("unet", "vae", "text_encoder")
+
+
+def ask_hub(source: ModelSource) -> None:
+    """Ask the Hub for what is not on this machine, and keep nothing. Raises ConfigError."""
+    if find_kind(source.model) == "file":
+        repository = check_single_file(source).repository
+        with download_faults(source, repository):
+            list_repo_files(repository, token=source.hf_token)
+        return
+    with TemporaryDirectory() as folder:
+        check_before_download(source, folder)
+    with download_faults(source):
+        files = list_repo_files(source.model, token=source.hf_token)
+    for part in _NEEDED_FOLDERS:
+        names = [name for name in files if name.startswith(f"{part}/")]
+        if not any(name.endswith(".safetensors") for name in names):
+            fault = _refuse_pickles(source.model)
+            raise ConfigError(f"{fault.what}: {fault.remedy}.")
+
+
+def check_before_download(source: ModelSource, folder: str | None = None) -> None:
+    """Refuse another family before its gigabytes arrive. Raises ConfigError.
+
+    folder: where the small files go, if not into the cache.
+    """
+
+    def fetch(name: str) -> Path:
+        with download_faults(source):
+            return Path(
+                hf_hub_download(source.model, name, token=source.hf_token, local_dir=folder)
+            )
+
+    if not is_plain(check_index(fetch("model_index.json"), source.model)):
+        unet, vae = (read_json(fetch(f"{part}/config.json")) for part in ("unet", "vae"))
+        check_family(unet, vae, source.model)
+
+
+def download_config(source: ModelSource, repository: str) -> Path:
+    """Download the small files of a kind of model, for a single file. Raises ConfigError."""
+    with download_faults(source, repository):
+        folder = snapshot_download(repository, token=source.hf_token, allow_patterns=_SMALL_FILES)
+    return Path(folder)
+
+
+@contextmanager
+def download_faults(source: ModelSource, repository: str | None = None) -> Iterator[None]:
+    """Turn what goes wrong with a download into a ConfigError, never with the token.
+
+    repository: where the config files of a single file come from; None for a model by its id.
+    """
+    try:
+        yield
+    except (OSError, httpx.HTTPError) as error:
+        # The chain may hold the request with its token: it stays out of every log.
+        raise _explain(error, source, repository) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """what happened; remedy: what helps, in the imperative.
+
+    is_of_ids: the remedy is of no use for the config files of a single file.
+    """
+
+    what: str
+    remedy: str
+    is_of_ids: bool = False
+
+
+def _explain(error: BaseException, source: ModelSource, repository: str | None) -> ConfigError:
+    asked = repository or source.model
+    faults = (_explain_answer(link, asked) or _explain_files(link, asked) for link in _walk(error))
+    fault = next((fault for fault in faults if fault), None) or _Fault(
+        f"{asked} could not be fetched: the Hugging Face Hub cannot be reached from this machine "
+        "and the model is not (completely) in its cache",
+        "check the connection, or set MODEL to a model folder on this machine",
+    )
+    if repository is None:
+        return ConfigError(f"{fault.what}: {fault.remedy}.")
+    config = "set MODEL_CONFIG to a diffusers folder of this kind of model"
+    rest = "" if fault.is_of_ids else f", or {fault.remedy}"
+    return ConfigError(
+        f"The small config files for {source.model} come from the Hugging Face Hub. "
+        f"{fault.what}: {config}{rest}."
+    )
+
+
+def _explain_answer(error: BaseException, model: str) -> _Fault | None:
+    """Explain what the Hub answered about the account and the model."""
+    card = f"https://huggingface.co/{model}"
+    status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+    if isinstance(error, GatedRepoError):
+        return _Fault(
+            f"{model} is a gated model",
+            f"accept its terms at {card}, then set HF_TOKEN to an access token of the same "
+            "account (https://huggingface.co/settings/tokens)",
+        )
+    if isinstance(error, DisabledRepoError):
+        return _Fault(f"The Hugging Face Hub has disabled {model}", "choose another model", True)
+    if isinstance(error, RepositoryNotFoundError):
+        return _Fault(
+            f"There is no model {model} on the Hugging Face Hub, or it is private",
+            f"correct MODEL, or set HF_TOKEN to an access token of an account that may open {card}",
+            is_of_ids=True,
+        )
+    if status == 401 or isinstance(error, httpx.LocalProtocolError):
+        return _Fault(
+            f"The Hugging Face Hub does not accept HF_TOKEN for {model} ({card})",
+            "make a new access token at https://huggingface.co/settings/tokens, or leave HF_TOKEN "
+            "unset",
+        )
+    return None if status is None else _explain_status(status, model)
+
+
+def _explain_status(status: int, model: str) -> _Fault | None:
+    if status == 403:
+        return _Fault(
+            f"The Hugging Face Hub does not let this account read {model} (403)",
+            "give HF_TOKEN the permission to read it (https://huggingface.co/settings/tokens), or "
+            f"look at https://huggingface.co/{model} for what it asks",
+        )
+    if status == 429:
+        return _Fault(
+            f"The Hugging Face Hub has had too many requests from this address (429), so {model} "
+            "did not come",
+            "wait a few minutes and start again; with an HF_TOKEN the limit is higher",
+        )
+    if status >= 500:
+        return _Fault(
+            f"The Hugging Face Hub has a fault of its own ({status}), so {model} did not come",
+            "wait a few minutes and start again (https://status.huggingface.co says how it is)",
+        )
+    return None
+
+
+def _explain_files(error: BaseException, model: str) -> _Fault | None:
+    """Explain what the model lacks on the Hub, or this machine for it."""
+    if isinstance(error, RemoteEntryNotFoundError):
+        name = urlsplit(str(error.response.url)).path.partition("/resolve/")[2].partition("/")[2]
+        return _Fault(f"{model} has no {name}", "choose a model in the diffusers format", True)
+    if isinstance(error, OfflineModeIsEnabled):
+        return _Fault(
+            f"HF_HUB_OFFLINE is set, and {model} is not (completely) in the cache of this machine",
+            "unset it for one start, or copy the cache from a machine that has it",
+        )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return _Fault(
+            f"The disk is full: {model} needs room in {constants.HF_HUB_CACHE}, a whole model a "
+            "few GB",
+            "free some space, or set HF_HOME to a folder on a larger disk",
+        )
+    if NO_SAFETENSORS in str(error):
+        return _refuse_pickles(model)
+    return None
+
+
+def _refuse_pickles(model: str) -> _Fault:
+    return _Fault(
+        f"{model} offers only pickle files (.bin, .ckpt); pickle files can run code, so Triptych "
+        "does not open them",
+        "choose a model that has .safetensors files",
+        is_of_ids=True,
+    )
+
+
+def _walk(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

