@@ -7,16 +7,16 @@ one of them may mean something else. A picture that a person sent stands for a r
 
 from __future__ import annotations
 
-import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 
 from bot.domain.jobs import Ancestry
 from bot.domain.rules import Outcome, Verdict
-from bot.moderation.grammar import Sentence, ends_in_credit
+from bot.moderation.ages import AgeFinder
+from bot.moderation.grammar import Sentence, Things
+from bot.moderation.lexicon import Segmenter, read_languages, read_lexicon, unite
+from bot.moderation.names import NameFinder
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
 from bot.texts.codes import Code
@@ -27,20 +27,10 @@ REAL_PEOPLE = "built-in: sexual content about real people"
 NO_ANCESTRY = Ancestry()
 _SENT = because(Code.SENT_PICTURE_UNDRESSED)
 
-_AGE = re.compile(
-    r"\b(\d{1,2}|[a-z]{3,9})[\s-]?(?:years?|yrs?|y)[\s./-]?(?:olds?|o)\b"
-    r"|\bage[d]?\s(?:of\s)?(\d{1,2}|[a-z]{3,9})\b"
-)
-_AGE_SIGNS = (  # parts of it that are quick to look for
-    re.compile(r"y(?:ears?|rs?)?[\s./-]?o(?:lds?)?\b"),
-    re.compile(r"age(?<!\wage)d?\s"),
-)
-_ADULT_AGE = 18
-_FULL_NAME = re.compile(r"([A-Z](?<!\w.)[a-z]+) (?:[A-Z]\. )?([A-Z][a-z]+)\b")
-_NOT_SURNAMES = {"And", "At", "By", "Dressed", "For", "From", "In", "Is", "Of", "On", "Or", "The",
-                 "To", "Wearing", "With"}  # fmt: skip
-_SEXUAL = frozenset({"sexual", "sexual_weak", "undressing", "scanty", "garments"})
-_NAME_GAP_WORDS = 1  # a middle initial, or an adjective in "my old teacher"
+_SEXUAL = frozenset({"sexual", "sexual_weak", "undressed", "undressing", "scanty", "garments"})
+_AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
+_NAME_GAP_WORDS = 1  # a middle initial
+_OWN_GAP_WORDS = 2  # "my old maths teacher"
 _REMOVAL_GAP_WORDS = 2  # "remove all her clothes"
 
 
@@ -48,23 +38,20 @@ Categories = list[tuple[Reading, dict[str, list[Hit]]]]
 """For each reading of a text the hits of each category."""
 
 
-def read_lexicon() -> Mapping[str, Sequence[str]]:
-    """Categories of terms, each in small letters, from the packaged file."""
-    return json.loads(Path(__file__).with_name("lexicon.json").read_text("utf-8"))
-
-
 @dataclass(slots=True)
 class Signs:
     """What was found in texts; each with the form in which it was first read.
 
-    undressing: only in a negative prompt. scanty: only with a picture that a person sent.
-    worn: only with both.
+    undressed: sexual with a person, and perhaps with a minor. undressing, grown: only in a negative
+    prompt. scanty: only with a picture that a person sent. worn: only with both.
     """
 
     sexual: dict[bool, Form] = field(default_factory=dict)  # keyed by: is it plain?
     minor: dict[bool, Form] = field(default_factory=dict)
     person: dict[bool, Form] = field(default_factory=dict)
+    undressed: dict[bool, Form] = field(default_factory=dict)
     undressing: dict[bool, Form] = field(default_factory=dict)
+    grown: dict[bool, Form] = field(default_factory=dict)
     scanty: dict[bool, Form] = field(default_factory=dict)
     worn: dict[bool, Form] = field(default_factory=dict)
 
@@ -84,30 +71,35 @@ class BuiltInClasses:
     """Collects the signs of a text, reading by reading, and judges them."""
 
     def __init__(self) -> None:
-        lexicon = read_lexicon()
+        lexicon = unite([read_lexicon(), *read_languages().values()])
         terms = [(category, term) for category, each in lexicon.items() for term in each]
         self._category_of = [category for category, _ in terms]
         self._index = PhraseIndex(split_words(term) for _, term in terms)
         sexual = [term for category, term in terms if category in _SEXUAL]
         self._sexual = PhraseIndex(split_words(term) for term in sexual)
+        self._segmenter = Segmenter(term for _, term in terms)
+        self._ages = AgeFinder(lexicon["numbers"])
+        self._names = NameFinder(lexicon)
         self._animals = frozenset(lexicon["animals"])
         self._animal_kinds = frozenset(lexicon["animal_kinds"])
-        self._numbers = frozenset(lexicon["numbers"])
-        self._given_names = frozenset(lexicon["given_names"])
+        kinds = frozenset(lexicon["thing_kinds"])
+        self._things = Things(
+            frozenset(lexicon["things"]), self._animals, kinds, frozenset(lexicon["ripened"])
+        )
 
     @property
     def is_latin(self) -> bool:
-        """Whether no term has letters of another script."""
-        return self._index.is_latin
+        """Whether terms of another script are only looked for as typed."""
+        return True
 
     def may_concern(self, readings: Sequence[Reading]) -> bool:
         """Whether there may be a sexual term; most texts have none, and this is quick to see."""
-        return any(hits for _, hits in self._sexual.find(readings))
+        return any(hits for _, hits in self._sexual.find(map(self._segmenter.segment, readings)))
 
     def find(self, readings: Sequence[Reading]) -> Categories:
         """The terms of each category, reading by reading."""
         found: Categories = []
-        for reading, hits in self._index.find(readings):
+        for reading, hits in self._index.find(map(self._segmenter.segment, readings)):
             by_category: dict[str, list[Hit]] = defaultdict(list)
             for hit in hits:
                 by_category[self._category_of[hit.phrase]].append(hit)
@@ -118,23 +110,21 @@ class BuiltInClasses:
         """text: as typed."""
         signs = Signs()
         for reading, hits in found:
-            self._collect_sexual(signs, hits)
             sentence = Sentence(reading)
+            self._collect_sexual(signs, sentence, hits)
+            self._collect_undressed(signs, sentence, hits)
             self._collect_minors(signs, sentence, hits)
             self._collect_people(signs, sentence, hits)
-            for hit in hits.get("undressing", ()):
-                signs.undressing.setdefault(False, hit.form)
-            for hit in hits.get("garments", ()):
-                signs.worn.setdefault(False, hit.form)
-            removed = (
-                *_list_pairs(hits, "removal", "undressing", _REMOVAL_GAP_WORDS),
-                *_list_pairs(hits, "removal", "garments"),
-                *_list_pairs(hits, "garments", "gone", 0),
-            )
-            for hit in (*hits.get("scanty", ()), *removed):
-                signs.scanty.setdefault(False, hit.form)
-        if self._has_unlisted_name(text):
-            signs.person.setdefault(False, Form.PLAIN)
+            for category, kind in (
+                ("undressing", signs.undressing),
+                ("garments", signs.worn),
+                ("grown", signs.grown),
+            ):
+                for hit in hits.get(category, ()):
+                    kind.setdefault(False, hit.form)
+        is_certain = self._names.find(text)
+        if is_certain is not None:
+            signs.person.setdefault(is_certain, Form.PLAIN)
         return signs
 
     def judge(
@@ -146,13 +136,17 @@ class BuiltInClasses:
         drawn from may have been sent.
         """
         sexual = (negative.undressing if negative else {}) | signs.sexual
+        minor = dict(signs.minor)
+        if negative and negative.grown and True in sexual:  # who is drawn then is no adult
+            minor[False in minor] = next(iter(negative.grown.values()))
         exposed = [*sexual.values(), *signs.scanty.values()]
         exposed += negative.worn.values() if negative else ()
         if behind.is_unknown:
             sexual.setdefault(False, Form.PLAIN)
+        undressed = dict.fromkeys((True,), *signs.undressed.values()) if signs.undressed else {}
         verdicts = [
-            _weigh(sexual, signs.minor, MINORS, both_unsure=Outcome.ALLOW),
-            _weigh(sexual, signs.person, REAL_PEOPLE, both_unsure=Outcome.HOLD),
+            _weigh(signs.undressed | sexual, minor, MINORS, both_unsure=Outcome.ALLOW),
+            _weigh(sexual | undressed, signs.person, REAL_PEOPLE, both_unsure=Outcome.HOLD),
         ]
         if exposed and (behind.is_sent or behind.is_unknown):
             verdicts.append(Verdict(Outcome.REFUSE, _SENT, REAL_PEOPLE, exposed[0]))
@@ -160,10 +154,37 @@ class BuiltInClasses:
         held = [verdict for verdict in verdicts if verdict.outcome is Outcome.HOLD]
         return next(iter(refusals + held), None)
 
-    def _collect_sexual(self, signs: Signs, hits: Mapping[str, list[Hit]]) -> None:
+    def _collect_sexual(
+        self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
+    ) -> None:
+        bare = {hit.start for hit in hits.get("bare", ())}
         for category, is_plain in (("sexual", True), ("sexual_weak", False)):
             for hit in _list_uncovered(hits, category, "not_sexual"):
-                signs.sexual.setdefault(is_plain, hit.form)
+                is_of_thing = hit.start in bare and sentence.is_of_thing(hit, self._things)
+                if not is_of_thing and not self._is_done_to_thing(sentence, hit, hits):
+                    signs.sexual.setdefault(is_plain, hit.form)
+
+    def _collect_undressed(
+        self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
+    ) -> None:
+        taken_off = _list_pairs(hits, "taking_off", "undressing", _REMOVAL_GAP_WORDS)
+        for hit in (*hits.get("undressed", ()), *taken_off):
+            if not self._is_done_to_thing(sentence, hit, hits):
+                signs.undressed.setdefault(False, hit.form)
+        removed = (
+            *_list_pairs(hits, "removal", "undressing", _REMOVAL_GAP_WORDS),
+            *_list_pairs(hits, "removal", "garments"),
+            *_list_pairs(hits, "garments", "gone", 0),
+        )
+        for hit in (*hits.get("scanty", ()), *removed):
+            signs.scanty.setdefault(False, hit.form)
+
+    def _is_done_to_thing(
+        self, sentence: Sentence, hit: Hit, hits: Mapping[str, list[Hit]]
+    ) -> bool:
+        return any(
+            each.start == hit.start for each in hits.get("bare_of", ())
+        ) and sentence.is_done_to_thing(hit.end, self._things)
 
     def _collect_minors(
         self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
@@ -173,15 +194,22 @@ class BuiltInClasses:
                 if not sentence.is_young_animal(hit, self._animals, self._animal_kinds):
                     signs.minor.setdefault(is_plain, hit.form)
         reading = sentence.reading
-        if reading.form in {Form.PLAIN, Form.LOOKALIKES} and self._has_minor_age(reading.text):
-            signs.minor.setdefault(True, reading.form)
+        if reading.is_spelled or reading.form not in _AS_WRITTEN:
+            return
+        ages = list(self._ages.find(reading.words))
+        of_things = [age for age in ages if sentence.is_age_of_thing(*age.span, self._things)]
+        for age in ages:
+            if not any(age.lies_within(other) for other in of_things):
+                signs.minor.setdefault(age.is_plain, reading.form)
+        if of_things and hits.get("people"):
+            signs.minor.setdefault(False, reading.form)
 
     def _collect_people(
         self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
     ) -> None:
         certain = [
             *hits.get("deepfake", ()),
-            *_list_pairs(hits, "own", "acquaintances"),
+            *_list_pairs(hits, "own", "acquaintances", _OWN_GAP_WORDS),
             *(
                 name
                 for name in _list_pairs(hits, "given_names", "surnames")
@@ -193,26 +221,6 @@ class BuiltInClasses:
         for hit in hits.get("public_roles", ()):
             if not sentence.credits(hit):
                 signs.person.setdefault(False, hit.form)
-
-    def _has_minor_age(self, text: str) -> bool:
-        if not any(sign.search(text) for sign in _AGE_SIGNS):
-            return False
-        for match in _AGE.finditer(text):
-            age = match[1] or match[2]
-            if age in self._numbers or (age.isdecimal() and int(age) < _ADULT_AGE):
-                return True
-        return False
-
-    def _has_unlisted_name(self, text: str) -> bool:
-        """A listed given name before another word with a capital, unless all words have one."""
-        is_named = any(
-            match[1].lower() in self._given_names
-            and match[2] not in _NOT_SURNAMES
-            and not ends_in_credit(text[: match.start()].lower())
-            for match in _FULL_NAME.finditer(text)
-        )
-        words = text.split()
-        return is_named and sum(word[:1].isupper() for word in words) <= len(words) * 0.6
 
 
 def _weigh(
