@@ -1,0 +1,44 @@
+"""The plural and the simple forms of a verb, as English makes them of a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_MIN_LETTERS = 3
+_HISSING = ("s", "x", "z", "ch", "sh")
+_INFLECTED = ("ed", "ing", "ies")
+_SHORT = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")  # its last letter is doubled: dig, digging
+_LAST_MAY_DOUBLE = re.compile(r"[a-z]*[aeiou][a-z]*[^aeiou][aeiou][^aeiouwxy]")  # shovelled
+
+
+def list_inflections(word: str) -> Iterator[str]:
+    """Without the word itself; none of a word that is short, foreign or inflected already.
+
+    Only what English would make of it: rap does not become raped.
+    """
+    if len(word) < _MIN_LETTERS or not (word.isascii() and word.isalpha()):
+        return
+    has_soft_y = word.endswith("y") and word[-2] not in "aeiou"
+    if has_soft_y:
+        yield word[:-1] + "ies"
+    elif word.endswith(_HISSING):
+        yield word + "es"
+    else:
+        yield word + "s"
+        if word.endswith("o"):
+            yield word + "es"
+    if word.endswith(_INFLECTED):
+        return
+    if word.endswith("e"):
+        yield word + "d"
+        yield (word if word.endswith("ee") else word[:-1]) + "ing"
+        return
+    if word.endswith("c"):
+        word += "k"
+    stems = [word + word[-1]] if _SHORT.fullmatch(word) else [word]
+    if _LAST_MAY_DOUBLE.fullmatch(word):
+        stems.append(word + word[-1])
+    for stem in stems:
+        yield (word[:-1] + "i" if has_soft_y else stem) + "ed"
+        yield stem + "ing"
