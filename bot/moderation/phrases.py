@@ -211,20 +211,27 @@ class PhraseIndex:
 
     def _find_inside(self, run: str, check: Callable[[], None]) -> Iterator[str]:
         heads = self._spelled_heads
-        left, end, words = set[str](), 0, list[str]()
+        found: list[tuple[int, str]] = []
         for start in range(len(run) - _MIN_SPELLED + 1):
             if run[start : start + _MIN_SPELLED] in heads:
                 check()
                 for length in self._spelled_lengths:
                     word = run[start : start + length]
                     if len(word) == length and word in self._words:
-                        words.append(word)
-                        left.update(run[end:start])
-                        end = max(end, start + length)
+                        found.append((start, word))
                         break
-        left.update(run[end:])
-        is_alone = left <= _ALONE
-        yield from (word for word in words if is_alone or len(word) >= _MIN_SPELLED_APART)
+        if found:
+            is_alone = _ALONE.issuperset(_list_left(run, found))
+            yield from (word for _, word in found if is_alone or len(word) >= _MIN_SPELLED_APART)
+
+
+def _list_left(run: str, found: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """The letters that belong to none of the words. found: where they begin, in order."""
+    end = 0
+    for start, word in found:
+        yield from run[end:start]
+        end = max(end, start + len(word))
+    yield from run[end:]
 
 
 def _list_places(words: Sequence[str], wanted: Set[str]) -> list[int]:

@@ -35,7 +35,8 @@ _DRAWN = {  # drawn with several characters, the longer first; capitals mark the
 _DRAWN_PARTS = ("|", "/", "\\", "()", "[]", "><", "_)", "_]", "[)", "[}", "^^", "}{")
 _DRAWN_LETTER = re.compile("|".join(map(re.escape, sorted(_DRAWN, key=len, reverse=True))))
 _OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # never closed in its word
-_MODEL = re.compile(r"(?<![^\W_])(?:[A-Z]{1,2}\d{2,}|(?<=model )[a-z]\d{2,})(?![^\W_])")
+_MODEL = re.compile(r"[A-Z]{1,2}\d{2,}(?![^\W_])")
+_NAMED_MODEL = re.compile(r"model ([a-z]\d{2,})(?![^\W_])")
 _DIGITS = {"0": "o", "1": EITHER_I_OR_L, "2": "z", "3": "e", "4": "a", "5": "s", "6": "g",
            "7": "t", "8": "b", "9": "g"}  # fmt: skip
 _SYMBOLS = {"@": "a", "$": "s", "!": EITHER_I_OR_L, "|": EITHER_I_OR_L, "+": "t", "€": "e",
@@ -166,7 +167,12 @@ def _list_models(folded: str) -> frozenset[str]:
     """In small letters: a Galaxy A55 is no disguise, where a capital says something."""
     if folded.isupper():
         return frozenset()
-    return frozenset(match[0].lower() for match in _MODEL.finditer(folded))
+    models = [
+        found[0].lower()
+        for found in _MODEL.finditer(folded)
+        if not folded[found.start() - 1 : found.start()].isalnum()
+    ]
+    return frozenset(models + _NAMED_MODEL.findall(folded))
 
 
 def _read_spelled(parted: str, reading: Reading) -> Reading | None:
@@ -201,14 +207,14 @@ def _translate(text: str, table: dict[str, str], kept: frozenset[str] = frozense
     pairs = zip(text.split(" "), translated.split(" "), strict=True)
     return " ".join(
         [
-            new if new == old or (_is_word(old) and not _is_kept(old, kept)) else old
+            new if new == old or (_is_word(old) and not (kept and _is_kept(old, kept))) else old
             for old, new in pairs
         ]
     )
 
 
 def _is_kept(chunk: str, kept: frozenset[str]) -> bool:
-    return bool(kept) and chunk.strip(_QUOTED) in kept
+    return chunk.strip(_QUOTED) in kept
 
 
 def _replace(text: str, table: dict[str, str]) -> str:
