@@ -26,15 +26,6 @@ class Age(NamedTuple):
     start: int
     end: int
 
-    @property
-    def span(self) -> tuple[int, int]:
-        """First word, and the one behind the last."""
-        return self.start, self.end
-
-    def lies_within(self, other: Age) -> bool:
-        """Whether another one in the same reading covers it."""
-        return other.start <= self.start and self.end <= other.end
-
 
 @dataclass(frozen=True, slots=True)
 class _Way:

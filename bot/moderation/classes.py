@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import chain
 
 from bot.domain.jobs import Ancestry
 from bot.domain.rules import Outcome, Verdict
@@ -82,10 +83,8 @@ class BuiltInClasses:
         self._names = NameFinder(lexicon)
         self._animals = frozenset(lexicon["animals"])
         self._animal_kinds = frozenset(lexicon["animal_kinds"])
-        kinds = frozenset(lexicon["thing_kinds"])
-        self._things = Things(
-            frozenset(lexicon["things"]), self._animals, kinds, frozenset(lexicon["ripened"])
-        )
+        nouns, kinds = frozenset(lexicon["things"]), frozenset(lexicon["thing_kinds"])
+        self._things = Things(nouns, kinds, nouns.union(self._animals, lexicon["ripened"]))
 
     @property
     def is_latin(self) -> bool:
@@ -112,18 +111,13 @@ class BuiltInClasses:
         for reading, hits in found:
             sentence = Sentence(reading)
             self._collect_sexual(signs, sentence, hits)
-            self._collect_undressed(signs, sentence, hits)
+            self._collect_scanty(signs, hits)
             self._collect_minors(signs, sentence, hits)
             self._collect_people(signs, sentence, hits)
-            for category, kind in (
-                ("undressing", signs.undressing),
-                ("garments", signs.worn),
-                ("grown", signs.grown),
-            ):
-                for hit in hits.get(category, ()):
-                    kind.setdefault(False, hit.form)
-        is_certain = self._names.find(text)
-        if is_certain is not None:
+            _note(signs.undressing, False, hits.get("undressing", ()))
+            _note(signs.worn, False, hits.get("garments", ()))
+            _note(signs.grown, False, hits.get("grown", ()))
+        if True not in signs.person and (is_certain := self._names.find(text)) is not None:
             signs.person.setdefault(is_certain, Form.PLAIN)
         return signs
 
@@ -158,48 +152,47 @@ class BuiltInClasses:
         self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
     ) -> None:
         bare = {hit.start for hit in hits.get("bare", ())}
-        for category, is_plain in (("sexual", True), ("sexual_weak", False)):
-            for hit in _list_uncovered(hits, category, "not_sexual"):
-                is_of_thing = hit.start in bare and sentence.is_of_thing(hit, self._things)
-                if not is_of_thing and not self._is_done_to_thing(sentence, hit, hits):
-                    signs.sexual.setdefault(is_plain, hit.form)
+        stripped = {hit.start for hit in hits.get("bare_of", ())}
 
-    def _collect_undressed(
-        self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
-    ) -> None:
-        taken_off = _list_pairs(hits, "taking_off", "undressing", _REMOVAL_GAP_WORDS)
-        for hit in (*hits.get("undressed", ()), *taken_off):
-            if not self._is_done_to_thing(sentence, hit, hits):
-                signs.undressed.setdefault(False, hit.form)
+        def is_of_thing(hit: Hit) -> bool:
+            return (hit.start in bare and sentence.is_of_thing(hit, self._things)) or (
+                hit.start in stripped and sentence.is_done_to_thing(hit.end, self._things)
+            )
+
+        for category, is_plain in (("sexual", True), ("sexual_weak", False)):
+            each = _list_uncovered(hits, category, "not_sexual")
+            _note(signs.sexual, is_plain, (hit for hit in each if not is_of_thing(hit)))
+        undressed = (
+            *hits.get("undressed", ()),
+            *_list_pairs(hits, "taking_off", "undressing", _REMOVAL_GAP_WORDS),
+        )
+        _note(signs.undressed, False, (hit for hit in undressed if not is_of_thing(hit)))
+
+    def _collect_scanty(self, signs: Signs, hits: Mapping[str, list[Hit]]) -> None:
         removed = (
             *_list_pairs(hits, "removal", "undressing", _REMOVAL_GAP_WORDS),
             *_list_pairs(hits, "removal", "garments"),
             *_list_pairs(hits, "garments", "gone", 0),
         )
-        for hit in (*hits.get("scanty", ()), *removed):
-            signs.scanty.setdefault(False, hit.form)
-
-    def _is_done_to_thing(
-        self, sentence: Sentence, hit: Hit, hits: Mapping[str, list[Hit]]
-    ) -> bool:
-        return any(
-            each.start == hit.start for each in hits.get("bare_of", ())
-        ) and sentence.is_done_to_thing(hit.end, self._things)
+        _note(signs.scanty, False, (*hits.get("scanty", ()), *removed))
 
     def _collect_minors(
         self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
     ) -> None:
+        def is_young_animal(hit: Hit) -> bool:
+            return sentence.is_young_animal(hit, self._animals, self._animal_kinds)
+
         for category, is_plain in (("minor", True), ("minor_unsure", False)):
-            for hit in _list_uncovered(hits, category, "not_minor"):
-                if not sentence.is_young_animal(hit, self._animals, self._animal_kinds):
-                    signs.minor.setdefault(is_plain, hit.form)
+            each = _list_uncovered(hits, category, "not_minor")
+            _note(signs.minor, is_plain, (hit for hit in each if not is_young_animal(hit)))
         reading = sentence.reading
         if reading.is_spelled or reading.form not in _AS_WRITTEN:
             return
         ages = list(self._ages.find(reading.words))
-        of_things = [age for age in ages if sentence.is_age_of_thing(*age.span, self._things)]
+        of_things = [age for age in ages if sentence.is_age_of_thing(age, self._things)]
+        excused = {place for age in of_things for place in range(age.start, age.end)}
         for age in ages:
-            if not any(age.lies_within(other) for other in of_things):
+            if not excused.issuperset(range(age.start, age.end)):
                 signs.minor.setdefault(age.is_plain, reading.form)
         if of_things and hits.get("people"):
             signs.minor.setdefault(False, reading.form)
@@ -207,20 +200,21 @@ class BuiltInClasses:
     def _collect_people(
         self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
     ) -> None:
-        certain = [
-            *hits.get("deepfake", ()),
-            *_list_pairs(hits, "own", "acquaintances", _OWN_GAP_WORDS),
-            *(
-                name
-                for name in _list_pairs(hits, "given_names", "surnames")
-                if not sentence.credits(name)
-            ),
-        ]
-        for hit in certain:
-            signs.person.setdefault(True, hit.form)
-        for hit in hits.get("public_roles", ()):
-            if not sentence.credits(hit):
-                signs.person.setdefault(False, hit.form)
+        names = _list_pairs(hits, "given_names", "surnames")
+        certain = chain(
+            hits.get("deepfake", ()),
+            _list_pairs(hits, "own", "acquaintances", _OWN_GAP_WORDS),
+            (name for name in names if not sentence.credits(name)),
+        )
+        _note(signs.person, True, certain)
+        roles = hits.get("public_roles", ())
+        _note(signs.person, False, (hit for hit in roles if not sentence.credits(hit)))
+
+
+def _note(forms: dict[bool, Form], is_plain: bool, hits: Iterable[Hit]) -> None:
+    """The form of the first of them, unless one is known already: then none is looked at."""
+    if is_plain not in forms and (first := next(iter(hits), None)) is not None:
+        forms[is_plain] = first.form
 
 
 def _weigh(

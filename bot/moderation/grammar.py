@@ -11,6 +11,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from functools import cached_property
 
+from bot.moderation.ages import Age
 from bot.moderation.phrases import Hit
 from bot.moderation.readings import Reading
 
@@ -63,12 +64,11 @@ def ends_in_credit(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Things:
-    """Words for what is nobody: things, animals, what is said of them, and what gets old."""
+    """Words for what is nobody: things, what is said of them, and what has an age as well."""
 
     nouns: frozenset[str]
-    animals: frozenset[str]
     kinds: frozenset[str]
-    ripened: frozenset[str]
+    owners: frozenset[str]
 
 
 class Sentence:
@@ -115,20 +115,17 @@ class Sentence:
         """Stripping the old wallpaper: whoever does it stays dressed. end: of the words for it."""
         return self._ends_in_thing(end, things.nouns, things.kinds | _ARTICLES)
 
-    def is_age_of_thing(self, start: int, end: int, things: Things) -> bool:
-        """A 12 year old red wine, whisky aged 12 years, a dog of 12 years.
-
-        start, end: of the age.
-        """
+    def is_age_of_thing(self, age: Age, things: Things) -> bool:
+        """A 12 year old red wine, whisky aged 12 years, a dog of 12 years."""
         if not self._spans:
             return False
-        words, owners = self.reading.words, things.nouns | things.animals | things.ripened
-        before = start - 1
+        words, owners = self.reading.words, things.owners
+        before = age.start - 1
         if before > 0 and words[before] in {"a", "de", "of"}:
             before -= 1
         if before >= 0 and words[before] in owners:
             return True
-        return self._ends_in_thing(end, things.nouns | things.animals, things.kinds)
+        return self._ends_in_thing(age.end, owners, things.kinds)
 
     def _ends_in_thing(self, start: int, nouns: Set[str], kinds: Set[str]) -> bool:
         """Whether the words from here on name a thing, and nobody that it is a part of."""

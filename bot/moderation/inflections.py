@@ -9,7 +9,7 @@ _MIN_LETTERS = 3
 _HISSING = ("s", "x", "z", "ch", "sh")
 _INFLECTED = ("ed", "ing", "ies")
 _SHORT = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")  # its last letter is doubled: dig, digging
-_LAST_MAY_DOUBLE = re.compile(r"[a-z]*[aeiou][a-z]*[^aeiou][aeiou][^aeiouwxy]")  # shovelled
+_LAST_MAY_DOUBLE = re.compile(r"[^aeiou][aeiou][^aeiouwxy]")  # shovelled
 
 
 def list_inflections(word: str) -> Iterator[str]:
@@ -30,15 +30,23 @@ def list_inflections(word: str) -> Iterator[str]:
             yield word + "es"
     if word.endswith(_INFLECTED):
         return
-    if word.endswith("e"):
+    if has_soft_y:
+        yield word[:-1] + "ied"
+        yield word + "ing"
+    elif word.endswith("e"):
         yield word + "d"
         yield (word if word.endswith("ee") else word[:-1]) + "ing"
-        return
+    else:
+        for stem in _list_stems(word):
+            yield stem + "ed"
+            yield stem + "ing"
+
+
+def _list_stems(word: str) -> tuple[str, ...]:
     if word.endswith("c"):
-        word += "k"
-    stems = [word + word[-1]] if _SHORT.fullmatch(word) else [word]
-    if _LAST_MAY_DOUBLE.fullmatch(word):
-        stems.append(word + word[-1])
-    for stem in stems:
-        yield (word[:-1] + "i" if has_soft_y else stem) + "ed"
-        yield stem + "ing"
+        return (word + "k",)
+    if _SHORT.fullmatch(word):
+        return (word + word[-1],)
+    if _LAST_MAY_DOUBLE.fullmatch(word[-3:]):
+        return (word, word + word[-1])
+    return (word,)

@@ -55,17 +55,20 @@ class NameFinder:
         tokens = [(match.start(), match[0]) for match in _TOKEN.finditer(text)]
         shapes = islice(_list_shapes(text, tokens, self._given), _MAX_NAMES)
         num_capitals = sum(word[:1].isupper() for _, word in tokens[1:])
-        found = [self._weigh(shape, text, tokens, num_capitals) for shape in shapes]
-        if True in found:
-            return True
-        if False in found or self._is_named_in_small(text, tokens, num_capitals):
+        is_found = False
+        for shape in shapes:
+            is_certain = self._weigh(shape, text, tokens, num_capitals)
+            if is_certain:
+                return True
+            is_found = is_found or is_certain is not None
+        if is_found or self._is_named_in_small(text, tokens, num_capitals):
             return False
         return None
 
     def _weigh(
         self, shape: _Shape, text: str, tokens: list[tuple[int, str]], num_capitals: int
     ) -> bool | None:
-        words = [normalise(word) for word in shape.words]
+        words = [_fold(word) for word in shape.words]
         while words and words[0] in self._not_names - self._given and words[0] not in self._titles:
             words = words[1:]  # "Naked Emma Smith": it only begins the sentence
         named = [word for word in words if self._is_name_like(word)]
@@ -96,7 +99,7 @@ class NameFinder:
         if num_capitals:
             return False
         for (start, word), (after, follower) in pairwise(tokens[: 10 * _MAX_NAMES]):
-            first, second = normalise(word), normalise(follower)
+            first, second = _fold(word), _fold(follower)
             is_named = first in self._given - self._ambiguous and len(second) > 2
             is_titled = first in self._titles and second in self._given
             if (
@@ -136,6 +139,10 @@ def _list_shapes(
     yield from _close(shape)
 
 
+def _fold(word: str) -> str:
+    return word.lower() if word.isascii() else normalise(word)
+
+
 def _close(shape: _Shape) -> Iterator[_Shape]:
     if len(shape.words) > 1:
         yield shape
@@ -150,7 +157,7 @@ def _is_gap(between: str, shape: _Shape) -> bool:
 
 def _is_particle(word: str, shape: _Shape, given: frozenset[str]) -> bool:
     if word == "of":
-        return len(shape.words) == 1 and normalise(shape.words[0]) in given
+        return len(shape.words) == 1 and _fold(shape.words[0]) in given
     return word in _PARTICLES
 
 

@@ -45,15 +45,17 @@ class RuleBook:
         self._exceptions_of: dict[int, tuple[int, ...]] = {}
         self._symbols: list[tuple[str, Rule]] = []
         self._pattern_rules: list[Rule] = []
-        words: list[Rule] = []
+        words: list[tuple[str, Rule]] = []
         for rule in self.rules:
             if rule.kind is RuleKind.PATTERN:
                 self._pattern_rules.append(rule)
             elif (form := _find_symbols(rule)) is not None:
                 self._symbols.append((form, rule))
             else:
-                self._rules_of[_number(rule.text, numbers)].append(rule)
-                words.append(rule)
+                phrase = split_words(rule.text)
+                self._rules_of[numbers.setdefault(phrase, len(numbers))].append(rule)
+                if rule.kind is RuleKind.WORD and len(phrase) == 1:
+                    words.append((phrase[0], rule))
             if rule.exceptions:
                 exceptions = {_number(each, numbers) for each in rule.exceptions}
                 self._exceptions_of[id(rule)] = tuple(exceptions)
@@ -90,17 +92,15 @@ class RuleBook:
                 yield RuleMatch(rule, reading.form, is_excepted)
 
     def _add_inflections(
-        self, rules: Iterable[Rule], numbers: dict[tuple[str, ...], int]
+        self, words: Iterable[tuple[str, Rule]], numbers: dict[tuple[str, ...], int]
     ) -> frozenset[str]:
-        """Of single words; returns those that are no rule of their own."""
+        """Returns those that are no rule of their own."""
         inflected: set[str] = set()
-        for rule in rules:
-            phrase = split_words(rule.text)
-            if rule.kind is RuleKind.WORD and len(phrase) == 1:
-                for form in list_inflections(phrase[0]):
-                    if (form,) not in numbers:
-                        inflected.add(form)
-                    self._rules_of[_number(form, numbers)].append(rule)
+        for word, rule in words:
+            for form in list_inflections(word):
+                if (form,) not in numbers:
+                    inflected.add(form)
+                self._rules_of[numbers.setdefault((form,), len(numbers))].append(rule)
         return frozenset(inflected)
 
     def _list_covers(self, rule: Rule, hits_of: Mapping[int, list[Hit]]) -> Iterable[Hit]:
