@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_MIN_LETTERS = 3
+_MIN_LETTERS, _MAX_LETTERS = 3, 14  # of longer ones a server's rules would make too many
 _HISSING = ("s", "x", "z", "ch", "sh")
 _INFLECTED = ("ed", "ing", "ies")
 _SHORT = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")  # its last letter is doubled: dig, digging
@@ -13,11 +13,11 @@ _LAST_MAY_DOUBLE = re.compile(r"[^aeiou][aeiou][^aeiouwxy]")  # shovelled
 
 
 def list_inflections(word: str) -> Iterator[str]:
-    """Without the word itself; none of a word that is short, foreign or inflected already.
+    """Without the word itself; none of a word that is short, very long, or not English.
 
     Only what English would make of it: rap does not become raped.
     """
-    if len(word) < _MIN_LETTERS or not (word.isascii() and word.isalpha()):
+    if not _MIN_LETTERS <= len(word) <= _MAX_LETTERS or not (word.isascii() and word.isalpha()):
         return
     has_soft_y = word.endswith("y") and word[-2] not in "aeiou"
     if has_soft_y:

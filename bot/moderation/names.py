@@ -41,7 +41,8 @@ class NameFinder:
             return frozenset(map(normalise, lexicon[key]))
 
         self._given, self._surnames = fold("given_names"), fold("surnames")
-        self._titles, self._ambiguous = fold("titles"), fold("ambiguous_names")
+        self._titles = fold("titles")
+        self._unmistakable = self._given - fold("ambiguous_names")
         self._not_names = frozenset(
             word
             for key, terms in lexicon.items()
@@ -100,7 +101,7 @@ class NameFinder:
             return False
         for (start, word), (after, follower) in pairwise(tokens[: 10 * _MAX_NAMES]):
             first, second = _fold(word), _fold(follower)
-            is_named = first in self._given - self._ambiguous and len(second) > 2
+            is_named = first in self._unmistakable and len(second) > 2
             is_titled = first in self._titles and second in self._given
             if (
                 text[start + len(word) : after] == " "
