@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 
 from bot.moderation.grammar import CREDIT_CHARS, ends_in_credit
 from bot.moderation.text import normalise
@@ -72,18 +72,17 @@ class NameFinder:
         words = [_fold(word) for word in shape.words]
         while words and words[0] in self._not_names - self._given and words[0] not in self._titles:
             words = words[1:]  # "Naked Emma Smith": it only begins the sentence
-        named = [word for word in words if self._is_name_like(word)]
-        has_title = len(words) > 1 and words[0] in self._titles and words[1] not in self._not_names
-        is_whole = len(named) == len(words) >= 2 or (
-            len(words) >= 2 and words[0] in self._given and words[1] not in self._not_names
-        )
-        if not (is_whole or has_title):
+        name = list(takewhile(self._is_name_like, words))
+        if len(name) < 2 and len(words) > 1 and words[1] not in self._not_names:
+            has_first = words[0] in self._given or words[0] in self._titles
+            name = words[:2] if has_first else name
+        if len(name) < 2:
             return None
         if ends_in_credit(text[max(0, shape.start - CREDIT_CHARS) : shape.start].lower()):
             return None
-        is_listed = words[0] in self._given or (words[-1] in self._surnames and is_whole)
-        others = len(tokens) - len(shape.words) - shape.particles - 1
-        is_title_case = others > 2 and num_capitals - len(shape.words) > others * _TITLE_CASE
+        is_listed = name[0] in self._given or name[-1] in self._surnames
+        others = len(tokens) - len(name) - shape.particles - 1  # the first word says nothing
+        is_title_case = others > 2 and num_capitals - len(name) > others * _TITLE_CASE
         if is_title_case:
             return False if is_listed else None
         return is_listed
