@@ -43,8 +43,9 @@ class Review(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         card = await self._check(interaction, card_id)
         case = await self._services.review_cards.compose_case(card)
-        if case.job is None:
-            await interaction.edit_original_response(content=review_views.NO_PICTURES)
+        if case.job is None or case.is_sealed:
+            content = review_views.SEALED if case.is_sealed else review_views.NO_PICTURES
+            await interaction.edit_original_response(content=content)
             return
         recipe = case.job.recipe
         text = f"prompt: {recipe.prompt}\nnegative prompt: {recipe.negative_prompt}\n"

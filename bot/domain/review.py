@@ -45,6 +45,9 @@ CHOICES = {
 }
 """What a moderator may choose, in the order of the buttons."""
 
+SHOWING = frozenset({Decision.APPROVE, Decision.COVER, Decision.RESTORE})
+"""What lets people see pictures."""
+
 AGAINST_MEMBER = frozenset({Decision.SUSPEND, Decision.STRIKE})
 """Only for moderators who stand above the member."""
 
@@ -125,7 +128,8 @@ class RulesBeyond:
 class Case:
     """Everything that a card shows. picture: a blurred PNG. strikes: how many count at present.
 
-    note: what is left to do after the decision. beyond: rules that do not apply.
+    note: what is left to do after the decision. beyond: rules that do not apply. is_sealed: neither
+    prompt nor pictures are shown to anybody.
     """
 
     card: Card
@@ -136,3 +140,4 @@ class Case:
     picture: bytes | None = None
     beyond: tuple[GuildRule, ...] = ()
     note: str = ""
+    is_sealed: bool = False

@@ -8,7 +8,7 @@ from functools import partial
 
 from bot.domain.audit import AuditAction, AuditEntry, compose_entry
 from bot.domain.jobs import Job, JobStatus
-from bot.domain.review import CHOICES, Card, CardKind, Decision
+from bot.domain.review import CHOICES, SHOWING, Card, CardKind, Decision
 from bot.errors import UserError
 from bot.jobs.ports import Messenger, NotPosted, Undeliverable
 from bot.jobs.queue.waitlist import Waitlist
@@ -45,6 +45,10 @@ _PAST = {
     Decision.DENY: "denied the appeal",
     Decision.NOTE: "has read it",
 }
+_SEALED = (
+    "This prompt falls under sexual content about minors, so nobody can approve or restore it. "
+    "Nothing was changed. Choose another button."
+)
 _ENDS = {
     Decision.REFUSE: (JobStatus.REFUSED, AuditAction.REFUSED, _REFUSED),
     Decision.SUSPEND: (JobStatus.REFUSED, AuditAction.REFUSED, _REFUSED),
@@ -97,6 +101,8 @@ class Decisions:
         card = await self.fetch_card(card_id, guild_id)
         if decision not in CHOICES[card.kind]:
             raise UserError("This card cannot be decided like that. Nothing was changed.")
+        if decision in SHOWING and await self._review_cards.is_sealed(card):
+            raise UserError(_SEALED)
         if await self._decide(card, decision, moderator_id) is None:
             await self.fetch_card(card_id, guild_id)
 

@@ -8,7 +8,18 @@ from typing import Any
 
 import discord
 
-from bot.domain.review import CHOICES, Card, CardKind, Case, Decision, Report, Strike, Suspension
+from bot.domain.jobs import Job
+from bot.domain.review import (
+    CHOICES,
+    SHOWING,
+    Card,
+    CardKind,
+    Case,
+    Decision,
+    Report,
+    Strike,
+    Suspension,
+)
 from bot.domain.rules import GuildRule
 from bot.texts.reasons import say
 from bot.views.components import JobButton
@@ -31,6 +42,10 @@ NOT_ABOVE = (
     "You can do this only to members whose highest role is below your own. Nothing was changed."
 )
 NOT_OWNER = "This cannot be done to the owner of the server. Nothing was changed."
+SEALED = (
+    "This prompt falls under **sexual content about minors**. Neither it nor its pictures are "
+    "shown to anybody, not even blurred. The handbook for moderators says where to report it."
+)
 NO_PICTURES = "There is nothing more to see: nothing is drawn yet, or its files are gone."
 NOTHING_TO_APPEAL = "There is nothing to appeal here."
 REPORTED = "Thank you. Your report was taken; you will hear what a moderator decides."
@@ -96,8 +111,9 @@ def compose_card(case: Case) -> tuple[discord.ui.LayoutView, list[discord.File]]
                 style=_STYLES.get(choice, discord.ButtonStyle.secondary),
             )
             for choice in CHOICES[card.kind]
+            if not (case.is_sealed and choice in SHOWING)
         ]
-        if case.job is not None:
+        if case.job is not None and not case.is_sealed:
             buttons.append(JobButton("reveal", card.card_id, label="Show me"))
         parts.append(discord.ui.ActionRow[Any](*buttons))
     else:
@@ -126,9 +142,7 @@ def _describe(case: Case) -> str:
     lines = [f"### {title}", f"<@{card.member_id}>{strikes}"]
     if job is not None:
         lines[1] += f" in <#{job.origin.channel_id}> · #{job.job_id}"
-        lines.append(f"> {quote(job.recipe.prompt, _PROMPT_SHOWN)}")
-        if job.recipe.negative_prompt:
-            lines.append(f"-# without: {quote(job.recipe.negative_prompt, 200)}")
+        lines += [SEALED] if case.is_sealed else _quote_prompt(job)
         if job.held_for is not None:
             lines.append(f"Why: {quote(say(job.held_for), REASON_MAX)}")
     lines += _describe_reports(case.reports)
@@ -138,6 +152,13 @@ def _describe(case: Case) -> str:
     if card.decision is None and card.expires_at is not None:
         lines.append(f"-# Expires <t:{card.expires_at:.0f}:R>; the first decision counts.")
     return "\n".join(lines)
+
+
+def _quote_prompt(job: Job) -> list[str]:
+    lines = [f"> {quote(job.recipe.prompt, _PROMPT_SHOWN)}"]
+    if job.recipe.negative_prompt:
+        lines.append(f"-# without: {quote(job.recipe.negative_prompt, 200)}")
+    return lines
 
 
 def _describe_beyond(rules: Sequence[GuildRule]) -> str:
