@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from itertools import chain
 
 from bot.domain.jobs import Ancestry
@@ -77,7 +78,7 @@ class BuiltInClasses:
         self._category_of = [category for category, _ in terms]
         self._index = PhraseIndex(split_words(term) for _, term in terms)
         sexual = [term for category, term in terms if category in _SEXUAL]
-        self._sexual = PhraseIndex(split_words(term) for term in sexual)
+        self._sexual = PhraseIndex(map(split_words, sexual), is_eager=True)
         self._segmenter = Segmenter(term for _, term in terms)
         self._ages = AgeFinder(lexicon["numbers"])
         self._names = NameFinder(lexicon)
@@ -215,6 +216,12 @@ def _note(forms: dict[bool, Form], is_plain: bool, hits: Iterable[Hit]) -> None:
     """The form of the first of them, unless one is known already: then none is looked at."""
     if is_plain not in forms and (first := next(iter(hits), None)) is not None:
         forms[is_plain] = first.form
+
+
+@cache
+def load_classes() -> BuiltInClasses:
+    """Made once: it takes a while, and nothing in it changes."""
+    return BuiltInClasses()
 
 
 def _weigh(

@@ -47,8 +47,18 @@ def split_words(text: str) -> tuple[str, ...]:
 class PhraseIndex:
     """Dictionaries from first words to phrases; the cost of a search does not grow with them."""
 
-    def __init__(self, phrases: Iterable[Sequence[str]], inflected: Set[str] = frozenset()) -> None:
-        """inflected: words of phrases that are not looked for where letters are masked."""
+    def __init__(
+        self,
+        phrases: Iterable[Sequence[str]],
+        inflected: Set[str] = frozenset(),
+        *,
+        is_eager: bool = False,
+    ) -> None:
+        """inflected: words of phrases that are not looked for where letters are masked.
+
+        is_eager: finds short words within longer ones that are spelled apart, too.
+        """
+        self._is_eager = is_eager
         self._single: dict[str, list[int]] = {}
         self._longer: dict[tuple[str, str], list[tuple[int, tuple[str, ...]]]] = {}
         words: set[str] = set()
@@ -221,7 +231,7 @@ class PhraseIndex:
                         found.append((start, word))
                         break
         if found:
-            is_alone = _ALONE.issuperset(_list_left(run, found))
+            is_alone = self._is_eager or _ALONE.issuperset(_list_left(run, found))
             yield from (word for _, word in found if is_alone or len(word) >= _MIN_SPELLED_APART)
 
 

@@ -36,12 +36,14 @@ def outcomes(prompts: list[str]) -> set[tuple[Outcome, str]]:
 
 
 def test_plain_terms_together_with_a_minor_are_refused():
-    prompts = compose(list(LEXICON["sexual"]), list(LEXICON["minor"]))
+    sexual, minors = list(LEXICON["sexual"]), list(LEXICON["minor"])
+    prompts = compose(sexual, minors[::20]) + compose(sexual[::20], minors)
     assert outcomes(prompts) == {(Outcome.REFUSE, MINORS)}
 
 
 def test_unsure_terms_together_with_a_minor_are_held():
-    prompts = compose(list(WEAK), list(LEXICON["minor"]))
+    minors = list(LEXICON["minor"])
+    prompts = compose(list(WEAK), minors[::20]) + compose(list(WEAK[::20]), minors)
     assert outcomes(prompts) == {(Outcome.HOLD, MINORS)}
     assert outcomes(compose(PLAIN, ["girl", "student", "niece", "baby"])) == {
         (Outcome.HOLD, MINORS)
