@@ -78,7 +78,7 @@ class BuiltInClasses:
         self._category_of = [category for category, _ in terms]
         self._index = PhraseIndex(split_words(term) for _, term in terms)
         sexual = [term for category, term in terms if category in _SEXUAL]
-        self._sexual = PhraseIndex(map(split_words, sexual), is_eager=True)
+        self._sexual = PhraseIndex(map(split_words, sexual), whole=self._index)
         self._segmenter = Segmenter(term for _, term in terms)
         self._ages = AgeFinder(lexicon["numbers"])
         self._names = NameFinder(lexicon)

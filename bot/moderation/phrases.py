@@ -52,13 +52,13 @@ class PhraseIndex:
         phrases: Iterable[Sequence[str]],
         inflected: Set[str] = frozenset(),
         *,
-        is_eager: bool = False,
+        whole: PhraseIndex | None = None,
     ) -> None:
         """inflected: words of phrases that are not looked for where letters are masked.
 
-        is_eager: finds short words within longer ones that are spelled apart, too.
+        whole: has more words, which leave fewer letters over where words are spelled apart.
         """
-        self._is_eager = is_eager
+        self._whole = whole or self
         self._single: dict[str, list[int]] = {}
         self._longer: dict[tuple[str, str], list[tuple[int, tuple[str, ...]]]] = {}
         words: set[str] = set()
@@ -77,8 +77,8 @@ class PhraseIndex:
         self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
         self._squeezed_leet = _group(ordered, lambda word: (_squeeze(_either_i_or_l(word)),))
-        whole = (word for word in ordered if word not in inflected)
-        self._masked = _group(whole, _list_masked)
+        maskable = (word for word in ordered if word not in inflected)
+        self._masked = _group(maskable, _list_masked)
         long_words = [word for word in words if len(word) >= _MIN_SPELLED]
         self._spelled_heads = {word[:_MIN_SPELLED] for word in long_words}
         self._spelled_lengths = sorted({len(word) for word in long_words}, reverse=True)
@@ -220,6 +220,13 @@ class PhraseIndex:
             yield from self._find_inside(run, check)
 
     def _find_inside(self, run: str, check: Callable[[], None]) -> Iterator[str]:
+        found = self._list_inside(run, check)
+        if found:
+            whole = found if self._whole is self else self._whole._list_inside(run, check)
+            is_alone = _ALONE.issuperset(_list_left(run, whole))
+            yield from (word for _, word in found if is_alone or len(word) >= _MIN_SPELLED_APART)
+
+    def _list_inside(self, run: str, check: Callable[[], None]) -> list[tuple[int, str]]:
         heads = self._spelled_heads
         found: list[tuple[int, str]] = []
         for start in range(len(run) - _MIN_SPELLED + 1):
@@ -230,9 +237,7 @@ class PhraseIndex:
                     if len(word) == length and word in self._words:
                         found.append((start, word))
                         break
-        if found:
-            is_alone = self._is_eager or _ALONE.issuperset(_list_left(run, found))
-            yield from (word for _, word in found if is_alone or len(word) >= _MIN_SPELLED_APART)
+        return found
 
 
 def _list_left(run: str, found: Iterable[tuple[int, str]]) -> Iterator[str]:
