@@ -21,6 +21,17 @@ _LEET_ONE_L = str.maketrans("le", "13")
 _LEET_SYMBOLS = str.maketrans("asilt", "@$!|+")
 _CURRENCY = str.maketrans("eyc", "€¥¢")
 _STROKES = str.maketrans("aobdlhtic", "ⱥøƀđłħŧɨȼ")
+_COPTIC = str.maketrans("abdehiklmnoprtux", "ⲁⲃⲇⲉⲏⲓⲕⲗⲙⲛⲟⲡⲅⲧⲩⲭ")
+_CANADIAN = str.maketrans(
+    "abcdefghijklmnopqrstuvwxyz",
+    "\u15e9\u15f7\u1455\u15ea\u15f4\u15b4\u161c\u157c\u14f0\u148d\u16d5\u14aa\u15f0\u144e\u15dd"
+    "\u146d\u146b\u1587\u1515\u15b6\u144c\u142f\u15ef\u166d\u15bb\u1614",
+)
+_CHEROKEE = str.maketrans("abcdefghiklmnoprstuvwz", "ᎪᏴᏟᎠᎬᎦᎶᎻᎥᏦᏞᎷᏁᎾᏢᏒᏕᎢᏬᏙᏔᏃ")
+_STROKED = str.maketrans(
+    "abcdefghijklmnoprstuvwxyz", "卂乃匚刀乇千ム卄丨フ长乚爪几口卩尺丂丅ㄩレ山乂丫乙"
+)
+_BRACKETED = {"d": "[)", "u": "(_)", "o": "°", "m": "^^"}
 _DRAWN = {"u": "|_|", "k": "|<", "h": "|-|", "v": "\\/", "o": "()", "n": "|\\|", "m": "|\\/|"}
 
 
@@ -58,6 +69,31 @@ def _tower(word: str) -> str:
 
 def _drawn(word: str) -> str:
     return "".join(_DRAWN.get(letter, letter) for letter in word)
+
+
+def _bracket(word: str) -> str:
+    return "".join(_BRACKETED.get(letter, letter) for letter in word)
+
+
+def _mask_two(word: str) -> str:
+    """The second letter and the last one."""
+    return f"{word[0]}*{word[2:-1]}*"
+
+
+def _inflect(word: str, ending: str) -> str:
+    """As English does: hatchets, hatcheting, shovelled."""
+    if ending == "s":
+        if word.endswith(("s", "x", "z", "ch", "sh")):
+            return word + "es"
+        return word[:-1] + "ies" if word.endswith("y") and word[-2] not in "aeiou" else word + "s"
+    if word.endswith("e"):
+        return word[:-1] + ending
+    if word.endswith("c"):
+        return word + "k" + ending
+    if word.endswith("y") and ending == "ed":
+        return word[:-1] + "ied"
+    is_short = sum(letter in "aeiou" for letter in word) == 1 and word[-2] in "aeiou"
+    return word + (word[-1] if is_short and word[-1] not in "wxy" else "") + ending
 
 
 def _halves(word: str, separator: str) -> str:
@@ -123,6 +159,20 @@ EVASIONS: dict[str, Evasion] = {
     "long vowel": lambda word: _first_vowel(word, lambda letter: letter * 5),
     "all letters doubled": _double,
     "all letters many times": lambda word: "".join(letter * 4 for letter in word),
+    "Coptic look-alikes": lambda word: word.translate(_COPTIC),
+    "Canadian syllabics": lambda word: word.translate(_CANADIAN),
+    "Cherokee": lambda word: word.translate(_CHEROKEE),
+    "strokes of CJK": lambda word: word.translate(_STROKED),
+    "plural": lambda word: _inflect(word, "s"),
+    "past": lambda word: _inflect(word, "ed"),
+    "gerund": lambda word: _inflect(word, "ing"),
+    "leet plural": lambda word: _inflect(word, "s").translate(_LEET_DIGITS),
+    "brackets, degrees and carets": _bracket,
+    "bracket for c": lambda word: word.replace("c", "(", 1),
+    "doubled leet": lambda word: _double(word).translate(_LEET_DIGITS),
+    "doubled leet symbols": lambda word: _double(word).translate(_LEET_SYMBOLS),
+    "masked twice, once at the end": _mask_two,
+    "blocks over a vowel": lambda word: _first_vowel(word, lambda letter: "█"),
     "masked vowel": lambda word: _first_vowel(word, lambda letter: "*"),
     "prompt weight": lambda word: f"({word}:1.4)",
     "nested brackets": lambda word: f"(({word}))",

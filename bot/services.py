@@ -142,7 +142,7 @@ def compose_services(
     guilds = _compose_guild_services(ground, reading)
     policy = _compose_policy(ground, guilds.scale, reading)
     status_messages = _compose_status_messages(ground, policy.judge)
-    review_cards = ReviewCards(store, status_messages, messenger, writer, now)
+    review_cards = ReviewCards(store, status_messages, messenger, writer, policy.gate, now)
     jobs = _compose_jobs(ground, engine, policy, status_messages, review_cards)
     review = _compose_review(ground, review_cards, jobs)
     return Services(

@@ -51,9 +51,11 @@ class Review(commands.Cog):
         """
         await interaction.response.defer(ephemeral=True, thinking=True)
         card = await self._check(interaction, card_id)
+        is_sealed = await self._services.review_cards.is_sealed(card)
         job = card.job_id and await self._services.jobs.fetch_job(card.job_id)
-        if not job:
-            await interaction.edit_original_response(content=texts.NO_PICTURES())
+        if not job or is_sealed:
+            content = texts.SEALED() if is_sealed else texts.NO_PICTURES()
+            await interaction.edit_original_response(content=content)
             return
         recipe, cards = job.recipe, self._services.review_cards
         text = texts.WHOLE_PROMPT(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt)

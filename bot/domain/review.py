@@ -48,6 +48,9 @@ CHOICES = {
 APPROVING = frozenset({Decision.APPROVE, Decision.COVER})
 """Only for moderators who have seen what they approve."""
 
+SHOWING = frozenset({Decision.APPROVE, Decision.COVER, Decision.RESTORE})
+"""What lets people see pictures."""
+
 AGAINST_MEMBER = frozenset({Decision.SUSPEND, Decision.STRIKE})
 """Only for moderators who stand above the member."""
 
@@ -129,7 +132,7 @@ class Case:
     """Everything that a card shows. picture: a blurred PNG. strikes: how many count at present.
 
     delete_by_hand: the message of removed pictures is out of reach. beyond: rules that do not
-    apply.
+    apply. is_sealed: neither prompt nor pictures are shown to anybody.
     """
 
     card: Card
@@ -140,3 +143,4 @@ class Case:
     picture: bytes | None = None
     beyond: tuple[GuildRule, ...] = ()
     delete_by_hand: bool = False
+    is_sealed: bool = False

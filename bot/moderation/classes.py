@@ -7,17 +7,18 @@ one of them may mean something else. A picture that a person sent stands for a r
 
 from __future__ import annotations
 
-import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from pathlib import Path
+from itertools import chain
 
 from bot.domain.jobs import Ancestry
 from bot.domain.rules import Outcome, Verdict
-from bot.moderation.grammar import Sentence, ends_in_credit
+from bot.moderation.ages import AgeFinder
+from bot.moderation.grammar import Sentence, Things
+from bot.moderation.lexicon import Segmenter, read_languages, read_lexicon, unite
+from bot.moderation.names import NameFinder
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
 from bot.texts.codes import Code
@@ -28,20 +29,10 @@ REAL_PEOPLE = "built-in: sexual content about real people"
 NO_ANCESTRY = Ancestry()
 _SENT = because(Code.SENT_PICTURE_UNDRESSED)
 
-_AGE = re.compile(
-    r"\b(\d{1,2}|[a-z]{3,9})[\s-]?(?:years?|yrs?|y)[\s./-]?(?:olds?|o)\b"
-    r"|\bage[d]?\s(?:of\s)?(\d{1,2}|[a-z]{3,9})\b"
-)
-_AGE_SIGNS = (  # parts of it that are quick to look for
-    re.compile(r"y(?:ears?|rs?)?[\s./-]?o(?:lds?)?\b"),
-    re.compile(r"age(?<!\wage)d?\s"),
-)
-_ADULT_AGE = 18
-_FULL_NAME = re.compile(r"([A-Z](?<!\w.)[a-z]+) (?:[A-Z]\. )?([A-Z][a-z]+)\b")
-_NOT_SURNAMES = {"And", "At", "By", "Dressed", "For", "From", "In", "Is", "Of", "On", "Or", "The",
-                 "To", "Wearing", "With"}  # fmt: skip
-_SEXUAL = frozenset({"sexual", "sexual_weak", "undressing", "scanty", "garments"})
-_NAME_GAP_WORDS = 1  # a middle initial, or an adjective in "my old teacher"
+_SEXUAL = frozenset({"sexual", "sexual_weak", "undressed", "undressing", "scanty", "garments"})
+_AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
+_NAME_GAP_WORDS = 1  # a middle initial
+_OWN_GAP_WORDS = 2  # "my old maths teacher"
 _REMOVAL_GAP_WORDS = 2  # "remove all her clothes"
 
 
@@ -49,23 +40,20 @@ Categories = list[tuple[Reading, dict[str, list[Hit]]]]
 """For each reading of a text the hits of each category."""
 
 
-def read_lexicon() -> Mapping[str, Sequence[str]]:
-    """Categories of terms, each in small letters, from the packaged file."""
-    return json.loads(Path(__file__).with_name("lexicon.json").read_text("utf-8"))
-
-
 @dataclass(slots=True)
 class Signs:
     """What was found in texts; each with the form in which it was first read.
 
-    undressing: only in a negative prompt. scanty: only with a picture that a person sent.
-    worn: only with both.
+    undressed: sexual with a person, and perhaps with a minor. undressing, grown: only in a negative
+    prompt. scanty: only with a picture that a person sent. worn: only with both.
     """
 
     sexual: dict[bool, Form] = field(default_factory=dict)  # keyed by: is it plain?
     minor: dict[bool, Form] = field(default_factory=dict)
     person: dict[bool, Form] = field(default_factory=dict)
+    undressed: dict[bool, Form] = field(default_factory=dict)
     undressing: dict[bool, Form] = field(default_factory=dict)
+    grown: dict[bool, Form] = field(default_factory=dict)
     scanty: dict[bool, Form] = field(default_factory=dict)
     worn: dict[bool, Form] = field(default_factory=dict)
 
@@ -85,30 +73,33 @@ class BuiltInClasses:
     """Collects the signs of a text, reading by reading, and judges them."""
 
     def __init__(self) -> None:
-        lexicon = read_lexicon()
+        lexicon = unite([read_lexicon(), *read_languages().values()])
         terms = [(category, term) for category, each in lexicon.items() for term in each]
         self._category_of = [category for category, _ in terms]
         self._index = PhraseIndex(split_words(term) for _, term in terms)
         sexual = [term for category, term in terms if category in _SEXUAL]
-        self._sexual = PhraseIndex(split_words(term) for term in sexual)
+        self._sexual = PhraseIndex(map(split_words, sexual), whole=self._index)
+        self._segmenter = Segmenter(term for _, term in terms)
+        self._ages = AgeFinder(lexicon["numbers"])
+        self._names = NameFinder(lexicon)
         self._animals = frozenset(lexicon["animals"])
         self._animal_kinds = frozenset(lexicon["animal_kinds"])
-        self._numbers = frozenset(lexicon["numbers"])
-        self._given_names = frozenset(lexicon["given_names"])
+        nouns, kinds = frozenset(lexicon["things"]), frozenset(lexicon["thing_kinds"])
+        self._things = Things(nouns, kinds, nouns.union(self._animals, lexicon["ripened"]))
 
     @property
     def is_latin(self) -> bool:
-        """Whether no term has letters of another script."""
-        return self._index.is_latin
+        """Whether terms of another script are only looked for as typed."""
+        return True
 
     def may_concern(self, readings: Sequence[Reading]) -> bool:
         """Whether there may be a sexual term; most texts have none, and this is quick to see."""
-        return any(hits for _, hits in self._sexual.find(readings))
+        return any(hits for _, hits in self._sexual.find(map(self._segmenter.segment, readings)))
 
     def find(self, readings: Sequence[Reading]) -> Categories:
         """The terms of each category, reading by reading."""
         found: Categories = []
-        for reading, hits in self._index.find(readings):
+        for reading, hits in self._index.find(map(self._segmenter.segment, readings)):
             by_category: dict[str, list[Hit]] = defaultdict(list)
             for hit in hits:
                 by_category[self._category_of[hit.phrase]].append(hit)
@@ -119,23 +110,16 @@ class BuiltInClasses:
         """text: as typed."""
         signs = Signs()
         for reading, hits in found:
-            self._collect_sexual(signs, hits)
             sentence = Sentence(reading)
+            self._collect_sexual(signs, sentence, hits)
+            self._collect_scanty(signs, hits)
             self._collect_minors(signs, sentence, hits)
             self._collect_people(signs, sentence, hits)
-            for hit in hits.get("undressing", ()):
-                signs.undressing.setdefault(False, hit.form)
-            for hit in hits.get("garments", ()):
-                signs.worn.setdefault(False, hit.form)
-            removed = (
-                *_list_pairs(hits, "removal", "undressing", _REMOVAL_GAP_WORDS),
-                *_list_pairs(hits, "removal", "garments"),
-                *_list_pairs(hits, "garments", "gone", 0),
-            )
-            for hit in (*hits.get("scanty", ()), *removed):
-                signs.scanty.setdefault(False, hit.form)
-        if self._has_unlisted_name(text):
-            signs.person.setdefault(False, Form.PLAIN)
+            _note(signs.undressing, False, hits.get("undressing", ()))
+            _note(signs.worn, False, hits.get("garments", ()))
+            _note(signs.grown, False, hits.get("grown", ()))
+        if True not in signs.person and (is_certain := self._names.find(text)) is not None:
+            signs.person.setdefault(is_certain, Form.PLAIN)
         return signs
 
     def judge(
@@ -147,13 +131,17 @@ class BuiltInClasses:
         drawn from may have been sent.
         """
         sexual = (negative.undressing if negative else {}) | signs.sexual
+        minor = dict(signs.minor)
+        if negative and negative.grown and True in sexual:  # who is drawn then is no adult
+            minor[False in minor] = next(iter(negative.grown.values()))
         exposed = [*sexual.values(), *signs.scanty.values()]
         exposed += negative.worn.values() if negative else ()
         if behind.is_unknown:
             sexual.setdefault(False, Form.PLAIN)
+        undressed = dict.fromkeys((True,), *signs.undressed.values()) if signs.undressed else {}
         verdicts = [
-            _weigh(sexual, signs.minor, MINORS, both_unsure=Outcome.ALLOW),
-            _weigh(sexual, signs.person, REAL_PEOPLE, both_unsure=Outcome.HOLD),
+            _weigh(signs.undressed | sexual, minor, MINORS, both_unsure=Outcome.ALLOW),
+            _weigh(sexual | undressed, signs.person, REAL_PEOPLE, both_unsure=Outcome.HOLD),
         ]
         if exposed and (behind.is_sent or behind.is_unknown):
             verdicts.append(Verdict(Outcome.REFUSE, _SENT, REAL_PEOPLE, exposed[0]))
@@ -161,59 +149,79 @@ class BuiltInClasses:
         held = [verdict for verdict in verdicts if verdict.outcome is Outcome.HOLD]
         return next(iter(refusals + held), None)
 
-    def _collect_sexual(self, signs: Signs, hits: Mapping[str, list[Hit]]) -> None:
+    def _collect_sexual(
+        self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
+    ) -> None:
+        bare = {hit.start for hit in hits.get("bare", ())}
+        stripped = {hit.start for hit in hits.get("bare_of", ())}
+
+        def is_of_thing(hit: Hit) -> bool:
+            return (hit.start in bare and sentence.is_of_thing(hit, self._things)) or (
+                hit.start in stripped and sentence.is_done_to_thing(hit.end, self._things)
+            )
+
         for category, is_plain in (("sexual", True), ("sexual_weak", False)):
-            for hit in _list_uncovered(hits, category, "not_sexual"):
-                signs.sexual.setdefault(is_plain, hit.form)
+            each = _list_uncovered(hits, category, "not_sexual")
+            _note(signs.sexual, is_plain, (hit for hit in each if not is_of_thing(hit)))
+        undressed = (
+            *hits.get("undressed", ()),
+            *_list_pairs(hits, "taking_off", "undressing", _REMOVAL_GAP_WORDS),
+        )
+        _note(signs.undressed, False, (hit for hit in undressed if not is_of_thing(hit)))
+
+    def _collect_scanty(self, signs: Signs, hits: Mapping[str, list[Hit]]) -> None:
+        removed = (
+            *_list_pairs(hits, "removal", "undressing", _REMOVAL_GAP_WORDS),
+            *_list_pairs(hits, "removal", "garments"),
+            *_list_pairs(hits, "garments", "gone", 0),
+        )
+        _note(signs.scanty, False, (*hits.get("scanty", ()), *removed))
 
     def _collect_minors(
         self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
     ) -> None:
+        def is_young_animal(hit: Hit) -> bool:
+            return sentence.is_young_animal(hit, self._animals, self._animal_kinds)
+
         for category, is_plain in (("minor", True), ("minor_unsure", False)):
-            for hit in _list_uncovered(hits, category, "not_minor"):
-                if not sentence.is_young_animal(hit, self._animals, self._animal_kinds):
-                    signs.minor.setdefault(is_plain, hit.form)
+            each = _list_uncovered(hits, category, "not_minor")
+            _note(signs.minor, is_plain, (hit for hit in each if not is_young_animal(hit)))
         reading = sentence.reading
-        if reading.form in {Form.PLAIN, Form.LOOKALIKES} and self._has_minor_age(reading.text):
-            signs.minor.setdefault(True, reading.form)
+        if reading.is_spelled or reading.form not in _AS_WRITTEN:
+            return
+        ages = list(self._ages.find(reading.words))
+        of_things = [age for age in ages if sentence.is_age_of_thing(age, self._things)]
+        excused = {place for age in of_things for place in range(age.start, age.end)}
+        for age in ages:
+            if not excused.issuperset(range(age.start, age.end)):
+                signs.minor.setdefault(age.is_plain, reading.form)
+        if of_things and hits.get("people"):
+            signs.minor.setdefault(False, reading.form)
 
     def _collect_people(
         self, signs: Signs, sentence: Sentence, hits: Mapping[str, list[Hit]]
     ) -> None:
-        certain = [
-            *hits.get("deepfake", ()),
-            *_list_pairs(hits, "own", "acquaintances"),
-            *(
-                name
-                for name in _list_pairs(hits, "given_names", "surnames")
-                if not sentence.credits(name)
-            ),
-        ]
-        for hit in certain:
-            signs.person.setdefault(True, hit.form)
-        for hit in hits.get("public_roles", ()):
-            if not sentence.credits(hit):
-                signs.person.setdefault(False, hit.form)
-
-    def _has_minor_age(self, text: str) -> bool:
-        if not any(sign.search(text) for sign in _AGE_SIGNS):
-            return False
-        for match in _AGE.finditer(text):
-            age = match[1] or match[2]
-            if age in self._numbers or (age.isdecimal() and int(age) < _ADULT_AGE):
-                return True
-        return False
-
-    def _has_unlisted_name(self, text: str) -> bool:
-        """A listed given name before another word with a capital, unless all words have one."""
-        is_named = any(
-            match[1].lower() in self._given_names
-            and match[2] not in _NOT_SURNAMES
-            and not ends_in_credit(text[: match.start()].lower())
-            for match in _FULL_NAME.finditer(text)
+        names = _list_pairs(hits, "given_names", "surnames")
+        certain = chain(
+            hits.get("deepfake", ()),
+            _list_pairs(hits, "own", "acquaintances", _OWN_GAP_WORDS),
+            (name for name in names if not sentence.credits(name)),
         )
-        words = text.split()
-        return is_named and sum(word[:1].isupper() for word in words) <= len(words) * 0.6
+        _note(signs.person, True, certain)
+        roles = hits.get("public_roles", ())
+        _note(signs.person, False, (hit for hit in roles if not sentence.credits(hit)))
+
+
+def _note(forms: dict[bool, Form], is_plain: bool, hits: Iterable[Hit]) -> None:
+    """The form of the first of them, unless one is known already: then none is looked at."""
+    if is_plain not in forms and (first := next(iter(hits), None)) is not None:
+        forms[is_plain] = first.form
+
+
+@cache
+def load_classes() -> BuiltInClasses:
+    """Made once: it takes a while, and nothing in it changes."""
+    return BuiltInClasses()
 
 
 def _weigh(
@@ -246,9 +254,3 @@ def _list_pairs(
             if follower is not None:
                 yield Hit(hit.phrase, hit.form, hit.start, follower.end)
                 break
-
-
-@cache
-def load_classes() -> BuiltInClasses:
-    """Those of the lexicon that Triptych brings; they keep nothing of what they read."""
-    return BuiltInClasses()

@@ -1,21 +1,24 @@
-"""How words stand to one another, as far as the classes need it: who made a picture, whose young.
+"""How words stand to one another, as far as the classes need it: who made a picture, whose young,
+what is bare or old but nobody.
 
-Both excuse what would else be refused. So only what is plainly meant so counts.
+All of it excuses what would else be refused. So only what is plainly meant so counts.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Set
+from dataclasses import dataclass
 from functools import cached_property
 
+from bot.moderation.ages import Age
 from bot.moderation.phrases import Hit
 from bot.moderation.readings import Reading
 
 _WORD = re.compile(r"[^\W_]+")
-_CREDIT_CHARS = 80  # before a name; bounds the search in a hostile text
+CREDIT_CHARS = 80  # before a name; bounds the search in a hostile text
 _CREDIT = re.compile(
-    r"(?:([^\W_]+) )?\b(?:by|after|(?:style|manner) of)\b"
+    r"(?:([^\W_]+) )?\b(?:by|par|por|after|(?:style|manner) of)\b"
     r"(?: (?:the|great|famous|artist|painter|photographer|director)\b)*[^\w,;.!?]*$"
 )
 _LABEL = re.compile(r"[,;.(]\s*(?:artist|painter)\b[^\w,;.!?]*$")  # "a study, artist: …"
@@ -33,6 +36,18 @@ _SO_CALLED = {  # young of few animals have these names; everybody else's are ch
 _ONE_NAME = re.compile(r"[\w\s-]*")
 _NAME_ENDS = re.compile(r"[\s-]*[,;.:!?)]")
 _AFTER_NAME = {"and", "at", "in", "near", "on", "under"}
+_AFTER_THING = _AFTER_NAME | {
+    "behind", "beside", "break", "by", "from", "full", "into", "next", "of", "off", "or", "over",
+    "poster", "through", "to", "with", "am", "auf", "im", "mit", "neben", "und", "vor",
+}  # fmt: skip
+_BEFORE_THING = {
+    "a", "an", "and", "at", "between", "by", "in", "of", "on", "or", "some", "the", "this", "three",
+    "two", "under", "with", "without", "das", "dem", "den", "der", "die", "ein", "eine", "im",
+    "mit", "und", "neben",
+}  # fmt: skip
+_ARTICLES = {"a", "away", "her", "his", "its", "my", "our", "some", "that", "the", "their", "these",
+             "this", "two"}  # fmt: skip
+_MAX_THING_WORDS = 4  # "old red sports car"
 _DRESSED_UP = {"anthro", "bodysuit", "cosplay", "costume", "costumes", "ears", "furry", "human",
                "humanoid", "kigurumi", "mask", "onesie", "outfit", "people", "person",
                "suit"}  # fmt: skip
@@ -40,11 +55,20 @@ _DRESSED_UP = {"anthro", "bodysuit", "cosplay", "costume", "costumes", "ears", "
 
 def ends_in_credit(text: str) -> bool:
     """Whether who is named next made the picture. text: in small letters."""
-    before = f", {text}"[-_CREDIT_CHARS:]  # a text begins as after a comma
+    before = f", {text}"[-CREDIT_CHARS:]  # a text begins as after a comma
     if _LABEL.search(before):
         return True
     credit = _CREDIT.search(before)
     return credit is not None and not _is_beside(credit[1] or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """Words for what is nobody: things, what is said of them, and what has an age as well."""
+
+    nouns: frozenset[str]
+    kinds: frozenset[str]
+    owners: frozenset[str]
 
 
 class Sentence:
@@ -77,6 +101,51 @@ class Sentence:
         is_last = head + 1 == len(words) or words[head + 1] in _AFTER_NAME
         is_one_name = _ONE_NAME.fullmatch(text, spans[hit.start][1], starts)
         return bool(is_one_name and (is_last or _NAME_ENDS.match(text, ends)))
+
+    def is_of_thing(self, hit: Hit, things: Things) -> bool:
+        """A topless car, a naked red brick wall: nobody is bare. Not "girl naked car"."""
+        if not self._spans:  # where it is spelled apart, words have other numbers
+            return False
+        before = self.reading.words[hit.start - 1] if hit.start else ""
+        if before and before not in _BEFORE_THING | things.kinds and self._gap(hit.start) == " ":
+            return False
+        return self._ends_in_thing(hit.end, things.nouns, things.kinds)
+
+    def is_done_to_thing(self, end: int, things: Things) -> bool:
+        """Stripping the old wallpaper: whoever does it stays dressed. end: of the words for it."""
+        return self._ends_in_thing(end, things.nouns, things.kinds | _ARTICLES)
+
+    def is_age_of_thing(self, age: Age, things: Things) -> bool:
+        """A 12 year old red wine, whisky aged 12 years, a dog of 12 years."""
+        if not self._spans:
+            return False
+        words, owners = self.reading.words, things.owners
+        before = age.start - 1
+        if before > 0 and words[before] in {"a", "de", "of"}:
+            before -= 1
+        if before >= 0 and words[before] in owners:
+            return True
+        return self._ends_in_thing(age.end, owners, things.kinds)
+
+    def _ends_in_thing(self, start: int, nouns: Set[str], kinds: Set[str]) -> bool:
+        """Whether the words from here on name a thing, and nobody that it is a part of."""
+        words, spans = self.reading.words, self._spans
+        if not spans:
+            return False
+        end = start
+        while end < len(words) and end - start < _MAX_THING_WORDS and words[end] in kinds | nouns:
+            if end > start and not _ONE_NAME.fullmatch(self._gap(end)):
+                break
+            end += 1
+        if end == start or words[end - 1] not in nouns or not _ONE_NAME.fullmatch(self._gap(start)):
+            return False
+        is_last = end == len(words) or words[end] in _AFTER_THING
+        return is_last or _NAME_ENDS.match(self.reading.text, spans[end - 1][1]) is not None
+
+    def _gap(self, place: int) -> str:
+        """What stands in the text before a word."""
+        spans = self._spans
+        return self.reading.text[spans[place - 1][1] : spans[place][0]] if place and spans else ""
 
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:

@@ -16,6 +16,8 @@ _WORD = re.compile(r"[^\W_]+")
 _MASK_CHAR = re.compile(r"\W")
 _RUN = re.compile(r"(.)\1+")
 _MIN_SPELLED = 3
+_MIN_SPELLED_APART = 5  # a shorter word stands by chance within a longer one: A S S E M B L Y
+_ALONE = frozenset("aiox0123456789")  # letters that are words of their own
 _MIN_LEET = 3
 _MIN_MASKED = 4
 _MAX_MASKED = 14  # longer ones have a hundred masked forms each
@@ -45,7 +47,18 @@ def split_words(text: str) -> tuple[str, ...]:
 class PhraseIndex:
     """Dictionaries from first words to phrases; the cost of a search does not grow with them."""
 
-    def __init__(self, phrases: Iterable[Sequence[str]]) -> None:
+    def __init__(
+        self,
+        phrases: Iterable[Sequence[str]],
+        inflected: Set[str] = frozenset(),
+        *,
+        whole: PhraseIndex | None = None,
+    ) -> None:
+        """inflected: words of phrases that are not looked for where letters are masked.
+
+        whole: has more words, which leave fewer letters over where words are spelled apart.
+        """
+        self._whole = whole or self
         self._single: dict[str, list[int]] = {}
         self._longer: dict[tuple[str, str], list[tuple[int, tuple[str, ...]]]] = {}
         words: set[str] = set()
@@ -63,7 +76,9 @@ class PhraseIndex:
         ordered = sorted(words)  # a set's order changes from run to run
         self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
-        self._masked = _group(ordered, _list_masked)
+        self._squeezed_leet = _group(ordered, lambda word: (_squeeze(_either_i_or_l(word)),))
+        maskable = (word for word in ordered if word not in inflected)
+        self._masked = _group(maskable, _list_masked)
         long_words = [word for word in words if len(word) >= _MIN_SPELLED]
         self._spelled_heads = {word[:_MIN_SPELLED] for word in long_words}
         self._spelled_lengths = sorted({len(word) for word in long_words}, reverse=True)
@@ -78,7 +93,8 @@ class PhraseIndex:
         revealed: dict[str, _Meanings] = {}  # the readings share most of their words
         for reading in readings:
             if reading.is_spelled:
-                words = [word for run in reading.words for word in self._find_spelled(run, check)]
+                runs = reading.words
+                words = [word for run in runs for word in self._find_spelled(run, check)]
                 yield reading, self._find(words, frozenset(words), reading.form, {}, check)
             elif reading.form is Form.MASKED:
                 masked = dict(enumerate(self._find_masked(reading.words, check)))
@@ -148,12 +164,17 @@ class PhraseIndex:
     def _reveal(self, word: str) -> Iterator[tuple[Form, str]]:
         if EITHER_I_OR_L in word:
             yield from ((Form.LEET, meant) for meant in self._reveal_leet(word))
+            if REPEATED.search(word):
+                either = self._reveal_squeezed(_either_i_or_l(word), self._squeezed_leet)
+                yield from ((Form.SQUEEZED, meant) for meant in either)
         if not word.isalpha():
             trimmed = word.strip("0123456789")
             if trimmed in self._words:
                 yield Form.TRIMMED, trimmed
         if REPEATED.search(word):
-            yield from ((Form.SQUEEZED, meant) for meant in self._reveal_squeezed(word))
+            yield from (
+                (Form.SQUEEZED, meant) for meant in self._reveal_squeezed(word, self._squeezed)
+            )
 
     def _reveal_leet(self, word: str) -> Iterator[str]:
         for shape in dict.fromkeys((word, word.strip(EITHER_I_OR_L))):
@@ -164,25 +185,31 @@ class PhraseIndex:
                 if all(shown in (EITHER_I_OR_L, letter) for shown, letter in pairs):
                     yield meant
 
-    def _reveal_squeezed(self, word: str) -> Iterator[str]:
-        candidates = self._squeezed.get(_squeeze(word))
+    def _reveal_squeezed(self, word: str, squeezed: _Disguised) -> Iterator[str]:
+        candidates = squeezed.get(_squeeze(word))
         if candidates is None:
             return
         shown = _count_runs(word)
+        is_either = squeezed is self._squeezed_leet
         for meant in candidates:
-            if all(most >= run for most, run in zip(shown, _count_runs(meant), strict=True)):
+            runs = _count_runs(_either_i_or_l(meant) if is_either else meant)
+            if all(most >= run for most, run in zip(shown, runs, strict=True)):
                 yield meant
 
     def _find_masked(self, words: Iterable[str], check: Callable[[], None]) -> Iterator[_Meanings]:
         """For each word that may stand for some of ours: for one of them, not for all."""
         for word in words:
             check()
-            meant = self._masked.get(_MASK_CHAR.sub(_HOLE, word))
+            shape = _MASK_CHAR.sub(_HOLE, word)
+            meant = self._masked.get(shape) or self._masked.get(shape.rstrip(_HOLE))
             if meant:
                 yield tuple((Form.MASKED, each) for each in meant)
 
     def _find_spelled(self, run: str, check: Callable[[], None]) -> Iterator[str]:
-        """Our words within a run of single letters, which may begin or end with others."""
+        """Our words within a run of single letters, which may begin or end with others.
+
+        A short one counts only where nothing but our words and single ones is left beside it.
+        """
         if run in self._words:
             yield run
         elif EITHER_I_OR_L in run:
@@ -193,15 +220,33 @@ class PhraseIndex:
             yield from self._find_inside(run, check)
 
     def _find_inside(self, run: str, check: Callable[[], None]) -> Iterator[str]:
+        found = self._list_inside(run, check)
+        if found:
+            whole = found if self._whole is self else self._whole._list_inside(run, check)
+            is_alone = _ALONE.issuperset(_list_left(run, whole))
+            yield from (word for _, word in found if is_alone or len(word) >= _MIN_SPELLED_APART)
+
+    def _list_inside(self, run: str, check: Callable[[], None]) -> list[tuple[int, str]]:
         heads = self._spelled_heads
+        found: list[tuple[int, str]] = []
         for start in range(len(run) - _MIN_SPELLED + 1):
             if run[start : start + _MIN_SPELLED] in heads:
                 check()
                 for length in self._spelled_lengths:
                     word = run[start : start + length]
                     if len(word) == length and word in self._words:
-                        yield word
+                        found.append((start, word))
                         break
+        return found
+
+
+def _list_left(run: str, found: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """The letters that belong to none of the words. found: where they begin, in order."""
+    end = 0
+    for start, word in found:
+        yield from run[end:start]
+        end = max(end, start + len(word))
+    yield from run[end:]
 
 
 def _list_places(words: Sequence[str], wanted: Set[str]) -> list[int]:
@@ -230,7 +275,7 @@ def _count_runs(word: str) -> list[int]:
 
 
 def _list_masked(word: str) -> Iterator[str]:
-    """The word with one hole, two neighbouring ones, or two apart; never at its ends."""
+    """The word with one hole, two neighbouring ones, or two apart; alone never at its ends."""
     if not _MIN_MASKED <= len(word) <= _MAX_MASKED:
         return
     for first in range(1, len(word) - 1):
@@ -238,3 +283,5 @@ def _list_masked(word: str) -> Iterator[str]:
         yield head + tail
         for second in range(len(tail) - 1):
             yield head + tail[:second] + _HOLE + tail[second + 1 :]
+        if first < len(word) - 2:
+            yield head + tail[:-1] + _HOLE

@@ -41,6 +41,7 @@ _OF_CLASSES = {  # by the class, the outcome, and whether the words alone would 
 }
 NO_RULES = RuleBook(())
 _TOO_COSTLY = Verdict(Outcome.REFUSE, because(Code.RULES_TOO_COSTLY), "rules that take too long")
+_MAX_UNWANTED = 60  # entries of a negative prompt; each is read again
 _Read = tuple[str, Sequence[Reading]]
 
 
@@ -120,11 +121,21 @@ class PromptPolicy:
         signs, negative_signs = map(self._collect, prompts), map(self._collect, negatives)
         alone, negative_alone = next(signs), next(negative_signs)
         yield _explain_class(judge(alone, negative=negative_alone))
-        yield _explain_class(judge(negative_alone))
+        if not self._is_list_of_unwanted(negative[0]):
+            yield _explain_class(judge(negative_alone))
         together = Signs.unite([alone, *signs])
         undressing = Signs.unite([negative_alone, *negative_signs])
         whole = judge(together, negative=undressing, behind=ancestry)
         yield _explain_class(whole, is_behind=True)
+
+    def _is_list_of_unwanted(self, negative_prompt: str) -> bool:
+        """Such as "nsfw, child": what is drawn has none of it, so only one entry alone counts."""
+        entries = negative_prompt.split(",")
+        if not 1 < len(entries) <= _MAX_UNWANTED:
+            return False
+        return all(
+            self._classes.judge(self._collect(read)) is None for read in self._read_behind(entries)
+        )
 
     def _read_behind(self, texts: Iterable[str]) -> Iterator[_Read]:
         for text in dict.fromkeys(texts):

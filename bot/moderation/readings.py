@@ -18,8 +18,10 @@ _NO_LETTER = re.compile(r"[^\w ]")
 _WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # (word:1.2)
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
 _BRACKETS = dict.fromkeys("()[]{}<>", "")
-_MASKS = frozenset("*#%?•")
-_MASKED_WORD = re.compile(r"(?<![^\W_])[^\W_]++(?:[*#%?•]{1,2}[^\W_]++)+")
+_MASKS = frozenset("*#%?•×✱✳\u2217█■▇●")
+_MASKED_WORD = re.compile(
+    r"(?<![^\W_])[^\W_]++(?:[*#%?•×✱✳\u2217█■▇●]{1,2}[^\W_]++)+(?:[*#](?![^\W_]))?"
+)
 # Commas and the like part words; hyphens, dots, quotes, stars and pictures may stand within one.
 _INSIDE_WORD = re.compile(r"[^\w\s,;:!?&/+|=](?<=\w.)[^\w\s,;:!?&/+|=]*+(?=\w)")
 _SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # in a parted text between two spaces
@@ -27,15 +29,21 @@ REPEATED = re.compile(r"([^\W_])\1\1|(?<![^\W_])(?:([^\W_])\2){2,}(?![^\W_])")
 _DRAWN = {  # drawn with several characters, the longer first; capitals mark them
     r"|\/|": "M", "/\\/\\": "M", r"\/\/": "W", r"|\|": "N", r"/\/": "N", "|_|": "U",
     "|-|": "H", r"\/": "V", "/\\": "A", "|<": "K", "|)": "D", "|>": "P", "|=": "F",
-    "|_": "L", "()": "O", "[]": "O", "><": "X",
+    "|_": "L", "()": "O", "[]": "O", "><": "X", "(_)": "U", "[_]": "U", "[)": "D", "[}": "D",
+    "|}": "D", "|]": "D", "^^": "M", "}{": "H",
 }  # fmt: skip
-_DRAWN_PARTS = ("|", "/", "\\", "()", "[]", "><")
-_DRAWN_LETTER = re.compile("|".join(map(re.escape, _DRAWN)))
+_DRAWN_PARTS = ("|", "/", "\\", "()", "[]", "><", "_)", "_]", "[)", "[}", "^^", "}{")
+_DRAWN_LETTER = re.compile("|".join(map(re.escape, sorted(_DRAWN, key=len, reverse=True))))
+_OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # never closed in its word
+_MODEL = re.compile(r"[A-Z]{1,2}\d{2,}(?![^\W_])")
+_NAMED_MODEL = re.compile(r"model ([a-z]\d{2,})(?![^\W_])")
 _DIGITS = {"0": "o", "1": EITHER_I_OR_L, "2": "z", "3": "e", "4": "a", "5": "s", "6": "g",
            "7": "t", "8": "b", "9": "g"}  # fmt: skip
 _SYMBOLS = {"@": "a", "$": "s", "!": EITHER_I_OR_L, "|": EITHER_I_OR_L, "+": "t", "€": "e",
-            "£": "l", "¥": "y", "¢": "c", "©": "c", "®": "r", "§": "s", "^": "a"}  # fmt: skip
+            "£": "l", "¥": "y", "¢": "c", "©": "c", "®": "r", "§": "s", "^": "a",
+            "°": "o"}  # fmt: skip
 _AROUND_WORDS = ".,;:!?()[]{}<>\"'*_"
+_QUOTED = _AROUND_WORDS + "“”„«»‘’&/-"  # noqa: RUF001
 _LEET = _DIGITS | _SYMBOLS
 
 
@@ -124,24 +132,47 @@ def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator
     yield Form.LOOKALIKES, look
     for text in (look,) if latin_only else (base, look):
         yield Form.JOINED, _join_inside(_strip_weights(text))
-    yield from _read_leet(_WEIGHT.sub("", look))
+    yield from _read_leet(_WEIGHT.sub("", look), _list_models(folded))
     turned = turn_round(folded)
     if turned is not None:
         yield Form.TURNED, turned
 
 
-def _read_leet(text: str) -> Iterator[tuple[Form, str]]:
-    """Digits and symbols as letters; where that differs, also with symbols as punctuation."""
+def _read_leet(text: str, kept: frozenset[str]) -> Iterator[tuple[Form, str]]:
+    """Digits and symbols as letters; where that differs, also with symbols as punctuation.
+
+    kept: words that stay as they are.
+    """
     drawn = text
     if any(part in text for part in _DRAWN_PARTS):
         drawn = _DRAWN_LETTER.sub(lambda part: _DRAWN[part[0]], text)
-    leet = _translate(drawn, _LEET)
+    leet = _translate(drawn, _LEET, kept)
     yield Form.LEET, leet
     yield Form.LEET, _join_inside(_strip_weights(leet))
-    digits = _translate(text, _DIGITS)
+    if text.count("(") > text.count(")"):  # none of them is a bracket of a weight
+        opened = _translate(_OPEN.sub("c", drawn), _LEET, kept)
+        yield Form.LEET, " ".join(_pick_changed(opened, leet))
+    digits = _translate(text, _DIGITS, kept)
     if digits != leet:
-        pairs = zip(digits.split(" "), leet.split(" "), strict=True)
-        yield Form.LEET, " ".join([one for one, other in pairs if one != other])
+        yield Form.LEET, " ".join(_pick_changed(digits, leet))
+
+
+def _pick_changed(text: str, other: str) -> list[str]:
+    """The words of a text that another reading of it does not have."""
+    pairs = zip(text.split(" "), other.split(" "), strict=True)
+    return [one for one, another in pairs if one != another]
+
+
+def _list_models(folded: str) -> frozenset[str]:
+    """In small letters: a Galaxy A55 is no disguise, where a capital says something."""
+    if folded.isupper():
+        return frozenset()
+    models = [
+        found[0].lower()
+        for found in _MODEL.finditer(folded)
+        if not folded[found.start() - 1 : found.start()].isalnum()
+    ]
+    return frozenset(models + _NAMED_MODEL.findall(folded))
 
 
 def _read_spelled(parted: str, reading: Reading) -> Reading | None:
@@ -169,12 +200,21 @@ def _join_inside(text: str) -> str:
     return _INSIDE_WORD.sub("", text.replace("_", "-"))
 
 
-def _translate(text: str, table: dict[str, str]) -> str:
+def _translate(text: str, table: dict[str, str], kept: frozenset[str] = frozenset()) -> str:
     translated = _replace(text.lower(), table)
     if translated == text:
         return text
     pairs = zip(text.split(" "), translated.split(" "), strict=True)
-    return " ".join([new if new == old or _is_word(old) else old for old, new in pairs])
+    return " ".join(
+        [
+            new if new == old or (_is_word(old) and not (kept and _is_kept(old, kept))) else old
+            for old, new in pairs
+        ]
+    )
+
+
+def _is_kept(chunk: str, kept: frozenset[str]) -> bool:
+    return chunk.strip(_QUOTED) in kept
 
 
 def _replace(text: str, table: dict[str, str]) -> str:

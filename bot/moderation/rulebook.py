@@ -6,10 +6,11 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 
 from bot.domain.rules import Rule, RuleKind
 from bot.moderation.allowance import unlimited
+from bot.moderation.inflections import list_inflections
 from bot.moderation.patterns import PatternSet
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
@@ -18,6 +19,9 @@ from bot.moderation.text import normalise
 _WORD = re.compile(r"[^\W_]+")
 _PLAIN_WORDS = re.compile(r"[^\W_]+(?:[\s'’_-]+[^\W_]+)*")
 _Spans = tuple[Rule, Iterable[tuple[int, int]]]
+_BORDER = re.compile(r"[,;:!?]|\.\s")
+_ABBREVIATIONS = {"dr", "ft", "jr", "mr", "mrs", "ms", "mt", "no", "prof", "sr", "st", "vs"}
+_PUNCTUATED = {Form.PLAIN, Form.LOOKALIKES, Form.JOINED}
 _AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
 
 
@@ -41,17 +45,22 @@ class RuleBook:
         self._exceptions_of: dict[int, tuple[int, ...]] = {}
         self._symbols: list[tuple[str, Rule]] = []
         self._pattern_rules: list[Rule] = []
+        words: list[tuple[str, Rule]] = []
         for rule in self.rules:
             if rule.kind is RuleKind.PATTERN:
                 self._pattern_rules.append(rule)
             elif (form := _find_symbols(rule)) is not None:
                 self._symbols.append((form, rule))
             else:
-                self._rules_of[_number(rule.text, numbers)].append(rule)
+                phrase = split_words(rule.text)
+                self._rules_of[numbers.setdefault(phrase, len(numbers))].append(rule)
+                if rule.kind is RuleKind.WORD and len(phrase) == 1:
+                    words.append((phrase[0], rule))
             if rule.exceptions:
                 exceptions = {_number(each, numbers) for each in rule.exceptions}
                 self._exceptions_of[id(rule)] = tuple(exceptions)
-        self._index = PhraseIndex(numbers)
+        inflected = self._add_inflections(words, numbers)
+        self._index = PhraseIndex(numbers, inflected)
         self._patterns = PatternSet([rule.text for rule in self._pattern_rules])
 
     @property
@@ -72,7 +81,7 @@ class RuleBook:
             hits_of: dict[int, list[Hit]] = defaultdict(list)
             for hit in hits:
                 hits_of[hit.phrase].append(hit)
-            for hit in hits:
+            for hit in _drop_parted(hits, reading):
                 for rule in self._rules_of.get(hit.phrase, ()):
                     check()
                     covers = self._list_covers(rule, hits_of)
@@ -81,6 +90,18 @@ class RuleBook:
                 covers = [] if reading.is_spelled else list(self._list_covers(rule, hits_of))
                 is_excepted = bool(covers) and _are_covered(spans, reading, covers, check)
                 yield RuleMatch(rule, reading.form, is_excepted)
+
+    def _add_inflections(
+        self, words: Iterable[tuple[str, Rule]], numbers: dict[tuple[str, ...], int]
+    ) -> frozenset[str]:
+        """Returns those that are no rule of their own."""
+        inflected: set[str] = set()
+        for word, rule in words:
+            for form in list_inflections(word):
+                if (form,) not in numbers:
+                    inflected.add(form)
+                self._rules_of[numbers.setdefault((form,), len(numbers))].append(rule)
+        return frozenset(inflected)
 
     def _list_covers(self, rule: Rule, hits_of: Mapping[int, list[Hit]]) -> Iterable[Hit]:
         """Where its exceptions stand."""
@@ -99,6 +120,26 @@ class RuleBook:
                     yield rule, chain((first,), spans)
         for number in self._patterns.find(reading.text, check):
             yield self._pattern_rules[number], self._patterns.list_spans(number, reading.text)
+
+
+def _drop_parted(hits: Iterable[Hit], reading: Reading) -> Iterator[Hit]:
+    """Without phrases that a comma or the end of a sentence parts."""
+    spans: list[tuple[int, int]] = []
+    for hit in hits:
+        if hit.end - hit.start > 1 and reading.form in _PUNCTUATED and not reading.is_spelled:
+            spans = spans or [match.span() for match in _WORD.finditer(reading.text)]
+            pairs = pairwise(spans[hit.start : hit.end])
+            if any(_is_border(reading.text, word, after) for word, (after, _) in pairs):
+                continue
+        yield hit
+
+
+def _is_border(text: str, word: tuple[int, int], after: int) -> bool:
+    border = _BORDER.search(text, word[1], after)
+    if border is None or border[0] != ". ":
+        return border is not None
+    before = text[word[0] : word[1]]
+    return len(before) > 1 and before not in _ABBREVIATIONS
 
 
 def _number(text: str, numbers: dict[tuple[str, ...], int]) -> int:

@@ -12,7 +12,7 @@ from bot.domain.jobs import Job, Origin
 from bot.domain.recipes import StartPicture
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import TriptychError
-from bot.moderation import NO_RULES, Explanation, PromptPolicy, RuleBook
+from bot.moderation import MINORS, NO_RULES, Explanation, PromptPolicy, RuleBook
 from bot.policy.reading import ReadingRoom
 from bot.policy.rule_scale import RuleScale
 from bot.store import Repositories
@@ -86,6 +86,17 @@ class PromptGate:
         if verdict.outcome is Outcome.HOLD and is_settled:
             return _ALLOWED
         return verdict if has_review(job.origin, settings) else _refuse_held(verdict)
+
+    async def is_sealed(self, job: Job) -> bool:
+        """Whether nobody may see it, no moderator either: sexual content about minors.
+
+        Such a prompt is never drawn; an older judge may have let it through.
+        """
+        recipe = job.recipe
+        verdict = await self._judge_text(
+            job.origin, recipe.prompt, recipe.negative_prompt, recipe.start
+        )
+        return verdict.outcome is Outcome.REFUSE and verdict.rule == MINORS
 
     async def explain(self, guild_id: int, prompt: str) -> Explanation:
         """Every form, every hit, and what the rules of a server say in the end."""

@@ -16,6 +16,7 @@ from bot.images.store import PictureWriter
 from bot.jobs.ports import InReview, Messenger, NotPosted, Undeliverable
 from bot.jobs.status_messages import StatusMessages
 from bot.ops.locks import KeyedLocks
+from bot.policy.prompts import PromptGate
 from bot.store import Repositories
 from bot.texts.codes import Code
 from bot.texts.reasons import because
@@ -34,6 +35,7 @@ class ReviewCards:
         status_messages: StatusMessages,
         messenger: Messenger,
         writer: PictureWriter,
+        gate: PromptGate,
         now: Callable[[], float],
     ) -> None:
         self._jobs = store.jobs
@@ -45,6 +47,7 @@ class ReviewCards:
         self._status_messages = status_messages
         self._messenger = messenger
         self._writer = writer
+        self._gate = gate
         self._now = now
         self._turns = KeyedLocks[int]()
         self._closed_channels: dict[int, int] = {}
@@ -112,10 +115,11 @@ class ReviewCards:
             await self._cards.mark_settled(card_id, now=self._now())
 
     async def compose_case(self, card: Card) -> Case:
-        """All that the card shows at this moment."""
+        """All that the card shows at this moment. Raises WorkerUnavailable in a stop."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
+        is_sealed = job is not None and await self._gate.is_sealed(job)
         picture = None
-        if job is not None and card.decision is None:
+        if job is not None and card.decision is None and not is_sealed:
             path = next(iter((await self.locate_pictures(job)).values()), None)
             picture = None if path is None else await self._writer.blur(path)
         number = card.suspension_id
@@ -123,7 +127,21 @@ class ReviewCards:
         strikes = await self._sanctions.list_strikes(card.guild_id, card.member_id, self._now())
         reports = tuple(await self._cards.list_reports(card.card_id))
         beyond = await self._list_beyond(card) if card.kind is CardKind.RULES else ()
-        return Case(card, job, suspension, reports, len(strikes), picture, beyond)
+        return Case(
+            card,
+            job,
+            suspension,
+            reports,
+            len(strikes),
+            picture,
+            beyond,
+            is_sealed=is_sealed,
+        )
+
+    async def is_sealed(self, card: Card) -> bool:
+        """Whether what it is about may be shown to nobody."""
+        job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
+        return job is not None and await self._gate.is_sealed(job)
 
     async def locate_pictures(self, job: Job) -> dict[str, Path | None]:
         """What a moderator has to see of a job, by name: its grid, what it starts from.

@@ -8,7 +8,7 @@ from functools import partial
 
 from bot.domain.audit import AuditAction, AuditEntry, compose_entry
 from bot.domain.jobs import Job, JobStatus
-from bot.domain.review import CHOICES, Card, CardKind, Decision
+from bot.domain.review import CHOICES, SHOWING, Card, CardKind, Decision
 from bot.errors import UserError
 from bot.jobs.ports import Messenger, NotPosted, Undeliverable
 from bot.jobs.queue.waitlist import Waitlist
@@ -87,6 +87,8 @@ class Decisions:
         card = await self.fetch_card(card_id, guild_id)
         if decision not in CHOICES[card.kind]:
             raise UserError(texts.NOT_A_CHOICE())
+        if decision in SHOWING and await self._review_cards.is_sealed(card):
+            raise UserError(texts.SEALED_CHOICE())
         if await self._decide(card, decision, moderator_id) is None:
             await self.fetch_card(card_id, guild_id)
 

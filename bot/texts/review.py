@@ -91,6 +91,14 @@ CLOSED = Text("This card was closed without a moderator, so there is nothing lef
 NOT_ON_RECORD = Text("This card is not on record any more, so nothing was decided.")
 NOT_A_CHOICE = Text("This card cannot be decided like that. Nothing was changed.")
 TAKEN_BACK = Text("The member has taken this prompt back, so there is nothing left to decide.")
+SEALED = Text(
+    "This prompt falls under **sexual content about minors**. Neither it nor its pictures are "
+    "shown to anybody, not even blurred. The handbook for moderators says where to report it."
+)
+SEALED_CHOICE = Text(
+    "This prompt falls under sexual content about minors, so nobody can approve or restore it. "
+    "Nothing was changed. Choose another button."
+)
 PICTURES_GONE = Text("These pictures are gone, so there is nothing left to decide.")
 NO_PICTURES = Text("There is nothing more to see: nothing is drawn yet, or its files are gone.")
 PICTURES_GONE = Text(

@@ -9,7 +9,17 @@ from typing import Any
 import discord
 
 from bot.domain.jobs import Job
-from bot.domain.review import CHOICES, Card, CardKind, Case, Decision, Report, Strike, Suspension
+from bot.domain.review import (
+    CHOICES,
+    SHOWING,
+    Card,
+    CardKind,
+    Case,
+    Decision,
+    Report,
+    Strike,
+    Suspension,
+)
 from bot.domain.rules import GuildRule
 from bot.texts import review as texts
 from bot.texts import sanctions as sanction_texts
@@ -52,8 +62,9 @@ def compose_card(case: Case) -> tuple[discord.ui.LayoutView, list[discord.File]]
                 style=_STYLES.get(choice, discord.ButtonStyle.secondary),
             )
             for choice in CHOICES[card.kind]
+            if not (case.is_sealed and choice in SHOWING)
         ]
-        if case.job is not None:
+        if case.job is not None and not case.is_sealed:
             buttons.append(JobButton("reveal", card.card_id, label=texts.REVEAL()))
         parts.append(discord.ui.ActionRow[Any](*buttons))
     else:
@@ -77,9 +88,9 @@ def _describe(case: Case) -> str:
         return f"### {texts.TITLES[card.kind]()}\n{_describe_beyond(case.beyond)}"
     has_pictures = card.kind is CardKind.HELD and job is not None and job.rendered_at is not None
     title = texts.PICTURES_WAIT if has_pictures else texts.TITLES[card.kind]
-    lines = [f"### {title()}", _describe_who(case), *_describe_job(job)]
+    lines = [f"### {title()}", _describe_who(case), *_describe_job(job, is_sealed=case.is_sealed)]
     starts = job is not None and job.recipe.start is not None and job.rendered_at is None
-    if starts and card.decision is None:
+    if starts and card.decision is None and not case.is_sealed:
         start = texts.START_GONE if case.picture is None else texts.STARTS_BLURRED
         lines.append(start())
     lines += _describe_reports(case.reports)
@@ -100,14 +111,19 @@ def _describe_who(case: Case) -> str:
     return " · ".join(parts)
 
 
-def _describe_job(job: Job | None) -> list[str]:
+def _describe_job(job: Job | None, *, is_sealed: bool) -> list[str]:
     if job is None:
         return []
+    lines = [texts.SEALED()] if is_sealed else _quote_prompt(job)
+    if job.held_for is not None:
+        lines.append(texts.WHY(reason=quote(say(job.held_for), REASON_MAX)))
+    return lines
+
+
+def _quote_prompt(job: Job) -> list[str]:
     lines = [f"> {quote(job.recipe.prompt, _PROMPT_SHOWN)}"]
     if job.recipe.negative_prompt:
         lines.append(f"-# {texts.WITHOUT(text=quote(job.recipe.negative_prompt, 200))}")
-    if job.held_for is not None:
-        lines.append(texts.WHY(reason=quote(say(job.held_for), REASON_MAX)))
     return lines
 
 

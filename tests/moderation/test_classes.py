@@ -36,12 +36,14 @@ def outcomes(prompts: list[str]) -> set[tuple[Outcome, str]]:
 
 
 def test_plain_terms_together_with_a_minor_are_refused():
-    prompts = compose(list(LEXICON["sexual"]), list(LEXICON["minor"]))
+    sexual, minors = list(LEXICON["sexual"]), list(LEXICON["minor"])
+    prompts = compose(sexual, minors[::20]) + compose(sexual[::20], minors)
     assert outcomes(prompts) == {(Outcome.REFUSE, MINORS)}
 
 
 def test_unsure_terms_together_with_a_minor_are_held():
-    prompts = compose(list(WEAK), list(LEXICON["minor"]))
+    minors = list(LEXICON["minor"])
+    prompts = compose(list(WEAK), minors[::20]) + compose(list(WEAK[::20]), minors)
     assert outcomes(prompts) == {(Outcome.HOLD, MINORS)}
     assert outcomes(compose(PLAIN, ["girl", "student", "niece", "baby"])) == {
         (Outcome.HOLD, MINORS)
@@ -77,7 +79,7 @@ def test_unsure_terms_together_with_a_real_person_are_held():
     assert outcomes(compose(list(WEAK), ["emma smith", "my boss", "actress"])) == {
         (Outcome.HOLD, REAL_PEOPLE)
     }
-    assert outcomes(compose(PLAIN, ["Emma Strongbow at home"])) == {(Outcome.HOLD, REAL_PEOPLE)}
+    assert outcomes(compose(PLAIN, ["Oriel Strongbow at home"])) == {(Outcome.HOLD, REAL_PEOPLE)}
 
 
 def test_one_half_alone_is_no_hit():
@@ -160,7 +162,7 @@ def judge_from(prompt: str, *behind: tuple[str, str], negative: str = "", **ance
         ("sexy", "child", Outcome.HOLD, MINORS),
         ("nude", "girl", Outcome.HOLD, MINORS),
         ("nude", "emma smith", Outcome.REFUSE, REAL_PEOPLE),
-        ("nude", "Emma Strongbow at home", Outcome.HOLD, REAL_PEOPLE),
+        ("nude", "Oriel Strongbow at home", Outcome.HOLD, REAL_PEOPLE),
         ("sexy", "girl", Outcome.ALLOW, ""),
         ("nude", "baby elephant", Outcome.ALLOW, ""),
     ],
@@ -235,8 +237,9 @@ def test_of_names_who_is_shown():
     ):  # fmt: skip
         listed = GUARD.judge(shown.format("Emma Smith"), "")
         assert (listed.outcome, listed.rule) == (Outcome.REFUSE, REAL_PEOPLE), shown
-        rare = GUARD.judge(shown.format("Emma Strongbow") + " at home in the garden", "")
-        assert (rare.outcome, rare.rule) == (Outcome.HOLD, REAL_PEOPLE), shown
+        for name, outcome in (("Emma", Outcome.REFUSE), ("Oriel", Outcome.HOLD)):
+            rare = GUARD.judge(shown.format(f"{name} Strongbow") + " at home in the garden", "")
+            assert (rare.outcome, rare.rule) == (outcome, REAL_PEOPLE), shown
     both = GUARD.judge("nude painting of Emma Smith by Tom Harris", "")
     assert (both.outcome, both.rule) == (Outcome.REFUSE, REAL_PEOPLE)
 
@@ -247,7 +250,7 @@ def test_by_and_its_like_name_who_made_it():
         "nude in the style of {}", "nude, manner of {}", "nude study, artist: {}",
         "a nude, by the famous painter {}", "nude (by {}:1.2)",
     ):  # fmt: skip
-        for name in ("Emma Smith", "Emma Strongbow"):
+        for name in ("Emma Smith", "Emma Strongbow", "Oriel Strongbow"):
             assert GUARD.judge(made.format(name), "").outcome is Outcome.ALLOW, (made, name)
 
 

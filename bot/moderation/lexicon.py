@@ -1,0 +1,63 @@
+"""The packaged lists of terms, and words in a script that has no spaces between them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+
+from bot.moderation.readings import Form, Reading
+from bot.moderation.text import normalise
+
+_KATAKANA = "ァ-ヺー"
+_UNSPACED = re.compile(r"[぀-ヿ一-鿿]")
+_AGE_WORDS = ("歳", "才", "未満")
+Lexicon = Mapping[str, Sequence[str]]
+
+
+def read_lexicon() -> Lexicon:
+    """Categories of English terms, each in small letters."""
+    return json.loads(Path(__file__).with_name("lexicon.json").read_text("utf-8"))
+
+
+def read_languages() -> Mapping[str, Lexicon]:
+    """The same categories in other languages, by language."""
+    return json.loads(Path(__file__).with_name("lexicon_languages.json").read_text("utf-8"))
+
+
+def unite(lexicons: Iterable[Lexicon]) -> Lexicon:
+    """All terms of each category, each once."""
+    united: dict[str, list[str]] = {}
+    for lexicon in lexicons:
+        for category, terms in lexicon.items():
+            united.setdefault(category, []).extend(terms)
+    return {category: tuple(dict.fromkeys(terms)) for category, terms in united.items()}
+
+
+class Segmenter:
+    """Puts spaces round known words of Japanese, the longest first."""
+
+    def __init__(self, terms: Iterable[str]) -> None:
+        known = {normalise(term) for term in chain(terms, _AGE_WORDS) if _UNSPACED.search(term)}
+        ordered = sorted(known, key=lambda term: (-len(term), term))
+        self._known = re.compile("|".join(map(_bound, ordered)))
+
+    def segment(self, reading: Reading) -> Reading:
+        """The reading itself where it has no such words."""
+        if reading.text.isascii() or reading.is_spelled or reading.form is Form.MASKED:
+            return reading
+        if _UNSPACED.search(reading.text) is None:
+            return reading
+        text = self._known.sub(r" \g<0> ", reading.text)
+        words = re.findall(r"[^\W_]+", text)
+        distinct = frozenset(words)
+        return Reading(reading.form, text, words, distinct, distinct & reading.odd)
+
+
+def _bound(term: str) -> str:
+    """A word in katakana ends where they end: there is another one in calorie and in noodle."""
+    if re.fullmatch(rf"[{_KATAKANA}]+", term):
+        return rf"(?<![{_KATAKANA}]){term}(?![{_KATAKANA}])"
+    return re.escape(term)
