@@ -16,7 +16,9 @@ import pytest
 from bot.domain.recipes import Recipe
 from bot.store.rows import parse_reason, parse_recipe
 from bot.texts.reasons import say
-from playground import Playground
+from playground import Playground, default_world
+from tests.e2e.lens import Lens
+from tests.texts.catalogues import PSEUDO, write_pseudo_locale
 
 TOKEN = "a-token"
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,15 +64,26 @@ def say_of(row: sqlite3.Row) -> str:
     return say(parse_reason("reason", row))
 
 
+@pytest.fixture(scope="session")
+def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalogues that the bot is started with."""
+    folder = tmp_path_factory.mktemp("locales")
+    write_pseudo_locale(folder)
+    return folder
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[Playground]:
-    async with Playground(TOKEN) as playground:
+    """Its people read the pseudo-locale; tests and the world see English, by the ``Lens``."""
+    world = default_world(PSEUDO)
+    async with Playground(TOKEN, world=world, contract=Lens(world)) as playground:
         yield playground
-        assert playground.contract.violations == []
+        problems = {each.problem for each in playground.contract.violations}
+        assert not problems, "\n".join(sorted(problems))
 
 
 @pytest.fixture
-async def start_bot(server: Playground, tmp_path: Path) -> AsyncIterator[StartBot]:
+async def start_bot(server: Playground, tmp_path: Path, locales: Path) -> AsyncIterator[StartBot]:
     started: list[tuple[BotProcess, bool]] = []
 
     async def start(
@@ -92,6 +105,7 @@ async def start_bot(server: Playground, tmp_path: Path) -> AsyncIterator[StartBo
             "MAX_WAITING_PER_MEMBER": "100",
             "MAX_WAITING_PER_GUILD": "100",
             "PYTHONPATH": str(ROOT),
+            "FAKE_LOCALES": str(locales),
         }
         with log_path.open("wb") as log:
             process = await asyncio.create_subprocess_exec(
