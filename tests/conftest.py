@@ -53,6 +53,10 @@ class FakeMessenger:
         self.is_away = False
         self.posts = True
         self.edit_seconds = 0.0
+        self.guild_locale: str | None = None
+
+    def find_locale(self, guild_id: int) -> str | None:
+        return self.guild_locale
 
     async def progress(self, job: Job, update: Update) -> None:
         await asyncio.sleep(self.edit_seconds)

@@ -14,6 +14,8 @@ from bot.chat.permissions import require_moderator, require_rank
 from bot.errors import UserError
 from bot.moderation.text import clean_prompt
 from bot.services import Services
+from bot.texts import review as review_texts
+from bot.texts import sanctions as texts
 from bot.texts.codes import Code
 from bot.texts.reasons import because, own_words
 from bot.views import review as review_views
@@ -76,7 +78,7 @@ class StrikeCommands(
         await self._services.sanctions.remove_strike(
             guild_id, member.id, number, by=interaction.user.id
         )
-        text = review_views.say_strike_removed(member.id, number)
+        text = texts.STRIKE_REMOVED(member_id=member.id, strike_id=number)
         await interaction.edit_original_response(content=text)
 
 
@@ -123,19 +125,19 @@ class Sanctions(commands.Cog):
         await self._services.sanctions.lift(
             guild_id, member.id, by=interaction.user.id, reason=because(Code.MODERATOR_LIFTED)
         )
-        text = review_views.say_lifted(member.id)
+        text = texts.LIFTED(member_id=member.id)
         await interaction.edit_original_response(content=text)
 
     async def ask(self, interaction: discord.Interaction[Any], number: int, panel: int) -> None:
         """The Appeal button."""
         if interaction.guild_id is None:
-            raise UserError(review_views.NOTHING_TO_APPEAL)
+            raise UserError(texts.NOTHING_TO_APPEAL())
         await self._services.sanctions.check_appeal(interaction.guild_id, interaction.user.id)
-        form = JobModal("appeal", 0, 0, title="Appeal your suspension")
+        form = JobModal("appeal", 0, 0, title=texts.APPEAL_TITLE())
         form.add_item(
             discord.ui.Label(
-                text="Why should it end?",
-                description="You can appeal once. A moderator reads this and decides.",
+                text=texts.APPEAL_QUESTION(),
+                description=texts.APPEAL_HINT(),
                 component=discord.ui.TextInput(
                     custom_id="text",
                     style=discord.TextStyle.paragraph,
@@ -151,11 +153,11 @@ class Sanctions(commands.Cog):
         """The form came back."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         if interaction.guild_id is None:
-            raise UserError(review_views.NOTHING_TO_APPEAL)
+            raise UserError(texts.NOTHING_TO_APPEAL())
         await self._services.sanctions.appeal(
             interaction.guild_id, interaction.user.id, clean_prompt(fields["text"])
         )
-        await interaction.edit_original_response(content=review_views.APPEALED)
+        await interaction.edit_original_response(content=texts.APPEALED())
 
 
 async def _check(
@@ -168,7 +170,7 @@ async def _check(
     guild_id = interaction.guild_id
     require_moderator(interaction, await services.settings.fetch(guild_id))
     if guild_id is None:
-        raise UserError(review_views.NOT_MODERATOR)
+        raise UserError(review_texts.NOT_MODERATOR())
     if member_id is not None:
         await require_rank(interaction, member_id)
     return guild_id

@@ -157,8 +157,12 @@ class Caller(Protocol):
 class Messenger(Protocol):
     """Reaches people from a job's row alone, also after a restart.
 
-    Every method raises Undeliverable or Unreachable.
+    Every method that waits raises Undeliverable or Unreachable.
     """
+
+    def find_locale(self, guild_id: int) -> str | None:
+        """The language of a server, as Discord names it; None where it is not known."""
+        ...
 
     async def progress(self, job: Job, update: Update) -> int | None:
         """Move the job's message; its id, if there is one."""
