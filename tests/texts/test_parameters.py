@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import bot
-from bot.texts.catalog import Plural, Text
+from bot.texts.catalog import Text
 
 ROOT = Path(bot.__path__[0])
 SOURCES = sorted(ROOT.rglob("*.py"))
@@ -28,12 +28,11 @@ class Names:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bot.texts"):
                 for each in node.names:
                     self._known[each.asname or each.name] = _load(node.module or "", each.name)
-            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                if isinstance(node.value, ast.Name | ast.Attribute):  # NAME = texts.NAME
-                    self._known.setdefault(node.targets[0].id, self.find(node.value))
+            elif isinstance(node, ast.Assign) and isinstance(name := node.targets[0], ast.Name):
+                self._known.setdefault(name.id, self.find(node.value))
 
     def find(self, node: ast.expr) -> Any:
-        """A text, a table of texts (also where one of them is taken), a module of texts, or None."""
+        """A text, a table of texts (also for one of them), a module of texts, or None."""
         match node:
             case ast.Name(id=name):
                 return self._known.get(name)

@@ -66,38 +66,39 @@ def list_shown(call: ast.Call) -> Iterator[ast.expr]:
 
 
 def is_for_nobody(node: ast.AST) -> bool:
-    """A docstring, a line of the log, a pattern, an annotation, an exception of ours."""
+    """A docstring, a pattern, a line of the log, an exception that no member reads."""
     match node:
         case ast.Expr(value=ast.Constant()):
             return True
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="log" | "re" | "re2"))):
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="re" | "re2"))):
+            return True
+        case ast.Call(func=ast.Attribute(attr="info" | "warning" | "error" | "exception")):
             return True
         case ast.Raise(exc=ast.Call(func=func)):
             return ast.unparse(func) in FOR_THE_LOG
     return False
 
 
-def find_sentences(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    if is_for_nobody(tree):
+def list_parts(node: ast.AST) -> Iterator[ast.AST]:
+    """Without annotations, and without the pieces of an f-string, which is read as a whole."""
+    if is_for_nobody(node):
         return
-    if isinstance(tree, ast.Call):
-        for each in list_shown(tree):
-            text = read(each)
-            if text and _WORD.search(text) and not _TWO_WORDS.search(text):
+    left_out = [getattr(node, field, None) for field in ("annotation", "returns")]
+    if isinstance(node, ast.JoinedStr):
+        left_out += [each for each in node.values if isinstance(each, ast.Constant)]
+    for child in ast.iter_child_nodes(node):
+        if child not in left_out:
+            yield child
+            yield from list_parts(child)
+
+
+def find_sentences(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in list_parts(tree):
+        if (text := read(node)) and _TWO_WORDS.search(text):
+            yield getattr(node, "lineno", 0), text
+        for each in list_shown(node) if isinstance(node, ast.Call) else ():
+            if (text := read(each)) and _WORD.search(text) and not _TWO_WORDS.search(text):
                 yield each.lineno, text
-    text = read(tree)
-    if text is not None:
-        if _TWO_WORDS.search(text):
-            yield getattr(tree, "lineno", 0), text
-        if not isinstance(tree, ast.JoinedStr):
-            return
-    for field, value in ast.iter_fields(tree):
-        if field not in {"annotation", "returns"}:
-            for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST) and not (
-                    isinstance(tree, ast.JoinedStr) and isinstance(child, ast.Constant)
-                ):
-                    yield from find_sentences(child)
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
