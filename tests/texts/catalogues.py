@@ -14,6 +14,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 
 import bot.texts
+from bot.texts import catalog
 from bot.texts.catalog import Text
 
 HERE = Path(bot.texts.__path__[0])
@@ -50,16 +51,22 @@ def write_catalog(folder: Path, texts: Catalog) -> None:
         write_mo(file, texts)
 
 
+def forget() -> None:
+    """Catalogues are read anew, as in another process."""
+    for cached in (catalog.load_catalog, catalog._load, catalog._warn):
+        cached.cache_clear()
+
+
 def write_pseudo_locale(folder: Path) -> None:
     """All texts of the code in a language of brackets: longer, and none of it as it was."""
-    catalog = Catalog(locale=PSEUDO.replace("-", "_"))
+    made = Catalog(locale=PSEUDO.replace("-", "_"))
     for context, text in find_texts():
         if isinstance(text, tuple):
-            catalog.add(text, tuple(map(disguise, text)), context=context)
+            made.add(text, tuple(map(disguise, text)), context=context)
         else:
             said = disguise(text) if context is None else f"{text[: _MAX_NAME - 2]}-{SUFFIX}"
-            catalog.add(text, said, context=context)
-    write_catalog(folder / PSEUDO.replace("-", "_"), catalog)
+            made.add(text, said, context=context)
+    write_catalog(folder / PSEUDO.replace("-", "_"), made)
     (folder / "en").symlink_to(HERE / "locales" / "en")
 
 

@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 
 from bot.texts import catalog
 from bot.texts.catalog import Name, Plural, Text, speak, speaking
-from tests.texts.catalogues import HERE, find_texts, list_texts, write_catalog
+from tests.texts.catalogues import HERE, find_texts, forget, list_texts, write_catalog
 
 SIX = Plural("{count} picture of {name}", "{count} pictures of {name}")
 
@@ -37,11 +37,6 @@ def locales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     forget()
     yield tmp_path
     forget()
-
-
-def forget() -> None:
-    for cached in (catalog.load_catalog, catalog._load, catalog._warn):
-        cached.cache_clear()
 
 
 @pytest.mark.usefixtures("locales")

@@ -58,10 +58,12 @@ def find_wrong(path: Path, source: str) -> Iterator[str]:
         if not isinstance(call, ast.Call) or any(each.arg is None for each in call.keywords):
             continue
         said = names.find(call.func)
-        texts = [*said.values()] if isinstance(said, dict) else [said]
         given = {each.arg for each in call.keywords}
-        for text in texts:
-            if isinstance(text, Text) and (call.args or text.fields != given):
+        for text in said.values() if isinstance(said, dict) else [said]:
+            if not isinstance(text, Text):
+                continue
+            fits = text.fields <= given if isinstance(said, dict) else text.fields == given
+            if call.args or not fits:
                 named, got = sorted(text.fields), sorted(map(str, given))
                 yield f"{path.name}:{call.lineno}: {text!r} names {named}, is given {got}"
 
