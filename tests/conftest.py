@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from bot.jobs.ports import Delivery, NoMessage, Undeliverable, Unreachable, Upda
 from bot.services import Services, compose_services
 from bot.settings import Settings
 from bot.store import Database
+from bot.texts import catalog
 from bot.texts.reasons import Reason, say
 from tests.fakes.engine import FakeEngine
+from tests.fakes.languages import Marked
 from tests.store.conftest import open_database
 
 START = 1_800_000_000.0
@@ -194,6 +197,12 @@ class House:
 
 
 OpenHouse = Callable[..., AbstractAsyncContextManager[House]]
+
+
+@pytest.fixture
+def marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every text says in whose language it is."""
+    monkeypatch.setattr(catalog, "load_catalog", cache(Marked))
 
 
 @pytest.fixture

@@ -34,8 +34,8 @@ from bot.jobs.ports import (
 from bot.texts.catalog import speaking
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because, say
+from bot.views import audit as audit_views
 from bot.views import jobs as job_views
-from bot.views import moderation as moderation_views
 from bot.views import review as review_views
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ class DiscordMessenger:
     async def tell(self, job: Job, reason: Reason | None) -> None:
         """A direct message that names the prompt."""
         quoted = job_views.quote(job.recipe.prompt)
-        text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
+        with speaking(job.origin.locale):
+            text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
         await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
@@ -164,7 +165,7 @@ class DiscordMessenger:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 with speaking(self.find_locale(entries[0].guild_id)):
-                    view = moderation_views.compose_entries(entries)
+                    view = audit_views.compose_entries(entries)
                 await channel.send(view=view, nonce=nonce, allowed_mentions=nobody, silent=True)
         except discord.HTTPException as error:
             if error.status in FINAL_STATUSES:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from functools import cache
+from typing import TypeVar
 
 import discord
 from discord import app_commands
@@ -13,6 +15,8 @@ from discord.app_commands.commands import validate_context_menu_name, validate_n
 from bot.texts.catalog import Name, Text, speaking
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _NAMES = {
     Location.command_name: "command",
@@ -61,3 +65,13 @@ def _check(said: str, context: app_commands.TranslationContextTypes) -> None:
 def _warn(locale: str, said: str, why: str) -> None:
     """Once for each."""
     log.warning("%r of the commands in %s stays English: %s", said, locale, why)
+
+
+def describe(options: Mapping[str, Text]) -> Callable[[T], T]:
+    """Say what the options of a command are for."""
+    return app_commands.describe(**{name: text.english for name, text in options.items()})
+
+
+def list_choices(texts: Mapping[str, Text]) -> list[app_commands.Choice[str]]:
+    """What an option offers, each value under its text."""
+    return [app_commands.Choice(name=text.english, value=value) for value, text in texts.items()]

@@ -20,8 +20,9 @@ from bot.chat.permissions import require_moderator, require_owner
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.errors import UserError
 from bot.services import Services
-from bot.views import jobs as job_views
-from bot.views import moderation as moderation_views
+from bot.texts import audit as texts
+from bot.views import audit as audit_views
+from bot.views.escape import quote
 
 _PAGE = 6
 _MAX_EXPORTED = 100_000
@@ -128,7 +129,7 @@ class Audit(commands.GroupCog, group_name="audit", group_description="What was d
             last = entries[_PAGE - 1].entry_id
             parts = (last, member_id or 0, actor_id or 0, int(since), int(rule is not None))
             older = ".".join(map(str, parts))
-        return moderation_views.compose_audit_page(entries[:_PAGE], older)
+        return audit_views.compose_page(entries[:_PAGE], older)
 
     async def _require_moderator(self, interaction: _Interaction) -> int:
         settings = await self._services.settings.fetch(interaction.guild_id)
@@ -146,10 +147,7 @@ def parse_since(text: str | None, now: float) -> float:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        raise UserError(
-            f"“{job_views.quote(text, 40)}” is no time. Write a date like 2026-11-01, or how long "
-            "ago: 12h, 30d, 4w."
-        ) from None
+        raise UserError(texts.NOT_A_TIME(text=quote(text, 40))) from None
 
 
 def _pack(entries: Sequence[AuditEntry], kind: str) -> tuple[bytes, str]:
@@ -159,8 +157,8 @@ def _pack(entries: Sequence[AuditEntry], kind: str) -> tuple[bytes, str]:
 
 def _render(entries: Sequence[AuditEntry], kind: str) -> str:
     if kind == "csv":
-        return moderation_views.render_entries(entries)
-    rows = [moderation_views.list_columns(entry) for entry in entries]
+        return audit_views.render_entries(entries)
+    rows = [audit_views.list_columns(entry) for entry in entries]
     return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
 
 

@@ -11,7 +11,7 @@ from bot.chat.offers import in_servers
 from bot.chat.permissions import require_moderator
 from bot.domain.audit import AuditAction
 from bot.services import Services
-from bot.views import moderation as moderation_views
+from bot.texts import settings as texts
 
 
 class Pause(commands.Cog):
@@ -26,7 +26,7 @@ class Pause(commands.Cog):
     async def pause(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """What waits stays in the queue and is drawn."""
         is_new = await self._set(interaction, is_paused=True)
-        text = moderation_views.PAUSED if is_new else moderation_views.ALREADY_PAUSED
+        text = (texts.PAUSED if is_new else texts.ALREADY_PAUSED)()
         await interaction.response.send_message(text, ephemeral=True)
 
     @app_commands.command(description="Take prompts in this server again")
@@ -35,7 +35,7 @@ class Pause(commands.Cog):
     async def resume(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """The end of a pause."""
         is_new = await self._set(interaction, is_paused=False)
-        text = moderation_views.RESUMED if is_new else moderation_views.NOT_PAUSED
+        text = (texts.RESUMED if is_new else texts.NOT_PAUSED)()
         await interaction.response.send_message(text, ephemeral=True)
 
     async def _set(

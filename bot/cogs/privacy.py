@@ -16,6 +16,7 @@ from discord.ext import commands
 from bot.chat.client import TriptychClient
 from bot.chat.offers import anywhere
 from bot.services import Services
+from bot.texts import privacy as texts
 from bot.views import moderation as moderation_views
 
 _MAX_PLAIN_BYTES = 8 << 20  # Discord takes 10 MiB
@@ -31,7 +32,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="Your o
     @app_commands.command(description="What Triptych keeps of you, and for how long")
     async def about(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Only for the member who asks."""
-        await interaction.response.send_message(moderation_views.PRIVACY, ephemeral=True)
+        await interaction.response.send_message(texts.ABOUT(), ephemeral=True)
 
     @app_commands.command(description="Get everything that is on record of you as a file")
     async def export(self, interaction: discord.Interaction[TriptychClient]) -> None:
@@ -54,7 +55,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="Your o
         """Whoever presses deletes what is their own."""
         await interaction.response.defer()
         count = await self._services.member_data.delete(interaction.user.id)
-        view = moderation_views.compose_text(moderation_views.say_deleted(count))
+        view = moderation_views.compose_text(texts.DELETED(count=count))
         await interaction.edit_original_response(view=view)
 
 

@@ -21,9 +21,9 @@ from bot.moderation.rules import MAX_RULE_LENGTH, make_rule, render_rules
 from bot.moderation.text import clean_prompt
 from bot.policy.prompts import has_review
 from bot.services import Services
-from bot.views import jobs as job_views
+from bot.texts import rules as texts
 from bot.views import moderation as moderation_views
-from bot.views.escape import quote_lines
+from bot.views.escape import quote, quote_lines
 
 _MAX_FILE_BYTES = 1 << 20
 _MAX_CHOICES = 25
@@ -89,7 +89,7 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
             actor_id = interaction.user.id
             removed = await services.guilds.rule_editor.remove(guild_id, ids[0], actor_id)
         if removed is None:
-            raise UserError(moderation_views.NO_SUCH_RULE)
+            raise UserError(texts.NO_SUCH_RULE())
         await _say(interaction, moderation_views.say_removed(removed))
 
     @remove.autocomplete("rule")
@@ -122,17 +122,15 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         guild_id = require_manager(interaction)
         await _defer(interaction)
         if file.size > _MAX_FILE_BYTES:
-            raise UserError(moderation_views.NOT_A_FILE)
+            raise UserError(texts.NOT_A_FILE())
         try:
             text = (await file.read()).decode("utf-8-sig")
             rules = await self._services.guilds.scale.parse(guild_id, text)
         except (UnicodeDecodeError, discord.HTTPException):
-            raise UserError(moderation_views.NOT_A_FILE) from None
+            raise UserError(texts.NOT_A_FILE()) from None
         except ConfigError as error:
             faults = quote_lines(str(error), _MAX_FAULTS_SHOWN)
-            raise UserError(
-                f"These rules cannot be used:\n{faults}\nNothing was changed."
-            ) from None
+            raise UserError(texts.UNUSABLE_FILE(faults=faults)) from None
         await _answer(interaction, await self._adopt(guild_id, rules, interaction))
 
     @app_commands.command(description="Get this server's rules as a file")
@@ -185,15 +183,15 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         """Discord shows them only to bots with Manage Server."""
         guild_id = require_manager(interaction)
         if interaction.guild is None or not interaction.app_permissions.manage_guild:
-            raise UserError(moderation_views.AUTOMOD_NEEDS_PERMISSION)
+            raise UserError(texts.AUTOMOD_NEEDS_PERMISSION())
         await _defer(interaction)
         try:
             found = await interaction.guild.fetch_automod_rules()
         except discord.Forbidden:
-            raise UserError(moderation_views.AUTOMOD_NEEDS_PERMISSION) from None
+            raise UserError(texts.AUTOMOD_NEEDS_PERMISSION()) from None
         copied = await asyncio.to_thread(copy_automod_rules, found)
         copied.drop(await self._services.guilds.scale.list_faults(guild_id, list(copied.rules)))
-        text = "AutoMod has no keyword rules here. Nothing was changed."
+        text = texts.NO_AUTOMOD_RULES()
         if copied.rules:
             text = await self._adopt(guild_id, list(copied.rules), interaction)
         await _answer(interaction, moderation_views.say_copied(text, copied.notes))
@@ -212,8 +210,8 @@ def _parse_rule(kind: str, text: str, action: str, exceptions: str) -> Rule:
     try:
         return make_rule(RuleKind(kind), text, Outcome(action), parts)
     except (ConfigError, ValueError) as error:
-        reason = job_views.quote(str(error), _MAX_FAULTS_SHOWN)
-        raise UserError(f"This rule cannot be used: {reason}. Nothing was changed.") from None
+        fault = quote(str(error), _MAX_FAULTS_SHOWN)
+        raise UserError(texts.UNUSABLE_RULE(fault=fault)) from None
 
 
 async def _defer(interaction: _Interaction) -> None:

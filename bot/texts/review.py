@@ -42,11 +42,6 @@ ACTIVE_STRIKES = Plural("{count} strike", "{count} strikes")
 WITHOUT = Text("without: {text}")
 WHY = Text("Why: {reason}")
 EXPIRES = Text("Expires <t:{at:.0f}:R>; the first decision counts.")
-BEYOND = {
-    "word": Text("word “{text}”"),
-    "phrase": Text("phrase “{text}”"),
-    "pattern": Text("pattern “{text}”"),
-}
 BEYOND_MORE = Plural(
     "and {count} more; `/rules list` shows them all",
     "and {count} more; `/rules list` shows them all",

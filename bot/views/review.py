@@ -15,6 +15,7 @@ from bot.texts import review as texts
 from bot.texts import sanctions as sanction_texts
 from bot.texts.lists import AND_MORE
 from bot.texts.reasons import say
+from bot.texts.rules import KINDS
 from bot.views.components import JobButton
 from bot.views.escape import quote
 
@@ -110,7 +111,7 @@ def _describe_beyond(rules: Sequence[GuildRule]) -> str:
     if not rules:
         return texts.BEYOND_REMOVED()
     lines = [
-        f"• `#{each.rule_id}` {texts.BEYOND[each.rule.kind](text=quote(each.rule.text, 80))}"
+        f"• `#{each.rule_id}` {KINDS[each.rule.kind](text=quote(each.rule.text, 80))}"
         for each in rules[:_RULES_SHOWN]
     ]
     if len(rules) > _RULES_SHOWN:

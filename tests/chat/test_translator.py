@@ -1,103 +1,93 @@
-"""What commands are called in other languages, as far as Discord takes it."""
+"""Names and descriptions of commands: what Discord is asked for, and what the texts have."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import discord
 import pytest
-from babel.messages.catalog import Catalog
 from discord import app_commands
 
-from bot.chat import translator
-from bot.texts import catalog
-from tests.texts.catalogues import HERE, forget, write_catalog
+from bot.chat.client import COGS, TriptychClient
+from bot.chat.translator import CatalogTranslator
+from bot.services import Services
+from bot.texts import commands
+from bot.texts.catalog import Text
+from tests.conftest import House
+
+Asked = tuple[str | None, str]
+"""The context of a name, None for any other text; and the English."""
 
 
-@app_commands.command(name="style", description="Pick a style")
-@app_commands.choices(name=[app_commands.Choice(name="Oil", value="oil")])
-async def style(interaction: discord.Interaction[Any], name: str) -> None:
-    """Never run."""
+class Recorder(CatalogTranslator):
+    """Remembers every text that it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: set[Asked] = set()
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        kind, _, what = context.location.name.rpartition("_")
+        named = "option" if kind == "parameter" else "command"
+        is_name = what == "name" and kind != "choice"
+        self.asked.add((named if is_name else None, string.message))
+        return await super().translate(string, locale, context)
 
 
-@app_commands.context_menu(name="Recipe")
-async def recipe(interaction: discord.Interaction[Any], message: discord.Message) -> None:
-    """Never run."""
+def list_texts() -> Iterator[Text]:
+    """Of descriptions and choices."""
+    for value in vars(commands).values():
+        for each in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(each, Text):
+                yield each
 
 
-WORDS = {
-    ("command", "style"): "stil",
-    ("option", "name"): "name-des-stils",
-    ("command", "Recipe"): "Dieses Rezept",
-    (None, "Pick a style"): "Einen Stil wählen",
-    (None, "Oil"): "Öl, das glänzt",
-}
+def list_known() -> set[Asked]:
+    texts = {(None, text.english) for text in list_texts()}
+    return texts | {(name.context, name.english) for name in commands.NAMES}
 
 
-@pytest.fixture
-def locales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "en").symlink_to(HERE / "locales" / "en")
-    monkeypatch.setattr(catalog, "LOCALES", tmp_path)
-    forget()
-    translator._warn.cache_clear()
-    yield tmp_path
-    forget()
+async def compose_payload(services: Services, translator: CatalogTranslator) -> list[Any]:
+    """What Discord would be told."""
+    client = TriptychClient(lambda _: services, lambda: 0.0)
+    await client._async_setup_hook()
+    try:
+        for cog in COGS:
+            await client.load_extension(cog)
+        tree = client.tree
+        return [
+            await command.get_translated_payload(tree, translator)
+            for command in tree.get_commands()
+        ]
+    finally:
+        await client.close()
 
 
-def write(folder: Path, words: dict[tuple[str | None, str], str]) -> None:
-    texts = Catalog(locale="de")
-    for (context, english), said in words.items():
-        texts.add(english, said, context=context)
-    write_catalog(folder / "de", texts)
-
-
-async def register() -> tuple[dict[str, Any], dict[str, Any]]:
-    client = discord.Client(intents=discord.Intents(guilds=True))
-    tree = app_commands.CommandTree(client)
-    words = translator.CatalogTranslator()
-    return (
-        await style.get_translated_payload(tree, words),
-        await recipe.get_translated_payload(tree, words),
-    )
-
-
-async def test_commands_are_registered_in_the_languages_of_the_catalogues(locales: Path):
-    write(locales, WORDS)
-    command, menu = await register()
-    [option] = command["options"]
-    assert (command["name"], command["name_localizations"]) == ("style", {"de": "stil"})
-    assert command["description_localizations"] == {"de": "Einen Stil wählen"}
-    assert option["name_localizations"] == {"de": "name-des-stils"}
-    assert option["choices"][0]["name_localizations"] == {"de": "Öl, das glänzt"}
-    assert menu["name_localizations"] == {"de": "Dieses Rezept"}
-
-
-async def test_without_other_catalogues_only_english_is_registered():
-    for thing in await register():
-        assert not thing["name_localizations"]
-        assert not thing.get("description_localizations")
-
-
-@pytest.mark.parametrize(
-    ("key", "said"),
-    [
-        (("command", "style"), "Stil"),
-        (("command", "style"), "ein stil"),
-        (("option", "name"), "x" * 33),
-        (("command", "Recipe"), "x" * 33),
-        ((None, "Pick a style"), "x" * 101),
-        ((None, "Oil"), "x" * 101),
-    ],
-)
-async def test_word_that_discord_would_refuse_stays_english_with_one_warning(
-    locales: Path, key: tuple[str | None, str], said: str, caplog: pytest.LogCaptureFixture
+async def test_texts_have_every_name_and_description_of_the_commands_and_no_other(
+    quiet_house: House,
 ):
-    write(locales, WORDS | {key: said})
-    registered = str([await register() for _ in range(2)])
-    assert f"'{said}'" not in registered
-    others = [each for known, each in WORDS.items() if known != key]
-    assert all(f"'{each}'" in registered for each in others)
-    [record] = caplog.records
-    assert repr(said) in record.message
+    recorder = Recorder()
+    await compose_payload(quiet_house.services, recorder)
+    assert recorder.asked == list_known()
+
+
+@pytest.mark.usefixtures("marked")
+async def test_every_description_and_choice_is_translated(quiet_house: House):
+    payload = await compose_payload(quiet_house.services, CatalogTranslator())
+    [imagine] = [command for command in payload if command["name"] == "imagine"]
+    assert imagine["description_localizations"]["de"] == f"de[{commands.IMAGINE.english}]"
+    [preset] = [option for option in imagine["options"] if option["name"] == "preset"]
+    assert preset["name_localizations"]["pl"] == "pl[preset]"
+    quality = f"fr[{commands.PRESETS['quality'].english}]"
+    assert preset["choices"][0]["name_localizations"]["fr"] == quality
+
+
+def test_names_and_descriptions_are_as_long_as_discord_takes():
+    assert all(0 < len(text.english) <= 100 for text in list_texts())
+    assert all(0 < len(name.english) <= 32 for name in commands.NAMES)
+    assert len({(name.context, name.english) for name in commands.NAMES}) == len(commands.NAMES)
