@@ -12,15 +12,17 @@ from datetime import UTC, datetime
 
 import discord
 from discord import app_commands
-from discord.ext import commands
+from discord.ext.commands import GroupCog
 
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
 from bot.chat.permissions import require_moderator, require_owner
+from bot.chat.translator import describe, list_choices
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.errors import UserError
 from bot.services import Services
 from bot.texts import audit as texts
+from bot.texts import commands
 from bot.views import audit as audit_views
 from bot.views.escape import quote
 
@@ -33,19 +35,14 @@ _Interaction = discord.Interaction[TriptychClient]
 
 @in_servers
 @app_commands.default_permissions(manage_messages=True)
-class Audit(commands.GroupCog, group_name="audit", group_description="What was decided, by whom"):
+class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.english):
     """The audit log of a server."""
 
     def __init__(self, bot: TriptychClient) -> None:
         self._services: Services = bot.services
 
-    @app_commands.command(description="Search what was decided in this server")
-    @app_commands.describe(
-        member="Whose prompts or pictures it was about",
-        moderator="Who decided",
-        rule="The text of the rule",
-        since="A date like 2026-11-01, or 12h, 30d, 4w",
-    )
+    @app_commands.command(description=commands.AUDIT_SEARCH.english)
+    @describe(commands.AUDIT_SEARCH_OPTIONS)
     async def search(
         self,
         interaction: _Interaction,
@@ -77,14 +74,9 @@ class Audit(commands.GroupCog, group_name="audit", group_description="What was d
         )
         await interaction.response.edit_message(view=view)
 
-    @app_commands.command(description="Get this server's record as a file; for its owner")
-    @app_commands.describe(format="What kind of file", since="From then on: a date, 12h, 30d, 4w")
-    @app_commands.choices(
-        format=[
-            app_commands.Choice(name="CSV", value="csv"),
-            app_commands.Choice(name="JSON", value="json"),
-        ]
-    )
+    @app_commands.command(description=commands.AUDIT_EXPORT.english)
+    @describe(commands.AUDIT_EXPORT_OPTIONS)
+    @app_commands.choices(format=list_choices(commands.AUDIT_FORMATS))
     async def export(
         self, interaction: _Interaction, format: str = "csv", since: str | None = None
     ) -> None:

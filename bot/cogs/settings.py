@@ -9,7 +9,7 @@ from typing import Any
 
 import discord
 from discord import app_commands
-from discord.ext import commands
+from discord.ext.commands import Cog
 
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
@@ -19,6 +19,7 @@ from bot.domain.rules import Outcome
 from bot.errors import UserError
 from bot.services import Services
 from bot.store.settings import BOUNDS, CHANNEL_NAMES, QUOTA_BOUNDS
+from bot.texts import commands
 from bot.texts import settings as texts
 from bot.views import settings as settings_views
 from bot.views.components import ModalForm
@@ -31,13 +32,13 @@ _POSTED_TO = {"review_channel_id", "mod_log_channel_id"}
 _Interaction = discord.Interaction[TriptychClient]
 
 
-class SettingsPanel(commands.Cog):
+class SettingsPanel(Cog):
     """Only for those who manage the server; every change is on record."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="What Triptych may do in this server")
+    @app_commands.command(description=commands.SETTINGS.english)
     @in_servers
     @app_commands.default_permissions(manage_guild=True)
     async def settings(self, interaction: _Interaction) -> None:

@@ -59,7 +59,6 @@ IN_THIS_SERVER = Plural(
     "In this server: {count:,} prompts in the queue, {drawing:,} being drawn.",
 )
 OWN_PROMPT = Text("“{prompt}” — {place}")
-MORE_PROMPTS = Plural("and {count:,} more prompt", "and {count:,} more prompts")
 LEFT = Plural(
     "You have {waiting:,} of {count:,} prompt in the queue, and {left:.1f} of {most:g} left this "
     "hour (1 is one prompt with default settings).",

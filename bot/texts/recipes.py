@@ -76,7 +76,6 @@ JUMP = Text("jump")
 
 # The styles of a server
 STYLES = Text("Styles here")
-MORE_STYLES = Plural("and {count:,} more style", "and {count:,} more styles")
 STYLE_SAVED = Text("Saved. `/imagine style:{name}` uses it.")
 STYLE_REMOVED = Text("Removed.")
 NOT_MANAGER = Text(

@@ -17,7 +17,8 @@ from bot.policy.quotas import Quotas
 from bot.texts import buttons, queue
 from bot.texts import jobs as texts
 from bot.texts import recipes as recipe_texts
-from bot.texts.catalog import Plural, speaking
+from bot.texts.catalog import speaking
+from bot.texts.lists import AND_MORE
 from bot.texts.reasons import say
 from bot.texts.units import say_duration
 from bot.views.components import JobButton
@@ -276,7 +277,7 @@ def describe_queue(
         for job, place in own
     ]
     room = _TEXT_MAX - len(head) - len(tail)
-    return "\n".join([head, *_fit_lines(lines, room, queue.MORE_PROMPTS), tail])
+    return "\n".join([head, *_fit_lines(lines, room), tail])
 
 
 def describe_styles(styles: Sequence[Style]) -> str:
@@ -287,16 +288,16 @@ def describe_styles(styles: Sequence[Style]) -> str:
         lines.append(f"**{quote(style.name)}** — {quote(parts, 100)}")
     head = f"**{recipe_texts.STYLES()}**"
     room = _TEXT_MAX - len(head)
-    return "\n".join([head, *_fit_lines(lines, room, recipe_texts.MORE_STYLES)])
+    return "\n".join([head, *_fit_lines(lines, room)])
 
 
-def _fit_lines(lines: Sequence[str], room: int, more: Plural) -> list[str]:
+def _fit_lines(lines: Sequence[str], room: int) -> list[str]:
     """A list of as many as fit, and how many more there are."""
     room -= _ROOM_FOR_REST
     for index, line in enumerate(lines):
         room -= len(f"• {line}\n")
         if room < 0:
-            fitting = [*lines[:index], more(count=len(lines) - index)]
+            fitting = [*lines[:index], AND_MORE(count=len(lines) - index)]
             return [f"• {each}" for each in fitting]
     return [f"• {line}" for line in lines]
 

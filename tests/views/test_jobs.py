@@ -241,7 +241,7 @@ def test_queue_of_many_long_prompts_fits_into_one_message(count: int):
     text = describe_queue([(make_job(NASTY), place)] * count, waiting=count)
     assert len(text) <= 2000
     shown = text.count("• “")
-    assert f"{count - shown:,} more prompt" in text or shown == count
+    assert f"{count - shown:,} more" in text or shown == count
     assert text.endswith("settings).")
 
 
