@@ -28,6 +28,7 @@ NOT_SHOWN = {
     "Style": "its name is typed as it is, and its texts are for the model",
     "Undeliverable": "what a person hears is its reason",
     "Unreachable": "tried again",
+    "Unreadable": "what a person hears is its reason",
     "ValueError": "a mistake in the code",
     "WorkerUnavailable": "what a person hears is said where it is caught",
 }
@@ -55,8 +56,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of your "
         "application (Reset Token) into .env.",
     ),
+    "a command's name, of which a `Name` says what others call it": ("Report picture",),
 }
-"""Words that no member reads: why not, and which."""
+"""Words that are no sentences for members: why not, and which."""
 
 _TWO_WORDS = re.compile(r"[^\W\d_]{2,}[^\w\s]* [^\w\s]*(?:[^\W\d_]{2,}|\{)|\}[^\w\s]* [^\W\d_]{2,}")
 _WORD = re.compile(r"[^\W\d_]{2,}")
