@@ -98,6 +98,8 @@ async def start_bot(server: Playground, tmp_path: Path, locales: Path) -> AsyncI
         inherited = {
             name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}
         }
+        if isinstance(server.contract, Lens):
+            server.contract.learn(environment.values())
         data_dir = Path(environment.setdefault("DATA_DIR", str(tmp_path / "data")))
         known = {
             "DISCORD_TOKEN": TOKEN,

@@ -6,18 +6,26 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
+from bot.recipes.styles import STARTERS
 from playground.api.contract import Contract, Violation
 from playground.wire.components import check_components, check_modal
 from playground.wire.errors import ApiError, FormErrors
-from playground.world.world import Json, MessageFlag, World
+from playground.world.world import Interaction, Json, MessageFlag, World
 from tests.texts.catalogues import PSEUDO, find_undisguised, undisguise
 
 SAID = {"content", "label", "placeholder", "title", "description"}
 """The fields of a message or a form that people read; choices have a ``name`` as well."""
 MAX_CONTENT, MAX_CHOICE = 2000, 100
 MODAL = 9
+NAMES = (
+    *("fake model", "cpu", "float32", "ddim", "euler", "quality", "fast"),
+    "and",  # of Babel, between the parts of a list
+    "invalid perl operator",  # of RE2, which knows English alone
+)
+"""What the model, its engine and its presets are called, and what libraries say."""
 _MARKUP = re.compile(r"<[@#/:at][^>]*>|https?://\S+|attachment://\S+|`/[\w -]+`")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
@@ -32,7 +40,14 @@ class Lens(Contract):
     def __init__(self, world: World) -> None:
         super().__init__()
         self._world = world
-        self.known: set[str] = set()
+        styles = (text for style in STARTERS for text in (style.name, style.before, style.after))
+        self.known = {word for text in (*NAMES, *styles) for word in list_words(text)}
+
+    def learn(self, settings: Iterable[str]) -> None:
+        """The words that the owner of the bot wrote into its environment and its files."""
+        for text in settings:
+            is_file = text.startswith("/") and Path(text).is_file()
+            self.known |= list_words(Path(text).read_text("utf-8") if is_file else text)
 
     def check(self, method: str, route: str, body: Any) -> list[str]:
         problems = super().check(method, route, body)
@@ -54,12 +69,19 @@ class Lens(Contract):
         """Those that people have written; the end of a text may be cut within a word."""
         world = self._world
         people = [text for user in world.users.values() for text in (user.name, user.global_name)]
-        places: list[Any] = [*people, [i.data for i in world.interactions.values()]]
+        places: list[Any] = [*people, *map(self._list_sent, world.interactions.values())]
         for guild in world.guilds.values():
             places += [guild.name, [role.name for role in guild.roles.values()]]
             places += [channel.name for channel in guild.channels.values()]
+            places += guild.automod_rules
         written = {word for text in _list_strings(places) for word in list_words(text)}
         return {w for w in words if w in written or any(each.startswith(w) for each in written)}
+
+    def _list_sent(self, interaction: Interaction) -> list[Any]:
+        sent = (interaction.data.get("resolved") or {}).get("attachments") or {}
+        files = [self._world.attachments[int(each)] for each in sent]
+        texts = [each.content.decode() for each in files if "json" in each.content_type]
+        return [interaction.data, *texts]
 
 
 def list_words(text: str) -> set[str]:

@@ -3,14 +3,12 @@
 FAKE_STEP_SECONDS, FAKE_LOAD_SECONDS: how slow it is. FAKE_FLAW: ``lost`` loses the device on the
 word "poison", ``fail`` fails on it. FAKE_LOAD_ERROR: the model does not load. FAKE_PICTURE_CHECK:
 ``crash`` fails at every picture, ``missing`` does not load, a number is every picture's score.
-FAKE_LOCALES: the folder of the catalogues.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from pathlib import Path
 from typing import Any
 
 from bot import services
@@ -19,7 +17,6 @@ from bot.engine.api import GenerationRequest
 from bot.errors import ConfigError, EngineLost, GenerationFailed
 from bot.moderation import PictureCheck
 from bot.settings import Settings
-from bot.texts import catalog
 from tests.fakes.engine import FakeEngine
 
 
@@ -66,6 +63,4 @@ def install() -> None:
     """Put the fakes of this environment in the place of what the bot composes."""
     if "FAKE_PICTURE_CHECK" in os.environ:
         services.make_picture_check = _make_picture_check
-    if "FAKE_LOCALES" in os.environ:
-        catalog.LOCALES = Path(os.environ["FAKE_LOCALES"])
     cli.make_engine = _make_engine
