@@ -83,6 +83,12 @@ async def server() -> AsyncIterator[Playground]:
 
 
 @pytest.fixture
+def lens(server: Playground) -> Lens:
+    assert isinstance(server.contract, Lens)
+    return server.contract
+
+
+@pytest.fixture
 async def start_bot(server: Playground, tmp_path: Path, locales: Path) -> AsyncIterator[StartBot]:
     started: list[tuple[BotProcess, bool]] = []
 

@@ -23,7 +23,7 @@ MODAL = 9
 NAMES = (
     *("fake model", "cpu", "float32", "ddim", "euler", "quality", "fast"),
     "and",  # of Babel, between the parts of a list
-    "invalid perl operator",  # of RE2, which knows English alone
+    *("invalid perl operator", "database is locked"),  # of RE2 and SQLite, which know English alone
 )
 """What the model, its engine and its presets are called, and what libraries say."""
 _MARKUP = re.compile(r"<[@#/:at][^>]*>|https?://\S+|attachment://\S+|`/[\w -]+`")
@@ -40,6 +40,7 @@ class Lens(Contract):
     def __init__(self, world: World) -> None:
         super().__init__()
         self._world = world
+        self.is_open = True
         styles = (text for style in STARTERS for text in (style.name, style.before, style.after))
         self.known = {word for text in (*NAMES, *styles) for word in list_words(text)}
 
@@ -51,6 +52,8 @@ class Lens(Contract):
 
     def check(self, method: str, route: str, body: Any) -> list[str]:
         problems = super().check(method, route, body)
+        if not self.is_open:
+            return problems
         if route.endswith("/commands"):
             found = [p for command in body or [] for p in _find_unnamed(command, command["name"])]
         else:
@@ -74,8 +77,8 @@ class Lens(Contract):
             places += [guild.name, [role.name for role in guild.roles.values()]]
             places += [channel.name for channel in guild.channels.values()]
             places += guild.automod_rules
-        written = {word for text in _list_strings(places) for word in list_words(text)}
-        return {w for w in words if w in written or any(each.startswith(w) for each in written)}
+        written = {word for text in _list_strings(places) for word in list_words(text)} | self.known
+        return {word for word in words if any(each.startswith(word) for each in written)}
 
     def _list_sent(self, interaction: Interaction) -> list[Any]:
         sent = (interaction.data.get("resolved") or {}).get("attachments") or {}
