@@ -122,7 +122,8 @@ def describe_value(name: str, value: Any) -> str:
 
 def _describe_listed(name: str, value: Any) -> str:
     if name == "role_quotas":
-        return _describe_quota(RoleQuota(**value))
+        known = RoleQuota.__slots__  # a newer version may have put more on record
+        return _describe_quota(RoleQuota(**{k: v for k, v in value.items() if k in known}))
     return f"<@&{value}>" if name.endswith("role_ids") else f"<#{value}>"
 
 

@@ -91,7 +91,7 @@ def entry_of(action: AuditAction, old: object = None, new: object = None, **rest
         (
             "role_quotas",
             None,
-            [{"role_id": 9, "max_cost_per_day": 2.5, "max_waiting": None, "weight": 2}],
+            [{"role_id": 9, "max_cost_per_day": 2.5, "max_waiting": None, "weight": 2, "newer": 1}],
             "Quotas by role: default → <@&9>: cost 2.5 in 24 hours, weight 2",
         ),
         ("of_a_newer_version", None, {"a": 1}, "of\\_a\\_newer\\_version: default → {'a': 1}"),
