@@ -22,7 +22,7 @@ MAX_CONTENT, MAX_CHOICE = 2000, 100
 MODAL = 9
 NAMES = (
     *("fake model", "cpu", "float32", "ddim", "euler", "quality", "fast"),
-    "and",  # of Babel, between the parts of a list
+    "and seconds minutes hours days",  # of Babel, which knows its own languages
     *("invalid perl operator", "database is locked"),  # of RE2 and SQLite, which know English alone
 )
 """What the model, its engine and its presets are called, and what libraries say."""
