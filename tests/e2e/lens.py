@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bot.engine.api import SAMPLER_IDS
 from bot.recipes.styles import STARTERS
 from playground.api.contract import Contract, Violation
 from playground.wire.components import check_components, check_modal
@@ -21,12 +22,12 @@ SAID = {"content", "label", "placeholder", "title", "description"}
 MAX_CONTENT, MAX_CHOICE = 2000, 100
 MODAL = 9
 NAMES = (
-    *("fake model", "cpu", "float32", "ddim", "euler", "quality", "fast"),
+    *("fake model", "cpu", "float32", *SAMPLER_IDS, "quality", "fast"),
     "and seconds minutes hours days",  # of Babel, which knows its own languages
     *("invalid perl operator", "database is locked"),  # of RE2 and SQLite, which know English alone
 )
 """What the model, its engine and its presets are called, and what libraries say."""
-_MARKUP = re.compile(r"<[@#/:at][^>]*>|https?://\S+|attachment://\S+|`/[\w -]+`")
+_MARKUP = re.compile(r"<[@#/:at][^>]*>|attachment://\S+|`/[\w -]+`")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
