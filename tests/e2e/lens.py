@@ -24,10 +24,14 @@ MODAL = 9
 NAMES = (
     *("fake model", "cpu", "float32", *SAMPLER_IDS, "quality", "fast"),
     "and seconds minutes hours days",  # of Babel, which knows its own languages
-    *("invalid perl operator", "database is locked"),  # of RE2 and SQLite, which know English alone
+    *(
+        "invalid perl operator",
+        "missing",
+        "database is locked",
+    ),  # of RE2 and SQLite, which know English alone
 )
 """What the model, its engine and its presets are called, and what libraries say."""
-_MARKUP = re.compile(r"<[@#/:at][^>]*>|attachment://\S+|`/[\w -]+`")
+_MARKUP = re.compile(r"<[@#/:at][^>]*>|attachment://\S+|https://discord\.com/\S+|`/[\w -]+`")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -84,7 +88,9 @@ class Lens(Contract):
     def _list_sent(self, interaction: Interaction) -> list[Any]:
         sent = (interaction.data.get("resolved") or {}).get("attachments") or {}
         files = [self._world.attachments[int(each)] for each in sent]
-        texts = [each.content.decode() for each in files if "json" in each.content_type]
+        texts = [
+            each.content.decode(errors="ignore") for each in files if "json" in each.content_type
+        ]
         return [interaction.data, *texts]
 
 

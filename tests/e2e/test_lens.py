@@ -59,7 +59,7 @@ def test_disguise_is_taken_off(lens: Lens):
         ({"content": disguise("Hello {name}.").format(name="stranger")}, "stranger"),
         (show(button("Cancel")), "cancel"),
         (show(GALLERY), "picture"),
-        (ask(label="Days"), "days"),
+        (ask(label="Score"), "score"),
         (ask(label=disguise("Days"), description="From now on"), "from"),
         ({"type": 8, "data": {"choices": [{"name": "Red", "value": "r"}]}}, "red"),
     ],

@@ -181,8 +181,9 @@ AUTOMOD = {
 
 
 async def test_automod_rules_are_copied_and_what_cannot_be_is_said(
-    server: Playground, start_bot: StartBot
+    server: Playground, start_bot: StartBot, lens: Lens
 ):
+    lens.learn([r"\\bturnip[^\s[:punct:]]*"])  # what is made of turnip*
     bot = await start_bot()
     moderator, member = server.person("moderator"), server.person("member")
     art = server.channel("art")
