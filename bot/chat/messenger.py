@@ -71,6 +71,11 @@ class DiscordMessenger:
         guild = None if guild_id is None else self._client.get_guild(guild_id)
         return None if guild is None else guild.preferred_locale.value
 
+    async def _learn_locale(self, guild_id: int | None) -> str | None:
+        """The same, once Discord has said which servers there are."""
+        await self._client.wait_until_ready()
+        return self.find_locale(guild_id)
+
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message."""
 
@@ -143,9 +148,9 @@ class DiscordMessenger:
         """Post the card, once, or edit it, in the language of its server."""
         channel = self._client.get_partial_messageable(channel_id)
         card, job = case.card, case.job
-        locale = self.find_locale(card.guild_id) if job is None else job.origin.shown_locale
 
         async def send() -> int:
+            locale = job.origin.shown_locale if job else await self._learn_locale(card.guild_id)
             with speaking(locale):
                 view, files = review_views.compose_card(case)
             if card.message_id is not None:
@@ -164,7 +169,7 @@ class DiscordMessenger:
         nobody = discord.AllowedMentions.none()
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                with speaking(self.find_locale(entries[0].guild_id)):
+                with speaking(await self._learn_locale(entries[0].guild_id)):
                     view = audit_views.compose_entries(entries)
                 await channel.send(view=view, nonce=nonce, allowed_mentions=nobody, silent=True)
         except discord.HTTPException as error:

@@ -25,16 +25,14 @@ IMAGINE_OPTIONS = {
     "strength": Text("With a picture: 0.1 keeps it, 1 keeps nothing of it"),
 }
 PRESETS = {
-    "quality": Text("quality: the model's own sampler and steps, exactly as diffusers draws them"),
-    "fast": Text(
-        "fast: DPM++ 2M Karras, 20 steps, no guidance in the last 40 %: sooner, and other pictures"
-    ),
+    "quality": Text("quality: the model's own sampler and steps, as in diffusers"),
+    "fast": Text("fast: DPM++ 2M Karras, 20 steps: sooner, and other pictures"),
 }
 GALLERY = Text("Your own pictures, newest first")
 RECIPE = Text("The recipe of the pictures that a message shows")
 RECIPE_OPTIONS = {"link": Text("Right-click the message → Copy Message Link")}
 QUEUE = Text("The queue, and what is left of your quota")
-CANCEL = Text("Take back all your prompts that wait or are being drawn, here and elsewhere")
+CANCEL = Text("Take back all your prompts that wait or are being drawn")
 HELP = Text("What Triptych does and how to ask")
 PRIVACY = Text("Your own data")
 PRIVACY_ABOUT = Text("What Triptych keeps of you, and for how long")

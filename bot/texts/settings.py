@@ -13,8 +13,8 @@ PAGES = {
     "channels": Text("Channels of their own"),
 }
 NAMES = {
-    "min_member_days": Text("Days a member must have been here"),
-    "review_newcomer_days": Text("Days during which newcomers are held"),
+    "min_member_days": Text("Days of membership needed"),
+    "review_newcomer_days": Text("Days that newcomers are held"),
     "review_hours": Text("Hours until a card expires"),
     "reports_to_hide": Text("Reports that hide a picture"),
     "strikes_to_suspend": Text("Strikes that suspend"),
@@ -34,9 +34,9 @@ NAMES = {
 }
 """Every setting, by its name on record."""
 QUOTA_NAMES = {
-    "max_cost_per_day": Text("Cost in 24 hours (1 = a default prompt)"),
+    "max_cost_per_day": Text("Cost in 24 h (1: default prompt)"),
     "max_waiting": Text("Prompts in the queue at once"),
-    "weight": Text("Weight in the queue (1 = as everybody)"),
+    "weight": Text("Queue weight (1 = as everybody)"),
 }
 PICTURE_ACTIONS = {
     "refuse": Text("hide it"),

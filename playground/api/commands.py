@@ -1,6 +1,8 @@
 """Syncing application commands, global ones and a guild's own."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from playground.api.router import Call, Created, Route
 from playground.backend import Backend
@@ -10,6 +12,12 @@ from playground.world.world import Command, Json
 
 # Discord's pattern adds the letters of two scripts that \w lacks; \w serves for the rest.
 NAME = re.compile(r"[-_'\w]{1,32}")
+# https://discord.com/developers/docs/reference#locales
+LOCALES = (
+    *("ar", "bg", "cs", "da", "de", "el", "en-GB", "en-US", "es-419", "es-ES", "fi", "fr", "he"),
+    *("hi", "hr", "hu", "id", "it", "ja", "ko", "lt", "nl", "no", "pl", "pt-BR", "ro", "ru"),
+    *("sv-SE", "th", "tr", "uk", "vi", "zh-CN", "zh-TW"),
+)
 MAX_SLASH_COMMANDS = 100
 MAX_OPTIONS = MAX_CHOICES = 25
 
@@ -31,7 +39,10 @@ def overwrite_commands(backend: Backend, call: Call) -> list[Json]:
 
 
 def list_commands(backend: Backend, call: Call) -> list[Json]:
-    return [command_payload(backend.world, c) for c in _commands(backend, _scope(call))]
+    """Without what they are called in other languages, unless that is asked for."""
+    found = [command_payload(backend.world, c) for c in _commands(backend, _scope(call))]
+    is_asked = call.query.get("with_localizations", "").lower() in {"1", "true"}
+    return found if is_asked else _without_localizations(found)
 
 
 def create_command(backend: Backend, call: Call) -> Created:
@@ -61,6 +72,15 @@ def edit_command(backend: Backend, call: Call) -> Json:
 
 def delete_command(backend: Backend, call: Call) -> None:
     del backend.world.commands[_command(backend, call).id]
+
+
+def _without_localizations(thing: Any) -> Any:
+    if isinstance(thing, list):
+        return [_without_localizations(each) for each in thing]
+    if not isinstance(thing, dict):
+        return thing
+    kept = {key: each for key, each in thing.items() if not key.endswith("_localizations")}
+    return {key: _without_localizations(each) for key, each in kept.items()}
 
 
 def _scope(call: Call) -> int | None:
@@ -94,31 +114,45 @@ def _store(
 
 
 def _check(definition: Json, path: Path, errors: FormErrors) -> None:
-    name = definition.get("name") or ""
-    if (definition.get("type") or 1) != 1:
-        errors.check_length((*path, "name"), name, 32, least=1)
+    if (definition.get("type") or 1) == 1:
+        _check_texts(definition, path, errors)
+        _check_options(definition.get("options") or [], path, errors)
         return
-    _check_name(name, path, errors)
-    description = definition.get("description")
-    errors.check_length((*path, "description"), description, 100, least=1)
-    _check_options(definition.get("options") or [], path, errors)
-
-
-def _check_name(name: str, path: Path, errors: FormErrors) -> None:
-    if not NAME.fullmatch(name) or name != name.lower():
-        code = "APPLICATION_COMMAND_INVALID_NAME"
-        errors.add((*path, "name"), code, "Command name is invalid")
+    for where, name in _in_all_languages(definition, "name", path, errors):
+        errors.check_length(where, name, 32, least=1)
 
 
 def _check_options(options: list[Json], path: Path, errors: FormErrors) -> None:
     errors.check_length((*path, "options"), options, MAX_OPTIONS)
     for index, option in enumerate(options):
         where: Path = (*path, "options", index)
-        _check_name(option.get("name") or "", where, errors)
-        description = option.get("description")
-        errors.check_length((*where, "description"), description, 100, least=1)
+        _check_texts(option, where, errors)
         errors.check_length((*where, "choices"), option.get("choices"), MAX_CHOICES)
+        for number, choice in enumerate(option.get("choices") or []):
+            named = _in_all_languages(choice, "name", (*where, "choices", number), errors)
+            for place, name in named:
+                errors.check_length(place, name, 100, least=1)
         _check_options(option.get("options") or [], where, errors)
+
+
+def _check_texts(thing: Json, path: Path, errors: FormErrors) -> None:
+    for where, name in _in_all_languages(thing, "name", path, errors):
+        if not NAME.fullmatch(name) or name != name.lower():
+            errors.add(where, "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
+    for where, description in _in_all_languages(thing, "description", path, errors):
+        errors.check_length(where, description, 100, least=1)
+
+
+def _in_all_languages(
+    thing: Json, field: str, path: Path, errors: FormErrors
+) -> Iterator[tuple[Path, str]]:
+    """Where the name or the description stands, and what it is, with its localizations."""
+    yield (*path, field), thing.get(field) or ""
+    for locale, text in (thing.get(f"{field}_localizations") or {}).items():
+        where: Path = (*path, f"{field}_localizations", locale)
+        if locale not in LOCALES:
+            errors.add(where, "BASE_TYPE_CHOICES", f"Value must be one of {LOCALES}.")
+        yield where, text
 
 
 ROUTES = [

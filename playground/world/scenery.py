@@ -4,9 +4,12 @@ from playground.world.permissions import EVERYONE_PERMISSIONS, MODERATOR_PERMISS
 from playground.world.world import Channel, ChannelType, Guild, Member, Overwrite, Role, User, World
 
 
-def default_world() -> World:
-    """One guild with two channels for all and one for its staff, four people and the bot."""
-    world = World()
+def default_world(locale: str = "en-US") -> World:
+    """One guild with two channels for all and one for its staff, four people and the bot.
+
+    locale: the language of all who are added to this world.
+    """
+    world = World(locale)
     people = [
         add_user(world, "owner", "Olive"),
         add_user(world, "moderator", "Moss"),
@@ -32,14 +35,14 @@ def default_world() -> World:
 
 
 def add_user(world: World, name: str, global_name: str | None = None) -> User:
-    user = User(world.snowflakes.next(), name, global_name)
+    user = User(world.snowflakes.next(), name, global_name, locale=world.locale)
     world.users[user.id] = user
     return user
 
 
 def add_guild(world: World, name: str, owner: User) -> Guild:
     """A guild with its owner and its @everyone role; the bot is not in it yet."""
-    guild = Guild(world.snowflakes.next(), name, owner.id)
+    guild = Guild(world.snowflakes.next(), name, owner.id, world.locale)
     guild.roles[guild.id] = Role(guild.id, "@everyone", EVERYONE_PERMISSIONS, position=0)
     guild.members[owner.id] = Member(owner)
     world.guilds[guild.id] = guild

@@ -336,7 +336,8 @@ class Snowflakes:
 class World:
     """The whole state, in memory. Tests may read and change it freely."""
 
-    def __init__(self) -> None:
+    def __init__(self, locale: str = "en-US") -> None:
+        self.locale = locale
         self.snowflakes = Snowflakes()
         self.application_id = self.snowflakes.next()
         # GATEWAY_PRESENCE_LIMITED, GATEWAY_GUILD_MEMBERS_LIMITED, GATEWAY_MESSAGE_CONTENT_LIMITED

@@ -16,7 +16,7 @@ from playwright import async_api as playwright
 
 from playground import Playground
 from playground.web.server import mount_page
-from tests.e2e.conftest import start_bot
+from tests.e2e.conftest import locales, nursery, start_bot
 
 with warnings.catch_warnings():
     # discord.py's player imports audioop, which Python 3.11 deprecates
@@ -29,7 +29,7 @@ TOKEN = "a-token"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 
-__all__ = ["start_bot"]
+__all__ = ["locales", "nursery", "start_bot"]
 
 OpenPage = Callable[..., Awaitable["playwright.Page"]]
 

@@ -29,9 +29,16 @@ class FakeChannel:
 
     def __init__(self) -> None:
         self.shown: list[discord.ui.LayoutView] = []
+        self.is_ready = False
+
+    async def wait_until_ready(self) -> None:
+        self.is_ready = True
 
     def get_guild(self, guild_id: int) -> Any:
+        """None is known before Discord has told."""
         locale = discord.Locale.polish
+        if not self.is_ready:
+            return None
         return SimpleNamespace(preferred_locale=locale) if guild_id == GUILD else None
 
     def get_partial_messageable(self, channel_id: int) -> FakeChannel:

@@ -82,7 +82,7 @@ async def test_every_description_and_choice_is_translated(quiet_house: House):
     [imagine] = [command for command in payload if command["name"] == "imagine"]
     assert imagine["description_localizations"]["de"] == f"de[{commands.IMAGINE.english}]"
     [preset] = [option for option in imagine["options"] if option["name"] == "preset"]
-    assert preset["name_localizations"]["pl"] == "pl[option: preset]"
+    assert preset["name_localizations"]["pl"] == "option-preset-pl"
     quality = f"fr[{commands.PRESETS['quality'].english}]"
     assert preset["choices"][0]["name_localizations"]["fr"] == quality
 

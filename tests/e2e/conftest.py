@@ -15,8 +15,10 @@ import pytest
 from bot.domain.recipes import Recipe
 from bot.store.rows import parse_reason, parse_recipe
 from bot.texts.reasons import say
-from playground import Playground
+from playground import Playground, default_world
+from tests.e2e.lens import Lens
 from tests.fakes.nursery import Child, Nursery
+from tests.texts.catalogues import PSEUDO, write_pseudo_locale
 
 TOKEN = "a-token"
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,11 +64,22 @@ def say_of(row: sqlite3.Row) -> str:
     return say(parse_reason("reason", row))
 
 
+@pytest.fixture(scope="session")
+def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalogues that the bot is started with."""
+    folder = tmp_path_factory.mktemp("locales")
+    write_pseudo_locale(folder)
+    return folder
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[Playground]:
-    async with Playground(TOKEN) as playground:
+    """Its people read the pseudo-locale; tests and the world see English, by the ``Lens``."""
+    world = default_world(PSEUDO)
+    async with Playground(TOKEN, world=world, contract=Lens(world)) as playground:
         yield playground
-        assert playground.contract.violations == []
+        problems = {each.problem for each in playground.contract.violations}
+        assert not problems, "\n".join(sorted(problems))
 
 
 @pytest.fixture(scope="session")
@@ -76,8 +89,14 @@ def nursery() -> Iterator[Nursery]:
 
 
 @pytest.fixture
+def lens(server: Playground) -> Lens:
+    assert isinstance(server.contract, Lens)
+    return server.contract
+
+
+@pytest.fixture
 async def start_bot(
-    server: Playground, tmp_path: Path, nursery: Nursery
+    server: Playground, tmp_path: Path, nursery: Nursery, locales: Path
 ) -> AsyncIterator[StartBot]:
     started: list[tuple[BotProcess, bool]] = []
 
@@ -93,6 +112,8 @@ async def start_bot(
         inherited = {
             name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}
         }
+        if isinstance(server.contract, Lens):
+            server.contract.learn(environment.values())
         data_dir = Path(environment.setdefault("DATA_DIR", str(tmp_path / "data")))
         known = {
             "DISCORD_TOKEN": TOKEN,
@@ -100,6 +121,7 @@ async def start_bot(
             "MAX_WAITING_PER_MEMBER": "100",
             "MAX_WAITING_PER_GUILD": "100",
             "PYTHONPATH": str(ROOT),
+            "FAKE_LOCALES": str(locales),
         }
         process = await nursery.start(
             module, log_path, tmp_path, inherited | known | environment, arguments

@@ -11,6 +11,7 @@ from playground.world.permissions import MODERATOR_PERMISSIONS, Permission
 from tests.e2e.conftest import StartBot
 from tests.e2e.test_imagine import has_grid
 from tests.e2e.test_rules import say
+from tests.texts.catalogues import PSEUDO, SUFFIX, disguise
 
 MESSAGES, SERVER = str(int(Permission.MANAGE_MESSAGES)), str(int(Permission.MANAGE_GUILD))
 ANYWHERE = ([0, 1, 2], [0, 1], None)
@@ -79,6 +80,21 @@ async def test_each_command_is_synced_with_places_of_its_own(
         for each in sync.body
     }
     assert found == OFFERED
+
+
+async def test_commands_are_synced_in_the_languages_of_the_catalogues(
+    server: Playground, start_bot: StartBot
+):
+    """That none of their names and descriptions is left out, the ``Lens`` sees."""
+    await start_bot()
+    kept = {each.name: each.definition for each in server.commands}
+    assert kept.keys() == OFFERED.keys()
+    for name in ("imagine", "Report picture"):
+        assert kept[name]["name_localizations"] == {PSEUDO: f"{name}-{SUFFIX}"}
+    imagine = kept["imagine"]
+    assert imagine["description_localizations"] == {PSEUDO: disguise(imagine["description"])}
+    [prompt] = [option for option in imagine["options"] if option["name"] == "prompt"]
+    assert prompt["name_localizations"] == {PSEUDO: f"prompt-{SUFFIX}"}
 
 
 async def test_stranger_with_an_install_of_their_own_sees_nothing_of_others(

@@ -10,6 +10,7 @@ from PIL import Image
 
 from playground import Message, Playground, answer, reset
 from tests.e2e.conftest import StartBot
+from tests.e2e.lens import Lens
 
 FIFTEEN_MINUTES = 15 * 60 + 1
 
@@ -254,8 +255,9 @@ async def test_lost_device_ends_with_75_and_its_neighbours_are_drawn_after_the_r
 
 
 async def test_real_engine_draws_three_pictures_of_the_starter_model(
-    server: Playground, start_bot: StartBot
+    server: Playground, start_bot: StartBot, lens: Lens
 ):
+    lens.is_open = False  # this bot speaks English alone
     bot = await start_bot("bot", connected=True)
     prompt = "dog in autumn leaves, " + "very very beautiful " * 20
     handle = await server.person("member").slash(

@@ -13,6 +13,7 @@ from playground.wire.options import ClientRefusedError
 from playground.world.files import Upload
 from playground.world.permissions import Permission
 from tests.e2e.conftest import StartBot
+from tests.e2e.lens import Lens
 from tests.e2e.test_imagine import has_grid
 
 ONLY_MANAGERS = "Only members with “Manage Server” may do this"
@@ -121,8 +122,9 @@ async def test_exported_rules_can_be_imported_elsewhere(server: Playground, star
 
 
 async def test_a_trial_shows_each_form_and_hit_and_draws_nothing(
-    server: Playground, start_bot: StartBot
+    server: Playground, start_bot: StartBot, lens: Lens
 ):
+    lens.learn(["aeveryone"])  # how it is read
     bot = await start_bot(BLOCKED_WORDS="yam")
     moderator, art = server.person("moderator"), server.channel("art")
     await say(moderator, "rules add", art, kind="word", text="kale", exceptions="kale chips")
@@ -179,8 +181,9 @@ AUTOMOD = {
 
 
 async def test_automod_rules_are_copied_and_what_cannot_be_is_said(
-    server: Playground, start_bot: StartBot
+    server: Playground, start_bot: StartBot, lens: Lens
 ):
+    lens.learn([r"\\bturnip[^\s[:punct:]]*"])  # what is made of turnip*
     bot = await start_bot()
     moderator, member = server.person("moderator"), server.person("member")
     art = server.channel("art")

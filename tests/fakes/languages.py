@@ -19,4 +19,5 @@ class Marked(gettext.NullTranslations):
         return self.gettext(msgid1 if n == 1 else msgid2)
 
     def pgettext(self, context: str, message: str) -> str:
-        return self.gettext(f"{context}: {message}")
+        """A word of any context that Discord takes: ``option-preset-pl``."""
+        return f"{context}-{message}-{self._locale}".lower()

@@ -1,4 +1,15 @@
-"""python -m tests.fakes.run_bot: the real bot process with the fake engine, see ``parts``."""
+"""python -m tests.fakes.run_bot: the real bot process with the fake engine, see ``parts``.
+
+FAKE_LOCALES: the folder of the catalogues, also for worker processes, which import this again.
+"""
+
+import os
+from pathlib import Path
+
+from bot.texts import catalog
+
+if "FAKE_LOCALES" in os.environ:
+    catalog.LOCALES = Path(os.environ["FAKE_LOCALES"])
 
 
 def main() -> None:

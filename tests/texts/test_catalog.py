@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import io
 import logging
-import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-import bot.texts
 from bot.texts import catalog
 from bot.texts.catalog import Name, Plural, Text, speak, speaking
+from tests.texts.catalogues import HERE, find_texts, forget, list_texts, write_catalog
 
-HERE = Path(bot.texts.__path__[0])
-_KEYWORDS = {"Text": None, "Plural": (1, 2), "Name": ((1, "c"), 2)}
 SIX = Plural("{count} picture of {name}", "{count} pictures of {name}")
 
 
@@ -34,23 +29,14 @@ def locales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     texts.add("Hello {name}.", "Hallo {nome}.")
     texts.add("{size:,.1f} MiB", "{size:,.1f} MB")
     texts.add("style", "Stil", context="option")
-    texts.add((SIX.english, SIX.many), ("{count} Bild von {name}", "{count} Bilder von {name}"))
-    write(tmp_path / "de", texts)
+    texts.add(
+        (SIX.english, SIX.many or ""), ("{count} Bild von {name}", "{count} Bilder von {name}")
+    )
+    write_catalog(tmp_path / "de", texts)
     monkeypatch.setattr(catalog, "LOCALES", tmp_path)
     forget()
     yield tmp_path
     forget()
-
-
-def forget() -> None:
-    for cached in (catalog.load_catalog, catalog._load, catalog._warn):
-        cached.cache_clear()
-
-
-def write(folder: Path, texts: Catalog) -> None:
-    (folder / "LC_MESSAGES").mkdir(parents=True, exist_ok=True)
-    with (folder / "LC_MESSAGES" / "triptych.mo").open("wb") as file:
-        write_mo(file, texts)
 
 
 @pytest.mark.usefixtures("locales")
@@ -122,25 +108,12 @@ def read_catalog(path: Path) -> Catalog:
 @pytest.mark.parametrize("path", sorted((HERE / "locales").glob("*/LC_MESSAGES/*.po")), ids=str)
 def test_committed_catalogue_holds_the_texts_of_the_code_compiled(path: Path):
     """Otherwise: ``make texts``."""
-    found = extract_from_dir(HERE, keywords=_KEYWORDS)
-    wanted = {(context, text) for _, _, text, _, context in found}
     committed = read_catalog(path)
-    assert {(message.context, message.id) for message in committed if message.id} == wanted
+    found = {(message.context, message.id) for message in committed if message.id}
+    assert found == find_texts()
     compiled = io.BytesIO()
     write_mo(compiled, committed)
     assert path.with_suffix(".mo").read_bytes() == compiled.getvalue()
-
-
-def list_texts() -> Iterator[tuple[str, Text]]:
-    """Every text of the code, by where it stands."""
-    for module in pkgutil.iter_modules(bot.texts.__path__):
-        names = vars(importlib.import_module(f"bot.texts.{module.name}"))
-        for name, value in names.items():
-            if isinstance(value, Text):
-                yield f"{module.name}.{name}", value
-            elif isinstance(value, dict):
-                pairs = [(key, each) for key, each in value.items() if isinstance(each, Text)]
-                yield from ((f"{module.name}.{key}", each) for key, each in pairs)
 
 
 def test_plurals_of_a_text_name_the_same_fields():
