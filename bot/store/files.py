@@ -65,8 +65,8 @@ def check_is_ours(path: Path) -> None:
     if reason:
         raise StoreError(
             f"The database {path} cannot be used: {reason}. Nothing was changed. "
-            "`python -m bot run --new` begins an empty record and sets what is there aside; or set "
-            "DATA_DIR to another folder."
+            "Set DATA_DIR to another folder; or start with an empty database by "
+            "`python -m bot run --new`, which keeps the old one under another name."
         )
 
 
@@ -97,7 +97,7 @@ def describe_rest(data_dir: Path) -> str:
         "pictures": bool(list_pictures(data_dir / PICTURES)),
         "backups": bool(list_backups(data_dir)),
         "its log": log.exists() and log.stat().st_size > 0,
-        "what was set aside (replaced-…)": any(data_dir.glob("replaced-*")),
+        "a replaced database (replaced-…)": any(data_dir.glob("replaced-*")),
     }
     return ", ".join(what for what, is_there in rest.items() if is_there)
 
@@ -112,7 +112,7 @@ def check_not_lost(data_dir: Path) -> None:
     if rest:
         raise StoreError(
             f"The record {data_dir / FILE_NAME} is missing or empty, but {data_dir} still has "
-            f"{rest}. Nothing was changed. `python -m bot restore` puts the newest backup in its "
-            "place; `python -m bot run --new` begins an empty record and sets aside what is there. "
-            "If the file was moved, move it back, or set DATA_DIR to where it is."
+            f"{rest}. Nothing was changed. `python -m bot restore` brings back the newest backup; "
+            "`python -m bot run --new` keeps all that under another name and starts with an empty "
+            "database. If the file was moved, move it back, or set DATA_DIR to its folder."
         )
