@@ -50,7 +50,7 @@ class RateGuard:
         self._moments.append(self._now())
         if len(self._moments) == self._max_invalid:
             log.error(
-                "Discord refused %s requests in ten minutes; nothing is sent for up to ten minutes. "
+                "Discord refused %s requests in ten minutes; sending stops for up to ten minutes. "
                 "Check the bot's token and its permissions.",
                 self._max_invalid,
             )
