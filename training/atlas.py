@@ -70,7 +70,7 @@ def _subject_patches(sprite: np.ndarray, size: int) -> np.ndarray:
 
 def subject_patches(bank: Bank, config: Config) -> dict[tuple[str, int], torch.Tensor]:
     """(style, size) → (subjects, 2, 4, side, side) float16, in the order of subject_indices.
-        If a style lacks a noun, the first style's sprite is used."""
+    If a style lacks a noun, the first style's sprite is used."""
     table = {}
     for style in config.styles:
         for size in {*config.sizes, config.crowd_size}:
