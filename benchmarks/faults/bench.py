@@ -126,7 +126,7 @@ class Bench:
             await asyncio.gather(online, ended, return_exceptions=True)
 
     async def intrude(self) -> int:
-        """Start a second process on the same data directory; returns its exit status."""
+        """A second process on the same data directory; its exit status."""
         environment = self._environment
         intruder = await self.plan.nursery.start(
             environment, self.folder / "other.log", self.folder

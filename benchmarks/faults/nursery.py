@@ -1,7 +1,7 @@
-"""Starts bots quickly: one process imports everything and then forks a child per bot.
+"""Bots born fast: a process that has imported everything forks one child per bot.
 
-Each child runs ``python -m bot run`` from the first line of its ``main``; it only saves the second
-that imports take. Run as a module, this file is the process that forks.
+Each child is a process of its own that runs ``python -m bot run`` from the first line of its
+``main`` on; only the second of imports is saved. Run as a module, this file is that process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Nursery:
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._births: deque[asyncio.Future[int]] = deque()  # orders are handled in turn
+        self._births: deque[asyncio.Future[int]] = deque()  # orders are carried out in turn
         self._ends: dict[int, asyncio.Future[int]] = defaultdict(
             lambda: asyncio.get_running_loop().create_future()
         )
@@ -84,16 +84,16 @@ class Child:
 
     @property
     def returncode(self) -> int | None:
-        """The exit status, negative for a signal; None while it runs."""
+        """Negative for a signal; None while it lives."""
         return self._end.result() if self._end.done() else None
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal. Does nothing if the bot has ended."""
+        """Does nothing to one that has ended."""
         if not self._end.done():
             os.kill(self.pid, number)
 
     async def wait(self, within_seconds: float) -> int:
-        """Wait for the exit status. Raises TimeoutError."""
+        """The exit status. Raises TimeoutError."""
         return await asyncio.wait_for(asyncio.shield(self._end), within_seconds)
 
 
@@ -117,8 +117,8 @@ _children: set[int] = set()
 
 
 def _bear(order: dict[str, Any]) -> bool:
-    """Fork a bot; returns True in the child."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # report its start before its end
+    """Fork; True in the child."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # told as born before as dead
     if pid := os.fork():
         _children.add(pid)
         _tell(born=pid)
