@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,23 @@ from bot.jobs.ports import Delivery, NoMessage, Undeliverable, Unreachable, Upda
 from bot.services import Services, compose_services
 from bot.settings import Settings
 from bot.store import Database
+from bot.texts import catalog
 from bot.texts.reasons import Reason, say
 from tests.fakes.engine import FakeEngine
+from tests.fakes.languages import Marked
+from tests.fakes.virtual_time import VirtualLoop
 from tests.store.conftest import open_database
 
 START = 1_800_000_000.0
 GUILD, MEMBER = 2**60 + 1, 2**61 + 1
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    del config
+    is_virtual = item.get_closest_marker("virtual_time") is not None
+    return {"loop": VirtualLoop if is_virtual else asyncio.new_event_loop}
 
 
 class Clock:
@@ -53,6 +65,10 @@ class FakeMessenger:
         self.is_away = False
         self.posts = True
         self.edit_seconds = 0.0
+        self.guild_locale: str | None = None
+
+    def find_locale(self, guild_id: int) -> str | None:
+        return self.guild_locale
 
     async def progress(self, job: Job, update: Update) -> None:
         await asyncio.sleep(self.edit_seconds)
@@ -171,12 +187,12 @@ class House:
             while not condition():
                 if self.drawing is not None and self.drawing.done():
                     self.drawing.result()
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.002)
 
     async def until_status(self, job: Job, *statuses: JobStatus) -> Job:
         async with asyncio.timeout(10):
             while (found := await self.fetch(job)).status not in statuses:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.004)
         return found
 
     async def until_idle(self) -> None:
@@ -190,6 +206,12 @@ class House:
 
 
 OpenHouse = Callable[..., AbstractAsyncContextManager[House]]
+
+
+@pytest.fixture
+def marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every text says in whose language it is."""
+    monkeypatch.setattr(catalog, "load_catalog", cache(Marked))
 
 
 @pytest.fixture

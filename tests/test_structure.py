@@ -136,7 +136,7 @@ def test_the_check_reads_the_code_at_all():
     assert {"bot.cli.main", "bot.jobs.intake", "bot.engine.api", "playground"} <= module_names()
     [run] = [source for source in sources() if source.name == "bot.cli.run"]
     assert {"bot.services", "bot.chat.client"} <= {name for name, _ in run.imports()}
-    [cog] = [source for source in sources() if source.name == "bot.cogs.cancel"]
+    [cog] = [source for source in sources() if source.name == "bot.cogs.queue"]
     assert "bot.views.jobs" in {name for name, _ in cog.imports()}
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.faults import calls, crashes, device, inputs, neighbours, network, pressure
 from benchmarks.faults.finding import Contract, Measure, Measurement, Plan, Size
-from benchmarks.faults.nursery import Nursery
+from tests.fakes.nursery import Nursery
 
 FIGURES: dict[str, Measure] = {
     "F1": crashes.measure_kills,
@@ -63,7 +63,7 @@ async def take(arguments: argparse.Namespace, folder: Path) -> int:
     seed, as_json = arguments.seed, arguments.json
     size: Size = "quick" if arguments.quick else "full"
     contract = Contract()
-    async with Nursery() as nursery:
+    with Nursery("benchmarks.faults.shim") as nursery:
         for figure in arguments.figure:
             plan = Plan(size, seed, nursery, folder, contract)
             began = time.monotonic()

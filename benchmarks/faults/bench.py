@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.finding import Plan
-from benchmarks.faults.nursery import Child
 from playground import InteractionHandle, Message, Playground
 from playground.api.contract import Contract
+from tests.fakes.nursery import Child
 
 TOKEN = "a-secret-token"
 START_SECONDS = 90.0
@@ -105,10 +105,15 @@ class Bench:
             "CLOCK": str(self._clock_path),
         }
         self._environment = inherited | known | environment
-        self.bot = await self.plan.nursery.start(self._environment, self.log_path, self.folder)
+        self.bot = await self._fork(self.log_path)
         if connected:
             await self.wait_connected()
         return self.bot
+
+    async def _fork(self, log_path: Path) -> Child:
+        return await self.plan.nursery.start(
+            "benchmarks.faults.run_bot", log_path, self.folder, self._environment
+        )
 
     async def wait_connected(self) -> None:
         """Wait until the bot is online. Raises RuntimeError if it ends before."""
@@ -127,10 +132,7 @@ class Bench:
 
     async def intrude(self) -> int:
         """A second process on the same data directory; its exit status."""
-        environment = self._environment
-        intruder = await self.plan.nursery.start(
-            environment, self.folder / "other.log", self.folder
-        )
+        intruder = await self._fork(self.folder / "other.log")
         try:
             return await intruder.wait(10)
         except TimeoutError:

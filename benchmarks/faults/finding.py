@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from benchmarks.faults.nursery import Nursery
+    from tests.fakes.nursery import Nursery
 
 T = TypeVar("T")
 Size = Literal["test", "quick", "full"]

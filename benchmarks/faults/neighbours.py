@@ -118,7 +118,7 @@ async def _measure(
 ) -> dict[str, Value]:
     """Send costly input for a while, always this many at once, and stop the bot in the middle."""
     bench = siege.bench
-    seconds = plan.pick(6.0, 15.0, 120.0)
+    seconds = plan.pick(1.5, 15.0, 120.0)
     asking = asyncio.create_task(_ask_elsewhere(siege))
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -12,6 +12,8 @@ from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.errors import ConfigError
 from bot.moderation.rules import MAX_EXCEPTIONS, MAX_RULE_LENGTH, make_rule
 from bot.moderation.text import normalise
+from bot.texts import rules as texts
+from bot.texts.catalog import Text
 
 _WORD_PART = r"[^\s[:punct:]]*"  # needs a hundredth of the steps of [\pL\pN]
 
@@ -26,10 +28,14 @@ class Copied:
     rules: dict[Rule, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    def note(self, said: Text, name: str, **params: str) -> None:
+        """Something of the AutoMod rule with this name cannot be copied."""
+        self.notes.append(said(name=name, **params))
+
     def drop(self, faults: Mapping[Rule, str]) -> None:
         """Take out rules that cannot be used, for the reasons given."""
         for rule, fault in faults.items():
-            self.notes.append(f"“{self.rules.pop(rule)}”: “{rule.text}”, since {fault}")
+            self.note(texts.NOT_COPIED_FAULT, self.rules.pop(rule), text=rule.text, fault=fault)
 
 
 def copy_automod_rules(found: Sequence[discord.AutoModRule]) -> Copied:
@@ -38,14 +44,13 @@ def copy_automod_rules(found: Sequence[discord.AutoModRule]) -> Copied:
     for rule in found:
         name = rule.name
         if rule.trigger.type is not discord.AutoModRuleTriggerType.keyword:
-            kind = rule.trigger.type.name.replace("_", " ")
-            copied.notes.append(f"“{name}” ({kind}): only keyword rules have lists to copy")
+            copied.note(texts.NOT_COPIED_KIND, name)
             continue
         if not rule.enabled:
-            copied.notes.append(f"“{name}”: it is switched off")
+            copied.note(texts.NOT_COPIED_OFF, name)
             continue
         if rule.exempt_role_ids or rule.exempt_channel_ids:
-            copied.notes.append(f"“{name}”: its exempt roles and channels (the rules hold for all)")
+            copied.note(texts.NOT_COPIED_EXEMPT, name)
         _copy_lists(rule, copied)
     return copied
 
@@ -55,13 +60,13 @@ def _copy_lists(rule: discord.AutoModRule, copied: Copied) -> None:
     blocks = discord.AutoModRuleActionType.block_message in kinds
     action = Outcome.REFUSE if blocks else Outcome.HOLD
     if discord.AutoModRuleActionType.timeout in kinds:
-        copied.notes.append(f"“{rule.name}”: its time-outs")
+        copied.note(texts.NOT_COPIED_TIMEOUTS, rule.name)
     allowed = {entry: normalise(entry) for entry in rule.trigger.allow_list if "*" not in entry}
     if len(allowed) < len(rule.trigger.allow_list):
-        copied.notes.append(f"“{rule.name}”: allowed words with a * in them")
-    texts = [(_read_keyword(keyword), keyword) for keyword in rule.trigger.keyword_filter]
+        copied.note(texts.NOT_COPIED_STARS, rule.name)
+    keywords = [(_read_keyword(keyword), keyword) for keyword in rule.trigger.keyword_filter]
     patterns = [((RuleKind.PATTERN, regex), regex) for regex in rule.trigger.regex_patterns]
-    for (kind, text), shown in (*texts, *patterns):
+    for (kind, text), shown in (*keywords, *patterns):
         core = normalise(shown.strip("*"))
         is_regex = kind is RuleKind.PATTERN and shown == text
         exceptions = [entry for entry, form in allowed.items() if is_regex or core in form]
@@ -69,7 +74,7 @@ def _copy_lists(rule: discord.AutoModRule, copied: Copied) -> None:
             made = make_rule(kind, text, action, _first(exceptions))
             copied.rules.setdefault(made, rule.name)
         except ConfigError as error:
-            copied.notes.append(f"“{rule.name}”: “{shown}”, since {error}")
+            copied.note(texts.NOT_COPIED_FAULT, rule.name, text=shown, fault=str(error))
 
 
 def _first(exceptions: Iterable[str]) -> tuple[str, ...]:

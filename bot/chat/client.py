@@ -24,10 +24,9 @@ from bot.jobs.ports import Messenger
 from bot.ops.metrics import Health
 from bot.ops.systemd import Systemd
 from bot.services import Services
+from bot.texts import faults
 from bot.texts.catalog import speak
-from bot.views import jobs as job_views
 from bot.views.components import (
-    UNKNOWN,
     ButtonAction,
     JobButton,
     ModalAction,
@@ -79,7 +78,7 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
         if command is None or interaction.is_guild_integration() or not is_for_servers(command):
             return True
         if interaction.type is discord.InteractionType.application_command:
-            await interaction.client.answer_error(interaction, UserError(job_views.ONLY_IN_SERVERS))
+            await interaction.client.answer_error(interaction, UserError(faults.ONLY_IN_SERVERS()))
         return False
 
     async def on_error(
@@ -147,7 +146,7 @@ class TriptychClient(commands.Bot):
             known = any(template.fullmatch(custom_id) for template in self._item_templates)
             known = known and is_on_message(interaction.message, custom_id)
             if not (known or _LIVE_VIEW.fullmatch(custom_id)):
-                await self.answer_error(interaction, UserError(UNKNOWN))
+                await self.answer_error(interaction, UserError(faults.UNKNOWN_BUTTON()))
 
     async def setup_hook(self) -> None:
         """After login, before the gateway: nothing can arrive yet."""
@@ -193,7 +192,7 @@ class TriptychClient(commands.Bot):
         """How this process is, for the monitor."""
         waitlist, silent_seconds = self.services.waitlist, self.connection.silent_seconds
         jobs = await self.services.jobs.count_by_status()
-        faults = {
+        states = {
             "the gateway is silent": silent_seconds > GATEWAY_SILENCE_SECONDS,
             "the gateway is not open": not self.is_ready(),
             "the model is not loaded": waitlist.info is None,
@@ -210,7 +209,7 @@ class TriptychClient(commands.Bot):
             ),
         }
         chores = self.services.chores
-        texts = [text for text, is_so in faults.items() if is_so]
+        texts = [text for text, is_so in states.items() if is_so]
         failures = {name: record.total for name, record in chores.records.items()}
         return Health((*texts, *chores.list_faults()), gauges, jobs, failures)
 
@@ -228,7 +227,7 @@ class TriptychClient(commands.Bot):
             text = str(error)
             log.info("interaction %s: %s", interaction.id, type(error).__name__)
         else:
-            text = job_views.UNEXPECTED
+            text = faults.UNEXPECTED()
             log.error("interaction %s failed", interaction.id, exc_info=error)
         try:
             if interaction.response.is_done():

@@ -9,9 +9,11 @@ from bot.chat.client import TriptychClient
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Ask
 from bot.errors import UserError
+from bot.texts import buttons
+from bot.texts import jobs as texts
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
-from bot.views import jobs as job_views
+from bot.texts.recipes import GONE
 from bot.views import recipes as recipe_views
 from bot.views.components import JobButton
 
@@ -32,13 +34,13 @@ async def fetch_job(
     jobs = interaction.client.services.jobs
     job = await jobs.fetch_job(job_id) if job_id <= _MAX_ROW_ID else None
     if job is not None and _is_forgotten(job, interaction):
-        raise UserError(job_views.TIME_OVER)
+        raise UserError(texts.TIME_OVER())
     if job is None or job.status not in _DONE or not (seen or _is_at_home(job, interaction)):
-        raise UserError(job_views.NO_SUCH_PICTURE)
+        raise UserError(texts.NO_SUCH_PICTURE())
     if job.hidden or job.is_held:
-        raise UserError(job_views.HIDDEN)
+        raise UserError(texts.HIDDEN())
     if job.deleted_by and job.deleted_by != job.origin.user_id:
-        raise UserError(job_views.REMOVED_BY_MODERATOR)
+        raise UserError(texts.REMOVED_BY_MODERATOR())
     return job
 
 
@@ -46,7 +48,7 @@ async def fetch_job_of(interaction: discord.Interaction[TriptychClient], message
     """The finished job that a message of this channel shows. Raises UserError."""
     job = await interaction.client.services.jobs.fetch_by_message(message_id)
     if job is None:
-        raise UserError(job_views.NO_SUCH_PICTURE)
+        raise UserError(texts.NO_SUCH_PICTURE())
     return await fetch_job(interaction, job.job_id)
 
 
@@ -76,17 +78,17 @@ async def fetch_with_picture(
         return None
     verdicts = {file.panel: file.verdict for file in files}
     if not panel or panel not in verdicts:
-        raise UserError(job_views.NO_SUCH_PICTURE)
+        raise UserError(texts.NO_SUCH_PICTURE())
     verdict = verdicts[panel]
     if verdict is not None and not verdict.shown:
-        raise UserError(job_views.HIDDEN_PANEL)
+        raise UserError(texts.PANEL_HIDDEN())
     return job
 
 
 async def answer_gone(interaction: discord.Interaction[TriptychClient], job: Job) -> None:
     """Only to the one who pressed."""
-    again = JobButton("reroll", job.job_id, label="↻ Reroll")
-    view, files = recipe_views.compose_recipe(job, again, head=job_views.GONE)
+    again = JobButton("reroll", job.job_id, label=buttons.REROLL())
+    view, files = recipe_views.compose_recipe(job, again, head=GONE())
     await interaction.response.send_message(view=view, files=files, ephemeral=True)
 
 

@@ -31,10 +31,11 @@ from bot.jobs.ports import (
     Unreadable,
     Update,
 )
+from bot.texts.catalog import speaking
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because, say
+from bot.views import audit as audit_views
 from bot.views import jobs as job_views
-from bot.views import moderation as moderation_views
 from bot.views import review as review_views
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ class DiscordMessenger:
     def __init__(self, client: TriptychClient, now: Callable[[], float]) -> None:
         self._client = client
         self._now = now
+
+    def find_locale(self, guild_id: int | None) -> str | None:
+        """The language that a server has chosen; None where there is no such server."""
+        guild = None if guild_id is None else self._client.get_guild(guild_id)
+        return None if guild is None else guild.preferred_locale.value
 
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message."""
@@ -120,7 +126,8 @@ class DiscordMessenger:
     async def tell(self, job: Job, reason: Reason | None) -> None:
         """A direct message that names the prompt."""
         quoted = job_views.quote(job.recipe.prompt)
-        text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
+        with speaking(job.origin.locale):
+            text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
         await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
@@ -133,12 +140,14 @@ class DiscordMessenger:
         await send_with_retry(f"user {user_id}", send)
 
     async def show_card(self, case: Case, channel_id: int) -> int:
-        """Post the card, once, or edit it."""
+        """Post the card, once, or edit it, in the language of its server."""
         channel = self._client.get_partial_messageable(channel_id)
-        card = case.card
+        card, job = case.card, case.job
+        locale = self.find_locale(card.guild_id) if job is None else job.origin.shown_locale
 
         async def send() -> int:
-            view, files = review_views.compose_card(case)
+            with speaking(locale):
+                view, files = review_views.compose_card(case)
             if card.message_id is not None:
                 message = channel.get_partial_message(card.message_id)
                 return (await message.edit(view=view, attachments=files)).id
@@ -155,7 +164,8 @@ class DiscordMessenger:
         nobody = discord.AllowedMentions.none()
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                view = moderation_views.compose_entries(entries)
+                with speaking(self.find_locale(entries[0].guild_id)):
+                    view = audit_views.compose_entries(entries)
                 await channel.send(view=view, nonce=nonce, allowed_mentions=nobody, silent=True)
         except discord.HTTPException as error:
             if error.status in FINAL_STATUSES:

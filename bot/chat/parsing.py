@@ -7,6 +7,7 @@ import re
 from bot.errors import UserError
 from bot.moderation.text import clean_prompt
 from bot.recipes.validate import MAX_SEED
+from bot.texts.catalog import Text
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 from bot.views.escape import quote
@@ -33,13 +34,10 @@ def parse_seed(text: str | None) -> int | None:
     return int(text)
 
 
-def parse_number(text: str, what: str) -> float | None:
-    """A number as people write it, "" for the default. Raises UserError."""
+def parse_number(text: str, fault: Text) -> float | None:
+    """A number as people write it, "" for the default. Raises UserError that says ``fault``."""
     if not text.strip():
         return None
     if not re.fullmatch(r"[0-9]{1,6}(?:[.,][0-9]{1,6})?", text.strip()):
-        raise UserError(
-            f"“{quote(clean_prompt(text), 40)}” is not a number for {what}. Write it like "
-            "7 or 7.5, or leave it out. Nothing was drawn."
-        )
+        raise UserError(fault(text=quote(clean_prompt(text), 40)))
     return float(text.strip().replace(",", "."))

@@ -8,7 +8,7 @@ import discord
 
 from bot.domain.guilds import GuildSettings
 from bot.errors import UserError
-from bot.views import review as review_views
+from bot.texts import review as texts
 
 
 def find_server(interaction: discord.Interaction[Any]) -> int | None:
@@ -33,7 +33,7 @@ def require_moderator(interaction: discord.Interaction[Any], settings: GuildSett
         is_named = any(role.id in settings.moderator_role_ids for role in member.roles)
         if may.manage_messages or may.manage_guild or is_named:
             return guild_id
-    raise UserError(review_views.NOT_MODERATOR)
+    raise UserError(texts.NOT_MODERATOR())
 
 
 def require_manager(interaction: discord.Interaction[Any]) -> int:
@@ -41,7 +41,7 @@ def require_manager(interaction: discord.Interaction[Any]) -> int:
     member, guild_id = interaction.user, find_server(interaction)
     is_member = isinstance(member, discord.Member)
     if guild_id is None or not is_member or not member.guild_permissions.manage_guild:
-        raise UserError(review_views.NOT_MANAGER)
+        raise UserError(texts.NOT_MANAGER())
     return guild_id
 
 
@@ -49,7 +49,7 @@ def require_owner(interaction: discord.Interaction[Any]) -> int:
     """The owner of the server; its id. Raises UserError."""
     guild, guild_id = interaction.guild, find_server(interaction)
     if guild is None or guild_id is None or guild.owner_id != interaction.user.id:
-        raise UserError(review_views.NOT_SERVER_OWNER)
+        raise UserError(texts.NOT_SERVER_OWNER())
     return guild_id
 
 
@@ -57,16 +57,16 @@ def require_other(interaction: discord.Interaction[Any], member_id: int) -> None
     """Nobody but the owner decides about what is their own. Raises UserError."""
     guild = interaction.guild
     if interaction.user.id == member_id and (guild is None or guild.owner_id != member_id):
-        raise UserError(review_views.NOT_OWN)
+        raise UserError(texts.NOT_OWN())
 
 
 async def require_rank(interaction: discord.Interaction[Any], member_id: int) -> None:
     """The moderator stands above the member, and nobody above the owner. Raises UserError."""
     guild, moderator = interaction.guild, interaction.user
     if guild is None or not isinstance(moderator, discord.Member):
-        raise UserError(review_views.NOT_MODERATOR)
+        raise UserError(texts.NOT_MODERATOR())
     if member_id == guild.owner_id:
-        raise UserError(review_views.NOT_OWNER)
+        raise UserError(texts.NOT_OWNER())
     if moderator.id == guild.owner_id:
         return
     try:
@@ -74,4 +74,4 @@ async def require_rank(interaction: discord.Interaction[Any], member_id: int) ->
     except discord.NotFound:  # has left, and may come back
         return
     if member.top_role >= moderator.top_role:
-        raise UserError(review_views.NOT_ABOVE)
+        raise UserError(texts.NOT_ABOVE())

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
 import discord
 from discord import app_commands
 from discord.app_commands import TranslationContextLocation as Location
 
 from bot.texts.catalog import Name, Text, is_offered, speaking
+
+T = TypeVar("T")
 
 _NAMES = {
     Location.command_name: "command",
@@ -32,3 +37,13 @@ class CatalogTranslator(app_commands.Translator):
         with speaking(locale.value):
             said = text()
         return None if said == string.message else said
+
+
+def describe(options: Mapping[str, Text]) -> Callable[[T], T]:
+    """Say what the options of a command are for."""
+    return app_commands.describe(**{name: text.english for name, text in options.items()})
+
+
+def list_choices(texts: Mapping[str, Text]) -> list[app_commands.Choice[str]]:
+    """What an option offers, each value under its text."""
+    return [app_commands.Choice(name=text.english, value=value) for value, text in texts.items()]

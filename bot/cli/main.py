@@ -25,13 +25,14 @@ from bot.domain.recipes import Ask, StartPicture, Upload
 from bot.errors import ConfigError, StoreError, TriptychError, UserError
 from bot.ops.logs import set_up_logging
 from bot.ops.resources import get_migrations_folder
-from bot.recipes.presets import DEFAULT_STRENGTH, PRESETS
+from bot.recipes.presets import DEFAULT_STRENGTH
 from bot.settings import Settings, load_settings
 from bot.store import read_usage
+from bot.texts.commands import PRESETS
 
 T = TypeVar("T")
 
-_PRESET_HELP = "; ".join(f"{name}: {preset.description}" for name, preset in PRESETS.items()) + "."
+_PRESET_HELP = "; ".join(text.english for text in PRESETS.values()) + "."
 
 app = typer.Typer(
     name="triptych",

@@ -55,6 +55,9 @@ class TerminalMessenger:
         with self._bar:
             return await self._done
 
+    def find_locale(self, guild_id: int) -> None:
+        """There are no servers here."""
+
     async def progress(self, job: Job, update: Update) -> None:
         """Move the bar."""
         if isinstance(update, InProgress):

@@ -12,16 +12,19 @@ from datetime import UTC, datetime
 
 import discord
 from discord import app_commands
-from discord.ext import commands
+from discord.ext.commands import GroupCog
 
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
 from bot.chat.permissions import require_moderator, require_owner
+from bot.chat.translator import describe, list_choices
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.errors import UserError
 from bot.services import Services
-from bot.views import jobs as job_views
-from bot.views import moderation as moderation_views
+from bot.texts import audit as texts
+from bot.texts import commands
+from bot.views import audit as audit_views
+from bot.views.escape import quote
 
 _PAGE = 6
 _MAX_EXPORTED = 100_000
@@ -32,19 +35,14 @@ _Interaction = discord.Interaction[TriptychClient]
 
 @in_servers
 @app_commands.default_permissions(manage_messages=True)
-class Audit(commands.GroupCog, group_name="audit", group_description="What was decided, by whom"):
+class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.english):
     """The audit log of a server."""
 
     def __init__(self, bot: TriptychClient) -> None:
         self._services: Services = bot.services
 
-    @app_commands.command(description="Search what was decided in this server")
-    @app_commands.describe(
-        member="Whose prompts or pictures it was about",
-        moderator="Who decided",
-        rule="The text of the rule",
-        since="A date like 2026-11-01, or 12h, 30d, 4w",
-    )
+    @app_commands.command(description=commands.AUDIT_SEARCH.english)
+    @describe(commands.AUDIT_SEARCH_OPTIONS)
     async def search(
         self,
         interaction: _Interaction,
@@ -76,14 +74,9 @@ class Audit(commands.GroupCog, group_name="audit", group_description="What was d
         )
         await interaction.response.edit_message(view=view)
 
-    @app_commands.command(description="Get this server's record as a file; for its owner")
-    @app_commands.describe(format="What kind of file", since="From then on: a date, 12h, 30d, 4w")
-    @app_commands.choices(
-        format=[
-            app_commands.Choice(name="CSV", value="csv"),
-            app_commands.Choice(name="JSON", value="json"),
-        ]
-    )
+    @app_commands.command(description=commands.AUDIT_EXPORT.english)
+    @describe(commands.AUDIT_EXPORT_OPTIONS)
+    @app_commands.choices(format=list_choices(commands.AUDIT_FORMATS))
     async def export(
         self, interaction: _Interaction, format: str = "csv", since: str | None = None
     ) -> None:
@@ -128,7 +121,7 @@ class Audit(commands.GroupCog, group_name="audit", group_description="What was d
             last = entries[_PAGE - 1].entry_id
             parts = (last, member_id or 0, actor_id or 0, int(since), int(rule is not None))
             older = ".".join(map(str, parts))
-        return moderation_views.compose_audit_page(entries[:_PAGE], older)
+        return audit_views.compose_page(entries[:_PAGE], older)
 
     async def _require_moderator(self, interaction: _Interaction) -> int:
         settings = await self._services.settings.fetch(interaction.guild_id)
@@ -146,10 +139,7 @@ def parse_since(text: str | None, now: float) -> float:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        raise UserError(
-            f"“{job_views.quote(text, 40)}” is no time. Write a date like 2026-11-01, or how long "
-            "ago: 12h, 30d, 4w."
-        ) from None
+        raise UserError(texts.NOT_A_TIME(text=quote(text, 40))) from None
 
 
 def _pack(entries: Sequence[AuditEntry], kind: str) -> tuple[bytes, str]:
@@ -159,8 +149,8 @@ def _pack(entries: Sequence[AuditEntry], kind: str) -> tuple[bytes, str]:
 
 def _render(entries: Sequence[AuditEntry], kind: str) -> str:
     if kind == "csv":
-        return moderation_views.render_entries(entries)
-    rows = [moderation_views.list_columns(entry) for entry in entries]
+        return audit_views.render_entries(entries)
+    rows = [audit_views.list_columns(entry) for entry in entries]
     return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
 
 

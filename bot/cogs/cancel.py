@@ -10,7 +10,8 @@ from bot.chat.client import TriptychClient
 from bot.chat.offers import anywhere
 from bot.errors import UserError
 from bot.services import Services
-from bot.views import jobs as job_views
+from bot.texts import jobs as texts
+from bot.texts.commands import CANCEL
 
 
 class Cancel(commands.Cog):
@@ -19,9 +20,7 @@ class Cancel(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(
-        description="Take back all your prompts that wait or are being drawn, here and elsewhere"
-    )
+    @app_commands.command(description=CANCEL.english)
     @anywhere
     async def cancel(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """All of one's own."""
@@ -29,7 +28,7 @@ class Cancel(commands.Cog):
         waiting = await self._services.jobs.list_waiting_of(interaction.user.id)
         ended = [await self._services.dispatcher.cancel(job.job_id) for job in waiting]
         count = sum(job is not None for job in ended)
-        text = job_views.say_cancelled(count) if count else job_views.NOTHING_TO_CANCEL
+        text = texts.CANCELLED(count=count) if count else texts.NOTHING_TO_CANCEL()
         await interaction.edit_original_response(content=text)
 
     async def press(
@@ -38,11 +37,11 @@ class Cancel(commands.Cog):
         """The button under a waiting reply; only its author may press it."""
         job = await self._services.jobs.fetch_job(job_id)
         if job is None or job.origin.user_id != interaction.user.id:
-            raise UserError(job_views.NOT_YOURS)
+            raise UserError(texts.NOT_YOURS())
         await interaction.response.defer()
         if await self._services.dispatcher.cancel(job_id) is None:
-            raise UserError(job_views.TOO_LATE)
-        await interaction.followup.send(job_views.say_cancelled(1), ephemeral=True)
+            raise UserError(texts.TOO_LATE())
+        await interaction.followup.send(texts.CANCELLED(count=1), ephemeral=True)
 
 
 async def setup(bot: TriptychClient) -> None:

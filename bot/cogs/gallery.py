@@ -11,10 +11,13 @@ from discord.ext import commands
 from bot.chat.client import TriptychClient
 from bot.chat.interactions import fetch_job, fetch_job_of
 from bot.chat.offers import anywhere
+from bot.chat.translator import describe
 from bot.domain.jobs import Job
 from bot.errors import UserError
 from bot.images.render import encode_small
 from bot.services import Services
+from bot.texts import jobs as texts
+from bot.texts.commands import GALLERY, RECIPE, RECIPE_OPTIONS
 from bot.views import jobs as job_views
 from bot.views import recipes as recipe_views
 
@@ -33,7 +36,7 @@ class Gallery(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="Your own pictures, newest first")
+    @app_commands.command(description=GALLERY.english)
     @anywhere
     async def gallery(self, interaction: Press) -> None:
         """The first page."""
@@ -45,20 +48,17 @@ class Gallery(commands.Cog):
         await interaction.response.defer()
         await self._show_page(interaction, min(job_id, _NEWEST))
 
-    @app_commands.command(description="The recipe of the pictures that a message shows")
+    @app_commands.command(description=RECIPE.english)
     @anywhere
-    @app_commands.describe(link="Right-click the message → Copy Message Link")
+    @describe(RECIPE_OPTIONS)
     async def recipe(self, interaction: Press, link: str) -> None:
         """Of any message that the member can see."""
         match = _LINK.fullmatch(link)
         if match is None:
-            raise UserError(
-                "That is no link to a message. Right-click the message that shows the pictures "
-                "(or hold it), choose Copy Message Link, and paste it here."
-            )
+            raise UserError(texts.NO_LINK())
         job = await self._services.jobs.fetch_by_message(min(int(match[3]), _NEWEST))
         if job is None or not _can_see(interaction, job):
-            raise UserError(job_views.NO_SUCH_PICTURE)
+            raise UserError(texts.NO_SUCH_PICTURE())
         await send_recipe(interaction, await fetch_job(interaction, job.job_id, seen=True))
 
     async def _show_page(self, interaction: Press, before: int) -> None:

@@ -16,6 +16,8 @@ from bot.errors import UserError
 from bot.ops.logs import of_job
 from bot.recipes.derive import compose_again, compose_upscale, compose_variation
 from bot.services import Services
+from bot.texts import jobs as texts
+from bot.texts.buttons import DELETE_PICTURES
 from bot.views import jobs as job_views
 from bot.views import recipes as recipe_views
 from bot.views.components import JobButton
@@ -40,7 +42,7 @@ class Grid(commands.Cog):
         files = await self._services.jobs.list_pictures(job_id)
         paths = await self._services.writer.locate(files)
         if paths is None:
-            raise UserError(job_views.NO_SUCH_PICTURE)
+            raise UserError(texts.NO_SUCH_PICTURE())
         name = f"triptych-{job_id}-{panel}.png"
         alt_text = job_views.describe_panel(job, panel)
         file = discord.File(paths[panel], filename=name, description=alt_text, spoiler=job.spoiler)
@@ -71,7 +73,7 @@ class Grid(commands.Cog):
             await answer_gone(interaction, job)
             return
         style = discord.ButtonStyle.danger
-        delete = JobButton("delete", job_id, label="Delete the pictures", style=style)
+        delete = JobButton("delete", job_id, label=DELETE_PICTURES(), style=style)
         buttons = [delete] if _may_delete(job, interaction) else []
         view, files = recipe_views.compose_recipe(job, *buttons)
         await interaction.response.send_message(view=view, files=files, ephemeral=True)
@@ -80,7 +82,7 @@ class Grid(commands.Cog):
         """From the record first; pressed again, it tries again what was left."""
         job = await fetch_job(interaction, job_id)
         if not _may_delete(job, interaction):
-            raise UserError(job_views.NOT_YOURS_TO_DELETE)
+            raise UserError(texts.NOT_YOURS_TO_DELETE())
         await interaction.response.defer(ephemeral=True, thinking=True)
         now, by = self._services.now(), interaction.user.id
         async with self._services.jobs.transaction():
@@ -99,8 +101,8 @@ class Grid(commands.Cog):
         of_job(log, job_id).info("its pictures were deleted by user %s", interaction.user.id)
         await self._services.writer.remove(job_id)
         is_gone = await _delete_message(interaction.client, job)
-        text = job_views.DELETED if is_gone else job_views.DELETED_BUT_SHOWN
-        await interaction.edit_original_response(content=text)
+        text = texts.DELETED if is_gone else texts.DELETED_BUT_SHOWN
+        await interaction.edit_original_response(content=text())
 
 
 def _may_delete(job: Job, interaction: Press) -> bool:

@@ -8,17 +8,19 @@ from discord.ext import commands
 
 from bot.chat.client import TriptychClient
 from bot.chat.offers import anywhere
-from bot.views import jobs as job_views
+from bot.texts.commands import HELP
+from bot.texts.help import LINES
 
 
 class Help(commands.Cog):
     """Say what Triptych does."""
 
-    @app_commands.command(description="What Triptych does and how to ask")
+    @app_commands.command(description=HELP.english)
     @anywhere
     async def help(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Only for the member who asks."""
-        await interaction.response.send_message(job_views.HELP, ephemeral=True)
+        text = "\n".join(line() for line in LINES)
+        await interaction.response.send_message(text, ephemeral=True)
 
 
 async def setup(bot: TriptychClient) -> None:

@@ -4,52 +4,37 @@ from __future__ import annotations
 
 import discord
 from discord import app_commands
-from discord.ext import commands
+from discord.ext.commands import Cog
 
 from bot.chat.client import TriptychClient
 from bot.chat.interactions import submit
 from bot.chat.offers import anywhere
 from bot.chat.parsing import parse_seed, parse_size
+from bot.chat.translator import describe, list_choices
 from bot.domain.recipes import Ask, StartPicture, Upload
 from bot.engine.api import SAMPLER_IDS, ModelInfo
 from bot.errors import UserError
 from bot.images.uploads import check_size
-from bot.recipes.presets import DEFAULT_STRENGTH, PRESETS
+from bot.recipes.presets import DEFAULT_STRENGTH
 from bot.services import Services
+from bot.texts import commands, recipes
+from bot.texts.catalog import Text
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
 _MAX_CHOICES = 25
 
 
-class Imagine(commands.Cog):
+class Imagine(Cog):
     """Draw three pictures."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="Draw three pictures from your words")
+    @app_commands.command(description=commands.IMAGINE.english)
     @anywhere
-    @app_commands.describe(
-        prompt="What to draw, for example: dog in autumn leaves",
-        negative_prompt="What to avoid",
-        steps="More steps take longer and can show more detail",
-        guidance="How closely to follow the prompt",
-        seed="The same seed draws the same pictures again",
-        size="Width x height in pixels",
-        sampler="The noise algorithm",
-        clip_skip="How many of the text encoder's last layers to leave out",
-        preset="A ready-made choice of sampler, steps and guidance",
-        style="One of the styles of this server",
-        image="A picture to start from: PNG, JPEG or WebP",
-        strength="With a picture: 0.1 keeps it, 1 keeps nothing of it",
-    )
-    @app_commands.choices(
-        preset=[
-            app_commands.Choice(name=f"{name}: {preset.description}", value=name)
-            for name, preset in PRESETS.items()
-        ]
-    )
+    @describe(commands.IMAGINE_OPTIONS)
+    @app_commands.choices(preset=list_choices(commands.PRESETS))
     async def imagine(
         self,
         interaction: discord.Interaction[TriptychClient],
@@ -121,10 +106,11 @@ class Imagine(commands.Cog):
     ) -> list[app_commands.Choice[str]]:
         info = self._services.waitlist.info
         sizes = list_sizes(info, self._services.limits.max_side_pixels) if info else []
+        names = {size: shape(size=size) for shape, size in sizes}
         return [
-            app_commands.Choice(name=f"{size} ({shape})", value=size)
-            for shape, size in sizes
-            if current.lower() in f"{size} ({shape})"
+            app_commands.Choice(name=name, value=size)
+            for size, name in names.items()
+            if current.lower() in name.lower()
         ]
 
 
@@ -136,7 +122,7 @@ def _check_image(image: discord.Attachment | None, strength: float | None) -> No
         raise UserError(because(Code.STRENGTH_WITHOUT_PICTURE))
 
 
-def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[str, str]]:
+def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[Text, str]]:
     """Shapes offered for a model: its native size, and that size stretched one way."""
 
     def stretch(side: int) -> int:
@@ -144,13 +130,13 @@ def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[str, str]]:
         return longer - longer % info.size_multiple
 
     shapes = (
-        ("square", info.width, info.height),
-        ("portrait", info.width, stretch(info.height)),
-        ("landscape", stretch(info.width), info.height),
+        (recipes.SQUARE, info.width, info.height),
+        (recipes.PORTRAIT, info.width, stretch(info.height)),
+        (recipes.LANDSCAPE, stretch(info.width), info.height),
     )
     return [
-        (name, f"{width}x{height}")
-        for name, width, height in shapes
+        (shape, f"{width}x{height}")
+        for shape, width, height in shapes
         if max(width, height) <= max_side_pixels
     ]
 

@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import discord
 from discord import app_commands
-from discord.ext import commands
+from discord.ext.commands import Cog
 
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
 from bot.chat.permissions import require_moderator
 from bot.domain.audit import AuditAction
 from bot.services import Services
-from bot.views import moderation as moderation_views
+from bot.texts import commands
+from bot.texts import settings as texts
 
 
-class Pause(commands.Cog):
+class Pause(Cog):
     """Stop taking prompts for a while."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="Take no new prompts in this server until /resume")
+    @app_commands.command(description=commands.PAUSE.english)
     @in_servers
     @app_commands.default_permissions(manage_messages=True)
     async def pause(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """What waits stays in the queue and is drawn."""
         is_new = await self._set(interaction, is_paused=True)
-        text = moderation_views.PAUSED if is_new else moderation_views.ALREADY_PAUSED
+        text = (texts.PAUSED if is_new else texts.ALREADY_PAUSED)()
         await interaction.response.send_message(text, ephemeral=True)
 
-    @app_commands.command(description="Take prompts in this server again")
+    @app_commands.command(description=commands.RESUME.english)
     @in_servers
     @app_commands.default_permissions(manage_messages=True)
     async def resume(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """The end of a pause."""
         is_new = await self._set(interaction, is_paused=False)
-        text = moderation_views.RESUMED if is_new else moderation_views.NOT_PAUSED
+        text = (texts.RESUMED if is_new else texts.NOT_PAUSED)()
         await interaction.response.send_message(text, ephemeral=True)
 
     async def _set(

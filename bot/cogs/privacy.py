@@ -11,29 +11,31 @@ from typing import Any
 
 import discord
 from discord import app_commands
-from discord.ext import commands
+from discord.ext.commands import GroupCog
 
 from bot.chat.client import TriptychClient
 from bot.chat.offers import anywhere
 from bot.services import Services
+from bot.texts import commands
+from bot.texts import privacy as texts
 from bot.views import moderation as moderation_views
 
 _MAX_PLAIN_BYTES = 8 << 20  # Discord takes 10 MiB
 
 
 @anywhere
-class Privacy(commands.GroupCog, group_name="privacy", group_description="Your own data"):
+class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY.english):
     """For every member, in servers and in direct messages."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="What Triptych keeps of you, and for how long")
+    @app_commands.command(description=commands.PRIVACY_ABOUT.english)
     async def about(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Only for the member who asks."""
-        await interaction.response.send_message(moderation_views.PRIVACY, ephemeral=True)
+        await interaction.response.send_message(texts.ABOUT(), ephemeral=True)
 
-    @app_commands.command(description="Get everything that is on record of you as a file")
+    @app_commands.command(description=commands.PRIVACY_EXPORT.english)
     async def export(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """JSON, packed where it is large."""
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -42,7 +44,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="Your o
         file = discord.File(io.BytesIO(data), name)
         await interaction.edit_original_response(attachments=[file])
 
-    @app_commands.command(description="Delete your prompts and pictures; it asks once more")
+    @app_commands.command(description=commands.PRIVACY_DELETE.english)
     async def delete(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Nothing happens before the button is pressed."""
         view = moderation_views.compose_deletion()
@@ -54,7 +56,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="Your o
         """Whoever presses deletes what is their own."""
         await interaction.response.defer()
         count = await self._services.member_data.delete(interaction.user.id)
-        view = moderation_views.compose_text(moderation_views.say_deleted(count))
+        view = moderation_views.compose_text(texts.DELETED(count=count))
         await interaction.edit_original_response(view=view)
 
 

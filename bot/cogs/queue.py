@@ -10,6 +10,7 @@ from bot.chat.client import TriptychClient
 from bot.chat.offers import anywhere
 from bot.domain.jobs import Origin
 from bot.services import Services
+from bot.texts.commands import QUEUE
 from bot.views import jobs as job_views
 
 
@@ -19,7 +20,7 @@ class Queue(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="The queue, and what is left of your quota")
+    @app_commands.command(description=QUEUE.english)
     @anywhere
     async def queue(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Only for the member who asks."""

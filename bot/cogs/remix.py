@@ -16,6 +16,7 @@ from bot.engine.api import NUM_IMAGES
 from bot.errors import UserError
 from bot.recipes.derive import compose_base
 from bot.recipes.presets import DEFAULT_STRENGTH
+from bot.texts import recipes as texts
 from bot.views import recipes as recipe_views
 
 Press = discord.Interaction[TriptychClient]
@@ -66,7 +67,7 @@ async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[s
     job = await fetch_with_picture(interaction, job_id, panel)
     if job is None:
         return
-    strength = parse_number(fields.get("strength", ""), "the strength")
+    strength = parse_number(fields.get("strength", ""), texts.NO_STRENGTH)
     start = StartPicture(job_id, panel, DEFAULT_STRENGTH if strength is None else strength)
     base = compose_base(job)
     ask = Ask(
@@ -83,15 +84,12 @@ def _parse_settings(text: str) -> tuple[int | None, float | None, str | None]:
     """ "30 / 7.5 / ddim"; what is left out is the model's default. Raises UserError."""
     parts = [part.strip() for part in text.split("/")]
     if len(parts) > 3:
-        raise UserError(
-            "Write steps / guidance / sampler like 30 / 7.5 / ddim, or leave a part empty. "
-            "Nothing was drawn."
-        )
+        raise UserError(texts.TOO_MANY_SETTINGS())
     steps, guidance, sampler = [*parts, "", ""][:3]
-    count = parse_number(steps, "the steps")
+    count = parse_number(steps, texts.NO_NUMBER_OF_STEPS)
     return (
         None if count is None else int(count),
-        parse_number(guidance, "the guidance"),
+        parse_number(guidance, texts.NO_GUIDANCE),
         sampler.lower() or None,
     )
 

@@ -12,8 +12,9 @@ from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
 from bot.moderation.text import clean_prompt
 from bot.services import Services
-from bot.views import review as review_views
+from bot.texts import review as texts
 from bot.views.components import JobModal
+from bot.views.review import REASON_MAX
 
 
 class Reports(commands.Cog):
@@ -27,15 +28,15 @@ class Reports(commands.Cog):
     ) -> None:
         """Open the form, if there is something to report."""
         job = await self._services.reports.find(message.id, interaction.guild_id)
-        form = JobModal("report", job.job_id, 0, title="Report picture")
+        form = JobModal("report", job.job_id, 0, title=texts.REPORT())
         form.add_item(
             discord.ui.Label(
-                text="What is wrong with it?",
-                description="Only moderators read this.",
+                text=texts.REPORT_QUESTION(),
+                description=texts.REPORT_HINT(),
                 component=discord.ui.TextInput(
                     custom_id="reason",
                     style=discord.TextStyle.paragraph,
-                    max_length=review_views.REASON_MAX,
+                    max_length=REASON_MAX,
                 ),
             )
         )
@@ -52,7 +53,7 @@ class Reports(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         reason = clean_prompt(fields["reason"])
         await self._services.reports.take(job_id, interaction.user.id, reason, interaction.guild_id)
-        await interaction.edit_original_response(content=review_views.REPORTED)
+        await interaction.edit_original_response(content=texts.REPORTED())
 
 
 async def setup(bot: TriptychClient) -> None:

@@ -13,7 +13,7 @@ from bot.chat.client import TriptychClient
 from bot.chat.permissions import require_moderator, require_other, require_rank
 from bot.domain.review import AGAINST_MEMBER, CHOICES, Card, Decision
 from bot.services import Services
-from bot.views import review as review_views
+from bot.texts import review as texts
 
 
 class Review(commands.Cog):
@@ -44,10 +44,10 @@ class Review(commands.Cog):
         card = await self._check(interaction, card_id)
         case = await self._services.review_cards.compose_case(card)
         if case.job is None:
-            await interaction.edit_original_response(content=review_views.NO_PICTURES)
+            await interaction.edit_original_response(content=texts.NO_PICTURES())
             return
         recipe = case.job.recipe
-        text = f"prompt: {recipe.prompt}\nnegative prompt: {recipe.negative_prompt}\n"
+        text = texts.WHOLE_PROMPT(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt)
         files = [discord.File(BytesIO(text.encode()), filename="prompt.txt")]
         grid = await self._services.writer.locate_grid(case.job.job_id)
         if grid is not None and case.job.rendered_at is not None:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 import discord
 from discord import app_commands
-from discord.ext import commands
+from discord.ext.commands import GroupCog
 
 from bot.chat.automod import copy_automod_rules
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
 from bot.chat.permissions import require_manager, require_moderator
+from bot.chat.translator import describe, list_choices
 from bot.domain.jobs import Origin
 from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.errors import ConfigError, UserError
@@ -21,42 +22,30 @@ from bot.moderation.rules import MAX_RULE_LENGTH, make_rule, render_rules
 from bot.moderation.text import clean_prompt
 from bot.policy.prompts import has_review
 from bot.services import Services
-from bot.views import jobs as job_views
+from bot.texts import commands
+from bot.texts import rules as texts
 from bot.views import moderation as moderation_views
-from bot.views.escape import quote_lines
+from bot.views.escape import quote, quote_lines
 
 _MAX_FILE_BYTES = 1 << 20
 _MAX_CHOICES = 25
 _MAX_FAULTS_SHOWN = 1500
 _Interaction = discord.Interaction[TriptychClient]
 _Text = app_commands.Range[str, 1, MAX_RULE_LENGTH]
-_KINDS = [
-    app_commands.Choice(name="word, never inside another word", value="word"),
-    app_commands.Choice(name="phrase of several words", value="phrase"),
-    app_commands.Choice(name="pattern in RE2 syntax", value="pattern"),
-]
-_ACTIONS = [
-    app_commands.Choice(name="refuse the prompt", value="refuse"),
-    app_commands.Choice(name="hold it for a moderator", value="hold"),
-    app_commands.Choice(name="cover the pictures with a spoiler", value="spoiler"),
-]
+_KINDS = list_choices(commands.RULE_KINDS)
+_ACTIONS = list_choices(commands.RULE_ACTIONS)
 
 
 @in_servers
 @app_commands.default_permissions(manage_messages=True)
-class Rules(commands.GroupCog, group_name="rules", group_description="Text rules of this server"):
+class Rules(GroupCog, group_name="rules", group_description=commands.RULES.english):
     """Moderators look, those who manage the server change."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="Add a rule that every prompt here must pass")
-    @app_commands.describe(
-        kind="How the text is read; disguises of words and phrases are found, too",
-        text="What to look for",
-        action="What happens to a prompt that has it",
-        exceptions="Phrases within which it is allowed, parted by commas",
-    )
+    @app_commands.command(description=commands.RULES_ADD.english)
+    @describe(commands.RULES_ADD_OPTIONS)
     @app_commands.choices(kind=_KINDS, action=_ACTIONS)
     async def add(
         self,
@@ -72,8 +61,8 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         await _defer(interaction)
         await _answer(interaction, await self._adopt(guild_id, [rule], interaction))
 
-    @app_commands.command(description="Remove one of this server's rules")
-    @app_commands.describe(rule="Which one; begin to type and choose")
+    @app_commands.command(description=commands.RULES_REMOVE.english)
+    @describe(commands.RULES_REMOVE_OPTIONS)
     async def remove(self, interaction: _Interaction, rule: str) -> None:
         """By number or text."""
         guild_id = require_manager(interaction)
@@ -89,7 +78,7 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
             actor_id = interaction.user.id
             removed = await services.guilds.rule_editor.remove(guild_id, ids[0], actor_id)
         if removed is None:
-            raise UserError(moderation_views.NO_SUCH_RULE)
+            raise UserError(texts.NO_SUCH_RULE())
         await _say(interaction, moderation_views.say_removed(removed))
 
     @remove.autocomplete("rule")
@@ -105,8 +94,8 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
             if current.lower() in name.lower()
         ][:_MAX_CHOICES]
 
-    @app_commands.command(name="list", description="Show this server's rules")
-    @app_commands.describe(page="From 1 on")
+    @app_commands.command(name="list", description=commands.RULES_LIST.english)
+    @describe(commands.RULES_LIST_OPTIONS)
     async def list_(self, interaction: _Interaction, page: int = 1) -> None:
         """A page of them."""
         guild_id = await self._require_moderator(interaction)
@@ -115,27 +104,25 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         beyond = await self._services.guilds.scale.list_beyond(guild_id)
         await _answer(interaction, moderation_views.describe_rules(rules, page, beyond))
 
-    @app_commands.command(name="import", description="Add the rules of a file to those in force")
-    @app_commands.describe(file="JSON as /rules export writes it")
+    @app_commands.command(name="import", description=commands.RULES_IMPORT.english)
+    @describe(commands.RULES_IMPORT_OPTIONS)
     async def import_(self, interaction: _Interaction, file: discord.Attachment) -> None:
         """All or none."""
         guild_id = require_manager(interaction)
         await _defer(interaction)
         if file.size > _MAX_FILE_BYTES:
-            raise UserError(moderation_views.NOT_A_FILE)
+            raise UserError(texts.NOT_A_FILE())
         try:
             text = (await file.read()).decode("utf-8-sig")
             rules = await self._services.guilds.scale.parse(guild_id, text)
         except (UnicodeDecodeError, discord.HTTPException):
-            raise UserError(moderation_views.NOT_A_FILE) from None
+            raise UserError(texts.NOT_A_FILE()) from None
         except ConfigError as error:
             faults = quote_lines(str(error), _MAX_FAULTS_SHOWN)
-            raise UserError(
-                f"These rules cannot be used:\n{faults}\nNothing was changed."
-            ) from None
+            raise UserError(texts.UNUSABLE_FILE(faults=faults)) from None
         await _answer(interaction, await self._adopt(guild_id, rules, interaction))
 
-    @app_commands.command(description="Get this server's rules as a file")
+    @app_commands.command(description=commands.RULES_EXPORT.english)
     async def export(self, interaction: _Interaction) -> None:
         """The same file that `python -m bot rules check` reads."""
         guild_id = await self._require_moderator(interaction)
@@ -143,8 +130,8 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         file = discord.File(io.BytesIO(render_rules(rules).encode()), "rules.json")
         await interaction.response.send_message(file=file, ephemeral=True)
 
-    @app_commands.command(description="Try a prompt: how it is read, which rules are found")
-    @app_commands.describe(prompt="Nobody else sees it, and nothing is drawn")
+    @app_commands.command(description=commands.RULES_TEST.english)
+    @describe(commands.RULES_TEST_OPTIONS)
     async def test(self, interaction: _Interaction, prompt: str) -> None:
         """Each form, each hit, the outcome."""
         guild_id = await self._require_moderator(interaction)
@@ -155,13 +142,8 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         text = moderation_views.describe_explanation(explanation, has_review=reviewed)
         await _answer(interaction, text)
 
-    @app_commands.command(description="What a rule would have done to the last 500 prompts here")
-    @app_commands.describe(
-        kind="How the text is read; disguises of words and phrases are found, too",
-        text="What to look for",
-        action="What would happen to a prompt that has it",
-        exceptions="Phrases within which it is allowed, parted by commas",
-    )
+    @app_commands.command(description=commands.RULES_PREVIEW.english)
+    @describe(commands.RULES_PREVIEW_OPTIONS)
     @app_commands.choices(kind=_KINDS, action=_ACTIONS)
     async def preview(
         self,
@@ -178,22 +160,20 @@ class Rules(commands.GroupCog, group_name="rules", group_description="Text rules
         preview = await self._services.guilds.rule_editor.preview(guild_id, rule)
         await _answer(interaction, moderation_views.describe_preview(rule, preview))
 
-    @app_commands.command(
-        name="import-automod", description="Copy the keyword lists of Discord's AutoMod"
-    )
+    @app_commands.command(name="import-automod", description=commands.RULES_IMPORT_AUTOMOD.english)
     async def import_automod(self, interaction: _Interaction) -> None:
         """Discord shows them only to bots with Manage Server."""
         guild_id = require_manager(interaction)
         if interaction.guild is None or not interaction.app_permissions.manage_guild:
-            raise UserError(moderation_views.AUTOMOD_NEEDS_PERMISSION)
+            raise UserError(texts.AUTOMOD_NEEDS_PERMISSION())
         await _defer(interaction)
         try:
             found = await interaction.guild.fetch_automod_rules()
         except discord.Forbidden:
-            raise UserError(moderation_views.AUTOMOD_NEEDS_PERMISSION) from None
+            raise UserError(texts.AUTOMOD_NEEDS_PERMISSION()) from None
         copied = await asyncio.to_thread(copy_automod_rules, found)
         copied.drop(await self._services.guilds.scale.list_faults(guild_id, list(copied.rules)))
-        text = "AutoMod has no keyword rules here. Nothing was changed."
+        text = texts.NO_AUTOMOD_RULES()
         if copied.rules:
             text = await self._adopt(guild_id, list(copied.rules), interaction)
         await _answer(interaction, moderation_views.say_copied(text, copied.notes))
@@ -212,8 +192,8 @@ def _parse_rule(kind: str, text: str, action: str, exceptions: str) -> Rule:
     try:
         return make_rule(RuleKind(kind), text, Outcome(action), parts)
     except (ConfigError, ValueError) as error:
-        reason = job_views.quote(str(error), _MAX_FAULTS_SHOWN)
-        raise UserError(f"This rule cannot be used: {reason}. Nothing was changed.") from None
+        fault = quote(str(error), _MAX_FAULTS_SHOWN)
+        raise UserError(texts.UNUSABLE_RULE(fault=fault)) from None
 
 
 async def _defer(interaction: _Interaction) -> None:

@@ -6,14 +6,18 @@ from typing import Any
 
 import discord
 from discord import app_commands
-from discord.ext import commands
+from discord.ext.commands import Cog, GroupCog
 
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
 from bot.chat.permissions import require_moderator, require_rank
+from bot.chat.translator import describe
 from bot.errors import UserError
 from bot.moderation.text import clean_prompt
 from bot.services import Services
+from bot.texts import commands
+from bot.texts import review as review_texts
+from bot.texts import sanctions as texts
 from bot.texts.codes import Code
 from bot.texts.reasons import because, own_words
 from bot.views import review as review_views
@@ -25,16 +29,14 @@ _Reason = app_commands.Range[str, 1, review_views.REASON_MAX]
 
 @in_servers
 @app_commands.default_permissions(manage_messages=True)
-class StrikeCommands(
-    commands.GroupCog, group_name="strike", group_description="Strikes of members"
-):
+class StrikeCommands(GroupCog, group_name="strike", group_description=commands.STRIKE.english):
     """Marks that lapse by themselves; enough of them suspend."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="Give a member a strike")
-    @app_commands.describe(member="Who gets it", reason="What the member may read about it")
+    @app_commands.command(description=commands.STRIKE_ADD.english)
+    @describe(commands.STRIKE_ADD_OPTIONS)
     async def add(
         self,
         interaction: discord.Interaction[TriptychClient],
@@ -51,8 +53,8 @@ class StrikeCommands(
         text = review_views.say_struck(member.id, suspension, count)
         await interaction.edit_original_response(content=text)
 
-    @app_commands.command(name="list", description="The strikes of a member that still count")
-    @app_commands.describe(member="Whose strikes")
+    @app_commands.command(name="list", description=commands.STRIKE_LIST.english)
+    @describe(commands.STRIKE_LIST_OPTIONS)
     async def list_(
         self, interaction: discord.Interaction[TriptychClient], member: discord.User
     ) -> None:
@@ -66,8 +68,8 @@ class StrikeCommands(
         )
         await interaction.edit_original_response(content=text)
 
-    @app_commands.command(description="Take a strike back")
-    @app_commands.describe(member="Whose strike", number="Its number in /strike list")
+    @app_commands.command(description=commands.STRIKE_REMOVE.english)
+    @describe(commands.STRIKE_REMOVE_OPTIONS)
     async def remove(
         self, interaction: discord.Interaction[TriptychClient], member: discord.User, number: int
     ) -> None:
@@ -76,20 +78,18 @@ class StrikeCommands(
         await self._services.sanctions.remove_strike(
             guild_id, member.id, number, by=interaction.user.id
         )
-        text = review_views.say_strike_removed(member.id, number)
+        text = texts.STRIKE_REMOVED(member_id=member.id, strike_id=number)
         await interaction.edit_original_response(content=text)
 
 
-class Sanctions(commands.Cog):
+class Sanctions(Cog):
     """Suspensions from prompting."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="Suspend a member from making pictures")
-    @app_commands.describe(
-        member="The member", days="For how many days", reason="What the member reads about it"
-    )
+    @app_commands.command(description=commands.SUSPEND.english)
+    @describe(commands.SUSPEND_OPTIONS)
     @in_servers
     @app_commands.default_permissions(manage_messages=True)
     async def suspend(
@@ -111,8 +111,8 @@ class Sanctions(commands.Cog):
         text = review_views.say_suspended(suspension)
         await interaction.edit_original_response(content=text)
 
-    @app_commands.command(description="Let a suspended member prompt again")
-    @app_commands.describe(member="The member")
+    @app_commands.command(description=commands.UNSUSPEND.english)
+    @describe(commands.UNSUSPEND_OPTIONS)
     @in_servers
     @app_commands.default_permissions(manage_messages=True)
     async def unsuspend(
@@ -123,19 +123,19 @@ class Sanctions(commands.Cog):
         await self._services.sanctions.lift(
             guild_id, member.id, by=interaction.user.id, reason=because(Code.MODERATOR_LIFTED)
         )
-        text = review_views.say_lifted(member.id)
+        text = texts.LIFTED(member_id=member.id)
         await interaction.edit_original_response(content=text)
 
     async def ask(self, interaction: discord.Interaction[Any], number: int, panel: int) -> None:
         """The Appeal button."""
         if interaction.guild_id is None:
-            raise UserError(review_views.NOTHING_TO_APPEAL)
+            raise UserError(texts.NOTHING_TO_APPEAL())
         await self._services.sanctions.check_appeal(interaction.guild_id, interaction.user.id)
-        form = JobModal("appeal", 0, 0, title="Appeal your suspension")
+        form = JobModal("appeal", 0, 0, title=texts.APPEAL_TITLE())
         form.add_item(
             discord.ui.Label(
-                text="Why should it end?",
-                description="You can appeal once. A moderator reads this and decides.",
+                text=texts.APPEAL_QUESTION(),
+                description=texts.APPEAL_HINT(),
                 component=discord.ui.TextInput(
                     custom_id="text",
                     style=discord.TextStyle.paragraph,
@@ -151,11 +151,11 @@ class Sanctions(commands.Cog):
         """The form came back."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         if interaction.guild_id is None:
-            raise UserError(review_views.NOTHING_TO_APPEAL)
+            raise UserError(texts.NOTHING_TO_APPEAL())
         await self._services.sanctions.appeal(
             interaction.guild_id, interaction.user.id, clean_prompt(fields["text"])
         )
-        await interaction.edit_original_response(content=review_views.APPEALED)
+        await interaction.edit_original_response(content=texts.APPEALED())
 
 
 async def _check(
@@ -168,7 +168,7 @@ async def _check(
     guild_id = interaction.guild_id
     require_moderator(interaction, await services.settings.fetch(guild_id))
     if guild_id is None:
-        raise UserError(review_views.NOT_MODERATOR)
+        raise UserError(review_texts.NOT_MODERATOR())
     if member_id is not None:
         await require_rank(interaction, member_id)
     return guild_id

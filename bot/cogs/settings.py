@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import nan
 from typing import Any
 
 import discord
 from discord import app_commands
-from discord.ext import commands
+from discord.ext.commands import Cog
 
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
@@ -17,24 +18,27 @@ from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.rules import Outcome
 from bot.errors import UserError
 from bot.services import Services
-from bot.store.settings import CHANNEL_NAMES
-from bot.views import jobs as job_views
+from bot.store.settings import BOUNDS, CHANNEL_NAMES, QUOTA_BOUNDS
+from bot.texts import commands
+from bot.texts import settings as texts
 from bot.views import settings as settings_views
 from bot.views.components import ModalForm
-from bot.views.settings import NUMBERS, PAGES, QUOTA_FIELDS, SettingsPage
+from bot.views.escape import quote
+from bot.views.settings import SettingsPage
 
+_BEYOND_ALL_BOUNDS = 1e9  # no number of a setting comes near it
 _LISTS = {"moderator_role_ids", "allowed_role_ids", "allowed_channel_ids"}
 _POSTED_TO = {"review_channel_id", "mod_log_channel_id"}
 _Interaction = discord.Interaction[TriptychClient]
 
 
-class SettingsPanel(commands.Cog):
+class SettingsPanel(Cog):
     """Only for those who manage the server; every change is on record."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @app_commands.command(description="What Triptych may do in this server")
+    @app_commands.command(description=commands.SETTINGS.english)
     @in_servers
     @app_commands.default_permissions(manage_guild=True)
     async def settings(self, interaction: _Interaction) -> None:
@@ -48,11 +52,11 @@ class SettingsPanel(commands.Cog):
         guild_id = require_manager(interaction)
         page, _, name = path.partition(".")
         match name:
-            case "page" if values[0] in PAGES:
+            case "page" if values[0] in texts.PAGES:
                 page = values[0]
             case "pick":
                 page = f"c{values[0]}"
-            case "number" if values[0] in NUMBERS:
+            case "number" if values[0] in BOUNDS:
                 await self._ask_number(interaction, page, values[0])
                 return
             case "quota":
@@ -78,7 +82,9 @@ class SettingsPanel(commands.Cog):
             await self._change(answer, page, name, parse_number(typed[name]))
             await answer.response.edit_message(view=await self._compose(guild_id, page))
 
-        await interaction.response.send_modal(ModalForm("Change a number", {name: field}, submit))
+        await interaction.response.send_modal(
+            ModalForm(texts.CHANGE_NUMBER(), {name: field}, submit)
+        )
 
     async def _ask_quota(self, interaction: _Interaction, page: str, role_id: int) -> None:
         guild_id = require_manager(interaction)
@@ -87,7 +93,7 @@ class SettingsPanel(commands.Cog):
         quota = known.get(role_id, RoleQuota(role_id))
         fields = {
             name: settings_views.compose_number_field(name, getattr(quota, name))
-            for name in QUOTA_FIELDS
+            for name in QUOTA_BOUNDS
         }
 
         async def submit(answer: _Interaction, typed: dict[str, str]) -> None:
@@ -101,12 +107,12 @@ class SettingsPanel(commands.Cog):
                 await self._change(answer, page, "role_quotas", quotas or None)
             await answer.response.edit_message(view=await self._compose(guild_id, page))
 
-        await interaction.response.send_modal(ModalForm("Quota of a role", fields, submit))
+        await interaction.response.send_modal(ModalForm(texts.CHANGE_QUOTA(), fields, submit))
 
     async def _change(self, interaction: _Interaction, page: str, name: str, value: Any) -> None:
         guild_id, channel_id = require_manager(interaction), _channel_of(page)
         if channel_id and name not in CHANNEL_NAMES:
-            raise UserError("A channel cannot have this of its own. Nothing was changed.")
+            raise UserError(texts.NOT_OF_CHANNELS())
         self._check(interaction, channel_id, name, value)
         await self._services.settings.change(
             guild_id,
@@ -126,18 +132,15 @@ class SettingsPanel(commands.Cog):
         for_adults = isinstance(channel, discord.TextChannel) and channel.is_nsfw()
         is_spoiler = name == "picture_action" and str(value) == Outcome.SPOILER
         if is_spoiler and not for_adults:
-            raise UserError(settings_views.NO_SPOILER)
+            raise UserError(texts.NO_SPOILER())
         threshold = self._services.check.threshold
         if name == "nsfw_threshold" and value > threshold and not for_adults:
-            raise UserError(
-                f"{value:g} is looser than the {threshold:g} that the owner of this bot has set; "
-                "only channels that Discord restricts to adults may be. Nothing was changed."
-            )
+            raise UserError(texts.TOO_LOOSE(number=value, threshold=threshold))
         if name in _POSTED_TO:
             target = guild.get_channel(value)
             may = target.permissions_for(guild.me) if target else discord.Permissions()
             if not (may.view_channel and may.send_messages):
-                raise UserError(settings_views.CANNOT_SEND.format(channel=f"<#{value}>"))
+                raise UserError(texts.CANNOT_SEND(channel_id=value))
 
     async def _fetch(self, guild_id: int, page: str) -> GuildSettings:
         return await self._services.settings.fetch(guild_id, _channel_of(page) or None)
@@ -162,9 +165,9 @@ def parse_number(text: str) -> float | None:
     try:
         number = float(text.strip().replace(",", "."))
     except ValueError:
-        raise UserError(
-            f"“{job_views.quote(text, 20)}” is not a number. Nothing was changed."
-        ) from None
+        number = nan
+    if not abs(number) < _BEYOND_ALL_BOUNDS:
+        raise UserError(texts.NOT_A_NUMBER(text=quote(text, 20)))
     return int(number) if number.is_integer() else number
 
 
@@ -175,12 +178,12 @@ def _parse(name: str, values: Sequence[str]) -> Any:
         return int(values[0]) if values else None
     if name == "picture_action":
         return values[0]
-    raise UserError("This cannot be changed here any more; open /settings again.")
+    raise UserError(texts.NOT_HERE())
 
 
 def _channel_of(page: str) -> int:
     """0 for a page about the whole server."""
-    return 0 if page in PAGES else int(page.removeprefix("c"))
+    return 0 if page in texts.PAGES else int(page.removeprefix("c"))
 
 
 async def setup(bot: TriptychClient) -> None:

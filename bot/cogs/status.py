@@ -14,6 +14,7 @@ from bot.chat.offers import in_servers
 from bot.chat.permissions import require_moderator
 from bot.jobs.queue.waits import WaitMeter
 from bot.ops.logs import get_last_warnings
+from bot.texts.commands import STATUS
 from bot.views import status as status_views
 
 _KIBIBYTES_PER_MEBIBYTE = 1024
@@ -27,7 +28,7 @@ class Status(commands.Cog):
         self._services = client.services
         self._waits = WaitMeter(client.services.jobs, client.services.now)
 
-    @app_commands.command(description="How Triptych is: queue, waits, engine")
+    @app_commands.command(description=STATUS.english)
     @app_commands.default_permissions(manage_messages=True)
     @in_servers
     async def status(self, interaction: discord.Interaction[TriptychClient]) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import discord
 from discord import app_commands
-from discord.ext import commands
+from discord.ext.commands import GroupCog
 
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
 from bot.chat.permissions import find_server
+from bot.chat.translator import describe
 from bot.domain.recipes import Style
 from bot.errors import UserError
 from bot.moderation.text import clean_prompt
 from bot.services import Services
+from bot.texts import commands
+from bot.texts import recipes as texts
 from bot.views import jobs as job_views
+from bot.views.escape import quote
 
 Press = discord.Interaction[TriptychClient]
 _MAX_CHOICES = 25
@@ -21,23 +25,14 @@ _MAX_CHOICES = 25
 
 @in_servers
 @app_commands.default_permissions(manage_guild=True)
-class StyleCommands(
-    commands.GroupCog, group_name="style", group_description="The styles of this server"
-):
+class StyleCommands(GroupCog, group_name="style", group_description=commands.STYLE.english):
     """Discord offers it to people with Manage Server; it is asked for again here."""
 
     def __init__(self, services: Services) -> None:
         self._styles = services.guilds.styles
 
-    @app_commands.command(description="Add a style, or change one")
-    @app_commands.describe(
-        name="Lower-case letters, digits, spaces and hyphens",
-        before="Put before the prompt",
-        after="Put after the prompt",
-        negative_prompt="What to avoid",
-        sampler="Used where the member names none",
-        steps="Used where the member names none",
-    )
+    @app_commands.command(description=commands.STYLE_SAVE.english)
+    @describe(commands.STYLE_SAVE_OPTIONS)
     async def save(
         self,
         interaction: Press,
@@ -59,17 +54,17 @@ class StyleCommands(
             num_inference_steps=steps,
         )
         await self._styles.put(guild_id, style, interaction.user.id)
-        text = f"Saved. `/imagine style:{job_views.quote(style.name.lower())}` uses it."
+        text = texts.STYLE_SAVED(name=quote(style.name.lower()))
         await interaction.response.send_message(text, ephemeral=True)
 
-    @app_commands.command(description="Take a style away from this server")
-    @app_commands.describe(name="Which one")
+    @app_commands.command(description=commands.STYLE_REMOVE.english)
+    @describe(commands.STYLE_REMOVE_OPTIONS)
     async def remove(self, interaction: Press, name: str) -> None:
         """Also one that comes with Triptych."""
         await self._styles.remove(_check_guild(interaction), name, interaction.user.id)
-        await interaction.response.send_message("Removed.", ephemeral=True)
+        await interaction.response.send_message(texts.STYLE_REMOVED(), ephemeral=True)
 
-    @app_commands.command(name="list", description="The styles that /imagine offers here")
+    @app_commands.command(name="list", description=commands.STYLE_LIST.english)
     async def list_(self, interaction: Press) -> None:
         """With what each puts around a prompt."""
         styles = await self._styles.list_of(interaction.guild_id)
@@ -88,9 +83,7 @@ class StyleCommands(
 def _check_guild(interaction: Press) -> int:
     guild_id = find_server(interaction)
     if guild_id is None or not interaction.permissions.manage_guild:
-        raise UserError(
-            "Only people with Manage Server can change this server's styles. Nothing was changed."
-        )
+        raise UserError(texts.NOT_MANAGER())
     return guild_id
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, asdict, dataclass, field, fields
 from typing import Any
 
+from bot.texts.recipes import GUIDED, GUIDED_UNTIL
+
 RECIPE_VERSION = 1
 """To be raised with each new parameter that changes the picture, once there has been a release."""
 
@@ -126,11 +128,12 @@ class Recipe(Parameters):
 
     @property
     def guidance(self) -> str:
-        """ "7.5", or "7.5 for 60 % of the steps"."""
-        scale = "" if self.guidance_scale is None else f"{self.guidance_scale:g}"
+        """ "7.5", or "7.5 for 60 % of the steps", in the reader's language."""
+        if self.guidance_scale is None:
+            return ""
         if self.guidance_until >= 1:
-            return scale
-        return f"{scale} for {self.guidance_until * 100:.0f} % of the steps"
+            return GUIDED(scale=self.guidance_scale)
+        return GUIDED_UNTIL(scale=self.guidance_scale, share=self.guidance_until * 100)
 
     @property
     def size(self) -> tuple[int, int]:

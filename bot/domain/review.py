@@ -125,7 +125,8 @@ class RulesBeyond:
 class Case:
     """Everything that a card shows. picture: a blurred PNG. strikes: how many count at present.
 
-    note: what is left to do after the decision. beyond: rules that do not apply.
+    delete_by_hand: the message of removed pictures is out of reach. beyond: rules that do not
+    apply.
     """
 
     card: Card
@@ -135,4 +136,4 @@ class Case:
     strikes: int = 0
     picture: bytes | None = None
     beyond: tuple[GuildRule, ...] = ()
-    note: str = ""
+    delete_by_hand: bool = False

@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from bot.domain.pictures import PanelVerdict
 from bot.domain.recipes import Recipe
+from bot.texts.catalog import Text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,10 +24,6 @@ _MIN_TILE_PIXELS = 384
 _BACKGROUND = (24, 25, 28)
 _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
-
-
-HIDDEN = "hidden by\nthe filter"
-NOT_CHECKED = "could not\nbe checked"
 _PREVIEW_TILE_PIXELS = 192
 _BLUR_PIXELS = 12  # of a picture's width: colours stay, shapes do not
 PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
@@ -92,19 +89,32 @@ def _encode_webp(picture: Image.Image, quality: int = 80) -> BytesIO:
     return buffer
 
 
-def compose_hidden_tile(size: tuple[int, int], words: str = HIDDEN) -> Image.Image:
+def compose_hidden_tile(size: tuple[int, int], why: Text) -> Image.Image:
     """What stands in place of a picture nobody may see; size is (width, height)."""
     tile = Image.new("RGB", size, _HIDDEN_TILE)
     font = ImageFont.load_default(max(size[0] // 12, 8))
+    said = why()
     ImageDraw.Draw(tile).multiline_text(
         (size[0] / 2, size[1] / 2),
-        words,
+        said if _can_draw(said) else why.english,
         fill=_HIDDEN_TEXT,
         font=font,
         anchor="mm",
         align="center",
     )
     return tile
+
+
+def _can_draw(text: str) -> bool:
+    """Pillow's own font has little more than ASCII, and an empty box for the rest."""
+    box = _draw_letter("\uffff")
+    return all(char.isspace() or _draw_letter(char) != box for char in text)
+
+
+def _draw_letter(char: str) -> bytes:
+    letter = Image.new("L", (32, 32))
+    ImageDraw.Draw(letter).text((0, 0), char, fill=255, font=ImageFont.load_default(24))
+    return letter.tobytes()
 
 
 def encode_png(picture: Image.Image, recipe: Recipe, seeds: Sequence[int]) -> bytes:

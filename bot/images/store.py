@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,8 +21,6 @@ from bot.domain.pictures import PanelVerdict, PictureFile
 from bot.domain.recipes import Recipe
 from bot.errors import StoreError
 from bot.images.render import (
-    HIDDEN,
-    NOT_CHECKED,
     PNG_LEVEL,
     blur,
     compose_grid,
@@ -29,6 +28,7 @@ from bot.images.render import (
     encode_png,
 )
 from bot.texts.codes import Code
+from bot.texts.jobs import TILE_HIDDEN, TILE_UNCHECKED
 from bot.texts.reasons import Reason, because
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class PictureWriter:
     ) -> tuple[PictureFile, ...]:
         """Compose and write; the grid's file first. images: uint8 (N, H, W, 3) RGB.
 
+        What stands in place of hidden ones is said to the reader, as texts are.
         Raises StoreError.
         """
         return await self.run(self._write, self._folder, job_id, recipe, images, tuple(verdicts))
@@ -124,9 +125,9 @@ class PictureWriter:
         return {int(name) for name in names if name.isdecimal()}
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something with pictures in the pool's threads."""
+        """Do something with pictures in the pool's threads, in the reader's language."""
         return await asyncio.get_running_loop().run_in_executor(
-            self._pool, partial(work, *args, **kwargs)
+            self._pool, partial(copy_context().run, work, *args, **kwargs)
         )
 
     async def save_start(
@@ -185,7 +186,7 @@ class PictureWriter:
             Image.fromarray(image)
             if verdict.shown
             else compose_hidden_tile(
-                image.shape[1::-1], HIDDEN if verdict.was_judged else NOT_CHECKED
+                image.shape[1::-1], TILE_HIDDEN if verdict.was_judged else TILE_UNCHECKED
             )
             for image, verdict in zip(images, verdicts, strict=True)
         ]

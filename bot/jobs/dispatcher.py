@@ -30,6 +30,7 @@ from bot.moderation import PictureCheck
 from bot.ops.logs import of_job
 from bot.policy.pictures import PictureJudge, compose_picture_entry
 from bot.store import Repositories
+from bot.texts.catalog import speaking
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
 
@@ -260,7 +261,8 @@ class Dispatcher:
         recipe, images = job.recipe, output.images
         judgement = await self._judge.judge(job, images, output.nsfw_content_detected)
         verdicts = judgement.verdicts
-        files = await self._writer.write(job.job_id, recipe, images, verdicts)
+        with speaking(job.origin.shown_locale):
+            files = await self._writer.write(job.job_id, recipe, images, verdicts)
         held_files: tuple[PictureFile, ...] = ()
         if judgement.held_for:
             held_files = await self._writer.write_held(job.job_id, recipe, images, verdicts)

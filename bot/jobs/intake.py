@@ -28,6 +28,7 @@ from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
 from bot.store import Repositories
 from bot.texts.codes import Code
+from bot.texts.faults import NOT_IN_QUEUE, RECORD_GONE
 from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
@@ -35,19 +36,10 @@ log = logging.getLogger(__name__)
 TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
 _MAX_COMMITS_AT_ONCE = 64  # the first of 500 must not wait for the last one's turn at the record
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer one; the row keeps it
-_NOT_IN_QUEUE = (
-    "Your prompt was taken, but the record cannot be written at the moment, so it is not in the "
-    "queue yet. As soon as it can be, Triptych draws it or tells you why not, and nothing was "
-    "charged. If this lasts, tell the owner, whose log says more."
-)
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, as of a copy being made
 _NOT_JUDGED = Verdict(Outcome.ALLOW)  # of what is refused for another reason
 _STARTS_COVERED = because(Code.STARTS_COVERED)
-_RECORD_GONE = (
-    "The file of Triptych's record has been removed or replaced while it runs, so it takes no new "
-    "prompts. Nothing was drawn or charged; the owner must stop it and restore the record."
-)
 _DRAINING = because(Code.RESTARTING)
 
 
@@ -105,7 +97,7 @@ class Intake:
         StoreError if nothing could be recorded.
         """
         if not self._jobs.is_in_place():
-            raise StoreError(_RECORD_GONE)
+            raise StoreError(RECORD_GONE())
         ask = replace(
             ask,
             prompt=clean_prompt(ask.prompt),
@@ -249,7 +241,7 @@ class Intake:
         task.add_done_callback(partial(self._forget, job))
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
         if not done:
-            raise StoreError(_NOT_IN_QUEUE)
+            raise StoreError(NOT_IN_QUEUE())
         return task.result()
 
     def _forget(self, job: Job, task: asyncio.Task[Job | None]) -> None:

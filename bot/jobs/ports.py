@@ -16,8 +16,10 @@ from bot.domain.recipes import Upload
 from bot.domain.review import Case
 from bot.errors import TriptychError
 from bot.jobs.queue.places import Place
+from bot.texts import jobs as texts
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
+from bot.texts.units import say_list
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,25 +116,12 @@ class Delivery:
 
 def list_hidden(delivery: Delivery) -> list[str]:
     """Sentences that say which panels nobody may see, and why."""
-    hidden = [
-        n for n, each in enumerate(delivery.verdicts, 1) if not each.shown and each.was_judged
-    ]
-    unjudged = [
-        n for n, each in enumerate(delivery.verdicts, 1) if not each.shown and not each.was_judged
-    ]
-    sentences: list[str] = []
-    if hidden:
-        sentences.append(f"Hidden by the filter: picture {_join(hidden)}.")
-    if unjudged:
-        sentences.append(
-            f"Not shown, because the picture check does not work: picture {_join(unjudged)}. "
-            "The owner finds more in the log."
-        )
-    return sentences
-
-
-def _join(panels: list[int]) -> str:
-    return " and ".join(map(str, panels))
+    hidden: dict[bool, list[int]] = {True: [], False: []}
+    for panel, verdict in enumerate(delivery.verdicts, 1):
+        if not verdict.shown:
+            hidden[verdict.was_judged].append(panel)
+    said = ((texts.PANELS_HIDDEN, hidden[True]), (texts.PANELS_UNCHECKED, hidden[False]))
+    return [text(count=len(each), panels=say_list(each)) for text, each in said if each]
 
 
 class Caller(Protocol):
@@ -157,8 +146,12 @@ class Caller(Protocol):
 class Messenger(Protocol):
     """Reaches people from a job's row alone, also after a restart.
 
-    Every method raises Undeliverable or Unreachable.
+    Every method that waits raises Undeliverable or Unreachable.
     """
+
+    def find_locale(self, guild_id: int) -> str | None:
+        """The language of a server, as Discord names it; None where it is not known."""
+        ...
 
     async def progress(self, job: Job, update: Update) -> int | None:
         """Move the job's message; its id, if there is one."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -216,7 +215,7 @@ class _Channel:
     def end_edit(self) -> None:
         """It may have arrived only just now."""
         self.num_under_way -= 1
-        self.edits.append(time.monotonic())
+        self.edits.append(_now())
 
     def has_ended(self) -> bool:
         """Whether nothing of it need be remembered."""
@@ -253,7 +252,7 @@ class _Channel:
 
     def _delay_seconds(self) -> float | None:
         """Until something may be edited; None if there is nothing to show."""
-        now = time.monotonic()
+        now = _now()
         due = [each.shown_at + self.pacing.interval_seconds for each in self._list_ready()]
         if not due:
             return None
@@ -277,7 +276,7 @@ class _Channel:
 
     def _choose(self) -> _Message | None:
         """Who has waited longest for their place: those who show nothing yet, then the front."""
-        now = time.monotonic()
+        now = _now()
         due = [
             each
             for each in self._list_ready()
@@ -294,16 +293,20 @@ class _Channel:
             await self.edit(job, update)
         finally:
             self.end_edit()
-            message.shown_at = time.monotonic()
+            message.shown_at = _now()
             message.editing = None
             self.turns.release()
             if message.latest is not None:
                 self._wake()
 
     def _drop_old_edits(self) -> None:
-        oldest = time.monotonic() - self.pacing.window_seconds
+        oldest = _now() - self.pacing.window_seconds
         while self.edits and self.edits[0] <= oldest:
             self.edits.popleft()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _log_fault(task: asyncio.Task[None]) -> None:

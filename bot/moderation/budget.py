@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bot.domain.rules import Rule, RuleKind
 from bot.errors import ConfigError
 from bot.moderation.patterns import count_steps
+from bot.texts import rules as texts
 
 # Beyond one of them a pattern is too much without being looked at.
 _MAX_WEIGHED = 10  # budgets
@@ -70,14 +71,13 @@ def require_fit(total: Weight, budget: Weight, used: Weight = NOTHING) -> None:
     """Raises ConfigError that says what of the budget was used before, and what the most is."""
     for what, need, most, before in (
         ("rules", total.rules, budget.rules, used.rules),
-        ("steps of patterns", total.steps, budget.steps, used.steps),
-        ("characters", total.letters, budget.letters, used.letters),
+        ("steps", total.steps, budget.steps, used.steps),
+        ("letters", total.letters, budget.letters, used.letters),
     ):
         if need > most:
-            taken = f"are left ({before:,} of {most:,} are used)" if before else "there may be"
-            raise ConfigError(
-                f"together they need more than the {most - before:,} {what} that {taken}"
-            )
+            left = most - before
+            over = texts.OVER_WHAT_IS_LEFT if before else texts.OVER_BUDGET
+            raise ConfigError(over[what](count=left, used=before, most=most))
 
 
 def list_faults(rules: Iterable[Rule]) -> dict[Rule, str]:

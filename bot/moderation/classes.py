@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 
 from bot.domain.jobs import Ancestry
@@ -245,3 +246,9 @@ def _list_pairs(
             if follower is not None:
                 yield Hit(hit.phrase, hit.form, hit.start, follower.end)
                 break
+
+
+@cache
+def load_classes() -> BuiltInClasses:
+    """Those of the lexicon that Triptych brings; they keep nothing of what they read."""
+    return BuiltInClasses()

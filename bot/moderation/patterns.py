@@ -10,6 +10,7 @@ import re2
 
 from bot.errors import ConfigError
 from bot.moderation.allowance import unlimited
+from bot.texts import rules as texts
 
 MAX_PATTERN_STEPS = 1250
 """Of one pattern; a search that cannot be cut short takes up to 30 ns for each and character."""
@@ -43,10 +44,7 @@ def count_steps(pattern: str, clock: Callable[[], float] = time.thread_time) -> 
     size = compile_pattern(pattern).programsize
     steps = max(size, int((clock() - begin) / _STEP_SECONDS))
     if steps > MAX_PATTERN_STEPS:
-        raise ConfigError(
-            f"the pattern {pattern!r} cannot be used: it takes too long to compile; leave out "
-            r"what it does not need, such as {0}, and use fewer classes like \PL"
-        )
+        raise ConfigError(texts.PATTERN_TOO_SLOW(pattern=repr(pattern)))
     return steps
 
 
@@ -126,10 +124,11 @@ def compile_pattern(pattern: str) -> re2._Regexp:
     except re2.error as error:
         reason = error.args[0]
         text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        raise ConfigError(f"the pattern {pattern!r} cannot be used: {text}") from None
+        raise ConfigError(texts.PATTERN_REFUSED(pattern=repr(pattern), fault=text)) from None
     if compiled.programsize > MAX_PATTERN_STEPS:
         raise ConfigError(
-            f"the pattern {pattern!r} cannot be used: it is too large ({compiled.programsize} "
-            f"steps, the most are {MAX_PATTERN_STEPS}); write + or * instead of counting"
+            texts.PATTERN_TOO_LARGE(
+                pattern=repr(pattern), count=compiled.programsize, most=MAX_PATTERN_STEPS
+            )
         )
     return compiled

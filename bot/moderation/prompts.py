@@ -10,7 +10,7 @@ from bot.domain.jobs import Ancestry
 from bot.domain.rules import Outcome, Rule, RuleKind, Verdict
 from bot.errors import TooCostly
 from bot.moderation.allowance import Allowance
-from bot.moderation.classes import MINORS, NO_ANCESTRY, REAL_PEOPLE, BuiltInClasses, Signs
+from bot.moderation.classes import MINORS, NO_ANCESTRY, REAL_PEOPLE, Signs, load_classes
 from bot.moderation.readings import Reading, list_readings
 from bot.moderation.rulebook import RuleBook, RuleMatch
 from bot.moderation.rules import make_word_rules
@@ -67,7 +67,7 @@ class PromptPolicy:
         Raises ConfigError for a pattern that cannot be used.
         """
         self._book = RuleBook((*make_word_rules(blocked_words), *rules))
-        self._classes = BuiltInClasses()
+        self._classes = load_classes()
         self._allow = allow
 
     @property

@@ -11,6 +11,7 @@ from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.errors import ConfigError
 from bot.moderation.budget import OWNER_BUDGET, Weight, require_fit, weigh
 from bot.moderation.text import normalise
+from bot.texts import rules as texts
 
 MAX_EXCEPTIONS = 100
 MAX_RULE_LENGTH = 1000
@@ -39,12 +40,13 @@ def parse_rules(text: str, budget: Weight = OWNER_BUDGET) -> tuple[Rule, ...]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"  not JSON: {error}") from None
+        raise ConfigError(f"  {texts.NOT_JSON(fault=error)}") from None
     entries = document.get("rules") if isinstance(document, dict) else None
     if not isinstance(entries, list):
-        raise ConfigError('  must be an object like {"rules": [{"kind": "word", "text": "…"}]}')
+        raise ConfigError(f"  {texts.NO_LIST_OF_RULES()}")
     if len(entries) > budget.rules:
-        raise ConfigError(f"  {len(entries):,} rules; the most there may be are {budget.rules:,}")
+        fault = texts.TOO_MANY_RULES(count=len(entries), most=budget.rules)
+        raise ConfigError(f"  {fault}")
     rules: list[Rule] = []
     faults: list[str] = []
     total = Weight()
@@ -53,7 +55,7 @@ def parse_rules(text: str, budget: Weight = OWNER_BUDGET) -> tuple[Rule, ...]:
             rules.append(_parse_rule(entry))
             total += weigh(rules[-1])
         except ConfigError as error:
-            faults.append(f"  rule {number}: {error}")
+            faults.append(f"  {texts.FAULT_OF_RULE(number=number, fault=error)}")
         if len(faults) >= _MAX_FAULTS or total.steps > budget.steps:
             break  # compiling the rest would say nothing new
     if faults:
@@ -86,10 +88,10 @@ def make_word_rules(words: Iterable[str]) -> tuple[Rule, ...]:
 
 def _parse_rule(entry: Any) -> Rule:
     if not isinstance(entry, dict):
-        raise ConfigError("must be an object")
+        raise ConfigError(texts.NOT_AN_OBJECT())
     unknown = sorted(set(entry) - _KEYS)
     if unknown:
-        raise ConfigError(f"does not know {', '.join(map(repr, unknown))}")
+        raise ConfigError(texts.UNKNOWN_KEYS(keys=", ".join(map(repr, unknown))))
     kind = _parse_choice(entry, "kind", tuple(RuleKind), None)
     action = _parse_choice(entry, "action", _ACTIONS, Outcome.REFUSE)
     return make_rule(kind, entry.get("text"), action, entry.get("exceptions", []))
@@ -102,18 +104,18 @@ def make_rule(kind: RuleKind, text: Any, action: Outcome, exceptions: Any = ()) 
     """
     text = _parse_text(text, "text")
     if not isinstance(exceptions, list | tuple) or len(exceptions) > MAX_EXCEPTIONS:
-        raise ConfigError(f"exceptions must be a list of at most {MAX_EXCEPTIONS} texts")
+        raise ConfigError(texts.EXCEPTIONS_NOT_A_LIST(count=MAX_EXCEPTIONS))
     return Rule(kind, text, action, tuple(_parse_text(each, "exceptions") for each in exceptions))
 
 
 def _parse_choice(entry: dict[str, Any], key: str, choices: tuple[Any, ...], default: Any) -> Any:
     value = entry.get(key, default)
     if value not in choices:
-        raise ConfigError(f"{key} must be one of {', '.join(choices)}")
+        raise ConfigError(texts.NOT_A_CHOICE(key=key, choices=", ".join(choices)))
     return next(choice for choice in choices if choice == value)
 
 
 def _parse_text(value: Any, key: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_RULE_LENGTH or not normalise(value):
-        raise ConfigError(f"{key} must be visible text of at most {MAX_RULE_LENGTH} characters")
+        raise ConfigError(texts.NOT_VISIBLE_TEXT(key=key, count=MAX_RULE_LENGTH))
     return value

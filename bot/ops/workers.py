@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from anyio import BrokenWorkerProcess, to_process
 
 from bot.errors import WorkerLost, WorkerTimeout, WorkerUnavailable
+from bot.texts.catalog import get_locale, speaking
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter
@@ -65,6 +66,8 @@ class WorkerProcesses:
     ) -> T:
         """Call a function of a module that is light to import; what it returns or raises.
 
+        It speaks the language of who asked.
+
         share: the server that pays, or the member in direct messages. Each has at most one process
         at a time, and they take turns. The deadline counts from a process that is ready.
 
@@ -78,7 +81,14 @@ class WorkerProcesses:
             try:
                 async with asyncio.timeout(deadline_seconds):
                     return await to_process.run_sync(
-                        _attempt, seconds, limit, work, args, cancellable=True, limiter=_AT_ONCE
+                        _attempt,
+                        seconds,
+                        limit,
+                        get_locale(),
+                        work,
+                        args,
+                        cancellable=True,
+                        limiter=_AT_ONCE,
                     )
             except TimeoutError:
                 raise WorkerTimeout(f"not done in {deadline_seconds:g} s") from None
@@ -213,7 +223,11 @@ def _prepare(work: Callable[..., Any], memory_bytes: int) -> int:
 
 
 def _attempt(
-    seconds: float, memory_bytes: int | None, work: Callable[..., T], args: tuple[Any, ...]
+    seconds: float,
+    memory_bytes: int | None,
+    locale: str,
+    work: Callable[..., T],
+    args: tuple[Any, ...],
 ) -> T:
     """An alarm ends this process if the bot was killed and cannot do it."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -222,7 +236,8 @@ def _attempt(
         if memory_bytes is not None:
             most = _count_at_first(work.__module__) + memory_bytes
             resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
-        return work(*args)
+        with speaking(locale):
+            return work(*args)
     except MemoryError:
         os._exit(1)
     finally:

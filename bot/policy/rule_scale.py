@@ -14,22 +14,15 @@ from bot.moderation.budget import SERVER_BUDGET, list_beyond, list_faults, requi
 from bot.moderation.rules import parse_rules
 from bot.ops.workers import WorkerProcesses
 from bot.store import Repositories
+from bot.texts import rules as texts
 from bot.texts.codes import Code
-from bot.texts.reasons import because, say
+from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _WEIGH_SECONDS = 10.0  # what is weighed at once needs one at most
-_BUSY = (
-    "Rules cannot be looked at at this moment: others are in front, or they took too long. "
-    "Nothing was changed; please try again in a minute, with fewer rules or simpler patterns."
-)
-_UNWEIGHED = (
-    "The rules of this server cannot be read at the moment. Nothing was drawn or charged; please "
-    "try again in a minute. If this lasts, tell the owner, whose log says more."
-)
 _MAX_NAMED = 8  # rules; a line of the mod log has room for no more
 
 
@@ -59,7 +52,7 @@ class RuleScale:
                 guild_id, require_budget, list(rules), list(present), rules=(*rules, *present)
             )
         except ConfigError as error:
-            raise UserError(f"This cannot be used: {error}. Nothing was changed.") from None
+            raise UserError(texts.UNUSABLE(fault=error)) from None
 
     async def list_faults(self, guild_id: int, rules: Sequence[Rule]) -> dict[Rule, str]:
         """The rules that cannot be used, and why not. Raises UserError."""
@@ -82,7 +75,7 @@ class RuleScale:
             found = await self._run(guild_id, list_beyond, numbered, rules=numbered.values())
         except WorkerError as error:
             log.error("the rules of guild %s cannot be weighed: %s", guild_id, error)
-            raise StoreError(_UNWEIGHED) from error
+            raise StoreError(texts.UNWEIGHED()) from error
         async with self._rules.transaction():
             kept = await self._rules.fetch_beyond(guild_id)  # somebody else may have looked, too
             fresh = set(found).difference(kept.rule_ids if kept is not None else ())
@@ -113,7 +106,7 @@ class RuleScale:
                 reason=reason,
             )
         )
-        log.warning("guild %s: %s", guild_id, say(reason))
+        log.warning("guild %s: rules beyond the budget: %s", guild_id, ", ".join(named + more))
         if (await self._settings.fetch(guild_id)).review_channel_id is not None:
             await self._cards.open_for_rules(guild_id, now=now)
 
@@ -128,7 +121,7 @@ class RuleScale:
             return await self._run(guild_id, work, *args, rules=rules)
         except WorkerError as error:
             log.warning("rules of guild %s were not looked at: %s", guild_id, error)
-            raise UserError(_BUSY) from error
+            raise UserError(texts.BUSY()) from error
 
     async def _run(
         self,

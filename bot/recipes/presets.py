@@ -14,7 +14,6 @@ class Preset:
     guidance_until: the share of the steps that are guided; the others cost half.
     """
 
-    description: str
     sampler: str | None = None
     num_inference_steps: int | None = None
     guidance_until: float = 1.0
@@ -22,11 +21,7 @@ class Preset:
 
 DEFAULT_PRESET = "quality"
 PRESETS = {
-    "quality": Preset("the model's own sampler and steps, exactly as diffusers draws them"),
-    "fast": Preset(
-        "DPM++ 2M Karras, 20 steps, no guidance in the last 40 %: sooner, and other pictures",
-        sampler="dpmpp_2m_karras",
-        num_inference_steps=20,
-        guidance_until=0.6,
-    ),
+    "quality": Preset(),
+    "fast": Preset("dpmpp_2m_karras", num_inference_steps=20, guidance_until=0.6),
 }
+"""What each of them says of itself is in ``bot/texts/recipes.py``."""

@@ -63,7 +63,7 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
         raise UserError(because(Code.SAMPLER_NOT_OF_MODEL, model=info.name, **named))
     if complete.clip_skip is not None and complete.clip_skip > info.max_clip_skip:
         bounds = {"least": 0, "most": info.max_clip_skip}
-        raise UserError(because(Code.OUT_OF_RANGE, parameter="Clip skip", **bounds))
+        raise UserError(because(Code.OUT_OF_RANGE, parameter="clip_skip", **bounds))
     multiple = info.size_multiple
     for side in (complete.width, complete.height):
         if side is not None and side % multiple:

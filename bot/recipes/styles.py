@@ -12,6 +12,7 @@ from bot.domain.recipes import Ask, Style
 from bot.engine.api import SAMPLER_IDS
 from bot.errors import UserError
 from bot.store import AuditRepository, StyleRepository
+from bot.texts import recipes as texts
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
@@ -73,10 +74,7 @@ class Styles:
             own = {known.name for known in await self._styles.list_of(guild_id)}
             old = await self._find(guild_id, style.name)
             if style.name not in own and len(own) >= MAX_STYLES:
-                raise UserError(
-                    f"This server already has {MAX_STYLES} styles, the most there may be. "
-                    "Nothing was changed; remove one first."
-                )
+                raise UserError(texts.TOO_MANY_STYLES(count=MAX_STYLES))
             await self._styles.put(guild_id, style, changed_by=changed_by, now=self._now())
             await self._record(AuditAction.STYLE_SAVED, guild_id, changed_by, old, style)
 
@@ -86,7 +84,7 @@ class Styles:
         async with self._styles.transaction():
             old = await self._find(guild_id, name)
             if old is None:
-                raise UserError("There is no such style here, so nothing was changed.")
+                raise UserError(texts.NO_SUCH_STYLE())
             if any(style.name == name for style in STARTERS):
                 gone = Style(name, is_removed=True)
                 await self._styles.put(guild_id, gone, changed_by=changed_by, now=self._now())
@@ -124,16 +122,11 @@ def _put_around(style: Style, prompt: str) -> str:
 
 def _check(style: Style) -> None:
     if not _NAME.fullmatch(style.name):
-        raise UserError(
-            "A style's name has 1 to 32 letters a to z, digits, spaces or hyphens. "
-            "Nothing was changed."
-        )
-    texts = (style.before, style.after, style.negative_prompt)
-    if not any(texts):
-        raise UserError("A style needs text before, text after or a negative prompt.")
-    if max(map(len, texts)) > MAX_STYLE_TEXT:
-        raise UserError(
-            f"A style's texts have at most {MAX_STYLE_TEXT} characters each. Nothing was changed."
-        )
+        raise UserError(texts.STYLE_NAME_WRONG())
+    parts = (style.before, style.after, style.negative_prompt)
+    if not any(parts):
+        raise UserError(texts.STYLE_EMPTY())
+    if max(map(len, parts)) > MAX_STYLE_TEXT:
+        raise UserError(texts.STYLE_TOO_LONG(count=MAX_STYLE_TEXT))
     if style.sampler is not None and style.sampler not in SAMPLER_IDS:
-        raise UserError(f"There is no such sampler. Known are: {', '.join(SAMPLER_IDS)}.")
+        raise UserError(texts.SAMPLER_UNKNOWN(known=", ".join(SAMPLER_IDS)))

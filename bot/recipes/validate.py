@@ -45,8 +45,7 @@ def check_ask(ask: Ask, limits: ParameterLimits) -> None:
     if ask.start is not None and not 0 < ask.start.strength <= 1:
         raise UserError(because(Code.STRENGTH_OUT_OF_RANGE))
     for name, (least, most) in ask.list_bounds().items():
-        spoken = name.replace("_", " ").capitalize()
-        _check_range(getattr(ask, name), Code.OUT_OF_RANGE, least, most, parameter=spoken)
+        _check_range(getattr(ask, name), Code.OUT_OF_RANGE, least, most, parameter=name)
     _check_name(ask.sampler, Code.SAMPLER_UNKNOWN, SAMPLER_IDS)
     _check_name(ask.preset, Code.PRESET_UNKNOWN, tuple(PRESETS))
 

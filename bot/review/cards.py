@@ -79,7 +79,7 @@ class ReviewCards:
         """Without a moderator; None if one was first."""
         return await self._cards.mark_decided(card.card_id, decision, decided_by=0, now=self._now())
 
-    async def show(self, card_id: int, note: str = "") -> bool:
+    async def show(self, card_id: int, *, delete_by_hand: bool = False) -> bool:
         """Post the card or bring it up to date; whether nothing is left to be shown.
 
         One at a time, so that a card is posted once. What fails is tried again by ``Decisions``.
@@ -89,7 +89,7 @@ class ReviewCards:
             if card is None:  # its time was over in this moment
                 return True
             try:
-                await self._show(card, note)
+                await self._show(card, delete_by_hand)
             except Undeliverable as error:
                 log.warning("card %s cannot be posted: %s", card_id, error)
                 if card.kind is CardKind.HELD and card.decision is None:
@@ -103,9 +103,9 @@ class ReviewCards:
         """It was pressed there: a stop had come between posting it and its row."""
         await self._cards.mark_posted(card.card_id, channel_id=channel_id, message_id=message_id)
 
-    async def settle(self, card_id: int, note: str = "") -> None:
+    async def settle(self, card_id: int, *, delete_by_hand: bool = False) -> None:
         """Show how a card was decided; everybody else has been told."""
-        if await self.show(card_id, note):
+        if await self.show(card_id, delete_by_hand=delete_by_hand):
             await self._cards.mark_settled(card_id, now=self._now())
 
     async def compose_case(self, card: Card) -> Case:
@@ -128,8 +128,8 @@ class ReviewCards:
         rules = await self._rules.list_rules(card.guild_id)
         return tuple(each for each in rules if each.rule_id in rule_ids)
 
-    async def _show(self, card: Card, note: str) -> None:
-        case = replace(await self.compose_case(card), note=note)
+    async def _show(self, card: Card, delete_by_hand: bool) -> None:
+        case = replace(await self.compose_case(card), delete_by_hand=delete_by_hand)
         channel_id = card.channel_id
         if channel_id is None:
             if card.decision is not None:  # before it could be posted

@@ -18,6 +18,9 @@ from bot.review.cards import ReviewCards
 from bot.review.reports import Reports
 from bot.review.sanctions import Sanctions
 from bot.store import Repositories
+from bot.texts import review as texts
+from bot.texts import sanctions as sanction_texts
+from bot.texts.catalog import speaking
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
@@ -25,25 +28,12 @@ log = logging.getLogger(__name__)
 
 _REFUSED = because(Code.MODERATOR_REFUSED)
 _EXPIRED = because(Code.NOT_REVIEWED_IN_TIME)
-_TOO_LATE = "The member has taken this prompt back, so there is nothing left to decide."
 _ON_RECORD = {
     Decision.RESTORE: because(Code.PICTURES_RESTORED),
     Decision.REMOVE: because(Code.PICTURES_REMOVED),
     Decision.STRIKE: because(Code.PICTURES_REMOVED_WITH_STRIKE),
     Decision.GRANT: because(Code.APPEAL_GRANTED),
     Decision.DENY: because(Code.APPEAL_DENIED),
-}
-_PAST = {
-    Decision.APPROVE: "approved it",
-    Decision.COVER: "approved it as a spoiler",
-    Decision.REFUSE: "refused it",
-    Decision.SUSPEND: "refused it and suspended the member",
-    Decision.RESTORE: "restored the picture",
-    Decision.REMOVE: "removed the picture",
-    Decision.STRIKE: "removed the picture and gave a strike",
-    Decision.GRANT: "granted the appeal",
-    Decision.DENY: "denied the appeal",
-    Decision.NOTE: "has read it",
 }
 _ENDS = {
     Decision.REFUSE: (JobStatus.REFUSED, AuditAction.REFUSED, _REFUSED),
@@ -85,7 +75,7 @@ class Decisions:
         """A card of this guild that is still open. Raises UserError, naming who was first."""
         card = await self._cards.fetch(card_id)
         if card is None or card.guild_id != guild_id:
-            raise UserError("This card is not on record any more, so nothing was decided.")
+            raise UserError(texts.NOT_ON_RECORD())
         if card.decision is not None:
             raise UserError(_say_late(card))
         return card
@@ -96,7 +86,7 @@ class Decisions:
         """Raises UserError if somebody was first, or the member has taken the prompt back."""
         card = await self.fetch_card(card_id, guild_id)
         if decision not in CHOICES[card.kind]:
-            raise UserError("This card cannot be decided like that. Nothing was changed.")
+            raise UserError(texts.NOT_A_CHOICE())
         if await self._decide(card, decision, moderator_id) is None:
             await self.fetch_card(card_id, guild_id)
 
@@ -150,7 +140,7 @@ class Decisions:
                 card.job_id, approved_by=by, spoiler=is_covered, now=now
             )
         if job is None:
-            raise UserError(_TOO_LATE)
+            raise UserError(texts.TAKEN_BACK())
         await self._audit.add(compose_entry(action, job, now, actor_id=by))
         if decision is Decision.SUSPEND:
             why = because(Code.SUSPENDED_FOR_REFUSED)
@@ -163,7 +153,7 @@ class Decisions:
         by, now = card.decided_by, self._now()
         job = await self._jobs.mark_hidden(card.job_id, hidden=decision is not Decision.RESTORE)
         if job is None:
-            raise UserError("These pictures are gone, so there is nothing left to decide.")
+            raise UserError(texts.PICTURES_GONE())
         reason = _ON_RECORD[decision]
         await self._audit.add(
             compose_entry(AuditAction.REPORT_DECIDED, job, now, actor_id=by, reason=reason)
@@ -199,17 +189,17 @@ class Decisions:
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
         """Tell everybody; not fresh: a stop came between, and ``Recovery`` has taken up the job."""
-        note: str | None = ""
+        by_hand: bool | None = False
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)
         elif card.kind is CardKind.REPORT:
-            note = await self._reports.settle(card)
-            is_told = note is not None
+            by_hand = await self._reports.settle(card)
+            is_told = by_hand is not None
         else:
             is_told = card.kind is CardKind.RULES or await self._settle_appeal(card)
         self._not_handed_over.discard(card.card_id)
         if is_told:
-            await self._review_cards.settle(card.card_id, note or "")
+            await self._review_cards.settle(card.card_id, delete_by_hand=bool(by_hand))
 
     async def _settle_held(self, card: Card, *, is_fresh: bool) -> bool:
         assert card.job_id is not None
@@ -226,13 +216,12 @@ class Decisions:
         return True
 
     async def _settle_appeal(self, card: Card) -> bool:
-        outcome = "granted" if card.decision is Decision.GRANT else "denied"
+        is_granted = card.decision is Decision.GRANT
+        text = sanction_texts.APPEAL_GRANTED if is_granted else sanction_texts.APPEAL_DENIED
+        with speaking(self._messenger.find_locale(card.guild_id)):
+            said = text()
         try:
-            await self._messenger.write_to(
-                card.member_id,
-                f"Your appeal against your suspension was {outcome}.",
-                f"appeal-{card.card_id}",
-            )
+            await self._messenger.write_to(card.member_id, said, f"appeal-{card.card_id}")
         except NotPosted as error:
             log.info("card %s: the member cannot be told: %s", card.card_id, error)
             return isinstance(error, Undeliverable)
@@ -315,5 +304,5 @@ class Decisions:
 
 def _say_late(card: Card) -> str:
     if card.decision is None or not card.decided_by:
-        return "This card was closed without a moderator, so there is nothing left to decide."
-    return f"<@{card.decided_by}> was first and {_PAST[card.decision]}. Nothing was changed."
+        return texts.CLOSED()
+    return texts.FIRST[card.decision](by=card.decided_by)

@@ -16,24 +16,14 @@ from bot.ops.logs import of_job
 from bot.policy.prompts import has_review
 from bot.review.cards import ReviewCards
 from bot.store import Repositories
+from bot.texts import review as texts
+from bot.texts.catalog import speaking
 from bot.texts.reasons import own_words
 
 log = logging.getLogger(__name__)
 
 MAX_REPORTS_PER_DAY = 10
 _DAY_SECONDS = 86400.0
-_NOBODY = (
-    "This server has no review channel, so nobody would see your report. Nothing was sent; please "
-    "tell a moderator."
-)
-_NOT_OURS = "There are no pictures of mine in this message that could be reported."
-_TWICE = "You have reported these pictures already; a moderator will see it."
-_GONE = "These pictures were removed already. Thank you for looking out."
-_OUT_OF_REACH = "I could not reach the message; please delete it by hand."
-_TOO_MANY = (
-    f"You have reported {MAX_REPORTS_PER_DAY} pictures within a day, the most one member may. "
-    "If it is urgent, please write to a moderator."
-)
 
 
 class Reports:
@@ -61,7 +51,7 @@ class Reports:
         """The job whose pictures a message shows. Raises UserError."""
         job = await self._jobs.fetch_by_message(message_id)
         if job is None or guild_id is None or job.origin.guild_id != guild_id:
-            raise UserError(_NOT_OURS)
+            raise UserError(texts.NOT_OUR_PICTURES())
         await self._fetch_settings(job)
         return await self._check(job)
 
@@ -69,13 +59,13 @@ class Reports:
         """Put a report on record; enough of them hide the pictures. Raises UserError."""
         job, now = await self._jobs.fetch_job(job_id), self._now()
         if job is None or guild_id is None or job.origin.guild_id != guild_id:
-            raise UserError(_NOT_OURS)
+            raise UserError(texts.NOT_OUR_PICTURES())
         settings = await self._fetch_settings(job)
         async with self._jobs.transaction():
             await self._check(await self._jobs.fetch_job(job_id) or job)
             lately = await self._cards.count_reports_by(guild_id, reporter_id, now - _DAY_SECONDS)
             if lately >= MAX_REPORTS_PER_DAY:
-                raise UserError(_TOO_MANY)
+                raise UserError(texts.TOO_MANY_REPORTS(count=MAX_REPORTS_PER_DAY))
             card = await self._cards.open_for_job(
                 CardKind.REPORT,
                 guild_id=guild_id,
@@ -87,7 +77,7 @@ class Reports:
                 card, reporter_id=reporter_id, reason=reason, now=now
             )
             if report is None:
-                raise UserError(_TWICE)
+                raise UserError(texts.REPORTED_TWICE())
             count = len(await self._cards.list_reports(card.card_id))
             if count >= settings.reports_to_hide:
                 await self._jobs.mark_hidden(job_id, hidden=True)
@@ -114,30 +104,30 @@ class Reports:
         self._shown_hidden.add(card.card_id)
         return True
 
-    async def settle(self, card: Card) -> str | None:
+    async def settle(self, card: Card) -> bool | None:
         """Restore or remove the pictures and tell the reporters; None: Discord is away.
 
-        The answer is for the card: what a moderator has left to do.
+        The answer is for the card: whether a moderator has to delete the message by hand.
         """
         assert card.job_id is not None
         job = await self._jobs.fetch_job(card.job_id)
-        note = "" if job is None else await self._show_outcome(job)
-        if note is None:
+        by_hand = False if job is None else await self._show_outcome(job)
+        if by_hand is None:
             return None
         self._shown_hidden.discard(card.card_id)
-        outcome = "stays" if card.decision is Decision.RESTORE else "was removed"
+        text = texts.REPORT_RESTORED if card.decision is Decision.RESTORE else texts.REPORT_REMOVED
+        with speaking(None if job is None else job.origin.shown_locale):
+            said = text()
         for report in await self._cards.list_reports(card.card_id):
             try:
-                await self._messenger.write_to(
-                    report.reporter_id,
-                    f"A moderator has looked at the picture you reported: it {outcome}. Thank you.",
-                    f"report-{report.report_id}",
-                )
+                nonce = f"report-{report.report_id}"
+                await self._messenger.write_to(report.reporter_id, said, nonce)
             except NotPosted as error:
                 log.info("card %s: a reporter cannot be told: %s", card.card_id, error)
-        return note
+        return by_hand
 
-    async def _show_outcome(self, job: Job) -> str | None:
+    async def _show_outcome(self, job: Job) -> bool | None:
+        """False where nothing is left to do, or as ``settle``."""
         try:
             if job.hidden:
                 await self._writer.remove(job.job_id)  # also where the message cannot be edited
@@ -146,10 +136,10 @@ class Reports:
                 await self._restore(job)
         except Undeliverable as error:
             of_job(log, job.job_id).warning("its message is out of reach: %s", error)
-            return _OUT_OF_REACH if job.hidden else ""
+            return job.hidden
         except NotPosted:
             return None
-        return ""
+        return False
 
     async def _restore(self, job: Job) -> None:
         files = await self._jobs.list_pictures(job.job_id)
@@ -167,12 +157,12 @@ class Reports:
             origin.guild_id, origin.channel_id, origin.parent_channel_id
         )
         if not has_review(origin, settings):
-            raise UserError(_NOBODY)
+            raise UserError(texts.NOBODY_SEES_REPORT())
         return settings
 
     async def _check(self, job: Job) -> Job:
         if job.status is not JobStatus.DELIVERED:
-            raise UserError(_NOT_OURS)
+            raise UserError(texts.NOT_OUR_PICTURES())
         if job.hidden and await self._cards.fetch_open(job.job_id) is None:
-            raise UserError(_GONE)
+            raise UserError(texts.REMOVED_ALREADY())
         return job

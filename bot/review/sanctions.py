@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 
@@ -10,18 +11,13 @@ from bot.domain.review import Strike, Suspension
 from bot.errors import UserError
 from bot.review.cards import ReviewCards
 from bot.store import Repositories
+from bot.texts import sanctions as texts
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 
 _DAY_SECONDS = 86400.0
-_NO_SUSPENSION = "You are not suspended here at present, so there is nothing to appeal."
-_APPEALED = "You have appealed this suspension already, and there is one appeal for each."
-_NOBODY = (
-    "This server has no review channel, so nobody could look at your appeal; you can still make "
-    "it later. Please ask a moderator."
-)
 
 
 class Sanctions:
@@ -70,7 +66,9 @@ class Sanctions:
                 by,
                 reason,
                 job_id=job_id,
-                new_value=f"strike {strike.strike_id}, lapses at {strike.lapses_at:.0f}",
+                new_value=json.dumps(
+                    {"strike": strike.strike_id, "lapses_at": round(strike.lapses_at)}
+                ),
             )
             count = len(await self.list_strikes(guild_id, member_id))
             if count < settings.strikes_to_suspend or await self.fetch_suspension(
@@ -94,16 +92,14 @@ class Sanctions:
                 guild_id, member_id, strike_id, now=self._now()
             )
             if strike is None:
-                raise UserError(
-                    f"They have no strike {strike_id} that still counts. Nothing was changed."
-                )
+                raise UserError(texts.NO_SUCH_STRIKE(strike_id=strike_id))
             await self._record(
                 AuditAction.STRIKE_REMOVED,
                 guild_id,
                 member_id,
                 by,
                 strike.reason,
-                old_value=f"strike {strike_id}",
+                old_value=json.dumps({"strike": strike_id}),
             )
 
     async def suspend(
@@ -139,7 +135,7 @@ class Sanctions:
                 by,
                 reason,
                 job_id=job_id,
-                new_value=f"until {suspension.ends_at:.0f}",
+                new_value=json.dumps({"until": round(suspension.ends_at)}),
             )
         log.info("member %s suspended in guild %s", member_id, guild_id)
         return suspension
@@ -147,7 +143,7 @@ class Sanctions:
     async def lift(self, guild_id: int, member_id: int, *, by: int, reason: Reason) -> None:
         """End every suspension of a member that holds. Raises UserError if there is none."""
         if not await self.end_all(guild_id, member_id, by=by, reason=reason):
-            raise UserError("They are not suspended here. Nothing was changed.")
+            raise UserError(texts.NOT_SUSPENDED())
 
     async def end_all(self, guild_id: int, member_id: int, *, by: int, reason: Reason) -> bool:
         """End every suspension of a member that holds; whether there was one."""
@@ -165,11 +161,11 @@ class Sanctions:
         """The suspension that a member may appeal. Raises UserError."""
         suspension = await self.fetch_suspension(guild_id, member_id)
         if suspension is None:
-            raise UserError(_NO_SUSPENSION)
+            raise UserError(texts.NO_SUSPENSION())
         if suspension.appealed_at is not None:
-            raise UserError(_APPEALED)
+            raise UserError(texts.APPEALED_TWICE())
         if (await self._settings.fetch(guild_id)).review_channel_id is None:
-            raise UserError(_NOBODY)
+            raise UserError(texts.NOBODY_SEES_APPEAL())
         return suspension
 
     async def appeal(self, guild_id: int, member_id: int, text: str) -> None:
@@ -179,7 +175,7 @@ class Sanctions:
             now = self._now()
             number = suspension.suspension_id
             if await self._sanctions.mark_appealed(number, text, now=now) is None:
-                raise UserError(_APPEALED)
+                raise UserError(texts.APPEALED_TWICE())
             card = await self._cards.open_for_appeal(
                 number, guild_id=guild_id, member_id=member_id, now=now
             )

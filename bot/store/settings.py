@@ -14,6 +14,7 @@ from bot.domain.rules import Outcome
 from bot.errors import UserError
 from bot.store.audit import AuditRepository
 from bot.store.database import Database, Row
+from bot.texts import settings as texts
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
@@ -81,7 +82,7 @@ class SettingsRepository:
         Raises UserError for a value that the setting cannot have.
         """
         if name not in NAMES:
-            raise UserError(f"“{name}” is no setting. Nothing was changed.")
+            raise UserError(texts.UNKNOWN(name=name))
         async with self.transaction():
             old = (await self.fetch_scope(guild_id, channel_id)).get(name)
             if value is None:
@@ -155,9 +156,9 @@ def _render(value: Any) -> str:
 def _check_bounds(name: str, value: Any) -> None:
     """value: as JSON holds it."""
     if name == "picture_action" and value == Outcome.ALLOW:
-        raise UserError("A flagged picture cannot simply be shown. Nothing was changed.")
+        raise UserError(texts.NEVER_SHOWN())
     if isinstance(value, tuple | list) and len(value) > MAX_IDS:
-        raise UserError(f"The most there may be are {MAX_IDS}. Nothing was changed.")
+        raise UserError(texts.TOO_MANY(count=MAX_IDS))
     numbers: list[tuple[str, Any]] = [(name, value)]
     if name == "role_quotas":
         numbers = [item for each in value for item in each.items()]
@@ -165,11 +166,10 @@ def _check_bounds(name: str, value: Any) -> None:
         bounds = (BOUNDS | QUOTA_BOUNDS).get(key)
         # "not (… <= …)" rather than "<": nan fits nowhere
         if bounds is not None and number is not None and not bounds[0] <= number <= bounds[1]:
-            raise UserError(
-                f"{number:g} is too {'small' if number < bounds[0] else 'large'} for "
-                f"“{key.replace('_', ' ')}”: choose from {bounds[0]:g} to {bounds[1]:g}. "
-                "Nothing was changed."
-            )
+            low, high = bounds
+            text = texts.TOO_SMALL if number < low else texts.TOO_LARGE
+            name_of_it = (texts.NAMES | texts.QUOTA_NAMES)[key]()
+            raise UserError(text(number=number, name=name_of_it, low=low, high=high))
 
 
 def _parse_values(rows: list[Row]) -> dict[str, Any]:
@@ -181,5 +181,6 @@ def parse_settings(values: dict[str, Any]) -> GuildSettings:
     try:
         return _SHAPE.validate_python(values)
     except ValidationError as error:
-        names = ", ".join(str(fault["loc"][0]) for fault in error.errors() if fault["loc"])
-        raise UserError(f"That value does not fit ({names}). Nothing was changed.") from None
+        found = [str(fault["loc"][0]) for fault in error.errors() if fault["loc"]]
+        names = ", ".join(texts.NAMES[name]() for name in found if name in texts.NAMES)
+        raise UserError(texts.DOES_NOT_FIT(names=names)) from None

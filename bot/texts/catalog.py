@@ -109,7 +109,7 @@ class _Formatter(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec in _NUMBERS:
             number = value if isinstance(value, int) and format_spec == "," else float(value)
-            return format_decimal(number, _NUMBERS[format_spec], _parse(get_locale()))
+            return format_decimal(number, _NUMBERS[format_spec], parse_locale(get_locale()))
         return format(value, format_spec)
 
 
@@ -138,20 +138,15 @@ def speaking(locale: str | None) -> Iterator[None]:
 
 def is_offered(locale: str) -> bool:
     """Whether there are texts in this language, which is not English."""
-    return _find_folder(locale).name != "en"
+    return load_catalog(locale) is not load_catalog(ENGLISH)
 
 
 @cache
 def load_catalog(locale: str) -> gettext.NullTranslations:
     """The texts of a language, in English where there are none."""
-    return _load(_find_folder(locale))
-
-
-@cache
-def _find_folder(locale: str) -> Path:
-    parsed = _parse(locale)
+    parsed = parse_locale(locale)
     folders = [LOCALES / name for name in (str(parsed), parsed.language)]
-    return [*filter(Path.is_dir, folders), LOCALES / "en"][0]
+    return _load([*filter(Path.is_dir, folders), LOCALES / "en"][0])
 
 
 @cache
@@ -165,7 +160,8 @@ def _load(folder: Path) -> gettext.NullTranslations:
 
 
 @cache
-def _parse(locale: str) -> Locale:
+def parse_locale(locale: str) -> Locale:
+    """As Babel knows it; English where it knows none of that name."""
     try:
         return Locale.parse(locale, sep="-")
     except (ValueError, UnknownLocaleError):

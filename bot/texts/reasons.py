@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.texts.catalog import Text
 from bot.texts.codes import Code
+from bot.texts.recipes import name_parameter
 from bot.texts.sentences import SENTENCES
 
 _NOT_KNOWN = Text(
@@ -77,11 +78,13 @@ def find_fields(code: Code) -> frozenset[str]:
 
 
 def _say(reason: Reason) -> str:
-    said = {k: _say_value(v) for k, v in reason.params.items()}
+    said = {k: _say_value(k, v) for k, v in reason.params.items()}
     return SENTENCES[Code(reason.code)](**said)
 
 
-def _say_value(value: Any) -> Any:
+def _say_value(name: str, value: Any) -> Any:
     if value is None or isinstance(value, Reason):
         return say(value)
+    if name == "parameter":
+        return name_parameter(value)
     return ", ".join(value) if isinstance(value, list) else value

@@ -10,6 +10,7 @@ import discord
 
 from bot.errors import UserError
 from bot.texts.catalog import speak
+from bot.texts.faults import UNKNOWN_BUTTON
 
 ButtonAction = Callable[[discord.Interaction[Any], int, int], Awaitable[None]]
 """Called with the press, the job id and the panel."""
@@ -20,10 +21,6 @@ PanelAction = Callable[[discord.Interaction[Any], str, Sequence[str]], Awaitable
 ModalAction = Callable[[discord.Interaction[Any], int, int, dict[str, str]], Awaitable[None]]
 """Called with the sent form, the job id, the panel, and what was written, by field."""
 
-UNKNOWN = (
-    "This button is of another version of Triptych, so nothing was done and nothing was charged. "
-    "`/gallery` has your pictures with buttons that work."
-)
 _CUSTOM_ID = re.compile(r"v1:(?P<action>[a-z]+):(?P<job_id>[0-9]{1,19}):(?P<panel>[0-3])")
 _FORM_SECONDS = 3600.0  # how long discord.py remembers a form; it works later as well
 
@@ -173,7 +170,7 @@ async def answer_form(
 
 
 async def _refuse(interaction: discord.Interaction[Any], *_: object) -> None:
-    raise UserError(UNKNOWN)
+    raise UserError(UNKNOWN_BUTTON())
 
 
 def _read_fields(data: Any) -> dict[str, str]:

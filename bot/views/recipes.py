@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
 import discord
 
 from bot.domain.jobs import Job
+from bot.domain.recipes import Recipe
 from bot.recipes.derive import compose_base
 from bot.recipes.presets import DEFAULT_STRENGTH
+from bot.texts import buttons
+from bot.texts import recipes as texts
 from bot.views import jobs as job_views
 from bot.views.components import JobButton, JobModal
 
@@ -31,63 +35,84 @@ def compose_single(job: Job, panel: int, file_name: str) -> discord.ui.LayoutVie
             spoiler=job.spoiler,
         )
     )
-    note = f"-# Picture {panel} of #{job.job_id} · seed {job.recipe.seeds[panel - 1]}"
+    line = texts.SINGLE_LINE(panel=panel, job_id=job.job_id, seed=job.recipe.seeds[panel - 1])
     row = job_views.compose_single_row(job.job_id, panel, is_shown=True)
-    return job_views.compose_view(job_views.compose_title(job), gallery, note, row)
+    return job_views.compose_view(job_views.compose_title(job), gallery, f"-# {line}", row)
 
 
 def compose_recipe(
-    job: Job, *buttons: JobButton, head: str = ""
+    job: Job, *choices: JobButton, head: str = ""
 ) -> tuple[discord.ui.LayoutView, list[discord.File]]:
     """Everything needed to draw a job again; prompts too long for a message come as a file."""
     recipe = job.recipe
     is_long = max(len(recipe.prompt), len(recipe.negative_prompt)) > _LONG_PROMPT
+    title = texts.TITLE(job_id=job.job_id)
     lines = [
         head,
-        f"**Recipe of #{job.job_id}** · <@{job.origin.user_id}> · <t:{job.accepted_at:.0f}:f>",
-        f"prompt: {job_views.quote(recipe.prompt, _LONG_PROMPT)}",
-        f"negative prompt: {job_views.quote(recipe.negative_prompt, _LONG_PROMPT) or 'none'}",
-        f"seeds: {', '.join(map(str, recipe.seeds))}",
-        f"size: {recipe.width}x{recipe.height} · steps: {recipe.num_inference_steps} · "
-        f"guidance: {recipe.guidance} · sampler: {recipe.sampler} · preset: {recipe.preset}",
-        f"model: {job_views.quote(recipe.model or '')}",
+        f"**{title}** · <@{job.origin.user_id}> · <t:{job.accepted_at:.0f}:f>",
+        *_describe_prompts(recipe, job_views.quote),
+        *_describe_values(recipe),
         job_views.describe_start(job),
         " · ".join(
-            f"{name.replace('_', ' ')}: {value}"
+            f"{texts.name_parameter(name)}: {value}"
             for name, value in recipe.describe().items()
             if name not in _TOLD
         ),
     ]
     file = discord.ui.File[Any]("attachment://recipe.txt") if is_long else None
-    row = discord.ui.ActionRow[Any](*buttons) if buttons else None
+    row = discord.ui.ActionRow[Any](*choices) if choices else None
     view = job_views.compose_view("\n".join(line for line in lines if line), file, row)
-    text = f"prompt: {recipe.prompt}\nnegative prompt: {recipe.negative_prompt}\n"
-    files = [discord.File(BytesIO(text.encode()), "recipe.txt")] if is_long else []
+    text = "\n".join(_describe_prompts(recipe, lambda prompt, _: prompt))
+    files = [discord.File(BytesIO(f"{text}\n".encode()), "recipe.txt")] if is_long else []
     return view, files
+
+
+def _describe_prompts(recipe: Recipe, shorten: Callable[[str, int], str]) -> list[str]:
+    prompt = texts.PROMPT(prompt=shorten(recipe.prompt, _LONG_PROMPT))
+    if not recipe.negative_prompt:
+        return [prompt, texts.NO_NEGATIVE_PROMPT()]
+    negative = shorten(recipe.negative_prompt, _LONG_PROMPT)
+    return [prompt, texts.NEGATIVE_PROMPT(negative_prompt=negative)]
+
+
+def _describe_values(recipe: Recipe) -> list[str]:
+    return [
+        texts.SEEDS(seeds=", ".join(map(str, recipe.seeds))),
+        texts.SETTINGS(
+            size=f"{recipe.width}x{recipe.height}",
+            steps=recipe.num_inference_steps,
+            guidance=recipe.guidance,
+            sampler=recipe.sampler,
+            preset=recipe.preset,
+        ),
+        texts.MODEL(model=job_views.quote(recipe.model or "")),
+    ]
 
 
 def compose_remix_form(job: Job) -> JobModal:
     """The recipe, to be changed."""
-    recipe = job.recipe
-    form = JobModal("remix", job.job_id, 0, title="Remix")
-    form.add_item(_field("prompt", "Prompt", recipe.prompt, is_long=True, required=True))
-    form.add_item(_field("negative", "Negative prompt", recipe.negative_prompt, is_long=True))
-    base = compose_base(job)
-    form.add_item(_field("size", "Size", f"{base.width}x{base.height}"))
-    form.add_item(_field("seed", "Seed", "", hint="empty: new pictures"))
+    recipe, base = job.recipe, compose_base(job)
+    form = JobModal("remix", job.job_id, 0, title=texts.REMIX_FORM())
+    _add_prompts(form, recipe.prompt, recipe.negative_prompt)
+    form.add_item(_field("size", texts.SIZE_FIELD(), f"{base.width}x{base.height}"))
+    form.add_item(_field("seed", texts.SEED_FIELD(), "", hint=texts.SEED_HINT()))
     settings = f"{recipe.num_inference_steps} / {recipe.guidance_scale:g} / {recipe.sampler}"
-    form.add_item(_field("settings", "Steps / guidance / sampler", settings))
+    form.add_item(_field("settings", texts.SETTINGS_FIELD(), settings))
     return form
 
 
 def compose_start_form(job: Job, panel: int) -> JobModal:
     """A prompt for image-to-image from one picture."""
-    form = JobModal("start", job.job_id, panel, title="Use as start")
-    form.add_item(_field("prompt", "Prompt", job.recipe.prompt, is_long=True, required=True))
-    form.add_item(_field("negative", "Negative prompt", "", is_long=True))
-    hint = "low keeps the picture, high follows the prompt"
-    form.add_item(_field("strength", "Strength (0 to 1)", f"{DEFAULT_STRENGTH:g}", hint=hint))
+    form = JobModal("start", job.job_id, panel, title=texts.START_FORM())
+    _add_prompts(form, job.recipe.prompt, "")
+    strength, hint = f"{DEFAULT_STRENGTH:g}", texts.STRENGTH_HINT()
+    form.add_item(_field("strength", texts.STRENGTH_FIELD(), strength, hint=hint))
     return form
+
+
+def _add_prompts(form: JobModal, prompt: str, negative: str) -> None:
+    form.add_item(_field("prompt", texts.PROMPT_FIELD(), prompt, is_long=True, required=True))
+    form.add_item(_field("negative", texts.NEGATIVE_PROMPT_FIELD(), negative, is_long=True))
 
 
 def _field(
@@ -115,9 +140,9 @@ def compose_gallery(
 ) -> discord.ui.LayoutView:
     """A page of somebody's own pictures. older: the job that the next page starts below."""
     if not shown:
-        text = "You have no pictures yet." if is_first else "There are no older pictures."
-        return job_views.compose_view(f"{text} `/imagine` draws some.")
-    parts: list[discord.ui.Item[Any] | str | None] = ["**Your pictures**, newest first"]
+        text = texts.GALLERY_EMPTY if is_first else texts.GALLERY_AT_END
+        return job_views.compose_view(text())
+    parts: list[discord.ui.Item[Any] | str | None] = [texts.GALLERY()]
     for job, file_name in shown:
         item = discord.MediaGalleryItem(
             f"attachment://{file_name}",
@@ -125,15 +150,17 @@ def compose_gallery(
             spoiler=job.spoiler,
         )
         prompt = job_views.quote(job.recipe.prompt, 200)
-        link = f" · [jump]({_link(job)})" if job.message_id else ""
+        link = f" · [{texts.JUMP()}]({_link(job)})" if job.message_id else ""
         parts += [
             f"#{job.job_id} · <t:{job.accepted_at:.0f}:R>{link}\n{prompt}",
             discord.ui.MediaGallery[Any](item),
         ]
-    buttons = [JobButton("gallery", older, label="Older")] if older is not None else []
+    pages = []
     if not is_first:
-        buttons.insert(0, JobButton("gallery", 2**63 - 1, label="Newest"))
-    parts.append(discord.ui.ActionRow[Any](*buttons) if buttons else None)
+        pages.append(JobButton("gallery", 2**63 - 1, label=buttons.NEWEST_PICTURES()))
+    if older is not None:
+        pages.append(JobButton("gallery", older, label=buttons.OLDER_PICTURES()))
+    parts.append(discord.ui.ActionRow[Any](*pages) if pages else None)
     return job_views.compose_view(*parts)
 
 

@@ -8,37 +8,18 @@ from typing import Any
 
 import discord
 
-from bot.domain.guilds import GuildSettings
+from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.rules import Outcome
 from bot.store.settings import BOUNDS, QUOTA_BOUNDS
+from bot.texts import settings as texts
+from bot.texts.catalog import Text
+from bot.texts.lists import AND_MORE
 from bot.views.components import PanelItem
+from bot.views.escape import quote
 from bot.views.moderation import compose_text
 
 PANEL = "settings"
-PAGES = {
-    "people": "Who may prompt, and where",
-    "review": "Review, reports and sanctions",
-    "pictures": "Picture check",
-    "quotas": "Quotas by role",
-    "record": "Mod log and how long things are kept",
-    "channels": "Channels of their own",
-}
-NUMBERS = {
-    "min_member_days": "Days a member must have been here",
-    "review_newcomer_days": "Days during which newcomers are held",
-    "review_hours": "Hours until a card expires",
-    "reports_to_hide": "Reports that hide a picture",
-    "strikes_to_suspend": "Strikes that suspend",
-    "strike_days": "Days until a strike lapses",
-    "suspension_days": "Days of a suspension",
-    "nsfw_threshold": "Score that flags a picture",
-    "retention_days": "Days that records are kept",
-}
-QUOTA_FIELDS = {
-    "max_cost_per_day": "Cost in 24 hours (1 = a default prompt)",
-    "max_waiting": "Prompts in the queue at once",
-    "weight": "Weight in the queue (1 = as everybody)",
-}
+_SHOWN = 80
 _PAGE_NUMBERS = {
     "people": ("min_member_days",),
     "review": ("review_newcomer_days", "review_hours", "reports_to_hide", "strikes_to_suspend",
@@ -46,27 +27,12 @@ _PAGE_NUMBERS = {
     "pictures": ("nsfw_threshold",),
     "record": ("retention_days",),
 }  # fmt: skip
-_ACTIONS = {
-    Outcome.REFUSE: "hide it",
-    Outcome.HOLD: "hold it for a moderator",
-    Outcome.SPOILER: "show it under a spoiler",
-}
-HOLD_MEANS_REFUSE = (
-    "**No review channel is set, so whatever should be held for a moderator is refused.**"
-)
-NO_SPOILER = (
-    "Pictures that the check flags can be shown under a spoiler only in channels that Discord "
-    "restricts to adults. Nothing was changed."
-)
-CANNOT_SEND = (
-    "I cannot write in {channel}: give me “View Channel” and “Send Messages” there, then choose it "
-    "again. Nothing was changed."
-)
+_LISTED = 3  # roles or channels in one line of the audit log
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsPage:
-    """What a page shows. page: of PAGES, or ``c`` and a channel's id.
+    """What a page shows. page: of ``texts.PAGES``, or ``c`` and a channel's id.
 
     settings: what holds there; own: what was set for just this channel. threshold: the instance's.
     """
@@ -80,7 +46,7 @@ class SettingsPage:
     @property
     def channel_id(self) -> int | None:
         """Of a channel's page."""
-        return int(self.page[1:]) if self.page not in PAGES else None
+        return int(self.page[1:]) if self.page not in texts.PAGES else None
 
 
 def compose_panel(panel: SettingsPage) -> discord.ui.LayoutView:
@@ -92,20 +58,17 @@ def compose_panel(panel: SettingsPage) -> discord.ui.LayoutView:
 def describe_panel(panel: SettingsPage) -> str:
     """What is set, in words."""
     settings = panel.settings
-    lines = [f"## {PAGES.get(panel.page, f'<#{panel.channel_id}>')}"]
+    title = f"<#{panel.channel_id}>" if panel.channel_id else texts.PAGES[panel.page]()
+    lines = [f"## {title}"]
     if settings.is_paused:
-        lines.append("**Paused**: no new prompts are taken until `/resume`.")
+        lines.append(texts.IS_PAUSED())
     if settings.review_channel_id is None:
-        lines.append(HOLD_MEANS_REFUSE)
-    for name in _PAGE_NUMBERS.get(panel.page, ()):
-        lines.append(f"{NUMBERS[name]}: **{_number(panel, name)}**")
-    lines += _describe_page(panel)
+        lines.append(texts.HOLD_MEANS_REFUSE())
+    lines += [_describe_number(panel, name) for name in _PAGE_NUMBERS.get(panel.page, ())]
+    lines += _describe_page(panel) if panel.channel_id is None else _describe_channel(panel)
     if panel.page == "pictures" or panel.channel_id is not None:
-        lines.append(f"A flagged picture: **{_ACTIONS.get(settings.picture_action, 'hide it')}**")
-        lines.append(
-            f"-# A picture is flagged from a score of {panel.threshold:g} on, as the owner of this "
-            "bot has set; less is stricter. Only channels for adults may be looser."
-        )
+        lines.append(texts.FLAGGED(action=_say_action(settings.picture_action)))
+        lines.append(f"-# {texts.FLAGGED_FROM(threshold=panel.threshold)}")
     return "\n".join(lines)
 
 
@@ -114,31 +77,58 @@ def _describe_page(panel: SettingsPage) -> list[str]:
     match panel.page:
         case "people":
             return [
-                "Moderators besides those with “Manage Messages”: "
-                f"{_roles(settings.moderator_role_ids, 'nobody')}",
-                f"Who may prompt: {_roles(settings.allowed_role_ids, 'everybody')}",
-                f"Where: {_channels(settings.allowed_channel_ids, 'in every channel')}",
+                texts.MODERATORS(roles=_roles(settings.moderator_role_ids, texts.NOBODY)),
+                texts.WHO(roles=_roles(settings.allowed_role_ids, texts.EVERYBODY)),
+                texts.WHERE(channels=_channels(settings.allowed_channel_ids, texts.EVERYWHERE)),
             ]
         case "review":
             channel = _channel(settings.review_channel_id)
-            return [f"Review channel: {channel}", _describe_review(settings)]
+            return [texts.REVIEW_CHANNEL(channel=channel), _describe_review(settings)]
         case "quotas":
-            return _describe_quotas(settings)
-        case "pictures" | "record":
-            is_record = panel.page == "record"
-            return [f"Mod log: {_channel(settings.mod_log_channel_id)}"] if is_record else []
+            return [texts.ABOUT_QUOTAS(), *map(_describe_quota, settings.role_quotas)]
+        case "record":
+            return [texts.MOD_LOG(channel=_channel(settings.mod_log_channel_id))]
         case "channels":
-            return [
-                "A channel may have its own picture check, and “review everything”. Channels with "
-                f"values of their own: {_channels(panel.channels, 'none')}"
-            ]
+            return [texts.OF_CHANNELS(channels=_channels(panel.channels, texts.NONE))]
         case _:
-            own = ", ".join(sorted(name.replace("_", " ") for name in panel.own))
-            return [
-                f"{NUMBERS['nsfw_threshold']}: **{_number(panel, 'nsfw_threshold')}**",
-                _describe_review(settings),
-                f"-# Its own: {own}" if own else "-# All as in the whole server.",
-            ]
+            return []
+
+
+def _describe_channel(panel: SettingsPage) -> list[str]:
+    own = ", ".join(texts.NAMES[name]() for name in sorted(panel.own))
+    return [
+        _describe_number(panel, "nsfw_threshold"),
+        _describe_review(panel.settings),
+        f"-# {texts.OWN(names=own) if own else texts.NOTHING_OWN()}",
+    ]
+
+
+def describe_value(name: str, value: Any) -> str:
+    """A setting as JSON holds it, in a few words for the audit log."""
+    if isinstance(value, bool):
+        return (texts.ON if value else texts.OFF)()
+    if name == "picture_action":
+        return _say_action(value)
+    if name.endswith("channel_id"):
+        return f"<#{value}>"
+    if isinstance(value, list):
+        shown = [_describe_listed(name, each) for each in value[:_LISTED]]
+        rest = len(value) - len(shown)
+        return ", ".join([*shown, AND_MORE(count=rest)] if rest else shown)
+    if isinstance(value, int | float):
+        return texts.NUMBER(number=value)
+    return quote(str(value), _SHOWN)
+
+
+def _describe_listed(name: str, value: Any) -> str:
+    if name == "role_quotas":
+        known = RoleQuota.__slots__  # a newer version may have put more on record
+        return _describe_quota(RoleQuota(**{k: v for k, v in value.items() if k in known}))
+    return f"<@&{value}>" if name.endswith("role_ids") else f"<#{value}>"
+
+
+def _say_action(action: str) -> str:
+    return texts.PICTURE_ACTIONS.get(action, texts.PICTURE_ACTIONS["refuse"])()
 
 
 def compose_number_field(name: str, value: float | None) -> discord.ui.Label[Any]:
@@ -147,8 +137,8 @@ def compose_number_field(name: str, value: float | None) -> discord.ui.Label[Any
     field = discord.ui.TextInput[Any](
         default=None if value is None else f"{value:g}", required=False, max_length=10
     )
-    description = f"From {low:g} to {high:g}; empty for the default"
-    label = (NUMBERS | QUOTA_FIELDS)[name]
+    description = texts.NUMBER_RANGE(low=low, high=high)
+    label = (texts.NAMES | texts.QUOTA_NAMES)[name]()
     return discord.ui.Label(text=label, description=description, component=field)
 
 
@@ -158,25 +148,25 @@ def _items(panel: SettingsPage) -> list[Any]:
     match page:
         case "people":
             items = [
-                _role_select(page, "moderator_role_ids", "Moderator roles", settings),
-                _role_select(page, "allowed_role_ids", "Roles that may prompt", settings),
-                _channel_select(page, "allowed_channel_ids", "Channels to prompt in", settings, 25),
+                _role_select(page, "moderator_role_ids", settings),
+                _role_select(page, "allowed_role_ids", settings),
+                _channel_select(page, "allowed_channel_ids", settings, 25),
             ]
         case "review":
             items = [
-                _channel_select(page, "review_channel_id", "Review channel", settings, 1),
+                _channel_select(page, "review_channel_id", settings, 1),
                 _toggle(page, settings),
             ]
         case "pictures":
             items = [_action_select(panel)]
         case "quotas":
-            select = discord.ui.RoleSelect[Any](placeholder="Choose a role to change its quota")
+            select = discord.ui.RoleSelect[Any](placeholder=texts.CHOOSE_ROLE())
             items = [PanelItem(PANEL, f"{page}.quota", select)]
         case "record":
-            items = [_channel_select(page, "mod_log_channel_id", "Mod-log channel", settings, 1)]
+            items = [_channel_select(page, "mod_log_channel_id", settings, 1)]
         case "channels":
             select = discord.ui.ChannelSelect[Any](
-                placeholder="Choose a channel", channel_types=[discord.ChannelType.text]
+                placeholder=texts.CHOOSE_CHANNEL(), channel_types=[discord.ChannelType.text]
             )
             items = [PanelItem(PANEL, f"{page}.pick", select)]
         case _:
@@ -189,19 +179,21 @@ def _items(panel: SettingsPage) -> list[Any]:
 
 def _page_select(panel: SettingsPage) -> PanelItem:
     options = [
-        discord.SelectOption(label=label, value=page, default=page == panel.page)
-        for page, label in PAGES.items()
+        discord.SelectOption(label=label(), value=page, default=page == panel.page)
+        for page, label in texts.PAGES.items()
     ]
-    select = discord.ui.Select[Any](options=options, placeholder="Other settings")
+    select = discord.ui.Select[Any](options=options, placeholder=texts.OTHER_PAGES())
     return PanelItem(PANEL, "open.page", select)
 
 
 def _number_select(page: str, names: Sequence[str], panel: SettingsPage) -> PanelItem:
     options = [
-        discord.SelectOption(label=NUMBERS[name], value=name, description=_number(panel, name))
+        discord.SelectOption(
+            label=texts.NAMES[name](), value=name, description=_number(panel, name)
+        )
         for name in names
     ]
-    select = discord.ui.Select[Any](options=options, placeholder="Change a number")
+    select = discord.ui.Select[Any](options=options, placeholder=texts.CHANGE_NUMBER())
     return PanelItem(PANEL, f"{page}.number", select)
 
 
@@ -211,7 +203,7 @@ def _action_select(panel: SettingsPage) -> PanelItem:
         offered.append(Outcome.SPOILER)
     options = [
         discord.SelectOption(
-            label=f"Flagged: {_ACTIONS[action]}",
+            label=texts.CHOOSE_ACTION(action=_say_action(action)),
             value=action,
             default=action is panel.settings.picture_action,
         )
@@ -220,23 +212,21 @@ def _action_select(panel: SettingsPage) -> PanelItem:
     return PanelItem(PANEL, f"{panel.page}.picture_action", discord.ui.Select[Any](options=options))
 
 
-def _role_select(page: str, name: str, label: str, settings: GuildSettings) -> PanelItem:
+def _role_select(page: str, name: str, settings: GuildSettings) -> PanelItem:
     kind = discord.SelectDefaultValueType.role
     chosen = [discord.SelectDefaultValue(id=each, type=kind) for each in getattr(settings, name)]
     select = discord.ui.RoleSelect[Any](
-        placeholder=label, min_values=0, max_values=25, default_values=chosen
+        placeholder=texts.NAMES[name](), min_values=0, max_values=25, default_values=chosen
     )
     return PanelItem(PANEL, f"{page}.{name}", select)
 
 
-def _channel_select(
-    page: str, name: str, label: str, settings: GuildSettings, most: int
-) -> PanelItem:
+def _channel_select(page: str, name: str, settings: GuildSettings, most: int) -> PanelItem:
     value = getattr(settings, name)
     ids = value if isinstance(value, tuple) else (value,) if value else ()
     kind = discord.SelectDefaultValueType.channel
     select = discord.ui.ChannelSelect[Any](
-        placeholder=label,
+        placeholder=texts.NAMES[name](),
         channel_types=[discord.ChannelType.text],
         min_values=0,
         max_values=most,
@@ -246,49 +236,47 @@ def _channel_select(
 
 
 def _toggle(page: str, settings: GuildSettings) -> PanelItem:
-    label = "Stop reviewing everything" if settings.review_everything else "Review everything"
+    label = (texts.STOP_REVIEW_ALL if settings.review_everything else texts.REVIEW_ALL)()
     return PanelItem(PANEL, f"{page}.review_everything", discord.ui.Button[Any](label=label))
 
 
 def _reset_button(page: str) -> PanelItem:
-    return PanelItem(PANEL, f"{page}.reset", discord.ui.Button[Any](label="As in the whole server"))
+    return PanelItem(PANEL, f"{page}.reset", discord.ui.Button[Any](label=texts.RESET()))
 
 
 def _describe_review(settings: GuildSettings) -> str:
-    if settings.review_everything:
-        return "Review everything: **on** — every prompt is held until a moderator allows it."
-    return "Review everything: **off**"
+    return (texts.REVIEW_ON if settings.review_everything else texts.REVIEW_OFF)()
 
 
-def _describe_quotas(settings: GuildSettings) -> list[str]:
-    lines = [
-        "Members get the best of what their roles give, and never more than the owner of this bot "
-        "allows. A role without a quota changes nothing."
-    ]
-    for quota in settings.role_quotas:
-        parts = []
-        if quota.max_cost_per_day is not None:
-            parts.append(f"cost {quota.max_cost_per_day:g} in 24 hours")
-        if quota.max_waiting is not None:
-            parts.append(f"{quota.max_waiting} in the queue at once")
-        if quota.weight is not None:
-            parts.append(f"weight {quota.weight:g}")
-        lines.append(f"<@&{quota.role_id}>: {', '.join(parts)}")
-    return lines
+def _describe_quota(quota: RoleQuota) -> str:
+    parts: list[str] = []
+    if quota.max_cost_per_day is not None:
+        parts.append(texts.QUOTA_COST(cost=quota.max_cost_per_day))
+    if quota.max_waiting is not None:
+        parts.append(texts.QUOTA_WAITING(count=quota.max_waiting))
+    if quota.weight is not None:
+        parts.append(texts.QUOTA_WEIGHT(weight=quota.weight))
+    return texts.QUOTA(role_id=quota.role_id, quota=", ".join(parts))
+
+
+def _describe_number(panel: SettingsPage, name: str) -> str:
+    return texts.VALUE(name=texts.NAMES[name](), value=_number(panel, name))
 
 
 def _number(panel: SettingsPage, name: str) -> str:
     value = getattr(panel.settings, name)
-    return f"{panel.threshold:g} (the owner's)" if value is None else f"{value:g}"
+    if value is None:
+        return texts.OWNERS_NUMBER(number=panel.threshold)
+    return texts.NUMBER(number=value)
 
 
 def _channel(channel_id: int | None) -> str:
-    return "**none**" if channel_id is None else f"<#{channel_id}>"
+    return f"**{texts.NONE()}**" if channel_id is None else f"<#{channel_id}>"
 
 
-def _channels(ids: Sequence[int], none: str) -> str:
-    return " ".join(f"<#{each}>" for each in ids) or f"**{none}**"
+def _channels(ids: Sequence[int], none: Text) -> str:
+    return " ".join(f"<#{each}>" for each in ids) or f"**{none()}**"
 
 
-def _roles(ids: Sequence[int], none: str) -> str:
-    return " ".join(f"<@&{each}>" for each in ids) or f"**{none}**"
+def _roles(ids: Sequence[int], none: Text) -> str:
+    return " ".join(f"<@&{each}>" for each in ids) or f"**{none()}**"

@@ -1,10 +1,13 @@
-"""The words of /status: for a server's moderators, and for the owner of the application."""
+"""How the answer to /status looks, to a server's moderators and to the owner of the bot."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from bot.engine.api import ModelInfo
+from bot.texts import status as texts
+from bot.texts.catalog import Text
+from bot.texts.units import say_duration
 from bot.views.escape import quote
 
 _WARNINGS_SHOWN = 5
@@ -15,11 +18,9 @@ def describe_here(
     counts: tuple[int, int], waits: tuple[float, float] | None, *, is_up: bool
 ) -> str:
     """What concerns the server of the moderator who asks, and nothing else."""
-    return (
-        f"**This server**: {_describe_waitlist(counts, waits)}\n"
-        f"**Engine**: {'up' if is_up else 'the model is loading'}.\n"
-        "-# Memory, warnings and the rest are shown to the owner of this bot alone."
-    )
+    engine = texts.ENGINE_UP if is_up else texts.ENGINE_LOADING
+    waitlist = _describe_waitlist(texts.THIS_SERVER, counts, waits)
+    return f"{waitlist}\n{engine()}\n-# {texts.REST_FOR_OWNER()}"
 
 
 def describe_process(
@@ -36,23 +37,29 @@ def describe_process(
 
     counts: prompts in the queue and being drawn. waits: seconds at p50 and p95 of the last hour.
     """
-    engine = f"{info.name} on {info.device} ({info.dtype})" if info else "the model is loading"
     lines = [
-        f"**All servers**: {_describe_waitlist(counts, waits)}",
-        f"**Engine**: {engine}.",
-        f"**Memory**: {peak_memory_mib:.0f} MiB at the most.",
-        f"**Refused by Discord** in ten minutes: {invalid_requests}.",
-        f"**Background chores**: {'' if chore_faults else 'all well'}",
+        _describe_waitlist(texts.ALL_SERVERS, counts, waits),
+        _describe_engine(info),
+        texts.MEMORY(peak=round(peak_memory_mib)),
+        texts.REFUSED(count=invalid_requests),
+        texts.CHORES() if chore_faults else texts.CHORES_WELL(),
         *(f"• {quote(fault, 200)}" for fault in chore_faults[:_WARNINGS_SHOWN]),
-        f"**Last warnings**: {'' if warnings else 'none'}",
+        texts.WARNINGS() if warnings else texts.NO_WARNINGS(),
         *(f"• {quote(line, 200)}" for line in warnings[-_WARNINGS_SHOWN:]),
     ]
     return "\n".join(lines)[:_TEXT_MAX]
 
 
-def _describe_waitlist(counts: tuple[int, int], waits: tuple[float, float] | None) -> str:
-    waiting, drawing = counts
-    waited = "nothing was drawn in the last hour"
+def _describe_engine(info: ModelInfo | None) -> str:
+    if info is None:
+        return texts.ENGINE_LOADING()
+    return texts.ENGINE(model=info.name, device=info.device, dtype=info.dtype)
+
+
+def _describe_waitlist(
+    where: Text, counts: tuple[int, int], waits: tuple[float, float] | None
+) -> str:
+    waited = texts.NO_WAITS()
     if waits is not None:
-        waited = f"wait: median {waits[0]:.0f} s, 95th percentile {waits[1]:.0f} s"
-    return f"{waiting} waiting, {drawing} being drawn; {waited}."
+        waited = texts.WAITS(median=say_duration(waits[0]), slow=say_duration(waits[1]))
+    return f"{where(waiting=counts[0], drawing=counts[1])} {waited}"

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from benchmarks.faults.__main__ import FIGURES
 from benchmarks.faults.bench import count_tracebacks
 from benchmarks.faults.finding import Plan
 from benchmarks.faults.mutations import MUTATIONS
-from benchmarks.faults.nursery import Nursery
+from tests.fakes.nursery import Nursery
 
 _ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def nursery() -> AsyncIterator[Nursery]:
-    async with Nursery() as nursery:
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery("benchmarks.faults.shim") as nursery:
         yield nursery
 
 

@@ -14,7 +14,9 @@ from bot.chat.messenger import DiscordMessenger
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Recipe
 from bot.jobs.ports import Undeliverable
-from bot.texts.reasons import own_words, say
+from bot.texts.catalog import speaking
+from bot.texts.codes import Code
+from bot.texts.reasons import because, own_words, say
 
 JOB = Job(7, Origin(1), Recipe("dog", "", (1, 2, 3)), JobStatus.FAILED, 1.0, 1.0, 0.0)
 
@@ -48,6 +50,16 @@ async def test_long_reason_and_long_prompt_fit_in_one_message():
     assert text.startswith("Why. Why. ")
     assert text.splitlines()[-1].startswith(r"> \*\*")
     assert nonce == "end-7"
+
+
+@pytest.mark.usefixtures("marked")
+async def test_direct_message_is_in_the_language_of_its_member_whoever_ended_the_job():
+    channel = FakeDirectMessages()
+    job = replace(JOB, origin=Origin(1, locale="de", guild_locale="pl"))
+    with speaking("fr"):
+        await make_messenger(channel).tell(job, because(Code.MODERATOR_REFUSED))
+    [(text, _)] = channel.sent
+    assert text == "de[A moderator refused this. Nothing was charged.]\n> dog"
 
 
 async def test_direct_message_tried_again_is_the_same_message(monkeypatch: pytest.MonkeyPatch):

@@ -6,8 +6,7 @@ import asyncio
 import os
 import signal
 import sqlite3
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from bot.domain.recipes import Recipe
 from bot.store.rows import parse_reason, parse_recipe
 from bot.texts.reasons import say
 from playground import Playground
+from tests.fakes.nursery import Child, Nursery
 
 TOKEN = "a-token"
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ StartBot = Callable[..., Awaitable["BotProcess"]]
 class BotProcess:
     """A child process running `run`; its log is kept for looking into."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log_path: Path, data_dir: Path) -> None:
+    def __init__(self, process: Child, log_path: Path, data_dir: Path) -> None:
         self.process = process
         self.log_path = log_path
         self.data_dir = data_dir
@@ -69,8 +69,16 @@ async def server() -> AsyncIterator[Playground]:
         assert playground.contract.violations == []
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    with Nursery("onnxruntime") as nursery:
+        yield nursery
+
+
 @pytest.fixture
-async def start_bot(server: Playground, tmp_path: Path) -> AsyncIterator[StartBot]:
+async def start_bot(
+    server: Playground, tmp_path: Path, nursery: Nursery
+) -> AsyncIterator[StartBot]:
     started: list[tuple[BotProcess, bool]] = []
 
     async def start(
@@ -93,17 +101,9 @@ async def start_bot(server: Playground, tmp_path: Path) -> AsyncIterator[StartBo
             "MAX_WAITING_PER_GUILD": "100",
             "PYTHONPATH": str(ROOT),
         }
-        with log_path.open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                module,
-                *arguments,
-                cwd=tmp_path,
-                env=inherited | known | environment,
-                stdout=log,
-                stderr=log,
-            )
+        process = await nursery.start(
+            module, log_path, tmp_path, inherited | known | environment, arguments
+        )
         bot = BotProcess(process, log_path, data_dir)
         started.append((bot, may_complain))
         if connected:

@@ -54,7 +54,7 @@ async def test_decisions_are_posted_in_batches_and_ping_nobody(
     await refuse(server, *["@everyone **kale** <@&1>"] * 8)
     lines = await wait_logged(server, 9)
     assert "mod log" not in " ".join(lines)
-    assert "mod\\_log\\_channel\\_id: default →" in lines[0]
+    assert "Mod-log channel: default → <#" in lines[0]
     assert all("prompt refused" in line and "rule “kale”" in line for line in lines[1:])
     posts = [message for message in server.messages(server.channel("general"))]
     assert 2 <= len(posts) <= 6

@@ -108,7 +108,7 @@ async def test_where_the_picture_check_does_not_work_nothing_is_shown(
         "imagine", server.channel("art"), prompt="dog", seed="200"
     )
     message = await handle.wait_for(has_grid)
-    assert "the picture check does not work: picture 1 and 2 and 3" in message.text()
+    assert "the picture check does not work: pictures 1, 2, and 3" in message.text()
     assert len(_colours(message.attachments[0].content, drawn=(200, 201, 202))) == 0
     assert await bot.stop() == 0
     pictures = bot.rows("SELECT * FROM picture WHERE panel > 0")
@@ -126,7 +126,7 @@ async def test_flagged_pictures_are_hidden_and_their_scores_kept(
     member, art = server.person("member"), server.channel("art")
     handle = await member.slash("imagine", art, prompt="dog", seed="200")
     message = await handle.wait_for(has_grid)
-    assert "Hidden by the filter: picture 1 and 2 and 3." in message.text()
+    assert "Hidden by the filter: pictures 1, 2, and 3." in message.text()
     assert "Hidden by the filter" in (message.attachments[0].description or "")
     assert len(_colours(message.attachments[0].content, drawn=(200, 201, 202))) == 0
     assert await bot.stop() == 0

@@ -113,12 +113,12 @@ async def test_status_tells_a_server_its_own_and_the_owner_of_the_application_th
     await drawn.wait_for(lambda message: "Drawing" in message.text())
     art = server.channel("art")
     told = await say(server.person("moderator"), "status", art)
-    assert "**This server**: 0 waiting, 0 being drawn; nothing was drawn in the last hour" in told
+    assert "**This server**: 0 waiting, 0 being drawn. Nothing was drawn in the last hour" in told
     assert "**Engine**: up" in told
     for word in ("MiB", "warnings**", "Refused", "fake model", "cpu", "1 being", "chores"):
         assert word not in told
     whole = await say(server.person("owner"), "status", art)  # of the application, too
-    assert "**All servers**: 0 waiting, 1 being drawn; wait: median" in whole
+    assert "**All servers**: 0 waiting, 1 being drawn. Wait in the last hour: median" in whole
     for word in ("fake model on cpu", "MiB", "Refused by Discord", "Last warnings", "all well"):
         assert word in whole
 

@@ -287,7 +287,7 @@ async def test_held_prompt_survives_kills_and_expires_while_the_bot_is_away(
     [
         ("Approve", "Approved by", "delivered"),
         ("Refuse", "Refused by", "refused"),
-        ("Refuse and suspend", "suspended by", "refused"),
+        ("Refuse and suspend", "also suspended", "refused"),
     ],
 )
 async def test_card_of_an_earlier_process_is_decided_after_a_restart(
@@ -600,7 +600,7 @@ async def test_suspend_and_unsuspend_commands_and_who_may_use_them(town: Town, s
     await (await town.imagine("cat")).wait_for(has_grid)
 
     given = await town.moderator.slash("strike add", art, member=member, reason="rude")
-    assert "1 in all" in (await given.wait_answered()).text()
+    assert "has 1 strike now" in (await given.wait_answered()).text()
     taken = await town.moderator.slash("strike remove", art, member=member, number=1)
     assert "does not count" in (await taken.wait_answered()).text()
 

@@ -153,7 +153,7 @@ async def test_preview_counts_what_a_rule_would_have_met_and_saves_nothing(
         await (await member.slash("imagine", art, prompt=prompt)).wait_for(has_grid)
     await (await member.slash("imagine", member.direct_channel, prompt="dog")).wait_for(has_grid)
     text = await say(moderator, "rules preview", art, kind="word", text="dog", action="hold")
-    assert "Of the last 4 prompts on record here, **2** would have been held" in text
+    assert "the last 4 prompts on record here. **2** would have been held" in text
     assert "two d0gs and a d.o.g" in text
     assert "hotdog" not in text
     assert await bot.stop() == 0

@@ -133,7 +133,7 @@ async def test_only_channels_for_adults_may_be_looser(server: Playground, start_
         assert ("only in channels that Discord restricts" in said) is not is_adult
         handle = await moderator.select(panel, f"{page}.number", ["nsfw_threshold"])
         assert ("looser" in await fill(moderator, handle, number="0.8")) is not is_adult
-    assert "Its own: nsfw threshold, picture action" in panel.text()
+    assert "Its own: Score that flags a picture, What happens to a flagged" in panel.text()
     await change(await moderator.press(panel, f"v1:settings:c{adult.id}.reset"))
     assert "All as in the whole server" in panel.text()
     assert await bot.stop() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gettext
 from io import BytesIO
 
 import numpy as np
@@ -11,6 +12,9 @@ from PIL.PngImagePlugin import PngImageFile
 
 from bot.domain.recipes import Recipe
 from bot.images.render import compose_grid, compose_hidden_tile, encode_png
+from bot.texts import catalog
+from bot.texts.catalog import Text
+from bot.texts.jobs import TILE_HIDDEN
 
 RECIPE = Recipe(
     "größer Hund 犬 🐕",
@@ -64,9 +68,22 @@ def test_large_tiles_stand_in_the_grid_unchanged_and_in_order():
 
 @pytest.mark.parametrize("size", [(64, 64), (64, 1024), (512, 512), (1024, 64)])
 def test_hidden_tile_has_the_size_of_its_picture_and_says_something(size: tuple[int, int]):
-    tile = compose_hidden_tile(size)
+    tile = compose_hidden_tile(size, TILE_HIDDEN)
     assert tile.size == size
     assert len(tile.getcolors(size[0] * size[1]) or []) > 2
+
+
+@pytest.mark.parametrize(
+    ("said", "drawn"), [("gefiltert", "gefiltert"), ("隠されました", "hidden")]
+)
+def test_words_of_a_hidden_tile_are_english_where_the_font_has_none_of_its_language(
+    said: str, drawn: str, monkeypatch: pytest.MonkeyPatch
+):
+    texts = gettext.NullTranslations()
+    monkeypatch.setattr(texts, "gettext", lambda english: said)
+    expected = compose_hidden_tile((64, 64), Text(drawn)).tobytes()
+    monkeypatch.setattr(catalog, "load_catalog", lambda locale: texts)
+    assert compose_hidden_tile((64, 64), Text("hidden")).tobytes() == expected
 
 
 def test_png_carries_its_recipe_in_any_script():

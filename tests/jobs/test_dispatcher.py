@@ -22,11 +22,14 @@ from bot.errors import (
     GenerationRejected,
     StoreError,
 )
+from bot.images.render import compose_hidden_tile
 from bot.images.store import PictureWriter
 from bot.jobs.ports import Delivery, Ended, InProgress, Undeliverable, Unreachable, Update, Waiting
 from bot.jobs.status_messages import Pacing
 from bot.store import JobRepository
+from bot.texts.catalog import speaking
 from bot.texts.codes import Code
+from bot.texts.jobs import TILE_HIDDEN
 from bot.texts.reasons import because, say
 from tests.conftest import GUILD, MEMBER, START, Clock, FakeCaller, FakeMessenger, House, OpenHouse
 from tests.fakes.engine import FakeEngine
@@ -649,6 +652,22 @@ async def test_flagged_picture_is_hidden_in_its_file_and_in_the_grid_and_the_oth
         assert [verdict.shown for verdict in verdicts] == [True, False, True]
         stored = await house.services.jobs.list_pictures(job.job_id)
         assert [file.verdict for file in stored[1:]] == list(verdicts)
+
+
+@pytest.mark.usefixtures("marked")
+async def test_words_in_a_hidden_picture_are_in_the_language_of_the_server(
+    open_house: OpenHouse,
+):
+    async with open_house(FakeEngine(flagged=lambda request: (False, True, None))) as house:
+        await house.start()
+        origin = replace(house.origin(), locale="de", guild_locale="pl")
+        job = await house.submit(origin=origin, width=128, height=64)
+        await house.until_status(job, JobStatus.DELIVERED)
+        drawn = np.asarray(Image.open(house.services.writer.folder_of(job.job_id) / "2.png"))
+    for locale, is_drawn in (("pl", True), ("de", False), ("en-US", False)):
+        with speaking(locale):
+            said = np.asarray(compose_hidden_tile((128, 64), TILE_HIDDEN))
+        assert np.array_equal(said, drawn) is is_drawn
 
 
 async def test_place_reasons_and_progress_are_shown_and_the_cancelled_place_moves_up(

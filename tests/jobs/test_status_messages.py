@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from dataclasses import replace
 
 import pytest
@@ -17,7 +16,13 @@ from bot.jobs.status_messages import Pacing, StatusMessages
 from bot.texts.reasons import Reason
 from tests.conftest import FakeMessenger
 
+pytestmark = pytest.mark.virtual_time
+
 INTERVAL = 0.02
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def make_job(job_id: int = 1) -> Job:
@@ -35,14 +40,14 @@ class TimedMessenger(FakeMessenger):
         self.most_under_way = 0
 
     async def progress(self, job: Job, update: Update) -> None:
-        began = time.monotonic()
+        began = now()
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
             await super().progress(job, update)
         finally:
             self.under_way -= 1
-        self.times.append((job.job_id, began, time.monotonic()))
+        self.times.append((job.job_id, began, now()))
 
 
 @pytest.fixture
@@ -209,9 +214,9 @@ async def test_edits_of_one_channel_are_limited_and_those_in_front_move_more_oft
 ):
     window = 0.5
     status_messages = StatusMessages(messenger, Pacing(0.01, window, max_edits=12, for_finished=2))
-    began = time.monotonic()
+    began = now()
     moment = 0
-    while time.monotonic() - began < 6 * window:
+    while now() - began < 6 * window:
         moment += 1
         for job_id in range(1, 9):
             wait = float(1000 * job_id + moment)
@@ -233,7 +238,7 @@ async def test_edits_that_arrive_late_or_at_once_are_not_too_many_in_any_window(
 
     class PromptMessenger(FakeMessenger):
         async def progress(self, job: Job, update: Update) -> None:
-            arrivals.append(time.monotonic())
+            arrivals.append(now())
 
     status_messages = StatusMessages(
         PromptMessenger(), Pacing(0.001, window, max_edits=10, for_finished=2)
@@ -242,12 +247,12 @@ async def test_edits_that_arrive_late_or_at_once_are_not_too_many_in_any_window(
     async def upload(job_id: int) -> None:
         async with status_messages.finishing(make_job(job_id)):
             await asyncio.sleep(1.5 * window)
-            arrivals.append(time.monotonic())
+            arrivals.append(now())
 
     uploads = [asyncio.create_task(upload(100 + n)) for n in range(5)]
-    began = time.monotonic()
+    began = now()
     for moment in itertools.count():
-        if time.monotonic() - began > 4 * window:
+        if now() - began > 4 * window:
             break
         for job_id in range(1, 9):
             status_messages.post(make_job(job_id), InProgress(moment, 10**6))
@@ -279,7 +284,7 @@ async def test_pictures_on_their_way_count_until_they_are_posted(messenger: Time
         status_messages.post(make_job(2), InProgress(1, 9))
         await asyncio.sleep(0.4)
         assert messenger.updates_of(2) == []
-    posted = time.monotonic()
+    posted = now()
     await asyncio.sleep(0.5)
     [(_, began, _)] = messenger.times
     assert began >= posted + 0.3

@@ -12,6 +12,7 @@ from bot.domain.jobs import JobStatus
 from bot.domain.review import CardKind, Decision
 from bot.domain.rules import GuildRule, Rule, RuleKind
 from bot.errors import StoreError, UserError, WorkerLost, WorkerTimeout
+from bot.texts.catalog import speaking
 from bot.texts.reasons import say
 from bot.views.moderation import describe_rules
 from bot.views.review import compose_card
@@ -57,6 +58,8 @@ async def test_rules_beyond_the_budget_are_refused_and_nothing_is_saved(quiet_ho
         await adopt(quiet_house, KALE, large(4), large(5))
     assert "more than the 5" in str(refusal.value)
     assert "of 5,000 are used). Nothing was changed." in str(refusal.value)
+    with speaking("de"), pytest.raises(UserError, match=r"of 5\.000 are used"):
+        await adopt(quiet_house, KALE, large(4), large(5))  # weighed in another process
     assert len(await quiet_house.services.guilds.rules.list_rules(GUILD)) == 4
     assert len(await adopt(quiet_house, KALE, large(0))) == 1
 

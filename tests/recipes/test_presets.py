@@ -14,6 +14,7 @@ from bot.recipes.presets import PRESETS
 from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
 from bot.store import Database, JobRepository
+from bot.texts import commands
 from tests.fakes.engine import INFO
 
 LIMITS = ParameterLimits(100, 100, 1024)
@@ -47,8 +48,11 @@ def test_unknown_preset_is_refused_with_the_known_ones() -> None:
         check_ask(Ask("dog", preset="best"), LIMITS)
 
 
-def test_every_description_fits_into_discords_choices() -> None:
-    assert all(len(f"{name}: {p.description}") <= 100 for name, p in PRESETS.items())
+def test_every_preset_says_what_it_is_in_one_of_discords_choices() -> None:
+    assert commands.PRESETS.keys() == PRESETS.keys()
+    for name, text in commands.PRESETS.items():
+        assert text.english.startswith(f"{name}: ")
+        assert len(text.english) <= 100
 
 
 async def test_preset_is_kept_with_the_job(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def locales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def forget() -> None:
-    for cached in (catalog.load_catalog, catalog._find_folder, catalog._load, catalog._warn):
+    for cached in (catalog.load_catalog, catalog._load, catalog._warn):
         cached.cache_clear()
 
 

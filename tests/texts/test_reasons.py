@@ -229,6 +229,7 @@ ROOMS = (
     "chat/caller.py",
     "cli/terminal.py",
 )
+MAKE_REASONS = {"because", "_explain_unsaved"}
 KEPT_ERRORS = {"UserError", "StoreError", "GenerationRejected"}
 SHOWN_AT_ONCE = {
     ("jobs/intake.py", "submit"),  # there is no row
@@ -264,12 +265,14 @@ def list_worded_names(node: ast.stmt) -> list[str]:
 
 
 def is_worded(node: ast.AST, words: set[str]) -> bool:
-    """``UserError("…")``, or of a name that stands for text."""
+    """``UserError("…")``, ``UserError(texts.GONE())``, or of a name that stands for text."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         return False
     if node.func.id not in KEPT_ERRORS:
         return False
     said = node.args[0]
+    if isinstance(said, ast.Call):
+        return ast.unparse(said.func).rpartition(".")[2] not in MAKE_REASONS
     is_text = isinstance(said, ast.Constant | ast.JoinedStr)
     return is_text or (isinstance(said, ast.Name) and said.id in words)
 

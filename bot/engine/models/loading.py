@@ -13,7 +13,6 @@ import transformers
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from huggingface_hub import hf_hub_download
 from huggingface_hub.utils import httpx
-from torch.utils.flop_counter import FlopCounterMode
 
 from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
@@ -26,6 +25,7 @@ from bot.engine.models.checks import (
     find_kind,
     read_defaults,
 )
+from bot.engine.models.flop import count_unet_flop, count_vae_flop
 from bot.engine.models.hub_errors import explain_download
 from bot.engine.sampling.samplers import Samplers
 from bot.errors import ConfigError
@@ -214,21 +214,13 @@ def _describe(
 
 def _measure_cost(pipe: Any, samplers: Samplers, info: ModelInfo) -> CostModel:
     """Count the FLOP of one UNet row and one VAE decode at native size, without computing."""
-    scale = pipe.vae_scale_factor
-    with torch.device("meta"), torch.no_grad():
-        unet: Any = type(pipe.unet).from_config(pipe.unet.config)
-        vae: Any = type(pipe.vae).from_config(pipe.vae.config)
-        latent = torch.zeros(1, unet.config.in_channels, info.height // scale, info.width // scale)
-        embeds = torch.zeros(1, info.max_tokens, pipe.text_encoder.config.hidden_size)
-        with FlopCounterMode(display=False) as unet_counter:
-            unet(latent, torch.zeros(()), encoder_hidden_states=embeds)
-        with FlopCounterMode(display=False) as vae_counter:
-            vae.decode(latent)
+    latent = (info.height // pipe.vae_scale_factor, info.width // pipe.vae_scale_factor)
+    text_width = pipe.text_encoder.config.hidden_size
+    unet_flop = count_unet_flop(pipe.unet, *latent, info.max_tokens, text_width)
+    vae_flop = count_vae_flop(pipe.vae, *latent)
     evaluations = {}
     for sampler in info.samplers:
         ten, twenty = (samplers.count_evaluations(sampler, n) for n in (10, 20))
         slope = (twenty - ten) // 10
         evaluations[sampler] = (slope, ten - 10 * slope)
-    return CostModel(
-        info, unet_counter.get_total_flops(), vae_counter.get_total_flops(), evaluations
-    )
+    return CostModel(info, unet_flop, vae_flop, evaluations)

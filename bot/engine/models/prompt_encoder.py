@@ -68,7 +68,7 @@ class PromptEncoder:
         num_layers = encoder.config.num_hidden_layers
         if clip_skip >= num_layers:
             bounds = {"least": 0, "most": num_layers - 1}
-            raise GenerationRejected(because(Code.OUT_OF_RANGE, parameter="Clip skip", **bounds))
+            raise GenerationRejected(because(Code.OUT_OF_RANGE, parameter="clip_skip", **bounds))
         states = encoder(ids, attention_mask=mask, output_hidden_states=True).hidden_states
         # transformers 5.6 took the layer between away: huggingface/diffusers#14043
         whole = getattr(encoder, "text_model", encoder)

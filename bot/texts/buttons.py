@@ -1,0 +1,16 @@
+"""What stands on the buttons under pictures; Discord takes 80 characters."""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Text
+
+CANCEL = Text("Cancel")
+DELETE_PICTURES = Text("Delete the pictures")
+NEWEST_PICTURES = Text("Newest")
+OLDER_PICTURES = Text("Older")
+REMIX = Text("✎ Remix")
+REROLL = Text("↻ Reroll")
+START = Text("Use as start")
+UPSCALE = Text("Upscale ×2")
+VARY = Text("Vary")
+VARY_ONE = Text("Vary {panel}")

@@ -1,0 +1,198 @@
+"""What commands, their options and their choices are called, and what Discord says of them.
+
+Discord is given the English, and each language's own as ``bot/chat/translator.py`` finds it.
+A description has up to 100 characters, and so has the name of a choice.
+"""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Name, Text
+
+# For everybody
+IMAGINE = Text("Draw three pictures from your words")
+IMAGINE_OPTIONS = {
+    "prompt": Text("What to draw, for example: dog in autumn leaves"),
+    "negative_prompt": Text("What to avoid"),
+    "steps": Text("More steps take longer and can show more detail"),
+    "guidance": Text("How closely to follow the prompt"),
+    "seed": Text("The same seed draws the same pictures again"),
+    "size": Text("Width x height in pixels"),
+    "sampler": Text("The noise algorithm"),
+    "clip_skip": Text("How many of the text encoder's last layers to leave out"),
+    "preset": Text("A ready-made choice of sampler, steps and guidance"),
+    "style": Text("One of the styles of this server"),
+    "image": Text("A picture to start from: PNG, JPEG or WebP"),
+    "strength": Text("With a picture: 0.1 keeps it, 1 keeps nothing of it"),
+}
+PRESETS = {
+    "quality": Text("quality: the model's own sampler and steps, exactly as diffusers draws them"),
+    "fast": Text(
+        "fast: DPM++ 2M Karras, 20 steps, no guidance in the last 40 %: sooner, and other pictures"
+    ),
+}
+GALLERY = Text("Your own pictures, newest first")
+RECIPE = Text("The recipe of the pictures that a message shows")
+RECIPE_OPTIONS = {"link": Text("Right-click the message → Copy Message Link")}
+QUEUE = Text("The queue, and what is left of your quota")
+CANCEL = Text("Take back all your prompts that wait or are being drawn, here and elsewhere")
+HELP = Text("What Triptych does and how to ask")
+PRIVACY = Text("Your own data")
+PRIVACY_ABOUT = Text("What Triptych keeps of you, and for how long")
+PRIVACY_EXPORT = Text("Get everything that is on record of you as a file")
+PRIVACY_DELETE = Text("Delete your prompts and pictures; it asks once more")
+
+# For those who look after a server
+STATUS = Text("How Triptych is: queue, waits, engine")
+SETTINGS = Text("What Triptych may do in this server")
+PAUSE = Text("Take no new prompts in this server until /resume")
+RESUME = Text("Take prompts in this server again")
+
+STYLE = Text("The styles of this server")
+STYLE_SAVE = Text("Add a style, or change one")
+STYLE_SAVE_OPTIONS = {
+    "name": Text("Lower-case letters, digits, spaces and hyphens"),
+    "before": Text("Put before the prompt"),
+    "after": Text("Put after the prompt"),
+    "negative_prompt": Text("What to avoid"),
+    "sampler": Text("Used where the member names none"),
+    "steps": Text("Used where the member names none"),
+}
+STYLE_REMOVE = Text("Take a style away from this server")
+STYLE_REMOVE_OPTIONS = {"name": Text("Which one")}
+STYLE_LIST = Text("The styles that /imagine offers here")
+
+SUSPEND = Text("Suspend a member from making pictures")
+SUSPEND_OPTIONS = {
+    "member": Text("The member"),
+    "days": Text("For how many days"),
+    "reason": Text("What the member reads about it"),
+}
+UNSUSPEND = Text("Let a suspended member prompt again")
+UNSUSPEND_OPTIONS = {"member": Text("The member")}
+STRIKE = Text("Strikes of members")
+STRIKE_ADD = Text("Give a member a strike")
+STRIKE_ADD_OPTIONS = {
+    "member": Text("Who gets it"),
+    "reason": Text("What the member may read about it"),
+}
+STRIKE_LIST = Text("The strikes of a member that still count")
+STRIKE_LIST_OPTIONS = {"member": Text("Whose strikes")}
+STRIKE_REMOVE = Text("Take a strike back")
+STRIKE_REMOVE_OPTIONS = {
+    "member": Text("Whose strike"),
+    "number": Text("Its number in /strike list"),
+}
+
+RULES = Text("Text rules of this server")
+RULES_ADD = Text("Add a rule that every prompt here must pass")
+RULES_ADD_OPTIONS = {
+    "kind": Text("How the text is read; disguises of words and phrases are found, too"),
+    "text": Text("What to look for"),
+    "action": Text("What happens to a prompt that has it"),
+    "exceptions": Text("Phrases within which it is allowed, parted by commas"),
+}
+RULE_KINDS = {
+    "word": Text("word, never inside another word"),
+    "phrase": Text("phrase of several words"),
+    "pattern": Text("pattern in RE2 syntax"),
+}
+RULE_ACTIONS = {
+    "refuse": Text("refuse the prompt"),
+    "hold": Text("hold it for a moderator"),
+    "spoiler": Text("cover the pictures with a spoiler"),
+}
+RULES_REMOVE = Text("Remove one of this server's rules")
+RULES_REMOVE_OPTIONS = {"rule": Text("Which one; begin to type and choose")}
+RULES_LIST = Text("Show this server's rules")
+RULES_LIST_OPTIONS = {"page": Text("From 1 on")}
+RULES_IMPORT = Text("Add the rules of a file to those in force")
+RULES_IMPORT_OPTIONS = {"file": Text("JSON as /rules export writes it")}
+RULES_EXPORT = Text("Get this server's rules as a file")
+RULES_TEST = Text("Try a prompt: how it is read, which rules are found")
+RULES_TEST_OPTIONS = {"prompt": Text("Nobody else sees it, and nothing is drawn")}
+RULES_PREVIEW = Text("What a rule would have done to the last 500 prompts here")
+RULES_PREVIEW_OPTIONS = RULES_ADD_OPTIONS | {
+    "action": Text("What would happen to a prompt that has it")
+}
+RULES_IMPORT_AUTOMOD = Text("Copy the keyword lists of Discord's AutoMod")
+
+AUDIT = Text("What was decided, by whom")
+AUDIT_SEARCH = Text("Search what was decided in this server")
+AUDIT_SEARCH_OPTIONS = {
+    "member": Text("Whose prompts or pictures it was about"),
+    "moderator": Text("Who decided"),
+    "rule": Text("The text of the rule"),
+    "since": Text("A date like 2026-11-01, or 12h, 30d, 4w"),
+}
+AUDIT_EXPORT = Text("Get this server's record as a file; for its owner")
+AUDIT_EXPORT_OPTIONS = {
+    "format": Text("What kind of file"),
+    "since": Text("From then on: a date, 12h, 30d, 4w"),
+}
+AUDIT_FORMATS = {"csv": Text("CSV"), "json": Text("JSON")}
+
+NAMES = (
+    Name("command", "about"),
+    Name("command", "add"),
+    Name("command", "audit"),
+    Name("command", "cancel"),
+    Name("command", "delete"),
+    Name("command", "export"),
+    Name("command", "gallery"),
+    Name("command", "help"),
+    Name("command", "imagine"),
+    Name("command", "import"),
+    Name("command", "import-automod"),
+    Name("command", "list"),
+    Name("command", "pause"),
+    Name("command", "preview"),
+    Name("command", "privacy"),
+    Name("command", "queue"),
+    Name("command", "recipe"),
+    Name("command", "Recipe"),
+    Name("command", "Remix"),
+    Name("command", "remove"),
+    Name("command", "Report picture"),
+    Name("command", "resume"),
+    Name("command", "rules"),
+    Name("command", "save"),
+    Name("command", "search"),
+    Name("command", "settings"),
+    Name("command", "status"),
+    Name("command", "strike"),
+    Name("command", "style"),
+    Name("command", "suspend"),
+    Name("command", "test"),
+    Name("command", "unsuspend"),
+    Name("option", "action"),
+    Name("option", "after"),
+    Name("option", "before"),
+    Name("option", "clip_skip"),
+    Name("option", "days"),
+    Name("option", "exceptions"),
+    Name("option", "file"),
+    Name("option", "format"),
+    Name("option", "guidance"),
+    Name("option", "image"),
+    Name("option", "kind"),
+    Name("option", "link"),
+    Name("option", "member"),
+    Name("option", "moderator"),
+    Name("option", "name"),
+    Name("option", "negative_prompt"),
+    Name("option", "number"),
+    Name("option", "page"),
+    Name("option", "preset"),
+    Name("option", "prompt"),
+    Name("option", "reason"),
+    Name("option", "rule"),
+    Name("option", "sampler"),
+    Name("option", "seed"),
+    Name("option", "since"),
+    Name("option", "size"),
+    Name("option", "steps"),
+    Name("option", "strength"),
+    Name("option", "style"),
+    Name("option", "text"),
+)
+"""Of commands, groups and entries of a message's menu, and of options: as they are typed."""

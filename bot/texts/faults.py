@@ -1,0 +1,27 @@
+"""What is answered when a command, a button or the record does not work at all."""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Text
+
+UNEXPECTED = Text(
+    "Something went wrong on our side. Nothing was charged. Please try again; if it happens again, "
+    "tell the owner of this bot."
+)
+UNKNOWN_BUTTON = Text(
+    "This button is of another version of Triptych, so nothing was done and nothing was charged. "
+    "`/gallery` has your pictures with buttons that work."
+)
+ONLY_IN_SERVERS = Text(
+    "This command is for servers that have added Triptych, and works nowhere else. Nothing was "
+    "shown or changed."
+)
+NOT_IN_QUEUE = Text(
+    "Your prompt was taken, but the record cannot be written at the moment, so it is not in the "
+    "queue yet. As soon as it can be, Triptych draws it or tells you why not, and nothing was "
+    "charged. If this lasts, tell the owner, whose log says more."
+)
+RECORD_GONE = Text(
+    "The file of Triptych's record has been removed or replaced while it runs, so it takes no new "
+    "prompts. Nothing was drawn or charged; the owner must stop it and restore the record."
+)

@@ -1,0 +1,82 @@
+"""What a job's message says, and what is answered about jobs and their pictures."""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Plural, Text
+
+# The title, where nobody should read the prompt
+A_PROMPT = Text("A prompt")
+
+# How it stands
+IN_QUEUE = Text("In the queue.")
+BEING_DRAWN = Text("Being drawn.")
+MODEL_LOADING = Text("The model is still loading; drawing starts by itself.")
+DRAWING = Text("Drawing {bar} step {step} of {steps}")
+IN_REVIEW = Text("Waiting for a moderator, who looks at this first.")
+HELD = Text("Waiting for a moderator.")
+HIDDEN = Text(
+    "Members have reported these pictures. They are hidden until a moderator has looked at them."
+)
+REMOVED = Text("A moderator has removed these pictures.")
+NOT_ATTACHED = Text(
+    "The pictures are drawn and kept, but Discord does not take them here: I may not attach files, "
+    "or they are too large for this server. `/gallery` shows them to you."
+)
+
+# The alt texts
+UNFINISHED = Text("Unfinished pictures being drawn from the prompt: {prompt}")
+ONE_PICTURE = Text("A picture, drawn from the prompt: {prompt}")
+THREE_PICTURES = Text("Three pictures side by side, drawn from the prompt: {prompt}")
+PICTURE_OF = Text("Picture {panel} of {count}, drawn from the prompt: {prompt}")
+PICTURE_WITH_NOTES = Text("{picture}. {notes}")
+
+# What of the pictures nobody may see; the first two stand in the picture itself
+TILE_HIDDEN = Text("hidden by\nthe filter")
+TILE_UNCHECKED = Text("could not\nbe checked")
+PANELS_HIDDEN = Plural(
+    "Hidden by the filter: picture {panels}.", "Hidden by the filter: pictures {panels}."
+)
+PANELS_UNCHECKED = Plural(
+    "Not shown, because the picture check does not work: picture {panels}. The owner finds more in "
+    "the log.",
+    "Not shown, because the picture check does not work: pictures {panels}. The owner finds more "
+    "in the log.",
+)
+
+# What is answered to whoever asks for a picture
+NO_SUCH_PICTURE = Text(
+    "I know no picture like that in this channel, so nothing was done and nothing was charged. "
+    "`/gallery` has your own pictures."
+)
+TIME_OVER = Text(
+    "Nothing is on record of these pictures any more: the time for which they are kept is over, or "
+    "their author had them deleted. Nothing was done or charged. A moderator can delete the "
+    "message."
+)
+PANEL_HIDDEN = Text(
+    "That picture is hidden by the filter, so nothing can be made of it. Nothing was charged; take "
+    "another one, or ↻ for new ones."
+)
+REMOVED_BY_MODERATOR = Text("A moderator has removed that picture, so nothing can be made of it.")
+NO_LINK = Text(
+    "That is no link to a message. Right-click the message that shows the pictures (or hold it), "
+    "choose Copy Message Link, and paste it here."
+)
+
+# Deleting and cancelling
+DELETED = Text("Deleted: the pictures have left the message, the disk and the gallery.")
+DELETED_BUT_SHOWN = Text(
+    "The pictures have left the disk and the gallery, but I may not delete the message that shows "
+    "them. Press again later, or ask a moderator to delete it."
+)
+NOT_YOURS_TO_DELETE = Text(
+    "Only the member who asked for these pictures and people with Manage Messages can delete them."
+)
+CANCELLED = Plural(
+    "Your prompt was cancelled. Only steps that were already drawn count towards your quota.",
+    "Your {count} prompts were cancelled. Only steps that were already drawn count towards your "
+    "quota.",
+)
+NOTHING_TO_CANCEL = Text("You have nothing in the queue.")
+NOT_YOURS = Text("Only the member who asked for these pictures can cancel them.")
+TOO_LATE = Text("This prompt neither waits nor is being drawn any more, so nothing was cancelled.")

@@ -1,0 +1,7 @@
+"""Words of every list that is cut."""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Plural
+
+AND_MORE = Plural("and {count:,} more", "and {count:,} more")

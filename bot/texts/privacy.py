@@ -1,0 +1,31 @@
+"""What members read about their own data."""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Plural, Text
+
+ABOUT = Text(
+    "**What Triptych keeps of you**\n"
+    "• Your prompts with their settings, the pictures, when and where you asked, what it cost.\n"
+    "• Decisions about your prompts, for the moderators of the server in which you asked.\n"
+    "• Your reports and appeals, your strikes and suspensions.\n"
+    "In a server all of it goes when its time is over (90 days, unless the server chose another). "
+    "Active strikes and suspensions are kept until they expire. What is of direct messages goes "
+    "after 90 days. Messages in channels stay: ⋯ under your pictures deletes them while they are "
+    "on record, later a moderator can. Nothing leaves this machine but what you see in Discord. "
+    "The owner's daily backups keep what was deleted for up to a week more, and copies from an "
+    "upgrade, a restore or a rescue until the owner deletes them.\n"
+    "`/privacy export` gives you the record as a file. `/privacy delete` deletes it."
+)
+CONFIRM_DELETION = Text(
+    "This deletes all your prompts and pictures, in every server and in direct messages, and what "
+    "you wrote in reports and appeals, and cancels what waits or is being drawn. It cannot be "
+    "undone. Kept are: that a prompt was there, and its cost, without its words, for one more day, "
+    "so that quotas hold; and decisions of moderators, without the words, until each server's time "
+    "for them is over."
+)
+DELETE = Text("Delete everything")
+DELETED = Plural(
+    "Done: the words and pictures of {count:,} prompt are deleted.",
+    "Done: the words and pictures of {count:,} prompts are deleted.",
+)

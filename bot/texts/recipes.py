@@ -1,0 +1,105 @@
+"""Recipes, the forms that change them, the gallery and the styles."""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Plural, Text
+
+PARAMETERS = {
+    "clip_skip": Text("Clip skip"),
+    "guidance_scale": Text("Guidance scale"),
+}
+"""What the parameters are called that have bounds, or no sentence of their own below."""
+
+# Under a grid
+SMALL_LINE = Plural(
+    "{model} · {sampler} · {count} step · guidance {guidance} · {size} · seed {seed}",
+    "{model} · {sampler} · {count} steps · guidance {guidance} · {size} · seed {seed}",
+)
+SINGLE_LINE = Text("Picture {panel} of #{job_id} · seed {seed}")
+WITHOUT = Text("without: {negative_prompt}")
+WORDS_CUT = Text("Too long for the model, so these words were cut: {words}")
+GUIDED = Text("{scale:g}")
+GUIDED_UNTIL = Text("{scale:g} for {share:.0f} % of the steps")
+FROM_PICTURE = Text("from picture {panel} of #{job_id}, strength {strength:g}")
+FROM_ENLARGED = Text("×2 from picture {panel} of #{job_id}, strength {strength:g}")
+FROM_UPLOAD = Text("from a picture sent with it, strength {strength:g}")
+
+# A whole recipe
+TITLE = Text("Recipe of #{job_id}")
+PROMPT = Text("prompt: {prompt}")
+NEGATIVE_PROMPT = Text("negative prompt: {negative_prompt}")
+NO_NEGATIVE_PROMPT = Text("negative prompt: none")
+SEEDS = Text("seeds: {seeds}")
+SETTINGS = Text(
+    "size: {size} · steps: {steps} · guidance: {guidance} · sampler: {sampler} · preset: {preset}"
+)
+MODEL = Text("model: {model}")
+GONE = Text("That picture is gone; here is its recipe. Draw it again?")
+
+# The forms; Discord takes 45 characters for a title or a label, and 100 for a hint
+REMIX_FORM = Text("Remix")
+START_FORM = Text("Use as start")
+PROMPT_FIELD = Text("Prompt")
+NEGATIVE_PROMPT_FIELD = Text("Negative prompt")
+SIZE_FIELD = Text("Size")
+SEED_FIELD = Text("Seed")
+SEED_HINT = Text("empty: new pictures")
+SETTINGS_FIELD = Text("Steps / guidance / sampler")
+STRENGTH_FIELD = Text("Strength (0 to 1)")
+STRENGTH_HINT = Text("low keeps the picture, high follows the prompt")
+TOO_MANY_SETTINGS = Text(
+    "Write steps / guidance / sampler like 30 / 7.5 / ddim, or leave a part empty. Nothing was "
+    "drawn."
+)
+NO_NUMBER_OF_STEPS = Text(
+    "“{text}” is not a number for the steps. Write it like 30, or leave it out. Nothing was drawn."
+)
+NO_GUIDANCE = Text(
+    "“{text}” is not a number for the guidance. Write it like 7 or 7.5, or leave it out. Nothing "
+    "was drawn."
+)
+NO_STRENGTH = Text(
+    "“{text}” is not a number for the strength. Write it like 0.7, or leave it out. Nothing was "
+    "drawn."
+)
+
+# What /imagine offers
+SQUARE = Text("{size} (square)")
+PORTRAIT = Text("{size} (portrait)")
+LANDSCAPE = Text("{size} (landscape)")
+
+# The gallery
+GALLERY = Text("**Your pictures**, newest first")
+GALLERY_EMPTY = Text("You have no pictures yet. `/imagine` draws some.")
+GALLERY_AT_END = Text("There are no older pictures. `/imagine` draws some.")
+JUMP = Text("jump")
+
+# The styles of a server
+STYLES = Text("Styles here")
+STYLE_SAVED = Text("Saved. `/imagine style:{name}` uses it.")
+STYLE_REMOVED = Text("Removed.")
+NOT_MANAGER = Text(
+    "Only people with Manage Server can change this server's styles. Nothing was changed."
+)
+TOO_MANY_STYLES = Plural(
+    "This server already has {count} style, the most there may be. Nothing was changed; remove one "
+    "first.",
+    "This server already has {count} styles, the most there may be. Nothing was changed; remove "
+    "one first.",
+)
+NO_SUCH_STYLE = Text("There is no such style here, so nothing was changed.")
+STYLE_NAME_WRONG = Text(
+    "A style's name has 1 to 32 letters a to z, digits, spaces or hyphens. Nothing was changed."
+)
+STYLE_EMPTY = Text("A style needs text before, text after or a negative prompt.")
+STYLE_TOO_LONG = Plural(
+    "A style's texts have at most {count:,} character each. Nothing was changed.",
+    "A style's texts have at most {count:,} characters each. Nothing was changed.",
+)
+SAMPLER_UNKNOWN = Text("There is no such sampler. Known are: {known}.")
+
+
+def name_parameter(name: str) -> str:
+    """For a sentence; one that has no text is named as it is on record."""
+    text = PARAMETERS.get(name)
+    return text() if text else name.replace("_", " ")

@@ -1,0 +1,118 @@
+"""What moderators read on cards and when they decide, and who reports pictures."""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Plural, Text
+
+NOT_MODERATOR = Text(
+    "Only moderators (Manage Messages, or a role that the server has named) may do this. Nothing "
+    "was changed."
+)
+NOT_MANAGER = Text("Only members with “Manage Server” may do this. Nothing was changed.")
+NOT_SERVER_OWNER = Text("Only the owner of this server may do this. Nothing was changed.")
+NOT_OWN = Text("Somebody else has to decide about what is yours. Nothing was changed.")
+NOT_ABOVE = Text(
+    "You can do this only to members whose highest role is below your own. Nothing was changed."
+)
+NOT_OWNER = Text("This cannot be done to the owner of the server. Nothing was changed.")
+
+TITLES = {
+    "held": Text("A prompt waits for you"),
+    "report": Text("Pictures were reported"),
+    "appeal": Text("An appeal against a suspension"),
+    "rules": Text("Rules of this server were switched off"),
+}
+"""By the kind of a card."""
+PICTURES_WAIT = Text("Pictures wait for you")
+BUTTONS = {
+    "approve": Text("Approve"),
+    "cover": Text("Approve as spoiler"),
+    "refuse": Text("Refuse"),
+    "suspend": Text("Refuse and suspend"),
+    "restore": Text("Restore"),
+    "remove": Text("Remove"),
+    "strike": Text("Remove and strike"),
+    "grant": Text("Grant: lift it"),
+    "deny": Text("Deny"),
+    "note": Text("Understood"),
+}
+REVEAL = Text("Show me")
+BLURRED = Text("Blurred pictures")
+ACTIVE_STRIKES = Plural("{count} strike", "{count} strikes")
+WITHOUT = Text("without: {text}")
+WHY = Text("Why: {reason}")
+EXPIRES = Text("Expires <t:{at:.0f}:R>; the first decision counts.")
+BEYOND_MORE = Plural(
+    "and {count} more; `/rules list` shows them all",
+    "and {count} more; `/rules list` shows them all",
+)
+BEYOND_WHY = Text(
+    "All rules of a server together may cost only so much, so that nobody else has to wait for "
+    "them. These came before there was such a limit and are beyond it: **they do not apply any "
+    "more**; all others do. Nothing was deleted. Remove them with `/rules remove`, and add simpler "
+    "ones: words in place of patterns, + or * in place of counting."
+)
+BEYOND_REMOVED = Text("They have all been removed since.")
+
+OUTCOMES = {
+    "approve": Text("Approved by <@{by}>, <t:{at:.0f}:f>."),
+    "cover": Text("Approved as a spoiler by <@{by}>, <t:{at:.0f}:f>."),
+    "refuse": Text("Refused by <@{by}>, <t:{at:.0f}:f>."),
+    "suspend": Text("Refused by <@{by}>, who also suspended the member, <t:{at:.0f}:f>."),
+    "restore": Text("Restored by <@{by}>, <t:{at:.0f}:f>."),
+    "remove": Text("Removed by <@{by}>, <t:{at:.0f}:f>."),
+    "strike": Text("Removed by <@{by}>, who also gave the member a strike, <t:{at:.0f}:f>."),
+    "grant": Text("Granted by <@{by}>, <t:{at:.0f}:f>: the suspension is lifted."),
+    "deny": Text("Denied by <@{by}>, <t:{at:.0f}:f>: the suspension stays."),
+    "note": Text("Read by <@{by}>, <t:{at:.0f}:f>."),
+    "expire": Text("Expired <t:{at:.0f}:f>: nobody decided in time. Nothing was charged."),
+    "withdraw": Text("Closed <t:{at:.0f}:f>: the member took it back."),
+    "unseen": Text("Refused <t:{at:.0f}:f>: the card could not be posted."),
+}
+DELETE_BY_HAND = Text("I could not reach the message; please delete it by hand.")
+
+FIRST = {
+    "approve": Text("<@{by}> was first and approved it. Nothing was changed."),
+    "cover": Text("<@{by}> was first and approved it as a spoiler. Nothing was changed."),
+    "refuse": Text("<@{by}> was first and refused it. Nothing was changed."),
+    "suspend": Text(
+        "<@{by}> was first and refused it and suspended the member. Nothing was changed."
+    ),
+    "restore": Text("<@{by}> was first and restored the picture. Nothing was changed."),
+    "remove": Text("<@{by}> was first and removed the picture. Nothing was changed."),
+    "strike": Text(
+        "<@{by}> was first and removed the picture and gave a strike. Nothing was changed."
+    ),
+    "grant": Text("<@{by}> was first and granted the appeal. Nothing was changed."),
+    "deny": Text("<@{by}> was first and denied the appeal. Nothing was changed."),
+    "note": Text("<@{by}> was first and has read it. Nothing was changed."),
+}
+CLOSED = Text("This card was closed without a moderator, so there is nothing left to decide.")
+NOT_ON_RECORD = Text("This card is not on record any more, so nothing was decided.")
+NOT_A_CHOICE = Text("This card cannot be decided like that. Nothing was changed.")
+TAKEN_BACK = Text("The member has taken this prompt back, so there is nothing left to decide.")
+PICTURES_GONE = Text("These pictures are gone, so there is nothing left to decide.")
+NO_PICTURES = Text("There is nothing more to see: nothing is drawn yet, or its files are gone.")
+WHOLE_PROMPT = Text("prompt: {prompt}\nnegative prompt: {negative_prompt}\n")
+
+REPORT = Text("Report picture")
+REPORT_QUESTION = Text("What is wrong with it?")
+REPORT_HINT = Text("Only moderators read this.")
+REPORTED = Text("Thank you. Your report was taken; you will hear what a moderator decides.")
+NOBODY_SEES_REPORT = Text(
+    "This server has no review channel, so nobody would see your report. Nothing was sent; please "
+    "tell a moderator."
+)
+NOT_OUR_PICTURES = Text("There are no pictures of mine in this message that could be reported.")
+REPORTED_TWICE = Text("You have reported these pictures already; a moderator will see it.")
+REMOVED_ALREADY = Text("These pictures were removed already. Thank you for looking out.")
+TOO_MANY_REPORTS = Plural(
+    "You have reported {count} picture within a day, the most one member may. If it is urgent, "
+    "please write to a moderator.",
+    "You have reported {count} pictures within a day, the most one member may. If it is urgent, "
+    "please write to a moderator.",
+)
+REPORT_RESTORED = Text("A moderator has looked at the picture you reported: it stays. Thank you.")
+REPORT_REMOVED = Text(
+    "A moderator has looked at the picture you reported: it was removed. Thank you."
+)

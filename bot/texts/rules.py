@@ -1,0 +1,198 @@
+"""A server's own text rules: what /rules answers, and why a rule cannot be used."""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Plural, Text
+
+KINDS = {
+    "word": Text("word “{text}”"),
+    "phrase": Text("phrase “{text}”"),
+    "pattern": Text("pattern “{text}”"),
+}
+RULES = {
+    "refuse": Text("{what} → refuse"),
+    "hold": Text("{what} → hold"),
+    "spoiler": Text("{what} → spoiler"),
+}
+"""By their action; what: of ``KINDS``."""
+EXCEPT = Text("{rule}, but not in {shown}")
+EXCEPT_MORE = Plural(
+    "{rule}, but not in {shown} and {count} more", "{rule}, but not in {shown} and {count} more"
+)
+BUILT_IN = {
+    "built-in: sexual content about minors": Text("built-in: sexual content about minors"),
+    "built-in: sexual content about real people": Text(
+        "built-in: sexual content about real people"
+    ),
+    "rules that take too long": Text("rules that take too long"),
+    "review everything": Text("review everything"),
+    "review new members": Text("review new members"),
+    "picture check": Text("picture check"),
+    "suspended": Text("suspended"),
+}
+"""What is no server's rule, by what it is called on record."""
+FORMS = {
+    "as typed": Text("as typed"),
+    "look-alike letters": Text("look-alike letters"),
+    "joined letters": Text("joined letters"),
+    "leetspeak": Text("leetspeak"),
+    "upside down": Text("upside down"),
+    "squeezed repeats": Text("squeezed repeats"),
+    "masked letters": Text("masked letters"),
+    "digits cut off": Text("digits cut off"),
+}
+"""How a word was read."""
+
+NO_RULES = Text(
+    "This server has no rules of its own. What the owner of this bot blocks, and the built-in "
+    "classes (sexual content about minors or real people), hold here anyway. Add a rule with "
+    "`/rules add`, or copy those of AutoMod with `/rules import-automod`."
+)
+LISTED = Plural(
+    "**{count:,} rule**, page {page} of {num_pages}",
+    "**{count:,} rules**, page {page} of {num_pages}",
+)
+LISTED_BEYOND = Plural(
+    "{count:,} rule beyond what a server may have, **switched off**",
+    "{count:,} rules beyond what a server may have, **switched off**",
+)
+SWITCHED_OFF = Text("{rule} · **off**")
+NEXT_PAGE = Text("Next: `/rules list page:{page}`")
+ADDED = Text("Added `#{rule_id}` {rule}.")
+ADDED_MANY = Plural("Added {count:,} rule.", "Added {count:,} rules.")
+SOME_IN_FORCE = Plural("{count:,} was in force already.", "{count:,} were in force already.")
+ALL_IN_FORCE = Plural(
+    "That rule is in force here already. Nothing was changed.",
+    "All {count:,} rules are in force here already. Nothing was changed.",
+)
+REMOVED = Text("Removed `#{rule_id}` {rule}.")
+NO_SUCH_RULE = Text("There is no such rule here any more. Nothing was changed.")
+NOT_A_FILE = Text(
+    "That file cannot be read. It should be JSON as `/rules export` writes it, at most 1 MB. "
+    "Nothing was changed."
+)
+
+VERDICTS = {
+    "allow": Text("**Allowed**"),
+    "spoiler": Text("**Covered with a spoiler**"),
+    "hold": Text("**Held for a moderator**"),
+    "refuse": Text("**Refused**"),
+}
+VERDICTS_BY = {
+    "spoiler": Text("**Covered with a spoiler** by “{rule}”"),
+    "hold": Text("**Held for a moderator** by “{rule}”"),
+    "refuse": Text("**Refused** by “{rule}”"),
+}
+HOW_READ = Text("How it was read")
+FOUND = Text("Rules that were found")
+FOUND_NONE = Text("none")
+EXCEPTED = Text("{finding} — allowed by an exception")
+NO_LANE = Text("There is no review channel (/settings), so what would be held is refused.")
+PREVIEWED = Plural(
+    "It was tried on the last {count:,} prompt on record here.",
+    "It was tried on the last {count:,} prompts on record here.",
+)
+WOULD_BE = {
+    "spoiler": Plural(
+        "**{count:,}** would have been covered with a spoiler.",
+        "**{count:,}** would have been covered with a spoiler.",
+    ),
+    "hold": Plural(
+        "**{count:,}** would have been held for a moderator.",
+        "**{count:,}** would have been held for a moderator.",
+    ),
+    "refuse": Plural(
+        "**{count:,}** would have been refused.", "**{count:,}** would have been refused."
+    ),
+}
+NOTHING_SAVED = Text("Nothing was saved: `/rules add` does that.")
+
+AUTOMOD_NEEDS_PERMISSION = Text(
+    "To read this server's AutoMod rules I need the permission “Manage Server” for a moment: give "
+    "it to my role, run this again, and take it away afterwards. Nothing was changed."
+)
+NO_AUTOMOD_RULES = Text("AutoMod has no keyword rules here. Nothing was changed.")
+NOT_COPIED = Text("Not copied:")
+NOT_COPIED_KIND = Text("“{name}”: only keyword rules have lists to copy")
+NOT_COPIED_OFF = Text("“{name}”: it is switched off")
+NOT_COPIED_EXEMPT = Text("“{name}”: its exempt roles and channels (the rules hold for all)")
+NOT_COPIED_TIMEOUTS = Text("“{name}”: its time-outs")
+NOT_COPIED_STARS = Text("“{name}”: allowed words with a * in them")
+NOT_COPIED_FAULT = Text("“{name}”: “{text}”, since {fault}")
+
+UNUSABLE = Text("This cannot be used: {fault}. Nothing was changed.")
+UNUSABLE_RULE = Text("This rule cannot be used: {fault}. Nothing was changed.")
+UNUSABLE_FILE = Text("These rules cannot be used:\n{faults}\nNothing was changed.")
+BUSY = Text(
+    "Rules cannot be looked at at this moment: others are in front, or they took too long. Nothing "
+    "was changed; please try again in a minute, with fewer rules or simpler patterns."
+)
+UNWEIGHED = Text(
+    "The rules of this server cannot be read at the moment. Nothing was drawn or charged; please "
+    "try again in a minute. If this lasts, tell the owner, whose log says more."
+)
+
+# Faults: each comes after a colon.
+FAULT_OF_RULE = Text("rule {number}: {fault}")
+NOT_JSON = Text("not JSON: {fault}")
+NO_LIST_OF_RULES = Text('must be an object like {{"rules": [{{"kind": "word", "text": "…"}}]}}')
+TOO_MANY_RULES = Plural(
+    "{count:,} rule; the most there may be are {most:,}",
+    "{count:,} rules; the most there may be are {most:,}",
+)
+NOT_AN_OBJECT = Text("must be an object")
+UNKNOWN_KEYS = Text("does not know {keys}")
+EXCEPTIONS_NOT_A_LIST = Plural(
+    "exceptions must be a list of at most {count} text",
+    "exceptions must be a list of at most {count} texts",
+)
+NOT_A_CHOICE = Text("{key} must be one of {choices}")
+NOT_VISIBLE_TEXT = Plural(
+    "{key} must be visible text of at most {count} character",
+    "{key} must be visible text of at most {count} characters",
+)
+OVER_BUDGET = {
+    "rules": Plural(
+        "together they need more than the {count:,} rule that there may be",
+        "together they need more than the {count:,} rules that there may be",
+    ),
+    "steps": Plural(
+        "together they need more than the {count:,} step of patterns that there may be",
+        "together they need more than the {count:,} steps of patterns that there may be",
+    ),
+    "letters": Plural(
+        "together they need more than the {count:,} character that there may be",
+        "together they need more than the {count:,} characters that there may be",
+    ),
+}
+OVER_WHAT_IS_LEFT = {
+    "rules": Plural(
+        "together they need more than the {count:,} rule that is left ({used:,} of {most:,} are "
+        "used)",
+        "together they need more than the {count:,} rules that are left ({used:,} of {most:,} are "
+        "used)",
+    ),
+    "steps": Plural(
+        "together they need more than the {count:,} step of patterns that is left ({used:,} of "
+        "{most:,} are used)",
+        "together they need more than the {count:,} steps of patterns that are left ({used:,} of "
+        "{most:,} are used)",
+    ),
+    "letters": Plural(
+        "together they need more than the {count:,} character that is left ({used:,} of {most:,} "
+        "are used)",
+        "together they need more than the {count:,} characters that are left ({used:,} of {most:,} "
+        "are used)",
+    ),
+}
+PATTERN_REFUSED = Text("the pattern {pattern} cannot be used: {fault}")
+PATTERN_TOO_SLOW = Text(
+    "the pattern {pattern} cannot be used: it takes too long to compile; leave out what it does "
+    r"not need, such as {{0}}, and use fewer classes like \PL"
+)
+PATTERN_TOO_LARGE = Plural(
+    "the pattern {pattern} cannot be used: it is too large ({count:,} step, the most are "
+    "{most:,}); write + or * instead of counting",
+    "the pattern {pattern} cannot be used: it is too large ({count:,} steps, the most are "
+    "{most:,}); write + or * instead of counting",
+)

@@ -1,0 +1,35 @@
+"""Strikes, suspensions and appeals, as moderators and members read of them."""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Plural, Text
+
+STRUCK = Plural("<@{member_id}> has {count} strike now.", "<@{member_id}> has {count} strikes now.")
+ONE_TOO_MANY = Text("That is one too many.")
+NO_STRIKES = Text("<@{member_id}> has no strikes.")
+STRIKES_OF = Text("Strikes of <@{member_id}>:")
+STRIKE = Text("`#{strike_id}` by <@{given_by}>, expires <t:{lapses_at:.0f}:R>: {reason}")
+STRIKE_REMOVED = Text("Strike {strike_id} of <@{member_id}> does not count any more.")
+NO_SUCH_STRIKE = Text("They have no strike {strike_id} that still counts. Nothing was changed.")
+
+SUSPENDED_BY_MODERATOR = Text("Suspended by <@{given_by}> until <t:{ends_at:.0f}:f>: {reason}")
+SUSPENDED_BY_STRIKES = Text("Suspended by strikes until <t:{ends_at:.0f}:f>: {reason}")
+NOT_SUSPENDED = Text("They are not suspended here. Nothing was changed.")
+LIFTED = Text("<@{member_id}> may prompt again.")
+
+APPEAL = Text("Appeal")
+APPEAL_TITLE = Text("Appeal your suspension")
+APPEAL_QUESTION = Text("Why should it end?")
+APPEAL_HINT = Text("You can appeal once. A moderator reads this and decides.")
+APPEALED = Text("Your appeal was passed on. You will hear what a moderator decides.")
+APPEAL_GRANTED = Text("Your appeal against your suspension was granted.")
+APPEAL_DENIED = Text("Your appeal against your suspension was denied.")
+NOTHING_TO_APPEAL = Text("There is nothing to appeal here.")
+NO_SUSPENSION = Text("You are not suspended here at present, so there is nothing to appeal.")
+APPEALED_TWICE = Text(
+    "You have appealed this suspension already, and there is one appeal for each."
+)
+NOBODY_SEES_APPEAL = Text(
+    "This server has no review channel, so nobody could look at your appeal; you can still make it "
+    "later. Please ask a moderator."
+)

@@ -1,0 +1,135 @@
+"""What a server can set: the panel of /settings, its numbers, and /pause."""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Plural, Text
+
+PAGES = {
+    "people": Text("Who may prompt, and where"),
+    "review": Text("Review, reports and sanctions"),
+    "pictures": Text("Picture check"),
+    "quotas": Text("Quotas by role"),
+    "record": Text("Mod log and how long things are kept"),
+    "channels": Text("Channels of their own"),
+}
+NAMES = {
+    "min_member_days": Text("Days a member must have been here"),
+    "review_newcomer_days": Text("Days during which newcomers are held"),
+    "review_hours": Text("Hours until a card expires"),
+    "reports_to_hide": Text("Reports that hide a picture"),
+    "strikes_to_suspend": Text("Strikes that suspend"),
+    "strike_days": Text("Days until a strike expires"),
+    "suspension_days": Text("Days of a suspension"),
+    "nsfw_threshold": Text("Score that flags a picture"),
+    "retention_days": Text("Days that records are kept"),
+    "moderator_role_ids": Text("Moderator roles"),
+    "allowed_role_ids": Text("Roles that may prompt"),
+    "allowed_channel_ids": Text("Channels to prompt in"),
+    "review_channel_id": Text("Review channel"),
+    "mod_log_channel_id": Text("Mod-log channel"),
+    "review_everything": Text("Review everything"),
+    "picture_action": Text("What happens to a flagged picture"),
+    "role_quotas": Text("Quotas by role"),
+    "is_paused": Text("Pause"),
+}
+"""Every setting, by its name on record."""
+QUOTA_NAMES = {
+    "max_cost_per_day": Text("Cost in 24 hours (1 = a default prompt)"),
+    "max_waiting": Text("Prompts in the queue at once"),
+    "weight": Text("Weight in the queue (1 = as everybody)"),
+}
+PICTURE_ACTIONS = {
+    "refuse": Text("hide it"),
+    "hold": Text("hold it for a moderator"),
+    "spoiler": Text("show it under a spoiler"),
+}
+
+ON = Text("on")
+OFF = Text("off")
+DEFAULT = Text("default")
+NOBODY = Text("nobody")
+EVERYBODY = Text("everybody")
+EVERYWHERE = Text("in every channel")
+NONE = Text("none")
+NUMBER = Text("{number:g}")
+OWNERS_NUMBER = Text("{number:g} (the owner's)")
+
+VALUE = Text("{name}: **{value}**")
+MODERATORS = Text("Moderators besides those with “Manage Messages”: {roles}")
+WHO = Text("Who may prompt: {roles}")
+WHERE = Text("Where: {channels}")
+REVIEW_CHANNEL = Text("Review channel: {channel}")
+MOD_LOG = Text("Mod log: {channel}")
+REVIEW_ON = Text("Review everything: **on** — every prompt is held until a moderator allows it.")
+REVIEW_OFF = Text("Review everything: **off**")
+HOLD_MEANS_REFUSE = Text(
+    "**No review channel is set, so whatever should be held for a moderator is refused.**"
+)
+IS_PAUSED = Text("**Paused**: no new prompts are taken until `/resume`.")
+FLAGGED = Text("A flagged picture: **{action}**")
+FLAGGED_FROM = Text(
+    "A picture is flagged from a score of {threshold:g} on, as the owner of this bot has set; less "
+    "is stricter. Only channels for adults may be looser."
+)
+OF_CHANNELS = Text(
+    "A channel may have its own picture check, and “review everything”. Channels with values of "
+    "their own: {channels}"
+)
+OWN = Text("Its own: {names}")
+NOTHING_OWN = Text("All as in the whole server.")
+ABOUT_QUOTAS = Text(
+    "Members get the best of what their roles give, and never more than the owner of this bot "
+    "allows. A role without a quota changes nothing."
+)
+QUOTA = Text("<@&{role_id}>: {quota}")
+QUOTA_COST = Text("cost {cost:g} in 24 hours")
+QUOTA_WAITING = Plural("{count} in the queue at once", "{count} in the queue at once")
+QUOTA_WEIGHT = Text("weight {weight:g}")
+
+OTHER_PAGES = Text("Other settings")
+CHANGE_NUMBER = Text("Change a number")
+CHANGE_QUOTA = Text("Quota of a role")
+NUMBER_RANGE = Text("From {low:g} to {high:g}; empty for the default")
+CHOOSE_ROLE = Text("Choose a role to change its quota")
+CHOOSE_CHANNEL = Text("Choose a channel")
+CHOOSE_ACTION = Text("Flagged: {action}")
+REVIEW_ALL = Text("Review everything")
+STOP_REVIEW_ALL = Text("Stop reviewing everything")
+RESET = Text("As in the whole server")
+
+NO_SPOILER = Text(
+    "Pictures that the check flags can be shown under a spoiler only in channels that Discord "
+    "restricts to adults. Nothing was changed."
+)
+CANNOT_SEND = Text(
+    "I cannot write in <#{channel_id}>: give me “View Channel” and “Send Messages” there, then "
+    "choose it again. Nothing was changed."
+)
+NOT_OF_CHANNELS = Text("A channel cannot have this of its own. Nothing was changed.")
+TOO_LOOSE = Text(
+    "{number:g} is looser than the {threshold:g} that the owner of this bot has set; only channels "
+    "that Discord restricts to adults may be. Nothing was changed."
+)
+NOT_A_NUMBER = Text("“{text}” is not a number. Nothing was changed.")
+NOT_HERE = Text("This cannot be changed here any more; open /settings again.")
+UNKNOWN = Text("“{name}” is no setting. Nothing was changed.")
+NEVER_SHOWN = Text("A flagged picture cannot simply be shown. Nothing was changed.")
+TOO_MANY = Plural(
+    "The most there may be is {count}. Nothing was changed.",
+    "The most there may be are {count}. Nothing was changed.",
+)
+TOO_SMALL = Text(
+    "{number:g} is too small for “{name}”: choose from {low:g} to {high:g}. Nothing was changed."
+)
+TOO_LARGE = Text(
+    "{number:g} is too large for “{name}”: choose from {low:g} to {high:g}. Nothing was changed."
+)
+DOES_NOT_FIT = Text("That value does not fit ({names}). Nothing was changed.")
+
+PAUSED = Text(
+    "Triptych is paused in this server: new prompts are refused with a sentence, what waits stays "
+    "in the queue and is drawn. `/resume` ends it."
+)
+RESUMED = Text("Triptych takes prompts in this server again.")
+ALREADY_PAUSED = Text("Triptych is paused here already. Nothing was changed.")
+NOT_PAUSED = Text("Triptych is not paused here. Nothing was changed.")

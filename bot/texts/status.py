@@ -1,0 +1,20 @@
+"""What /status says to moderators, and to the owner of the bot."""
+
+from __future__ import annotations
+
+from bot.texts.catalog import Text
+
+THIS_SERVER = Text("**This server**: {waiting:,} waiting, {drawing:,} being drawn.")
+ALL_SERVERS = Text("**All servers**: {waiting:,} waiting, {drawing:,} being drawn.")
+WAITS = Text("Wait in the last hour: median {median}, 95th percentile {slow}.")
+NO_WAITS = Text("Nothing was drawn in the last hour.")
+ENGINE_UP = Text("**Engine**: up.")
+ENGINE = Text("**Engine**: {model} on {device} ({dtype}).")
+ENGINE_LOADING = Text("**Engine**: the model is loading.")
+REST_FOR_OWNER = Text("Memory, warnings and the rest are shown to the owner of this bot alone.")
+MEMORY = Text("**Memory**: {peak:,} MiB at the most.")
+REFUSED = Text("**Refused by Discord** in ten minutes: {count:,}.")
+CHORES = Text("**Background chores**:")
+CHORES_WELL = Text("**Background chores**: all well")
+WARNINGS = Text("**Last warnings**:")
+NO_WARNINGS = Text("**Last warnings**: none")

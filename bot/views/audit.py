@@ -1,0 +1,173 @@
+"""The audit log: in the mod log, in the answer to /audit search, and as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import discord
+
+from bot.domain.audit import AuditAction, AuditEntry
+from bot.texts import audit as texts
+from bot.texts import settings as setting_texts
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, describe, say
+from bot.views.components import PanelItem
+from bot.views.escape import quote
+from bot.views.moderation import compose_text, name_rule
+from bot.views.settings import describe_value
+
+_SHOWN = 80
+_STYLE_SHOWN = 40  # characters: a row may say three texts, before and after
+_STYLE = {AuditAction.STYLE_SAVED, AuditAction.STYLE_REMOVED}
+
+
+def describe_entry(entry: AuditEntry) -> str:
+    """One row of the audit log, in a line or two."""
+    parts = [f"`#{entry.entry_id}` <t:{entry.at:.0f}:f> **{texts.ACTIONS[entry.action]()}**"]
+    if entry.member_id is not None:
+        parts.append(texts.MEMBER(member_id=entry.member_id))
+    if entry.actor_id:
+        parts.append(texts.BY(actor_id=entry.actor_id))
+    if entry.job_id is not None:
+        parts.append(texts.PROMPT(job_id=entry.job_id))
+    if entry.rule:
+        parts.append(texts.RULE(rule=name_rule(entry.rule)))
+    parts += filter(None, _list_details(entry))
+    lines = [" · ".join(parts)]
+    if entry.prompt:
+        lines.append(f"> {quote(entry.prompt, _SHOWN)}")
+    return "\n".join(lines)
+
+
+def compose_entries(entries: Sequence[AuditEntry]) -> discord.ui.LayoutView:
+    """A message for the mod-log channel."""
+    return compose_text("\n".join(map(describe_entry, entries)))
+
+
+def compose_page(entries: Sequence[AuditEntry], older: str | None) -> discord.ui.LayoutView:
+    """The private answer to /audit search. older: the path of the button for the next page."""
+    if not entries:
+        return compose_text(texts.NO_ENTRIES())
+    text = "\n".join(map(describe_entry, entries))
+    if older is None:
+        return compose_text(text)
+    button = PanelItem("audit", older, discord.ui.Button[Any](label=texts.OLDER()))
+    return compose_text(text, discord.ui.ActionRow[Any](button))
+
+
+def _list_details(entry: AuditEntry) -> list[str]:
+    """What was changed, and why."""
+    reason = "" if entry.reason is None else quote(say(entry.reason), _SHOWN)
+    match entry.action:
+        case AuditAction.PAUSED | AuditAction.RESUMED:
+            return []
+        case AuditAction.STYLE_SAVED | AuditAction.STYLE_REMOVED:
+            return [texts.STYLE(name=reason, parts=_describe_style_change(entry))]
+        case AuditAction.SETTING_CHANGED:
+            return [_describe_setting(entry)]
+        case AuditAction.RETENTION_ENDED:
+            return [_describe_deleted(_parse(entry.new_value))]
+    is_told_by_rule = entry.rule and not (entry.old_value or entry.new_value)
+    return [_describe_sanction(entry), "" if is_told_by_rule else reason]
+
+
+def _describe_sanction(entry: AuditEntry) -> str:
+    """Which strike, or until when; "" for other rows."""
+    match _parse(entry.new_value or entry.old_value):
+        case {"strike": strike, "lapses_at": lapses_at}:
+            return texts.STRIKE_UNTIL(strike=strike, lapses_at=lapses_at)
+        case {"strike": strike}:
+            return texts.STRIKE(strike=strike)
+        case {"until": until}:
+            return texts.UNTIL(until=until)
+    return ""
+
+
+def _describe_setting(entry: AuditEntry) -> str:
+    params = {} if entry.reason is None else entry.reason.params
+    setting = str(params.get("name", ""))
+    known = setting_texts.NAMES.get(setting)
+    name = quote(say(entry.reason), _SHOWN) if known is None else known()
+    if known is not None and entry.reason and entry.reason.code == Code.SETTING_OF_CHANNEL:
+        name = texts.IN_CHANNEL(name=name, channel_id=params["channel_id"])
+    old, new = (
+        describe_value(setting, _parse(value)) if value else setting_texts.DEFAULT()
+        for value in (entry.old_value, entry.new_value)
+    )
+    return texts.CHANGED(name=name, old=old, new=new)
+
+
+def _describe_deleted(counts: Any) -> str:
+    known = counts.items() if isinstance(counts, dict) else ()
+    return ", ".join(
+        texts.DELETED[what](count=count) for what, count in known if what in texts.DELETED
+    )
+
+
+def _parse(value: str) -> Any:
+    """As it was put on record: JSON, or else text."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _describe_style_change(entry: AuditEntry) -> str:
+    """What of a style is another now; all of it for one that is new, or that is gone."""
+    old, new = (json.loads(value or "{}") for value in (entry.old_value, entry.new_value))
+    parts: list[str] = []
+    for key, text in texts.STYLE_PARTS.items():
+        before, after = (str(values.get(key, "")) for values in (old, new))
+        if before == after:
+            continue
+        shown = [f"“{quote(each, _STYLE_SHOWN)}”" for each in (before, after) if each]
+        part = text(shown=" → ".join(shown))
+        parts.append(texts.STYLE_PART_TAKEN_OUT(part=part) if new and not after else part)
+    return ", ".join(parts) or texts.STYLE_UNCHANGED()
+
+
+def render_entries(entries: Sequence[AuditEntry]) -> str:
+    """Rows as CSV, with a line of names; nothing in it is a formula for a spreadsheet."""
+    buffer = io.StringIO()
+    table = csv.writer(buffer)
+    table.writerow(_AUDIT_COLUMNS)
+    for entry in entries:
+        table.writerow(_defuse(value) for value in list_columns(entry).values())
+    return buffer.getvalue()
+
+
+def list_columns(entry: AuditEntry) -> dict[str, str | int | float | None]:
+    """A row by the names of its columns; ids as text, which spreadsheets would round."""
+    values: dict[str, str | int | float | None] = {}
+    why = _list_reason(entry.reason)
+    for name in _AUDIT_COLUMNS:
+        value = why[name] if name in why else getattr(entry, name)
+        if name == "at":
+            value = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
+        elif name.endswith("_id") and name != "entry_id" and value is not None:
+            value = str(value)
+        values[name] = value
+    return values
+
+
+def _list_reason(reason: Reason | None) -> dict[str, str]:
+    known = describe(reason)
+    if known is None:
+        return {"reason_code": "", "reason_params": "{}", "reason": ""}
+    params = json.dumps(known["params"], ensure_ascii=False)
+    return {"reason_code": known["code"], "reason_params": params, "reason": known["sentence"]}
+
+
+_AUDIT_COLUMNS = ("entry_id", "at", "action", "guild_id", "actor_id", "member_id", "job_id",
+                  "rule", "rules_version", "prompt", "prompt_hash", "reason_code",
+                  "reason_params", "reason", "old_value", "new_value")  # fmt: skip
+
+
+def _defuse(value: object) -> object:
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if is_formula else value

@@ -1,0 +1,22 @@
+"""Languages of a test: the English text, marked with who reads it."""
+
+from __future__ import annotations
+
+import gettext
+
+
+class Marked(gettext.NullTranslations):
+    """``de[Nothing.]`` for a reader of German."""
+
+    def __init__(self, locale: str) -> None:
+        super().__init__()
+        self._locale = locale
+
+    def gettext(self, message: str) -> str:
+        return f"{self._locale}[{message}]"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == 1 else msgid2)
+
+    def pgettext(self, context: str, message: str) -> str:
+        return self.gettext(f"{context}: {message}")

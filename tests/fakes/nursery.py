@@ -1,0 +1,208 @@
+"""Bot processes by fork, so that their modules are read only once.
+
+A forked process runs a module from its first line on, as ``python -m`` does. This file is also the
+process that forks (``python -m tests.fakes.nursery SOCKET MODULE…``). One connection to it is one
+process: a line of JSON says what to run, a line with its pid comes back, and one with its return
+code when it has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, NoReturn, Self
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Nursery:
+    """``with Nursery() as nursery`` and ``await nursery.start(…)``, from any event loop.
+
+    modules: what is read before it forks, beside what every bot reads.
+    """
+
+    def __init__(self, *modules: str) -> None:
+        self._modules = modules
+        self._exits = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        self._path = str(Path(self._exits.enter_context(tempfile.TemporaryDirectory()), "s"))
+        process = self._exits.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.fakes.nursery", self._path, *self._modules],
+                cwd=ROOT,
+                env=os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        )
+        assert process.stdin and process.stdout
+        self._exits.callback(process.stdin.close)
+        if process.stdout.readline() != b"ready\n":
+            raise RuntimeError("the process that forks bots did not start")
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self._exits.close()
+
+    async def start(
+        self,
+        module: str,
+        log: Path,
+        folder: Path,
+        environment: dict[str, str],
+        arguments: tuple[str, ...] = ("run",),
+    ) -> Child:
+        """A new process that runs a module with exactly this environment."""
+        log.touch(0o600)  # noqa: ASYNC240 - an empty file
+        order = {
+            "module": module,
+            "arguments": arguments,
+            "log": str(log),
+            "folder": str(folder),
+            "environment": environment,
+        }
+        reader, writer = await asyncio.open_unix_connection(self._path)
+        writer.write(json.dumps(order).encode() + b"\n")
+        return Child(int(await reader.readline()), reader, writer)
+
+
+class Child:
+    """One forked process."""
+
+    def __init__(
+        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._ended = asyncio.create_task(self._read(reader, writer))
+
+    async def wait(self, within_seconds: float | None = None) -> int:
+        """The exit status, negative for a signal. Raises TimeoutError."""
+        return await asyncio.wait_for(asyncio.shield(self._ended), within_seconds)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Does nothing to one that has ended."""
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
+        self.returncode = int(await reader.readline())
+        writer.close()
+        return self.returncode
+
+
+def load_modules(*modules: str) -> None:
+    """What a bot process reads before it is online, and nothing that starts a thread."""
+    from bot.chat import client
+    from bot.moderation.classes import load_classes
+
+    for module in (*client.COGS, "bot.cli.run", "tests.fakes.parts", *modules):
+        importlib.import_module(module)
+    load_classes()
+
+
+class _Server:
+    """Forks for whoever connects, and tells them how it ended."""
+
+    def __init__(self, path: str) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(path)
+        self._socket.listen()
+        self._wakeup, tail = socket.socketpair()
+        for end in (self._wakeup, tail):
+            end.setblocking(False)
+        signal.set_wakeup_fd(tail.fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._tail = tail
+        self._children: dict[int, socket.socket] = {}
+
+    def serve(self) -> dict[str, Any]:
+        """Until the process that runs the tests has ended; returns only in a child."""
+        self._selector.register(self._socket, selectors.EVENT_READ, self._fork)
+        self._selector.register(self._wakeup, selectors.EVENT_READ, self._reap)
+        self._selector.register(sys.stdin, selectors.EVENT_READ)
+        print("ready", flush=True)  # noqa: T201 - whoever started it waits for this
+        while True:
+            for key, _ in self._selector.select():
+                if key.data is None:
+                    for pid in self._children:
+                        os.kill(pid, signal.SIGKILL)
+                    os._exit(0)
+                if (request := key.data()) is not None:
+                    return request
+
+    def _fork(self) -> dict[str, Any] | None:
+        connection, _ = self._socket.accept()
+        request = json.loads(connection.makefile().readline())
+        pid = os.fork()
+        if pid == 0:
+            return request
+        self._children[pid] = connection
+        connection.sendall(f"{pid}\n".encode())
+        return None
+
+    def _reap(self) -> None:
+        self._wakeup.recv(4096)
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            connection = self._children.pop(pid)
+            with contextlib.suppress(OSError):  # where nobody waits for it any more
+                connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            connection.close()
+
+
+def become(request: dict[str, Any]) -> None:
+    """What ``python -m`` would have found in a process of its own."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    log = os.open(request["log"], os.O_WRONLY | os.O_APPEND)
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv[1:] = request["arguments"]
+    code: object = None
+    try:
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as error:
+        code = error.code
+    end(code if isinstance(code, int) else int(code is not None))
+
+
+def end(code: int) -> NoReturn:
+    """As the interpreter ends, without taking its modules apart, which costs as much as a start."""
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    load_modules(*sys.argv[2:])
+    gc.freeze()
+    become(_Server(sys.argv[1]).serve())
