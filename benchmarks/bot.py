@@ -74,7 +74,7 @@ def _time_python(code: str) -> float:
 
 
 async def measure_loop_lag(num_requests: int = 8) -> dict[str, float]:
-    """How late a 5 ms timer comes, with the engine idle and while it draws the starter model."""
+    """How late a 5 ms timer is, with the engine idle and while it draws with the starter model."""
     engine = Engine(choose_model_source(Settings(_env_file=None)))  # type: ignore[call-arg]
     info = await asyncio.wrap_future(engine.start())
     lags: dict[str, list[float]] = {"idle": [], "drawing": []}

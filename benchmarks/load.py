@@ -98,7 +98,7 @@ class Round:
 
 
 def find_percentile(values: Sequence[float], percent: int) -> float | None:
-    """Return the value that this percentage of the values does not exceed."""
+    """Return this percentile of the values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)] if ordered else None
 

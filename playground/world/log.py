@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, eq=False)
 class RequestRecord:
-    """One HTTP request. `path` has no API base and no query, and `route` has no ids either."""
+    """One HTTP request. `path` is without API base and query; `route` is also without ids."""
 
     at: float
     method: str
