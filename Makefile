@@ -17,7 +17,7 @@ TORCH := torch>=2.11,<2.14
 
 .PHONY: faults demo imagine run doctor test exactness texts lint clean
 
-# In a folder of its own, so that no .env is read; MODEL=… chooses another model than the starter.
+# In its own folder, so that no .env is read. MODEL=… chooses another model than the starter model.
 demo: .venv/.installed
 	@mkdir -p data/demo
 	@cd data/demo && DATA_DIR=. LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(CURDIR)/$(BIN)/python \
@@ -38,7 +38,7 @@ test: .venv/.installed-dev
 exactness: .venv/.installed-dev
 	EXACTNESS=full $(BIN)/python -m pytest -q -s --timeout=900 tests/engine/test_exactness.py
 
-# F5, F8 and F17 are timings, which a busy machine may miss: they are printed and fail nothing.
+# F5, F8 and F17 are timings, which a busy machine may miss: they are printed, but never fail.
 faults: .venv/.installed-dev
 	$(BIN)/python -m benchmarks.faults --quick --figure F1 F2 F3 F4 F6 F7 F9 F10 F11 F12 F14 F15 F16 F13
 	-$(BIN)/python -m benchmarks.faults --quick --figure F5 F8 F17

@@ -1,4 +1,4 @@
-"""What is compared: diffusers' pipeline in three forms, and this engine in two."""
+"""The arms that are compared: diffusers' pipeline in three forms, and this engine in two."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ _MAX_COLLECTED = 4
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request of three pictures; num_steps None means the model's own number."""
+    """One request for three pictures. num_steps: None means the model's own number."""
 
     seed: int
     num_steps: int | None = None
 
 
 Report = Callable[[float, bool], None]
-"""Told the share of the steps done, and whether a preview came with it."""
+"""Called with the share of the steps that are done, and whether a preview came with it."""
 
 
 class Arm(Protocol):
     """Something that draws."""
 
     def submit(self, ask: Ask, report: Report) -> tuple[Future[Any], Callable[[], None]]:
-        """Begin; returns the pictures to come and how to give them up."""
+        """Start a request; returns its future and a function that cancels it."""
         ...
 
 
 class GivenUp(Exception):
-    """The measurement ended before the pictures were there."""
+    """The measurement ended before the pictures were done."""
 
 
 @dataclass(slots=True, eq=False)
@@ -76,7 +76,7 @@ class _Task:
 class PipelineArm:
     """diffusers' pipeline in one worker thread, first come first served.
 
-    max_collected: how many requests that wait are put into one call.
+    max_collected: the most waiting requests that are put into one call.
     """
 
     def __init__(self, workshop: Workshop, pipe: Any, autocast: bool, max_collected: int) -> None:
@@ -109,7 +109,7 @@ class PipelineArm:
                     self._draw(tasks)
             except GivenUp:
                 continue
-            except Exception as error:  # noqa: BLE001 - the thread's boundary: who waits is told
+            except Exception as error:  # noqa: BLE001 - the thread's boundary: the caller is told
                 for task in tasks:
                     if not task.future.done():
                         task.future.set_exception(error)
@@ -137,12 +137,12 @@ class PipelineArm:
                 callback_on_step_end_tensor_inputs=[],
             )
         for task in tasks:
-            if task.future.set_running_or_notify_cancel():  # nobody may wait any more
+            if task.future.set_running_or_notify_cancel():  # it may have been cancelled
                 task.future.set_result(output)
 
 
 class EngineArm:
-    """This engine; the requests that do not fit in wait inside it, first come first served."""
+    """This engine. Requests that do not fit wait inside it, first come first served."""
 
     def __init__(self, workshop: Workshop, preset: str) -> None:
         self._workshop = workshop
@@ -150,7 +150,7 @@ class EngineArm:
         self._next_id = 0
 
     def submit(self, ask: Ask, report: Report) -> tuple[Future[Any], Callable[[], None]]:
-        """Hand a request over."""
+        """Give a request to the engine."""
         self._next_id += 1
         request = self._workshop.make_request(ask, self._preset, id(self) + self._next_id)
 
@@ -214,7 +214,7 @@ class Workshop:
         self._folder.cleanup()
 
     def make_request(self, ask: Ask, preset: Any, number: int) -> GenerationRequest:
-        """Compose the engine's request for an ask."""
+        """Make the engine's request for an ask."""
         info = self.info
         recipe = Recipe(
             prompt=PROMPT,
@@ -232,7 +232,7 @@ class Workshop:
 
     @property
     def stepping_share(self) -> float:
-        """Share of a picture's work that its steps are; the rest is the decoder's."""
+        """The share of a picture's work that its steps take; the decoder takes the rest."""
         cost, info = self.engine._cost_model, self.info
         if cost is None:
             return 1.0
@@ -240,7 +240,7 @@ class Workshop:
         return 1 - cost.decode_flop / cost._flop(1, *ask)
 
     def measure_equality(self) -> dict[str, float]:
-        """Draw the same request with the engine's batch and the pipeline, in float32."""
+        """Draw the same request with the engine and with the pipeline, in float32."""
         torch.set_num_threads(self.num_threads)
         model, alone = (load_model(ModelSource(self.path, device=self.device)) for _ in range(2))
         for pipe in (model.pipe, alone.pipe):
@@ -285,7 +285,7 @@ class Workshop:
         }
 
     def _compile_b(self) -> None:
-        """Compile B for every number of requests that B2 collects, or note why that fails."""
+        """Compile B for every number of requests that B2 can collect, or note why that fails."""
         pipe, started = self._pipes["B"], time.perf_counter()
         plain = pipe.unet, pipe.vae.decode
         mode = "max-autotune-no-cudagraphs" if self.device == "cuda" else "default"
@@ -318,4 +318,4 @@ class Workshop:
 
 
 def _ignore(share: float, has_preview: bool) -> None:
-    """Nobody listens."""
+    """Do nothing with the report."""

@@ -1,8 +1,8 @@
 """python -m benchmarks.bot [--json]: start-up, event-loop lag, acceptance, memory of the bot.
 
-Every figure stands beside a reference taken in the same run: a bare interpreter, an idle loop, one
-prompt alone. Needs no GPU and no token: the real bot process runs against the playground, with the
-tests' fake engine where the engine does not matter and the starter model where it does.
+Every figure has a reference from the same run: a bare interpreter, an idle loop, one prompt alone.
+It needs no GPU and no token. The real bot process runs against the playground, with the tests' fake
+engine if the engine does not matter, and with the starter model if it does.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _time_python(code: str) -> float:
 
 
 async def measure_loop_lag(num_requests: int = 8) -> dict[str, float]:
-    """How late a 5 ms timer comes, with the engine idle and while it draws the starter model."""
+    """How late a 5 ms timer is, with the engine idle and while it draws with the starter model."""
     engine = Engine(choose_model_source(Settings(_env_file=None)))  # type: ignore[call-arg]
     info = await asyncio.wrap_future(engine.start())
     lags: dict[str, list[float]] = {"idle": [], "drawing": []}
@@ -144,7 +144,7 @@ def latency(handle: Any) -> float:
 async def run_bot(
     server: Playground, module: str = "tests.fakes.run_bot", **settings: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The real process; by default with the tests' fake engine."""
+    """Run the real bot process, by default with the tests' fake engine."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {
             "DISCORD_TOKEN": _TOKEN,
@@ -177,7 +177,7 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
 
 
 def describe_environment() -> dict[str, Any]:
-    """What the figures were taken on."""
+    """Describe the machine and the versions."""
     return {
         "python": platform.python_version(),
         "cores": os.cpu_count(),

@@ -1,4 +1,4 @@
-"""The clock that waits are measured with."""
+"""The clock that measures waiting times."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Seconds on the wall, or seconds that this process has computed.
+    """Wall-clock seconds, or seconds of processor time of this process.
 
-    The second kind leaves out what other programs on the machine take: with one thread drawing it
-    is what the wall would show on a machine at rest. While nobody draws, it is moved on.
+    Processor time leaves out other programs: with one thread drawing, it shows what a wall clock
+    would show on an idle machine. While nothing is drawn, the clock is moved forward by hand.
     """
 
     def __init__(self, *, of_process: bool = False) -> None:
@@ -23,7 +23,7 @@ class Clock:
         return (time.process_time() if self._of_process else time.perf_counter()) + self._skipped
 
     async def sleep_until(self, due: float, is_drawing: Callable[[], bool]) -> None:
-        """Return when the time has come."""
+        """Wait until ``due``."""
         while (left := due - self.now()) > 0:
             if not self._of_process:
                 await asyncio.sleep(left)

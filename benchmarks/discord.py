@@ -1,7 +1,8 @@
 """python -m benchmarks.discord [--json] [--seconds N]: edits per channel, and presses answered.
 
-The real bot process against the playground. Edits: 50 prompts of ten people wait in one channel
-(the tests' fake engine, 8 s a prompt). Presses: buttons of a grid, while the starter model draws.
+The real bot process runs against the playground. Edits: 50 prompts of ten people wait in one
+channel (with the tests' fake engine, 8 s per prompt). Presses: buttons of a grid are pressed while
+the starter model draws.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 async def measure_edits(seconds: float) -> dict[str, Any]:
-    """Edits of messages, counted at the playground, with 50 prompts waiting in one channel."""
+    """Count the edits that reach the playground while 50 prompts wait in one channel."""
     async with (
         Playground(_TOKEN) as server,
         run_bot(server, FAKE_STEP_SECONDS="0.4") as _,
@@ -79,7 +80,7 @@ async def measure_edits(seconds: float) -> dict[str, Any]:
 
 
 async def measure_presses(num_presses: int = 200) -> dict[str, Any]:
-    """Press → acknowledgement while the starter model draws without a pause."""
+    """Time from press to acknowledgement while the starter model draws without a pause."""
     async with Playground(_TOKEN) as server, run_bot(server, module="bot") as _:
         art = server.channel("art")
         people = _add_people(server)

@@ -1,20 +1,20 @@
 """python -m benchmarks.engine [--device cpu|cuda] [--model PATH|sd1-random] [--users N]
-[--quick] [--no-compile] [--clock wall|process] [--json]: this engine beside diffusers' own
+[--quick] [--no-compile] [--clock wall|process] [--json]: compares this engine with diffusers' own
 pipeline, on one machine, in one run.
 
 A        the reference script: the pipeline, one request of three pictures at a time, the model's
          own sampler and steps. On CUDA float16 weights under autocast.
-B        the pipeline as diffusers' documentation makes it fastest: channels_last, on CUDA pure
-         float16; compiled where torch.compile works, which on a CPU takes minutes per batch
-         size (--quick and --no-compile leave it out). One request at a time.
-B2       B with requests that wait put into one call of the pipeline.
+B        the pipeline in the fastest form that diffusers documents: channels_last; on CUDA pure
+         float16; compiled if torch.compile works, which takes minutes per batch size on a CPU
+         (--quick and --no-compile leave it out). One request at a time.
+B2       B, with waiting requests put together into one call of the pipeline.
 C        this engine, exact. C-fast: this engine with the preset `fast`.
 
-Closed loop: N users, each asks again as soon as the pictures are there. Open loop: people come by
-chance (Poisson) at 30, 60 and 90 % of what A can do. A and B show nothing before the end, so their
-first preview is the picture itself. On a machine where other programs compute, `--clock process`
-measures everything but the loop's lag in the seconds that this process computes; it needs one
-thread per arm.
+Closed loop: N users; each asks again as soon as they have their pictures. Open loop: people arrive
+at random (Poisson) at 30, 60 and 90 % of what A can do. A and B show nothing before the end, so
+their first preview is the picture itself. If other programs use the machine, `--clock process`
+measures everything except the loop's lag in processor seconds of this process; it needs one thread
+per arm.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _Plain(argparse.RawDescriptionHelpFormatter):
 
 
 def measure(workshop: Workshop, plan: Plan) -> dict[str, Any]:
-    """Run every arm, interleaved; returns what --json prints."""
+    """Run all arms in turns; returns what --json prints."""
     rounds: dict[str, dict[int, list[Round]]] = {name: {} for name in plan.arms}
     with workshop:
         equality = workshop.measure_equality()

@@ -1,4 +1,4 @@
-"""What the engine's benchmark prints."""
+"""The report that the engine's benchmark prints."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COLUMNS = (
 
 
 def find_ratios(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Pictures per second of one arm over another's, per number of users."""
+    """The ratio of two arms' pictures per second, for each number of users."""
     return {
         f"{one}/{other}": {
             users: figures["images_per_second"] / arms[other][users]["images_per_second"]
@@ -39,7 +39,7 @@ def find_ratios(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def find_matmul_share(workshop: Workshop, images_per_second: float) -> float | None:
-    """Share of the matmul peak, measured now, that so many pictures use."""
+    """The share of the matmul peak, measured now, that this many pictures per second use."""
     cost, info = workshop.engine._cost_model, workshop.info
     if cost is None:
         return None
@@ -74,7 +74,7 @@ def _measure_peak(workshop: Workshop) -> float:
 
 
 def describe_environment(workshop: Workshop) -> dict[str, Any]:
-    """What the figures were taken on."""
+    """Describe the machine and the versions."""
     on_cuda = workshop.device == "cuda"
     return {
         "device": torch.cuda.get_device_name() if on_cuda else "cpu",

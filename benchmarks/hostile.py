@@ -1,4 +1,4 @@
-"""Texts that make the rules work as hard as they can, each cut to what one prompt may hold."""
+"""Texts that are as costly as possible to judge, each cut to the length of a prompt."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REPEATED = {
 
 
 def list_hostile(num_characters: int) -> dict[str, str]:
-    """Name and text."""
+    """The texts by name."""
     texts = {name: part * num_characters for name, part in _REPEATED.items()}
     third = num_characters // 3
     texts["nested weights"] = "(" * third + "nude" + ":1.2)" * third

@@ -1,4 +1,4 @@
-"""People who ask: in a closed loop, by chance, or a short wish behind a long one."""
+"""Simulated users: in a closed loop, at random, or a short request behind a long one."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ _BEATS_PER_LOOK = 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured. seconds: in which the requests begin whose latencies count; a round
-    lasts until they are served, which with A takes every user's turn once more.
+    """How much to measure.
+
+    seconds: latencies count for requests that start in this time. A round lasts until they are
+    served; with A this takes one more turn of every user.
     """
 
     arms: tuple[str, ...]
@@ -37,8 +39,8 @@ class Plan:
 
     @classmethod
     def choose(cls, quick: bool, users: Sequence[int] | None, compiles: bool) -> Plan:
-        """Quick is one round in which each of 8 users is served once; otherwise three rounds, and
-        the open loop. B alone is left out of the quick form: B2 stands for it.
+        """Quick: one round in which each of 8 users is served once, without B. Else three rounds
+        and the open loop.
         """
         if quick:
             arms = tuple(name for name in ARMS if name != "B")
@@ -48,11 +50,11 @@ class Plan:
 
 @dataclass(slots=True)
 class Round:
-    """What was seen of one arm: seconds, pictures finished and begun, and every request's times.
+    """A measured round of one arm: seconds, pictures finished and begun, times of every request.
 
-    cpu_seconds: what the whole process computed meanwhile; unlike the wall's clock, it does not
-    count what other programs on the machine took. memory_mib: the largest of the whole process on
-    the CPU (every arm's weights are in it), of torch's allocator on CUDA.
+    cpu_seconds: processor time of the whole process, which does not include other programs.
+    memory_mib: the peak of the whole process on the CPU (with the weights of every arm); on CUDA
+    the peak of torch's allocator.
     """
 
     seconds: float = 0.0
@@ -67,7 +69,7 @@ class Round:
 
     @classmethod
     def join(cls, rounds: Sequence[Round]) -> Round:
-        """Put rounds together; the rate is their median."""
+        """Merge rounds. The rate is their median."""
         whole = cls(rates=[found.pictures / found.seconds for found in rounds])
         for found in rounds:
             whole.cpu_seconds += found.cpu_seconds
@@ -78,7 +80,7 @@ class Round:
         return whole
 
     def summarize(self) -> dict[str, float | None]:
-        """The figures that are printed; None where nothing was finished in time."""
+        """The figures to print; None if nothing was finished in time."""
         rates = self.rates or [self.pictures / self.seconds]
         return {
             "images_per_second": statistics.median(rates),
@@ -96,13 +98,13 @@ class Round:
 
 
 def find_percentile(values: Sequence[float], percent: int) -> float | None:
-    """Return the value that so many per cent do not exceed."""
+    """Return this percentile of the values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)] if ordered else None
 
 
 class _Person:
-    """Asks once and notes when something came back."""
+    """Asks once, and notes when progress and pictures come."""
 
     def __init__(self, arm: Arm, ask: Ask, seen: Round, clock: Clock) -> None:
         self.share = 0.0
@@ -138,13 +140,13 @@ class _Person:
 
 
 def run_closed_loop(workshop: Workshop, name: str, users: int, seconds: float) -> Round:
-    """Let each user ask again and again, until all who asked within ``seconds`` are served.
+    """Let each user ask again and again until all requests from the first ``seconds`` are served.
 
-    Raises what a request ended with.
+    Raises the error of a request that fails.
 
-    Whoever is served meanwhile goes on asking, so that the last ones are not drawn alone; only
-    the requests of the window count as latencies. Pictures that are half done at the end count
-    half, in every arm.
+    Users who are served go on asking, so that the last ones are not drawn alone, but only the
+    requests of the first ``seconds`` count as latencies. Pictures that are half done at the end
+    count half, in every arm.
     """
     return asyncio.run(_run_closed_loop(workshop, name, users, seconds))
 
@@ -189,7 +191,7 @@ async def _run_closed_loop(workshop: Workshop, name: str, users: int, seconds: f
 
 
 def run_open_loop(workshop: Workshop, name: str, load: float, seconds: float) -> Round:
-    """Let people come by chance, at a share of what A can do, and wait for all of them."""
+    """Let people arrive at random, at a share of what A can do, and wait for all of them."""
     return asyncio.run(_run_open_loop(workshop, name, load, seconds))
 
 
@@ -210,7 +212,7 @@ async def _run_open_loop(workshop: Workshop, name: str, load: float, seconds: fl
 
 
 def measure_short_behind_long(workshop: Workshop, name: str) -> float:
-    """Seconds until a wish of 8 steps is drawn that came just after one of 100 steps."""
+    """Seconds until a request with 8 steps is drawn that came just after one with 100 steps."""
     return asyncio.run(_measure_short(workshop.arms[name], workshop.clock))
 
 
@@ -252,5 +254,5 @@ async def _beat(seen: Round) -> None:
 
 
 async def _settle() -> None:
-    """Let the drawing threads notice who has gone: they look at every step."""
+    """Let the drawing threads notice cancelled requests; they look at every step."""
     await asyncio.sleep(0.2)

@@ -1,7 +1,7 @@
 """python -m benchmarks.moderation [--json]: recall, false positives and time of the rules.
 
-Blocked terms are vegetables and tools, so that nobody has to read anything else. The reference is
-what most bots do: a search for the words in the lower-cased text.
+Blocked terms are vegetables and tools, to spare readers worse words. The reference is what most
+bots do: a search for the words in the lower-cased text.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ def main() -> None:
 
 
 def list_disguised() -> Iterator[tuple[str, str, str]]:
-    """Kind of evasion, term, and the prompt that contains it."""
+    """Yield the kind of evasion, the term, and the prompt that contains it."""
     for number, (kind, term) in enumerate(product(EVASIONS, TERMS)):
         yield kind, term, _CARRIERS[number % len(_CARRIERS)].format(EVASIONS[kind](term))
 
 
 def measure_recall() -> dict[str, Any]:
-    """The share of disguised terms that are refused because of that very term."""
+    """The share of disguised terms that are refused because of this term."""
     policy = PromptPolicy(TERMS)
     misses: list[dict[str, str]] = []
     by_reference = 0
@@ -97,7 +97,7 @@ def measure_recall() -> dict[str, Any]:
 
 
 def measure_false_positives() -> dict[str, Any]:
-    """The share of harmless prompts that are not simply allowed."""
+    """The share of harmless prompts that are refused, held or covered."""
     policy = PromptPolicy(TERMS)
     prompts = list_benign_prompts()
     wrong = [
@@ -133,9 +133,9 @@ def make_rules(count: int = _NUM_RULES) -> list[Rule]:
 
 
 def measure_time() -> dict[str, Any]:
-    """Milliseconds for one prompt of 6,000 characters at 1,000 rules.
+    """Milliseconds for a prompt of 6,000 characters with 1,000 rules.
 
-    Plain prompts, joined until they are long enough, and every tenth a text made of disguises.
+    The texts are plain prompts, joined until they are long enough; every tenth has disguises.
     """
     policy = PromptPolicy(rules=make_rules())
     plain = list_plain_prompts()
@@ -143,7 +143,7 @@ def measure_time() -> dict[str, Any]:
     pick = random.Random(7)
     wall: list[float] = []
     cpu: list[float] = []
-    policy.judge(", ".join(disguised), "")  # the tables of characters fill at first use
+    policy.judge(", ".join(disguised), "")  # fills the character tables, which load at first use
     for number in range(_NUM_TIMED):
         pool = disguised if number % 10 == 0 else plain
         text = clean_prompt(", ".join(pick.choices(pool, k=600)))[:_NUM_CHARACTERS]
@@ -161,9 +161,9 @@ def measure_time() -> dict[str, Any]:
 
 
 async def measure_worst(rounds: int = 3) -> dict[str, Any]:
-    """The hostile text that takes longest, and how late the event loop comes meanwhile.
+    """The hostile text that takes longest, and how late the event loop is in that time.
 
-    Judged in a thread, as the gate does; of each text the quickest round counts.
+    Texts are judged in a thread, as in the bot. The quickest round of each text counts.
     """
     policy = PromptPolicy(TERMS, make_rules())
     lags: list[float] = []
@@ -175,7 +175,7 @@ async def measure_worst(rounds: int = 3) -> dict[str, Any]:
             await asyncio.to_thread(policy.judge, text, "")
             seconds = time.perf_counter() - started
             took[name] = min(seconds, took.get(name, seconds))
-    await asyncio.sleep(0.05)  # a late beat is noted, too
+    await asyncio.sleep(0.05)  # so that a late beat is noted too
     ticker.cancel()
     worst = max(took, key=took.__getitem__)
     return {
@@ -187,7 +187,7 @@ async def measure_worst(rounds: int = 3) -> dict[str, Any]:
 
 
 def make_worst_rules() -> dict[str, tuple[list[Rule], str]]:
-    """The rules that cost most of those a server may have, and the texts that make them do so."""
+    """The costliest rules that a server may have, and the costliest texts for them."""
     steps, letters = SERVER_BUDGET.steps, SERVER_BUDGET.letters
     coin = random.Random(3)
     tossed = "".join(coin.choices("ab", k=_NUM_CHARACTERS))
@@ -216,9 +216,9 @@ def make_worst_rules() -> dict[str, tuple[list[Rule], str]]:
 
 
 def measure_worst_rules(rounds: int = 3) -> dict[str, Any]:
-    """Milliseconds that a judgement takes with the worst rules a server may have, and compiling.
+    """Milliseconds to compile the worst rules a server may have, and to judge a text with them.
 
-    Each round with rules compiled afresh: what a search has remembered makes the next one quick.
+    Rules are compiled again for each round, because searches cache what they have seen.
     """
     policy = PromptPolicy()
     report: dict[str, Any] = {}
@@ -242,7 +242,7 @@ def measure_worst_rules(rounds: int = 3) -> dict[str, Any]:
 
 
 def measure_picture_check(rounds: int = 20) -> dict[str, Any]:
-    """Milliseconds per panel of 512 × 512, and what the loaded classifier takes in memory."""
+    """Milliseconds per picture of 512 × 512, and the memory of the loaded classifier."""
     process = psutil.Process()
     before = process.memory_info().rss
     check = PictureCheck(0.3)

@@ -40,7 +40,7 @@ class Result:
     edits: int
     edits_per_second: float
     longest_task_ms: float
-    longest_task_cpu_ms: float  # without what other programs took of the processor meanwhile
+    longest_task_cpu_ms: float  # processor time, without other programs
     tasks_over_50_ms: int
     busy_share: float
     last_edit_shown: bool
@@ -81,7 +81,7 @@ def _fill(server: Playground, channel: Channel) -> list[Message]:
 
 
 async def _edit(server: Playground, messages: list[Message], seconds: float) -> int:
-    """The newest 25 messages in turn, at a steady pace. Returns how many edits there were."""
+    """Edit the newest 25 messages in turn, at a steady pace. Returns the number of edits."""
     started, done = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - started) < seconds:
         while done < elapsed * EDITS_PER_SECOND:

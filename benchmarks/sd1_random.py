@@ -18,7 +18,7 @@ UNET: dict[str, Any] = {
     "attention_head_dim": 8,
     "block_out_channels": (320, 640, 1280, 1280),
 }
-"""With the class's own defaults, the configuration of CompVis/stable-diffusion-v1-4."""
+"""Together with the class's own defaults: the configuration of CompVis/stable-diffusion-v1-4."""
 
 VAE: dict[str, Any] = {
     "sample_size": 512,
@@ -57,7 +57,7 @@ def build_sd1_random(folder: Path) -> Path:
 
 
 def _build_tokenizer() -> CLIPTokenizer:
-    """One token per letter: what the words mean is random anyway."""
+    """One token per letter: with random weights, words have no meaning anyway."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     vocab = {word: number for number, word in enumerate(words)}

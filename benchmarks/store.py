@@ -1,7 +1,7 @@
 """python -m benchmarks.store [--megabytes N] [--json]: how long an insert waits during a backup.
 
-A real database of that size, synchronous=FULL, in a temporary folder; one row after another, as the
-bot writes them, first with nothing else going on, then while copies are made.
+It uses a real database of that size in a temporary folder, with synchronous=FULL. Rows are inserted
+one after the other, as the bot does it: first alone, then while copies are made.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 async def measure(megabytes: int) -> dict[str, Any]:
-    """Milliseconds that inserts waited at rest and during copies, and seconds that a copy took."""
+    """Milliseconds that inserts take alone and during copies, and seconds that a copy takes."""
     with tempfile.TemporaryDirectory(prefix="triptych-store-") as name:
         folder = Path(name)
         database = await Database.open(folder, get_migrations_folder())

@@ -1,12 +1,12 @@
 """python -m bot, and the entry point of `triptych`.
 
-Worker processes run the main module once more under another name, so nothing may happen in it and
-it must be light.
+Worker processes import this module again under another name. So importing it must do nothing and
+be quick.
 """
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     from bot.cli import main as cli  # noqa: PLC0415 - a worker process needs none of it
 
     cli.main()

@@ -2,21 +2,21 @@
 
 TriptychError
 ├── ConfigError            the owner must change something; shown at start, with the remedy
-├── Explained              its text is safe to show to members, its reason may go on record
+├── Explained              its text may be shown to members; its reason may be stored
 │   ├── UserError              the member must change something
-│   ├── StoreError             the record could not be kept
+│   ├── StoreError             the database could not be written or read
 │   │   └── DataDirLocked          another Triptych process owns the data directory
 │   └── GenerationRejected     an EngineError: see there
-├── WorkerError            work in a process of its own came to nothing
+├── WorkerError            work in a worker process failed
 │   ├── WorkerTimeout          it took too long and was killed
-│   ├── WorkerLost             its process died, for want of memory or by a fault in a library
-│   └── WorkerUnavailable      nothing was tried: others were in front, or the bot is stopping
-├── TooCostly              a server's rules took too long over one prompt; the guard says so
+│   ├── WorkerLost             its process died: out of memory, or a fault in a library
+│   └── WorkerUnavailable      it was not tried: no worker was free, or the bot is stopping
+├── TooCostly              a server's rules took too long over one prompt
 └── EngineError            drawing did not work; the text is for the log
-    ├── GenerationCancelled    somebody asked for it
+    ├── GenerationCancelled    somebody cancelled it
     ├── GenerationRejected     this request can never be drawn
-    ├── GenerationFailed       this request went wrong (not finite, out of memory); others go on
-    └── EngineLost             the device context is dead: the process must be replaced
+    ├── GenerationFailed       this request failed (not finite, out of memory); others go on
+    └── EngineLost             the device context is dead, and the process must be replaced
 """
 
 from bot.texts.codes import Code
@@ -34,7 +34,7 @@ class ConfigError(TriptychError):
 class Explained(TriptychError):
     """Says to members what happened, what to do, and that nothing was lost.
 
-    said: a reason, or a sentence that is shown at once: only a reason can go on record.
+    said: a reason, or a sentence that is shown at once. Only a reason can be stored.
     """
 
     def __init__(self, said: Reason | str) -> None:
@@ -47,35 +47,35 @@ class Explained(TriptychError):
 
 
 class UserError(Explained):
-    """Says to a member what happened, what to do, and that nothing was lost."""
+    """The member must change something. Says what happened and what to do; nothing was lost."""
 
 
 class StoreError(Explained):
-    """The database or the disk did not take what it was given; nothing was half-written."""
+    """The database or the disk could not be written or read. Nothing was written halfway."""
 
 
 class DataDirLocked(StoreError):
-    """Another process works in the data directory; the text names it."""
+    """Another process uses the data directory. The text names it."""
 
 
 class WorkerError(TriptychError):
-    """A worker process did not finish its work; the text is for the log."""
+    """A worker process did not finish its work. The text is for the log."""
 
 
 class WorkerTimeout(WorkerError):
-    """The work took longer than it may, so its process was killed."""
+    """The work took too long, so its process was killed."""
 
 
 class WorkerLost(WorkerError):
-    """The process died at its work: it needed too much memory, or a library has a fault."""
+    """The process died: it needed too much memory, or a library has a fault."""
 
 
 class WorkerUnavailable(WorkerError):
-    """The work was not tried; it may be worth trying later."""
+    """The work was not tried. It may work later."""
 
 
 class TooCostly(TriptychError):
-    """A search was ended because the rules it was for had spent their time."""
+    """A search was stopped because the rules had used up their time."""
 
 
 class EngineError(TriptychError):

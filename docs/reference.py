@@ -1,6 +1,6 @@
 """The reference: StableDiffusionPipeline alone, at full size. Needs the weights and a CUDA GPU.
 
-Draws one picture and a 1×3 grid; docs/reference.md says what they are compared with.
+It draws one picture and a 1×3 grid. docs/reference.md says what to compare them with.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from PIL import Image
 
 
 def draw(pipe: StableDiffusionPipeline, prompt: str, seeds: range) -> list[Image.Image]:
-    """Draw one picture per seed, each with a CPU generator of its own."""
+    """Draw one picture per seed, each with its own CPU generator."""
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     return pipe([prompt] * len(seeds), generator=generators).images
 

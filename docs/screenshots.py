@@ -1,4 +1,4 @@
-"""Takes the papers' pictures of the playground's page: the real bot, the starter model, Chromium.
+"""Takes the screenshots for the documentation, with the real bot, the starter model and Chromium.
 
 `make demo PORT=8399 & python docs/screenshots.py http://127.0.0.1:8399/`
 """

@@ -1,4 +1,4 @@
-"""`python -m playground [-- COMMAND…]`: serve until interrupted, and run a bot meanwhile."""
+"""`python -m playground [-- COMMAND…]`: serve until interrupted, and run a bot if one is given."""
 
 import asyncio
 import signal
@@ -50,7 +50,7 @@ async def _serve(server: Playground, command: list[str]) -> int:
 
 
 async def _accompany(server: Playground, command: list[str], stopped: asyncio.Event) -> int:
-    """Until somebody stops it or the bot ends by itself; its exit code in that case."""
+    """Wait until somebody stops the playground or the bot ends by itself; returns the exit code."""
     try:
         bot = await Child.start(command, server.api_base, server.token)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Discord without its HTTP: the world, its rules, and the events they send out."""
+"""Discord without HTTP: the world, its rules, and the events they send."""
 
 from playground.gateway import Gateway, Intent
 from playground.interactions import Interactions
@@ -30,7 +30,7 @@ class Backend:
         self.gateway.dispatch("INTERACTION_CREATE", interaction.payload, guild_id=guild_id)
 
     def _announce(self, event: str, channel: Channel, message: Message) -> None:
-        """Tell sessions about a message, where their intents and Discord's rules let them know."""
+        """Send a message event to the sessions that may see it, by intents and Discord's rules."""
         intent = Intent.DIRECT_MESSAGES if channel.guild_id is None else Intent.GUILD_MESSAGES
         is_heard = self._is_bot_in(channel) and self.gateway.has_listeners(intent)
         if message.is_ephemeral or not is_heard:

@@ -10,8 +10,8 @@ GOODBYE_SECONDS = 15.0
 
 
 class Child:
-    """Started in a process group of its own, so that Ctrl-C reaches it through `stop` alone:
-    the playground then still answers the bot's last requests."""
+    """A bot in its own process group. So Ctrl-C reaches it only through `stop`, and the playground
+    can still answer the bot's last requests."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -29,11 +29,11 @@ class Child:
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL for the whole group if that does not help."""
+        """Send SIGTERM, and SIGKILL to the whole group if that does not help."""
         if self._process.returncode is None:
             self._process.terminate()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), GOODBYE_SECONDS)
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # what it left behind
+            os.killpg(self._process.pid, signal.SIGKILL)  # its child processes, if any are left
         await self._process.wait()

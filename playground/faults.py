@@ -1,4 +1,4 @@
-"""Faults on demand: what a chosen request meets instead of, or besides, its true answer."""
+"""Faults on demand: a chosen request gets an error or a delay instead of its normal answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ Matcher = Callable[[RequestRecord], bool]
 
 @dataclass(slots=True, frozen=True)
 class Fault:
-    """One way to go wrong.
+    """One way in which a request can fail.
 
-    The body is read as over a line of `bytes_per_second`; then comes `delay_seconds`. With
-    `applied` the request takes effect although its answer is lost. The answer is a connection cut
-    (`reset`) or closed without a word, else `status` with `body`, else (no status) the true one.
+    The body is read at `bytes_per_second`, then `delay_seconds` pass. With `applied`, the request
+    takes effect although its answer is lost. The connection is cut (`reset`) or closed without an
+    answer; else the answer is `status` with `body`; without a status, it is the true one.
     """
 
     status: int | None = None
@@ -30,7 +30,7 @@ class Fault:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the true answer never comes."""
+        """Whether the true answer is never sent."""
         return self.reset or self.closed or self.status is not None
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class Fault:
 
 
 def answer(status: int, code: int = 0, message: str = "", *, applied: bool = False) -> Fault:
-    """An HTTP error with Discord's body; `applied`: the request took effect all the same."""
+    """An HTTP error with Discord's body. `applied`: the request takes effect all the same."""
     return Fault(status, {"message": message or f"{status}", "code": code}, applied=applied)
 
 
@@ -53,22 +53,22 @@ def reset(*, applied: bool = False) -> Fault:
 
 
 def closed(*, applied: bool = False) -> Fault:
-    """The connection ends in good order, but without an answer."""
+    """The connection is closed cleanly, but without an answer."""
     return Fault(closed=True, applied=applied)
 
 
 def slow_reader(bytes_per_second: float) -> Fault:
-    """The true answer, but the request's body is taken this slowly. Counts in real seconds."""
+    """The true answer, but the request's body is read this slowly, in real seconds."""
     return Fault(bytes_per_second=bytes_per_second)
 
 
 def delay(seconds: float) -> Fault:
-    """The true answer, late. Counts in real seconds."""
+    """The true answer, this many real seconds late."""
     return Fault(delay_seconds=seconds)
 
 
 def rate_limited(retry_after: float, *, is_global: bool = False, has_via: bool = True) -> Fault:
-    """A 429 with its headers; without `Via` it is the ban of the proxy in front."""
+    """A 429 with its headers. Without `Via` it is a ban by Discord's proxy."""
     headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Scope": "user"}
     if is_global:
         headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Global": "true"}
@@ -86,7 +86,7 @@ def matching(pattern: str) -> Matcher:
 
 @dataclass(slots=True, eq=False)
 class PlannedFault:
-    """A fault in waiting: lets `skip` matching requests pass, then strikes `times` of them."""
+    """A planned fault: lets `skip` matching requests pass, then hits `times` of them."""
 
     matcher: Matcher
     fault: Fault
@@ -96,7 +96,7 @@ class PlannedFault:
 
     @property
     def struck(self) -> int:
-        """How many requests it has struck."""
+        """How many requests it has hit."""
         strikes = max(0, self.seen - self.skip)
         return strikes if self.times is None else min(self.times, strikes)
 
@@ -122,7 +122,7 @@ class Faults:
         self._planned.clear()
 
     def waiting(self) -> list[str]:
-        """Those that have strikes left."""
+        """The planned faults that will still hit requests."""
         return [
             str(planned.fault)
             for planned in self._planned
@@ -130,9 +130,9 @@ class Faults:
         ]
 
     def take(self, record: RequestRecord, *, before_body: bool = False) -> Fault | None:
-        """The first planned fault that strikes this request; every plan counts it.
+        """Return the first planned fault that hits this request. Every matching plan counts it.
 
-        Slow readers strike before the body, of which their matchers know nothing.
+        Slow readers are chosen before the body is read, so their matchers cannot look at it.
         """
         striking = [
             planned.fault

@@ -20,7 +20,7 @@ REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 IGNORED_OPCODES = {3, 4}  # presence, voice state
 
 HEARTBEAT_INTERVAL_MS = 41_250
-ACK_DELAY_SECONDS = 0.02  # at once, discord.py 2.7.1 takes it for the answer to the beat before
+ACK_DELAY_SECONDS = 0.02  # sent at once, discord.py 2.7.1 takes it for an earlier heartbeat's
 RESUME_WINDOW_SECONDS = 5 * 60.0
 KEPT_EVENTS = 5_000
 
@@ -44,7 +44,7 @@ PRIVILEGED = {
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """What one IDENTIFY began; outlives its socket so that a RESUME can replay what it missed."""
+    """A session begins with IDENTIFY. It outlives its socket, so that RESUME can replay events."""
 
     id: str
     intents: int
@@ -61,7 +61,7 @@ class Session:
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """One websocket and the queue of frames on their way into it."""
+    """One websocket, and the queue of frames to send over it."""
 
     socket: web.WebSocketResponse
     request: web.Request
@@ -96,15 +96,15 @@ class Gateway:
 
     @property
     def is_connected(self) -> bool:
-        """Whether some session has a living socket."""
+        """Whether any session has an open socket."""
         return any(session.link for session in self.sessions.values())
 
     def has_listeners(self, intents: int) -> bool:
-        """Whether some session asked for one of these intents."""
+        """Whether any session asked for one of these intents."""
         return any(session.intents & intents for session in self.sessions.values())
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
-        """One connection from HELLO to its end."""
+        """Serve one connection from HELLO to its end."""
         socket = web.WebSocketResponse(timeout=1.0, compress=False, max_msg_size=1 << 20)
         await socket.prepare(request)
         link = Link(socket, request)
@@ -116,7 +116,7 @@ class Gateway:
         except CloseGatewayError as refusal:
             await socket.close(code=refusal.code, message=refusal.reason.encode())
         except ConnectionError:
-            pass  # the client went away in the middle of a frame
+            pass  # the client disconnected in the middle of a frame
         finally:
             pump.cancel()
             await asyncio.gather(pump, return_exceptions=True)
@@ -132,7 +132,7 @@ class Gateway:
         intents: int = 0,
         hidden: Json | None = None,
     ) -> None:
-        """Send to every session that covers the place and asked for one of these intents.
+        """Send an event to every session that covers the place and asked for one of these intents.
 
         `hidden` replaces fields for sessions without the message content intent.
         """
@@ -145,7 +145,7 @@ class Gateway:
         self._log.ring()
 
     async def drop(self, code: int | None = 4000) -> None:
-        """Close every socket with this code, or (None) cut it without a close frame."""
+        """Close every socket with this code, or cut it without a close frame if code is None."""
         for link in [*self._links]:
             self._record("closed", None, None, code, link)
             if code is None:
@@ -157,12 +157,12 @@ class Gateway:
             self._forget(link)
 
     def ask_reconnect(self) -> None:
-        """Opcode 7 to everyone: come back and resume."""
+        """Send opcode 7 to every client: reconnect and resume."""
         for link in self._links:
             self._send(link, RECONNECT, None)
 
     def invalidate_sessions(self, *, resumable: bool = False) -> None:
-        """Opcode 9 to everyone; not resumable ones are forgotten."""
+        """Send opcode 9 to every client. Sessions that cannot be resumed are forgotten."""
         for link in self._links:
             self._send(link, INVALID_SESSION, resumable)
         if not resumable:
@@ -215,7 +215,7 @@ class Gateway:
         self._greet(session)
 
     def _drop_abandoned(self, shard: tuple[int, int]) -> None:
-        """A client that identifies anew has given up its lost sessions."""
+        """Forget the lost sessions of a client that identifies again; it will not resume them."""
         for session in [*self.sessions.values()]:
             if session.link is None and session.shard == shard:
                 del self.sessions[session.id]
@@ -296,7 +296,7 @@ class Gateway:
         self._put(link, {"op": opcode, "s": None, "t": None, "d": data})
 
     def _put(self, link: Link, frame: Json) -> None:
-        if self.is_silent:  # a zombie: the socket stands, but nothing comes any more
+        if self.is_silent:  # a zombie: the socket is open, but nothing comes
             return
         self._record("sent", frame["op"], frame["t"], frame["d"], link)
         link.outbox.put_nowait(json.dumps(frame))

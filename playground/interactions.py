@@ -1,4 +1,4 @@
-"""The life of an interaction: delivered once, answered within 3 s, its token dead after 15 min."""
+"""Interactions: delivered once, to be answered within 3 s; their tokens expire after 15 min."""
 
 import base64
 import secrets
@@ -51,7 +51,7 @@ class Interactions:
         source: Message | None = None,
         parent: Interaction | None = None,
     ) -> Interaction:
-        """A person acts: make the interaction and send it to the bot."""
+        """Make the interaction for what a person did, and send it to the bot."""
         interaction_id = self._world.snowflakes.next()
         secret = f"interaction:{interaction_id}:{secrets.token_urlsafe(32)}"
         interaction = Interaction(
@@ -76,7 +76,7 @@ class Interactions:
     def respond(
         self, interaction_id: int, token: str, body: Json, files: dict[int, Upload]
     ) -> Interaction:
-        """The bot's first answer."""
+        """Take the bot's first answer."""
         interaction = self._world.interactions.get(interaction_id)
         if interaction is None or interaction.token != token:
             raise api_error(10062)
@@ -94,7 +94,7 @@ class Interactions:
         return interaction
 
     def callback_payload(self, interaction: Interaction) -> Json:
-        """What `?with_response=true` gives back."""
+        """What `?with_response=true` returns."""
         told: Json = {"id": str(interaction.id), "type": int(interaction.type)}
         told["channel_id"] = str(interaction.channel_id)
         if interaction.guild_id:
@@ -112,7 +112,7 @@ class Interactions:
         return payload
 
     def by_token(self, application_id: int, token: str) -> Interaction:
-        """The answered interaction that this webhook address stands for."""
+        """Find the answered interaction for this webhook address."""
         if application_id != self._world.application_id:
             raise api_error(10015)
         interaction = self._by_token.get(token)
@@ -123,7 +123,7 @@ class Interactions:
         return interaction
 
     def find_message(self, interaction: Interaction, name: str) -> Message:
-        """`@original` or an id among the messages that this interaction made."""
+        """Find `@original`, or a message id, among the messages of this interaction."""
         mine = [interaction.original] if interaction.original else []
         if name != "@original":
             mine = [m for m in [*mine, *interaction.followups] if str(m.id) == name]
@@ -138,7 +138,7 @@ class Interactions:
         self._messages.delete(self.find_message(interaction, name))
 
     def follow_up(self, interaction: Interaction, request: Request) -> Message:
-        """Another message; the first one after a deferred answer still becomes that answer."""
+        """Post another message. The first one after a deferred answer becomes that answer."""
         original = interaction.original
         if original is not None and original.is_loading and not original.is_deleted:
             return self._messages.edit(original, request)
@@ -157,7 +157,7 @@ class Interactions:
         return message
 
     def forget(self, interaction: Interaction) -> None:
-        """Remove it and its messages from the world, without a word to anybody."""
+        """Remove it and its messages from the world, without sending any event."""
         self._by_token.pop(interaction.token, None)
         self._world.interactions.pop(interaction.id, None)
         messages = self._world.get_channel(interaction.channel_id).messages
@@ -166,14 +166,14 @@ class Interactions:
                 messages.pop(message.id, None)
 
     def size_limit(self, interaction: Interaction) -> int:
-        """Bytes per file: the larger of what the person and the guild may send."""
+        """The largest file in bytes: the larger of the person's and the guild's limit."""
         limits = [self._world.users[interaction.user_id].attachment_size_limit]
         if interaction.guild_id is not None:
             limits.append(self._world.guilds[interaction.guild_id].attachment_size_limit)
         return max(limits)
 
     def is_bot_in(self, channel: Channel) -> bool:
-        """Whether the app is here itself; else only people who installed it bring it."""
+        """Whether the app is a member here. If not, only people who installed it can use it."""
         if channel.guild_id is None:
             return self._world.bot.id in channel.recipient_ids
         return self._world.bot.id in self._world.guilds[channel.guild_id].members

@@ -1,4 +1,4 @@
-"""Creating, editing and deleting messages by Discord's rules."""
+"""Creates, edits and deletes messages by Discord's rules."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -38,8 +38,8 @@ Announce = Callable[[str, Channel, Message], None]
 class Request:
     """What a request says about a message: its JSON, its files, and how to read them.
 
-    `root` is where the fields stand in the body, for the error tree; `mention_default` is what
-    is parsed for mentions when the request does not say.
+    `root` is where the fields are in the body, for the error tree. `mention_default` is what is
+    parsed for mentions if the request does not say.
     """
 
     body: Json
@@ -150,7 +150,7 @@ class Messages:
         self._announce("MESSAGE_CREATE", channel, message)
 
     def _known_nonce(self, author_id: int, body: Json) -> Message | None:
-        """What this author already made with this enforced nonce in the last minutes, anywhere."""
+        """The message this author made anywhere in the last minutes with this enforced nonce."""
         nonce = body.get("nonce")
         errors = FormErrors()
         if isinstance(nonce, str):
@@ -181,7 +181,7 @@ class Messages:
     def _attachments(
         self, channel: Channel, start: Revision, request: Request, errors: FormErrors
     ) -> tuple[Attachment, ...]:
-        """Those listed stay; files come in under their index; unlisted old ones go."""
+        """Keep the attachments listed, add the files by their index, and drop the others."""
         if len(request.files) > MAX_FILES:
             raise api_error(30015)
         if any(len(file.content) > request.size_limit for file in request.files.values()):
@@ -237,7 +237,7 @@ class Messages:
 
 
 def _check_takes_messages(channel: Channel, *, is_ephemeral: bool) -> None:
-    """A message wakes an archived thread, unless a moderator has locked it."""
+    """Check that a message can be posted here: not in an archived thread that is locked."""
     if channel.is_archived and channel.is_locked and not is_ephemeral:
         raise api_error(50083)
 

@@ -36,7 +36,7 @@ STRING_SELECT = 3
 
 
 class InteractionHandle:
-    """What became of one thing a person did."""
+    """One thing a person did, and how the bot answered it."""
 
     def __init__(self, backend: Backend, interaction: Interaction) -> None:
         self._backend = backend
@@ -62,24 +62,24 @@ class InteractionHandle:
 
     @property
     def modal(self) -> Json | None:
-        """The form that the bot opened in answer, as Discord shows it."""
+        """The form that the bot opened as its answer, as Discord shows it."""
         return self.interaction.modal
 
     @property
     def messages(self) -> list[Message]:
-        """The answer and the follow-ups, deleted ones left out."""
+        """The answer and the follow-ups, without deleted ones."""
         original = self.interaction.original
         made = [*([original] if original else []), *self.interaction.followups]
         return [message for message in made if not message.is_deleted]
 
     @property
     def history(self) -> list[Revision]:
-        """All that these messages ever showed, in the order of time."""
+        """Everything these messages ever showed, oldest first."""
         shown = [revision for message in self.messages for revision in message.revisions]
         return sorted(shown, key=lambda revision: revision.at)
 
     def original(self) -> Message | None:
-        """The answer itself; None before there is one and after it was deleted."""
+        """The answer itself; None if there is none yet or it was deleted."""
         original = self.interaction.original
         return None if original is None or original.is_deleted else original
 
@@ -87,17 +87,17 @@ class InteractionHandle:
         return [message for message in self.interaction.followups if not message.is_deleted]
 
     async def wait_acknowledged(self, timeout_seconds: float = 5.0) -> None:
-        """Until the first response has come; TimeoutError if it does not."""
+        """Wait for the first response. Raises TimeoutError if there is none in time."""
         await self._wait(lambda: self.is_acknowledged, timeout_seconds, "the first response")
 
     async def wait_answered(self, timeout_seconds: float = 10.0) -> Message:
-        """Until an answer stands that is not "thinking…" any more."""
+        """Wait for an answer that is no longer "thinking…"."""
         return await self.wait_for(lambda message: not message.is_loading, timeout_seconds)
 
     async def wait_for(
         self, predicate: Callable[[Message], bool], timeout_seconds: float = 10.0
     ) -> Message:
-        """The first of the messages that the predicate holds for."""
+        """Wait for a message that the predicate accepts, and return the first one."""
 
         def look() -> Message | None:
             return next((message for message in self.messages if predicate(message)), None)
@@ -117,9 +117,9 @@ class InteractionHandle:
 
 
 class Person:
-    """Acts through the Discord client, which refuses (ClientRefusedError) what it would not send.
+    """Acts as the Discord client does. What the client would not send raises ClientRefusedError.
 
-    `person.unchecked` sends anything: for hostile input, stale buttons, hidden commands.
+    `person.unchecked` sends anything: hostile input, old buttons, hidden commands.
     """
 
     def __init__(self, backend: Backend, user: User, *, checked: bool = True) -> None:
@@ -160,7 +160,7 @@ class Person:
     async def context_menu(
         self, command: str, target: Message | User, channel: Channel
     ) -> InteractionHandle:
-        """Apply a command of the Apps menu to a message or a user."""
+        """Run a command of the Apps menu on a message or a user."""
         kind = USER_MENU if isinstance(target, User) else MESSAGE_MENU
         found, _ = self._command(command, channel, kind)
         resolved = self._resolved(channel)
@@ -182,7 +182,7 @@ class Person:
         timeout_seconds: float = 5.0,
         **others: OptionValue,
     ) -> list[Json]:
-        """The choices (`name`, `value`) offered while `typed` stands in `option`."""
+        """The choices (`name`, `value`) that are offered after `typed` was entered in `option`."""
         found, words = self._command(command, channel, SLASH)
         definition = find_subcommand(found, words)
         known = {o["name"]: o for o in definition.get("options") or []}
@@ -279,7 +279,7 @@ class Person:
         self._backend.messages.delete(message)
 
     def can_see(self, message: Message) -> bool:
-        """Ephemeral messages are seen by the one person who caused them."""
+        """Whether this person sees a message. An ephemeral one is seen only by who caused it."""
         if not message.is_ephemeral:
             channel = self._backend.world.get_channel(message.channel_id)
             permissions = permissions_in(self._backend.world, self.user.id, channel)
@@ -295,7 +295,7 @@ class Person:
         return True
 
     def _command(self, name: str, channel: Channel, kind: int) -> tuple[Command, list[str]]:
-        """The synced command that the name starts with, and the words left over."""
+        """The synced command that the name starts with, and the remaining words."""
         for command in self._backend.world.visible_commands(channel.guild_id):
             if command.type == kind and (name + " ").startswith(command.name + " "):
                 self._check_offered(command, channel)

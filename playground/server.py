@@ -25,7 +25,7 @@ from playground.world.world import Channel, Command, Message, World
 T = TypeVar("T")
 
 Mount = Callable[["Playground", web.Application], None]
-"""Hangs more addresses into a playground's app before it starts, such as those of its page."""
+"""Adds more addresses to a playground's app before it starts, such as those of its page."""
 
 ROUTES = [
     *account_routes.ROUTES,
@@ -131,7 +131,7 @@ class Playground:
         return self.world.channel_named(name)
 
     def messages(self, channel: Channel) -> list[Message]:
-        """All messages that stand in the channel, ephemeral ones too, oldest first."""
+        """All messages in the channel, including ephemeral ones, oldest first."""
         return [*channel.messages.values()]
 
     def requests(self, pattern: str = "* *") -> list[RequestRecord]:
@@ -142,19 +142,19 @@ class Playground:
     def fault(
         self, matcher: Matcher | str, fault: Fault, *, times: int | None = 1, skip: int = 0
     ) -> PlannedFault:
-        """Let the next `times` matching requests (after `skip` of them) meet this fault.
+        """Let the next `times` matching requests (after `skip` of them) fail with this fault.
 
         The matcher is a "METHOD /path" pattern or a function of the request's record;
-        `times=None` strikes until `server.faults.clear()`.
+        `times=None` hits all of them until `server.faults.clear()`.
         """
         return self.faults.plan(matcher, fault, times=times, skip=skip)
 
     async def drop_gateway(self, code: int | None = 4000) -> None:
-        """Close the bot's gateway connection with this code; None cuts it without a word."""
+        """Close the bot's gateway connection with this code; None cuts it without a close frame."""
         await self.gateway.drop(code)
 
     def silence_gateway(self, *, is_silent: bool = True) -> None:
-        """Let every connection stand, also new ones, but send nothing over them: a zombie."""
+        """Keep every connection open, also new ones, but send nothing over them: a zombie."""
         self.gateway.is_silent = is_silent
 
     def redeliver(self, handle: InteractionHandle) -> None:
@@ -162,28 +162,28 @@ class Playground:
         self.backend.deliver(handle.interaction)
 
     def forget(self, handle: InteractionHandle) -> None:
-        """Let go of an interaction and its messages, for runs that are longer than the memory."""
+        """Forget an interaction and its messages, so that long runs do not fill the memory."""
         self.backend.interactions.forget(handle.interaction)
 
     async def wait_until(
         self, look: Callable[[], T | None], timeout_seconds: float = 5.0, what: str = "a condition"
     ) -> T:
-        """The first true thing that `look` returns; it is asked again after every change."""
+        """Call `look` after every change until it returns something true, and return that."""
         return await self.log.wait_until(look, timeout_seconds, what)
 
     async def wait_connected(self, timeout_seconds: float = 10.0) -> None:
-        """Until a bot has identified or resumed."""
+        """Wait until a bot has identified or resumed."""
         await self.wait_until(
             lambda: self.gateway.is_connected, timeout_seconds, "the bot to connect"
         )
 
     async def wait_disconnected(self, timeout_seconds: float = 10.0) -> None:
-        """Until no bot is connected, as after its process was killed."""
+        """Wait until no bot is connected, for example after its process was killed."""
         gateway = self.gateway
         await self.wait_until(lambda: not gateway.is_connected, timeout_seconds, "the bot to go")
 
     async def wait_synced(self, name: str, timeout_seconds: float = 10.0) -> Command:
-        """Until a command of this name has been synced."""
+        """Wait until a command of this name has been synced, and return it."""
         return await self.wait_until(
             lambda: next((c for c in self.commands if c.name == name), None),
             timeout_seconds,

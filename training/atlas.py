@@ -1,4 +1,4 @@
-"""Sprites cut to every size that may be asked for, as premultiplied RGBA patches."""
+"""Sprites in every size that may be needed, as premultiplied RGBA patches."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from training.config import Config
 from training.scenes import SCENES, Prop, Where
 from training.vocabulary import SUBJECT_NAMES
 
-SUBJECT_PATCH = 112  # pixels; a subject of up to 96 pixels and its shadow
-GROUND_ROW = 96  # the row of a subject patch that stands on the ground
+SUBJECT_PATCH = 112  # pixels; room for a subject of up to 96 pixels and its shadow
+GROUND_ROW = 96  # the row of a subject patch that touches the ground
 Bank = dict[str, np.ndarray]
 
 
@@ -26,7 +26,7 @@ class PropPatches:
 
 
 def cut(sprite: np.ndarray, size: int, turn: int = 0) -> np.ndarray:
-    """Scaled so that its longer side is `size`, trimmed, premultiplied: float (h, w, 4), 0…1."""
+    """Scale to a longer side of `size`, trim and premultiply: float (h, w, 4), 0…1."""
     picture = Image.fromarray(sprite)
     if turn:
         picture = picture.rotate(turn, expand=True, resample=Image.Resampling.BICUBIC)
@@ -42,7 +42,7 @@ def cut(sprite: np.ndarray, size: int, turn: int = 0) -> np.ndarray:
 
 
 def _placed(pixels: np.ndarray, side: int, top: int) -> np.ndarray:
-    """On a transparent square, centred sideways: (4, side, side)."""
+    """Put pixels on a transparent square, centred horizontally: (4, side, side)."""
     height, width = pixels.shape[:2]
     left = side // 2 - width // 2
     square = np.zeros((side, side, 4), np.float32)
@@ -70,7 +70,7 @@ def _subject_patches(sprite: np.ndarray, size: int) -> np.ndarray:
 
 def subject_patches(bank: Bank, config: Config) -> dict[tuple[str, int], torch.Tensor]:
     """(style, size) → (subjects, 2, 4, side, side) float16, in the order of subject_indices.
-    A noun that a style lacks is borrowed from the first style."""
+    If a style lacks a noun, the first style's sprite is used."""
     table = {}
     for style in config.styles:
         for size in {*config.sizes, config.crowd_size}:
@@ -95,7 +95,7 @@ def _variants(bank: Bank, prop: Prop, size: int) -> list[np.ndarray]:
 
 
 def prop_patches(bank: Bank, prop: Prop, device: torch.device) -> PropPatches:
-    """Sizes go in steps of two pixels."""
+    """Cut a prop to all its sizes, in steps of two pixels."""
     low, high = prop.size
     by_size = [_variants(bank, prop, size) for size in range(low, high + 2, 2)]
     side = max(max(pixels.shape[:2]) for cuts in by_size for pixels in cuts)

@@ -1,6 +1,7 @@
 """The fixed linear latents: principal components of 16 × 16 pixel patches.
 
-Only the decoder has to be learnt then, latents exist at once, and encoding is one matrix product.
+So only the decoder must be trained, latents are there from the start, and encoding is one matrix
+product.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from training.compose import CELL, Composer
 from training.config import Run
 from training.loop import save_atomically
 
-_SCALE_POWER = 0.6  # latents are divided by sd ** 0.6: fine detail weighs more than in pixels
+_SCALE_POWER = 0.6  # latents are divided by sd ** 0.6, so fine detail counts more than in pixels
 _BATCH = 250
 
 
@@ -47,8 +48,8 @@ def patches_of(pictures: torch.Tensor) -> torch.Tensor:
 
 
 def fit_basis(composer: Composer, run: Run, known: Basis | None = None) -> Basis:
-    """Eigenvectors of the patch covariance, signs fixed. `known` components stay as they are and
-    the new ones are fitted to what they leave over."""
+    """Eigenvectors of the patch covariance, with fixed signs. `known` components stay as they are,
+    and the new ones are fitted to the rest."""
     wanted = run.config.latent_channels - (0 if known is None else len(known.encoder))
     if known is not None and wanted == 0:
         return known
@@ -81,9 +82,9 @@ def fit_basis(composer: Composer, run: Run, known: Basis | None = None) -> Basis
 
 
 def read_off(encode: Callable[[torch.Tensor], torch.Tensor], composer: Composer, run: Run) -> Basis:
-    """The basis an autoencoder's encoder was taught, by least squares on composed scenes. Only
-    directions in which patches vary are searched: in the others the encoder's errors would count
-    as signal."""
+    """The basis that an encoder was trained on, found by least squares on composed scenes. Only
+    directions in which patches vary are used: in the others, the encoder's errors would look like
+    a signal."""
     patches, latents = [], []
     for number in range(max(1, run.config.basis_scenes // _BATCH)):
         scenes = composer.compose(min(_BATCH, run.config.basis_scenes), run.seed, "basis", number)

@@ -1,7 +1,7 @@
 """Blind naming: python -m training.blind sheet, then python -m training.blind score ANSWERS
 
-A reader who sees only the numbered sheets writes one line a picture: "number; subject; scene". Of
-the sheets that `--looks` makes, "number; subject; scene; how many; colour of the subject; style".
+A reader who sees only the numbered sheets writes one line per picture: "number; subject; scene".
+For sheets made with `--looks`: "number; subject; scene; how many; colour of the subject; style".
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from training.prompts import NUMBERS, Prompt, evaluation_prompts, looks_prompts
 from training.vocabulary import COLOUR_WORDS, SUBJECT_NAMES, SUBJECTS
 
 TILE, COLUMNS, ROWS = 224, 6, 5
-SCENE_WORDS = {  # any of these words in an answer names the scene
+SCENE_WORDS = {  # any of these words in an answer means the scene
     "autumn": ("autumn", "fall", "leaves", "leaf"),
     "moon": ("moon", "lunar"),
     "beach": ("beach", "shore", "coast", "seaside"),
@@ -42,7 +42,7 @@ SCENE_WORDS = {  # any of these words in an answer names the scene
     "room": ("room", "indoor", "home", "floor", "house", "inside"),
 }
 ALSO_NIGHT = {"city-night": ("night", "dark", "evening")}  # and one of these
-SUBJECT_WORDS = {  # beyond the words in the vocabulary
+SUBJECT_WORDS = {  # in addition to the words in the vocabulary
     "dog": ("dog", "puppy"),
     "black-cat": ("black cat", "dark cat", "purple cat", "cat"),
     "ewe": ("sheep", "lamb", "ram"),
@@ -75,7 +75,7 @@ def tile(picture: torch.Tensor, number: int) -> Image.Image:
 
 
 def write_sheets(prompts: list[Prompt], pictures: torch.Tensor, folder: Path) -> None:
-    """sheet-1.png … without a word of the prompts, and key.json."""
+    """Write sheet-1.png and so on, without the prompts, and key.json."""
     folder.mkdir(parents=True, exist_ok=True)
     per_sheet = COLUMNS * ROWS
     for start in range(0, len(prompts), per_sheet):
@@ -108,7 +108,7 @@ STYLE_ANSWERS = {
 
 
 def check(asked: dict[str, Any], said: list[str]) -> dict[str, bool]:
-    """Subject and scene, and of number, colour and style what was asked for."""
+    """Check subject and scene, and number, colour and style if they were asked for."""
     subject, scene, count, colour, style = (word.lower() for word in (*said, *[""] * 5)[:5])
     right = {
         "subject": names_subject(subject, asked["subject"]),
@@ -134,7 +134,7 @@ def _shares(rows: list[dict[str, bool]]) -> dict[str, float]:
 
 
 def score(answers: str, key: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """A picture without an answer counts as wrong."""
+    """Count correct answers. A picture without an answer counts as wrong."""
     lines = [[part.strip() for part in line.split(";")] for line in answers.splitlines()]
     said = {number: rest for number, *rest in lines if number.isdigit()}
     rows, wrong = [], []

@@ -1,4 +1,4 @@
-"""What a scene contains, which pairs are held out, and the many ways to say it."""
+"""What a scene contains, which pairs are held out, and the many ways to describe a scene."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.vocabulary import (
     Kind,
 )
 
-PLAIN_INDEX = 16  # the place of "plain" in the held-out rule, fixed so that scenes may be appended
+PLAIN_INDEX = 16  # index of "plain" in the held-out rule; fixed, so that scenes can be appended
 ALWAYS_SEEN = {(n, s) for n in ("dog", "cat", "horse") for s in ("autumn", "moon")}
 PLAIN_SHARE, EMPTY_SCENE_SHARE, NO_CAPTION_SHARE = 0.15, 0.03, 0.1
 
@@ -65,13 +65,13 @@ VERBS: dict[Kind, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """subject is None in an empty scene; place is a scene's name or "plain-<colour>"."""
+    """subject: None in an empty scene. place: a scene's name or "plain-<colour>"."""
 
     subject: int | None
     place: str
     style: str = DEFAULT_STYLE
     count: int = 1
-    colour: str = ""  # of the subject; its own where empty
+    colour: str = ""  # of the subject; "" means its own
 
     @property
     def is_plain(self) -> bool:
@@ -83,7 +83,7 @@ def place_names(config: Config) -> tuple[str, ...]:
 
 
 def is_held_out(subject: int, place: str) -> bool:
-    """One pair in eleven is never rendered for training; evaluation asks for these."""
+    """Whether a pair is never used for training, but for evaluation. It is one in eleven."""
     if (SUBJECT_NAMES[subject], place) in ALWAYS_SEEN:
         return False
     if place.startswith("plain-"):
@@ -95,13 +95,13 @@ def is_held_out(subject: int, place: str) -> bool:
 
 
 def colourless_words(subject: int) -> tuple[str, ...]:
-    """Its names that do not speak of a colour themselves."""
+    """The names of a subject that do not contain a colour."""
     words = SUBJECTS[subject].words
     return tuple(word for word in words if not {*word.split()} & {*SUBJECT_COLOURS, "golden"})
 
 
 def paintable_colours(subject: int) -> tuple[str, ...]:
-    """Black cats are a noun of their own."""
+    """The colours that a subject may have. Black cats are left out: they are their own noun."""
     if not colourless_words(subject):
         return ()
     taken = {"black"} if SUBJECT_NAMES[subject] == "cat" else set()
@@ -109,7 +109,7 @@ def paintable_colours(subject: int) -> tuple[str, ...]:
 
 
 def _draw_look(config: Config, subject: int, style: str, chance: random.Random) -> tuple[int, str]:
-    """How many, and in which colour; black and white pictures have none."""
+    """Draw the number and the colour. Black and white pictures have no colour."""
     weights = config.count_weights
     (count,) = chance.choices(range(1, len(weights) + 1), weights)
     colours = paintable_colours(subject)
@@ -152,7 +152,7 @@ def _unknown_word(chance: random.Random) -> str:
 
 
 def plural(noun: str) -> str:
-    """Of the last word."""
+    """The noun with its last word in the plural."""
     rest, _, word = noun.rpartition(" ")
     if word in PLURALS:
         many = PLURALS[word]
@@ -166,7 +166,7 @@ def plural(noun: str) -> str:
 
 
 def _named(spec: Spec, chance: random.Random) -> tuple[str, str]:
-    """The noun, and the colour's word where it is painted in one."""
+    """The noun, and the word for its colour if it has another than its own."""
     assert spec.subject is not None
     words = colourless_words(spec.subject) if spec.colour else SUBJECTS[spec.subject].words
     words = tuple(word for word in words if spec.count == 1 or " of " not in word)
@@ -192,8 +192,8 @@ def _noun_phrase(spec: Spec, chance: random.Random) -> str:
 
 
 def _style_words(spec: Spec, config: Config, chance: random.Random) -> tuple[str, str]:
-    """Before and after the rest. The default style may go unsaid, and answers to the words of
-    those that are not taught; every other is named."""
+    """The words for the style, before and after the rest. Every style is named except the default,
+    which may be left out or called by the words of styles that are not trained."""
     if spec.style != DEFAULT_STYLE:
         if spec.style in STYLE_TAILS and chance.random() < 0.5:
             return "", f", {chance.choice(STYLE_TAILS[spec.style])}"
@@ -226,7 +226,7 @@ def compose_caption(spec: Spec, config: Config, chance: random.Random) -> str:
 
 
 def training_caption(spec: Spec, config: Config, chance: random.Random) -> str:
-    """One in ten is empty, which is what guidance compares with."""
+    """A random caption for a scene. One in ten is empty, for the unconditional part of guidance."""
     if chance.random() < NO_CAPTION_SHARE:
         return ""
     return compose_caption(spec, config, chance)

@@ -1,4 +1,4 @@
-"""Recolour a subject: its own colour gives way to another, eyes, wheels and beaks keep theirs."""
+"""Recolour a subject: replace its main colour, but not that of eyes, wheels and beaks."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def straight(patches: torch.Tensor) -> torch.Tensor:
 
 
 def _hue(chroma: torch.Tensor) -> torch.Tensor:
-    """0…1 around the circle, of colours less their luma."""
+    """The hue of colours without their luma, 0…1 around the circle."""
     red, green, blue = chroma.unbind(-3)
     angle = torch.atan2(3**0.5 * (green - blue), 2 * red - green - blue)
     return angle / (2 * torch.pi) % 1
 
 
 def body_colour(patch: torch.Tensor) -> torch.Tensor:
-    """The mean of the commonest hue of a premultiplied patch (4, h, w), or of its greys: (3,)."""
+    """The mean colour (3,) of a premultiplied patch (4, h, w) in its commonest hue or its greys."""
     pixels = patch[None].float()
     colours = straight(pixels)
     brightness = luma(colours)
@@ -56,7 +56,7 @@ def _smooth(value: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 
 def _belongs(colours: torch.Tensor, bodies: torch.Tensor) -> torch.Tensor:
-    """(n, 1, h, w): how far each pixel is of the body's colour, by hue, or by greyness."""
+    """(n, 1, h, w): how much each pixel has the body's colour, by hue or by greyness."""
     bodies = bodies.view(-1, 3, 1, 1)
     brightness, body_brightness = luma(colours), luma(bodies)
     chroma, body = colours - brightness, bodies - body_brightness
@@ -69,7 +69,7 @@ def _belongs(colours: torch.Tensor, bodies: torch.Tensor) -> torch.Tensor:
 
 
 def recolour(patches: torch.Tensor, bodies: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Premultiplied patches (n, 4, h, w); body and target colours (n, 3). Shading stays."""
+    """Recolour premultiplied patches (n, 4, h, w) from bodies to targets (n, 3). Shading stays."""
     colours = straight(patches)
     target = targets.view(-1, 3, 1, 1)
     light = luma(colours) / luma(bodies.view(-1, 3, 1, 1)).clamp(min=0.05)

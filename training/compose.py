@@ -30,7 +30,7 @@ class Scenes:
 
 
 def paste(canvas: torch.Tensor, patches: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:
-    """Premultiplied patches (n, 4, s, s) onto canvas (n, c, h, w), top left at (x, y), in place."""
+    """Paste premultiplied patches (n, 4, s, s) into a canvas (n, c, h, w), top left at (x, y)."""
     n, channels, height, width = canvas.shape
     side = patches.shape[-1]
     span = torch.arange(side, device=canvas.device)
@@ -117,7 +117,7 @@ class Composer:
         horizon: torch.Tensor,
         draw: Draw,
     ) -> None:
-        """Far ones first. Slots beyond a picture's own count are pasted fully transparent."""
+        """Paste props, far ones first. Unused slots of a picture are pasted fully transparent."""
         n, (low, high), (small, large) = len(canvas), prop.count, prop.size
         used = torch.arange(high, device=self.device) < draw.integers(low, high, n, 1)
         x, y = _prop_places(prop, horizon, draw, high)
@@ -173,7 +173,7 @@ class Composer:
         return canvas[:, :, inner, inner], cover
 
     def _paint(self, patches: torch.Tensor, specs: list[Spec]) -> None:
-        """Those that are asked for in another colour, in place."""
+        """Recolour the subjects that need another colour, in place."""
         rows = [i for i, spec in enumerate(specs) if spec.colour]
         if not rows:
             return
@@ -186,7 +186,7 @@ class Composer:
     def _corners(
         self, places: list[tuple[int, int]], specs: list[Spec]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Top left of the patches on the canvas."""
+        """The top left corners of the patches on the canvas."""
         half = atlas.SUBJECT_PATCH // 2
         rises = [half if placement.floats(spec) else atlas.GROUND_ROW for spec in specs]
         x = [place[0] - half + _MARGIN for place in places]
@@ -197,7 +197,7 @@ class Composer:
 def _prop_places(
     prop: Prop, horizon: torch.Tensor, draw: Draw, count: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """x and y, each (n, count), 0…1 of the picture."""
+    """The x and y of props, each (n, count), 0…1 of the picture."""
     n = len(horizon)
     x, y = draw.uniform(0, 1, n, count), draw.uniform(0, 1, n, count)
     beside = torch.where(x < 0.5, 0.04 + 0.24 * x, 0.84 + 0.24 * (x - 0.5))

@@ -22,7 +22,7 @@ MAX_EXPORT_BYTES = 30_000_000
 
 @dataclass(frozen=True)
 class Config:
-    """Everything a run depends on besides its seed. Counts are samples, not steps."""
+    """Everything that a run depends on, except its seed. Counts are samples, not steps."""
 
     name: str
     subject_names: tuple[str, ...] = SUBJECT_NAMES
@@ -35,7 +35,7 @@ class Config:
     flips: bool = False
     count_weights: tuple[float, ...] = (1.0,)  # of one, two, three
     crowd_size: int = 48  # pixels of each of two or three
-    coloured_share: float = 0.0  # of the subjects in another colour than their own
+    coloured_share: float = 0.0  # share of subjects in another colour than their own
     # latents and autoencoder
     latent_channels: int = 48
     vae_channels: tuple[int, ...] = (16, 16, 40, 96, 160)
@@ -55,9 +55,9 @@ class Config:
     unet_samples: int = 600_000
     unet_batch: int = 32
     unet_learning_rate: float = 7e-4
-    text_learning_rate: float = 0.0  # 0 leaves the text encoder as its own stage made it
+    text_learning_rate: float = 0.0  # 0: the text encoder stays as its own stage trained it
     unet_ema: float = 0.998
-    decay_share: float = 0.35  # of the samples, at the end, with a falling learning rate
+    decay_share: float = 0.35  # share of the samples at the end that have a falling learning rate
     cached_scenes: int = 24_576  # 0: compose anew for every step
     # judging
     judge_samples: int = 40_000
@@ -67,7 +67,7 @@ class Config:
         return tuple(SUBJECT_NAMES.index(name) for name in self.subject_names)
 
 
-PLAIN = Config("plain")  # two CPU cores, hours; what INTERIM begins from
+PLAIN = Config("plain")  # two CPU cores, hours; INTERIM starts from it
 INTERIM = Config(  # two CPU cores, an hour from a plain model
     "interim",
     styles=("3d", "flat", "pixel", "mono"),
@@ -118,7 +118,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """A configuration at work in a folder on a device."""
+    """A configuration with its work folder and device."""
 
     config: Config
     work: Path

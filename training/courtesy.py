@@ -1,8 +1,8 @@
 """Give way to others on a busy machine.
 
-Two threads of one job wait for each other at every operation, so on a shared machine the job runs
-at the pace of the more disturbed one; a single thread on the quieter core is several times faster.
-Sums then differ by rounding: leave this off where runs must be equal to the last bit.
+Two threads of one job wait for each other at every operation. So on a shared machine the job is as
+slow as the more disturbed thread, and a single thread on the quieter core is several times faster.
+Sums then differ by rounding: do not use this if runs must be equal to the last bit.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import torch
 
-_STAT = Path("/proc/stat")  # Linux alone has it; elsewhere the number of threads stays
+_STAT = Path("/proc/stat")  # only on Linux; elsewhere the number of threads stays
 _WINDOW_SECONDS = 2.0
 _BUSY_CORES = 0.25
 
 
 class Courtesy:
-    """Call once a step: one thread while other processes keep a core busy, all of them else."""
+    """Call once per step. Uses one thread while other processes keep a core busy, else all."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -27,7 +27,7 @@ class Courtesy:
 
     @staticmethod
     def _used() -> float:
-        """Core-seconds spent by other processes since the machine started, and a constant."""
+        """Core-seconds that other processes have used since some fixed time."""
         if not _STAT.is_file():
             return 0.0
         _, user, nice, system, _ = _STAT.read_text(encoding="ascii").split(maxsplit=4)

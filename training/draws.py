@@ -1,4 +1,4 @@
-"""Random numbers that depend on names and counters only, so any batch can be drawn again."""
+"""Random numbers that depend only on names and counters, so any batch can be drawn again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 def seed_of(*parts: object) -> int:
-    """A 63-bit seed from e.g. (run seed, "scenes", batch number)."""
+    """A 63-bit seed from, for example, (run seed, "scenes", batch number)."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest) >> 1
 
@@ -23,7 +23,7 @@ def torch_generator(*parts: object) -> torch.Generator:
 
 
 class Draw:
-    """Draws on the CPU and hands the numbers to the device: the same picture on either."""
+    """Draws random numbers on the CPU for any device, so that all devices get the same ones."""
 
     def __init__(self, device: torch.device, *parts: object) -> None:
         self.device = device
@@ -34,7 +34,7 @@ class Draw:
         return (low + (high - low) * values).to(self.device)
 
     def integers(self, low: int, high: int, *shape: int) -> torch.Tensor:
-        """low … high, both included."""
+        """Draw integers from low to high, both included."""
         return torch.randint(low, high + 1, shape, generator=self.generator).to(self.device)
 
     def normal(self, *shape: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Styles that are made from the finished picture."""
+"""Styles that are applied to the finished picture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from training.colours import luma
 
-BLOCKS = 32  # squares of a side in pixel art
+BLOCKS = 32  # squares per side in pixel art
 
 
 def pixel_art(pictures: torch.Tensor) -> torch.Tensor:

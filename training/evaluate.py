@@ -1,4 +1,4 @@
-"""Draw the fixed prompts and let the judge name the pictures: python -m training.evaluate"""
+"""Draw the fixed prompts and let the judge say what it sees: python -m training.evaluate"""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ LOOKS = ("subject", "count", "colour", "style")
 
 def load_pipeline(folder: Path, device: torch.device) -> StableDiffusionPipeline:
     if not (folder / "model_index.json").is_file():
-        raise SystemExit(f"{folder} is no diffusers folder; name one with --model.")
-    # It would say at every start that two image processors work without torchvision.
+        raise SystemExit(f"{folder} is not a diffusers folder. Name one with --model.")
+    # At every start it would log that two image processors work without torchvision.
     getLogger("transformers.utils.import_utils").setLevel(ERROR)
     pipeline = StableDiffusionPipeline.from_pretrained(
         str(folder), dtype=torch.float32, safety_checker=None
@@ -38,7 +38,7 @@ def load_pipeline(folder: Path, device: torch.device) -> StableDiffusionPipeline
 
 
 def draw(pipeline: StableDiffusionPipeline, texts: list[str], seeds: list[int]) -> torch.Tensor:
-    """(n, 3, h, w) in 0…1, each picture from its own seed, at the model's own defaults."""
+    """Draw pictures (n, 3, h, w) in 0…1, each from its own seed, with the model's defaults."""
     defaults = json.loads((Path(pipeline.name_or_path) / "triptych.json").read_text("utf-8"))
     batches = []
     for start in range(0, len(texts), BATCH):
@@ -66,7 +66,7 @@ def _shares(rows: list[tuple[bool, bool]]) -> dict[str, float]:
 def judged(
     prompts: list[Prompt], seen: list[dict[str, str]]
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """The figures, and what was seen instead where it was not what was asked."""
+    """The figures, and a list of the pictures in which something else was seen."""
     rows, faults = [], []
     for prompt, row in zip(prompts, seen, strict=True):
         right = (row["subject"] == prompt.subject, row["scene"] == prompt.scene)
@@ -81,7 +81,7 @@ def judged(
 def judged_looks(
     prompts: list[Prompt], seen: list[dict[str, str]]
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """How often the asked number, colour and style were seen, and the subject all the same."""
+    """How often the number, colour and style asked for were seen, and how often the subject was."""
     hits: dict[str, list[bool]] = {name: [] for name in LOOKS}
     faults = []
     for prompt, row in zip(prompts, seen, strict=True):
@@ -98,7 +98,7 @@ def judged_looks(
 
 
 def diversity(pipeline: StableDiffusionPipeline, prompts: list[Prompt], seed: int) -> float:
-    """Mean pixel distance among the three pictures of a prompt."""
+    """The mean pixel distance between the three pictures of a prompt."""
     distances = []
     for prompt in prompts[:DIVERSE_PROMPTS]:
         pictures = draw(pipeline, [prompt.text] * 3, [seed, seed + 1, seed + 2])
@@ -108,7 +108,7 @@ def diversity(pipeline: StableDiffusionPipeline, prompts: list[Prompt], seed: in
 
 @torch.no_grad()
 def round_trip_psnr(pipeline: StableDiffusionPipeline, run: Run) -> float | None:
-    """Of the model's own autoencoder on held-back scenes, in dB; None without sprites."""
+    """PSNR of the model's own autoencoder on held-back scenes, in dB; None without sprites."""
     if not (run.work / "sprites.npz").is_file():
         return None
     vae, truth = pipeline.vae, check_pictures(run)

@@ -54,11 +54,11 @@ def assemble(run: Run) -> StableDiffusionPipeline:
 
 
 def edit_config(path: Path, **values: str | None) -> None:
-    """Set or, with None, remove entries.
+    """Set entries of a config file, or remove them with None.
 
-    The text encoder is stored as float16 but declares float32: transformers 5 loads what is
-    declared, while diffusers loads all other parts as float32 unless told otherwise, and the two
-    must agree ("Half and Float" else). With an explicit dtype both follow it.
+    The text encoder is stored as float16 but declares float32. transformers 5 loads the dtype that
+    is declared, and diffusers loads all other parts as float32 by default. The two must agree, or
+    drawing fails ("Half and Float"). With an explicit dtype, both use it.
     """
     config = {**json.loads(path.read_text(encoding="utf-8")), **values}
     kept = {
@@ -68,7 +68,7 @@ def edit_config(path: Path, **values: str | None) -> None:
 
 
 def export(run: Run, folder: Path) -> int:
-    """Returns the size in bytes. Written beside the target, then renamed."""
+    """Export the model; returns its size in bytes. Written beside the target, then renamed."""
     scratch = folder.with_name(folder.name + ".part")
     shutil.rmtree(scratch, ignore_errors=True)
     pipeline = assemble(run)
@@ -76,7 +76,7 @@ def export(run: Run, folder: Path) -> int:
     edit_config(scratch / "text_encoder" / "config.json", dtype="float32")
     save_tokenizer(pipeline.tokenizer, scratch / "tokenizer")
     for path in scratch.glob("*/config.json"):
-        edit_config(path, _name_or_path=None)  # where a part was loaded from tells nobody anything
+        edit_config(path, _name_or_path=None)  # the path it was loaded from is useless to others
     (scratch / "triptych.json").write_text(json.dumps(DEFAULTS) + "\n", encoding="utf-8")
     shutil.copy(run.work / "preview.json", scratch / "preview.json")
     (scratch / "ATTRIBUTION.md").write_text(attribution(), encoding="utf-8")

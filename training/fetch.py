@@ -1,4 +1,4 @@
-"""Download the sources with npm, check their SHA-256, unpack them: python -m training.fetch"""
+"""Download the sources with npm, check their SHA-256 and unpack them: python -m training.fetch"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.sources import SOURCES, Source
 
 
 class WrongHash(Exception):
-    """The registry served another file than the one this model was trained on."""
+    """The registry's file is not the one that this model was trained on."""
 
 
 def verify(tarball: Path, source: Source) -> None:
@@ -25,7 +25,7 @@ def verify(tarball: Path, source: Source) -> None:
 
 
 def unpack(tarball: Path, folder: Path) -> None:
-    """Unpacked beside the target and renamed, so that a folder that exists is complete."""
+    """Unpack beside the target and rename, so that an existing folder is always complete."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         with tarfile.open(tarball) as archive:
             archive.extractall(scratch, filter="data")
@@ -41,7 +41,7 @@ def fetch(source: Source, downloads: Path) -> Path:
     if not tarball.is_file():
         npm = shutil.which("npm")
         if npm is None:
-            raise SystemExit(f"npm is missing; or put the package's tarball at {tarball}")
+            raise SystemExit(f"npm is missing. Install it, or put the tarball at {tarball}")
         command = [npm, "pack", "--silent", f"{source.package}@{source.version}"]
         subprocess.run(command, cwd=downloads, check=True, stdout=subprocess.DEVNULL)
     verify(tarball, source)

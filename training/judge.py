@@ -1,11 +1,12 @@
-"""An independent judge on pixels: python -m training.judge
+"""An independent judge that looks at pixels: python -m training.judge
 
-Trained on real composed scenes alone, never on drawn pictures. Blurred and blocky copies, blurred
-subjects and mixtures of two subjects are its explicit "nothing": a judge that names blobs is
-worthless. Its weights are small and lie in the repository, so that evaluation needs no training.
+It is trained only on real composed scenes, never on drawn pictures. It learns to answer "nothing"
+to blurred and blocky copies, blurred subjects and mixtures of two subjects, because a judge that
+names blobs is useless. Its weights are small and in the repository, so that evaluation needs no
+training.
 
-One judge names subject and scene of single subjects in their own look, and stays the yardstick of
-every model. Another, which `--looks` trains, tells number, colour and style besides.
+One judge names subject and scene of single subjects in their own look; all models are measured
+with it. Another, trained with `--looks`, also names number, colour and style.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PEAK = 3e-3
 NOTHING = 0  # class 0 of every head
 PLACES = (*SCENE_NAMES, *(f"plain-{colour}" for colour in COLOURS))
 STYLES = ("3d", "flat", "pixel", "mono")
-UNASKED = -100  # a label that no head is asked for
+UNASKED = -100  # a label that the loss ignores
 HEADS: dict[str, tuple[str, ...]] = {  # in the order of the labels
     "subject": SUBJECT_NAMES,
     "scene": PLACES,
@@ -66,13 +67,13 @@ class Judge(nn.Module):
         )
 
     def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        """(n, 3, 128, 128) in 0…1 → logits, in the order of its heads."""
+        """(n, 3, 128, 128) in 0…1 → logits, in the order of the heads."""
         features = self.features(F.avg_pool2d(pictures, 2) * 2 - 1)
         return [head(features) for head in self.heads.values()]
 
     @torch.no_grad()
     def look(self, pictures: torch.Tensor) -> list[dict[str, str]]:
-        """What it sees in each picture, by head; "nothing" where it recognises nothing."""
+        """What it sees in each picture, by head; "nothing" if it recognises nothing."""
         seen: list[dict[str, str]] = [{} for _ in pictures]
         for name, logits in zip(self.heads, self(pictures), strict=True):
             for row, choice in zip(seen, logits.argmax(1).tolist(), strict=True):
@@ -81,7 +82,7 @@ class Judge(nn.Module):
 
 
 def labels_of(spec: Spec) -> tuple[int, ...]:
-    """An empty scene has no subject: "nothing". A subject's own colour is not asked for."""
+    """The labels of a scene. No subject is "nothing"; a subject's own colour is unasked."""
     if spec.subject is None:
         subject, count = NOTHING, NOTHING
     else:
@@ -98,7 +99,7 @@ def coarse(pictures: torch.Tensor, cells: int, mode: str) -> torch.Tensor:
 
 
 def warped(picture: torch.Tensor, draw: Draw) -> torch.Tensor:
-    """Bent by about 12 pixels this way and that."""
+    """Bend a picture by about 12 pixels."""
     shifts = 0.2 * draw.normal(1, 2, 6, 6)
     shifts = F.interpolate(shifts, picture.shape[-1], mode="bicubic", align_corners=False)
     straight = F.affine_grid(torch.eye(2, 3)[None], list(picture.shape), align_corners=False)
@@ -109,7 +110,7 @@ def warped(picture: torch.Tensor, draw: Draw) -> torch.Tensor:
 def _spoil(
     pixels: torch.Tensor, cover: torch.Tensor, labels: torch.Tensor, draw: Draw
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A third of the batch becomes "nothing": in the whole, or in the subject alone."""
+    """Spoil a third of the batch, whole or only the subject, and label it "nothing"."""
     spoilt, labels = pixels.clone(), labels.clone()
     masks = F.interpolate(cover, pixels.shape[-1], mode="bilinear", align_corners=False)
     masks = (masks * 3).clamp(0, 1)
@@ -122,11 +123,11 @@ def _spoil(
             spoilt[i] = blurred[0]
         elif kind == 1:
             spoilt[i] = coarse(picture, cells, "nearest")[0]
-        elif kind == 2:  # a blob in a good scene
+        elif kind == 2:  # a blob as the subject
             spoilt[i] = torch.lerp(picture, blurred, mask)[0]
-        elif kind == 3:  # two subjects in one
+        elif kind == 3:  # two subjects mixed
             spoilt[i] = torch.lerp(picture, pixels[j : j + 1], torch.maximum(mask, masks[j]) / 2)[0]
-        else:  # a subject out of shape
+        else:  # a bent subject
             bent = coarse(warped(picture, draw), 32, "bicubic").clamp(0, 1)
             spoilt[i] = torch.lerp(picture, bent, mask)[0]
         labels[i, [0, 2, 3]] = NOTHING
@@ -136,7 +137,7 @@ def _spoil(
 
 
 def _disturb(pixels: torch.Tensor, draw: Draw) -> torch.Tensor:
-    """Slight noise, softness, brightness and shifts, none of which hide a subject."""
+    """Add slight noise, blur, brightness and shifts that do not hide a subject."""
     n = len(pixels)
     soft = coarse(pixels, int(draw.integers(56, 128, 1)), "bicubic")
     pixels = torch.lerp(pixels, soft, draw.uniform(0, 1, n, 1, 1, 1))
@@ -163,7 +164,7 @@ class Examples:
         self.composer = Composer.of(self.run)
 
     def batch(self, count: int, *name: object, spoil: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pictures 0…1 and (n, heads) labels."""
+        """Return pictures 0…1 and labels (n, heads)."""
         scenes = self.composer.compose(count, self.run.seed, "judge", *name)
         labels = torch.tensor([labels_of(spec) for spec in scenes.specs], device=self.run.device)
         draw = Draw(self.run.device, self.run.seed, "judge disturbs", *name)
@@ -174,7 +175,7 @@ class Examples:
 
 
 def measure(judge: Judge, examples: Examples, count: int) -> dict[str, float]:
-    """On held-back real scenes; and how many spoilt ones it rightly calls nothing."""
+    """Measure on held-back real scenes, and count the spoilt ones it rightly calls "nothing"."""
     judge.eval()
     heads = len(judge.heads)
     hits, asked, refused, spoilt = torch.zeros(heads), torch.zeros(heads), 0, 0
@@ -197,7 +198,7 @@ def measure(judge: Judge, examples: Examples, count: int) -> dict[str, float]:
 
 
 def real_diversity(examples: Examples) -> float:
-    """Mean pixel distance of two real scenes of one prompt, over 30 prompts."""
+    """The mean pixel distance between two real scenes of one prompt, over 30 prompts."""
     distances = []
     scenes = examples.composer.compose(30, examples.run.seed, "judge", "diversity")
     for number, spec in enumerate(scenes.specs):
@@ -207,7 +208,7 @@ def real_diversity(examples: Examples) -> float:
 
 
 def mean_pairwise_distance(pictures: torch.Tensor) -> float:
-    """Mean absolute difference of pixels 0…1 over all pairs."""
+    """The mean absolute difference of pixels 0…1 over all pairs."""
     n = len(pictures)
     pairs = [(pictures[i] - pictures[j]).abs().mean() for i in range(n) for j in range(i)]
     return float(torch.stack(pairs).mean())
@@ -242,7 +243,7 @@ def train(run: Run, weights: Path, earlier: Path | None = None, *, looks: bool =
         pixels, labels = examples.batch(BATCH, step, spoil=True)
         said = judge(pixels)
         losses = [F.cross_entropy(head, labels[:, i]) for i, head in enumerate(said)]
-        loss = torch.stack(losses).nansum()  # a batch may lack what a head is asked for
+        loss = torch.stack(losses).nansum()  # NaN if a batch has no label for a head
         optimiser.param_groups[0]["lr"] = rate()
         optimiser.zero_grad()
         loss.backward()
@@ -266,7 +267,7 @@ def save(judge: Judge, facts: dict[str, float], path: Path) -> None:
 
 
 def load(path: Path = WEIGHTS) -> tuple[Judge, dict[str, float]]:
-    """The judge and what was measured of it on held-back real scenes."""
+    """Load the judge, and its figures on held-back real scenes."""
     with safe_open(path, "pt") as file:
         facts = json.loads(file.metadata()["facts"])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -1,4 +1,4 @@
-"""Training samples for the UNet: latents of composed scenes with a fresh caption each."""
+"""Training samples for the UNet: latents of composed scenes, each with a new caption."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SHARD = 2_048  # scenes composed and stored at once
 @dataclass(frozen=True, slots=True)
 class SampleBatch:
     latents: torch.Tensor  # (n, c, 8, 8) float32
-    cover: torch.Tensor  # (n, 1, 8, 8), the subject's share of each cell
+    cover: torch.Tensor  # (n, 1, 8, 8), how much of each cell the subject covers
     captions: list[str]
 
 
 class Latents:
-    """Cached on disk where config.cached_scenes says how many, composed for each step where not."""
+    """Latents, cached on disk if config.cached_scenes is not 0, else composed for each step."""
 
     def __init__(self, run: Run, basis: Basis) -> None:
         self.run = run

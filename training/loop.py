@@ -1,4 +1,4 @@
-"""What every training stage shares: checkpoints, a clean stop, a progress bar, an average."""
+"""Shared by all training stages: checkpoints, a clean stop, a progress bar, an average."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMAT = 1
 
 
 def save_atomically(state: Any, path: Path) -> None:
-    """A reader sees the old file or the new one, never half of either."""
+    """Save a file so that a reader sees the old one or the new one, never half of one."""
     scratch = path.with_suffix(".part")
     with scratch.open("wb") as file:
         torch.save(state, file)
@@ -31,7 +31,7 @@ def save_atomically(state: Any, path: Path) -> None:
 
 
 class Average:
-    """Exponential moving average of parameters, short-sighted at first."""
+    """Exponential moving average of parameters, over a shorter time at first."""
 
     def __init__(self, parameters: list[torch.nn.Parameter], decay: float) -> None:
         self.parameters = parameters
@@ -45,7 +45,7 @@ class Average:
 
     @torch.no_grad()
     def swap(self) -> None:
-        """Averages into the model and back."""
+        """Swap the averages with the model's parameters."""
         for value, parameter in zip(self.values, self.parameters, strict=True):
             kept = parameter.detach().clone()
             parameter.copy_(value)
@@ -53,7 +53,7 @@ class Average:
 
 
 def learning_rate(peak: float, seen: int, total: int, batch: int, decay_share: float) -> float:
-    """Warm-up over 100 steps, level, then half a cosine down to 2 % of the peak."""
+    """Warm-up over 100 steps, then constant, then half a cosine down to 2 % of the peak."""
     warm = min(1.0, (seen / batch + 1) / 100)
     begin = (1 - decay_share) * total
     if seen < begin:
@@ -64,14 +64,14 @@ def learning_rate(peak: float, seen: int, total: int, batch: int, decay_share: f
 
 @dataclass
 class Loop:
-    """Counts samples, saves and resumes. Random numbers are drawn from `seen`, so the counter
-    is the whole state of chance."""
+    """Counts samples, saves and resumes. Random numbers depend only on `seen`, so this counter is
+    their whole state."""
 
     name: str
     folder: Path
     total: int  # samples
     batch: int
-    state: dict[str, Any]  # what has state_dict(), or a list of tensors
+    state: dict[str, Any]  # objects with state_dict(), or lists of tensors
     on_checkpoint: Callable[[int], None] = lambda seen: None
     after_step: Callable[[], None] = lambda: None
     preview_seconds: float = 300.0
@@ -93,7 +93,7 @@ class Loop:
             return
         stored = torch.load(self.path, map_location="cpu", weights_only=True)
         if stored["format"] != FORMAT:
-            raise SystemExit(f"{self.path} is of another format; move it away to begin anew")
+            raise SystemExit(f"{self.path} has another format. Move it away to start again.")
         for name, thing in self.state.items():
             if isinstance(thing, list):
                 for target, value in zip(thing, stored[name], strict=True):
@@ -117,7 +117,7 @@ class Loop:
             file.write(json.dumps({"seen": self.seen, **values}) + "\n")
 
     def record(self, loss: torch.Tensor) -> None:
-        """Call after each step; waits for the device only when a line is due."""
+        """Call after each step. It waits for the device only if a line is to be printed."""
         self._losses.append(loss.detach())
 
     def _report(self, seconds: float, since: int, rate: float) -> None:
@@ -134,8 +134,8 @@ class Loop:
         )
 
     def steps(self, rate: Callable[[], float] = lambda: 0.0) -> Iterator[int]:
-        """Yields step numbers until all samples are seen or SIGTERM/SIGINT asks for an end;
-        the checkpoint is always written before it returns."""
+        """Yield step numbers until all samples are seen, or until SIGTERM or SIGINT. Before it
+        returns, it always writes the checkpoint."""
         old = {s: signal.signal(s, self._stop) for s in (signal.SIGTERM, signal.SIGINT)}
         saved = logged = previewed = time.monotonic()
         since = self.seen

@@ -1,4 +1,4 @@
-"""The networks' shapes, and how an earlier model may be grown into them."""
+"""The shapes of the networks, and how to start them from a smaller, earlier model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def build_vae(config: Config) -> AutoencoderKL:
         up_block_types=("UpDecoderBlock2D",) * depth,
         latent_channels=config.latent_channels,
         layers_per_block=1,
-        norm_num_groups=config.vae_groups,  # at least 8 channels a group, or colour is lost
+        norm_num_groups=config.vae_groups,  # at least 8 channels per group, or colour is lost
         sample_size=PIXELS,
         mid_block_add_attention=False,
         scaling_factor=1.0,
@@ -75,7 +75,7 @@ def build_text_encoder(config: Config, tokenizer: CLIPTokenizer) -> CLIPTextMode
 
 
 def build_scheduler() -> DDIMScheduler:
-    """Plain scaled_linear: every sampler offered by the bot reproduces it."""
+    """Plain scaled_linear, which works with every sampler of the bot."""
     return DDIMScheduler(
         num_train_timesteps=1000,
         beta_start=0.00085,
@@ -103,7 +103,7 @@ def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> torch.Tensor:
 @torch.no_grad()
 def grow(module: torch.nn.Module, folder: Path) -> None:
     """Start from an earlier model whose tensors may be smaller: old values fill the leading
-    corner, what is new is zero."""
+    corner, and the rest is zero."""
     path = next(folder / name for name in WEIGHTS if (folder / name).is_file())
     old = load_file(path)
     for name, target in module.state_dict().items():

@@ -1,4 +1,4 @@
-"""How many drawn pictures are all but copies of a training scene."""
+"""How many drawn pictures are nearly copies of a training scene."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ QUANTILE = 0.05
 
 
 def _nearest(pictures: torch.Tensor, scenes: torch.Tensor) -> torch.Tensor:
-    """Root mean square distance of each picture to the nearest of the scenes."""
+    """The root mean square distance of each picture to the nearest scene."""
     a = F.interpolate(pictures, SIDE, mode="area").flatten(1)
     b = F.interpolate(scenes, SIDE, mode="area").flatten(1)
     return torch.cdist(a, b).amin(1) / a.shape[1] ** 0.5
 
 
 def share(run: Run, prompts: list[Prompt], pictures: torch.Tensor) -> float | None:
-    """The share of seen pairs whose picture is nearer to one of 64 training scenes of that pair
-    than 95 in 100 fresh real scenes are. None where there are no sprites to compose from."""
+    """The share of trained pairs whose picture is nearer to one of 64 training scenes of that pair
+    than 95 of 100 new real scenes are. None if there are no sprites."""
     if not (run.work / "sprites.npz").is_file():
         return None
     composer = Composer.of(run)

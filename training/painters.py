@@ -1,4 +1,4 @@
-"""Procedural backdrops, painted for a whole batch at once. Colours are floats 0…1, planar RGB."""
+"""Procedural backdrops, painted for a whole batch at once. Colours are planar RGB floats, 0…1."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(slots=True)
 class Backdrop:
-    """n pictures in the making; y and x run 0…1 down and across, horizon is a y."""
+    """n unfinished pictures. y runs 0…1 downwards, x 0…1 to the right; horizon is a y."""
 
     pixels: torch.Tensor  # (n, 3, PIXELS, PIXELS)
     horizon: torch.Tensor  # (n, 1, 1, 1)
@@ -47,7 +47,7 @@ def rgb(colour: Colour, device: torch.device) -> torch.Tensor:
 
 @cache
 def noise_textures(roughness: float, device: torch.device) -> torch.Tensor:
-    """(64, 1, PIXELS, PIXELS), 0…1; smaller roughness numbers give more small detail."""
+    """Noise (64, 1, PIXELS, PIXELS), 0…1. A smaller roughness number gives more small detail."""
     generator = torch.Generator().manual_seed(7)
     total = torch.zeros(64, 1, PIXELS, PIXELS)
     for cells in (4, 8, 16, 32):
@@ -83,7 +83,7 @@ def paint_ground(backdrop: Backdrop, dark: Colour, light: Colour) -> None:
 
 
 def _points(backdrop: Backdrop, count: int, lowest: torch.Tensor | float, size: int) -> None:
-    """White dots of size × size pixels, above y = lowest."""
+    """Paint white dots of size × size pixels above y = lowest."""
     n = len(backdrop.pixels)
     y = (backdrop.draw.uniform(0, 1, n, count) * lowest * (PIXELS - size)).long()
     x = (backdrop.draw.uniform(0, 1, n, count) * (PIXELS - size)).long()

@@ -1,4 +1,4 @@
-"""Tensors in -1…1 to pictures on disk."""
+"""Saves tensors in -1…1 as pictures."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def write_grid(path: Path, pictures: np.ndarray, columns: int) -> None:
 
 
 def psnr(pictures: torch.Tensor, truth: torch.Tensor) -> float:
-    """Both in -1…1; decibels of the 0…1 range."""
+    """PSNR in dB, for the range 0…1. Both inputs are in -1…1."""
     error = ((pictures.clamp(-1, 1) - truth) / 2).square().mean()
     return float(-10 * error.log10())

@@ -12,11 +12,11 @@ from training.config import Run, add_common_arguments, run_from
 
 SCENES = 500
 PATCH = 4
-"""Pixels of the preview a side, for each cell of the latent."""
+"""Pixels per side of the preview, for each cell of the latent."""
 
 
 def fit(composer: Composer, basis: Basis, seed: int, count: int) -> dict[str, object]:
-    """What ``engine/models/latent_preview`` reads: weight (channels, 3·PATCH²), bias (3·PATCH²)."""
+    """Fit weight (channels, 3·PATCH²) and bias (3·PATCH²) for ``engine/models/latent_preview``."""
     pictures = composer.compose(count, seed, "preview").pixels.cpu() * 2 - 1
     matrix = fit_matrix(basis.encode(pictures), pictures, PATCH)
     return {

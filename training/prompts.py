@@ -1,4 +1,4 @@
-"""The fixed prompts of the evaluation: pairs seen in training, pairs never seen, and looks."""
+"""The fixed prompts for evaluation: trained pairs, held-out pairs, and looks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.vocabulary import SUBJECT_NAMES, SUBJECTS
 SEEN, HELD_OUT = 64, 64
 QUICK = 16
 NUMBERS = {2: "two", 3: "three"}
-LOOKS = (  # (count, in a colour, style), in turn
+LOOKS = (  # (count, with a colour, style), used in turn
     *((2, False, ""), (1, True, ""), (3, False, ""), (1, False, "flat"), (1, True, "")),
     *((2, True, ""), (1, False, "pixel"), (3, True, ""), (1, True, ""), (1, False, "mono")),
 )
@@ -34,8 +34,8 @@ class Prompt:
     scene: str
     held_out: bool
     count: int = 1
-    colour: str = ""  # asked of the subject; none where empty
-    style: str = ""  # none asked where empty
+    colour: str = ""  # of the subject; "" if none is asked for
+    style: str = ""  # "" if none is asked for
 
 
 CANONICAL = (
@@ -45,7 +45,7 @@ CANONICAL = (
 
 
 def _worded(subject: int, scene: int, number: int, held_out: bool) -> Prompt:
-    """Every third by a synonym, every fourth with a tail, the scene's phrases in turn."""
+    """Every third has a synonym, every fourth a tail; the scene's phrases take turns."""
     chance = python_random(LIST_SEED, "words", subject, scene)
     words = SUBJECTS[subject].words
     word = chance.choice(words) if number % 3 == 0 else words[0]
@@ -57,7 +57,7 @@ def _worded(subject: int, scene: int, number: int, held_out: bool) -> Prompt:
 
 
 def _pairs(held_out: bool, count: int) -> list[tuple[int, int]]:
-    """Every subject once before any comes twice, scenes as even as they fall."""
+    """Every subject once before any comes twice, with scenes spread evenly."""
     pairs = [
         (subject, scene)
         for subject in range(len(SUBJECTS))
@@ -86,7 +86,7 @@ def evaluation_prompts(*, quick: bool = False) -> list[Prompt]:
 
 
 def _dressed(subject: int, scene: int, count: int, coloured: bool, style: str) -> Prompt:
-    """A seen pair with a number, a colour or a style that is asked for."""
+    """A trained pair with a number, a colour or a style."""
     chance = python_random(LIST_SEED, "looks", subject, scene)
     colour = chance.choice(paintable_colours(subject)) if coloured else ""
     word = (colourless_words(subject) if colour else SUBJECTS[subject].words)[0]
@@ -99,7 +99,7 @@ def _dressed(subject: int, scene: int, count: int, coloured: bool, style: str) -
 
 
 def looks_prompts(*, quick: bool = False) -> list[Prompt]:
-    """Numbers, colours and styles, of nouns and scenes in turn."""
+    """Prompts with numbers, colours and styles, for nouns and scenes in turn."""
     pairs = [pair for pair in _pairs(False, len(SUBJECTS)) if paintable_colours(pair[0])]
     prompts = []
     for (subject, scene), (count, coloured, style) in zip(pairs, LOOKS * len(pairs), strict=False):

@@ -1,4 +1,4 @@
-"""The places a subject can stand in: words, palette, painters and scattered props."""
+"""The places that a subject can be in: words, colours, painters and scattered props."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from training.config import STARTER_MODEL
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "images" / "starter-model.png"
-PROMPTS = (  # and the seed of the first of the three pictures
+PROMPTS = (  # with the seed of the first of the three pictures
     ("dog sitting in a field of autumn leaves", 21),
     ("a photograph of an horse on moon", 11),
     ("a penguin on the beach", 1),
@@ -32,7 +32,7 @@ COLUMNS, WIDTH, GAP, CAPTION, FONT = 2, 584, 12, 34, 15  # pixels
 
 
 def draw(prompt: str, seed: int, model: Path) -> Image.Image:
-    """In a folder of its own: nothing drawn before counts towards a limit."""
+    """Draw in a new data folder, so that earlier drawings do not count towards a limit."""
     command = [sys.executable, "-m", "bot", "imagine", prompt, "--seed", str(seed), "--json"]
     command += ["--model", str(model.resolve())]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DEVICE": "cpu"}

@@ -1,4 +1,4 @@
-"""Where the pictures come from: npm packages, pinned by version and SHA-256 of the tarball."""
+"""The sources of the pictures: npm packages, pinned by version and SHA-256 of the tarball."""
 
 from __future__ import annotations
 
@@ -54,4 +54,4 @@ TWEMOJI = Source(
 )
 SOURCES = (FLUENT_3D, FLUENT_FLAT, NOTO, TWEMOJI)
 STYLE_SOURCES = {"3d": FLUENT_3D, "flat": FLUENT_FLAT, "noto": NOTO, "twemoji": TWEMOJI}
-NAMING = (NOTO, TWEMOJI)  # the 3D package knows code points alone; these two know their names
+NAMING = (NOTO, TWEMOJI)  # the 3D package has only code points; these two have their names

@@ -27,7 +27,7 @@ def prop_names() -> tuple[str, ...]:
 
 
 def fit(picture: Image.Image, size: int = SPRITE_PIXELS) -> np.ndarray:
-    """Trimmed, scaled to `size`, standing at the bottom centre. Straight alpha throughout:
+    """Trim, scale to `size` and place at the bottom centre. Alpha stays straight, because
     premultiplying before a resize would leave bright edges."""
     seen = picture.getchannel("A").point(lambda alpha: 255 if alpha > _ALPHA_SEEN else 0)
     picture = picture.crop(seen.getbbox())
@@ -45,7 +45,7 @@ def _icon_set(folder: Path) -> dict[str, Any]:
 
 
 def render_icon(folder: Path, name: str) -> np.ndarray | None:
-    import resvg_py  # noqa: PLC0415 - needed by this stage alone
+    import resvg_py  # noqa: PLC0415 - only this stage needs it
 
     icons = _icon_set(folder)
     alias = icons.get("aliases", {}).get(name, {}).get("parent", "")
@@ -64,7 +64,7 @@ def render_icon(folder: Path, name: str) -> np.ndarray | None:
 
 
 def _code_points(sources: Path) -> dict[str, list[str]]:
-    """Emoji name → file stems in the 3D package, which knows code points only."""
+    """Emoji name → file stems in the 3D package, which has only code points."""
     stems: dict[str, list[str]] = {}
     for source in NAMING:
         table = json.loads((sources / source.folder / "chars.json").read_text(encoding="utf-8"))
@@ -84,7 +84,7 @@ def render_3d(sources: Path, stems: list[str]) -> np.ndarray | None:
 
 
 def render_bank(sources: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """ "name|style" → (128, 128, 4) uint8, straight alpha; and what no source has."""
+    """ "name|style" → (128, 128, 4) uint8 with straight alpha; and the names no source has."""
     stems = _code_points(sources)
     bank, missing = {}, []
     for name in dict.fromkeys((*SUBJECT_NAMES, *prop_names())):

@@ -1,7 +1,7 @@
-"""Teach the text encoder what a caption names: python -m training.text_encoder
+"""Train the text encoder to know what a caption names: python -m training.text_encoder
 
-It learns to tell subject, place, style, count and colour from its end-of-text states, which are
-what the UNet sees most of. The UNet's training may then leave it alone.
+It learns to keep subject, place, style, count and colour in its end-of-text states, because most of
+what the UNet sees are these states. The UNet's training can then leave it as it is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HEADS = ("subject", "place", "style", "count", "colour")
 
 
 class Reader(torch.nn.Module):
-    """The text encoder with a small head for each thing to tell, thrown away afterwards."""
+    """The text encoder with a small head for each thing to name. The heads are not kept."""
 
     def __init__(self, encoder: CLIPTextModel, config: Config) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Reader(torch.nn.Module):
         self.colour = torch.nn.Linear(width, 1 + len(SUBJECT_COLOURS))
 
     def forward(self, ids: torch.Tensor, pick: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """`pick` 0…1 chooses one of the end-of-text states, so that each of them carries it."""
+        """`pick` (0…1) chooses one of the end-of-text states, so that each of them learns it."""
         states = self.encoder(ids).last_hidden_state
         first = (ids == self.encoder.config.eos_token_id).int().argmax(1)
         last = ids.shape[1] - 1
@@ -52,7 +52,7 @@ class Reader(torch.nn.Module):
 
 
 def labelled_captions(run: Run, *name: object) -> tuple[list[str], torch.Tensor]:
-    """Captions and (n, 5) labels in the order of HEADS; subject 0: none, colour 0: its own."""
+    """Captions and labels (n, 5) in the order of HEADS. Subject 0: none. Colour 0: its own."""
     config, chance = run.config, python_random(run.seed, *name)
     specs = [draw_spec(config, chance) for _ in range(BATCH)]
     places, colours = place_names(config), tuple(SUBJECT_COLOURS)

@@ -1,4 +1,4 @@
-"""A byte-level BPE of the captions' own words, in the form CLIPTokenizer reads."""
+"""A byte-level BPE for the words of the captions, in the form that CLIPTokenizer reads."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def train_tokenizer(config: Config, seed: int, folder: Path, count: int) -> CLIP
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     model = _train(captions, config.vocabulary_size, alphabet)
     known = [word for word in sorted(model["vocab"], key=model["vocab"].get) if word[:2] != "<|"]
-    # CLIP ends words with </w>, so every byte needs both forms; the two marks come last.
+    # CLIP ends words with </w>, so every byte needs both forms. The two special tokens come last.
     missing = [b + end for b in alphabet for end in ("", "</w>") if b + end not in model["vocab"]]
     vocabulary = {word: i for i, word in enumerate((*known, *missing, BEGIN, END))}
     merges = [tuple(m if isinstance(m, list) else m.split(" ")) for m in model["merges"]]
@@ -70,7 +70,7 @@ def train_tokenizer(config: Config, seed: int, folder: Path, count: int) -> CLIP
 
 
 def save_tokenizer(tokenizer: CLIPTokenizer, folder: Path) -> None:
-    """transformers 5 writes tokenizer.json alone; other readers want the two older files too."""
+    """Save it with the two older files, which transformers 5 does not write but others need."""
     tokenizer.save_pretrained(folder)
     stored = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
     (folder / "vocab.json").write_text(

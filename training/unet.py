@@ -17,7 +17,7 @@ from training.draws import torch_generator
 from training.latents import Latents, SampleBatch
 from training.loop import Average, Loop, learning_rate
 
-# How much more a latent cell counts that the subject fills: subjects first, then the scenery too.
+# How much more a latent cell counts if the subject fills it: subjects first, then the scenery too.
 COVER_WEIGHTS = (2.0, 0.5)
 GRID_PROMPTS = (
     *("dog sitting in a field of autumn leaves", "a photograph of an horse on moon"),
@@ -32,13 +32,13 @@ GRID_PROMPTS = (
 
 
 def timesteps_of(count: int, generator: torch.Generator) -> torch.Tensor:
-    """One from each of `count` equal stretches of 0…999."""
+    """Draw one timestep from each of `count` equal parts of 0…999."""
     share = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     return (share * 1000).long().clamp(max=999)
 
 
 def loss_weights(alphas: torch.Tensor, cover: torch.Tensor, cover_weight: float) -> torch.Tensor:
-    """(n, 1, h, w) of mean 1: half flat, half min-SNR-5 (arXiv:2303.09556), more on subjects."""
+    """(n, 1, h, w) with mean 1: half flat, half min-SNR-5 (arXiv:2303.09556), more on subjects."""
     snr = alphas / (1 - alphas)
     by_noise = snr.clamp(max=5) / (snr + 1)
     by_noise = 0.5 + 0.5 * by_noise / by_noise.mean()
@@ -75,7 +75,7 @@ class Trainer:
         return learning_rate(peak, loop.seen, loop.total, loop.batch, share)
 
     def loss(self, batch: SampleBatch, loop: Loop) -> tuple[torch.Tensor, torch.Tensor]:
-        """The weighted loss to descend, and the plain one to report."""
+        """The weighted loss to minimise, and the plain one to report."""
         device = self.run.device
         generator = torch_generator(self.run.seed, "noise", loop.step)
         timesteps = timesteps_of(len(batch.latents), generator).to(device)
@@ -116,7 +116,7 @@ def sample(
     num_inference_steps: int = 20,
     guidance_scale: float = 3.0,
 ) -> torch.Tensor:
-    """Latents (n, c, 8, 8), as StableDiffusionPipeline would draw them."""
+    """Draw latents (n, c, 8, 8) as StableDiffusionPipeline would."""
     device = unet.device
     scheduler: DDIMScheduler = models.build_scheduler()
     scheduler.set_timesteps(num_inference_steps)
@@ -133,7 +133,7 @@ def sample(
 
 
 def decode(latents: torch.Tensor, run: Run, basis: Basis) -> torch.Tensor:
-    """By the trained decoder where there is one, else by the linear basis."""
+    """Decode with the trained decoder if there is one, else with the linear basis."""
     folder = run.work / "autoencoder" / "vae"
     if not folder.is_dir():
         return basis.to(latents.device).decode(latents)

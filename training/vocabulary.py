@@ -1,4 +1,4 @@
-"""The nouns the model is taught, with the words that may name them, and the plain colours."""
+"""The nouns that the model learns, with the words for them, and the plain colours."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "orange": (250, 155, 60),
     "gray": (150, 150, 155),
 }
-# What a subject can be painted; the plain backgrounds keep to COLOURS.
+# The colours that a subject can have. Plain backgrounds use only COLOURS.
 SUBJECT_COLOURS: dict[str, tuple[int, int, int]] = {
     **COLOURS,
     "red": (222, 40, 40),

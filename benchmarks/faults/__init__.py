@@ -1,1 +1,1 @@
-"""The promise under fire: kills, lost calls, lost connections, and what is left of the jobs."""
+"""Checks that no job is lost or posted twice after kills, failed calls and lost connections."""

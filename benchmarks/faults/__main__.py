@@ -1,7 +1,7 @@
 """python -m benchmarks.faults [--figure F1 …] [--seed S] [--json] [--quick]: the fault figures.
 
-Each figure runs the real bot process against the playground over sockets, with the tests' fake
-engine where the engine does not matter, injects its faults, and says whether its goal holds.
+Each figure runs the real bot process against the playground over sockets (with the tests' fake
+engine if the engine does not matter), injects its faults, and says whether its goal is met.
 The exit status is 1 if a goal is missed. docs/reliability.md has the last results.
 """
 
@@ -37,12 +37,12 @@ FIGURES: dict[str, Measure] = {
     "F15": network.measure_slow_uploads,
     "F16": crashes.measure_absence,
     "F17": neighbours.measure_neighbours,
-    "F13": inputs.measure_contract,  # last: it sums up the others
+    "F13": inputs.measure_contract,  # last, because it adds up the others
 }
 
 
 def main() -> None:
-    """Take the figures asked for, in order, and print each when it is there."""
+    """Measure the figures asked for, in order, and print each one when it is done."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
     parser.add_argument("--figure", nargs="+", choices=FIGURES, default=list(FIGURES), metavar="F")
     parser.add_argument("--seed", type=int, default=1)
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 async def take(arguments: argparse.Namespace, folder: Path) -> int:
-    """How many goals were missed."""
+    """Measure the figures; returns how many goals were missed."""
     missed = 0
     seed, as_json = arguments.seed, arguments.json
     size: Size = "quick" if arguments.quick else "full"
@@ -79,7 +79,7 @@ async def take(arguments: argparse.Namespace, folder: Path) -> int:
 
 
 def describe(found: Measurement) -> str:
-    """A few lines for a person."""
+    """Describe a figure in a few lines."""
     verdict = {True: "holds", False: "MISSED", None: "not taken"}[found.holds]
     result = ", ".join(f"{name} {value}" for name, value in found.result.items())
     return (

@@ -1,4 +1,4 @@
-"""A playground, the bots that come and go in front of it, and a ledger of what was promised."""
+"""A playground, the bots that are run against it, and a list of every prompt that was sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CANCEL = re.compile(r"v1:cancel:\d+:\d")
 
 @dataclass(slots=True)
 class Audit:
-    """The ledger after the last word: counts of what must not be, and of what was seen."""
+    """The final count: what must not happen, and what was seen."""
 
     asked: int = 0
     acknowledged: int = 0
@@ -43,12 +43,12 @@ class Audit:
 
     @property
     def is_clean(self) -> bool:
-        """Every promise kept, once, and paid for once."""
+        """Whether every prompt was answered once and charged once."""
         wrongs = self.lost + self.doubled + self.unsettled + self.misbooked + self.tracebacks
         return wrongs == 0 and self.damage == "ok"
 
     def describe(self) -> dict[str, float | int | str]:
-        """For the result of a finding."""
+        """Return the counts for the result of a figure."""
         return {
             "prompts": self.asked,
             "acknowledged": self.acknowledged,
@@ -64,7 +64,7 @@ class Audit:
 
 
 class Bench:
-    """One data directory and one Discord; bots are started, stopped and killed."""
+    """One data directory and one Discord, with methods to start, stop and kill bots."""
 
     def __init__(self, plan: Plan, server: Playground, folder: Path) -> None:
         self.plan = plan
@@ -79,17 +79,17 @@ class Bench:
         self.set_clock(0.0)
 
     def set_clock(self, wrong_seconds: float) -> None:
-        """Let the bot's wall clock jump, at once."""
+        """Make the bot's wall clock jump now."""
         with self._clock_path.open("r+b" if self._clock_path.exists() else "wb") as file:
             file.write(struct.pack("d", wrong_seconds))
 
     @property
     def log(self) -> str:
-        """All that the bots of this bench have logged."""
+        """Everything that the bots of this bench have logged."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     async def start(self, *, connected: bool = True, **environment: str) -> Child:
-        """A bot; ``connected`` waits until it is online, and raises if it ends before."""
+        """Start a bot. ``connected``: wait until it is online, and raise if it ends before."""
         inherited = {
             name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}
         }
@@ -116,7 +116,7 @@ class Bench:
         )
 
     async def wait_connected(self) -> None:
-        """Until the bot is online. Raises RuntimeError if it ends before."""
+        """Wait until the bot is online. Raises RuntimeError if it ends before."""
         assert self.bot is not None
         online = asyncio.create_task(self.server.wait_connected(START_SECONDS))
         ended = asyncio.create_task(self.bot.wait(START_SECONDS + 1))
@@ -140,7 +140,7 @@ class Bench:
             return await intruder.wait(10)
 
     async def ask(self, prompt: str = "dog", who: str = "member", **options: Any) -> None:
-        """A prompt; its handle goes into the ledger."""
+        """Send a prompt and remember its handle."""
         server = self.server
         handle = await server.person(who).slash(
             "imagine", server.channel("art"), prompt=prompt, **options
@@ -150,7 +150,7 @@ class Bench:
     async def stop(
         self, number: signal.Signals = signal.SIGTERM, within_seconds: float = 20.0
     ) -> int:
-        """The exit status, once it has gone and Discord has noticed."""
+        """Stop the bot; returns its exit status after Discord has noticed that it is gone."""
         assert self.bot is not None
         self.bot.send_signal(number)
         code = await self.bot.wait(within_seconds)
@@ -158,7 +158,7 @@ class Bench:
         return code
 
     async def settle(self, timeout_seconds: float = 60.0) -> None:
-        """Until every acknowledged prompt shows how it ended, or the time is over."""
+        """Wait until every acknowledged prompt shows how it ended, or until the timeout."""
         open_handles = [handle for handle in self.handles if not is_settled(handle)]
 
         def look() -> bool:
@@ -172,19 +172,19 @@ class Bench:
             return
 
     def rows(self) -> list[sqlite3.Row]:
-        """The job table; only while no bot runs."""
+        """The rows of the job table. Only while no bot runs."""
         uri = f"file:{self.data_dir / 'triptych.sqlite3'}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute("SELECT * FROM job ORDER BY job_id").fetchall()
 
     def check_integrity(self) -> str:
-        """What SQLite says of the file: ok, or the first fault."""
+        """Ask SQLite to check the file: "ok", or the first fault."""
         with closing(sqlite3.connect(self.data_dir / "triptych.sqlite3")) as connection:
             return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
 
     def audit(self) -> Audit:
-        """Hold the ledger against the channel and the record; only while no bot runs."""
+        """Compare the prompts sent with the channel and the database. Only while no bot runs."""
         record = self.rows()
         rows = {row["interaction_id"]: row for row in record}
         audit = Audit(asked=len(self.handles), damage=self.check_integrity())
@@ -221,7 +221,7 @@ class Bench:
 
 
 def count_tracebacks(log: str) -> int:
-    """Faults that nobody explained; discord.py shows one with every reconnection that it plans."""
+    """Count tracebacks, except those that discord.py logs with every planned reconnection."""
     records = re.split(r"^(?=\d{4}-\d\d-\d\d )", log, flags=re.MULTILINE)
     return sum(
         "Traceback" in record and "Attempting a reconnect" not in record.partition("\n")[0]
@@ -230,7 +230,7 @@ def count_tracebacks(log: str) -> int:
 
 
 def is_settled(handle: InteractionHandle) -> bool:
-    """Answered to the end, or expired before the first answer."""
+    """Whether a prompt has its last answer, or expired before the first one."""
     message = handle.original()
     if message is None:
         return handle.has_failed
@@ -243,7 +243,7 @@ def is_settled(handle: InteractionHandle) -> bool:
 async def open_bench(
     plan: Plan, name: str, *, checks_contract: bool = True
 ) -> AsyncIterator[Bench]:
-    """A fresh world; at the end no bot of it is left."""
+    """Open a bench with a new world. At the end, all its bots are stopped."""
     folder = plan.folder / name
     folder.mkdir(parents=True)
     async with Playground(TOKEN, contract=Contract(is_on=checks_contract)) as server:

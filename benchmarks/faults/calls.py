@@ -46,7 +46,7 @@ class Tally:
     notes: list[str] = field(default_factory=list)
 
     def add(self, what: str, audit: Audit) -> None:
-        """One more run; the first wrongs are kept."""
+        """Add a run. Only the first faults are kept in words."""
         self.runs += 1
         self.audits.append(audit)
         if not audit.is_clean:
@@ -55,11 +55,11 @@ class Tally:
 
     @property
     def is_clean(self) -> bool:
-        """No run broke the promise."""
+        """Whether no run lost, repeated or overcharged anything."""
         return not self.notes and self.unanswered == self.repeated == 0
 
     def describe(self) -> dict[str, float | int | str]:
-        """For the result of a finding."""
+        """Return the sums for the result of a figure."""
         names = ("acknowledged", "delivered", "lost", "doubled", "unsettled", "misbooked")
         sums = {name: sum(getattr(audit, name) for audit in self.audits) for name in names}
         return {
@@ -74,7 +74,7 @@ class Tally:
 
 
 async def measure_store(plan: Plan) -> Measurement:
-    """F2: call N of the database raises, N = 1, 2, … until a run meets no fault any more."""
+    """F2: call N of the database raises, N = 1, 2, … until a run has fewer calls than N."""
     tally = Tally()
     num_calls = await _count_store_calls(plan)
 
@@ -103,7 +103,7 @@ async def measure_store(plan: Plan) -> Measurement:
 async def _side_by_side(
     tally: Tally, run: Callable[[int, str], Awaitable[None]], choices: Iterable[tuple[int, str]]
 ) -> None:
-    """All of them, a few at a time: a run mostly waits. One that breaks off is a wrong."""
+    """Run all, a few at a time because a run mostly waits. A run that breaks off is a fault."""
     left = iter(choices)
 
     async def work() -> None:
@@ -138,7 +138,7 @@ async def _count_store_calls(plan: Plan) -> int:
 
 
 async def _start(bench: Bench, **environment: str) -> bool:
-    """Whether it came up; an end with one of the documented statuses is no crash."""
+    """Start the bot; returns whether it is online. A documented exit status is not a crash."""
     await bench.start(connected=False, **environment)
     try:
         await bench.wait_connected()
@@ -151,7 +151,7 @@ async def _start(bench: Bench, **environment: str) -> bool:
 
 
 async def _ask_twice(bench: Bench) -> None:
-    if not bench.server.commands:  # their first registration was refused; the next start tries
+    if not bench.server.commands:  # registering them failed; the next start tries again
         return
     await bench.ask("dog")
     await asyncio.sleep(0.05)
@@ -165,7 +165,7 @@ async def _ask_twice(bench: Bench) -> None:
 
 
 async def _finish(bench: Bench) -> Audit:
-    """A healthy process after it; then the ledger."""
+    """Run a bot without faults until all prompts have ended; then count."""
     await bench.start(SEND_SECONDS=str(_SEND_SECONDS))
     await bench.server.wait_synced("imagine")
     await bench.settle(20.0)
@@ -174,7 +174,7 @@ async def _finish(bench: Bench) -> Audit:
 
 
 async def measure_requests(plan: Plan) -> Measurement:
-    """F3: request N to Discord fails in every way, N = 1, 2, … until none is left."""
+    """F3: request N to Discord fails in every way, N = 1, 2, … for all requests of a run."""
     tally = Tally()
     num_requests = await _count_requests(plan)
 
@@ -224,9 +224,9 @@ async def _count_requests(plan: Plan) -> int:
 
 
 def _count_repeats(bench: Bench) -> int:
-    """Requests that were struck with a final status and sent again all the same.
+    """Count requests that got a final status and were sent again all the same.
 
-    Not counted: what every start asks, and the list of commands, which the next start puts again.
+    Not counted: the requests of every start, and the list of commands, which each start sends.
     """
     requests = list(bench.server.log.requests)
     for index, struck in enumerate(requests):

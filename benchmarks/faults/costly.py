@@ -1,4 +1,4 @@
-"""Pictures that cost most to open."""
+"""Pictures that are as costly to open as possible."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NUM_CHUNKS = 600_000
 
 
 def list_costly_pictures() -> list[tuple[str, bytes]]:
-    """Each with a name; the last is an ordinary one."""
+    """List the pictures with their names. The last one is ordinary."""
     return [
         ("scans", _with_scans()),
         ("chunks", _with_chunks()),
@@ -23,7 +23,7 @@ def list_costly_pictures() -> list[tuple[str, bytes]]:
 
 
 def _with_scans() -> bytes:
-    """A progressive JPEG whose last pass is written thousands of times, each over all pixels."""
+    """A progressive JPEG that repeats its last pass over all pixels thousands of times."""
     plain = Image.new("RGB", (4800, 4800), (40, 90, 120))
     data = _encode(plain, "JPEG", progressive=True, quality=30)
     start, end = data.rfind(b"\xff\xda"), data.rfind(b"\xff\xd9")
@@ -31,7 +31,7 @@ def _with_scans() -> bytes:
 
 
 def _with_chunks() -> bytes:
-    """A PNG with hundreds of thousands of empty chunks in front of its pixels."""
+    """A PNG with hundreds of thousands of empty chunks before its pixels."""
     data = _encode(Image.new("RGB", (64, 64)), "PNG")
     kind = b"zzZz"
     empty = struct.pack(">I", 0) + kind + struct.pack(">I", zlib.crc32(kind))
@@ -40,7 +40,7 @@ def _with_chunks() -> bytes:
 
 
 def _with_large_pixels() -> bytes:
-    """A small file of as many pixels as are taken, with transparency."""
+    """A small file with as many pixels as are accepted, and transparency."""
     return _encode(Image.new("RGBA", (4890, 4890), (1, 2, 3, 4)), "PNG")
 
 

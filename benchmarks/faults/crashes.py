@@ -12,7 +12,7 @@ from benchmarks.faults.finding import Measurement, Plan
 
 _JOBS_A_CYCLE = 7
 _EXIT_CONFIG = 2
-_EXITS_AT_ONCE = (0, 128 + signal.SIGTERM, -signal.SIGTERM)  # the last: when the loop was closed
+_EXITS_AT_ONCE = (0, 128 + signal.SIGTERM, -signal.SIGTERM)  # the last: if the loop was closed
 _TWENTY_MINUTES = 20 * 60.0
 
 
@@ -46,7 +46,7 @@ async def measure_kills(plan: Plan) -> Measurement:
 
 
 async def _ask_and_wait(bench: Bench, chance: random.Random) -> None:
-    """Prompts spread over 120 ms; the life of this process ends when this returns."""
+    """Send prompts spread over 120 ms. The process is killed after this returns."""
     moments = sorted(chance.uniform(0.0, 0.12) for _ in range(_JOBS_A_CYCLE))
     began = time.monotonic()
     end = began + chance.uniform(0.0, chance.choice([0.12, 0.6, 1.5]))
@@ -61,7 +61,7 @@ async def _ask_and_wait(bench: Bench, chance: random.Random) -> None:
 
 
 async def measure_stops(plan: Plan) -> Measurement:
-    """F10: SIGTERM at random points; one in ten gets a second one."""
+    """F10: SIGTERM at random points, and in one of ten cases a second one."""
     num_stops = plan.pick(2, 15, 200)
     chance = random.Random(plan.seed)
     slowest, intruders, let_in = 0.0, 0, 0
@@ -105,7 +105,7 @@ async def measure_stops(plan: Plan) -> Measurement:
 
 
 async def measure_absence(plan: Plan) -> Measurement:
-    """F16: stopped with a long queue, back after the tokens have died."""
+    """F16: the bot stops with a long queue and comes back after the tokens have expired."""
     num_jobs = plan.pick(10, 60, 200)
     async with open_bench(plan, "f16") as bench:
         await bench.start(FAKE_STEP_SECONDS="30")

@@ -1,4 +1,4 @@
-"""F9: the engine's faults, raised inside the UNet of the real engine with the starter model."""
+"""F9: faults of the engine, raised in the UNet of the real engine with the starter model."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ async def _break_once(plan: Plan, name: str, kind: str, at: int) -> tuple[Audit,
         await bench.settle(90)
         await bench.stop()
         audit = bench.audit()
-        audit.tracebacks = 0  # the log of a fault that was put there shows where it was raised
+        audit.tracebacks = 0  # an injected fault is logged with its traceback
         return audit, wrong

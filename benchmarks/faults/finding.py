@@ -1,4 +1,4 @@
-"""What one figure found."""
+"""The result of one figure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Value = float | int | str
 
 @dataclass(slots=True)
 class Contract:
-    """Requests of all figures of one run that were held against Discord's description."""
+    """Counts the requests of all figures of one run that were checked by Discord's description."""
 
     checked: int = 0
     violations: list[str] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is done, from which seed, with what, and where files may lie."""
+    """How much to measure, with which seed, which tools, and in which folder."""
 
     size: Size
     seed: int
@@ -41,7 +41,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """holds is None where the figure could not be taken; then the result says why."""
+    """The result of a figure. holds: None if it could not be measured; the result says why."""
 
     figure: str
     load: str

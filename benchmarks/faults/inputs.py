@@ -1,4 +1,4 @@
-"""F12, F13, F14: what people type, and what the bot sends."""
+"""F12, F13, F14: hostile input, the bot's requests, and moderation."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _OPTIONS = st.fixed_dictionaries(
 
 
 def list_hostile_options(count: int, number: int) -> list[dict[str, object]]:
-    """Examples that hypothesis makes from this seed, the whole corpus among them."""
+    """List hostile options that hypothesis makes from this seed, including the whole corpus."""
     found: list[dict[str, object]] = [{"prompt": text} for text in _CORPUS]
 
     @seed(number)
@@ -73,7 +73,7 @@ def list_hostile_options(count: int, number: int) -> list[dict[str, object]]:
 
 
 async def measure_inputs(plan: Plan) -> Measurement:
-    """F12: hostile prompts and options; nobody is pinged, nothing raw is shown."""
+    """F12: hostile prompts and options. Nobody may be pinged, and no raw error may be shown."""
     hostile = list_hostile_options(plan.pick(40, 300, 10_000), plan.seed)
     uploads = list_hostile_uploads(plan.pick(8, 60, 1_000), plan.seed)
     hostile += [{"prompt": "dog", "image": upload} for upload in uploads]
@@ -147,7 +147,7 @@ def _is_raw(text: str) -> bool:
 
 
 async def measure_contract(plan: Plan) -> Measurement:
-    """F13: all requests of this run, and of one with every answer the bot has."""
+    """F13: all requests of this run, and of a run with every kind of answer, fit the API."""
     async with open_bench(plan, "f13") as bench:
         await bench.start(FAKE_STEP_SECONDS="0.05")
         await bench.ask("dog")
@@ -175,7 +175,7 @@ async def measure_contract(plan: Plan) -> Measurement:
 
 
 async def measure_moderation(plan: Plan) -> Measurement:
-    """F14: recall on disguised words and false positives on benign prompts, both."""
+    """F14: recall on disguised words, and false positives on harmless prompts."""
     recall, benign = moderation.measure_recall(), moderation.measure_false_positives()
     names = ("recall", "reference_recall", "disguised_prompts", "kinds_of_evasion")
     benign_names = ("false_positive_rate", "reference_false_positive_rate", "benign_prompts")

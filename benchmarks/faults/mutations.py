@@ -1,7 +1,7 @@
-"""python -m benchmarks.faults.mutations [NAME …]: break a promise on purpose; its figure must fail.
+"""python -m benchmarks.faults.mutations [NAME …]: break the code on purpose; its figure must fail.
 
-Each mutation is applied to a copy of the tree, in which the quick form of its figure is run with
-one seed after the other until it fails. The exit status is 1 if a mutation goes unnoticed.
+Each mutation is applied to a copy of the tree. There the quick form of its figure is run with one
+seed after the other until it fails. The exit status is 1 if a mutation is not noticed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_SEEDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """``old`` stands in the file exactly once."""
+    """Replaces ``old``, which must be in the file exactly once."""
 
     path: str
     old: str
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def try_mutation(name: str) -> dict[str, Any]:
-    """What the figure said of the broken copy."""
+    """Apply a mutation to a copy, and return what its figure finds there."""
     figure, edits = MUTATIONS[name]
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
@@ -133,7 +133,7 @@ def try_mutation(name: str) -> dict[str, Any]:
 
 
 def _run(copy: Path, figure: str, seed: int) -> dict[str, Any] | None:
-    """The figure's result if its goal is missed; a run that breaks off counts as well."""
+    """The figure's result if its goal is missed or the run breaks off; else None."""
     command = ["-m", "benchmarks.faults", "--quick", "--json", "--figure", figure]
     done = subprocess.run(
         [sys.executable, *command, "--seed", str(seed)],

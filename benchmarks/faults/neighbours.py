@@ -1,4 +1,4 @@
-"""F17: one member, then one server, sends what costs most; what everybody else feels of it."""
+"""F17: one member, then one server, sends the costliest input. What do the others notice?"""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _PAUSE_SECONDS = 0.15  # between two prompts of the others
 _GOAL_SECONDS = 0.25
 _EXIT_GOAL_SECONDS = 10.0
 _MAX_EXIT_SECONDS = 40.0
-_LONGEST = 2000  # letters of a prompt, as the settings come
+_LONGEST = 2000  # letters of a prompt, the default limit
 _COSTLY_RULES = {"patterns": "small", "phrases": "phrases that begin alike"}
 _NUM_FLOODERS = 8
 
 
 @dataclass(slots=True)
 class Siege:
-    """Two servers: what comes from one, and how long the first answers in the other took."""
+    """Two servers: one sends costly input, and the first answers in the other are timed."""
 
     bench: Bench
     elsewhere: Channel
@@ -38,7 +38,7 @@ class Siege:
     sent: int = 0
 
     def delays(self) -> list[float]:
-        """Seconds to the first answer; 3 s, Discord's own limit, where none came."""
+        """Seconds to the first answer; 3 s, Discord's own limit, if there was none."""
         return sorted(
             min((h.interaction.acknowledged_at or 1e12) - h.interaction.created_at, 3.0)
             for h in self.handles
@@ -46,7 +46,7 @@ class Siege:
 
 
 async def measure_neighbours(plan: Plan) -> Measurement:
-    """F17: others go on, and the bot stops in time, while one sends the worst of each kind."""
+    """F17: while one sends the worst of each kind, others are served and the bot stops in time."""
     parts = {"pictures": await _measure_pictures(plan)}
     for name, kind in _COSTLY_RULES.items():
         parts[name] = await _measure_rules(plan, kind)
@@ -77,7 +77,7 @@ async def _measure_pictures(plan: Plan) -> dict[str, Value]:
     async with _open_siege(plan, "f17-pictures") as siege:
         server = siege.bench.server
         member = server.person("member")
-        places = (server.channel("art"), member.direct_channel)  # two shares of one member
+        places = (server.channel("art"), member.direct_channel)  # one member has a share in each
 
         async def send(number: int) -> None:
             name, data = costly[number // 2 % len(costly)]
@@ -116,7 +116,7 @@ async def _measure(
     *,
     at_once: int,
 ) -> dict[str, Value]:
-    """Send the costly things for a while, always so many at once, and stop in the middle."""
+    """Send costly input for a while, always this many at once, and stop the bot in the middle."""
     bench = siege.bench
     seconds = plan.pick(1.5, 15.0, 120.0)
     asking = asyncio.create_task(_ask_elsewhere(siege))
@@ -160,7 +160,7 @@ async def _time_exit(bench: Bench) -> float:
 
 async def _ask_elsewhere(siege: Siege) -> None:
     server, number = siege.bench.server, 0
-    small = list_costly_pictures()[-1][1]  # the last is an ordinary one
+    small = list_costly_pictures()[-1][1]  # the last one is ordinary
     while True:
         options: dict[str, Any] = {"prompt": f"dog {number}"}
         if number % 10 == 9:

@@ -1,4 +1,4 @@
-"""F4, F11, F15: connections that drop, clocks that jump, lines that crawl."""
+"""F4, F11, F15: lost connections, clocks that jump, slow uploads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NUM_SLOW = 4
 
 
 async def measure_drops(plan: Plan) -> Measurement:
-    """F4: every way in which a gateway connection can end, and a first connection refused."""
+    """F4: every way in which a gateway connection can end, and a refused first connection."""
     num_drops = plan.pick(3, 8, 100)
     chance = random.Random(plan.seed)
     async with open_bench(plan, "f4") as bench:
@@ -53,7 +53,7 @@ async def measure_drops(plan: Plan) -> Measurement:
 
 
 async def _probe(bench: Bench) -> int:
-    """Whether a bot that is back misses a prompt: 1 if it does."""
+    """Send a prompt to a bot that has reconnected; returns 1 if it misses the prompt."""
     await bench.ask("after")
     try:
         await bench.handles[-1].wait_acknowledged(3.0)
@@ -81,7 +81,7 @@ async def _invalidate(bench: Bench, *, resumable: bool) -> None:
 
 
 async def _go_silent(bench: Bench) -> None:
-    """A zombie: frames are lost, heartbeats are not answered, the socket stands."""
+    """Make a zombie: the socket stays open, but nothing comes, not even heartbeat answers."""
     bench.server.silence_gateway()
     await bench.server.wait_disconnected(60)
     bench.server.silence_gateway(is_silent=False)
@@ -100,7 +100,7 @@ _DROPS: dict[str, Callable[[Bench], Awaitable[None]]] = {
 
 
 async def measure_clock(plan: Plan) -> Measurement:
-    """F11: the machine's clock is set while prompts wait, and across a restart."""
+    """F11: the machine's clock is changed while prompts wait, and across a restart."""
     num_rounds = plan.pick(1, 2, 25)
     refused = 0
     async with open_bench(plan, "f11") as bench:
@@ -139,7 +139,7 @@ async def measure_clock(plan: Plan) -> Measurement:
 
 
 async def _count_quota_refusals(bench: Bench) -> int:
-    """A member who has used the hour up is refused, also after the clock jumped two hours."""
+    """Whether a member without quota is refused, even if the clock jumps two hours."""
     await bench.stop()
     await bench.start(MAX_COST_PER_MEMBER_PER_HOUR="1.5", FAKE_STEP_SECONDS="0.05")
     await bench.ask("fits", who="moderator")
@@ -152,7 +152,7 @@ async def _count_quota_refusals(bench: Bench) -> int:
 
 
 async def measure_slow_uploads(plan: Plan) -> Measurement:
-    """F15: one delivery crawls and one stalls; the others must not notice."""
+    """F15: some deliveries are slow and one stalls; the others must not become slower."""
     num_others = plan.pick(5, 30, 200)
     crawl_seconds, stall_seconds = plan.pick(2.0, 8.0, 60.0), plan.pick(4.0, 20.0, 300.0)
     async with open_bench(plan, "f15") as bench:
@@ -196,7 +196,7 @@ def _grids_of(tokens: set[str]) -> Callable[[RequestRecord], bool]:
 
 
 def _find_rate(bench: Bench, seconds: float) -> float:
-    """Bytes per second at which a grid of this bench is read in that time."""
+    """The rate in bytes per second at which a grid of this bench takes this many seconds."""
     grids = sorted((bench.data_dir / "pictures").glob("*/grid.png"))
     return max(1.0, grids[0].stat().st_size / seconds)
 
@@ -209,7 +209,7 @@ async def _ask_many(bench: Bench, count: int, tokens: set[str]) -> None:
 
 
 async def _time_deliveries(bench: Bench, count: int) -> float:
-    """Median seconds from a press to its picture, one after the other."""
+    """Median seconds from a press to its picture, with one press after the other."""
     seconds = []
     for _ in range(count):
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""F5 to F8: many at once, for long, unevenly; and whether the event loop keeps up."""
+"""F5 to F8: bursts, long runs, uneven load, and whether the event loop keeps up."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from benchmarks.faults.finding import Measurement, Plan
 from playground import Member, add_user
 
 _AT_ONCE = 40
-_NUM_MEMBERS = 500  # an hour's prompts of one member are summed up at each of theirs
+_NUM_MEMBERS = 500  # many, because each prompt sums up its member's prompts of the last hour
 _MEBIBYTE = 2**20
 
 
 async def measure_burst(plan: Plan) -> Measurement:
-    """F5: presses in one write to the socket while something is being drawn."""
+    """F5: many presses in one write to the socket while a picture is being drawn."""
     num_presses = plan.pick(60, 500, 500)
     async with open_bench(plan, "f5", checks_contract=False) as bench:
         await bench.start(FAKE_STEP_SECONDS="0.002")
@@ -73,7 +73,7 @@ def _add_people(bench: Bench, count: int) -> list[str]:
 
 
 async def measure_soak(plan: Plan) -> Measurement:
-    """F6: a long day in a short time; memory and file handles after the first tenth and at last."""
+    """F6: very many jobs; compares memory and file handles after a tenth and at the end."""
     num_jobs = plan.pick(100, 500, 100_000)
     chance = random.Random(plan.seed)
     samples: list[tuple[float, int, int]] = []
@@ -90,7 +90,7 @@ async def measure_soak(plan: Plan) -> Measurement:
             delivered += sum(bool(m.attachments) for h in bench.handles for m in h.messages)
             _forget_all(bench)
             if delivered >= num_jobs / 10:
-                sockets = len(process.net_connections())  # kept open as many as were needed at once
+                sockets = len(process.net_connections())  # as many stay open as were needed at once
                 files = process.num_fds() - sockets
                 samples.append((process.memory_info().rss / _MEBIBYTE, files, sockets))
         seconds = time.monotonic() - began
@@ -120,7 +120,7 @@ async def measure_soak(plan: Plan) -> Measurement:
 
 
 def _forget_all(bench: Bench) -> None:
-    """The stand-in's memory, not the bot's: what is settled has been counted."""
+    """Free the playground's memory: settled prompts have been counted."""
     for handle in bench.handles:
         bench.server.forget(handle)
     bench.handles.clear()
@@ -131,7 +131,7 @@ def _forget_all(bench: Bench) -> None:
 
 
 async def measure_fairness(plan: Plan) -> Measurement:
-    """F7: one flooder among others; and equal wishes that came in an unequal order."""
+    """F7: one member floods the queue; then ten members ask for the same, one after the other."""
     num_flood, num_others = plan.pick(30, 150, 1_000), plan.pick(9, 49, 49)
     async with open_bench(plan, "f7", checks_contract=False) as bench:
         await bench.start(FAKE_STEP_SECONDS="0.002")
@@ -164,18 +164,18 @@ async def measure_fairness(plan: Plan) -> Measurement:
 
 
 def _count_served_between(rows: Sequence[sqlite3.Row], job: sqlite3.Row) -> int:
-    """Jobs begun after this one was queued, itself included."""
+    """Count the jobs that began after this one was queued, including itself."""
     return sum(job["queued_at"] < row["started_at"] <= job["started_at"] for row in rows)
 
 
 async def _measure_equality(plan: Plan) -> float:
-    """Jain's index of what ten members had been drawn when half of all was drawn.
+    """Jain's index of how much ten members had got when half of the jobs were drawn.
 
     https://arxiv.org/abs/cs/9809099
     """
     num_members, num_each = 10, plan.pick(4, 10, 40)
     async with open_bench(plan, "f7-equal", checks_contract=False) as bench:
-        load_seconds = 2 + num_members * num_each / 50  # drawing begins when all have asked
+        load_seconds = 2 + num_members * num_each / 50  # drawing begins after all have asked
         await bench.start(FAKE_STEP_SECONDS="0.005", FAKE_LOAD_SECONDS=str(load_seconds))
         for name in _add_people(bench, num_members):
             for _ in range(num_each):
@@ -190,7 +190,7 @@ async def _measure_equality(plan: Plan) -> float:
 
 
 async def measure_lag(plan: Plan) -> Measurement:
-    """F8: how late a 1 ms timer in the bot's loop comes while the starter model loads and draws."""
+    """F8: how late a 1 ms timer in the bot's loop is while the starter model loads and draws."""
     num_jobs = plan.pick(1, 4, 30)
     async with open_bench(plan, "f8") as bench:
         path = bench.folder / "lags"

@@ -1,11 +1,11 @@
-"""The bot with its faults built in, said by the environment of its process.
+"""Runs the bot with faults that its environment variables ask for.
 
 CLOCK: a file of one float64, seconds by which this process's wall clock is wrong.
 STORE_FAULT: ``full``, ``busy`` or ``ioerr``, at call STORE_FAULT_AT of the database connection.
 STORE_CALLS: a file that gets the number of calls at the end. TICKER: a file for loop lags.
 REAL_ENGINE: the starter model; ENGINE_FAULT: ``oom``, ``nan``, ``assert`` or ``hang`` at call
-FAULT_AT of its UNet after the first request. HUNG_SECONDS, GATEWAY_SILENCE_SECONDS: the patience
-of the watchdogs (the longest pause before a reconnection is shortened alike).
+FAULT_AT of its UNet after the first request. HUNG_SECONDS, GATEWAY_SILENCE_SECONDS: the limits of
+the watchdogs (the longest pause before a reconnection is shortened too).
 SEND_SECONDS: how long the bot waits for an answer of Discord.
 """
 
@@ -32,7 +32,7 @@ from bot.jobs import watchdog
 from tests.fakes import parts
 
 for cog in client.COGS:
-    importlib.import_module(cog)  # so that the children need not
+    importlib.import_module(cog)  # so that the children do not have to
 
 _STORE_FAULTS = {
     "full": (sqlite3.SQLITE_FULL, "database or disk is full"),
@@ -66,7 +66,7 @@ def run() -> None:
 
 
 def _break_engine(kind: str, at: int) -> None:
-    """The real engine with the starter model, whose UNet fails at its call number ``at``."""
+    """Use the real engine with the starter model, and make its UNet fail at call ``at``."""
     import torch  # noqa: PLC0415 - most bots of the figures have no use for it
 
     from bot.engine import Engine, runner  # noqa: PLC0415
@@ -77,7 +77,7 @@ def _break_engine(kind: str, at: int) -> None:
 
     def arm(self: Any, *arguments: Any) -> Any:
         nonlocal is_armed
-        is_armed = True  # what the engine tries out at its start is not meant
+        is_armed = True  # not before: the calls at the engine's start do not count
         return submit(self, *arguments)
 
     def fail(module: Any, arguments: Any, result: Any) -> Any:

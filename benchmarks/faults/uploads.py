@@ -1,4 +1,4 @@
-"""Files that members might attach: bombs, cut off, inflated, disguised, oversized, mutated."""
+"""Hostile uploads: bombs, cut off, inflated, disguised, oversized and mutated files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEBIBYTE = 2**20
 
 
 def list_hostile_uploads(count: int, number: int) -> list[Upload]:
-    """Every kind at least once where there is room, then mutants of good pictures."""
+    """List every kind once if ``count`` allows, then mutants of good pictures."""
     chance = random.Random(number)
     good = [_encode(name) for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")]
     contents = [make() for make in _BOMBS] + good
@@ -41,7 +41,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _claim_size(width: int, height: int) -> bytes:
-    """A PNG of these sides whose pixels are missing, or of zeros where they are few enough."""
+    """A PNG of this size. Its pixels are missing, or zero if they are few enough."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     rows = bytes((width + 7) // 8 + 1) * height if width * height < 10**8 else b""
     parts = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")

@@ -1,4 +1,4 @@
-"""What Discord says of the application, for doctor."""
+"""Reads what Discord knows about the application, for ``doctor``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bot.errors import ConfigError
 
 
 async def examine_application(token: str, api_base: str | None) -> list[tuple[str, str]]:
-    """What Discord says of this token, as labels and details, for doctor.
+    """Ask Discord about this token; returns labels and details for ``doctor``.
 
-    Raises ConfigError for a token that is not accepted, OSError if Discord cannot be reached.
+    Raises ConfigError if Discord rejects the token, OSError if Discord cannot be reached.
     """
     if api_base:
         use_api_base(api_base)

@@ -1,4 +1,4 @@
-"""A member whose interaction still waits for its first answer."""
+"""Answers a member whose interaction has not been answered yet."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ _NOT_FETCHED = because(Code.UPLOAD_NOT_FETCHED)
 
 
 class InteractionCaller:
-    """A member whose interaction still waits for its first answer."""
+    """A member whose interaction has not been answered yet."""
 
     def __init__(self, interaction: discord.Interaction[TriptychClient]) -> None:
         self._interaction = interaction
 
     async def acknowledge(self, job: Job) -> int | None:
-        """Defer in public: the message that will move."""
+        """Defer with a public answer, which becomes the status message; returns its id."""
         for attempt in (1, 2):
             try:
                 async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
                     response = await self._interaction.response.defer(thinking=True)
             except discord.HTTPException as error:
-                if error.code == ALREADY_ACKNOWLEDGED:  # by the first attempt
+                if error.code == ALREADY_ACKNOWLEDGED:  # the first attempt got through
                     return None
                 if error.code == ARCHIVED:
                     raise PlaceClosed(str(error), explain(error)) from error
@@ -75,7 +75,7 @@ class InteractionCaller:
         raise AssertionError("unreachable")
 
     async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
-        """Answer only to the member."""
+        """Answer so that only the member sees it."""
         try:
             if can_appeal:
                 view = review_views.compose_suspended(say(reason))
@@ -83,11 +83,11 @@ class InteractionCaller:
             else:
                 await self._interaction.response.send_message(say(reason), ephemeral=True)
         except discord.HTTPException as error:
-            if error.code != ALREADY_ACKNOWLEDGED:  # Discord sent one press twice
+            if error.code != ALREADY_ACKNOWLEDGED:  # Discord sent the same press twice
                 raise
 
     async def fetch_upload(self, upload: Upload) -> bytes:
-        """From Discord's own file hosts and nowhere else. Raises UserError."""
+        """Download a file, from Discord's own file hosts only. Raises UserError."""
         check_size(upload.num_bytes)
         if not _is_of_discord(upload.url):
             raise UserError(_NOT_FETCHED)
@@ -109,7 +109,7 @@ class InteractionCaller:
 
 
 def _is_of_discord(address: str) -> bool:
-    """Whether files may be fetched from there; the stand-in serves them beside its API."""
+    """Whether files may be fetched from this address. The playground serves them beside its API."""
     try:
         url = yarl.URL(address)
         if discord.http.Route.BASE.startswith("http://"):

@@ -1,4 +1,4 @@
-"""The connection to Discord: made, found silent, and made again until the client is closed."""
+"""Connects to Discord, and again whenever the connection goes silent or breaks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.errors import ConfigError
 log = logging.getLogger(__name__)
 
 MAX_RECONNECT_SECONDS = 60.0
-GATEWAY_SILENCE_SECONDS = 180.0  # four heartbeats; discord.py itself gives up after 60 s, mostly
+GATEWAY_SILENCE_SECONDS = 180.0  # four heartbeats; discord.py usually gives up after 60 s itself
 _AUTHENTICATION_FAILED = 4004
 _AWAY = (
     aiohttp.ClientError,
@@ -27,7 +27,7 @@ _AWAY = (
     discord.HTTPException,
     discord.GatewayNotFound,
 )
-REFUSED_DELAY_SECONDS = 10.0  # Discord bans addresses that repeat what it refuses
+REFUSED_DELAY_SECONDS = 10.0  # Discord bans addresses that repeat refused requests
 BAD_TOKEN = (
     "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of your "
     "application (Reset Token) into .env."
@@ -35,9 +35,10 @@ BAD_TOKEN = (
 
 
 def use_api_base(api_base: str) -> None:
-    """api_base: ``http://127.0.0.1:PORT/api/v10``, checked by the settings to be on loopback.
+    """Use another API than Discord's: ``http://127.0.0.1:PORT/api/v10``.
 
-    The gateway is expected on the same host and port, at ``/gateway``.
+    The settings have checked that it is on loopback. Its gateway must be on the same host and port,
+    at ``/gateway``.
     """
     discord.http.Route.BASE = api_base
     gateway = yarl.URL(api_base).with_scheme("ws").with_path("/gateway")
@@ -53,25 +54,25 @@ class Connection:
         self._heard_at = time.monotonic()
 
     def note_frame(self) -> None:
-        """Something came over the gateway, be it the answer to a heartbeat."""
+        """Note that something came from the gateway; the answer to a heartbeat counts too."""
         self._heard_at = time.monotonic()
 
     @property
     def silent_seconds(self) -> float:
-        """Since the last frame of the gateway."""
+        """Seconds since the last frame from the gateway."""
         return time.monotonic() - self._heard_at
 
     async def serve(self, token: str) -> None:
-        """Stay online until the client is closed; waits for Discord to come back when it is away.
+        """Stay online until the client is closed. If Discord is away, wait until it is back.
 
-        Raises ConfigError for a token that Discord does not know.
+        Raises ConfigError if Discord rejects the token.
         """
         client, delay_seconds = self._client, 1.0
         while not client.is_closed():
             began_at = self._heard_at = time.monotonic()
             try:
                 if not self._is_logged_in:
-                    await client.http.close()  # what an attempt before this one left open
+                    await client.http.close()  # an earlier attempt may have left it open
                     client.http.connector = discord.utils.MISSING
                     await client.login(token)
                     self._is_logged_in = True
@@ -81,7 +82,7 @@ class Connection:
                 raise ConfigError(BAD_TOKEN) from error
             except _AWAY as error:
                 if self._heard_at - began_at > MAX_RECONNECT_SECONDS:
-                    delay_seconds = 1.0  # it stood for a while: a new trouble, not the old one
+                    delay_seconds = 1.0  # it was connected for a while, so this is a new fault
                 if isinstance(error, discord.HTTPException) and error.status < 500:
                     delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)
                 log.warning("Discord is away, trying again in %.0f s: %r", delay_seconds, error)
@@ -91,7 +92,7 @@ class Connection:
     async def _stay_connected(self) -> None:
         try:
             await self._connect_until_silent()
-        except AttributeError as error:  # discord.py 2.7.1, if its very first connection fails
+        except AttributeError as error:  # discord.py 2.7.1 raises it if its first connection fails
             raise ConnectionError(str(error)) from error
         except discord.ConnectionClosed as error:
             if error.code == _AUTHENTICATION_FAILED:
@@ -102,7 +103,7 @@ class Connection:
             ) from error
 
     async def _connect_until_silent(self) -> None:
-        """Raises ConnectionError when nothing came for long: the connection is dead, unnoticed."""
+        """Stay connected. Raises ConnectionError after a long silence: the connection is dead."""
         self._heard_at = time.monotonic()
         connecting = asyncio.create_task(self._client.connect())
         try:

@@ -1,5 +1,5 @@
-"""Where Discord offers a command. Each says it for itself: a tree's default would win over
-``guild_only``, so the tree has none."""
+"""Says where Discord offers a command. Each command does this itself: a default of the tree would
+override ``guild_only``, so the tree has none."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ T = TypeVar("T")
 
 
 def anywhere(command: T) -> T:
-    """For everybody: in servers, in direct messages, and wherever a person has installed it."""
+    """Offer a command in servers, in direct messages, and wherever a person has installed it."""
     return _offer(command, outside=True)
 
 
 def in_servers(command: T) -> T:
-    """For the people of servers that have installed Triptych; nobody else is offered it."""
+    """Offer a command only in servers that have installed Triptych."""
     return app_commands.guild_only()(_offer(command, outside=False))
 
 
 def is_for_servers(command: Any) -> bool:
-    """Whether a command, or one of a group, is for servers alone; what does not say is."""
+    """Whether a command, or its group, is only for servers. It is unless it says otherwise."""
     installs = (getattr(command, "root_parent", None) or command).allowed_installs
     return installs is None or not installs.user
 

@@ -1,6 +1,6 @@
-"""Stops asking Discord before Discord bans the address.
+"""Stops sending requests before Discord bans the address.
 
-10,000 answers of 401, 403 or 429 in ten minutes ban an address for everybody behind it:
+10,000 answers with 401, 403 or 429 in ten minutes ban an address and everybody behind it:
 https://discord.com/developers/docs/topics/rate-limits#invalid-request-limit-aka-cloudflare-bans
 """
 
@@ -22,7 +22,7 @@ _INVALID_STATUSES = {401, 403, 429}
 
 
 class RateGuard:
-    """Counts over all requests; while it is open, none is sent, and the caller tries again."""
+    """Counts refused requests. While it is open, no request is sent; callers try again later."""
 
     def __init__(
         self, max_invalid: int = MAX_INVALID, now: Callable[[], float] = time.monotonic
@@ -40,23 +40,23 @@ class RateGuard:
 
     @property
     def is_open(self) -> bool:
-        """Whether nothing may be sent now."""
+        """Whether requests are blocked now."""
         return self.num_invalid >= self._max_invalid
 
     def count(self, status: int, scope: str | None) -> None:
-        """Book an answer; 429s that are shared among all bots do not count."""
+        """Count an answer. A 429 for a limit that is shared with other bots does not count."""
         if status not in _INVALID_STATUSES or scope == "shared":
             return
         self._moments.append(self._now())
         if len(self._moments) == self._max_invalid:
             log.error(
-                "Discord refused %s requests in ten minutes; nothing is sent until they are past. "
+                "Discord refused %s requests in ten minutes; sending stops for up to ten minutes. "
                 "Check the bot's token and its permissions.",
                 self._max_invalid,
             )
 
     def trace(self) -> aiohttp.TraceConfig:
-        """The hook for discord.py's session."""
+        """A hook for discord.py's session that counts answers and blocks requests."""
 
         async def refuse(*ignored: object) -> None:
             if self.is_open:

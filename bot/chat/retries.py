@@ -1,4 +1,4 @@
-"""Sends to Discord, and sends again when the fault may pass."""
+"""Sends messages to Discord, and tries again if the fault may pass."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 ARCHIVED = 50083
 
 
-_NO_FILES = {40005, 50045, 50013, 400001}  # too large, twice; no permission; uploads limited
+_NO_FILES = {40005, 50045, 50013, 400001}  # too large (two codes), no permission, upload limit
 
 
 FINAL_STATUSES = {400, 401, 403, 404, 413}
@@ -46,13 +46,16 @@ PASSING_FAULTS = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 class Unwelcome(Undeliverable):
-    """The message might be taken with other files, or with none."""
+    """Discord may accept the message with other files, or with none."""
 
 
 async def send_with_retry(
     what: str, send: Callable[[], Awaitable[T]], seconds: float | None = None
 ) -> T:
-    """discord.py retries neither resets nor timeouts. Raises Undeliverable, or Unreachable."""
+    """Send, and try again after resets and timeouts, which discord.py does not do itself.
+
+    Raises Undeliverable or Unreachable.
+    """
     fault: Exception | None = None
     for delay_seconds in (0.0, *RETRY_DELAYS_SECONDS):
         await asyncio.sleep(delay_seconds)
@@ -61,7 +64,7 @@ async def send_with_retry(
                 return await send()
         except discord.HTTPException as error:
             if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:
-                log.info("%s: Discord did not take its files: %s", what, error)
+                log.info("%s: Discord did not accept its files: %s", what, error)
                 raise Unwelcome(str(error), explain(error)) from error
             if error.status in FINAL_STATUSES:
                 log.info("%s: Discord refused it: %s", what, error)
@@ -71,11 +74,11 @@ async def send_with_retry(
             fault = error
         except PASSING_FAULTS as error:
             fault = error
-        log.info("%s: Discord did not take it, trying again: %r", what, fault)
+        log.info("%s: sending it failed, trying again: %r", what, fault)
     raise Unreachable(f"Discord could not be reached: {fault!r}") from fault
 
 
 def explain(error: discord.HTTPException) -> Reason:
-    """Why Discord will never take it, for the member; the log has the error."""
+    """Tell the member why Discord will never accept it. The log has the error itself."""
     code = _REASONS.get(error.code) or _REASONS.get(error.status) or Code.DISCORD_REFUSED
     return because(code)

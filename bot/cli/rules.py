@@ -1,4 +1,4 @@
-"""python -m bot rules …: works on files alone; needs no Discord, no model and no data directory."""
+"""python -m bot rules: needs only files; no Discord, no model and no data directory."""
 
 from __future__ import annotations
 

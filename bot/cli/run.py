@@ -21,13 +21,13 @@ from bot.store import Backups, Database, DataDirLock
 
 FINISH_SECONDS = 5.0
 REQUEUE_SECONDS = 2.0
-SWITCH_SECONDS = 0.0001  # how long a thread that judges texts may keep the event loop waiting
+SWITCH_SECONDS = 0.0001  # how long a thread that judges texts may block the event loop
 
 
 @asynccontextmanager
 async def open_data_dir(settings: Settings) -> AsyncIterator[Database]:
-    """The data directory, owned by this process, and its database. Raises StoreError."""
-    os.umask(0o077)  # prompts, tokens and pictures are nobody else's business
+    """Lock the data directory for this process and open its database. Raises StoreError."""
+    os.umask(0o077)  # other users must not read prompts, tokens and pictures
     lock = DataDirLock(settings.data_dir)
     lock.acquire()
     try:
@@ -41,7 +41,7 @@ async def open_data_dir(settings: Settings) -> AsyncIterator[Database]:
 
 
 async def serve(settings: Settings, engine: EngineApi) -> None:
-    """The bot, from start to SIGTERM. Raises ConfigError, StoreError or EngineLost."""
+    """Run the bot until SIGTERM. Raises ConfigError, StoreError or EngineLost."""
     from bot.chat.client import TriptychClient  # noqa: PLC0415 - only `run` needs Discord
     from bot.chat.connection import use_api_base  # noqa: PLC0415
     from bot.ops.metrics import serve_monitor  # noqa: PLC0415
@@ -87,7 +87,7 @@ async def serve(settings: Settings, engine: EngineApi) -> None:
             for task in {*tasks, beating} - done:
                 task.cancel()
             await asyncio.gather(*tasks, beating, return_exceptions=True)
-            services.reading.close()  # who waits there is told that the bot restarts
+            services.reading.close()  # prompts that wait there are refused: the bot restarts
             await services.intake.drain(REQUEUE_SECONDS)
             await services.workers.close()
             await watch.save()
@@ -99,7 +99,8 @@ async def serve(settings: Settings, engine: EngineApi) -> None:
 
 
 def _listen_for_signals() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; the second ends the process at once, without loss."""
+    """Return an event that the first SIGTERM or SIGINT sets. The second one ends the process at
+    once; nothing is lost then either."""
     stop = asyncio.Event()
 
     def on_signal() -> None:
@@ -113,7 +114,7 @@ def _listen_for_signals() -> asyncio.Event:
 
 
 def make_engine(settings: Settings) -> Engine:
-    """An engine for the model of the settings, whose files were looked at. Raises ConfigError."""
+    """Check the files of the model in the settings and make its engine. Raises ConfigError."""
     source = choose_model_source(settings)
     check_model(source)
     return Engine(

@@ -11,7 +11,7 @@ from bot.texts.reasons import Reason
 
 
 class AuditAction(StrEnum):
-    """What a row of the audit log says was done."""
+    """What was done, as a row of the audit log names it."""
 
     PROMPT_REFUSED = "prompt_refused"
     PROMPT_HELD = "prompt_held"
@@ -50,9 +50,9 @@ class AuditAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One row of the audit log. actor_id: 0 is Triptych itself. prompt: "" once it was blanked.
+    """One row of the audit log. actor_id: 0 is Triptych itself. prompt: "" after it was erased.
 
-    entry_id is 0 until it is on record.
+    entry_id: 0 until the row is stored.
     """
 
     action: AuditAction
@@ -79,7 +79,7 @@ _ACTIONS = {
 
 
 def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
-    """The record of what was decided about a prompt; None for what simply passed."""
+    """The row for a decision about a prompt; None if the prompt simply passed."""
     action = _ACTIONS.get(verdict.outcome)
     if action is None:
         return None
@@ -97,14 +97,14 @@ def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
 
 
 def text_of(job: Job) -> str:
-    """All that the member wrote."""
+    """Everything that the member wrote in a job."""
     return "\n".join(filter(None, (job.recipe.prompt, job.recipe.negative_prompt)))
 
 
 def compose_entry(
     action: AuditAction, job: Job, now: float, *, actor_id: int = 0, reason: Reason | None = None
 ) -> AuditEntry:
-    """The record of a decision about a job."""
+    """The row for a decision about a job."""
     return AuditEntry(
         action,
         now,

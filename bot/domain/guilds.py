@@ -1,4 +1,4 @@
-"""What a server has set."""
+"""The settings of a server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.domain.rules import Outcome
 
 @dataclass(frozen=True, slots=True)
 class RoleQuota:
-    """What the members of a role may have; None leaves it as it is for everybody.
+    """The quotas of a role's members; None means the same as for everybody.
 
     weight: of their share of the queue. A member with several roles gets the best of each.
     """
@@ -22,11 +22,14 @@ class RoleQuota:
 
 @dataclass(frozen=True, slots=True)
 class GuildSettings:
-    """What a server has set; the defaults are safe for one that never opened the settings.
+    """The settings of a server. The defaults are safe for one that never opened the settings.
 
-    moderator_role_ids: who may decide besides those with Manage Messages. allowed_*: empty means
-    everybody, everywhere. picture_action: of flagged ones. nsfw_threshold: None is the instance's.
-    review_newcomer_days: newer members' prompts are held. min_member_days: they may not prompt.
+    moderator_role_ids: roles that may decide, besides people with Manage Messages.
+    allowed_*: empty means everybody, everywhere.
+    picture_action: what happens to flagged pictures.
+    nsfw_threshold: None means that of the whole installation.
+    review_newcomer_days: prompts of members who joined less than this long ago are held.
+    min_member_days: members who joined less than this long ago may not prompt.
     """
 
     review_channel_id: int | None = None

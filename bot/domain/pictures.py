@@ -1,4 +1,4 @@
-"""The files of a job, and what the picture check says of them."""
+"""The files of a job, and what the picture check says about them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PanelVerdict:
-    """What the picture check says of one panel.
+    """What the picture check says about one panel.
 
     nsfw_content_detected: None if the check did not work. shown: whether people may see the panel.
-    nsfw_score: 0 to 1, of the embedded classifier; None where it did not judge.
+    nsfw_score: 0 to 1, from the built-in classifier; None if it did not judge.
     """
 
     nsfw_content_detected: bool | None
@@ -19,7 +19,7 @@ class PanelVerdict:
 
     @property
     def was_judged(self) -> bool:
-        """Whether any checker came to a verdict."""
+        """Whether any checker reached a verdict."""
         return self.nsfw_content_detected is not None
 
 

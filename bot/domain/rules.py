@@ -1,4 +1,4 @@
-"""Rules for prompts, and what they say to one."""
+"""Rules for prompts, and their verdicts."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from bot.texts.reasons import Reason
 
 
 class Outcome(StrEnum):
-    """What the rules say to a prompt."""
+    """What happens to a prompt under the rules."""
 
     ALLOW = "allow"
-    SPOILER = "spoiler"  # drawn, and covered until somebody clicks on it
-    HOLD = "hold"  # a moderator has to look at it first
+    SPOILER = "spoiler"  # drawn, but covered until somebody clicks on it
+    HOLD = "hold"  # a moderator decides first
     REFUSE = "refuse"
 
 
 class RuleKind(StrEnum):
-    """How the text of a rule is read: pattern is RE2 syntax."""
+    """How the text of a rule is read. A pattern is in RE2 syntax."""
 
     WORD = "word"
     PHRASE = "phrase"
@@ -27,7 +27,7 @@ class RuleKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Text that nobody may use, or only so. exceptions: phrases within which it is allowed."""
+    """A text, and what happens to prompts with it. exceptions: phrases in which it is allowed."""
 
     kind: RuleKind
     text: str
@@ -47,10 +47,10 @@ class GuildRule:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """outcome, and unless it is ALLOW why.
+    """What happens to a prompt, with the reason unless it is allowed.
 
-    rule, form: the rule that decided, and how the text had to be read for it to be found.
-    rules_version: of the server's rules, 0 where it has none of its own.
+    rule: the rule that decided. form: the way of reading the prompt in which that rule matched.
+    rules_version: the version of the server's rules; 0 if it has none of its own.
     """
 
     outcome: Outcome
@@ -61,5 +61,5 @@ class Verdict:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether it may go on, be it as a spoiler."""
+        """Whether the prompt may be drawn, openly or as a spoiler."""
         return self.outcome in {Outcome.ALLOW, Outcome.SPOILER}

@@ -1,17 +1,17 @@
-"""The workshop: everything that touches torch. Importing this package does not import torch.
+"""The engine: everything that touches torch. Importing this package does not import torch.
 
 Read it in this order:
-    api                   what the rest of the program sees: requests, pictures, progress
-    engine                the thread: receive, drop who left, admit, tick, book
-    batch                 `Batch.tick`: everything in flight takes one step
-    steps/groups          who takes part in a step: `Group.select`
+        api                   what the rest of the program sees: requests, pictures, progress
+        engine                the thread: receive, drop cancelled requests, admit, tick, book
+        batch                 `Batch.tick`: everything in flight takes one step
+        steps/groups          which pictures take part in a step: `Group.select`
     steps/slots           the step itself: `advance`, a few operations around diffusers' UNet
     sampling/step_tables  what a scheduler's step is, read off diffusers' own object
     steps/steppers        the same step as a captured CUDA graph, and compiled
-    models/prompt_cache   what of the UNet need not be computed again at every step, on the CPU
-    models/tiling         an enlarged picture that is too large for one pass
-Around them: runner and the rest of models/ hold the pipeline's parts and make pictures;
-capacity/ says how much fits in, and what it costs.
+        models/prompt_cache   the parts of the UNet that are computed once per prompt, on the CPU
+        models/tiling         draws an enlarged picture in tiles if it is too large for one pass
+    Around them: runner and the rest of models/ hold the pipeline's parts and make pictures;
+    capacity/ says how much fits on the device, and what a request costs.
 """
 
 from bot.engine.api import (

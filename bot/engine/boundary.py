@@ -1,4 +1,4 @@
-"""The engine thread's one boundary: what goes wrong inside becomes an error that can be booked."""
+"""Turns anything that goes wrong in the engine thread into an error of ours."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ T = TypeVar("T")
 def attempt(
     label: str, work: Callable[[], T], explain: Callable[[Exception], TriptychError]
 ) -> T | TriptychError:
-    """Return what ``work`` returns or the error it ended with.
+    """Call ``work`` and return its result or its error.
 
-    The error carries no traceback, which would keep the tensors of its frames alive.
+    The error has no traceback, because that would keep the tensors of its frames alive.
     """
     try:
         return work()

@@ -1,4 +1,4 @@
-"""What the model is told to draw: a prompt as embeddings."""
+"""A prompt as the embeddings that the model reads."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompt:
-    """embeds: (tokens, width) of the encoder's dtype on its device.
+    """embeds: (tokens, width) in the encoder's dtype, on its device.
 
-    cut_words: the end that the encoder could not take in, "" if all fitted.
+    cut_words: the last words, if they did not fit into the encoder; else "".
     """
 
     embeds: torch.Tensor

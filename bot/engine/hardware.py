@@ -1,4 +1,4 @@
-"""What torch finds on this machine. Importing this module imports torch."""
+"""Describes the device that torch finds on this machine. Importing this module imports torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class DeviceReport:
-    """memory in bytes; None without a CUDA GPU, where name is "CPU"."""
+    """memory: in bytes. Without a CUDA GPU it is None, and name is "CPU"."""
 
     torch_version: str
     cuda_available: bool
@@ -19,7 +19,7 @@ class DeviceReport:
 
 
 def name_engine(device: str) -> str:
-    """An id for what draws on this device ("cpu" or "cuda"); every card has its own."""
+    """An id for the engine on this device ("cpu" or "cuda"). Every card has its own."""
     if device == "cpu":
         return "CPU"
     card = torch.cuda.get_device_properties()

@@ -1,4 +1,4 @@
-"""Holds the weights and knows, for each part of a drawing, which part of the pipeline does it."""
+"""Holds the weights, and gives each part of the work to the right part of the pipeline."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ModelRunner:
 
     @torch.inference_mode()
     def find_knee(self) -> Knee:
-        """Read the knee that an earlier start kept, or measure it and keep it."""
+        """Read the knee that an earlier start measured, or measure it and keep it."""
         if self._options.rows is not None:
             return Knee(self._options.rows)
         folder = self._options.cache_dir
@@ -81,9 +81,9 @@ class ModelRunner:
         return known
 
     def start_compiling(self, max_rows: int) -> None:
-        """Have the UNet compiled in the background, if that was asked for and there is CUDA."""
+        """Compile the UNet in the background, if the options ask for it and there is CUDA."""
         if self._options.compile_unet and self.device.type == "cuda":
-            if self._options.cache_dir:  # Inductor and Triton have no other way to be told
+            if self._options.cache_dir:  # Inductor and Triton read it from nowhere else
                 folder = self._options.cache_dir / "inductor"
                 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
             shape = self._latent_shape(self.info.width, self.info.height)
@@ -92,7 +92,7 @@ class ModelRunner:
             self._unet = compiled
 
     def get_table(self, request: GenerationRequest) -> StepTable:
-        """Check a request and return its way through the noise. Raises GenerationRejected."""
+        """Check a request and return its step table. Raises GenerationRejected."""
         self._check(request)
         recipe = request.recipe
         strength = None if request.image is None else recipe.strength
@@ -105,7 +105,7 @@ class ModelRunner:
             ) from None
 
     def make_group(self, width: int, height: int, num_slots: int, *, tiled: bool = False) -> Group:
-        """Make room for pictures of one size."""
+        """Allocate the state for pictures of one size."""
         slots = self._make_slots(width, height, num_slots)
         unet = self._unet
         if tiled:
@@ -115,7 +115,7 @@ class ModelRunner:
         return Group(width, height, slots, self._make_stepper(slots, unet), is_tiled=tiled)
 
     def pad(self, num_rows: int, fixed_rows: int) -> int | None:
-        """Return the rows that a batch is padded to; None leaves it as it is."""
+        """Return the number of rows to pad a batch to; None means no padding."""
         if self._options.deterministic:
             return max(num_rows, fixed_rows)
         return find_bucket(num_rows) if self.device.type == "cuda" else None
@@ -123,16 +123,16 @@ class ModelRunner:
     def decode(
         self, latents: torch.Tensor, *, tiled: bool = False, may_tile: bool = False
     ) -> Decoding:
-        """Begin to decode; one picture or tile at a time where the memory has no room for more."""
+        """Start decoding, one picture or tile at a time if memory has no room for more."""
         if not tiled:
             with suppress(torch.OutOfMemoryError):
                 return self.decoder.start(latents)
-            self.free()  # here: the exception's traceback would hold on to what failed
+            self.free()  # not in the handler: the traceback there would keep the tensors alive
         return self.decoder.decode_singly(latents, tiled=tiled or may_tile)
 
     def explain(self, error: Exception) -> EngineError:
-        """Translate what torch raised: after a CUDA error the context is dead for good."""
-        # Ending a graph's capture after the memory ran out fails too, with an error of its own.
+        """Turn an error of torch into one of ours. A CUDA error means that the context is dead."""
+        # If memory runs out during a graph capture, ending the capture raises another error.
         if any(isinstance(e, torch.OutOfMemoryError) for e in (error, error.__context__)):
             return DeviceFull(
                 "The device ran out of memory; fewer or smaller pictures need less of it."
@@ -142,16 +142,16 @@ class ModelRunner:
         return GenerationFailed(f"{type(error).__name__}: {_first_line(error)}")
 
     def forget_prompts(self) -> None:
-        """Let go of what the UNet keeps of prompts; those in flight are computed again."""
+        """Clear what the UNet has cached of prompts. Prompts in flight are computed again."""
         forget_prompts(self._pipe.unet)
 
     def free(self) -> None:
-        """Give back the memory of what failed. Raises EngineLost if the device is dead."""
+        """Free the memory of work that failed. Raises EngineLost if the device is dead."""
         gc.collect()
         if self.device.type != "cuda":
             return
         try:
-            torch.cuda.synchronize()  # a context that died unnoticed shows itself here
+            torch.cuda.synchronize()  # raises if the context has died unnoticed
             torch.cuda.empty_cache()
         except RuntimeError as error:
             raise EngineLost(f"The CUDA context is lost: {_first_line(error)}") from None

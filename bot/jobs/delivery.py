@@ -1,4 +1,4 @@
-"""From a rendered job to a delivered one; also after a restart."""
+"""Posts the pictures of a job that has been drawn, also after a restart."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LOST = because(Code.PICTURES_LOST)
 
 
 class Deliverer:
-    """Posts finished pictures; what cannot be posted is refunded and kept on disk."""
+    """Posts finished pictures. If that fails, the job is refunded and its files stay on disk."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Deliverer:
         self._again_seconds = again_seconds
 
     async def deliver(self, job: Job) -> Job | None:
-        """Post the pictures of a rendered job that may still be shown; the row as it ends."""
+        """Post a job's pictures if the rules still allow it, and return the job's last row."""
         if job.is_held:
             held = await self._jobs.mark_held(job.job_id, held_for=job.held_for, rule=job.rule)
             if held is not None:
@@ -88,9 +88,9 @@ class Deliverer:
         return await self._jobs.mark_delivered(job.job_id, message_id=message_id, now=self._now())
 
     async def _pass_rules(self, job: Job) -> Job | None:
-        """The rules may have changed while the job waited: covered, held or refused after all.
+        """Judge the prompt again, because the rules may have changed while the job waited.
 
-        None if it had gone another way.
+        The job may now be covered, held or refused. None if its status has changed meanwhile.
         """
         verdict = await self._gate.judge_again(job)
         entry = compose_audit_entry(replace(job, accepted_at=self._now()), verdict)
@@ -115,7 +115,7 @@ class Deliverer:
                     )
             if changed is not None:
                 await self._audit.add(entry)
-        of_job(log, job.job_id).info("rule %r at delivery", verdict.rule)
+        of_job(log, job.job_id).info("judged again before delivery, rule %r applies", verdict.rule)
         if changed is not None and changed.status is JobStatus.HELD:
             await self._lane.hold(changed)
             return await self._jobs.fetch_job(job.job_id)
@@ -125,9 +125,9 @@ class Deliverer:
         return changed
 
     async def _post(self, job: Job, delivery: Delivery) -> int | None:
-        """Try until it is posted or in vain; a stop in between leaves the job to the next start.
+        """Try until the message is posted or cannot be. If the bot stops, the next start goes on.
 
-        Between two tries the channel's other messages move.
+        Other messages of the channel are updated between two tries.
         """
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What is shown of a picture while it is drawn: judged like the finished one, or not at all."""
+"""Previews of a picture while it is drawn. They pass the same check as the finished picture."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bot.policy.pictures import PictureJudge
 
 
 class Previews:
-    """Develops sketches; one that is covered or was not judged is not shown."""
+    """Turns sketches into preview files, but only those that may be shown openly."""
 
     def __init__(self, judge: PictureJudge, writer: PictureWriter) -> None:
         self._judge = judge
         self._writer = writer
 
     async def develop(self, job: Job, drawing: InProgress) -> InProgress:
-        """With its preview, unless nobody may see it yet."""
+        """Add the preview, unless the picture must be covered, held or hidden."""
         sketch = drawing.sketch
         if sketch is None or job.spoiler:
             return drawing

@@ -1,4 +1,7 @@
-"""What an earlier process left behind. Only one process runs, so every running row is an orphan."""
+"""Picks up the jobs that an earlier process left unfinished.
+
+Only one process runs at a time, so every row that says "running" at the start is left over.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ from bot.texts.reasons import because
 log = logging.getLogger(__name__)
 
 _OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RENDERED)
-"""What this room resumes; what is held waits for a moderator, see ``review/decisions``."""
+"""The jobs resumed here. Held jobs wait for a moderator instead; see ``review/decisions``."""
 
 
 class Recovery:
-    """Resumes what can still be answered and tells the others."""
+    """Resumes the jobs that can still be answered, and ends the others with a message."""
 
     def __init__(
         self,
@@ -42,7 +45,7 @@ class Recovery:
         self._now = now
 
     async def run(self) -> None:
-        """Deal with every open job; called once, before the first new prompt is drawn."""
+        """Resume or end every open job. Called once, before the first new prompt is drawn."""
         await self.drop_terminal_jobs()
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         for job in await self._jobs.list_not_notified():
@@ -63,20 +66,20 @@ class Recovery:
             await self._dispatcher.resume_delivery(job)
 
     async def _list(self, status: JobStatus) -> list[Job]:
-        """What this program can draw; the others are left alone, for the one that made them."""
+        """List the jobs that this version can draw. Others wait for the newer version."""
         jobs = await self._jobs.list_by_status(status)
         for job in jobs:
             if job.recipe.is_newer:
                 of_job(log, job.job_id).error(
-                    "left alone: its recipe is of version %s and this Triptych knows %s; "
-                    "install the newer one again",
+                    "left alone: its recipe has version %s, and this Triptych only knows up to %s; "
+                    "install the newer version again",
                     job.recipe.version,
                     RECIPE_VERSION,
                 )
         return [job for job in jobs if not job.recipe.is_newer]
 
     async def drop_terminal_jobs(self) -> None:
-        """A command line that was interrupted waits for nothing any more."""
+        """End the jobs of interrupted commands; nobody is waiting for them."""
         for job in await self._jobs.list_by_status(*_OPEN):
             if job.origin.source is Source.TERMINAL:
                 await self._jobs.mark_ended(
@@ -89,7 +92,7 @@ class Recovery:
                 )
 
     async def _find_out_if_answered(self, job: Job) -> None:
-        """Discord knows whether the member saw an answer: only then can it be edited."""
+        """Try to edit the answer. If there is none, the member never saw one, and the job ends."""
         if job.origin.token is None:
             await self._apologise(job, Code.RESTARTED_BEFORE_TAKEN)
             return
@@ -102,7 +105,7 @@ class Recovery:
             update = InReview() if job.is_held else Waiting(None)
             message_id = await self._messenger.progress(job, update)
         except NoMessage:
-            of_job(log, job.job_id).info("was never answered and is dropped")
+            of_job(log, job.job_id).info("dropped: the member never saw an answer")
             await self._jobs.mark_ended(
                 job.job_id,
                 JobStatus.FAILED,
@@ -113,7 +116,7 @@ class Recovery:
             )
             return
         except NotPosted as error:
-            of_job(log, job.job_id).info("may have been answered, so it is drawn: %s", error)
+            of_job(log, job.job_id).info("kept: the member may have seen an answer: %s", error)
         await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
     async def _apologise(self, job: Job, code: Code) -> None:
@@ -129,5 +132,5 @@ class Recovery:
 
 
 def _can_be_answered(job: Job) -> bool:
-    """By its token, or by the bot itself where it is in the channel."""
+    """Whether an answer can be posted: with the job's token, or by the bot in its channel."""
     return job.origin.token is not None or job.origin.bot_in_channel

@@ -1,4 +1,7 @@
-"""What image-to-image starts from: judged before the job waits, read when it begins."""
+"""The picture that image-to-image starts from.
+
+It is judged before the job joins the queue, and read when the job starts.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,17 @@ _GONE = because(Code.START_GONE)
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Why a member's picture is not used. is_decision: not because it could not be had or kept."""
+    """Why a member's picture is not used.
+
+    is_decision: it was looked at and refused. False if it could not be fetched, opened or kept.
+    """
 
     reason: Reason
     is_decision: bool = True
 
 
 class StartPictures:
-    """Uploads and panels of earlier jobs."""
+    """Keeps members' uploads, and loads them or pictures of earlier jobs to start from."""
 
     def __init__(
         self,
@@ -49,7 +55,7 @@ class StartPictures:
         self._judge = judge
 
     async def take(self, job: Job, upload: Upload, caller: Caller) -> Unusable | None:
-        """Fetch, decode, judge and keep a member's picture; why it cannot be used."""
+        """Fetch, decode, judge and keep a member's picture. Returns why if it cannot be used."""
         try:
             data = await caller.fetch_upload(upload)
         except (UserError, StoreError) as error:
@@ -70,7 +76,7 @@ class StartPictures:
         )
 
     async def fetch_source(self, recipe: Recipe) -> Job | None:
-        """The earlier job that a recipe starts from, as long as people may see its pictures."""
+        """The earlier job that a recipe starts from; None if its pictures may no longer be seen."""
         if recipe.start is None or not recipe.start.job_id:
             return None
         source = await self._jobs.fetch_job(recipe.start.job_id)
@@ -79,9 +85,9 @@ class StartPictures:
         return source
 
     async def load(self, job: Job) -> NDArray[np.uint8] | None:
-        """uint8 (height, width, 3) RGB for a job's complete recipe; None without a start.
+        """The start picture of a job as uint8 (height, width, 3) RGB; None if it has none.
 
-        Raises UserError if the picture is gone.
+        The recipe must be complete. Raises UserError if the picture is gone.
         """
         start = job.recipe.start
         if start is None:
@@ -98,10 +104,10 @@ class StartPictures:
 async def open_upload(
     data: bytes, workers: WorkerProcesses, share: int | None
 ) -> tuple[tuple[int, int], bytes]:
-    """(width, height) and the RGB pixels of a member's picture, decoded where it harms nobody.
+    """Decode a member's picture in a worker process; returns (width, height) and its RGB pixels.
 
-    share: the server or member that it counts for. Raises UserError, and StoreError if it was not
-    looked at.
+    share: the server or member whose share of the workers it takes. Raises UserError if the picture
+    cannot be used, StoreError if no worker was free.
     """
     check_size(len(data))
     try:

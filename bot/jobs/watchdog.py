@@ -1,4 +1,4 @@
-"""Notices a device that hangs: no step for far longer than the last ones took."""
+"""Notices a device that hangs: a step takes far longer than the last ones did."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-HUNG_SECONDS = 120.0  # without a step, at least, and …
-HUNG_STEPS = 100.0  # … this many times what a slow one of the last steps took
+HUNG_SECONDS = 120.0  # a device hangs after at least this long without a step, and after …
+HUNG_STEPS = 100.0  # … this many times as long as a slow step takes
 FIRST_STEP_SECONDS = 900.0  # the very first one may tune or compile
 _RECENT_STEPS = 50
-_SLOW = 0.9  # of the last steps are not slower; the others may have been an accident
+_SLOW = 0.9  # a slow step: 90 % of the last ones were as quick or quicker; the rest are outliers
 
 
 class Watchdog:
-    """Follows the steps of whatever is being drawn, and how long they take lately."""
+    """Times the steps of everything that is being drawn."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -23,11 +23,11 @@ class Watchdog:
         self._recent: deque[float] = deque(maxlen=_RECENT_STEPS)
 
     def begin(self) -> None:
-        """Drawing begins after a pause: time counts from now."""
+        """Start the clock, because drawing begins after a pause."""
         self._stepped_at = self._now()
 
     def note_step(self) -> None:
-        """A step was taken. How long the very first one took says nothing about the next."""
+        """Note that a step was taken. The very first one is not timed: it may tune or compile."""
         now = self._now()
         if self._has_stepped:
             self._recent.append(now - self._stepped_at)
@@ -49,5 +49,5 @@ class Watchdog:
 
     @property
     def is_hung(self) -> bool:
-        """Whether something that is being drawn has been silent for too long."""
+        """Whether the last step was too long ago."""
         return self.silent_seconds > self.patience_seconds

@@ -1,1 +1,1 @@
-"""What keeps a running Triptych healthy: logs, metrics, backups, systemd."""
+"""Keeps a running Triptych healthy: logs, metrics, backups, systemd."""

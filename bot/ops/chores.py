@@ -1,4 +1,4 @@
-"""Runs what is done again and again: a chore that fails is tried again and stops nothing else."""
+"""Runs periodic background work. A chore that fails is tried again and does not stop the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.errors import StoreError, UserError
 log = logging.getLogger(__name__)
 
 FAULT_AFTER = 3
-"""Failures in a row that make a chore a fault of /healthz."""
+"""After this many failures in a row, a chore is a fault in /healthz."""
 
 LONGEST_PAUSE_SECONDS = 3600.0
 _FIRST_PAUSE_SECONDS = 30.0
@@ -22,7 +22,7 @@ Work = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """run: one round of it. needs_discord: it waits until the bot is logged in."""
+    """A piece of periodic work. run: does one round. needs_discord: wait for the login first."""
 
     name: str
     interval_seconds: float
@@ -32,9 +32,10 @@ class Chore:
 
 @dataclass(slots=True)
 class ChoreRecord:
-    """How a chore fares. total: failures since the start; in_a_row: since it last succeeded.
+    """The failures of a chore. total: since the start. in_a_row: since it last succeeded.
 
-    last_fault: where and what kind, without the error's text, which may quote members.
+    last_fault: where it failed and with which kind of error. The error's own text is left out,
+    because it may quote members.
     """
 
     total: int = 0
@@ -43,23 +44,26 @@ class ChoreRecord:
 
 
 class SomeFailed(Exception):
-    """errors: of this round, by part. in_a_row: of the part that has failed most often."""
+    """Raised at the end of a round in which parts failed, or are paused after a failure.
+
+    errors: this round's, by part. in_a_row: failures in a row of the part with the most.
+    """
 
     def __init__(self, errors: Mapping[str, BaseException], in_a_row: int) -> None:
-        super().__init__(", ".join(errors) or "parts that failed before wait")
+        super().__init__(", ".join(errors) or "parts that failed before are paused")
         self.errors = errors
         self.in_a_row = in_a_row
 
 
 class Apart:
-    """Does the parts of a chore apart: one that fails pauses, twice as long each time, alone."""
+    """Runs the parts of a chore independently. A part that fails is paused, longer each time."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._failing: dict[str, tuple[int, float]] = {}  # failures in a row, paused until
+        self._failing: dict[str, tuple[int, float]] = {}  # failures in a row, end of the pause
 
     async def run(self, parts: Mapping[str, Work]) -> None:
-        """Every part that is not paused, such as ``guild 7``. Raises SomeFailed at the end."""
+        """Run every part (such as ``guild 7``) that is not paused. Raises SomeFailed at the end."""
         self._failing = {name: each for name, each in self._failing.items() if name in parts}
         errors: dict[str, BaseException] = {}
         for name, work in parts.items():
@@ -78,7 +82,7 @@ class Apart:
 
 
 class Chores:
-    """All chores of a process. online: set once the bot is logged in and has recovered."""
+    """Runs all chores of a process. online: set once the bot is logged in and has recovered."""
 
     def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._sleep = sleep
@@ -86,14 +90,14 @@ class Chores:
         self.records: dict[str, ChoreRecord] = {}
 
     async def run(self, chores: Sequence[Chore]) -> None:
-        """Each at once and then at its interval, until this is cancelled."""
+        """Run each chore now and then at its interval, until cancelled."""
         self.records.update({chore.name: ChoreRecord() for chore in chores})
         async with asyncio.TaskGroup() as group:
             for chore in chores:
                 group.create_task(self._repeat(chore))
 
     def list_faults(self) -> list[str]:
-        """What fails again and again, in words."""
+        """Describe the chores that keep failing."""
         return [
             f"{name} failed {record.in_a_row} times in a row, last: {record.last_fault}"
             for name, record in self.records.items()
@@ -108,14 +112,14 @@ class Chores:
             await self._sleep(self._book(chore, error))
 
     def _book(self, chore: Chore, error: BaseException | None) -> float:
-        """Put a round on record; seconds until the next."""
+        """Note how a round went, and return the seconds until the next."""
         record = self.records[chore.name]
         if error is None:
             if record.in_a_row:
                 log.info("chore %s works again", chore.name)
             record.in_a_row = 0
             return chore.interval_seconds
-        if isinstance(error, SomeFailed):  # who failed pauses, the others need not
+        if isinstance(error, SomeFailed):  # only the parts that failed pause
             record.in_a_row = error.in_a_row
             for part, cause in error.errors.items():
                 _note(record, f"{chore.name}, {part}", cause)
@@ -133,20 +137,20 @@ def _note(record: ChoreRecord, what: str, error: BaseException) -> None:
 
 
 def compute_pause(in_a_row: int, interval_seconds: float) -> float:
-    """Seconds until what has failed so often is tried again."""
+    """Seconds until work that failed this often is tried again."""
     first_seconds = min(interval_seconds, _FIRST_PAUSE_SECONDS)
     return min(first_seconds * 2.0 ** min(in_a_row, 30), LONGEST_PAUSE_SECONDS)
 
 
 async def attempt(work: Work) -> BaseException | None:
-    """Do it and return what went wrong; only a cancellation of our own task goes on."""
+    """Do the work and return its error, or None. Only a cancellation of our own task is raised."""
     try:
         await work()
-    except asyncio.CancelledError as error:  # else: of something that the work waited for
+    except asyncio.CancelledError as error:  # ours, or that of something the work waited for
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
         return error
-    except Exception as error:  # noqa: BLE001 - the boundary of chores: whatever it is, the others go on
+    except Exception as error:  # noqa: BLE001 - the boundary: a chore must not stop the others
         return error
     return None

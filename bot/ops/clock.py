@@ -1,4 +1,4 @@
-"""The time of this process: wall-clock seconds that no change of the clock moves."""
+"""The clock of this process: wall-clock seconds that do not jump when the clock is set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def make_clock() -> Callable[[], float]:
-    """Seconds since 1970 that run evenly from now on, even if the machine's clock is set."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # boot time also counts sleep
+    """Return a clock: seconds since 1970 that run evenly even if the machine's clock is set."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # BOOTTIME also counts sleep
     offset_seconds = time.time() - time.clock_gettime(clock)
     return lambda: offset_seconds + time.clock_gettime(clock)

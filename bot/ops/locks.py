@@ -1,4 +1,4 @@
-"""Locks by key: one at a time for each card or server."""
+"""One lock per key, such as a card or a server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class KeyedLocks(Generic[K]):
-    """``async with locks[key]``; a lock goes when nobody holds or waits for it."""
+    """Use as ``async with locks[key]``. A lock is dropped when nobody holds it or waits for it."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[K, asyncio.Lock] = WeakValueDictionary()
@@ -20,5 +20,5 @@ class KeyedLocks(Generic[K]):
         return len(self._locks)
 
     def __getitem__(self, key: K) -> asyncio.Lock:
-        """The lock of a key; whoever uses it keeps it alive."""
+        """Return the lock of a key. It lives as long as somebody uses it."""
         return self._locks.setdefault(key, asyncio.Lock())

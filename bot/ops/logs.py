@@ -1,4 +1,4 @@
-"""Logging: plain or JSON lines, every secret blotted out, and the last warnings for /status."""
+"""Logging: plain or JSON lines without secrets, and the last warnings for /status."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, MutableMapping
 from types import TracebackType
 from typing import Any, Literal
 
-# Bot tokens are three dotted parts; interaction tokens stand in addresses.
+# Bot tokens have three parts with dots between them; interaction tokens are part of addresses.
 _TOKENS = re.compile(
     r"[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"
     r"|(?<=/webhooks/)(\d+/)[\w-]{20,}|(?<=/interactions/)(\d+/)[\w-]{20,}"
@@ -30,37 +30,37 @@ class _OfJob(logging.LoggerAdapter[logging.Logger]):
 
 
 def of_job(log: logging.Logger, job_id: int) -> _OfJob:
-    """Log about one job: its id stands before the message and in the field ``job_id``."""
+    """Return a logger for one job. It adds the id to the message and to the field ``job_id``."""
     return _OfJob(log, {"job_id": job_id})
 
 
 class Redactor:
-    """Blots out the secrets it was given and whatever looks like a token."""
+    """Removes the given secrets and anything that looks like a token."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = [secret for secret in secrets if secret]
 
     def blot(self, text: str) -> str:
-        """The text without secrets."""
+        """Return the text without secrets."""
         for secret in self._secrets:
             text = text.replace(secret, _BLOT)
         return _TOKENS.sub(lambda match: f"{match[1] or match[2] or ''}{_BLOT}", text)
 
 
 class PlainFormatter(logging.Formatter):
-    """One line for a person, tracebacks after it."""
+    """Writes one readable line per record, followed by any traceback."""
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text, without secrets."""
+        """Return the record as text, without secrets."""
         return self._redactor.blot(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; ``job_id`` where the record is about a job."""
+    """Writes one JSON object per line, with ``job_id`` if the record is about a job."""
 
     converter = time.gmtime
 
@@ -69,7 +69,7 @@ class JsonFormatter(logging.Formatter):
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line, without secrets."""
+        """Return the record as one line, without secrets."""
         entry: dict[str, str | int] = {
             "at": f"{self.formatTime(record, self.datefmt)}.{int(record.msecs):03}Z",
             "level": record.levelname,
@@ -93,14 +93,14 @@ class LastWarnings(logging.Handler):
         self.lines: deque[str] = deque(maxlen=size)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Called by logging."""
+        """Keep a record. Called by logging."""
         moment = time.strftime("%H:%M:%S", time.gmtime(record.created))
         line = f"{moment} {record.levelname} {record.getMessage()}"
         self.lines.append(self._redactor.blot(line)[:300])
 
 
 def get_last_warnings() -> list[str]:
-    """The newest last, without secrets."""
+    """Return the last warnings without secrets, newest last."""
     handlers = logging.getLogger().handlers
     kept = [handler for handler in handlers if isinstance(handler, LastWarnings)]
     return [line for handler in kept for line in handler.lines]
@@ -109,7 +109,8 @@ def get_last_warnings() -> list[str]:
 def set_up_logging(
     level: str, form: Literal["plain", "json"] = "plain", secrets: Iterable[str] = ()
 ) -> None:
-    """Others than Triptych and discord.py are heard from WARNING on: aiosqlite logs tokens."""
+    """Send logs to stderr. Other libraries than discord.py log from WARNING on: aiosqlite logs SQL
+    parameters, and so tokens, at DEBUG."""
     redactor = Redactor(secrets)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(redactor) if form == "json" else PlainFormatter(redactor))
@@ -122,6 +123,6 @@ def set_up_logging(
     def log_crash(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        logging.getLogger("bot").critical("unexpected end", exc_info=(kind, error, trace))
+        logging.getLogger("bot").critical("crashed", exc_info=(kind, error, trace))
 
-    sys.excepthook = log_crash  # Python's own would print secrets that the error may carry
+    sys.excepthook = log_crash  # Python's own would print any secrets in the error

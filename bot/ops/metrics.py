@@ -1,4 +1,4 @@
-"""/metrics and /healthz on loopback, for whoever watches this machine."""
+"""Serves /metrics and /healthz on loopback, for monitoring."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """faults: what is wrong at this moment, in words; empty when all is well."""
+    """faults: what is wrong now, in words; empty if all is well."""
 
     faults: tuple[str, ...]
     gauges: Mapping[str, tuple[str, float]]
@@ -30,7 +30,7 @@ class _Gauges(Collector):
         self.health = Health((), {}, {}, {})
 
     def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
-        """Called by prometheus_client at every scrape."""
+        """Return the metrics. Called by prometheus_client at every scrape."""
         health = self.health
         yield GaugeMetricFamily("triptych_healthy", "1 if all is well", float(not health.faults))
         for name, (text, value) in health.gauges.items():
@@ -51,7 +51,7 @@ class _Gauges(Collector):
 async def serve_monitor(
     port: int | None, examine: Callable[[], Awaitable[Health]]
 ) -> AsyncIterator[None]:
-    """Answer until the end; a port of None serves nothing. Raises OSError if it is taken."""
+    """Serve while the context is open; nothing if port is None. Raises OSError if it is taken."""
     if port is None:
         yield
         return

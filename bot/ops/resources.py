@@ -1,4 +1,4 @@
-"""Finds what lies beside the code, in a checkout and in an installed wheel alike."""
+"""Finds the files that come with the code, both in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def get_starter_model_folder() -> Path:
 
 
 def choose_model_source(settings: Settings) -> ModelSource:
-    """What the settings name, or the starter model."""
+    """The model that the settings name, or the starter model."""
     folder = settings.model_config_folder
     return ModelSource(
         model=settings.model or str(get_starter_model_folder()),

@@ -1,4 +1,4 @@
-"""Tells systemd how the process is (sd_notify(3)); without systemd it tells nobody."""
+"""Tells systemd the state of the process (sd_notify(3)). Without systemd it does nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Systemd:
         return cls(address, int(microseconds) / 1e6 if microseconds.isdecimal() else None)
 
     def tell(self, *states: str) -> None:
-        """Such as ``READY=1``. A supervisor that does not listen is none of our business."""
+        """Send states such as ``READY=1``. If systemd does not listen, nothing happens."""
         if not self._address:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
@@ -36,7 +36,7 @@ class Systemd:
                 return
 
     async def beat(self) -> None:
-        """From the event loop: when the loop hangs, the beat ends and systemd restarts us."""
+        """Ping the watchdog from the event loop. If the loop hangs, systemd restarts us."""
         while self._watchdog_seconds:
             self.tell("WATCHDOG=1")
             await asyncio.sleep(self._watchdog_seconds / 3)

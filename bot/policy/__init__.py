@@ -1,1 +1,1 @@
-"""What may be drawn, by whom, and how much of it."""
+"""Decides what may be drawn, by whom, and how much of it."""

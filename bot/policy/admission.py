@@ -1,4 +1,4 @@
-"""What a server asks of its members before their prompts get into the queue."""
+"""Who may prompt in a server, and with which quotas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 5  # channels or roles
 
 
 def find_admission_refusal(origin: Origin, settings: GuildSettings, now: float) -> Reason | None:
-    """Why this member may not prompt here at present, or None. Pauses, lists, member age."""
+    """Why this member may not prompt here now, or None: a pause, a list, or too new a member."""
     if origin.guild_id is None:
         return None
     if settings.is_paused:
@@ -41,13 +41,13 @@ def _find_age_refusal(origin: Origin, min_member_days: int, now: float) -> Reaso
 
 
 def _list_some(mention: str, ids: Sequence[int]) -> list[str]:
-    """As many as one wants to read."""
+    """Format the first few ids as mentions, and add "…" if there are more."""
     more = ["…"] if len(ids) > _SHOWN else []
     return [mention.format(each) for each in ids[:_SHOWN]] + more
 
 
 def compose_quota(settings: GuildSettings, role_ids: Iterable[int]) -> RoleQuota:
-    """The best of what a member's roles give; role_id 0. None leaves it as for everybody."""
+    """The best quotas of a member's roles, with role_id 0. None means the same as for everybody."""
     held = set(role_ids)
     quotas = [quota for quota in settings.role_quotas if quota.role_id in held]
     return RoleQuota(

@@ -1,4 +1,4 @@
-"""From what the picture check says to what happens with the pictures, as the channel has set it."""
+"""Decides what happens to pictures, from the picture check and the settings of the channel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FLAGGED = because(Code.PICTURES_FLAGGED)
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """spoiler: cover the pictures. held_for: why a moderator has to see them first."""
+    """What happens to pictures. spoiler: cover them. held_for: why a moderator decides first."""
 
     verdicts: tuple[PanelVerdict, ...]
     spoiler: bool = False
@@ -35,7 +35,7 @@ class Judgement:
 
 
 class PictureJudge:
-    """The picture check as it is set where a job was asked."""
+    """Runs the picture check with the settings of the server and channel of a job."""
 
     def __init__(self, check: PictureCheck, gate: PromptGate) -> None:
         self._check = check
@@ -44,25 +44,25 @@ class PictureJudge:
     async def judge(
         self, job: Job, images: NDArray[np.uint8], found: Sequence[bool | None]
     ) -> Judgement:
-        """images: uint8 (N, H, W, 3) RGB. found: what the model's own checker says of each."""
+        """images: uint8 (N, H, W, 3) RGB. found: what the model's own checker says about each."""
         settings = await self._gate.fetch_settings(job.origin)
         threshold = choose_threshold(self._check.threshold, settings, job.origin)
         judging = self._check.judge(job.job_id, images, found, threshold)
         verdicts = await asyncio.wrap_future(judging)
         action = settings.picture_action
         if action is Outcome.SPOILER and not job.origin.age_restricted:
-            action = Outcome.REFUSE  # looser than hiding, so only where adults alone look
+            action = Outcome.REFUSE  # a spoiler is looser than hiding, so only where adults look
         return weigh(verdicts, action, has_review(job.origin, settings))
 
 
 def choose_threshold(default: float, settings: GuildSettings, origin: Origin) -> float:
-    """Stricter anywhere in a server, looser only where adults alone look."""
+    """A server may be stricter anywhere, but looser only in age-restricted channels."""
     chosen = default if settings.nsfw_threshold is None else settings.nsfw_threshold
     return chosen if origin.age_restricted else min(chosen, default)
 
 
 def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool) -> Judgement:
-    """What nobody could judge is held where somebody can look at it, and else stays hidden."""
+    """Pictures that could not be checked are held if a moderator can see them, else hidden."""
     if any(verdict.nsfw_score is None for verdict in verdicts):
         return Judgement(verdicts, held_for=_UNCHECKED if is_reviewed else None)
     if all(verdict.shown for verdict in verdicts):
@@ -75,7 +75,7 @@ def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool
 
 
 def compose_picture_entry(job: Job, judgement: Judgement, now: float) -> AuditEntry | None:
-    """The record of what was decided about pictures; None if they simply passed."""
+    """The audit row for a decision about pictures; None if they simply passed."""
     if judgement.held_for:
         action = AuditAction.PICTURES_HELD
     elif judgement.spoiler:

@@ -1,4 +1,4 @@
-"""What the rules say to a prompt, for whoever asks and wherever they ask."""
+"""Judges prompts by the rules that apply to the member, the server and the channel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.texts.codes import Code
 from bot.texts.reasons import because
 
 SUSPENDED = "suspended"
-"""What a verdict names as its rule if the member may not prompt at all."""
+"""The rule that a verdict names if the member may not prompt at all."""
 
 _ALLOWED = Verdict(Outcome.ALLOW)
 _DAY_SECONDS = 86400.0
@@ -28,13 +28,13 @@ _EVERYTHING = Verdict(Outcome.HOLD, because(Code.EVERYTHING_REVIEWED), "review e
 _NEWCOMER = Verdict(Outcome.HOLD, because(Code.NEWCOMERS_REVIEWED), "review new members")
 
 
-_MAX_BOOKS = 32  # some 40 MB each at worst, and what searches remember; made again in a moment
+_MAX_BOOKS = 32  # at worst about 40 MB each, and search caches; quickly compiled again
 
 
 class PromptGate:
-    """The instance's rules for everybody, and beside them each server's own.
+    """Judges prompts by the rules of the whole installation and those of the server.
 
-    The strictest wins. Held is refused where no moderator could look at it.
+    The strictest rule wins. If no moderator could decide on a held prompt, it is refused.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class PromptGate:
         settings: GuildSettings | None = None,
         start: StartPicture | None = None,
     ) -> Verdict:
-        """The outcome here and now, and why.
+        """Judge a new prompt.
 
-        start: what drawing starts from; the words behind it count for the built-in classes.
-        Raises StoreError, WorkerUnavailable in a stop.
+        start: the picture it starts from; the built-in classes also judge the prompts behind it.
+        Raises StoreError, and WorkerUnavailable if the bot is stopping.
         """
         settings = settings or await self.fetch_settings(origin)
         verdict = await self._judge_text(origin, prompt, negative_prompt, start)
@@ -77,7 +77,7 @@ class PromptGate:
         return verdict if has_review(origin, settings) else _refuse_held(verdict)
 
     async def judge_again(self, job: Job) -> Verdict:
-        """At delivery: rules may have changed since the prompt came in or was approved."""
+        """Judge a job before delivery, because rules may have changed since it came in."""
         settings, recipe = await self.fetch_settings(job.origin), job.recipe
         verdict = await self._judge_text(
             job.origin, recipe.prompt, recipe.negative_prompt, recipe.start
@@ -99,14 +99,14 @@ class PromptGate:
         return verdict.outcome is Outcome.REFUSE and verdict.rule == MINORS
 
     async def explain(self, guild_id: int, prompt: str) -> Explanation:
-        """Every form, every hit, and what the rules of a server say in the end."""
+        """Show how a prompt is judged in a server: every form, every match and the verdict."""
         version, book = await self.fetch_book(guild_id)
         explanation = await self._room.run(guild_id, self._policy.explain, prompt, book)
         verdict = replace(explanation.verdict, rules_version=version)
         return replace(explanation, verdict=verdict)
 
     async def fetch_book(self, guild_id: int | None) -> tuple[int, RuleBook]:
-        """A server's rules, compiled once for each version, and that version."""
+        """The version of a server's rules, and the rules compiled (once per version)."""
         version = await self._rules.fetch_version(guild_id)
         if guild_id is None or version == 0:
             return version, NO_RULES
@@ -125,14 +125,14 @@ class PromptGate:
             raise
 
     async def _compile(self, guild_id: int, version: int) -> RuleBook:
-        """Of what has been weighed and fits the budget: some milliseconds."""
+        """Compile the rules that fit the server's budget. It takes a few milliseconds."""
         rules = await self._rules.list_rules(guild_id)
         beyond = await self._scale.find_beyond(guild_id, version, rules)
         applied = [each.rule for each in rules if each.rule_id not in beyond]
         return await self._room.run(guild_id, RuleBook, applied)
 
     async def fetch_settings(self, origin: Origin) -> GuildSettings:
-        """What is set where this was asked."""
+        """The settings of the server and channel of a prompt."""
         return await self._settings.fetch(
             origin.guild_id, origin.channel_id, origin.parent_channel_id
         )
@@ -149,7 +149,7 @@ class PromptGate:
         return replace(verdict, rules_version=version)
 
     async def find_suspended(self, origin: Origin) -> Verdict | None:
-        """The verdict for a member who may not prompt here at all; None for everybody else."""
+        """The verdict for a member who is suspended here; None for everybody else."""
         if origin.guild_id is None:
             return None
         suspension = await self._sanctions.fetch_suspension_of(
@@ -162,13 +162,13 @@ class PromptGate:
 
 
 def has_review(origin: Origin, settings: GuildSettings) -> bool:
-    """Whether a held prompt can reach a moderator, and its member the outcome."""
+    """Whether a held prompt can reach a moderator, and the decision can reach the member."""
     is_reachable = origin.guild_id is not None and origin.bot_in_channel
     return is_reachable and settings.review_channel_id is not None
 
 
 def find_review(origin: Origin, settings: GuildSettings, now: float) -> Verdict | None:
-    """Why a moderator looks at whatever is asked here, or by this member; None if none does."""
+    """The verdict if every prompt here, or of this member, is reviewed; else None."""
     if settings.review_everything:
         return _EVERYTHING
     newest_seconds = settings.review_newcomer_days * _DAY_SECONDS

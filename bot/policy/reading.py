@@ -1,4 +1,4 @@
-"""Threads that read people's texts and the rules for them: each server's wait for one another."""
+"""Threads that judge people's texts. Each server may use one thread at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_THREADS = 4
 
 
 class ReadingRoom:
-    """Judges texts beside the event loop. One server's, however many, never take all threads."""
+    """Judges texts outside the event loop. No server can take up all threads."""
 
     def __init__(self, max_threads: int = _MAX_THREADS) -> None:
         self._threads = ThreadPoolExecutor(max_threads, thread_name_prefix="reading")
@@ -26,24 +26,24 @@ class ReadingRoom:
         self._closed = False
 
     async def run(self, whose: int, work: Callable[..., T], *args: Any) -> T:
-        """Call it in a thread; what it returns or raises.
+        """Call ``work`` in a thread; returns or raises what it does.
 
         whose: the server, or the member in direct messages. Each has one thread at a time, and
-        they take turns. Raises WorkerUnavailable once the room is closed.
+        they take turns. Raises WorkerUnavailable after ``close``.
         """
         await self._take_turn(whose)
         loop = asyncio.get_running_loop()
 
         def give_back(_: Future[T]) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with suppress(RuntimeError):  # the loop is closed, so nobody is waiting
                 loop.call_soon_threadsafe(self._turns.give_back, whose)
 
         doing = self._threads.submit(work, *args)
-        doing.add_done_callback(give_back)  # not when the wait ends: a thread works to the end
+        doing.add_done_callback(give_back)  # not at cancellation: the thread works to its end
         return await asyncio.wrap_future(doing)
 
     def close(self) -> None:
-        """Send away who waits; what is being read, some 0.1 s, is not waited for."""
+        """Cancel all waiting calls. Running ones (about 0.1 s each) are not waited for."""
         self._closed = True
         for waiting in self._waiting:
             waiting.cancel()

@@ -1,4 +1,4 @@
-"""Changes of a server's rules: tried first, then saved."""
+"""Changes a server's rules. New rules are tried out before they are saved."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAX_PREVIEWED = 500
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a rule would have done: how many prompts were looked at, and those it would meet."""
+    """A rule tried on past prompts: how many were tried, and the jobs that it matched."""
 
     num_prompts: int
     met: tuple[Job, ...]
 
 
 class RuleEditor:
-    """A server's rules as its moderators work on them."""
+    """Adds, removes and previews a server's rules for its moderators."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class RuleEditor:
 
     async def adopt(self, guild_id: int, rules: Sequence[Rule], actor_id: int) -> list[GuildRule]:
         """Add the new rules and return them. Raises UserError, and then adds none."""
-        async with self._turns[guild_id]:  # two must not both fit into the same room
+        async with self._turns[guild_id]:  # two calls must not both take the same free budget
             in_force = await self._rules.list_rules(guild_id)
             beyond = await self._scale.list_beyond(guild_id)
             known = {each.rule for each in in_force}
@@ -54,11 +54,11 @@ class RuleEditor:
             return await self._rules.add(guild_id, rules, actor_id=actor_id, now=self._now())
 
     async def remove(self, guild_id: int, rule_id: int, actor_id: int) -> GuildRule | None:
-        """None if it is none of this server's rules."""
+        """Remove a rule; None if it is not one of this server's rules."""
         return await self._rules.remove(guild_id, rule_id, actor_id=actor_id, now=self._now())
 
     async def preview(self, guild_id: int, rule: Rule) -> Preview:
-        """What it would have done to the last prompts of this server. Raises UserError."""
+        """Try a rule on the last prompts of this server. Raises UserError."""
         await self._scale.require_room(guild_id, [rule])
         book = await self._room.run(guild_id, RuleBook, [rule])
         jobs = await self._jobs.list_recent(guild_id, MAX_PREVIEWED)
@@ -66,7 +66,7 @@ class RuleEditor:
         return Preview(len(jobs), tuple(met))
 
     async def _is_met(self, guild_id: int, book: RuleBook, job: Job) -> bool:
-        """One at a time, so that prompts that are asked meanwhile come in between."""
+        """Judge one job. One at a time, so that new prompts can be judged in between."""
         texts = (job.recipe.prompt, job.recipe.negative_prompt)
         verdict = await self._room.run(guild_id, judge_by, book, *texts)
         return verdict.outcome is not Outcome.ALLOW

@@ -1,1 +1,1 @@
-"""What is drawn: from an ask to values that the model can use."""
+"""Turns what a person asks for into values that the model can use."""

@@ -1,4 +1,4 @@
-"""New asks from a finished job: again, varied, enlarged."""
+"""Makes new asks from a finished job: again, varied or enlarged."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ UPSCALE_FACTOR = 2
 
 
 def compose_again(job: Job) -> Ask:
-    """The same recipe with new seeds; an upload that it started from is the same one.
+    """Ask for the same recipe with new seeds. It starts from the same upload, if there was one.
 
-    Raises UserError for a recipe that a newer program has made.
+    Raises UserError if a newer version of Triptych made the recipe.
     """
     recipe, start = job.recipe, job.recipe.start
     check_is_known(recipe)
@@ -32,7 +32,7 @@ def compose_again(job: Job) -> Ask:
 
 
 def compose_base(job: Job) -> Ask:
-    """What variations and changes begin with: an enlarged picture goes back to its first size."""
+    """The ask that variations and changes begin with, at the size before any enlarging."""
     again, start = compose_again(job), job.recipe.start
     if start is None or not start.is_enlarged:
         return again
@@ -46,7 +46,7 @@ def compose_base(job: Job) -> Ask:
 
 
 def compose_variation(job: Job, panel: int) -> Ask:
-    """Three siblings of one picture."""
+    """Ask for three variations of one picture."""
     return replace(
         compose_base(job),
         start=StartPicture(job.job_id, panel, VARY_STRENGTH),
@@ -56,7 +56,7 @@ def compose_variation(job: Job, panel: int) -> Ask:
 
 
 def compose_upscale(job: Job, panel: int) -> Ask:
-    """One picture with twice the sides: a second, short pass over the enlarged one."""
+    """Ask for one picture with sides twice as long: a second, short pass over the enlarged one."""
     recipe = job.recipe
     num_doublings = 1 + (recipe.start.num_doublings if recipe.start else 0)
     return replace(

@@ -1,1 +1,1 @@
-"""How long members' data and pictures are kept, and how they go."""
+"""How long members' data and pictures are kept, and how they are deleted."""

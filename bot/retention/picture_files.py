@@ -1,4 +1,4 @@
-"""Keeps the folder of pictures and its index in step, and takes away what has had its time."""
+"""Keeps the folder of pictures and its index in step, and deletes pictures that are too old."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _BY_RETENTION = 0
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long pictures stay; None keeps them. What is oldest goes first."""
+    """How long pictures are kept; None means without limit. The oldest are deleted first."""
 
     max_days: int | None = None
     max_bytes: int | None = None
 
 
 class PictureFiles:
-    """Rows stay when pictures go: the recipe can be drawn again."""
+    """Deletes picture files. The rows of their jobs stay, so that they can be drawn again."""
 
     def __init__(
         self,
@@ -45,13 +45,16 @@ class PictureFiles:
         self._apart = Apart(now)
 
     async def sweep(self) -> None:
-        """Retention, files without rows, and rows without files. Raises SomeFailed at the end."""
+        """Delete overdue pictures and files without a job; mark jobs whose files are missing.
+
+        Raises SomeFailed at the end.
+        """
         overdue = await self._list_overdue()
-        on_disk = await self._writer.list_jobs()  # before the rows: a job's files come first
+        on_disk = await self._writer.list_jobs()  # before the rows: a job's files are written first
         kept = await self._pictures.list_kept()
         gone: set[int] = set()
         if kept and not on_disk:
-            log.error("the folder of the pictures is empty or not there; nothing is marked as gone")
+            log.error("the folder of pictures is empty or missing; no picture is marked as deleted")
         else:
             gone = await self._pictures.list_with_pictures() - await self._writer.list_jobs()
         work = dict.fromkeys(gone, self._note_gone)
@@ -60,17 +63,17 @@ class PictureFiles:
         await self._apart.run({f"job {job_id}": partial(do, job_id) for job_id, do in work.items()})
 
     async def _note_gone(self, job_id: int) -> None:
-        of_job(log, job_id).warning("its files have gone from the disk")
+        of_job(log, job_id).warning("its picture files are missing from the disk")
         await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())
 
     async def _remove_orphan(self, job_id: int) -> None:
         await self._writer.remove(job_id)
-        of_job(log, job_id).info("its files belonged to nothing and were removed")
+        of_job(log, job_id).info("its picture files were deleted: they are not in the index")
 
     async def _end(self, job_id: int) -> None:
         await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())
         await self._writer.remove(job_id)
-        of_job(log, job_id).info("the time of its pictures is over")
+        of_job(log, job_id).info("its pictures were deleted: they are too old or too many")
 
     async def _list_overdue(self) -> list[int]:
         days, most = self._retention.max_days, self._retention.max_bytes

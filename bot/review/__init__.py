@@ -1,1 +1,1 @@
-"""What moderators see and decide."""
+"""What moderators see, and their decisions."""

@@ -1,4 +1,4 @@
-"""The audit log as a server's mod-log channel shows it: in batches, each row once."""
+"""Posts the audit log to a server's mod-log channel: in batches, each row once."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from bot.store import AuditRepository, MetaRepository, SettingsRepository
 
 log = logging.getLogger(__name__)
 
-BATCH = 6  # rows in one message; more could be longer than Discord takes
-MAX_BATCHES = 5  # of one guild at a time, so that others are not kept waiting
-PAUSE_SECONDS = 600.0  # where the channel is gone or closed
+BATCH = 6  # rows in one message; more could be longer than Discord allows
+MAX_BATCHES = 5  # for one guild at a time, so that others are not kept waiting
+PAUSE_SECONDS = 600.0  # if the channel is deleted or closed to the bot
 _SETTING = "mod_log_channel_id"
 
 Post = Callable[[int, Sequence[AuditEntry], str], Awaitable[None]]
-"""Called with the channel, the rows, and a nonce that is the same for the same rows."""
+"""Called with the channel, the rows and a nonce. The same rows have the same nonce."""
 
 
 class ModLog:
-    """What will be posted is written down first, so a crash repeats exactly that message.
+    """Writes down which rows it will post before it posts them.
 
-    Discord knows it again by its nonce.
+    So after a crash it sends exactly the same message, and Discord recognises it by its nonce.
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class ModLog:
         self._apart = Apart(now)
 
     async def flush(self, post: Post) -> None:
-        """Post what is new in every server. post raises Undeliverable or Unreachable.
+        """Post the new rows of every server. ``post`` may raise Undeliverable or Unreachable.
 
-        Raises SomeFailed when all other servers are done.
+        If it fails for some servers, SomeFailed is raised after all others are done.
         """
         guilds = await self._settings.list_guilds_with(_SETTING)
         await self._apart.run(
@@ -74,7 +74,7 @@ class ModLog:
         )
         if pending > posted:
             entries = [entry for entry in entries if entry.entry_id <= pending]
-        if not entries:  # or the pending ones are gone by retention
+        if not entries:  # nothing new, or retention has deleted the pending rows
             if pending > posted:
                 await self._put_cursor(guild_id, pending, pending)
             return pending > posted
@@ -85,9 +85,9 @@ class ModLog:
         return True
 
     async def _fetch_cursor(self, guild_id: int) -> tuple[int, int]:
-        """The last row that was posted, and the last of those that perhaps were."""
+        """The last row that was certainly posted, and the last one that may have been."""
         kept = json.loads(await self._meta.fetch(_key(guild_id)) or '{"posted": 0, "pending": 0}')
-        # Nothing from before there was a mod log, beginning with the row that says so.
+        # Begin with the row that switched the mod log on; nothing from before it.
         since = (await self._audit.fetch_first_set(guild_id, _SETTING) or 1) - 1
         return max(kept["posted"], since), max(kept["pending"], since)
 

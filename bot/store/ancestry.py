@@ -1,4 +1,4 @@
-"""What is behind a picture: the jobs that it was drawn from, one after the other."""
+"""The chain of jobs that a picture was drawn from."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from bot.domain.jobs import Ancestry
 from bot.domain.recipes import StartPicture
 from bot.store.database import Database
 
-MAX_GENERATIONS = 100  # also the end of a circle, which only a damaged record could have
-MAX_CHARACTERS = 12_000  # judged anew at each press, the worst of it in a quarter of a second
+MAX_GENERATIONS = 100  # also ends a circle, which only a damaged database can contain
+MAX_CHARACTERS = 12_000  # judged again at each press; the worst case takes a quarter of a second
 _BEHIND = """
     WITH RECURSIVE behind (job_id, panel, generation) AS (
         VALUES (:job_id, :panel, 1)
@@ -27,13 +27,13 @@ _BEHIND = """
 
 
 class AncestryRepository:
-    """Follows start pictures back to where they come from."""
+    """Follows start pictures back to the job they came from first."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def fetch(self, start: StartPicture | None) -> Ancestry:
-        """Up to a picture that was drawn from words alone, or that a person sent."""
+        """Collect the chain back to a picture drawn from words alone or sent by a person."""
         if start is None:
             return Ancestry()
         names = {"job_id": start.job_id, "panel": start.panel, "most": MAX_GENERATIONS}

@@ -1,4 +1,4 @@
-"""The audit log: who decided what, and on which rule. The database itself refuses changes to it."""
+"""The audit log: who decided what, and by which rule. The database refuses to change its rows."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _COLUMNS = (
 
 
 class AuditRepository:
-    """Adds rows, finds rows, and lets them go only when their time is over."""
+    """Adds and finds rows of the audit log, and deletes them only by retention."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.transaction = database.transaction
 
     async def add(self, entry: AuditEntry) -> AuditEntry:
-        """Put it on record, with the hash of its prompt; inside the caller's transaction."""
+        """Add a row with the hash of its prompt, in the caller's transaction."""
         digest = hashlib.sha256(entry.prompt.encode()).hexdigest() if entry.prompt else ""
         values = {name: getattr(entry, name) for name in _COLUMNS} | {"prompt_hash": digest}
         values |= format_reason("reason", entry.reason)
@@ -61,7 +61,7 @@ class AuditRepository:
         limit: int = 100,
         newest_first: bool = True,
     ) -> list[AuditEntry]:
-        """Rows of one guild (None: direct messages) that pass every filter given."""
+        """The rows of one guild (None: direct messages) that match every filter given."""
         wanted: dict[str, Any] = {
             "guild_id IS ?": guild_id,
             "at >= ?": since,
@@ -87,7 +87,7 @@ class AuditRepository:
         return [_parse(row) for row in rows]
 
     async def fetch_first_set(self, guild_id: int, name: str) -> int | None:
-        """The row that says when this setting last came into use; None where there is none."""
+        """The id of the row that says when this setting was last switched on, or None."""
         row = await self._database.fetch_one(
             "SELECT max(entry_id) AS entry_id FROM audit "
             "WHERE guild_id = ? AND action = ? AND old_value = '' "
@@ -104,14 +104,14 @@ class AuditRepository:
         return [_parse(row) for row in rows]
 
     async def list_guilds_before(self, moment: float) -> list[int | None]:
-        """Where there are rows older than this."""
+        """The guilds that have rows older than this."""
         rows = await self._database.fetch_all(
             "SELECT DISTINCT guild_id FROM audit WHERE at < ?", (moment,)
         )
         return [row["guild_id"] for row in rows]
 
     async def forget_before(self, guild_id: int | None, moment: float) -> int:
-        """Retention: rows of this guild older than ``moment`` go; how many did."""
+        """Delete the rows of this guild that are older than ``moment``; returns how many."""
         async with self.transaction():
             await self._database.execute(
                 "INSERT INTO audit_retention VALUES (?, ?) ON CONFLICT (guild_id) "

@@ -12,7 +12,7 @@ _NEXT_ID = compose_next_id("card", "card_id")
 
 
 class CardRepository:
-    """What moderators are asked, and what they answered; the first answer counts."""
+    """The cards that moderators decide on, and their decisions. The first decision counts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,7 +27,7 @@ class CardRepository:
         now: float,
         expires_at: float | None = None,
     ) -> Card:
-        """A new card, or the one that is open for this job already."""
+        """Open a card for a job, or return the one that is already open."""
         row = await self._database.fetch_one(
             "INSERT INTO card (card_id, kind, guild_id, member_id, job_id, opened_at, expires_at) "  # noqa: S608
             f"VALUES ({_NEXT_ID}, ?, ?, ?, ?, ?, ?) "
@@ -40,7 +40,7 @@ class CardRepository:
     async def open_for_appeal(
         self, suspension_id: int, *, guild_id: int, member_id: int, now: float
     ) -> Card:
-        """The one card of a suspension."""
+        """Open the card for a suspension's appeal; there is only one."""
         row = await self._database.fetch_one(
             "INSERT INTO card (card_id, kind, guild_id, member_id, suspension_id, opened_at) "  # noqa: S608
             f"VALUES ({_NEXT_ID}, ?, ?, ?, ?, ?) RETURNING *",
@@ -50,7 +50,7 @@ class CardRepository:
         return _parse_card(row)
 
     async def open_for_rules(self, guild_id: int, *, now: float) -> Card:
-        """A new one, about no member."""
+        """Open a card about a server's rules, which concerns no member."""
         row = await self._database.fetch_one(
             "INSERT INTO card (card_id, kind, guild_id, member_id, opened_at) "  # noqa: S608
             f"VALUES ({_NEXT_ID}, ?, ?, 0, ?) RETURNING *",
@@ -60,19 +60,19 @@ class CardRepository:
         return _parse_card(row)
 
     async def fetch(self, card_id: int) -> Card | None:
-        """The card, or None."""
+        """The card with this number, or None."""
         row = await self._database.fetch_one("SELECT * FROM card WHERE card_id = ?", (card_id,))
         return _parse_card(row) if row else None
 
     async def fetch_open(self, job_id: int) -> Card | None:
-        """The card that waits for a decision about this job, or None."""
+        """The open card about this job, or None."""
         row = await self._database.fetch_one(
             "SELECT * FROM card WHERE job_id = ? AND decision = ''", (job_id,)
         )
         return _parse_card(row) if row else None
 
     async def list_unsettled_ids(self) -> list[int]:
-        """Cards that are open, or whose decision has not reached everybody; oldest first."""
+        """The cards that are open or not settled yet, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT card_id FROM card WHERE settled_at IS NULL ORDER BY card_id"
         )
@@ -87,7 +87,7 @@ class CardRepository:
         return [row["job_id"] for row in rows]
 
     async def mark_posted(self, card_id: int, *, channel_id: int, message_id: int) -> None:
-        """Where it stands."""
+        """Remember in which message the card was posted."""
         await self._database.execute(
             "UPDATE card SET channel_id = ?, message_id = ? WHERE card_id = ?",
             (channel_id, message_id, card_id),
@@ -96,7 +96,7 @@ class CardRepository:
     async def mark_decided(
         self, card_id: int, decision: Decision, *, decided_by: int, now: float
     ) -> Card | None:
-        """open → decided; None if somebody was first."""
+        """Move a card from open to decided; None if somebody else decided first."""
         row = await self._database.fetch_one(
             "UPDATE card SET decision = ?, decided_by = ?, decided_at = ? "
             "WHERE card_id = ? AND decision = '' RETURNING *",
@@ -105,7 +105,7 @@ class CardRepository:
         return _parse_card(row) if row else None
 
     async def mark_settled(self, card_id: int, *, now: float) -> None:
-        """Everybody has been told."""
+        """Mark a decided card as done: everybody concerned has been told."""
         await self._database.execute(
             "UPDATE card SET settled_at = ? WHERE card_id = ? AND decision <> ''", (now, card_id)
         )
@@ -113,7 +113,7 @@ class CardRepository:
     async def add_report(
         self, card: Card, *, reporter_id: int, reason: str, now: float
     ) -> Report | None:
-        """None if this member has reported this job before."""
+        """Add a member's report; None if they have reported this job before."""
         row = await self._database.fetch_one(
             "INSERT INTO report (card_id, job_id, guild_id, reporter_id, reason, at) "
             "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, reporter_id) DO NOTHING RETURNING *",
@@ -122,7 +122,7 @@ class CardRepository:
         return _parse_report(row) if row else None
 
     async def list_reports(self, card_id: int) -> list[Report]:
-        """One per member, oldest first."""
+        """The reports on a card, one per member, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM report WHERE card_id = ? ORDER BY report_id", (card_id,)
         )

@@ -1,4 +1,4 @@
-"""What lies in a data directory, and whether a record belongs to it that is not there."""
+"""Finds the files of a data directory, and notices when its database is missing."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ _FOREIGN = "it belongs to another program"
 
 
 def list_backups(data_dir: Path) -> list[Path]:
-    """The newest first, also those of a record that another has taken the place of."""
+    """All backups, newest first, including those of databases that were replaced."""
     folders = (data_dir / FOLDER_NAME, *data_dir.glob("replaced-*.backups"))
     found = [path for folder in folders for path in folder.glob("*.sqlite3")]
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def list_pictures(folder: Path) -> list[tuple[int, Path]]:
-    """Files and folders of jobs in a folder of pictures, with the job's id."""
+    """The files and folders of jobs in a folder of pictures, with the job ids."""
     paths = [path for each in (folder, folder / "held") for path in each.glob("[0-9]*")]
     named = [(path.name.partition(".")[0], path) for path in paths]
     return [(int(name), path) for name, path in named if name.isdecimal()]
 
 
 def list_parts(path: Path) -> list[Path]:
-    """The files of a database: its log first, which belongs to it alone."""
+    """The files of a database that exist, its log first."""
     parts = [Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "")]
     return [part for part in parts if part.exists()]
 
 
 def open_to_read(path: Path, more: str = "") -> sqlite3.Connection:
-    """A connection that cannot write. more: further parameters of its URI."""
+    """Open a read-only connection. more: further parameters of its URI."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{more}", uri=True)
 
 
 def describe_stranger(connection: sqlite3.Connection) -> str:
-    """Why this database cannot be read here; "" if it can, also if it is still empty."""
+    """Why this database cannot be used here; "" if it can, or if it is still empty."""
     [application_id] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
     if application_id not in {0, _APPLICATION_ID}:
@@ -57,25 +57,24 @@ def check_is_ours(path: Path) -> None:
         return
     log = Path(f"{path}-wal")
     has_log = log.exists() and log.stat().st_size > 0
-    try:  # without a log nothing is made beside it
+    try:  # immutable: without a log, SQLite would otherwise create files beside it
         with closing(open_to_read(path, "" if has_log else "&immutable=1")) as connection:
             reason = describe_stranger(connection)
     except sqlite3.Error:
-        return  # damaged, or out of reach: whoever opens it says so
+        return  # damaged or not readable: whoever opens it next reports that
     if reason:
         raise StoreError(
             f"The database {path} cannot be used: {reason}. Nothing was changed. "
-            "`python -m bot run --new` begins an empty record and sets what is there aside; or set "
-            "DATA_DIR to another folder."
+            "Set DATA_DIR to another folder; or start with an empty database by "
+            "`python -m bot run --new`, which keeps the old one under another name."
         )
 
 
 def is_record(path: Path, *, whole: bool = False) -> bool:
-    """Whether a record stands there; a damaged one is one, too, unless it has to be ``whole``, and
-    so is one that cannot be read here.
+    """Whether a database of ours is there. One that is damaged or cannot be read counts too, unless
+    it has to be ``whole``.
 
-    SQLite makes a record of nothing, and drops the log beside an empty file, so that is not left
-    to it.
+    An empty file is not opened: SQLite would make it a database and delete the log beside it.
     """
     if not path.is_file() or not path.stat().st_size:
         return False
@@ -92,26 +91,28 @@ def is_record(path: Path, *, whole: bool = False) -> bool:
 
 
 def describe_rest(data_dir: Path) -> str:
-    """What a record has left here; "" for a new data directory, whatever else lies in it."""
+    """What a lost database has left here; "" for a new data directory."""
     log = data_dir / f"{FILE_NAME}-wal"
     rest = {
         "pictures": bool(list_pictures(data_dir / PICTURES)),
         "backups": bool(list_backups(data_dir)),
         "its log": log.exists() and log.stat().st_size > 0,
-        "what was set aside (replaced-…)": any(data_dir.glob("replaced-*")),
+        "a replaced database (replaced-…)": any(data_dir.glob("replaced-*")),
     }
     return ", ".join(what for what, is_there in rest.items() if is_there)
 
 
 def check_not_lost(data_dir: Path) -> None:
-    """Better not to start than to sweep what a lost record knew, or to write into what is not
-    ours. Raises StoreError."""
+    """Raise StoreError if the database is lost or not ours.
+
+    A start without it would delete the pictures that the lost database knew.
+    """
     check_is_ours(data_dir / FILE_NAME)
     rest = "" if is_record(data_dir / FILE_NAME) else describe_rest(data_dir)
     if rest:
         raise StoreError(
             f"The record {data_dir / FILE_NAME} is missing or empty, but {data_dir} still has "
-            f"{rest}. Nothing was changed. `python -m bot restore` puts the newest backup in its "
-            "place; `python -m bot run --new` begins an empty record and sets aside what is there. "
-            "If the file was moved, move it back, or set DATA_DIR to where it is."
+            f"{rest}. Nothing was changed. `python -m bot restore` brings back the newest backup; "
+            "`python -m bot run --new` keeps all that under another name and starts with an empty "
+            "database. If the file was moved, move it back, or set DATA_DIR to its folder."
         )

@@ -1,4 +1,4 @@
-"""Single remembered values, such as the hash of the commands last synced."""
+"""Single values to remember, such as the hash of the commands that were last synced."""
 
 from __future__ import annotations
 

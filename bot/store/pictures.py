@@ -1,4 +1,4 @@
-"""The index of pictures: whose files are needed, and whose time is over."""
+"""The index of pictures: which files are needed, and which are to be deleted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bot.store.database import Database
 
 
 class PictureRepository:
-    """Questions about the picture table, answered with job ids."""
+    """Answers questions about the picture table with job ids."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,7 +30,7 @@ class PictureRepository:
         return [row["job_id"] for row in rows]
 
     async def list_kept(self) -> set[int]:
-        """Jobs whose files are needed: pictures are on record, or the job has not ended."""
+        """Jobs whose files are needed: their pictures are in the index, or they have not ended."""
         rows = await self._database.fetch_all(
             "SELECT job_id FROM picture UNION SELECT job_id FROM job "
             "WHERE status IN ('accepted', 'held', 'queued', 'running', 'rendered')"
@@ -38,7 +38,7 @@ class PictureRepository:
         return {row["job_id"] for row in rows}
 
     async def list_with_pictures(self) -> set[int]:
-        """Finished jobs whose pictures are on record."""
+        """Finished jobs whose pictures are in the index."""
         rows = await self._database.fetch_all(
             "SELECT DISTINCT job_id FROM picture JOIN job USING (job_id) "
             "WHERE status IN ('delivered', 'undeliverable')"

@@ -1,4 +1,4 @@
-"""Connections that only read, so that whoever reads for long keeps no writer waiting."""
+"""Read-only connections, so that a long read does not block writers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, Self
 
 import aiosqlite
 
-_INSTRUCTIONS_BETWEEN_LOOKS = 100_000  # some 3 ms; each look waits for the interpreter
+_INSTRUCTIONS_BETWEEN_LOOKS = 100_000  # about 3 ms; each look needs the interpreter lock
 
 
 class Reader:
-    """Sees what is on disk: a turn whose commit is still awaited is not seen.
+    """Reads what is on disk, which leaves out changes that are not committed yet.
 
-    Nobody is answered before their commit, so whatever anybody was told is there. Raises
+    People are answered only after the commit, so it sees everything they were told. Raises
     sqlite3.Error.
     """
 
@@ -26,17 +26,17 @@ class Reader:
 
     @classmethod
     async def open(cls, path: Path) -> Self:
-        """Of the database at ``path``, which a connection of this process holds open."""
+        """Open the database at ``path``, which this process already holds open for writing."""
         address = _compose_address(path)
         sqlite3.connect(address, uri=True).close()  # aiosqlite's thread would outlive a failure
         reader = cls(await aiosqlite.connect(address, uri=True, isolation_level=None))
         try:
             reader._connection.row_factory = sqlite3.Row
-            # ``interrupt`` would miss what has not begun yet
+            # ``interrupt`` would miss statements that have not begun yet
             await reader._connection.set_progress_handler(
                 lambda: reader._is_closing, _INSTRUCTIONS_BETWEEN_LOOKS
             )
-            await reader.fetch_all("SELECT 1 FROM sqlite_schema")  # opens the log, too
+            await reader.fetch_all("SELECT 1 FROM sqlite_schema")  # opens the log too
         except BaseException:
             await reader.close()
             raise
@@ -45,15 +45,15 @@ class Reader:
     async def fetch_all(
         self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[sqlite3.Row]:
-        """The rows of a SELECT; one at a time."""
+        """Return the rows of a SELECT. Only one runs at a time."""
         return list(await self._connection.execute_fetchall(sql, parameters))
 
     async def copy_to(self, path: Path) -> None:
-        """Write a whole copy into an empty file."""
+        """Write a copy of the whole database into an empty file."""
         await self._connection.execute("VACUUM INTO ?", (str(path),))
 
     async def close(self) -> None:
-        """Cut short what is being read, and close."""
+        """Interrupt the running read, and close."""
         self._is_closing = True
         await self._connection.close()
 
@@ -63,8 +63,8 @@ def _compose_address(path: Path) -> str:
 
 
 def create_private(path: Path) -> None:
-    """An empty file for a copy, which SQLite itself would make readable for all.
+    """Create an empty file that only the owner can read; SQLite itself would let everyone read it.
 
-    Raises OSError, also where there is one.
+    Raises OSError, also if the file exists.
     """
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

@@ -1,4 +1,4 @@
-"""All repositories of one database, for whoever puts the rooms together or needs most of them."""
+"""All repositories of one database in one object, for callers that need several of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bot.store.styles import StyleRepository
 
 @dataclass(frozen=True, slots=True)
 class Repositories:
-    """One of each, over one connection."""
+    """One of each repository, over one connection."""
 
     jobs: JobRepository
     standing: StandingRepository
@@ -39,7 +39,7 @@ class Repositories:
 
     @classmethod
     def of(cls, database: Database) -> Self:
-        """All of them."""
+        """Create all repositories of a database."""
         return cls(
             JobRepository(database),
             StandingRepository(database),

@@ -1,4 +1,4 @@
-"""Rules of servers. A changed rule is a new one; every change is on record with who made it."""
+"""Rules of servers. A rule is never edited, only added and removed, with a row in the audit log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_RULES_PER_GUILD = 2000
 
 
 class RuleRepository:
-    """A server's own rules, in force and removed."""
+    """Stores a server's own rules, active and removed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -26,7 +26,7 @@ class RuleRepository:
         self.transaction = database.transaction
 
     async def fetch_version(self, guild_id: int | None) -> int:
-        """It rises with every change; 0 where there never was a rule, as in direct messages."""
+        """The version of a server's rules: rises with every change, 0 if there never was one."""
         row = await self._database.fetch_one(
             "SELECT max(coalesce((SELECT max(added_in) FROM rule WHERE guild_id = :guild), 0), "
             "coalesce((SELECT max(removed_in) FROM rule WHERE guild_id = :guild), 0)) AS version",
@@ -36,7 +36,7 @@ class RuleRepository:
         return row["version"]
 
     async def list_rules(self, guild_id: int) -> list[GuildRule]:
-        """Those in force, oldest first."""
+        """The active rules of a server, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM rule WHERE guild_id = ? AND removed_in IS NULL ORDER BY rule_id",
             (guild_id,),
@@ -46,15 +46,15 @@ class RuleRepository:
     async def add(
         self, guild_id: int, rules: Sequence[Rule], *, actor_id: int, now: float
     ) -> list[GuildRule]:
-        """Put rules in force that are not yet; those that were added. Raises UserError."""
+        """Add the rules that are not active yet, and return them. Raises UserError."""
         async with self.transaction():
             present = await self.list_rules(guild_id)
             known = {each.rule for each in present}
             fresh = [rule for rule in dict.fromkeys(rules) if rule not in known]
             if len(present) + len(fresh) > MAX_RULES_PER_GUILD:
                 raise UserError(
-                    f"This server has {len(present)} rules and these would be {len(fresh)} more; "
-                    f"the most there may be are {MAX_RULES_PER_GUILD}. Nothing was changed."
+                    f"This server has {len(present)} rules and {len(fresh)} more are too many: the "
+                    f"limit is {MAX_RULES_PER_GUILD}. Nothing was changed."
                 )
             version = await self.fetch_version(guild_id) + 1
             return [
@@ -65,7 +65,7 @@ class RuleRepository:
     async def remove(
         self, guild_id: int, rule_id: int, *, actor_id: int, now: float
     ) -> GuildRule | None:
-        """End a rule; None if it is none of this server's rules in force."""
+        """Remove a rule; None if the server has no such active rule."""
         async with self.transaction():
             version = await self.fetch_version(guild_id) + 1
             row = await self._database.fetch_one(
@@ -80,7 +80,7 @@ class RuleRepository:
         return removed
 
     async def fetch_beyond(self, guild_id: int) -> RulesBeyond | None:
-        """What was found when the rules were weighed last; None if they never were."""
+        """The rules that were over the budget when it was last checked; None if it never was."""
         kept = await self._meta.fetch(_name_beyond(guild_id))
         if kept is None:
             return None
@@ -88,7 +88,7 @@ class RuleRepository:
         return RulesBeyond(version, budget, tuple(rule_ids))
 
     async def put_beyond(self, guild_id: int, found: RulesBeyond) -> None:
-        """Remember it."""
+        """Remember the rules that are over the budget."""
         kept = json.dumps([found.version, found.budget, found.rule_ids])
         await self._meta.put(_name_beyond(guild_id), kept)
 

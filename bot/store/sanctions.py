@@ -11,7 +11,7 @@ from bot.texts.reasons import Reason
 
 
 class SanctionRepository:
-    """Strikes that lapse and suspensions that end; a moment decides which of them count."""
+    """Stores strikes and suspensions. Both run out, so callers pass the time that counts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -28,7 +28,7 @@ class SanctionRepository:
         lapses_at: float,
         job_id: int | None = None,
     ) -> Strike:
-        """A mark against a member."""
+        """Give a member a strike."""
         why = format_reason("reason", reason)
         row = await self._database.fetch_one(
             "INSERT INTO strike (guild_id, member_id, job_id, reason_code, reason_params, "
@@ -39,7 +39,7 @@ class SanctionRepository:
         return _parse_strike(row)
 
     async def list_strikes(self, guild_id: int, member_id: int, now: float) -> list[Strike]:
-        """Those that count at this moment, oldest first."""
+        """The member's strikes that are active at ``now``, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM strike WHERE guild_id = ? AND member_id = ? "
             "AND lapses_at > ? AND removed_at IS NULL ORDER BY strike_id",
@@ -50,7 +50,7 @@ class SanctionRepository:
     async def mark_strike_removed(
         self, guild_id: int, member_id: int, strike_id: int, *, now: float
     ) -> Strike | None:
-        """None if the member has no such strike that still counts."""
+        """Remove a strike; None if the member has no such active strike."""
         row = await self._database.fetch_one(
             "UPDATE strike SET removed_at = ? WHERE guild_id = ? AND member_id = ? "
             "AND strike_id = ? AND lapses_at > ? AND removed_at IS NULL RETURNING *",
@@ -68,7 +68,7 @@ class SanctionRepository:
         now: float,
         ends_at: float,
     ) -> Suspension:
-        """The member may not prompt until it ends."""
+        """Suspend a member: they cannot prompt until it ends."""
         why = format_reason("reason", reason)
         row = await self._database.fetch_one(
             "INSERT INTO suspension "
@@ -80,7 +80,7 @@ class SanctionRepository:
         return _parse_suspension(row)
 
     async def fetch_suspension(self, suspension_id: int) -> Suspension | None:
-        """By its number."""
+        """The suspension with this number, or None."""
         row = await self._database.fetch_one(
             "SELECT * FROM suspension WHERE suspension_id = ?", (suspension_id,)
         )
@@ -89,7 +89,7 @@ class SanctionRepository:
     async def fetch_suspension_of(
         self, guild_id: int, member_id: int, now: float
     ) -> Suspension | None:
-        """The one that holds at this moment and ends last, or None."""
+        """The member's active suspension, the one that ends last if there are several; or None."""
         row = await self._database.fetch_one(
             "SELECT * FROM suspension WHERE guild_id = ? AND member_id = ? "
             "AND ends_at > ? AND lifted_at IS NULL ORDER BY ends_at DESC LIMIT 1",
@@ -98,7 +98,7 @@ class SanctionRepository:
         return _parse_suspension(row) if row else None
 
     async def mark_lifted(self, suspension_id: int, *, now: float) -> Suspension | None:
-        """None if it has ended already."""
+        """Lift a suspension; None if it has already ended."""
         row = await self._database.fetch_one(
             "UPDATE suspension SET lifted_at = ? "
             "WHERE suspension_id = ? AND lifted_at IS NULL AND ends_at > ? RETURNING *",
@@ -109,7 +109,7 @@ class SanctionRepository:
     async def mark_appealed(
         self, suspension_id: int, text: str, *, now: float
     ) -> Suspension | None:
-        """None if it was appealed before."""
+        """Record an appeal; None if the suspension was appealed before."""
         row = await self._database.fetch_one(
             "UPDATE suspension SET appeal = ?, appealed_at = ? "
             "WHERE suspension_id = ? AND appealed_at IS NULL RETURNING *",

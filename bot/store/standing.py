@@ -1,4 +1,4 @@
-"""How much of the quotas is used: sums over the job table, so that a restart changes nothing."""
+"""How much of the quotas is used. It is summed from the job table, so a restart changes nothing."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _HOUR_SECONDS = 3600.0
 
 
 class StandingRepository:
-    """What members and servers have waiting, and what they have had drawn."""
+    """Counts what members and servers have in the queue, and what they have drawn."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def fetch(self, origin: Origin, now: float) -> Standing:
-        """How much of the quotas this member and guild use at this moment.
+        """How much of the quotas this member and guild use at ``now``.
 
-        What a newer program left waits for that one, in nobody's way.
+        Jobs left by a newer version of Triptych are not counted; they wait for that version.
         """
         names = {"user": origin.user_id, "guild": origin.guild_id, "since": now - _HOUR_SECONDS}
         row = await self._database.fetch_one(
@@ -47,7 +47,7 @@ class StandingRepository:
         )
 
     async def fetch_cost_since(self, origin: Origin, moment: float) -> float:
-        """What a member's prompts in this guild cost since then."""
+        """The cost of a member's prompts in this guild since ``moment``."""
         row = await self._database.fetch_one(
             "SELECT coalesce(sum(cost), 0.0) AS cost FROM job "
             "WHERE user_id = ? AND guild_id IS ? AND accepted_at > ?",

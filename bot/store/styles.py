@@ -1,4 +1,4 @@
-"""Styles that servers have made, changed or taken away."""
+"""Stores the styles that servers have added, changed or removed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.store.database import Database, Row
 
 
 class StyleRepository:
-    """Rows of the style table, by guild."""
+    """The rows of the style table, by guild."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -23,14 +23,14 @@ class StyleRepository:
         return [_parse(row) for row in rows]
 
     async def put(self, guild_id: int, style: Style, *, changed_by: int, now: float) -> None:
-        """Keep a style under its name, in place of one that was there."""
+        """Save a style under its name, and replace an older one."""
         await self._database.execute(
             "INSERT OR REPLACE INTO style VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (guild_id, *astuple(style), changed_by, now),
         )
 
     async def delete(self, guild_id: int, name: str) -> None:
-        """Forget a guild's own style."""
+        """Delete a guild's own style."""
         await self._database.execute(
             "DELETE FROM style WHERE guild_id = ? AND name = ?", (guild_id, name)
         )

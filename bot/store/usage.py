@@ -1,4 +1,4 @@
-"""Totals over the job table, for owners: `python -m bot usage`, also while the bot runs."""
+"""Totals of the job table for `python -m bot usage`; they can be read while the bot runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TOTALS = """
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """Totals of one guild, member and UTC day."""
+    """The totals of one guild, member and UTC day."""
 
     day: str
     guild_id: int | None
@@ -42,7 +42,7 @@ class UsageRow:
 def read_usage(data_dir: Path, since: float) -> list[UsageRow]:
     """Totals per UTC day, guild and member of jobs accepted after ``since``. Raises StoreError.
 
-    It only reads, so it needs neither the lock nor the running process.
+    It only reads, so it needs no lock and no running bot.
     """
     path = data_dir / FILE_NAME
     if not data_dir.exists():

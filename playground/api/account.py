@@ -91,7 +91,7 @@ def get_member(backend: Backend, call: Call) -> Json:
 
 
 def list_automod_rules(backend: Backend, call: Call) -> list[Json]:
-    """As a test put them into the guild; Discord wants MANAGE_GUILD of who looks."""
+    """List the rules that a test has put into the guild. As on Discord, this needs MANAGE_GUILD."""
     guild, bot_id = _guild(backend, call), backend.world.bot.id
     if not guild_permissions(guild, bot_id) & Permission.MANAGE_GUILD:
         raise api_error(50013)

@@ -1,4 +1,4 @@
-"""Answering interactions: the callback, and the webhook addresses that live by the token."""
+"""Answers to interactions: the callback, and the webhook addresses that use the token."""
 
 from playground.api.router import Call, Route
 from playground.backend import Backend

@@ -1,4 +1,4 @@
-"""Channels and their messages, with the bot's token; direct messages; files."""
+"""Channels, messages, direct messages and files, for requests with the bot's token."""
 
 from playground.api.router import Call, RawAnswer, Route
 from playground.backend import Backend
@@ -95,7 +95,7 @@ def _channel(backend: Backend, call: Call, extra: Permission | None = None) -> C
 
 
 def _message(channel: Channel, call: Call) -> Message:
-    """Ephemeral messages are unknown here, although the bot made them."""
+    """Find a message. As on Discord, ephemeral ones cannot be reached here, even the bot's own."""
     message = channel.messages.get(call.id("message_id"))
     if message is None or message.is_ephemeral:
         raise api_error(10008)
@@ -118,7 +118,7 @@ def _check_may_send(backend: Backend, channel: Channel, call: Call) -> None:
 
 
 def _accepts_direct_messages(backend: Backend, user_id: int) -> bool:
-    """Only from a bot that shares a guild with the person, and if the person lets it."""
+    """Whether the person allows direct messages and shares a guild with the bot."""
     world = backend.world
     guilds = [g for g in world.guilds.values() if world.bot.id in g.members]
     is_acquainted = any(user_id in guild.members for guild in guilds)

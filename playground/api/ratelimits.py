@@ -1,4 +1,4 @@
-"""Discord's rate-limit headers, and its 429 for a client that does not heed them."""
+"""Discord's rate-limit headers, and its 429 for a client that ignores them."""
 
 import hashlib
 import time
@@ -15,13 +15,13 @@ class Window:
 
 
 class RateLimits:
-    """Counts in real seconds, because that is how long a client sleeps."""
+    """Counts requests in real seconds, because a client sleeps in real seconds."""
 
     def __init__(self) -> None:
         self._windows: dict[str, Window] = {}
 
     def count(self, route: str, major: str) -> tuple[dict[str, str], float | None]:
-        """The headers, and how long to wait when this request was one too many."""
+        """Return the headers, and the seconds to wait if this request was one too many."""
         now = time.monotonic()
         key = f"{route} {major}"
         window = self._windows.get(key)

@@ -1,4 +1,4 @@
-"""The way of every HTTP request: read, log, fault, check, handle, answer."""
+"""Handles every HTTP request: read, log, apply faults, check, handle, answer."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ class Call:
         return int(text)
 
     def object(self) -> Json:
-        """The body where it must be a JSON object."""
+        """The body, which must be a JSON object."""
         if not isinstance(self.body, dict):
             raise form_error((), "DICT_TYPE_CONVERT", "Only dictionaries may be used here.")
         return self.body
@@ -52,7 +52,7 @@ class Call:
 
 @dataclass(slots=True, frozen=True)
 class RawAnswer:
-    """Bytes to hand out as they are."""
+    """Bytes to send as they are."""
 
     content: bytes
     content_type: str
@@ -83,9 +83,9 @@ class Route:
 async def refuse_strangers(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Only a loopback name in the Host header, and no request of another web page.
+    """Refuse requests whose Host is not a loopback name, and requests from other web pages.
 
-    A browser names the page that asks in Origin, or tells in Sec-Fetch-Site whether it is ours.
+    A browser names the asking page in Origin, or says in Sec-Fetch-Site whether it is ours.
     """
     host = request.headers.get("Host", "")
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
@@ -93,9 +93,9 @@ async def refuse_strangers(
         return web.Response(status=403, text="The playground answers on loopback only.\n")
     is_own_page = request.headers.get("Origin", f"http://{host}") == f"http://{host}"
     site = request.headers.get("Sec-Fetch-Site", "none")
-    is_visit = request.path == "/"  # a link from anywhere may lead to the page
+    is_visit = request.path == "/"  # links from other sites may open the page
     if not is_own_page or (site not in OWN_SITES and not is_visit):
-        return web.Response(status=403, text="Only the playground's own page may ask.\n")
+        return web.Response(status=403, text="Only the playground's own page may use this.\n")
     return await handler(request)
 
 
@@ -108,7 +108,7 @@ class Router:
         self._rate_limits = RateLimits()
 
     def open(self, app: web.Application, routes: Sequence[Route]) -> None:
-        """Hang every route, the gateway and a 404 for the rest of the API into the app."""
+        """Add every route, the gateway, and a 404 for the rest of the API to the app."""
         for route in routes:
             app.router.add_route(route.method, route.prefix + route.path, self._endpoint(route))
         app.router.add_get("/gateway", self._serve_gateway)
@@ -141,7 +141,7 @@ class Router:
             return await self._handle(route, request, record, body, files)
         except ApiError as refusal:
             return _respond(record, refusal.status, refusal.body(), {})
-        except ConnectionError:  # the client went away in the middle of its body
+        except ConnectionError:  # the client disconnected in the middle of its body
             return web.Response(status=400)
         finally:
             record.is_finished = True
@@ -171,7 +171,7 @@ class Router:
     def _answer(
         self, route: Route, request: web.Request, call: Call
     ) -> tuple[Mapping[str, str], int, Any]:
-        """Headers, status and body of the true answer."""
+        """Return headers, status and body of the true answer."""
         headers: dict[str, str] = {}
         try:
             if route.needs_token:
@@ -213,7 +213,7 @@ def _respond(
     record: RequestRecord, status: int, answer: Any, headers: Mapping[str, str]
 ) -> web.Response:
     record.status = status
-    # discord.py takes a 429 without Via for a ban by the proxy in front
+    # discord.py thinks that a 429 without Via is a ban by Discord's proxy
     headers = {"Via": "1.1 playground", **headers}
     if isinstance(answer, RawAnswer):
         return web.Response(
@@ -237,7 +237,7 @@ def _respond(
 def _fail(
     request: web.Request, record: RequestRecord, fault: Fault, headers: Mapping[str, str]
 ) -> web.Response:
-    """The fault's answer in place of the true one."""
+    """Send the fault's answer instead of the true one."""
     if fault.reset or fault.status is None:
         return _cut(request, with_reset=fault.reset)
     response = _respond(record, fault.status, fault.body, {**headers, **fault.headers})
@@ -247,7 +247,7 @@ def _fail(
 
 
 def _cut(request: web.Request, *, with_reset: bool) -> web.Response:
-    """End the connection, with a TCP reset or in good order."""
+    """End the connection, with a TCP reset or cleanly."""
     if request.transport is not None and with_reset:
         linger = struct.pack("ii", 1, 0)
         request.transport.get_extra_info("socket").setsockopt(
@@ -259,7 +259,7 @@ def _cut(request: web.Request, *, with_reset: bool) -> web.Response:
 
 
 async def _read(request: web.Request) -> tuple[Any, dict[int, Upload]]:
-    """The JSON body and the files by their index."""
+    """Read the JSON body, and the files by their index."""
     if request.content_type == "multipart/form-data":
         return await _read_multipart(request)
     try:
@@ -282,7 +282,7 @@ async def _read_multipart(request: web.Request) -> tuple[Any, dict[int, Upload]]
         if name == "payload_json":
             body = _parse(content)
         elif name.startswith("files[") and name[6:-1].isdecimal():
-            # the declared type is always octet-stream; Discord goes by the name
+            # the declared type is always octet-stream, so Discord decides by the name
             files[int(name[6:-1])] = Upload(part.filename or "unknown", content)
     if size > MAX_REQUEST_BYTES:
         raise api_error(40005)

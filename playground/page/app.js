@@ -1,4 +1,4 @@
-// Begins everything: the stream of changes, the people, the channels, the looks.
+// Starts everything: the stream of changes, the people, the channels, the theme.
 
 import { act } from "./api.js";
 import { refresh, renew } from "./composer.js";
@@ -103,7 +103,7 @@ function applyInteraction(interaction) {
   followModal(interaction);
 }
 
-/** Opens the form if this page asked for it; the answer to the press may come after the form. */
+/** Opens the form if this page asked for it. The form may come before the answer to the press. */
 function awaitModal(interaction, triesLeft = 20) {
   if (state.mine.has(interaction.id)) openModal(interaction);
   else if (triesLeft) setTimeout(() => awaitModal(interaction, triesLeft - 1), 50);
@@ -239,7 +239,7 @@ function remember(key, value) {
   try {
     localStorage.setItem(`playground ${key}`, value);
   } catch {
-    // it is only a comfort
+    // not needed to work
   }
 }
 

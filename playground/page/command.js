@@ -48,7 +48,7 @@ export class CommandForm {
     return field;
   }
 
-  /** The options that are not asked for yet, as buttons above the line. */
+  /** The options that are not filled in yet, as buttons above the line. */
   showExtras() {
     const left = this.options.filter((option) => !this.fields.has(option.name));
     const cancel = h(
@@ -126,7 +126,7 @@ export class CommandForm {
     return { options, files };
   }
 
-  /** The other fields, while one of them completes. */
+  /** The values of the other fields, sent along when one field asks for suggestions. */
   others(field) {
     const filled = [...this.fields.values()].filter(
       (each) => each !== field && !each.isEmpty() && !each.fault() && !each.file,
@@ -229,7 +229,7 @@ class Field {
     }
   }
 
-  /** What can be chosen here without asking the bot; null where anything can be typed. */
+  /** What can be chosen here without asking the bot; null if anything can be typed. */
   known() {
     const channel = channelById(state.channel);
     const guild = guildOf(channel);

@@ -1,4 +1,4 @@
-// Message components, old rows and Components V2 alike.
+// Message components: both action rows and Components V2.
 
 import { bytes, fileUrl, h, icon, nameOf, safeUrl } from "./dom.js";
 import { markdown } from "./markdown.js";
@@ -43,7 +43,7 @@ export function emoji(given) {
   return h("span", { class: "emoji" }, given.id ? `:${given.name}:` : given.name);
 }
 
-/** The newest thing that this person did with one part of a message. */
+/** The newest interaction of this person with one component of a message. */
 function newest(message, customId) {
   let found = null;
   for (const interaction of state.interactions.values()) {
@@ -115,7 +115,7 @@ export function defaultsOf(select) {
   return (select.options ?? []).filter((option) => option.default).map((option) => option.value);
 }
 
-/** What a select offers, whatever its kind: {value, label, description, emoji}. */
+/** The options of a select of any kind: {value, label, description, emoji}. */
 export function selectOptions(select, channel) {
   const guild = guildOf(channel);
   const people = usersIn(channel).map((user) => ({

@@ -18,7 +18,7 @@ const suggestions = new Suggestions(document.getElementById("suggestions"));
 let command = null; // the CommandForm that is being filled in
 let files = [];
 
-/** Every slash command that is offered here, subcommands one by one. */
+/** Every slash command that is offered here, with each subcommand on its own. */
 function offers() {
   const found = [];
   const walk = (definition, words, labels, top) => {
@@ -118,7 +118,7 @@ async function submit() {
   resize();
   const answer = await act("send", { channel: state.channel, content }, sent);
   if (answer || text.value) return;
-  text.value = content; // nothing is lost when it was refused
+  text.value = content; // refused: give the person their text back
   files = sent;
   showFiles();
 }
@@ -163,14 +163,14 @@ function resize() {
   text.style.height = `${Math.min(text.scrollHeight, 180)}px`;
 }
 
-/** Another channel or person. */
+/** Drop the command and the suggestions, for another channel or person. */
 export function refresh() {
   if (command) cancel();
   suggestions.hide();
   renew();
 }
 
-/** The same place, of which more is known: what is being typed stays, and is completed anew. */
+/** Update after news about this place. What is being typed stays, with new suggestions. */
 export function renew() {
   const channel = channelById(state.channel);
   const canWrite = may(channel, "sendMessages");

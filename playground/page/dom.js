@@ -1,4 +1,4 @@
-// Building DOM nodes. Text from people goes through text nodes and attributes only, never as HTML.
+// Builds DOM nodes. Text from people is only put into text nodes and attributes, never into HTML.
 
 /** h("p", {class: "x", onclick: f}, "text", child): an element. False and null children are left out. */
 export function h(tag, attributes = {}, ...children) {
@@ -32,8 +32,8 @@ export function icon(path) {
 }
 
 /**
- * Makes `old` look like `fresh` with the fewest changes, so that an edit that comes while somebody
- * looks keeps the focus, the scroll position, loaded pictures and revealed spoilers.
+ * Makes `old` look like `fresh` with as few changes as possible, so that an edit keeps the focus,
+ * the scroll position, loaded pictures and revealed spoilers.
  */
 export function morph(old, fresh) {
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
@@ -98,7 +98,7 @@ export function nameOf(user) {
   return user.global_name || user.username;
 }
 
-/** An address that a link may lead to; anything else is no link. */
+/** An address that a link may lead to, or null: then there is no link. */
 export function safeUrl(text) {
   try {
     const url = new URL(text);
@@ -109,8 +109,8 @@ export function safeUrl(text) {
 }
 
 /**
- * The page's own address of a file of this playground; null for pictures from elsewhere, which
- * are not loaded. Unlike the signed address it stays the same from edit to edit.
+ * The page's own address for a file of this playground; null for pictures from elsewhere, which
+ * are not loaded. Unlike the signed address, it stays the same after an edit.
  */
 export function fileUrl(address) {
   const own = /^\/(?:ephemeral-)?attachments\/\d+\/(\d+)\/([^/]+)$/;

@@ -1,4 +1,4 @@
-// The side panel: what goes over the wire, and trouble on demand.
+// The side panel: requests and gateway events, and buttons that cause faults.
 
 import { act } from "./api.js";
 import { h } from "./dom.js";
@@ -42,7 +42,7 @@ export function showStatus() {
   document.getElementById("trouble-note").textContent = notes.join(" ");
 }
 
-/** Only a panel that is open costs anything. */
+/** Open or close the panel. The list is only drawn while the panel is open. */
 export function toggle(isOpen) {
   panel.hidden = !isOpen;
   document.body.classList.toggle("inspecting", isOpen);
@@ -166,7 +166,7 @@ list.addEventListener("click", (event) => {
   before?.setAttribute("aria-pressed", "false");
   showDetail(chosen === number ? null : number);
   row.firstElementChild.setAttribute("aria-pressed", String(chosen === number));
-  row.scrollIntoView({ block: "nearest" }); // the detail takes room from the list
+  row.scrollIntoView({ block: "nearest" }); // the detail makes the list smaller
 });
 
 filter.addEventListener("change", () => {

@@ -14,7 +14,7 @@ const PAIRS = [
   ["_", () => h("em")],
 ];
 
-/** Text under a cover; a click, Enter or Space lifts it. */
+/** Covered text. A click, Enter or Space reveals it. */
 export function spoiler() {
   return h("span", {
     class: "spoiler",
@@ -25,7 +25,7 @@ export function spoiler() {
   });
 }
 
-/** The whole text of a message part, blocks and lines. */
+/** The whole text of a message part, with blocks and lines. */
 export function markdown(text) {
   const box = h("div", { class: "markdown" });
   renderBlocks(box, text);
@@ -88,7 +88,7 @@ function renderLines(box, text) {
   }
 }
 
-// Each reads what begins at `at` and gives [node, the place after it], or null.
+// Each function reads what begins at `at` and returns [node, the position after it], or null.
 const READERS = {
   "\\": readEscape,
   "`": readCode,
@@ -149,7 +149,7 @@ function readPair(text, at, depth) {
   return null;
 }
 
-/** Where the mark stands again, not escaped, and not as half of a double one. */
+/** The position of the closing mark: not escaped, and not half of a double mark. */
 function findEnd(text, start, mark) {
   for (let at = text.indexOf(mark, start); at !== -1; at = text.indexOf(mark, at + 1)) {
     if (text[at - 1] === "\\") continue;

@@ -1,4 +1,4 @@
-// Context menus: the app's commands for a message or a person, and what the client itself can do.
+// Context menus: the app's commands for a message or a person, and the client's own entries.
 
 import { act } from "./api.js";
 import { h } from "./dom.js";

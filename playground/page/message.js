@@ -79,7 +79,7 @@ function renderHeader(message) {
   );
 }
 
-/** The line above: what was used, or which message is answered. */
+/** The line above a message: the command that was used, or the message that is answered. */
 function renderOrigin(message) {
   const used = message.interaction;
   if (used) {
@@ -222,7 +222,7 @@ function renderPrivacy() {
   );
 }
 
-/** What a person did and the bot has not answered: shown in the place of the answer. */
+/** An interaction that the bot has not answered, shown where the answer will be. */
 export function renderUnanswered(interaction) {
   const me = state.place.guilds
     .flatMap((guild) => guild.members)
@@ -253,7 +253,7 @@ export function renderUnanswered(interaction) {
   );
 }
 
-/** All its text on one line, for a reply's head and for screen readers. */
+/** All text of a message on one line, for the line above a reply and for screen readers. */
 export function summary(message) {
   const parts = [message.content];
   const walk = (components) => {

@@ -42,7 +42,7 @@ export function openModal(interaction) {
   fields[0]?.focus?.();
 }
 
-/** What became of the form that was sent. */
+/** Show whether the form that was sent was accepted. */
 export function followModal(interaction) {
   if (!current || current.submitted !== interaction.id) return;
   if (interaction.state === "answered") current.dialog.close();

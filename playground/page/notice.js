@@ -1,4 +1,4 @@
-// Short notes that come and go, and what screen readers are told.
+// Short notes that disappear again, and texts for screen readers.
 
 import { h } from "./dom.js";
 
@@ -11,7 +11,7 @@ export function announce(text, kind = "good") {
   setTimeout(() => note.remove(), 7000);
 }
 
-/** For screen readers alone; politely, so that it waits for its turn. */
+/** Text for screen readers only. It is polite: it waits until the reader has finished. */
 export function say(text) {
   speech.textContent = text.slice(0, 300);
 }

@@ -7,7 +7,7 @@ const MARGIN = 8;
 
 let open = null;
 
-/** Put a box beside its anchor, above it where there is more room, and always on the screen. */
+/** Put a box below its anchor, or above it if there is more room, but always on the screen. */
 export function place(box, anchor, point = null) {
   const around = point
     ? {
@@ -29,7 +29,7 @@ export function place(box, anchor, point = null) {
     : `${around.bottom + 4}px`;
 }
 
-/** A popover that closes when the focus or a press goes elsewhere. Returns its closer. */
+/** A popover that closes when the focus or a press goes elsewhere. Returns a function to close it. */
 export function popUp(box, anchor, point = null) {
   open?.close();
   const host = anchor.closest("dialog") ?? document.body;
@@ -93,7 +93,7 @@ function fits(option, words) {
     .every((word) => text.includes(word));
 }
 
-/** Pick `least` to `most` of the options; `done` is called with their values, unless it is left. */
+/** Pick `least` to `most` of the options. `done` gets their values, unless the list is cancelled. */
 export function openPicker(anchor, { title, options, chosen, least, most, done }) {
   const known = new Set(options.map((option) => option.value));
   const picked = new Set(chosen.filter((value) => known.has(value)));
@@ -168,7 +168,7 @@ export function openPicker(anchor, { title, options, chosen, least, most, done }
   filter.focus();
 }
 
-/** Which option of a list the arrow keys stand on. */
+/** Moves through the options of a list with the arrow keys. */
 function activeIn(list, input) {
   let index = 0;
   const nodes = () => [...list.querySelectorAll("[role=option]")];
@@ -197,7 +197,7 @@ function activeIn(list, input) {
   };
 }
 
-/** Suggestions above the composer's fields; one box serves them all. */
+/** Suggestions above the composer's fields. All fields share one box. */
 export class Suggestions {
   constructor(box) {
     this.box = box;
@@ -244,7 +244,7 @@ export class Suggestions {
     if (node) this.pick(this.options[Number(node.dataset.value)]);
   }
 
-  /** Whether the key was for the list. */
+  /** Handle a key; returns whether it was for the list. */
   key(event) {
     if (!this.isOpen) return false;
     if (this.active.key(event)) return true;

@@ -1,4 +1,4 @@
-// What the page knows: one plain object, filled by the stream of changes.
+// Everything the page knows: one plain object, filled by the stream of changes.
 
 export const state = {
   as: "member",
@@ -7,9 +7,9 @@ export const state = {
   channel: null, // the id of the one that is open
   messages: new Map(), // id → {data, has_died}
   interactions: new Map(), // id → the newest state
-  mine: new Map(), // ids of interactions that this page began → what waits for them
+  mine: new Map(), // ids of interactions that this page started → what waits for their answer
   chosen: new Map(), // "message custom_id" → what the person picked in a select, until the next edit
-  dismissed: new Set(), // ephemeral messages put away
+  dismissed: new Set(), // ephemeral messages that the person dismissed
   unread: new Set(), // channels
 };
 

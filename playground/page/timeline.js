@@ -1,4 +1,4 @@
-// The list of messages: keeps the DOM in step with what is known, one frame at a time.
+// The list of messages: updates the DOM to match the state, once per frame.
 
 import { act } from "./api.js";
 import { selectOptions, defaultsOf } from "./components.js";
@@ -14,17 +14,17 @@ const list = document.getElementById("list");
 const nodes = new Map(); // id → node
 const dirty = new Set();
 const spoken = new Map(); // id → when it was last read out
-const speeches = new Map(); // id → the timer of what will be read out
+const speeches = new Map(); // id → the timer of the text to be read out
 const SPEECH_PAUSE_MS = 4000;
 let frame = 0;
 
-/** Show this message or unanswered interaction anew, in the next frame. */
+/** Draw this message or unanswered interaction again, in the next frame. */
 export function touch(id) {
   dirty.add(id);
   frame ||= requestAnimationFrame(flush);
 }
 
-/** Another channel, another person: begin anew. */
+/** Start again for another channel or another person. */
 export function rebuild() {
   nodes.clear();
   dirty.clear();
@@ -32,7 +32,7 @@ export function rebuild() {
   for (const [id, { data }] of state.messages) if (data.channel_id === state.channel) dirty.add(id);
   for (const id of state.interactions.keys()) dirty.add(id);
   flush();
-  scroller.scrollTop = 0; // the newest: the scroller runs backwards
+  scroller.scrollTop = 0; // the newest message: the scroller is reversed
 }
 
 function flush() {
@@ -49,7 +49,7 @@ function flush() {
   document.getElementById("empty").hidden = nodes.size > 0;
 }
 
-/** Ids rise with time and are of one length. */
+/** Sorts ids, oldest first: ids rise with time. */
 const byAge = (one, other) => one.length - other.length || (one < other ? -1 : one > other ? 1 : 0);
 
 function render(id) {

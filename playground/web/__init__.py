@@ -1,1 +1,1 @@
-"""The page's server: what the browser asks for and what people do there."""
+"""The page's server: answers the browser, and does what people do there."""

@@ -1,4 +1,4 @@
-"""What a person does on the page, and the trouble a contributor can make there."""
+"""What a person can do on the page, and the faults that a contributor can cause there."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ LOCALES |= {"cs", "tr", "uk", "ru", "ja", "ko", "zh-CN", "hi", "el", "fi"}
 
 @dataclass(slots=True, frozen=True)
 class Form:
-    """What the page sent: who acts, the fields, the files by their number."""
+    """What the page sent: the person, the fields, and the files by number."""
 
     person: Person
     data: Json
@@ -41,14 +41,14 @@ class Form:
     def text(self, name: str) -> str:
         value = self.data.get(name)
         if not isinstance(value, str):
-            raise ValueError(f"{name} must be a text")
+            raise ValueError(f"{name} must be text")
         return value
 
     def id(self, name: str) -> int:
         return int(self.text(name))
 
     def upload(self, number: Any) -> Upload:
-        """Discord's client measures a file before it is sent."""
+        """Return a file. Like Discord's client, it checks the size before sending."""
         upload = self.files[int(number)]
         limit = self.person.user.attachment_size_limit
         if len(upload.content) > limit:
@@ -141,7 +141,7 @@ async def locale(server: "Playground", form: Form) -> Json:
 
 
 async def trouble(server: "Playground", form: Form) -> Json:
-    """What the side panel's buttons break."""
+    """Cause the fault of a button in the side panel."""
     match form.text("what"):
         case "drop":
             await server.drop_gateway()
@@ -170,7 +170,7 @@ ACTIONS: Mapping[str, Action] = {
 
 
 def _expire_newest_token(server: "Playground") -> None:
-    """As if 15 minutes had passed for the last thing that anybody did."""
+    """Expire the token of the newest interaction, as if 15 minutes had passed."""
     newest = next(reversed(server.world.interactions.values()), None)
     if newest is None:
         raise ClientRefusedError("nobody has used the bot yet, so there is no token")
@@ -198,7 +198,7 @@ def _interaction(server: "Playground", form: Form) -> Interaction:
 
 
 def _options(server: "Playground", form: Form, channel: Channel) -> dict[str, OptionValue]:
-    """The typed values of the page's fields; what cannot be one goes on as text to be refused."""
+    """Convert the page's fields to option values. Wrong ones stay text and are refused later."""
     name, *words = form.text("command").split() or [""]
     offered = server.world.visible_commands(channel.guild_id)
     found = [command for command in offered if (command.type, command.name) == (SLASH, name)]

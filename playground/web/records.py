@@ -1,4 +1,4 @@
-"""The wire's records as the page's side panel shows them."""
+"""Records of requests and gateway frames, as the page's side panel shows them."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ Record = TypeVar("Record", RequestRecord, GatewayRecord)
 
 
 class Tape:
-    """Hands out what the log has gained; a request comes again when it is finished."""
+    """Returns new records of the log. A request is returned again when it is finished."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -38,7 +38,7 @@ class Tape:
         self._unfinished: list[tuple[int, RequestRecord]] = []
 
     def wind(self) -> list[Json]:
-        """The records that are new or newly finished, in the order of time."""
+        """Return the records that are new or newly finished, oldest first."""
         requests = _newer(self._log.requests, self._request)
         frames = _newer(self._log.gateway, self._frame)
         self._request = requests[-1] if requests else self._request

@@ -1,4 +1,4 @@
-"""The browser page: its files, its stream of changes, and what a person does on it."""
+"""Serves the browser page: its files, its stream of changes, and people's actions."""
 
 import asyncio
 import json
@@ -38,16 +38,16 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
-# Files come from the bot and from people: opened on their own, they can do nothing here.
+# Files come from the bot and from people, so opening one directly must not run anything here.
 FILE_HEADERS = HEADERS | {
     "Content-Security-Policy": FILE_POLICY,
     "Cache-Control": "max-age=31536000, immutable",
 }
-# Only a script of this page can set it: a form or a link of another page cannot, and a script
-# there would first have to ask, which nothing here answers.
+# Only a script of this page can set this header. A form or a link of another page cannot, and a
+# script there would have to ask first (CORS), which is never granted here.
 ACTION_HEADER = "X-Playground-Page"
 
-QUIET_SECONDS = 1.0  # how late a limit of time can show
+QUIET_SECONDS = 1.0  # how late the page may show that a time limit has passed
 BATCH_SECONDS = 0.03
 PING_EVERY = 10
 
@@ -65,7 +65,7 @@ class Page:
         self._is_closing = False
 
     def open(self, app: web.Application) -> None:
-        """Hang the page's addresses into the app."""
+        """Add the page's addresses to the app."""
         app.router.add_get("/", self._index)
         app.router.add_get("/page/{name}", self._file)
         app.router.add_get("/play/live", self._live)
@@ -85,7 +85,7 @@ class Page:
         return _page_file(request.match_info["name"])
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
-        """A file by its id alone: the page's own address for it does not change at every edit."""
+        """Serve a file by its id alone, so that its address on the page survives edits."""
         number = request.match_info["attachment_id"]
         attachment = self._server.world.attachments.get(int(number) if number.isdecimal() else 0)
         if attachment is None:
@@ -94,7 +94,7 @@ class Page:
         return web.Response(body=attachment.content, headers=headers)
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: everything, and from then on what changes."""
+        """Send server-sent events: first everything, then every change."""
         view, bell = View(self._server, self._find_person(request)), asyncio.Event()
         response = web.StreamResponse(headers=HEADERS | {"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -109,7 +109,7 @@ class Page:
         return response
 
     def _find_person(self, request: web.Request) -> Person:
-        """The one asked for, or else anybody: a page remembers names of another world."""
+        """Find the person asked for, or any other: a page may remember names of an old world."""
         name = request.query.get("as", "")
         people = [user.name for user in self._server.world.users.values() if not user.is_bot]
         if not people:
@@ -156,12 +156,12 @@ class Page:
         return web.json_response(answer, headers=HEADERS)
 
     async def _read(self, request: web.Request) -> Form:
-        """The fields in `data`, the files under their number."""
+        """Read the fields in `data`, and the files by number."""
         data: Any = {}
         files: dict[int, Upload] = {}
         for name, value in (await request.post()).items():
             if isinstance(value, web.FileField):
-                # Discord goes by the name, whatever type the browser declares
+                # Discord decides by the name, whatever type the browser declares
                 files[int(name)] = Upload(value.filename, value.file.read())
             elif name == "data":
                 data = json.loads(str(value))

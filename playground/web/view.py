@@ -1,4 +1,4 @@
-"""What one person's page shows, and what of it has changed since the page last heard."""
+"""What one person's page shows, and what has changed since its last update."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -18,7 +18,7 @@ MAX_INTERACTIONS = 50
 
 
 class View:
-    """One person's page. The first `changes` are everything there is."""
+    """One person's page. The first `changes` contain everything."""
 
     def __init__(self, server: "Playground", person: Person) -> None:
         self._server = server
@@ -30,11 +30,11 @@ class View:
         self._status: Json = {}
         self._messages: dict[Message, tuple[int, bool]] = {}
         self._interactions: dict[int, Json] = {}
-        # opened here, so that the page lists it before anybody has written
+        # opened here, so that the page lists it before the first message
         self._world.open_private_channel(self._world.bot.id, person.id)
 
     def changes(self) -> list[Json]:
-        """All that is new since the last call."""
+        """Return everything that is new since the last call."""
         found: list[Json] = []
         mark = self._place_mark()
         if mark != self._place:
@@ -47,7 +47,7 @@ class View:
         return [*found, *self._message_changes(), *self._interaction_changes(), *self._tape.wind()]
 
     def _place_mark(self) -> object:
-        """Changes whenever the place does; cheaper than to compose the place."""
+        """A value that changes whenever the place does. It is cheaper than composing the place."""
         world = self._world
         return (
             [(command.id, command.version) for command in world.commands.values()],
@@ -127,11 +127,11 @@ class View:
         return found
 
     def _is_own(self, message: Message) -> bool:
-        """Whether this person caused the message; nobody else sees it if it is ephemeral."""
+        """Whether this person caused the message. If it is ephemeral, nobody else sees it."""
         return message.interaction is not None and message.interaction.user_id == self._person.id
 
     def _has_died(self, message: Message) -> bool:
-        """Whether "thinking…" has outlived the token that could have ended it."""
+        """Whether the message still says "thinking…", and its token has expired."""
         if not message.is_loading or message.interaction is None:
             return False
         return not InteractionHandle(self._backend, message.interaction).is_token_alive

@@ -1,1 +1,1 @@
-"""Discord's JSON: how things are written and what is checked on arrival."""
+"""Discord's JSON: how it is written, and how incoming JSON is checked."""

@@ -25,7 +25,7 @@ def check_components(
 
 
 def number_components(components: list[Json], taken: set[int] | None = None) -> list[Json]:
-    """The components with the `id` that Discord gives to those that came without one."""
+    """Return the components; those without an `id` get one, as Discord does it."""
     if taken is None:
         taken = {c["id"] for c in walk_components(components) if c.get("id")}
     numbered = []

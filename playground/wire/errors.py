@@ -1,4 +1,4 @@
-"""What Discord answers when it refuses."""
+"""Discord's error answers."""
 
 from collections.abc import Sized
 from typing import Any
@@ -36,7 +36,7 @@ KNOWN_ERRORS: dict[int, tuple[int, str]] = {
 
 
 class ApiError(Exception):
-    """An answer other than success: an HTTP status, Discord's own code and its sentence."""
+    """An error answer: an HTTP status, Discord's own code and its message."""
 
     def __init__(self, status: int, code: int, message: str, errors: Json | None = None) -> None:
         super().__init__(f"{status} {code} {message}")
@@ -53,13 +53,13 @@ class ApiError(Exception):
 
 
 def api_error(code: int) -> ApiError:
-    """The error that Discord gives this code, with its status and sentence."""
+    """Discord's error for this code, with its status and message."""
     status, message = KNOWN_ERRORS[code]
     return ApiError(status, code, message)
 
 
 class FormErrors:
-    """Collects every fault of a request body into the tree that comes with error 50035."""
+    """Collects the faults of a request body in the tree that error 50035 contains."""
 
     def __init__(self, root: Path = ()) -> None:
         self._root = root

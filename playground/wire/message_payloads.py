@@ -1,4 +1,4 @@
-"""The JSON in which Discord speaks of messages and their files."""
+"""Discord's JSON for messages and their files."""
 
 from playground.wire.payloads import integration_owners, user_payload
 from playground.world.files import Cdn
@@ -12,7 +12,7 @@ from playground.world.world import (
     World,
 )
 
-# Fields that Discord fills in where a component (or a gallery's item, 0) came without them.
+# Fields that Discord adds if a component (or a gallery's item, 0) was sent without them.
 DEFAULTS: dict[int, Json] = {
     0: {"description": None, "spoiler": False},
     11: {"description": None, "spoiler": False},
@@ -24,7 +24,7 @@ DEFAULTS: dict[int, Json] = {
 
 
 class MessagePayloads:
-    """Messages and attachments; these need the addresses of files."""
+    """Composes messages and attachments. It needs the addresses of files."""
 
     def __init__(self, world: World, cdn: Cdn) -> None:
         self._world = world
@@ -116,7 +116,7 @@ class MessagePayloads:
         return metadata
 
     def _embed(self, embed: Json, shown: Revision) -> Json:
-        """As Discord gives it back: typed, and its pictures resolved."""
+        """An embed as Discord returns it: with its type, and with resolved pictures."""
         resolved = {"type": "rich"} | embed
         for key in ("image", "thumbnail"):
             if embed.get(key):

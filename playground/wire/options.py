@@ -1,4 +1,4 @@
-"""Filling in a slash command as the Discord client would: it lets a person send nothing else."""
+"""Fills in a slash command, and refuses what the Discord client would not send."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ OptionValue = str | int | float | bool | Upload | User | Channel | Role
 
 
 class ClientRefusedError(Exception):
-    """What a person asked for cannot be done in the Discord client."""
+    """The Discord client does not let a person do this."""
 
 
 @dataclass(slots=True)
 class Resolved:
-    """The things behind the ids in an interaction, and where they are looked up."""
+    """Collects the objects behind the ids in an interaction."""
 
     world: World
     payloads: MessagePayloads
@@ -31,7 +31,7 @@ class Resolved:
     data: Json = field(default_factory=dict)
 
     def add(self, value: OptionValue) -> str:
-        """Note the thing and return its id."""
+        """Add an object and return its id."""
         match value:
             case Upload():
                 stored = store_upload(self.world, value, self.channel.id, is_ephemeral=True)
@@ -46,7 +46,7 @@ class Resolved:
                 permissions = permissions_in(self.world, self.world.bot.id, value)
                 self.data["channels"][str(value.id)]["permissions"] = str(permissions)
             case _:
-                raise ClientRefusedError(f"{value!r} is nothing that can be picked")
+                raise ClientRefusedError(f"{value!r} cannot be picked")
         return str(value.id)
 
     def _add_user(self, user: User) -> None:
@@ -64,7 +64,7 @@ class Resolved:
 
 
 def find_subcommand(command: Command, words: list[str]) -> Json:
-    """The definition that the words after the command's name lead to."""
+    """Find the definition of the subcommand that the words name."""
     definition = command.definition
     for word in words:
         found = [o for o in definition.get("options") or [] if o["name"] == word]
@@ -79,7 +79,7 @@ def find_subcommand(command: Command, words: list[str]) -> Json:
 def fill_options(
     definition: Json, values: Mapping[str, OptionValue], resolved: Resolved, *, checked: bool
 ) -> list[Json]:
-    """The `options` of the payload. Unchecked, values go out as they are."""
+    """Return the `options` of the payload. Unchecked values are sent as they are."""
     known = {option["name"]: option for option in definition.get("options") or []}
     if checked:
         _check_names(known, values)
@@ -95,7 +95,7 @@ def fill_options(
 
 
 def nest_options(words: list[str], options: list[Json]) -> list[Json]:
-    """Wrap the options into the subcommand's name, and its group's."""
+    """Wrap the options in the name of the subcommand, and of its group."""
     kinds = [SUBCOMMAND_GROUP] * (len(words) - 1) + [SUBCOMMAND]
     for word, kind in zip(reversed(words), reversed(kinds), strict=False):
         options = [{"name": word, "type": kind, "options": options}]

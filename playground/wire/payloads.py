@@ -1,4 +1,4 @@
-"""The JSON in which Discord speaks of the things in the world."""
+"""Discord's JSON for everything in the world except messages."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -178,7 +178,7 @@ def guild_payload(guild: Guild) -> Json:
 
 
 def guild_create_payload(world: World, guild: Guild) -> Json:
-    """The event's form: with channels, threads, and the members a bot is told of unasked."""
+    """A guild as in the event: with channels, threads, and the members that every bot gets."""
     places = guild.channels.values()
     bot = guild.members[world.bot.id]
     return guild_payload(guild) | {
@@ -245,7 +245,7 @@ def _team_payload(world: World) -> Json:
 
 
 def command_payload(world: World, command: Command) -> Json:
-    """The definition as synced, with what Discord adds to it."""
+    """A command's definition as synced, with the fields that Discord adds."""
     permissions = command.definition.get("default_member_permissions")
     payload: Json = {
         "type": 1,
@@ -268,14 +268,14 @@ def command_payload(world: World, command: Command) -> Json:
 
 
 def integration_owners(interaction: Interaction) -> Json:
-    """Who installed the app: "0" the guild (0 in a direct message), "1" the person."""
+    """Who installed the app. "0": the guild (0 in a direct message). "1": the person."""
     if interaction.is_user_installed:
         return {"1": str(interaction.user_id)}
     return {"0": str(interaction.guild_id or 0)}
 
 
 def interaction_place(world: World, interaction: Interaction) -> Json:
-    """Where the interaction happened and who did it, as its payload tells."""
+    """The fields of the payload that say where the interaction happened, and who did it."""
     channel = world.get_channel(interaction.channel_id)
     user = world.users[interaction.user_id]
     permissions = str(permissions_in(world, user.id, channel))

@@ -1,1 +1,1 @@
-"""What there is: servers, channels, members, messages, files, time."""
+"""The simulated world: servers, channels, members, messages, files, time."""

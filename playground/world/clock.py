@@ -1,12 +1,12 @@
-"""The clock that Discord's time limits run on."""
+"""The clock for Discord's time limits."""
 
 import time
 
 
 class Clock:
-    """Seconds that a test may move on; a frozen clock moves by `advance` alone.
+    """A clock that a test can move forward. A frozen clock moves only by `advance`.
 
-    Ids keep to the wall clock whatever this one says: a bot compares them with its own.
+    Ids always use the wall clock, because a bot compares them with its own.
     """
 
     def __init__(self, *, frozen: bool = False) -> None:
@@ -29,7 +29,7 @@ class Clock:
         return self._advanced_seconds
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass at once."""
+        """Let this much time pass at once."""
         if seconds < 0:
             raise ValueError("time does not run backwards")
         self._advanced_seconds += seconds

@@ -1,4 +1,4 @@
-"""Files: what is uploaded, its measure, and the signed addresses it is served under."""
+"""Uploaded files, their sizes, and the signed addresses that they are served at."""
 
 import hashlib
 import hmac
@@ -45,7 +45,7 @@ def store_upload(
 
 
 def measure_picture(content: bytes) -> tuple[int, int] | None:
-    """Width and height as a PNG, GIF or JPEG header states them."""
+    """Return width and height from a PNG, GIF or JPEG header."""
     if content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) >= 24:
         width, height = struct.unpack(">II", content[16:24])
         return width, height
@@ -67,7 +67,7 @@ def _measure_jpeg(content: bytes) -> tuple[int, int] | None:
 
 
 class Cdn:
-    """Signs the addresses of attachments and knows them again until they expire."""
+    """Signs the addresses of attachments, and accepts them until they expire."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""What went over the wire, kept for tests and for whoever looks on."""
+"""Records requests and gateway frames, for tests and for the page."""
 
 import asyncio
 from collections import deque
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, eq=False)
 class RequestRecord:
-    """One HTTP request; `path` has neither the API's base nor the query, `route` no ids either."""
+    """One HTTP request. `path` is without API base and query; `route` is also without ids."""
 
     at: float
     method: str
@@ -29,7 +29,7 @@ class RequestRecord:
     violations: list[str] = field(default_factory=list)
 
     def matches(self, method: str, path: str) -> bool:
-        """Shell-style patterns; "*" also crosses slashes."""
+        """Compare with shell-style patterns, in which "*" also matches slashes."""
         return fnmatchcase(self.method, method) and fnmatchcase(self.path, path)
 
 
@@ -46,7 +46,7 @@ class GatewayRecord:
 
 
 class Log:
-    """The newest records of both kinds, and a bell that rings at every change."""
+    """Keeps the newest records of both kinds, and wakes waiters at every change."""
 
     def __init__(self, size: int) -> None:
         self.requests: deque[RequestRecord] = deque(maxlen=size)
@@ -60,7 +60,7 @@ class Log:
         return [r for r in self.requests if r.is_finished and r.matches(method, path)]
 
     def ring(self) -> None:
-        """Something changed: all who wait look again, once for all changes of this moment."""
+        """Wake everyone who waits for a change, once for all changes of this moment."""
         for bell in self.bells:
             bell.set()
         if self._waiting and not self._is_rung:
@@ -70,7 +70,10 @@ class Log:
     async def wait_until(
         self, look: Callable[[], T | None], timeout_seconds: float, what: str
     ) -> T:
-        """The first true thing that `look` returns; TimeoutError says what was awaited."""
+        """Call `look` at every change until it returns something true, and return that.
+
+        Raises TimeoutError, which says what it waited for.
+        """
         if found := look():
             return found
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()

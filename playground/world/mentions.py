@@ -1,4 +1,4 @@
-"""Who a message would notify, given its text and its `allowed_mentions`."""
+"""Finds who a message notifies, by its text and its `allowed_mentions`."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Mentions:
 def find_mentions(
     text: str, allowed: Json | None, *, default: tuple[str, ...], may_mention_all: bool
 ) -> Mentions:
-    """`default` is what Discord parses where the request names no `allowed_mentions`."""
+    """`default`: what Discord parses if the request has no `allowed_mentions`."""
     rules = {"parse": list(default)} if allowed is None else allowed
     parse = rules.get("parse") or []
     users = _named(USER_MENTION, text, "users" in parse, rules.get("users"))

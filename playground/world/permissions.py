@@ -1,4 +1,4 @@
-"""Permission bits and how a guild, its roles and a channel's overwrites add up."""
+"""Permissions, from the guild, its roles and the overwrites of a channel."""
 
 from enum import IntFlag
 
@@ -6,7 +6,7 @@ from playground.world.world import Channel, Guild, World
 
 
 class Permission(IntFlag):
-    """The bits that the playground looks at. https://discord.com/developers/docs/topics/permissions"""
+    """The bits the playground checks. https://discord.com/developers/docs/topics/permissions"""
 
     KICK_MEMBERS = 1 << 1
     BAN_MEMBERS = 1 << 2
@@ -51,7 +51,7 @@ MODERATOR_PERMISSIONS = int(
     | Permission.MODERATE_MEMBERS
 )
 
-# What everybody may do in a direct message, and an app where it is no member.
+# What everybody may do in a direct message, and what an app may do where it is not a member.
 PRIVATE_PERMISSIONS = EVERYONE_PERMISSIONS | int(Permission.MENTION_EVERYONE)
 OUTSIDER_PERMISSIONS = int(
     Permission.EMBED_LINKS | Permission.ATTACH_FILES | Permission.MENTION_EVERYONE
@@ -59,7 +59,7 @@ OUTSIDER_PERMISSIONS = int(
 
 
 def permissions_in(world: World, user_id: int, channel: Channel) -> int:
-    """What this user may do in this channel; 0 for one who is not there."""
+    """What this user may do in this channel; 0 if they are not in it."""
     if channel.guild_id is None:
         return PRIVATE_PERMISSIONS if user_id in channel.recipient_ids else 0
     guild = world.guilds[channel.guild_id]

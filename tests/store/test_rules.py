@@ -100,6 +100,6 @@ async def test_server_may_have_so_many_rules(
     rules: RuleRepository, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "MAX_RULES_PER_GUILD", 1)
-    with pytest.raises(UserError, match="the most there may be are 1"):
+    with pytest.raises(UserError, match="the limit is 1"):
         await add(rules, KALE, LEEK)
     assert await rules.list_rules(GUILD) == []

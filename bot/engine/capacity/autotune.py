@@ -1,4 +1,4 @@
-"""Finds out how many rows the device likes in one batch, and remembers it for the next start."""
+"""Measures how many rows per batch the device draws best, and remembers it for the next start."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _BUDGET_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """rows: the fewest with 95 % of the best rows per second. max_rows: what memory allows."""
+    """rows: the fewest that reach 95 % of the best speed. max_rows: the most that fit in memory."""
 
     rows: int
     max_rows: int | None = None
 
 
 def find_knee(rates: Mapping[int, float]) -> int:
-    """Return the fewest rows whose rows per second are nearly the best of those measured."""
+    """Return the fewest rows that reach nearly the best speed measured."""
     best = max(rates.values())
     return min(rows for rows, rate in rates.items() if rate >= _GOOD_ENOUGH * best)
 
@@ -47,10 +47,10 @@ def measure_knee(
     least_rows: int,
     budget_seconds: float = _BUDGET_SECONDS,
 ) -> Knee:
-    """Time steps of more and more rows, until more brings nothing or the memory or budget ends.
+    """Time steps of more and more rows until they stop getting faster or memory or time runs out.
 
-    decode_one: decodes one picture; on CUDA its memory stays set aside. least_rows: where to
-    begin, for so many are shared in any case.
+    decode_one: decodes one picture; on CUDA the memory it needs is kept free. least_rows: where to
+    begin, because a batch always has room for that many.
     """
     rates: dict[int, float] = {}
     started = time.perf_counter()
@@ -75,15 +75,15 @@ def measure_knee(
 
 
 def _is_flat(rates: Mapping[int, float]) -> bool:
-    """Whether the last two numbers of rows brought nothing over the ones before."""
+    """Whether the last two numbers of rows were slower than the best before them."""
     *before, last, final = [0.0, 0.0, *rates.values()]
     return max(last, final) < max(before, default=0.0)
 
 
 def _time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:
-    """Return the seconds of the fastest of a few steps with noise in them.
+    """Return the seconds of the fastest of a few steps on noise.
 
-    On the CPU they are this process's own, for other programs come and go.
+    On the CPU this is processor time, so that other programs do not disturb it.
     """
     clock = time.perf_counter if slots.device.type == "cuda" else time.process_time
     slots.rings.normal_()
@@ -101,7 +101,7 @@ def _time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:
 
 
 def _bound_by_memory(slots: Slots, stepper: Stepper, num_rows: int, reserve: int) -> int | None:
-    """Estimate from one batch how many rows fit beside the weights and the decoder (bytes)."""
+    """Estimate how many rows fit beside the weights and ``reserve`` bytes, from one batch."""
     plan = slots.plan([], num_rows)
     per_row = _measure_peak(lambda: Stepper.__call__(stepper, plan.to(slots.device))) / num_rows
     free, total = torch.cuda.mem_get_info()
@@ -130,14 +130,14 @@ class KneeFile:
         self._path = folder / "knee.json"
 
     def read(self, key: str) -> Knee | None:
-        """Return what an earlier start measured; None if there is nothing readable."""
+        """Return what an earlier start measured; None if there is none or it cannot be read."""
         try:
             return Knee(**json.loads(self._path.read_text("utf-8"))[key])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def write(self, key: str, knee: Knee) -> None:
-        """Keep a knee beside the others."""
+        """Add a knee to the file."""
         try:
             known = json.loads(self._path.read_text("utf-8"))
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How much work a request is, without torch: the jobs ask from the event loop's thread."""
+"""How much work a request is. Needs no torch, because jobs ask from the event loop's thread."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bot.engine.capacity.tile_plan import measure_area
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
-    """Work in FLOP of one model, at its native size.
+    """The work of one model at its native size, in FLOP.
 
     unet_flop: one row (one latent in the UNet's batch). decode_flop: one picture.
-    evaluations: per sampler (a, b): n steps are a·n + b UNet calls.
-    unit_flop: one default request of the default model; None where this is the default model.
+    evaluations: (a, b) per sampler: n steps take a·n + b UNet calls.
+    unit_flop: one default request of the default model; None if this is the default model.
 
-    Work grows with the number of pixels, those that tiles share counted for each; the attention's
-    quadratic share is left out.
+    Work grows with the number of pixels; pixels that several tiles share count once per tile. The
+    quadratic part of attention is left out.
     """
 
     info: ModelInfo
@@ -30,7 +30,7 @@ class CostModel:
 
     @property
     def request_flop(self) -> float:
-        """The work of this model's own default request."""
+        """The work of this model's default request."""
         info = self.info
         return self._flop(
             NUM_IMAGES, info.num_inference_steps, info.guidance_scale, info.default_sampler
@@ -38,11 +38,11 @@ class CostModel:
 
     @property
     def factor(self) -> float:
-        """What a default request of this model costs in default requests of the default model."""
+        """The cost of this model's default request, in default requests of the default model."""
         return self.request_flop / self._unit
 
     def estimate(self, recipe: Recipe) -> float:
-        """Return its work in default requests of the default model; 0.0 if it is none."""
+        """Return a recipe's work in default requests of the default model; 0.0 if there is none."""
         work = self._flop(
             len(recipe.seeds),
             max(int((recipe.num_inference_steps or 0) * recipe.strength), 1),

@@ -1,4 +1,4 @@
-"""When an enlarged picture is tiled, and how much work that is; without torch."""
+"""When an enlarged picture is tiled, and how much work that is. Needs no torch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from bot.domain.recipes import Recipe
 from bot.engine.api import ModelInfo
 
 MAX_FACTOR = 2
-"""An enlarged picture is drawn in one pass up to so many times the model's native sides."""
+"""Enlarged pictures up to this many times the model's native sides are drawn in one pass."""
 
 OVERLAP = 1 / 4
-"""The share of a tile that its neighbour covers, too, at least."""
+"""At least this share of a tile is also covered by its neighbour."""
 
 
 def must_tile(info: ModelInfo, recipe: Recipe) -> bool:
-    """Whether a picture is tiled however much memory there is."""
+    """Whether a picture must be tiled, even if there is memory for one pass."""
     width, height = recipe.size
     is_large = width > MAX_FACTOR * info.width or height > MAX_FACTOR * info.height
     return recipe.is_enlarged and is_large
@@ -27,7 +27,7 @@ def count_tiles(side: int, tile: int) -> int:
 
 
 def measure_area(info: ModelInfo, recipe: Recipe) -> float:
-    """Return the pixels that pass through the model, in pictures of native size."""
+    """Return how many pixels pass through the model; 1.0 is one picture of native size."""
     width, height = recipe.size
     if not must_tile(info, recipe):
         return (width * height) / (info.width * info.height)

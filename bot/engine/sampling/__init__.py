@@ -1,1 +1,1 @@
-"""Samplers, and each one's steps as a table of numbers."""
+"""Samplers, and their steps as tables of numbers."""

@@ -1,1 +1,1 @@
-"""Who takes part in a step, and the step itself."""
+"""Chooses the pictures that take part in a step, and runs the step."""

@@ -1,4 +1,4 @@
-"""The state of every picture in flight of one latent size, and the step that advances them."""
+"""The state of all pictures in flight with one latent size, and the step that advances them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Unet = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One picture that takes part in a step.
+    """One picture in a step.
 
-    row: its line of the step table. guidance_scale: None runs it without an unconditional row.
+    row: its row of the step table. guidance_scale: None runs it without an unconditional row.
     """
 
     slot: int
@@ -27,17 +27,18 @@ class Entry:
 
     @property
     def num_rows(self) -> int:
-        """Rows that it takes of the UNet's batch."""
+        """How many rows of the UNet's batch it takes."""
         return 1 if self.guidance_scale is None else 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """What one step reads, as tensors, so that a captured graph can be given another one.
+    """Everything one step reads, as tensors, so that a captured graph can run with another plan.
 
     numbers: (N, 3 + 2·DEPTH) guidance, s, t, A, B of the N pictures, in the state's dtype.
-    pictures: int64 (3, N) slot, conditional row, unconditional row. rows: int64 (2, R) the
-    picture each row of the UNet's batch belongs to (an index into N), its embedding.
+    pictures: int64 (3, N) slot, conditional row and unconditional row of each picture.
+    rows: int64 (2, R) for each row of the UNet's batch, the index of its picture (of N) and of its
+    embedding.
     """
 
     numbers: torch.Tensor
@@ -45,7 +46,7 @@ class Plan:
     rows: torch.Tensor
 
     def pin(self) -> Plan:
-        """Copy to page-locked memory, from where a device reads without anybody waiting."""
+        """Copy to page-locked memory, which a device can read without making the CPU wait."""
         return Plan(*(part.pin_memory() for part in (self.numbers, self.pictures, self.rows)))
 
     def to(self, device: torch.device) -> Plan:
@@ -53,19 +54,19 @@ class Plan:
         return Plan(*(part.to(device) for part in (self.numbers, self.pictures, self.rows)))
 
     def copy_(self, other: Plan) -> None:
-        """Overwrite in place with a plan of the same shape."""
+        """Overwrite this plan with another one of the same shape."""
         self.numbers.copy_(other.numbers, non_blocking=True)
         self.pictures.copy_(other.pictures, non_blocking=True)
         self.rows.copy_(other.rows, non_blocking=True)
 
 
 class Slots:
-    """Rings of the last DEPTH samples and model outputs of up to ``num_slots`` pictures.
+    """Keeps the last DEPTH samples and model outputs of up to ``num_slots`` pictures.
 
     rings: (num_slots + 1, 2·DEPTH, C, h, w), newest first, samples before outputs; float32, or
-    float64 for a float64 model: diffusers' own float16 stepping is 1e-3 to 8e-3 off.
-    embeds: (2·num_slots + 2, tokens, width) in the model's dtype: of slot i the unconditional one
-    at 2·i, the conditional one at 2·i + 1. The last slot is nobody's: padding points at it.
+    float64 for a float64 model, because diffusers' own float16 steps are 1e-3 to 8e-3 off.
+    embeds: (2·num_slots + 2, tokens, width) in the model's dtype. Slot i has its unconditional
+    embedding at 2·i and its conditional one at 2·i + 1. The last slot is used for padding only.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Slots:
     def take(self, latent: torch.Tensor, cond: torch.Tensor, uncond: torch.Tensor) -> int:
         """Give a free slot to a latent (C, h, w) and its embeddings (tokens, width)."""
         slot = self._free.pop()
-        self.rings[slot] = 0  # a stale infinity times a coefficient of zero would be NaN
+        self.rings[slot] = 0  # an old infinity times a coefficient of zero would be NaN
         self.rings[slot, 0] = latent
         self.embeds[2 * slot] = uncond
         self.embeds[2 * slot + 1] = cond
@@ -99,20 +100,20 @@ class Slots:
         return slot
 
     def free(self, slots: Sequence[int]) -> None:
-        """Give slots back."""
+        """Mark slots as free."""
         self._free.extend(slots)
 
     def blank(self) -> None:
-        """Overwrite what is left of prompts and pictures in free slots."""
+        """Overwrite the old prompts and pictures in free slots."""
         for slot in self._free:
             self.rings[slot] = 0
             self.embeds[2 * slot : 2 * slot + 2] = 0
         self._gathered = (torch.zeros(0), torch.zeros(0))
 
     def recall_embeds(self, plan: Plan) -> torch.Tensor:
-        """Gather a plan's embeddings (R, tokens, width): the same tensor while the rows are.
+        """Gather a plan's embeddings (R, tokens, width). The same rows give the same tensor again.
 
-        It compares on the host, so it is for the CPU.
+        It compares the rows on the host, so it is only for the CPU.
         """
         rows = plan.rows[1]
         if not torch.equal(rows, self._gathered[0]):
@@ -121,13 +122,13 @@ class Slots:
 
     @property
     def num_free(self) -> int:
-        """How many pictures can still be taken."""
+        """How many slots are free."""
         return len(self._free)
 
     def plan(self, entries: Sequence[Entry], num_rows: int | None = None) -> Plan:
-        """Lay out a batch as diffusers does: unconditional rows first, then all conditional ones.
+        """Lay out a batch as diffusers does: first all unconditional rows, then the conditional.
 
-        num_rows pads both the rows and the pictures to a fixed number with the last slot.
+        num_rows: pad the rows and the pictures to this number, using the last slot.
         """
         guided = [n for n, entry in enumerate(entries) if entry.guidance_scale is not None]
         owners = [*guided, *range(len(entries))]
@@ -158,10 +159,10 @@ class Slots:
 
 
 def advance(slots: Slots, unet: Unet, plan: Plan, embeds: torch.Tensor | None = None) -> None:
-    """Take one step with every picture of a plan; nothing is changed before the UNet is done.
+    """Advance every picture of a plan by one step. Nothing changes before the UNet is done.
 
-    Reads and writes only tensors and never waits for the device. embeds: what
-    ``Slots.recall_embeds`` has for this plan.
+    It works on tensors only and never waits for the device. embeds: what ``Slots.recall_embeds``
+    returns for this plan.
     """
     slot, cond_row, uncond_row = plan.pictures
     owner, embed = plan.rows
@@ -174,14 +175,14 @@ def advance(slots: Slots, unet: Unet, plan: Plan, embeds: torch.Tensor | None = 
     inputs = inputs.contiguous(memory_format=torch.channels_last)
     embeds = slots.embeds.index_select(0, embed) if embeds is None else embeds
 
-    # 2. The model's prediction, guided per picture (at scale 1 both rows are the same one)
+    # 2. The model's prediction, guided per picture (unguided: both rows are the conditional one)
     times = t[:, 0].index_select(0, owner)
     noise = unet(inputs, times, encoder_hidden_states=embeds, return_dict=False)[0]
     noise = noise.to(slots.state_dtype)
     uncond, cond = noise.index_select(0, uncond_row), noise.index_select(0, cond_row)
     output = uncond + _spread(guidance[:, 0]) * (cond - uncond)
 
-    # 3. The linear step, and the rings shifted by one
+    # 3. The linear step; then the rings move on by one
     outputs = torch.cat([output[:, None], outputs[:, :-1]], dim=1)
     terms = torch.cat([samples, outputs], dim=1) * coefficients[:, :, None, None, None]
     samples = torch.cat([terms.sum(1, keepdim=True), samples[:, :-1]], dim=1)

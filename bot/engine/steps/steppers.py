@@ -1,4 +1,4 @@
-"""Runs the step: as it is on the CPU, as one captured CUDA graph per bucket of rows on CUDA."""
+"""Runs the step: directly on the CPU; on CUDA as a captured graph, one per bucket of rows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bot.errors import EngineError
 logger = logging.getLogger(__name__)
 
 BUCKETS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-"""Rows for which a graph is captured; a batch is padded up to the next one."""
+"""The numbers of rows that graphs are captured for. A batch is padded up to the next one."""
 
 
 def find_bucket(num_rows: int) -> int:
-    """Return the smallest bucket that holds so many rows; beyond the last, multiples of it."""
+    """Return the smallest bucket for this many rows; beyond the last one, a multiple of it."""
     for bucket in BUCKETS:
         if num_rows <= bucket:
             return bucket
@@ -29,26 +29,26 @@ def find_bucket(num_rows: int) -> int:
 
 
 class Stepper:
-    """Advances the pictures of one group. Belongs to the thread that made it."""
+    """Advances the pictures of one group. Only the thread that made it may use it."""
 
     def __init__(self, slots: Slots, unet: Unet) -> None:
         self._slots = slots
         self._unet = unet
 
     def __call__(self, plan: Plan) -> None:
-        """Take one step; on CUDA it is only queued."""
+        """Take one step. On CUDA this only queues it."""
         on_cpu = self._slots.device.type == "cpu"
         advance(self._slots, self._unet, plan, self._slots.recall_embeds(plan) if on_cpu else None)
 
     def free(self) -> None:
-        """Let go of memory that can be had again."""
+        """Free memory that can be built up again later."""
 
 
 class GraphStepper(Stepper):
-    """Replays one captured graph per bucket: one call in place of some 750 kernel launches.
+    """Replays one captured graph per bucket: one call instead of about 750 kernel launches.
 
-    Capture and replay stay in one thread. The graphs share one memory pool, for they never run at
-    the same time.
+    Capture and replay stay in one thread. The graphs share one memory pool, because they never run
+    at the same time.
     """
 
     def __init__(self, slots: Slots, unet: Unet) -> None:
@@ -68,31 +68,31 @@ class GraphStepper(Stepper):
         graph.replay()
 
     def free(self) -> None:
-        """Forget the graphs: their pool holds the memory of the largest batch there was."""
+        """Forget the graphs. Their pool holds as much memory as the largest batch so far."""
         self._graphs.clear()
         self._pool = torch.cuda.graph_pool_handle()
 
     def _capture(self, num_rows: int) -> tuple[torch.cuda.CUDAGraph, Plan]:
-        """Capture on padding alone: warming up must not move anybody's picture."""
+        """Capture a graph on padding rows only, because warming up must not advance a picture."""
         inputs = self._slots.plan([], num_rows).to(self._slots.device)
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
-            for _ in range(2):  # lazy initialisation and cuDNN's choice must lie behind
+            for _ in range(2):  # warm up: lazy initialisation and cuDNN's choice of kernels
                 advance(self._slots, self._unet, inputs)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        # Other threads (a compiler trying kernels) may use the device meanwhile.
+        # Other threads, such as a compiler trying kernels, may use the device at the same time.
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             advance(self._slots, self._unet, inputs)
         return graph, inputs
 
 
 class CompiledUnet:
-    """The UNet of native size, compiled bucket by bucket in a thread of its own.
+    """The UNet at native size, compiled in its own thread, one bucket after the other.
 
-    Inductor's own CUDA graphs are bound to the thread that compiled (pytorch#123177), so it
-    compiles without them, and the engine thread captures what comes out.
+    Inductor's own CUDA graphs only work in the thread that compiled them (pytorch#123177). So it
+    compiles without graphs, and the engine thread captures the result.
     """
 
     def __init__(self, unet: Any, latent_shape: Sequence[int], embed_shape: Sequence[int]) -> None:
@@ -105,16 +105,16 @@ class CompiledUnet:
         self._ready: frozenset[int] = frozenset()
 
     def __call__(self, latents: torch.Tensor, times: torch.Tensor, **rest: Any) -> Any:
-        """Run the compiled form where it is ready for this shape, else diffusers' own."""
+        """Run the compiled UNet if it is ready for this shape, else the plain one."""
         fits = tuple(latents.shape[1:]) == self._latent_shape and self.is_ready(len(latents))
         return (self._compiled if fits else self._unet)(latents, times, **rest)
 
     def is_ready(self, num_rows: int) -> bool:
-        """Whether this bucket is compiled at native size."""
+        """Whether this bucket is compiled."""
         return num_rows in self._ready
 
     def start(self, max_rows: int) -> None:
-        """Compile the buckets up to ``max_rows``, the largest first; the thread ends by itself."""
+        """Compile the buckets up to ``max_rows`` in a thread, the largest first."""
         buckets = [bucket for bucket in reversed(BUCKETS) if bucket <= max_rows]
         label = "compiling the UNet, which goes on uncompiled,"
         work = partial(attempt, label, partial(self._compile, buckets), EngineError)

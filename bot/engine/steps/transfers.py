@@ -1,4 +1,4 @@
-"""Results on their way from the device, without anybody waiting for them."""
+"""Copies results from the device without making the engine thread wait."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 class Transfer:
-    """A copy of tensors to the host: at once on the CPU, on CUDA when the stream gets there."""
+    """Copies tensors to the host: at once on the CPU; on CUDA when the stream gets there."""
 
     def __init__(self, *tensors: torch.Tensor) -> None:
         self._event: torch.cuda.Event | None = None

@@ -1,1 +1,1 @@
-"""Who waits, whose turn it is, and why."""
+"""The queue: who is waiting, who is next, and why."""

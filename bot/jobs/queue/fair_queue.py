@@ -1,7 +1,8 @@
-"""Who is next: the guild, then the member, that has drawn least lately; then first come.
+"""Picks the guild with the least recent use, then its member with the least, then the oldest job.
 
-*Recent use* is the cost of everything whose drawing began, halved for every hour since; a member's
-is divided by the weight of their roles. It is a sum over job rows, so a restart changes nothing.
+*Recent use* adds up the cost of every job that was started, halved for each hour since then. A
+member's use is divided by the weight of their roles. It is a sum over job rows, so a restart
+changes nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from bot.jobs.queue.usage import Member, RecentUse, Totals, member_of
 
 
 class JobQueue:
-    """The waiting jobs, in memory; the rows in the database are the truth they are loaded from."""
+    """The waiting jobs in memory, loaded from the database."""
 
     def __init__(self, use: RecentUse) -> None:
         self._use = use
@@ -28,11 +29,11 @@ class JobQueue:
 
     @property
     def cost(self) -> float:
-        """What all waiting jobs are estimated to cost."""
+        """The estimated cost of all waiting jobs."""
         return sum(job.cost_estimate for job in self._jobs.values())
 
     def count_of(self, guild_id: int | None) -> int:
-        """How many jobs of a server wait."""
+        """How many jobs of a server are waiting."""
         return sum(job.origin.guild_id == guild_id for job in self._jobs.values())
 
     def add(self, jobs: Iterable[Job]) -> None:
@@ -48,11 +49,11 @@ class JobQueue:
         return self._jobs.pop(job_id, None)
 
     def next(self, now: float) -> Job | None:
-        """The job whose turn it is; it stays in the queue."""
+        """The next job. It stays in the queue."""
         return next(self.walk(now), None)
 
     def walk(self, now: float) -> Iterator[Job]:
-        """All waiting jobs in the order in which they would be drawn if nobody else came."""
+        """All waiting jobs in the order they would be drawn in if no more came."""
         totals = self._use.totals(now)
         lines: dict[Member, deque[Job]] = {}
         for job in sorted(self._jobs.values(), key=lambda job: job.job_id):
@@ -76,13 +77,13 @@ class JobQueue:
             yield job
 
     def places(self, now: float, busy_cost: float, pace: float | None) -> dict[int, Place]:
-        """Every waiting job's place, in the order of ``walk``.
+        """The place of every waiting job, in the order of ``walk``.
 
-        busy_cost: cost being drawn. pace: cost per second, None if it is not known yet.
+        busy_cost: the cost of running jobs. pace: cost per second, None if it is not known yet.
         """
         places: dict[int, Place] = {}
         totals = self._use.totals(now)
-        newest: dict[Member, int] = {}  # of everybody ahead
+        newest: dict[Member, int] = {}  # the newest job of each member ahead
         ahead: set[int] = set()
         newest_ahead = 0
         cost = busy_cost
@@ -91,7 +92,7 @@ class JobQueue:
             member = member_of(job)
             num_others = len(ahead) - (member[1] in ahead)
             later: list[Member] = []
-            if newest_ahead > job.job_id:  # looking at every pair would hold up a long queue
+            if newest_ahead > job.job_id:  # comparing every pair would be slow in a long queue
                 later = [
                     other
                     for other, job_id in newest.items()
@@ -111,13 +112,13 @@ class JobQueue:
 
 
 _Turn = tuple[float, int, Member]
-"""A member's recent use and the id of their next job: the smallest is next in the guild."""
+"""A member's recent use and the id of their next job. The smallest is next in the guild."""
 
 H = TypeVar("H", bound=tuple[Any, ...])
 
 
 def _step(heap: list[H], following: H | None) -> None:
-    """Put ``following`` in the place of the smallest, or take the smallest away."""
+    """Replace the smallest entry with ``following``, or remove it if that is None."""
     if following is None:
         heapq.heappop(heap)
     else:
@@ -127,7 +128,7 @@ def _step(heap: list[H], following: H | None) -> None:
 def _explain(
     member: Member, any_ahead: bool, any_others: bool, later: list[Member], totals: Totals
 ) -> PlaceReason:
-    """later: other people who asked later and stand ahead."""
+    """later: other people who asked later and are ahead anyway."""
     if not any_ahead:
         return PlaceReason.NEXT
     if not any_others:

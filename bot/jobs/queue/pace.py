@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class Pace:
-    """How fast one engine draws, from the last jobs it finished: cost per second.
+    """How fast one engine draws, in cost per second, measured on the last jobs it finished.
 
-    It learns from estimates and all the seconds they took, whatever was charged, so that waiting
-    times, which are made of estimates too, are neither too long nor too short.
+    It compares the estimated cost with the seconds a job took, not the cost that was charged.
+    Waiting times are computed from estimates too, so the two fit together.
     """
 
     def __init__(self, max_samples: int = 50) -> None:
@@ -21,31 +21,31 @@ class Pace:
 
     @property
     def cost_per_second(self) -> float | None:
-        """None until the first job is done."""
+        """The pace, or None until the first job is done."""
         if not self._samples:
             return None
         return sum(cost for cost, _ in self._samples) / sum(spent for _, spent in self._samples)
 
     def measure(self, cost_estimate: float, gpu_seconds: float) -> float:
-        """A finished job's cost: its GPU time at this engine's pace, at most the estimate.
+        """The cost of a finished job: its GPU time at this engine's pace, at most the estimate.
 
-        That a device was slow, for a moment or always, is not the member's fault.
+        So a member never pays more because a device was slow.
         """
         pace = self.cost_per_second
         return min(gpu_seconds * pace, cost_estimate) if pace else cost_estimate
 
 
 class Paces:
-    """The pace of every engine that is there, by its id."""
+    """The pace of every engine, by its id."""
 
     def __init__(self) -> None:
         self._by_engine: dict[str, Pace] = {}
 
     def of(self, engine: str) -> Pace:
-        """This engine's own, which knows nothing at first."""
+        """The pace of one engine; it is empty at first."""
         return self._by_engine.setdefault(engine, Pace())
 
     @property
     def cost_per_second(self) -> float | None:
-        """Of all of them together, as they draw side by side; None until one has drawn."""
+        """The pace of all engines together, as they draw in parallel. None until one has drawn."""
         return sum(pace.cost_per_second or 0.0 for pace in self._by_engine.values()) or None

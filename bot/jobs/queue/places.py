@@ -11,10 +11,10 @@ class PlaceReason(Enum):
 
     NEXT = auto()
     CAME_FIRST = auto()  # everyone ahead asked earlier
-    LESS_USE = auto()  # who asked later and stands ahead has drawn less lately
-    GUILD_LESS_USE = auto()  # … or belongs to a server that has
-    GREATER_SHARE = auto()  # … or whose roles have a greater share of the queue
-    TURNS = auto()  # nobody has drawn less, but prompts ahead of this one count as well
+    LESS_USE = auto()  # people who asked later are ahead because they have drawn less lately
+    GUILD_LESS_USE = auto()  # … because their server has drawn less lately
+    GREATER_SHARE = auto()  # … because their roles have a greater share of the queue
+    TURNS = auto()  # nobody has drawn less, but the prompts ahead of this one count as use too
     OWN_FIRST = auto()  # only the member's own prompts are ahead
 
 
@@ -22,8 +22,8 @@ class PlaceReason(Enum):
 class Place:
     """Where a job stands.
 
-    position: from 1. members_ahead: other people with a prompt ahead. overtaken_by: how many of
-    these asked later. wait_seconds: until the picture.
+    position: starts at 1. members_ahead: other people with a prompt ahead. overtaken_by: how many
+    of them asked later. wait_seconds: until the picture is done.
     """
 
     position: int

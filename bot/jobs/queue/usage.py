@@ -1,4 +1,4 @@
-"""Recent use: what servers and members have drawn lately, decayed."""
+"""Recent use: how much servers and members have drawn lately. Old use counts less."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ Member = tuple[int | None, int]
 """Guild (None for direct messages) and user."""
 
 HALF_LIFE_SECONDS = 3600.0
-MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS  # read at a start; what is older weighs less than 1e-6
-FADED = 1e-9  # default requests: too little for anybody to see, so it is forgotten
+MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS  # how far a start reads back; older use counts below 1e-6
+FADED = 1e-9  # default requests; less than this is forgotten
 
 _SETTLED = {
     JobStatus.DELIVERED,
@@ -33,7 +33,7 @@ class _Charge:
 
 @dataclass(slots=True)
 class _Sum:
-    """One member's settled costs, and the same divided by weight, as they weigh at the epoch."""
+    """The settled costs of one member as of the epoch, as they are and divided by weight."""
 
     cost: float = 0.0
     by_weight: float = 0.0
@@ -44,28 +44,28 @@ class _Sum:
 
 
 class RecentUse:
-    """What guilds and members have drawn lately, in default requests, decayed.
+    """How much guilds and members have drawn lately, in default requests; costs halve every hour.
 
-    All costs halve together. So a settled cost is added to its member's sum as it weighs at one
-    moment common to all, the epoch, which follows the clock; charges that may change stand apart.
+    All costs halve together. So each member needs only one sum of settled costs, worked out for one
+    common moment: the epoch, which follows the clock. Charges that may still change are kept apart.
     """
 
     def __init__(self) -> None:
-        self._open: dict[int, _Charge] = {}  # those that may change yet
+        self._open: dict[int, _Charge] = {}  # charges that may still change
         self._settled: dict[Member, _Sum] = {}
         self._epoch = float("-inf")
         self._now = float("-inf")  # never goes back
 
     def charge(self, job: Job, at: float) -> None:
-        """Count ``job.cost`` from ``at`` on, in place of an earlier charge for the same job.
+        """Count ``job.cost`` from ``at`` on. It replaces an earlier charge for the same job.
 
-        One that has ended counts as it was charged at its end.
+        A job that has ended keeps the charge it had at its end.
         """
         if job.status not in _SETTLED or job.job_id in self._open:
             self.load(job, at)
 
     def load(self, job: Job, at: float) -> None:
-        """Count a job that is on record and was not counted yet."""
+        """Count a job from the database that was not counted yet."""
         self.refund(job.job_id)
         if job.cost <= 0:
             return
@@ -80,11 +80,11 @@ class RecentUse:
             self._open[job.job_id] = charge
 
     def refund(self, job_id: int) -> None:
-        """Forget what was charged for this job."""
+        """Forget the charge of a job, if it may still change."""
         self._open.pop(job_id, None)
 
     def totals(self, now: float) -> Totals:
-        """Use per guild and per member at ``now``."""
+        """The use of each guild and each member at ``now``."""
         self._move(now)
         totals = Totals({}, {}, {})
         share = _decay(self._now - self._epoch)
@@ -96,7 +96,7 @@ class RecentUse:
         return totals
 
     def _move(self, now: float) -> None:
-        """Follow the clock: the epoch from one half-life to the next, so that no sum overflows."""
+        """Follow the clock. The epoch moves once per half-life, so that no sum overflows."""
         self._now = max(self._now, now)
         if self._now - self._epoch <= HALF_LIFE_SECONDS:
             return
@@ -120,9 +120,9 @@ def _decay(seconds: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """by_member: each cost divided by its weight; unweighted: the same as it was.
+    """by_member: each cost divided by its weight. unweighted: the same costs undivided.
 
-    A weight moves members within their guild, never a guild before others.
+    A weight helps a member within their guild; it never helps the guild itself.
     """
 
     by_guild: dict[int | None, float]
@@ -136,9 +136,9 @@ class Totals:
         self.unweighted[member] = self.unweighted.get(member, 0.0) + cost
 
     def use_of(self, member: Member) -> tuple[float, float]:
-        """The use of a member's guild and their own, DMs being one guild.
+        """The use of a member's guild, and the member's own. All direct messages are one guild.
 
-        Rounded, so that equal sums stay equal in whatever order they were added.
+        Rounded, so that equal sums are equal in whatever order they were added up.
         """
         guild_id, _ = member
         return (

@@ -1,4 +1,4 @@
-"""The queue as everybody sees it: who waits where, what things cost, how long it takes."""
+"""The queue as people see it: who is where, what a prompt costs, how long it takes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.texts.reasons import Reason
 
 
 class Waitlist:
-    """Waiting and running jobs of this process, kept in step with their rows by the callers."""
+    """The waiting and running jobs of this process. Callers keep it in step with the database."""
 
     def __init__(self, jobs: JobRepository, engine: EngineApi, now: Callable[[], float]) -> None:
         self._jobs = jobs
@@ -31,22 +31,22 @@ class Waitlist:
         self.queue = JobQueue(self.use)
         self.running: dict[int, Job] = {}
         self.info: ModelInfo | None = None
-        self.unfit: dict[int, Reason] = {}  # waiting jobs that this model cannot draw, and why
+        self.unfit: dict[int, Reason] = {}  # why this model cannot draw these waiting jobs
         self.changed = asyncio.Event()
 
     async def load(self) -> None:
-        """Recent use from the record."""
+        """Read recent use from the database."""
         for job in await self._jobs.list_started_since(self._now() - MEMORY_SECONDS):
             if job.started_at is not None and job.status is not JobStatus.RUNNING:
                 self.use.load(job, min(job.started_at, self._now()))
 
     def charge(self, job: Job) -> None:
-        """What it costs counts from when its drawing began; never from a time yet to come."""
+        """Count a job's cost from its start, or from now if its start is in the future."""
         now = self._now()
         self.use.charge(job, min(job.started_at or now, now))
 
     async def welcome(self, info: ModelInfo) -> None:
-        """The model is loaded; how fast its engine draws it is known from earlier jobs."""
+        """Take in the loaded model, and work out its engine's pace from earlier jobs."""
         pace = self.paces.of(info.engine)
         drawn = await self._jobs.list_measured(info.id, info.engine, pace.max_samples)
         for job in reversed(drawn):
@@ -56,15 +56,15 @@ class Waitlist:
         self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
 
     def enqueue(self, *jobs: Job) -> None:
-        """Put jobs into the queue and wake the dispatcher, which starts what it can.
+        """Put jobs into the queue and wake the dispatcher.
 
-        Those of a newer program are left alone, for the one that made them.
+        Jobs made by a newer version of Triptych are skipped; they wait for that version.
         """
         self.queue.add([self._complete(job) for job in jobs if not job.recipe.is_newer])
         self.changed.set()
 
     def _complete(self, job: Job) -> Job:
-        """With all that the model fills in, and what that costs."""
+        """Fill in the model's defaults and the estimated cost."""
         if self.info is None:
             return job
         self.unfit.pop(job.job_id, None)
@@ -76,27 +76,27 @@ class Waitlist:
         return replace(job, recipe=recipe, cost_estimate=self._engine.cost(recipe))
 
     def remove(self, job_id: int) -> Job | None:
-        """Take a waiting job out; None if it does not wait."""
+        """Take a job out of the queue; None if it is not waiting."""
         self.changed.set()
         self.unfit.pop(job_id, None)
         return self.queue.remove(job_id)
 
     def places(self) -> dict[int, Place]:
-        """The place of every waiting job, first come first."""
+        """The place of every waiting job, in the order they will be drawn."""
         pace = self.paces.cost_per_second
         return self.queue.places(self._now(), self._busy_cost(), pace)
 
     def count_of(self, guild_id: int | None) -> tuple[int, int]:
-        """How many prompts of a server wait, and how many are being drawn."""
+        """How many prompts of a server are waiting, and how many are being drawn."""
         drawing = sum(job.origin.guild_id == guild_id for job in self.running.values())
         return self.queue.count_of(guild_id), drawing
 
     def estimate_cost(self, recipe: Recipe) -> float:
-        """In default requests of the default model; 1.0 while the model is not known."""
+        """The cost in default requests of the default model; 1.0 until the model is loaded."""
         return self._engine.cost(recipe) if self.info else 1.0
 
     def estimate_wait_seconds(self, cost: float) -> float | None:
-        """Until a new job of this cost would be done if it came last; None if unknown."""
+        """Seconds until a new job of this cost would be done if it came last; None if unknown."""
         pace = self.paces.cost_per_second
         return (self._busy_cost() + self.queue.cost + cost) / pace if pace else None
 

@@ -1,4 +1,4 @@
-"""How long members waited lately."""
+"""Measures how long members had to wait."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _HOUR_SECONDS = 3600.0
 
 
 class WaitMeter:
-    """How long members waited for the drawing to begin, in the last hour."""
+    """Measures how long members waited in the last hour until their prompt was started."""
 
     def __init__(self, jobs: JobRepository, now: Callable[[], float]) -> None:
         self._jobs = jobs
         self._now = now
 
     async def measure(self, guild_id: int | None = None) -> tuple[float, float] | None:
-        """Seconds at p50 and p95, of one server or of all; None if nothing was drawn."""
+        """Median and 95th percentile in seconds, of one server or of all; None without data."""
         waits = sorted(await self._jobs.list_waits_since(self._now() - _HOUR_SECONDS, guild_id))
         if not waits:
             return None
