@@ -22,7 +22,7 @@ SAID = {"content", "label", "placeholder", "title", "description"}
 MAX_CONTENT, MAX_CHOICE = 2000, 100
 MODAL = 9
 NAMES = (
-    *("fake model", "cpu", "float32", *SAMPLER_IDS, "quality", "fast"),
+    *("fake model", "cpu", "float32", *SAMPLER_IDS, "quality", "fast", "gif"),
     "and seconds minutes hours days",  # of Babel, which knows its own languages
     *(
         "invalid perl operator",

@@ -67,14 +67,14 @@ async def test_doctor_with_a_token_names_the_application_and_the_invite_link(
 async def test_doctor_with_a_wrong_token_says_what_to_do_and_does_not_print_it(
     server: Playground, tmp_path: Path
 ):
-    report = await _examine(server, tmp_path, "a-wrong-secret")
-    [fault] = [check for check in report["checks"] if not check["ok"]]
-    assert fault["label"] == "Discord token"
+    report = await _examine(server, tmp_path, "a-wrong-secret", MODEL="./nothing")
+    model, fault = [check for check in report["checks"] if not check["ok"]]
+    assert (model["label"], fault["label"]) == ("Model", "Discord token")
     assert "Reset Token" in fault["remedy"]
     assert "a-wrong-secret" not in json.dumps(report)
 
 
-async def _examine(server: Playground, folder: Path, token: str) -> dict:
+async def _examine(server: Playground, folder: Path, token: str, **environment: str) -> dict:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "doctor", "--json"),
         cwd=folder,
@@ -83,6 +83,7 @@ async def _examine(server: Playground, folder: Path, token: str) -> dict:
             "PYTHONPATH": str(ROOT),
             "DISCORD_TOKEN": token,
             "DISCORD_API_BASE": server.api_base,
+            **environment,
         },
         stdout=asyncio.subprocess.PIPE,
     )
