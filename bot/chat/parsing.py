@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from bot.errors import UserError
 from bot.moderation.text import clean_prompt
@@ -12,22 +13,32 @@ from bot.texts.codes import Code
 from bot.texts.reasons import because
 from bot.views.escape import quote
 
-_SIZE = re.compile(r"\s*(\d{1,5})\s*[x×*, ]\s*(\d{1,5})\s*")
+_NO_SHAPES: Mapping[str, str] = {}
+# \u0445 and \u0425 are the Cyrillic letters like x and X. A shape may follow, as in the suggestions of the command.
+_SIZE = re.compile(r"\s*(\d{1,5})\s*[xX×\u0445\u0425*, ]\s*(\d{1,5})\s*(?:\([^\W\d]+\)\s*)?")
 
 
-def parse_size(text: str | None) -> tuple[int | None, int | None]:
-    """ "512x768" → (512, 768). Raises UserError."""
+def parse_size(
+    text: str | None, shapes: Mapping[str, str] = _NO_SHAPES
+) -> tuple[int | None, int | None]:
+    """ "512x768" → (512, 768), also by the name of a shape. Raises UserError.
+
+    shapes: sizes by name, in lower case: ``{"square": "512x512"}``.
+    """
     if not text:
         return None, None
-    match = _SIZE.fullmatch(text)
+    match = _SIZE.fullmatch(shapes.get(text.strip().lower(), text))
     if match is None:
         raise UserError(because(Code.SIZE_NOT_READ))
     return int(match[1]), int(match[2])
 
 
 def parse_seed(text: str | None) -> int | None:
-    """A whole number; Discord's own integers end at 2⁵³, hence text. Raises UserError."""
-    if not text or not text.strip():
+    """A whole number, None for a random one, which other programs write as -1. Raises UserError.
+
+    It comes as text because Discord's own integers end at 2⁵³.
+    """
+    if not text or text.strip() in {"", "-1"}:
         return None
     if not re.fullmatch(r"[+-]?[0-9]{1,40}", text.strip()):
         raise UserError(because(Code.SEED_NOT_READ, most=MAX_SEED))

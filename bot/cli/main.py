@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -47,6 +48,24 @@ app.add_typer(rules.app, name="rules")
 def main() -> None:
     """The command line, see ``bot/__main__.py``."""
     app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"Triptych {metadata.version('triptych-bot')}")
+        raise typer.Exit
+
+
+@app.callback()
+def set_up(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """A Discord bot that draws three pictures for every prompt."""
 
 
 @app.command()

@@ -54,7 +54,7 @@ class Imagine(Cog):
         """Parse and hand over to intake."""
         refusal = width = height = parsed_seed = None
         try:
-            width, height = parse_size(size)
+            width, height = parse_size(size, self._list_shapes())
             parsed_seed = parse_seed(seed)
             _check_image(image, strength)
         except UserError as error:
@@ -100,13 +100,19 @@ class Imagine(Cog):
         names = [style.name for style in styles if wanted in style.name]
         return [app_commands.Choice(name=name, value=name) for name in names][:_MAX_CHOICES]
 
+    def _list_shapes(self) -> dict[str, str]:
+        """The sizes of the shapes that the model draws, by their names."""
+        info = self._services.waitlist.info
+        sizes = list_sizes(info, self._services.limits.max_side_pixels) if info else []
+        return {name().lower(): size for name, _, size in sizes}
+
     @imagine.autocomplete("size")
     async def _complete_size(
         self, interaction: discord.Interaction[TriptychClient], current: str
     ) -> list[app_commands.Choice[str]]:
         info = self._services.waitlist.info
         sizes = list_sizes(info, self._services.limits.max_side_pixels) if info else []
-        names = {size: shape(size=size) for shape, size in sizes}
+        names = {size: shape(size=size) for _, shape, size in sizes}
         return [
             app_commands.Choice(name=name, value=size)
             for size, name in names.items()
@@ -122,21 +128,24 @@ def _check_image(image: discord.Attachment | None, strength: float | None) -> No
         raise UserError(because(Code.STRENGTH_WITHOUT_PICTURE))
 
 
-def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[Text, str]]:
-    """Shapes offered for a model: its native size, and that size stretched one way."""
+def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[Text, Text, str]]:
+    """Shapes offered for a model: its native size, and that size stretched one way.
+
+    Each with its name, its suggestion and its size.
+    """
 
     def stretch(side: int) -> int:
         longer = side * 3 // 2
         return longer - longer % info.size_multiple
 
     shapes = (
-        (recipes.SQUARE, info.width, info.height),
-        (recipes.PORTRAIT, info.width, stretch(info.height)),
-        (recipes.LANDSCAPE, stretch(info.width), info.height),
+        (recipes.SQUARE, recipes.SUGGEST_SQUARE, info.width, info.height),
+        (recipes.PORTRAIT, recipes.SUGGEST_PORTRAIT, info.width, stretch(info.height)),
+        (recipes.LANDSCAPE, recipes.SUGGEST_LANDSCAPE, stretch(info.width), info.height),
     )
     return [
-        (shape, f"{width}x{height}")
-        for shape, width, height in shapes
+        (name, suggestion, f"{width}x{height}")
+        for name, suggestion, width, height in shapes
         if max(width, height) <= max_side_pixels
     ]
 

@@ -12,6 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from bot.errors import ConfigError
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -51,7 +53,10 @@ class _Gauges(Collector):
 async def serve_monitor(
     port: int | None, examine: Callable[[], Awaitable[Health]]
 ) -> AsyncIterator[None]:
-    """Serve while the context is open; nothing if port is None. Raises OSError if it is taken."""
+    """Serve while the context is open; nothing if port is None.
+
+    Raises ConfigError for a port that cannot be opened.
+    """
     if port is None:
         yield
         return
@@ -78,7 +83,13 @@ async def serve_monitor(
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, LOOPBACK, port).start()
+        try:
+            await web.TCPSite(runner, LOOPBACK, port).start()
+        except OSError as error:
+            raise ConfigError(
+                f"MONITOR_PORT {port} cannot be opened ({error.strerror}). Stop the program that "
+                "uses it, or set another port in .env. Nothing was drawn or lost."
+            ) from error
         yield
     finally:
         await runner.cleanup()

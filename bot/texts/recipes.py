@@ -67,9 +67,10 @@ NO_STRENGTH = Text(
 )
 
 # What /imagine offers
-SQUARE = Text("{size} (square)")
-PORTRAIT = Text("{size} (portrait)")
-LANDSCAPE = Text("{size} (landscape)")
+SQUARE, PORTRAIT, LANDSCAPE = Text("square"), Text("portrait"), Text("landscape")
+SUGGEST_SQUARE = Text("{size} (square)")
+SUGGEST_PORTRAIT = Text("{size} (portrait)")
+SUGGEST_LANDSCAPE = Text("{size} (landscape)")
 
 # The gallery
 GALLERY = Text("**Your pictures**, newest first")

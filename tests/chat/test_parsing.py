@@ -21,15 +21,21 @@ from bot.errors import UserError
         (" 512 × 768 ", (512, 768)),
         ("512*768", (512, 768)),
         ("512, 768", (512, 768)),
+        ("512X768", (512, 768)),
+        ("512\u0445768", (512, 768)),  # a Cyrillic letter
+        ("512x768 (portrait)", (512, 768)),  # the suggestion as it stands
+        ("Square ", (64, 64)),
         ("0x0", (0, 0)),
         ("99999x1", (99999, 1)),
     ],
 )
 def test_size_is_read_as_people_write_it(text: str | None, size: tuple[int | None, int | None]):
-    assert parse_size(text) == size
+    assert parse_size(text, {"square": "64x64"}) == size
 
 
-@pytest.mark.parametrize("text", ["huge", "512", "x512", "-5x5", "1.5x2", "100000x5", "5x5x5"])
+@pytest.mark.parametrize(
+    "text", ["huge", "512", "x512", "-5x5", "1.5x2", "100000x5", "5x5x5", "square", "5x5 (7)"]
+)
 def test_what_is_no_size_is_a_sentence(text: str):
     with pytest.raises(UserError, match="is not a size"):
         parse_size(text)
@@ -43,7 +49,8 @@ def test_what_is_no_size_is_a_sentence(text: str):
         ("  ", None),
         ("7", 7),
         (" +7 ", 7),
-        ("-1", -1),
+        ("-1", None),  # random, as in other programs
+        ("-2", -2),
         ("9" * 40, 10**40 - 1),
     ],
 )

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -321,6 +322,14 @@ def test_usage_tells_who_drew_how_much(engines: list[FakeEngine]):
     table = invoke("usage").stdout
     assert "Usage since" in table
     assert "Delivered" in table
+
+
+def test_version_is_the_installed_one():
+    result = invoke("--version")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        f"Triptych {metadata.version('triptych-bot')}\n",
+    )
 
 
 @pytest.mark.parametrize("since", ["2026-11-01", "30d", "0d", "2026-11-01T10:00:00+02:00"])

@@ -11,9 +11,9 @@ from tests.fakes.engine import INFO
 def test_sizes_offered_can_all_be_drawn():
     info = replace(INFO, width=512, height=512, size_multiple=64)
     sizes = list_sizes(info, 1024)
-    assert [shape(size=size) for shape, size in sizes] == [
+    assert [suggestion(size=size) for _, suggestion, size in sizes] == [
         "512x512 (square)",
         "512x768 (portrait)",
         "768x512 (landscape)",
     ]
-    assert [size for _, size in list_sizes(info, 512)] == ["512x512"]
+    assert [size for _, _, size in list_sizes(info, 512)] == ["512x512"]

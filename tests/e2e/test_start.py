@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -18,6 +19,14 @@ async def test_missing_token_is_explained(start_bot: StartBot):
     bot = await start_bot(connected=False, DISCORD_TOKEN="")
     assert await bot.wait() == CONFIG_EXIT
     assert "DISCORD_TOKEN is not set" in bot.log
+
+
+async def test_port_of_the_monitor_that_is_taken_is_explained(start_bot: StartBot):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        bot = await start_bot(connected=False, MONITOR_PORT=str(port))
+        assert await bot.wait() == CONFIG_EXIT
+    assert f"MONITOR_PORT {port} cannot be opened" in bot.log
 
 
 async def test_wrong_token_is_explained_and_not_printed(start_bot: StartBot):
