@@ -16,7 +16,7 @@ _SIZE = re.compile(r"\s*(\d{1,5})\s*[x×*, ]\s*(\d{1,5})\s*")
 
 
 def parse_size(text: str | None) -> tuple[int | None, int | None]:
-    """ "512x768" → (512, 768). Raises UserError."""
+    """Read "512x768" as (512, 768). Raises UserError."""
     if not text:
         return None, None
     match = _SIZE.fullmatch(text)
@@ -26,7 +26,7 @@ def parse_size(text: str | None) -> tuple[int | None, int | None]:
 
 
 def parse_seed(text: str | None) -> int | None:
-    """A whole number; Discord's own integers end at 2⁵³, hence text. Raises UserError."""
+    """Read a whole number, as text because Discord's integers end at 2⁵³. Raises UserError."""
     if not text or not text.strip():
         return None
     if not re.fullmatch(r"[+-]?[0-9]{1,40}", text.strip()):
@@ -35,7 +35,7 @@ def parse_seed(text: str | None) -> int | None:
 
 
 def parse_number(text: str, fault: Text) -> float | None:
-    """A number as people write it, "" for the default. Raises UserError that says ``fault``."""
+    """Read a number; "" means the default. Raises a UserError that says ``fault``."""
     if not text.strip():
         return None
     if not re.fullmatch(r"[0-9]{1,6}(?:[.,][0-9]{1,6})?", text.strip()):

@@ -119,7 +119,7 @@ class Dispatcher:
             await self._waitlist.changed.wait()
 
     def _announce(self) -> None:
-        """At once, or after a pause if it was done just now."""
+        """Update the shown places now; if that was just done, do it after a pause."""
         self._is_announced = self._announcing is None
         if self._announcing is None:
             loop = asyncio.get_running_loop()

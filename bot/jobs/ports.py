@@ -75,8 +75,8 @@ class Waiting:
 class InProgress:
     """The job is being drawn: ``step`` of ``num_steps`` done.
 
-    sketch: uint8 (N, h, w, 3) RGB as the engine sees it now. preview: that as a small judged WebP
-    file, made when it is shown.
+    sketch: uint8 (N, h, w, 3) RGB, as the engine sees it now. preview: the same as a small WebP
+    file, with flagged pictures covered; it is made when it is shown.
     """
 
     step: int

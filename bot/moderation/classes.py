@@ -59,7 +59,7 @@ class Signs:
 
     @classmethod
     def unite(cls, each: Iterable[Signs]) -> Signs:
-        """Of several texts as if they were one."""
+        """Join the signs of several texts into one."""
         united = cls()
         for signs in each:
             for kind in fields(cls):
@@ -93,11 +93,11 @@ class BuiltInClasses:
         return True
 
     def may_concern(self, readings: Sequence[Reading]) -> bool:
-        """Whether there may be a sexual term; most texts have none, and this is quick to see."""
+        """Whether there may be a sexual term. This is quick, and most texts have none."""
         return any(hits for _, hits in self._sexual.find(map(self._segmenter.segment, readings)))
 
     def find(self, readings: Sequence[Reading]) -> Categories:
-        """The terms of each category, reading by reading."""
+        """Find the terms of each category, reading by reading."""
         found: Categories = []
         for reading, hits in self._index.find(map(self._segmenter.segment, readings)):
             by_category: dict[str, list[Hit]] = defaultdict(list)
@@ -132,7 +132,7 @@ class BuiltInClasses:
         """
         sexual = (negative.undressing if negative else {}) | signs.sexual
         minor = dict(signs.minor)
-        if negative and negative.grown and True in sexual:  # who is drawn then is no adult
+        if negative and negative.grown and True in sexual:  # adults are excluded
             minor[False in minor] = next(iter(negative.grown.values()))
         exposed = [*sexual.values(), *signs.scanty.values()]
         exposed += negative.worn.values() if negative else ()
@@ -213,14 +213,14 @@ class BuiltInClasses:
 
 
 def _note(forms: dict[bool, Form], is_plain: bool, hits: Iterable[Hit]) -> None:
-    """The form of the first of them, unless one is known already: then none is looked at."""
+    """Note the form of the first hit, unless one is known already."""
     if is_plain not in forms and (first := next(iter(hits), None)) is not None:
         forms[is_plain] = first.form
 
 
 @cache
 def load_classes() -> BuiltInClasses:
-    """Made once: it takes a while, and nothing in it changes."""
+    """Return the classes. They are made once, because that takes a while."""
     return BuiltInClasses()
 
 
@@ -246,7 +246,7 @@ def _list_uncovered(hits: Mapping[str, list[Hit]], category: str, exceptions: st
 def _list_pairs(
     hits: Mapping[str, list[Hit]], first: str, second: str, gap_words: int = _NAME_GAP_WORDS
 ) -> Iterator[Hit]:
-    """Hits of one category followed by one of another."""
+    """List hits of one category that are followed by one of another."""
     seconds = {hit.start: hit for hit in hits.get(second, ())}
     for hit in hits.get(first, ()):
         for gap in range(gap_words + 1):

@@ -54,8 +54,8 @@ _DRESSED_UP = {"anthro", "bodysuit", "cosplay", "costume", "costumes", "ears", "
 
 
 def ends_in_credit(text: str) -> bool:
-    """Whether who is named next made the picture. text: in small letters."""
-    before = f", {text}"[-CREDIT_CHARS:]  # a text begins as after a comma
+    """Whether the text ends just before the name of the picture's maker. text: in small letters."""
+    before = f", {text}"[-CREDIT_CHARS:]  # the start of a text counts like a comma
     if _LABEL.search(before):
         return True
     credit = _CREDIT.search(before)
@@ -72,7 +72,7 @@ class Things:
 
 
 class Sentence:
-    """A reading, and where its words stand in its text."""
+    """A reading, and the positions of its words in the text."""
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
@@ -103,8 +103,8 @@ class Sentence:
         return bool(is_one_name and (is_last or _NAME_ENDS.match(text, ends)))
 
     def is_of_thing(self, hit: Hit, things: Things) -> bool:
-        """A topless car, a naked red brick wall: nobody is bare. Not "girl naked car"."""
-        if not self._spans:  # where it is spelled apart, words have other numbers
+        """Whether it is said of a thing, as in "a topless car"; not in "girl naked car"."""
+        if not self._spans:  # if it is spelled apart, the words are numbered differently
             return False
         before = self.reading.words[hit.start - 1] if hit.start else ""
         if before and before not in _BEFORE_THING | things.kinds and self._gap(hit.start) == " ":
@@ -112,11 +112,11 @@ class Sentence:
         return self._ends_in_thing(hit.end, things.nouns, things.kinds)
 
     def is_done_to_thing(self, end: int, things: Things) -> bool:
-        """Stripping the old wallpaper: whoever does it stays dressed. end: of the words for it."""
+        """Whether a thing is stripped, as in "stripping the old wallpaper". end: of the words."""
         return self._ends_in_thing(end, things.nouns, things.kinds | _ARTICLES)
 
     def is_age_of_thing(self, age: Age, things: Things) -> bool:
-        """A 12 year old red wine, whisky aged 12 years, a dog of 12 years."""
+        """Whether a thing has this age: a 12 year old red wine, whisky aged 12 years."""
         if not self._spans:
             return False
         words, owners = self.reading.words, things.owners
@@ -128,7 +128,7 @@ class Sentence:
         return self._ends_in_thing(age.end, owners, things.kinds)
 
     def _ends_in_thing(self, start: int, nouns: Set[str], kinds: Set[str]) -> bool:
-        """Whether the words from here on name a thing, and nobody that it is a part of."""
+        """Whether the words from here on name a thing and no person that it belongs to."""
         words, spans = self.reading.words, self._spans
         if not spans:
             return False
@@ -143,7 +143,7 @@ class Sentence:
         return is_last or _NAME_ENDS.match(self.reading.text, spans[end - 1][1]) is not None
 
     def _gap(self, place: int) -> str:
-        """What stands in the text before a word."""
+        """Return the text before a word, since the word before."""
         spans = self._spans
         return self.reading.text[spans[place - 1][1] : spans[place][0]] if place and spans else ""
 
@@ -157,5 +157,5 @@ class Sentence:
 
 
 def _is_beside(word: str) -> bool:
-    """Standing by somebody, held by them, modelled after them: they are in the picture."""
+    """Whether a word says that somebody is in the picture: stood by, held by, modelled after."""
     return word in _BESIDE or (word.endswith(("ed", "ing")) and word not in _MAKING)

@@ -52,7 +52,7 @@ class NameFinder:
         )
 
     def find(self, text: str) -> bool | None:
-        """Whether there is certainly one, perhaps one (False) or none (None). text: as typed."""
+        """Whether there is a name: surely (True), perhaps (False) or not (None). text: as typed."""
         tokens = [(match.start(), match[0]) for match in _TOKEN.finditer(text)]
         shapes = islice(_list_shapes(text, tokens, self._given), _MAX_NAMES)
         num_capitals = sum(word[:1].isupper() for _, word in tokens[1:])
@@ -95,7 +95,7 @@ class NameFinder:
     def _is_named_in_small(
         self, text: str, tokens: list[tuple[int, str]], num_capitals: int
     ) -> bool:
-        """In a text without capitals: a given name that is no other word, and a word after it."""
+        """Whether a text without capitals has a given name, no other word, and a word after it."""
         if num_capitals:
             return False
         for (start, word), (after, follower) in pairwise(tokens[: 10 * _MAX_NAMES]):
@@ -162,6 +162,6 @@ def _is_particle(word: str, shape: _Shape, given: frozenset[str]) -> bool:
 
 
 def _leads_on(tokens: list[tuple[int, str]], place: int) -> bool:
-    """Whether a name may go on after a particle, or two: van der Meer."""
+    """Whether a name may go on after one or two particles, as in van der Meer."""
     follower = tokens[place + 1 : place + 2]
     return bool(follower) and (follower[0][1][0].isupper() or follower[0][1] in _PARTICLES)

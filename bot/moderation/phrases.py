@@ -20,7 +20,7 @@ _MIN_SPELLED_APART = 5  # a shorter word stands by chance within a longer one: A
 _ALONE = frozenset("aiox0123456789")  # letters that are words of their own
 _MIN_LEET = 3
 _MIN_MASKED = 4
-_MAX_MASKED = 14  # longer ones have a hundred masked forms each
+_MAX_MASKED = 14  # longer words have a hundred masked forms each
 _HOLE = "*"
 _Disguised = dict[str, tuple[str, ...]]
 _Meanings = tuple[tuple[Form, str], ...]
@@ -40,7 +40,7 @@ class Hit(NamedTuple):
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """The words of a rule's text, in the form that readings have."""
+    """Split a rule's text into words in the form that readings have."""
     return tuple(_WORD.findall(normalise(text)))
 
 
@@ -73,7 +73,7 @@ class PhraseIndex:
         self._words = frozenset(words)
         self._firsts = {first for first, _ in self._longer}
         self._starts = frozenset(self._firsts.union(self._single))
-        ordered = sorted(words)  # a set's order changes from run to run
+        ordered = sorted(words)  # a set has another order in each run
         self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
         self._squeezed_leet = _group(ordered, lambda word: (_squeeze(_either_i_or_l(word)),))
@@ -153,7 +153,7 @@ class PhraseIndex:
     def _list_disguised(
         self, reading: Reading, revealed: dict[str, _Meanings], check: Callable[[], None]
     ) -> dict[int, _Meanings]:
-        """What the words of a reading that are none of ours may stand for."""
+        """Map words that are not ours to those that they may disguise."""
         for word in reading.odd - self._words - revealed.keys():
             check()
             revealed[word] = tuple(self._reveal(word))
@@ -250,7 +250,7 @@ def _list_left(run: str, found: Iterable[tuple[int, str]]) -> Iterator[str]:
 
 
 def _list_places(words: Sequence[str], wanted: Set[str]) -> list[int]:
-    """Where the wanted words stand: mostly there are none."""
+    """List the positions of the wanted words; mostly there are none."""
     return [place for place, word in enumerate(words) if word in wanted] if wanted else []
 
 

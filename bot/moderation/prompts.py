@@ -1,4 +1,4 @@
-"""What the rules say to a prompt. Both the prompt and the negative prompt are read."""
+"""Judges prompts and negative prompts by the rules."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _OF_CLASSES = {  # by the class, the outcome, and whether the words alone would 
 }
 NO_RULES = RuleBook(())
 _TOO_COSTLY = Verdict(Outcome.REFUSE, because(Code.RULES_TOO_COSTLY), "rules that take too long")
-_MAX_UNWANTED = 60  # entries of a negative prompt; each is read again
+_MAX_UNWANTED = 60  # entries of a negative prompt; each is read separately
 _Read = tuple[str, Sequence[Reading]]
 
 
@@ -73,7 +73,7 @@ class PromptPolicy:
 
     @property
     def num_rules(self) -> int:
-        """Without the built-in classes."""
+        """The number of rules without the built-in classes."""
         return len(self._book.rules)
 
     def judge(
@@ -83,7 +83,7 @@ class PromptPolicy:
         own: RuleBook = NO_RULES,
         ancestry: Ancestry = NO_ANCESTRY,
     ) -> Verdict:
-        """The strictest thing that any rule says, and why.
+        """Return the strictest verdict of any rule, with its reason.
 
         own: the rules of the server where it was asked. ancestry: what it starts from; words there
         were judged by the rules when they came in, and count for the built-in classes alone.
@@ -97,7 +97,7 @@ class PromptPolicy:
         return _pick_strictest(verdicts)
 
     def explain(self, prompt: str, own: RuleBook = NO_RULES) -> Explanation:
-        """For moderators who want to know why."""
+        """Explain a verdict to moderators."""
         readings = self._read(prompt, own)
         findings = list(self._book.find(readings))
         with suppress(TooCostly):
@@ -147,7 +147,7 @@ class PromptPolicy:
 
 
 def judge_by(book: RuleBook, prompt: str, negative_prompt: str) -> Verdict:
-    """What these rules alone say."""
+    """Judge by these rules alone."""
     texts = [list_readings(text, latin_only=book.is_latin) for text in (prompt, negative_prompt)]
     return _judge_by(book, texts, Allowance())
 
@@ -162,7 +162,7 @@ def _judge_by(book: RuleBook, texts: Iterable[Sequence[Reading]], allowance: All
 
 
 def _pick_strictest(verdicts: Iterable[Verdict | None]) -> Verdict:
-    """The first of the strictest."""
+    """Return the first of the strictest verdicts."""
     strictest = Verdict(Outcome.ALLOW)
     for verdict in verdicts:
         if verdict and _SEVERITY[verdict.outcome] > _SEVERITY[strictest.outcome]:

@@ -1,4 +1,4 @@
-"""The ways a text can be read: each undoes one kind of disguise. Rules are held against all."""
+"""The ways a text can be read. Each undoes one kind of disguise; rules are tried on all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EITHER_I_OR_L = "I"  # what 1, ! and | become in leetspeak; all other letters ar
 
 _PARTED = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
 _NO_LETTER = re.compile(r"[^\w ]")
-# Possessive quantifiers where a hostile text could make the search go back over itself.
+# Possessive quantifiers where a hostile text could make the search backtrack too much.
 _WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # (word:1.2)
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
 _BRACKETS = dict.fromkeys("()[]{}<>", "")
@@ -77,7 +77,7 @@ class Reading:
 
 
 def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
-    """Every way to read it; one that would equal an earlier one is left out.
+    """List every way to read a text, without those that equal an earlier one.
 
     latin_only: nobody looks for words of other scripts, beyond those in the text as typed.
     """
@@ -158,7 +158,7 @@ def _read_leet(text: str, kept: frozenset[str]) -> Iterator[tuple[Form, str]]:
 
 
 def _pick_changed(text: str, other: str) -> list[str]:
-    """The words of a text that another reading of it does not have."""
+    """List the words of a text that another reading of it does not have."""
     pairs = zip(text.split(" "), other.split(" "), strict=True)
     return [one for one, another in pairs if one != another]
 
@@ -187,7 +187,7 @@ def _read_spelled(parted: str, reading: Reading) -> Reading | None:
 
 
 def _part(text: str) -> str:
-    """A space for every character that is neither letter nor digit, those of ASCII first."""
+    """Replace every character that is no letter or digit by a space, ASCII first."""
     parted = text.encode().translate(_PARTED).decode()
     return parted if text.isascii() else _NO_LETTER.sub(" ", parted)
 
@@ -225,7 +225,7 @@ def _replace(text: str, table: dict[str, str]) -> str:
 
 
 def _is_word(chunk: str) -> bool:
-    """Numbers and 8k stay as they are; a single character may belong to a spelled word."""
+    """Whether it is a word. Numbers and 8k are none; single letters may spell one."""
     size = len(chunk.strip(_AROUND_WORDS))
     return size == 1 or (size > 2 and chunk.lower() != chunk.upper())
 

@@ -120,7 +120,7 @@ class Database:
         return cls(connection, reader, path)
 
     def is_in_place(self) -> bool:
-        """Whether the open files still have their names: else nobody will find what is written."""
+        """Whether the open files still exist under their names; else writes would be lost."""
         try:
             return all(_identify(part) == found for part, found in self._parts.items())
         except (FileNotFoundError, NotADirectoryError):

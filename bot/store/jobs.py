@@ -289,9 +289,9 @@ class JobRepository:
         end_notified: bool = False,
         **columns: str,
     ) -> Job | None:
-        """leaving → any end without pictures; by default nothing is charged.
+        """End a job without pictures if its status is in ``leaving``; by default charge nothing.
 
-        end_notified: nobody waits to be told, because nobody was ever answered or can be reached.
+        end_notified: True if nobody waits for a message, or nobody can be reached.
         """
         why = format_reason("reason", reason)
         return await self._change(

@@ -1,6 +1,6 @@
-"""Every reason that can stand on record; what it says is in ``sentences``.
+"""Every reason that can be saved. The sentences are in ``sentences``.
 
-A code on record is for ever: change its sentence, never its name or what its fields mean.
+Codes are saved for good: change a sentence, but never a code's name or its fields' meaning.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Code(StrEnum):
     FILE_NOT_READ = auto()
     START_GONE = auto()
 
-    # How it ended
+    # How a prompt ended
     CANCELLED = auto()
     DELETED = auto()
     THREAD_CLOSED = auto()
@@ -149,7 +149,7 @@ class Code(StrEnum):
     APPEAL_DENIED = auto()
     MODERATOR_LIFTED = auto()
 
-    # What of a server was changed
+    # Which part of a server's configuration was changed
     SETTING = auto()
     SETTING_OF_CHANNEL = auto()
     STYLE = auto()

@@ -1,6 +1,6 @@
-"""What commands, their options and their choices are called, and what Discord says of them.
+"""Names and descriptions of commands, their options and their choices.
 
-Discord is given the English, and each language's own as ``bot/chat/translator.py`` finds it.
+Discord gets the English and the translations that ``bot/chat/translator.py`` finds.
 A description has up to 100 characters, and so has the name of a choice.
 """
 

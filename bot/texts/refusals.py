@@ -1,4 +1,4 @@
-"""What was refused or held before it was drawn, and why."""
+"""Why a prompt or a picture was refused or held before it was drawn."""
 
 from __future__ import annotations
 

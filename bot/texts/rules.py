@@ -1,4 +1,4 @@
-"""A server's own text rules: what /rules answers, and why a rule cannot be used."""
+"""Answers of /rules, and reasons why a rule cannot be used."""
 
 from __future__ import annotations
 

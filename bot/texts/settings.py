@@ -1,4 +1,4 @@
-"""What a server can set: the panel of /settings, its numbers, and /pause."""
+"""Texts for the panel of /settings, and for /pause."""
 
 from __future__ import annotations
 

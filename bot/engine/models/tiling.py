@@ -1,4 +1,4 @@
-"""An enlarged picture that is too large for one pass is predicted in overlapping tiles.
+"""Predicts an enlarged picture in overlapping tiles if it is too large for one pass.
 
 A request may be tiled only where it is a second pass over an enlarged picture (``may_tile``): the
 picture holds together by what it starts from. Anything else is drawn in one pass, exactly as
@@ -27,7 +27,7 @@ from bot.engine.capacity.tile_plan import OVERLAP, count_tiles
 
 
 class TiledUnet:
-    """Stands in for a UNet: latents (R, C, h, w) of one size, tile by tile."""
+    """Replaces a UNet: predicts latents (R, C, h, w) of one size tile by tile."""
 
     def __init__(
         self, unet: Any, size: Sequence[int], tile: Sequence[int], device: torch.device
@@ -72,7 +72,7 @@ def tile_vae(pipe: Any) -> Iterator[None]:
 
 
 def _cut(side: int, tile: int, device: torch.device) -> list[tuple[slice, torch.Tensor]]:
-    """Cut one axis; the weights of the tiles add up to one everywhere."""
+    """Cut one axis into tiles whose weights add up to one everywhere."""
     tile = min(side, tile)
     num_tiles = count_tiles(side, tile)
     gap = (side - tile) / max(num_tiles - 1, 1)

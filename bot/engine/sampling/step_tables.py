@@ -53,7 +53,7 @@ class StepTable:
 
     @property
     def num_steps(self) -> int:
-        """UNet calls; PNDM makes one more than asked for, Heun and KDPM2 nearly twice as many."""
+        """UNet calls: PNDM makes one more than the steps, Heun and KDPM2 nearly twice as many."""
         return len(self.rows)
 
 
