@@ -22,7 +22,7 @@ _WORD_PART = r"[^\s[:punct:]]*"  # needs a hundredth of the steps that [\pL\pN] 
 class Copied:
     """rules: in order, each once, with the name of whose they are.
 
-    notes: what cannot be copied, for the one who asked.
+    notes: the parts that cannot be copied, for the person who asked.
     """
 
     rules: dict[Rule, str] = field(default_factory=dict)

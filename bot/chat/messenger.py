@@ -58,8 +58,8 @@ _MESSAGE_MAX = 2000
 class DiscordMessenger:
     """Reaches a job's message by its token, then by the bot itself, then with a new message.
 
-    The next way is tried only where the one before is closed for good: an edit that got no answer
-    may have been applied, and a new message beside it would be a second one.
+    The next way is tried only if the one before can never work. An edit without an answer may
+    have been applied, and then a new message would be a duplicate.
     """
 
     def __init__(self, client: TriptychClient, now: Callable[[], float]) -> None:

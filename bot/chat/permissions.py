@@ -14,7 +14,7 @@ from bot.texts import review as texts
 def find_server(interaction: discord.Interaction[Any]) -> int | None:
     """The id of the server where this happened, if that server has installed Triptych.
 
-    None also in a server where only a person has: its moderators are nobody to Triptych.
+    None if only a person has installed it: that server's moderators have no rights here.
     """
     return interaction.guild_id if interaction.is_guild_integration() else None
 

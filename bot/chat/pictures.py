@@ -24,7 +24,7 @@ async def send_pictures(
 ) -> None:
     """Send these files under their names, else as WebP, else as small WebP.
 
-    Raises UserError where even those are too large, or the files are gone.
+    Raises UserError if even those are too large, or the files are gone.
     """
     for encode in (_as_it_is, _as_webp, _as_small_webp):
         try:

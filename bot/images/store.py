@@ -43,7 +43,7 @@ _HELD = "held"
 class PictureWriter:
     """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing.
 
-    What a moderator has to see first lies in ``pictures/held/<job id>`` until it is released.
+    Pictures that a moderator has to see first stay in ``pictures/held/<job id>`` until then.
     """
 
     def __init__(self, folder: Path, max_threads: int = 2) -> None:
@@ -63,7 +63,7 @@ class PictureWriter:
     ) -> tuple[PictureFile, ...]:
         """Compose and write the files, the grid first. images: uint8 (N, H, W, 3) RGB.
 
-        What stands in place of hidden ones is said to the reader, as texts are.
+        The text on hidden tiles is in the reader's language.
         Raises StoreError.
         """
         return await self.run(self._write, self._folder, job_id, recipe, images, tuple(verdicts))

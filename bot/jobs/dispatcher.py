@@ -47,7 +47,7 @@ ANNOUNCE_SHARE = 0.1  # of the time goes into places, at most: in a long queue t
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Who deals with a job's pictures: where they start from, who judges them, who keeps them."""
+    """The parts that load start pictures, and check, judge and save finished ones."""
 
     starts: StartPictures
     check: PictureCheck
@@ -146,7 +146,7 @@ class Dispatcher:
         await self._waitlist.welcome(info)
 
     async def stop(self, finish_seconds: float, requeue_seconds: float) -> None:
-        """Start nothing more. What is not finished in time waits in the queue for the next run."""
+        """Start nothing more. Unfinished jobs go back to the queue for the next run."""
         self._stopping = True
         self._waitlist.changed.set()
         if self._tasks:
@@ -251,10 +251,10 @@ class Dispatcher:
     async def _deliver(self, job: Job) -> None:
         try:
             ended = await self._deliverer.deliver(job)
-        except StoreError as error:  # a grid that is posted must not give way to an apology
+        except StoreError as error:  # a posted grid must not be replaced by an apology
             of_job(log, job.job_id).error("will be delivered again at the next start: %s", error)
             return
-        if ended is not None:  # what is undeliverable costs nothing
+        if ended is not None:  # an undeliverable job costs nothing
             self._waitlist.charge(ended)
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
@@ -269,7 +269,7 @@ class Dispatcher:
         pace = self._waitlist.paces.of(output.engine)
         cost = pace.measure(job.cost_estimate, output.gpu_seconds)
         if not any(verdict.was_judged for verdict in verdicts):
-            cost = 0.0  # a fault of ours: nobody gets to see anything of it
+            cost = 0.0  # our fault: no picture can be shown
         entry = compose_picture_entry(job, judgement, self._now())
         async with self._jobs.transaction():
             rendered = await self._jobs.mark_rendered(
@@ -345,7 +345,7 @@ class Dispatcher:
                 now=self._now(),
                 leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
             )
-        except StoreError as error:  # nobody should wait for the next start, which settles the row
+        except StoreError as error:  # tell the member now; the next start mends the row
             of_job(log, job.job_id).error("its end is not on record: %s", error)
             ended = replace(job, status=status, reason=reason)
         if ended is not None:

@@ -34,18 +34,18 @@ from bot.texts.reasons import Reason, because
 log = logging.getLogger(__name__)
 
 TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
-_MAX_COMMITS_AT_ONCE = 64  # the first of 500 must not wait for the last one's turn at the record
+_MAX_COMMITS_AT_ONCE = 64  # the first of 500 prompts must not wait for the last
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer one; the row keeps it
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, as of a copy being made
-_NOT_JUDGED = Verdict(Outcome.ALLOW)  # of what is refused for another reason
+_NOT_JUDGED = Verdict(Outcome.ALLOW)  # for prompts refused for another reason
 _STARTS_COVERED = because(Code.STARTS_COVERED)
 _DRAINING = because(Code.RESTARTING)
 
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Where a job that was taken goes: into the queue, to the moderators, or to its end."""
+    """Where an accepted job goes: into the queue, to the moderators, or to its end."""
 
     waitlist: Waitlist
     lane: ReviewLane
@@ -115,11 +115,11 @@ class Intake:
                 self._idle.set()
 
     async def drain(self, max_seconds: float) -> None:
-        """Until everybody who asked has been answered."""
+        """Wait until everybody who asked has been answered."""
         with suppress(TimeoutError):
             async with asyncio.timeout(max_seconds):
                 await self._idle.wait()
-        for task in self._settling:  # the next start finds out what they were answered
+        for task in self._settling:  # the next start settles them
             task.cancel()
         await asyncio.gather(*self._settling, return_exceptions=True)
 
@@ -138,7 +138,7 @@ class Intake:
         return await self._answer(job, caller, ask.upload)
 
     async def _commit(self, ask: Ask, origin: Origin, refusal: Reason | None) -> Job | None:
-        """The row. Nobody holds another one's place while a prompt is judged."""
+        """Insert the row. Others do not wait while a prompt is judged."""
         recipe = compose_recipe(ask, self._random_seed())
         async with self._looks:
             settings = await self._gate.fetch_settings(origin)
@@ -190,7 +190,7 @@ class Intake:
         return refusal or find_admission_refusal(origin, settings, self._now())
 
     def _price(self, recipe: Recipe, refusal: Reason | None) -> tuple[Recipe, float, Reason | None]:
-        """As the model wants it, what it costs, why not. Awaits nothing: a model may get ready."""
+        """Return the complete recipe, cost and refusal. No await: the model may load meanwhile."""
         try:
             if self._waitlist.info is not None:
                 recipe = complete_recipe(recipe, self._waitlist.info)
@@ -201,7 +201,7 @@ class Intake:
     async def _judge(
         self, ask: Ask, origin: Origin, settings: GuildSettings
     ) -> tuple[Verdict, Reason | None]:
-        """What the rules say, and why they refuse."""
+        """Return the verdict of the rules and, if they refuse, the reason."""
         try:
             verdict = await self._gate.judge(
                 origin, ask.prompt, ask.negative_prompt, settings, ask.start

@@ -37,9 +37,9 @@ class NotPosted(TriptychError):
 
 
 class Undeliverable(NotPosted):
-    """Nobody can be reached with this any more; trying again would not help.
+    """The message can never be delivered; trying again would not help.
 
-    Its text is for the log; why: what members may read of it.
+    Its text is for the log; why: the reason that members may read.
     """
 
     def __init__(self, text: str, why: Reason = _NOT_TAKEN) -> None:
@@ -48,7 +48,7 @@ class Undeliverable(NotPosted):
 
 
 class NoMessage(Undeliverable):
-    """There is no such message: it was deleted, or never came to be."""
+    """There is no such message: it was deleted or never posted."""
 
 
 class PlaceClosed(Undeliverable):
@@ -60,7 +60,7 @@ class Unreadable(Undeliverable):
 
 
 class Unreachable(NotPosted):
-    """Nobody answers at present; the same thing may work in a minute."""
+    """No answer at the moment; trying again in a minute may work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class InReview:
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """The job's pictures were there, and nobody may see them any more; see ``is_removed``."""
+    """The job's pictures must not be shown any more; see ``is_removed``."""
 
     is_removed: bool = False
 
@@ -115,7 +115,7 @@ class Delivery:
 
 
 def list_hidden(delivery: Delivery) -> list[str]:
-    """Sentences that say which panels nobody may see, and why."""
+    """Return sentences that say which panels are hidden, and why."""
     hidden: dict[bool, list[int]] = {True: [], False: []}
     for panel, verdict in enumerate(delivery.verdicts, 1):
         if not verdict.shown:
@@ -128,9 +128,9 @@ class Caller(Protocol):
     """The person who asks, as long as they can still be given a first answer (3 s on Discord)."""
 
     async def acknowledge(self, job: Job) -> int | None:
-        """Show that the prompt was taken; the id of the message that will move, if there is one.
+        """Show that the prompt was taken; return the id of the status message, if there is one.
 
-        Raises Undeliverable if it came too late, Unreachable if nobody knows whether it came.
+        Raises Undeliverable if it came too late, Unreachable if it is unknown whether it came.
         """
         ...
 
@@ -139,7 +139,7 @@ class Caller(Protocol):
         ...
 
     async def fetch_upload(self, upload: Upload) -> bytes:
-        """The file that the person handed in. Raises UserError."""
+        """Return the file that the person sent. Raises UserError."""
         ...
 
 
@@ -165,15 +165,15 @@ class Messenger(Protocol):
         ...
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """Write to the member directly, where the message itself is out of reach."""
+        """Send the member a direct message if the job's message cannot be edited."""
         ...
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
-        """A direct message; to anybody, the same nonce within minutes is the same one."""
+        """Send a direct message. The same nonce within minutes posts it only once."""
         ...
 
     async def show_card(self, case: Case, channel_id: int) -> int:
-        """Post a card for moderators or, if it stands, bring it up to date; its message's id."""
+        """Post a card for moderators, or edit it; return the id of its message."""
         ...
 
 
@@ -185,5 +185,5 @@ class ReviewLane(Protocol):
         ...
 
     async def withdraw(self, job: Job) -> None:
-        """The member has taken a held job back: nobody needs to decide about it any more."""
+        """Close the card of a held job that its member has taken back."""
         ...

@@ -40,11 +40,11 @@ Develop = Callable[[Job, InProgress], Awaitable[Update]]
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """How often messages move.
+    """How often messages are edited.
 
     max_edits: in one channel and window, finished pictures included. for_finished: how many of
-    these are kept for finished pictures, which wait for nobody. again_seconds: after Discord did
-    not answer at all.
+    them are reserved for finished pictures, which never wait. again_seconds: the pause after
+    Discord did not answer at all.
     """
 
     interval_seconds: float = 3.0
@@ -80,9 +80,9 @@ class StatusMessages:
         self._channel_of(job).post(job, update)
 
     async def finish(self, job: Job) -> None:
-        """The last word on a job that ended without pictures, tried until it is said or in vain.
+        """Show how a job ended without pictures; retry until that succeeds or cannot succeed.
 
-        Returns when no edit is under way any more and it has been tried once.
+        Returns after the first attempt, when no other edit is running.
         """
         if await self.try_finish(job):
             return
@@ -91,21 +91,21 @@ class StatusMessages:
         task.add_done_callback(self._insisting.discard)
 
     async def try_finish(self, job: Job) -> bool:
-        """No more edits but this one; its member is written to where that cannot be made.
+        """Stop other edits and show how the job ended, else send its member a direct message.
 
-        Whether nothing is left to be done: it is said, or never can be.
+        Returns whether that is done, or can never be done.
         """
         async with self.finishing(job):
             try:
                 await self._say_end(job)
             except Unreachable as error:
-                of_job(log, job.job_id).info("its end is told later: %s", error)
+                of_job(log, job.job_id).info("showing its end failed and is tried again: %s", error)
                 return False
         if self._mark_end_notified is not None:
             try:
                 await self._mark_end_notified(job.job_id)
-            except StoreError as error:  # it is told once more at the next start
-                of_job(log, job.job_id).warning("is told, but that is not on record: %s", error)
+            except StoreError as error:  # the next start repeats it
+                of_job(log, job.job_id).warning("its end is shown but not on record: %s", error)
         return True
 
     @asynccontextmanager
@@ -140,7 +140,7 @@ class StatusMessages:
             await self._messenger.progress(job, Ended())
         except Undeliverable as error:
             of_job(log, job.job_id).info("its message was not edited: %s", error)
-            if job.status is JobStatus.CANCELLED:  # whoever did it was answered
+            if job.status is JobStatus.CANCELLED:  # the person who cancelled was answered
                 return
             try:
                 await self._messenger.tell(job, job.reason)
@@ -165,7 +165,7 @@ class StatusMessages:
 
 @dataclass(slots=True, eq=False)
 class _Message:
-    """A job's message. latest: what it should show, None if it does. shown_at: monotonic."""
+    """A job's message. latest: the update to show, None if it is shown. shown_at: monotonic."""
 
     latest: tuple[Job, Update] | None = None
     shown: Update | None = None
@@ -275,7 +275,7 @@ class _Channel:
         return [each for each in self.messages.values() if each.latest and each.editing is None]
 
     def _choose(self) -> _Message | None:
-        """Who has waited longest for their place: those who show nothing yet, then the front."""
+        """Choose the message that waited longest; messages near the front count more."""
         now = _now()
         due = [
             each
@@ -311,4 +311,4 @@ def _now() -> float:
 
 def _log_fault(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("a message does not move any more", exc_info=error)
+        log.error("a message is not updated any more", exc_info=error)

@@ -1,8 +1,8 @@
 """The two classes that nobody can switch off: sexual content about minors, and about real people.
 
 A sexual term alone is neither. Together with words for a minor or a real person, in the same text
-or in one behind the picture that it starts from, it is refused where both are plain, and held where
-one of them may mean something else. A picture that a person sent stands for a real person.
+or in one behind the start picture, it is refused if both are plain, and held if one of them may
+mean something else. A picture that a person sent counts as a real person.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Categories = list[tuple[Reading, dict[str, list[Hit]]]]
 
 @dataclass(slots=True)
 class Signs:
-    """What was found in texts; each with the form in which it was first read.
+    """Signs found in texts, each with the form in which it was first read.
 
     undressed: sexual with a person, and perhaps with a minor. undressing, grown: only in a negative
     prompt. scanty: only with a picture that a person sent. worn: only with both.
@@ -107,7 +107,7 @@ class BuiltInClasses:
         return found
 
     def collect(self, text: str, found: Categories) -> Signs:
-        """text: as typed."""
+        """Collect the signs of a text. text: as typed. found: from ``find``."""
         signs = Signs()
         for reading, hits in found:
             sentence = Sentence(reading)
@@ -125,10 +125,10 @@ class BuiltInClasses:
     def judge(
         self, signs: Signs, *, negative: Signs | None = None, behind: Ancestry = NO_ANCESTRY
     ) -> Verdict | None:
-        """negative: of the negative prompt, which can undress as well as a prompt can.
+        """Judge the signs. negative: of the negative prompt, which can undress people, too.
 
-        behind: what drawing starts from. Unknown words may have been sexual, and what they were
-        drawn from may have been sent.
+        behind: the history of the start picture. If its words are unknown, they may have been
+        sexual, and a person may have sent the first picture.
         """
         sexual = (negative.undressing if negative else {}) | signs.sexual
         minor = dict(signs.minor)

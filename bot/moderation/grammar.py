@@ -1,7 +1,6 @@
-"""How words stand to one another, as far as the classes need it: who made a picture, whose young,
-what is bare or old but nobody.
+"""Recognises harmless uses of words: the maker of a picture, young animals, bare or old things.
 
-All of it excuses what would else be refused. So only what is plainly meant so counts.
+Each of these allows a text that would otherwise be refused, so only clear cases count.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ def ends_in_credit(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Things:
-    """Words for what is nobody: things, what is said of them, and what has an age as well."""
+    """Words for things, words that describe things, and things that have an age."""
 
     nouns: frozenset[str]
     kinds: frozenset[str]
@@ -78,12 +77,12 @@ class Sentence:
         self.reading = reading
 
     def credits(self, name: Hit) -> bool:
-        """A painting by somebody is not a picture of them; a painting of somebody is."""
+        """Whether the name is only the maker's: "a painting by Emma", not "of Emma"."""
         spans = self._spans
         return bool(spans) and ends_in_credit(self.reading.text[: spans[name.start][0]])
 
     def is_young_animal(self, hit: Hit, animals: Set[str], kinds: Set[str]) -> bool:
-        """A baby elephant, a kid goat, a baby African elephant; not a kid in a bunny costume.
+        """Whether it is a baby elephant, a kid goat or the like, not a kid in a bunny costume.
 
         kinds: of animals, such as african.
         """
@@ -149,7 +148,7 @@ class Sentence:
 
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:
-        """Empty where the words are no words of the text."""
+        """The places of the words; empty if the words are not those of the text."""
         if self.reading.is_spelled:
             return []
         spans = [match.span() for match in _WORD.finditer(self.reading.text)]

@@ -57,7 +57,7 @@ class Segmenter:
 
 
 def _bound(term: str) -> str:
-    """A word in katakana ends where they end: there is another one in calorie and in noodle."""
+    """Return a regex. Katakana words must be whole: others contain them, such as noodle."""
     if re.fullmatch(rf"[{_KATAKANA}]+", term):
         return rf"(?<![{_KATAKANA}]){term}(?![{_KATAKANA}])"
     return re.escape(term)

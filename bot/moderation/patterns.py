@@ -34,10 +34,10 @@ def _make_options() -> re2.Options:
 
 
 def count_steps(pattern: str, clock: Callable[[], float] = time.thread_time) -> int:
-    """The size of its program, or what compiling it takes where that is more: a pattern may say
-    much that leaves nothing. Raises ConfigError with the reason for a pattern that is refused.
+    """Return the size of a pattern's program, or its compile time in steps if that is more: a long
+    pattern may have a tiny program. Raises ConfigError with the reason if it is refused.
 
-    It holds all other threads of the process for up to 0.2 s: bring an unknown one to a worker.
+    It blocks all threads for up to 0.2 s, so run it in a worker for an unknown pattern.
     """
     re2.purge()  # else RE2's cache would make compiling seem free
     begin = clock()

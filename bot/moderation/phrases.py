@@ -54,9 +54,9 @@ class PhraseIndex:
         *,
         whole: PhraseIndex | None = None,
     ) -> None:
-        """inflected: words of phrases that are not looked for where letters are masked.
+        """inflected: words of phrases that are not searched for with masked letters.
 
-        whole: has more words, which leave fewer letters over where words are spelled apart.
+        whole: an index with more words, to explain more letters of words spelled apart.
         """
         self._whole = whole or self
         self._single: dict[str, list[int]] = {}
@@ -197,7 +197,7 @@ class PhraseIndex:
                 yield meant
 
     def _find_masked(self, words: Iterable[str], check: Callable[[], None]) -> Iterator[_Meanings]:
-        """For each word that may stand for some of ours: for one of them, not for all."""
+        """Yield, for each masked word, the words of ours that it may stand for."""
         for word in words:
             check()
             shape = _MASK_CHAR.sub(_HOLE, word)
@@ -206,9 +206,9 @@ class PhraseIndex:
                 yield tuple((Form.MASKED, each) for each in meant)
 
     def _find_spelled(self, run: str, check: Callable[[], None]) -> Iterator[str]:
-        """Our words within a run of single letters, which may begin or end with others.
+        """Yield our words in a run of single letters, which may have other letters around them.
 
-        A short one counts only where nothing but our words and single ones is left beside it.
+        A short word counts only if the other letters are our words or single-letter words.
         """
         if run in self._words:
             yield run
@@ -241,7 +241,7 @@ class PhraseIndex:
 
 
 def _list_left(run: str, found: Iterable[tuple[int, str]]) -> Iterator[str]:
-    """The letters that belong to none of the words. found: where they begin, in order."""
+    """Yield the letters outside the words. found: each word with its start, in order."""
     end = 0
     for start, word in found:
         yield from run[end:start]

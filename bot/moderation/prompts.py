@@ -47,7 +47,7 @@ _Read = tuple[str, Sequence[Reading]]
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What was found in a text: every form in which it was read, every rule in each, the end."""
+    """How a text was judged: all its readings, all rules found in them, and the verdict."""
 
     readings: tuple[Reading, ...]
     findings: tuple[RuleMatch, ...]
@@ -85,8 +85,8 @@ class PromptPolicy:
     ) -> Verdict:
         """Return the strictest verdict of any rule, with its reason.
 
-        own: the rules of the server where it was asked. ancestry: what it starts from; words there
-        were judged by the rules when they came in, and count for the built-in classes alone.
+        own: the rules of the server where it was asked. ancestry: the prompts behind the
+        start picture. They count only for the built-in classes: rules judged them before.
         """
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         readings, negative = texts
@@ -111,7 +111,7 @@ class PromptPolicy:
     def _judge_classes(
         self, prompt: _Read, negative: _Read, ancestry: Ancestry
     ) -> Iterator[Verdict | None]:
-        """Of the words alone, and then as one with those behind the picture they start from."""
+        """Judge the words alone, and then together with the prompts behind the start picture."""
         prompts = [prompt, *self._read_behind(text for text, _ in ancestry.texts)]
         negatives = [negative, *self._read_behind(text for _, text in ancestry.texts)]
         readings = [each for _, each in (*prompts, *negatives)]
@@ -129,7 +129,7 @@ class PromptPolicy:
         yield _explain_class(whole, is_behind=True)
 
     def _is_list_of_unwanted(self, negative_prompt: str) -> bool:
-        """Such as "nsfw, child": what is drawn has none of it, so only one entry alone counts."""
+        """Whether it is a list such as "nsfw, child" in which no entry alone is forbidden."""
         entries = negative_prompt.split(",")
         if not 1 < len(entries) <= _MAX_UNWANTED:
             return False

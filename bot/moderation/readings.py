@@ -48,7 +48,7 @@ _LEET = _DIGITS | _SYMBOLS
 
 
 class Form(StrEnum):
-    """What was undone to read a word, as moderators are told."""
+    """The disguise that was undone to read a word, as moderators see it."""
 
     PLAIN = "as typed"
     LOOKALIKES = "look-alike letters"
@@ -64,8 +64,8 @@ class Form(StrEnum):
 class Reading:
     """A text read one way, and its words.
 
-    is_spelled: ``words`` are runs of single letters, whose borders say nothing.
-    distinct: the same words, each once; odd: those of them that may be a disguised word.
+    is_spelled: ``words`` are runs of single letters, whose ends are not ends of words.
+    distinct: the same words, each once. odd: words among them that may be disguised.
     """
 
     form: Form
@@ -79,7 +79,7 @@ class Reading:
 def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
     """List every way to read a text, without those that equal an earlier one.
 
-    latin_only: nobody looks for words of other scripts, beyond those in the text as typed.
+    latin_only: no rule has words of other scripts, except as typed.
     """
     folded = fold(_ENTITY.sub(_read_entity, text))  # tokenizers of Stable Diffusion do so, too
     base = collapse(folded.casefold())
@@ -139,7 +139,7 @@ def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator
 
 
 def _read_leet(text: str, kept: frozenset[str]) -> Iterator[tuple[Form, str]]:
-    """Digits and symbols as letters; where that differs, also with symbols as punctuation.
+    """Yield it with digits and symbols as letters and, if different, only digits as letters.
 
     kept: words that stay as they are.
     """
@@ -164,7 +164,7 @@ def _pick_changed(text: str, other: str) -> list[str]:
 
 
 def _list_models(folded: str) -> frozenset[str]:
-    """In small letters: a Galaxy A55 is no disguise, where a capital says something."""
+    """List model names such as Galaxy A55, in small letters; they are no disguise."""
     if folded.isupper():
         return frozenset()
     models = [

@@ -94,7 +94,7 @@ class RuleBook:
     def _add_inflections(
         self, words: Iterable[tuple[str, Rule]], numbers: dict[tuple[str, ...], int]
     ) -> frozenset[str]:
-        """Returns those that are no rule of their own."""
+        """Add other forms of the words; return the forms that are no rule themselves."""
         inflected: set[str] = set()
         for word, rule in words:
             for form in list_inflections(word):

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_WEIGH_SECONDS = 10.0  # what is weighed at once needs one at most
+_WEIGH_SECONDS = 10.0  # one call needs 1 s at most
 _MAX_NAMED = 8  # rules, because a line of the mod log has room for no more
 
 
@@ -63,7 +63,7 @@ class RuleScale:
     ) -> frozenset[int]:
         """List the numbers of rules that do not apply because the server's budget is used up.
 
-        Only what came before there was a budget can be beyond it. Looked at once for each version
+        Only rules from before there was a budget can exceed it. This is found once for each version
         of the rules, and the moderators are told. Raises StoreError.
         """
         budget = repr(SERVER_BUDGET)

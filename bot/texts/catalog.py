@@ -1,7 +1,7 @@
 """Says texts in the reader's language, with gettext's catalogues and Babel's numbers.
 
-A text is made at import and said later: ``NOT_YOURS = Text("…")``, then ``NOT_YOURS()``. The caller
-says who reads it: ``with speaking(locale): …``, or ``speak(locale)`` for a whole task.
+A text is made at import and called later: ``NOT_YOURS = Text("…")``, then ``NOT_YOURS()``. The
+caller sets the reader's language: ``with speaking(locale): …``, or ``speak(locale)`` for a task.
 """
 
 from __future__ import annotations

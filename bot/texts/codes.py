@@ -11,7 +11,7 @@ from enum import StrEnum, auto
 class Code(StrEnum):
     """Why something was refused, held, ended, decided or changed."""
 
-    # What was asked for
+    # The request
     PROMPT_EMPTY = auto()
     PROMPT_TOO_LONG = auto()
     NEGATIVE_PROMPT_TOO_LONG = auto()
@@ -31,7 +31,7 @@ class Code(StrEnum):
     RECIPE_NEWER = auto()
     ALREADY_PRESSED = auto()
 
-    # Where and by whom it was asked
+    # The place and the person
     MAY_NOT_ATTACH = auto()
     SERVER_PAUSED = auto()
     OTHER_CHANNELS = auto()
@@ -75,7 +75,7 @@ class Code(StrEnum):
     PICTURES_FLAGGED = auto()
     PICTURES_UNCHECKED = auto()
 
-    # A member's own picture
+    # A picture that a member sent
     UPLOAD_TOO_LARGE = auto()
     UPLOAD_TOO_MANY_PIXELS = auto()
     UPLOAD_NO_PICTURE = auto()

@@ -39,7 +39,7 @@ PRIVACY_ABOUT = Text("What Triptych keeps of you, and for how long")
 PRIVACY_EXPORT = Text("Get everything that is on record of you as a file")
 PRIVACY_DELETE = Text("Delete your prompts and pictures; it asks once more")
 
-# For those who look after a server
+# For moderators and managers of a server
 STATUS = Text("How Triptych is: queue, waits, engine")
 SETTINGS = Text("What Triptych may do in this server")
 PAUSE = Text("Take no new prompts in this server until /resume")

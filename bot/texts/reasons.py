@@ -12,7 +12,7 @@ from bot.texts.recipes import name_parameter
 from bot.texts.sentences import SENTENCES
 
 _NOT_KNOWN = Text(
-    "A newer version of Triptych wrote down why, and this one does not know its words."
+    "A newer version of Triptych saved the reason, and this version cannot show it."
 )
 _NOT_SAID = Text("No reason is on record.")
 
@@ -22,7 +22,7 @@ class Reason:
     """A code and the values for its sentence: texts, numbers, lists of texts, other reasons.
 
     code: plain text if a newer version saved it. Raises ValueError for a known code
-    whose sentence names other fields than these.
+    whose sentence needs other fields.
     """
 
     code: Code | str

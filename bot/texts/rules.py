@@ -124,7 +124,7 @@ UNUSABLE = Text("This cannot be used: {fault}. Nothing was changed.")
 UNUSABLE_RULE = Text("This rule cannot be used: {fault}. Nothing was changed.")
 UNUSABLE_FILE = Text("These rules cannot be used:\n{faults}\nNothing was changed.")
 BUSY = Text(
-    "Rules cannot be looked at at this moment: others are in front, or they took too long. Nothing "
+    "Rules cannot be checked at the moment: others are waiting, or these took too long. Nothing "
     "was changed; please try again in a minute, with fewer rules or simpler patterns."
 )
 UNWEIGHED = Text(

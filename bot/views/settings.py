@@ -34,7 +34,7 @@ _LISTED = 3  # roles or channels in one line of the audit log
 class SettingsPage:
     """What a page shows. page: of ``texts.PAGES``, or ``c`` and a channel's id.
 
-    settings: what holds there; own: what was set for just this channel. threshold: the instance's.
+    settings: those in force; own: those set only for this channel. threshold: the bot owner's.
     """
 
     page: str

@@ -132,7 +132,7 @@ async def test_reason_of_a_newer_program_is_said_plainly_and_kept(
 ):
     found = await keep(quiet_house.database, newer)
     assert found is not None
-    assert say(found).startswith("A newer version of Triptych wrote down why")
+    assert say(found).startswith("A newer version of Triptych saved the reason")
     assert found.code == newer.code
     assert await keep(quiet_house.database, found) == found
     known = describe(found)

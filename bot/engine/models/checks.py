@@ -35,9 +35,9 @@ class Defaults:
 def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
     """Check a model's files without loading them; returns what was found, one line each.
 
-    It takes milliseconds, and a Hugging Face id is only looked up in the local cache. thorough: as
-    far as is possible without loading. That asks the Hub for what is not here, and takes seconds,
-    because it imports torch. Raises ConfigError.
+    It takes milliseconds, and a Hugging Face id is only looked up in the local cache. thorough:
+    check all that is possible without loading; this asks the Hub for missing files and takes
+    seconds, because it imports torch. Raises ConfigError.
     """
     check = {"folder": _check_folder, "file": _check_file, "hub": _check_id}
     kind = find_kind(source.model)

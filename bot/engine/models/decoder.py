@@ -96,7 +96,7 @@ class Decoder:
     def _judge(self, images: NDArray[np.uint8]) -> tuple[bool | None, ...]:
         """Ask the model's own checker about each picture by itself; None if it has none.
 
-        It would paint what it flags black, so it is shown a tensor that nobody delivers.
+        It paints flagged pictures black, so it gets a copy that is never delivered.
         """
         checker = self._pipe.safety_checker
         if checker is None:

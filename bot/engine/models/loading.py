@@ -64,7 +64,7 @@ def load_model(source: ModelSource, unit_flop: float | None = None) -> LoadedMod
     """Load a model: float16 on CUDA, float32 on the CPU. Raises ConfigError with the remedy.
 
     unit_flop: see EngineOptions.
-    What is wrong with the weights themselves may also surface as whatever diffusers raises.
+    Broken weights may also raise other errors from diffusers.
     """
     device = _choose_device(source.device)
     dtype = torch.float16 if device == "cuda" else torch.float32

@@ -57,8 +57,8 @@ _VAE_ATTENTION_NAMES = {
 class CheckedFile:
     """A checkpoint that can be loaded. model: what the owner calls it.
 
-    tensors: its header, with the names that diffusers knows. parts: those that are in the file; the
-    config folder lends the others. config: None while the small files have yet to be downloaded
+    tensors: its header, with diffusers' names. parts: those in the file; the others come from the
+    config folder. config: None while the small files have yet to be downloaded
     from ``repository``.
     """
 
@@ -97,8 +97,8 @@ def check_single_file(source: ModelSource) -> CheckedFile:
 def rename_key(name: str) -> str:
     """Return the name that diffusers uses for a weight.
 
-    Early checkpoints name the text encoder's without ``text_model``; those that were made from a
-    diffusers folder keep names of the VAE's attention from there.
+    Early checkpoints leave ``text_model`` out of the text encoder's names. Checkpoints made from a
+    diffusers folder keep that folder's names for the VAE's attention.
     """
     name = _OLD_TEXT_KEY.sub("cond_stage_model.transformer.text_model.", name)
     return _VAE_ATTENTION_KEY.sub(lambda m: m[1] + _VAE_ATTENTION_NAMES[m[2]], name)
