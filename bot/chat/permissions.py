@@ -54,7 +54,7 @@ def require_owner(interaction: discord.Interaction[Any]) -> int:
 
 
 def require_other(interaction: discord.Interaction[Any], member_id: int) -> None:
-    """Refuse people who decide about themselves, except the owner. Raises UserError."""
+    """Raise UserError if somebody decides about themselves, unless they own the server."""
     guild = interaction.guild
     if interaction.user.id == member_id and (guild is None or guild.owner_id != member_id):
         raise UserError(texts.NOT_OWN())

@@ -65,7 +65,7 @@ class _Job:
 
 
 class Engine:
-    """Draws requests together, step by step; what does not fit in waits, first come first served.
+    """Draws requests together, step by step; requests that do not fit wait in order.
 
     Every method may be called from any thread. Futures are resolved in the engine thread, or in
     the caller's for requests that it never took.

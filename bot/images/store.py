@@ -1,4 +1,4 @@
-"""Tiles, the 1×3 grid and PNG files; composed after the verdicts, in a small pool of threads."""
+"""Writes tiles, the 1×3 grid and PNG files of judged pictures, in a small pool of threads."""
 
 from __future__ import annotations
 

@@ -124,8 +124,8 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _can_read_heif() -> bool:
-    """Whether the extra for HEIC is installed. Its decoder is large, and no concern of the bot's
-    own process, so only a worker that needs it loads it."""
+    """Whether the extra for HEIC is installed. If it is, load its decoder, which is large: only
+    workers that need it do so."""
     try:
         import pi_heif  # noqa: PLC0415
     except ImportError:

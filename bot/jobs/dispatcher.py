@@ -199,7 +199,7 @@ class Dispatcher:
         if job is None:
             return None
         if job.job_id in self._waitlist.unfit:
-            return job  # to be refused by _begin
+            return job  # _begin will refuse it
         return job if self._engine.has_room(job.recipe) else None
 
     async def _begin(self, job: Job) -> None:

@@ -105,7 +105,7 @@ class ReviewCards:
         return True
 
     async def note_posted(self, card: Card, channel_id: int, message_id: int) -> None:
-        """Record where the card is: the bot stopped after posting it and before saving that."""
+        """Save where a card was posted, if the bot stopped before it could do so."""
         await self._cards.mark_posted(card.card_id, channel_id=channel_id, message_id=message_id)
 
     async def settle(self, card_id: int, *, delete_by_hand: bool = False) -> None:

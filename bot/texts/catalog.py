@@ -170,5 +170,5 @@ def parse_locale(locale: str) -> Locale:
 
 @cache
 def _warn(locale: str, template: str) -> None:
-    """Once for each text."""
+    """Warn once for each text."""
     log.warning("the %s text %r names other fields than the English one", locale, template)

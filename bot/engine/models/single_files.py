@@ -105,7 +105,7 @@ def rename_key(name: str) -> str:
 
 
 def find_cached_file(repository: str, name: str) -> Path | None:
-    """Find a file of the Hub that was downloaded before."""
+    """Find a Hub file that was downloaded earlier."""
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 only ids need it
 
     found = try_to_load_from_cache(repository, name)
