@@ -218,7 +218,7 @@ def _is_kept(chunk: str, kept: frozenset[str]) -> bool:
 
 
 def _replace(text: str, table: dict[str, str]) -> str:
-    """As ``str.translate``, which takes ten times as long where a text is not ASCII."""
+    """Do the same as ``str.translate``, which is ten times slower if a text is not ASCII."""
     for old, new in table.items():
         text = text.replace(old, new)
     return text

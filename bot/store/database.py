@@ -205,7 +205,7 @@ class Database:
                 await self._commit_now(batch)
 
     async def _commit_now(self, batch: asyncio.Future[None]) -> None:
-        """Called by who holds the lock."""
+        """The caller must hold the lock."""
         if not self._connection.in_transaction:  # undone by a statement nobody waited for
             self._fail_batch(batch)
             return

@@ -306,7 +306,7 @@ class JobRepository:
         )
 
     async def mark_end_notified(self, job_id: int) -> None:
-        """The job's message shows how it ended."""
+        """Record that the job's message shows how it ended."""
         await self._database.execute("UPDATE job SET end_notified = 1 WHERE job_id = ?", (job_id,))
 
     async def list_waits_since(self, moment: float, guild_id: int | None = None) -> list[float]:

@@ -159,7 +159,7 @@ def is_on_message(message: discord.Message | None, custom_id: str) -> bool:
 async def answer_form(
     interaction: discord.Interaction[Any], actions: dict[str, ModalAction]
 ) -> None:
-    """Run the action of a form sent by ``JobModal``. The opener answers other forms."""
+    """Run the action of a sent ``JobModal``. Other forms are answered by their opener."""
     data: Any = interaction.data
     match = _CUSTOM_ID.fullmatch(data["custom_id"])
     if match is None:
