@@ -134,7 +134,7 @@ class _Review:
 def compose_services(
     settings: Settings, database: Database, engine: EngineApi, messenger: Messenger, now: Clock
 ) -> Services:
-    """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
+    """Connect the parts without starting them. Raises ConfigError for unusable rules."""
     store = Repositories.of(database)
     writer = PictureWriter(settings.data_dir / "pictures")
     ground = _Ground(settings, store, WorkerProcesses(), writer, messenger, now)

@@ -1,7 +1,7 @@
-"""What jobs need of the world outside: somebody to answer, and somewhere to post.
+"""The interfaces that jobs use: people who get answers, and places for messages.
 
-The bot's side of it is ``bot/chat/messenger.py`` (Discord), the command line's is
-``bot/cli/terminal.py``.
+``bot/chat/messenger.py`` implements them for Discord, ``bot/cli/terminal.py`` for the command
+line.
 """
 
 from __future__ import annotations

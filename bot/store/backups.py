@@ -202,7 +202,7 @@ def _set_aside(path: Path, aside: Path) -> None:
 
 @contextmanager
 def _for_owner_alone() -> Iterator[None]:
-    """What is made in here is 0600 or 0700, whoever called."""
+    """Files made in this block get mode 0600, folders 0700, whatever the caller's umask."""
     before = os.umask(0o077)
     try:
         yield

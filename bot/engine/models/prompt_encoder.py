@@ -24,9 +24,9 @@ class PromptEncoder:
         self._encode = lru_cache(max_prompts)(self._encode_text)
 
     def encode(self, recipe: Recipe) -> tuple[Prompt, Prompt | None]:
-        """What ``StableDiffusionPipeline.encode_prompt`` gives for a complete recipe.
+        """Return what ``StableDiffusionPipeline.encode_prompt`` returns for a complete recipe.
 
-        That is the prompt and, where it is guided, the negative prompt. Raises GenerationRejected.
+        That is the prompt and, if guided, the negative prompt. Raises GenerationRejected.
         """
         is_guided = recipe.drawn_guidance_scale > 1
         return (

@@ -79,8 +79,8 @@ def probe_table(
 ) -> StepTable:
     """Read the table off an unused scheduler. Raises NotTabled.
 
-    The start index is that of ``StableDiffusionImg2ImgPipeline.get_timesteps``, but one step at
-    least is run, where that pipeline would refuse.
+    The start index is that of ``StableDiffusionImg2ImgPipeline.get_timesteps``, but at least one
+    step is run, even if that pipeline would refuse.
     """
     timesteps = _set_timesteps(scheduler, num_inference_steps)
     if hasattr(scheduler, "set_begin_index"):  # else it starts by the first time's last occurrence
