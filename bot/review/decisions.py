@@ -67,7 +67,7 @@ class Decisions:
         self._resume_delivery = resume_delivery
         self._now = now
         self._turns = KeyedLocks[int]()
-        self._not_handed_over: set[int] = set()  # decided in this process; the job is not passed on yet
+        self._not_handed_over: set[int] = set()  # decided here, job not passed on yet
         self._apart = Apart(now)
         self._is_fresh = False
 
