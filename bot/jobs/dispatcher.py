@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
-ANNOUNCE_SHARE = 0.1  # of the time goes into places, at most: in a long queue they take a while
+ANNOUNCE_SHARE = 0.1  # of the time, at most, for showing places: slow in a long queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Dispatcher:
                     await self._welcome(loading.result())
                 while (job := self._choose()) is not None:
                     await self._begin(job)
-            except StoreError as error:  # such as a full disk: what waits goes on waiting
+            except StoreError as error:  # such as a full disk: jobs stay in the queue
                 log.error("nothing can be begun, trying again in a moment: %s", error)
                 loop.call_later(STORE_RETRY_SECONDS, self._waitlist.changed.set)
             if self._lost is not None:
@@ -134,7 +134,7 @@ class Dispatcher:
             self._announce()
 
     def _show_places(self) -> None:
-        """Unchanged ones are not edited again."""
+        """Show the places. Messages with the same place are not edited."""
         waitlist, is_ready = self._waitlist, self._waitlist.info is not None
         for job_id, place in waitlist.places().items():
             self._status_messages.post(waitlist.queue.get(job_id), Waiting(place, is_ready))
@@ -161,7 +161,7 @@ class Dispatcher:
         self._spawn(job, self._deliver(job))
 
     async def cancel(self, job_id: int) -> Job | None:
-        """End a waiting or running job for its member; None if it had already gone another way.
+        """End a waiting or running job for its member; None if it had already ended.
 
         A job cancelled while it is drawn costs the share of its steps that were drawn.
         """
@@ -184,7 +184,7 @@ class Dispatcher:
         if ended is not None:
             of_job(log, job_id).info("cancelled")
             self._waitlist.remove(job_id)
-            self._waitlist.running.pop(job_id, None)  # progress on its way here must not be shown
+            self._waitlist.running.pop(job_id, None)  # late progress must not be shown
             self._engine.cancel(job_id)
             self._waitlist.charge(ended)
             await self._status_messages.finish(ended)
@@ -238,7 +238,7 @@ class Dispatcher:
             if await self._jobs.mark_requeued(job, attempted=False) is not None:
                 self._waitlist.use.refund(
                     job.job_id
-                )  # a stop; a member's cancel has its own charge
+                )  # a stop; a cancel by the member is charged elsewhere
             return
         finally:
             self._waitlist.running.pop(job.job_id, None)
@@ -354,9 +354,9 @@ class Dispatcher:
             await self._status_messages.finish(ended)
 
     async def _watch_steps(self) -> None:
-        """A device that hangs is as lost as one that fails; its jobs are drawn by the next process.
+        """Treat a device that hangs as lost; the next process draws its jobs.
 
-        What is being drawn stays ``running`` on record, so that it counts as an attempt.
+        Jobs being drawn stay ``running`` in the database, so that this counts as an attempt.
         """
         while self._lost is None:
             await asyncio.sleep(1.0)

@@ -33,7 +33,7 @@ _NOT_TAKEN = because(Code.DISCORD_REFUSED)
 
 
 class NotPosted(TriptychError):
-    """What should be shown was not shown."""
+    """Something could not be shown."""
 
 
 class Undeliverable(NotPosted):
@@ -52,7 +52,7 @@ class NoMessage(Undeliverable):
 
 
 class PlaceClosed(Undeliverable):
-    """The thread is archived and locked; its members can still be answered alone."""
+    """The thread is archived and locked; its members can still get private answers."""
 
 
 class Unreadable(Undeliverable):
@@ -125,7 +125,7 @@ def list_hidden(delivery: Delivery) -> list[str]:
 
 
 class Caller(Protocol):
-    """The person who asks, as long as they can still be given a first answer (3 s on Discord)."""
+    """The person who asks, while a first answer is still possible (3 s on Discord)."""
 
     async def acknowledge(self, job: Job) -> int | None:
         """Show that the prompt was taken; return the id of the status message, if there is one.
@@ -135,7 +135,7 @@ class Caller(Protocol):
         ...
 
     async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
-        """Tell the person alone why the prompt was not taken."""
+        """Tell only this person why the prompt was not taken."""
         ...
 
     async def fetch_upload(self, upload: Upload) -> bytes:
@@ -144,23 +144,23 @@ class Caller(Protocol):
 
 
 class Messenger(Protocol):
-    """Reaches people from a job's row alone, also after a restart.
+    """Reaches people by a job's row alone, so it works after a restart, too.
 
     Every method that waits raises Undeliverable or Unreachable.
     """
 
     def find_locale(self, guild_id: int) -> str | None:
-        """The language of a server, as Discord names it; None where it is not known."""
+        """The language of a server, as Discord names it; None if it is unknown."""
         ...
 
     async def progress(self, job: Job, update: Update) -> int | None:
-        """Move the job's message; its id, if there is one."""
+        """Edit the job's message; return its id, if there is one."""
         ...
 
     async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
-        """Post the pictures; the id of the message that shows them.
+        """Post the pictures; return the id of the message that shows them.
 
-        can_repost: a new message may take the place of one that is gone.
+        can_repost: whether a new message may replace one that is gone.
         """
         ...
 
@@ -181,7 +181,7 @@ class ReviewLane(Protocol):
     """Where held jobs wait for a moderator: ``bot/review/cards.py``."""
 
     async def hold(self, job: Job) -> None:
-        """Ask the moderators about a held job, and tell its member that they are asked."""
+        """Ask the moderators about a held job, and tell its member."""
         ...
 
     async def withdraw(self, job: Job) -> None:

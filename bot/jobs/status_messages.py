@@ -1,4 +1,4 @@
-"""Moves each job's message seldom, always to the newest state, the front of the queue first.
+"""Edits each job's message rarely, always to the newest state, the front of the queue first.
 
 Discord limits how often messages of one channel may be edited, so the messages of a channel share
 a number of edits a minute: a message at place n gets its turn about n times as seldom as the first.
@@ -31,7 +31,7 @@ from bot.ops.logs import of_job
 
 log = logging.getLogger(__name__)
 
-MAX_EDITS_AT_ONCE = 2  # first answers and finished pictures must not queue behind news of places
+MAX_EDITS_AT_ONCE = 2  # first answers and finished pictures must not wait behind updates of places
 
 _BURSTS = 4  # a quarter of a window's edits may go in a quarter of the window
 
@@ -55,9 +55,9 @@ class Pacing:
 
 
 class StatusMessages:
-    """One conductor per channel; a state that is overtaken before its turn is never sent.
+    """Updates each channel's messages in turn. Outdated states are never sent.
 
-    develop: makes the picture that is shown of a job being drawn, just before it is shown.
+    develop: makes the preview of a job that is being drawn, just before it is shown.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class StatusMessages:
 
     @asynccontextmanager
     async def finishing(self, job: Job) -> AsyncIterator[None]:
-        """No more edits but the one that is made inside: its finished pictures, or its end."""
+        """Inside, only the caller edits the message: finished pictures, or the end."""
         channel = self._channel_of(job)
         channel.begin_edit()
         try:
@@ -120,7 +120,7 @@ class StatusMessages:
             channel.end_edit()
 
     async def close(self) -> None:
-        """Stop at once, without waiting for edits under way; messages stay as they are."""
+        """Stop at once, without waiting for running edits; messages stay as they are."""
         tasks = [*self._insisting]
         for channel in self._channels.values():
             tasks += channel.list_tasks()
@@ -184,7 +184,7 @@ class _Message:
 class _Channel:
     """The messages of one channel, and when edits of them ended.
 
-    Its conductor ends when there is nothing to show, and begins again with the next state.
+    Its task ends when there is nothing to show, and starts again with the next state.
     """
 
     pacing: Pacing
@@ -203,27 +203,27 @@ class _Channel:
         self._wake()
 
     async def forget(self, job_id: int) -> None:
-        """No more edits of this message; waits for one that is under way."""
+        """Edit this message no more; wait for an edit that is running."""
         message = self.messages.pop(job_id, None)
         if message is not None and message.editing is not None:
             await asyncio.gather(message.editing, return_exceptions=True)
 
     def begin_edit(self) -> None:
-        """From now on it may arrive."""
+        """Note that an edit starts: Discord may apply it from now on."""
         self.num_under_way += 1
 
     def end_edit(self) -> None:
-        """It may have arrived only just now."""
+        """Note that an edit ended: Discord may have applied it only now."""
         self.num_under_way -= 1
         self.edits.append(_now())
 
     def has_ended(self) -> bool:
-        """Whether nothing of it need be remembered."""
+        """Whether the channel can be forgotten."""
         self._drop_old_edits()
         return not (self.messages or self.edits or self.num_under_way)
 
     def list_tasks(self) -> list[asyncio.Task[None]]:
-        """All that is under way."""
+        """List the running tasks."""
         tasks = [message.editing for message in self.messages.values()] + [self.conductor]
         self.messages.clear()
         return [task for task in tasks if task is not None]
@@ -236,7 +236,7 @@ class _Channel:
     async def _conduct(self) -> None:
         while (delay := self._delay_seconds()) is not None:
             if delay > 0:
-                # Not longer than an interval: somebody new may come meanwhile.
+                # Not longer than an interval: a new message may come meanwhile.
                 await asyncio.sleep(min(delay, self.pacing.interval_seconds))
                 continue
             await self.turns.acquire()
@@ -251,19 +251,19 @@ class _Channel:
             message.editing.add_done_callback(_log_fault)
 
     def _delay_seconds(self) -> float | None:
-        """Until something may be edited; None if there is nothing to show."""
+        """Seconds until a message may be edited; None if there is nothing to show."""
         now = _now()
         due = [each.shown_at + self.pacing.interval_seconds for each in self._list_ready()]
         if not due:
             return None
         self._drop_old_edits()
         room = max(self.pacing.max_edits - self.pacing.for_finished, 1)
-        # Not all at once either: finished pictures must find room at any moment.
+        # Not all at once either: finished pictures must find room at any time.
         burst = -(-room // _BURSTS)
         return max(min(due), self._find_free(room, 1), self._find_free(burst, burst / room)) - now
 
     def _find_free(self, count: int, share: float) -> float:
-        """When ``count`` edits in this share of the window leave room for one more."""
+        """Find when ``count`` edits in this share of the window leave room for one more."""
         ended = count - self.num_under_way
         if ended <= 0:
             return float("inf")
