@@ -102,7 +102,7 @@ class Sentence:
         return bool(is_one_name and (is_last or _NAME_ENDS.match(text, ends)))
 
     def is_of_thing(self, hit: Hit, things: Things) -> bool:
-        """Whether it is said of a thing, as in "a topless car"; not in "girl naked car"."""
+        """Whether a word describes a thing, as in "a topless car"; not in "girl naked car"."""
         if not self._spans:  # if it is spelled apart, the words are numbered differently
             return False
         before = self.reading.words[hit.start - 1] if hit.start else ""

@@ -95,7 +95,7 @@ class NameFinder:
     def _is_named_in_small(
         self, text: str, tokens: list[tuple[int, str]], num_capitals: int
     ) -> bool:
-        """Whether a text without capitals has a given name, no other word, and a word after it."""
+        """Whether a text without capitals has a clear given name or a title before another name."""
         if num_capitals:
             return False
         for (start, word), (after, follower) in pairwise(tokens[: 10 * _MAX_NAMES]):

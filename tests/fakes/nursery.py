@@ -173,7 +173,7 @@ class _Server:
 
 
 def become(request: dict[str, Any]) -> None:
-    """Set up what ``python -m`` would have found in a new process."""
+    """Run the module as ``python -m`` would in a new process; does not return."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(request["log"], os.O_WRONLY | os.O_APPEND)

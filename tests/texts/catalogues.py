@@ -88,7 +88,7 @@ def undisguise(text: str) -> str:
 
 
 def find_undisguised(text: str) -> str:
-    """Find what is in no text, including inside the values of a text."""
+    """Return the parts that were not translated, including inside the values of a text."""
     found: list[str] = []
     within: list[str] = []
     for character in text:

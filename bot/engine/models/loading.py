@@ -203,7 +203,7 @@ def _describe(
     # Sides must halve without remainder at every level of the UNet.
     num_halvings = sum(bool(getattr(block, "downsamplers", None)) for block in unet.down_blocks)
     info = ModelInfo(
-        id=defaults.name,  # the value of a single model; a list of several gives each its own
+        id=defaults.name,  # for a single model; with several, each has its own
         name=defaults.name,
         width=width * pipe.vae_scale_factor,
         height=height * pipe.vae_scale_factor,
