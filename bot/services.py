@@ -1,4 +1,4 @@
-"""Everything a running Triptych is made of, put together once for the bot and the command line."""
+"""Builds all parts of a running Triptych, once for the bot and the command line."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _HOUR_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class GuildServices:
-    """What a server has of its own."""
+    """The services for a server's own rules, styles and mod log."""
 
     rules: RuleRepository
     scale: RuleScale
@@ -68,7 +68,7 @@ class GuildServices:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The rooms of one process, already introduced to each other."""
+    """The parts of one process, connected to each other."""
 
     jobs: JobRepository
     standing: StandingRepository
@@ -99,7 +99,7 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """What every room stands on."""
+    """The parts that all others need."""
 
     settings: Settings
     store: Repositories
@@ -134,7 +134,7 @@ class _Review:
 def compose_services(
     settings: Settings, database: Database, engine: EngineApi, messenger: Messenger, now: Clock
 ) -> Services:
-    """Wire the rooms together; nothing is started. Raises ConfigError for unusable rules."""
+    """Connect the parts without starting them. Raises ConfigError for unusable rules."""
     store = Repositories.of(database)
     writer = PictureWriter(settings.data_dir / "pictures")
     ground = _Ground(settings, store, WorkerProcesses(), writer, messenger, now)
@@ -243,7 +243,7 @@ def _compose_review(ground: _Ground, review_cards: ReviewCards, jobs: _Jobs) -> 
 def list_chores(
     services: Services, backups: Backups, watch: RecordWatch, post: Post
 ) -> list[Chore]:
-    """What a running bot does again and again. post: how the mod log is posted."""
+    """List the periodic chores of a running bot. post: posts the mod log."""
     modlog = services.guilds.modlog
     return [
         Chore("record_watch", 20.0, watch.look),
@@ -257,20 +257,20 @@ def list_chores(
 
 
 def make_limits(settings: Settings) -> ParameterLimits:
-    """The owner's bounds."""
+    """Read the owner's limits from the settings."""
     return ParameterLimits(
         settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
     )
 
 
 def make_retention(settings: Settings) -> Retention:
-    """How long pictures stay."""
+    """Read from the settings how long pictures are kept."""
     gib = settings.keep_pictures_gib
     return Retention(settings.keep_pictures_days, None if gib is None else int(gib * 2**30))
 
 
 def make_quotas(settings: Settings) -> Quotas:
-    """What everybody has."""
+    """Read from the settings the quotas that apply to everybody."""
     return Quotas(
         settings.max_waiting_per_member,
         settings.max_waiting_per_guild,
@@ -280,11 +280,11 @@ def make_quotas(settings: Settings) -> Quotas:
 
 
 def make_policy(settings: Settings) -> PromptPolicy:
-    """The rules of the settings. Raises ConfigError."""
+    """Build the rules from the settings. Raises ConfigError."""
     rules = read_rules(settings.rules_file) if settings.rules_file else ()
     return PromptPolicy(settings.blocked_words, rules)
 
 
 def make_picture_check(settings: Settings) -> PictureCheck:
-    """Not loaded yet."""
+    """Build the picture check; it loads later."""
     return PictureCheck(settings.nsfw_threshold)

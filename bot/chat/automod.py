@@ -1,4 +1,4 @@
-"""Discord's AutoMod rules as rules of Triptych, as far as they can be said in them."""
+"""Copies Discord's AutoMod rules into Triptych's rules, as far as they can be expressed."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from bot.moderation.text import normalise
 from bot.texts import rules as texts
 from bot.texts.catalog import Text
 
-_WORD_PART = r"[^\s[:punct:]]*"  # needs a hundredth of the steps of [\pL\pN]
+_WORD_PART = r"[^\s[:punct:]]*"  # needs a hundredth of the steps that [\pL\pN] needs
 
 
 @dataclass(slots=True)
 class Copied:
     """rules: in order, each once, with the name of whose they are.
 
-    notes: what cannot be copied, for the one who asked.
+    notes: the parts that cannot be copied, for the person who asked.
     """
 
     rules: dict[Rule, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def note(self, said: Text, name: str, **params: str) -> None:
-        """Something of the AutoMod rule with this name cannot be copied."""
+        """Note that a part of the named AutoMod rule cannot be copied."""
         self.notes.append(said(name=name, **params))
 
     def drop(self, faults: Mapping[Rule, str]) -> None:
-        """Take out rules that cannot be used, for the reasons given."""
+        """Remove rules that cannot be used, and note the reasons."""
         for rule, fault in faults.items():
             self.note(texts.NOT_COPIED_FAULT, self.rules.pop(rule), text=rule.text, fault=fault)
 
 
 def copy_automod_rules(found: Sequence[discord.AutoModRule]) -> Copied:
-    """Keyword and regex lists with their allow-lists. No regex is compiled yet."""
+    """Copy keyword and regex lists with their allow-lists. No regex is compiled yet."""
     copied = Copied()
     for rule in found:
         name = rule.name
@@ -83,7 +83,7 @@ def _first(exceptions: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read_keyword(keyword: str) -> tuple[RuleKind, str]:
-    """``cat`` is a whole word; ``cat*``, ``*cat`` and ``*cat*`` may be parts of one."""
+    """``cat`` is a whole word; ``cat*``, ``*cat`` and ``*cat*`` also match parts of words."""
     core = keyword.strip("*")
     if core == keyword or not normalise(core):
         return (RuleKind.PHRASE if " " in core else RuleKind.WORD), core

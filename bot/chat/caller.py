@@ -58,7 +58,7 @@ class InteractionCaller:
                 async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
                     response = await self._interaction.response.defer(thinking=True)
             except discord.HTTPException as error:
-                if error.code == ALREADY_ACKNOWLEDGED:  # the first attempt got through
+                if error.code == ALREADY_ACKNOWLEDGED:  # the first attempt had succeeded
                     return None
                 if error.code == ARCHIVED:
                     raise PlaceClosed(str(error), explain(error)) from error
@@ -75,7 +75,7 @@ class InteractionCaller:
         raise AssertionError("unreachable")
 
     async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
-        """Answer so that only the member sees it."""
+        """Refuse in an answer that only the member sees."""
         try:
             if can_appeal:
                 view = review_views.compose_suspended(say(reason))
@@ -109,7 +109,7 @@ class InteractionCaller:
 
 
 def _is_of_discord(address: str) -> bool:
-    """Whether files may be fetched from this address. The playground serves them beside its API."""
+    """Whether files may be fetched from here. The playground serves them next to its API."""
     try:
         url = yarl.URL(address)
         if discord.http.Route.BASE.startswith("http://"):

@@ -1,4 +1,4 @@
-"""The Discord client: commands, buttons, the one error boundary, start and end."""
+"""The Discord client: commands, buttons, the one error boundary, start and stop."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ COGS = (
     "bot.cogs.privacy",
     "bot.cogs.status",
 )
-_LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # what discord.py calls items that live in memory
+_LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # discord.py's name for items that live in memory
 _COMMANDS_HASH = "commands_hash"
 
 
 class TriptychTree(app_commands.CommandTree["TriptychClient"]):
-    """Sends every exception of a command to the one boundary."""
+    """Sends every exception from a command to the one error boundary."""
 
     async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
-        """Discord is told where a command belongs; here it is asked for again."""
+        """Check again where the command is allowed, although Discord was told already."""
         speak(interaction.locale.value)
         command = interaction.command
         if command is None or interaction.is_guild_integration() or not is_for_servers(command):
@@ -86,13 +86,13 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
         interaction: discord.Interaction[TriptychClient],
         error: app_commands.AppCommandError,
     ) -> None:
-        """Answer the member, whatever went wrong."""
+        """Answer the member, whatever the error."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         await interaction.client.answer_error(interaction, cause)
 
 
 class TriptychClient(commands.Bot):
-    """Slash commands and buttons only; it reads no messages."""
+    """Handles slash commands and buttons only; it reads no messages."""
 
     def __init__(
         self,
@@ -120,24 +120,24 @@ class TriptychClient(commands.Bot):
         self.connection = Connection(self)
 
     def add_button_action(self, action: str, run: ButtonAction) -> None:
-        """Say what buttons with this action do."""
+        """Register what buttons with this action do."""
         self.button_actions[action] = run
 
     def add_panel_action(self, panel: str, run: PanelAction) -> None:
-        """Say what the items of this panel do."""
+        """Register what the items of this panel do."""
         self.panel_actions[panel] = run
 
     def add_modal_action(self, action: str, run: ModalAction) -> None:
-        """Say what forms with this action do."""
+        """Register what forms with this action do."""
         self.modal_actions[action] = run
 
     def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[Any]]) -> None:
-        """Remember what their custom_ids look like, so that strange ones can be answered."""
+        """Register the shapes of our custom_ids, so that unknown ones can be answered."""
         super().add_dynamic_items(*items)
         self._item_templates += [item.__discord_ui_compiled_template__ for item in items]
 
     async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Forms, and buttons that nobody here has made."""
+        """Answer forms, and buttons with a custom_id unknown to us."""
         speak(interaction.locale.value)
         if interaction.type is discord.InteractionType.modal_submit:
             await answer_form(interaction, self.modal_actions)
@@ -149,7 +149,7 @@ class TriptychClient(commands.Bot):
                 await self.answer_error(interaction, UserError(faults.UNKNOWN_BUTTON()))
 
     async def setup_hook(self) -> None:
-        """After login, before the gateway: nothing can arrive yet."""
+        """Prepare after login and before the gateway opens, when no event can arrive yet."""
         self.add_dynamic_items(JobButton, PanelItem)
         for cog in COGS:
             if cog not in self.extensions:
@@ -160,24 +160,24 @@ class TriptychClient(commands.Bot):
         self.services.chores.online.set()
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
-        """Nothing after ``close``: discord.py 2.7.1 still reports a late ready, with no loop."""
+        """Drop events after ``close``: discord.py 2.7.1 reports a late ready, with no loop."""
         if not self.is_closed():
             super().dispatch(event, *args, **kwargs)
 
     async def on_ready(self) -> None:
-        """The gateway is open."""
+        """Log that the gateway is open."""
         self._systemd.tell("READY=1", f"STATUS=online as {self.user}")
         log.info("online as %s in %s guilds", self.user, len(self.guilds))
 
     async def on_socket_raw_receive(self, message: str, /) -> None:
-        """Any frame of the gateway, also the answer to a heartbeat."""
+        """Note any frame from the gateway, including the answer to a heartbeat."""
         self.connection.note_frame()
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """There are no message commands."""
+        """Do nothing: there are no message commands."""
 
     def is_run_by(self, user_id: int) -> bool:
-        """Whether the application is theirs, alone or in its team, as Discord said at the login."""
+        """Whether this user owns the bot, alone or in its team, as Discord said at login."""
         application = self.application
         if application is None or application.team is None:
             return application is not None and application.owner.id == user_id
@@ -189,7 +189,7 @@ class TriptychClient(commands.Bot):
         return user_id in accepted
 
     async def examine(self) -> Health:
-        """How this process is, for the monitor."""
+        """Describe this process for the monitor."""
         waitlist, silent_seconds = self.services.waitlist, self.connection.silent_seconds
         jobs = await self.services.jobs.count_by_status()
         states = {
@@ -216,8 +216,8 @@ class TriptychClient(commands.Bot):
     async def answer_error(
         self, interaction: discord.Interaction[TriptychClient], error: BaseException
     ) -> None:
-        """The boundary of all interactions: the member gets a sentence, the log the rest."""
-        if self.is_closed():  # a job that was accepted is dealt with by the next process
+        """Handle errors of all interactions: the member gets a sentence, the log the details."""
+        if self.is_closed():  # the next process finishes every accepted job
             log.info("interaction %s came while Triptych was stopping", interaction.id)
             return
         if isinstance(error, discord.NotFound) and error.code == TOO_LATE:
@@ -238,7 +238,7 @@ class TriptychClient(commands.Bot):
             log.warning("interaction %s could not be answered: %r", interaction.id, fault)
 
     async def _sync_commands(self) -> None:
-        """Only when they changed: Discord allows 200 creations a day."""
+        """Register the commands only if they changed: Discord allows 200 creations a day."""
         translator = CatalogTranslator()
         payload = [
             await command.get_translated_payload(self.tree, translator)

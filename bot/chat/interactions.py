@@ -1,4 +1,4 @@
-"""From what a person typed or pressed to the one way in, for the cogs that ask for pictures."""
+"""Helps cogs hand requests for pictures to intake."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ from bot.views import recipes as recipe_views
 from bot.views.components import JobButton
 
 _MAX_ROW_ID = 2**63 - 1
-# A grid can be pressed before its row says that it was delivered.
+# Somebody can press a grid before its row says that it was delivered.
 _DONE = {JobStatus.RENDERED, JobStatus.DELIVERED, JobStatus.UNDELIVERABLE}
 
 
 async def fetch_job(
     interaction: discord.Interaction[TriptychClient], job_id: int, *, seen: bool = False
 ) -> Job:
-    """The finished job behind a button, seen from where it was pressed.
+    """Fetch the finished job behind a button, for somebody who pressed it.
 
-    Raises UserError for one that is not known here, that is not (or no more) to be shown, or that
-    belongs elsewhere: only its author may use it outside its channel, unless they are known to
-    have ``seen`` it.
+    Raises UserError if the job is unknown, may not be shown (any more), or belongs to another
+    channel. Its author may use it anywhere, and so may people known to have ``seen`` it.
     """
     jobs = interaction.client.services.jobs
     job = await jobs.fetch_job(job_id) if job_id <= _MAX_ROW_ID else None
@@ -45,7 +44,7 @@ async def fetch_job(
 
 
 async def fetch_job_of(interaction: discord.Interaction[TriptychClient], message_id: int) -> Job:
-    """The finished job that a message of this channel shows. Raises UserError."""
+    """Fetch the finished job that a message in this channel shows. Raises UserError."""
     job = await interaction.client.services.jobs.fetch_by_message(message_id)
     if job is None:
         raise UserError(texts.NO_SUCH_PICTURE())
@@ -53,7 +52,7 @@ async def fetch_job_of(interaction: discord.Interaction[TriptychClient], message
 
 
 def _is_forgotten(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:
-    """Whether nothing but its cost is left of a prompt of this server."""
+    """Whether only the cost is left of a prompt of this server."""
     origin = job.origin
     return not origin.user_id and origin.guild_id == interaction.guild_id is not None
 
@@ -67,7 +66,7 @@ def _is_at_home(job: Job, interaction: discord.Interaction[TriptychClient]) -> b
 async def fetch_with_picture(
     interaction: discord.Interaction[TriptychClient], job_id: int, panel: int
 ) -> Job | None:
-    """The job, if people may see this panel; None once it was answered that the picture is gone.
+    """Fetch the job if people may see this panel; None if the member was told that it is gone.
 
     Raises UserError.
     """
@@ -86,7 +85,7 @@ async def fetch_with_picture(
 
 
 async def answer_gone(interaction: discord.Interaction[TriptychClient], job: Job) -> None:
-    """Only to the one who pressed."""
+    """Say that the pictures are gone, only to the person who pressed."""
     again = JobButton("reroll", job.job_id, label=buttons.REROLL())
     view, files = recipe_views.compose_recipe(job, again, head=GONE())
     await interaction.response.send_message(view=view, files=files, ephemeral=True)
@@ -105,7 +104,7 @@ async def submit(
 
 
 def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:
-    """Who asked and where, and whether the bot itself may post there."""
+    """Find who asked and where, and whether the bot itself may post there."""
     may = interaction.app_permissions
     in_thread = isinstance(interaction.channel, discord.Thread)
     may_send = may.send_messages_in_threads if in_thread else may.send_messages

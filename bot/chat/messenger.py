@@ -1,4 +1,4 @@
-"""The discord.py side of the port: first answers, edits, deliveries."""
+"""Implements the messenger port with discord.py: first answers, edits, deliveries."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _Encoded = list[tuple[str, bytes]]
 _Content = tuple[discord.ui.LayoutView, _Files]
 
 TOKEN_USE_SECONDS = 14 * 60  # Discord allows 15 minutes
-SLOWEST_BYTES_PER_SECOND = 8 * 1024  # an upload over a slower line is given up and begun again
+SLOWEST_BYTES_PER_SECOND = 8 * 1024  # a slower upload is given up and started again
 
 
 TOO_LATE = 10062  # an interaction must have its first answer within 3 s
@@ -58,8 +58,8 @@ _MESSAGE_MAX = 2000
 class DiscordMessenger:
     """Reaches a job's message by its token, then by the bot itself, then with a new message.
 
-    The next way is tried only where the one before is closed for good: an edit that got no answer
-    may have been applied, and a new message beside it would be a second one.
+    The next way is tried only if the one before can never work. An edit without an answer may
+    have been applied, and then a new message would be a duplicate.
     """
 
     def __init__(self, client: TriptychClient, now: Callable[[], float]) -> None:
@@ -67,12 +67,12 @@ class DiscordMessenger:
         self._now = now
 
     def find_locale(self, guild_id: int | None) -> str | None:
-        """The language that a server has chosen; None where there is no such server."""
+        """The language that a server has chosen; None for an unknown server."""
         guild = None if guild_id is None else self._client.get_guild(guild_id)
         return None if guild is None else guild.preferred_locale.value
 
     async def _learn_locale(self, guild_id: int | None) -> str | None:
-        """The same, once Discord has said which servers there are."""
+        """The same, waiting until Discord has said which servers there are."""
         await self._client.wait_until_ready()
         return self.find_locale(guild_id)
 
@@ -108,7 +108,7 @@ class DiscordMessenger:
     async def _post(
         self, job: Job, delivery: Delivery, files: _Encoded, can_repost: bool
     ) -> int | None:
-        """files: names and contents. Raises _Unwelcome if it is they that cannot be posted."""
+        """files: names and contents. Raises _Unwelcome if Discord refuses these files."""
         alt_texts = job_views.describe_files(job, delivery, len(files))
 
         def compose() -> _Content:
@@ -129,14 +129,14 @@ class DiscordMessenger:
             return await self._send(job, compose, seconds)
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """A direct message that names the prompt."""
+        """Send the author a direct message that names the prompt."""
         quoted = job_views.quote(job.recipe.prompt)
         with speaking(job.origin.locale):
             text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
         await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
-        """A direct message, which Discord takes once however often it is sent."""
+        """Send a direct message. Discord posts it once, even if it is sent again."""
 
         async def send() -> None:
             channel = await self._client.create_dm(discord.Object(user_id))
@@ -145,7 +145,7 @@ class DiscordMessenger:
         await send_with_retry(f"user {user_id}", send)
 
     async def show_card(self, case: Case, channel_id: int) -> int:
-        """Post the card, once, or edit it, in the language of its server."""
+        """Post a card once, or edit it, in the language of its server."""
         channel = self._client.get_partial_messageable(channel_id)
         card, job = case.card, case.job
 
@@ -164,7 +164,7 @@ class DiscordMessenger:
     async def post_entries(
         self, channel_id: int, entries: Sequence[AuditEntry], nonce: str
     ) -> None:
-        """Rows of the audit log in a mod-log channel, as one message. Tries once."""
+        """Post rows of the audit log in a mod-log channel as one message. Tries once."""
         channel = self._client.get_partial_messageable(channel_id)
         nobody = discord.AllowedMentions.none()
         try:
@@ -204,7 +204,7 @@ class DiscordMessenger:
             async def edit_by_token(view: discord.ui.LayoutView, files: _Files) -> int:
                 webhook = discord.Webhook.partial(application_id, token, client=self._client)
                 original = cast(int, "@original")
-                # content: what an error may have said there; the types know none beside a layout
+                # content: an error may have left text; the types do not allow it here
                 edit = cast(Callable[..., Awaitable[discord.WebhookMessage]], webhook.edit_message)
                 return (await edit(original, content=None, view=view, attachments=files)).id
 

@@ -1,4 +1,4 @@
-"""Says where Discord offers a command. Each command does this itself: a default of the tree would
+"""Says where Discord offers a command. Each command says it itself: a default of the tree would
 override ``guild_only``, so the tree has none."""
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from bot.texts.reasons import because
 from bot.views.escape import quote
 
 _NO_SHAPES: Mapping[str, str] = {}
-# \u0445 and \u0425 are the Cyrillic letters like x and X. A shape may follow, as in the suggestions of the command.
+# \u0445 and \u0425 are the Cyrillic letters that look like x and X. A suggestion of the command
+# ends with its shape.
 _SIZE = re.compile(r"\s*(\d{1,5})\s*[xX×\u0445\u0425*, ]\s*(\d{1,5})\s*(?:\([^\W\d]+\)\s*)?")
 
 
@@ -46,7 +47,7 @@ def parse_seed(text: str | None) -> int | None:
 
 
 def parse_number(text: str, fault: Text) -> float | None:
-    """A number as people write it, "" for the default. Raises UserError that says ``fault``."""
+    """Read a number; "" means the default. Raises a UserError that says ``fault``."""
     if not text.strip():
         return None
     if not re.fullmatch(r"[0-9]{1,6}(?:[.,][0-9]{1,6})?", text.strip()):

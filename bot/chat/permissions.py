@@ -1,4 +1,4 @@
-"""Who may decide, checked at every press: Discord's own permissions can be set to anything."""
+"""Checks who may decide, at every press, because a server can offer a command to anybody."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from bot.texts import review as texts
 
 
 def find_server(interaction: discord.Interaction[Any]) -> int | None:
-    """The id of the server that has installed Triptych and where this happened.
+    """The id of the server where this happened, if that server has installed Triptych.
 
-    None also in a server where only a person has: its moderators are nobody to Triptych.
+    None if only a person has installed it: that server's moderators have no rights here.
     """
     return interaction.guild_id if interaction.is_guild_integration() else None
 
 
 def manages_messages(interaction: discord.Interaction[Any]) -> bool:
-    """Whether this person may manage the messages of the server's channel that this is in."""
+    """Whether this person may manage messages in this channel of the server."""
     return find_server(interaction) is not None and interaction.permissions.manage_messages
 
 
 def require_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> int:
-    """Manage Messages, or a role that the server has named; the guild's id. Raises UserError."""
+    """Require Manage Messages or a role the server named; return its id. Raises UserError."""
     member, guild_id = interaction.user, find_server(interaction)
-    # In the whole server: what a channel gives to somebody does not make them its moderator.
+    # Checked for the whole server: a channel's own permissions do not make a moderator.
     if guild_id is not None and isinstance(member, discord.Member):
         may = member.guild_permissions
         is_named = any(role.id in settings.moderator_role_ids for role in member.roles)
@@ -37,7 +37,7 @@ def require_moderator(interaction: discord.Interaction[Any], settings: GuildSett
 
 
 def require_manager(interaction: discord.Interaction[Any]) -> int:
-    """Manage Server; the guild's id. Raises UserError."""
+    """Require Manage Server; return the guild's id. Raises UserError."""
     member, guild_id = interaction.user, find_server(interaction)
     is_member = isinstance(member, discord.Member)
     if guild_id is None or not is_member or not member.guild_permissions.manage_guild:
@@ -46,7 +46,7 @@ def require_manager(interaction: discord.Interaction[Any]) -> int:
 
 
 def require_owner(interaction: discord.Interaction[Any]) -> int:
-    """The owner of the server; its id. Raises UserError."""
+    """Require the owner of the server; return its id. Raises UserError."""
     guild, guild_id = interaction.guild, find_server(interaction)
     if guild is None or guild_id is None or guild.owner_id != interaction.user.id:
         raise UserError(texts.NOT_SERVER_OWNER())
@@ -54,14 +54,14 @@ def require_owner(interaction: discord.Interaction[Any]) -> int:
 
 
 def require_other(interaction: discord.Interaction[Any], member_id: int) -> None:
-    """Nobody but the owner decides about what is their own. Raises UserError."""
+    """Raise UserError if somebody decides about themselves, unless they own the server."""
     guild = interaction.guild
     if interaction.user.id == member_id and (guild is None or guild.owner_id != member_id):
         raise UserError(texts.NOT_OWN())
 
 
 async def require_rank(interaction: discord.Interaction[Any], member_id: int) -> None:
-    """The moderator stands above the member, and nobody above the owner. Raises UserError."""
+    """Require a moderator who ranks above the member. Raises UserError."""
     guild, moderator = interaction.guild, interaction.user
     if guild is None or not isinstance(moderator, discord.Member):
         raise UserError(texts.NOT_MODERATOR())

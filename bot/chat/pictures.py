@@ -1,4 +1,4 @@
-"""Pictures in answers to presses: smaller files where Discord refuses their size."""
+"""Sends pictures in answers to presses, as smaller files if Discord refuses their size."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Send = Callable[[list[discord.File]], Awaitable[object]]
 async def send_pictures(
     paths: Mapping[str, Path], send: Send, *, alt_text: str = "", spoiler: bool = False
 ) -> None:
-    """Send these files under their names: as they are, else as WebP, at last as small WebP.
+    """Send these files under their names, else as WebP, else as small WebP.
 
-    Raises UserError where even those are too large, or the files are gone.
+    Raises UserError if even those are too large, or the files are gone.
     """
     for encode in (_as_it_is, _as_webp, _as_small_webp):
         try:

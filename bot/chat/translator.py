@@ -1,4 +1,4 @@
-"""Names and descriptions of commands in the languages that Triptych has texts in."""
+"""Translates names and descriptions of commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TEXT_MAX = 100
 
 
 class CatalogTranslator(app_commands.Translator):
-    """Looks up in the catalogues what discord.py asks for at the registration of commands."""
+    """Looks up the translations that discord.py asks for when it registers commands."""
 
     async def translate(
         self,
@@ -35,7 +35,7 @@ class CatalogTranslator(app_commands.Translator):
         locale: discord.Locale,
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
-        """None where the language has the same word, none, or one that Discord would refuse."""
+        """Translate. None if there is no other word, or if Discord would refuse it."""
         if not is_offered(locale.value):
             return None
         named = _NAMES.get(context.location)
@@ -53,7 +53,7 @@ class CatalogTranslator(app_commands.Translator):
 
 
 def _check(said: str, context: app_commands.TranslationContextTypes) -> None:
-    """Raise ValueError for what Discord does not take: it would take none of the commands."""
+    """Raise ValueError for a text that Discord refuses: it would refuse all commands with it."""
     if context.location not in _NAMES:
         if not 0 < len(said) <= _TEXT_MAX:
             raise ValueError(f"it must have 1 to {_TEXT_MAX} characters")
@@ -65,15 +65,15 @@ def _check(said: str, context: app_commands.TranslationContextTypes) -> None:
 
 @cache
 def _warn(locale: str, said: str, why: str) -> None:
-    """Once for each."""
+    """Warn once for each text."""
     log.warning("%r of the commands in %s stays English: %s", said, locale, why)
 
 
 def describe(options: Mapping[str, Text]) -> Callable[[T], T]:
-    """Say what the options of a command are for."""
+    """Describe the options of a command."""
     return app_commands.describe(**{name: text.english for name, text in options.items()})
 
 
 def list_choices(texts: Mapping[str, Text]) -> list[app_commands.Choice[str]]:
-    """What an option offers, each value under its text."""
+    """List an option's choices, each value with its text."""
     return [app_commands.Choice(name=text.english, value=value) for value, text in texts.items()]

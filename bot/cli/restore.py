@@ -50,7 +50,7 @@ async def begin_new_record(data_dir: Path, migrations: Path) -> None:
 
 @contextmanager
 def _own(data_dir: Path) -> Iterator[None]:
-    os.umask(0o077)  # as of the running bot: nobody else's business
+    os.umask(0o077)  # like the running bot's: other users may read nothing
     lock = DataDirLock(data_dir)
     lock.acquire()
     try:

@@ -1,1 +1,1 @@
-"""The face: one file per thing a person does. Loaded by name; cogs do not import each other."""
+"""The commands and buttons: one file per thing a person does. Cogs do not import each other."""

@@ -1,4 +1,4 @@
-"""/audit: what was decided, by whom."""
+"""/audit: search or export what was decided in a server, and by whom."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _Interaction = discord.Interaction[TriptychClient]
 @in_servers
 @app_commands.default_permissions(manage_messages=True)
 class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.english):
-    """The audit log of a server."""
+    """Lets moderators read the audit log of a server."""
 
     def __init__(self, bot: TriptychClient) -> None:
         self._services: Services = bot.services
@@ -51,7 +51,7 @@ class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.engli
         rule: str | None = None,
         since: str | None = None,
     ) -> None:
-        """Newest first."""
+        """Show the newest rows that match."""
         guild_id = await self._require_moderator(interaction)
         moment = parse_since(since, self._services.now())
         view = await self._compose(
@@ -60,11 +60,11 @@ class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.engli
         await interaction.response.send_message(view=view, ephemeral=True)
 
     async def press(self, interaction: _Interaction, path: str, values: Sequence[str]) -> None:
-        """Older rows; the search stands in the button."""
+        """Show older rows. The button carries the search."""
         guild_id = await self._require_moderator(interaction)
         before, member, moderator, since, has_rule = (int(part) for part in path.split("."))
         rule = None
-        if has_rule:  # its text may be too long for a button: the row before tells it
+        if has_rule:  # its text may be too long for a button, so take it from the row before
             entries = await self._services.audit.search(
                 guild_id, before_entry=before + 1, after_entry=before - 1
             )
@@ -80,7 +80,7 @@ class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.engli
     async def export(
         self, interaction: _Interaction, format: str = "csv", since: str | None = None
     ) -> None:
-        """On record itself."""
+        """Send the matching rows as a file, and record that this was done."""
         guild_id = require_owner(interaction)
         services = self._services
         moment = parse_since(since, services.now())
@@ -129,7 +129,7 @@ class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.engli
 
 
 def parse_since(text: str | None, now: float) -> float:
-    """Raises UserError."""
+    """Read a date or a time span as Unix time. Raises UserError."""
     if not text:
         return 0.0
     ago = re.fullmatch(r"\s*([0-9]{1,4})\s*([hdw])\s*", text)

@@ -15,7 +15,7 @@ from bot.texts.commands import CANCEL
 
 
 class Cancel(commands.Cog):
-    """Take prompts back."""
+    """Cancels prompts that are in the queue."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -23,7 +23,7 @@ class Cancel(commands.Cog):
     @app_commands.command(description=CANCEL.english)
     @anywhere
     async def cancel(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """All of one's own."""
+        """Cancel all prompts of the member who asks."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         waiting = await self._services.jobs.list_waiting_of(interaction.user.id)
         ended = [await self._services.dispatcher.cancel(job.job_id) for job in waiting]
@@ -34,7 +34,7 @@ class Cancel(commands.Cog):
     async def press(
         self, interaction: discord.Interaction[TriptychClient], job_id: int, panel: int
     ) -> None:
-        """The button under a waiting reply; only its author may press it."""
+        """Cancel the prompt whose button was pressed. Only its author may."""
         job = await self._services.jobs.fetch_job(job_id)
         if job is None or job.origin.user_id != interaction.user.id:
             raise UserError(texts.NOT_YOURS())

@@ -1,4 +1,4 @@
-"""/gallery and /recipe: what one has drawn, and what is behind a message."""
+"""/gallery and /recipe: a member's own pictures, and the recipe behind a message."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LINK = re.compile(
 
 
 class Gallery(commands.Cog):
-    """Only for the member who asks."""
+    """Shows pictures and recipes, only to the member who asks."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -39,12 +39,12 @@ class Gallery(commands.Cog):
     @app_commands.command(description=GALLERY.english)
     @anywhere
     async def gallery(self, interaction: Press) -> None:
-        """The first page."""
+        """Show the first page."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self._show_page(interaction, _NEWEST)
 
     async def turn(self, interaction: Press, job_id: int, panel: int) -> None:
-        """The button under a page: what is older than this job."""
+        """Show the next page: pictures from jobs older than this one."""
         await interaction.response.defer()
         await self._show_page(interaction, min(job_id, _NEWEST))
 
@@ -52,7 +52,7 @@ class Gallery(commands.Cog):
     @anywhere
     @describe(RECIPE_OPTIONS)
     async def recipe(self, interaction: Press, link: str) -> None:
-        """Of any message that the member can see."""
+        """Show the recipe behind a message that the member can see."""
         match = _LINK.fullmatch(link)
         if match is None:
             raise UserError(texts.NO_LINK())
@@ -92,7 +92,7 @@ class Gallery(commands.Cog):
 
 
 def _can_see(interaction: Press, job: Job) -> bool:
-    """Whether the member may read the channel that the job was asked for in."""
+    """Whether the member may read the channel where the job was requested."""
     origin, guild = job.origin, interaction.guild
     if origin.user_id == interaction.user.id or origin.channel_id == interaction.channel_id:
         return True
@@ -106,7 +106,7 @@ def _can_see(interaction: Press, job: Job) -> bool:
 
 
 async def send_recipe(interaction: Press, job: Job) -> None:
-    """Only to the one who asks."""
+    """Send the recipe so that only the member who asks sees it."""
     view, files = recipe_views.compose_recipe(job)
     await interaction.response.send_message(view=view, files=files, ephemeral=True)
 
@@ -114,7 +114,7 @@ async def send_recipe(interaction: Press, job: Job) -> None:
 @app_commands.context_menu(name="Recipe")
 @anywhere
 async def recipe_of_message(interaction: Press, message: discord.Message) -> None:
-    """Apps → Recipe, on a message that shows a grid."""
+    """Apps → Recipe, on a message with a grid."""
     await send_recipe(interaction, await fetch_job_of(interaction, message.id))
 
 

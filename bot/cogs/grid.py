@@ -29,13 +29,13 @@ Press = discord.Interaction[TriptychClient]
 
 
 class Grid(commands.Cog):
-    """Anybody may look, vary and draw again, at their own cost; who may delete is asked first."""
+    """Handles the buttons. Anybody may look, vary and draw again, at their own cost."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     async def pick(self, interaction: Press, job_id: int, panel: int) -> None:
-        """Show one picture alone, to the one who pressed."""
+        """Show one picture alone, only to the person who pressed."""
         job = await fetch_with_picture(interaction, job_id, panel)
         if job is None:
             return
@@ -54,24 +54,24 @@ class Grid(commands.Cog):
         await send_pictures(shown, show, alt_text=alt_text, spoiler=job.spoiler)
 
     async def vary(self, interaction: Press, job_id: int, panel: int) -> None:
-        """Three siblings of one picture."""
+        """Draw three variations of one picture."""
         job = await fetch_with_picture(interaction, job_id, panel)
         if job is not None:
             await submit(interaction, compose_variation(job, panel))
 
     async def upscale(self, interaction: Press, job_id: int, panel: int) -> None:
-        """The same picture with twice the sides."""
+        """Draw the same picture with twice the width and height."""
         job = await fetch_with_picture(interaction, job_id, panel)
         if job is not None:
             await submit(interaction, compose_upscale(job, panel))
 
     async def reroll(self, interaction: Press, job_id: int, panel: int) -> None:
-        """The same recipe, new seeds; also after the pictures have gone."""
+        """Draw the same recipe with new seeds. This works after the pictures are deleted, too."""
         job = await fetch_job(interaction, job_id)
         await submit(interaction, compose_again(job))
 
     async def more(self, interaction: Press, job_id: int, panel: int) -> None:
-        """The recipe, and Delete for those who may."""
+        """Show the recipe, with a Delete button for those who may delete."""
         job = await fetch_job(interaction, job_id)
         if job.deleted_at is not None:
             await answer_gone(interaction, job)
@@ -83,7 +83,7 @@ class Grid(commands.Cog):
         await interaction.response.send_message(view=view, files=files, ephemeral=True)
 
     async def delete(self, interaction: Press, job_id: int, panel: int) -> None:
-        """From the record first; pressed again, it tries again what was left."""
+        """Delete from the database first, so that pressing again retries whatever failed."""
         job = await fetch_job(interaction, job_id)
         if not _may_delete(job, interaction):
             raise UserError(texts.NOT_YOURS_TO_DELETE())
@@ -110,13 +110,13 @@ class Grid(commands.Cog):
 
 
 def _may_delete(job: Job, interaction: Press) -> bool:
-    """Of a job that ``fetch_job`` gave: only its author has it outside its channel."""
+    """Whether this person may delete the job. ``fetch_job`` has checked the channel already."""
     is_author = interaction.user.id == job.origin.user_id
     return is_author or manages_messages(interaction)
 
 
 async def _delete_message(client: TriptychClient, job: Job) -> bool:
-    """Whether nothing shows the pictures any more."""
+    """Delete the message; return whether the pictures are no longer shown."""
     if job.message_id is None or job.origin.channel_id is None:
         return True
     channel = client.get_partial_messageable(job.origin.channel_id)

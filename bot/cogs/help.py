@@ -13,12 +13,12 @@ from bot.texts.help import LINES
 
 
 class Help(commands.Cog):
-    """Say what Triptych does."""
+    """Explains what Triptych does."""
 
     @app_commands.command(description=HELP.english)
     @anywhere
     async def help(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Only for the member who asks."""
+        """Send the help text, only to the member who asks."""
         text = "\n".join(line() for line in LINES)
         await interaction.response.send_message(text, ephemeral=True)
 

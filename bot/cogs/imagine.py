@@ -1,4 +1,4 @@
-"""/imagine: from what a member typed to the one way in."""
+"""/imagine: reads what a member typed and hands it to intake."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAX_CHOICES = 25
 
 
 class Imagine(Cog):
-    """Draw three pictures."""
+    """Draws three pictures from a prompt."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -51,7 +51,7 @@ class Imagine(Cog):
         image: discord.Attachment | None = None,
         strength: float | None = None,
     ) -> None:
-        """Parse and hand over to intake."""
+        """Read the options and hand them to intake."""
         refusal = width = height = parsed_seed = None
         try:
             width, height = parse_size(size, self._list_shapes())
@@ -121,7 +121,7 @@ class Imagine(Cog):
 
 
 def _check_image(image: discord.Attachment | None, strength: float | None) -> None:
-    """Raises UserError."""
+    """Check that picture and strength fit together. Raises UserError."""
     if image is not None:
         check_size(image.size)
     elif strength is not None:
@@ -129,9 +129,9 @@ def _check_image(image: discord.Attachment | None, strength: float | None) -> No
 
 
 def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[Text, Text, str]]:
-    """Shapes offered for a model: its native size, and that size stretched one way.
+    """List the shapes offered for a model: its native size, and that size stretched one way.
 
-    Each with its name, its suggestion and its size.
+    Each has its name, its suggestion and its size.
     """
 
     def stretch(side: int) -> int:

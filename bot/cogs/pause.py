@@ -16,7 +16,7 @@ from bot.texts import settings as texts
 
 
 class Pause(Cog):
-    """Stop taking prompts for a while."""
+    """Stops and restarts the intake of prompts in one server."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -25,7 +25,7 @@ class Pause(Cog):
     @in_servers
     @app_commands.default_permissions(manage_messages=True)
     async def pause(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """What waits stays in the queue and is drawn."""
+        """Take no new prompts. Prompts already in the queue are still drawn."""
         is_new = await self._set(interaction, is_paused=True)
         text = (texts.PAUSED if is_new else texts.ALREADY_PAUSED)()
         await interaction.response.send_message(text, ephemeral=True)
@@ -34,7 +34,7 @@ class Pause(Cog):
     @in_servers
     @app_commands.default_permissions(manage_messages=True)
     async def resume(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """The end of a pause."""
+        """Take new prompts again."""
         is_new = await self._set(interaction, is_paused=False)
         text = (texts.RESUMED if is_new else texts.NOT_PAUSED)()
         await interaction.response.send_message(text, ephemeral=True)

@@ -1,4 +1,4 @@
-"""/privacy: what is kept of a member, as a file, and its deletion."""
+"""/privacy: shows, exports and deletes the data kept about a member."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _MAX_PLAIN_BYTES = 8 << 20  # Discord takes 10 MiB
 
 @anywhere
 class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY.english):
-    """For every member, in servers and in direct messages."""
+    """Answers every member, in servers and in direct messages."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     @app_commands.command(description=commands.PRIVACY_ABOUT.english)
     async def about(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Only for the member who asks."""
+        """Explain what is kept, only to the member who asks."""
         await interaction.response.send_message(texts.ABOUT(), ephemeral=True)
 
     @app_commands.command(description=commands.PRIVACY_EXPORT.english)
     async def export(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """JSON, packed where it is large."""
+        """Send the member's data as JSON, compressed if it is large."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         found = await self._services.member_data.export(interaction.user.id)
         data, name = await asyncio.to_thread(_pack, found)
@@ -46,14 +46,14 @@ class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY
 
     @app_commands.command(description=commands.PRIVACY_DELETE.english)
     async def delete(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Nothing happens before the button is pressed."""
+        """Ask first. Nothing is deleted before the button is pressed."""
         view = moderation_views.compose_deletion()
         await interaction.response.send_message(view=view, ephemeral=True)
 
     async def press(
         self, interaction: discord.Interaction[TriptychClient], path: str, values: Sequence[str]
     ) -> None:
-        """Whoever presses deletes what is their own."""
+        """Delete the data of the person who pressed."""
         await interaction.response.defer()
         count = await self._services.member_data.delete(interaction.user.id)
         view = moderation_views.compose_text(texts.DELETED(count=count))
@@ -61,7 +61,7 @@ class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY
 
 
 def _pack(found: dict[str, Any]) -> tuple[bytes, str]:
-    """The file and its name."""
+    """Return the file and its name."""
     data, name = json.dumps(found, ensure_ascii=False, indent=2).encode(), "triptych-my-data.json"
     return (data, name) if len(data) <= _MAX_PLAIN_BYTES else (gzip.compress(data), f"{name}.gz")
 

@@ -1,4 +1,4 @@
-"""/queue: the queue, and what is left of one's own quota."""
+"""/queue: shows the queue and the rest of the member's own quota."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.views import jobs as job_views
 
 
 class Queue(commands.Cog):
-    """Show the queue."""
+    """Shows the queue."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -23,7 +23,7 @@ class Queue(commands.Cog):
     @app_commands.command(description=QUEUE.english)
     @anywhere
     async def queue(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Only for the member who asks."""
+        """Show the queue, only to the member who asks."""
         services = self._services
         waitlist = services.waitlist
         places = waitlist.places()

@@ -1,4 +1,4 @@
-"""Forms: a recipe to be changed, and a prompt for a picture to start from."""
+"""Forms to change a recipe, or to write a prompt for a picture to start from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Press = discord.Interaction[TriptychClient]
 
 
 async def open_remix(interaction: Press, job_id: int, panel: int) -> None:
-    """The form with the recipe filled in."""
+    """Open the form with the recipe filled in."""
     job = await fetch_job(interaction, job_id)
     if job.deleted_at is not None:
         await answer_gone(interaction, job)
@@ -32,7 +32,7 @@ async def open_remix(interaction: Press, job_id: int, panel: int) -> None:
 
 
 async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
-    """What was changed goes the same way as what is typed."""
+    """Hand the changed recipe to intake, like a typed command."""
     job = await fetch_job(interaction, job_id)
     if job.deleted_at is not None:
         await answer_gone(interaction, job)
@@ -56,14 +56,14 @@ async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[s
 
 
 async def open_start(interaction: Press, job_id: int, panel: int) -> None:
-    """The form for a prompt and a strength."""
+    """Open the form for a prompt and a strength."""
     job = await fetch_with_picture(interaction, job_id, panel)
     if job is not None:
         await interaction.response.send_modal(recipe_views.compose_start_form(job, panel))
 
 
 async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
-    """Image-to-image from that picture."""
+    """Draw from that picture (image-to-image)."""
     job = await fetch_with_picture(interaction, job_id, panel)
     if job is None:
         return
@@ -81,7 +81,7 @@ async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[s
 
 
 def _parse_settings(text: str) -> tuple[int | None, float | None, str | None]:
-    """ "30 / 7.5 / ddim"; what is left out is the model's default. Raises UserError."""
+    """Read "30 / 7.5 / ddim". Missing values get the model's default. Raises UserError."""
     parts = [part.strip() for part in text.split("/")]
     if len(parts) > 3:
         raise UserError(texts.TOO_MANY_SETTINGS())
@@ -97,7 +97,7 @@ def _parse_settings(text: str) -> tuple[int | None, float | None, str | None]:
 @app_commands.context_menu(name="Remix")
 @anywhere
 async def remix_message(interaction: Press, message: discord.Message) -> None:
-    """Apps → Remix, on a message that shows a grid."""
+    """Apps → Remix, on a message with a grid."""
     job = await fetch_job_of(interaction, message.id)
     await open_remix(interaction, job.job_id, 0)
 

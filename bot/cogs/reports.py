@@ -1,4 +1,4 @@
-"""Report picture: from the menu of a message to a card for the moderators."""
+"""Report picture: turns a member's report into a card for the moderators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.views.review import REASON_MAX
 
 
 class Reports(commands.Cog):
-    """Members look out for each other."""
+    """Lets members report pictures."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -26,7 +26,7 @@ class Reports(commands.Cog):
     async def ask(
         self, interaction: discord.Interaction[TriptychClient], message: discord.Message
     ) -> None:
-        """Open the form, if there is something to report."""
+        """Open the form if the message shows something that can be reported."""
         job = await self._services.reports.find(message.id, interaction.guild_id)
         form = JobModal("report", job.job_id, 0, title=texts.REPORT())
         form.add_item(
@@ -49,7 +49,7 @@ class Reports(commands.Cog):
         panel: int,
         fields: dict[str, str],
     ) -> None:
-        """The form came back."""
+        """Save the report that the form contains."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         reason = clean_prompt(fields["reason"])
         await self._services.reports.take(job_id, interaction.user.id, reason, interaction.guild_id)

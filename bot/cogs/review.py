@@ -19,7 +19,7 @@ from bot.texts import review as texts
 
 
 class Review(commands.Cog):
-    """Decide what was held, reported or appealed."""
+    """Lets moderators decide about prompts and pictures that were held, reported or appealed."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -27,7 +27,7 @@ class Review(commands.Cog):
     def make_action(
         self, decision: Decision
     ) -> Callable[[discord.Interaction[Any], int, int], Awaitable[None]]:
-        """What the button with this decision does."""
+        """Return the function that runs when the button for this decision is pressed."""
 
         async def press(interaction: discord.Interaction[Any], card_id: int, panel: int) -> None:
             await interaction.response.defer()
@@ -45,9 +45,9 @@ class Review(commands.Cog):
         return press
 
     async def reveal(self, interaction: discord.Interaction[Any], card_id: int, panel: int) -> None:
-        """The pictures as they are and the whole prompt, for the moderator alone.
+        """Show the uncovered pictures and the whole prompt, only to the moderator.
 
-        Who has been shown them may approve.
+        A moderator who has seen them may approve.
         """
         await interaction.response.defer(ephemeral=True, thinking=True)
         card = await self._check(interaction, card_id)

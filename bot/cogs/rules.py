@@ -39,7 +39,7 @@ _ACTIONS = list_choices(commands.RULE_ACTIONS)
 @in_servers
 @app_commands.default_permissions(manage_messages=True)
 class Rules(GroupCog, group_name="rules", group_description=commands.RULES.english):
-    """Moderators look, those who manage the server change."""
+    """Moderators may read the rules; people who manage the server may change them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -55,7 +55,7 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
         action: str = "refuse",
         exceptions: str = "",
     ) -> None:
-        """A new rule."""
+        """Add a rule."""
         guild_id = require_manager(interaction)
         rule = _parse_rule(kind, text, action, exceptions)
         await _defer(interaction)
@@ -64,7 +64,7 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
     @app_commands.command(description=commands.RULES_REMOVE.english)
     @describe(commands.RULES_REMOVE_OPTIONS)
     async def remove(self, interaction: _Interaction, rule: str) -> None:
-        """By number or text."""
+        """Remove a rule, named by its number or its text."""
         guild_id = require_manager(interaction)
         services = self._services
         wanted = rule.strip().removeprefix("#")
@@ -97,7 +97,7 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
     @app_commands.command(name="list", description=commands.RULES_LIST.english)
     @describe(commands.RULES_LIST_OPTIONS)
     async def list_(self, interaction: _Interaction, page: int = 1) -> None:
-        """A page of them."""
+        """Show one page of the rules."""
         guild_id = await self._require_moderator(interaction)
         await _defer(interaction)
         rules = await self._services.guilds.rules.list_rules(guild_id)
@@ -107,7 +107,7 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
     @app_commands.command(name="import", description=commands.RULES_IMPORT.english)
     @describe(commands.RULES_IMPORT_OPTIONS)
     async def import_(self, interaction: _Interaction, file: discord.Attachment) -> None:
-        """All or none."""
+        """Add all rules of a file, or none of them."""
         guild_id = require_manager(interaction)
         await _defer(interaction)
         if file.size > _MAX_FILE_BYTES:
@@ -124,7 +124,7 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
 
     @app_commands.command(description=commands.RULES_EXPORT.english)
     async def export(self, interaction: _Interaction) -> None:
-        """The same file that `python -m bot rules check` reads."""
+        """Send the rules as a file that `python -m bot rules check` can read."""
         guild_id = await self._require_moderator(interaction)
         rules = [each.rule for each in await self._services.guilds.rules.list_rules(guild_id)]
         file = discord.File(io.BytesIO(render_rules(rules).encode()), "rules.json")
@@ -133,7 +133,7 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
     @app_commands.command(description=commands.RULES_TEST.english)
     @describe(commands.RULES_TEST_OPTIONS)
     async def test(self, interaction: _Interaction, prompt: str) -> None:
-        """Each form, each hit, the outcome."""
+        """Show how a prompt is read, which rules match, and the outcome."""
         guild_id = await self._require_moderator(interaction)
         await _defer(interaction)
         settings = await self._services.settings.fetch(guild_id)
@@ -153,7 +153,7 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
         action: str = "refuse",
         exceptions: str = "",
     ) -> None:
-        """Saves nothing."""
+        """Try a rule on past prompts without saving it."""
         guild_id = await self._require_moderator(interaction)
         rule = _parse_rule(kind, text, action, exceptions)
         await _defer(interaction)
@@ -162,7 +162,7 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
 
     @app_commands.command(name="import-automod", description=commands.RULES_IMPORT_AUTOMOD.english)
     async def import_automod(self, interaction: _Interaction) -> None:
-        """Discord shows them only to bots with Manage Server."""
+        """Copy AutoMod rules. Discord shows them only to bots with Manage Server."""
         guild_id = require_manager(interaction)
         if interaction.guild is None or not interaction.app_permissions.manage_guild:
             raise UserError(texts.AUTOMOD_NEEDS_PERMISSION())
@@ -197,7 +197,7 @@ def _parse_rule(kind: str, text: str, action: str, exceptions: str) -> Rule:
 
 
 async def _defer(interaction: _Interaction) -> None:
-    """What rules are read for may take longer than Discord waits for a first answer."""
+    """Defer, because reading rules may take longer than Discord waits for a first answer."""
     await interaction.response.defer(ephemeral=True, thinking=True)
 
 

@@ -1,4 +1,4 @@
-"""/strike, /suspend, /unsuspend, and the appeal of who was suspended."""
+"""/strike, /suspend and /unsuspend, and the appeal of a suspended member."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Reason = app_commands.Range[str, 1, review_views.REASON_MAX]
 @in_servers
 @app_commands.default_permissions(manage_messages=True)
 class StrikeCommands(GroupCog, group_name="strike", group_description=commands.STRIKE.english):
-    """Marks that lapse by themselves; enough of them suspend."""
+    """Gives, lists and removes strikes. Strikes expire; enough of them suspend the member."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -43,7 +43,7 @@ class StrikeCommands(GroupCog, group_name="strike", group_description=commands.S
         member: discord.User,
         reason: _Reason,
     ) -> None:
-        """Only for who stands below."""
+        """Give a strike to a member who ranks below the moderator."""
         guild_id = await _check(self._services, interaction, member.id)
         sanctions = self._services.sanctions
         suspension = await sanctions.strike(
@@ -58,7 +58,7 @@ class StrikeCommands(GroupCog, group_name="strike", group_description=commands.S
     async def list_(
         self, interaction: discord.Interaction[TriptychClient], member: discord.User
     ) -> None:
-        """Any moderator may look."""
+        """Show a member's strikes. Any moderator may look."""
         guild_id = await _check(self._services, interaction)
         sanctions = self._services.sanctions
         text = review_views.say_strikes(
@@ -73,7 +73,7 @@ class StrikeCommands(GroupCog, group_name="strike", group_description=commands.S
     async def remove(
         self, interaction: discord.Interaction[TriptychClient], member: discord.User, number: int
     ) -> None:
-        """Only for who stands below."""
+        """Remove a strike from a member who ranks below the moderator."""
         guild_id = await _check(self._services, interaction, member.id)
         await self._services.sanctions.remove_strike(
             guild_id, member.id, number, by=interaction.user.id
@@ -83,7 +83,7 @@ class StrikeCommands(GroupCog, group_name="strike", group_description=commands.S
 
 
 class Sanctions(Cog):
-    """Suspensions from prompting."""
+    """Suspends members from making pictures, and takes their appeals."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -99,7 +99,7 @@ class Sanctions(Cog):
         days: app_commands.Range[int, 1, _MAX_DAYS],
         reason: _Reason,
     ) -> None:
-        """Only for who stands below."""
+        """Suspend a member who ranks below the moderator."""
         guild_id = await _check(self._services, interaction, member.id)
         suspension = await self._services.sanctions.suspend(
             guild_id,
@@ -118,7 +118,7 @@ class Sanctions(Cog):
     async def unsuspend(
         self, interaction: discord.Interaction[TriptychClient], member: discord.User
     ) -> None:
-        """Only for who stands below."""
+        """End the suspension of a member who ranks below the moderator."""
         guild_id = await _check(self._services, interaction, member.id)
         await self._services.sanctions.lift(
             guild_id, member.id, by=interaction.user.id, reason=because(Code.MODERATOR_LIFTED)
@@ -127,7 +127,7 @@ class Sanctions(Cog):
         await interaction.edit_original_response(content=text)
 
     async def ask(self, interaction: discord.Interaction[Any], number: int, panel: int) -> None:
-        """The Appeal button."""
+        """Open the appeal form."""
         if interaction.guild_id is None:
             raise UserError(texts.NOTHING_TO_APPEAL())
         await self._services.sanctions.check_appeal(interaction.guild_id, interaction.user.id)
@@ -148,7 +148,7 @@ class Sanctions(Cog):
     async def submit(
         self, interaction: discord.Interaction[Any], number: int, panel: int, fields: dict[str, str]
     ) -> None:
-        """The form came back."""
+        """Put the appeal from the form before the moderators."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         if interaction.guild_id is None:
             raise UserError(texts.NOTHING_TO_APPEAL())
@@ -163,7 +163,7 @@ async def _check(
     interaction: discord.Interaction[TriptychClient],
     member_id: int | None = None,
 ) -> int:
-    """Defer, and make sure that this person may do this to the member. Raises UserError."""
+    """Defer, and check that this person may do this to the member. Raises UserError."""
     await interaction.response.defer(ephemeral=True, thinking=True)
     guild_id = interaction.guild_id
     require_moderator(interaction, await services.settings.fetch(guild_id))

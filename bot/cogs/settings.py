@@ -26,14 +26,14 @@ from bot.views.components import ModalForm
 from bot.views.escape import quote
 from bot.views.settings import SettingsPage
 
-_BEYOND_ALL_BOUNDS = 1e9  # no number of a setting comes near it
+_BEYOND_ALL_BOUNDS = 1e9  # larger than any number that a setting allows
 _LISTS = {"moderator_role_ids", "allowed_role_ids", "allowed_channel_ids"}
 _POSTED_TO = {"review_channel_id", "mod_log_channel_id"}
 _Interaction = discord.Interaction[TriptychClient]
 
 
 class SettingsPanel(Cog):
-    """Only for those who manage the server; every change is on record."""
+    """Changes settings, for people who manage the server. Every change goes into the audit log."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -42,13 +42,13 @@ class SettingsPanel(Cog):
     @in_servers
     @app_commands.default_permissions(manage_guild=True)
     async def settings(self, interaction: _Interaction) -> None:
-        """Seen only by the one who asks."""
+        """Open the panel, only for the person who asks."""
         guild_id = require_manager(interaction)
         view = await self._compose(guild_id, "people")
         await interaction.response.send_message(view=view, ephemeral=True)
 
     async def press(self, interaction: _Interaction, path: str, values: Sequence[str]) -> None:
-        """Something in the panel was used; path: the page and the name of the item."""
+        """Apply what was pressed or chosen. path: the page and the name of the item."""
         guild_id = require_manager(interaction)
         page, _, name = path.partition(".")
         match name:
@@ -124,7 +124,7 @@ class SettingsPanel(Cog):
         )
 
     def _check(self, interaction: _Interaction, channel_id: int, name: str, value: Any) -> None:
-        """What depends on Discord, or on the owner of the instance. Raises UserError."""
+        """Check what depends on Discord or on the owner of the bot. Raises UserError."""
         guild = interaction.guild
         if guild is None or value is None:
             return
@@ -159,7 +159,7 @@ class SettingsPanel(Cog):
 
 
 def parse_number(text: str) -> float | None:
-    """None for nothing. Raises UserError."""
+    """Read a number; None for an empty text. Raises UserError."""
     if not text.strip():
         return None
     try:
@@ -182,7 +182,7 @@ def _parse(name: str, values: Sequence[str]) -> Any:
 
 
 def _channel_of(page: str) -> int:
-    """0 for a page about the whole server."""
+    """The channel of a page; 0 for a page about the whole server."""
     return 0 if page in texts.PAGES else int(page.removeprefix("c"))
 
 

@@ -1,4 +1,4 @@
-"""/status: how Triptych is, for moderators; the whole process only for its owner."""
+"""/status: the state of one server for moderators, of the whole process for the bot's owner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KIBIBYTES_PER_MEBIBYTE = 1024
 
 
 class Status(commands.Cog):
-    """What a process knows of itself belongs to its owner, not to the servers it is in."""
+    """Shows the state of the server's queue, and to the bot's owner that of the whole process."""
 
     def __init__(self, client: TriptychClient) -> None:
         self._client = client
@@ -32,7 +32,7 @@ class Status(commands.Cog):
     @app_commands.default_permissions(manage_messages=True)
     @in_servers
     async def status(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Only for the one who asks; Discord's settings may offer it to others as well."""
+        """Show the state. Checked here, because a server can offer the command to others."""
         if self._client.is_run_by(interaction.user.id):
             text = await self._describe_process()
         else:
@@ -61,7 +61,7 @@ class Status(commands.Cog):
 
 
 def _measure_peak_memory() -> float:
-    """Mebibytes of this process at its largest; Linux counts in kibibytes, macOS in bytes."""
+    """The most memory this process has used, in MiB. Linux counts in KiB, macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / _KIBIBYTES_PER_MEBIBYTE / (1024 if sys.platform == "darwin" else 1)
 

@@ -26,7 +26,7 @@ _MAX_CHOICES = 25
 @in_servers
 @app_commands.default_permissions(manage_guild=True)
 class StyleCommands(GroupCog, group_name="style", group_description=commands.STYLE.english):
-    """Discord offers it to people with Manage Server; it is asked for again here."""
+    """Edits styles. Discord offers it to people with Manage Server, and this checks it again."""
 
     def __init__(self, services: Services) -> None:
         self._styles = services.guilds.styles
@@ -43,7 +43,7 @@ class StyleCommands(GroupCog, group_name="style", group_description=commands.STY
         sampler: str | None = None,
         steps: app_commands.Range[int, 1, 1000] | None = None,
     ) -> None:
-        """Its texts are judged with every prompt they are put around."""
+        """Save a style. Its texts are judged with every prompt that uses it."""
         guild_id = _check_guild(interaction)
         style = Style(
             clean_prompt(name),
@@ -60,13 +60,13 @@ class StyleCommands(GroupCog, group_name="style", group_description=commands.STY
     @app_commands.command(description=commands.STYLE_REMOVE.english)
     @describe(commands.STYLE_REMOVE_OPTIONS)
     async def remove(self, interaction: Press, name: str) -> None:
-        """Also one that comes with Triptych."""
+        """Remove a style, including one that comes with Triptych."""
         await self._styles.remove(_check_guild(interaction), name, interaction.user.id)
         await interaction.response.send_message(texts.STYLE_REMOVED(), ephemeral=True)
 
     @app_commands.command(name="list", description=commands.STYLE_LIST.english)
     async def list_(self, interaction: Press) -> None:
-        """With what each puts around a prompt."""
+        """List the styles and the text that each adds to a prompt."""
         styles = await self._styles.list_of(interaction.guild_id)
         text = job_views.describe_styles(styles)
         await interaction.response.send_message(text, ephemeral=True)

@@ -83,14 +83,14 @@ class Job:
     """One row of the job table.
 
     cost_estimate, cost: in default requests of the default model (1.0 = three pictures with its
-    default settings); ``cost`` is what counts against quotas, at most the estimate, and 0 for what
-    was not drawn. engine: the id of what drew it, in gpu_seconds.
-    attempt: how many times drawing was begun. reason: why it ended as it did, if without pictures.
-    rule, rules_version: what decided about the prompt, and the server's rules at that moment.
-    is_held: a moderator has to look at it, until one has approved it (approved_by); held_for: why.
-    weight: of its member's share of the queue. hidden: reported, and nobody may see its pictures.
-    deleted_at, deleted_by: when its pictures were taken away, and by whom (0: by retention).
-    end_notified: False where it ended without pictures and its message may not say so yet.
+    default settings); ``cost`` is what counts against quotas, at most the estimate, and 0 if
+    nothing was drawn. engine, gpu_seconds: which engine drew it, and how long that took.
+    attempt: how many times drawing was started. reason: why it ended without pictures.
+    rule, rules_version: the rule that decided, and the version of the server's rules then.
+    is_held: a moderator still has to approve it (approved_by). held_for: the reason for that.
+    weight: its member's share of the queue. hidden: reported, so its pictures are not shown.
+    deleted_at, deleted_by: when its pictures were deleted, and by whom (0: by retention).
+    end_notified: False if it ended without pictures and its message may not show that yet.
     """
 
     job_id: int

@@ -65,10 +65,10 @@ class _Job:
 
 
 class Engine:
-    """Draws requests together, step by step; what does not fit in waits, first come first served.
+    """Draws requests together, step by step; requests that do not fit wait in order.
 
     Every method may be called from any thread. Futures are resolved in the engine thread, or in
-    the caller's for requests that it never took.
+    the caller's thread for requests that the engine never took.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What members' pictures look like, whatever way their files keep colours: 8 bits, sRGB.
+"""Converts members' pictures to 8 bits and sRGB, whatever way their files store colours.
 
 Worker processes import this module, so it must be light.
 """
@@ -41,7 +41,7 @@ def even_out(picture: Image.Image) -> Image.Image:
 
 
 def fit_key(picture: ImageFile.ImageFile) -> None:
-    """Bring the colour that a PNG wants transparent to the depth that Pillow gives the pixels."""
+    """Scale the colour that a PNG makes transparent to the depth that Pillow gives the pixels."""
     key, raw = picture.info.get("transparency"), picture.tile[0][3]
     if isinstance(key, int):
         picture.info["transparency"] = key * _KEY_FACTORS.get(str(raw), 1)
@@ -50,7 +50,7 @@ def fit_key(picture: ImageFile.ImageFile) -> None:
 
 
 def _reduce_depth(picture: Image.Image) -> Image.Image:
-    """16 bits of grey to 8, rounded; Pillow's own conversion cuts off at 255."""
+    """Reduce 16-bit grey to 8 bits, rounded; Pillow's own conversion cuts off at 255."""
     exponent = _find_exponent(picture)
     key = picture.info.pop("transparency", None)
     picture.info.pop("gamma", None)
@@ -63,7 +63,7 @@ def _reduce_depth(picture: Image.Image) -> Image.Image:
 
 
 def map_to_srgb(picture: Image.Image) -> Image.Image:
-    """By its colour profile or, where a PNG has none, its gamma; a broken profile is none."""
+    """Use the colour profile or, if a PNG has none, its gamma. A broken profile is ignored."""
     profile = picture.info.get("icc_profile")
     if profile:
         try:
@@ -77,7 +77,7 @@ def _apply_profile(picture: Image.Image, profile: bytes) -> Image.Image:
     mode = _PROFILE_MODES.get(profile[16:20])  # its header says of what
     base = _WITH_ALPHA.get(picture.mode, picture.mode)
     if mode != base and (mode, base) != ("RGB", "L"):
-        return picture  # it is about other colours than these
+        return picture  # the profile describes other colours than these
     mapped = ImageCms.profileToProfile(
         picture.convert(mode), BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
     )
@@ -88,7 +88,7 @@ def _apply_profile(picture: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _find_exponent(picture: Image.Image) -> float:
-    """What a value from 0 to 1 is raised to on its way to the screen."""
+    """Find the power to which a value from 0 to 1 is raised on its way to the screen."""
     gamma = picture.info.get("gamma") or 1 / _SCREEN_GAMMA
     if picture.info.get("icc_profile") or "srgb" in picture.info:
         return 1.0

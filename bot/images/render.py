@@ -1,4 +1,4 @@
-"""Tiles, the 1×3 grid, previews, PNG and WebP; works without files."""
+"""Makes tiles, the 1×3 grid, previews, PNG and WebP, without writing files."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
 _PREVIEW_TILE_PIXELS = 192
 _BLURRED_SIDE_PIXELS = 192
-_BLUR = 1 / 6  # of the shorter side: a twentieth stays of three stripes, a fiftieth of four
+_BLUR = 1 / 6  # of the shorter side: leaves 1/20 of the contrast of three stripes, 1/50 of four
 PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 
 
 def blur(path: Path) -> bytes | None:
-    """A small PNG of a picture's colours: whatever its size, nobody can tell what it shows.
+    """Make a small PNG of a picture's colours, in which nobody can tell what it shows.
 
     None if it is gone. Pictures side by side are blurred by the side of one of them.
     """
@@ -50,7 +50,7 @@ def blur(path: Path) -> bytes | None:
 
 
 def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:
-    """The tiles side by side; small ones are enlarged by a whole factor."""
+    """Put the tiles side by side; small ones are enlarged by a whole factor."""
     if len(tiles) == 1:
         return tiles[0]
     width, height = tiles[0].size
@@ -66,7 +66,7 @@ def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:
 
 
 def encode_small(path: Path, max_side_pixels: int | None = None) -> BytesIO:
-    """A picture file as WebP, without its metadata."""
+    """Convert a picture file to WebP without metadata."""
     with Image.open(path) as picture:
         small = picture.convert("RGB")
     if max_side_pixels is not None:
@@ -75,7 +75,7 @@ def encode_small(path: Path, max_side_pixels: int | None = None) -> BytesIO:
 
 
 def encode_preview(sketch: NDArray[np.uint8], verdicts: Sequence[PanelVerdict]) -> bytes:
-    """A strip of small pictures, uint8 (N, h, w, 3) RGB, as WebP; flagged ones are covered."""
+    """Join small pictures, uint8 (N, h, w, 3) RGB, as one WebP; flagged ones are covered."""
     scale = max(round(_PREVIEW_TILE_PIXELS / sketch.shape[1]), 1)
     size = (sketch.shape[2] * scale, sketch.shape[1] * scale)
     strip = Image.new("RGB", (size[0] * len(sketch), size[1]), _HIDDEN_TILE)
@@ -94,7 +94,7 @@ def _encode_webp(picture: Image.Image, quality: int = 80) -> BytesIO:
 
 
 def compose_hidden_tile(size: tuple[int, int], why: Text) -> Image.Image:
-    """What stands in place of a picture nobody may see; size is (width, height)."""
+    """Make a tile that replaces a hidden picture; size is (width, height)."""
     tile = Image.new("RGB", size, _HIDDEN_TILE)
     font = ImageFont.load_default(max(size[0] // 12, 8))
     said = why()
@@ -110,7 +110,7 @@ def compose_hidden_tile(size: tuple[int, int], why: Text) -> Image.Image:
 
 
 def _can_draw(text: str) -> bool:
-    """Pillow's own font has little more than ASCII, and an empty box for the rest."""
+    """Whether Pillow's own font can draw the text: it has little more than ASCII."""
     box = _draw_letter("\uffff")
     return all(char.isspace() or _draw_letter(char) != box for char in text)
 
@@ -122,12 +122,12 @@ def _draw_letter(char: str) -> bytes:
 
 
 def encode_png(picture: Image.Image, recipe: Recipe, seeds: Sequence[int]) -> bytes:
-    """A PNG that carries its recipe as iTXt entries under diffusers' names."""
+    """Make a PNG that carries its recipe as iTXt entries under diffusers' names."""
     info = PngInfo()
     size = f"{recipe.width}x{recipe.height}"
     entries = recipe.describe() | {"seed": ", ".join(map(str, seeds)), "size": size}
     del entries["seeds"]
-    entries.pop("start", None)  # a number of ours; the picture is not in the file
+    entries.pop("start", None)  # a number of our own, and the picture is not in the file
     for key, value in (entries | {"Software": "Triptych"}).items():
         info.add_itxt(key, str(value))
     buffer = BytesIO()

@@ -1,4 +1,4 @@
-"""Tiles, the 1×3 grid and PNG files; composed after the verdicts, in a small pool of threads."""
+"""Writes tiles, the 1×3 grid and PNG files of judged pictures, in a small pool of threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-import numpy as np  # before there are threads: two that import it at once break it
+import numpy as np  # import it before there are threads: two importing it at once break it
 from PIL import Image, ImageOps
 
 from bot.domain.pictures import PanelVerdict, PictureFile
@@ -43,7 +43,7 @@ _HELD = "held"
 class PictureWriter:
     """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing.
 
-    What a moderator has to see first lies in ``pictures/held/<job id>`` until it is released.
+    Pictures that a moderator has to see first stay in ``pictures/held/<job id>`` until then.
     """
 
     def __init__(self, folder: Path, max_threads: int = 2) -> None:
@@ -51,7 +51,7 @@ class PictureWriter:
         self._pool = ThreadPoolExecutor(max_threads, thread_name_prefix="pictures")
 
     def folder_of(self, job_id: int) -> Path:
-        """Where the pictures of a job lie."""
+        """The folder with the pictures of a job."""
         return self._folder / str(job_id)
 
     async def write(
@@ -61,9 +61,9 @@ class PictureWriter:
         images: NDArray[np.uint8],
         verdicts: Sequence[PanelVerdict],
     ) -> tuple[PictureFile, ...]:
-        """Compose and write; the grid's file first. images: uint8 (N, H, W, 3) RGB.
+        """Compose and write the files, the grid first. images: uint8 (N, H, W, 3) RGB.
 
-        What stands in place of hidden ones is said to the reader, as texts are.
+        The text on hidden tiles is in the reader's language.
         Raises StoreError.
         """
         return await self.run(self._write, self._folder, job_id, recipe, images, tuple(verdicts))
@@ -75,7 +75,7 @@ class PictureWriter:
         images: NDArray[np.uint8],
         verdicts: Sequence[PanelVerdict],
     ) -> tuple[PictureFile, ...]:
-        """The pictures as they were drawn, apart from what members may see. Raises StoreError."""
+        """Write the pictures as drawn, apart from those members may see. Raises StoreError."""
         shown = tuple(replace(verdict, shown=True) for verdict in verdicts)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
@@ -83,7 +83,7 @@ class PictureWriter:
         )
 
     async def release(self, job_id: int) -> None:
-        """Put held pictures in the place of what was shown instead; again if it was cut short."""
+        """Move held pictures to where members see them; safe to repeat after a crash."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._pool, self._release, job_id)
 
@@ -94,17 +94,17 @@ class PictureWriter:
             held.rename(self.folder_of(job_id))
 
     async def locate_grid(self, job_id: int) -> Path | None:
-        """The grid as a moderator may see it: unhidden while it is held. None if there is none."""
+        """Find the grid as a moderator may see it: uncovered while held. None if there is none."""
         folders = (self._folder / _HELD / str(job_id), self.folder_of(job_id))
         return next((path for each in folders if (path := each / "grid.png").is_file()), None)
 
     async def locate_start(self, job_id: int, panel: int) -> Path | None:
-        """What a recipe starts from, a panel or an upload (panel 0); None if it is gone."""
+        """Find a recipe's start picture: a panel, or an upload (panel 0); None if it is gone."""
         path = self._start_of(job_id, panel)
         return path if path.is_file() else None
 
     async def blur(self, path: Path) -> bytes | None:
-        """A small PNG that shows the colours of a picture and nothing else; None if it is gone."""
+        """Make a small PNG of a picture's colours that hides what it shows; None if it is gone."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, blur, path)
 
@@ -121,7 +121,7 @@ class PictureWriter:
             self._start_of(job_id).unlink(missing_ok=True)
 
     async def list_jobs(self) -> set[int]:
-        """The jobs that have files."""
+        """List the jobs that have files."""
         return await self.run(self._list_jobs)
 
     def _list_jobs(self) -> set[int]:
@@ -130,7 +130,7 @@ class PictureWriter:
         return {int(name) for name in names if name.isdecimal()}
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something with pictures in the pool's threads, in the reader's language."""
+        """Run work on pictures in the pool's threads, in the reader's language."""
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, partial(copy_context().run, work, *args, **kwargs)
         )
@@ -138,7 +138,7 @@ class PictureWriter:
     async def save_start(
         self, job_id: int, size: tuple[int, int], pixels: bytes
     ) -> NDArray[np.uint8]:
-        """Keep a member's picture as what the job starts from: uint8 (H, W, 3) RGB.
+        """Save a member's picture, uint8 (H, W, 3) RGB, as the start picture of a job.
 
         size: (width, height). Raises StoreError.
         """
@@ -156,7 +156,7 @@ class PictureWriter:
     async def load_start(
         self, job_id: int, panel: int, size: tuple[int, int]
     ) -> NDArray[np.uint8] | None:
-        """A picture to start from, cropped in the middle to (width, height); None if it is gone.
+        """Load a start picture, cropped in the middle to (width, height); None if it is gone.
 
         panel: 0 is the job's upload.
         """
@@ -222,7 +222,7 @@ class PictureWriter:
         return tuple(files)
 
     async def locate(self, files: Sequence[PictureFile]) -> list[Path] | None:
-        """The files' paths if all are there and whole, else None."""
+        """Return the files' paths if all are there and whole, else None."""
         return await self.run(self._locate, files)
 
     def _locate(self, files: Sequence[PictureFile]) -> list[Path] | None:

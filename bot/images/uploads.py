@@ -1,4 +1,4 @@
-"""Pictures that members hand in: decoded under a guard, turned upright, flattened, stripped.
+"""Decodes members' pictures safely: turns them upright, flattens them, drops metadata.
 
 Worker processes import this module, so it must be light.
 """
@@ -33,39 +33,39 @@ _DAMAGED = (
 )
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_JPEGS = {"JPEG", "MPO"}  # Pillow opens an MPO as a JPEG and then calls it MPO
+_JPEGS = {"JPEG", "MPO"}  # Pillow opens an MPO file as a JPEG and then names the format MPO
 _JPEG_END = b"\xff\xd9"
-_JPEG_NOISE = b"\x55\xaa" * 32  # would be pixels, if any were missing
+_JPEG_NOISE = b"\x55\xaa" * 32  # decoded as pixels if any are missing
 _JPEG_BLOCK_PIXELS = 16
 
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each takes memory of the worker's, however many cores
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each takes memory in the worker
 
 
 def check_size(num_bytes: int) -> None:
-    """Raises UserError for a file too large to be looked at."""
+    """Raise UserError for a file that is too large to open."""
     if num_bytes > MAX_UPLOAD_BYTES:
         sizes = {"size": num_bytes / 2**20, "most": MAX_UPLOAD_BYTES // 2**20}
         raise UserError(because(Code.UPLOAD_TOO_LARGE, **sizes))
 
 
 def decode_pixels(data: bytes) -> tuple[tuple[int, int], bytes]:
-    """(width, height) and the RGB pixels of a member's picture. Raises UserError.
+    """Return (width, height) and the RGB pixels of a member's picture. Raises UserError.
 
-    Called in a worker process: there are files for which it takes minutes.
+    Called in a worker process, because some files take minutes.
     """
     picture = decode_upload(data)
     return picture.size, picture.tobytes()
 
 
 def decode_upload(data: bytes) -> Image.Image:
-    """RGB in sRGB, upright, without transparency or metadata. Raises UserError.
+    """Decode to RGB in sRGB, upright, without transparency or metadata. Raises UserError.
 
     The size is read from the header, before any pixel is decoded.
     """
     check_size(len(data))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a log full of what is wrong with members' files
+            warnings.simplefilter("ignore")  # else members' broken files would fill the log
             picture = even_out(_load(data))
             kept = (_KEPT_SIDE_PIXELS, _KEPT_SIDE_PIXELS)
             picture.thumbnail(kept, Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
@@ -73,7 +73,7 @@ def decode_upload(data: bytes) -> Image.Image:
     except Image.DecompressionBombError:
         raise UserError(_explain_pixels("JPEG")) from None
     except _DAMAGED:
-        # What Pillow raises for files that are cut off, inflated or not what they claim to be.
+        # Pillow raises these for files that are cut off, inflated or not what they claim to be.
         raise UserError(because(Code.UPLOAD_DAMAGED)) from None
 
 
@@ -89,9 +89,9 @@ def _load(data: bytes) -> Image.Image:
 
 
 def _load_cut(data: bytes) -> Image.Image:
-    """A JPEG whose end is missing, if all but a strip of its pixels are there. Raises OSError.
+    """Load a JPEG with a missing end, if only a strip of pixels is missing. Raises OSError.
 
-    Where pixels are missing, what follows makes a difference.
+    Decodes it twice with different bytes at the end: pixels that differ are missing.
     """
     data = data.removesuffix(_JPEG_END[:1])
     picture, other = _open(data + _JPEG_END), _open(data + _JPEG_NOISE + _JPEG_END)
@@ -102,7 +102,7 @@ def _load_cut(data: bytes) -> Image.Image:
 
 
 def _open(data: bytes) -> Image.Image:
-    """Looked at, not decoded yet. Raises UserError for what is not taken."""
+    """Open a file without decoding it. Raises UserError if it is not accepted."""
     is_heif = data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
     reads_heif = is_heif and _can_read_heif()
     try:
@@ -124,8 +124,8 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _can_read_heif() -> bool:
-    """Whether the extra for HEIC is installed. Its decoder is large, and no concern of the bot's
-    own process, so only a worker that needs it loads it."""
+    """Whether the extra for HEIC is installed. If it is, load its decoder, which is large: only
+    workers that need it do so."""
     try:
         import pi_heif  # noqa: PLC0415
     except ImportError:
@@ -140,7 +140,7 @@ def _check_shape(picture: Image.Image) -> None:
     num_bytes = width * height * _BYTES_PER_PIXEL[kind]
     if max(width, height) > MAX_UPLOAD_SIDE_PIXELS or num_bytes > MAX_DECODED_BYTES:
         raise UserError(_explain_pixels(kind))
-    # An MPO is a photo with others behind it, such as its thumbnail or what was left and right.
+    # An MPO is a photo with others after it, such as its thumbnail or a left and a right view.
     if kind not in {"MPO", "HEIF"} and getattr(picture, "is_animated", False):
         raise UserError(because(Code.UPLOAD_MOVES))
 
@@ -151,7 +151,7 @@ def _explain_pixels(kind: str) -> Reason:
 
 
 def _explain_kind(data: bytes) -> Reason:
-    """Name what it is, as far as its first bytes say; nothing of it is decoded."""
+    """Name the kind of file by its first bytes; nothing is decoded."""
     Image.init()
     for kind, (_, accept) in Image.OPEN.items():
         with suppress(*_DAMAGED):
@@ -161,7 +161,7 @@ def _explain_kind(data: bytes) -> Reason:
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
-    """On white; a new picture, so that nothing of the file's metadata comes along."""
+    """Put a picture on white, as a new picture, so that no metadata of the file remains."""
     layer = picture.convert("RGBA")
     flat = Image.new("RGB", layer.size, (255, 255, 255))
     flat.paste(layer, mask=layer)

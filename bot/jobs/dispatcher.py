@@ -42,12 +42,12 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
-ANNOUNCE_SHARE = 0.1  # of the time goes into places, at most: in a long queue they take a while
+ANNOUNCE_SHARE = 0.1  # of the time, at most, for showing places: slow in a long queue
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Who deals with a job's pictures: where they start from, who judges them, who keeps them."""
+    """The parts that load start pictures, and check, judge and save finished ones."""
 
     starts: StartPictures
     check: PictureCheck
@@ -110,7 +110,7 @@ class Dispatcher:
                     await self._welcome(loading.result())
                 while (job := self._choose()) is not None:
                     await self._begin(job)
-            except StoreError as error:  # such as a full disk: what waits goes on waiting
+            except StoreError as error:  # such as a full disk: jobs stay in the queue
                 log.error("nothing can be begun, trying again in a moment: %s", error)
                 loop.call_later(STORE_RETRY_SECONDS, self._waitlist.changed.set)
             if self._lost is not None:
@@ -119,7 +119,7 @@ class Dispatcher:
             await self._waitlist.changed.wait()
 
     def _announce(self) -> None:
-        """At once, or after a pause if it was done just now."""
+        """Update the shown places now; if that was just done, do it after a pause."""
         self._is_announced = self._announcing is None
         if self._announcing is None:
             loop = asyncio.get_running_loop()
@@ -134,7 +134,7 @@ class Dispatcher:
             self._announce()
 
     def _show_places(self) -> None:
-        """Unchanged ones are not edited again."""
+        """Show the places. Messages with the same place are not edited."""
         waitlist, is_ready = self._waitlist, self._waitlist.info is not None
         for job_id, place in waitlist.places().items():
             self._status_messages.post(waitlist.queue.get(job_id), Waiting(place, is_ready))
@@ -146,7 +146,7 @@ class Dispatcher:
         await self._waitlist.welcome(info)
 
     async def stop(self, finish_seconds: float, requeue_seconds: float) -> None:
-        """Start nothing more. What is not finished in time waits in the queue for the next run."""
+        """Start nothing more. Unfinished jobs go back to the queue for the next run."""
         self._stopping = True
         self._waitlist.changed.set()
         if self._tasks:
@@ -161,7 +161,7 @@ class Dispatcher:
         self._spawn(job, self._deliver(job))
 
     async def cancel(self, job_id: int) -> Job | None:
-        """End a waiting or running job for its member; None if it had already gone another way.
+        """End a waiting or running job for its member; None if it had already ended.
 
         A job cancelled while it is drawn costs the share of its steps that were drawn.
         """
@@ -184,7 +184,7 @@ class Dispatcher:
         if ended is not None:
             of_job(log, job_id).info("cancelled")
             self._waitlist.remove(job_id)
-            self._waitlist.running.pop(job_id, None)  # progress on its way here must not be shown
+            self._waitlist.running.pop(job_id, None)  # late progress must not be shown
             self._engine.cancel(job_id)
             self._waitlist.charge(ended)
             await self._status_messages.finish(ended)
@@ -199,7 +199,7 @@ class Dispatcher:
         if job is None:
             return None
         if job.job_id in self._waitlist.unfit:
-            return job  # to be refused by _begin
+            return job  # _begin will refuse it
         return job if self._engine.has_room(job.recipe) else None
 
     async def _begin(self, job: Job) -> None:
@@ -238,7 +238,7 @@ class Dispatcher:
             if await self._jobs.mark_requeued(job, attempted=False) is not None:
                 self._waitlist.use.refund(
                     job.job_id
-                )  # a stop; a member's cancel has its own charge
+                )  # a stop; a cancel by the member is charged elsewhere
             return
         finally:
             self._waitlist.running.pop(job.job_id, None)
@@ -251,10 +251,10 @@ class Dispatcher:
     async def _deliver(self, job: Job) -> None:
         try:
             ended = await self._deliverer.deliver(job)
-        except StoreError as error:  # a grid that is posted must not give way to an apology
+        except StoreError as error:  # a posted grid must not be replaced by an apology
             of_job(log, job.job_id).error("will be delivered again at the next start: %s", error)
             return
-        if ended is not None:  # what is undeliverable costs nothing
+        if ended is not None:  # an undeliverable job costs nothing
             self._waitlist.charge(ended)
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
@@ -269,7 +269,7 @@ class Dispatcher:
         pace = self._waitlist.paces.of(output.engine)
         cost = pace.measure(job.cost_estimate, output.gpu_seconds)
         if not any(verdict.was_judged for verdict in verdicts):
-            cost = 0.0  # a fault of ours: nobody gets to see anything of it
+            cost = 0.0  # our fault: no picture can be shown
         entry = compose_picture_entry(job, judgement, self._now())
         async with self._jobs.transaction():
             rendered = await self._jobs.mark_rendered(
@@ -345,7 +345,7 @@ class Dispatcher:
                 now=self._now(),
                 leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
             )
-        except StoreError as error:  # nobody should wait for the next start, which settles the row
+        except StoreError as error:  # tell the member now; the next start mends the row
             of_job(log, job.job_id).error("its end is not on record: %s", error)
             ended = replace(job, status=status, reason=reason)
         if ended is not None:
@@ -354,9 +354,9 @@ class Dispatcher:
             await self._status_messages.finish(ended)
 
     async def _watch_steps(self) -> None:
-        """A device that hangs is as lost as one that fails; its jobs are drawn by the next process.
+        """Treat a device that hangs as lost; the next process draws its jobs.
 
-        What is being drawn stays ``running`` on record, so that it counts as an attempt.
+        Jobs being drawn stay ``running`` in the database, so that this counts as an attempt.
         """
         while self._lost is None:
             await asyncio.sleep(1.0)

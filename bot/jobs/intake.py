@@ -1,4 +1,4 @@
-"""The one way in: rules, quotas, the committed row, and only then the first answer."""
+"""The only way in: rules, quotas, the committed row, and only then the first answer."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from bot.texts.reasons import Reason, because
 log = logging.getLogger(__name__)
 
 TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
-_MAX_COMMITS_AT_ONCE = 64  # the first of 500 must not wait for the last one's turn at the record
-_MAX_NAME_LENGTH = 40  # no sampler or preset has a longer one; the row keeps it
+_MAX_COMMITS_AT_ONCE = 64  # the first of 500 prompts must not wait for the last
+_MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name; the row stores it
 _AGAIN_SECONDS = 1.0
-_PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, as of a copy being made
-_NOT_JUDGED = Verdict(Outcome.ALLOW)  # of what is refused for another reason
+_PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, for example during a copy
+_NOT_JUDGED = Verdict(Outcome.ALLOW)  # for prompts refused for another reason
 _STARTS_COVERED = because(Code.STARTS_COVERED)
 _DRAINING = because(Code.RESTARTING)
 
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Where a job that was taken goes: into the queue, to the moderators, or to its end."""
+    """Where an accepted job goes: into the queue, to the moderators, or to its end."""
 
     waitlist: Waitlist
     lane: ReviewLane
@@ -90,7 +90,7 @@ class Intake:
     async def submit(
         self, ask: Ask, origin: Origin, caller: Caller, refusal: Reason | None = None
     ) -> Job | None:
-        """Take a prompt; the row as it stands after the first answer.
+        """Take a prompt; return its row after the first answer.
 
         None if this interaction was already taken (Discord may send one twice), or the same press
         waits or is being drawn. refusal: why it cannot be drawn, where the caller knows. Raises
@@ -115,11 +115,11 @@ class Intake:
                 self._idle.set()
 
     async def drain(self, max_seconds: float) -> None:
-        """Until everybody who asked has been answered."""
+        """Wait until everybody who asked has been answered."""
         with suppress(TimeoutError):
             async with asyncio.timeout(max_seconds):
                 await self._idle.wait()
-        for task in self._settling:  # the next start finds out what they were answered
+        for task in self._settling:  # the next start settles them
             task.cancel()
         await asyncio.gather(*self._settling, return_exceptions=True)
 
@@ -138,7 +138,7 @@ class Intake:
         return await self._answer(job, caller, ask.upload)
 
     async def _commit(self, ask: Ask, origin: Origin, refusal: Reason | None) -> Job | None:
-        """The row. Nobody holds another one's place while a prompt is judged."""
+        """Insert the row. Others do not wait while a prompt is judged."""
         recipe = compose_recipe(ask, self._random_seed())
         async with self._looks:
             settings = await self._gate.fetch_settings(origin)
@@ -181,7 +181,7 @@ class Intake:
     def _find_plain_refusal(
         self, ask: Ask, origin: Origin, settings: GuildSettings, refusal: Reason | None
     ) -> Reason | None:
-        """Whatever needs neither the rules nor the queue."""
+        """Find refusals that need neither the rules nor the queue."""
         refusal = _DRAINING if self.draining else refusal
         try:
             check_ask(ask, self._limits)
@@ -190,7 +190,7 @@ class Intake:
         return refusal or find_admission_refusal(origin, settings, self._now())
 
     def _price(self, recipe: Recipe, refusal: Reason | None) -> tuple[Recipe, float, Reason | None]:
-        """As the model wants it, what it costs, why not. Awaits nothing: a model may get ready."""
+        """Return the complete recipe, cost and refusal. No await: the model may load meanwhile."""
         try:
             if self._waitlist.info is not None:
                 recipe = complete_recipe(recipe, self._waitlist.info)
@@ -201,7 +201,7 @@ class Intake:
     async def _judge(
         self, ask: Ask, origin: Origin, settings: GuildSettings
     ) -> tuple[Verdict, Reason | None]:
-        """What the rules say, and why they refuse."""
+        """Return the verdict of the rules and, if they refuse, the reason."""
         try:
             verdict = await self._gate.judge(
                 origin, ask.prompt, ask.negative_prompt, settings, ask.start
@@ -252,7 +252,7 @@ class Intake:
     async def _insist(
         self, job: Job, message_id: int | None, unusable: Unusable | None
     ) -> Job | None:
-        """The member has been answered, so the record is tried until it takes what follows."""
+        """Retry until the database accepts the next state, because the member has been answered."""
         while True:
             try:
                 return await self._settle(job, message_id, unusable)
@@ -268,7 +268,7 @@ class Intake:
         answered = await self._jobs.mark_answered(
             job.job_id, message_id=message_id, now=self._now()
         )
-        if answered is None:  # cancelled before there was a message that could say so
+        if answered is None:  # cancelled before there was a message to show it
             ended = await self._jobs.fetch_job(job.job_id)
             if ended is not None and ended.status is JobStatus.CANCELLED:
                 await self._status_messages.finish(ended)
@@ -302,7 +302,7 @@ class Intake:
     async def _find_quota_refusal(
         self, origin: Origin, quota: RoleQuota, cost: float
     ) -> Reason | None:
-        """quota: of the member's roles; it never reaches beyond the owner's."""
+        """quota: of the member's roles; it never exceeds the owner's."""
         if origin.source is Source.TERMINAL:
             return None
         quotas = self.quotas

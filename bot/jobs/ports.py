@@ -1,7 +1,7 @@
-"""What jobs need of the world outside: somebody to answer, and somewhere to post.
+"""The interfaces that jobs use: people who get answers, and places for messages.
 
-The bot's side of it is ``bot/chat/messenger.py`` (Discord), the command line's is
-``bot/cli/terminal.py``.
+``bot/chat/messenger.py`` implements them for Discord, ``bot/cli/terminal.py`` for the command
+line.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _NOT_TAKEN = because(Code.DISCORD_REFUSED)
 
 
 class NotPosted(TriptychError):
-    """What should be shown was not shown."""
+    """Something could not be shown."""
 
 
 class Undeliverable(NotPosted):
-    """Nobody can be reached with this any more; trying again would not help.
+    """The message can never be delivered; trying again would not help.
 
-    Its text is for the log; why: what members may read of it.
+    Its text is for the log; why: the reason that members may read.
     """
 
     def __init__(self, text: str, why: Reason = _NOT_TAKEN) -> None:
@@ -48,11 +48,11 @@ class Undeliverable(NotPosted):
 
 
 class NoMessage(Undeliverable):
-    """There is no such message: it was deleted, or never came to be."""
+    """There is no such message: it was deleted or never posted."""
 
 
 class PlaceClosed(Undeliverable):
-    """The thread is archived and locked; its members can still be answered alone."""
+    """The thread is archived and locked; its members can still get private answers."""
 
 
 class Unreadable(Undeliverable):
@@ -60,7 +60,7 @@ class Unreadable(Undeliverable):
 
 
 class Unreachable(NotPosted):
-    """Nobody answers at present; the same thing may work in a minute."""
+    """No answer at the moment; trying again in a minute may work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class Waiting:
 class InProgress:
     """The job is being drawn: ``step`` of ``num_steps`` done.
 
-    sketch: uint8 (N, h, w, 3) RGB as the engine sees it now. preview: that as a small judged WebP
-    file, made when it is shown.
+    sketch: uint8 (N, h, w, 3) RGB, as the engine sees it now. preview: the same as a small WebP
+    file, with flagged pictures covered; it is made when it is shown.
     """
 
     step: int
@@ -97,7 +97,7 @@ class InReview:
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """The job's pictures were there, and nobody may see them any more; see ``is_removed``."""
+    """The job's pictures must not be shown any more; see ``is_removed``."""
 
     is_removed: bool = False
 
@@ -115,7 +115,7 @@ class Delivery:
 
 
 def list_hidden(delivery: Delivery) -> list[str]:
-    """Sentences that say which panels nobody may see, and why."""
+    """Return sentences that say which panels are hidden, and why."""
     hidden: dict[bool, list[int]] = {True: [], False: []}
     for panel, verdict in enumerate(delivery.verdicts, 1):
         if not verdict.shown:
@@ -125,55 +125,55 @@ def list_hidden(delivery: Delivery) -> list[str]:
 
 
 class Caller(Protocol):
-    """The person who asks, as long as they can still be given a first answer (3 s on Discord)."""
+    """The person who asks, while a first answer is still possible (3 s on Discord)."""
 
     async def acknowledge(self, job: Job) -> int | None:
-        """Show that the prompt was taken; the id of the message that will move, if there is one.
+        """Show that the prompt was taken; return the id of the status message, if there is one.
 
-        Raises Undeliverable if it came too late, Unreachable if nobody knows whether it came.
+        Raises Undeliverable if it came too late, Unreachable if it is unknown whether it came.
         """
         ...
 
     async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
-        """Tell the person alone why the prompt was not taken."""
+        """Tell only this person why the prompt was not taken."""
         ...
 
     async def fetch_upload(self, upload: Upload) -> bytes:
-        """The file that the person handed in. Raises UserError."""
+        """Return the file that the person sent. Raises UserError."""
         ...
 
 
 class Messenger(Protocol):
-    """Reaches people from a job's row alone, also after a restart.
+    """Reaches people by a job's row alone, so it works after a restart, too.
 
     Every method that waits raises Undeliverable or Unreachable.
     """
 
     def find_locale(self, guild_id: int) -> str | None:
-        """The language of a server, as Discord names it; None where it is not known."""
+        """The language of a server, as Discord names it; None if it is unknown."""
         ...
 
     async def progress(self, job: Job, update: Update) -> int | None:
-        """Move the job's message; its id, if there is one."""
+        """Edit the job's message; return its id, if there is one."""
         ...
 
     async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
-        """Post the pictures; the id of the message that shows them.
+        """Post the pictures; return the id of the message that shows them.
 
-        can_repost: a new message may take the place of one that is gone.
+        can_repost: whether a new message may replace one that is gone.
         """
         ...
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """Write to the member directly, where the message itself is out of reach."""
+        """Send the member a direct message if the job's message cannot be edited."""
         ...
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
-        """A direct message; to anybody, the same nonce within minutes is the same one."""
+        """Send a direct message. The same nonce within minutes posts it only once."""
         ...
 
     async def show_card(self, case: Case, channel_id: int) -> int:
-        """Post a card for moderators or, if it stands, bring it up to date; its message's id."""
+        """Post a card for moderators, or edit it; return the id of its message."""
         ...
 
 
@@ -181,9 +181,9 @@ class ReviewLane(Protocol):
     """Where held jobs wait for a moderator: ``bot/review/cards.py``."""
 
     async def hold(self, job: Job) -> None:
-        """Ask the moderators about a held job, and tell its member that they are asked."""
+        """Ask the moderators about a held job, and tell its member."""
         ...
 
     async def withdraw(self, job: Job) -> None:
-        """The member has taken a held job back: nobody needs to decide about it any more."""
+        """Close the card of a held job that its member has taken back."""
         ...

@@ -1,4 +1,4 @@
-"""Moves each job's message seldom, always to the newest state, the front of the queue first.
+"""Edits each job's message rarely, always to the newest state, the front of the queue first.
 
 Discord limits how often messages of one channel may be edited, so the messages of a channel share
 a number of edits a minute: a message at place n gets its turn about n times as seldom as the first.
@@ -31,7 +31,7 @@ from bot.ops.logs import of_job
 
 log = logging.getLogger(__name__)
 
-MAX_EDITS_AT_ONCE = 2  # first answers and finished pictures must not queue behind news of places
+MAX_EDITS_AT_ONCE = 2  # first answers and finished pictures must not wait behind updates of places
 
 _BURSTS = 4  # a quarter of a window's edits may go in a quarter of the window
 
@@ -40,11 +40,11 @@ Develop = Callable[[Job, InProgress], Awaitable[Update]]
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """How often messages move.
+    """How often messages are edited.
 
     max_edits: in one channel and window, finished pictures included. for_finished: how many of
-    these are kept for finished pictures, which wait for nobody. again_seconds: after Discord did
-    not answer at all.
+    them are reserved for finished pictures, which never wait. again_seconds: the pause after
+    Discord did not answer at all.
     """
 
     interval_seconds: float = 3.0
@@ -55,9 +55,9 @@ class Pacing:
 
 
 class StatusMessages:
-    """One conductor per channel; a state that is overtaken before its turn is never sent.
+    """Updates each channel's messages in turn. Outdated states are never sent.
 
-    develop: makes the picture that is shown of a job being drawn, just before it is shown.
+    develop: makes the preview of a job that is being drawn, just before it is shown.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class StatusMessages:
         self._channel_of(job).post(job, update)
 
     async def finish(self, job: Job) -> None:
-        """The last word on a job that ended without pictures, tried until it is said or in vain.
+        """Show how a job ended without pictures; retry until that succeeds or cannot succeed.
 
-        Returns when no edit is under way any more and it has been tried once.
+        Returns after the first attempt, when no other edit is running.
         """
         if await self.try_finish(job):
             return
@@ -91,26 +91,26 @@ class StatusMessages:
         task.add_done_callback(self._insisting.discard)
 
     async def try_finish(self, job: Job) -> bool:
-        """No more edits but this one; its member is written to where that cannot be made.
+        """Stop other edits and show how the job ended, else send its member a direct message.
 
-        Whether nothing is left to be done: it is said, or never can be.
+        Returns whether that is done, or can never be done.
         """
         async with self.finishing(job):
             try:
                 await self._say_end(job)
             except Unreachable as error:
-                of_job(log, job.job_id).info("its end is told later: %s", error)
+                of_job(log, job.job_id).info("showing its end failed and is tried again: %s", error)
                 return False
         if self._mark_end_notified is not None:
             try:
                 await self._mark_end_notified(job.job_id)
-            except StoreError as error:  # it is told once more at the next start
-                of_job(log, job.job_id).warning("is told, but that is not on record: %s", error)
+            except StoreError as error:  # the next start repeats it
+                of_job(log, job.job_id).warning("its end is shown but not on record: %s", error)
         return True
 
     @asynccontextmanager
     async def finishing(self, job: Job) -> AsyncIterator[None]:
-        """No more edits but the one that is made inside: its finished pictures, or its end."""
+        """Inside, only the caller edits the message: finished pictures, or the end."""
         channel = self._channel_of(job)
         channel.begin_edit()
         try:
@@ -120,7 +120,7 @@ class StatusMessages:
             channel.end_edit()
 
     async def close(self) -> None:
-        """Stop at once, without waiting for edits under way; messages stay as they are."""
+        """Stop at once, without waiting for running edits; messages stay as they are."""
         tasks = [*self._insisting]
         for channel in self._channels.values():
             tasks += channel.list_tasks()
@@ -140,7 +140,7 @@ class StatusMessages:
             await self._messenger.progress(job, Ended())
         except Undeliverable as error:
             of_job(log, job.job_id).info("its message was not edited: %s", error)
-            if job.status is JobStatus.CANCELLED:  # whoever did it was answered
+            if job.status is JobStatus.CANCELLED:  # the person who cancelled was answered
                 return
             try:
                 await self._messenger.tell(job, job.reason)
@@ -165,7 +165,7 @@ class StatusMessages:
 
 @dataclass(slots=True, eq=False)
 class _Message:
-    """A job's message. latest: what it should show, None if it does. shown_at: monotonic."""
+    """A job's message. latest: the update to show, None if it is shown. shown_at: monotonic."""
 
     latest: tuple[Job, Update] | None = None
     shown: Update | None = None
@@ -184,7 +184,7 @@ class _Message:
 class _Channel:
     """The messages of one channel, and when edits of them ended.
 
-    Its conductor ends when there is nothing to show, and begins again with the next state.
+    Its task ends when there is nothing to show, and starts again with the next state.
     """
 
     pacing: Pacing
@@ -203,27 +203,27 @@ class _Channel:
         self._wake()
 
     async def forget(self, job_id: int) -> None:
-        """No more edits of this message; waits for one that is under way."""
+        """Edit this message no more; wait for an edit that is running."""
         message = self.messages.pop(job_id, None)
         if message is not None and message.editing is not None:
             await asyncio.gather(message.editing, return_exceptions=True)
 
     def begin_edit(self) -> None:
-        """From now on it may arrive."""
+        """Note that an edit starts: Discord may apply it from now on."""
         self.num_under_way += 1
 
     def end_edit(self) -> None:
-        """It may have arrived only just now."""
+        """Note that an edit ended: Discord may have applied it only now."""
         self.num_under_way -= 1
         self.edits.append(_now())
 
     def has_ended(self) -> bool:
-        """Whether nothing of it need be remembered."""
+        """Whether the channel can be forgotten."""
         self._drop_old_edits()
         return not (self.messages or self.edits or self.num_under_way)
 
     def list_tasks(self) -> list[asyncio.Task[None]]:
-        """All that is under way."""
+        """List the running tasks."""
         tasks = [message.editing for message in self.messages.values()] + [self.conductor]
         self.messages.clear()
         return [task for task in tasks if task is not None]
@@ -236,7 +236,7 @@ class _Channel:
     async def _conduct(self) -> None:
         while (delay := self._delay_seconds()) is not None:
             if delay > 0:
-                # Not longer than an interval: somebody new may come meanwhile.
+                # Not longer than an interval: a new message may come meanwhile.
                 await asyncio.sleep(min(delay, self.pacing.interval_seconds))
                 continue
             await self.turns.acquire()
@@ -251,19 +251,19 @@ class _Channel:
             message.editing.add_done_callback(_log_fault)
 
     def _delay_seconds(self) -> float | None:
-        """Until something may be edited; None if there is nothing to show."""
+        """Seconds until a message may be edited; None if there is nothing to show."""
         now = _now()
         due = [each.shown_at + self.pacing.interval_seconds for each in self._list_ready()]
         if not due:
             return None
         self._drop_old_edits()
         room = max(self.pacing.max_edits - self.pacing.for_finished, 1)
-        # Not all at once either: finished pictures must find room at any moment.
+        # Not all at once either: finished pictures must find room at any time.
         burst = -(-room // _BURSTS)
         return max(min(due), self._find_free(room, 1), self._find_free(burst, burst / room)) - now
 
     def _find_free(self, count: int, share: float) -> float:
-        """When ``count`` edits in this share of the window leave room for one more."""
+        """Find when ``count`` edits in this share of the window leave room for one more."""
         ended = count - self.num_under_way
         if ended <= 0:
             return float("inf")
@@ -275,7 +275,7 @@ class _Channel:
         return [each for each in self.messages.values() if each.latest and each.editing is None]
 
     def _choose(self) -> _Message | None:
-        """Who has waited longest for their place: those who show nothing yet, then the front."""
+        """Choose the message that waited longest; messages near the front count more."""
         now = _now()
         due = [
             each
@@ -311,4 +311,4 @@ def _now() -> float:
 
 def _log_fault(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("a message does not move any more", exc_info=error)
+        log.error("a message is not updated any more", exc_info=error)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 HUNG_SECONDS = 120.0  # a device hangs after at least this long without a step, and after …
 HUNG_STEPS = 100.0  # … this many times as long as a slow step takes
-FIRST_STEP_SECONDS = 900.0  # the very first one may tune or compile
+FIRST_STEP_SECONDS = 900.0  # the very first step may tune or compile
 _RECENT_STEPS = 50
 _SLOW = 0.9  # a slow step: 90 % of the last ones were as quick or quicker; the rest are outliers
 

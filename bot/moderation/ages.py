@@ -1,4 +1,4 @@
-"""Ages and school grades in a text, as people write them in the languages of the lexicon."""
+"""Finds ages and school grades in a text, in the languages of the lexicon."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 _ADULT_AGE = 18
-_MIN_LIMIT = 10  # "under 4 lamps" is about lamps
+_MIN_LIMIT = 10  # "under 4 lamps" is about lamps, not an age
 _NOT_YEARS = (
     "balloons|cm|days|degrees|feet|fps|grams|hours|inches|kg|kilometers|km|knots|m|meters|metres|"
     "miles|minutes|mm|months|percent|points|pounds|seconds|steps|weeks|wheels|grad|minutos"
@@ -20,7 +20,7 @@ _ORDINALS = (
 
 
 class Age(NamedTuple):
-    """At words[start:end]. is_plain: it cannot well mean anything but a minor."""
+    """Age at words[start:end]. is_plain: it can hardly mean anything but a minor."""
 
     is_plain: bool
     start: int
@@ -50,7 +50,7 @@ class _Way:
 
 
 def list_ways(numbers: Iterable[str]) -> tuple[_Way, ...]:
-    """numbers: words for the ages of minors, each in small letters."""
+    """List the ways to write an age. numbers: the ages of minors as words, in small letters."""
     words = "|".join(sorted(map(re.escape, numbers), key=len, reverse=True))
     n = rf"(\d{{1,2}}|{words})"
     limit = r"(\d{2}|eighteen|achtzehn|dix huit|dieciocho|dezoito)"
@@ -114,7 +114,7 @@ class AgeFinder:
         self._ways = list_ways(numbers)
 
     def find(self, words: list[str]) -> Iterator[Age]:
-        """Each with the words it is made of."""
+        """Return each age with the words it consists of."""
         text = " ".join(words)
         for way in self._ways:
             for match in way.find(text):

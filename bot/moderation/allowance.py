@@ -1,4 +1,4 @@
-"""How long a server's own rules may take over one prompt."""
+"""Limits how long a server's own rules may take for one prompt."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from bot.errors import TooCostly
 
-ALLOWED_SECONDS = 0.05  # of this thread's CPU time; the rules a server may have mostly need 1 ms
+ALLOWED_SECONDS = 0.05  # of this thread's CPU time; a server's rules mostly need 1 ms
 
 
 class Allowance:
-    """CPU seconds that are spent while something is searched for."""
+    """The CPU seconds that a search may use."""
 
     def __init__(
         self, seconds: float = ALLOWED_SECONDS, clock: Callable[[], float] = time.thread_time
@@ -20,10 +20,10 @@ class Allowance:
         self._end = clock() + seconds
 
     def check(self) -> None:
-        """Between two steps that cannot be cut short. Raises TooCostly when all is spent."""
+        """Check between two uninterruptible steps. Raises TooCostly if the time is used up."""
         if self._clock() > self._end:
             raise TooCostly
 
 
 def unlimited() -> None:
-    """In place of ``Allowance.check``: for what the owner of the bot has chosen."""
+    """Replaces ``Allowance.check`` for rules that the owner of the bot has chosen."""

@@ -1,4 +1,4 @@
-"""What rules may cost, so that no server's can hold up another: a fixed budget for each.
+"""A fixed budget for each server's rules, so that no server can hold up another.
 
 Weighing compiles unknown patterns, which holds all other threads: a server's are weighed in a
 worker process. What has been weighed and fits is compiled in a few milliseconds.
@@ -15,9 +15,9 @@ from bot.errors import ConfigError
 from bot.moderation.patterns import count_steps
 from bot.texts import rules as texts
 
-# Beyond one of them a pattern is too much without being looked at.
+# A pattern beyond one of these is refused without being examined.
 _MAX_WEIGHED = 10  # budgets
-_MAX_WEIGHING_SECONDS = 2.0  # of CPU time; who asks waits for five times as long
+_MAX_WEIGHING_SECONDS = 2.0  # of CPU time; the caller waits for five times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ OWNER_BUDGET = Weight(rules=5000, steps=50_000, letters=400_000)
 
 
 def weigh(rule: Rule) -> Weight:
-    """Raises ConfigError with the reason for a pattern that is refused."""
+    """Weigh a rule. Raises ConfigError with the reason for a pattern that is refused."""
     steps = count_steps(rule.text) if rule.kind is RuleKind.PATTERN else 0
     return Weight(1, steps, len(rule.text) + sum(map(len, rule.exceptions)))
 
@@ -60,7 +60,7 @@ def weigh(rule: Rule) -> Weight:
 def require_budget(
     rules: Iterable[Rule], present: Iterable[Rule] = (), budget: Weight = SERVER_BUDGET
 ) -> None:
-    """Raises ConfigError where they do not fit beside those present, or cannot be used."""
+    """Raise ConfigError for rules that do not fit beside those present, or cannot be used."""
     used = total = sum(map(weigh, present), NOTHING)
     for rule in rules:
         total += weigh(rule)
@@ -68,7 +68,7 @@ def require_budget(
 
 
 def require_fit(total: Weight, budget: Weight, used: Weight = NOTHING) -> None:
-    """Raises ConfigError that says what of the budget was used before, and what the most is."""
+    """Raise ConfigError, naming what was used before and the most, if the budget is exceeded."""
     for what, need, most, before in (
         ("rules", total.rules, budget.rules, used.rules),
         ("steps", total.steps, budget.steps, used.steps),
@@ -81,7 +81,7 @@ def require_fit(total: Weight, budget: Weight, used: Weight = NOTHING) -> None:
 
 
 def list_faults(rules: Iterable[Rule]) -> dict[Rule, str]:
-    """The rules that cannot be used, and why not."""
+    """List the rules that cannot be used, and why."""
     faults: dict[Rule, str] = {}
     for rule in rules:
         try:
@@ -96,7 +96,7 @@ def list_beyond(
     budget: Weight = SERVER_BUDGET,
     clock: Callable[[], float] = time.thread_time,
 ) -> tuple[int, ...]:
-    """The numbers of the rules that do not fit beside those before them."""
+    """List the numbers of the rules that do not fit after those before them."""
     total, beyond = NOTHING, list[int]()
     weighed, end = 0, clock() + _MAX_WEIGHING_SECONDS
     for number, rule in rules.items():

@@ -1,8 +1,8 @@
 """The two classes that nobody can switch off: sexual content about minors, and about real people.
 
 A sexual term alone is neither. Together with words for a minor or a real person, in the same text
-or in one behind the picture that it starts from, it is refused where both are plain, and held where
-one of them may mean something else. A picture that a person sent stands for a real person.
+or in one behind the start picture, it is refused if both are plain, and held if one of them may
+mean something else. A picture that a person sent counts as a real person.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Categories = list[tuple[Reading, dict[str, list[Hit]]]]
 
 @dataclass(slots=True)
 class Signs:
-    """What was found in texts; each with the form in which it was first read.
+    """Signs found in texts, each with the form in which it was first read.
 
     undressed: sexual with a person, and perhaps with a minor. undressing, grown: only in a negative
     prompt. scanty: only with a picture that a person sent. worn: only with both.
@@ -59,7 +59,7 @@ class Signs:
 
     @classmethod
     def unite(cls, each: Iterable[Signs]) -> Signs:
-        """Of several texts as if they were one."""
+        """Join the signs of several texts into one."""
         united = cls()
         for signs in each:
             for kind in fields(cls):
@@ -93,11 +93,11 @@ class BuiltInClasses:
         return True
 
     def may_concern(self, readings: Sequence[Reading]) -> bool:
-        """Whether there may be a sexual term; most texts have none, and this is quick to see."""
+        """Whether there may be a sexual term. This is quick, and most texts have none."""
         return any(hits for _, hits in self._sexual.find(map(self._segmenter.segment, readings)))
 
     def find(self, readings: Sequence[Reading]) -> Categories:
-        """The terms of each category, reading by reading."""
+        """Find the terms of each category, reading by reading."""
         found: Categories = []
         for reading, hits in self._index.find(map(self._segmenter.segment, readings)):
             by_category: dict[str, list[Hit]] = defaultdict(list)
@@ -107,7 +107,7 @@ class BuiltInClasses:
         return found
 
     def collect(self, text: str, found: Categories) -> Signs:
-        """text: as typed."""
+        """Collect the signs of a text. text: as typed. found: from ``find``."""
         signs = Signs()
         for reading, hits in found:
             sentence = Sentence(reading)
@@ -125,14 +125,14 @@ class BuiltInClasses:
     def judge(
         self, signs: Signs, *, negative: Signs | None = None, behind: Ancestry = NO_ANCESTRY
     ) -> Verdict | None:
-        """negative: of the negative prompt, which can undress as well as a prompt can.
+        """Judge the signs. negative: of the negative prompt, which can undress people, too.
 
-        behind: what drawing starts from. Unknown words may have been sexual, and what they were
-        drawn from may have been sent.
+        behind: the history of the start picture. If its words are unknown, they may have been
+        sexual, and a person may have sent the first picture.
         """
         sexual = (negative.undressing if negative else {}) | signs.sexual
         minor = dict(signs.minor)
-        if negative and negative.grown and True in sexual:  # who is drawn then is no adult
+        if negative and negative.grown and True in sexual:  # adults are excluded
             minor[False in minor] = next(iter(negative.grown.values()))
         exposed = [*sexual.values(), *signs.scanty.values()]
         exposed += negative.worn.values() if negative else ()
@@ -213,14 +213,14 @@ class BuiltInClasses:
 
 
 def _note(forms: dict[bool, Form], is_plain: bool, hits: Iterable[Hit]) -> None:
-    """The form of the first of them, unless one is known already: then none is looked at."""
+    """Note the form of the first hit, unless one is known already."""
     if is_plain not in forms and (first := next(iter(hits), None)) is not None:
         forms[is_plain] = first.form
 
 
 @cache
 def load_classes() -> BuiltInClasses:
-    """Made once: it takes a while, and nothing in it changes."""
+    """Return the classes. They are made once, because that takes a while."""
     return BuiltInClasses()
 
 
@@ -246,7 +246,7 @@ def _list_uncovered(hits: Mapping[str, list[Hit]], category: str, exceptions: st
 def _list_pairs(
     hits: Mapping[str, list[Hit]], first: str, second: str, gap_words: int = _NAME_GAP_WORDS
 ) -> Iterator[Hit]:
-    """Hits of one category followed by one of another."""
+    """List hits of one category that are followed by one of another."""
     seconds = {hit.start: hit for hit in hits.get(second, ())}
     for hit in hits.get(first, ()):
         for gap in range(gap_words + 1):

@@ -1,7 +1,6 @@
-"""How words stand to one another, as far as the classes need it: who made a picture, whose young,
-what is bare or old but nobody.
+"""Recognises harmless uses of words: the maker of a picture, young animals, bare or old things.
 
-All of it excuses what would else be refused. So only what is plainly meant so counts.
+Each of these allows a text that would otherwise be refused, so only clear cases count.
 """
 
 from __future__ import annotations
@@ -54,8 +53,8 @@ _DRESSED_UP = {"anthro", "bodysuit", "cosplay", "costume", "costumes", "ears", "
 
 
 def ends_in_credit(text: str) -> bool:
-    """Whether who is named next made the picture. text: in small letters."""
-    before = f", {text}"[-CREDIT_CHARS:]  # a text begins as after a comma
+    """Whether the text ends just before the name of the picture's maker. text: in small letters."""
+    before = f", {text}"[-CREDIT_CHARS:]  # the start of a text counts like a comma
     if _LABEL.search(before):
         return True
     credit = _CREDIT.search(before)
@@ -64,7 +63,7 @@ def ends_in_credit(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Things:
-    """Words for what is nobody: things, what is said of them, and what has an age as well."""
+    """Words for things, words that describe things, and things that have an age."""
 
     nouns: frozenset[str]
     kinds: frozenset[str]
@@ -72,18 +71,18 @@ class Things:
 
 
 class Sentence:
-    """A reading, and where its words stand in its text."""
+    """A reading, and the positions of its words in the text."""
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
 
     def credits(self, name: Hit) -> bool:
-        """A painting by somebody is not a picture of them; a painting of somebody is."""
+        """Whether the name is only the maker's: "a painting by Emma", not "of Emma"."""
         spans = self._spans
         return bool(spans) and ends_in_credit(self.reading.text[: spans[name.start][0]])
 
     def is_young_animal(self, hit: Hit, animals: Set[str], kinds: Set[str]) -> bool:
-        """A baby elephant, a kid goat, a baby African elephant; not a kid in a bunny costume.
+        """Whether it is a baby elephant, a kid goat or the like, not a kid in a bunny costume.
 
         kinds: of animals, such as african.
         """
@@ -103,8 +102,8 @@ class Sentence:
         return bool(is_one_name and (is_last or _NAME_ENDS.match(text, ends)))
 
     def is_of_thing(self, hit: Hit, things: Things) -> bool:
-        """A topless car, a naked red brick wall: nobody is bare. Not "girl naked car"."""
-        if not self._spans:  # where it is spelled apart, words have other numbers
+        """Whether a word describes a thing, as in "a topless car"; not in "girl naked car"."""
+        if not self._spans:  # if it is spelled apart, the words are numbered differently
             return False
         before = self.reading.words[hit.start - 1] if hit.start else ""
         if before and before not in _BEFORE_THING | things.kinds and self._gap(hit.start) == " ":
@@ -112,11 +111,11 @@ class Sentence:
         return self._ends_in_thing(hit.end, things.nouns, things.kinds)
 
     def is_done_to_thing(self, end: int, things: Things) -> bool:
-        """Stripping the old wallpaper: whoever does it stays dressed. end: of the words for it."""
+        """Whether a thing is stripped, as in "stripping the old wallpaper". end: of the words."""
         return self._ends_in_thing(end, things.nouns, things.kinds | _ARTICLES)
 
     def is_age_of_thing(self, age: Age, things: Things) -> bool:
-        """A 12 year old red wine, whisky aged 12 years, a dog of 12 years."""
+        """Whether a thing has this age: a 12 year old red wine, whisky aged 12 years."""
         if not self._spans:
             return False
         words, owners = self.reading.words, things.owners
@@ -128,7 +127,7 @@ class Sentence:
         return self._ends_in_thing(age.end, owners, things.kinds)
 
     def _ends_in_thing(self, start: int, nouns: Set[str], kinds: Set[str]) -> bool:
-        """Whether the words from here on name a thing, and nobody that it is a part of."""
+        """Whether the words from here on name a thing and no person that it belongs to."""
         words, spans = self.reading.words, self._spans
         if not spans:
             return False
@@ -143,13 +142,13 @@ class Sentence:
         return is_last or _NAME_ENDS.match(self.reading.text, spans[end - 1][1]) is not None
 
     def _gap(self, place: int) -> str:
-        """What stands in the text before a word."""
+        """Return the text before a word, since the word before."""
         spans = self._spans
         return self.reading.text[spans[place - 1][1] : spans[place][0]] if place and spans else ""
 
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:
-        """Empty where the words are no words of the text."""
+        """The places of the words; empty if the words are not those of the text."""
         if self.reading.is_spelled:
             return []
         spans = [match.span() for match in _WORD.finditer(self.reading.text)]
@@ -157,5 +156,5 @@ class Sentence:
 
 
 def _is_beside(word: str) -> bool:
-    """Standing by somebody, held by them, modelled after them: they are in the picture."""
+    """Whether a word says that somebody is in the picture: stood by, held by, modelled after."""
     return word in _BESIDE or (word.endswith(("ed", "ing")) and word not in _MAKING)

@@ -1,19 +1,19 @@
-"""The plural and the simple forms of a verb, as English makes them of a word."""
+"""Makes the English plural and simple verb forms of a word."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-_MIN_LETTERS, _MAX_LETTERS = 3, 14  # of longer ones a server's rules would make too many
+_MIN_LETTERS, _MAX_LETTERS = 3, 14  # longer words would make too many forms for a server's rules
 _HISSING = ("s", "x", "z", "ch", "sh")
 _INFLECTED = ("ed", "ing", "ies")
-_SHORT = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")  # its last letter is doubled: dig, digging
+_SHORT = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")  # the last letter is doubled: dig, digging
 _LAST_MAY_DOUBLE = re.compile(r"[^aeiou][aeiou][^aeiouwxy]")  # shovelled
 
 
 def list_inflections(word: str) -> Iterator[str]:
-    """Without the word itself; none of a word that is short, very long, or not English.
+    """List other forms of a word; none if it is short, very long, or not English.
 
     Only what English would make of it: rap does not become raped.
     """

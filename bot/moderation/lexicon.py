@@ -1,4 +1,4 @@
-"""The packaged lists of terms, and words in a script that has no spaces between them."""
+"""Reads the packaged lists of terms, and finds words in scripts without spaces."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Lexicon = Mapping[str, Sequence[str]]
 
 
 def read_lexicon() -> Lexicon:
-    """Categories of English terms, each in small letters."""
+    """Return the categories of English terms in small letters."""
     return json.loads(Path(__file__).with_name("lexicon.json").read_text("utf-8"))
 
 
 def read_languages() -> Mapping[str, Lexicon]:
-    """The same categories in other languages, by language."""
+    """Return the same categories for other languages, by language."""
     return json.loads(Path(__file__).with_name("lexicon_languages.json").read_text("utf-8"))
 
 
 def unite(lexicons: Iterable[Lexicon]) -> Lexicon:
-    """All terms of each category, each once."""
+    """Return all terms of each category, each once."""
     united: dict[str, list[str]] = {}
     for lexicon in lexicons:
         for category, terms in lexicon.items():
@@ -45,7 +45,7 @@ class Segmenter:
         self._known = re.compile("|".join(map(_bound, ordered)))
 
     def segment(self, reading: Reading) -> Reading:
-        """The reading itself where it has no such words."""
+        """Return the reading with spaces, or unchanged if it has no such words."""
         if reading.text.isascii() or reading.is_spelled or reading.form is Form.MASKED:
             return reading
         if _UNSPACED.search(reading.text) is None:
@@ -57,7 +57,7 @@ class Segmenter:
 
 
 def _bound(term: str) -> str:
-    """A word in katakana ends where they end: there is another one in calorie and in noodle."""
+    """Return a regex. A katakana term must be a whole word: the word for noodle has one in it."""
     if re.fullmatch(rf"[{_KATAKANA}]+", term):
         return rf"(?<![{_KATAKANA}]){term}(?![{_KATAKANA}])"
     return re.escape(term)

@@ -1,6 +1,6 @@
-"""Names of people by their shape: two words with a capital that are no place, no style, no start.
+"""Finds names of people by their shape: two capitalised words that are no place and no style.
 
-A listed name makes the shape certain. Who made a picture is not in it.
+A listed name makes it certain. The maker of a picture does not count.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _PARTICLES = {"al", "bin", "d", "da", "das", "de", "del", "della", "den", "der",
               "du", "la", "le", "van", "von", "y", "zu"}  # fmt: skip
 _POSSESSIVE = ("'s", "’s")
 _ACTIONS = ("ed", "ing", "ly")
-_TITLE_CASE = 0.6  # of the other words: where they have capitals, a capital says nothing
+_TITLE_CASE = 0.6  # of the other words: if most have capitals, a capital means nothing
 _MAX_NAMES = 200  # looked at in one text
 
 
 @dataclass(slots=True)
 class _Shape:
-    """Words that may be one name, and where the first one starts in the text."""
+    """Words that may form one name, and their place in the text."""
 
     start: int = 0
     end: int = 0
@@ -52,7 +52,7 @@ class NameFinder:
         )
 
     def find(self, text: str) -> bool | None:
-        """Whether there is certainly one, perhaps one (False) or none (None). text: as typed."""
+        """Whether there is a name: surely (True), perhaps (False) or not (None). text: as typed."""
         tokens = [(match.start(), match[0]) for match in _TOKEN.finditer(text)]
         shapes = islice(_list_shapes(text, tokens, self._given), _MAX_NAMES)
         num_capitals = sum(word[:1].isupper() for _, word in tokens[1:])
@@ -95,7 +95,7 @@ class NameFinder:
     def _is_named_in_small(
         self, text: str, tokens: list[tuple[int, str]], num_capitals: int
     ) -> bool:
-        """In a text without capitals: a given name that is no other word, and a word after it."""
+        """Whether a text without capitals has a clear given name or a title before another name."""
         if num_capitals:
             return False
         for (start, word), (after, follower) in pairwise(tokens[: 10 * _MAX_NAMES]):
@@ -114,9 +114,9 @@ class NameFinder:
 def _list_shapes(
     text: str, tokens: list[tuple[int, str]], given: frozenset[str]
 ) -> Iterator[_Shape]:
-    """Runs of words with a capital, with nothing but a space or a particle between them.
+    """Yield runs of capitalised words with only a space or a particle between them.
 
-    given: names that "of" may follow, as in Joan of Arc; else it says who is shown.
+    given: names that "of" may follow, as in Joan of Arc. After other words it is no particle.
     """
     shape = _Shape()
     for place, (start, word) in enumerate(tokens):
@@ -162,6 +162,6 @@ def _is_particle(word: str, shape: _Shape, given: frozenset[str]) -> bool:
 
 
 def _leads_on(tokens: list[tuple[int, str]], place: int) -> bool:
-    """Whether a name may go on after a particle, or two: van der Meer."""
+    """Whether a name may go on after one or two particles, as in van der Meer."""
     follower = tokens[place + 1 : place + 2]
     return bool(follower) and (follower[0][1][0].isupper() or follower[0][1] in _PARTICLES)

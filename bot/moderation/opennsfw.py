@@ -33,7 +33,7 @@ _FATAL_ONLY = 4
 
 
 def find_weights() -> Path:
-    """The file in the installed package, whole. Raises ConfigError."""
+    """Find the file in the installed package and check it. Raises ConfigError."""
     spec = find_spec(_PACKAGE)
     folders = spec.submodule_search_locations if spec else None
     if not folders:
@@ -63,7 +63,7 @@ class OpenNsfw:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = _FATAL_ONLY
-        # Slower by little, and half the memory: three small pictures now and then.
+        # A little slower, but half the memory: there are only three small pictures now and then.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         self._session = onnxruntime.InferenceSession(
@@ -73,12 +73,12 @@ class OpenNsfw:
         self.rest()
 
     def score(self, image: NDArray[np.uint8]) -> float:
-        """image: uint8 (H, W, 3) RGB. From 0 (fit for work) to 1."""
+        """Return a score from 0 (fit for work) to 1. image: uint8 (H, W, 3) RGB."""
         scores: Any = self._session.run(None, {self._input: prepare(image)[None]})[0]
         return float(scores[0][1])
 
     def rest(self) -> None:
-        """glibc keeps tens of megabytes that were needed for a moment; others give them back."""
+        """Free memory: glibc keeps tens of megabytes that were needed only briefly."""
         if sys.platform == "linux":
             trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
             if trim is not None:

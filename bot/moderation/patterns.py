@@ -1,4 +1,4 @@
-"""Patterns that owners write, in RE2 syntax: no pattern and no text can make it stall."""
+"""Patterns that owners write, in RE2 syntax, so that no pattern and no text can stall it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bot.texts import rules as texts
 MAX_PATTERN_STEPS = 1250
 """Of one pattern; a search that cannot be cut short takes up to 30 ns for each and character."""
 
-_STEP_SECONDS = 1e-5  # of compiling; what is not made to be slow needs a tenth to a quarter of it
+_STEP_SECONDS = 1e-5  # of compiling per step; normal patterns need a tenth to a quarter of it
 
 # Bytes. They bound compiling (some 10,000 steps, 10 ms) and what searching remembers. Less would
 # bound it closer, and make searches slower by up to 400 times.
 _MAX_MEM = 1 << 20
-_SET_STEPS = 512  # searched in one go, which cannot be cut short either
-_ALWAYS = ""  # matches every text: its absence says that the set gave up
+_SET_STEPS = 512  # steps of the patterns searched in one call, which cannot be interrupted either
+_ALWAYS = ""  # matches every text: if it is missing, the set gave up
 
 
 def _make_options() -> re2.Options:
@@ -29,17 +29,17 @@ def _make_options() -> re2.Options:
     options.log_errors = False
     options.max_mem = _MAX_MEM
     options.case_sensitive = False
-    options.never_capture = True  # where it matches is all that anybody asks
+    options.never_capture = True  # only the place of a match is needed
     return options
 
 
 def count_steps(pattern: str, clock: Callable[[], float] = time.thread_time) -> int:
-    """The size of its program, or what compiling it takes where that is more: a pattern may say
-    much that leaves nothing. Raises ConfigError with the reason for a pattern that is refused.
+    """Return the size of a pattern's program, or its compile time in steps if that is more: a long
+    pattern may have a tiny program. Raises ConfigError with the reason if it is refused.
 
-    It holds all other threads of the process for up to 0.2 s: bring an unknown one to a worker.
+    It blocks all threads for up to 0.2 s, so run it in a worker for an unknown pattern.
     """
-    re2.purge()  # what RE2 has compiled before would seem to take no time
+    re2.purge()  # else RE2's cache would make compiling seem free
     begin = clock()
     size = compile_pattern(pattern).programsize
     steps = max(size, int((clock() - begin) / _STEP_SECONDS))
@@ -66,7 +66,7 @@ class PatternSet:
             group.compile()
 
     def find(self, text: str, check: Callable[[], None] = unlimited) -> Iterator[int]:
-        """The numbers of the patterns that match somewhere in the text.
+        """Return the numbers of the patterns that match somewhere in the text.
 
         check: called before each part of the search; what it raises ends the search.
         """
@@ -82,7 +82,7 @@ class PatternSet:
                     yield number
 
     def list_spans(self, number: int, text: str) -> Iterator[tuple[int, int]]:
-        """Where one pattern matches, in characters."""
+        """List where one pattern matches, in characters."""
         return (match.span() for match in self._patterns[number].finditer(text))
 
 
@@ -100,7 +100,7 @@ class _Group:
         return range(self.first, self.first + len(self.patterns))
 
     def compile(self) -> None:
-        if len(self.patterns) == 1:  # alone, RE2 knows a way that is quicker at worst
+        if len(self.patterns) == 1:  # alone, RE2 has a method that is faster in the worst case
             return
         together = re2.Set.SearchSet(_make_options())
         for pattern in self.patterns:
@@ -110,7 +110,7 @@ class _Group:
         self.together = together
 
     def find(self, text: str) -> list[int] | None:
-        """None where they have to be asked one by one."""
+        """Find matches; None if the patterns must be searched one by one."""
         found = self.together.Match(text) if self.together is not None else None
         if not found or self.always not in found:  # out of memory; one by one they need little
             return None
@@ -118,7 +118,7 @@ class _Group:
 
 
 def compile_pattern(pattern: str) -> re2._Regexp:
-    """Raises ConfigError with the reason for a pattern that is refused."""
+    """Compile a pattern. Raises ConfigError with the reason if it is refused."""
     try:
         compiled = re2.compile(pattern, _make_options())
     except re2.error as error:

@@ -16,11 +16,11 @@ _WORD = re.compile(r"[^\W_]+")
 _MASK_CHAR = re.compile(r"\W")
 _RUN = re.compile(r"(.)\1+")
 _MIN_SPELLED = 3
-_MIN_SPELLED_APART = 5  # a shorter word stands by chance within a longer one: A S S E M B L Y
+_MIN_SPELLED_APART = 5  # a shorter word can occur in a longer one: A S S E M B L Y
 _ALONE = frozenset("aiox0123456789")  # letters that are words of their own
 _MIN_LEET = 3
 _MIN_MASKED = 4
-_MAX_MASKED = 14  # longer ones have a hundred masked forms each
+_MAX_MASKED = 14  # longer words have a hundred masked forms each
 _HOLE = "*"
 _Disguised = dict[str, tuple[str, ...]]
 _Meanings = tuple[tuple[Form, str], ...]
@@ -40,7 +40,7 @@ class Hit(NamedTuple):
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """The words of a rule's text, in the form that readings have."""
+    """Split a rule's text into words in the form that readings have."""
     return tuple(_WORD.findall(normalise(text)))
 
 
@@ -54,9 +54,9 @@ class PhraseIndex:
         *,
         whole: PhraseIndex | None = None,
     ) -> None:
-        """inflected: words of phrases that are not looked for where letters are masked.
+        """inflected: words of phrases that are not searched for with masked letters.
 
-        whole: has more words, which leave fewer letters over where words are spelled apart.
+        whole: an index with more words, to explain more letters of words spelled apart.
         """
         self._whole = whole or self
         self._single: dict[str, list[int]] = {}
@@ -73,7 +73,7 @@ class PhraseIndex:
         self._words = frozenset(words)
         self._firsts = {first for first, _ in self._longer}
         self._starts = frozenset(self._firsts.union(self._single))
-        ordered = sorted(words)  # a set's order changes from run to run
+        ordered = sorted(words)  # a set has another order in each run
         self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
         self._squeezed_leet = _group(ordered, lambda word: (_squeeze(_either_i_or_l(word)),))
@@ -153,7 +153,7 @@ class PhraseIndex:
     def _list_disguised(
         self, reading: Reading, revealed: dict[str, _Meanings], check: Callable[[], None]
     ) -> dict[int, _Meanings]:
-        """What the words of a reading that are none of ours may stand for."""
+        """Map words that are not ours to those that they may disguise."""
         for word in reading.odd - self._words - revealed.keys():
             check()
             revealed[word] = tuple(self._reveal(word))
@@ -197,7 +197,7 @@ class PhraseIndex:
                 yield meant
 
     def _find_masked(self, words: Iterable[str], check: Callable[[], None]) -> Iterator[_Meanings]:
-        """For each word that may stand for some of ours: for one of them, not for all."""
+        """Yield, for each masked word, the words of ours that it may stand for."""
         for word in words:
             check()
             shape = _MASK_CHAR.sub(_HOLE, word)
@@ -206,9 +206,9 @@ class PhraseIndex:
                 yield tuple((Form.MASKED, each) for each in meant)
 
     def _find_spelled(self, run: str, check: Callable[[], None]) -> Iterator[str]:
-        """Our words within a run of single letters, which may begin or end with others.
+        """Yield our words in a run of single letters, which may have other letters around them.
 
-        A short one counts only where nothing but our words and single ones is left beside it.
+        A short word counts only if the other letters are our words or single-letter words.
         """
         if run in self._words:
             yield run
@@ -241,7 +241,7 @@ class PhraseIndex:
 
 
 def _list_left(run: str, found: Iterable[tuple[int, str]]) -> Iterator[str]:
-    """The letters that belong to none of the words. found: where they begin, in order."""
+    """Yield the letters outside the words. found: each word with its start, in order."""
     end = 0
     for start, word in found:
         yield from run[end:start]
@@ -250,7 +250,7 @@ def _list_left(run: str, found: Iterable[tuple[int, str]]) -> Iterator[str]:
 
 
 def _list_places(words: Sequence[str], wanted: Set[str]) -> list[int]:
-    """Where the wanted words stand: mostly there are none."""
+    """List the positions of the wanted words; mostly there are none."""
     return [place for place, word in enumerate(words) if word in wanted] if wanted else []
 
 

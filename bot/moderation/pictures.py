@@ -1,4 +1,4 @@
-"""What the picture checkers found, turned into what people may see. In doubt: nothing."""
+"""Turns the picture checkers' results into what people may see. In doubt: nothing."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Classifier(Protocol):
     """Judges one picture at a time, always in the same thread."""
 
     def score(self, image: NDArray[np.uint8]) -> float:
-        """image: uint8 (H, W, 3) RGB. From 0 (fit for everybody) to 1."""
+        """Return a score from 0 (fit for everybody) to 1. image: uint8 (H, W, 3) RGB."""
         ...
 
     def rest(self) -> None:
-        """The pictures of a job are judged: give back what was needed for it."""
+        """Free what was needed to judge; called when all pictures of a job are judged."""
         ...
 
 
@@ -44,7 +44,7 @@ class PictureCheck:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="picture-check")
 
     def prepare(self) -> None:
-        """Begin to load the classifier, so that the first picture need not wait for it."""
+        """Start to load the classifier, so that the first picture does not wait for it."""
         self.probe().add_done_callback(_report)
 
     def judge(
@@ -54,7 +54,7 @@ class PictureCheck:
         nsfw_content_detected: Sequence[bool | None],
         threshold: float | None = None,
     ) -> Future[tuple[PanelVerdict, ...]]:
-        """images: uint8 (N, H, W, 3) RGB. One verdict per picture, in their order.
+        """Return one verdict per picture, in order. images: uint8 (N, H, W, 3) RGB.
 
         threshold: scores from this one on are flagged, by default the instance's own.
         """
@@ -66,7 +66,7 @@ class PictureCheck:
         return self._thread.submit(self._ensure_loaded)
 
     def close(self) -> None:
-        """Wait for what is being judged and stop the thread."""
+        """Wait for the pictures being judged and stop the thread."""
         self._thread.shutdown()
 
     def _judge(

@@ -1,4 +1,4 @@
-"""What the rules say to a prompt. Both the prompt and the negative prompt are read."""
+"""Judges prompts and negative prompts by the rules."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _OF_CLASSES = {  # by the class, the outcome, and whether the words alone would 
 }
 NO_RULES = RuleBook(())
 _TOO_COSTLY = Verdict(Outcome.REFUSE, because(Code.RULES_TOO_COSTLY), "rules that take too long")
-_MAX_UNWANTED = 60  # entries of a negative prompt; each is read again
+_MAX_UNWANTED = 60  # entries of a negative prompt; each is read separately
 _Read = tuple[str, Sequence[Reading]]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What was found in a text: every form in which it was read, every rule in each, the end."""
+    """How a text was judged: all its readings, all rules found in them, and the verdict."""
 
     readings: tuple[Reading, ...]
     findings: tuple[RuleMatch, ...]
@@ -73,7 +73,7 @@ class PromptPolicy:
 
     @property
     def num_rules(self) -> int:
-        """Without the built-in classes."""
+        """The number of rules without the built-in classes."""
         return len(self._book.rules)
 
     def judge(
@@ -83,10 +83,10 @@ class PromptPolicy:
         own: RuleBook = NO_RULES,
         ancestry: Ancestry = NO_ANCESTRY,
     ) -> Verdict:
-        """The strictest thing that any rule says, and why.
+        """Return the strictest verdict of any rule, with its reason.
 
-        own: the rules of the server where it was asked. ancestry: what it starts from; words there
-        were judged by the rules when they came in, and count for the built-in classes alone.
+        own: the rules of the server where it was asked. ancestry: the prompts behind the
+        start picture. They count only for the built-in classes: rules judged them before.
         """
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         readings, negative = texts
@@ -97,7 +97,7 @@ class PromptPolicy:
         return _pick_strictest(verdicts)
 
     def explain(self, prompt: str, own: RuleBook = NO_RULES) -> Explanation:
-        """For moderators who want to know why."""
+        """Explain a verdict to moderators."""
         readings = self._read(prompt, own)
         findings = list(self._book.find(readings))
         with suppress(TooCostly):
@@ -111,7 +111,7 @@ class PromptPolicy:
     def _judge_classes(
         self, prompt: _Read, negative: _Read, ancestry: Ancestry
     ) -> Iterator[Verdict | None]:
-        """Of the words alone, and then as one with those behind the picture they start from."""
+        """Judge the words alone, and then together with the prompts behind the start picture."""
         prompts = [prompt, *self._read_behind(text for text, _ in ancestry.texts)]
         negatives = [negative, *self._read_behind(text for _, text in ancestry.texts)]
         readings = [each for _, each in (*prompts, *negatives)]
@@ -129,7 +129,7 @@ class PromptPolicy:
         yield _explain_class(whole, is_behind=True)
 
     def _is_list_of_unwanted(self, negative_prompt: str) -> bool:
-        """Such as "nsfw, child": what is drawn has none of it, so only one entry alone counts."""
+        """Whether it is a list such as "nsfw, child" in which no entry alone is forbidden."""
         entries = negative_prompt.split(",")
         if not 1 < len(entries) <= _MAX_UNWANTED:
             return False
@@ -147,7 +147,7 @@ class PromptPolicy:
 
 
 def judge_by(book: RuleBook, prompt: str, negative_prompt: str) -> Verdict:
-    """What these rules alone say."""
+    """Judge by these rules alone."""
     texts = [list_readings(text, latin_only=book.is_latin) for text in (prompt, negative_prompt)]
     return _judge_by(book, texts, Allowance())
 
@@ -162,7 +162,7 @@ def _judge_by(book: RuleBook, texts: Iterable[Sequence[Reading]], allowance: All
 
 
 def _pick_strictest(verdicts: Iterable[Verdict | None]) -> Verdict:
-    """The first of the strictest."""
+    """Return the first of the strictest verdicts."""
     strictest = Verdict(Outcome.ALLOW)
     for verdict in verdicts:
         if verdict and _SEVERITY[verdict.outcome] > _SEVERITY[strictest.outcome]:

@@ -1,4 +1,4 @@
-"""The ways a text can be read: each undoes one kind of disguise. Rules are held against all."""
+"""The ways a text can be read. Each undoes one kind of disguise; rules are tried on all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EITHER_I_OR_L = "I"  # what 1, ! and | become in leetspeak; all other letters ar
 
 _PARTED = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
 _NO_LETTER = re.compile(r"[^\w ]")
-# Possessive quantifiers where a hostile text could make the search go back over itself.
+# Possessive quantifiers where a hostile text could make the search backtrack too much.
 _WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # (word:1.2)
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
 _BRACKETS = dict.fromkeys("()[]{}<>", "")
@@ -48,7 +48,7 @@ _LEET = _DIGITS | _SYMBOLS
 
 
 class Form(StrEnum):
-    """What was undone to read a word, as moderators are told."""
+    """The disguise that was undone to read a word, as moderators see it."""
 
     PLAIN = "as typed"
     LOOKALIKES = "look-alike letters"
@@ -64,8 +64,8 @@ class Form(StrEnum):
 class Reading:
     """A text read one way, and its words.
 
-    is_spelled: ``words`` are runs of single letters, whose borders say nothing.
-    distinct: the same words, each once; odd: those of them that may be a disguised word.
+    is_spelled: ``words`` are runs of single letters, whose ends are not ends of words.
+    distinct: the same words, each once. odd: words among them that may be disguised.
     """
 
     form: Form
@@ -77,9 +77,9 @@ class Reading:
 
 
 def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
-    """Every way to read it; one that would equal an earlier one is left out.
+    """List every way to read a text, without those that equal an earlier one.
 
-    latin_only: nobody looks for words of other scripts, beyond those in the text as typed.
+    latin_only: no rule has words of other scripts, except as typed.
     """
     folded = fold(_ENTITY.sub(_read_entity, text))  # tokenizers of Stable Diffusion do so, too
     base = collapse(folded.casefold())
@@ -139,7 +139,7 @@ def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator
 
 
 def _read_leet(text: str, kept: frozenset[str]) -> Iterator[tuple[Form, str]]:
-    """Digits and symbols as letters; where that differs, also with symbols as punctuation.
+    """Yield it with digits and symbols as letters and, if different, only digits as letters.
 
     kept: words that stay as they are.
     """
@@ -158,13 +158,13 @@ def _read_leet(text: str, kept: frozenset[str]) -> Iterator[tuple[Form, str]]:
 
 
 def _pick_changed(text: str, other: str) -> list[str]:
-    """The words of a text that another reading of it does not have."""
+    """List the words of a text that another reading of it does not have."""
     pairs = zip(text.split(" "), other.split(" "), strict=True)
     return [one for one, another in pairs if one != another]
 
 
 def _list_models(folded: str) -> frozenset[str]:
-    """In small letters: a Galaxy A55 is no disguise, where a capital says something."""
+    """List model names such as Galaxy A55, in small letters; they are no disguise."""
     if folded.isupper():
         return frozenset()
     models = [
@@ -187,7 +187,7 @@ def _read_spelled(parted: str, reading: Reading) -> Reading | None:
 
 
 def _part(text: str) -> str:
-    """A space for every character that is neither letter nor digit, those of ASCII first."""
+    """Replace every character that is no letter or digit by a space, ASCII first."""
     parted = text.encode().translate(_PARTED).decode()
     return parted if text.isascii() else _NO_LETTER.sub(" ", parted)
 
@@ -218,14 +218,14 @@ def _is_kept(chunk: str, kept: frozenset[str]) -> bool:
 
 
 def _replace(text: str, table: dict[str, str]) -> str:
-    """As ``str.translate``, which takes ten times as long where a text is not ASCII."""
+    """Do the same as ``str.translate``, which is ten times slower if a text is not ASCII."""
     for old, new in table.items():
         text = text.replace(old, new)
     return text
 
 
 def _is_word(chunk: str) -> bool:
-    """Numbers and 8k stay as they are; a single character may belong to a spelled word."""
+    """Whether it is a word. Numbers and 8k are none; single letters may spell one."""
     size = len(chunk.strip(_AROUND_WORDS))
     return size == 1 or (size > 2 and chunk.lower() != chunk.upper())
 

@@ -71,7 +71,7 @@ class RuleBook:
     def find(
         self, readings: Sequence[Reading], check: Callable[[], None] = unlimited
     ) -> Iterator[RuleMatch]:
-        """Every rule in each reading, those that an exception allows there as well.
+        """Find every rule in each reading, including those that an exception allows.
 
         check: called again and again; what it raises ends the search.
         """
@@ -94,7 +94,7 @@ class RuleBook:
     def _add_inflections(
         self, words: Iterable[tuple[str, Rule]], numbers: dict[tuple[str, ...], int]
     ) -> frozenset[str]:
-        """Returns those that are no rule of their own."""
+        """Add other forms of the words; return the forms that are no rule themselves."""
         inflected: set[str] = set()
         for word, rule in words:
             for form in list_inflections(word):
@@ -104,14 +104,14 @@ class RuleBook:
         return frozenset(inflected)
 
     def _list_covers(self, rule: Rule, hits_of: Mapping[int, list[Hit]]) -> Iterable[Hit]:
-        """Where its exceptions stand."""
+        """List where a rule's exceptions match."""
         exceptions = self._exceptions_of.get(id(rule))
         if not exceptions:
             return ()
         return (hit for each in exceptions for hit in hits_of.get(each, ()))
 
     def _list_spans(self, reading: Reading, check: Callable[[], None]) -> Iterator[_Spans]:
-        """The rules that are found in the text itself, and where."""
+        """List the rules that match the text itself, and where."""
         if reading.form in _AS_WRITTEN:
             for form, rule in self._symbols:
                 check()
@@ -123,7 +123,7 @@ class RuleBook:
 
 
 def _drop_parted(hits: Iterable[Hit], reading: Reading) -> Iterator[Hit]:
-    """Without phrases that a comma or the end of a sentence parts."""
+    """Remove phrases that contain a comma or the end of a sentence."""
     spans: list[tuple[int, int]] = []
     for hit in hits:
         if hit.end - hit.start > 1 and reading.form in _PUNCTUATED and not reading.is_spelled:
@@ -168,7 +168,7 @@ def _find_symbols(rule: Rule) -> str | None:
 
 
 def _find_whole(form: str, text: str) -> Iterator[tuple[int, int]]:
-    """Where it stands between what is neither letter nor digit."""
+    """Find a form between characters that are no letters or digits."""
     start = text.find(form)
     while start >= 0:
         end = start + len(form)

@@ -1,4 +1,4 @@
-"""Rules as people exchange them: a JSON object with ``rules``."""
+"""Reads and writes rules as people exchange them: a JSON object with ``rules``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.texts import rules as texts
 
 MAX_EXCEPTIONS = 100
 MAX_RULE_LENGTH = 1000
-_MAX_FAULTS = 20  # told at once; each of them may take a while to be found
+_MAX_FAULTS = 20  # faults reported at once; each may take a while to find
 _KEYS = {"kind", "text", "action", "exceptions"}
 _ACTIONS = (Outcome.REFUSE, Outcome.HOLD, Outcome.SPOILER)
 
@@ -33,9 +33,9 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
 
 
 def parse_rules(text: str, budget: Weight = OWNER_BUDGET) -> tuple[Rule, ...]:
-    """Raises ConfigError that lists the faults at once, the first 20.
+    """Parse rules. Raises ConfigError with the first 20 faults.
 
-    It may take seconds, and compile: bring what a server sends to a worker process.
+    It may compile, which takes seconds: run it in a worker process for a server's file.
     """
     try:
         document = json.loads(text)
@@ -57,7 +57,7 @@ def parse_rules(text: str, budget: Weight = OWNER_BUDGET) -> tuple[Rule, ...]:
         except ConfigError as error:
             faults.append(f"  {texts.FAULT_OF_RULE(number=number, fault=error)}")
         if len(faults) >= _MAX_FAULTS or total.steps > budget.steps:
-            break  # compiling the rest would say nothing new
+            break  # compiling the rest would find nothing new
     if faults:
         raise ConfigError("\n".join(faults))
     try:
@@ -68,7 +68,7 @@ def parse_rules(text: str, budget: Weight = OWNER_BUDGET) -> tuple[Rule, ...]:
 
 
 def render_rules(rules: Iterable[Rule]) -> str:
-    """What ``parse_rules`` reads."""
+    """Write rules as ``parse_rules`` reads them."""
     entries = [
         {
             "kind": rule.kind,
@@ -82,7 +82,7 @@ def render_rules(rules: Iterable[Rule]) -> str:
 
 
 def make_word_rules(words: Iterable[str]) -> tuple[Rule, ...]:
-    """The simple form: words and phrases that are refused. Those without anything visible go."""
+    """Make rules that refuse these words and phrases; invisible ones are dropped."""
     return tuple(Rule(RuleKind.WORD, word) for word in words if normalise(word))
 
 
@@ -98,7 +98,7 @@ def _parse_rule(entry: Any) -> Rule:
 
 
 def make_rule(kind: RuleKind, text: Any, action: Outcome, exceptions: Any = ()) -> Rule:
-    """Raises ConfigError for texts that cannot be used; they may come from anywhere.
+    """Make a rule from texts of any source. Raises ConfigError for texts that cannot be used.
 
     A pattern is not compiled: ``weigh`` does that.
     """

@@ -1,4 +1,4 @@
-"""Text as the rules see it, and text as it may be kept."""
+"""Prepares text for rules, and for storage."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 _INVISIBLE = {"Cf", "Cc", "Cs", "Co", "Cn"}
 _MARKS = {"Mn", "Me"}
-_BLANK_LETTERS = "\u115f\u1160\u2800"  # Hangul fillers and the empty braille cell look like nothing
+_BLANK_LETTERS = "\u115f\u1160\u2800"  # Hangul fillers and the empty braille cell are invisible
 _MAX_MARKS_PER_LETTER = 3
-_MAX_CACHED_CHARS = 20_000  # the tables never outgrow this, whatever people type
+_MAX_CACHED_CHARS = 20_000  # limits the tables, whatever people type
 _LATIN_NAME = re.compile(
     r"(?:NEGATIVE (?:SQUARED|CIRCLED) |REGIONAL INDICATOR SYMBOL )?(?:LATIN )?"
     r"(?:(?:SMALL|CAPITAL) )?(?:LETTER|LIGATURE) "
@@ -42,7 +42,7 @@ class CharTable(dict[int, str | None]):
 
 
 def clean_prompt(text: str) -> str:
-    """A prompt fit to be kept, shown and drawn.
+    """Make a prompt safe to save, show and draw.
 
     Lone surrogates (they cannot be stored) become U+FFFD, control characters and line breaks become
     spaces, text direction overrides go (they would turn our own words around), and more combining
@@ -80,12 +80,12 @@ def fold(text: str) -> str:
 
 
 def fold_lookalikes(folded: str) -> str:
-    """Letters that look like Latin ones to these, in lower case; others casefolded."""
+    """Replace letters that look like Latin ones by those, in lower case; casefold the others."""
     return collapse(folded.translate(_LATIN).casefold())
 
 
 def turn_round(folded: str) -> str | None:
-    """What is written upside down, turned the right way up; None if there is nothing."""
+    """Turn upside-down letters the right way up; None if there are none."""
     if folded.isascii() or not any(char in folded for char in _ONLY_UPSIDE_DOWN):
         return None
     chunks = [chunk for chunk in folded.split() if not _ONLY_UPSIDE_DOWN.isdisjoint(chunk)]
@@ -93,7 +93,7 @@ def turn_round(folded: str) -> str | None:
 
 
 def collapse(text: str) -> str:
-    """One space wherever there was any white space, none at the ends."""
+    """Reduce white space to one space, with none at the ends."""
     return " ".join(text.split())
 
 
@@ -121,7 +121,7 @@ def _find_latin(char: str) -> str:
 
 
 def _read_lookalikes() -> dict[str, str]:
-    """Lines of a Latin letter and the letters of other scripts that look like it."""
+    """Read lines of a Latin letter and the letters of other scripts that look like it."""
     lines = Path(__file__).with_name("lookalikes.txt").read_text("utf-8").splitlines()
     return {char: line[0] for line in lines for char in line[2:]}
 

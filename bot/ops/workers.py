@@ -31,8 +31,8 @@ _START_SECONDS = 20.0
 _ORPHAN_SECONDS = 1.0  # how long work goes on past its deadline when nobody is left to kill it
 _WATCH_SECONDS = 0.05
 _KERNEL_COUNTS = sys.platform == "linux"  # elsewhere RLIMIT_AS is missing or not kept to
-# Who may run is decided in Turns. This one lets through without a turn of the event loop, so that
-# the work gets the process that has just been warmed: anyio takes the one that rested last.
+# Turns decides who may run. This limiter never waits, not even for the event loop, so that the work
+# gets the process that has just been warmed: anyio takes the one that was idle last.
 _AT_ONCE = cast("CapacityLimiter", nullcontext())
 
 

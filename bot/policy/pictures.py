@@ -27,7 +27,7 @@ _FLAGGED = because(Code.PICTURES_FLAGGED)
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What happens to pictures. spoiler: cover them. held_for: why a moderator decides first."""
+    """The decision about pictures. spoiler: cover them. held_for: why a moderator decides first."""
 
     verdicts: tuple[PanelVerdict, ...]
     spoiler: bool = False
@@ -51,7 +51,7 @@ class PictureJudge:
         verdicts = await asyncio.wrap_future(judging)
         action = settings.picture_action
         if action is Outcome.SPOILER and not job.origin.age_restricted:
-            action = Outcome.REFUSE  # a spoiler is looser than hiding, so only where adults look
+            action = Outcome.REFUSE  # a spoiler hides less: for adults only
         return weigh(verdicts, action, has_review(job.origin, settings))
 
 

@@ -39,7 +39,7 @@ class ReadingRoom:
                 loop.call_soon_threadsafe(self._turns.give_back, whose)
 
         doing = self._threads.submit(work, *args)
-        doing.add_done_callback(give_back)  # not at cancellation: the thread works to its end
+        doing.add_done_callback(give_back)  # not when the call is cancelled: the thread goes on
         return await asyncio.wrap_future(doing)
 
     def close(self) -> None:

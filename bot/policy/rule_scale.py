@@ -1,4 +1,4 @@
-"""What the rules of each server cost: weighed in a worker process, and held to their budget."""
+"""Weighs each server's rules in a worker process and keeps them within a budget."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_WEIGH_SECONDS = 10.0  # what is weighed at once needs one at most
-_MAX_NAMED = 8  # rules; a line of the mod log has room for no more
+_WEIGH_SECONDS = 10.0  # one call needs 1 s at most
+_MAX_NAMED = 8  # rules, because a line of the mod log has room for no more
 
 
 class RuleScale:
-    """Unknown rules are compiled elsewhere first, where nobody has to wait for it."""
+    """Has unknown rules compiled in a worker first, so that nobody else has to wait."""
 
     def __init__(
         self, workers: WorkerProcesses, store: Repositories, now: Callable[[], float]
@@ -40,13 +40,13 @@ class RuleScale:
         self._now = now
 
     async def parse(self, guild_id: int, text: str) -> tuple[Rule, ...]:
-        """The rules of a file. Raises ConfigError that lists its faults, UserError."""
+        """Read the rules of a file. Raises ConfigError that lists its faults, or UserError."""
         return await self._ask(guild_id, parse_rules, text, SERVER_BUDGET)
 
     async def require_room(
         self, guild_id: int, rules: Sequence[Rule], present: Sequence[Rule] = ()
     ) -> None:
-        """Raises UserError where they cannot be used, or not beside those that are present."""
+        """Raise UserError if the rules cannot be used, or do not fit beside those present."""
         try:
             await self._ask(
                 guild_id, require_budget, list(rules), list(present), rules=(*rules, *present)
@@ -55,15 +55,15 @@ class RuleScale:
             raise UserError(texts.UNUSABLE(fault=error)) from None
 
     async def list_faults(self, guild_id: int, rules: Sequence[Rule]) -> dict[Rule, str]:
-        """The rules that cannot be used, and why not. Raises UserError."""
+        """List the rules that cannot be used, and why. Raises UserError."""
         return await self._ask(guild_id, list_faults, list(rules))
 
     async def find_beyond(
         self, guild_id: int, version: int, rules: Sequence[GuildRule]
     ) -> frozenset[int]:
-        """The rules in force, by number, that do not apply: the server's budget has no room.
+        """List the numbers of rules that do not apply because the server's budget is used up.
 
-        Only what came before there was a budget can be beyond it. Looked at once for each version
+        Only rules from before there was a budget can exceed it. This is found once for each version
         of the rules, and the moderators are told. Raises StoreError.
         """
         budget = repr(SERVER_BUDGET)
@@ -77,7 +77,7 @@ class RuleScale:
             log.error("the rules of guild %s cannot be weighed: %s", guild_id, error)
             raise StoreError(texts.UNWEIGHED()) from error
         async with self._rules.transaction():
-            kept = await self._rules.fetch_beyond(guild_id)  # somebody else may have looked, too
+            kept = await self._rules.fetch_beyond(guild_id)  # weighed meanwhile?
             fresh = set(found).difference(kept.rule_ids if kept is not None else ())
             await self._rules.put_beyond(guild_id, RulesBeyond(version, budget, found))
             if fresh:
@@ -85,14 +85,14 @@ class RuleScale:
         return frozenset(found)
 
     async def list_beyond(self, guild_id: int) -> frozenset[int]:
-        """The same for those who look at the rules."""
+        """The same for people who look at the rules."""
         version = await self._rules.fetch_version(guild_id)
         if not version:
             return frozenset()
         return await self.find_beyond(guild_id, version, await self._rules.list_rules(guild_id))
 
     async def _tell(self, guild_id: int, version: int, found: Sequence[int]) -> None:
-        """On record, which the mod log shows, and on a card, which the review posts."""
+        """Tell moderators in the audit log, which the mod log shows, and on a card."""
         now = self._now()
         named = [f"#{rule_id}" for rule_id in found[:_MAX_NAMED]]
         more = ["…"] if len(found) > _MAX_NAMED else []
@@ -130,7 +130,7 @@ class RuleScale:
         *args: Any,
         rules: Iterable[Rule] | None = None,
     ) -> T:
-        """rules: all that it looks at, where they are known. Raises WorkerError."""
+        """rules: all that the work looks at, if they are known. Raises WorkerError."""
         if rules is not None and all(rule.kind is not RuleKind.PATTERN for rule in rules):
-            return work(*args)  # there is nothing to be compiled
+            return work(*args)  # nothing has to be compiled
         return await self._workers.run(work, *args, share=guild_id, deadline_seconds=_WEIGH_SECONDS)

@@ -43,7 +43,7 @@ class Styles:
         self._now = now
 
     async def list_of(self, guild_id: int | None) -> list[Style]:
-        """What is offered there, by name."""
+        """List the styles that the server offers, by name."""
         own = [] if guild_id is None else await self._styles.list_of(guild_id)
         known = {style.name: style for style in [*STARTERS, *own]}
         return [known[name] for name in sorted(known) if not known[name].is_removed]

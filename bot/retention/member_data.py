@@ -1,4 +1,4 @@
-"""What is kept of members, and for how long: retention, and their own export and deletion."""
+"""Deletes members' data when its time is over, and exports or deletes it on request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LAST_RUN = "retention_ran_at"
 
 
 class MemberData:
-    """Files go before rows: a crash in between leaves rows that the next run finds again."""
+    """Deletes files before rows, so that after a crash the next run finds the rest."""
 
     def __init__(
         self,
@@ -59,12 +59,12 @@ class MemberData:
             await self._meta.put(_LAST_RUN, str(now))
 
     async def end_retention(self) -> None:
-        """In each server, and in direct messages, what is older than its time goes.
+        """Delete what is too old, for each server and for direct messages.
 
         Raises SomeFailed when all others are done.
         """
         now = self._now()
-        young = now - DAY_SECONDS  # no server can choose less
+        young = now - DAY_SECONDS  # no server can choose a shorter time
         guilds = {
             *await self._retention.list_guilds_before(young),
             *await self._audit.list_guilds_before(young),
@@ -103,12 +103,12 @@ class MemberData:
         log.info("retention in guild %s: %s", guild_id, gone)
 
     async def take_out_deleted(self) -> None:
-        """What was deleted leaves the database's file, too, unless somebody reads at present."""
+        """Remove deleted data from the database file as well, unless somebody is reading."""
         if not await self._retention.take_out_deleted():
-            log.info("what was deleted stays in the log of the record until a reader is done")
+            log.info("deleted data stays in the write-ahead log until a reader is done")
 
     async def export(self, user_id: int) -> dict[str, Any]:
-        """All that is on record of a member, as it stands there."""
+        """Return everything on record about a member."""
         jobs = []
         for job in await self._retention.list_of_member(user_id):
             files = await self._jobs.list_pictures(job.job_id)
@@ -126,7 +126,7 @@ class MemberData:
         return {"user_id": user_id, "at": now, "prompts": jobs, "decisions": entries, **others}
 
     async def delete(self, user_id: int) -> int:
-        """Words and pictures of a member, everywhere; of how many prompts."""
+        """Delete a member's words and pictures everywhere; return the number of prompts."""
         for job in await self._jobs.list_waiting_of(user_id):
             await self._dispatcher.cancel(job.job_id)
         for job in await self._jobs.list_by_status(JobStatus.RENDERED):
@@ -155,7 +155,7 @@ class MemberData:
         return sum(bool(job.recipe.prompt) for job in found)
 
     async def _list_guilds(self, user_id: int) -> list[int | None]:
-        """Every server that has something of this member; None: direct messages."""
+        """List the servers with data about this member; None stands for direct messages."""
         guilds: set[int | None] = {
             *(job.origin.guild_id for job in await self._retention.list_of_member(user_id)),
             *(entry.guild_id for entry in await self._audit.list_about(user_id)),
@@ -174,7 +174,7 @@ class MemberData:
 
 
 def _conceal(entry: AuditEntry, user_id: int) -> dict[str, Any]:
-    """A row about a member as they may read it: who has reported them is for moderators only."""
+    """Return an audit row as its member may read it. Only moderators see who reported them."""
     if entry.action is AuditAction.REPORTED and entry.actor_id != user_id:
         entry = replace(entry, actor_id=0, reason=None)
     return asdict(entry) | {"reason": describe(entry.reason)}

@@ -1,4 +1,4 @@
-"""Keeps the folder of pictures and its index in step, and deletes pictures that are too old."""
+"""Deletes pictures that are too old, and keeps folder and index in step."""
 
 from __future__ import annotations
 

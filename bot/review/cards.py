@@ -1,4 +1,4 @@
-"""Cards for moderators: opened, posted, moved. A row comes first, so that none is lost."""
+"""Opens, posts and updates cards for moderators. Rows are saved first, so none is lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HOUR_SECONDS = 3600.0
 
 
 class ReviewCards:
-    """Opens the cards and keeps what moderators see in step with the rows."""
+    """Opens the cards and keeps what moderators see in step with the database."""
 
     def __init__(
         self,
@@ -51,14 +51,14 @@ class ReviewCards:
         self._now = now
         self._turns = KeyedLocks[int]()
         self._closed_channels: dict[int, int] = {}
-        self._seen: set[tuple[int, int]] = set()  # cards, and moderators who saw their pictures
+        self._seen: set[tuple[int, int]] = set()  # cards, and the moderators who saw their pictures
 
     async def hold(self, job: Job) -> None:
-        """Ask the moderators about a held job, and tell its member that they are asked."""
+        """Ask the moderators about a held job, and tell its member."""
         origin, now = job.origin, self._now()
-        assert origin.guild_id is not None  # nothing is held elsewhere
+        assert origin.guild_id is not None  # only prompts in servers are held
         settings = await self._fetch_settings(job)
-        async with self._jobs.transaction():  # it may have gone another way in this moment
+        async with self._jobs.transaction():  # it may have changed at this moment
             present = await self._jobs.fetch_job(job.job_id)
             if present is None or present.status is not JobStatus.HELD:
                 return
@@ -74,14 +74,14 @@ class ReviewCards:
         await self.show(card.card_id)
 
     async def withdraw(self, job: Job) -> None:
-        """The member has taken a held job back: nobody needs to decide about it any more."""
+        """Close the card of a held job that its member has taken back."""
         await self._writer.remove(job.job_id)
         card = await self._cards.fetch_open(job.job_id)
         if card is not None and await self.close(card, Decision.WITHDRAW):
             await self.settle(card.card_id)
 
     async def close(self, card: Card, decision: Decision) -> Card | None:
-        """Without a moderator; None if one was first."""
+        """Close a card without a moderator; None if a moderator decided first."""
         return await self._cards.mark_decided(card.card_id, decision, decided_by=0, now=self._now())
 
     async def show(self, card_id: int, *, delete_by_hand: bool = False) -> bool:
@@ -91,7 +91,7 @@ class ReviewCards:
         """
         async with self._turns[card_id]:
             card = await self._cards.fetch(card_id)
-            if card is None:  # its time was over in this moment
+            if card is None:  # it may have expired at this moment
                 return True
             try:
                 await self._show(card, delete_by_hand)
@@ -105,17 +105,17 @@ class ReviewCards:
         return True
 
     async def note_posted(self, card: Card, channel_id: int, message_id: int) -> None:
-        """It was pressed there: a stop had come between posting it and its row."""
+        """Save where a card was posted, if the bot stopped before it could do so."""
         await self._cards.mark_posted(card.card_id, channel_id=channel_id, message_id=message_id)
 
     async def settle(self, card_id: int, *, delete_by_hand: bool = False) -> None:
-        """Show how a card was decided; everybody else has been told."""
+        """Show how a card was decided, once everybody else has been told."""
         self._seen = {each for each in self._seen if each[0] != card_id}
         if await self.show(card_id, delete_by_hand=delete_by_hand):
             await self._cards.mark_settled(card_id, now=self._now())
 
     async def compose_case(self, card: Card) -> Case:
-        """All that the card shows at this moment. Raises WorkerUnavailable in a stop."""
+        """Collect all that the card shows now. Raises WorkerUnavailable if the bot is stopping."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         is_sealed = job is not None and await self._gate.is_sealed(job)
         picture = None
@@ -139,12 +139,12 @@ class ReviewCards:
         )
 
     async def is_sealed(self, card: Card) -> bool:
-        """Whether what it is about may be shown to nobody."""
+        """Whether the content of a card may be shown to nobody."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         return job is not None and await self._gate.is_sealed(job)
 
     async def locate_pictures(self, job: Job) -> dict[str, Path | None]:
-        """What a moderator has to see of a job, by name: its grid, what it starts from.
+        """Locate what a moderator has to see of a job, by name: its grid, its start picture.
 
         None for a file that is gone.
         """
@@ -157,11 +157,11 @@ class ReviewCards:
         return found
 
     def note_seen(self, card_id: int, moderator_id: int) -> None:
-        """This moderator has been shown the picture as it is. Forgotten at a stop."""
+        """Remember that this moderator has seen the uncovered picture, until the bot stops."""
         self._seen.add((card_id, moderator_id))
 
     async def has_seen(self, card: Card, moderator_id: int) -> bool:
-        """Whether a moderator has seen the picture that a card is about, if there is one."""
+        """Whether a moderator has seen the card's picture, if it has one."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         if job is None or not await self.locate_pictures(job):
             return True
@@ -207,9 +207,9 @@ class ReviewCards:
         )
 
     async def _refuse_unseen(self, card: Card) -> None:
-        """Nobody can look at it, so it is refused; the member hears why."""
+        """Refuse a prompt whose card nobody can see, and tell its member."""
         if card.message_id is not None or card.job_id is None:
-            return  # the card stood there, and has been deleted: it runs out by itself
+            return  # the card was posted and then deleted, so it expires by itself
         async with self._jobs.transaction():
             if await self.close(card, Decision.UNSEEN) is None:
                 return
@@ -228,8 +228,8 @@ class ReviewCards:
             await self._status_messages.finish(ended)
 
     async def tell_ended(self, job: Job) -> bool:
-        """The last word to a held job's member; whether it need not be tried again."""
+        """Tell a held job's member how it ended; return whether that is done for good."""
         await self._writer.remove(job.job_id)
         return job.end_notified or await self._status_messages.try_finish(
             job
-        )  # by the start after a stop
+        )  # the start after a stop may have told them

@@ -1,4 +1,4 @@
-"""What moderators decide, and what time decides for them; the first decision counts."""
+"""Decisions by moderators and by deadlines. The first decision counts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ENDS = {
 
 
 class Decisions:
-    """Takes decisions, and finishes what a stop or an absent Discord has cut short."""
+    """Takes decisions, and finishes those that a stop or an outage of Discord cut short."""
 
     def __init__(
         self,
@@ -67,12 +67,12 @@ class Decisions:
         self._resume_delivery = resume_delivery
         self._now = now
         self._turns = KeyedLocks[int]()
-        self._not_handed_over: set[int] = set()  # cards whose job nobody has taken up yet
+        self._not_handed_over: set[int] = set()  # decided here, job not passed on yet
         self._apart = Apart(now)
         self._is_fresh = False
 
     async def fetch_card(self, card_id: int, guild_id: int | None) -> Card:
-        """A card of this guild that is still open. Raises UserError, naming who was first."""
+        """Fetch an open card of this guild. Raises UserError that names who decided first."""
         card = await self._cards.fetch(card_id)
         if card is None or card.guild_id != guild_id:
             raise UserError(texts.NOT_ON_RECORD())
@@ -83,7 +83,7 @@ class Decisions:
     async def decide(
         self, card_id: int, decision: Decision, moderator_id: int, guild_id: int | None
     ) -> None:
-        """Raises UserError if somebody was first, or the member has taken the prompt back."""
+        """Take a decision. Raises UserError if somebody was first or took the prompt back."""
         card = await self.fetch_card(card_id, guild_id)
         if decision not in CHOICES[card.kind]:
             raise UserError(texts.NOT_A_CHOICE())
@@ -93,7 +93,7 @@ class Decisions:
             await self.fetch_card(card_id, guild_id)
 
     async def _decide(self, card: Card, decision: Decision, moderator_id: int) -> Card | None:
-        """One at a time, so that ``sweep`` does not tell people what is being told already."""
+        """Decide one card at a time, so that ``sweep`` does not tell the same people."""
         async with self._turns[card.card_id]:
             decided = await self._book(card, decision, moderator_id)
             if decided is not None:
@@ -103,7 +103,7 @@ class Decisions:
         return decided
 
     async def _book(self, card: Card, decision: Decision, moderator_id: int) -> Card | None:
-        """The decision, what it changes, and its record: all or nothing."""
+        """Save the decision, its effects and its audit row: all or nothing."""
         async with self._jobs.transaction():
             decided = await self._cards.mark_decided(
                 card.card_id, decision, decided_by=moderator_id, now=self._now()
@@ -121,7 +121,7 @@ class Decisions:
         return decided
 
     async def _settle_late(self, card_id: int) -> None:
-        """Tell everybody after a stop, or after Discord was away."""
+        """Tell everybody about a decision, after a stop or an outage of Discord."""
         async with self._turns[card_id]:
             card = await self._cards.fetch(card_id)
             if card is not None and card.decision is not None and card.settled_at is None:
@@ -190,7 +190,7 @@ class Decisions:
         await self._audit.add(entry)
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
-        """Tell everybody; not fresh: a stop came between, and ``Recovery`` has taken up the job."""
+        """Tell everybody. is_fresh: False after a stop, when ``Recovery`` has the job."""
         by_hand: bool | None = False
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)
@@ -230,7 +230,7 @@ class Decisions:
         return True
 
     async def look_after(self) -> None:
-        """A round of the chore; what a stop cuts short is finished by the next start.
+        """Run one round of the chore. The next start finishes what a stop cuts short.
 
         Raises SomeFailed, at the first round perhaps before ``sweep``: that comes with the next.
         """
@@ -239,7 +239,7 @@ class Decisions:
         await self.sweep()
 
     async def sweep(self) -> None:
-        """Post what was not posted, end what has waited too long, tell who was not told.
+        """Post missing cards, close expired ones, and send messages that are still due.
 
         Raises SomeFailed when all others are done.
         """
@@ -271,7 +271,7 @@ class Decisions:
     async def _expire(self, card: Card) -> None:
         try:
             await self._decide(card, Decision.EXPIRE, 0)
-        except UserError as error:  # the member was faster
+        except UserError as error:  # the member had already taken it back
             log.info("card %s did not expire: %s", card.card_id, error)
 
     async def _show_open(self, card: Card) -> None:
@@ -284,14 +284,14 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Whether a held job went another way, and a stop came before its card heard of it."""
+        """Whether a held job ended another way and a stop came before its card was updated."""
         if card.kind is not CardKind.HELD or card.job_id is None:
             return False
         job = await self._jobs.fetch_job(card.job_id)
         return job is None or job.status is not JobStatus.HELD
 
     async def _refresh(self) -> None:
-        """A stop may have come between a report and what it hides; a card may have been deleted."""
+        """Repair cards: one was deleted, or a stop came between a report and its effect."""
         cards = await self._cards.list_unsettled_ids()
         self._is_fresh = True
         refresh = {f"card {card_id}": partial(self._refresh_card, card_id) for card_id in cards}

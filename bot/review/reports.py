@@ -1,4 +1,4 @@
-"""Members report pictures; enough of them hide a picture until a moderator has decided."""
+"""Takes reports. Enough of them hide a picture until a moderator has decided."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DAY_SECONDS = 86400.0
 
 
 class Reports:
-    """One report per member and job; the card counts them."""
+    """Takes one report per member and job. The card shows how many there are."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Reports:
         self._shown_hidden: set[int] = set()  # cards
 
     async def find(self, message_id: int, guild_id: int | None) -> Job:
-        """The job whose pictures a message shows. Raises UserError."""
+        """Find the job whose pictures a message shows. Raises UserError."""
         job = await self._jobs.fetch_by_message(message_id)
         if job is None or guild_id is None or job.origin.guild_id != guild_id:
             raise UserError(texts.NOT_OUR_PICTURES())
@@ -56,7 +56,7 @@ class Reports:
         return await self._check(job)
 
     async def take(self, job_id: int, reporter_id: int, reason: str, guild_id: int | None) -> None:
-        """Put a report on record; enough of them hide the pictures. Raises UserError."""
+        """Save a report, and hide the pictures if there are enough. Raises UserError."""
         job, now = await self._jobs.fetch_job(job_id), self._now()
         if job is None or guild_id is None or job.origin.guild_id != guild_id:
             raise UserError(texts.NOT_OUR_PICTURES())
@@ -91,7 +91,7 @@ class Reports:
         await self._review_cards.show(card.card_id)
 
     async def show_hidden(self, card: Card) -> bool:
-        """Hide an open card's pictures, once, if their row says so; False: Discord is away."""
+        """Hide an open card's pictures once, if its row says so; False if Discord is away."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         if job is None or not job.hidden or card.card_id in self._shown_hidden:
             return True
@@ -105,9 +105,9 @@ class Reports:
         return True
 
     async def settle(self, card: Card) -> bool | None:
-        """Restore or remove the pictures and tell the reporters; None: Discord is away.
+        """Restore or remove the pictures and tell the reporters; None if Discord is away.
 
-        The answer is for the card: whether a moderator has to delete the message by hand.
+        Returns whether a moderator has to delete the message by hand, for the card to say so.
         """
         assert card.job_id is not None
         job = await self._jobs.fetch_job(card.job_id)
@@ -127,10 +127,10 @@ class Reports:
         return by_hand
 
     async def _show_outcome(self, job: Job) -> bool | None:
-        """False where nothing is left to do, or as ``settle``."""
+        """Show the decision on the message; returns the same as ``settle``."""
         try:
             if job.hidden:
-                await self._writer.remove(job.job_id)  # also where the message cannot be edited
+                await self._writer.remove(job.job_id)  # also if the message cannot be edited
                 await self._messenger.progress(job, Hidden(is_removed=True))
             else:
                 await self._restore(job)
@@ -151,7 +151,7 @@ class Reports:
         await self._messenger.deliver(job, delivery, can_repost=False)
 
     async def _fetch_settings(self, job: Job) -> GuildSettings:
-        """Raises UserError if no moderator would see a report."""
+        """Fetch the settings. Raises UserError if no moderator would see a report."""
         origin = job.origin
         settings = await self._settings.fetch(
             origin.guild_id, origin.channel_id, origin.parent_channel_id

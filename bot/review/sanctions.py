@@ -1,4 +1,4 @@
-"""Strikes that lapse, suspensions with an end, one appeal; each with its row in the audit log."""
+"""Strikes that expire, suspensions with an end, one appeal; each has a row in the audit log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DAY_SECONDS = 86400.0
 
 
 class Sanctions:
-    """What follows for members. 0 as the one who gave it stands for Triptych itself."""
+    """Strikes and suspends members. ``by`` is the moderator, or 0 for Triptych itself."""
 
     def __init__(
         self,
@@ -37,17 +37,17 @@ class Sanctions:
         self._now = now
 
     async def list_strikes(self, guild_id: int, member_id: int) -> list[Strike]:
-        """Those that count at this moment."""
+        """List the active strikes."""
         return await self._sanctions.list_strikes(guild_id, member_id, self._now())
 
     async def fetch_suspension(self, guild_id: int, member_id: int) -> Suspension | None:
-        """The one that holds at this moment."""
+        """Fetch the active suspension."""
         return await self._sanctions.fetch_suspension_of(guild_id, member_id, self._now())
 
     async def strike(
         self, guild_id: int, member_id: int, *, by: int, reason: Reason, job_id: int | None = None
     ) -> Suspension | None:
-        """A mark against a member; the suspension that it brings, if it is one too many."""
+        """Give a strike, and return the suspension if there are now too many."""
         settings, now = await self._settings.fetch(guild_id), self._now()
         async with self._sanctions.transaction():
             strike = await self._sanctions.add_strike(
@@ -86,7 +86,7 @@ class Sanctions:
     async def remove_strike(
         self, guild_id: int, member_id: int, strike_id: int, *, by: int
     ) -> None:
-        """Raises UserError if the member has no such strike."""
+        """Remove a strike. Raises UserError if the member has no such strike."""
         async with self._sanctions.transaction():
             strike = await self._sanctions.mark_strike_removed(
                 guild_id, member_id, strike_id, now=self._now()
@@ -112,7 +112,7 @@ class Sanctions:
         days: int | None = None,
         job_id: int | None = None,
     ) -> Suspension:
-        """No prompts for so many days, by default the server's; a longer one that holds stays."""
+        """Suspend a member for some days, by default the server's. A longer suspension stays."""
         if days is None:
             days = (await self._settings.fetch(guild_id)).suspension_days
         now = self._now()
@@ -141,12 +141,12 @@ class Sanctions:
         return suspension
 
     async def lift(self, guild_id: int, member_id: int, *, by: int, reason: Reason) -> None:
-        """End every suspension of a member that holds. Raises UserError if there is none."""
+        """End every active suspension of a member. Raises UserError if there is none."""
         if not await self.end_all(guild_id, member_id, by=by, reason=reason):
             raise UserError(texts.NOT_SUSPENDED())
 
     async def end_all(self, guild_id: int, member_id: int, *, by: int, reason: Reason) -> bool:
-        """End every suspension of a member that holds; whether there was one."""
+        """End every active suspension of a member; return whether there was one."""
         async with self._sanctions.transaction():
             suspension = await self.fetch_suspension(guild_id, member_id)
             if suspension is None:
@@ -158,7 +158,7 @@ class Sanctions:
         return True
 
     async def check_appeal(self, guild_id: int, member_id: int) -> Suspension:
-        """The suspension that a member may appeal. Raises UserError."""
+        """Find the suspension that a member may appeal. Raises UserError."""
         suspension = await self.fetch_suspension(guild_id, member_id)
         if suspension is None:
             raise UserError(texts.NO_SUSPENSION())
@@ -169,7 +169,7 @@ class Sanctions:
         return suspension
 
     async def appeal(self, guild_id: int, member_id: int, text: str) -> None:
-        """Put it before the moderators. Raises UserError."""
+        """Put an appeal before the moderators. Raises UserError."""
         suspension = await self.check_appeal(guild_id, member_id)
         async with self._sanctions.transaction():
             now = self._now()
@@ -197,7 +197,7 @@ class Sanctions:
         old_value: str = "",
         new_value: str = "",
     ) -> None:
-        """prompt: what the member wrote, so that it goes when they delete their data."""
+        """prompt: the member's own words, which are deleted with their data."""
         await self._audit.add(
             AuditEntry(
                 action,

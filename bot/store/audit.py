@@ -28,7 +28,7 @@ _COLUMNS = (
 
 
 class AuditRepository:
-    """Adds and finds rows of the audit log, and deletes them only by retention."""
+    """Adds and finds rows of the audit log. Only retention deletes them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

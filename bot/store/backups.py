@@ -37,7 +37,7 @@ _STAMP = "%Y%m%d-%H%M%S"
 _ASIDE = ("backups/before-*.sqlite3", "backups/rescued-*.sqlite3", "replaced-*")
 _UNFINISHED = ("backups/*.part", "*.part")
 _DAY_SECONDS = 24 * 3600.0
-_NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}  # buttons out there carry these ids
+_NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}  # these ids are in sent buttons
 _UNREADABLE_MARGIN = 100_000  # ids that a damaged or lost database may have given away
 
 
@@ -202,7 +202,7 @@ def _set_aside(path: Path, aside: Path) -> None:
 
 @contextmanager
 def _for_owner_alone() -> Iterator[None]:
-    """What is made in here is 0600 or 0700, whoever called."""
+    """Files made in this block get mode 0600, folders 0700, whatever the caller's umask."""
     before = os.umask(0o077)
     try:
         yield
@@ -240,7 +240,7 @@ def _raise_ids(copy: Path, data_dir: Path) -> int:
 
 
 def _add_last_ids(path: Path, last: dict[str, int]) -> bool:
-    """Raise ``last`` to the ids that this database knows of; whether it knows of any."""
+    """Raise ``last`` to the highest ids in this database; return whether it has a job table."""
     tables: set[str] = set()
     try:
         with closing(open_to_read(path)) as connection:

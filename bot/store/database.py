@@ -120,7 +120,7 @@ class Database:
         return cls(connection, reader, path)
 
     def is_in_place(self) -> bool:
-        """Whether the open files still have their names: else nobody will find what is written."""
+        """Whether the open files still exist under their names; else writes would be lost."""
         try:
             return all(_identify(part) == found for part, found in self._parts.items())
         except (FileNotFoundError, NotADirectoryError):
@@ -205,7 +205,7 @@ class Database:
                 await self._commit_now(batch)
 
     async def _commit_now(self, batch: asyncio.Future[None]) -> None:
-        """Called by who holds the lock."""
+        """The caller must hold the lock."""
         if not self._connection.in_transaction:  # undone by a statement nobody waited for
             self._fail_batch(batch)
             return

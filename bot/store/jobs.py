@@ -289,9 +289,9 @@ class JobRepository:
         end_notified: bool = False,
         **columns: str,
     ) -> Job | None:
-        """leaving → any end without pictures; by default nothing is charged.
+        """End a job without pictures if its status is in ``leaving``; by default charge nothing.
 
-        end_notified: nobody waits to be told, because nobody was ever answered or can be reached.
+        end_notified: True if nobody waits for a message, or nobody can be reached.
         """
         why = format_reason("reason", reason)
         return await self._change(
@@ -306,7 +306,7 @@ class JobRepository:
         )
 
     async def mark_end_notified(self, job_id: int) -> None:
-        """The job's message shows how it ended."""
+        """Record that the job's message shows how it ended."""
         await self._database.execute("UPDATE job SET end_notified = 1 WHERE job_id = ?", (job_id,))
 
     async def list_waits_since(self, moment: float, guild_id: int | None = None) -> list[float]:

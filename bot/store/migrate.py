@@ -1,4 +1,4 @@
-"""Numbered SQL files on ``PRAGMA user_version``: each file and its number in one transaction."""
+"""Runs numbered SQL files. Each file and its ``PRAGMA user_version`` are one transaction."""
 
 from __future__ import annotations
 

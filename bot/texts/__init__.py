@@ -1,1 +1,1 @@
-"""What is said to people. The lowest room: it knows nothing of the others."""
+"""Texts for people. The lowest room: it imports none of the others."""

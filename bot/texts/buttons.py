@@ -1,4 +1,4 @@
-"""What stands on the buttons under pictures; Discord takes 80 characters."""
+"""The labels of the buttons under pictures; Discord allows 80 characters."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is said, in the language of whoever reads it: gettext's catalogues, numbers by Babel.
+"""Says texts in the reader's language, with gettext's catalogues and Babel's numbers.
 
-A text is made at import and said later: ``NOT_YOURS = Text("…")``, then ``NOT_YOURS()``. The caller
-says who reads it: ``with speaking(locale): …``, or ``speak(locale)`` for a whole task.
+A text is made at import and called later: ``NOT_YOURS = Text("…")``, then ``NOT_YOURS()``. The
+caller sets the reader's language: ``with speaking(locale): …``, or ``speak(locale)`` for a task.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Text:
         self.many = many
 
     def __call__(self, **params: Any) -> str:
-        """Say it to the reader. Raises KeyError for a field that is not given."""
+        """Return the text for the reader. Raises KeyError if a field is missing."""
         locale = get_locale()
         template = self._translate(load_catalog(locale), params)
         try:
@@ -62,7 +62,7 @@ class Text:
 
     @property
     def fields(self) -> frozenset[str]:
-        """What must be given to say it."""
+        """The fields that the text needs."""
         texts = filter(None, (self.english, self.many))
         found = {name for text in texts for _, name, _, _ in Formatter().parse(text) if name}
         return frozenset(found | ({"count"} if self.many else set()))
@@ -74,7 +74,7 @@ class Text:
 
 
 class Plural(Text):
-    """Two texts, the first for a ``count`` of one; other languages have as many as they need."""
+    """A text with a singular and a plural; other languages may have more forms."""
 
     __slots__ = ()
 
@@ -83,7 +83,7 @@ class Plural(Text):
 
 
 class Name(Text):
-    """A word that people type. context: of what, as a command's may be an option's as well."""
+    """A word that people type. context: where, because a command and an option may share it."""
 
     __slots__ = ("context",)
 
@@ -97,7 +97,7 @@ class Name(Text):
 
 
 class _Formatter(Formatter):
-    """``str.format`` with the numbers of a language."""
+    """``str.format`` that writes numbers as a language does."""
 
     def fill(self, template: str, params: dict[str, Any], locale: str) -> str:
         token = _locale.set(locale)
@@ -117,18 +117,18 @@ _FORMATTER = _Formatter()
 
 
 def get_locale() -> str:
-    """The reader's, by Discord's name for it: ``pt-BR``."""
+    """The reader's language by Discord's name, such as ``pt-BR``."""
     return _locale.get()
 
 
 def speak(locale: str | None) -> None:
-    """From here on, in this task and what it starts, texts are for this reader."""
+    """Set the reader's language for this task and those it starts."""
     _locale.set(locale or ENGLISH)
 
 
 @contextmanager
 def speaking(locale: str | None) -> Iterator[None]:
-    """Within, texts are for this reader."""
+    """Set the reader's language inside a ``with`` block."""
     token = _locale.set(locale or ENGLISH)
     try:
         yield
@@ -137,13 +137,13 @@ def speaking(locale: str | None) -> Iterator[None]:
 
 
 def is_offered(locale: str) -> bool:
-    """Whether there are texts in this language, which is not English."""
+    """Whether there are texts in this language (English is not counted)."""
     return load_catalog(locale) is not load_catalog(ENGLISH)
 
 
 @cache
 def load_catalog(locale: str) -> gettext.NullTranslations:
-    """The texts of a language, in English where there are none."""
+    """Load the texts of a language; English if there are none."""
     parsed = parse_locale(locale)
     folders = [LOCALES / name for name in (str(parsed), parsed.language)]
     return _load([*filter(Path.is_dir, folders), LOCALES / "en"][0])
@@ -161,7 +161,7 @@ def _load(folder: Path) -> gettext.NullTranslations:
 
 @cache
 def parse_locale(locale: str) -> Locale:
-    """As Babel knows it; English where it knows none of that name."""
+    """Return Babel's locale; English for an unknown name."""
     try:
         return Locale.parse(locale, sep="-")
     except (ValueError, UnknownLocaleError):
@@ -170,5 +170,5 @@ def parse_locale(locale: str) -> Locale:
 
 @cache
 def _warn(locale: str, template: str) -> None:
-    """Once for each text."""
+    """Warn once for each text."""
     log.warning("the %s text %r names other fields than the English one", locale, template)

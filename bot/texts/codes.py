@@ -1,6 +1,6 @@
-"""Every reason that can stand on record; what it says is in ``sentences``.
+"""Every reason that can be saved. The sentences are in ``sentences``.
 
-A code on record is for ever: change its sentence, never its name or what its fields mean.
+Codes are saved for good: change a sentence, but never a code's name or its fields' meaning.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum, auto
 class Code(StrEnum):
     """Why something was refused, held, ended, decided or changed."""
 
-    # What was asked for
+    # The request
     PROMPT_EMPTY = auto()
     PROMPT_TOO_LONG = auto()
     NEGATIVE_PROMPT_TOO_LONG = auto()
@@ -31,7 +31,7 @@ class Code(StrEnum):
     RECIPE_NEWER = auto()
     ALREADY_PRESSED = auto()
 
-    # Where and by whom it was asked
+    # The place and the person
     MAY_NOT_ATTACH = auto()
     SERVER_PAUSED = auto()
     OTHER_CHANNELS = auto()
@@ -75,7 +75,7 @@ class Code(StrEnum):
     PICTURES_FLAGGED = auto()
     PICTURES_UNCHECKED = auto()
 
-    # A member's own picture
+    # A picture that a member sent
     UPLOAD_TOO_LARGE = auto()
     UPLOAD_TOO_MANY_PIXELS = auto()
     UPLOAD_NO_PICTURE = auto()
@@ -90,7 +90,7 @@ class Code(StrEnum):
     FILE_NOT_READ = auto()
     START_GONE = auto()
 
-    # How it ended
+    # How a prompt ended
     CANCELLED = auto()
     DELETED = auto()
     THREAD_CLOSED = auto()
@@ -149,7 +149,7 @@ class Code(StrEnum):
     APPEAL_DENIED = auto()
     MODERATOR_LIFTED = auto()
 
-    # What of a server was changed
+    # Which part of a server's configuration was changed
     SETTING = auto()
     SETTING_OF_CHANNEL = auto()
     STYLE = auto()

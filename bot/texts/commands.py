@@ -1,6 +1,6 @@
-"""What commands, their options and their choices are called, and what Discord says of them.
+"""Names and descriptions of commands, their options and their choices.
 
-Discord is given the English, and each language's own as ``bot/chat/translator.py`` finds it.
+Discord gets the English and the translations that ``bot/chat/translator.py`` finds.
 A description has up to 100 characters, and so has the name of a choice.
 """
 
@@ -39,7 +39,7 @@ PRIVACY_ABOUT = Text("What Triptych keeps of you, and for how long")
 PRIVACY_EXPORT = Text("Get everything that is on record of you as a file")
 PRIVACY_DELETE = Text("Delete your prompts and pictures; it asks once more")
 
-# For those who look after a server
+# For moderators and managers of a server
 STATUS = Text("How Triptych is: queue, waits, engine")
 SETTINGS = Text("What Triptych may do in this server")
 PAUSE = Text("Take no new prompts in this server until /resume")

@@ -1,4 +1,4 @@
-"""What is answered when a command, a button or the record does not work at all."""
+"""Answers for when a command, a button or the database fails."""
 
 from __future__ import annotations
 

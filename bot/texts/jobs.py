@@ -1,13 +1,13 @@
-"""What a job's message says, and what is answered about jobs and their pictures."""
+"""Texts of a job's message, and answers about jobs and their pictures."""
 
 from __future__ import annotations
 
 from bot.texts.catalog import Plural, Text
 
-# The title, where nobody should read the prompt
+# The title if the prompt must stay hidden
 A_PROMPT = Text("A prompt")
 
-# How it stands
+# The state of the job
 IN_QUEUE = Text("In the queue.")
 BEING_DRAWN = Text("Being drawn.")
 MODEL_LOADING = Text("The model is still loading; drawing starts by itself.")
@@ -34,7 +34,7 @@ THREE_PICTURES = Text("Three pictures side by side, drawn from the prompt: {prom
 PICTURE_OF = Text("Picture {panel} of {count}, drawn from the prompt: {prompt}")
 PICTURE_WITH_NOTES = Text("{picture}. {notes}")
 
-# What of the pictures nobody may see; the first two stand in the picture itself
+# Hidden pictures; the first two texts are drawn into the picture itself
 TILE_HIDDEN = Text("hidden by\nthe filter")
 TILE_UNCHECKED = Text("could not\nbe checked")
 PANELS_HIDDEN = Plural(
@@ -47,7 +47,7 @@ PANELS_UNCHECKED = Plural(
     "in the log.",
 )
 
-# What is answered to whoever asks for a picture
+# Answers to people who ask for a picture
 NO_SUCH_PICTURE = Text(
     "I know no picture like that in this channel, so nothing was done and nothing was charged. "
     "`/gallery` has your own pictures."

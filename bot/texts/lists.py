@@ -1,4 +1,4 @@
-"""Words of every list that is cut."""
+"""The end of every shortened list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a prompt that was taken, or anything else on record, ended."""
+"""How prompts, sanctions and reports ended, and why Discord or the engine failed."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""What is said of the queue, and of the place of a prompt in it."""
+"""Texts about the queue and a prompt's place in it."""
 
 from __future__ import annotations
 
 from bot.texts.catalog import Plural, Text
 
-# One place and its reason. people: with a prompt ahead. count: of these, the ones it is about.
+# A place and its reason. people: who have prompts ahead. count: those the reason is about.
 NEXT = Text("Next in the queue.")
 OWN_FIRST = Text("Number {position:,} in the queue, after your own earlier prompts.")
 CAME_FIRST = Plural(

@@ -1,4 +1,4 @@
-"""Why something was refused, held, ended or decided: kept as data, said where it is shown."""
+"""Reasons for a refusal, an end or a decision: saved as data, and worded when shown."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from bot.texts.codes import Code
 from bot.texts.recipes import name_parameter
 from bot.texts.sentences import SENTENCES
 
-_NOT_KNOWN = Text(
-    "A newer version of Triptych wrote down why, and this one does not know its words."
-)
+_NOT_KNOWN = Text("A newer version of Triptych saved the reason, and this version cannot show it.")
 _NOT_SAID = Text("No reason is on record.")
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A code, and what its sentence names: text, numbers, lists of text, or another reason.
+    """A code and the values for its sentence: texts, numbers, lists of texts, other reasons.
 
-    code: plain text for one that a newer program put on record. Raises ValueError for a known code
-    whose sentence names other fields than these.
+    code: plain text if a newer version saved it. Raises ValueError for a known code
+    whose sentence needs other fields.
     """
 
     code: Code | str
@@ -30,24 +28,24 @@ class Reason:
 
     def __post_init__(self) -> None:
         listed = {k: [*v] if isinstance(v, tuple) else v for k, v in self.params.items()}
-        object.__setattr__(self, "params", listed)  # as JSON gives it back
+        object.__setattr__(self, "params", listed)  # lists, because JSON has no tuples
         if isinstance(self.code, Code) and listed.keys() != find_fields(self.code):
             named = sorted(find_fields(self.code))
             raise ValueError(f"{self.code} names {named}, not {sorted(listed)}")
 
 
 def because(code: Code, **params: Any) -> Reason:
-    """A reason with what its sentence names."""
+    """Make a reason from a code and the values for its sentence."""
     return Reason(code, params)
 
 
 def own_words(text: str) -> Reason:
-    """What a person gave as their reason."""
+    """Make a reason from a person's own words."""
     return Reason(Code.OWN_WORDS, {"text": text})
 
 
 def recall(code: str, params: Mapping[str, Any]) -> Reason:
-    """A reason from the record; a newer program's is kept as it is, though nobody can say it."""
+    """Load a saved reason. One from a newer version is kept, but has no sentence here."""
     try:
         known = {k: recall(**v) if isinstance(v, Mapping) else v for k, v in params.items()}
         reason = Reason(Code(code), known)
@@ -58,14 +56,14 @@ def recall(code: str, params: Mapping[str, Any]) -> Reason:
 
 
 def say(reason: Reason | None) -> str:
-    """The sentence, in the reader's language."""
+    """Return the sentence in the reader's language."""
     if reason is None:
         return _NOT_SAID()
     return _say(reason) if isinstance(reason.code, Code) else _NOT_KNOWN()
 
 
 def describe(reason: Reason | None) -> dict[str, Any] | None:
-    """For a file that people are given: the code, what it names, and the sentence."""
+    """Return code, values and sentence for an exported file."""
     if reason is None:
         return None
     params = {k: describe(v) if isinstance(v, Reason) else v for k, v in reason.params.items()}
@@ -73,7 +71,7 @@ def describe(reason: Reason | None) -> dict[str, Any] | None:
 
 
 def find_fields(code: Code) -> frozenset[str]:
-    """What the sentence of a code names."""
+    """The fields of a code's sentence."""
     return SENTENCES[code].fields
 
 

@@ -1,4 +1,4 @@
-"""Recipes, the forms that change them, the gallery and the styles."""
+"""Texts about recipes, the forms that change them, the gallery and the styles."""
 
 from __future__ import annotations
 
@@ -104,6 +104,6 @@ SAMPLER_UNKNOWN = Text("There is no such sampler. Known are: {known}.")
 
 
 def name_parameter(name: str) -> str:
-    """For a sentence; one that has no text is named as it is on record."""
+    """Name a parameter in a sentence; one without a text keeps its stored name."""
     text = PARAMETERS.get(name)
     return text() if text else name.replace("_", " ")

@@ -1,4 +1,4 @@
-"""What was refused or held before it was drawn, and why."""
+"""Why a prompt or a picture was refused or held before it was drawn."""
 
 from __future__ import annotations
 
@@ -242,8 +242,8 @@ REFUSALS: dict[Code, Text] = {
         "PNG, JPEG or WebP picture."
     ),
     Code.UPLOAD_MOVES: Text(
-        "That picture moves. Nothing was drawn or charged; please send a PNG, JPEG or WebP picture "
-        "that stands still."
+        "Animated pictures cannot be used. Nothing was drawn or charged; please send a still PNG, "
+        "JPEG or WebP picture."
     ),
     Code.UPLOAD_TOO_SLOW: Text(
         "That picture takes too long to open. Nothing was drawn or charged; please save it as a "

@@ -1,4 +1,4 @@
-"""What moderators read on cards and when they decide, and who reports pictures."""
+"""Texts for moderators on cards and decisions, and for members who report pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server's own text rules: what /rules answers, and why a rule cannot be used."""
+"""Answers of /rules, and reasons why a rule cannot be used."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ UNUSABLE = Text("This cannot be used: {fault}. Nothing was changed.")
 UNUSABLE_RULE = Text("This rule cannot be used: {fault}. Nothing was changed.")
 UNUSABLE_FILE = Text("These rules cannot be used:\n{faults}\nNothing was changed.")
 BUSY = Text(
-    "Rules cannot be looked at at this moment: others are in front, or they took too long. Nothing "
+    "Rules cannot be checked at the moment: others are waiting, or these took too long. Nothing "
     "was changed; please try again in a minute, with fewer rules or simpler patterns."
 )
 UNWEIGHED = Text(

@@ -1,4 +1,4 @@
-"""Strikes, suspensions and appeals, as moderators and members read of them."""
+"""Texts about strikes, suspensions and appeals."""
 
 from __future__ import annotations
 

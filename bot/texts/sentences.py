@@ -1,4 +1,4 @@
-"""What each reason says."""
+"""The sentence for each reason."""
 
 from bot.texts.catalog import Text
 from bot.texts.codes import Code

@@ -1,4 +1,4 @@
-"""What a server can set: the panel of /settings, its numbers, and /pause."""
+"""Texts for the panel of /settings, and for /pause."""
 
 from __future__ import annotations
 
@@ -127,8 +127,8 @@ TOO_LARGE = Text(
 DOES_NOT_FIT = Text("That value does not fit ({names}). Nothing was changed.")
 
 PAUSED = Text(
-    "Triptych is paused in this server: new prompts are refused with a sentence, what waits stays "
-    "in the queue and is drawn. `/resume` ends it."
+    "Triptych is paused in this server. New prompts are refused; prompts in the queue are still "
+    "drawn. `/resume` ends the pause."
 )
 RESUMED = Text("Triptych takes prompts in this server again.")
 ALREADY_PAUSED = Text("Triptych is paused here already. Nothing was changed.")

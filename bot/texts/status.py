@@ -1,4 +1,4 @@
-"""What /status says to moderators, and to the owner of the bot."""
+"""Texts of /status, for moderators and for the owner of the bot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times and lists as the reader's language writes them."""
+"""Times and lists in the reader's language."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ from bot.views.moderation import compose_text, name_rule
 from bot.views.settings import describe_value
 
 _SHOWN = 80
-_STYLE_SHOWN = 40  # characters: a row may say three texts, before and after
+_STYLE_SHOWN = 40  # characters, because a row may contain three texts before and after a change
 _STYLE = {AuditAction.STYLE_SAVED, AuditAction.STYLE_REMOVED}
 
 
 def describe_entry(entry: AuditEntry) -> str:
-    """One row of the audit log, in a line or two."""
+    """Describe one row of the audit log in one or two lines."""
     parts = [f"`#{entry.entry_id}` <t:{entry.at:.0f}:f> **{texts.ACTIONS[entry.action]()}**"]
     if entry.member_id is not None:
         parts.append(texts.MEMBER(member_id=entry.member_id))
@@ -45,12 +45,12 @@ def describe_entry(entry: AuditEntry) -> str:
 
 
 def compose_entries(entries: Sequence[AuditEntry]) -> discord.ui.LayoutView:
-    """A message for the mod-log channel."""
+    """Build a message for the mod-log channel."""
     return compose_text("\n".join(map(describe_entry, entries)))
 
 
 def compose_page(entries: Sequence[AuditEntry], older: str | None) -> discord.ui.LayoutView:
-    """The private answer to /audit search. older: the path of the button for the next page."""
+    """Build the answer to /audit search. older: the path of the button for the next page."""
     if not entries:
         return compose_text(texts.NO_ENTRIES())
     text = "\n".join(map(describe_entry, entries))
@@ -61,7 +61,7 @@ def compose_page(entries: Sequence[AuditEntry], older: str | None) -> discord.ui
 
 
 def _list_details(entry: AuditEntry) -> list[str]:
-    """What was changed, and why."""
+    """List what was changed, and why."""
     reason = "" if entry.reason is None else quote(say(entry.reason), _SHOWN)
     match entry.action:
         case AuditAction.PAUSED | AuditAction.RESUMED:
@@ -77,7 +77,7 @@ def _list_details(entry: AuditEntry) -> list[str]:
 
 
 def _describe_sanction(entry: AuditEntry) -> str:
-    """Which strike, or until when; "" for other rows."""
+    """Name the strike, or the end of the suspension; "" for other rows."""
     match _parse(entry.new_value or entry.old_value):
         case {"strike": strike, "lapses_at": lapses_at}:
             return texts.STRIKE_UNTIL(strike=strike, lapses_at=lapses_at)
@@ -110,7 +110,7 @@ def _describe_deleted(counts: Any) -> str:
 
 
 def _parse(value: str) -> Any:
-    """As it was put on record: JSON, or else text."""
+    """Read a value from the audit log: JSON, or plain text if it is not JSON."""
     try:
         return json.loads(value)
     except ValueError:
@@ -118,7 +118,7 @@ def _parse(value: str) -> Any:
 
 
 def _describe_style_change(entry: AuditEntry) -> str:
-    """What of a style is another now; all of it for one that is new, or that is gone."""
+    """List the changed parts of a style; all parts if it is new or was removed."""
     old, new = (json.loads(value or "{}") for value in (entry.old_value, entry.new_value))
     parts: list[str] = []
     for key, text in texts.STYLE_PARTS.items():
@@ -132,7 +132,7 @@ def _describe_style_change(entry: AuditEntry) -> str:
 
 
 def render_entries(entries: Sequence[AuditEntry]) -> str:
-    """Rows as CSV, with a line of names; nothing in it is a formula for a spreadsheet."""
+    """Write rows as CSV with a header. No cell can be run as a formula by a spreadsheet."""
     buffer = io.StringIO()
     table = csv.writer(buffer)
     table.writerow(_AUDIT_COLUMNS)
@@ -142,7 +142,7 @@ def render_entries(entries: Sequence[AuditEntry]) -> str:
 
 
 def list_columns(entry: AuditEntry) -> dict[str, str | int | float | None]:
-    """A row by the names of its columns; ids as text, which spreadsheets would round."""
+    """Map column names to a row's values. Ids are text, because spreadsheets would round them."""
     values: dict[str, str | int | float | None] = {}
     why = _list_reason(entry.reason)
     for name in _AUDIT_COLUMNS:

@@ -1,4 +1,4 @@
-"""Buttons, selects and forms: what they do stands in their custom_id, also after a restart."""
+"""Buttons, selects and forms. Their custom_id says what they do, so they survive a restart."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ ModalAction = Callable[[discord.Interaction[Any], int, int, dict[str, str]], Awa
 """Called with the sent form, the job id, the panel, and what was written, by field."""
 
 _CUSTOM_ID = re.compile(r"v1:(?P<action>[a-z]+):(?P<job_id>[0-9]{1,19}):(?P<panel>[0-3])")
-_FORM_SECONDS = 3600.0  # how long discord.py remembers a form; it works later as well
+_FORM_SECONDS = 3600.0  # how long discord.py remembers a form; after that it still works
 
 
 class _Spoken:
-    """Answers in the language of whoever pressed it or filled it in."""
+    """Answers in the language of the person who used it."""
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         speak(interaction.locale.value)
@@ -34,7 +34,7 @@ class _Spoken:
 
 
 class JobButton(_Spoken, discord.ui.DynamicItem[discord.ui.Button[Any]], template=_CUSTOM_ID):
-    """``v1:<action>:<job id>:<panel>``; cogs say what an action does with ``add_button_action``."""
+    """``v1:<action>:<job id>:<panel>``; cogs register actions with ``add_button_action``."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class PanelItem(
     discord.ui.DynamicItem[Any],
     template=r"v1:(?P<panel>settings|audit|privacy):(?P<path>.{1,80})",
 ):
-    """``v1:<panel>:<path>`` around a button or a select; ``add_panel_action`` says what it does."""
+    """``v1:<panel>:<path>`` around a button or a select; see ``add_panel_action``."""
 
     def __init__(self, panel: str, path: str, item: Any) -> None:
         item.custom_id = f"v1:{panel}:{path}"
@@ -90,7 +90,7 @@ class PanelItem(
         item: discord.ui.Item[Any],
         match: re.Match[str],
     ) -> Self:
-        """Rebuild what was used from its custom_id and the message it stands in."""
+        """Rebuild an item from its custom_id and the message it belongs to."""
         return cls(match["panel"], match["path"], item)
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
@@ -101,7 +101,7 @@ class PanelItem(
 
 
 class ModalForm(_Spoken, discord.ui.Modal):
-    """A form of text fields; ``run`` gets what was typed, by field. A restart closes it."""
+    """A form of text fields. ``run`` gets the typed texts by field. A restart closes it."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class ModalForm(_Spoken, discord.ui.Modal):
             self.add_item(label)
 
     async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
-        """Hand over what was typed."""
+        """Pass on what was typed."""
         typed = {
             name: label.component.value
             for name, label in self._inputs.items()
@@ -125,12 +125,12 @@ class ModalForm(_Spoken, discord.ui.Modal):
         await self._run(interaction, typed)
 
     async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:
-        """The same answers as for commands."""
+        """Answer errors as for commands."""
         await interaction.client.answer_error(interaction, error)
 
 
 async def _answer(interaction: discord.Interaction[Any], work: Awaitable[None]) -> None:
-    """discord.py would only log an exception of a button, so answer it."""
+    """Run the work and answer its errors; discord.py would only log them."""
     try:
         await work
     except Exception as error:  # noqa: BLE001 - boundary: the same answers as for commands
@@ -138,18 +138,18 @@ async def _answer(interaction: discord.Interaction[Any], work: Awaitable[None]) 
 
 
 class JobModal(discord.ui.Modal):
-    """A form with the custom_id of a button; ``answer_form`` runs what it asks for."""
+    """A form with the custom_id of a button; ``answer_form`` runs its action."""
 
     def __init__(self, action: str, job_id: int, panel: int, *, title: str) -> None:
         custom_id = f"v1:{action}:{job_id}:{panel}"
         super().__init__(title=title, timeout=_FORM_SECONDS, custom_id=custom_id)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Nothing: the client answers by the custom_id, also after a restart."""
+        """Do nothing: the client answers by the custom_id, which also works after a restart."""
 
 
 def is_on_message(message: discord.Message | None, custom_id: str) -> bool:
-    """Whether the message has this button; discord.py drops presses of others without a word."""
+    """Whether the message has this button. discord.py silently drops presses of other buttons."""
     if message is None:
         return False
     items = discord.ui.LayoutView.from_message(message).walk_children()
@@ -159,7 +159,7 @@ def is_on_message(message: discord.Message | None, custom_id: str) -> bool:
 async def answer_form(
     interaction: discord.Interaction[Any], actions: dict[str, ModalAction]
 ) -> None:
-    """Run the action of a sent form; other forms are left to whoever opened them."""
+    """Run the action of a sent ``JobModal``. Other forms are answered by their opener."""
     data: Any = interaction.data
     match = _CUSTOM_ID.fullmatch(data["custom_id"])
     if match is None:

@@ -1,4 +1,4 @@
-"""Members' words on other people's screens: as typed, and nothing that Discord acts upon."""
+"""Shows members' words to other people as typed, with nothing that Discord acts on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import unicodedata
 import discord
 
 _PROMPT_SHOWN = 300
-# What Discord makes something of: anywhere in a line, in a web address, at the start of a line.
+# Discord formats or links these: anywhere in a line, in a web address, at the start of a line.
 _MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
 
 
 def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
-    """A member's text as typed: no markdown, mention or link, on one line, cut at ``limit``.
+    """Return text as typed: no markdown, mention or link, on one line, cut at ``limit``.
 
     It grows by at most its own length and two marks that keep its direction to itself.
     """
@@ -26,7 +26,7 @@ def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
 
 
 def quote_lines(text: str, limit: int) -> str:
-    """The same for text of several lines, cut after the last whole line that fits."""
+    """Do the same for several lines; cut after the last whole line that fits."""
     lines: list[str] = []
     for line in text.splitlines():
         limit -= len(line) + 1

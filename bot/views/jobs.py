@@ -30,7 +30,7 @@ T = TypeVar("T")
 _ALT_TEXT_MAX = 1024
 _BAR_WIDTH = 12
 _TEXT_MAX = 2000
-_ROOM_FOR_REST = 40  # for the line that counts what did not fit
+_ROOM_FOR_REST = 40  # characters for the line that counts what did not fit
 
 _CAN_BE_CANCELLED = {
     JobStatus.ACCEPTED,
@@ -53,7 +53,7 @@ _OVERTAKEN = {
 
 
 def _for_all(compose: Callable[Concatenate[Job, P], T]) -> Callable[Concatenate[Job, P], T]:
-    """What everybody in the channel reads is in the server's language, whoever made it move."""
+    """Use the server's language, because everybody in the channel reads the message."""
 
     @wraps(compose)
     def compose_for_all(job: Job, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -67,7 +67,7 @@ def _for_all(compose: Callable[Concatenate[Job, P], T]) -> Callable[Concatenate[
 def compose_update(
     job: Job, update: Update, preview_name: str | None = None
 ) -> discord.ui.LayoutView:
-    """The message of a job that has no pictures yet, or will have none."""
+    """Build the message of a job that has no pictures yet, or will have none."""
     match update:
         case Waiting():
             status = describe_waiting(update)
@@ -94,13 +94,13 @@ def compose_update(
 
 @_for_all
 def describe_preview(job: Job) -> str:
-    """The alt text of what is being drawn."""
+    """The alt text of a preview."""
     return texts.UNFINISHED(prompt=job.recipe.prompt)[:_ALT_TEXT_MAX]
 
 
 @_for_all
 def compose_delivery(job: Job, delivery: Delivery, *file_names: str) -> discord.ui.LayoutView:
-    """The message that shows the grid, or its pictures singly, or none where none may be posted."""
+    """Build the message with the grid or single pictures, or with none if files are not allowed."""
     gallery = None
     if file_names:
         alt_texts = describe_files(job, delivery, len(file_names))
@@ -121,7 +121,7 @@ def compose_delivery(job: Job, delivery: Delivery, *file_names: str) -> discord.
 
 @_for_all
 def describe_files(job: Job, delivery: Delivery, count: int) -> list[str]:
-    """The alt texts of the grid, or of its pictures singly."""
+    """The alt texts of the grid or of the single pictures."""
     if count == 1:
         return [describe_grid(job, delivery)]
     return [describe_panel(job, panel) for panel in range(1, count + 1)]
@@ -165,7 +165,7 @@ def compose_single_row(job_id: int, panel: int, *, is_shown: bool) -> discord.ui
 
 
 def compose_view(*parts: discord.ui.Item[Any] | str | None) -> discord.ui.LayoutView:
-    """One container; strings become text."""
+    """Put items into one container; strings become text."""
     view = discord.ui.LayoutView(timeout=None)
     items = [discord.ui.TextDisplay(part) if isinstance(part, str) else part for part in parts]
     view.add_item(discord.ui.Container(*(item for item in items if item is not None)))
@@ -173,7 +173,7 @@ def compose_view(*parts: discord.ui.Item[Any] | str | None) -> discord.ui.Layout
 
 
 def compose_title(job: Job) -> str:
-    """Whoever asked, and what, unless nobody should read it."""
+    """Name the author, and the prompt unless it must stay hidden."""
     is_refused = job.status is JobStatus.REFUSED and bool(job.rule)
     is_secret = job.is_held or job.hidden or is_refused
     title = texts.A_PROMPT() if is_secret else quote(job.recipe.prompt)
@@ -181,7 +181,7 @@ def compose_title(job: Job) -> str:
 
 
 def describe_waiting(waiting: Waiting) -> str:
-    """Place in the queue and why, and how long it takes."""
+    """Describe the place in the queue, the reason for it, and the wait."""
     place = texts.IN_QUEUE() if waiting.place is None else describe_place(waiting.place)
     return place if waiting.model_ready else f"{place} {texts.MODEL_LOADING()}"
 
@@ -200,14 +200,14 @@ def describe_place(place: Place) -> str:
 
 
 def describe_drawing(drawing: InProgress) -> str:
-    """A bar of text; step 0 stands while the engine begins."""
+    """Show progress as a bar of text; step 0 means that the engine is still starting."""
     filled = round(_BAR_WIDTH * drawing.step / drawing.num_steps)
     bar = "▰" * filled + "▱" * (_BAR_WIDTH - filled)
     return texts.DRAWING(bar=bar, step=drawing.step, steps=drawing.num_steps)
 
 
 def describe_recipe(job: Job) -> str:
-    """The small line under a grid, with everything that did not go as asked."""
+    """The small line under a grid, with everything that differs from what was asked."""
     recipe = job.recipe
     small = recipe_texts.SMALL_LINE(
         model=quote(recipe.model or ""),
@@ -230,7 +230,7 @@ def describe_recipe(job: Job) -> str:
 
 
 def describe_start(job: Job) -> str:
-    """What image-to-image started from."""
+    """Describe the picture that image-to-image started from."""
     start = job.recipe.start
     if start is None:
         return ""
@@ -241,7 +241,7 @@ def describe_start(job: Job) -> str:
 
 
 def describe_grid(job: Job, delivery: Delivery) -> str:
-    """The alt text of a grid, with what is hidden in it."""
+    """The alt text of a grid, including which pictures are hidden."""
     hidden = " ".join(list_hidden(delivery))
     if not hidden:
         return describe_job(job)
@@ -263,7 +263,7 @@ def describe_queue(
     quotas: Quotas,
     info: ModelInfo | None,
 ) -> str:
-    """The private answer to /queue. here: prompts in the queue and being drawn of this server."""
+    """The private answer to /queue. here: this server's prompts in the queue and being drawn."""
     head = queue.MODEL(model=quote(info.name)) if info else queue.MODEL_LOADING()
     if here is not None:
         head += f" {queue.IN_THIS_SERVER(count=here[0], drawing=here[1])}"
@@ -283,7 +283,7 @@ def describe_queue(
 
 
 def describe_styles(styles: Sequence[Style]) -> str:
-    """The private answer to /style list, as far as it fits."""
+    """The private answer to /style list. Styles that do not fit are only counted."""
     lines: list[str] = []
     for style in styles:
         parts = " … ".join(filter(None, (style.before, style.after)))
@@ -294,7 +294,7 @@ def describe_styles(styles: Sequence[Style]) -> str:
 
 
 def _fit_lines(lines: Sequence[str], room: int) -> list[str]:
-    """A list of as many as fit, and how many more there are."""
+    """Join as many lines as fit, and say how many are left out."""
     room -= _ROOM_FOR_REST
     for index, line in enumerate(lines):
         room -= len(f"• {line}\n")

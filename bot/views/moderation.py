@@ -1,4 +1,4 @@
-"""What is said about rules, and to members about their own data."""
+"""Texts about rules, and texts to members about their own data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EXCEPTIONS_SHOWN = 3
 
 
 def describe_rule(rule: Rule) -> str:
-    """One line."""
+    """Describe a rule in one line."""
     what = texts.KINDS[rule.kind](text=quote(rule.text, _SHOWN))
     text = texts.RULES[rule.action](what=what)
     shown = ", ".join(f"“{quote(each, 30)}”" for each in rule.exceptions[:_EXCEPTIONS_SHOWN])
@@ -36,7 +36,7 @@ def describe_rule(rule: Rule) -> str:
 
 
 def describe_rules(rules: Sequence[GuildRule], page: int, beyond: Collection[int] = ()) -> str:
-    """The private answer to /rules list. page: from 1. beyond: those that do not apply."""
+    """The answer to /rules list. page: from 1. beyond: rules that do not apply."""
     if not rules:
         return texts.NO_RULES()
     num_pages = -(-len(rules) // RULES_PER_PAGE)
@@ -73,7 +73,7 @@ def say_removed(removed: GuildRule) -> str:
 
 
 def say_copied(text: str, notes: Sequence[str]) -> str:
-    """After /rules import-automod; text: ``say_added``. notes: what cannot be copied."""
+    """After /rules import-automod. text: from ``say_added``. notes: rules that cannot be copied."""
     if not notes:
         return text
     return _join(f"{text}\n{texts.NOT_COPIED()}", [f"• {quote(note, 200)}" for note in notes], "")
@@ -98,13 +98,13 @@ def _describe_verdict(verdict: Verdict) -> str:
 
 
 def name_rule(rule: str) -> str:
-    """What decided, as it is on record: the text of a rule, or something built in."""
+    """Name what decided, as recorded: the text of a rule, or a built-in class."""
     known = texts.BUILT_IN.get(rule)
     return quote(rule, _SHOWN) if known is None else known()
 
 
 def _list_found(explanation: Explanation) -> list[str]:
-    """Each once."""
+    """List each match once."""
     found: dict[str, None] = {}
     for each in explanation.findings:
         text = f"{describe_rule(each.rule)} ({_say_form(each.form)})"
@@ -138,7 +138,7 @@ def _describe_met(job: Job) -> str:
 def compose_text(
     text: str, *items: discord.ui.Item[Any], accent: discord.Colour | None = None
 ) -> discord.ui.LayoutView:
-    """Text in a frame, cut where Discord would refuse it, and rows of buttons or selects."""
+    """Build a message from text, cut at Discord's limit, and rows of buttons or selects."""
     view = discord.ui.LayoutView(timeout=None)
     shown = discord.ui.TextDisplay[Any](text[:_VIEW_TEXT_MAX])
     view.add_item(discord.ui.Container(shown, *items, accent_colour=accent))
@@ -146,7 +146,7 @@ def compose_text(
 
 
 def compose_deletion() -> discord.ui.LayoutView:
-    """Asks before /privacy delete."""
+    """Build the question that /privacy delete asks first."""
     style = discord.ButtonStyle.danger
     button = discord.ui.Button[Any](label=privacy_texts.DELETE(), style=style)
     row = discord.ui.ActionRow[Any](PanelItem("privacy", "delete", button))
@@ -154,8 +154,8 @@ def compose_deletion() -> discord.ui.LayoutView:
 
 
 def _join(head: str, lines: Sequence[str], tail: str, limit: int = _TEXT_MAX) -> str:
-    """As many lines as fit, and how many do not."""
-    room = limit - len(head) - len(tail) - 30  # for the line that counts the rest
+    """Join as many lines as fit, and say how many are left out."""
+    room = limit - len(head) - len(tail) - 30  # characters for the line that counts the rest
     kept: list[str] = []
     for line in lines:
         room -= len(line) + 1

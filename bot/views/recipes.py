@@ -1,4 +1,4 @@
-"""How single pictures, recipes and forms look."""
+"""Builds messages for single pictures and recipes, and their forms."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _TOLD = {
     *("guidance_scale", "guidance_until", "preset", "model", "start", "version"),
 }
 """Of a recipe, what has its place in the text; what else there is stands at its end."""
-_LONG_PROMPT = 700  # quoted twice as long at most, and two of them must fit into one message
+_LONG_PROMPT = 700  # quoting may double their length, and two of them must fit into one message
 
 
 def compose_single(job: Job, panel: int, file_name: str) -> discord.ui.LayoutView:
-    """One picture alone, at full size."""
+    """Build the message with one picture at full size."""
     gallery = discord.ui.MediaGallery(
         discord.MediaGalleryItem(
             f"attachment://{file_name}",
@@ -43,7 +43,7 @@ def compose_single(job: Job, panel: int, file_name: str) -> discord.ui.LayoutVie
 def compose_recipe(
     job: Job, *choices: JobButton, head: str = ""
 ) -> tuple[discord.ui.LayoutView, list[discord.File]]:
-    """Everything needed to draw a job again; prompts too long for a message come as a file."""
+    """Show everything needed to draw a job again. Prompts too long for a message become a file."""
     recipe = job.recipe
     is_long = max(len(recipe.prompt), len(recipe.negative_prompt)) > _LONG_PROMPT
     title = texts.TITLE(job_id=job.job_id)
@@ -90,7 +90,7 @@ def _describe_values(recipe: Recipe) -> list[str]:
 
 
 def compose_remix_form(job: Job) -> JobModal:
-    """The recipe, to be changed."""
+    """Build the form that changes a recipe."""
     recipe, base = job.recipe, compose_base(job)
     form = JobModal("remix", job.job_id, 0, title=texts.REMIX_FORM())
     _add_prompts(form, recipe.prompt, recipe.negative_prompt)
@@ -102,7 +102,7 @@ def compose_remix_form(job: Job) -> JobModal:
 
 
 def compose_start_form(job: Job, panel: int) -> JobModal:
-    """A prompt for image-to-image from one picture."""
+    """Build the form for a prompt that starts from one picture."""
     form = JobModal("start", job.job_id, panel, title=texts.START_FORM())
     _add_prompts(form, job.recipe.prompt, "")
     strength, hint = f"{DEFAULT_STRENGTH:g}", texts.STRENGTH_HINT()
@@ -138,7 +138,7 @@ def _field(
 def compose_gallery(
     shown: list[tuple[Job, str]], *, older: int | None, is_first: bool
 ) -> discord.ui.LayoutView:
-    """A page of somebody's own pictures. older: the job that the next page starts below."""
+    """Build a page of a member's own pictures. older: the next page starts below this job."""
     if not shown:
         text = texts.GALLERY_EMPTY if is_first else texts.GALLERY_AT_END
         return job_views.compose_view(text())

@@ -1,4 +1,4 @@
-"""How the cards of moderators look, and what is said about strikes and suspensions."""
+"""Builds moderators' cards, and texts about strikes and suspensions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from bot.views.escape import quote
 
 REASON_MAX = 300
 APPEAL_MAX = 500
-_PROMPT_SHOWN = 900  # twice as long at most when quoted; a message's texts hold 4000 together
+_PROMPT_SHOWN = 900  # quoting may double their length; a message holds 4000 together
 _REPORTS_SHOWN = 5
 _RULES_SHOWN = 15
 
@@ -45,7 +45,7 @@ _STYLES = {
 
 
 def compose_card(case: Case) -> tuple[discord.ui.LayoutView, list[discord.File]]:
-    """What moderators see: who, where, what, why, and either the buttons or the outcome."""
+    """Build a card: who, where, what, why, and either the buttons or the outcome."""
     card, files = case.card, list[discord.File]()
     parts: list[discord.ui.Item[Any]] = [discord.ui.TextDisplay(_describe(case))]
     if case.picture is not None:
@@ -76,7 +76,7 @@ def compose_card(case: Case) -> tuple[discord.ui.LayoutView, list[discord.File]]
 
 
 def describe_outcome(card: Card) -> str:
-    """How a card ended, and by whom."""
+    """Say how a card was decided, and by whom."""
     assert card.decision is not None
     at = card.decided_at or card.opened_at
     return texts.OUTCOMES[card.decision](by=card.decided_by, at=at)
@@ -149,7 +149,7 @@ def _describe_reports(reports: Sequence[Report]) -> list[str]:
 
 
 def describe_suspension(suspension: Suspension) -> str:
-    """Who gave it, why, and until when."""
+    """Say who gave a suspension, why, and until when."""
     ends_at, reason = suspension.ends_at, quote(say(suspension.reason), REASON_MAX)
     if not suspension.given_by:
         return sanction_texts.SUSPENDED_BY_STRIKES(ends_at=ends_at, reason=reason)
@@ -159,7 +159,7 @@ def describe_suspension(suspension: Suspension) -> str:
 
 
 def compose_suspended(reason: str) -> discord.ui.LayoutView:
-    """What a suspended member reads in place of pictures."""
+    """Build what a suspended member sees instead of pictures."""
     view = discord.ui.LayoutView(timeout=None)
     view.add_item(discord.ui.TextDisplay(reason))
     view.add_item(discord.ui.ActionRow[Any](JobButton("appeal", 0, label=sanction_texts.APPEAL())))
@@ -167,7 +167,7 @@ def compose_suspended(reason: str) -> discord.ui.LayoutView:
 
 
 def say_struck(member_id: int, suspension: Suspension | None, count: int) -> str:
-    """The private answer to who gave a strike."""
+    """The private answer to the moderator who gave a strike."""
     text = sanction_texts.STRUCK(member_id=member_id, count=count)
     if suspension is None:
         return text
@@ -175,7 +175,7 @@ def say_struck(member_id: int, suspension: Suspension | None, count: int) -> str
 
 
 def say_strikes(member_id: int, strikes: Sequence[Strike], suspension: Suspension | None) -> str:
-    """The private answer to who looks a member up."""
+    """The private answer to a moderator who looks up a member."""
     head = sanction_texts.STRIKES_OF if strikes else sanction_texts.NO_STRIKES
     lines = [head(member_id=member_id)]
     lines += [f"• {_describe_strike(strike)}" for strike in strikes[-8:]]
@@ -194,5 +194,5 @@ def _describe_strike(strike: Strike) -> str:
 
 
 def say_suspended(suspension: Suspension) -> str:
-    """The private answer to who suspended."""
+    """The private answer to the moderator who suspended somebody."""
     return f"<@{suspension.member_id}>: {describe_suspension(suspension)}"

@@ -1,4 +1,4 @@
-"""The panel of /settings: what is set, and selects and buttons to change it."""
+"""The panel of /settings: the current values, and selects and buttons to change them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LISTED = 3  # roles or channels in one line of the audit log
 class SettingsPage:
     """What a page shows. page: of ``texts.PAGES``, or ``c`` and a channel's id.
 
-    settings: what holds there; own: what was set for just this channel. threshold: the instance's.
+    settings: those in force; own: those set only for this channel. threshold: the bot owner's.
     """
 
     page: str
@@ -45,18 +45,18 @@ class SettingsPage:
 
     @property
     def channel_id(self) -> int | None:
-        """Of a channel's page."""
+        """The channel of a channel's page."""
         return int(self.page[1:]) if self.page not in texts.PAGES else None
 
 
 def compose_panel(panel: SettingsPage) -> discord.ui.LayoutView:
-    """The message; everything in it works after a restart."""
+    """Build the message. All its buttons and selects still work after a restart."""
     rows = [discord.ui.ActionRow[Any](item) for item in (_page_select(panel), *_items(panel))]
     return compose_text(describe_panel(panel), *rows)
 
 
 def describe_panel(panel: SettingsPage) -> str:
-    """What is set, in words."""
+    """Describe the current settings."""
     settings = panel.settings
     title = f"<#{panel.channel_id}>" if panel.channel_id else texts.PAGES[panel.page]()
     lines = [f"## {title}"]
@@ -104,7 +104,7 @@ def _describe_channel(panel: SettingsPage) -> list[str]:
 
 
 def describe_value(name: str, value: Any) -> str:
-    """A setting as JSON holds it, in a few words for the audit log."""
+    """Describe a setting, given as JSON, in a few words for the audit log."""
     if isinstance(value, bool):
         return (texts.ON if value else texts.OFF)()
     if name == "picture_action":
@@ -122,7 +122,7 @@ def describe_value(name: str, value: Any) -> str:
 
 def _describe_listed(name: str, value: Any) -> str:
     if name == "role_quotas":
-        known = RoleQuota.__slots__  # a newer version may have put more on record
+        known = RoleQuota.__slots__  # a newer version may have saved settings unknown here
         return _describe_quota(RoleQuota(**{k: v for k, v in value.items() if k in known}))
     return f"<@&{value}>" if name.endswith("role_ids") else f"<#{value}>"
 
@@ -132,7 +132,7 @@ def _say_action(action: str) -> str:
 
 
 def compose_number_field(name: str, value: float | None) -> discord.ui.Label[Any]:
-    """A field of a form. Empty means the default."""
+    """Build a form field. Empty means the default."""
     low, high = (BOUNDS | QUOTA_BOUNDS)[name]
     field = discord.ui.TextInput[Any](
         default=None if value is None else f"{value:g}", required=False, max_length=10

@@ -1,4 +1,4 @@
-"""How the answer to /status looks, to a server's moderators and to the owner of the bot."""
+"""Builds the answer to /status, for a server's moderators and for the owner of the bot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TEXT_MAX = 2000
 def describe_here(
     counts: tuple[int, int], waits: tuple[float, float] | None, *, is_up: bool
 ) -> str:
-    """What concerns the server of the moderator who asks, and nothing else."""
+    """Describe only the server of the moderator who asks."""
     engine = texts.ENGINE_UP if is_up else texts.ENGINE_LOADING
     waitlist = _describe_waitlist(texts.THIS_SERVER, counts, waits)
     return f"{waitlist}\n{engine()}\n-# {texts.REST_FOR_OWNER()}"
@@ -33,7 +33,7 @@ def describe_process(
     chore_faults: Sequence[str],
     warnings: Sequence[str],
 ) -> str:
-    """For the owner of the application: of all servers together.
+    """Describe all servers together, for the owner of the bot.
 
     counts: prompts in the queue and being drawn. waits: seconds at p50 and p95 of the last hour.
     """

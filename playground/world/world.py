@@ -379,7 +379,7 @@ class World:
         raise LookupError(f"no user named {name!r}")
 
     def open_private_channel(self, *user_ids: int) -> Channel:
-        """The channel of exactly these people; made at first asking."""
+        """Return the private channel of exactly these people; create it the first time."""
         for channel in self.private_channels.values():
             if set(channel.recipient_ids) == set(user_ids):
                 return channel
@@ -389,5 +389,5 @@ class World:
         return channel
 
     def visible_commands(self, guild_id: int | None) -> list[Command]:
-        """Global commands and the guild's own, as a member of it would be offered."""
+        """List the global commands and those of this guild, as its members see them."""
         return [c for c in self.commands.values() if c.guild_id in (None, guild_id)]

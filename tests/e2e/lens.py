@@ -1,4 +1,4 @@
-"""Between the bot and the stand-in: is all that it says translated, and does it fit?"""
+"""Checks between the bot and the stand-in that everything is translated and fits."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MAX_CONTENT, MAX_CHOICE = 2000, 100
 MODAL = 9
 NAMES = (
     *("fake model", "cpu", "float32", *SAMPLER_IDS, "quality", "fast", "gif"),
-    "and seconds minutes hours days",  # of Babel, which knows its own languages
+    "and seconds minutes hours days",  # words from Babel, which translates them itself
     *(
         "invalid perl operator",
         "missing",
         "database is locked",
-    ),  # of RE2 and SQLite, which know English alone
+    ),  # words from RE2 and SQLite, which speak only English
 )
 """What the model, its engine and its presets are called, and what libraries say."""
 _MARKUP = re.compile(r"<[@#/:at][^>]*>|attachment://\S+|https://discord\.com/\S+|`/[\w -]+`")
@@ -74,7 +74,7 @@ class Lens(Contract):
                 yield f"not translated: {sorted(strange)} in {key} {text!r}"
 
     def _list_written(self, words: set[str]) -> set[str]:
-        """Those that people have written; the end of a text may be cut within a word."""
+        """List what people have written; the end of a text may be cut within a word."""
         world = self._world
         people = [text for user in world.users.values() for text in (user.name, user.global_name)]
         places: list[Any] = [*people, *map(self._list_sent, world.interactions.values())]
@@ -95,7 +95,7 @@ class Lens(Contract):
 
 
 def list_words(text: str) -> set[str]:
-    """The words of a text, without what Discord shows in its own words."""
+    """List the words of a text, except markup that Discord replaces by its own words."""
     plain = unicodedata.normalize("NFKC", _MARKUP.sub(" ", text).replace("\\", ""))
     return set(_WORD.findall(plain.casefold()))
 
@@ -121,7 +121,7 @@ def _list_said(thing: Any, within: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _undisguise(thing: Any) -> None:
-    """In place: the stand-in keeps and reads this very body."""
+    """Remove the disguise in place, in the body that the stand-in reads."""
     if isinstance(thing, dict | list):
         pairs: Iterable[tuple[Any, Any]] = (
             thing.items() if isinstance(thing, dict) else enumerate(thing)
@@ -154,7 +154,7 @@ def _find_too_long(body: Any) -> Iterator[str]:
 
 
 def _find_unnamed(thing: Json, path: str) -> Iterator[str]:
-    """Names and descriptions of a command that are not registered in the language as well."""
+    """Find names and descriptions of a command that have no translation."""
     for key in ("name", "description"):
         if list_words(thing.get(key) or "") and PSEUDO not in (
             thing.get(f"{key}_localizations") or {}

@@ -45,7 +45,7 @@ INFO = ModelInfo(
 
 
 class FakeEngine:
-    """One request at a time; ``step_seconds`` per step; ``flaw`` may raise for a request.
+    """Draws one request at a time; ``step_seconds`` per step; ``flaw`` may raise for a request.
 
     drawn_by: the engine that an output names in its place, and the seconds it says it took.
     """
@@ -65,7 +65,7 @@ class FakeEngine:
     ) -> None:
         self.info = info
         self.drawn: list[GenerationRequest] | deque[GenerationRequest] = []
-        self.num_forgotten = 0  # how often it was told to forget prompts
+        self.num_forgotten = 0  # how often it had to forget prompts
         self.may_load = threading.Event()  # cleared by a test that holds the model back
         self.may_load.set()
         self._step_seconds = step_seconds

@@ -1,4 +1,4 @@
-"""Languages of a test: the English text, marked with who reads it."""
+"""A test language: the English text, marked with its reader's language."""
 
 from __future__ import annotations
 

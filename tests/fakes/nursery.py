@@ -1,4 +1,4 @@
-"""Bot processes by fork, so that their modules are read only once.
+"""Starts bot processes by fork, so that their modules are read only once.
 
 A forked process runs a module from its first line on, as ``python -m`` does. This file is also the
 process that forks (``python -m tests.fakes.nursery SOCKET MODULE…``). One connection to it is one
@@ -67,7 +67,7 @@ class Nursery:
         environment: dict[str, str],
         arguments: tuple[str, ...] = ("run",),
     ) -> Child:
-        """A new process that runs a module with exactly this environment."""
+        """Start a process that runs a module with exactly this environment."""
         log.touch(0o600)  # noqa: ASYNC240 - an empty file
         order = {
             "module": module,
@@ -96,7 +96,7 @@ class Child:
         return await asyncio.wait_for(asyncio.shield(self._ended), within_seconds)
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Does nothing to one that has ended."""
+        """Send a signal; does nothing if the process has ended."""
         if self.returncode is None:
             os.kill(self.pid, number)
 
@@ -110,7 +110,7 @@ class Child:
 
 
 def load_modules(*modules: str) -> None:
-    """What a bot process reads before it is online, and nothing that starts a thread."""
+    """Import what a bot imports before it is online, but start no thread."""
     from bot.chat import client
     from bot.moderation.classes import load_classes
 
@@ -120,7 +120,7 @@ def load_modules(*modules: str) -> None:
 
 
 class _Server:
-    """Forks for whoever connects, and tells them how it ended."""
+    """Forks for each connection, and reports how the process ended."""
 
     def __init__(self, path: str) -> None:
         self._selector = selectors.DefaultSelector()
@@ -136,7 +136,7 @@ class _Server:
         self._children: dict[int, socket.socket] = {}
 
     def serve(self) -> dict[str, Any]:
-        """Until the process that runs the tests has ended; returns only in a child."""
+        """Serve until the test process ends; returns only in a child."""
         self._selector.register(self._socket, selectors.EVENT_READ, self._fork)
         self._selector.register(self._wakeup, selectors.EVENT_READ, self._reap)
         self._selector.register(sys.stdin, selectors.EVENT_READ)
@@ -167,13 +167,13 @@ class _Server:
             if pid == 0:
                 break
             connection = self._children.pop(pid)
-            with contextlib.suppress(OSError):  # where nobody waits for it any more
+            with contextlib.suppress(OSError):  # the client has gone
                 connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
             connection.close()
 
 
 def become(request: dict[str, Any]) -> None:
-    """What ``python -m`` would have found in a process of its own."""
+    """Run the module as ``python -m`` would in a new process; does not return."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(request["log"], os.O_WRONLY | os.O_APPEND)
@@ -194,7 +194,7 @@ def become(request: dict[str, Any]) -> None:
 
 
 def end(code: int) -> NoReturn:
-    """As the interpreter ends, without taking its modules apart, which costs as much as a start."""
+    """End as the interpreter does, but skip the slow unloading of modules."""
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -34,7 +34,7 @@ def _make_engine(settings: object) -> FakeEngine:
         load_error=ConfigError(error) if error else None,
         flaw=_flaw,
     )
-    engine.drawn = deque(maxlen=0)  # nobody reads it here, and a soak would measure its growth
+    engine.drawn = deque(maxlen=0)  # it is not read here, and a soak test would measure its growth
     return engine
 
 
@@ -60,7 +60,7 @@ def _make_picture_check(settings: Settings) -> PictureCheck:
 
 
 def install() -> None:
-    """Put the fakes of this environment in the place of what the bot composes."""
+    """Replace the bot's parts by fakes, as the environment says."""
     if "FAKE_PICTURE_CHECK" in os.environ:
         services.make_picture_check = _make_picture_check
     cli.make_engine = _make_engine

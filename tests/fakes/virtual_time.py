@@ -1,4 +1,4 @@
-"""An event loop whose time passes only while everybody waits for it, and then at once."""
+"""An event loop that jumps to the next timer when everything waits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """For tests marked ``virtual_time``. Not for what waits for threads or other processes."""
+    """For tests marked ``virtual_time`` that wait for no threads or other processes."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -27,7 +27,7 @@ class _Selector(selectors.DefaultSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        """What is ready; if nothing is, the next timer is due."""
+        """Return what is ready, or else jump to the next timer."""
         if timeout is None:
             return super().select(None)
         events = super().select(0)

@@ -1,4 +1,4 @@
-"""What a worker process is asked to do in tests; light to import."""
+"""Functions that tests run in a worker process; light to import."""
 
 from __future__ import annotations
 

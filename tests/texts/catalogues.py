@@ -1,4 +1,4 @@
-"""Catalogues made for tests, and the texts that the code has."""
+"""Makes catalogues for tests, and lists the texts in the code."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _MAX_NAME = 32
 
 
 def find_texts() -> set[tuple[str | None, str | tuple[str, ...]]]:
-    """Context and text (or the texts of a plural) of all that Babel finds in the code."""
+    """Return context and text (or the texts of a plural) for all that Babel finds in the code."""
     return {(c, text) for _, _, text, _, c in extract_from_dir(HERE, keywords=KEYWORDS)}
 
 
 def list_texts() -> Iterator[tuple[str, Text]]:
-    """Every text of the code, by where it stands."""
+    """List every text of the code with its place."""
     for module in pkgutil.iter_modules(bot.texts.__path__):
         names = vars(importlib.import_module(f"bot.texts.{module.name}"))
         for name, value in names.items():
@@ -52,13 +52,13 @@ def write_catalog(folder: Path, texts: Catalog) -> None:
 
 
 def forget() -> None:
-    """Catalogues are read anew, as in another process."""
+    """Forget loaded catalogues, as a new process would."""
     for cached in (catalog.load_catalog, catalog._load, catalog._warn):
         cached.cache_clear()
 
 
 def write_pseudo_locale(folder: Path) -> None:
-    """All texts of the code in a language of brackets: longer, and none of it as it was."""
+    """Write all texts of the code in a disguise: in brackets, longer, with every value marked."""
     made = Catalog(locale=PSEUDO.replace("-", "_"))
     for context, text in find_texts():
         if isinstance(text, tuple):
@@ -71,7 +71,7 @@ def write_pseudo_locale(folder: Path) -> None:
 
 
 def disguise(text: str) -> str:
-    """The text in brackets, each value in others, and letters that mean nothing at its end."""
+    """Put brackets round the text and its values, and add letters at its end."""
     parts = []
     for literal, name, spec, conversion in Formatter().parse(text):
         parts.append(literal.replace("{", "{{").replace("}", "}}"))
@@ -83,12 +83,12 @@ def disguise(text: str) -> str:
 
 
 def undisguise(text: str) -> str:
-    """The English text again."""
+    """Return the English text."""
     return _MARKS.sub("", text)
 
 
 def find_undisguised(text: str) -> str:
-    """What stands in no text, also within the values that a text was given."""
+    """Return the parts that were not translated, including inside the values of a text."""
     found: list[str] = []
     within: list[str] = []
     for character in text:

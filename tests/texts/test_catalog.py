@@ -22,7 +22,7 @@ SIX = Plural("{count} picture of {name}", "{count} pictures of {name}")
 
 @pytest.fixture
 def locales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where catalogues of a test lie: German, and English as it is."""
+    """A folder of test catalogues: German, and English unchanged."""
     (tmp_path / "en").symlink_to(HERE / "locales" / "en")
     texts = Catalog(locale="de")
     texts.add("Nothing.", "Nichts.")

@@ -1,4 +1,4 @@
-"""Texts are as long as Discord takes them where they stand."""
+"""Texts fit Discord's limits for their place."""
 
 from __future__ import annotations
 

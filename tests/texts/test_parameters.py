@@ -1,4 +1,4 @@
-"""Texts are given what they name, and nothing else."""
+"""Every call gives a text exactly the fields that it names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = sorted(ROOT.rglob("*.py"))
 
 
 class Names:
-    """What the names of a file stand for, as far as texts and the modules of texts go."""
+    """Finds which texts and text modules the names of a file stand for."""
 
     def __init__(self, path: Path, tree: ast.Module) -> None:
         self._known: dict[str, Any] = {}

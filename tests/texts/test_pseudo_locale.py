@@ -1,4 +1,4 @@
-"""The language of brackets that e2e is run in."""
+"""Checks the disguised language that the e2e tests run in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reasons are data: each can be said, and no sentence is kept."""
+"""Reasons are stored as data, not sentences, and each has a sentence."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def list_texts(code: Code) -> tuple[str, ...]:
 
 
 def list_pieces() -> set[str]:
-    """What stands in sentences between the fields, as far as one would know it again."""
+    """List the words between the fields of sentences, if they are long enough to recognise."""
     texts = [text for code in Code for text in list_texts(code)]
     pieces = {piece for text in texts for piece, *_ in Formatter().parse(text)}
     return {piece for piece in pieces if len(piece) >= _IS_A_SENTENCE}
@@ -98,7 +98,7 @@ def test_error_says_its_reason_and_keeps_it_on_the_way_out_of_a_worker():
 
 
 async def keep(database: Database, reason: Reason) -> Reason | None:
-    """What the record gives back."""
+    """Save a reason and return what the database gives back."""
     jobs = JobRepository(database)
     verdict = Verdict(Outcome.HOLD, reason)
     job = await jobs.insert_job(
@@ -132,7 +132,7 @@ async def test_reason_of_a_newer_program_is_said_plainly_and_kept(
 ):
     found = await keep(quiet_house.database, newer)
     assert found is not None
-    assert say(found).startswith("A newer version of Triptych wrote down why")
+    assert say(found).startswith("A newer version of Triptych saved the reason")
     assert found.code == newer.code
     assert await keep(quiet_house.database, found) == found
     known = describe(found)
@@ -233,7 +233,7 @@ MAKE_REASONS = {"because", "_explain_unsaved", "_explain_pixels", "_explain_kind
 KEPT_ERRORS = {"UserError", "StoreError", "GenerationRejected"}
 SHOWN_AT_ONCE = {
     ("jobs/intake.py", "submit"),  # there is no row
-    ("jobs/intake.py", "_answer"),  # the row goes on being tried
+    ("jobs/intake.py", "_answer"),  # the row is tried again
     ("chat/parsing.py", "parse_number"),
     ("recipes/styles.py", "put"),
     ("recipes/styles.py", "remove"),
@@ -243,7 +243,7 @@ SHOWN_AT_ONCE = {
 
 
 def find_sentences() -> set[tuple[str, str]]:
-    """Where errors that may go on record are made of a sentence."""
+    """Find where errors that may go on record are made from a sentence."""
     found: set[tuple[str, str]] = set()
     for room in ROOMS:
         place = BOT / room

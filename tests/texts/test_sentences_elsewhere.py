@@ -1,4 +1,4 @@
-"""Sentences for people stand in ``bot/texts/`` alone, and are said with what they name."""
+"""Sentences for people are only in ``bot/texts/``, and all their fields are given."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def sources() -> list[Path]:
 
 
 def list_keys() -> set[str]:
-    """What is kept on record, and said by a table of texts where it is shown."""
+    """List names that are stored, and shown through a table of texts."""
     modules = [importlib.import_module(f"bot.texts.{path.stem}") for path in TEXTS.glob("*.py")]
     tables = [value for module in modules for value in vars(module).values()]
     return {str(key) for table in tables if isinstance(table, dict) for key in table}
 
 
 def read(node: ast.AST) -> str | None:
-    """The words of a literal, with {} for what an f-string fills in."""
+    """Return the words of a literal, with {} for the values of an f-string."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -95,7 +95,7 @@ def name_of(function: ast.expr) -> str:
 
 
 def list_shown(call: ast.Call) -> Iterator[ast.expr]:
-    """What a call shows to people, whatever it is."""
+    """List everything that a call shows to people."""
     name = name_of(call.func)
     yield from (each.value for each in call.keywords if each.arg in SHOWN_KEYWORDS)
     if name in SHOWN_CALLS:
@@ -104,7 +104,7 @@ def list_shown(call: ast.Call) -> Iterator[ast.expr]:
 
 
 def is_for_nobody(node: ast.AST) -> bool:
-    """A docstring, a pattern, a line of the log, an exception that no member reads."""
+    """Whether no member reads it: a docstring, a pattern, a log text, an internal exception."""
     match node:
         case ast.Expr(value=ast.Constant()):
             return True
@@ -118,7 +118,7 @@ def is_for_nobody(node: ast.AST) -> bool:
 
 
 def list_parts(node: ast.AST) -> Iterator[ast.AST]:
-    """Without annotations, and without the pieces of an f-string, which is read as a whole."""
+    """List parts without annotations. An f-string is read as a whole."""
     if is_for_nobody(node):
         return
     left_out = [getattr(node, field, None) for field in ("annotation", "returns")]

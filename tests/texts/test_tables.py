@@ -1,4 +1,4 @@
-"""Whatever is told apart by a name on record has a text, and no table has one too many."""
+"""Every name on record has a text, and no table has an unused one."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is loaded and how its parts are used: text, start, decoding."""
+"""Loads models and uses their parts: prompt encoder, initial latents, decoder."""

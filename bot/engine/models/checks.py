@@ -1,4 +1,4 @@
-"""What can be said about a model before it is loaded: `doctor` and the start ask the same."""
+"""Checks a model before it is loaded, for `doctor` and for the start of the bot."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Defaults:
 def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
     """Check a model's files without loading them; returns what was found, one line each.
 
-    It takes milliseconds, and a Hugging Face id is only looked up in the local cache. thorough: as
-    far as is possible without loading. That asks the Hub for what is not here, and takes seconds,
-    because it imports torch. Raises ConfigError.
+    It takes milliseconds, and a Hugging Face id is only looked up in the local cache. thorough:
+    check all that is possible without loading; this asks the Hub for missing files and takes
+    seconds, because it imports torch. Raises ConfigError.
     """
     check = {"folder": _check_folder, "file": _check_file, "hub": _check_id}
     kind = find_kind(source.model)
@@ -55,7 +55,7 @@ def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
 
 
 def hush_transformers() -> None:
-    """It would tell every owner that two image processors work without torchvision."""
+    """Silence a warning that two image processors work without torchvision."""
     logging.getLogger("transformers.utils.import_utils").setLevel(logging.ERROR)
 
 
@@ -101,7 +101,7 @@ def _check_id(source: ModelSource) -> _Found:
 
 
 def find_kind(model: str) -> Literal["folder", "file", "hub"]:
-    """Tell what MODEL names. Raises ConfigError for pickle files and paths that are not there."""
+    """Tell what MODEL names. Raises ConfigError for pickle files and missing paths."""
     path = Path(model)
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise ConfigError(refuse_pickle(model))
@@ -134,7 +134,7 @@ def _is_hub_id(model: str) -> bool:
 
 
 def blame_cache(error: BrokenFiles, folder: Path) -> ConfigError:
-    """Say of a snapshot's files how they are fetched anew."""
+    """Explain how to fetch a snapshot's files again."""
     return ConfigError(
         f"{error} It lies in the download cache: delete {folder.parents[1]} and start again "
         "with the Hugging Face Hub in reach."
@@ -142,7 +142,7 @@ def blame_cache(error: BrokenFiles, folder: Path) -> ConfigError:
 
 
 def read_defaults(folder: Path | None, model: str) -> Defaults:
-    """Read ``triptych.json`` from a model folder; without one, the pipeline's own defaults.
+    """Read ``triptych.json`` from a model folder, or else the pipeline's own defaults.
 
     Raises ConfigError.
     """

@@ -1,4 +1,4 @@
-"""From finished latents to judged uint8 pictures."""
+"""Turns finished latents into uint8 pictures and judges them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Decoding:
 
 
 class Decoder:
-    """Decodes and judges; on CUDA in a stream of its own, beside the next UNet steps."""
+    """Decodes and judges. On CUDA it uses its own stream, in parallel with the next UNet steps."""
 
     def __init__(self, pipe: Any) -> None:
         self._pipe = pipe
@@ -49,11 +49,11 @@ class Decoder:
         self._stream = torch.cuda.Stream() if pipe.vae.device.type == "cuda" else None
 
     def start(self, latents: torch.Tensor) -> Decoding:
-        """Begin to decode scaled latents (N, C, h, w) of the state's dtype."""
+        """Start to decode scaled latents (N, C, h, w) of the state's dtype."""
         return self._begin(latents, MAX_PICTURES)
 
     def decode_singly(self, latents: torch.Tensor, *, tiled: bool = False) -> Decoding:
-        """Decode a picture, or a tile, at a time, where more did not fit into memory."""
+        """Decode one picture or tile at a time, if more did not fit into memory."""
         return self._begin(latents, 1, tiled=tiled)
 
     def finish(self, decoding: Decoding) -> tuple[NDArray[np.uint8], tuple[bool | None, ...]]:
@@ -69,7 +69,7 @@ class Decoder:
             return images.numpy(), self._judge(images.numpy())
 
     def _begin(self, latents: torch.Tensor, num_pictures: int, *, tiled: bool = False) -> Decoding:
-        if self._stream is not None:  # another stream has still to finish the latents
+        if self._stream is not None:  # another stream may still be writing the latents
             self._stream.wait_stream(torch.cuda.current_stream())
             latents.record_stream(self._stream)
         with self._in_stream():
@@ -96,7 +96,7 @@ class Decoder:
     def _judge(self, images: NDArray[np.uint8]) -> tuple[bool | None, ...]:
         """Ask the model's own checker about each picture by itself; None if it has none.
 
-        It would paint what it flags black, so it is shown a tensor that nobody delivers.
+        It paints flagged pictures black, so it gets a copy that is never delivered.
         """
         checker = self._pipe.safety_checker
         if checker is None:

@@ -1,4 +1,4 @@
-"""Reads a model's small files and the headers of its large ones, or says what is wrong."""
+"""Reads a model's small files and the headers of its large ones, and explains faults."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class BrokenFiles(ConfigError):
 
 
 class MissingFiles(BrokenFiles):
-    """Files of the model are not there at all; where they came from may still have them."""
+    """Files of the model are missing; they may still be available where it came from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What the headers of one part's safetensors files say; size: of the files, in bytes."""
+    """The headers of one part's safetensors files. size: of the files, in bytes."""
 
     tensors: dict[str, Any]
     size: int
@@ -93,7 +93,7 @@ def read_text(path: Path) -> str:
 
 
 def refuse_pickle(path: str) -> str:
-    """Why a pickle file is not opened, and what to do."""
+    """Explain why a pickle file is not opened, and what to do."""
     return (
         f"{path} is a pickle file; pickle files can run code, so Triptych does not open them: "
         "convert it to .safetensors or choose a model that has such files."

@@ -1,4 +1,4 @@
-"""Counts the work of a model by its configuration, without computing it."""
+"""Counts a model's work from its configuration, without computing it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def count_unet_flop(unet: Any, height: int, width: int, max_tokens: int, text_wi
 
 
 def count_vae_flop(vae: Any, height: int, width: int) -> float:
-    """FLOP of decoding one picture. height, width: of the latent."""
+    """FLOP to decode one picture. height, width: of the latent."""
     shape = (1, vae.config.latent_channels, height, width)
     return _count(type(vae), _freeze(vae.config), (shape,))
 
@@ -28,7 +28,7 @@ def _freeze(config: Any) -> str:
 
 @lru_cache(maxsize=32)
 def _count(kind: Any, config: str, shapes: tuple[tuple[int, ...], ...]) -> float:
-    """Fine-tunes of one model share its configuration, and building a UNet takes a second."""
+    """Cached, because fine-tunes share a configuration and building a UNet takes a second."""
     with (
         torch.device("meta"),
         torch.no_grad(),

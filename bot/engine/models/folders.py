@@ -1,4 +1,4 @@
-"""What a diffusers folder holds, read from its small files and headers, without torch."""
+"""Checks a diffusers folder by its small files and headers, without torch."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class CheckedFolder:
 
 
 def check_folder(folder: Path, model: str, *, half: bool = False) -> CheckedFolder:
-    """Check the diffusers folder of ``model`` as it is loaded, in half precision or not.
+    """Check the diffusers folder of ``model`` in the precision in which it will be loaded.
 
     Raises ConfigError, also for files that only the other precision would load.
     """
@@ -85,7 +85,7 @@ def check_folder(folder: Path, model: str, *, half: bool = False) -> CheckedFold
 
 
 def check_config_folder(folder: Path, model: str) -> dict[str, Any]:
-    """Check all of a diffusers folder but its weights; returns its index. Raises ConfigError."""
+    """Check a diffusers folder except its weights; return its index. Raises ConfigError."""
     index = check_index(folder / "model_index.json", model)
     check_family(
         read_json(folder / "unet/config.json"), read_json(folder / "vae/config.json"), model
@@ -119,12 +119,12 @@ def check_index(path: Path, model: str) -> dict[str, Any]:
 
 
 def is_plain(index: dict[str, Any]) -> bool:
-    """Whether a pipeline always has a UNet of text-to-image."""
+    """Whether the pipeline is one for text-to-image with a UNet."""
     return index.get("_class_name") == "StableDiffusionPipeline"
 
 
 def check_family(unet: dict[str, Any], vae: dict[str, Any], model: str) -> None:
-    """Check by its configs that a UNet asks for nothing but a prompt. Raises ConfigError."""
+    """Check by the configs that the UNet needs nothing but a prompt. Raises ConfigError."""
     channels = unet.get("in_channels", 4)
     if unet.get("addition_embed_type") == "text_time" or unet.get("time_cond_proj_dim"):
         raise ConfigError(refuse_family(model, "its UNet asks for more than a prompt"))
@@ -135,12 +135,12 @@ def check_family(unet: dict[str, Any], vae: dict[str, Any], model: str) -> None:
 
 
 def has_weights(folder: Path, part: str) -> bool:
-    """Whether there are weights of one part that diffusers would read."""
+    """Whether one part has weights that diffusers would read."""
     return any(_has(folder, part, variant) for variant in (None, "fp16"))
 
 
 def refuse_family(model: str, reason: str) -> str:
-    """Why a model is none that can be drawn with."""
+    """Explain why a model cannot be used."""
     return (
         f"{model} is not a text-to-image model of Stable Diffusion 1.x or 2.x ({reason}): choose "
         "one that is, such as CompVis/stable-diffusion-v1-4."
@@ -153,7 +153,7 @@ def _is_named(index: dict[str, Any], part: str) -> bool:
 
 
 def _check_tokenizer(folder: Path, vocab_size: object) -> None:
-    """Transformers makes one that knows no word out of files that are missing or empty."""
+    """Transformers makes a tokenizer without words from missing or empty files; refuse that."""
     whole = folder / "tokenizer.json"
     if whole.exists() or whole.is_symlink():
         named, model = whole, read_json(whole).get("model")
@@ -176,7 +176,7 @@ def _check_tokenizer(folder: Path, vocab_size: object) -> None:
 
 
 def _choose_variant(folder: Path, parts: list[str], *, half: bool) -> str | None:
-    """Half precision where it was asked for, or where a part comes in nothing else."""
+    """Choose half precision if it was asked for, or if a part comes in nothing else."""
     is_offered = half and _has(folder, "unet", "fp16")
     is_needed = any(not _has(folder, part, None) for part in parts)
     return "fp16" if is_offered or is_needed else None
@@ -189,7 +189,7 @@ def _has(folder: Path, part: str, variant: str | None) -> bool:
 
 
 def _list_candidates(folder: Path, part: str, variant: str | None) -> tuple[Path, Path]:
-    """The index of weights in several files, and the one file."""
+    """List the file names of the weights: an index of several files, and a single file."""
     name, place = WEIGHT_NAMES[part], folder / part
     if variant is None:
         return place / f"{name}.safetensors.index.json", place / f"{name}.safetensors"
@@ -200,7 +200,7 @@ def _list_candidates(folder: Path, part: str, variant: str | None) -> tuple[Path
 
 
 def _read_part(folder: Path, part: str, variant: str | None) -> Weights:
-    """Diffusers takes the plain files where a part has none of the variant."""
+    """Read a part as diffusers does: the plain files if it has none of the variant."""
     index, single = _list_candidates(folder, part, variant if _has(folder, part, variant) else None)
     if not index.exists():
         return read_weights(single)

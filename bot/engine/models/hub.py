@@ -1,4 +1,4 @@
-"""Models and config files from the Hugging Face Hub, and what went wrong, with the remedy."""
+"""Gets models and config files from the Hugging Face Hub, and explains what goes wrong."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NEEDED_FOLDERS = ("unet", "vae", "text_encoder")
 
 
 def ask_hub(source: ModelSource) -> None:
-    """Ask the Hub for what is not on this machine, and keep nothing. Raises ConfigError."""
+    """Ask the Hub for what is not on this machine, without keeping it. Raises ConfigError."""
     if find_kind(source.model) == "file":
         repository = check_single_file(source).repository
         with download_faults(source, repository):
@@ -54,7 +54,7 @@ def ask_hub(source: ModelSource) -> None:
 
 
 def check_before_download(source: ModelSource, folder: str | None = None) -> None:
-    """Refuse another family before its gigabytes arrive. Raises ConfigError.
+    """Refuse an unsupported model before downloading gigabytes. Raises ConfigError.
 
     folder: where the small files go, if not into the cache.
     """
@@ -71,7 +71,7 @@ def check_before_download(source: ModelSource, folder: str | None = None) -> Non
 
 
 def download_config(source: ModelSource, repository: str) -> Path:
-    """Download the small files of a kind of model, for a single file. Raises ConfigError."""
+    """Download the small files that go with a single-file model. Raises ConfigError."""
     with download_faults(source, repository):
         folder = snapshot_download(repository, token=source.hf_token, allow_patterns=_SMALL_FILES)
     return Path(folder)
@@ -79,7 +79,7 @@ def download_config(source: ModelSource, repository: str) -> Path:
 
 @contextmanager
 def download_faults(source: ModelSource, repository: str | None = None) -> Iterator[None]:
-    """Turn what goes wrong with a download into a ConfigError, never with the token.
+    """Turn download errors into a ConfigError that never contains the token.
 
     repository: where the config files of a single file come from; None for a model by its id.
     """
@@ -92,7 +92,7 @@ def download_faults(source: ModelSource, repository: str | None = None) -> Itera
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """what happened; remedy: what helps, in the imperative.
+    """what: what happened. remedy: what helps, in the imperative.
 
     is_of_ids: the remedy is of no use for the config files of a single file.
     """
@@ -169,7 +169,7 @@ def _explain_status(status: int, model: str) -> _Fault | None:
 
 
 def _explain_files(error: BaseException, model: str) -> _Fault | None:
-    """Explain what the model lacks on the Hub, or this machine for it."""
+    """Explain which files are missing on the Hub, or on this machine."""
     if isinstance(error, RemoteEntryNotFoundError):
         name = urlsplit(str(error.response.url)).path.partition("/resolve/")[2].partition("/")[2]
         return _Fault(f"{model} has no {name}", "choose a model in the diffusers format", True)

@@ -1,4 +1,4 @@
-"""The first latents of a request: noise alone, or a picture under noise."""
+"""Makes the first latents of a request: noise alone, or a picture with noise."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def _encode(
 
 
 def _encode_pixels(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
-    """Mean and log-variance, before the noise: that is the same whatever the precision."""
+    """Return mean and log-variance, before noise, which does not depend on the precision."""
     return vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.parameters

@@ -1,4 +1,4 @@
-"""Small pictures of what is being drawn: the clean latent's estimate through one matrix."""
+"""Makes small previews: one matrix turns the estimated clean latent into pixels."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def find_matrix(folder: Path | None, vae: Any) -> PreviewMatrix:
 
 @torch.inference_mode()
 def fit_to_vae(vae: Any, num_pictures: int = 48, latent_side: int = 4) -> PreviewMatrix:
-    """Fit to soft random pictures sent through the VAE's encoder, where there is nothing better."""
+    """Fit to soft random pictures sent through the VAE's encoder, if no matrix is known."""
     random = torch.Generator().manual_seed(0)
     side = latent_side * 2 ** (len(vae.config.block_out_channels) - 1)
     noise = torch.rand(num_pictures, 3, latent_side, latent_side, generator=random) * 2 - 1
@@ -73,7 +73,7 @@ def fit_matrix(latents: torch.Tensor, pictures: torch.Tensor, patch: int) -> Pre
     known = latents.movedim(1, -1).flatten(0, 2)
     known = torch.cat([known, torch.ones(len(known), 1)], dim=1).double()
     wanted = targets.movedim(1, -1).flatten(0, 2).double()
-    # A little ridge: the channels of a latent may hang together.
+    # A little ridge, because the channels of a latent may be correlated.
     gram = known.T @ known + 1e-3 * len(known) * torch.eye(known.shape[1]).double()
     solution = torch.linalg.solve(gram, known.T @ wanted).float()
     return PreviewMatrix(solution[:-1], solution[-1])

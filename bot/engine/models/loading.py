@@ -1,4 +1,4 @@
-"""From a ModelSource to a diffusers pipeline on its device, or a ConfigError with a remedy."""
+"""Loads a model as a diffusers pipeline on its device. Raises ConfigError with a remedy."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _NO_CHECKER: dict[str, None] = {"safety_checker": None, "feature_extractor": Non
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A pipeline in evaluation mode on its device, and what was read off it."""
+    """A pipeline in evaluation mode on its device, and its measured properties."""
 
     pipe: Any
     samplers: Samplers
@@ -64,7 +64,7 @@ def load_model(source: ModelSource, unit_flop: float | None = None) -> LoadedMod
     """Load a model: float16 on CUDA, float32 on the CPU. Raises ConfigError with the remedy.
 
     unit_flop: see EngineOptions.
-    What is wrong with the weights themselves may also surface as whatever diffusers raises.
+    Broken weights may also raise other errors from diffusers.
     """
     device = _choose_device(source.device)
     dtype = torch.float16 if device == "cuda" else torch.float32
@@ -96,7 +96,7 @@ def _choose_device(wish: str) -> str:
 
 
 def _leave_one_core() -> None:
-    """Let the event loop have a core: OpenMP threads that share theirs with it wait for each other.
+    """Leave the event loop a core: OpenMP threads that share it wait for each other.
 
     Measured on two busy cores: three starter pictures take 0.6 s with one thread, 2.5 s or far
     more with two. The setting holds for the calling thread's OpenMP regions.
@@ -142,7 +142,7 @@ def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
 
 
 def _download(model: str, variant: str | None, token: str | None, **without: None) -> Path:
-    """Download what is not here yet; without a variant, or a checker, that is not to be had."""
+    """Download missing files. A variant or a safety checker that does not exist is left out."""
     try:
         return Path(
             StableDiffusionPipeline.download(
@@ -170,7 +170,7 @@ def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
 
 
 def _read_parts(checked: CheckedFile, config: Path, dtype: torch.dtype) -> dict[str, Any]:
-    """The parts that are in the file, as diffusers converts them."""
+    """Read the parts in the file, converted as diffusers does."""
     weights = {rename_key(name): tensor for name, tensor in load_file(checked.path).items()}
     where = {"config": str(config), "local_files_only": True}
     classes: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
@@ -200,10 +200,10 @@ def _describe(
     defaults = read_defaults(loaded.folder, source.model)
     side = unet.config.sample_size
     height, width = (side, side) if isinstance(side, int) else side
-    # Sides that every level of the UNet halves without a rest.
+    # Sides must halve without remainder at every level of the UNet.
     num_halvings = sum(bool(getattr(block, "downsamplers", None)) for block in unet.down_blocks)
     info = ModelInfo(
-        id=defaults.name,  # of one model alone; a list of several gives each its own
+        id=defaults.name,  # for a single model; with several, each has its own
         name=defaults.name,
         width=width * pipe.vae_scale_factor,
         height=height * pipe.vae_scale_factor,

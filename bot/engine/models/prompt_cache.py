@@ -1,4 +1,4 @@
-"""Parts of the UNet that see nothing but the prompts need not compute again at every step."""
+"""Caches the parts of the UNet that depend only on the prompts, between steps."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from diffusers.models.attention_processor import Attention
 
 
 class PromptCache(torch.nn.Module):
-    """Asked about the very same tensor again, it gives the same answer again.
+    """Returns the same answer again when it is given the very same tensor.
 
-    The tensor is recognised by being the same object: nobody may write into it.
+    The tensor is recognised by identity, so nobody may write into it.
     """
 
     def __init__(self, part: torch.nn.Module) -> None:
@@ -27,12 +27,12 @@ class PromptCache(torch.nn.Module):
         return self._answer
 
     def forget(self) -> None:
-        """Let go of the last answer."""
+        """Drop the last answer."""
         self._asked = self._answer = None
 
 
 def remember_prompts(unet: Any) -> None:
-    """Keep keys and values of the cross-attention and the text's share of the time embedding.
+    """Cache the cross-attention's keys and values, and the text's share of the time embedding.
 
     For a UNet that runs eagerly: a captured graph would keep the answers for good.
     """
@@ -45,7 +45,7 @@ def remember_prompts(unet: Any) -> None:
 
 
 def forget_prompts(unet: Any) -> None:
-    """Let go of all that was kept."""
+    """Drop everything cached."""
     for part in unet.modules():
         if isinstance(part, PromptCache):
             part.forget()

@@ -1,4 +1,4 @@
-"""From words to embeddings, the latest of them remembered."""
+"""Turns prompts into embeddings, and remembers the latest ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.texts.reasons import because
 
 
 class PromptEncoder:
-    """Encodes one prompt at a time; the empty negative prompt, and any other, only once."""
+    """Encodes one prompt at a time, and the same prompt only once, such as an empty one."""
 
     def __init__(
         self, tokenizer: Any, text_encoder: Any, max_tokens: int, max_prompts: int = 128
@@ -24,9 +24,9 @@ class PromptEncoder:
         self._encode = lru_cache(max_prompts)(self._encode_text)
 
     def encode(self, recipe: Recipe) -> tuple[Prompt, Prompt | None]:
-        """What ``StableDiffusionPipeline.encode_prompt`` gives for a complete recipe.
+        """Return what ``StableDiffusionPipeline.encode_prompt`` returns for a complete recipe.
 
-        That is the prompt and, where it is guided, the negative prompt. Raises GenerationRejected.
+        That is the prompt and, if guided, the negative prompt. Raises GenerationRejected.
         """
         is_guided = recipe.drawn_guidance_scale > 1
         return (
@@ -35,7 +35,7 @@ class PromptEncoder:
         )
 
     def forget(self) -> None:
-        """Let go of all prompts and their embeddings."""
+        """Drop all prompts and their embeddings."""
         self._encode.cache_clear()
 
     @property
@@ -59,7 +59,7 @@ class PromptEncoder:
         whole = tokenizer(text, return_offsets_mapping=True, verbose=False)
         cut_words = ""
         if len(whole.input_ids) > length:
-            # The end marker takes the last place: the token that stood there is the first one cut.
+            # The end marker takes the last place, so the token there is the first one cut.
             cut_words = text[whole.offset_mapping[length - 1][0] :].strip()
         return Prompt(embeds[0].to(encoder.dtype), cut_words)
 
@@ -70,6 +70,6 @@ class PromptEncoder:
             bounds = {"least": 0, "most": num_layers - 1}
             raise GenerationRejected(because(Code.OUT_OF_RANGE, parameter="clip_skip", **bounds))
         states = encoder(ids, attention_mask=mask, output_hidden_states=True).hidden_states
-        # transformers 5.6 took the layer between away: huggingface/diffusers#14043
+        # transformers 5.6 removed the layer in between: huggingface/diffusers#14043
         whole = getattr(encoder, "text_model", encoder)
         return whole.final_layer_norm(states[-1 - clip_skip])

@@ -1,4 +1,4 @@
-"""Builds a model without its weights: whatever would go wrong in loading it, within a second."""
+"""Builds a model without its weights, so that loading faults show within a second."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TWO_TEXTS = ("a dog", "the cat")
 
 
 def rehearse(checked: CheckedFolder | CheckedFile, config: Path) -> Samplers:
-    """Load all but the weights, and see that there are weights for all that is loaded.
+    """Load all but the weights, and check that the files have weights for every part.
 
     config: the folder with the small files. Raises ConfigError.
     """
@@ -47,13 +47,13 @@ def rehearse(checked: CheckedFolder | CheckedFile, config: Path) -> Samplers:
 
 
 def choose_samplers(samplers: Samplers, model: str) -> SamplerChoice:
-    """The samplers offered for a model. Raises ConfigError if it can be drawn with none."""
+    """List the samplers offered for a model. Raises ConfigError if none works."""
     with library_faults(model):
         return samplers.choose()
 
 
 def assemble(config: Path, parts: dict[str, Any], **options: Any) -> Any:
-    """A pipeline of parts, the rest read from a folder; without the model's safety checker."""
+    """Build a pipeline from parts; the rest is read from a folder. No safety checker."""
     hide_progress_bars()
     return StableDiffusionPipeline.from_pretrained(
         config,
@@ -68,7 +68,7 @@ def assemble(config: Path, parts: dict[str, Any], **options: Any) -> Any:
 
 
 def hide_progress_bars() -> None:
-    """Downloads keep their bars; these are about milliseconds."""
+    """Hide bars for work that takes milliseconds; downloads keep theirs."""
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
 
@@ -80,7 +80,7 @@ def library_faults(model: str) -> Iterator[None]:
         yield
     except (TriptychError, torch.OutOfMemoryError):
         raise
-    except Exception as error:  # some of them raise nothing more particular than that
+    except Exception as error:  # some libraries raise nothing more specific
         raise _explain(model, error) from error
 
 
@@ -116,7 +116,7 @@ def _check_tokenizer(tokenizer: Any, config: Path) -> None:
 def _list_tensors(
     checked: CheckedFolder | CheckedFile, parts: dict[str, Any]
 ) -> dict[str, Tensors]:
-    """What the files hold of each part, with the names that the part has for it."""
+    """List each part's tensors in the files, with the names that the part uses."""
     if isinstance(checked, CheckedFile):
         state = _make_state(checked.tensors)
         convert = {
@@ -142,12 +142,12 @@ def _convert_text_encoder(encoder: Any, state: Tensors) -> Tensors:
 
 
 def _strip(tensors: Tensors) -> Tensors:
-    """Transformers has left this level out of its names since 5.6."""
+    """Transformers has dropped this level of the names since 5.6."""
     return {name.removeprefix("text_model."): value for name, value in tensors.items()}
 
 
 def _rename_attention(name: str) -> str:
-    """As diffusers reads the VAEs of early folders."""
+    """Rename as diffusers does when it reads the VAEs of early folders."""
     for old, new in _VAE_ATTENTION.items():
         name = name.replace(old, new) if ".attentions." in name else name
     return name

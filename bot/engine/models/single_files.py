@@ -1,4 +1,4 @@
-"""What a single .safetensors checkpoint holds, read from its header, without torch."""
+"""Checks a single .safetensors checkpoint by its header, without torch."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ _VAE_ATTENTION_NAMES = {
 class CheckedFile:
     """A checkpoint that can be loaded. model: what the owner calls it.
 
-    tensors: its header, with the names that diffusers knows. parts: those that are in the file; the
-    config folder lends the others. config: None while the small files have yet to be downloaded
+    tensors: its header, with diffusers' names. parts: those in the file; the others come from the
+    config folder. config: None while the small files have yet to be downloaded
     from ``repository``.
     """
 
@@ -72,7 +72,7 @@ class CheckedFile:
 
 
 def check_single_file(source: ModelSource) -> CheckedFile:
-    """Check a .safetensors checkpoint and its config folder, as far as it is here.
+    """Check a .safetensors checkpoint, and its config folder if it is already here.
 
     Raises ConfigError.
     """
@@ -95,17 +95,17 @@ def check_single_file(source: ModelSource) -> CheckedFile:
 
 
 def rename_key(name: str) -> str:
-    """The name that diffusers knows of a weight.
+    """Return the name that diffusers uses for a weight.
 
-    Early checkpoints name the text encoder's without ``text_model``; those that were made from a
-    diffusers folder keep names of the VAE's attention from there.
+    Early checkpoints leave ``text_model`` out of the text encoder's names. Checkpoints made from a
+    diffusers folder keep that folder's names for the VAE's attention.
     """
     name = _OLD_TEXT_KEY.sub("cond_stage_model.transformer.text_model.", name)
     return _VAE_ATTENTION_KEY.sub(lambda m: m[1] + _VAE_ATTENTION_NAMES[m[2]], name)
 
 
 def find_cached_file(repository: str, name: str) -> Path | None:
-    """A file of the Hub's that was downloaded before."""
+    """Find a Hub file that was downloaded earlier."""
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 only ids need it
 
     found = try_to_load_from_cache(repository, name)
@@ -113,7 +113,7 @@ def find_cached_file(repository: str, name: str) -> Path | None:
 
 
 def _find_config(source: ModelSource, repository: str) -> Path | None:
-    """The folder with the small files, checked; None if it is not, or not all, on this machine."""
+    """Find and check the folder with the small files; None unless all are on this machine."""
     if source.model_config is None:
         cached = find_cached_file(repository, "model_index.json")
         try:

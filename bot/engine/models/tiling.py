@@ -1,12 +1,12 @@
-"""An enlarged picture that is too large for one pass is predicted in overlapping tiles.
+"""Predicts an enlarged picture in overlapping tiles if it is too large for one pass.
 
-A request may be tiled only where it is a second pass over an enlarged picture (``may_tile``): the
-picture holds together by what it starts from. Anything else is drawn in one pass, exactly as
+A request may be tiled only if it is a second pass over an enlarged picture (``may_tile``): the
+start picture keeps the tiles consistent. Anything else is drawn in one pass, exactly as
 diffusers draws it, or refused. It must be tiled
 
 - beyond twice the model's native sides: the attention's work and memory grow with the square of
   the pixels, and the model was trained on nothing like it; one doubling still goes well;
-- where one pass has run out of the device's memory within the hour, whatever the size.
+- if one pass has run out of the device's memory within the hour, whatever the size.
 
 Tiles are of native size and share a quarter of it at least. Every step predicts each tile, blends
 the predictions and then moves the whole latent (https://arxiv.org/abs/2302.08113), so that
@@ -27,7 +27,7 @@ from bot.engine.capacity.tile_plan import OVERLAP, count_tiles
 
 
 class TiledUnet:
-    """Stands in for a UNet: latents (R, C, h, w) of one size, tile by tile."""
+    """Replaces a UNet: predicts latents (R, C, h, w) of one size tile by tile."""
 
     def __init__(
         self, unet: Any, size: Sequence[int], tile: Sequence[int], device: torch.device
@@ -54,8 +54,8 @@ class TiledUnet:
 def tile_vae(pipe: Any) -> Iterator[None]:
     """Encode and decode tile by tile, blended as diffusers does it.
 
-    Tiles are of the VAE's own size, or the UNet's where that is smaller: some VAEs were configured
-    for pictures that fill any memory.
+    Tiles have the VAE's own size, or the UNet's if that is smaller: some VAEs are configured for
+    pictures too large for any memory.
     """
     vae, side = pipe.vae, pipe.unet.config.sample_size
     own = vae.tile_latent_min_size, vae.tile_sample_min_size
@@ -72,7 +72,7 @@ def tile_vae(pipe: Any) -> Iterator[None]:
 
 
 def _cut(side: int, tile: int, device: torch.device) -> list[tuple[slice, torch.Tensor]]:
-    """Cut one axis; the weights of the tiles add up to one everywhere."""
+    """Cut one axis into tiles whose weights add up to one everywhere."""
     tile = min(side, tile)
     num_tiles = count_tiles(side, tile)
     gap = (side - tile) / max(num_tiles - 1, 1)

@@ -1,4 +1,4 @@
-"""A float16 VAE for which float16 was not enough: the same weights in float32, for one picture."""
+"""Runs a float16 VAE in float32 for one picture, if float16 was not enough."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 @contextmanager
 def in_float32(vae: Any) -> Iterator[None]:
-    """Compute in float32: float16 ends at 65504, which some VAEs pass in some of their blocks."""
+    """Compute in float32: float16 ends at 65504, and some VAEs exceed that in some blocks."""
     try:
         _cast(vae, torch.float32)
         yield
@@ -20,7 +20,7 @@ def in_float32(vae: Any) -> Iterator[None]:
 
 
 def _cast(vae: Any, dtype: torch.dtype) -> None:
-    """Change the weights while nobody reads them: steps and decoding have streams of their own."""
+    """Change the weights while nobody reads them: steps and decoding use different streams."""
     _synchronize(vae)
     vae.to(dtype)
     _synchronize(vae)

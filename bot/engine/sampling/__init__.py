@@ -1,1 +1,1 @@
-"""Samplers, and their steps as tables of numbers."""
+"""Samplers, and tables of numbers that describe their steps."""

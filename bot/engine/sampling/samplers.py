@@ -40,7 +40,7 @@ _SAMPLERS = {
     "kdpm2": _Sampler(KDPM2DiscreteScheduler),
 }
 
-# A class drops a setting it does not know without a word and then follows another schedule.
+# A class silently drops a setting that it does not know and then follows another schedule.
 _SCHEDULE_SETTINGS = (
     "num_train_timesteps",
     "beta_start",
@@ -54,7 +54,7 @@ _SCHEDULE_SETTINGS = (
     "thresholding",
 )
 _NUM_PROBED_STEPS = 10
-# Where the last step lands: only PNDM and DDIM ask, the others always end at sigma 0.
+# Where the last step ends: only PNDM and DDIM ask, the others always end at sigma 0.
 _OPTIONAL_SETTINGS = ("set_alpha_to_one", "clip_sample")
 
 
@@ -83,7 +83,7 @@ class Samplers:
         self._own_id = _find_own_id(own)
 
     def choose(self) -> SamplerChoice:
-        """Find what this model can be drawn with. Raises ValueError if it is nothing at all."""
+        """Find which samplers this model can use. Raises ValueError if there are none."""
         fitting = [name for name in SAMPLER_IDS if name == self._own_id or self._fits(name)]
         faults = {name: self._find_fault(name) for name in fitting}
         offered = [name for name in fitting if faults[name] is None]
@@ -105,7 +105,7 @@ class Samplers:
     def create(self, sampler: str) -> Scheduler:
         """Make an unused scheduler; ``sampler`` must be one of the offered ids."""
         if sampler == self._own_id:
-            # from_config would drop settings patched by the pipeline: it takes them for defaults.
+            # from_config would drop settings patched by the pipeline, taking them for defaults.
             return copy.deepcopy(self._own)
         kind = _SAMPLERS[sampler]
         known = inspect.signature(kind.scheduler_class).parameters
@@ -118,7 +118,7 @@ class Samplers:
         return copy.deepcopy(_make(kind.scheduler_class, json.dumps(settings, sort_keys=True)))
 
     def count_evaluations(self, sampler: str, num_inference_steps: int) -> int:
-        """Count the UNet calls that so many steps of a sampler take (PNDM: one more)."""
+        """Count the UNet calls for so many steps of a sampler (PNDM: one more)."""
         scheduler = self.create(sampler)
         scheduler.set_timesteps(num_inference_steps)
         return len(scheduler.timesteps)
@@ -134,7 +134,7 @@ class Samplers:
             t, x = scheduler.timesteps[0], torch.zeros(1, 1, 2, 2)
             scheduler.step(scheduler.scale_model_input(x, t), t, x)
         except (NotImplementedError, ValueError):
-            return False  # it knows the setting by name but not this value of it
+            return False  # it knows the setting but not this value
         return True
 
     def _find_fault(self, sampler: str) -> str | None:
@@ -148,7 +148,7 @@ class Samplers:
 
 @lru_cache(maxsize=64)
 def _make(scheduler_class: type[Scheduler], settings: str) -> Scheduler:
-    """Made once and copied: KDPM2's constructor plans a thousand steps, which takes 0.2 s."""
+    """Cached and copied: KDPM2's constructor plans a thousand steps, which takes 0.2 s."""
     return scheduler_class(**json.loads(settings))
 
 

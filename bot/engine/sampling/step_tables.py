@@ -53,7 +53,7 @@ class StepTable:
 
     @property
     def num_steps(self) -> int:
-        """UNet calls; PNDM makes one more than asked for, Heun and KDPM2 nearly twice as many."""
+        """UNet calls: PNDM makes one more than the steps, Heun and KDPM2 nearly twice as many."""
         return len(self.rows)
 
 
@@ -79,8 +79,8 @@ def probe_table(
 ) -> StepTable:
     """Read the table off an unused scheduler. Raises NotTabled.
 
-    The start index is that of ``StableDiffusionImg2ImgPipeline.get_timesteps``, but one step at
-    least is run, where that pipeline would refuse.
+    The start index is that of ``StableDiffusionImg2ImgPipeline.get_timesteps``, but at least one
+    step is run, even if that pipeline would refuse.
     """
     timesteps = _set_timesteps(scheduler, num_inference_steps)
     if hasattr(scheduler, "set_begin_index"):  # else it starts by the first time's last occurrence

@@ -45,7 +45,7 @@ class Drawing:
 
     @property
     def step(self) -> int:
-        """Steps that all of its pictures have behind them."""
+        """The number of steps that all of its pictures have completed."""
         return min(panel.step for panel in self.panels)
 
     @property

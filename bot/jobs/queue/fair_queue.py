@@ -128,7 +128,7 @@ def _step(heap: list[H], following: H | None) -> None:
 def _explain(
     member: Member, any_ahead: bool, any_others: bool, later: list[Member], totals: Totals
 ) -> PlaceReason:
-    """later: other people who asked later and are ahead anyway."""
+    """later: other people who are ahead although they asked later."""
     if not any_ahead:
         return PlaceReason.NEXT
     if not any_others:
