@@ -168,6 +168,12 @@ class TriptychClient(commands.Bot):
         """Log that the gateway is open."""
         self._systemd.tell("READY=1", f"STATUS=online as {self.user}")
         log.info("online as %s in %s guilds", self.user, len(self.guilds))
+        await self._cancel_for_former_servers()
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """Stop drawing for a server that has removed the bot."""
+        log.info("guild %s has removed Triptych", guild.id)
+        await self._cancel_for_former_servers()
 
     async def on_socket_raw_receive(self, message: str, /) -> None:
         """Note any frame from the gateway, including the answer to a heartbeat."""
@@ -236,6 +242,18 @@ class TriptychClient(commands.Bot):
                 await interaction.response.send_message(text, ephemeral=True)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as fault:
             log.warning("interaction %s could not be answered: %r", interaction.id, fault)
+
+    async def _cancel_for_former_servers(self) -> None:
+        """Also of those that removed the bot while it was away."""
+        known = {guild.id for guild in self.guilds}
+        for job in await self.services.jobs.list_waiting():
+            origin = job.origin
+            if (
+                origin.guild_id is not None
+                and origin.bot_in_channel
+                and origin.guild_id not in known
+            ):
+                await self.services.dispatcher.cancel(job.job_id)
 
     async def _sync_commands(self) -> None:
         """Register the commands only if they changed: Discord allows 200 creations a day."""

@@ -149,11 +149,13 @@ class JobRepository:
         )
         return [parse_job(row) for row in rows]
 
+    async def list_waiting(self) -> list[Job]:
+        """All jobs that are waiting, held or being drawn, oldest first."""
+        return await self.list_by_status(*_WAITING)
+
     async def list_waiting_of(self, user_id: int) -> list[Job]:
         """A member's jobs that are waiting, held or being drawn, oldest first."""
-        return [
-            job for job in await self.list_by_status(*_WAITING) if job.origin.user_id == user_id
-        ]
+        return [job for job in await self.list_waiting() if job.origin.user_id == user_id]
 
     async def mark_answered(self, job_id: int, *, message_id: int | None, now: float) -> Job | None:
         """accepted → queued or, if a moderator has to look first, held."""

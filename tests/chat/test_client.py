@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from bot.chat.client import TriptychClient
+from bot.domain.jobs import JobStatus
+from tests.conftest import GUILD, House
 
 
 async def test_nobody_is_told_of_events_after_the_close():
@@ -32,4 +37,31 @@ async def test_every_frame_ends_the_silence():
     client.dispatch("socket_raw_receive", "{}")
     await asyncio.sleep(0)
     assert client.connection.silent_seconds < 100.0
+    await client.close()
+
+
+class Elsewhere(TriptychClient):
+    """Is in one server, which is not GUILD."""
+
+    @property
+    def guilds(self) -> Any:
+        return [SimpleNamespace(id=GUILD + 1)]
+
+
+@pytest.mark.parametrize("is_away", [True, False], ids=["while it was away", "now"])
+async def test_prompts_of_a_server_that_removed_the_bot_are_cancelled(
+    quiet_house: House, is_away: bool
+):
+    origins = [
+        quiet_house.origin(),
+        quiet_house.origin(guild_id=GUILD + 1),
+        quiet_house.origin(guild_id=None),
+        quiet_house.origin(bot_in_channel=False),  # the member brought the bot along
+    ]
+    jobs = [await quiet_house.submit("dog", origin) for origin in origins]
+    client = Elsewhere(lambda _: quiet_house.services, lambda: 0.0)
+    guild = cast(Any, SimpleNamespace(id=GUILD))
+    await (client.on_ready() if is_away else client.on_guild_remove(guild))
+    found = [(await quiet_house.fetch(job)).status for job in jobs]
+    assert found == [JobStatus.CANCELLED, *[JobStatus.QUEUED] * 3]
     await client.close()
