@@ -96,6 +96,18 @@ async def test_pictures_that_wait_for_a_moderator_are_sealed_too(open_lane, scor
         assert house.messenger.delivered == []
 
 
+async def test_card_of_an_earlier_process_is_sealed_at_the_start(open_lane):
+    async with open_lane(review_everything=True) as house:
+        await house.submit("dog")
+        await house.submit("cat")
+        assert [case.is_sealed for case in house.messenger.cards] == [False, False]
+    async with open_lane(review_everything=True) as house:
+        become_stricter(house)
+        await house.services.decisions.look_after()
+        [case] = house.messenger.cards
+        assert (case.is_sealed, case.card.message_id) == (True, 700_001)
+
+
 async def test_what_is_refused_when_it_is_drawn_has_no_card_and_no_files(open_lane):
     async with open_lane() as house:
         job = await house.submit("dog")
