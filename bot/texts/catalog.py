@@ -10,7 +10,7 @@ import gettext
 import logging
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -109,7 +109,8 @@ class _Formatter(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec in _NUMBERS:
             number = value if isinstance(value, int) and format_spec == "," else float(value)
-            return format_decimal(number, _NUMBERS[format_spec], parse_locale(get_locale()))
+            with suppress(ArithmeticError):  # more digits than Babel writes
+                return format_decimal(number, _NUMBERS[format_spec], parse_locale(get_locale()))
         return format(value, format_spec)
 
 

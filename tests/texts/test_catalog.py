@@ -54,6 +54,11 @@ def test_text_is_said_in_the_language_of_its_reader():
     assert [SIX(count=n, name="X") for n in (1, 3)] == ["1 picture of X", "3 pictures of X"]
 
 
+def test_number_of_any_size_can_be_said():
+    said = [Text("{most:g}")(most=most) for most in (60.0, 1e22, float("inf"))]
+    assert said == ["60", "1e+22", "∞"]
+
+
 @pytest.mark.usefixtures("locales")
 @pytest.mark.parametrize("locale", ["ko", "es-419", "xx-yy", "", "..", "../de"])
 def test_language_without_texts_reads_english(locale: str, caplog: pytest.LogCaptureFixture):
