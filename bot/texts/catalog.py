@@ -146,7 +146,8 @@ def is_offered(locale: str) -> bool:
 def load_catalog(locale: str) -> gettext.NullTranslations:
     """The texts of a language, in English where there are none."""
     parsed = parse_locale(locale)
-    folders = [LOCALES / name for name in (str(parsed), parsed.language)]
+    plain = f"{parsed.language}_{parsed.territory}"  # zh_CN, which is zh_Hans_CN to Babel
+    folders = [LOCALES / name for name in (str(parsed), plain, parsed.language)]
     return _load([*filter(Path.is_dir, folders), LOCALES / "en"][0])
 
 
