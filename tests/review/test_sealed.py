@@ -15,6 +15,7 @@ from bot.domain.jobs import JobStatus
 from bot.domain.review import Card, Decision
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import UserError
+from bot.jobs.ports import Hidden
 from bot.moderation import MINORS, PromptPolicy
 from bot.texts.codes import Code
 from bot.texts.reasons import because
@@ -63,6 +64,18 @@ async def test_reported_pictures_of_the_class_are_shown_to_no_moderator(open_lan
             await decide(house, Decision.RESTORE)
         await decide(house, Decision.REMOVE)
         assert await house.services.writer.locate_grid(job.job_id) is None
+
+
+async def test_first_report_hides_what_nobody_could_restore(open_lane):
+    async with open_lane(reports_to_hide=3) as house:
+        await house.start()
+        job, other = await deliver(house), await house.submit("cat")
+        await house.until_status(other, JobStatus.DELIVERED)
+        become_stricter(house)
+        for each in (job, other):
+            await house.services.reports.take(each.job_id, 1, "ugly", GUILD)
+        assert house.messenger.updates_of(job.job_id)[-1] == Hidden()
+        assert not (await house.fetch(other)).hidden
 
 
 async def test_other_reported_pictures_are_shown_blurred(open_lane):
