@@ -47,7 +47,8 @@ texts: .venv/.installed-dev
 	@mkdir -p build
 	$(BIN)/pybabel extract --no-default-keywords --keywords="Text Plural:1,2 Name:1c,2" \
 		--no-location --width=100 --project=Triptych -o build/triptych.pot bot/texts
-	$(BIN)/pybabel update --domain=triptych --no-fuzzy-matching --ignore-pot-creation-date \
+	$(BIN)/pybabel update --domain=triptych --no-fuzzy-matching --ignore-obsolete \
+		--ignore-pot-creation-date \
 		--width=100 -i build/triptych.pot -d bot/texts/locales
 	$(BIN)/pybabel compile --domain=triptych -d bot/texts/locales
 

@@ -32,7 +32,9 @@ async def send_pictures(
         except OSError:
             raise UserError(texts.NO_SUCH_PICTURE()) from None
         files = [
-            discord.File(BytesIO(data), f"{name}.{kind}", description=alt_text, spoiler=spoiler)
+            discord.File(
+                BytesIO(data), f"{name}.{kind}", description=alt_text or None, spoiler=spoiler
+            )
             for name, (kind, data) in zip(paths, encoded, strict=True)
         ]
         try:

@@ -34,7 +34,10 @@ def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> N
             f"there. The bot deletes it after {KEPT_ASIDE_DAYS} days.\n"
         )
     if done.pictures_aside is not None:
-        sys.stdout.write(f"Pictures of those prompts lie in {done.pictures_aside}.\n")
+        sys.stdout.write(
+            f"Pictures of those prompts lie in {done.pictures_aside}. The bot deletes them after "
+            f"{KEPT_ASIDE_DAYS} days.\n"
+        )
 
 
 async def begin_new_record(data_dir: Path, migrations: Path) -> None:
@@ -44,7 +47,9 @@ async def begin_new_record(data_dir: Path, migrations: Path) -> None:
     if rest:
         sys.stdout.write(
             f"Began an empty record. What there was before ({rest}) lies in {data_dir} under "
-            "names that begin with replaced-; `python -m bot restore --list` names its backups.\n"
+            "names that begin with replaced-; `python -m bot restore --list` names its backups. "
+            f"The bot deletes all that after {KEPT_ASIDE_DAYS} days; move away what you want to "
+            "keep.\n"
         )
 
 

@@ -65,7 +65,7 @@ class Review(commands.Cog):
 
         async def show(files: list[discord.File]) -> None:
             prompt = discord.File(BytesIO(text.encode()), filename="prompt.txt")
-            content = texts.PICTURES_GONE() if is_gone else None
+            content = texts.PICTURE_GONE() if is_gone else None
             await interaction.edit_original_response(content=content, attachments=[prompt, *files])
 
         await send_pictures(paths, show, spoiler=True)

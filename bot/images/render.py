@@ -33,12 +33,12 @@ PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 def blur(path: Path) -> bytes | None:
     """Make a small PNG of a picture's colours, in which nobody can tell what it shows.
 
-    None if it is gone. Pictures side by side are blurred by the side of one of them.
+    None if it is gone or damaged. Pictures side by side are blurred by the side of one of them.
     """
     try:
         with Image.open(path) as picture:
             whole = picture.convert("RGB")
-    except OSError:
+    except (OSError, SyntaxError):  # Pillow's for a PNG that is damaged within
         return None
     scale = _BLURRED_SIDE_PIXELS / min(whole.size)
     size = (max(round(whole.width * scale), 1), max(round(whole.height * scale), 1))

@@ -91,6 +91,7 @@ class PromptPolicy:
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         readings, negative = texts
         verdicts = [*self._judge_classes((prompt, readings), (negative_prompt, negative), ancestry)]
+        verdicts.sort(key=_is_of_others)  # of refusals the first is named, and this class seals
         for each in texts:
             verdicts += map(_judge_finding, self._book.find(each))
         verdicts.append(_judge_by(own, texts, self._allow()))
@@ -159,6 +160,11 @@ def _judge_by(book: RuleBook, texts: Iterable[Sequence[Reading]], allowance: All
         )
     except TooCostly:
         return _TOO_COSTLY
+
+
+def _is_of_others(verdict: Verdict | None) -> bool:
+    """Whether it is not about minors."""
+    return verdict is None or verdict.rule != MINORS
 
 
 def _pick_strictest(verdicts: Iterable[Verdict | None]) -> Verdict:

@@ -299,7 +299,10 @@ class Decisions:
 
     async def _refresh_card(self, card_id: int) -> None:
         card = await self._cards.fetch(card_id)
-        if card is not None and card.decision is None and card.expires_at is None:
+        if card is None or card.decision is not None:
+            return
+        # One that expires and was deleted stays so; one that a newer judge seals must not stand.
+        if card.expires_at is None or await self._review_cards.is_sealed(card):
             await self._reports.show_hidden(card)
             await self._review_cards.show(card.card_id)
 

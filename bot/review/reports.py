@@ -87,6 +87,8 @@ class Reports:
                 )
             )
         of_job(log, job_id).info("was reported, %s so far", count)
+        if await self._review_cards.is_sealed(card):  # nobody could restore it either
+            await self._jobs.mark_hidden(job_id, hidden=True)
         await self.show_hidden(card)
         await self._review_cards.show(card.card_id)
 

@@ -25,6 +25,7 @@ from bot.store.files import (
     list_parts,
     list_pictures,
     open_to_read,
+    open_with_log,
 )
 from bot.store.rows import compose_next_id
 from bot.store.schema import describe_oddity
@@ -139,7 +140,8 @@ def restore(data_dir: Path, backup: Path, migrations: Path, now: float) -> Resto
     try:
         with _for_owner_alone():
             copy.unlink(missing_ok=True)
-            shutil.copyfile(backup, copy)
+            with closing(open_with_log(backup)) as source, closing(sqlite3.connect(copy)) as made:
+                source.backup(made)  # a file alone would be without what its log has
             known = _raise_ids(copy, data_dir)
         existed = path.exists()
         _set_aside(path, aside)
@@ -271,7 +273,7 @@ def examine_file(path: Path, migrations: Path) -> str | None:
     if not path.is_file():
         return "there is no such file"
     try:
-        with closing(open_to_read(path, "&immutable=1")) as connection:
+        with closing(open_with_log(path)) as connection:
             [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 return str(found)

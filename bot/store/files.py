@@ -42,6 +42,16 @@ def open_to_read(path: Path, more: str = "") -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{more}", uri=True)
 
 
+def open_with_log(path: Path) -> sqlite3.Connection:
+    """Open a read-only connection that reads the log too, if there is one.
+
+    Without a log SQLite would create files beside the database; immutable forbids that.
+    """
+    log = Path(f"{path}-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    return open_to_read(path, "" if has_log else "&immutable=1")
+
+
 def describe_stranger(connection: sqlite3.Connection) -> str:
     """Why this database cannot be used here; "" if it can, or if it is still empty."""
     [application_id] = connection.execute("PRAGMA application_id").fetchone()
@@ -55,10 +65,8 @@ def check_is_ours(path: Path) -> None:
     """Raises StoreError for a database that this program must not touch."""
     if not path.is_file() or not path.stat().st_size:
         return
-    log = Path(f"{path}-wal")
-    has_log = log.exists() and log.stat().st_size > 0
-    try:  # immutable: without a log, SQLite would otherwise create files beside it
-        with closing(open_to_read(path, "" if has_log else "&immutable=1")) as connection:
+    try:
+        with closing(open_with_log(path)) as connection:
             reason = describe_stranger(connection)
     except sqlite3.Error:
         return  # damaged or not readable: whoever opens it next reports that

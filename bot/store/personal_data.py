@@ -128,8 +128,9 @@ PERSONAL: dict[str, PersonalData] = {
             "message_id": "NULL",
             "approved_by": "NULL",
             "deleted_by": "NULL",
+            "locale": "'en-US'",
         },
-        plain=("source", "status", "engine", "rule", "press", "locale", "guild_locale"),
+        plain=("source", "status", "engine", "rule", "press", "guild_locale"),
     ),
     "rule": PersonalData(
         _WITH_SERVER, people={"added_by": "0"}, plain=("kind", "text", "action", "exceptions")

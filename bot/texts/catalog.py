@@ -10,7 +10,7 @@ import gettext
 import logging
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -109,7 +109,8 @@ class _Formatter(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec in _NUMBERS:
             number = value if isinstance(value, int) and format_spec == "," else float(value)
-            return format_decimal(number, _NUMBERS[format_spec], parse_locale(get_locale()))
+            with suppress(ArithmeticError):  # more digits than Babel writes
+                return format_decimal(number, _NUMBERS[format_spec], parse_locale(get_locale()))
         return format(value, format_spec)
 
 
@@ -145,7 +146,8 @@ def is_offered(locale: str) -> bool:
 def load_catalog(locale: str) -> gettext.NullTranslations:
     """Load the texts of a language; English if there are none."""
     parsed = parse_locale(locale)
-    folders = [LOCALES / name for name in (str(parsed), parsed.language)]
+    plain = f"{parsed.language}_{parsed.territory}"  # zh_CN, which is zh_Hans_CN to Babel
+    folders = [LOCALES / name for name in (str(parsed), plain, parsed.language)]
     return _load([*filter(Path.is_dir, folders), LOCALES / "en"][0])
 
 

@@ -6,7 +6,8 @@ from bot.texts.catalog import Plural, Text
 
 ABOUT = Text(
     "**What Triptych keeps of you**\n"
-    "• Your prompts with their settings, the pictures, when and where you asked, what it cost.\n"
+    "• Your prompts with their settings, the pictures, when and where you asked, what it cost, and "
+    "the language of your Discord.\n"
     "• Decisions about your prompts, for the moderators of the server in which you asked.\n"
     "• Your reports and appeals, your strikes and suspensions.\n"
     "In a server all of it goes when its time is over (90 days, unless the server chose another). "
@@ -14,7 +15,7 @@ ABOUT = Text(
     "after 90 days. Messages in channels stay: ⋯ under your pictures deletes them while they are "
     "on record, later a moderator can. Nothing leaves this machine but what you see in Discord. "
     "The owner's daily backups keep what was deleted for up to a week more, and copies from an "
-    "upgrade, a restore or a rescue until the owner deletes them.\n"
+    "upgrade, a restore or a rescue for up to 30 days.\n"
     "`/privacy export` gives you the record as a file. `/privacy delete` deletes it."
 )
 CONFIRM_DELETION = Text(

@@ -101,7 +101,7 @@ SEALED_CHOICE = Text(
 )
 PICTURES_GONE = Text("These pictures are gone, so there is nothing left to decide.")
 NO_PICTURES = Text("There is nothing more to see: nothing is drawn yet, or its files are gone.")
-PICTURES_GONE = Text(
+PICTURE_GONE = Text(
     "The picture that this is about is gone, so it cannot be approved. Below is the prompt; refuse "
     "it, or let it expire. Nothing was decided."
 )

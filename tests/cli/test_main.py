@@ -440,6 +440,7 @@ def test_new_record_on_purpose_keeps_the_pictures_and_gives_no_number_twice(
     result = invoke("run", "--new")
     assert result.exit_code == 2  # there is no token here
     assert "pictures" in result.stdout
+    assert "deletes all that after 30 days" in result.stdout
     [kept] = Path("data").glob("replaced-*.pictures/1/grid.png")
     assert kept.is_file()
     assert int(str(imagine()["job_id"])) > 100_000

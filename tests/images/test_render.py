@@ -155,6 +155,19 @@ def test_nothing_finer_than_a_third_of_a_picture_is_seen_through_the_blur_at_any
         assert measure_kept(*first) < 0.1, waves
 
 
+def test_damaged_file_is_as_one_that_is_gone(tmp_path: Path):
+    """Where a moderator looks at a card, not at a traceback."""
+    path = tmp_path / "damaged.png"
+    Image.effect_noise((400, 400), 60).save(path)
+    data = bytearray(path.read_bytes())
+    second = data.index(b"IDAT", data.index(b"IDAT") + 4)
+    for offset in (0, 50):
+        broken = bytearray(data)
+        broken[second + offset : second + offset + 4] = b"\0\0\0\0"
+        path.write_bytes(broken)
+        assert blur(path) is None
+
+
 def test_colours_stay_where_they_are_in_a_blurred_picture(tmp_path: Path):
     picture = Image.new("RGB", (300, 300), "red")
     picture.paste("blue", (150, 0, 300, 300))

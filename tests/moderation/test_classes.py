@@ -270,6 +270,17 @@ def test_animal_must_be_the_noun_itself():
     assert outcomes(["kid bunny", "kid in bunny costume"]) == {(Outcome.ALLOW, "")}
 
 
+def test_minors_are_named_also_where_the_words_alone_are_refused_for_another_class():
+    """Only this class seals what moderators would otherwise be shown."""
+    behind = Ancestry((("a 12 year old girl", ""),))
+    verdicts = (
+        GUARD.judge("nude emma smith", "", ancestry=behind),
+        GUARD.judge("nude emma smith", "naked child"),
+    )
+    assert {(each.outcome, each.rule) for each in verdicts} == {(Outcome.REFUSE, MINORS)}
+    assert GUARD.judge("nude emma smith", "").rule == REAL_PEOPLE
+
+
 def test_nobody_can_switch_them_off():
     lenient = PromptPolicy([], [])
     for prompt in compose(PLAIN, ["child", "emma smith"]):

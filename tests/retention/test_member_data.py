@@ -21,6 +21,7 @@ from bot.review.mod_log import BATCH, PAUSE_SECONDS, ModLog
 from bot.services import list_chores
 from bot.store import AuditRepository, Backups
 from bot.store.personal_data import PERSONAL
+from bot.texts.catalog import ENGLISH
 from bot.texts.reasons import own_words, say
 from tests.conftest import GUILD, MEMBER, House, OpenHouse
 
@@ -125,6 +126,7 @@ async def test_mod_log_that_cannot_be_read_keeps_no_other_waiting(quiet_house: H
 async def test_deleted_member_keeps_their_quota_for_a_day_and_is_then_forgotten(house: House):
     services, clock = house.services, house.clock
     number = await draw(house, "my dog")
+    await house.database.execute("UPDATE job SET locale = 'fi'")
     job = await house.fetch(number)
     assert await services.member_data.delete(MEMBER) == 1
     standing = await services.standing.fetch(job.origin, clock.now)
@@ -136,6 +138,7 @@ async def test_deleted_member_keeps_their_quota_for_a_day_and_is_then_forgotten(
     await services.member_data.end_retention()
     forgotten = await house.fetch(number)
     assert (forgotten.origin.user_id, forgotten.origin.channel_id) == (0, None)
+    assert forgotten.origin.locale == ENGLISH
     assert forgotten.cost == job.cost
 
 

@@ -15,6 +15,7 @@ from bot.domain.jobs import JobStatus
 from bot.domain.review import Card, Decision
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import UserError
+from bot.jobs.ports import Hidden
 from bot.moderation import MINORS, PromptPolicy
 from bot.texts.codes import Code
 from bot.texts.reasons import because
@@ -65,6 +66,18 @@ async def test_reported_pictures_of_the_class_are_shown_to_no_moderator(open_lan
         assert await house.services.writer.locate_grid(job.job_id) is None
 
 
+async def test_first_report_hides_what_nobody_could_restore(open_lane):
+    async with open_lane(reports_to_hide=3) as house:
+        await house.start()
+        job, other = await deliver(house), await house.submit("cat")
+        await house.until_status(other, JobStatus.DELIVERED)
+        become_stricter(house)
+        for each in (job, other):
+            await house.services.reports.take(each.job_id, 1, "ugly", GUILD)
+        assert house.messenger.updates_of(job.job_id)[-1] == Hidden()
+        assert not (await house.fetch(other)).hidden
+
+
 async def test_other_reported_pictures_are_shown_blurred(open_lane):
     async with open_lane(reports_to_hide=1) as house:
         await house.start()
@@ -94,6 +107,18 @@ async def test_pictures_that_wait_for_a_moderator_are_sealed_too(open_lane, scor
             with pytest.raises(UserError, match="Nothing was changed"):
                 await decide(house, decision)
         assert house.messenger.delivered == []
+
+
+async def test_card_of_an_earlier_process_is_sealed_at_the_start(open_lane):
+    async with open_lane(review_everything=True) as house:
+        await house.submit("dog")
+        await house.submit("cat")
+        assert [case.is_sealed for case in house.messenger.cards] == [False, False]
+    async with open_lane(review_everything=True) as house:
+        become_stricter(house)
+        await house.services.decisions.look_after()
+        [case] = house.messenger.cards
+        assert (case.is_sealed, case.card.message_id) == (True, 700_001)
 
 
 async def test_what_is_refused_when_it_is_drawn_has_no_card_and_no_files(open_lane):

@@ -95,6 +95,19 @@ async def test_backup_comes_back_and_the_database_of_before_is_kept(data_dir: Pa
     assert done.set_aside.name.startswith("replaced-")
 
 
+async def test_database_that_was_set_aside_comes_back_with_its_log(data_dir: Path):
+    """A process that is killed leaves its last turns in the log alone."""
+    database, aside = await open_database(data_dir), data_dir / "replaced-20260101-000000.sqlite3"
+    await MetaRepository(database).put("mark", "at last")
+    for suffix in ("", "-wal"):
+        shutil.copyfile(data_dir / f"triptych.sqlite3{suffix}", f"{aside}{suffix}")
+    await database.close()
+    [backup] = list_backups(data_dir)
+    restore(data_dir, backup, MIGRATIONS, DAY)
+    restore(data_dir, aside, MIGRATIONS, DAY + 60)
+    assert await read_mark(data_dir) == "at last"
+
+
 async def test_damaged_database_is_refused_and_can_be_replaced(data_dir: Path):
     path = data_dir / "triptych.sqlite3"
     content = bytearray(path.read_bytes())

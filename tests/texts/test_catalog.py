@@ -54,6 +54,18 @@ def test_text_is_said_in_the_language_of_its_reader():
     assert [SIX(count=n, name="X") for n in (1, 3)] == ["1 picture of X", "3 pictures of X"]
 
 
+@pytest.mark.parametrize("name", ["zh_CN", "zh_Hans_CN", "zh"])
+def test_language_is_found_by_each_of_its_names(locales: Path, name: str):
+    (locales / name).symlink_to(locales / "de")
+    with speaking("zh-CN"):
+        assert Text("Nothing.")() == "Nichts."
+
+
+def test_number_of_any_size_can_be_said():
+    said = [Text("{most:g}")(most=most) for most in (60.0, 1e22, float("inf"))]
+    assert said == ["60", "1e+22", "∞"]
+
+
 @pytest.mark.usefixtures("locales")
 @pytest.mark.parametrize("locale", ["ko", "es-419", "xx-yy", "", "..", "../de"])
 def test_language_without_texts_reads_english(locale: str, caplog: pytest.LogCaptureFixture):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,7 @@ from bot.store.personal_data import PERSONAL
 from bot.store.settings import BOUNDS, NAMES, QUOTA_BOUNDS
 from bot.texts import audit, review, rules, settings
 from bot.texts.catalog import Text
+from tests.texts.catalogues import HERE
 
 CHOSEN = {decision for choices in CHOICES.values() for decision in choices}
 DECIDING = set(Outcome) - {Outcome.ALLOW}
@@ -51,3 +55,11 @@ def test_rules_that_are_built_in_and_numbers_have_a_name():
     assert {MINORS, REAL_PEOPLE, SUSPENDED} <= rules.BUILT_IN.keys()
     assert set(BOUNDS) < set(settings.NAMES)
     assert all(hasattr(GuildSettings(), name) for name in settings.NAMES)
+
+
+@pytest.mark.parametrize("path", sorted(HERE.glob("*.py")), ids=lambda path: path.stem)
+def test_no_text_takes_the_name_of_another(path: Path):
+    body = ast.parse(path.read_text("utf-8")).body
+    assigned = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    names = Counter(map(ast.unparse, assigned))
+    assert [name for name, count in names.items() if count > 1] == []
