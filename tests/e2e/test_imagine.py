@@ -73,7 +73,7 @@ async def test_refused_prompt_is_answered_to_the_member_alone_and_costs_nothing(
         await member.slash("imagine", art, prompt="a g\u200bore scene"),
         await member.slash("imagine", art, prompt="dog", negative_prompt="VERY  bad thing"),
         await member.slash("imagine", art, prompt="dog", steps=10_000),
-        await member.slash("imagine", art, prompt="dog", seed="-1"),
+        await member.slash("imagine", art, prompt="dog", seed="-7"),
         await member.slash("imagine", art, prompt="dog", size="130x128"),
         await member.slash("imagine", art, prompt="dog", sampler="nonsense"),
         await member.slash("imagine", art, prompt="x" * 6000),

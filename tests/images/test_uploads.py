@@ -139,7 +139,7 @@ def test_what_is_no_usable_picture_is_a_sentence(data: bytes, reason: str):
 def test_moving_picture_is_refused():
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     for kind in ("PNG", "WEBP", "AVIF"):
-        with pytest.raises(UserError, match="moves"):
+        with pytest.raises(UserError, match="Animated pictures"):
             decode_upload(encode(frames[0], kind, save_all=True, append_images=frames[1:]))
 
 
