@@ -138,6 +138,10 @@ class ReviewCards:
             is_sealed=is_sealed,
         )
 
+    async def is_job_sealed(self, job: Job) -> bool:
+        """Whether a prompt and its pictures may be shown to nobody."""
+        return await self._gate.is_sealed(job)
+
     async def is_sealed(self, card: Card) -> bool:
         """Whether the content of a card may be shown to nobody."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)

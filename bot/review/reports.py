@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from bot.domain.audit import AuditAction, compose_entry
 from bot.domain.guilds import GuildSettings
@@ -12,6 +13,7 @@ from bot.domain.review import Card, CardKind, Decision
 from bot.errors import UserError
 from bot.images.store import PictureWriter
 from bot.jobs.ports import Delivery, Hidden, Messenger, NotPosted, Undeliverable
+from bot.moderation import MINORS
 from bot.ops.logs import of_job
 from bot.policy.prompts import has_review
 from bot.review.cards import ReviewCards
@@ -61,6 +63,12 @@ class Reports:
         if job is None or guild_id is None or job.origin.guild_id != guild_id:
             raise UserError(texts.NOT_OUR_PICTURES())
         settings = await self._fetch_settings(job)
+        entry = compose_entry(
+            AuditAction.REPORTED, job, now, actor_id=reporter_id, reason=own_words(reason)
+        )
+        is_sealed = await self._review_cards.is_job_sealed(job)
+        if is_sealed:
+            entry = replace(entry, prompt="", rule=MINORS)
         async with self._jobs.transaction():
             await self._check(await self._jobs.fetch_job(job_id) or job)
             lately = await self._cards.count_reports_by(guild_id, reporter_id, now - _DAY_SECONDS)
@@ -79,16 +87,11 @@ class Reports:
             if report is None:
                 raise UserError(texts.REPORTED_TWICE())
             count = len(await self._cards.list_reports(card.card_id))
-            if count >= settings.reports_to_hide:
+            # Nobody could restore what is sealed, so one report is enough.
+            if is_sealed or count >= settings.reports_to_hide:
                 await self._jobs.mark_hidden(job_id, hidden=True)
-            await self._audit.add(
-                compose_entry(
-                    AuditAction.REPORTED, job, now, actor_id=reporter_id, reason=own_words(reason)
-                )
-            )
+            await self._audit.add(entry)
         of_job(log, job_id).info("was reported, %s so far", count)
-        if await self._review_cards.is_sealed(card):  # nobody could restore it either
-            await self._jobs.mark_hidden(job_id, hidden=True)
         await self.show_hidden(card)
         await self._review_cards.show(card.card_id)
 

@@ -12,6 +12,7 @@ from typing import Any
 import discord
 
 from bot.domain.audit import AuditAction, AuditEntry
+from bot.moderation import MINORS
 from bot.texts import audit as texts
 from bot.texts import settings as setting_texts
 from bot.texts.codes import Code
@@ -39,7 +40,7 @@ def describe_entry(entry: AuditEntry) -> str:
         parts.append(texts.RULE(rule=name_rule(entry.rule)))
     parts += filter(None, _list_details(entry))
     lines = [" · ".join(parts)]
-    if entry.prompt:
+    if entry.prompt and entry.rule != MINORS:  # whose words are shown to nobody
         lines.append(f"> {quote(entry.prompt, _SHOWN)}")
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.cogs.review import Review
+from bot.domain.audit import AuditAction
 from bot.domain.jobs import JobStatus
 from bot.domain.review import Card, Decision
 from bot.domain.rules import Outcome, Verdict
@@ -76,6 +77,11 @@ async def test_first_report_hides_what_nobody_could_restore(open_lane):
             await house.services.reports.take(each.job_id, 1, "ugly", GUILD)
         assert house.messenger.updates_of(job.job_id)[-1] == Hidden()
         assert not (await house.fetch(other)).hidden
+        reported = await house.services.audit.search(GUILD, actions=[AuditAction.REPORTED])
+        assert {(entry.job_id, entry.prompt) for entry in reported} == {
+            (job.job_id, ""),
+            (other.job_id, "cat"),
+        }
 
 
 async def test_other_reported_pictures_are_shown_blurred(open_lane):
