@@ -12,7 +12,11 @@ from benchmarks.faults.finding import Measurement, Plan
 
 _JOBS_A_CYCLE = 7
 _EXIT_CONFIG = 2
-_EXITS_AT_ONCE = (0, 128 + signal.SIGTERM, -signal.SIGTERM)  # the last: if the loop was closed
+_EXITS_AT_ONCE = (
+    0,
+    128 + signal.SIGTERM,
+    -signal.SIGTERM,
+)  # the last: it had no handler yet, or no more
 _TWENTY_MINUTES = 20 * 60.0
 
 

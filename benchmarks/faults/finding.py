@@ -17,7 +17,7 @@ Value = float | int | str
 
 @dataclass(slots=True)
 class Contract:
-    """Counts the requests of all figures of one run that were checked by Discord's description."""
+    """Counts the requests that were checked against Discord's description, over a whole run."""
 
     checked: int = 0
     violations: list[str] = field(default_factory=list)

@@ -244,7 +244,10 @@ class TriptychClient(commands.Bot):
             log.warning("interaction %s could not be answered: %r", interaction.id, fault)
 
     async def _cancel_for_former_servers(self) -> None:
-        """Also of those that removed the bot while it was away."""
+        """Cancel the waiting prompts of servers that the bot is no longer in.
+
+        It may have been removed from them while it was offline.
+        """
         known = {guild.id for guild in self.guilds}
         for job in await self.services.jobs.list_waiting():
             origin = job.origin

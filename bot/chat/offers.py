@@ -1,5 +1,7 @@
-"""Says where Discord offers a command. Each command says it itself: a default of the tree would
-override ``guild_only``, so the tree has none."""
+"""Where Discord offers each command.
+
+It is set on every command, because a default of the command tree would override ``guild_only``.
+"""
 
 from __future__ import annotations
 

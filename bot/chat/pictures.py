@@ -29,7 +29,7 @@ async def send_pictures(
     for encode in (_as_it_is, _as_webp, _as_small_webp):
         try:
             encoded = await asyncio.to_thread(lambda encode=encode: [*map(encode, paths.values())])
-        except OSError:
+        except (OSError, SyntaxError):  # the second is Pillow's, for a PNG that is damaged within
             raise UserError(texts.NO_SUCH_PICTURE()) from None
         files = [
             discord.File(

@@ -106,7 +106,7 @@ def _run_probe() -> tuple[str, str] | None:
 
 
 def _check_model(settings: Settings, *, can_build: bool) -> Finding:
-    """can_build: torch can be loaded, also into this process."""
+    """Check that the model can be used. can_build: whether torch can be loaded."""
     try:
         lines = check_model(choose_model_source(settings), thorough=can_build)
     except ConfigError as error:

@@ -27,7 +27,7 @@ class JobStatus(StrEnum):
 
 
 class Source(StrEnum):
-    """By which way a job came in."""
+    """How a job came in."""
 
     INTERACTION = "interaction"  # a member on Discord: a command, a button, a form
     TERMINAL = "terminal"  # the owner's command line, which no quota binds

@@ -116,7 +116,9 @@ class Recovery:
             )
             return
         except NotPosted as error:
-            of_job(log, job.job_id).info("kept: the member may have seen an answer: %s", error)
+            of_job(log, job.job_id).info(
+                "is kept, because its member may have seen an answer (%s)", error
+            )
         await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
     async def _apologise(self, job: Job, code: Code) -> None:

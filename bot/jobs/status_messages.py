@@ -80,9 +80,10 @@ class StatusMessages:
         self._channel_of(job).post(job, update)
 
     async def finish(self, job: Job) -> None:
-        """Show how a job ended without pictures; retry until that succeeds or cannot succeed.
+        """Show how a job ended without pictures.
 
-        Returns after the first attempt, when no other edit is running.
+        Waits for a running edit, then tries once. Retries go on in the background, until one
+        succeeds or none can.
         """
         if await self.try_finish(job):
             return

@@ -35,7 +35,7 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
 
 
 def _fit_row(value: Any) -> Any:
-    """The nearest that the record can hold; such a prompt is refused, yet on record."""
+    """Replace infinity and NaN, which a row cannot hold. The prompt is refused, but stored."""
     match value:
         case float():
             return value if math.isfinite(value) else None

@@ -77,8 +77,13 @@ class Backups:
 
     def prune(self, now: float) -> list[Path]:
         """Remove the copies whose time is over, which hold words that were deleted since, and what
-        a stop has left unfinished; returns them. Raises StoreError."""
+        a stop has left unfinished; returns them.
+
+        Raises StoreError, and removes nothing, if the clock is behind the newest copy: then it
+        cannot say which are old.
+        """
         try:
+            self._check_clock(now)
             gone = self._list_over(now)
             for path in gone:
                 if path.is_dir():
@@ -88,6 +93,15 @@ class Backups:
         except OSError as error:
             raise StoreError(f"An old copy could not be removed: {error}") from error
         return gone
+
+    def _check_clock(self, now: float) -> None:
+        newest = max((path.name for path in self._folder.glob("daily-*.sqlite3")), default="")
+        tomorrow = (datetime.fromtimestamp(now, UTC) + timedelta(days=1)).date().isoformat()
+        if newest > f"daily-{tomorrow}.sqlite3":
+            raise StoreError(
+                f"The clock of this machine is behind {self._folder / newest}, so no old copy was "
+                "removed. Set the clock; if it is right, remove that file."
+            )
 
     def _list_over(self, now: float) -> list[Path]:
         today = datetime.fromtimestamp(now, UTC).date()

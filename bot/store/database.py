@@ -222,8 +222,8 @@ class Database:
     async def copy_to(self, path: Path) -> None:
         """Write a whole copy, readable by its owner alone, while others work.
 
-        Of a file that has lost its name only this connection has all: then whoever comes meanwhile
-        waits. Raises StoreError or OSError.
+        If the file was removed or replaced, only this connection still has all of its data. Then
+        it makes the copy itself, and other calls wait for it. Raises StoreError or OSError.
         """
         create_private(path)
         try:

@@ -12,7 +12,8 @@ FILE_NAME = "triptych.sqlite3"
 FOLDER_NAME = "backups"
 PICTURES = "pictures"
 
-_APPLICATION_ID = 0x54524950  # "TRIP", as in migrations/0001_initial.sql
+_APPLICATION_ID = 0x54525031  # "TRP1", as in migrations/0001_initial.sql
+_UNRELEASED_IDS = {0, 0x54524950}  # of versions before the first release, whose 0001 was another
 _UNRELEASED = "it was made by a version of Triptych from before the first release"
 _FOREIGN = "it belongs to another program"
 
@@ -56,9 +57,9 @@ def describe_stranger(connection: sqlite3.Connection) -> str:
     """Why this database cannot be used here; "" if it can, or if it is still empty."""
     [application_id] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
-    if application_id not in {0, _APPLICATION_ID}:
-        return _FOREIGN
-    return _UNRELEASED if version > 0 and application_id == 0 else ""
+    if application_id in _UNRELEASED_IDS:
+        return _UNRELEASED if version > 0 else ""
+    return "" if application_id == _APPLICATION_ID else _FOREIGN
 
 
 def check_is_ours(path: Path) -> None:
@@ -113,7 +114,7 @@ def describe_rest(data_dir: Path) -> str:
 def check_not_lost(data_dir: Path) -> None:
     """Raise StoreError if the database is lost or not ours.
 
-    A start without it would delete the pictures that the lost database knew.
+    Starting without it would delete every picture that the lost database lists.
     """
     check_is_ours(data_dir / FILE_NAME)
     rest = "" if is_record(data_dir / FILE_NAME) else describe_rest(data_dir)

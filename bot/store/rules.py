@@ -12,6 +12,7 @@ from bot.errors import UserError
 from bot.store.audit import AuditRepository
 from bot.store.database import Database, Row
 from bot.store.meta import MetaRepository
+from bot.texts.rules import TOO_MANY
 
 MAX_RULES_PER_GUILD = 2000
 
@@ -52,10 +53,8 @@ class RuleRepository:
             known = {each.rule for each in present}
             fresh = [rule for rule in dict.fromkeys(rules) if rule not in known]
             if len(present) + len(fresh) > MAX_RULES_PER_GUILD:
-                raise UserError(
-                    f"This server has {len(present)} rules and {len(fresh)} more are too many: the "
-                    f"limit is {MAX_RULES_PER_GUILD}. Nothing was changed."
-                )
+                most = MAX_RULES_PER_GUILD
+                raise UserError(TOO_MANY(present=len(present), fresh=len(fresh), most=most))
             version = await self.fetch_version(guild_id) + 1
             return [
                 await self._insert(guild_id, rule, actor_id=actor_id, now=now, version=version)

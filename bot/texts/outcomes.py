@@ -8,7 +8,7 @@ from bot.texts.codes import Code
 OUTCOMES: dict[Code, Text] = {
     Code.FILE_NOT_READ: Text("{path} cannot be read ({fault}). Nothing was drawn."),
     Code.START_GONE: Text(
-        "The picture that this should start from is gone: it was deleted, or its time was over. "
+        "The picture that this should start from is gone: it was deleted, or it expired. "
         "Nothing was drawn or charged; choose another one."
     ),
     Code.CANCELLED: Text("Cancelled."),

@@ -55,15 +55,14 @@ TOO_MANY_SETTINGS = Text(
     "drawn."
 )
 NO_NUMBER_OF_STEPS = Text(
-    "“{text}” is not a number for the steps. Write it like 30, or leave it out. Nothing was drawn."
+    "“{text}” is not a number of steps. Write it like 30, or leave it out. Nothing was drawn."
 )
 NO_GUIDANCE = Text(
-    "“{text}” is not a number for the guidance. Write it like 7 or 7.5, or leave it out. Nothing "
+    "“{text}” is not a number for guidance. Write it like 7 or 7.5, or leave it out. Nothing "
     "was drawn."
 )
 NO_STRENGTH = Text(
-    "“{text}” is not a number for the strength. Write it like 0.7, or leave it out. Nothing was "
-    "drawn."
+    "“{text}” is not a number for strength. Write it like 0.7, or leave it out. Nothing was drawn."
 )
 
 # What /imagine offers

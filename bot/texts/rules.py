@@ -196,3 +196,7 @@ PATTERN_TOO_LARGE = Plural(
     "the pattern {pattern} cannot be used: it is too large ({count:,} steps, the most are "
     "{most:,}); write + or * instead of counting",
 )
+TOO_MANY = Text(
+    "This server has {present:,} rules and {fresh:,} more are too many: the limit is {most:,}. "
+    "Nothing was changed."
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.texts.catalog import Plural, Text
 
 STRUCK = Plural("<@{member_id}> has {count} strike now.", "<@{member_id}> has {count} strikes now.")
-ONE_TOO_MANY = Text("That is one too many.")
+LIMIT_REACHED = Text("That reaches the limit of this server.")
 NO_STRIKES = Text("<@{member_id}> has no strikes.")
 STRIKES_OF = Text("Strikes of <@{member_id}>:")
 STRIKE = Text("`#{strike_id}` by <@{given_by}>, expires <t:{lapses_at:.0f}:R>: {reason}")

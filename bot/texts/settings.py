@@ -94,12 +94,12 @@ CHOOSE_ROLE = Text("Choose a role to change its quota")
 CHOOSE_CHANNEL = Text("Choose a channel")
 CHOOSE_ACTION = Text("Flagged: {action}")
 REVIEW_ALL = Text("Review everything")
-STOP_REVIEW_ALL = Text("Stop reviewing everything")
+STOP_REVIEW_ALL = Text("Turn off “Review everything”")
 RESET = Text("As in the whole server")
 
 NO_SPOILER = Text(
-    "Pictures that the check flags can be shown under a spoiler only in channels that Discord "
-    "restricts to adults. Nothing was changed."
+    "Flagged pictures can be shown under a spoiler only in age-restricted channels. Nothing was "
+    "changed."
 )
 CANNOT_SEND = Text(
     "I cannot write in <#{channel_id}>: give me “View Channel” and “Send Messages” there, then "

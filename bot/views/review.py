@@ -171,7 +171,7 @@ def say_struck(member_id: int, suspension: Suspension | None, count: int) -> str
     text = sanction_texts.STRUCK(member_id=member_id, count=count)
     if suspension is None:
         return text
-    return f"{text} {sanction_texts.ONE_TOO_MANY()} {describe_suspension(suspension)}"
+    return f"{text} {sanction_texts.LIMIT_REACHED()} {describe_suspension(suspension)}"
 
 
 def say_strikes(member_id: int, strikes: Sequence[Strike], suspension: Suspension | None) -> str:

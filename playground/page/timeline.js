@@ -228,7 +228,7 @@ scroller.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches(".message")) {
     const message = messageOf(event.target);
     if (!message) return;
-    event.preventDefault(); // the same key would press the menu's first entry
+    event.preventDefault(); // otherwise the same key would also press the menu's first entry
     openMessageMenu(event.target.querySelector(".more"), message);
   }
 });

@@ -542,7 +542,7 @@ async def test_strikes_suspend_and_the_appeal_is_heard(town: Town, start_bot: St
     given = await town.moderator.slash(
         "strike add", town.art, member=town.member.user, reason="again rude"
     )
-    assert "one too many" in (await given.wait_answered()).text()
+    assert "reaches the limit" in (await given.wait_answered()).text()
 
     refused = await (await town.imagine("cat")).wait_answered()
     assert refused.is_ephemeral

@@ -205,16 +205,21 @@ def test_broken_heic_is_damaged():
             decode_upload(data)
 
 
+def print_elsewhere(code: str) -> str:
+    """What it prints in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
 def test_reader_of_heic_is_not_loaded_for_anything_else():
     code = (
         "import sys; from tests.images.test_uploads import PHOTO; "
         "from bot.images.uploads import decode_upload; decode_upload(PHOTO); "
         "print('pi_heif' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "False"
+    assert print_elsewhere(code) == "False"
 
 
 def test_worker_processes_import_little_of_the_bot():
@@ -223,7 +228,4 @@ def test_worker_processes_import_little_of_the_bot():
         "import bot.images.uploads; print(sorted({'typer', 'discord', 'torch', 'numpy', "
         "'bot.cli.main', 'bot.services'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert print_elsewhere(code) == "[]"

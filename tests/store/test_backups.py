@@ -326,6 +326,19 @@ def put(data_dir: Path, name: str, day: float = 0.0) -> Path:
     return path
 
 
+async def test_no_copy_goes_while_the_clock_is_behind_them(tmp_path: Path):
+    database = await open_database(tmp_path / "data")
+    await database.close()
+    backups = Backups(database, tmp_path / "data")
+    days = range(20_000, 20_007)
+    names = [f"daily-{datetime.fromtimestamp(day * DAY, UTC).date()}.sqlite3" for day in days]
+    copies = [put(tmp_path / "data", f"backups/{name}", days[0]) for name in names]
+    with pytest.raises(StoreError, match=rf"clock .* behind .*{names[-1]}"):
+        backups.prune(100 * DAY)
+    assert all(path.exists() for path in copies)
+    assert backups.prune((days[-1] + 1) * DAY) == copies[:1]
+
+
 async def test_old_copies_go_and_young_ones_stay(tmp_path: Path):
     database = await open_database(tmp_path / "data")
     data_dir, today = tmp_path / "data", 100.0

@@ -232,6 +232,10 @@ async def test_what_is_open_is_saved_once_and_comes_back_with_restore(
 
 STRANGERS = {
     "before the first release": "PRAGMA user_version=11; CREATE TABLE job (job_id INTEGER);",
+    "another state before the first release": (
+        "PRAGMA user_version=1; PRAGMA application_id=0x54524950; "
+        "CREATE TABLE job (job_id INTEGER);"
+    ),
     "another program": "PRAGMA user_version=11; PRAGMA application_id=7;",
     "program without a version": "PRAGMA application_id=7; CREATE TABLE job (job_id INTEGER);",
 }

@@ -7,6 +7,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -146,6 +147,17 @@ def test_what_people_read_is_said_by_a_text(path: Path):
     found = find_sentences(ast.parse(path.read_text("utf-8")))
     strange = [f"{name}:{line}: {text}" for line, text in found if text not in allowed]
     assert not strange or name in ALLOWED_FILES, "\n".join(strange)
+
+
+def test_no_member_is_refused_by_a_literal_anywhere():
+    """Also in rooms whose other sentences are for the owner. The command line is the owner's."""
+    for path in sorted(set(ROOT.rglob("*.py")) - set((ROOT / "cli").rglob("*.py"))):
+        calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if is_refusal(node)]
+        assert not [ast.unparse(call) for call in calls if read(call.args[0])], path
+
+
+def is_refusal(node: ast.AST) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and bool(node.args) and name_of(node.func) == "UserError"
 
 
 def test_nothing_is_allowed_that_is_not_there():

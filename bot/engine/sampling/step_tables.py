@@ -150,9 +150,9 @@ def _make_probe(number: int, checks: torch.Tensor) -> torch.Tensor:
 
 
 def _estimate_clean(scheduler: Scheduler, scale: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    """Return p, q of the clean latent's estimate p·x + q·e; only previews are made of it.
+    """Return p and q, where p·x + q·e estimates the clean latent. Only previews use it.
 
-    What the model is fed, u = s·x, is √ᾱ·clean + √(1-ᾱ)·noise, whatever the sampler's own scale;
+    The model's input is u = s·x. It is √ᾱ·clean + √(1-ᾱ)·noise, whatever the sampler's own scale;
     v = √ᾱ·noise - √(1-ᾱ)·clean (Salimans and Ho, https://arxiv.org/abs/2202.00512).
     """
     alphas = scheduler.alphas_cumprod.double()
