@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import discord
 from discord.ext import commands
@@ -72,19 +73,25 @@ class Grid(commands.Cog):
 
     async def more(self, interaction: Press, job_id: int, panel: int) -> None:
         """Show the recipe, with a Delete button for those who may delete."""
-        job = await fetch_job(interaction, job_id)
-        if job.deleted_at is not None:
+        job = await fetch_job(interaction, job_id, even_sealed=True)
+        is_sealed = await self._services.gate.is_sealed(job)
+        if job.deleted_at is not None and not is_sealed:
             await answer_gone(interaction, job)
             return
         style = discord.ButtonStyle.danger
         delete = JobButton("delete", job_id, label=DELETE_PICTURES(), style=style)
         buttons = [delete] if _may_delete(job, interaction) else []
+        if is_sealed:
+            row = discord.ui.ActionRow[Any](*buttons) if buttons else None
+            sealed = job_views.compose_view(texts.SEALED(), row)
+            await interaction.response.send_message(view=sealed, ephemeral=True)
+            return
         view, files = recipe_views.compose_recipe(job, *buttons)
         await interaction.response.send_message(view=view, files=files, ephemeral=True)
 
     async def delete(self, interaction: Press, job_id: int, panel: int) -> None:
         """Delete from the database first, so that pressing again retries whatever failed."""
-        job = await fetch_job(interaction, job_id)
+        job = await fetch_job(interaction, job_id, even_sealed=True)
         if not _may_delete(job, interaction):
             raise UserError(texts.NOT_YOURS_TO_DELETE())
         await interaction.response.defer(ephemeral=True, thinking=True)

@@ -87,7 +87,8 @@ class Decisions:
         card = await self.fetch_card(card_id, guild_id)
         if decision not in CHOICES[card.kind]:
             raise UserError(texts.NOT_A_CHOICE())
-        if decision in SHOWING and await self._review_cards.is_sealed(card):
+        is_sealed = await self._review_cards.is_sealed(card)
+        if is_sealed and decision in SHOWING:
             raise UserError(texts.SEALED_CHOICE())
         if await self._decide(card, decision, moderator_id) is None:
             await self.fetch_card(card_id, guild_id)

@@ -22,6 +22,10 @@ HIDDEN = Text(
     "Members have reported these pictures. They are hidden until a moderator has looked at them."
 )
 REMOVED = Text("A moderator has removed these pictures.")
+SEALED = Text(
+    "This prompt falls under sexual content about minors. Neither it nor its pictures are shown "
+    "to anybody, and nothing can be made of them."
+)
 NOT_ATTACHED = Text(
     "The pictures are drawn and kept, but Discord does not take them here: I may not attach files, "
     "or they are too large for this server. `/gallery` shows them to you."

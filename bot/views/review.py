@@ -93,7 +93,7 @@ def _describe(case: Case) -> str:
     if starts and card.decision is None and not case.is_sealed:
         start = texts.START_GONE if case.picture is None else texts.STARTS_BLURRED
         lines.append(start())
-    lines += _describe_reports(case.reports)
+    lines += _describe_reports(case)
     if case.suspension is not None:
         lines.append(describe_suspension(case.suspension))
         lines.append(f"> {quote(case.suspension.appeal, APPEAL_MAX)}")
@@ -139,13 +139,17 @@ def _describe_beyond(rules: Sequence[GuildRule]) -> str:
     return "\n".join([*lines, texts.BEYOND_WHY()])
 
 
-def _describe_reports(reports: Sequence[Report]) -> list[str]:
-    lines = [
-        f"• <@{report.reporter_id}>: {quote(report.reason, 150)}"
-        for report in reports[:_REPORTS_SHOWN]
-    ]
-    rest = len(reports) - len(lines)
+def _describe_reports(case: Case) -> list[str]:
+    shown = case.reports[:_REPORTS_SHOWN]
+    lines = [_describe_report(report, is_sealed=case.is_sealed) for report in shown]
+    rest = len(case.reports) - len(lines)
     return [*lines, f"• {AND_MORE(count=rest)}"] if rest else lines
+
+
+def _describe_report(report: Report, *, is_sealed: bool) -> str:
+    if is_sealed:  # whoever reports a prompt may repeat its words
+        return f"• <@{report.reporter_id}>"
+    return f"• <@{report.reporter_id}>: {quote(report.reason, 150)}"
 
 
 def describe_suspension(suspension: Suspension) -> str:
