@@ -66,9 +66,19 @@ class FakeMessenger:
         self.posts = True
         self.edit_seconds = 0.0
         self.guild_locale: str | None = None
+        self.departed: set[int] = set()
+        self.asked_about: list[int] = []
+        self.answer_seconds = 0.0
 
     def find_locale(self, guild_id: int) -> str | None:
         return self.guild_locale
+
+    async def has_left(self, guild_id: int, user_id: int) -> bool:
+        self.asked_about.append(user_id)
+        await asyncio.sleep(self.answer_seconds)
+        if self.is_away:
+            raise Unreachable("no answer")
+        return user_id in self.departed
 
     async def progress(self, job: Job, update: Update) -> None:
         await asyncio.sleep(self.edit_seconds)

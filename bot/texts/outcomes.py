@@ -13,6 +13,9 @@ OUTCOMES: dict[Code, Text] = {
     ),
     Code.CANCELLED: Text("Cancelled."),
     Code.DELETED: Text("Deleted."),
+    Code.MEMBER_LEFT: Text(
+        "Whoever asked for this has left the server, so it was not posted. Nothing was charged."
+    ),
     Code.THREAD_CLOSED: Text(
         "This thread is archived and locked, so nothing can be posted here. Nothing was drawn or "
         "charged; ask again in another channel."
