@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import discord
+import discord.http
 import pytest
 
 from bot.chat.messenger import DiscordMessenger

@@ -26,10 +26,11 @@ async def wait_long(house: House, prompt: str = "dog", **origin: Any) -> Job:
 
 async def test_waiting_prompt_of_a_departed_member_is_cancelled_uncharged(open_house: OpenHouse):
     messenger = FakeMessenger()
-    async with open_house(FakeEngine(step_seconds=0.05), messenger=messenger) as house:
+    async with open_house(FakeEngine(step_seconds=0.2), messenger=messenger) as house:
         await house.load_model()
         job, other = await wait_long(house), await house.submit("cat", house.origin(OTHER))
         messenger.departed.add(MEMBER)
+        messenger.answer_seconds = 0.3  # a step has been drawn by then
         await house.start()
         ended = await house.until_status(job, JobStatus.CANCELLED)
         await house.until_status(other, JobStatus.DELIVERED)
