@@ -18,7 +18,7 @@ from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.rules import Outcome
 from bot.errors import UserError
 from bot.services import Services
-from bot.store.settings import BOUNDS, CHANNEL_NAMES, QUOTA_BOUNDS
+from bot.store.settings import BOUNDS, CHANNEL_NAMES, MAX_IDS, QUOTA_BOUNDS
 from bot.texts import commands
 from bot.texts import settings as texts
 from bot.views import settings as settings_views
@@ -65,6 +65,13 @@ class SettingsPanel(Cog):
             case "reset":
                 for own in sorted(CHANNEL_NAMES):
                     await self._change(interaction, page, own, None)
+            case "reviewed_models":
+                settings = await self._fetch(guild_id, page)
+                if values and settings.review_channel_id is None:
+                    raise UserError(texts.NEEDS_REVIEW_CHANNEL())
+                known = self._list_models(settings)
+                chosen = [each for each in known if settings_views.cut_model(each) in values]
+                await self._change(interaction, page, name, chosen or None)
             case "review_everything":
                 settings = await self._fetch(guild_id, page)
                 await self._change(interaction, page, name, not settings.review_everything)
@@ -148,14 +155,22 @@ class SettingsPanel(Cog):
     async def _compose(self, guild_id: int, page: str) -> discord.ui.LayoutView:
         services, channel_id = self._services, _channel_of(page)
         own = await services.settings.fetch_scope(guild_id, channel_id) if channel_id else {}
+        settings = await self._fetch(guild_id, page)
         panel = SettingsPage(
             page,
-            await self._fetch(guild_id, page),
+            settings,
             services.check.threshold,
             frozenset(own),
             await services.settings.list_channels(guild_id),
+            self._list_models(settings),
         )
         return settings_views.compose_panel(panel)
+
+    def _list_models(self, settings: GuildSettings) -> list[str]:
+        """The ids of the models that draw here, and of those that were chosen before."""
+        info = self._services.waitlist.info
+        present = [] if info is None else [info.id]
+        return list(dict.fromkeys([*present, *settings.reviewed_models]))[:MAX_IDS]
 
 
 def parse_number(text: str) -> float | None:

@@ -28,6 +28,7 @@ class GuildSettings:
     allowed_*: empty means everybody, everywhere.
     picture_action: what happens to flagged pictures.
     nsfw_threshold: None means that of the whole installation.
+    reviewed_models: ids of models whose pictures are all held, as the picture check knows photos.
     review_newcomer_days: prompts of members who joined less than this long ago are held.
     min_member_days: members who joined less than this long ago may not prompt.
     """
@@ -43,6 +44,7 @@ class GuildSettings:
     review_hours: int = 24
     picture_action: Outcome = Outcome.REFUSE
     nsfw_threshold: float | None = None
+    reviewed_models: tuple[str, ...] = ()
     reports_to_hide: int = 3
     strikes_to_suspend: int = 3
     strike_days: int = 30

@@ -269,7 +269,7 @@ class Dispatcher:
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
         recipe, images = job.recipe, output.images
-        judgement = await self._judge.judge(job, images, output.nsfw_content_detected)
+        judgement = await self._judge.judge_drawn(job, images, output.nsfw_content_detected)
         verdicts = judgement.verdicts
         with speaking(job.origin.shown_locale):
             files = await self._writer.write(job.job_id, recipe, images, verdicts)

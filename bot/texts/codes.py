@@ -160,5 +160,8 @@ class Code(StrEnum):
     UPLOAD_OF_OTHER_KIND = auto()
     UPLOAD_OF_OTHER_COLOURS = auto()
 
+    # Pictures of a model that the picture check does not know
+    MODEL_REVIEWED = auto()
+
     # Members who left
     MEMBER_LEFT = auto()

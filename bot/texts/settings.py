@@ -21,6 +21,7 @@ NAMES = {
     "strike_days": Text("Days until a strike expires"),
     "suspension_days": Text("Days of a suspension"),
     "nsfw_threshold": Text("Score that flags a picture"),
+    "reviewed_models": Text("Models that are all reviewed"),
     "retention_days": Text("Days that records are kept"),
     "moderator_role_ids": Text("Moderator roles"),
     "allowed_role_ids": Text("Roles that may prompt"),
@@ -70,6 +71,16 @@ FLAGGED = Text("A flagged picture: **{action}**")
 FLAGGED_FROM = Text(
     "A picture is flagged from a score of {threshold:g} on, as the owner of this bot has set; less "
     "is stricter. Only channels for adults may be looser."
+)
+REVIEWED_MODELS = Text("Models whose pictures are all held for a moderator: {models}")
+WHY_REVIEWED_MODELS = Text(
+    "The picture check was made for photographs. Choose a model here if it draws in another way "
+    "and a moderator should see each of its pictures before the channel does."
+)
+CHOOSE_MODELS = Text("Models whose pictures are all held")
+NEEDS_REVIEW_CHANNEL = Text(
+    "Choose a review channel first (under “Review, reports and sanctions”): without one, nobody "
+    "could look at these pictures. Nothing was changed."
 )
 OF_CHANNELS = Text(
     "A channel may have its own picture check, and “review everything”. Channels with values of "

@@ -20,6 +20,7 @@ from bot.views.moderation import compose_text
 
 PANEL = "settings"
 _SHOWN = 80
+_CHOICE_MAX = 100
 _PAGE_NUMBERS = {
     "people": ("min_member_days",),
     "review": ("review_newcomer_days", "review_hours", "reports_to_hide", "strikes_to_suspend",
@@ -35,6 +36,7 @@ class SettingsPage:
     """What a page shows. page: of ``texts.PAGES``, or ``c`` and a channel's id.
 
     settings: those in force; own: those set only for this channel. threshold: the bot owner's.
+    models: the ids of those that can be chosen.
     """
 
     page: str
@@ -42,6 +44,7 @@ class SettingsPage:
     threshold: float
     own: frozenset[str] = frozenset()
     channels: Sequence[int] = ()
+    models: Sequence[str] = ()
 
     @property
     def channel_id(self) -> int | None:
@@ -69,6 +72,10 @@ def describe_panel(panel: SettingsPage) -> str:
     if panel.page == "pictures" or panel.channel_id is not None:
         lines.append(texts.FLAGGED(action=_say_action(settings.picture_action)))
         lines.append(f"-# {texts.FLAGGED_FROM(threshold=panel.threshold)}")
+    if panel.page == "pictures":
+        models = ", ".join(quote(each, _SHOWN) for each in settings.reviewed_models)
+        lines.append(texts.REVIEWED_MODELS(models=f"**{models or texts.NONE()}**"))
+        lines.append(f"-# {texts.WHY_REVIEWED_MODELS()}")
     return "\n".join(lines)
 
 
@@ -121,6 +128,8 @@ def describe_value(name: str, value: Any) -> str:
 
 
 def _describe_listed(name: str, value: Any) -> str:
+    if name == "reviewed_models":
+        return quote(str(value), _SHOWN)
     if name == "role_quotas":
         known = RoleQuota.__slots__  # a newer version may have saved settings unknown here
         return _describe_quota(RoleQuota(**{k: v for k, v in value.items() if k in known}))
@@ -158,7 +167,7 @@ def _items(panel: SettingsPage) -> list[Any]:
                 _toggle(page, settings),
             ]
         case "pictures":
-            items = [_action_select(panel)]
+            items = [_action_select(panel), *_model_selects(panel)]
         case "quotas":
             select = discord.ui.RoleSelect[Any](placeholder=texts.CHOOSE_ROLE())
             items = [PanelItem(PANEL, f"{page}.quota", select)]
@@ -233,6 +242,32 @@ def _channel_select(page: str, name: str, settings: GuildSettings, most: int) ->
         default_values=[discord.SelectDefaultValue(id=each, type=kind) for each in ids],
     )
     return PanelItem(PANEL, f"{page}.{name}", select)
+
+
+def _model_selects(panel: SettingsPage) -> list[PanelItem]:
+    """A select of models; none before the model is loaded, since Discord takes no empty one."""
+    options = [
+        discord.SelectOption(
+            label=cut_model(model),
+            value=cut_model(model),
+            default=model in panel.settings.reviewed_models,
+        )
+        for model in panel.models
+    ]
+    if not options:
+        return []
+    select = discord.ui.Select[Any](
+        options=options,
+        placeholder=texts.CHOOSE_MODELS(),
+        min_values=0,
+        max_values=len(options),
+    )
+    return [PanelItem(PANEL, f"{panel.page}.reviewed_models", select)]
+
+
+def cut_model(model: str) -> str:
+    """A model's id, as long as a choice in a select may be."""
+    return model[:_CHOICE_MAX]
 
 
 def _toggle(page: str, settings: GuildSettings) -> PanelItem:
