@@ -77,6 +77,11 @@ class DiscordMessenger:
         await self._client.wait_until_ready()
         return self.find_locale(guild_id)
 
+    def find_guild_name(self, guild_id: int) -> str | None:
+        """The name of a server; its markdown is not read."""
+        guild = self._client.get_guild(guild_id)
+        return None if guild is None else job_views.quote(guild.name)
+
     async def has_left(self, guild_id: int, user_id: int) -> bool:
         """Ask Discord once; being told of everybody who leaves would take a privileged intent."""
         try:

@@ -30,6 +30,7 @@ class GuildSettings:
     nsfw_threshold: None means that of the whole installation.
     reviewed_models: ids of models whose pictures are all held, as the picture check knows photos.
     review_newcomer_days: prompts of members who joined less than this long ago are held.
+    appeal_line, appeal_channel_id: where members are told to turn to after a decision.
     min_member_days: members who joined less than this long ago may not prompt.
     """
 
@@ -52,3 +53,5 @@ class GuildSettings:
     retention_days: int = 90
     is_paused: bool = False
     role_quotas: tuple[RoleQuota, ...] = ()
+    appeal_line: str = ""
+    appeal_channel_id: int | None = None

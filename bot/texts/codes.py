@@ -163,5 +163,11 @@ class Code(StrEnum):
     # Pictures of a model that the picture check does not know
     MODEL_REVIEWED = auto()
 
+    # Why, and where to turn to
+    EXPLAINED = auto()
+    WITH_APPEAL = auto()
+    APPEAL_TO_MODERATORS = auto()
+    APPEAL_IN_CHANNEL = auto()
+
     # Members who left
     MEMBER_LEFT = auto()

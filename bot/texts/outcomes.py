@@ -53,6 +53,12 @@ OUTCOMES: dict[Code, Text] = {
         "are kept: /gallery shows them, and nothing was charged."
     ),
     Code.MODERATOR_REFUSED: Text("A moderator refused this. Nothing was charged."),
+    Code.EXPLAINED: Text("{what} The moderator's reason: {why}"),
+    Code.WITH_APPEAL: Text("{what}\n{appeal}"),
+    Code.APPEAL_TO_MODERATORS: Text(
+        "If you think that this is wrong, write to the moderators of this server."
+    ),
+    Code.APPEAL_IN_CHANNEL: Text("If you think that this is wrong, write in <#{channel_id}>."),
     Code.NOT_REVIEWED_IN_TIME: Text(
         "No moderator looked at this in time. Nothing was charged; you may ask again, or ask a "
         "moderator."

@@ -21,6 +21,8 @@ NAMES = {
     "strike_days": Text("Days until a strike expires"),
     "suspension_days": Text("Days of a suspension"),
     "nsfw_threshold": Text("Score that flags a picture"),
+    "appeal_line": Text("How to appeal, in your words"),
+    "appeal_channel_id": Text("Channel for appeals"),
     "reviewed_models": Text("Models that are all reviewed"),
     "retention_days": Text("Days that records are kept"),
     "moderator_role_ids": Text("Moderator roles"),
@@ -63,6 +65,13 @@ REVIEW_CHANNEL = Text("Review channel: {channel}")
 MOD_LOG = Text("Mod log: {channel}")
 REVIEW_ON = Text("Review everything: **on** — every prompt is held until a moderator allows it.")
 REVIEW_OFF = Text("Review everything: **off**")
+APPEALS = Text("Members who are refused, struck or suspended read: {line}")
+CHANGE_LINE = Text("How members appeal")
+LINE_HINT = Text("Empty for the default")
+LINE_TOO_LONG = Plural(
+    "A text may have {count} character. Nothing was changed.",
+    "A text may have up to {count} characters. Nothing was changed.",
+)
 HOLD_MEANS_REFUSE = Text(
     "**No review channel is set, so whatever should be held for a moderator is refused.**"
 )

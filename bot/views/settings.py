@@ -10,10 +10,12 @@ import discord
 
 from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.rules import Outcome
-from bot.store.settings import BOUNDS, QUOTA_BOUNDS
+from bot.policy.appeals import compose_appeal
+from bot.store.settings import BOUNDS, MAX_APPEAL_LINE, QUOTA_BOUNDS
 from bot.texts import settings as texts
 from bot.texts.catalog import Text
 from bot.texts.lists import AND_MORE
+from bot.texts.reasons import say
 from bot.views.components import PanelItem
 from bot.views.escape import quote
 from bot.views.moderation import compose_text
@@ -90,7 +92,12 @@ def _describe_page(panel: SettingsPage) -> list[str]:
             ]
         case "review":
             channel = _channel(settings.review_channel_id)
-            return [texts.REVIEW_CHANNEL(channel=channel), _describe_review(settings)]
+            line = say(compose_appeal(settings))
+            return [
+                texts.REVIEW_CHANNEL(channel=channel),
+                _describe_review(settings),
+                texts.APPEALS(line=f"“{line}”"),
+            ]
         case "quotas":
             return [texts.ABOUT_QUOTAS(), *map(_describe_quota, settings.role_quotas)]
         case "record":
@@ -151,6 +158,18 @@ def compose_number_field(name: str, value: float | None) -> discord.ui.Label[Any
     return discord.ui.Label(text=label, description=description, component=field)
 
 
+def compose_line_field(line: str) -> discord.ui.Label[Any]:
+    """Build the form field for how members appeal."""
+    field = discord.ui.TextInput[Any](
+        style=discord.TextStyle.paragraph,
+        default=line or None,
+        required=False,
+        max_length=MAX_APPEAL_LINE,
+    )
+    label = texts.NAMES["appeal_line"]()
+    return discord.ui.Label(text=label, description=texts.LINE_HINT(), component=field)
+
+
 def _items(panel: SettingsPage) -> list[Any]:
     settings, page = panel.settings, panel.page
     items: list[Any] = []
@@ -165,6 +184,12 @@ def _items(panel: SettingsPage) -> list[Any]:
             items = [
                 _channel_select(page, "review_channel_id", settings, 1),
                 _toggle(page, settings),
+                _channel_select(page, "appeal_channel_id", settings, 1),
+                PanelItem(
+                    PANEL,
+                    f"{page}.appeal_line",
+                    discord.ui.Button[Any](label=texts.CHANGE_LINE()),
+                ),
             ]
         case "pictures":
             items = [_action_select(panel), *_model_selects(panel)]

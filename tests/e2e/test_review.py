@@ -33,6 +33,7 @@ from tests.e2e.test_imagine import has_grid
 from tests.e2e.test_moderation import _colours
 from tests.e2e.test_upload import make_upload
 
+ASKING = {"Refuse", "Refuse and suspend", "Remove", "Remove and strike", "Deny"}
 GREYS = (200, 201, 202)
 
 
@@ -89,9 +90,18 @@ class Town:
         sent = await person.submit_modal(opened, {"reason": reason})
         return (await sent.wait_answered()).text()
 
-    async def press(self, card: Message, label: str, person: Person | None = None):
+    async def press(
+        self, card: Message, label: str, person: Person | None = None, reason: str = ""
+    ) -> InteractionHandle:
+        """Press a button of a card, and send the form that some of them open."""
         person = person or self.moderator
-        return await person.press(card, str(card.button(label).custom_id))
+        pressed = await person.press(card, str(card.button(label).custom_id))
+        if label not in ASKING:
+            return pressed
+        await self.server.wait_until(lambda: pressed.modal or pressed.messages, 5)
+        if pressed.modal is None:  # they may not
+            return pressed
+        return await person.submit_modal(pressed, {"reason": reason})
 
 
 @pytest.fixture
@@ -565,8 +575,12 @@ async def test_strikes_suspend_and_the_appeal_is_heard(town: Town, start_bot: St
     bot = await start_bot()
     await town.press(card, "Grant: lift it")
     await town.closed(card, "Granted")
-    [told] = await town.told_directly(town.member)
-    assert "granted" in told.text()
+    removed, struck, suspended, granted = await town.told_directly(town.member)
+    assert "removed the pictures of your prompt #1" in removed.text()
+    assert "You got a strike in" in struck.text()
+    for words in ("You got a strike in", "again rude", "You cannot make pictures in", "moderators"):
+        assert words in suspended.text()
+    assert "granted" in granted.text()
     await (await town.imagine("cat")).wait_for(has_grid)
     assert await bot.stop() == 0
     moderator, member = town.moderator.id, town.member.id
