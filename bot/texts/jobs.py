@@ -72,6 +72,10 @@ NO_LINK = Text(
 )
 
 # Deleting and cancelling
+DELETE_FOR_GOOD = Text(
+    "Delete these pictures for good? They leave the message, the disk and the gallery, and nobody "
+    "can bring them back."
+)
 DELETED = Text("Deleted: the pictures have left the message, the disk and the gallery.")
 DELETED_BUT_SHOWN = Text(
     "The pictures have left the disk and the gallery, but I may not delete the message that shows "

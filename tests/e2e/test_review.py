@@ -188,6 +188,41 @@ async def test_refusal_reaches_the_member_in_the_same_message_after_the_token_di
     assert (row["status"], row["cost"]) == ("refused", 0)
 
 
+async def test_refusal_asks_once_and_takes_a_reason_that_the_member_reads(
+    town: Town, start_bot: StartBot
+):
+    await town.set(appeal_channel_id=town.art.id)
+    bot = await start_bot(RULES_FILE=town.rules)
+    waiting = await (await town.imagine("leek")).wait_answered()
+    card = await town.card()
+    pressed = await town.moderator.press(card, str(card.button("Refuse").custom_id))
+    form = await pressed.wait_modal()
+    assert "everybody else in the channel" in json.dumps(form)
+    assert bot.rows()[0]["status"] == "held"
+    assert await bot.stop() == 0
+    await start_bot(RULES_FILE=town.rules)
+    await town.moderator.submit_modal(pressed, {"reason": "no vegetables @everyone"})
+    await until_text(waiting, "no vegetables @everyone")
+    assert f"write in <#{town.art.id}>" in waiting.text()
+    assert not waiting.current.mentions_everyone
+    await town.closed(card, "Refused by")
+
+
+async def test_who_is_no_moderator_sends_no_form(town: Town, start_bot: StartBot):
+    await town.set()
+    bot = await start_bot(RULES_FILE=town.rules)
+    await town.imagine("leek")
+    card = await town.card()
+    role_ids = town.guild.members[town.moderator.id].role_ids
+    pressed = await town.moderator.press(card, str(card.button("Refuse and suspend").custom_id))
+    await pressed.wait_modal()
+    role_ids.clear()
+    sent = await town.moderator.submit_modal(pressed, {"reason": "rude"})
+    told = await sent.wait_for(lambda message: message.is_ephemeral)
+    assert "Only moderators" in told.text()
+    assert bot.rows()[0]["status"] == "held"
+
+
 async def test_two_moderators_press_at_once_and_the_second_sees_who_was_first(
     town: Town, start_bot: StartBot
 ):
