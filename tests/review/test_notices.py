@@ -152,3 +152,15 @@ async def test_line_that_is_too_long_is_refused(open_lane):
         with pytest.raises(UserError, match="up to 300 characters"):
             await set_values(house, appeal_line="a" * 301)
         assert await actions(house) == []
+
+
+async def test_strike_says_nothing_of_an_earlier_suspension(open_lane):
+    async with open_lane() as house:
+        sanctions = house.services.sanctions
+        await sanctions.suspend(GUILD, MEMBER, by=MODERATOR, reason=own_words("rude"), days=5)
+        house.clock.now += 1
+        await sanctions.strike(GUILD, MEMBER, by=MODERATOR, reason=own_words("again"))
+        await house.services.notices.tell_struck(GUILD, MEMBER)
+        [text] = told(house)
+        assert "You got a strike" in text
+        assert "cannot make pictures" not in text
