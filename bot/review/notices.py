@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from bot.domain.review import Card, Decision, Suspension
+from bot.domain.review import Card, Decision
 from bot.jobs.ports import Messenger, NotPosted, Undeliverable
 from bot.policy.appeals import compose_appeal
 from bot.store import Repositories
@@ -81,10 +81,11 @@ class Notices:
                 texts.TOLD_STRIKES(count=len(strikes), limit=limit),
             ]
             if suspension is not None and follows:
-                lines += _describe_suspended(server, suspension)
+                lines.append(texts.TOLD_SUSPENDED(server=server, ends_at=suspension.ends_at))
             return lines
 
-        return await self._tell(guild_id, member_id, f"strike-{strike.strike_id}", compose)
+        nonce = f"strike-{strike.strike_id}"
+        return await self._tell(guild_id, member_id, nonce, compose, has_button=follows)
 
     async def tell_strike_removed(self, guild_id: int, member_id: int, strike_id: int) -> Told:
         """Tell a member that a strike does not count any more."""
@@ -103,11 +104,11 @@ class Notices:
             return True
 
         def compose(server: str) -> list[str]:
-            why = texts.TOLD_WHY(reason=say(suspension.reason))
-            return [*_describe_suspended(server, suspension), why]
+            until = texts.TOLD_SUSPENDED(server=server, ends_at=suspension.ends_at)
+            return [until, texts.TOLD_WHY(reason=say(suspension.reason))]
 
         nonce = f"suspended-{suspension.suspension_id}"
-        return await self._tell(guild_id, member_id, nonce, compose)
+        return await self._tell(guild_id, member_id, nonce, compose, has_button=True)
 
     async def tell_lifted(self, guild_id: int, member_id: int) -> Told:
         """Tell a member that their suspension has ended early."""
@@ -134,10 +135,14 @@ class Notices:
         compose: Callable[[str], list[str]],
         *,
         has_appeal: bool = True,
+        has_button: bool = False,
     ) -> Told:
+        """has_button: they are suspended, so there is a button too if moderators would see it."""
         settings = await self._settings.fetch(guild_id)
         with speaking(self._messenger.find_locale(guild_id)):
             lines = compose(self._messenger.find_guild_name(guild_id) or texts.A_SERVER())
+            if has_button and settings.review_channel_id is not None:
+                lines.append(texts.TOLD_BUTTON())
             if has_appeal:
                 lines.append(say(compose_appeal(settings)))
         try:
@@ -146,7 +151,3 @@ class Notices:
             log.info("%s: the member cannot be told: %s", nonce, error)
             return False if isinstance(error, Undeliverable) else None
         return True
-
-
-def _describe_suspended(server: str, suspension: Suspension) -> list[str]:
-    return [texts.TOLD_SUSPENDED(server=server, ends_at=suspension.ends_at), texts.TOLD_BUTTON()]

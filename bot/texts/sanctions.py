@@ -30,9 +30,7 @@ TOLD_WHY = Text("Why: {reason}")
 TOLD_BUTTON = Text("You can also appeal once: try to make a picture there and press “Appeal”.")
 A_SERVER = Text("a server")
 TOLD = Text("The member was told in a direct message.")
-NOT_TOLD = Text(
-    "The member could not be told: they take no direct messages from me. Please tell them."
-)
+NOT_TOLD = Text("The member could not be told in a direct message. Please tell them yourself.")
 
 APPEAL = Text("Appeal")
 APPEAL_TITLE = Text("Appeal your suspension")

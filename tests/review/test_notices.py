@@ -80,6 +80,10 @@ async def test_suspended_member_is_told_why_until_when_and_how_to_appeal(open_la
         assert f"pictures in **The Server** until <t:{ends_at:.0f}:f>" in text
         assert "The moderator's reason: third time" in text
         assert text.endswith(TO_MODERATORS)
+        assert "press “Appeal”" in text
+        await set_values(house, review_channel_id=None)  # nobody would see it there
+        await house.services.notices.tell_suspended(GUILD, MEMBER)
+        assert "press “Appeal”" not in told(house)[-1]
 
 
 async def test_struck_member_is_told_why_until_when_how_many_and_how_to_appeal(open_lane):
