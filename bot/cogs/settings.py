@@ -17,8 +17,9 @@ from bot.chat.permissions import require_manager
 from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.rules import Outcome
 from bot.errors import UserError
+from bot.moderation.text import clean_prompt
 from bot.services import Services
-from bot.store.settings import BOUNDS, CHANNEL_NAMES, QUOTA_BOUNDS
+from bot.store.settings import BOUNDS, CHANNEL_NAMES, MAX_IDS, QUOTA_BOUNDS
 from bot.texts import commands
 from bot.texts import settings as texts
 from bot.views import settings as settings_views
@@ -29,6 +30,7 @@ from bot.views.settings import SettingsPage
 _BEYOND_ALL_BOUNDS = 1e9  # larger than any number that a setting allows
 _LISTS = {"moderator_role_ids", "allowed_role_ids", "allowed_channel_ids"}
 _POSTED_TO = {"review_channel_id", "mod_log_channel_id"}
+_CHANNELS = _POSTED_TO | {"appeal_channel_id"}
 _Interaction = discord.Interaction[TriptychClient]
 
 
@@ -56,21 +58,33 @@ class SettingsPanel(Cog):
                 page = values[0]
             case "pick":
                 page = f"c{values[0]}"
-            case "number" if values[0] in BOUNDS:
-                await self._ask_number(interaction, page, values[0])
-                return
-            case "quota":
-                await self._ask_quota(interaction, page, int(values[0]))
+            case "number" | "quota" | "appeal_line":
+                await self._open_form(interaction, page, name, values)
                 return
             case "reset":
                 for own in sorted(CHANNEL_NAMES):
                     await self._change(interaction, page, own, None)
+            case "reviewed_models":
+                chosen = self._choose_models(await self._fetch(guild_id, page), values)
+                await self._change(interaction, page, name, chosen or None)
             case "review_everything":
                 settings = await self._fetch(guild_id, page)
                 await self._change(interaction, page, name, not settings.review_everything)
             case _:
                 await self._change(interaction, page, name, _parse(name, values))
         await interaction.response.edit_message(view=await self._compose(guild_id, page))
+
+    async def _open_form(
+        self, interaction: _Interaction, page: str, name: str, values: Sequence[str]
+    ) -> None:
+        if name == "appeal_line":
+            await self._ask_appeal_line(interaction, page)
+        elif name == "quota":
+            await self._ask_quota(interaction, page, int(values[0]))
+        elif values[0] in BOUNDS:
+            await self._ask_number(interaction, page, values[0])
+        else:
+            raise UserError(texts.NOT_HERE())
 
     async def _ask_number(self, interaction: _Interaction, page: str, name: str) -> None:
         guild_id = require_manager(interaction)
@@ -85,6 +99,18 @@ class SettingsPanel(Cog):
         await interaction.response.send_modal(
             ModalForm(texts.CHANGE_NUMBER(), {name: field}, submit)
         )
+
+    async def _ask_appeal_line(self, interaction: _Interaction, page: str) -> None:
+        guild_id, name = require_manager(interaction), "appeal_line"
+        line = (await self._fetch(guild_id, page)).appeal_line
+
+        async def submit(answer: _Interaction, typed: dict[str, str]) -> None:
+            require_manager(answer)
+            await self._change(answer, page, name, clean_prompt(typed[name]) or None)
+            await answer.response.edit_message(view=await self._compose(guild_id, page))
+
+        field = settings_views.compose_line_field(line)
+        await interaction.response.send_modal(ModalForm(texts.CHANGE_LINE(), {name: field}, submit))
 
     async def _ask_quota(self, interaction: _Interaction, page: str, role_id: int) -> None:
         guild_id = require_manager(interaction)
@@ -148,14 +174,29 @@ class SettingsPanel(Cog):
     async def _compose(self, guild_id: int, page: str) -> discord.ui.LayoutView:
         services, channel_id = self._services, _channel_of(page)
         own = await services.settings.fetch_scope(guild_id, channel_id) if channel_id else {}
+        settings = await self._fetch(guild_id, page)
         panel = SettingsPage(
             page,
-            await self._fetch(guild_id, page),
+            settings,
             services.check.threshold,
             frozenset(own),
             await services.settings.list_channels(guild_id),
+            self._list_models(settings),
         )
         return settings_views.compose_panel(panel)
+
+    def _choose_models(self, settings: GuildSettings, values: Sequence[str]) -> list[str]:
+        """The ids of the chosen models. Raises UserError if no moderator could look at them."""
+        if values and settings.review_channel_id is None:
+            raise UserError(texts.NEEDS_REVIEW_CHANNEL())
+        known = self._list_models(settings)
+        return [each for each in known if settings_views.cut_model(each) in values]
+
+    def _list_models(self, settings: GuildSettings) -> list[str]:
+        """The ids of the models that draw here, and of those that were chosen before."""
+        info = self._services.waitlist.info
+        present = [] if info is None else [info.id]
+        return list(dict.fromkeys([*present, *settings.reviewed_models]))[:MAX_IDS]
 
 
 def parse_number(text: str) -> float | None:
@@ -174,7 +215,7 @@ def parse_number(text: str) -> float | None:
 def _parse(name: str, values: Sequence[str]) -> Any:
     if name in _LISTS:
         return [int(value) for value in values] or None
-    if name in _POSTED_TO:
+    if name in _CHANNELS:
         return int(values[0]) if values else None
     if name == "picture_action":
         return values[0]

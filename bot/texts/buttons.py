@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.texts.catalog import Text
 
 CANCEL = Text("Cancel")
+DELETE_FOR_GOOD = Text("Delete for good")
 DELETE_PICTURES = Text("Delete the pictures")
 NEWEST_PICTURES = Text("Newest")
 OLDER_PICTURES = Text("Older")
