@@ -62,6 +62,7 @@ class FakeMessenger:
         self.cards: list[Case] = []
         self.has_review_channel = True
         self.reachable = True
+        self.refuses = False
         self.is_away = False
         self.posts = True
         self.edit_seconds = 0.0
@@ -69,6 +70,13 @@ class FakeMessenger:
 
     def find_locale(self, guild_id: int) -> str | None:
         return self.guild_locale
+
+    async def is_refused(self, job: Job) -> bool:
+        if self.is_away:
+            raise Unreachable("no answer")
+        if not self.reachable:
+            raise NoMessage("the message is gone")
+        return self.refuses
 
     async def progress(self, job: Job, update: Update) -> None:
         await asyncio.sleep(self.edit_seconds)

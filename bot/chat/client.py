@@ -24,6 +24,7 @@ from bot.jobs.ports import Messenger
 from bot.ops.metrics import Health
 from bot.ops.systemd import Systemd
 from bot.services import Services
+from bot.store.patience import hurry
 from bot.texts import faults
 from bot.texts.catalog import speak
 from bot.views.components import (
@@ -64,6 +65,9 @@ COGS = (
     "bot.cogs.privacy",
     "bot.cogs.status",
 )
+ANSWER_SECONDS = 2.0
+"""So long an interaction may wait for the record: Discord allows 3 s, on the way there and back."""
+
 _LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # discord.py's name for items that live in memory
 _COMMANDS_HASH = "commands_hash"
 
@@ -73,7 +77,7 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
 
     async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
         """Check again where the command is allowed, although Discord was told already."""
-        speak(interaction.locale.value)
+        interaction.client.receive(interaction)
         command = interaction.command
         if command is None or interaction.is_guild_integration() or not is_for_servers(command):
             return True
@@ -136,9 +140,14 @@ class TriptychClient(commands.Bot):
         super().add_dynamic_items(*items)
         self._item_templates += [item.__discord_ui_compiled_template__ for item in items]
 
+    def receive(self, interaction: discord.Interaction[TriptychClient]) -> None:
+        """Prepare the task of an interaction: its language, and how long it may take."""
+        speak(interaction.locale.value)
+        hurry(ANSWER_SECONDS, interaction.response.is_done)
+
     async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Answer forms, and buttons with a custom_id unknown to us."""
-        speak(interaction.locale.value)
+        self.receive(interaction)
         if interaction.type is discord.InteractionType.modal_submit:
             await answer_form(interaction, self.modal_actions)
         elif interaction.type is discord.InteractionType.component:

@@ -58,6 +58,10 @@ class TerminalMessenger:
     def find_locale(self, guild_id: int) -> None:
         """There are no servers here."""
 
+    async def is_refused(self, job: Job) -> bool:
+        """A refusal ends the command."""
+        return False
+
     async def progress(self, job: Job, update: Update) -> None:
         """Move the bar."""
         if isinstance(update, InProgress):

@@ -153,6 +153,10 @@ class Messenger(Protocol):
         """The language of a server, as Discord names it; None if it is unknown."""
         ...
 
+    async def is_refused(self, job: Job) -> bool:
+        """Whether the job's first answer was a refusal, which only its member sees."""
+        ...
+
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message; return its id, if there is one."""
         ...

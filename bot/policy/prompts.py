@@ -16,6 +16,7 @@ from bot.moderation import MINORS, NO_RULES, Explanation, PromptPolicy, RuleBook
 from bot.policy.reading import ReadingRoom
 from bot.policy.rule_scale import RuleScale
 from bot.store import Repositories
+from bot.store.patience import take_time
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
@@ -126,6 +127,7 @@ class PromptGate:
 
     async def _compile(self, guild_id: int, version: int) -> RuleBook:
         """Compile the rules that fit the server's budget. It takes a few milliseconds."""
+        take_time()  # others wait for them, too
         rules = await self._rules.list_rules(guild_id)
         beyond = await self._scale.find_beyond(guild_id, version, rules)
         applied = [each.rule for each in rules if each.rule_id not in beyond]

@@ -159,3 +159,6 @@ class Code(StrEnum):
     UPLOAD_HEIC = auto()
     UPLOAD_OF_OTHER_KIND = auto()
     UPLOAD_OF_OTHER_COLOURS = auto()
+
+    # Too much at once
+    TOO_BUSY = auto()

@@ -265,6 +265,10 @@ REFUSALS: dict[Code, Text] = {
         "The picture check does not work at present, so pictures cannot be sent. Nothing was drawn "
         "or charged; please tell the owner, whose log says more."
     ),
+    Code.TOO_BUSY: Text(
+        "This was not taken, because Triptych could not write it down in time. Nothing was "
+        "changed, drawn or charged; please try again in a moment."
+    ),
     Code.UPLOAD_NOT_FETCHED: Text(
         "Discord did not hand over the picture you sent, so nothing was drawn or charged. Please "
         "send it again."

@@ -9,7 +9,6 @@ from typing import Any, Self
 import discord
 
 from bot.errors import UserError
-from bot.texts.catalog import speak
 from bot.texts.faults import UNKNOWN_BUTTON
 
 ButtonAction = Callable[[discord.Interaction[Any], int, int], Awaitable[None]]
@@ -26,10 +25,10 @@ _FORM_SECONDS = 3600.0  # how long discord.py remembers a form; after that it st
 
 
 class _Spoken:
-    """Answers in the language of the person who used it."""
+    """Answers in the language of the person who used it, and in time."""
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
-        speak(interaction.locale.value)
+        interaction.client.receive(interaction)
         return True
 
 
