@@ -528,20 +528,24 @@ async def test_number_of_a_row_that_was_never_committed_may_go_to_another_prompt
     commits = SlowCommits(quiet_house, monkeypatch)
     await commits.submit(quiet_house, FakeCaller(), quiet_house.origin())
     commits.fault = sqlite3.OperationalError("disk I/O error")
-    retract = Intake._retract
+    retract, is_shown, caller = Intake._retract, asyncio.Event(), FakeCaller()
 
-    async def later(self: Intake, job: Job) -> Job | None:
-        await other
+    async def retract_meanwhile(self: Intake, job: Job) -> Job | None:
+        await is_shown.wait()
         return await retract(self, job)
 
-    monkeypatch.setattr(Intake, "_retract", later)
-    other = asyncio.create_task(quiet_house.submit(origin=quiet_house.origin(MEMBER + 1)))
+    async def show(_: Job) -> None:
+        is_shown.set()
+        await quiet_house.until(lambda: not quiet_house.services.intake._settling)
+
+    monkeypatch.setattr(Intake, "_retract", retract_meanwhile)
+    caller.at_acknowledge = show
+    origin = quiet_house.origin(MEMBER + 1)
+    other = asyncio.create_task(quiet_house.submit("cat", origin, caller))
     await asyncio.sleep(0)
     commits.go_on.set()
     taken = await other
-    assert taken.job_id == 1
-    await quiet_house.until(lambda: not quiet_house.services.intake._settling)
-    assert (await quiet_house.fetch(taken)).status is JobStatus.QUEUED
+    assert (taken.job_id, taken.status) == (1, JobStatus.QUEUED)
 
 
 @pytest.mark.parametrize("is_told", [True, False], ids=["told", "not told"])
