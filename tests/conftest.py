@@ -240,7 +240,11 @@ def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
         messenger = messenger or FakeMessenger()
         database = await open_database(tmp_path / "data")
         try:
-            values = {"data_dir": tmp_path / "data", "max_waiting_per_member": 1000} | settings
+            values = {
+                "data_dir": tmp_path / "data",
+                "max_waiting_per_member": 1000,
+                "max_refused_per_member_per_hour": 100_000,
+            } | settings
             services = compose_services(Settings(**values), database, engine, messenger, clock)
             house = House(services, database, engine, messenger, clock)
             try:

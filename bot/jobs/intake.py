@@ -18,9 +18,11 @@ from bot.errors import StoreError, Unconfirmed, UserError, WorkerUnavailable
 from bot.jobs.ports import Caller, PlaceClosed, ReviewLane, Undeliverable, Unreachable
 from bot.jobs.queue.quota_check import QuotaCheck
 from bot.jobs.queue.waitlist import Waitlist
+from bot.jobs.refusals import Refusals
 from bot.jobs.start_images import StartPictures, Unusable
 from bot.jobs.status_messages import StatusMessages
 from bot.moderation.text import clean_prompt
+from bot.ops.locks import KeyedLocks
 from bot.ops.logs import of_job
 from bot.policy.admission import compose_quota, find_admission_refusal
 from bot.policy.prompts import SUSPENDED, PromptGate
@@ -36,6 +38,7 @@ from bot.texts.reasons import Reason, because
 log = logging.getLogger(__name__)
 
 _MAX_COMMITS_AT_ONCE = 64  # the first of 500 prompts must not wait for the last
+_MAX_OF_MEMBER_AT_ONCE = 8  # so that who has many refused is found out before all are judged
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name; the row stores it
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, for example during a copy
@@ -90,12 +93,14 @@ class Intake:
         self._limits = limits
         self.quotas = quotas
         self._quota_check = QuotaCheck(quotas, store.standing, destinations.waitlist, now)
+        self.refusals = Refusals(store.audit, quotas.max_refused_per_member_per_hour, now)
         self._now = now
         self._random_seed = random_seed
         self._in_hand = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._settling: set[asyncio.Task[Job | None]] = set()
+        self._members = KeyedLocks[int](_MAX_OF_MEMBER_AT_ONCE)
         self._looks = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self._commits = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self.draining = False
@@ -108,6 +113,7 @@ class Intake:
         None if this interaction was already taken (Discord may send one twice), or the same press
         waits or is being drawn. refusal: why it cannot be drawn, where the caller knows. Raises
         StoreError if nothing could be recorded, or not in time: then it is not drawn later either.
+        Raises UserError if too many of this member's prompts were refused.
         """
         if not self._jobs.is_in_place():
             raise StoreError(RECORD_GONE())
@@ -139,7 +145,9 @@ class Intake:
     async def _take(
         self, ask: Ask, origin: Origin, caller: Caller, refusal: Reason | None
     ) -> Job | None:
-        job = await self._commit(ask, origin, refusal)
+        async with self._members[origin.user_id]:
+            self.refusals.check(origin)
+            job = await self._commit(ask, origin, refusal)
         if job is None:
             return None
         take_time()
@@ -182,6 +190,8 @@ class Intake:
             async with self._jobs.transaction():
                 if refusal is None:
                     refusal = await self._quota_check.find_refusal(row.origin, row.quota, row.cost)
+                if refusal is not None:
+                    self.refusals.book(row.origin)
                 job = await self._jobs.insert_job(
                     row.origin,
                     row.recipe,

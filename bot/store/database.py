@@ -114,7 +114,7 @@ class Database:
                 await connection.execute(f"PRAGMA {pragma}")
             await _check(connection, path)
             await migrate(connection, migrations, backups=data_dir / "backups")
-            await connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+            await connection.execute_fetchall(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
             reader = await Reader.open(path)
         except BaseException as error:
             await _uninterrupted(connection.close())
@@ -206,8 +206,7 @@ class Database:
             except BaseException:
                 self._lock.release()
                 raise
-            async with in_time():
-                await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
+            await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
 
     async def _open_batch(self) -> asyncio.Future[None]:
         if self._batch is None:
@@ -364,12 +363,9 @@ async def _uninterrupted(coroutine: Coroutine[Any, Any, T]) -> T:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.shield(task)
+            await asyncio.wait({task})
         except asyncio.CancelledError as error:
-            if task.cancelled():
-                raise
             cancelled = error
-    fault = task.exception()
     if cancelled is not None:
-        raise cancelled from fault
+        raise cancelled from (None if task.cancelled() else task.exception())
     return task.result()

@@ -162,3 +162,8 @@ class Code(StrEnum):
 
     # Too much at once
     TOO_BUSY = auto()
+    TOO_FAST = auto()
+    TOO_MANY_REFUSED = auto()
+    NOT_READ = auto()
+    HEAVY_WORK_GOES_ON = auto()
+    HEAVY_WORK_SPENT = auto()

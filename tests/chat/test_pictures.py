@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -31,4 +32,4 @@ async def test_picture_that_is_too_large_and_damaged_is_a_sentence(tmp_path: Pat
     with Image.open(path) as image, pytest.raises(SyntaxError):
         image.load()
     with pytest.raises(UserError, match="I know no picture like that"):
-        await send_pictures({"1": path}, refuse)
+        await send_pictures(nullcontext(), {"1": path}, refuse)

@@ -519,12 +519,16 @@ async def test_whoever_does_not_wait_for_a_slow_commit_hears_that_it_may_still_c
         await go_on.wait()
         await commit()
 
-    async def write() -> None:
-        hurry(0.2, lambda: False)
-        await database.execute(PUT, ("a", "1"))
+    async def write(key: str) -> None:
+        hurry(0.3, lambda: False)
+        await database.execute(PUT, (key, "1"))
 
     monkeypatch.setattr(database._connection, "commit", slow_commit)
     with pytest.raises(Unconfirmed, match="a little later or not at all"):
-        await asyncio.create_task(write())
+        await asyncio.create_task(write("a"))
+    async with asyncio.timeout(5):
+        with pytest.raises(StoreError, match="Nothing was changed") as caught:
+            await asyncio.create_task(write("b"))  # which comes while that commit goes on
+    assert not isinstance(caught.value, Unconfirmed)
     go_on.set()
     assert await keys(database) == ["a"]
