@@ -102,7 +102,8 @@ class PromptGate:
     async def explain(self, guild_id: int, prompt: str) -> Explanation:
         """Show how a prompt is judged in a server: every form, every match and the verdict."""
         version, book = await self.fetch_book(guild_id)
-        explanation = await self._room.run(guild_id, self._policy.explain, prompt, book)
+        async with self._room.trials[guild_id]:
+            explanation = await self._room.run(guild_id, self._policy.explain, prompt, book)
         verdict = replace(explanation.verdict, rules_version=version)
         return replace(explanation, verdict=verdict)
 

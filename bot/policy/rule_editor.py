@@ -60,9 +60,10 @@ class RuleEditor:
     async def preview(self, guild_id: int, rule: Rule) -> Preview:
         """Try a rule on the last prompts of this server. Raises UserError."""
         await self._scale.require_room(guild_id, [rule])
-        book = await self._room.run(guild_id, RuleBook, [rule])
-        jobs = await self._jobs.list_recent(guild_id, MAX_PREVIEWED)
-        met = [job for job in jobs if await self._is_met(guild_id, book, job)]
+        async with self._room.trials[guild_id]:
+            book = await self._room.run(guild_id, RuleBook, [rule])
+            jobs = await self._jobs.list_recent(guild_id, MAX_PREVIEWED)
+            met = [job for job in jobs if await self._is_met(guild_id, book, job)]
         return Preview(len(jobs), tuple(met))
 
     async def _is_met(self, guild_id: int, book: RuleBook, job: Job) -> bool:

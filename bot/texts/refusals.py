@@ -275,7 +275,7 @@ REFUSALS: dict[Code, Text] = {
     ),
     Code.TOO_MANY_REFUSED: Text(
         "Many of your prompts were refused in a short time, so Triptych did not read this one. "
-        "Nothing was drawn or charged. Please have a look at the rules here; you can try again "
+        "Nothing was drawn or charged. Please read what the refusals say; you can try again "
         "<t:{opens:.0f}:R>."
     ),
     Code.NOT_READ: Plural(
