@@ -38,7 +38,7 @@ from bot.texts.reasons import Reason, because
 log = logging.getLogger(__name__)
 
 _MAX_COMMITS_AT_ONCE = 64  # the first of 500 prompts must not wait for the last
-_MAX_OF_MEMBER_AT_ONCE = 8  # so that who has many refused is found out before all are judged
+_MAX_OF_MEMBER_AT_ONCE = 8  # in one server: refusals count before all the others are judged
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name; the row stores it
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, for example during a copy
@@ -100,7 +100,7 @@ class Intake:
         self._idle = asyncio.Event()
         self._idle.set()
         self._settling: set[asyncio.Task[Job | None]] = set()
-        self._members = KeyedLocks[int](_MAX_OF_MEMBER_AT_ONCE)
+        self._members = KeyedLocks[tuple[int | None, int]](_MAX_OF_MEMBER_AT_ONCE)
         self._looks = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self._commits = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self.draining = False
@@ -145,7 +145,7 @@ class Intake:
     async def _take(
         self, ask: Ask, origin: Origin, caller: Caller, refusal: Reason | None
     ) -> Job | None:
-        async with self._members[origin.user_id]:
+        async with self._members[origin.guild_id, origin.user_id]:
             self.refusals.check(origin)
             job = await self._commit(ask, origin, refusal)
         if job is None:
