@@ -526,8 +526,6 @@ async def test_number_of_a_row_that_was_never_committed_may_go_to_another_prompt
     quiet_house: House, monkeypatch: pytest.MonkeyPatch
 ):
     commits = SlowCommits(quiet_house, monkeypatch)
-    await commits.submit(quiet_house, FakeCaller(), quiet_house.origin())
-    commits.fault = sqlite3.OperationalError("disk I/O error")
     retract, is_shown, caller = Intake._retract, asyncio.Event(), FakeCaller()
 
     async def retract_meanwhile(self: Intake, job: Job) -> Job | None:
@@ -539,6 +537,8 @@ async def test_number_of_a_row_that_was_never_committed_may_go_to_another_prompt
         await quiet_house.until(lambda: not quiet_house.services.intake._settling)
 
     monkeypatch.setattr(Intake, "_retract", retract_meanwhile)
+    await commits.submit(quiet_house, FakeCaller(), quiet_house.origin())
+    commits.fault = sqlite3.OperationalError("disk I/O error")
     caller.at_acknowledge = show
     origin = quiet_house.origin(MEMBER + 1)
     other = asyncio.create_task(quiet_house.submit("cat", origin, caller))
