@@ -41,7 +41,7 @@ _MAX_COMMITS_AT_ONCE = 64  # the first of 500 prompts must not wait for the last
 _MAX_OF_MEMBER_AT_ONCE = 8  # in one server: refusals count before all the others are judged
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name; the row stores it
 _AGAIN_SECONDS = 1.0
-_PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, for example during a copy
+_PATIENCE_SECONDS = 8.0  # the store waits 5 s for a lock, for example during a copy
 _NOT_JUDGED = Verdict(Outcome.ALLOW)  # for prompts refused for another reason
 _STARTS_COVERED = because(Code.STARTS_COVERED)
 _DRAINING = because(Code.RESTARTING)
@@ -340,6 +340,8 @@ class Intake:
     async def _refuse_upload(
         self, job: Job, unusable: Unusable, message_id: int | None
     ) -> Job | None:
+        if unusable.is_decision:
+            self.refusals.note(job.origin)
         async with self._jobs.transaction():
             ended = await self._jobs.mark_ended(
                 job.job_id,

@@ -40,6 +40,10 @@ class Refusals:
     def book(self, origin: Origin) -> None:
         """A prompt is refused. Raises UserError, as ``check`` does, if it is one too many."""
         self.check(origin)
+        self.note(origin)
+
+    def note(self, origin: Origin) -> None:
+        """A prompt was refused that had a row already, because of its picture."""
         self._buckets.take(origin.user_id)
 
     async def write_down(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.domain.jobs import JobStatus, Origin, Source
+from bot.domain.recipes import Upload
 from bot.errors import UserError
 from bot.policy.prompts import PromptGate
 from tests.conftest import GUILD, MEMBER, Clock, FakeCaller, House, OpenHouse
@@ -92,3 +93,20 @@ async def test_moderators_read_how_many_were_refused_unread(open_house: OpenHous
         assert entry.reason.params == {"count": 40}
         assert [each.action for each in before] == ["prompt_refused"] * 3
         assert len(await house.services.audit.search(GUILD + 1)) == 1
+
+
+class Sender(FakeCaller):
+    """Sends what is no picture."""
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        return b"GIF89a"
+
+
+async def test_pictures_that_are_refused_count_as_well(open_house: OpenHouse):
+    async with open_house(**ALLOWED) as house:
+        await house.load_model()
+        for _ in range(3):
+            job = await house.submit("dog", caller=Sender(), upload=Upload("", 6))
+            assert job.status is JobStatus.REFUSED
+        with pytest.raises(UserError, match="did not read this one"):
+            await house.submit("dog")
