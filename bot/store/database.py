@@ -329,7 +329,8 @@ class Database:
         if self._closed:
             raise StoreError(_CLOSED)
         try:
-            return await self._reader.fetch_all(sql, parameters)
+            async with in_time():
+                return await self._reader.fetch_all(sql, parameters)
         except sqlite3.Error as error:
             text = _CLOSED if self._closed else explain_sqlite_error(error, self._path)
             raise StoreError(text) from error
