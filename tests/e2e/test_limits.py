@@ -22,7 +22,7 @@ async def test_who_is_too_fast_hears_so_and_others_do_not_notice(
         assert "faster than Triptych can answer" in message.text()
         assert "Nothing was changed or charged" in message.text()
     for typed in ("", "d", "dd"):
-        await member.autocomplete("imagine", art, "sampler", typed)
+        assert await member.autocomplete("imagine", art, "sampler", typed) != []
     assert await member.autocomplete("imagine", art, "sampler", "") == []
     other = await server.person("moderator").slash("help", art)
     assert "faster" not in (await other.wait_answered()).text()
