@@ -152,6 +152,8 @@ async def run_bot(
             "DATA_DIR": folder,
             "MAX_WAITING_PER_MEMBER": "100",
             "MAX_WAITING_PER_GUILD": "100",
+            "MAX_REFUSED_PER_MEMBER_PER_HOUR": "100000",
+            "MAX_ACTIONS_PER_MEMBER_PER_MINUTE": "100000",
             "MAX_COST_PER_MEMBER_PER_HOUR": "1000",
             "LOG_LEVEL": "WARNING",
             **settings,

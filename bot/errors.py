@@ -5,7 +5,8 @@ TriptychError
 ├── Explained              its text may be shown to members; its reason may be stored
 │   ├── UserError              the member must change something
 │   ├── StoreError             the database could not be written or read
-│   │   └── DataDirLocked          another Triptych process owns the data directory
+│   │   ├── DataDirLocked          another Triptych process owns the data directory
+│   │   └── Unconfirmed            it may be written later, or not at all
 │   └── GenerationRejected     an EngineError: see there
 ├── WorkerError            work in a worker process failed
 │   ├── WorkerTimeout          it took too long and was killed
@@ -56,6 +57,10 @@ class StoreError(Explained):
 
 class DataDirLocked(StoreError):
     """Another process uses the data directory. The text names it."""
+
+
+class Unconfirmed(StoreError):
+    """Nobody could wait for the end of the commit. It may be written later, or not at all."""
 
 
 class WorkerError(TriptychError):

@@ -22,6 +22,7 @@ from bot.moderation import PictureCheck, PromptPolicy
 from bot.moderation.rules import read_rules
 from bot.ops.backups import RecordWatch, keep_backup
 from bot.ops.chores import Chore, Chores
+from bot.ops.limits import Buckets, HeavyWork
 from bot.ops.workers import WorkerProcesses
 from bot.policy.pictures import PictureJudge
 from bot.policy.prompts import PromptGate
@@ -78,6 +79,8 @@ class Services:
     audit: AuditRepository
     guilds: GuildServices
     member_data: MemberData
+    heavy_work: HeavyWork
+    pace: Buckets[tuple[int, bool]]
     reading: ReadingRoom
     gate: PromptGate
     waitlist: Waitlist
@@ -148,6 +151,7 @@ def compose_services(
     review_cards = ReviewCards(store, status_messages, messenger, writer, policy.gate, now)
     jobs = _compose_jobs(ground, engine, policy, status_messages, review_cards)
     review = _compose_review(ground, review_cards, jobs)
+    heavy_work = HeavyWork(now)
     return Services(
         jobs=store.jobs,
         standing=store.standing,
@@ -155,7 +159,11 @@ def compose_services(
         settings=store.settings,
         audit=store.audit,
         guilds=guilds,
-        member_data=MemberData(store, jobs.dispatcher, status_messages, engine, writer, now),
+        member_data=MemberData(
+            store, jobs.dispatcher, status_messages, engine, writer, heavy_work, now
+        ),
+        heavy_work=heavy_work,
+        pace=make_pace(settings, now),
         reading=reading,
         gate=policy.gate,
         waitlist=jobs.waitlist,
@@ -256,6 +264,7 @@ def list_chores(
         Chore("retention", _HOUR_SECONDS, services.member_data.run_daily),
         Chore("deleted_words", 20.0, services.member_data.take_out_deleted),
         Chore("review", 30.0, services.decisions.look_after, needs_discord=True),
+        Chore("refusals", 60.0, services.intake.refusals.write_down),
         Chore("mod_log", 3.0, lambda: modlog.flush(post), needs_discord=True),
     ]
 
@@ -280,7 +289,14 @@ def make_quotas(settings: Settings) -> Quotas:
         settings.max_waiting_per_guild,
         settings.max_waiting,
         settings.max_cost_per_member_per_hour,
+        settings.max_refused_per_member_per_hour,
     )
+
+
+def make_pace(settings: Settings, now: Clock) -> Buckets[tuple[int, bool]]:
+    """Read from the settings how fast one person may be, while typing and otherwise."""
+    most = settings.max_actions_per_member_per_minute
+    return Buckets(most, 60.0 / most, now)
 
 
 def make_policy(settings: Settings) -> PromptPolicy:

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     max_waiting_per_guild: int = Field(default=50, ge=1, le=10_000)
     max_waiting: int = Field(default=200, ge=1, le=2000)
     max_cost_per_member_per_hour: float = Field(default=60.0, gt=0)
+    max_refused_per_member_per_hour: int = Field(default=60, ge=1, le=100_000)
+    max_actions_per_member_per_minute: int = Field(default=60, ge=1, le=100_000)
     max_prompt_length: int = Field(default=2000, ge=1, le=6000)
     max_num_inference_steps: int = Field(default=100, ge=1, le=1000)
     max_side_pixels: int = Field(default=1024, ge=64, le=4096)

@@ -62,6 +62,7 @@ class FakeMessenger:
         self.cards: list[Case] = []
         self.has_review_channel = True
         self.reachable = True
+        self.refuses = False
         self.is_away = False
         self.posts = True
         self.edit_seconds = 0.0
@@ -83,6 +84,13 @@ class FakeMessenger:
         if self.is_away:
             raise Unreachable("no answer")
         return user_id in self.departed
+
+    async def is_refused(self, job: Job) -> bool:
+        if self.is_away:
+            raise Unreachable("no answer")
+        if not self.reachable:
+            raise NoMessage("the message is gone")
+        return self.refuses
 
     async def progress(self, job: Job, update: Update) -> None:
         await asyncio.sleep(self.edit_seconds)
@@ -250,7 +258,11 @@ def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
         messenger = messenger or FakeMessenger()
         database = await open_database(tmp_path / "data")
         try:
-            values = {"data_dir": tmp_path / "data", "max_waiting_per_member": 1000} | settings
+            values = {
+                "data_dir": tmp_path / "data",
+                "max_waiting_per_member": 1000,
+                "max_refused_per_member_per_hour": 100_000,
+            } | settings
             services = compose_services(Settings(**values), database, engine, messenger, clock)
             house = House(services, database, engine, messenger, clock)
             try:

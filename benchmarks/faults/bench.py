@@ -99,6 +99,8 @@ class Bench:
             "DATA_DIR": str(self.data_dir),
             "MAX_WAITING_PER_MEMBER": "1000",
             "MAX_WAITING_PER_GUILD": "10000",
+            "MAX_REFUSED_PER_MEMBER_PER_HOUR": "100000",
+            "MAX_ACTIONS_PER_MEMBER_PER_MINUTE": "100000",
             "MAX_WAITING": "2000",
             "MAX_COST_PER_MEMBER_PER_HOUR": "1000000",
             "FAKE_PICTURE_CHECK": "0.0",

@@ -23,9 +23,13 @@ from bot.errors import StoreError, UserError
 from bot.jobs.ports import Messenger
 from bot.ops.metrics import Health
 from bot.ops.systemd import Systemd
+from bot.ops.workers import Turns
 from bot.services import Services
+from bot.store.patience import hurry
 from bot.texts import faults
 from bot.texts.catalog import speak
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 from bot.views.components import (
     ButtonAction,
     JobButton,
@@ -64,6 +68,12 @@ COGS = (
     "bot.cogs.privacy",
     "bot.cogs.status",
 )
+ANSWER_SECONDS = 2.0
+"""So long an interaction may wait for the record: Discord allows 3 s, on the way there and back."""
+
+MAX_SHOWING = 8
+"""So many people at once are sent stored pictures, one answer each: the files are in memory."""
+
 _LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # discord.py's name for items that live in memory
 _COMMANDS_HASH = "commands_hash"
 
@@ -73,7 +83,8 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
 
     async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
         """Check again where the command is allowed, although Discord was told already."""
-        speak(interaction.locale.value)
+        if not await interaction.client.admit(interaction):
+            return False
         command = interaction.command
         if command is None or interaction.is_guild_integration() or not is_for_servers(command):
             return True
@@ -118,6 +129,7 @@ class TriptychClient(commands.Bot):
         self.modal_actions: dict[str, ModalAction] = {}
         self._item_templates: list[re.Pattern[str]] = []
         self.connection = Connection(self)
+        self.showing = Turns(MAX_SHOWING)
 
     def add_button_action(self, action: str, run: ButtonAction) -> None:
         """Register what buttons with this action do."""
@@ -136,16 +148,34 @@ class TriptychClient(commands.Bot):
         super().add_dynamic_items(*items)
         self._item_templates += [item.__discord_ui_compiled_template__ for item in items]
 
+    async def admit(self, interaction: discord.Interaction[TriptychClient]) -> bool:
+        """Before anything else is done about an interaction: its language, how long it may take,
+        and whether this person is too fast for the others.
+        """
+        speak(interaction.locale.value)
+        hurry(ANSWER_SECONDS, interaction.response.is_done)
+        is_typing = interaction.type is discord.InteractionType.autocomplete
+        key = (interaction.user.id, is_typing)
+        if self.services.pace.take(key):
+            return True
+        if is_typing:
+            await interaction.response.autocomplete([])
+        else:
+            opens = self.services.pace.find_opening(key)
+            await self.answer_error(interaction, UserError(because(Code.TOO_FAST, opens=opens)))
+        return False
+
     async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Answer forms, and buttons with a custom_id unknown to us."""
-        speak(interaction.locale.value)
         if interaction.type is discord.InteractionType.modal_submit:
             await answer_form(interaction, self.modal_actions)
         elif interaction.type is discord.InteractionType.component:
             custom_id = str((interaction.data or {}).get("custom_id", ""))
             known = any(template.fullmatch(custom_id) for template in self._item_templates)
             known = known and is_on_message(interaction.message, custom_id)
-            if not (known or _LIVE_VIEW.fullmatch(custom_id)):
+            if known or _LIVE_VIEW.fullmatch(custom_id):
+                return
+            if await self.admit(interaction):
                 await self.answer_error(interaction, UserError(faults.UNKNOWN_BUTTON()))
 
     async def setup_hook(self) -> None:

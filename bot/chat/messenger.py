@@ -94,6 +94,15 @@ class DiscordMessenger:
             raise Unreachable(f"Discord could not be reached: {error!r}") from error
         return False
 
+    async def is_refused(self, job: Job) -> bool:
+        """Look at the first answer. Prompts that were taken are answered in public."""
+        webhook = discord.Webhook.partial(
+            self._client.application_id or 0, job.origin.token or "", client=self._client
+        )
+        original = cast(int, "@original")
+        answer = await send_with_retry(f"job {job.job_id}", lambda: webhook.fetch_message(original))
+        return answer.flags.ephemeral
+
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from io import BytesIO
 from pathlib import Path
 
@@ -20,12 +21,23 @@ Send = Callable[[list[discord.File]], Awaitable[object]]
 
 
 async def send_pictures(
-    paths: Mapping[str, Path], send: Send, *, alt_text: str = "", spoiler: bool = False
+    turn: AbstractAsyncContextManager[None],
+    paths: Mapping[str, Path],
+    send: Send,
+    *,
+    alt_text: str = "",
+    spoiler: bool = False,
 ) -> None:
     """Send these files under their names, else as WebP, else as small WebP.
 
-    Raises UserError if even those are too large, or the files are gone.
+    turn: the person's, so that few files are in memory at once. Raises UserError if even those are
+    too large, or the files are gone.
     """
+    async with turn:
+        await _send(paths, send, alt_text, spoiler)
+
+
+async def _send(paths: Mapping[str, Path], send: Send, alt_text: str, spoiler: bool) -> None:
     for encode in (_as_it_is, _as_webp, _as_small_webp):
         try:
             encoded = await asyncio.to_thread(lambda encode=encode: [*map(encode, paths.values())])

@@ -65,6 +65,10 @@ class TerminalMessenger:
         """Nobody leaves."""
         return False
 
+    async def is_refused(self, job: Job) -> bool:
+        """A refusal ends the command."""
+        return False
+
     async def progress(self, job: Job, update: Update) -> None:
         """Move the bar."""
         if isinstance(update, InProgress):

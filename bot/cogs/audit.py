@@ -91,11 +91,12 @@ class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.engli
             guild_id=guild_id,
             actor_id=interaction.user.id,
         )
-        await services.audit.add(entry)
-        entries = await services.audit.search(
-            guild_id, since=moment, limit=_MAX_EXPORTED, newest_first=False
-        )
-        data, name = await asyncio.to_thread(_pack, entries, format)
+        async with services.heavy_work.turn(interaction.user.id, "audit"):
+            await services.audit.add(entry)
+            entries = await services.audit.search(
+                guild_id, since=moment, limit=_MAX_EXPORTED, newest_first=False
+            )
+            data, name = await asyncio.to_thread(_pack, entries, format)
         await interaction.edit_original_response(attachments=[discord.File(io.BytesIO(data), name)])
 
     async def _compose(

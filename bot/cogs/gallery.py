@@ -62,6 +62,10 @@ class Gallery(commands.Cog):
         await send_recipe(interaction, await fetch_job(interaction, job.job_id, seen=True))
 
     async def _show_page(self, interaction: Press, before: int) -> None:
+        async with interaction.client.showing.hold(interaction.user.id):
+            await self._send_page(interaction, before)
+
+    async def _send_page(self, interaction: Press, before: int) -> None:
         jobs = await self._services.jobs.list_gallery(
             interaction.user.id, before=before, limit=_PAGE + 1
         )

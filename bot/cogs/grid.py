@@ -52,7 +52,8 @@ class Grid(commands.Cog):
 
         shown = {f"triptych-{job_id}-{panel}": paths[panel]}
         alt_text = job_views.describe_panel(job, panel)
-        await send_pictures(shown, show, alt_text=alt_text, spoiler=job.spoiler)
+        turn = interaction.client.showing.hold(interaction.user.id)
+        await send_pictures(turn, shown, show, alt_text=alt_text, spoiler=job.spoiler)
 
     async def vary(self, interaction: Press, job_id: int, panel: int) -> None:
         """Draw three variations of one picture."""

@@ -10,6 +10,7 @@ from bot.chat.client import TriptychClient
 from bot.chat.interactions import submit
 from bot.chat.offers import anywhere
 from bot.chat.parsing import parse_seed, parse_size
+from bot.chat.suggestions import or_nothing
 from bot.chat.translator import describe, list_choices
 from bot.domain.recipes import Ask, StartPicture, Upload
 from bot.engine.api import SAMPLER_IDS, ModelInfo
@@ -92,6 +93,7 @@ class Imagine(Cog):
         ][:_MAX_CHOICES]
 
     @imagine.autocomplete("style")
+    @or_nothing
     async def _complete_style(
         self, interaction: discord.Interaction[TriptychClient], current: str
     ) -> list[app_commands.Choice[str]]:

@@ -103,7 +103,8 @@ class Review(commands.Cog):
             content = texts.PICTURE_GONE() if is_gone else None
             await interaction.edit_original_response(content=content, attachments=[prompt, *files])
 
-        await send_pictures(paths, show, spoiler=True)
+        turn = interaction.client.showing.hold(interaction.user.id)
+        await send_pictures(turn, paths, show, spoiler=True)
         if not is_gone:
             cards.note_seen(card_id, interaction.user.id)
 

@@ -14,6 +14,7 @@ from bot.chat.automod import copy_automod_rules
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
 from bot.chat.permissions import require_manager, require_moderator
+from bot.chat.suggestions import or_nothing
 from bot.chat.translator import describe, list_choices
 from bot.domain.jobs import Origin
 from bot.domain.rules import Outcome, Rule, RuleKind
@@ -82,6 +83,7 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
         await _say(interaction, moderation_views.say_removed(removed))
 
     @remove.autocomplete("rule")
+    @or_nothing
     async def _complete_rule(
         self, interaction: _Interaction, current: str
     ) -> list[app_commands.Choice[str]]:

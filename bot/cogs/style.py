@@ -9,6 +9,7 @@ from discord.ext.commands import GroupCog
 from bot.chat.client import TriptychClient
 from bot.chat.offers import in_servers
 from bot.chat.permissions import find_server
+from bot.chat.suggestions import or_nothing
 from bot.chat.translator import describe
 from bot.domain.recipes import Style
 from bot.errors import UserError
@@ -72,6 +73,7 @@ class StyleCommands(GroupCog, group_name="style", group_description=commands.STY
         await interaction.response.send_message(text, ephemeral=True)
 
     @remove.autocomplete("name")
+    @or_nothing
     async def _complete_name(
         self, interaction: Press, current: str
     ) -> list[app_commands.Choice[str]]:

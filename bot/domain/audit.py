@@ -14,6 +14,7 @@ class AuditAction(StrEnum):
     """What was done, as a row of the audit log names it."""
 
     PROMPT_REFUSED = "prompt_refused"
+    PROMPTS_NOT_READ = "prompts_not_read"
     PROMPT_HELD = "prompt_held"
     PROMPT_COVERED = "prompt_covered"
     UPLOAD_REFUSED = "upload_refused"

@@ -4,43 +4,59 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.domain.audit import AuditAction, compose_audit_entry, compose_entry
 from bot.domain.guilds import GuildSettings, RoleQuota
-from bot.domain.jobs import Job, JobStatus, Origin, Source, Standing
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask, Recipe, Upload
 from bot.domain.rules import MINORS, SUSPENDED, Outcome, Verdict
-from bot.errors import StoreError, UserError, WorkerUnavailable
+from bot.errors import StoreError, Unconfirmed, UserError, WorkerUnavailable
 from bot.jobs.ports import Caller, PlaceClosed, ReviewLane, Undeliverable, Unreachable
+from bot.jobs.queue.quota_check import QuotaCheck
 from bot.jobs.queue.waitlist import Waitlist
+from bot.jobs.refusals import Refusals
 from bot.jobs.start_images import StartPictures, Unusable
 from bot.jobs.status_messages import StatusMessages
 from bot.moderation.text import clean_prompt
+from bot.ops.locks import KeyedLocks
 from bot.ops.logs import of_job
-from bot.policy.admission import DAY_SECONDS, compose_quota, find_admission_refusal
+from bot.policy.admission import compose_quota, find_admission_refusal
 from bot.policy.prompts import PromptGate
 from bot.policy.quotas import Quotas
 from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
 from bot.store import Repositories
+from bot.store.patience import in_time, take_time
 from bot.texts.codes import Code
 from bot.texts.faults import NOT_IN_QUEUE, RECORD_GONE
 from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 
-TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
 _MAX_COMMITS_AT_ONCE = 64  # the first of 500 prompts must not wait for the last
+_MAX_OF_MEMBER_AT_ONCE = 8  # in one server: refusals count before all the others are judged
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name; the row stores it
 _AGAIN_SECONDS = 1.0
-_PATIENCE_SECONDS = 8.0  # SQLite itself waits 5 s for a lock, for example during a copy
+_PATIENCE_SECONDS = 8.0  # the store waits 5 s for a lock, for example during a copy
 _NOT_JUDGED = Verdict(Outcome.ALLOW)  # for prompts refused for another reason
 _STARTS_COVERED = because(Code.STARTS_COVERED)
 _DRAINING = because(Code.RESTARTING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is known of a prompt when its row is inserted."""
+
+    origin: Origin
+    recipe: Recipe
+    quota: RoleQuota
+    cost: float
+    verdict: Verdict
+    press: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,6 @@ class Intake:
         random_seed: Callable[[], int],
     ) -> None:
         self._jobs = store.jobs
-        self._standing = store.standing
         self._audit = store.audit
         self._gate = gate
         self._waitlist = destinations.waitlist
@@ -77,12 +92,15 @@ class Intake:
         self._starts = starts
         self._limits = limits
         self.quotas = quotas
+        self._quota_check = QuotaCheck(quotas, store.standing, destinations.waitlist, now)
+        self.refusals = Refusals(store.audit, quotas.max_refused_per_member_per_hour, now)
         self._now = now
         self._random_seed = random_seed
         self._in_hand = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._settling: set[asyncio.Task[Job | None]] = set()
+        self._members = KeyedLocks[tuple[int | None, int]](_MAX_OF_MEMBER_AT_ONCE)
         self._looks = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self._commits = asyncio.Semaphore(_MAX_COMMITS_AT_ONCE)
         self.draining = False
@@ -94,7 +112,8 @@ class Intake:
 
         None if this interaction was already taken (Discord may send one twice), or the same press
         waits or is being drawn. refusal: why it cannot be drawn, where the caller knows. Raises
-        StoreError if nothing could be recorded.
+        StoreError if nothing could be recorded, or not in time: then it is not drawn later either.
+        Raises UserError if too many of this member's prompts were refused.
         """
         if not self._jobs.is_in_place():
             raise StoreError(RECORD_GONE())
@@ -126,9 +145,12 @@ class Intake:
     async def _take(
         self, ask: Ask, origin: Origin, caller: Caller, refusal: Reason | None
     ) -> Job | None:
-        job = await self._commit(ask, origin, refusal)
+        async with self._members[origin.guild_id, origin.user_id]:
+            self.refusals.check(origin)
+            job = await self._commit(ask, origin, refusal)
         if job is None:
             return None
+        take_time()
         said = "(sealed)" if job.rule == MINORS else ask.prompt
         of_job(log, job.job_id).debug("user %s: %r", origin.user_id, said)
         if job.status is JobStatus.REFUSED:
@@ -150,7 +172,7 @@ class Intake:
                 refusal = refusal or suspended.reason
             if refusal is None:
                 _, cost, refusal = self._price(recipe, None)
-                refusal = refusal or await self._find_quota_refusal(origin, quota, cost)
+                refusal = refusal or await self._quota_check.find_refusal(origin, quota, cost)
         verdict = suspended or _NOT_JUDGED
         if refusal is None:
             verdict, refusal = await self._judge(ask, origin, settings)
@@ -159,25 +181,53 @@ class Intake:
             if source is not None and source.spoiler and verdict.outcome is Outcome.ALLOW:
                 verdict = replace(verdict, outcome=Outcome.SPOILER, reason=_STARTS_COVERED)
             recipe, cost, refusal = self._price(recipe, refusal)
+            row = _Row(origin, recipe, quota, cost, verdict, ask.press)
+            return await self._insert(row, refusal)
+
+    async def _insert(self, row: _Row, refusal: Reason | None) -> Job | None:
+        job = None
+        try:
             # In one transaction: two prompts must not both fit into the last place.
             async with self._jobs.transaction():
                 if refusal is None:
-                    refusal = await self._find_quota_refusal(origin, quota, cost)
+                    refusal = await self._quota_check.find_refusal(row.origin, row.quota, row.cost)
+                if refusal is not None:
+                    self.refusals.book(row.origin)
                 job = await self._jobs.insert_job(
-                    origin,
-                    recipe,
+                    row.origin,
+                    row.recipe,
                     now=self._now(),
-                    cost_estimate=cost,
+                    cost_estimate=row.cost,
                     refusal=refusal,
-                    verdict=verdict,
-                    press=ask.press,
-                    weight=quota.weight or 1.0,
+                    verdict=row.verdict,
+                    press=row.press,
+                    weight=row.quota.weight or 1.0,
                 )
-                entry = None if job is None else compose_audit_entry(job, verdict)
-                is_decision = refusal is None or verdict.outcome is Outcome.REFUSE
+                entry = None if job is None else compose_audit_entry(job, row.verdict)
+                is_decision = refusal is None or row.verdict.outcome is Outcome.REFUSE
                 if entry is not None and is_decision:
                     await self._audit.add(entry)
+        except Unconfirmed:
+            if job is not None:
+                self._insist(job, partial(self._retract, job))
+            raise StoreError(because(Code.TOO_BUSY)) from None
         return job
+
+    async def _retract(self, job: Job) -> Job | None:
+        """End a row that was committed too late. If the commit failed, its number is another's."""
+        async with self._jobs.transaction():
+            found = await self._jobs.fetch_job(job.job_id)
+            if found is None or found.origin != job.origin:
+                return None
+            of_job(log, job.job_id).warning("was committed too late, so it is not drawn")
+            return await self._jobs.mark_ended(
+                job.job_id,
+                JobStatus.FAILED,
+                reason=because(Code.TOO_BUSY),
+                now=self._now(),
+                leaving=[JobStatus.ACCEPTED],
+                end_notified=True,
+            )
 
     def _find_plain_refusal(
         self, ask: Ask, origin: Origin, settings: GuildSettings, refusal: Reason | None
@@ -204,9 +254,10 @@ class Intake:
     ) -> tuple[Verdict, Reason | None]:
         """Return the verdict of the rules and, if they refuse, the reason."""
         try:
-            verdict = await self._gate.judge(
-                origin, ask.prompt, ask.negative_prompt, settings, ask.start
-            )
+            async with in_time():
+                verdict = await self._gate.judge(
+                    origin, ask.prompt, ask.negative_prompt, settings, ask.start
+                )
         except WorkerUnavailable:
             return _NOT_JUDGED, _DRAINING
         if not verdict.is_allowed:
@@ -237,9 +288,7 @@ class Intake:
         unusable = await self._starts.take(job, upload, caller) if upload else None
         if job.origin.source is Source.TERMINAL:
             return await self._settle(job, message_id, unusable)
-        task = asyncio.create_task(self._insist(job, message_id, unusable))
-        self._settling.add(task)
-        task.add_done_callback(partial(self._forget, job))
+        task = self._insist(job, partial(self._settle, job, message_id, unusable))
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
         if not done:
             raise StoreError(NOT_IN_QUEUE())
@@ -250,16 +299,24 @@ class Intake:
         if not task.cancelled() and (error := task.exception()) is not None:
             of_job(log, job.job_id).error("waits for the next start", exc_info=error)
 
-    async def _insist(
-        self, job: Job, message_id: int | None, unusable: Unusable | None
-    ) -> Job | None:
+    def _insist(
+        self, job: Job, settle: Callable[[], Awaitable[Job | None]]
+    ) -> asyncio.Task[Job | None]:
         """Retry until the database accepts the next state, because the member has been answered."""
-        while True:
-            try:
-                return await self._settle(job, message_id, unusable)
-            except StoreError as error:
-                of_job(log, job.job_id).error("is taken and not in the queue yet: %s", error)
-            await asyncio.sleep(_AGAIN_SECONDS)
+
+        async def retry() -> Job | None:
+            take_time()
+            while True:
+                try:
+                    return await settle()
+                except StoreError as error:
+                    of_job(log, job.job_id).error("is answered, but not on record yet: %s", error)
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+        task = asyncio.create_task(retry())
+        self._settling.add(task)
+        task.add_done_callback(partial(self._forget, job))
+        return task
 
     async def _settle(
         self, job: Job, message_id: int | None, unusable: Unusable | None
@@ -284,6 +341,8 @@ class Intake:
     async def _refuse_upload(
         self, job: Job, unusable: Unusable, message_id: int | None
     ) -> Job | None:
+        if unusable.is_decision:
+            self.refusals.note(job.origin)
         async with self._jobs.transaction():
             ended = await self._jobs.mark_ended(
                 job.job_id,
@@ -300,59 +359,6 @@ class Intake:
             await self._status_messages.finish(replace(ended, message_id=message_id))
         return ended
 
-    async def _find_quota_refusal(
-        self, origin: Origin, quota: RoleQuota, cost: float
-    ) -> Reason | None:
-        """quota: of the member's roles; it never exceeds the owner's."""
-        if origin.source is Source.TERMINAL:
-            return None
-        quotas = self.quotas
-        standing = await self._standing.fetch(origin, self._now())
-        if quota.max_waiting == 0:
-            return because(Code.ROLES_MAY_NOT_WAIT)
-        max_waiting = quotas.max_waiting_per_member
-        if quota.max_waiting is not None:
-            max_waiting = min(max_waiting, quota.max_waiting)
-        if standing.member_waiting >= max_waiting:
-            return because(Code.MEMBER_WAITS, count=standing.member_waiting)
-        if standing.guild_waiting >= quotas.max_waiting_per_guild:
-            is_direct = origin.guild_id is None
-            code = Code.DIRECT_MESSAGES_WAIT if is_direct else Code.SERVER_WAITS
-            return because(code, count=standing.guild_waiting)
-        if standing.total_waiting >= quotas.max_waiting:
-            return because(Code.QUEUE_FULL, count=standing.total_waiting)
-        return (
-            self._find_cost_refusal(standing, cost)
-            or await self._find_day_refusal(origin, quota.max_cost_per_day, cost)
-            or self._find_wait_refusal(origin, cost)
-        )
-
-    async def _find_day_refusal(
-        self, origin: Origin, most: float | None, cost: float
-    ) -> Reason | None:
-        if most is None:
-            return None
-        used = await self._standing.fetch_cost_since(origin, self._now() - DAY_SECONDS)
-        return None if used + cost <= most else _explain_cost(Code.COST_THIS_DAY, cost, most, used)
-
-    def _find_cost_refusal(self, standing: Standing, cost: float) -> Reason | None:
-        most = self.quotas.max_cost_per_member_per_hour
-        if standing.member_cost + cost <= most:
-            return None
-        return _explain_cost(Code.COST_THIS_HOUR, cost, most, standing.member_cost)
-
-    def _find_wait_refusal(self, origin: Origin, cost: float) -> Reason | None:
-        if origin.bot_in_channel:
-            return None
-        wait = self._waitlist.estimate_wait_seconds(cost)
-        if wait is None or wait <= TOKEN_ONLY_MAX_WAIT_SECONDS:
-            return None
-        return because(Code.WAIT_TOO_LONG, minutes=wait / 60)
-
 
 def _clean_name(name: str | None) -> str | None:
     return None if name is None else clean_prompt(name)[:_MAX_NAME_LENGTH]
-
-
-def _explain_cost(code: Code, cost: float, most: float, used: float) -> Reason:
-    return because(code, cost=cost, left=max(most - used, 0.0), most=most)

@@ -161,6 +161,10 @@ class Messenger(Protocol):
         """Whether somebody is no member of a server any more."""
         ...
 
+    async def is_refused(self, job: Job) -> bool:
+        """Whether the job's first answer was a refusal, which only its member sees."""
+        ...
+
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message; return its id, if there is one."""
         ...

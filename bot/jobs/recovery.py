@@ -92,7 +92,11 @@ class Recovery:
                 )
 
     async def _find_out_if_answered(self, job: Job) -> None:
-        """Try to edit the answer. If there is none, the member never saw one, and the job ends."""
+        """Look at the answer, and edit it.
+
+        The job ends if there is none, so that the member never saw one, or if it says that the
+        prompt was not taken, because the row was committed too late (``Intake``).
+        """
         if job.origin.token is None:
             await self._apologise(job, Code.RESTARTED_BEFORE_TAKEN)
             return
@@ -102,24 +106,31 @@ class Recovery:
             return
         message_id = None
         try:
+            if await self._messenger.is_refused(job):
+                await self._drop(job, Code.TOO_BUSY)
+                return
             update = InReview() if job.is_held else Waiting(None)
             message_id = await self._messenger.progress(job, update)
         except NoMessage:
-            of_job(log, job.job_id).info("dropped: the member never saw an answer")
-            await self._jobs.mark_ended(
-                job.job_id,
-                JobStatus.FAILED,
-                reason=because(Code.NEVER_ANSWERED),
-                now=self._now(),
-                leaving=[JobStatus.ACCEPTED],
-                end_notified=True,
-            )
+            await self._drop(job, Code.NEVER_ANSWERED)
             return
         except NotPosted as error:
             of_job(log, job.job_id).info(
                 "is kept, because its member may have seen an answer (%s)", error
             )
         await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
+
+    async def _drop(self, job: Job, code: Code) -> None:
+        """End a job that its member was never told was taken."""
+        of_job(log, job.job_id).info("dropped: %s", code)
+        await self._jobs.mark_ended(
+            job.job_id,
+            JobStatus.FAILED,
+            reason=because(code),
+            now=self._now(),
+            leaving=[JobStatus.ACCEPTED],
+            end_notified=True,
+        )
 
     async def _apologise(self, job: Job, code: Code) -> None:
         ended = await self._jobs.mark_ended(

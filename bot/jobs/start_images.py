@@ -5,6 +5,7 @@ It is judged before the job joins the queue, and read when the job starts.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DECODE_SECONDS = 3.0
+MAX_UPLOADS_AT_ONCE = 16  # each is in memory while it is fetched and opened: at most 10 MiB
 _GONE = because(Code.START_GONE)
 
 
@@ -53,9 +55,14 @@ class StartPictures:
         self._workers = workers
         self._writer = writer
         self._judge = judge
+        self._uploads = asyncio.Semaphore(MAX_UPLOADS_AT_ONCE)
 
     async def take(self, job: Job, upload: Upload, caller: Caller) -> Unusable | None:
         """Fetch, decode, judge and keep a member's picture. Returns why if it cannot be used."""
+        async with self._uploads:
+            return await self._take(job, upload, caller)
+
+    async def _take(self, job: Job, upload: Upload, caller: Caller) -> Unusable | None:
         try:
             data = await caller.fetch_upload(upload)
         except (UserError, StoreError) as error:

@@ -169,6 +169,15 @@ class Turns:
         self._busy: set[int | None] = set()
         self._waiting: dict[int | None, deque[asyncio.Future[None]]] = {}
 
+    @asynccontextmanager
+    async def hold(self, share: int | None) -> AsyncIterator[None]:
+        """Wait for a turn, and give it back at the end."""
+        await self.take(share)
+        try:
+            yield
+        finally:
+            self.give_back(share)
+
     async def take(self, share: int | None) -> None:
         """Wait for a turn, which must be given back."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

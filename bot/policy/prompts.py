@@ -16,6 +16,7 @@ from bot.moderation import NO_RULES, Explanation, PromptPolicy, RuleBook
 from bot.policy.reading import ReadingRoom
 from bot.policy.rule_scale import RuleScale
 from bot.store import Repositories
+from bot.store.patience import take_time
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
@@ -98,7 +99,8 @@ class PromptGate:
     async def explain(self, guild_id: int, prompt: str) -> Explanation:
         """Show how a prompt is judged in a server: every form, every match and the verdict."""
         version, book = await self.fetch_book(guild_id)
-        explanation = await self._room.run(guild_id, self._policy.explain, prompt, book)
+        async with self._room.trials[guild_id]:
+            explanation = await self._room.run(guild_id, self._policy.explain, prompt, book)
         verdict = replace(explanation.verdict, rules_version=version)
         return replace(explanation, verdict=verdict)
 
@@ -123,6 +125,7 @@ class PromptGate:
 
     async def _compile(self, guild_id: int, version: int) -> RuleBook:
         """Compile the rules that fit the server's budget. It takes a few milliseconds."""
+        take_time()  # others wait for them, too
         rules = await self._rules.list_rules(guild_id)
         beyond = await self._scale.find_beyond(guild_id, version, rules)
         applied = [each.rule for each in rules if each.rule_id not in beyond]

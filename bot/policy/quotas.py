@@ -13,3 +13,4 @@ class Quotas:
     max_waiting_per_guild: int
     max_waiting: int
     max_cost_per_member_per_hour: float
+    max_refused_per_member_per_hour: int

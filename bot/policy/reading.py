@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from bot.errors import WorkerUnavailable
+from bot.ops.locks import KeyedLocks
 from bot.ops.workers import Turns
 
 T = TypeVar("T")
@@ -24,6 +25,8 @@ class ReadingRoom:
         self._turns = Turns(max_threads)
         self._waiting: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.trials = KeyedLocks[int]()
+        """By server: what its moderators try out is read one by one, between its prompts."""
 
     async def run(self, whose: int, work: Callable[..., T], *args: Any) -> T:
         """Call ``work`` in a thread; returns or raises what it does.

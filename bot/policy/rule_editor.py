@@ -66,10 +66,11 @@ class RuleEditor:
     ) -> Preview:
         """Try a rule on the last prompts of this server. Raises UserError."""
         await self._scale.require_room(guild_id, [rule])
-        book = await self._room.run(guild_id, RuleBook, [rule])
-        jobs = await self._jobs.list_recent(guild_id, MAX_PREVIEWED)
-        met = [job for job in jobs if await self._is_met(guild_id, book, job)]
-        sealed = [job.job_id for job in met if await is_sealed(job)]
+        async with self._room.trials[guild_id]:
+            book = await self._room.run(guild_id, RuleBook, [rule])
+            jobs = await self._jobs.list_recent(guild_id, MAX_PREVIEWED)
+            met = [job for job in jobs if await self._is_met(guild_id, book, job)]
+            sealed = [job.job_id for job in met if await is_sealed(job)]
         return Preview(len(jobs), tuple(met), frozenset(sealed))
 
     async def _is_met(self, guild_id: int, book: RuleBook, job: Job) -> bool:

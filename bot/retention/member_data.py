@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 from bot.domain.audit import AuditAction, AuditEntry
-from bot.domain.jobs import JobStatus
+from bot.domain.jobs import Job, JobStatus
+from bot.domain.pictures import PictureFile
 from bot.engine.api import EngineApi
 from bot.images.store import PictureWriter
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.status_messages import StatusMessages
 from bot.ops.chores import Apart
+from bot.ops.limits import HeavyWork
 from bot.store import Repositories
 from bot.texts.codes import Code
 from bot.texts.reasons import because, describe
@@ -37,6 +40,7 @@ class MemberData:
         status_messages: StatusMessages,
         engine: EngineApi,
         writer: PictureWriter,
+        heavy_work: HeavyWork,
         now: Callable[[], float],
     ) -> None:
         self._retention = store.retention
@@ -48,6 +52,7 @@ class MemberData:
         self._status_messages = status_messages
         self._engine = engine
         self._writer = writer
+        self._heavy_work = heavy_work
         self._now = now
         self._apart = Apart(now)
 
@@ -108,25 +113,33 @@ class MemberData:
             log.info("deleted data stays in the write-ahead log until a reader is done")
 
     async def export(self, user_id: int) -> dict[str, Any]:
-        """Return everything on record about a member."""
-        jobs = []
-        for job in await self._retention.list_of_member(user_id):
-            files = await self._jobs.list_pictures(job.job_id)
-            values: dict[str, Any] = asdict(job)
-            values["reason"], values["held_for"] = describe(job.reason), describe(job.held_for)
-            values["pictures"] = [asdict(file) for file in files]
-            values["origin"].pop("token")
-            values.pop("engine")  # the owner's card, with its serial number
-            jobs.append(values)
-        entries = [_conceal(entry, user_id) for entry in await self._audit.list_about(user_id)]
-        now = self._now()
-        guilds = await self._list_guilds(user_id)
-        await self._record(AuditAction.DATA_EXPORTED, user_id, guilds, now)
-        others = await self._retention.list_sanctions(user_id)
-        return {"user_id": user_id, "at": now, "prompts": jobs, "decisions": entries, **others}
+        """Return everything on record about a member. Raises UserError if asked too often."""
+        async with self._heavy_work.turn(user_id, "export"):
+            jobs = await self._retention.list_of_member(user_id)
+            files = await self._retention.list_pictures_of_member(user_id)
+            entries = await self._audit.list_about(user_id)
+            others = await self._retention.list_sanctions(user_id)
+            now = self._now()
+            await self._record(AuditAction.DATA_EXPORTED, user_id, _list_guilds(jobs, entries), now)
+            said = await asyncio.to_thread(_describe_jobs, jobs, files)
+            decisions = [_conceal(entry, user_id) for entry in entries]
+            return {
+                "user_id": user_id,
+                "at": now,
+                "prompts": said,
+                "decisions": decisions,
+                **others,
+            }
 
     async def delete(self, user_id: int) -> int:
-        """Delete a member's words and pictures everywhere; return the number of prompts."""
+        """Delete a member's words and pictures everywhere; return the number of prompts.
+
+        Raises UserError if asked too often.
+        """
+        async with self._heavy_work.turn(user_id, "deletion"):
+            return await self._delete(user_id)
+
+    async def _delete(self, user_id: int) -> int:
         for job in await self._jobs.list_waiting_of(user_id):
             await self._dispatcher.cancel(job.job_id)
         for job in await self._jobs.list_by_status(JobStatus.RENDERED):
@@ -142,7 +155,7 @@ class MemberData:
                 if ended is not None:  # in its own words, while it has some
                     await self._status_messages.finish(ended)
         found = await self._retention.list_of_member(user_id)
-        guilds = await self._list_guilds(user_id)
+        guilds = _list_guilds(found, await self._audit.list_about(user_id))
         for job in found:
             await self._writer.remove(job.job_id)
         async with self._retention.transaction():
@@ -154,14 +167,6 @@ class MemberData:
         log.info("user %s deleted the words of %s jobs", user_id, len(found))
         return sum(bool(job.recipe.prompt) for job in found)
 
-    async def _list_guilds(self, user_id: int) -> list[int | None]:
-        """List the servers with data about this member; None stands for direct messages."""
-        guilds: set[int | None] = {
-            *(job.origin.guild_id for job in await self._retention.list_of_member(user_id)),
-            *(entry.guild_id for entry in await self._audit.list_about(user_id)),
-        }
-        return sorted(guilds, key=lambda guild_id: guild_id or 0)
-
     async def _record(
         self, action: AuditAction, user_id: int, guilds: Sequence[int | None], now: float
     ) -> None:
@@ -171,6 +176,27 @@ class MemberData:
                     action, now, guild_id=guild_id, actor_id=user_id, member_id=user_id
                 )
                 await self._audit.add(entry)
+
+
+def _list_guilds(jobs: Sequence[Job], entries: Sequence[AuditEntry]) -> list[int | None]:
+    """List the servers with data about a member; None stands for direct messages."""
+    guilds: set[int | None] = {job.origin.guild_id for job in jobs}
+    guilds |= {entry.guild_id for entry in entries}
+    return sorted(guilds, key=lambda guild_id: guild_id or 0)
+
+
+def _describe_jobs(
+    jobs: Sequence[Job], files: Mapping[int, Sequence[PictureFile]]
+) -> list[dict[str, Any]]:
+    said = []
+    for job in jobs:
+        values: dict[str, Any] = asdict(job)
+        values["reason"], values["held_for"] = describe(job.reason), describe(job.held_for)
+        values["pictures"] = [asdict(file) for file in files.get(job.job_id, ())]
+        values["origin"].pop("token")
+        values.pop("engine")  # the owner's card, with its serial number
+        said.append(values)
+    return said
 
 
 def _conceal(entry: AuditEntry, user_id: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -92,7 +93,8 @@ class AuditRepository:
             f"WHERE {' AND '.join(conditions)} ORDER BY entry_id {order} LIMIT ?",
             (MINORS, MINORS, *wanted.values(), *actions, limit),
         )
-        return [_parse(row).seal() if row["is_sealed"] else _parse(row) for row in rows]
+        entries = zip(await _parse_all(rows), rows, strict=True)
+        return [entry.seal() if row["is_sealed"] else entry for entry, row in entries]
 
     async def fetch_first_set(self, guild_id: int, name: str) -> int | None:
         """The id of the row that says when this setting was last switched on, or None."""
@@ -109,7 +111,7 @@ class AuditRepository:
         rows = await self._database.fetch_all_apart(
             "SELECT * FROM audit WHERE member_id = ? ORDER BY entry_id", (member_id,)
         )
-        return [_parse(row) for row in rows]
+        return await _parse_all(rows)
 
     async def list_guilds_before(self, moment: float) -> list[int | None]:
         """The guilds that have rows older than this."""
@@ -131,6 +133,11 @@ class AuditRepository:
                 (guild_id, moment),
             )
         return len(gone)
+
+
+async def _parse_all(rows: Sequence[Row]) -> list[AuditEntry]:
+    """Beside the event loop: an export has up to 100,000 of them."""
+    return await asyncio.to_thread(lambda: [*map(_parse, rows)])
 
 
 def _parse(row: Row) -> AuditEntry:

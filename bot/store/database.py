@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from bot.errors import DataDirLocked, StoreError
+from bot.store.faults import describe_damage, explain_os_error, explain_sqlite_error, is_locked
 from bot.store.files import FILE_NAME, check_not_lost, list_parts
 from bot.store.migrate import migrate
+from bot.store.patience import in_time
 from bot.store.reader import Reader, create_private
 from bot.texts.codes import Code
-from bot.texts.reasons import Reason, because
+from bot.texts.reasons import because
 
 T = TypeVar("T")
 Row = sqlite3.Row
@@ -26,6 +28,9 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 _CLOSED = because(Code.STOPPING)
+_LOCKED_SECONDS = 5.0  # how long one waits for another program that writes
+_BETWEEN_TRIES_SECONDS = 0.05
+_BUSY_MILLISECONDS = 20  # how long the connection itself waits, and with it everybody
 
 
 class DataDirLock:
@@ -41,7 +46,7 @@ class DataDirLock:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise StoreError(_explain_os_error(error, self._path.parent)) from error
+            raise StoreError(explain_os_error(error, self._path.parent)) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -56,7 +61,7 @@ class DataDirLock:
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
             os.close(fd)
-            raise StoreError(_explain_os_error(error, self._path.parent)) from error
+            raise StoreError(explain_os_error(error, self._path.parent)) from error
         self._fd = fd
 
     def release(self) -> None:
@@ -100,22 +105,23 @@ class Database:
             sqlite3.connect(path).close()  # aiosqlite's thread would outlive the loop if this fails
             connection = await aiosqlite.connect(path, isolation_level=None)
         except sqlite3.Error as error:
-            raise StoreError(_explain_sqlite_error(error, path)) from error
+            raise StoreError(explain_sqlite_error(error, path)) from error
         except OSError as error:
-            raise StoreError(_explain_os_error(error, data_dir)) from error
+            raise StoreError(explain_os_error(error, data_dir)) from error
         try:
             connection.row_factory = sqlite3.Row
             for pragma in _PRAGMAS:
                 await connection.execute(f"PRAGMA {pragma}")
             await _check(connection, path)
             await migrate(connection, migrations, backups=data_dir / "backups")
+            await connection.execute_fetchall(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
             reader = await Reader.open(path)
         except BaseException as error:
             await _uninterrupted(connection.close())
             if isinstance(error, sqlite3.Error):
-                raise StoreError(_explain_sqlite_error(error, path)) from error
+                raise StoreError(explain_sqlite_error(error, path)) from error
             if isinstance(error, OSError):
-                raise StoreError(_explain_os_error(error, data_dir)) from error
+                raise StoreError(explain_os_error(error, data_dir)) from error
             raise
         return cls(connection, reader, path)
 
@@ -164,24 +170,43 @@ class Database:
     async def _turn(self, *, writes: bool = True) -> AsyncIterator[None]:
         """Alone at the connection, inside the open batch; ends when the batch is on disk.
 
-        Who only reads opens no batch, but waits for the one whose turns were seen.
+        Who only reads opens no batch, but waits for the one whose turns were seen. Who is in a
+        hurry (``patience``) hears StoreError or, once it is written, Unconfirmed.
         """
         try:
-            async with self._lock:
+            batch = await self._take_turn(writes=writes)
+            try:
+                self._owner = asyncio.current_task()
+                yield
+            finally:
+                self._owner = None
+                if batch is not None and not self._connection.in_transaction:
+                    self._fail_batch(batch)  # a full disk undoes everybody's turns
+                self._lock.release()
+            if batch is not None:
+                async with in_time(is_written=writes):
+                    await asyncio.shield(batch)
+        except sqlite3.Error as error:
+            raise StoreError(explain_sqlite_error(error, Path(FILE_NAME))) from error
+
+    async def _take_turn(self, *, writes: bool) -> asyncio.Future[None] | None:
+        """Take the lock, and open the batch. Others go on while another program is writing."""
+        give_up_at = asyncio.get_running_loop().time() + _LOCKED_SECONDS
+        while True:
+            async with in_time():
+                await self._lock.acquire()
+            try:
                 if self._closed:
                     raise StoreError(_CLOSED)
-                batch = await self._open_batch() if writes else self._batch
-                self._owner = asyncio.current_task()
-                try:
-                    yield
-                finally:
-                    self._owner = None
-                    if batch is not None and not self._connection.in_transaction:
-                        self._fail_batch(batch)  # a full disk undoes everybody's turns
-            if batch is not None:
-                await asyncio.shield(batch)
-        except sqlite3.Error as error:
-            raise StoreError(_explain_sqlite_error(error, Path(FILE_NAME))) from error
+                return await self._open_batch() if writes else self._batch
+            except sqlite3.OperationalError as error:
+                self._lock.release()
+                if not is_locked(error) or asyncio.get_running_loop().time() > give_up_at:
+                    raise
+            except BaseException:
+                self._lock.release()
+                raise
+            await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
 
     async def _open_batch(self) -> asyncio.Future[None]:
         if self._batch is None:
@@ -232,7 +257,7 @@ class Database:
             else:
                 await _uninterrupted(self._copy_here(path))
         except sqlite3.Error as error:
-            raise StoreError(_explain_sqlite_error(error, path)) from error
+            raise StoreError(explain_sqlite_error(error, path)) from error
 
     async def _copy_apart(self, path: Path) -> None:
         reader = await Reader.open(self._path)  # its own, so that nobody's answer waits for it
@@ -260,7 +285,7 @@ class Database:
         try:
             return await _uninterrupted(self._empty_log())
         except sqlite3.Error as error:
-            raise StoreError(_explain_sqlite_error(error, self._path)) from error
+            raise StoreError(explain_sqlite_error(error, self._path)) from error
 
     async def _empty_log(self) -> bool:
         async with self._lock:
@@ -304,9 +329,10 @@ class Database:
         if self._closed:
             raise StoreError(_CLOSED)
         try:
-            return await self._reader.fetch_all(sql, parameters)
+            async with in_time():
+                return await self._reader.fetch_all(sql, parameters)
         except sqlite3.Error as error:
-            text = _CLOSED if self._closed else _explain_sqlite_error(error, self._path)
+            text = _CLOSED if self._closed else explain_sqlite_error(error, self._path)
             raise StoreError(text) from error
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
@@ -329,7 +355,7 @@ async def _check(connection: aiosqlite.Connection, path: Path) -> None:
     """Better not to start than to write into a damaged file. Raises StoreError."""
     [row] = await connection.execute_fetchall("PRAGMA quick_check(1)")
     if row[0] != "ok":
-        raise StoreError(_describe_damage(path))
+        raise StoreError(describe_damage(path))
 
 
 async def _uninterrupted(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -338,39 +364,9 @@ async def _uninterrupted(coroutine: Coroutine[Any, Any, T]) -> T:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.shield(task)
+            await asyncio.wait({task})
         except asyncio.CancelledError as error:
-            if task.cancelled():
-                raise
             cancelled = error
-    result = task.result()
     if cancelled is not None:
-        raise cancelled
-    return result
-
-
-def _explain_sqlite_error(error: sqlite3.Error, path: Path) -> Reason | str:
-    text = str(error)
-    if "full" in text:
-        return because(Code.DISK_FULL)
-    if "readonly" in text or "read-only" in text or "unable to open" in text:
-        return because(Code.RECORD_READ_ONLY, path=str(path))
-    if isinstance(error, sqlite3.DatabaseError) and (
-        "malformed" in text or "not a database" in text
-    ):
-        return _describe_damage(path)
-    return because(Code.RECORD_NOT_WRITTEN, fault=text)
-
-
-def _describe_damage(path: Path) -> str:
-    return (
-        f"The database {path} is damaged and was left as it is. `python -m bot restore` puts the "
-        "newest of the backups in its place and keeps the damaged file beside it."
-    )
-
-
-def _explain_os_error(error: OSError, folder: Path) -> str:
-    return (
-        f"The data directory {folder} cannot be used: {error.strerror or error}. "
-        "Give it room and make it writable for this user, or set DATA_DIR to another folder."
-    )
+        raise cancelled from (None if task.cancelled() else task.exception())
+    return task.result()

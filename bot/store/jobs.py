@@ -155,7 +155,13 @@ class JobRepository:
 
     async def list_waiting_of(self, user_id: int) -> list[Job]:
         """A member's jobs that are waiting, held or being drawn, oldest first."""
-        return [job for job in await self.list_waiting() if job.origin.user_id == user_id]
+        marks = ", ".join("?" * len(_WAITING))
+        rows = await self._database.fetch_all(
+            f"SELECT * FROM job WHERE status IN ({marks}) AND user_id = ? "  # noqa: S608
+            "ORDER BY job_id",
+            (*_WAITING, user_id),
+        )
+        return [parse_job(row) for row in rows]
 
     async def mark_answered(self, job_id: int, *, message_id: int | None, now: float) -> Job | None:
         """accepted → queued or, if a moderator has to look first, held."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from bot.domain.jobs import Job
+from bot.domain.pictures import PictureFile
 from bot.store.database import Database, Row
 from bot.store.personal_data import ENDED, PERSONAL, PersonalData
-from bot.store.rows import compose_next_id, parse_job, parse_reason
+from bot.store.rows import compose_next_id, parse_job, parse_picture, parse_reason
 from bot.texts.reasons import describe
 
 _BLANK_JOB = ", ".join(f"{each.column} = {each.blank}" for each in PERSONAL["job"].words)
+_OF_MEMBER = "user_id = ? AND source <> 'terminal'"
 _FORGET_JOB = ", ".join(f"{column} = {value}" for column, value in PERSONAL["job"].people.items())
 _NUMBER_CARDS = (
     f"INSERT INTO meta SELECT 'last_card_id', {compose_next_id('card', 'card_id')} - 1 WHERE true "
@@ -32,12 +35,24 @@ class RetentionRepository:
         self.take_out_deleted = database.take_out_deleted
 
     async def list_of_member(self, user_id: int) -> list[Job]:
-        """All of a member's prompts on Discord, oldest first."""
+        """All of a member's prompts on Discord, oldest first. They may be many thousands."""
         rows = await self._database.fetch_all_apart(
-            "SELECT * FROM job WHERE user_id = ? AND source <> 'terminal' ORDER BY job_id",
+            f"SELECT * FROM job WHERE {_OF_MEMBER} ORDER BY job_id",  # noqa: S608 - our own
             (user_id,),
         )
-        return [parse_job(row) for row in rows]
+        return await asyncio.to_thread(lambda: [*map(parse_job, rows)])
+
+    async def list_pictures_of_member(self, user_id: int) -> dict[int, list[PictureFile]]:
+        """The files of those prompts by the number of the prompt, the grid first."""
+        rows = await self._database.fetch_all_apart(
+            "SELECT picture.* FROM job JOIN picture USING (job_id) "  # noqa: S608 - our own
+            f"WHERE {_OF_MEMBER} ORDER BY job_id, panel",
+            (user_id,),
+        )
+        found: dict[int, list[PictureFile]] = {}
+        for row in rows:
+            found.setdefault(row["job_id"], []).append(parse_picture(row))
+        return found
 
     async def list_guilds_before(self, moment: float) -> list[int | None]:
         """Where something of members is on record; of prompts only older ones count."""

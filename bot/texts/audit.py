@@ -6,6 +6,7 @@ from bot.texts.catalog import Plural, Text
 
 ACTIONS = {
     "prompt_refused": Text("prompt refused"),
+    "prompts_not_read": Text("prompts refused unread"),
     "prompt_held": Text("prompt held for review"),
     "prompt_covered": Text("prompt covered with a spoiler"),
     "upload_refused": Text("upload refused"),

@@ -171,3 +171,11 @@ class Code(StrEnum):
 
     # Members who left
     MEMBER_LEFT = auto()
+
+    # Too much at once
+    TOO_BUSY = auto()
+    TOO_FAST = auto()
+    TOO_MANY_REFUSED = auto()
+    NOT_READ = auto()
+    HEAVY_WORK_GOES_ON = auto()
+    HEAVY_WORK_SPENT = auto()

@@ -21,6 +21,10 @@ NOT_IN_QUEUE = Text(
     "queue yet. As soon as it can be, Triptych draws it or tells you why not, and nothing was "
     "charged. If this lasts, tell the owner, whose log says more."
 )
+UNCONFIRMED = Text(
+    "Triptych's record is slow at the moment, so this will be done a little later or not at all. "
+    "Nothing was charged. Please look in a minute, and do it again if it was not done."
+)
 RECORD_GONE = Text(
     "The file of Triptych's record has been removed or replaced while it runs, so it takes no new "
     "prompts. Nothing was drawn or charged; the owner must stop it and restore the record."

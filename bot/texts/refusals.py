@@ -268,6 +268,31 @@ REFUSALS: dict[Code, Text] = {
         "The picture check does not work at present, so pictures cannot be sent. Nothing was drawn "
         "or charged; please tell the owner, whose log says more."
     ),
+    Code.TOO_BUSY: Text(
+        "This was not taken, because Triptych could not write it down in time. Nothing was "
+        "changed, drawn or charged; please try again in a moment."
+    ),
+    Code.TOO_FAST: Text(
+        "That was faster than Triptych can answer one person without making the others wait, so "
+        "it was not done. Nothing was changed or charged; you can go on <t:{opens:.0f}:R>."
+    ),
+    Code.TOO_MANY_REFUSED: Text(
+        "Many of your prompts were refused in a short time, so Triptych did not read this one. "
+        "Nothing was drawn or charged. Please read what the refusals say; you can try again "
+        "<t:{opens:.0f}:R>."
+    ),
+    Code.NOT_READ: Plural(
+        "{count:,} more prompt was refused unread, because so many before it were refused.",
+        "{count:,} more prompts were refused unread, because so many before them were refused.",
+    ),
+    Code.HEAVY_WORK_GOES_ON: Text(
+        "Triptych is still at work on what you asked for a moment ago, so this was not begun. "
+        "Please wait until that is done."
+    ),
+    Code.HEAVY_WORK_SPENT: Text(
+        "You have had this done several times within an hour, and it is much work, so it was not "
+        "done again. Nothing is lost; you can ask for it again <t:{opens:.0f}:R>."
+    ),
     Code.UPLOAD_NOT_FETCHED: Text(
         "Discord did not hand over the picture you sent, so nothing was drawn or charged. Please "
         "send it again."

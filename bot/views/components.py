@@ -9,7 +9,6 @@ from typing import Any, Self
 import discord
 
 from bot.errors import UserError
-from bot.texts.catalog import speak
 from bot.texts.faults import UNKNOWN_BUTTON
 
 ButtonAction = Callable[[discord.Interaction[Any], int, int], Awaitable[None]]
@@ -26,11 +25,10 @@ _FORM_SECONDS = 3600.0  # how long discord.py remembers a form; after that it st
 
 
 class _Spoken:
-    """Answers in the language of the person who used it."""
+    """Answers in the language of the person who used it, in time, and not too often."""
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
-        speak(interaction.locale.value)
-        return True
+        return await interaction.client.admit(interaction)
 
 
 class JobButton(_Spoken, discord.ui.DynamicItem[discord.ui.Button[Any]], template=_CUSTOM_ID):
@@ -162,7 +160,7 @@ async def answer_form(
     """Run the action of a sent ``JobModal``. Other forms are answered by their opener."""
     data: Any = interaction.data
     match = _CUSTOM_ID.fullmatch(data["custom_id"])
-    if match is None:
+    if match is None or not await interaction.client.admit(interaction):
         return
     run = actions.get(match["action"], _refuse)
     fields = _read_fields(data)

@@ -120,6 +120,8 @@ async def open_bots(
             "DISCORD_API_BASE": server.api_base,
             "MAX_WAITING_PER_MEMBER": "100",
             "MAX_WAITING_PER_GUILD": "100",
+            "MAX_REFUSED_PER_MEMBER_PER_HOUR": "100000",
+            "MAX_ACTIONS_PER_MEMBER_PER_MINUTE": "100000",
             "PYTHONPATH": str(ROOT),
             "FAKE_LOCALES": str(locales),
         }

@@ -6,12 +6,14 @@ import asyncio
 import signal
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 
 import pytest
 
 from playground import Message, Playground, RequestRecord, answer, delay, reset
-from tests.e2e.conftest import StartBot
+from playground.people import FIRST_RESPONSE_SECONDS, InteractionHandle
+from tests.e2e.conftest import BotProcess, StartBot
 
 CONFIG_EXIT = 2
 
@@ -219,3 +221,117 @@ async def test_record_that_is_locked_after_the_first_answer_delays_the_prompt_an
     assert server.messages(art) == [grid]
     assert await bot.stop() == 0
     assert bot.rows()[0]["status"] == "delivered"
+
+
+@contextmanager
+def lock(bot: BotProcess) -> Iterator[None]:
+    """As a backup tool or a shell in the owner's hands does."""
+    with closing(sqlite3.connect(bot.data_dir / "triptych.sqlite3")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.rollback()
+
+
+async def wait_in_time(handles: Sequence[InteractionHandle]) -> None:
+    for handle in handles:
+        await handle.wait_acknowledged()
+        acknowledged_at = handle.interaction.acknowledged_at
+        assert acknowledged_at is not None
+        waited = acknowledged_at - handle.interaction.created_at
+        assert waited < FIRST_RESPONSE_SECONDS, handle.interaction.data
+
+
+async def test_prompts_that_could_not_be_recorded_in_time_are_not_taken_and_say_so(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot()
+    member, art = server.person("member"), server.channel("art")
+    with lock(bot):
+        handles = [await member.slash("imagine", art, prompt="dog") for _ in range(20)]
+        await wait_in_time(handles)
+        for handle in handles:
+            message = await handle.wait_answered()
+            assert "not taken" in message.text()
+            assert message.is_ephemeral
+    later = await member.slash("imagine", art, prompt="cat")
+    await later.wait_for(has_grid)
+    assert await bot.stop() == 0
+    assert [row["status"] for row in bot.rows()] == ["delivered"]
+    assert [message for message in server.messages(art) if not message.is_ephemeral] == [
+        later.messages[0]
+    ]
+
+
+async def test_every_kind_of_input_is_answered_in_time_while_the_record_is_locked(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot()
+    member, moderator = server.person("member"), server.person("moderator")
+    art, general = server.channel("art"), server.channel("general")
+    grid = await (await member.slash("imagine", art, prompt="dog")).wait_for(has_grid)
+    panel = await (await moderator.slash("settings", art)).wait_answered()
+    await (await moderator.select(panel, "v1:settings:open.page", ["review"])).wait_acknowledged()
+    number = await moderator.select(panel, "v1:settings:review.number", ["review_hours"])
+    form = await number.wait_modal()
+    hours = form["components"][0]["component"]["custom_id"]
+    remix = await member.press(grid, "v1:remix:1:0")
+    await remix.wait_modal()
+    with lock(bot):
+        handles = [
+            await member.slash("imagine", art, prompt="dog", style="none"),
+            *[await member.press(grid, f"v1:{action}:1:1") for action in ("pick", "vary")],
+            *[
+                await member.press(grid, f"v1:{action}:1:0")
+                for action in ("reroll", "more", "remix")
+            ],
+            await member.submit_modal(remix, {"prompt": "cat"}),
+            *[await member.slash(name, art) for name in ("queue", "cancel", "gallery", "help")],
+            await member.slash("privacy export", art),
+            await member.context_menu("Recipe", grid, art),
+            await member.context_menu("Report picture", grid, art),
+            *[await moderator.slash(name, art) for name in ("pause", "status", "settings")],
+            *[await moderator.slash(name, art) for name in ("audit search", "style list")],
+            await moderator.slash("rules add", art, kind="word", text="kale"),
+            await moderator.slash("rules list", art),
+            await moderator.slash("rules remove", art, rule="1"),
+            await moderator.slash("rules test", art, prompt="dog"),
+            await moderator.slash("style save", art, name="noir", after="film noir"),
+            await moderator.slash("strike add", art, member=member.user, reason="spam"),
+            await moderator.select(panel, "v1:settings:review.review_channel_id", [general]),
+            await moderator.submit_modal(number, {hours: "7"}),
+        ]
+        await wait_in_time(handles)
+        for handle in handles[:1]:
+            assert "not taken" in (await handle.wait_answered()).text()
+        await asyncio.sleep(1)
+    assert await bot.stop() == 0
+    assert bot.rows("SELECT * FROM setting") == []
+    assert [row["status"] for row in bot.rows()] == ["delivered"]
+
+
+async def test_row_that_came_after_not_taken_was_said_is_not_drawn_by_the_next_process(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot()
+    member, art = server.person("member"), server.channel("art")
+    await (await member.slash("imagine", art, prompt="dog")).wait_for(has_grid)
+    with lock(bot):
+        handle = await member.slash("imagine", art, prompt="cat")
+        said = (await handle.wait_answered()).text()
+    assert await bot.stop(signal.SIGKILL) != 0
+    with closing(sqlite3.connect(bot.data_dir / "triptych.sqlite3")) as record:
+        record.row_factory = sqlite3.Row
+        row = dict(record.execute("SELECT * FROM job").fetchone()) | {
+            "job_id": 2,
+            "interaction_id": handle.interaction.id,
+            "token": handle.interaction.token,
+            "status": "accepted",
+            "message_id": None,
+        }
+        marks = ", ".join("?" * len(row))
+        record.execute(f"INSERT INTO job ({', '.join(row)}) VALUES ({marks})", [*row.values()])
+        record.commit()
+    bot = await start_bot()
+    assert await bot.stop() == 0
+    assert (bot.rows()[1]["status"], bot.rows()[1]["cost"]) == ("failed", 0)
+    assert (await handle.wait_answered()).text() == said

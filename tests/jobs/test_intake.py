@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import sqlite3
 import unicodedata
 from dataclasses import replace
 from typing import Any
@@ -18,11 +19,14 @@ from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask, StartPicture
 from bot.errors import StoreError, UserError
 from bot.jobs import intake
+from bot.jobs.intake import Intake
 from bot.jobs.ports import Ended
 from bot.recipes.resolve import complete_recipe
 from bot.services import Services
 from bot.store import JobRepository
-from bot.texts.reasons import say
+from bot.store.patience import hurry, take_time
+from bot.texts.codes import Code
+from bot.texts.reasons import because, say
 from tests.conftest import GUILD, MEMBER, Clock, FakeCaller, House, OpenHouse
 from tests.fakes.engine import INFO, FakeEngine
 
@@ -473,6 +477,109 @@ async def test_stop_while_the_record_is_locked_leaves_the_prompt_to_the_next_sta
     async with open_house() as after:
         await after.services.recovery.run()
         assert (await after.fetch(job)).status is JobStatus.QUEUED
+
+
+class SlowCommits:
+    """Every commit waits until ``go_on``; whoever asks waits for a moment only."""
+
+    def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        connection = house.database._connection
+        commit, self.go_on = connection.commit, asyncio.Event()
+        self.fault: sqlite3.Error | None = None
+
+        async def commit_slowly() -> None:
+            await self.go_on.wait()
+            if (fault := self.fault) is not None:
+                self.fault = None
+                raise fault
+            await commit()
+
+        monkeypatch.setattr(connection, "commit", commit_slowly)
+
+    async def submit(self, house: House, caller: FakeCaller, origin: Origin) -> None:
+        hurry(0.3, lambda: False)
+        try:
+            with pytest.raises(StoreError, match=r"not taken.*[Nn]othing was .*charged"):
+                await house.submit(origin=origin, caller=caller)
+        finally:
+            take_time()
+
+
+async def test_row_that_is_committed_too_late_is_ended_and_nobody_is_charged(
+    quiet_house: House, monkeypatch: pytest.MonkeyPatch
+):
+    commits, caller, origin = SlowCommits(quiet_house, monkeypatch), FakeCaller(), None
+    origin = quiet_house.origin()
+    await commits.submit(quiet_house, caller, origin)
+    assert caller.journal == []
+    commits.go_on.set()
+    job = await quiet_house.until_status(await quiet_house.fetch(1), JobStatus.FAILED)
+    assert (job.cost, job.reason, job.message_id) == (0.0, because(Code.TOO_BUSY), None)
+    assert job.origin.interaction_id == origin.interaction_id
+    assert len(quiet_house.services.waitlist.queue) == 0
+    standing = await quiet_house.services.standing.fetch(origin, quiet_house.clock.now)
+    assert (standing.member_waiting, standing.member_cost) == (0, 0.0)
+    assert (await quiet_house.submit()).status is JobStatus.QUEUED
+
+
+async def test_number_of_a_row_that_was_never_committed_may_go_to_another_prompt(
+    quiet_house: House, monkeypatch: pytest.MonkeyPatch
+):
+    commits = SlowCommits(quiet_house, monkeypatch)
+    retract, is_shown, caller = Intake._retract, asyncio.Event(), FakeCaller()
+
+    async def retract_meanwhile(self: Intake, job: Job) -> Job | None:
+        await is_shown.wait()
+        return await retract(self, job)
+
+    async def show(_: Job) -> None:
+        is_shown.set()
+        await quiet_house.until(lambda: not quiet_house.services.intake._settling)
+
+    monkeypatch.setattr(Intake, "_retract", retract_meanwhile)
+    await commits.submit(quiet_house, FakeCaller(), quiet_house.origin())
+    commits.fault = sqlite3.OperationalError("disk I/O error")
+    caller.at_acknowledge = show
+    origin = quiet_house.origin(MEMBER + 1)
+    other = asyncio.create_task(quiet_house.submit("cat", origin, caller))
+    await asyncio.sleep(0)
+    commits.go_on.set()
+    taken = await other
+    assert (taken.job_id, taken.status) == (1, JobStatus.QUEUED)
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "not told"])
+async def test_late_row_that_a_stop_left_behind_is_not_drawn_by_the_next_process(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch, is_told: bool
+):
+    async with open_house() as before:
+        await before.load_model()
+        with monkeypatch.context() as broken:
+            commits = SlowCommits(before, broken)
+            await commits.submit(before, FakeCaller(), before.origin())
+            await before.services.intake.drain(0.1)
+            commits.go_on.set()
+        assert (await before.fetch(1)).status is JobStatus.ACCEPTED
+    async with open_house() as after:
+        after.messenger.refuses, after.messenger.reachable = is_told, is_told
+        await after.services.recovery.run()
+        job = await after.fetch(1)
+        assert (job.status, job.cost) == (JobStatus.FAILED, 0.0)
+        assert after.messenger.shown == []
+        assert len(after.services.waitlist.queue) == 0
+
+
+async def test_prompt_that_is_judged_too_slowly_is_not_taken_and_leaves_no_row(
+    quiet_house: House, monkeypatch: pytest.MonkeyPatch
+):
+    async def judge(*_: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(quiet_house.services.gate, "judge", judge)
+    commits = SlowCommits(quiet_house, monkeypatch)
+    commits.go_on.set()
+    await commits.submit(quiet_house, FakeCaller(), quiet_house.origin())
+    assert await quiet_house.services.jobs.list_by_status(*JobStatus) == []
 
 
 def lock_record(monkeypatch: pytest.MonkeyPatch, times: int = 10**9) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 import pytest
 from PIL import Image
 
+from bot.domain.recipes import Upload
 from bot.errors import StoreError, UserError
 from bot.images.uploads import MAX_UPLOAD_BYTES
 from bot.jobs import start_images
-from bot.jobs.start_images import open_upload
+from bot.jobs.start_images import MAX_UPLOADS_AT_ONCE, open_upload
 from bot.ops.workers import WorkerProcesses
 from tests.bombs import pad_with_chunks, repeat_scan
+from tests.conftest import FakeCaller, House
 from tests.images.test_uploads import encode
 
 GOOD_PICTURE = (120, 100, 20)
@@ -85,3 +89,30 @@ async def test_picture_that_was_not_looked_at_is_no_decision_about_its_sender(
     await workers.close()
     with pytest.raises(StoreError, match="Nothing was drawn or charged; please send it again"):
         await open_upload(encode(Image.new("RGB", (3, 2))), workers, 1)
+
+
+@dataclass
+class Sender(FakeCaller):
+    """Whose picture is a long time on its way."""
+
+    may_go: asyncio.Event = field(default_factory=asyncio.Event)
+    fetching: list[int] = field(default_factory=list)
+
+    async def fetch_upload(self, upload: Upload) -> bytes:
+        self.fetching.append(upload.num_bytes)
+        await self.may_go.wait()
+        raise UserError("no picture")
+
+
+async def test_few_pictures_are_in_memory_at_once(quiet_house: House):
+    caller = Sender()
+    sending = [
+        asyncio.create_task(quiet_house.submit(caller=caller, upload=Upload("", 1)))
+        for _ in range(2 * MAX_UPLOADS_AT_ONCE)
+    ]
+    await quiet_house.until(lambda: len(caller.fetching) == MAX_UPLOADS_AT_ONCE)
+    await quiet_house.until(lambda: len(caller.journal) == 2 * MAX_UPLOADS_AT_ONCE)
+    assert len(caller.fetching) == MAX_UPLOADS_AT_ONCE
+    caller.may_go.set()
+    await asyncio.gather(*sending)
+    assert len(caller.fetching) == 2 * MAX_UPLOADS_AT_ONCE

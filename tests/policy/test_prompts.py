@@ -8,8 +8,11 @@ import time
 import pytest
 
 from bot.domain.jobs import JobStatus
-from bot.domain.rules import Outcome, Rule, RuleKind
+from bot.domain.rules import GuildRule, Outcome, Rule, RuleKind
+from bot.errors import StoreError
 from bot.moderation import NO_RULES
+from bot.store import RuleRepository
+from bot.store.patience import hurry
 from tests.conftest import GUILD, House, OpenHouse
 from tests.jobs.test_intake import refusal_of
 from tests.policy.test_admission import KALE, MODERATOR, adopt
@@ -99,3 +102,26 @@ async def test_hostile_rules_and_prompts_never_stall_the_line(quiet_house: House
     done.set()
     await ticking
     assert longest < 0.5
+
+
+async def test_rules_are_compiled_to_the_end_for_all_who_wait_although_the_first_was_in_a_hurry(
+    quiet_house: House, monkeypatch: pytest.MonkeyPatch
+):
+    await adopt(quiet_house, KALE)
+    list_rules, calls = RuleRepository.list_rules, 0
+
+    async def list_slowly(rules: RuleRepository, guild_id: int) -> list[GuildRule]:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.3)
+        return await list_rules(rules, guild_id)
+
+    async def submit_in_a_hurry() -> None:
+        hurry(0.15, lambda: False)
+        await quiet_house.submit("kale")
+
+    monkeypatch.setattr(RuleRepository, "list_rules", list_slowly)
+    with pytest.raises(StoreError, match="not taken"):
+        await asyncio.create_task(submit_in_a_hurry())
+    assert "“kale”" in await refusal_of(quiet_house, "kale")
+    assert calls == 1

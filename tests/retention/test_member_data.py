@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -301,6 +302,19 @@ async def test_export_says_nothing_of_the_owners_card(house: House):
     job = await house.until_status(await house.submit(), JobStatus.DELIVERED)
     assert job.engine == "fake engine"
     assert "fake engine" not in json.dumps(await house.services.member_data.export(MEMBER))
+
+
+async def test_export_has_each_prompt_with_its_own_pictures_and_nobody_elses(house: House):
+    mine = [await house.submit(), await house.submit(), await house.submit("")]
+    theirs = await house.submit(origin=house.origin(MEMBER + 1))
+    for job in (*mine[:2], theirs):
+        await house.until_status(job, JobStatus.DELIVERED)
+    prompts = (await house.services.member_data.export(MEMBER))["prompts"]
+    assert [prompt["job_id"] for prompt in prompts] == [job.job_id for job in mine]
+    panels = [[file["panel"] for file in prompt["pictures"]] for prompt in prompts]
+    assert panels == [[0, 1, 2, 3], [0, 1, 2, 3], []]
+    files = await house.services.jobs.list_pictures(mine[1].job_id)
+    assert prompts[1]["pictures"] == [asdict(file) for file in files]
 
 
 async def test_nothing_of_anybody_is_left_when_the_time_is_over(open_house: OpenHouse):

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import DataDirLocked, StoreError
+from bot.errors import DataDirLocked, StoreError, Unconfirmed
 from bot.ops.resources import get_migrations_folder
 from bot.store import DATABASE_FILE_NAME, Database, DataDirLock, MetaRepository
+from bot.store.patience import hurry
 
 PUT = "INSERT INTO meta VALUES (?, ?)"
 
@@ -458,3 +459,89 @@ def test_disk_too_full_for_the_lock_is_a_clear_sentence(
     lock = DataDirLock(tmp_path)
     lock.acquire()
     lock.release()
+
+
+async def test_others_read_while_another_program_writes_and_the_writer_waits_for_its_turn(
+    database: Database, tmp_path: Path
+):
+    with closing(sqlite3.connect(tmp_path / DATABASE_FILE_NAME)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writing = asyncio.create_task(database.execute(PUT, ("a", "1")))
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(1):
+            assert await keys(database) == []
+        assert not writing.done()
+        other.rollback()
+        await writing
+    assert await keys(database) == ["a"]
+
+
+async def test_writer_does_not_wait_for_another_program_for_ever(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("bot.store.database._LOCKED_SECONDS", 0.2)
+    with closing(sqlite3.connect(tmp_path / DATABASE_FILE_NAME)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with asyncio.timeout(5):
+            with pytest.raises(StoreError, match=r"database is locked.*nothing was saved"):
+                await database.execute(PUT, ("a", "1"))
+        other.rollback()
+    assert await keys(database) == []
+
+
+async def test_cancelled_writer_does_not_wait_on_for_another_program(
+    database: Database, tmp_path: Path
+):
+    with closing(sqlite3.connect(tmp_path / DATABASE_FILE_NAME)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for pause_seconds in (0.0, 0.01, 0.03, 0.05):
+            writing = asyncio.create_task(database.execute(PUT, ("a", "1")))
+            await asyncio.sleep(pause_seconds)
+            writing.cancel()
+            async with asyncio.timeout(1):
+                with pytest.raises(asyncio.CancelledError):
+                    await writing
+        other.rollback()
+    assert await keys(database) == []
+
+
+async def test_whoever_is_in_a_hurry_is_sent_away_and_nothing_is_written_later(
+    database: Database, tmp_path: Path
+):
+    async def write(key: str) -> None:
+        hurry(0.1, lambda: key == "answered")
+        await database.execute(PUT, (key, "1"))
+
+    with closing(sqlite3.connect(tmp_path / DATABASE_FILE_NAME)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answered = asyncio.create_task(write("answered"))
+        for outcome in await asyncio.gather(write("a"), write("b"), return_exceptions=True):
+            assert isinstance(outcome, StoreError)
+            assert not isinstance(outcome, Unconfirmed)
+        other.rollback()
+        await answered
+    assert await keys(database) == ["answered"]
+
+
+async def test_whoever_does_not_wait_for_a_slow_commit_hears_that_it_may_still_come(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    go_on, commit = asyncio.Event(), database._connection.commit
+
+    async def slow_commit() -> None:
+        await go_on.wait()
+        await commit()
+
+    async def write(key: str) -> None:
+        hurry(0.3, lambda: False)
+        await database.execute(PUT, (key, "1"))
+
+    monkeypatch.setattr(database._connection, "commit", slow_commit)
+    asyncio.get_running_loop().call_later(3.0, go_on.set)
+    with pytest.raises(Unconfirmed, match="a little later or not at all"):
+        await asyncio.create_task(write("a"))
+    with pytest.raises(StoreError, match="Nothing was changed") as caught:
+        await asyncio.create_task(write("b"))  # which comes while that commit goes on
+    assert not isinstance(caught.value, Unconfirmed)
+    go_on.set()
+    assert await keys(database) == ["a"]

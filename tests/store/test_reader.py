@@ -22,6 +22,7 @@ from bot.store import (
     MetaRepository,
     RetentionRepository,
 )
+from bot.store.patience import hurry
 from bot.store.reader import Reader
 
 LONG = (
@@ -34,6 +35,9 @@ LONG_READS: dict[str, Callable[[Database], Awaitable[object]]] = {
     "audit": lambda database: AuditRepository(database).search(7),
     "rows about a member": lambda database: AuditRepository(database).list_about(7),
     "prompts of a member": lambda database: RetentionRepository(database).list_of_member(7),
+    "pictures of a member": lambda database: RetentionRepository(database).list_pictures_of_member(
+        7
+    ),
     "strikes of a member": lambda database: RetentionRepository(database).list_sanctions(7),
 }
 
@@ -90,6 +94,21 @@ async def test_what_was_answered_is_seen_and_what_is_not_on_disk_is_not(database
         await meta.put("mark", "open")
         assert [row["value"] for row in await database.fetch_all_apart(query)] == ["answered"]
     assert [row["value"] for row in await database.fetch_all_apart(query)] == ["open"]
+
+
+async def test_whoever_is_in_a_hurry_does_not_wait_for_a_long_read(database: Database):
+    async def read() -> None:
+        hurry(0.2, lambda: False)
+        await JobRepository(database).count_by_status()
+
+    long = asyncio.create_task(database.fetch_all_apart(LONG))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        with pytest.raises(StoreError, match="not taken"):
+            await asyncio.create_task(read())
+    assert not long.done()
+    await database.close()
+    await asyncio.gather(long, return_exceptions=True)
 
 
 async def test_nothing_is_written_there(database: Database):

@@ -220,7 +220,7 @@ def describe_queue(own: list[tuple[Job, Place | None]], waiting: int = 2) -> str
         here=(3, 1),
         own=own,
         standing=Standing(waiting, 3, 3, 4.5),
-        quotas=Quotas(5, 50, 200, 60.0),
+        quotas=Quotas(5, 50, 200, 60.0, 60),
         info=INFO,
     )
 

@@ -1,0 +1,55 @@
+"""How long somebody waits for the record: Discord wants a first answer within three seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from bot.errors import StoreError, Unconfirmed
+from bot.texts.codes import Code
+from bot.texts.faults import UNCONFIRMED
+from bot.texts.reasons import because
+
+
+@dataclass(frozen=True, slots=True)
+class _Hurry:
+    until: float  # by the clock of the event loop
+    is_answered: Callable[[], bool]
+
+
+_HURRY: ContextVar[_Hurry | None] = ContextVar("hurry", default=None)
+
+
+def hurry(seconds: float, is_answered: Callable[[], bool]) -> None:
+    """Let this task, and those it starts, wait only so long until somebody has an answer."""
+    until = asyncio.get_running_loop().time() + seconds
+    _HURRY.set(_Hurry(until, is_answered))
+
+
+def take_time() -> None:
+    """Let this task wait as long as it takes: nobody waits for its first answer."""
+    _HURRY.set(None)
+
+
+@asynccontextmanager
+async def in_time(*, is_written: bool = False) -> AsyncIterator[None]:
+    """Wait inside for no longer than there is. Raises StoreError if that is over.
+
+    is_written: what is waited for may still come to pass; then it is Unconfirmed.
+    """
+    present = _HURRY.get()
+    if present is None or present.is_answered():
+        yield
+        return
+    try:
+        if asyncio.get_running_loop().time() >= present.until:
+            raise TimeoutError
+        async with asyncio.timeout_at(present.until):
+            yield
+    except TimeoutError:
+        if is_written:
+            raise Unconfirmed(UNCONFIRMED()) from None
+        raise StoreError(because(Code.TOO_BUSY)) from None
