@@ -1,6 +1,6 @@
 -- Times are Unix seconds in UTC. Costs are in default requests of the default model. A reason is a
 -- code of texts/codes.py and what its sentence names; '' is none.
-PRAGMA application_id = 0x54525031;  -- "TRP1", as store/files.py says, which checks it
+PRAGMA application_id = 0x54525032;  -- "TRP2", as store/files.py says, which checks it
 
 -- token: blanked when it is dead. spoiler: the rules cover its pictures. rule is what decided,
 -- rules_version the server's rules at that moment; is_held: a moderator has to look at it first,

@@ -51,6 +51,7 @@ async def test_what_moderators_try_out_is_read_one_by_one_between_the_prompts(
     rule = Rule(RuleKind.WORD, "dog")
     guilds, gate = quiet_house.services.guilds, quiet_house.services.gate
     monkeypatch.setattr(ReadingRoom, "run", count)
-    previews = (guilds.rule_editor.preview(GUILD, rule) for _ in range(8))
+    is_sealed = quiet_house.services.gate.is_sealed
+    previews = (guilds.rule_editor.preview(GUILD, rule, is_sealed) for _ in range(8))
     await asyncio.gather(*previews, *(gate.explain(GUILD, "a dog") for _ in range(8)))
     assert most == 1

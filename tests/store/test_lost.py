@@ -22,6 +22,7 @@ from bot.store import (
     list_backups,
     restore,
 )
+from bot.store.files import _UNRELEASED_IDS
 from bot.store.meta import MetaRepository
 from tests.store.conftest import open_database
 from tests.store.test_backups import DAY, add_job, draw, read_mark
@@ -232,10 +233,13 @@ async def test_what_is_open_is_saved_once_and_comes_back_with_restore(
 
 STRANGERS = {
     "before the first release": "PRAGMA user_version=11; CREATE TABLE job (job_id INTEGER);",
-    "another state before the first release": (
-        "PRAGMA user_version=1; PRAGMA application_id=0x54524950; "
-        "CREATE TABLE job (job_id INTEGER);"
-    ),
+    **{
+        f"another state before the first release, {number:x}": (
+            f"PRAGMA user_version=1; PRAGMA application_id={number}; "
+            "CREATE TABLE job (job_id INTEGER);"
+        )
+        for number in _UNRELEASED_IDS - {0}
+    },
     "another program": "PRAGMA user_version=11; PRAGMA application_id=7;",
     "program without a version": "PRAGMA application_id=7; CREATE TABLE job (job_id INTEGER);",
 }
