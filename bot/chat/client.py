@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import re
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from bot.chat.connection import GATEWAY_SILENCE_SECONDS, Connection
 from bot.chat.messenger import TOO_LATE, DiscordMessenger
 from bot.chat.offers import is_for_servers
 from bot.chat.rate_guard import RateGuard
+from bot.chat.registration import register
 from bot.chat.translator import CatalogTranslator
 from bot.errors import StoreError, UserError
 from bot.jobs.ports import Messenger
@@ -65,7 +64,6 @@ COGS = (
     "bot.cogs.status",
 )
 _LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # discord.py's name for items that live in memory
-_COMMANDS_HASH = "commands_hash"
 
 
 class TriptychTree(app_commands.CommandTree["TriptychClient"]):
@@ -88,6 +86,11 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
     ) -> None:
         """Answer the member, whatever the error."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+            log.warning("Discord still offers a command as it was, or is not: %s", error)
+            cause = UserError(faults.COMMAND_CHANGED())
+        if interaction.type is discord.InteractionType.autocomplete:  # nothing can be said there
+            return
         await interaction.client.answer_error(interaction, cause)
 
 
@@ -151,13 +154,18 @@ class TriptychClient(commands.Bot):
     async def setup_hook(self) -> None:
         """Prepare after login and before the gateway opens, when no event can arrive yet."""
         self.add_dynamic_items(JobButton, PanelItem)
+        await self.load_commands()
+        if self.application_id is not None:
+            await register(self.tree, self.application_id, self.services.meta)
+        await self.services.recovery.run()
+        self.services.chores.online.set()
+
+    async def load_commands(self) -> None:
+        """Load all commands, buttons and forms."""
         for cog in COGS:
             if cog not in self.extensions:
                 await self.load_extension(cog)
         await self.tree.set_translator(CatalogTranslator())
-        await self._sync_commands()
-        await self.services.recovery.run()
-        self.services.chores.online.set()
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         """Drop events after ``close``: discord.py 2.7.1 reports a late ready, with no loop."""
@@ -257,23 +265,3 @@ class TriptychClient(commands.Bot):
                 and origin.guild_id not in known
             ):
                 await self.services.dispatcher.cancel(job.job_id)
-
-    async def _sync_commands(self) -> None:
-        """Register the commands only if they changed: Discord allows 200 creations a day."""
-        translator = CatalogTranslator()
-        payload = [
-            await command.get_translated_payload(self.tree, translator)
-            for command in self.tree.get_commands()
-        ]
-        text = json.dumps([self.application_id, payload], sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        if await self.services.meta.fetch(_COMMANDS_HASH) == digest:
-            return
-        try:
-            await self.tree.sync()
-        except discord.DiscordServerError:
-            raise
-        except (discord.HTTPException, app_commands.CommandSyncFailure) as error:
-            log.error("the commands could not be registered, the old ones stay: %s", error)
-        else:
-            await self.services.meta.put(_COMMANDS_HASH, digest)

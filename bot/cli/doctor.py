@@ -228,5 +228,5 @@ async def _check_discord(settings: Settings) -> AsyncIterator[Finding]:
         remedy = "Check this machine's network and https://discordstatus.com, then try again."
         yield Finding(False, "Discord", f"cannot be reached ({error})", remedy)
         return
-    for label, detail in lines:
-        yield Finding(True, label, detail)
+    for told in lines:
+        yield Finding(True, told.label, told.detail, told.remedy)
