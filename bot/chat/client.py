@@ -13,6 +13,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.chat.connection import GATEWAY_SILENCE_SECONDS, Connection
+from bot.chat.first_answers import ALREADY_ACKNOWLEDGED, FirstAnswers
 from bot.chat.messenger import TOO_LATE, DiscordMessenger
 from bot.chat.offers import is_for_servers
 from bot.chat.rate_guard import RateGuard
@@ -104,13 +105,16 @@ class TriptychClient(commands.Bot):
         systemd: Systemd | None = None,
     ) -> None:
         self.rate_guard = rate_guard = RateGuard()
+        self.first_answers = FirstAnswers()
+        trace = rate_guard.trace()
+        self.first_answers.watch(trace)
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=TriptychTree,
-            http_trace=rate_guard.trace(),
+            http_trace=trace,
             enable_debug_events=True,  # for on_socket_raw_receive
         )
         self.messenger = DiscordMessenger(self, now)
@@ -211,6 +215,7 @@ class TriptychClient(commands.Bot):
             "the gateway is not open": not self.is_ready(),
             "the model is not loaded": waitlist.info is None,
             "Discord refuses too much": self.rate_guard.is_open,
+            "another program answers with this token": self.first_answers.is_contested,
             "the file of the record is gone": not self.services.jobs.is_in_place(),
         }
         gauges = {
@@ -234,6 +239,8 @@ class TriptychClient(commands.Bot):
         if self.is_closed():  # the next process finishes every accepted job
             log.info("interaction %s came while Triptych was stopping", interaction.id)
             return
+        if self.first_answers.is_of_another(interaction.id, error):
+            return
         if isinstance(error, discord.NotFound) and error.code == TOO_LATE:
             log.warning("interaction %s was answered too late to be seen", interaction.id)
             return
@@ -243,13 +250,15 @@ class TriptychClient(commands.Bot):
         else:
             text = faults.UNEXPECTED()
             log.error("interaction %s failed", interaction.id, exc_info=error)
+        code = error.code if isinstance(error, discord.HTTPException) else 0
         try:
-            if interaction.response.is_done():
+            if interaction.response.is_done() or code == ALREADY_ACKNOWLEDGED:
                 await interaction.followup.send(text, ephemeral=True)
             else:
                 await interaction.response.send_message(text, ephemeral=True)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as fault:
-            log.warning("interaction %s could not be answered: %r", interaction.id, fault)
+            if not self.first_answers.is_of_another(interaction.id, fault):
+                log.warning("interaction %s could not be answered: %r", interaction.id, fault)
 
     async def _cancel_for_former_servers(self) -> None:
         """Cancel the waiting prompts of servers that the bot is no longer in.

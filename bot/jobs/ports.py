@@ -55,6 +55,10 @@ class PlaceClosed(Undeliverable):
     """The thread is archived and locked; its members can still get private answers."""
 
 
+class AnsweredElsewhere(Undeliverable):
+    """Another program with the same token has answered instead of this one."""
+
+
 class Unreadable(Undeliverable):
     """The pictures cannot be read from the disk; the message itself can be reached."""
 

@@ -159,3 +159,8 @@ class Code(StrEnum):
     UPLOAD_HEIC = auto()
     UPLOAD_OF_OTHER_KIND = auto()
     UPLOAD_OF_OTHER_COLOURS = auto()
+
+    # What else can happen in Discord
+    ANSWERED_ELSEWHERE = auto()
+    MESSAGE_DELETED = auto()
+    TEXT_NOT_TAKEN = auto()
