@@ -15,6 +15,7 @@ from bot.chat.retries import (
     FINAL_STATUSES,
     PASSING_FAULTS,
     SEND_SECONDS,
+    UnknownMessage,
     Unwelcome,
     explain,
     send_with_retry,
@@ -26,11 +27,13 @@ from bot.images.render import encode_small
 from bot.jobs.ports import (
     Delivery,
     InProgress,
+    MessageDeleted,
     Undeliverable,
     Unreachable,
     Unreadable,
     Update,
 )
+from bot.ops.logs import of_job
 from bot.texts.catalog import speaking
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because, say
@@ -53,6 +56,7 @@ SLOWEST_BYTES_PER_SECOND = 8 * 1024  # a slower upload is given up and started a
 
 TOO_LATE = 10062  # an interaction must have its first answer within 3 s
 _MESSAGE_MAX = 2000
+_EPHEMERAL = discord.MessageFlags(ephemeral=True).value
 
 
 class DiscordMessenger:
@@ -124,16 +128,38 @@ class DiscordMessenger:
         try:
             return await self._edit(job, compose, seconds)
         except Undeliverable as error:
-            if not can_repost or (files and isinstance(error, Unwelcome)):
+            is_deleted = isinstance(error, MessageDeleted)
+            if not can_repost or is_deleted or (files and isinstance(error, Unwelcome)):
                 raise
             return await self._send(job, compose, seconds)
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """Send the author a direct message that names the prompt."""
+        """Tell the author privately, with the prompt: where they asked, or by direct message."""
         quoted = job_views.quote(job.recipe.prompt)
         with speaking(job.origin.locale):
             text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
-        await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
+        if not await self._follow_up(job, text):
+            await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
+
+    async def _follow_up(self, job: Job, text: str) -> bool:
+        """Answer the author privately while the token lives. Tries once: it has no nonce."""
+        token = job.origin.token
+        if not token or self._now() - job.accepted_at >= TOKEN_USE_SECONDS:
+            return False
+        route = discord.http.Route(
+            "POST",
+            "/webhooks/{application_id}/{webhook_token}",
+            application_id=self._client.application_id,
+            webhook_token=token,
+        )
+        body = {"content": text, "flags": _EPHEMERAL, "allowed_mentions": {"parse": []}}
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._client.http.request(route, json=body)
+        except (discord.HTTPException, *PASSING_FAULTS) as error:
+            of_job(log, job.job_id).info("its member could not be told there: %s", error)
+            return False
+        return True
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
         """Send a direct message. Discord posts it once, even if it is sent again."""
@@ -189,6 +215,11 @@ class DiscordMessenger:
                 return await send_with_retry(
                     f"job {job.job_id}", lambda route=route: route(*compose()), seconds
                 )
+            except UnknownMessage as error:
+                if job.message_id is not None:  # Discord had named it in its first answer
+                    why = because(Code.MESSAGE_DELETED)
+                    raise MessageDeleted(str(error), why) from error
+                fault = error
             except Undeliverable as error:
                 fault = error
         raise fault

@@ -26,6 +26,7 @@ RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 ARCHIVED = 50083
+UNKNOWN_MESSAGE = 10008
 
 
 _NO_FILES = {40005, 50045, 50013, 400001}  # too large (two codes), no permission, upload limit
@@ -49,6 +50,10 @@ class Unwelcome(Undeliverable):
     """Discord may accept the message with other files, or with none."""
 
 
+class UnknownMessage(NoMessage):
+    """Discord has no such message (10008): deleted, or never posted."""
+
+
 async def send_with_retry(
     what: str, send: Callable[[], Awaitable[T]], seconds: float | None = None
 ) -> T:
@@ -68,14 +73,18 @@ async def send_with_retry(
                 raise Unwelcome(str(error), explain(error)) from error
             if error.status in FINAL_STATUSES:
                 log.info("%s: Discord refused it: %s", what, error)
-                is_gone = error.status == HTTPStatus.NOT_FOUND
-                kind = NoMessage if is_gone else Undeliverable
-                raise kind(str(error), explain(error)) from error
+                raise _choose_kind(error)(str(error), explain(error)) from error
             fault = error
         except PASSING_FAULTS as error:
             fault = error
         log.info("%s: sending it failed, trying again: %r", what, fault)
     raise Unreachable(f"Discord could not be reached: {fault!r}") from fault
+
+
+def _choose_kind(error: discord.HTTPException) -> type[Undeliverable]:
+    if error.code == UNKNOWN_MESSAGE:
+        return UnknownMessage
+    return NoMessage if error.status == HTTPStatus.NOT_FOUND else Undeliverable
 
 
 def explain(error: discord.HTTPException) -> Reason:
