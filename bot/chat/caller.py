@@ -13,7 +13,7 @@ import discord.http
 import yarl
 
 from bot.chat.first_answers import ALREADY_ACKNOWLEDGED
-from bot.chat.retries import ARCHIVED, FINAL_STATUSES, PASSING_FAULTS, explain
+from bot.chat.retries import ARCHIVED, PASSING_FAULTS, explain, is_final
 from bot.domain.jobs import Job
 from bot.domain.recipes import Upload
 from bot.errors import UserError
@@ -76,7 +76,7 @@ class InteractionCaller:
             return AnsweredElsewhere(str(error), because(Code.ANSWERED_ELSEWHERE))
         if error.code == ARCHIVED:
             return PlaceClosed(str(error), explain(error))
-        if error.status in FINAL_STATUSES and error.code != ALREADY_ACKNOWLEDGED:
+        if is_final(error) and error.code != ALREADY_ACKNOWLEDGED:
             return Undeliverable(str(error), explain(error))
         return None
 

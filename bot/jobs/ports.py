@@ -172,6 +172,10 @@ class Messenger(Protocol):
         """
         ...
 
+    async def remove(self, job: Job) -> None:
+        """Delete the job's message, if there still is one."""
+        ...
+
     async def tell(self, job: Job, reason: Reason | None) -> None:
         """Tell only the member how the job ended, where its message cannot say it."""
         ...

@@ -149,16 +149,25 @@ class StatusMessages:
                 return
 
     async def _say_end(self, job: Job) -> None:
+        """Show it in the message, or tell only the member, in place of a message."""
+        is_private = _concerns_member_alone(job)
+        if not is_private and await self._try(job, self._messenger.progress(job, Ended())):
+            return
+        is_removed = await self._try(job, self._messenger.remove(job))
+        is_left = is_private and not is_removed
+        if is_left and await self._try(job, self._messenger.progress(job, Ended())):
+            return
+        if job.status is not JobStatus.CANCELLED or job.reason == MESSAGE_DELETED:
+            await self._try(job, self._messenger.tell(job, job.reason))
+        # else the person who cancelled was answered
+
+    async def _try(self, job: Job, work: Awaitable[object]) -> bool:
         try:
-            await self._messenger.progress(job, Ended())
+            await work
         except Undeliverable as error:
-            of_job(log, job.job_id).info("its message was not edited: %s", error)
-            if job.status is JobStatus.CANCELLED and job.reason != MESSAGE_DELETED:
-                return  # the person who cancelled was answered
-            try:
-                await self._messenger.tell(job, job.reason)
-            except Undeliverable as fault:
-                of_job(log, job.job_id).info("its member cannot be told: %s", fault)
+            of_job(log, job.job_id).info("its end was not shown there: %s", error)
+            return False
+        return True
 
     def _channel_of(self, job: Job) -> _Channel:
         channel_id = job.origin.channel_id
@@ -320,6 +329,13 @@ class _Channel:
         oldest = _now() - self.pacing.window_seconds
         while self.edits and self.edits[0] <= oldest:
             self.edits.popleft()
+
+
+def _concerns_member_alone(job: Job) -> bool:
+    """Whether there is nothing to leave for a whole channel to read."""
+    is_upload = job.reason is not None and job.reason.code.startswith("upload_")
+    is_refused_upload = job.status is JobStatus.REFUSED and is_upload
+    return job.status is JobStatus.CANCELLED or is_refused_upload
 
 
 def _now() -> float:
