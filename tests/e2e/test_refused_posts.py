@@ -84,7 +84,7 @@ async def test_words_are_refused_once_and_not_at_each_edit(server: Playground, s
         "imagine", server.channel("art"), prompt="zebra", steps=8
     )
     await handle.wait_for(lambda m: "AutoMod refused them" in m.text() and not m.attachments)
-    await handle.wait_for(has_grid, 20)
+    await handle.wait_for(is_final, 20)
     assert refused.struck == 1
     assert len(server.requests("PATCH *")) > 3
 
