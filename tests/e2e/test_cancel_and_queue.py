@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from playground import Message, Playground
+from playground import Message, Playground, answer
 from tests.e2e.conftest import StartBot
 
 
@@ -57,6 +57,19 @@ async def test_cancel_while_drawing_charges_only_the_steps_drawn(
     [row] = bot.rows()
     assert row["status"] == "cancelled"
     assert 0 < row["cost"] < row["cost_estimate"]
+
+
+async def test_cancelled_prompt_whose_message_may_not_be_deleted_says_so_in_it(
+    server: Playground, start_bot: StartBot
+):
+    await start_bot(FAKE_STEP_SECONDS="0.5")
+    member, art = server.person("member"), server.channel("art")
+    server.fault("DELETE *", answer(403, 50013, "Missing Permissions"), times=None)
+    handle = await member.slash("imagine", art, prompt="long", steps=100)
+    await handle.wait_answered()
+    await member.slash("cancel", art)
+    message = await handle.wait_for(lambda shown: "Cancelled" in shown.text())
+    assert message.buttons() == []
 
 
 async def test_cancel_button_pressed_after_a_restart_still_works(
