@@ -129,9 +129,10 @@ async def test_refusal_that_may_pass_is_tried_again(server: Playground, start_bo
     bot = await start_bot()
     member, art = server.person("member"), server.channel("art")
     for code, status in PASSING.items():
-        fault = server.fault(Refusal(lambda record: record.filenames), answer(status, code))
-        await (await member.slash("imagine", art, prompt="dog")).wait_for(has_grid)
-        assert fault.struck == 1
+        carries_files = Refusal(lambda record: record.filenames)
+        fault = server.fault(carries_files, answer(status, code), times=2)
+        await (await member.slash("imagine", art, prompt="dog")).wait_for(is_final)
+        assert fault.struck == 2
     assert server.requests("POST /channels/*") == []
     assert await bot.stop() == 0
     assert {row["status"] for row in bot.rows()} == {"delivered"}
