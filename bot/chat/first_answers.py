@@ -22,13 +22,6 @@ ALREADY_ACKNOWLEDGED = 40060
 _CALLBACK = re.compile(r"/interactions/([0-9]+)/[^/]+/callback$")
 _MAX_REMEMBERED = 10_000  # interactions that discord.py might answer again: minutes at full load
 _FRESH_SECONDS = 3600.0
-_WARNING = (
-    "Another program with this bot's token has answered interaction %s before Triptych could. "
-    "While both run, members get answers from either. Stop the other one; if you do not know "
-    "it, reset the token (Reset Token on the Bot page of "
-    "https://discord.com/developers/applications) and put the new one into the .env of the one "
-    "that shall run. This prompt is not drawn here and costs nothing."
-)
 
 
 class FirstAnswers:
@@ -72,5 +65,12 @@ class FirstAnswers:
         if not is_refused or self._sent.get(interaction_id, 0) != 1:
             return False
         self._seen_at = self._now()
-        log.error(_WARNING, interaction_id)
+        log.error(
+            "Another program with this bot's token has answered interaction %s before Triptych "
+            "could; it is not drawn here and costs nothing. While both run, members get answers "
+            "from either. Stop the other one; if you do not know it, reset the token (Reset Token "
+            "on the Bot page of https://discord.com/developers/applications) and put the new one "
+            "into the .env of the one that shall run.",
+            interaction_id,
+        )
         return True
