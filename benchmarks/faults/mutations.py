@@ -65,13 +65,14 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
             Edit(
                 "bot/chat/messenger.py",
                 "            edit = partial(webhook.edit_message, original)\n",
-                "            async def edit(view, attachments, content=None):\n"
+                "            async def edit(view, attachments, **rest):\n"
                 "                if attachments:\n"
-                "                    sent = await webhook.send(view=view, files=attachments, wait=True)\n"
+                "                    sent = await webhook.send(\n"
+                "                        view=view, files=attachments, wait=True)\n"
                 "                    await webhook.edit_message(original, view=view)\n"
                 "                    return sent\n"
-                "                return await webhook.edit_message(\n"
-                "                    original, content=content, view=view, attachments=attachments)\n",
+                "                rest |= {'view': view, 'attachments': attachments}\n"
+                "                return await webhook.edit_message(original, **rest)\n",
             ),
         ),
     ),
