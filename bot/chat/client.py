@@ -88,7 +88,7 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
         """Answer the member, whatever the error."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
-            log.warning("Discord still offers a command as it was, or is not: %s", error)
+            log.warning("Discord offers a command that this version does not have: %s", error)
             cause = UserError(faults.COMMAND_CHANGED())
         if interaction.type is discord.InteractionType.autocomplete:  # nothing can be said there
             return

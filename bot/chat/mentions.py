@@ -27,7 +27,7 @@ def spell_out(text: str, interaction: discord.Interaction[Any]) -> str:
         kind, value = match.lastgroup or "", match[match.lastgroup or 0]
         found = _find_name(kind, value, interaction)
         # Discord drops the space between two mentions; a name must not bring in mentions either.
-        space = " " if match.string[match.end() :].startswith("<") else ""
+        space = " " if match.string.startswith("<", match.end()) else ""
         return _MARKUP.sub("", found) + space
 
     return _MARKUP.sub(name, text)
@@ -48,10 +48,8 @@ def _find_name(kind: str, value: str, interaction: discord.Interaction[Any]) -> 
 
 
 def _find_person(user_id: str, interaction: discord.Interaction[Any]) -> str:
-    member, user = (
-        _resolve("members", user_id, interaction),
-        _resolve("users", user_id, interaction),
-    )
+    member = _resolve("members", user_id, interaction)
+    user = _resolve("users", user_id, interaction)
     if name := member.get("nick") or user.get("global_name") or user.get("username"):
         return name
     if int(user_id) == interaction.user.id:
