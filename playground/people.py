@@ -104,6 +104,15 @@ class InteractionHandle:
 
         return await self._wait(look, timeout_seconds, "an answer")
 
+    async def wait_removed(self, timeout_seconds: float = 10.0) -> None:
+        """Wait until the answer itself has been deleted."""
+
+        def look() -> bool:
+            original = self.interaction.original
+            return original is not None and original.is_deleted
+
+        await self._wait(look, timeout_seconds, "the answer to be deleted")
+
     async def wait_modal(self, timeout_seconds: float = 5.0) -> Json:
         return await self._wait(lambda: self.modal, timeout_seconds, "a modal")
 

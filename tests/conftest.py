@@ -58,6 +58,7 @@ class FakeMessenger:
         self.shown: list[tuple[int, Update, Job]] = []
         self.delivered: list[tuple[Job, Delivery]] = []
         self.told: list[tuple[int, str]] = []
+        self.removed: list[int] = []
         self.written: list[tuple[int, str]] = []
         self.cards: list[Case] = []
         self.has_review_channel = True
@@ -106,6 +107,14 @@ class FakeMessenger:
         assert delivery.grid.is_file()
         self.delivered.append((job, delivery))
         return 900_000 + job.job_id
+
+    async def remove(self, job: Job) -> None:
+        await asyncio.sleep(self.edit_seconds)
+        if self.is_away:
+            raise Unreachable("no answer")
+        if not self.reachable:
+            raise Undeliverable("it may not be deleted")
+        self.removed.append(job.job_id)
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
         if self.is_away:

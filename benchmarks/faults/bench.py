@@ -193,7 +193,7 @@ class Bench:
         audit.tracebacks = count_tracebacks(self.log)
         shown = 0
         for handle in self.handles:
-            message = handle.original()
+            message = find_answer(handle)
             if message is None:
                 continue
             audit.acknowledged += 1
@@ -231,9 +231,14 @@ def count_tracebacks(log: str) -> int:
     )
 
 
+def find_answer(handle: InteractionHandle) -> Message | None:
+    """The answer to a prompt; or what its member alone was told after it was removed."""
+    return handle.original() or next(iter(handle.followups()), None)
+
+
 def is_settled(handle: InteractionHandle) -> bool:
     """Whether a prompt has its last answer, or expired before the first one."""
-    message = handle.original()
+    message = find_answer(handle)
     if message is None:
         return handle.has_failed
     if message.is_loading:

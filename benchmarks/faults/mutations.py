@@ -64,12 +64,15 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
         (
             Edit(
                 "bot/chat/messenger.py",
-                "                return (await edit(original",
-                "                if files:\n"
-                "                    sent = await webhook.send(view=view, files=files, wait=True)\n"
-                "                    await edit(original, content=None, view=view)\n"
-                "                    return sent.id\n"
-                "                return (await edit(original",
+                "            edit = partial(webhook.edit_message, original)\n",
+                "            async def edit(view, attachments, **rest):\n"
+                "                if attachments:\n"
+                "                    sent = await webhook.send(\n"
+                "                        view=view, files=attachments, wait=True)\n"
+                "                    await webhook.edit_message(original, view=view)\n"
+                "                    return sent\n"
+                "                rest |= {'view': view, 'attachments': attachments}\n"
+                "                return await webhook.edit_message(original, **rest)\n",
             ),
         ),
     ),

@@ -12,12 +12,13 @@ import discord
 import discord.http
 import yarl
 
-from bot.chat.retries import ARCHIVED, FINAL_STATUSES, PASSING_FAULTS, explain
+from bot.chat.first_answers import ALREADY_ACKNOWLEDGED
+from bot.chat.retries import ARCHIVED, PASSING_FAULTS, explain, is_final
 from bot.domain.jobs import Job
 from bot.domain.recipes import Upload
 from bot.errors import UserError
 from bot.images.uploads import check_size
-from bot.jobs.ports import PlaceClosed, Undeliverable, Unreachable
+from bot.jobs.ports import AnsweredElsewhere, PlaceClosed, Undeliverable, Unreachable
 from bot.ops.logs import of_job
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because, say
@@ -34,9 +35,6 @@ ACKNOWLEDGE_SECONDS = 2.5  # Discord allows 3
 
 
 FETCH_SECONDS = 20.0
-
-ALREADY_ACKNOWLEDGED = 40060
-
 
 _FILE_HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
 _HTTPS = 443
@@ -58,13 +56,11 @@ class InteractionCaller:
                 async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
                     response = await self._interaction.response.defer(thinking=True)
             except discord.HTTPException as error:
+                if (final := self._find_end(error)) is not None:
+                    of_job(log, job.job_id).info("Discord refused its answer: %s", error)
+                    raise final from error
                 if error.code == ALREADY_ACKNOWLEDGED:  # the first attempt had succeeded
                     return None
-                if error.code == ARCHIVED:
-                    raise PlaceClosed(str(error), explain(error)) from error
-                if error.status in FINAL_STATUSES:
-                    of_job(log, job.job_id).info("Discord refused its answer: %s", error)
-                    raise Undeliverable(str(error), explain(error)) from error
                 if attempt == 2:
                     raise Unreachable(str(error)) from error
             except PASSING_FAULTS as error:
@@ -73,6 +69,16 @@ class InteractionCaller:
             else:
                 return response.message_id if response else None
         raise AssertionError("unreachable")
+
+    def _find_end(self, error: discord.HTTPException) -> Undeliverable | None:
+        """What to raise where another attempt cannot help."""
+        if self._is_of_another(error):
+            return AnsweredElsewhere(str(error), because(Code.ANSWERED_ELSEWHERE))
+        if error.code == ARCHIVED:
+            return PlaceClosed(str(error), explain(error))
+        if is_final(error) and error.code != ALREADY_ACKNOWLEDGED:
+            return Undeliverable(str(error), explain(error))
+        return None
 
     async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
         """Refuse in an answer that only the member sees."""
@@ -83,8 +89,12 @@ class InteractionCaller:
             else:
                 await self._interaction.response.send_message(say(reason), ephemeral=True)
         except discord.HTTPException as error:
-            if error.code != ALREADY_ACKNOWLEDGED:  # Discord sent the same press twice
-                raise
+            if not self._is_of_another(error) and error.code != ALREADY_ACKNOWLEDGED:
+                raise  # else Discord sent the same press twice
+
+    def _is_of_another(self, error: discord.HTTPException) -> bool:
+        first_answers = self._interaction.client.first_answers
+        return first_answers.is_of_another(self._interaction.id, error)
 
     async def fetch_upload(self, upload: Upload) -> bytes:
         """Download a file, from Discord's own file hosts only. Raises UserError."""

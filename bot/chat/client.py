@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import re
 from collections.abc import Callable
@@ -15,9 +13,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.chat.connection import GATEWAY_SILENCE_SECONDS, Connection
+from bot.chat.first_answers import ALREADY_ACKNOWLEDGED, FirstAnswers
 from bot.chat.messenger import TOO_LATE, DiscordMessenger
 from bot.chat.offers import is_for_servers
 from bot.chat.rate_guard import RateGuard
+from bot.chat.registration import register
 from bot.chat.translator import CatalogTranslator
 from bot.errors import StoreError, UserError
 from bot.jobs.ports import Messenger
@@ -75,7 +75,6 @@ MAX_SHOWING = 8
 """So many people at once are sent stored pictures, one answer each: the files are in memory."""
 
 _LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # discord.py's name for items that live in memory
-_COMMANDS_HASH = "commands_hash"
 
 
 class TriptychTree(app_commands.CommandTree["TriptychClient"]):
@@ -99,6 +98,11 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
     ) -> None:
         """Answer the member, whatever the error."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+            log.warning("Discord offers a command that this version does not have: %s", error)
+            cause = UserError(faults.COMMAND_CHANGED())
+        if interaction.type is discord.InteractionType.autocomplete:  # nothing can be said there
+            return
         await interaction.client.answer_error(interaction, cause)
 
 
@@ -112,13 +116,16 @@ class TriptychClient(commands.Bot):
         systemd: Systemd | None = None,
     ) -> None:
         self.rate_guard = rate_guard = RateGuard()
+        self.first_answers = FirstAnswers()
+        trace = rate_guard.trace()
+        self.first_answers.watch(trace)
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=TriptychTree,
-            http_trace=rate_guard.trace(),
+            http_trace=trace,
             enable_debug_events=True,  # for on_socket_raw_receive
         )
         self.messenger = DiscordMessenger(self, now)
@@ -181,13 +188,18 @@ class TriptychClient(commands.Bot):
     async def setup_hook(self) -> None:
         """Prepare after login and before the gateway opens, when no event can arrive yet."""
         self.add_dynamic_items(JobButton, PanelItem)
+        await self.load_commands()
+        if self.application_id is not None:
+            await register(self.tree, self.application_id, self.services.meta)
+        await self.services.recovery.run()
+        self.services.chores.online.set()
+
+    async def load_commands(self) -> None:
+        """Load all commands, buttons and forms."""
         for cog in COGS:
             if cog not in self.extensions:
                 await self.load_extension(cog)
         await self.tree.set_translator(CatalogTranslator())
-        await self._sync_commands()
-        await self.services.recovery.run()
-        self.services.chores.online.set()
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         """Drop events after ``close``: discord.py 2.7.1 reports a late ready, with no loop."""
@@ -233,6 +245,7 @@ class TriptychClient(commands.Bot):
             "the gateway is not open": not self.is_ready(),
             "the model is not loaded": waitlist.info is None,
             "Discord refuses too much": self.rate_guard.is_open,
+            "another program answers with this token": self.first_answers.is_contested,
             "the file of the record is gone": not self.services.jobs.is_in_place(),
         }
         gauges = {
@@ -256,6 +269,8 @@ class TriptychClient(commands.Bot):
         if self.is_closed():  # the next process finishes every accepted job
             log.info("interaction %s came while Triptych was stopping", interaction.id)
             return
+        if self.first_answers.is_of_another(interaction.id, error):
+            return
         if isinstance(error, discord.NotFound) and error.code == TOO_LATE:
             log.warning("interaction %s was answered too late to be seen", interaction.id)
             return
@@ -265,13 +280,15 @@ class TriptychClient(commands.Bot):
         else:
             text = faults.UNEXPECTED()
             log.error("interaction %s failed", interaction.id, exc_info=error)
+        code = error.code if isinstance(error, discord.HTTPException) else 0
         try:
-            if interaction.response.is_done():
+            if interaction.response.is_done() or code == ALREADY_ACKNOWLEDGED:
                 await interaction.followup.send(text, ephemeral=True)
             else:
                 await interaction.response.send_message(text, ephemeral=True)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as fault:
-            log.warning("interaction %s could not be answered: %r", interaction.id, fault)
+            if not self.first_answers.is_of_another(interaction.id, fault):
+                log.warning("interaction %s could not be answered: %r", interaction.id, fault)
 
     async def _cancel_for_former_servers(self) -> None:
         """Cancel the waiting prompts of servers that the bot is no longer in.
@@ -287,23 +304,3 @@ class TriptychClient(commands.Bot):
                 and origin.guild_id not in known
             ):
                 await self.services.dispatcher.cancel(job.job_id)
-
-    async def _sync_commands(self) -> None:
-        """Register the commands only if they changed: Discord allows 200 creations a day."""
-        translator = CatalogTranslator()
-        payload = [
-            await command.get_translated_payload(self.tree, translator)
-            for command in self.tree.get_commands()
-        ]
-        text = json.dumps([self.application_id, payload], sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        if await self.services.meta.fetch(_COMMANDS_HASH) == digest:
-            return
-        try:
-            await self.tree.sync()
-        except discord.DiscordServerError:
-            raise
-        except (discord.HTTPException, app_commands.CommandSyncFailure) as error:
-            log.error("the commands could not be registered, the old ones stay: %s", error)
-        else:
-            await self.services.meta.put(_COMMANDS_HASH, digest)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import discord
 
 from bot.chat.caller import InteractionCaller
 from bot.chat.client import TriptychClient
+from bot.chat.mentions import spell_out
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Ask
 from bot.errors import UserError
@@ -104,6 +107,10 @@ async def submit(
     """Hand over to intake, unless the pictures could not be shown here."""
     if not interaction.app_permissions.attach_files:
         refusal = because(Code.MAY_NOT_ATTACH)
+    prompt, negative_prompt = (
+        spell_out(text, interaction) for text in (ask.prompt, ask.negative_prompt)
+    )
+    ask = replace(ask, prompt=prompt, negative_prompt=negative_prompt)
     intake, caller = interaction.client.services.intake, InteractionCaller(interaction)
     job = await intake.submit(ask, parse_origin(interaction), caller, refusal)
     if job is None and ask.press:

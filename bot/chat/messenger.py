@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import discord
 import discord.http
 
 from bot.chat.retries import (
-    FINAL_STATUSES,
     PASSING_FAULTS,
     SEND_SECONDS,
+    TextRefused,
+    UnknownMessage,
     Unwelcome,
     explain,
+    is_final,
     send_with_retry,
 )
 from bot.domain.audit import AuditEntry
@@ -25,12 +29,16 @@ from bot.domain.review import Case
 from bot.images.render import encode_small
 from bot.jobs.ports import (
     Delivery,
+    Ended,
     InProgress,
+    MessageDeleted,
+    NoMessage,
     Undeliverable,
     Unreachable,
     Unreadable,
     Update,
 )
+from bot.ops.logs import of_job
 from bot.texts.catalog import speaking
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because, say
@@ -54,6 +62,15 @@ SLOWEST_BYTES_PER_SECOND = 8 * 1024  # a slower upload is given up and started a
 TOO_LATE = 10062  # an interaction must have its first answer within 3 s
 _MESSAGE_MAX = 2000
 _NOBODY = {10007, 10013}  # no such member, no such user
+_EPHEMERAL = discord.MessageFlags(ephemeral=True).value
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way to a job's message: by its token, or as the bot."""
+
+    edit: Callable[..., Awaitable[Any]]
+    delete: Callable[[], Awaitable[None]]
 
 
 class DiscordMessenger:
@@ -66,6 +83,7 @@ class DiscordMessenger:
     def __init__(self, client: TriptychClient, now: Callable[[], float]) -> None:
         self._client = client
         self._now = now
+        self._withheld: set[int] = set()
 
     def find_locale(self, guild_id: int | None) -> str | None:
         """The language that a server has chosen; None for an unknown server."""
@@ -106,7 +124,7 @@ class DiscordMessenger:
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message."""
 
-        def compose() -> _Content:
+        def compose(job: Job) -> _Content:
             preview = update.preview if isinstance(update, InProgress) else None
             files: _Files = []
             if preview is not None:
@@ -117,10 +135,20 @@ class DiscordMessenger:
                 job, update, files[0].filename if files else None
             ), files
 
-        return await self._edit(job, compose)
+        try:
+            return await self._withhold(job, lambda job: self._edit(job, compose))
+        finally:
+            if isinstance(update, Ended):
+                self._withheld.discard(job.job_id)
 
     async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
         """Edit the grid into the job's message, or else post a new one that names the author."""
+        try:
+            return await self._withhold(job, lambda job: self._deliver(job, delivery, can_repost))
+        finally:
+            self._withheld.discard(job.job_id)
+
+    async def _deliver(self, job: Job, delivery: Delivery, can_repost: bool) -> int | None:
         for shape in _SHAPES:
             try:
                 files = await asyncio.to_thread(shape, job.job_id, delivery)
@@ -138,7 +166,7 @@ class DiscordMessenger:
         """files: names and contents. Raises _Unwelcome if Discord refuses these files."""
         alt_texts = job_views.describe_files(job, delivery, len(files))
 
-        def compose() -> _Content:
+        def compose(job: Job) -> _Content:
             attached = [
                 discord.File(BytesIO(data), name, description=alt_text, spoiler=job.spoiler)
                 for (name, data), alt_text in zip(files, alt_texts, strict=True)
@@ -151,16 +179,50 @@ class DiscordMessenger:
         try:
             return await self._edit(job, compose, seconds)
         except Undeliverable as error:
-            if not can_repost or (files and isinstance(error, Unwelcome)):
+            is_final = isinstance(error, MessageDeleted | TextRefused)
+            if not can_repost or is_final or (files and isinstance(error, Unwelcome)):
                 raise
             return await self._send(job, compose, seconds)
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """Send the author a direct message that names the prompt."""
+        """Tell the author privately, with the prompt: where they asked, or by direct message."""
         quoted = job_views.quote(job.recipe.prompt)
         with speaking(job.origin.locale):
             text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
-        await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
+        if not await self._follow_up(job, text):
+            await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
+
+    async def remove(self, job: Job) -> None:
+        """Delete the job's message by its token, or else as the bot."""
+        fault = Undeliverable("no way to its message is left", because(Code.MESSAGE_OUT_OF_REACH))
+        for way in self._list_ways(job):
+            try:
+                return await send_with_retry(f"job {job.job_id}", way.delete)
+            except NoMessage:
+                return None
+            except Undeliverable as error:
+                fault = error
+        raise fault
+
+    async def _follow_up(self, job: Job, text: str) -> bool:
+        """Answer the author privately while the token lives. Tries once: it has no nonce."""
+        token = job.origin.token
+        if not token or self._now() - job.accepted_at >= TOKEN_USE_SECONDS:
+            return False
+        route = discord.http.Route(
+            "POST",
+            "/webhooks/{application_id}/{webhook_token}",
+            application_id=self._client.application_id,
+            webhook_token=token,
+        )
+        body = {"content": text, "flags": _EPHEMERAL, "allowed_mentions": {"parse": []}}
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._client.http.request(route, json=body)
+        except (discord.HTTPException, *PASSING_FAULTS) as error:
+            of_job(log, job.job_id).info("its member could not be told there: %s", error)
+            return False
+        return True
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
         """Send a direct message. Discord posts it once, even if it is sent again."""
@@ -200,54 +262,64 @@ class DiscordMessenger:
                     view = audit_views.compose_entries(entries)
                 await channel.send(view=view, nonce=nonce, allowed_mentions=nobody, silent=True)
         except discord.HTTPException as error:
-            if error.status in FINAL_STATUSES:
+            if is_final(error):
                 log.info("%s: Discord refused it: %s", nonce, error)
                 raise Undeliverable(str(error), explain(error)) from error
             raise Unreachable(str(error)) from error
         except PASSING_FAULTS as error:
             raise Unreachable(f"Discord could not be reached: {error!r}") from error
 
-    async def _edit(
-        self, job: Job, compose: Callable[[], _Content], seconds: float | None = None
-    ) -> int | None:
-        fault = Undeliverable("no way to its message is left", because(Code.MESSAGE_OUT_OF_REACH))
-        for route in self._list_routes(job):
+    async def _withhold(self, job: Job, post: Callable[[Job], Awaitable[int | None]]) -> int | None:
+        """Post, once more without the member's words where Discord does not take them."""
+        if job.job_id not in self._withheld:
             try:
-                return await send_with_retry(
-                    f"job {job.job_id}", lambda route=route: route(*compose()), seconds
-                )
+                return await post(job)
+            except TextRefused as error:
+                of_job(log, job.job_id).info("its words are left out: %s", error)
+                self._withheld.add(job.job_id)
+        return await post(job_views.withhold_words(job))
+
+    async def _edit(
+        self, job: Job, compose: Callable[[Job], _Content], seconds: float | None = None
+    ) -> int | None:
+        is_deleted = False
+        fault = Undeliverable("no way to its message is left", because(Code.MESSAGE_OUT_OF_REACH))
+        for way in self._list_ways(job):
+
+            async def edit(way: _Way = way) -> int:
+                view, files = compose(job)
+                # content: an error may have left text
+                return (await way.edit(content=None, view=view, attachments=files)).id
+
+            try:
+                return await send_with_retry(f"job {job.job_id}", edit, seconds)
+            except TextRefused:
+                raise
             except Undeliverable as error:
+                is_deleted = is_deleted or isinstance(error, UnknownMessage)
                 fault = error
+        if is_deleted and job.message_id is not None:  # Discord had named it in its first answer
+            raise MessageDeleted(str(fault), because(Code.MESSAGE_DELETED)) from fault
         raise fault
 
-    def _list_routes(self, job: Job) -> list[Callable[..., Awaitable[int]]]:
+    def _list_ways(self, job: Job) -> list[_Way]:
         origin, message_id = job.origin, job.message_id
-        routes: list[Callable[..., Awaitable[int]]] = []
+        ways: list[_Way] = []
         token, application_id = origin.token, self._client.application_id
         is_young = self._now() - job.accepted_at < TOKEN_USE_SECONDS
         is_only_way = not (origin.channel_id and job.message_id and origin.bot_in_channel)
         if token and application_id and (is_young or is_only_way):
+            webhook = discord.Webhook.partial(application_id, token, client=self._client)
+            original = cast(int, "@original")
+            edit = partial(webhook.edit_message, original)
+            ways.append(_Way(edit, partial(webhook.delete_message, original)))
+        if origin.channel_id and message_id and origin.bot_in_channel:
+            channel = self._client.get_partial_messageable(origin.channel_id)
+            message = channel.get_partial_message(message_id)
+            ways.append(_Way(message.edit, message.delete))
+        return ways
 
-            async def edit_by_token(view: discord.ui.LayoutView, files: _Files) -> int:
-                webhook = discord.Webhook.partial(application_id, token, client=self._client)
-                original = cast(int, "@original")
-                # content: an error may have left text; the types do not allow it here
-                edit = cast(Callable[..., Awaitable[discord.WebhookMessage]], webhook.edit_message)
-                return (await edit(original, content=None, view=view, attachments=files)).id
-
-            routes.append(edit_by_token)
-        channel_id = origin.channel_id
-        if channel_id and message_id and origin.bot_in_channel:
-
-            async def edit_as_bot(view: discord.ui.LayoutView, files: _Files) -> int:
-                channel = self._client.get_partial_messageable(channel_id)
-                message = channel.get_partial_message(message_id)
-                return (await message.edit(content=None, view=view, attachments=files)).id
-
-            routes.append(edit_as_bot)
-        return routes
-
-    async def _send(self, job: Job, compose: Callable[[], _Content], seconds: float) -> int:
+    async def _send(self, job: Job, compose: Callable[[Job], _Content], seconds: float) -> int:
         origin = job.origin
         if origin.channel_id is None or not origin.bot_in_channel:
             why = because(Code.MAY_NOT_POST)
@@ -256,7 +328,7 @@ class DiscordMessenger:
         author = discord.AllowedMentions(users=[discord.Object(origin.user_id)])
 
         async def send() -> int:
-            view, files = compose()
+            view, files = compose(job)
             message = await channel.send(
                 view=view, files=files, nonce=f"job-{job.job_id}", allowed_mentions=author
             )

@@ -26,19 +26,32 @@ RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 ARCHIVED = 50083
+UNKNOWN_MESSAGE = 10008
 
 
-_NO_FILES = {40005, 50045, 50013, 400001}  # too large (two codes), no permission, upload limit
+# https://discord.com/developers/docs/topics/opcodes-and-status-codes#json-json-error-codes
+_TOO_LARGE = {413, 40005, 50045}
+_BAD_FILES = {20009, 30015, 50046, 400001}  # explicit, too many, invalid, uploads are limited
+_NO_FILES = {50013, *_TOO_LARGE, *_BAD_FILES}  # 50013: perhaps only the right to attach is missing
+_NO_TEXT = {200000, 200001, 240000}  # AutoMod, of text or title; the filter of harmful links
+_THREAD_LOCKED = {ARCHIVED, 160005}
+_MAY_NOT_POST = {403, 50001, 50005, 50008, 50009, 50013, 50024}
+_GONE = {404, 410, 10003, 10004}
+_OUT_OF_REACH = {10008, 10015, 10062, 50027}
 
 
-FINAL_STATUSES = {400, 401, 403, 404, 413}
+# Slow mode, two write limits, edits of an old message, direct messages opened too fast, sending or
+# a feature switched off for now, a service that is limited, an overloaded one.
+_PASSING_CODES = {20016, 20028, 20029, 30046, 40003, 40004, 40006, 40062, 130000}
+FINAL_STATUSES = {400, 401, 403, *range(404, 500)} - {408, 425, 429}
 _REASONS: dict[int, Code] = {
-    **dict.fromkeys((403, 50001, 50013), Code.MAY_NOT_POST),
-    **dict.fromkeys((404, 10003), Code.MESSAGE_GONE),
-    **dict.fromkeys((10008, 10015, 50027), Code.MESSAGE_OUT_OF_REACH),
-    **dict.fromkeys((413, 40005, 50045), Code.FILES_TOO_LARGE),
-    ARCHIVED: Code.THREAD_ARCHIVED,
-    400001: Code.FILES_NOT_TAKEN,
+    **dict.fromkeys(_MAY_NOT_POST, Code.MAY_NOT_POST),
+    **dict.fromkeys(_GONE, Code.MESSAGE_GONE),
+    **dict.fromkeys(_OUT_OF_REACH, Code.MESSAGE_OUT_OF_REACH),
+    **dict.fromkeys(_TOO_LARGE, Code.FILES_TOO_LARGE),
+    **dict.fromkeys(_BAD_FILES, Code.FILES_NOT_TAKEN),
+    **dict.fromkeys(_THREAD_LOCKED, Code.THREAD_ARCHIVED),
+    **dict.fromkeys(_NO_TEXT, Code.TEXT_NOT_TAKEN),
 }
 
 
@@ -47,6 +60,14 @@ PASSING_FAULTS = (aiohttp.ClientError, OSError, TimeoutError)
 
 class Unwelcome(Undeliverable):
     """Discord may accept the message with other files, or with none."""
+
+
+class TextRefused(Undeliverable):
+    """Discord or a server's AutoMod may accept the message with other words."""
+
+
+class UnknownMessage(NoMessage):
+    """Discord has no such message (10008): deleted, or never posted."""
 
 
 async def send_with_retry(
@@ -63,19 +84,29 @@ async def send_with_retry(
             async with asyncio.timeout(seconds or SEND_SECONDS):
                 return await send()
         except discord.HTTPException as error:
-            if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:
-                log.info("%s: Discord did not accept its files: %s", what, error)
-                raise Unwelcome(str(error), explain(error)) from error
-            if error.status in FINAL_STATUSES:
+            if is_final(error):
                 log.info("%s: Discord refused it: %s", what, error)
-                is_gone = error.status == HTTPStatus.NOT_FOUND
-                kind = NoMessage if is_gone else Undeliverable
-                raise kind(str(error), explain(error)) from error
+                raise _choose_kind(error)(str(error), explain(error)) from error
             fault = error
         except PASSING_FAULTS as error:
             fault = error
         log.info("%s: sending it failed, trying again: %r", what, fault)
     raise Unreachable(f"Discord could not be reached: {fault!r}") from fault
+
+
+def is_final(error: discord.HTTPException) -> bool:
+    """Whether Discord would never take the same again."""
+    return error.status in FINAL_STATUSES and error.code not in _PASSING_CODES
+
+
+def _choose_kind(error: discord.HTTPException) -> type[Undeliverable]:
+    if error.code in _NO_TEXT:
+        return TextRefused
+    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:
+        return Unwelcome
+    if error.code == UNKNOWN_MESSAGE:
+        return UnknownMessage
+    return NoMessage if error.status == HTTPStatus.NOT_FOUND else Undeliverable
 
 
 def explain(error: discord.HTTPException) -> Reason:

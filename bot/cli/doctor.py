@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from bot.ops.resources import choose_model_source, get_migrations_folder
 from bot.services import make_picture_check, make_policy
 from bot.settings import Settings, load_settings
 from bot.store import DATABASE_FILE_NAME, DataDirLock, check_not_lost
+from bot.texts.codes import Code
 
 _MIN_FREE_BYTES = 2 * 10**9
 _SAFE_SQLITE = (3, 51, 3)
@@ -34,6 +36,13 @@ else:
     print(f"cpu|{torch.get_num_threads()} threads")
 """
 """Runs in a process of its own: torch takes seconds to import, and a broken driver can crash it."""
+
+_COUNT_FOREIGN = "SELECT count(*) FROM job WHERE reason_code = ? AND ended_at > ?"
+_DAY_SECONDS = 86400
+_FOREIGN = (
+    "Stop the other program. If you do not know it, reset the token (Reset Token on the Bot page "
+    "of https://discord.com/developers/applications) and put the new one into .env."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +201,17 @@ def _check_database_file(path: Path, note: str) -> Finding:
                 return Finding(True, "Database", f"{path} will be made at the first start{note}")
             [[health]] = connection.execute("PRAGMA quick_check(1)").fetchall()
             [[jobs]] = connection.execute("SELECT count(*) FROM job").fetchall()
+            since = time.time() - _DAY_SECONDS
+            row = connection.execute(_COUNT_FOREIGN, (Code.ANSWERED_ELSEWHERE, since))
+            [[foreign]] = row.fetchall()
     except sqlite3.Error as error:
         return Finding(False, "Database", f"{path}: {error}", damaged)
     if health != "ok":
         return Finding(False, "Database", f"damaged: {health}", damaged)
-    return Finding(True, "Database", f"{path}, version {found}, {jobs} jobs on record{note}")
+    detail = f"{path}, version {found}, {jobs} jobs on record{note}"
+    if foreign:
+        detail += f"; {foreign} of the last day were answered by another program with this token"
+    return Finding(True, "Database", detail, _FOREIGN if foreign else "")
 
 
 def _describe_sqlite() -> str:
@@ -228,5 +243,5 @@ async def _check_discord(settings: Settings) -> AsyncIterator[Finding]:
         remedy = "Check this machine's network and https://discordstatus.com, then try again."
         yield Finding(False, "Discord", f"cannot be reached ({error})", remedy)
         return
-    for label, detail in lines:
-        yield Finding(True, label, detail)
+    for told in lines:
+        yield Finding(True, told.label, told.detail, told.remedy)

@@ -84,6 +84,10 @@ class TerminalMessenger:
         self._bar.update(self._task, description="done", completed=steps, total=steps)
         self._done.set_result((job, delivery))
 
+    async def remove(self, job: Job) -> None:
+        """There is no message here."""
+        raise Undeliverable("there are no messages at a terminal")
+
     async def tell(self, job: Job, reason: Reason | None) -> None:
         """Never needed: the terminal is either there or gone."""
 

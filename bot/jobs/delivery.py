@@ -14,6 +14,7 @@ from bot.images.store import PictureWriter
 from bot.jobs.ports import (
     TOKEN_LIFE_SECONDS,
     Delivery,
+    MessageDeleted,
     Messenger,
     ReviewLane,
     Undeliverable,
@@ -21,16 +22,14 @@ from bot.jobs.ports import (
     Unreadable,
 )
 from bot.jobs.presence import MEMBER_LEFT, Presence
-from bot.jobs.status_messages import StatusMessages
+from bot.jobs.status_messages import MESSAGE_DELETED, StatusMessages
 from bot.ops.logs import of_job
 from bot.policy.prompts import PromptGate
 from bot.store import Repositories
 from bot.texts.codes import Code
-from bot.texts.reasons import Reason, because
+from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
-
-_LOST = because(Code.PICTURES_LOST)
 
 
 class Deliverer:
@@ -77,17 +76,13 @@ class Deliverer:
         files = await self._jobs.list_pictures(job.job_id)
         paths = await self._writer.locate(files)
         if paths is None:
-            return await self._give_up(job, _LOST)
+            return await self._give_up(job, Unreadable("its pictures are gone"))
         verdicts = tuple(file.verdict for file in files if file.verdict is not None)
         delivery = Delivery(grid=paths[0], images=tuple(paths[1:]), verdicts=verdicts)
         try:
             message_id = await self._post(job, delivery)
-        except Unreadable as error:
-            of_job(log, job.job_id).error("%s", error)
-            return await self._give_up(job, _LOST)
         except Undeliverable as error:
-            of_job(log, job.job_id).warning("is undeliverable: %s", error)
-            return await self._give_up(job, because(Code.NOT_POSTED, why=error.why))
+            return await self._give_up(job, error)
         of_job(log, job.job_id).info("delivered")
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         return await self._jobs.mark_delivered(job.job_id, message_id=message_id, now=self._now())
@@ -157,10 +152,18 @@ class Deliverer:
                 of_job(log, job.job_id).warning("waits for Discord: %s", error)
                 await asyncio.sleep(self._again_seconds)
 
-    async def _give_up(self, job: Job, reason: Reason) -> Job | None:
+    async def _give_up(self, job: Job, error: Undeliverable) -> Job | None:
+        """End a job that can never be posted. Pictures that somebody removed are not kept."""
+        of_job(log, job.job_id).warning("is undeliverable: %s", error)
+        status, reason = JobStatus.UNDELIVERABLE, because(Code.NOT_POSTED, why=error.why)
+        if isinstance(error, MessageDeleted):
+            status, reason = JobStatus.CANCELLED, MESSAGE_DELETED
+            await self._writer.remove(job.job_id)
+        elif isinstance(error, Unreadable):
+            reason = because(Code.PICTURES_LOST)
         ended = await self._jobs.mark_ended(
             job.job_id,
-            JobStatus.UNDELIVERABLE,
+            status,
             reason=reason,
             now=self._now(),
             leaving=[JobStatus.RENDERED],

@@ -25,7 +25,7 @@ from bot.jobs.ports import InProgress, ReviewLane, Waiting
 from bot.jobs.presence import MEMBER_LEFT
 from bot.jobs.queue.waitlist import Waitlist
 from bot.jobs.start_images import StartPictures
-from bot.jobs.status_messages import StatusMessages
+from bot.jobs.status_messages import MESSAGE_DELETED, StatusMessages
 from bot.jobs.watchdog import Watchdog
 from bot.moderation import PictureCheck
 from bot.ops.logs import of_job
@@ -82,6 +82,7 @@ class Dispatcher:
         self._judge = pictures.judge
         self._writer = pictures.writer
         self._deliverer = deliverer
+        status_messages.drop = self.drop
         self._now = now
         self._progress: dict[int, Progress] = {}
         self._sketches: dict[int, NDArray[np.uint8]] = {}
@@ -173,6 +174,14 @@ class Dispatcher:
         progress = self._progress.get(job_id)
         running = self._waitlist.running.get(job_id)
         share = progress.step / progress.num_steps if progress else 0.0
+        cost = running.cost_estimate * share if running and not is_free else 0.0
+        return await self._take_back(job_id, reason, cost)
+
+    async def drop(self, job_id: int) -> Job | None:
+        """End a job whose message somebody has deleted. It costs nothing."""
+        return await self._take_back(job_id, MESSAGE_DELETED, 0.0)
+
+    async def _take_back(self, job_id: int, reason: Reason, cost: float) -> Job | None:
         ended = await self._jobs.mark_ended(
             job_id,
             JobStatus.CANCELLED,
@@ -184,10 +193,10 @@ class Dispatcher:
                 JobStatus.QUEUED,
                 JobStatus.RUNNING,
             ],
-            cost=running.cost_estimate * share if running and not is_free else 0.0,
+            cost=cost,
         )
         if ended is not None:
-            of_job(log, job_id).info("cancelled")
+            of_job(log, job_id).info("cancelled: %s", reason.code)
             self._waitlist.remove(job_id)
             self._waitlist.running.pop(job_id, None)  # late progress must not be shown
             self._engine.cancel(job_id)

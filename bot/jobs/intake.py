@@ -15,7 +15,14 @@ from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask, Recipe, Upload
 from bot.domain.rules import MINORS, SUSPENDED, Outcome, Verdict
 from bot.errors import StoreError, Unconfirmed, UserError, WorkerUnavailable
-from bot.jobs.ports import Caller, PlaceClosed, ReviewLane, Undeliverable, Unreachable
+from bot.jobs.ports import (
+    AnsweredElsewhere,
+    Caller,
+    PlaceClosed,
+    ReviewLane,
+    Undeliverable,
+    Unreachable,
+)
 from bot.jobs.queue.quota_check import QuotaCheck
 from bot.jobs.queue.waitlist import Waitlist
 from bot.jobs.refusals import Refusals
@@ -274,6 +281,7 @@ class Intake:
             of_job(log, job.job_id).warning("could not be acknowledged: %s", error)
             is_closed = isinstance(error, PlaceClosed)
             reason = because(Code.THREAD_CLOSED if is_closed else Code.ANSWERED_TOO_LATE)
+            reason = error.why if isinstance(error, AnsweredElsewhere) else reason
             ended = await self._jobs.mark_ended(
                 job.job_id,
                 JobStatus.FAILED,

@@ -51,8 +51,16 @@ class NoMessage(Undeliverable):
     """There is no such message: it was deleted or never posted."""
 
 
+class MessageDeleted(NoMessage):
+    """It was posted, and somebody has deleted it since: nothing may take its place."""
+
+
 class PlaceClosed(Undeliverable):
     """The thread is archived and locked; its members can still get private answers."""
+
+
+class AnsweredElsewhere(Undeliverable):
+    """Another program with the same token has answered instead of this one."""
 
 
 class Unreadable(Undeliverable):
@@ -176,8 +184,12 @@ class Messenger(Protocol):
         """
         ...
 
+    async def remove(self, job: Job) -> None:
+        """Delete the job's message, if there still is one."""
+        ...
+
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """Send the member a direct message if the job's message cannot be edited."""
+        """Tell only the member how the job ended, where its message cannot say it."""
         ...
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:

@@ -14,12 +14,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from bot.domain.jobs import Job, JobStatus
 from bot.errors import StoreError
 from bot.jobs.ports import (
     Ended,
     InProgress,
+    MessageDeleted,
     Messenger,
     NotPosted,
     Undeliverable,
@@ -28,12 +30,16 @@ from bot.jobs.ports import (
     Waiting,
 )
 from bot.ops.logs import of_job
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
 
 MAX_EDITS_AT_ONCE = 2  # first answers and finished pictures must not wait behind updates of places
 
 _BURSTS = 4  # a quarter of a window's edits may go in a quarter of the window
+
+MESSAGE_DELETED = because(Code.MESSAGE_DELETED)
 
 Develop = Callable[[Job, InProgress], Awaitable[Update]]
 
@@ -57,7 +63,8 @@ class Pacing:
 class StatusMessages:
     """Updates each channel's messages in turn. Outdated states are never sent.
 
-    develop: makes the preview of a job that is being drawn, just before it is shown.
+    develop: makes the preview of a job that is being drawn, just before it is shown. drop: ends a
+    job whose message somebody has deleted.
     """
 
     def __init__(
@@ -69,11 +76,12 @@ class StatusMessages:
     ) -> None:
         self._messenger = messenger
         self._mark_end_notified = mark_end_notified
+        self.drop: Callable[[int], Awaitable[object]] | None = None
         self._pacing = pacing or Pacing()
         self._develop = develop
         self._turns = asyncio.Semaphore(MAX_EDITS_AT_ONCE)
         self._channels: dict[int | None, _Channel] = {}
-        self._insisting: set[asyncio.Task[None]] = set()
+        self._insisting: set[asyncio.Future[object]] = set()
 
     def post(self, job: Job, update: Update) -> None:
         """Show ``update`` as soon as the job's message may be edited again."""
@@ -87,9 +95,7 @@ class StatusMessages:
         """
         if await self.try_finish(job):
             return
-        task = asyncio.create_task(self._insist(job))
-        self._insisting.add(task)
-        task.add_done_callback(self._insisting.discard)
+        self._spawn(self._insist(job))
 
     async def try_finish(self, job: Job) -> bool:
         """Stop other edits and show how the job ended, else send its member a direct message.
@@ -122,13 +128,19 @@ class StatusMessages:
 
     async def close(self) -> None:
         """Stop at once, without waiting for running edits; messages stay as they are."""
-        tasks = [*self._insisting]
+        tasks: list[asyncio.Future[Any]] = [*self._insisting]
         for channel in self._channels.values():
             tasks += channel.list_tasks()
         self._channels.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _spawn(self, work: Awaitable[object]) -> None:
+        task = asyncio.ensure_future(work)
+        self._insisting.add(task)
+        task.add_done_callback(self._insisting.discard)
+        task.add_done_callback(_log_fault)
 
     async def _insist(self, job: Job) -> None:
         while True:
@@ -137,16 +149,25 @@ class StatusMessages:
                 return
 
     async def _say_end(self, job: Job) -> None:
+        """Show it in the message, or tell only the member, in place of a message."""
+        is_private = _concerns_member_alone(job)
+        if not is_private and await self._try(job, self._messenger.progress(job, Ended())):
+            return
+        is_removed = await self._try(job, self._messenger.remove(job))
+        is_left = is_private and not is_removed
+        if is_left and await self._try(job, self._messenger.progress(job, Ended())):
+            return
+        if job.status is not JobStatus.CANCELLED or job.reason == MESSAGE_DELETED:
+            await self._try(job, self._messenger.tell(job, job.reason))
+        # else the person who cancelled was answered
+
+    async def _try(self, job: Job, work: Awaitable[object]) -> bool:
         try:
-            await self._messenger.progress(job, Ended())
+            await work
         except Undeliverable as error:
-            of_job(log, job.job_id).info("its message was not edited: %s", error)
-            if job.status is JobStatus.CANCELLED:  # the person who cancelled was answered
-                return
-            try:
-                await self._messenger.tell(job, job.reason)
-            except Undeliverable as fault:
-                of_job(log, job.job_id).info("its member cannot be told: %s", fault)
+            of_job(log, job.job_id).info("its end was not shown there: %s", error)
+            return False
+        return True
 
     def _channel_of(self, job: Job) -> _Channel:
         channel_id = job.origin.channel_id
@@ -160,6 +181,10 @@ class StatusMessages:
             update = await self._develop(job, update)
         try:
             await self._messenger.progress(job, update)
+        except MessageDeleted as error:
+            of_job(log, job.job_id).info("its message was deleted: %s", error)
+            if self.drop is not None:  # apart, because it waits for this edit
+                self._spawn(self.drop(job.job_id))
         except NotPosted as error:
             of_job(log, job.job_id).info("its message was not edited: %s", error)
 
@@ -306,10 +331,17 @@ class _Channel:
             self.edits.popleft()
 
 
+def _concerns_member_alone(job: Job) -> bool:
+    """Whether there is nothing to leave for a whole channel to read."""
+    is_upload = job.reason is not None and job.reason.code.startswith("upload_")
+    is_refused_upload = job.status is JobStatus.REFUSED and is_upload
+    return job.status is JobStatus.CANCELLED or is_refused_upload
+
+
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _log_fault(task: asyncio.Task[None]) -> None:
+def _log_fault(task: asyncio.Future[Any]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("a message is not updated any more", exc_info=error)

@@ -13,7 +13,7 @@ FOLDER_NAME = "backups"
 PICTURES = "pictures"
 
 _APPLICATION_ID = 0x54525032  # "TRP2", as in migrations/0001_initial.sql
-_UNRELEASED_IDS = {
+_UNRELEASED_IDS = {0, 0x54524950, 0x54525031}  # of development states, with another 0001
     0,
     0x54524950,
     0x54525031,

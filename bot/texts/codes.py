@@ -179,3 +179,8 @@ class Code(StrEnum):
     NOT_READ = auto()
     HEAVY_WORK_GOES_ON = auto()
     HEAVY_WORK_SPENT = auto()
+
+    # What else can happen in Discord
+    ANSWERED_ELSEWHERE = auto()
+    MESSAGE_DELETED = auto()
+    TEXT_NOT_TAKEN = auto()

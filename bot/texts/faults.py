@@ -12,6 +12,10 @@ UNKNOWN_BUTTON = Text(
     "This button is of another version of Triptych, so nothing was done and nothing was charged. "
     "`/gallery` has your pictures with buttons that work."
 )
+COMMAND_CHANGED = Text(
+    "This command changed; reload Discord (Ctrl+R) and use it again. Nothing was done and nothing "
+    "was charged."
+)
 ONLY_IN_SERVERS = Text(
     "This command is for servers that have added Triptych, and works nowhere else. Nothing was "
     "shown or changed."

@@ -28,8 +28,10 @@ SEALED = Text(
 )
 NOT_ATTACHED = Text(
     "The pictures are drawn and kept, but Discord does not take them here: I may not attach files, "
-    "or they are too large for this server. `/gallery` shows them to you."
+    "they are too large for this server, or it takes none. `/gallery` shows them to you."
 )
+
+WITHHELD = Text("(the words of this prompt are not shown: the server's AutoMod refused them)")
 
 # The alt texts
 UNFINISHED = Text("Unfinished pictures being drawn from the prompt: {prompt}")

@@ -24,6 +24,14 @@ OUTCOMES: dict[Code, Text] = {
     Code.NEVER_ANSWERED: Text(
         "Triptych stopped before it could answer. Nothing was drawn or charged."
     ),
+    Code.ANSWERED_ELSEWHERE: Text(
+        "Another program with the same token answered this prompt. Nothing was drawn or charged "
+        "here."
+    ),
+    Code.MESSAGE_DELETED: Text(
+        "The message of your prompt was deleted before the pictures were posted, so nothing is "
+        "posted and nothing was charged. Ask again if you still want them."
+    ),
     Code.COMMAND_INTERRUPTED: Text("The command was interrupted."),
     Code.DRAWING_FAILED: Text(
         "Sorry: this prompt could not be drawn, even at the second attempt. Nothing was charged. "
@@ -77,6 +85,7 @@ OUTCOMES: dict[Code, Text] = {
     Code.FILES_TOO_LARGE: Text("The files are too large for that channel."),
     Code.FILES_NOT_TAKEN: Text("Discord takes no files there at the moment."),
     Code.THREAD_ARCHIVED: Text("The thread is archived and locked."),
+    Code.TEXT_NOT_TAKEN: Text("Discord or a rule of this server does not take the text."),
     Code.DISCORD_REFUSED: Text("Discord did not take them."),
     Code.DISK_FULL: Text(
         "The disk that holds the record is full, so nothing was saved and nothing was charged. The "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -90,6 +91,13 @@ def compose_update(
         )
         gallery = discord.ui.MediaGallery[Any](item)
     return compose_view(compose_title(job), gallery, status, row)
+
+
+@_for_all
+def withhold_words(job: Job) -> Job:
+    """The same job without the words of its member, to be shown where they are not taken."""
+    recipe = replace(job.recipe, prompt=texts.WITHHELD(), negative_prompt="")
+    return replace(job, recipe=recipe, cut_words="", cut_negative_words="")
 
 
 @_for_all

@@ -1,5 +1,6 @@
 """Fills in a slash command, and refuses what the Discord client would not send."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from playground.wire.message_payloads import MessagePayloads
 from playground.wire.payloads import channel_payload, member_payload, role_payload, user_payload
 from playground.world.files import Upload, store_upload
+from playground.world.mentions import CHANNEL_MENTION, ROLE_MENTION, USER_MENTION
 from playground.world.permissions import permissions_in
 from playground.world.world import Channel, Command, Json, Role, User, World
 
@@ -49,6 +51,18 @@ class Resolved:
                 raise ClientRefusedError(f"{value!r} cannot be picked")
         return str(value.id)
 
+    def add_mentioned(self, text: str) -> None:
+        """Add the people, roles and channels that a text mentions, as Discord does for strings."""
+        guild = self.world.guilds.get(self.channel.guild_id or 0)
+        things: list[tuple[re.Pattern[str], Mapping[int, OptionValue]]]
+        things = [(USER_MENTION, self.world.users)]
+        if guild is not None:
+            things += [(ROLE_MENTION, guild.roles), (CHANNEL_MENTION, guild.channels)]
+        for pattern, known in things:
+            for thing_id in map(int, pattern.findall(text)):
+                if thing_id in known:
+                    self.add(known[thing_id])
+
     def _add_user(self, user: User) -> None:
         self._put("users", user.id, user_payload(user))
         if self.channel.guild_id is None:
@@ -90,6 +104,8 @@ def fill_options(
             _check_value(option, value)
         picked = not isinstance(value, (str, int, float))
         shown = resolved.add(value) if picked else value
+        if isinstance(value, str):
+            resolved.add_mentioned(value)
         filled.append({"name": name, "type": option["type"], "value": shown})
     return filled
 

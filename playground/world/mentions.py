@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from playground.world.world import Json
 
 USER_MENTION = re.compile(r"<@!?(\d{1,20})>")
+CHANNEL_MENTION = re.compile(r"<#(\d{1,20})>")
 ROLE_MENTION = re.compile(r"<@&(\d{1,20})>")
 
 

@@ -42,7 +42,8 @@ async def test_newcomer_sees_line_progress_and_grid_and_cancels_with_a_button(
     second = page.locator(".message").nth(1)
     await expect(second).to_contain_text("Next in the queue")
     await second.get_by_role("button", name="Cancel").click()
-    await expect(second).to_contain_text("Cancelled")
+    await expect(page.locator(".message.ephemeral")).to_contain_text("was cancelled")
+    await expect(page.locator(".message", has_text="Next in the queue")).to_have_count(0)
 
     preview = message.get_by_alt_text("Unfinished pictures being drawn from the prompt: dog in")
     await expect(preview).to_be_visible()
@@ -58,7 +59,7 @@ async def test_newcomer_sees_line_progress_and_grid_and_cancels_with_a_button(
 
     await page.locator("#text").press_sequentially("/queue ")
     await page.keyboard.press("Enter")
-    await expect(page.locator(".message.ephemeral")).to_contain_text("Only you can see this")
+    await expect(page.locator(".message.ephemeral").last).to_contain_text("Only you can see this")
 
 
 async def test_moderator_sees_the_members_pictures_but_not_what_is_for_them_alone(

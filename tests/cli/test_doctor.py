@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -14,9 +15,13 @@ from typer.testing import CliRunner
 from bot.cli import doctor
 from bot.cli import main as cli
 from bot.cli.doctor import Finding, examine
+from bot.domain.jobs import JobStatus, Origin
+from bot.domain.recipes import Recipe
 from bot.ops.resources import get_migrations_folder
 from bot.settings import Settings
-from bot.store import DATABASE_FILE_NAME, Database, DataDirLock
+from bot.store import DATABASE_FILE_NAME, Database, DataDirLock, Repositories
+from bot.texts.codes import Code
+from bot.texts.reasons import because
 from tests.tiny_models import build_tiny_model, edit_json
 
 LABELS = [
@@ -227,3 +232,23 @@ def test_command_prints_lines_or_one_object_and_fails_on_a_fault(monkeypatch: py
     checks = json.loads(result.stdout)["checks"]
     assert [check["ok"] for check in checks].count(False) == 1
     assert set(checks[0]) == {"ok", "label", "detail", "remedy"}
+
+
+async def test_prompts_that_another_program_answered_are_named_for_a_day(data_dir: Path):
+    for hours, is_named in ((30, False), (1, True)):
+        ended_at = time.time() - hours * 3600
+        database = await Database.open(data_dir, get_migrations_folder())
+        jobs = Repositories.of(database).jobs
+        job = await jobs.insert_job(Origin(1), Recipe("dog", "", (1,)), now=0.0, cost_estimate=1.0)
+        assert job is not None
+        await jobs.mark_ended(
+            job.job_id,
+            JobStatus.FAILED,
+            reason=because(Code.ANSWERED_ELSEWHERE),
+            now=ended_at,
+            leaving=[JobStatus.ACCEPTED],
+        )
+        await database.close()
+        finding = await find("Database")
+        assert ("1 of the last day were answered by another program" in finding.detail) is is_named
+        assert ("Reset Token" in finding.remedy) is is_named

@@ -63,7 +63,7 @@ async def test_all_wrong_settings_are_listed_at_once(start_bot: StartBot):
 async def test_doctor_with_a_token_names_the_application_and_the_invite_link(
     server: Playground, tmp_path: Path
 ):
-    report = await _examine(server, tmp_path, TOKEN)
+    report = await examine(server, tmp_path, TOKEN)
     details = {check["label"]: check["detail"] for check in report["checks"]}
     assert all(check["ok"] for check in report["checks"]), report
     application_id = server.world.bot.id
@@ -76,14 +76,14 @@ async def test_doctor_with_a_token_names_the_application_and_the_invite_link(
 async def test_doctor_with_a_wrong_token_says_what_to_do_and_does_not_print_it(
     server: Playground, tmp_path: Path
 ):
-    report = await _examine(server, tmp_path, "a-wrong-secret", MODEL="./nothing")
+    report = await examine(server, tmp_path, "a-wrong-secret", MODEL="./nothing")
     model, fault = [check for check in report["checks"] if not check["ok"]]
     assert (model["label"], fault["label"]) == ("Model", "Discord token")
     assert "Reset Token" in fault["remedy"]
     assert "a-wrong-secret" not in json.dumps(report)
 
 
-async def _examine(server: Playground, folder: Path, token: str, **environment: str) -> dict:
+async def examine(server: Playground, folder: Path, token: str, **environment: str) -> dict:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "doctor", "--json"),
         cwd=folder,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from playground import Channel, Playground, add_thread, reset
+from playground import Channel, Playground, add_thread, answer, reset
 from tests.e2e.conftest import StartBot
 from tests.e2e.gallery import draw, has_grid, press, refusal
 
@@ -76,6 +76,7 @@ async def test_pictures_for_a_thread_that_is_locked_meanwhile_are_kept_and_their
     grid = await draw(member, thread)
     await (await press(member, grid, "Vary 1")).wait_acknowledged()
     thread.is_archived = thread.is_locked = True
+    server.fault("POST /webhooks/*", answer(401, 50027, "Invalid Webhook Token"), times=None)
     to_member = f"POST /channels/{member.direct_channel.id}/messages"
     server.fault(to_member, reset(applied=True), times=1)  # it is taken, and the answer is lost
     await server.wait_until(lambda: len(server.requests(to_member)) == 2, 20)

@@ -63,13 +63,16 @@ UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize(("compose", "reason"), UNUSABLE.values(), ids=UNUSABLE)
-async def test_unusable_upload_is_refused_in_its_message_and_costs_nothing(
+async def test_unusable_upload_is_refused_privately_and_costs_nothing(
     server: Playground, start_bot: StartBot, compose: Callable[[], bytes], reason: str
 ):
     member, art = server.person("member"), server.channel("art")
     bot = await start_bot()
     handle = await member.slash("imagine", art, prompt="dog", image=Upload("a.png", compose()))
-    assert reason in (await handle.wait_answered()).text()
+    message = await handle.wait_answered()
+    assert reason in message.text()
+    assert server.messages(art) == [message]
+    assert message.is_ephemeral
     assert await bot.stop() == 0
     [row] = bot.rows()
     assert (row["status"], row["cost"]) == ("refused", 0)
@@ -78,6 +81,21 @@ async def test_unusable_upload_is_refused_in_its_message_and_costs_nothing(
     assert (entry["member_id"], entry["prompt"]) == (member.id, "dog")
     assert reason in say_of(entry)
     assert not list((bot.data_dir / "pictures").glob("*"))
+
+
+async def test_refused_upload_whose_message_may_not_be_deleted_says_so_in_it(
+    server: Playground, start_bot: StartBot
+):
+    await start_bot()
+    art = server.channel("art")
+    server.fault("DELETE *", answer(403, 50013, "Missing Permissions"), times=None)
+    handle = await server.person("member").slash(
+        "imagine", art, prompt="dog", image=Upload("a.png", b"just text")
+    )
+    message = await handle.wait_answered()
+    assert "not a picture" in message.text()
+    assert server.messages(art) == [message]
+    assert not message.is_ephemeral
 
 
 async def test_flagged_upload_is_not_used(server: Playground, start_bot: StartBot):

@@ -20,7 +20,6 @@ from bot.domain.recipes import Ask, StartPicture
 from bot.errors import StoreError, UserError
 from bot.jobs import intake
 from bot.jobs.intake import Intake
-from bot.jobs.ports import Ended
 from bot.recipes.resolve import complete_recipe
 from bot.services import Services
 from bot.store import JobRepository
@@ -107,7 +106,7 @@ async def test_job_cancelled_while_it_is_answered_does_not_get_into_line(quiet_h
     assert taken is not None
     assert taken.status is JobStatus.CANCELLED
     assert len(quiet_house.services.waitlist.queue) == 0
-    assert quiet_house.messenger.updates_of(taken.job_id)[-1] == Ended()
+    assert quiet_house.messenger.removed[-1] == taken.job_id
 
 
 async def test_same_interaction_twice_is_one_job_and_one_answer(quiet_house: House):
