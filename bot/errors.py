@@ -5,7 +5,8 @@ TriptychError
 ├── Explained              its text may be shown to members; its reason may be stored
 │   ├── UserError              the member must change something
 │   ├── StoreError             the database could not be written or read
-│   │   └── DataDirLocked          another Triptych process owns the data directory
+│   │   ├── DataDirLocked          another Triptych process owns the data directory
+│   │   └── NotInQueueYet          a prompt was taken all the same: asking again asks twice
 │   └── GenerationRejected     an EngineError: see there
 ├── WorkerError            work in a worker process failed
 │   ├── WorkerTimeout          it took too long and was killed
@@ -52,6 +53,10 @@ class UserError(Explained):
 
 class StoreError(Explained):
     """The database or the disk could not be written or read. Nothing was written halfway."""
+
+
+class NotInQueueYet(StoreError):
+    """A prompt was taken, although its next state could not be written yet."""
 
 
 class DataDirLocked(StoreError):

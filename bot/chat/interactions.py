@@ -6,6 +6,7 @@ import discord
 
 from bot.chat.caller import InteractionCaller
 from bot.chat.client import TriptychClient
+from bot.chat.drafts import offer_again
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Ask
 from bot.errors import UserError
@@ -87,7 +88,8 @@ async def fetch_with_picture(
 async def answer_gone(interaction: discord.Interaction[TriptychClient], job: Job) -> None:
     """Say that the pictures are gone, only to the person who pressed."""
     again = JobButton("reroll", job.job_id, label=buttons.REROLL())
-    view, files = recipe_views.compose_recipe(job, again, head=GONE())
+    choices = [again, *offer_again(interaction)]
+    view, files = recipe_views.compose_recipe(job, *choices, head=GONE())
     await interaction.response.send_message(view=view, files=files, ephemeral=True)
 
 

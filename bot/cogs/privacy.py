@@ -55,6 +55,7 @@ class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY
     ) -> None:
         """Delete the data of the person who pressed."""
         await interaction.response.defer()
+        interaction.client.drafts.forget(interaction.user.id)
         count = await self._services.member_data.delete(interaction.user.id)
         view = moderation_views.compose_text(texts.DELETED(count=count))
         await interaction.edit_original_response(view=view)

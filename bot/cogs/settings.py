@@ -22,7 +22,7 @@ from bot.store.settings import BOUNDS, CHANNEL_NAMES, QUOTA_BOUNDS
 from bot.texts import commands
 from bot.texts import settings as texts
 from bot.views import settings as settings_views
-from bot.views.components import ModalForm
+from bot.views.components import Form, open_form
 from bot.views.escape import quote
 from bot.views.settings import SettingsPage
 
@@ -57,10 +57,10 @@ class SettingsPanel(Cog):
             case "pick":
                 page = f"c{values[0]}"
             case "number" if values[0] in BOUNDS:
-                await self._ask_number(interaction, page, values[0])
+                await open_form(interaction, settings_views.PANEL, f"{page}.number.{values[0]}")
                 return
             case "quota":
-                await self._ask_quota(interaction, page, int(values[0]))
+                await open_form(interaction, settings_views.PANEL, f"{page}.quota.{values[0]}")
                 return
             case "reset":
                 for own in sorted(CHANNEL_NAMES):
@@ -72,42 +72,45 @@ class SettingsPanel(Cog):
                 await self._change(interaction, page, name, _parse(name, values))
         await interaction.response.edit_message(view=await self._compose(guild_id, page))
 
-    async def _ask_number(self, interaction: _Interaction, page: str, name: str) -> None:
+    async def compose_form(self, interaction: _Interaction, path: str) -> Form:
+        """Build the form for one number, or for the quota of a role."""
         guild_id = require_manager(interaction)
-        value = getattr(await self._fetch(guild_id, page), name)
-        field = settings_views.compose_number_field(name, value)
-
-        async def submit(answer: _Interaction, typed: dict[str, str]) -> None:
-            require_manager(answer)
-            await self._change(answer, page, name, parse_number(typed[name]))
-            await answer.response.edit_message(view=await self._compose(guild_id, page))
-
-        await interaction.response.send_modal(
-            ModalForm(texts.CHANGE_NUMBER(), {name: field}, submit)
-        )
-
-    async def _ask_quota(self, interaction: _Interaction, page: str, role_id: int) -> None:
-        guild_id = require_manager(interaction)
+        page, kind, name = path.split(".")
         settings = await self._fetch(guild_id, page)
-        known = {quota.role_id: quota for quota in settings.role_quotas}
-        quota = known.get(role_id, RoleQuota(role_id))
-        fields = {
-            name: settings_views.compose_number_field(name, getattr(quota, name))
-            for name in QUOTA_BOUNDS
-        }
+        if kind == "number":
+            values, title = {name: getattr(settings, name)}, texts.CHANGE_NUMBER()
+        else:
+            known = {quota.role_id: quota for quota in settings.role_quotas}
+            quota = known.get(int(name), RoleQuota(int(name)))
+            values = {each: getattr(quota, each) for each in QUOTA_BOUNDS}
+            title = texts.CHANGE_QUOTA()
+        form = Form(settings_views.PANEL, path, title=title)
+        for each, value in values.items():
+            form.add_item(settings_views.compose_number_field(each, value))
+        return form
 
-        async def submit(answer: _Interaction, typed: dict[str, str]) -> None:
-            require_manager(answer)
-            numbers = {name: parse_number(text) for name, text in typed.items()}
-            async with self._services.settings.transaction():
-                present = (await self._fetch(guild_id, page)).role_quotas
-                quotas = [asdict(each) for each in present if each.role_id != role_id]
-                if any(number is not None for number in numbers.values()):
-                    quotas.append({"role_id": role_id, **numbers})
-                await self._change(answer, page, "role_quotas", quotas or None)
-            await answer.response.edit_message(view=await self._compose(guild_id, page))
+    async def submit_form(
+        self, interaction: _Interaction, path: str, typed: dict[str, str]
+    ) -> None:
+        """Change what was typed."""
+        guild_id = require_manager(interaction)
+        page, kind, name = path.split(".")
+        if kind == "number":
+            await self._change(interaction, page, name, parse_number(typed[name]))
+        else:
+            await self._change_quota(interaction, page, int(name), typed)
+        await interaction.response.edit_message(view=await self._compose(guild_id, page))
 
-        await interaction.response.send_modal(ModalForm(texts.CHANGE_QUOTA(), fields, submit))
+    async def _change_quota(
+        self, interaction: _Interaction, page: str, role_id: int, typed: dict[str, str]
+    ) -> None:
+        numbers = {name: parse_number(text) for name, text in typed.items()}
+        async with self._services.settings.transaction():
+            present = (await self._fetch(require_manager(interaction), page)).role_quotas
+            quotas = [asdict(each) for each in present if each.role_id != role_id]
+            if any(number is not None for number in numbers.values()):
+                quotas.append({"role_id": role_id, **numbers})
+            await self._change(interaction, page, "role_quotas", quotas or None)
 
     async def _change(self, interaction: _Interaction, page: str, name: str, value: Any) -> None:
         guild_id, channel_id = require_manager(interaction), _channel_of(page)
@@ -189,5 +192,6 @@ def _channel_of(page: str) -> int:
 async def setup(bot: TriptychClient) -> None:
     """Called by load_extension."""
     cog = SettingsPanel(bot.services)
-    bot.add_panel_action("settings", cog.press)
+    bot.add_panel_action(settings_views.PANEL, cog.press)
+    bot.add_form(settings_views.PANEL, cog.compose_form, cog.submit_form)
     await bot.add_cog(cog)

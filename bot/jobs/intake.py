@@ -14,7 +14,7 @@ from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.jobs import Job, JobStatus, Origin, Source, Standing
 from bot.domain.recipes import Ask, Recipe, Upload
 from bot.domain.rules import Outcome, Verdict
-from bot.errors import StoreError, UserError, WorkerUnavailable
+from bot.errors import NotInQueueYet, StoreError, UserError, WorkerUnavailable
 from bot.jobs.ports import Caller, PlaceClosed, ReviewLane, Undeliverable, Unreachable
 from bot.jobs.queue.waitlist import Waitlist
 from bot.jobs.start_images import StartPictures, Unusable
@@ -241,7 +241,7 @@ class Intake:
         task.add_done_callback(partial(self._forget, job))
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
         if not done:
-            raise StoreError(NOT_IN_QUEUE())
+            raise NotInQueueYet(NOT_IN_QUEUE())
         return task.result()
 
     def _forget(self, job: Job, task: asyncio.Task[Job | None]) -> None:
