@@ -32,6 +32,7 @@ from bot.policy.rule_scale import RuleScale
 from bot.recipes.styles import Styles
 from bot.recipes.validate import ParameterLimits
 from bot.retention.member_data import MemberData
+from bot.retention.messages import ROUND_SECONDS, MessageRemoval
 from bot.retention.picture_files import PictureFiles, Retention
 from bot.review.cards import ReviewCards
 from bot.review.decisions import Decisions
@@ -77,6 +78,7 @@ class Services:
     audit: AuditRepository
     guilds: GuildServices
     member_data: MemberData
+    message_removal: MessageRemoval
     reading: ReadingRoom
     gate: PromptGate
     waitlist: Waitlist
@@ -153,6 +155,7 @@ def compose_services(
         audit=store.audit,
         guilds=guilds,
         member_data=MemberData(store, jobs.dispatcher, status_messages, engine, writer, now),
+        message_removal=MessageRemoval(store.retention, messenger),
         reading=reading,
         gate=policy.gate,
         waitlist=jobs.waitlist,
@@ -251,6 +254,7 @@ def list_chores(
         Chore("picture_files", _HOUR_SECONDS, services.picture_files.sweep),
         Chore("retention", _HOUR_SECONDS, services.member_data.run_daily),
         Chore("deleted_words", 20.0, services.member_data.take_out_deleted),
+        Chore("deleted_messages", ROUND_SECONDS, services.message_removal.run, needs_discord=True),
         Chore("review", 30.0, services.decisions.look_after, needs_discord=True),
         Chore("mod_log", 3.0, lambda: modlog.flush(post), needs_discord=True),
     ]

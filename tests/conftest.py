@@ -60,6 +60,7 @@ class FakeMessenger:
         self.told: list[tuple[int, str]] = []
         self.written: list[tuple[int, str]] = []
         self.cards: list[Case] = []
+        self.removed: list[tuple[int, int]] = []
         self.has_review_channel = True
         self.reachable = True
         self.is_away = False
@@ -93,6 +94,13 @@ class FakeMessenger:
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
         await asyncio.sleep(self.edit_seconds)
         self.written.append((user_id, text))
+
+    async def remove_message(self, channel_id: int, message_id: int) -> None:
+        if self.is_away:
+            raise Unreachable("no answer")
+        if not self.reachable:
+            raise NoMessage("the message is gone")
+        self.removed.append((channel_id, message_id))
 
     async def show_card(self, case: Case, channel_id: int) -> int:
         if self.is_away:

@@ -53,9 +53,11 @@ async def fetch_job_of(interaction: discord.Interaction[TriptychClient], message
 
 
 def _is_forgotten(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:
-    """Whether only the cost is left of a prompt of this server."""
+    """Whether only the cost is left of a prompt that was made here."""
     origin = job.origin
-    return not origin.user_id and origin.guild_id == interaction.guild_id is not None
+    if origin.user_id:  # for a day after its member deleted their data, so that quotas hold
+        return not job.recipe.prompt and _is_at_home(job, interaction)
+    return origin.guild_id == interaction.guild_id is not None
 
 
 def _is_at_home(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:

@@ -144,6 +144,12 @@ class DiscordMessenger:
 
         await send_with_retry(f"user {user_id}", send)
 
+    async def remove_message(self, channel_id: int, message_id: int) -> None:
+        """Delete a message of our own."""
+        channel = self._client.get_partial_messageable(channel_id)
+        message = channel.get_partial_message(message_id)
+        await send_with_retry(f"message {message_id}", message.delete)
+
     async def show_card(self, case: Case, channel_id: int) -> int:
         """Post a card once, or edit it, in the language of its server."""
         channel = self._client.get_partial_messageable(channel_id)

@@ -56,8 +56,9 @@ class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY
         """Delete the data of the person who pressed."""
         await interaction.response.defer()
         interaction.client.drafts.forget(interaction.user.id)
-        count = await self._services.member_data.delete(interaction.user.id)
-        view = moderation_views.compose_text(texts.DELETED(count=count))
+        count, num_messages = await self._services.member_data.delete(interaction.user.id)
+        text = moderation_views.say_deleted(count, num_messages)
+        view = moderation_views.compose_text(text)
         await interaction.edit_original_response(view=view)
 
 

@@ -132,6 +132,7 @@ PERSONAL: dict[str, PersonalData] = {
         },
         plain=("source", "status", "engine", "rule", "press", "guild_locale"),
     ),
+    "message_to_delete": PersonalData("its message is gone, or out of reach"),
     "rule": PersonalData(
         _WITH_SERVER, people={"added_by": "0"}, plain=("kind", "text", "action", "exceptions")
     ),

@@ -24,7 +24,7 @@ Place = tuple[int, int] | tuple[str]
 
 _CUSTOM_ID = re.compile(r"v1:(?P<action>[a-z]+):(?P<job_id>[0-9]{1,19}):(?P<panel>[0-3])")
 _PANEL_ID = re.compile(r"v1:(?P<panel>settings|audit|privacy):(?P<path>.{1,80})")
-_SENT = "sent form"  # in an interaction's extras
+_SENT = "sent_form"  # in an interaction's extras
 _FORM_SECONDS = 3600.0  # how long discord.py remembers a form; after that it still works
 
 

@@ -153,6 +153,14 @@ def compose_deletion() -> discord.ui.LayoutView:
     return compose_text(privacy_texts.CONFIRM_DELETION(), row)
 
 
+def say_deleted(count: int, num_messages: int) -> str:
+    """The answer when somebody's data is deleted: what went, what goes, and what stays."""
+    said = [privacy_texts.DELETED(count=count)]
+    if num_messages:
+        said.append(privacy_texts.MESSAGES_GO(count=num_messages))
+    return " ".join([*said, privacy_texts.STAYS()])
+
+
 def _join(head: str, lines: Sequence[str], tail: str, limit: int = _TEXT_MAX) -> str:
     """Join as many lines as fit, and say how many are left out."""
     room = limit - len(head) - len(tail) - 30  # characters for the line that counts the rest

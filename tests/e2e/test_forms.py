@@ -83,6 +83,21 @@ async def test_nobody_else_opens_it_and_a_restart_says_that_it_is_gone(
     assert "open the form again" in gone.text()
 
 
+async def test_member_who_deletes_their_data_leaves_no_typed_words_either(
+    server: Playground, start_bot: StartBot
+):
+    member, art = server.person("member"), server.channel("art")
+    bot = await start_bot()
+    grid = await draw(member, art)
+    refused = await refuse(member, await press(member, grid, "✎ Remix"), REMIX)
+    question = await (await member.slash("privacy delete", art)).wait_answered()
+    pressed = await press(member, question, "Delete everything")
+    await pressed.wait_for(lambda message: "are deleted" in message.text())
+    gone = await (await press(member, refused, "Try again")).wait_answered()
+    assert "not there any more" in gone.text()
+    assert await bot.stop() == 0
+
+
 async def test_words_for_pictures_that_are_gone_are_handed_over_as_a_file(
     server: Playground, start_bot: StartBot
 ):
@@ -110,8 +125,9 @@ async def test_reports_and_appeals_come_back_too(server: Playground, start_bot: 
     handle = await moderator.select(panel, "v1:settings:review.review_channel_id", [review])
     await handle.wait_acknowledged()
     grid = await draw(member, art)
-    while bot.rows()[0]["status"] != "delivered":
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(10):
+        while bot.rows()[0]["status"] != "delivered":  # noqa: ASYNC110 - a row of another process
+            await asyncio.sleep(0.05)
     forms = [await other.context_menu("Report picture", grid, art) for _ in range(2)]
     for form in forms:
         await form.wait_modal()

@@ -128,7 +128,7 @@ async def test_deleted_member_keeps_their_quota_for_a_day_and_is_then_forgotten(
     number = await draw(house, "my dog")
     await house.database.execute("UPDATE job SET locale = 'fi'")
     job = await house.fetch(number)
-    assert await services.member_data.delete(MEMBER) == 1
+    assert await services.member_data.delete(MEMBER) == (1, 1)
     standing = await services.standing.fetch(job.origin, clock.now)
     assert standing.member_cost == job.cost > 0
     clock.now += DAY_SECONDS - 1
