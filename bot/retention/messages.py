@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from bot.jobs.ports import Messenger, Undeliverable
+from bot.jobs.ports import Messenger, Undeliverable, Unreachable
 from bot.store.retention import RetentionRepository
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,8 @@ class MessageRemoval:
         self._messenger = messenger
 
     async def run(self) -> None:
-        """Delete the next messages. Raises Unreachable if Discord does not answer."""
+        """Delete the next messages. Raises Unreachable at the end if one got no answer."""
+        fault: Unreachable | None = None
         for channel_id, message_id in await self._retention.list_messages_to_delete(
             MESSAGES_PER_ROUND
         ):
@@ -30,4 +31,9 @@ class MessageRemoval:
                 await self._messenger.remove_message(channel_id, message_id)
             except Undeliverable as error:
                 log.info("message %s is not there or not ours to delete: %s", message_id, error)
+            except Unreachable as error:
+                fault = error
+                continue
             await self._retention.forget_message(message_id)
+        if fault is not None:
+            raise fault

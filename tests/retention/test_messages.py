@@ -57,6 +57,27 @@ async def test_what_is_left_to_delete_survives_silence_and_a_restart(open_house:
         assert await list_left(house) == []
 
 
+async def test_message_that_gets_no_answer_keeps_no_other_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    for number in (1, 2):
+        await house.database.execute(
+            "INSERT INTO message_to_delete VALUES (?, ?)", (number, CHANNEL)
+        )
+    remove = house.messenger.remove_message
+
+    async def fail_at_two(channel_id: int, message_id: int) -> None:
+        if message_id == 2:
+            raise Unreachable("no answer")
+        await remove(channel_id, message_id)
+
+    monkeypatch.setattr(house.messenger, "remove_message", fail_at_two)
+    with pytest.raises(Unreachable):
+        await house.services.message_removal.run()
+    assert house.messenger.removed == [(CHANNEL, 1)]
+    assert await list_left(house) == [2]
+
+
 async def test_message_that_is_gone_or_not_ours_keeps_nothing_waiting(house: House):
     await draw(house, "my dog", channel_id=CHANNEL)
     await house.services.member_data.delete(MEMBER)
