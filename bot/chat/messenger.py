@@ -37,6 +37,7 @@ from bot.texts.reasons import Reason, because, say
 from bot.views import audit as audit_views
 from bot.views import jobs as job_views
 from bot.views import review as review_views
+from bot.views.escape import cut
 
 if TYPE_CHECKING:
     from bot.chat.client import TriptychClient
@@ -132,7 +133,7 @@ class DiscordMessenger:
         """Send the author a direct message that names the prompt."""
         quoted = job_views.quote(job.recipe.prompt)
         with speaking(job.origin.locale):
-            text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
+            text = f"{cut(say(reason), _MESSAGE_MAX - len(quoted) - 3)}\n> {quoted}"
         await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:

@@ -102,6 +102,7 @@ class Intake:
             ask,
             prompt=clean_prompt(ask.prompt),
             negative_prompt=clean_prompt(ask.negative_prompt),
+            own_words=ask.own_words and clean_prompt(ask.own_words),
             sampler=_clean_name(ask.sampler),
             preset=_clean_name(ask.preset),
         )

@@ -364,7 +364,7 @@ def _explain_sqlite_error(error: sqlite3.Error, path: Path) -> Reason | str:
 
 def _describe_damage(path: Path) -> str:
     return (
-        f"The database {path} is damaged and was left as it is. `python -m bot restore` puts the "
+        f"The database {path} is damaged and was left as it is. `triptych restore` puts the "
         "newest of the backups in its place and keeps the damaged file beside it."
     )
 

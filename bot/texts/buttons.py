@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bot.texts.catalog import Text
+from bot.texts.catalog import Plural, Text
 
 CANCEL = Text("Cancel")
+CANCEL_ALL = Plural("Cancel {count:,} prompt", "Cancel all {count:,} prompts")
 DELETE_PICTURES = Text("Delete the pictures")
 NEWEST_PICTURES = Text("Newest")
 OLDER_PICTURES = Text("Older")

@@ -15,7 +15,7 @@ from bot.texts import privacy as privacy_texts
 from bot.texts import rules as texts
 from bot.texts.lists import AND_MORE
 from bot.views.components import PanelItem
-from bot.views.escape import quote
+from bot.views.escape import cut, quote
 
 RULES_PER_PAGE = 15
 _TEXT_MAX = 2000
@@ -140,7 +140,7 @@ def compose_text(
 ) -> discord.ui.LayoutView:
     """Build a message from text, cut at Discord's limit, and rows of buttons or selects."""
     view = discord.ui.LayoutView(timeout=None)
-    shown = discord.ui.TextDisplay[Any](text[:_VIEW_TEXT_MAX])
+    shown = discord.ui.TextDisplay[Any](cut(text, _VIEW_TEXT_MAX))
     view.add_item(discord.ui.Container(shown, *items, accent_colour=accent))
     return view
 

@@ -268,7 +268,8 @@ async def live(house: House) -> None:
     for name, value in (("review_channel_id", 4), ("reports_to_hide", 1)):
         await services.settings.put(GUILD, name, value)
     number = await draw(house, "my dog")
-    await house.submit("my dog kale", negative_prompt="not that", sampler="dream-sampler")
+    styled = {"own_words": "my dog", "negative_prompt": "not that", "sampler": "dream-sampler"}
+    await house.submit("my dog kale", **styled)
     await services.reports.take(number, REPORTER, "an ugly dog", GUILD)
     [case] = house.messenger.cards
     await services.decisions.decide(case.card.card_id, Decision.STRIKE, MODERATOR, GUILD)
