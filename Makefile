@@ -32,8 +32,9 @@ run: .venv/.installed
 doctor: .venv/.installed
 	$(BIN)/python -m bot doctor
 
+# What is compiled once need not be compiled in every process.
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist worksteal
 
 exactness: .venv/.installed-dev
 	EXACTNESS=full $(BIN)/python -m pytest -q -s --timeout=900 tests/engine/test_exactness.py

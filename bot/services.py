@@ -37,6 +37,7 @@ from bot.retention.picture_files import PictureFiles, Retention
 from bot.review.cards import ReviewCards
 from bot.review.decisions import Decisions
 from bot.review.mod_log import ModLog, Post
+from bot.review.notices import Notices
 from bot.review.reports import Reports
 from bot.review.sanctions import Sanctions
 from bot.settings import Settings
@@ -90,6 +91,7 @@ class Services:
     decisions: Decisions
     reports: Reports
     sanctions: Sanctions
+    notices: Notices
     workers: WorkerProcesses
     writer: PictureWriter
     picture_files: PictureFiles
@@ -130,6 +132,7 @@ class _Jobs:
 class _Review:
     reports: Reports
     sanctions: Sanctions
+    notices: Notices
     decisions: Decisions
 
 
@@ -167,6 +170,7 @@ def compose_services(
         decisions=review.decisions,
         reports=review.reports,
         sanctions=review.sanctions,
+        notices=review.notices,
         workers=ground.workers,
         writer=writer,
         picture_files=PictureFiles(
@@ -235,12 +239,12 @@ def _compose_jobs(
 def _compose_review(ground: _Ground, review_cards: ReviewCards, jobs: _Jobs) -> _Review:
     store, messenger, now = ground.store, ground.messenger, ground.now
     reports = Reports(store, review_cards, messenger, ground.writer, now)
-    sanctions = Sanctions(store, review_cards, now)
+    sanctions, notices = Sanctions(store, review_cards, now), Notices(store, messenger, now)
     resume = jobs.dispatcher.resume_delivery
     decisions = Decisions(
-        store, jobs.waitlist, review_cards, reports, sanctions, messenger, resume, now
+        store, jobs.waitlist, review_cards, reports, sanctions, notices, resume, now
     )
-    return _Review(reports, sanctions, decisions)
+    return _Review(reports, sanctions, notices, decisions)
 
 
 def list_chores(

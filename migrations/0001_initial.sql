@@ -220,7 +220,7 @@ CREATE TABLE suspension (
 CREATE INDEX suspension_by_member ON suspension (guild_id, member_id);
 
 -- What moderators are asked to decide. decision is '' while the card is open; decided_by 0 is
--- Triptych itself. settled_at: when everybody whom the decision concerns has been told. A card of
+-- Triptych itself. reason: what the moderator said about it. settled_at: when everybody whom the decision concerns has been told. A card of
 -- kind rules says which of a server's rules do not apply, since they are beyond its budget: of no
 -- job, no suspension and no member (member_id 0).
 CREATE TABLE card (
@@ -237,6 +237,7 @@ CREATE TABLE card (
     decision      TEXT NOT NULL DEFAULT '',
     decided_by    INTEGER NOT NULL DEFAULT 0,
     decided_at    REAL,
+    reason        TEXT NOT NULL DEFAULT '',
     settled_at    REAL,
     CHECK ((kind IN ('appeal', 'rules')) = (job_id IS NULL)
         AND (kind = 'appeal') = (suspension_id IS NOT NULL))

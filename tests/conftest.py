@@ -67,9 +67,23 @@ class FakeMessenger:
         self.posts = True
         self.edit_seconds = 0.0
         self.guild_locale: str | None = None
+        self.departed: set[int] = set()
+        self.deaf: set[int] = set()
+        self.asked_about: list[int] = []
+        self.answer_seconds = 0.0
 
     def find_locale(self, guild_id: int) -> str | None:
         return self.guild_locale
+
+    def find_guild_name(self, guild_id: int) -> str | None:
+        return "The Server" if guild_id == GUILD else None
+
+    async def has_left(self, guild_id: int, user_id: int) -> bool:
+        self.asked_about.append(user_id)
+        await asyncio.sleep(self.answer_seconds)
+        if self.is_away:
+            raise Unreachable("no answer")
+        return user_id in self.departed
 
     async def progress(self, job: Job, update: Update) -> None:
         await asyncio.sleep(self.edit_seconds)
@@ -93,6 +107,10 @@ class FakeMessenger:
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
         await asyncio.sleep(self.edit_seconds)
+        if self.is_away:
+            raise Unreachable("no answer")
+        if user_id in self.deaf:
+            raise Undeliverable("no direct messages")
         self.written.append((user_id, text))
 
     async def remove_message(self, channel_id: int, message_id: int) -> None:

@@ -24,12 +24,17 @@ _DONE = {JobStatus.RENDERED, JobStatus.DELIVERED, JobStatus.UNDELIVERABLE}
 
 
 async def fetch_job(
-    interaction: discord.Interaction[TriptychClient], job_id: int, *, seen: bool = False
+    interaction: discord.Interaction[TriptychClient],
+    job_id: int,
+    *,
+    seen: bool = False,
+    even_sealed: bool = False,
 ) -> Job:
     """Fetch the finished job behind a button, for somebody who pressed it.
 
     Raises UserError if the job is unknown, may not be shown (any more), or belongs to another
     channel. Its author may use it anywhere, and so may people known to have ``seen`` it.
+    even_sealed: the caller shows none of its words and pictures.
     """
     jobs = interaction.client.services.jobs
     job = await jobs.fetch_job(job_id) if job_id <= _MAX_ROW_ID else None
@@ -39,6 +44,8 @@ async def fetch_job(
         raise UserError(texts.NO_SUCH_PICTURE())
     if job.hidden or job.is_held:
         raise UserError(texts.HIDDEN())
+    if not even_sealed and await interaction.client.services.gate.is_sealed(job):
+        raise UserError(texts.SEALED())
     if job.deleted_by and job.deleted_by != job.origin.user_id:
         raise UserError(texts.REMOVED_BY_MODERATOR())
     return job

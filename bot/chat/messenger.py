@@ -54,6 +54,7 @@ SLOWEST_BYTES_PER_SECOND = 8 * 1024  # a slower upload is given up and started a
 
 TOO_LATE = 10062  # an interaction must have its first answer within 3 s
 _MESSAGE_MAX = 2000
+_NOBODY = {10007, 10013}  # no such member, no such user
 
 
 class DiscordMessenger:
@@ -76,6 +77,23 @@ class DiscordMessenger:
         """The same, waiting until Discord has said which servers there are."""
         await self._client.wait_until_ready()
         return self.find_locale(guild_id)
+
+    def find_guild_name(self, guild_id: int) -> str | None:
+        """The name of a server; its markdown is not read."""
+        guild = self._client.get_guild(guild_id)
+        return None if guild is None else job_views.quote(guild.name)
+
+    async def has_left(self, guild_id: int, user_id: int) -> bool:
+        """Ask Discord once; being told of everybody who leaves would take a privileged intent."""
+        try:
+            await self._client.http.get_member(guild_id, user_id)
+        except discord.NotFound as error:
+            return error.code in _NOBODY
+        except discord.HTTPException as error:
+            raise Unreachable(str(error)) from error
+        except PASSING_FAULTS as error:
+            raise Unreachable(f"Discord could not be reached: {error!r}") from error
+        return False
 
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message."""

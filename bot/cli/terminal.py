@@ -58,6 +58,13 @@ class TerminalMessenger:
     def find_locale(self, guild_id: int) -> None:
         """There are no servers here."""
 
+    def find_guild_name(self, guild_id: int) -> None:
+        """The same."""
+
+    async def has_left(self, guild_id: int, user_id: int) -> bool:
+        """Nobody leaves."""
+        return False
+
     async def progress(self, job: Job, update: Update) -> None:
         """Move the bar."""
         if isinstance(update, InProgress):

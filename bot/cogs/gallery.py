@@ -83,7 +83,7 @@ class Gallery(commands.Cog):
     async def _load(self, job: Job) -> discord.File | None:
         files = await self._services.jobs.list_pictures(job.job_id)
         paths = await self._services.writer.locate(files)
-        if paths is None:
+        if paths is None or await self._services.gate.is_sealed(job):
             return None
         small = await self._services.writer.run(encode_small, paths[0], _THUMBNAIL_PIXELS)
         alt_text = job_views.describe_job(job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import discord
 from discord.ext import commands
@@ -19,7 +20,7 @@ from bot.ops.logs import of_job
 from bot.recipes.derive import compose_again, compose_upscale, compose_variation
 from bot.services import Services
 from bot.texts import jobs as texts
-from bot.texts.buttons import DELETE_PICTURES
+from bot.texts.buttons import DELETE_FOR_GOOD, DELETE_PICTURES
 from bot.views import jobs as job_views
 from bot.views import recipes as recipe_views
 from bot.views.components import JobButton
@@ -73,22 +74,35 @@ class Grid(commands.Cog):
 
     async def more(self, interaction: Press, job_id: int, panel: int) -> None:
         """Show the recipe, with a Delete button for those who may delete."""
-        job = await fetch_job(interaction, job_id)
-        if job.deleted_at is not None:
+        job = await fetch_job(interaction, job_id, even_sealed=True)
+        is_sealed = await self._services.gate.is_sealed(job)
+        if job.deleted_at is not None and not is_sealed:
             await answer_gone(interaction, job)
             return
         style = discord.ButtonStyle.danger
         delete = JobButton("delete", job_id, label=DELETE_PICTURES(), style=style)
         buttons = [delete] if _may_delete(job, interaction) else []
+        if is_sealed:
+            row = discord.ui.ActionRow[Any](*buttons) if buttons else None
+            sealed = job_views.compose_view(texts.SEALED(), row)
+            await interaction.response.send_message(view=sealed, ephemeral=True)
+            return
         view, files = recipe_views.compose_recipe(job, *buttons)
         await interaction.response.send_message(view=view, files=files, ephemeral=True)
 
     async def delete(self, interaction: Press, job_id: int, panel: int) -> None:
+        """Ask once. Nothing is deleted before the button is pressed."""
+        await _fetch_to_delete(interaction, job_id)
+        style = discord.ButtonStyle.danger
+        button = JobButton("erase", job_id, label=DELETE_FOR_GOOD(), style=style)
+        row = discord.ui.ActionRow[Any](button)
+        view = job_views.compose_view(texts.DELETE_FOR_GOOD(), row)
+        await interaction.response.send_message(view=view, ephemeral=True)
+
+    async def erase(self, interaction: Press, job_id: int, panel: int) -> None:
         """Delete from the database first, so that pressing again retries whatever failed."""
-        job = await fetch_job(interaction, job_id)
-        if not _may_delete(job, interaction):
-            raise UserError(texts.NOT_YOURS_TO_DELETE())
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        job = await _fetch_to_delete(interaction, job_id)
+        await interaction.response.defer()
         now, by = self._services.now(), interaction.user.id
         async with self._services.jobs.transaction():
             await self._services.jobs.mark_deleted(job_id, deleted_by=by, now=now)
@@ -107,7 +121,19 @@ class Grid(commands.Cog):
         await self._services.writer.remove(job_id)
         is_gone = await _delete_message(interaction.client, job)
         text = texts.DELETED if is_gone else texts.DELETED_BUT_SHOWN
-        await interaction.edit_original_response(content=text())
+        view = job_views.compose_view(text())
+        await interaction.edit_original_response(view=view)
+        if by != job.origin.user_id and job.origin.guild_id is not None:
+            notices, member_id = self._services.notices, job.origin.user_id
+            await notices.tell_removed(job.origin.guild_id, member_id, job_id)
+
+
+async def _fetch_to_delete(interaction: Press, job_id: int) -> Job:
+    """Fetch the job. Raises UserError if this person may not delete it."""
+    job = await fetch_job(interaction, job_id, even_sealed=True)
+    if not _may_delete(job, interaction):
+        raise UserError(texts.NOT_YOURS_TO_DELETE())
+    return job
 
 
 def _may_delete(job: Job, interaction: Press) -> bool:
@@ -133,6 +159,7 @@ async def _delete_message(client: TriptychClient, job: Job) -> bool:
 async def setup(bot: TriptychClient) -> None:
     """Called by load_extension."""
     cog = Grid(bot.services)
-    for action in (cog.pick, cog.vary, cog.upscale, cog.reroll, cog.more, cog.delete):
+    actions = (cog.pick, cog.vary, cog.upscale, cog.reroll, cog.more, cog.delete, cog.erase)
+    for action in actions:
         bot.add_button_action(action.__name__, action)
     await bot.add_cog(cog)

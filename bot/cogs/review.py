@@ -12,10 +12,13 @@ from discord.ext import commands
 from bot.chat.client import TriptychClient
 from bot.chat.permissions import require_moderator, require_other, require_rank
 from bot.chat.pictures import send_pictures
-from bot.domain.review import AGAINST_MEMBER, APPROVING, CHOICES, Card, Decision
+from bot.domain.review import AGAINST_MEMBER, APPROVING, ASKING, CHOICES, Card, Decision
 from bot.errors import UserError
+from bot.moderation.text import clean_prompt
 from bot.services import Services
 from bot.texts import review as texts
+from bot.views import review as review_views
+from bot.views.components import JobModal, open_form
 
 
 class Review(commands.Cog):
@@ -30,19 +33,63 @@ class Review(commands.Cog):
         """Return the function that runs when the button for this decision is pressed."""
 
         async def press(interaction: discord.Interaction[Any], card_id: int, panel: int) -> None:
-            await interaction.response.defer()
-            card = await self._check(interaction, card_id)
-            require_other(interaction, card.member_id)
-            if decision in AGAINST_MEMBER:
-                await require_rank(interaction, card.member_id)
-            if decision in APPROVING and not await self._services.review_cards.has_seen(
-                card, interaction.user.id
-            ):
-                raise UserError(texts.LOOK_FIRST())
-            decisions = self._services.decisions
-            await decisions.decide(card_id, decision, interaction.user.id, interaction.guild_id)
+            if decision not in ASKING:
+                await interaction.response.defer()
+                await self._decide(interaction, decision, card_id)
+                return
+            await open_form(interaction, decision, card_id, 0)
 
         return press
+
+    def make_form_composer(
+        self, decision: Decision
+    ) -> Callable[[discord.Interaction[Any], int, int], Awaitable[JobModal]]:
+        """Return the function that builds the form for this decision."""
+
+        async def compose(
+            interaction: discord.Interaction[Any], card_id: int, panel: int
+        ) -> JobModal:
+            await self._check_decision(interaction, decision, card_id)
+            return review_views.compose_reason_form(decision, card_id)
+
+        return compose
+
+    def make_form_action(
+        self, decision: Decision
+    ) -> Callable[[discord.Interaction[Any], int, int, dict[str, str]], Awaitable[None]]:
+        """Return the function that runs when the form for this decision is sent."""
+
+        async def submit(
+            interaction: discord.Interaction[Any], card_id: int, panel: int, fields: dict[str, str]
+        ) -> None:
+            await interaction.response.defer()
+            await self._decide(interaction, decision, card_id, clean_prompt(fields["reason"]))
+
+        return submit
+
+    async def _decide(
+        self,
+        interaction: discord.Interaction[Any],
+        decision: Decision,
+        card_id: int,
+        reason: str = "",
+    ) -> None:
+        await self._check_decision(interaction, decision, card_id)
+        await self._services.decisions.decide(
+            card_id, decision, interaction.user.id, interaction.guild_id, reason
+        )
+
+    async def _check_decision(
+        self, interaction: discord.Interaction[Any], decision: Decision, card_id: int
+    ) -> None:
+        card = await self._check(interaction, card_id)
+        require_other(interaction, card.member_id)
+        if decision in AGAINST_MEMBER:
+            await require_rank(interaction, card.member_id)
+        if decision in APPROVING and not await self._services.review_cards.has_seen(
+            card, interaction.user.id
+        ):
+            raise UserError(texts.LOOK_FIRST())
 
     async def reveal(self, interaction: discord.Interaction[Any], card_id: int, panel: int) -> None:
         """Show the uncovered pictures and the whole prompt, only to the moderator.
@@ -77,8 +124,9 @@ class Review(commands.Cog):
         settings = await self._services.settings.fetch(guild_id)
         require_moderator(interaction, settings)
         card = await self._services.decisions.fetch_card(card_id, guild_id)
-        if card.message_id is None and interaction.message is not None:
-            pressed = interaction.message
+        pressed = interaction.message
+        is_card = pressed is not None and not pressed.flags.ephemeral  # and not "Try again"
+        if card.message_id is None and pressed is not None and is_card:
             await self._services.review_cards.note_posted(card, pressed.channel.id, pressed.id)
         return card
 
@@ -89,5 +137,8 @@ async def setup(bot: TriptychClient) -> None:
     for choices in CHOICES.values():
         for decision in choices:
             bot.add_button_action(decision, cog.make_action(decision))
+            if decision in ASKING:
+                composer = cog.make_form_composer(decision)
+                bot.add_form(decision, composer, cog.make_form_action(decision))
     bot.add_button_action("reveal", cog.reveal)
     await bot.add_cog(cog)

@@ -159,7 +159,8 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
         guild_id = await self._require_moderator(interaction)
         rule = _parse_rule(kind, text, action, exceptions)
         await _defer(interaction)
-        preview = await self._services.guilds.rule_editor.preview(guild_id, rule)
+        editor, gate = self._services.guilds.rule_editor, self._services.gate
+        preview = await editor.preview(guild_id, rule, gate.is_sealed)
         await _answer(interaction, moderation_views.describe_preview(rule, preview))
 
     @app_commands.command(name="import-automod", description=commands.RULES_IMPORT_AUTOMOD.english)

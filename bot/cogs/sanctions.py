@@ -50,8 +50,9 @@ class StrikeCommands(GroupCog, group_name="strike", group_description=commands.S
             guild_id, member.id, by=interaction.user.id, reason=own_words(clean_prompt(reason))
         )
         count = len(await sanctions.list_strikes(guild_id, member.id))
+        told = await self._services.notices.tell_struck(guild_id, member.id)
         text = review_views.say_struck(member.id, suspension, count)
-        await interaction.edit_original_response(content=text)
+        await interaction.edit_original_response(content=review_views.add_told(text, told))
 
     @app_commands.command(name="list", description=commands.STRIKE_LIST.english)
     @describe(commands.STRIKE_LIST_OPTIONS)
@@ -78,8 +79,9 @@ class StrikeCommands(GroupCog, group_name="strike", group_description=commands.S
         await self._services.sanctions.remove_strike(
             guild_id, member.id, number, by=interaction.user.id
         )
+        told = await self._services.notices.tell_strike_removed(guild_id, member.id, number)
         text = texts.STRIKE_REMOVED(member_id=member.id, strike_id=number)
-        await interaction.edit_original_response(content=text)
+        await interaction.edit_original_response(content=review_views.add_told(text, told))
 
 
 class Sanctions(Cog):
@@ -108,8 +110,9 @@ class Sanctions(Cog):
             days=days,
             reason=own_words(clean_prompt(reason)),
         )
+        told = await self._services.notices.tell_suspended(guild_id, member.id)
         text = review_views.say_suspended(suspension)
-        await interaction.edit_original_response(content=text)
+        await interaction.edit_original_response(content=review_views.add_told(text, told))
 
     @app_commands.command(description=commands.UNSUSPEND.english)
     @describe(commands.UNSUSPEND_OPTIONS)
@@ -123,7 +126,8 @@ class Sanctions(Cog):
         await self._services.sanctions.lift(
             guild_id, member.id, by=interaction.user.id, reason=because(Code.MODERATOR_LIFTED)
         )
-        text = texts.LIFTED(member_id=member.id)
+        told = await self._services.notices.tell_lifted(guild_id, member.id)
+        text = review_views.add_told(texts.LIFTED(member_id=member.id), told)
         await interaction.edit_original_response(content=text)
 
     async def ask(self, interaction: discord.Interaction[Any], number: int, panel: int) -> None:

@@ -17,8 +17,9 @@ from bot.chat.permissions import require_manager
 from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.rules import Outcome
 from bot.errors import UserError
+from bot.moderation.text import clean_prompt
 from bot.services import Services
-from bot.store.settings import BOUNDS, CHANNEL_NAMES, QUOTA_BOUNDS
+from bot.store.settings import BOUNDS, CHANNEL_NAMES, MAX_IDS, QUOTA_BOUNDS
 from bot.texts import commands
 from bot.texts import settings as texts
 from bot.views import settings as settings_views
@@ -29,6 +30,7 @@ from bot.views.settings import SettingsPage
 _BEYOND_ALL_BOUNDS = 1e9  # larger than any number that a setting allows
 _LISTS = {"moderator_role_ids", "allowed_role_ids", "allowed_channel_ids"}
 _POSTED_TO = {"review_channel_id", "mod_log_channel_id"}
+_CHANNELS = _POSTED_TO | {"appeal_channel_id"}
 _Interaction = discord.Interaction[TriptychClient]
 
 
@@ -62,9 +64,15 @@ class SettingsPanel(Cog):
             case "quota":
                 await open_form(interaction, settings_views.PANEL, f"{page}.quota.{values[0]}")
                 return
+            case "appeal_line":
+                await open_form(interaction, settings_views.PANEL, f"{page}.line.{name}")
+                return
             case "reset":
                 for own in sorted(CHANNEL_NAMES):
                     await self._change(interaction, page, own, None)
+            case "reviewed_models":
+                chosen = self._choose_models(await self._fetch(guild_id, page), values)
+                await self._change(interaction, page, name, chosen or None)
             case "review_everything":
                 settings = await self._fetch(guild_id, page)
                 await self._change(interaction, page, name, not settings.review_everything)
@@ -73,20 +81,28 @@ class SettingsPanel(Cog):
         await interaction.response.edit_message(view=await self._compose(guild_id, page))
 
     async def compose_form(self, interaction: _Interaction, path: str) -> Form:
-        """Build the form for one number, or for the quota of a role."""
+        """Build the form for one number, for a line of text, or for the quota of a role."""
         guild_id = require_manager(interaction)
         page, kind, name = path.split(".")
         settings = await self._fetch(guild_id, page)
-        if kind == "number":
-            values, title = {name: getattr(settings, name)}, texts.CHANGE_NUMBER()
-        else:
-            known = {quota.role_id: quota for quota in settings.role_quotas}
-            quota = known.get(int(name), RoleQuota(int(name)))
-            values = {each: getattr(quota, each) for each in QUOTA_BOUNDS}
-            title = texts.CHANGE_QUOTA()
+        match kind:
+            case "number":
+                fields = [settings_views.compose_number_field(name, getattr(settings, name))]
+                title = texts.CHANGE_NUMBER()
+            case "line":
+                fields = [settings_views.compose_line_field(settings.appeal_line)]
+                title = texts.CHANGE_LINE()
+            case _:
+                known = {quota.role_id: quota for quota in settings.role_quotas}
+                quota = known.get(int(name), RoleQuota(int(name)))
+                fields = [
+                    settings_views.compose_number_field(each, getattr(quota, each))
+                    for each in QUOTA_BOUNDS
+                ]
+                title = texts.CHANGE_QUOTA()
         form = Form(settings_views.PANEL, path, title=title)
-        for each, value in values.items():
-            form.add_item(settings_views.compose_number_field(each, value))
+        for field in fields:
+            form.add_item(field)
         return form
 
     async def submit_form(
@@ -97,6 +113,8 @@ class SettingsPanel(Cog):
         page, kind, name = path.split(".")
         if kind == "number":
             await self._change(interaction, page, name, parse_number(typed[name]))
+        elif kind == "line":
+            await self._change(interaction, page, name, clean_prompt(typed[name]) or None)
         else:
             await self._change_quota(interaction, page, int(name), typed)
         await interaction.response.edit_message(view=await self._compose(guild_id, page))
@@ -151,14 +169,29 @@ class SettingsPanel(Cog):
     async def _compose(self, guild_id: int, page: str) -> discord.ui.LayoutView:
         services, channel_id = self._services, _channel_of(page)
         own = await services.settings.fetch_scope(guild_id, channel_id) if channel_id else {}
+        settings = await self._fetch(guild_id, page)
         panel = SettingsPage(
             page,
-            await self._fetch(guild_id, page),
+            settings,
             services.check.threshold,
             frozenset(own),
             await services.settings.list_channels(guild_id),
+            self._list_models(settings),
         )
         return settings_views.compose_panel(panel)
+
+    def _choose_models(self, settings: GuildSettings, values: Sequence[str]) -> list[str]:
+        """The ids of the chosen models. Raises UserError if no moderator could look at them."""
+        if values and settings.review_channel_id is None:
+            raise UserError(texts.NEEDS_REVIEW_CHANNEL())
+        known = self._list_models(settings)
+        return [each for each in known if settings_views.cut_model(each) in values]
+
+    def _list_models(self, settings: GuildSettings) -> list[str]:
+        """The ids of the models that draw here, and of those that were chosen before."""
+        info = self._services.waitlist.info
+        present = [] if info is None else [info.id]
+        return list(dict.fromkeys([*present, *settings.reviewed_models]))[:MAX_IDS]
 
 
 def parse_number(text: str) -> float | None:
@@ -177,7 +210,7 @@ def parse_number(text: str) -> float | None:
 def _parse(name: str, values: Sequence[str]) -> Any:
     if name in _LISTS:
         return [int(value) for value in values] or None
-    if name in _POSTED_TO:
+    if name in _CHANNELS:
         return int(values[0]) if values else None
     if name == "picture_action":
         return values[0]

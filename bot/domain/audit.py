@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.domain.jobs import Job
-from bot.domain.rules import Outcome, Verdict
+from bot.domain.rules import SUSPENDED, Outcome, Verdict
 from bot.texts.reasons import Reason
 
 
@@ -70,6 +70,11 @@ class AuditEntry:
     new_value: str = ""
     entry_id: int = 0
 
+    def seal(self) -> AuditEntry:
+        """The same row without anybody's words about what is sealed. The hash stays."""
+        words = None if self.action is AuditAction.REPORTED else self.reason
+        return replace(self, prompt="", reason=words)
+
 
 _ACTIONS = {
     Outcome.REFUSE: AuditAction.PROMPT_REFUSED,
@@ -91,7 +96,7 @@ def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
         job_id=job.job_id,
         rule=verdict.rule,
         rules_version=verdict.rules_version,
-        prompt=text_of(job),
+        prompt=text_of(job) if verdict.rule != SUSPENDED else "",  # nobody has judged it
         reason=verdict.reason,
     )
 

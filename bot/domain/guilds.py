@@ -28,7 +28,9 @@ class GuildSettings:
     allowed_*: empty means everybody, everywhere.
     picture_action: what happens to flagged pictures.
     nsfw_threshold: None means that of the whole installation.
+    reviewed_models: ids of models whose pictures are all held, as the picture check knows photos.
     review_newcomer_days: prompts of members who joined less than this long ago are held.
+    appeal_line, appeal_channel_id: where members are told to turn to after a decision.
     min_member_days: members who joined less than this long ago may not prompt.
     """
 
@@ -43,6 +45,7 @@ class GuildSettings:
     review_hours: int = 24
     picture_action: Outcome = Outcome.REFUSE
     nsfw_threshold: float | None = None
+    reviewed_models: tuple[str, ...] = ()
     reports_to_hide: int = 3
     strikes_to_suspend: int = 3
     strike_days: int = 30
@@ -50,3 +53,5 @@ class GuildSettings:
     retention_days: int = 90
     is_paused: bool = False
     role_quotas: tuple[RoleQuota, ...] = ()
+    appeal_line: str = ""
+    appeal_channel_id: int | None = None

@@ -51,6 +51,11 @@ APPROVING = frozenset({Decision.APPROVE, Decision.COVER})
 SHOWING = frozenset({Decision.APPROVE, Decision.COVER, Decision.RESTORE})
 """What lets people see pictures."""
 
+ASKING = frozenset(
+    {Decision.REFUSE, Decision.SUSPEND, Decision.REMOVE, Decision.STRIKE, Decision.DENY}
+)
+"""What cannot be taken back: a form asks once, and takes a reason."""
+
 AGAINST_MEMBER = frozenset({Decision.SUSPEND, Decision.STRIKE})
 """Only for moderators who stand above the member."""
 
@@ -59,8 +64,8 @@ AGAINST_MEMBER = frozenset({Decision.SUSPEND, Decision.STRIKE})
 class Card:
     """A question to the moderators of a guild, and its answer.
 
-    channel_id, message_id: None until it is posted. decided_by: 0 is Triptych itself. settled_at:
-    when everybody whom the decision concerns had been told.
+    channel_id, message_id: None until it is posted. decided_by: 0 is Triptych itself. reason: the
+    moderator's, for the member. settled_at: when everybody whom it concerns had been told.
     """
 
     card_id: int
@@ -76,6 +81,7 @@ class Card:
     decision: Decision | None = None
     decided_by: int = 0
     decided_at: float | None = None
+    reason: str = ""
     settled_at: float | None = None
 
 

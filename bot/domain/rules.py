@@ -7,6 +7,12 @@ from enum import StrEnum
 
 from bot.texts.reasons import Reason
 
+MINORS = "built-in: sexual content about minors"
+"""The rule whose prompts are sealed: nobody but their author may read them."""
+
+SUSPENDED = "suspended"
+"""The rule that a verdict names if the member may not prompt at all, so that nothing was judged."""
+
 
 class Outcome(StrEnum):
     """What happens to a prompt under the rules."""

@@ -20,6 +20,7 @@ from bot.jobs.ports import (
     Unreachable,
     Unreadable,
 )
+from bot.jobs.presence import MEMBER_LEFT, Presence
 from bot.jobs.status_messages import StatusMessages
 from bot.ops.logs import of_job
 from bot.policy.prompts import PromptGate
@@ -52,6 +53,7 @@ class Deliverer:
         self._status_messages = status_messages
         self._gate = gate
         self._lane = lane
+        self.presence = Presence(messenger, now)
         self._audit = store.audit
         self._now = now
         self._again_seconds = again_seconds
@@ -63,7 +65,10 @@ class Deliverer:
             if held is not None:
                 await self._lane.hold(held)
             return await self._jobs.fetch_job(job.job_id)
-        allowed = await self._pass_rules(job)
+        if await self.presence.has_left(job):
+            allowed = await self._drop(job)
+        else:
+            allowed = await self._pass_rules(job)
         if allowed is None or allowed.status is not JobStatus.RENDERED:
             return allowed
         job = allowed
@@ -86,6 +91,21 @@ class Deliverer:
         of_job(log, job.job_id).info("delivered")
         await self._jobs.forget_dead_tokens(self._now() - TOKEN_LIFE_SECONDS)
         return await self._jobs.mark_delivered(job.job_id, message_id=message_id, now=self._now())
+
+    async def _drop(self, job: Job) -> Job | None:
+        """End a job whose member has left, without a new message."""
+        ended = await self._jobs.mark_ended(
+            job.job_id,
+            JobStatus.CANCELLED,
+            reason=MEMBER_LEFT,
+            now=self._now(),
+            leaving=[JobStatus.RENDERED],
+        )
+        if ended is not None:
+            of_job(log, job.job_id).info("not posted: its member has left the server")
+            await self._writer.remove(job.job_id)
+            await self._status_messages.finish(ended)
+        return ended
 
     async def _pass_rules(self, job: Job) -> Job | None:
         """Judge the prompt again, because the rules may have changed while the job waited.

@@ -22,6 +22,7 @@ from bot.errors import (
 from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
 from bot.jobs.ports import InProgress, ReviewLane, Waiting
+from bot.jobs.presence import MEMBER_LEFT
 from bot.jobs.queue.waitlist import Waitlist
 from bot.jobs.start_images import StartPictures
 from bot.jobs.status_messages import StatusMessages
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
+_CANCELLED = because(Code.CANCELLED)
 ANNOUNCE_SHARE = 0.1  # of the time, at most, for showing places: slow in a long queue
 
 
@@ -160,10 +162,13 @@ class Dispatcher:
         """Deliver a job that an earlier process had rendered."""
         self._spawn(job, self._deliver(job))
 
-    async def cancel(self, job_id: int) -> Job | None:
+    async def cancel(
+        self, job_id: int, reason: Reason = _CANCELLED, *, is_free: bool = False
+    ) -> Job | None:
         """End a waiting or running job for its member; None if it had already ended.
 
-        A job cancelled while it is drawn costs the share of its steps that were drawn.
+        A job cancelled while it is drawn costs the share of its steps that were drawn, unless it
+        is_free.
         """
         progress = self._progress.get(job_id)
         running = self._waitlist.running.get(job_id)
@@ -171,7 +176,7 @@ class Dispatcher:
         ended = await self._jobs.mark_ended(
             job_id,
             JobStatus.CANCELLED,
-            reason=because(Code.CANCELLED),
+            reason=reason,
             now=self._now(),
             leaving=[
                 JobStatus.ACCEPTED,
@@ -179,7 +184,7 @@ class Dispatcher:
                 JobStatus.QUEUED,
                 JobStatus.RUNNING,
             ],
-            cost=running.cost_estimate * share if running else 0.0,
+            cost=running.cost_estimate * share if running and not is_free else 0.0,
         )
         if ended is not None:
             of_job(log, job_id).info("cancelled")
@@ -229,6 +234,11 @@ class Dispatcher:
         future = self._engine.submit(request, hand_over)
         self._status_messages.post(running, InProgress(0, job.recipe.num_inference_steps or 0))
         self._spawn(running, self._draw(running, future))
+        self._track(self._drop_departed(running))  # beside it: drawing waits for no answer
+
+    async def _drop_departed(self, job: Job) -> None:
+        if await self._deliverer.presence.has_left(job):
+            await self.cancel(job.job_id, MEMBER_LEFT, is_free=True)
 
     async def _draw(self, job: Job, future: Future[GenerationOutput]) -> None:
         try:
@@ -259,7 +269,7 @@ class Dispatcher:
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
         recipe, images = job.recipe, output.images
-        judgement = await self._judge.judge(job, images, output.nsfw_content_detected)
+        judgement = await self._judge.judge_drawn(job, images, output.nsfw_content_detected)
         verdicts = judgement.verdicts
         with speaking(job.origin.shown_locale):
             files = await self._writer.write(job.job_id, recipe, images, verdicts)
@@ -295,7 +305,10 @@ class Dispatcher:
         return rendered
 
     def _spawn(self, job: Job, work: Coroutine[Any, Any, object]) -> None:
-        task = asyncio.create_task(self._guard(job, work))
+        self._track(self._guard(job, work))
+
+    def _track(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._forget)
 

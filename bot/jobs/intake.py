@@ -13,7 +13,7 @@ from bot.domain.audit import AuditAction, compose_audit_entry, compose_entry
 from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.jobs import Job, JobStatus, Origin, Source, Standing
 from bot.domain.recipes import Ask, Recipe, Upload
-from bot.domain.rules import Outcome, Verdict
+from bot.domain.rules import MINORS, SUSPENDED, Outcome, Verdict
 from bot.errors import NotInQueueYet, StoreError, UserError, WorkerUnavailable
 from bot.jobs.ports import Caller, PlaceClosed, ReviewLane, Undeliverable, Unreachable
 from bot.jobs.queue.waitlist import Waitlist
@@ -22,7 +22,7 @@ from bot.jobs.status_messages import StatusMessages
 from bot.moderation.text import clean_prompt
 from bot.ops.logs import of_job
 from bot.policy.admission import DAY_SECONDS, compose_quota, find_admission_refusal
-from bot.policy.prompts import SUSPENDED, PromptGate
+from bot.policy.prompts import PromptGate
 from bot.policy.quotas import Quotas
 from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
@@ -130,7 +130,8 @@ class Intake:
         job = await self._commit(ask, origin, refusal)
         if job is None:
             return None
-        of_job(log, job.job_id).debug("user %s: %r", origin.user_id, ask.prompt)
+        said = "(sealed)" if job.rule == MINORS else ask.prompt
+        of_job(log, job.job_id).debug("user %s: %r", origin.user_id, said)
         if job.status is JobStatus.REFUSED:
             of_job(log, job.job_id).info("user %s refused", origin.user_id)
             reason = job.reason or because(Code.UNEXPLAINED)

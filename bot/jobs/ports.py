@@ -153,6 +153,14 @@ class Messenger(Protocol):
         """The language of a server, as Discord names it; None if it is unknown."""
         ...
 
+    def find_guild_name(self, guild_id: int) -> str | None:
+        """What a server is called; None if it is unknown."""
+        ...
+
+    async def has_left(self, guild_id: int, user_id: int) -> bool:
+        """Whether somebody is no member of a server any more."""
+        ...
+
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message; return its id, if there is one."""
         ...

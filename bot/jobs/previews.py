@@ -23,7 +23,7 @@ class Previews:
         sketch = drawing.sketch
         if sketch is None or job.spoiler:
             return drawing
-        judgement = await self._judge.judge(job, sketch, [None] * len(sketch))
+        judgement = await self._judge.judge_drawn(job, sketch, [None] * len(sketch))
         is_shown = any(verdict.shown for verdict in judgement.verdicts)
         if judgement.spoiler or judgement.held_for or not is_shown:
             return drawing

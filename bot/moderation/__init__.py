@@ -1,12 +1,10 @@
 """The guard: judges prompts and pictures. Knows nothing of Discord, SQL or torch."""
 
-from bot.moderation.classes import MINORS
 from bot.moderation.pictures import PictureCheck
 from bot.moderation.prompts import NO_RULES, Explanation, PromptPolicy, judge_by
 from bot.moderation.rulebook import RuleBook, RuleMatch
 
 __all__ = [
-    "MINORS",
     "NO_RULES",
     "Explanation",
     "PictureCheck",

@@ -14,7 +14,7 @@ from functools import cache
 from itertools import chain
 
 from bot.domain.jobs import Ancestry
-from bot.domain.rules import Outcome, Verdict
+from bot.domain.rules import MINORS, Outcome, Verdict
 from bot.moderation.ages import AgeFinder
 from bot.moderation.grammar import Sentence, Things
 from bot.moderation.lexicon import Segmenter, read_languages, read_lexicon, unite
@@ -24,7 +24,6 @@ from bot.moderation.readings import Form, Reading
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
-MINORS = "built-in: sexual content about minors"
 REAL_PEOPLE = "built-in: sexual content about real people"
 NO_ANCESTRY = Ancestry()
 _SENT = because(Code.SENT_PICTURE_UNDRESSED)

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bot.domain.jobs import Ancestry
-from bot.domain.rules import Outcome, Rule, RuleKind, Verdict
+from bot.domain.rules import MINORS, Outcome, Rule, RuleKind, Verdict
 from bot.errors import TooCostly
 from bot.moderation.allowance import Allowance
-from bot.moderation.classes import MINORS, NO_ANCESTRY, REAL_PEOPLE, Signs, load_classes
+from bot.moderation.classes import NO_ANCESTRY, REAL_PEOPLE, Signs, load_classes
 from bot.moderation.readings import Reading, list_readings
 from bot.moderation.rulebook import RuleBook, RuleMatch
 from bot.moderation.rules import make_word_rules

@@ -54,6 +54,17 @@ class PictureJudge:
             action = Outcome.REFUSE  # a spoiler hides less: for adults only
         return weigh(verdicts, action, has_review(job.origin, settings))
 
+    async def judge_drawn(
+        self, job: Job, images: NDArray[np.uint8], found: Sequence[bool | None]
+    ) -> Judgement:
+        """The same for pictures that were drawn: a server may review all pictures of a model."""
+        judgement = await self.judge(job, images, found)
+        settings, model = await self._gate.fetch_settings(job.origin), job.recipe.model
+        if judgement.held_for is not None or model not in settings.reviewed_models:
+            return judgement
+        hidden = tuple(replace(each, shown=False) for each in judgement.verdicts)
+        return Judgement(hidden, judgement.spoiler, because(Code.MODEL_REVIEWED, model=model))
+
 
 def choose_threshold(default: float, settings: GuildSettings, origin: Origin) -> float:
     """A server may be stricter anywhere, but looser only in age-restricted channels."""

@@ -10,17 +10,14 @@ from dataclasses import replace
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job, Origin
 from bot.domain.recipes import StartPicture
-from bot.domain.rules import Outcome, Verdict
+from bot.domain.rules import MINORS, SUSPENDED, Outcome, Verdict
 from bot.errors import TriptychError
-from bot.moderation import MINORS, NO_RULES, Explanation, PromptPolicy, RuleBook
+from bot.moderation import NO_RULES, Explanation, PromptPolicy, RuleBook
 from bot.policy.reading import ReadingRoom
 from bot.policy.rule_scale import RuleScale
 from bot.store import Repositories
 from bot.texts.codes import Code
 from bot.texts.reasons import because
-
-SUSPENDED = "suspended"
-"""The rule that a verdict names if the member may not prompt at all."""
 
 _ALLOWED = Verdict(Outcome.ALLOW)
 _DAY_SECONDS = 86400.0
@@ -93,8 +90,8 @@ class PromptGate:
         Such a prompt is never drawn; an older judge may have let it through.
         """
         recipe = job.recipe
-        verdict = await self._judge_text(
-            job.origin, recipe.prompt, recipe.negative_prompt, recipe.start
+        verdict = await self._judge_by(
+            NO_RULES, job.origin, recipe.prompt, recipe.negative_prompt, recipe.start
         )
         return verdict.outcome is Outcome.REFUSE and verdict.rule == MINORS
 
@@ -141,12 +138,15 @@ class PromptGate:
         self, origin: Origin, prompt: str, negative_prompt: str, start: StartPicture | None
     ) -> Verdict:
         version, book = await self.fetch_book(origin.guild_id)
+        verdict = await self._judge_by(book, origin, prompt, negative_prompt, start)
+        return replace(verdict, rules_version=version)
+
+    async def _judge_by(
+        self, own: RuleBook, origin: Origin, prompt: str, negative: str, start: StartPicture | None
+    ) -> Verdict:
         ancestry = await self._ancestry.fetch(start)
         whose = origin.user_id if origin.guild_id is None else origin.guild_id
-        verdict = await self._room.run(
-            whose, self._policy.judge, prompt, negative_prompt, book, ancestry
-        )
-        return replace(verdict, rules_version=version)
+        return await self._room.run(whose, self._policy.judge, prompt, negative, own, ancestry)
 
     async def find_suspended(self, origin: Origin) -> Verdict | None:
         """The verdict for a member who is suspended here; None for everybody else."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.jobs import Job
@@ -18,10 +18,14 @@ MAX_PREVIEWED = 500
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A rule tried on past prompts: how many were tried, and the jobs that it matched."""
+    """A rule tried on past prompts: how many were tried, and the jobs that it matched.
+
+    sealed: the numbers of those jobs that nobody may read.
+    """
 
     num_prompts: int
     met: tuple[Job, ...]
+    sealed: frozenset[int] = frozenset()
 
 
 class RuleEditor:
@@ -57,13 +61,16 @@ class RuleEditor:
         """Remove a rule; None if it is not one of this server's rules."""
         return await self._rules.remove(guild_id, rule_id, actor_id=actor_id, now=self._now())
 
-    async def preview(self, guild_id: int, rule: Rule) -> Preview:
+    async def preview(
+        self, guild_id: int, rule: Rule, is_sealed: Callable[[Job], Awaitable[bool]]
+    ) -> Preview:
         """Try a rule on the last prompts of this server. Raises UserError."""
         await self._scale.require_room(guild_id, [rule])
         book = await self._room.run(guild_id, RuleBook, [rule])
         jobs = await self._jobs.list_recent(guild_id, MAX_PREVIEWED)
         met = [job for job in jobs if await self._is_met(guild_id, book, job)]
-        return Preview(len(jobs), tuple(met))
+        sealed = [job.job_id for job in met if await is_sealed(job)]
+        return Preview(len(jobs), tuple(met), frozenset(sealed))
 
     async def _is_met(self, guild_id: int, book: RuleBook, job: Job) -> bool:
         """Judge one job. One at a time, so that new prompts can be judged in between."""

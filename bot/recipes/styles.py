@@ -55,15 +55,7 @@ class Styles:
         style = next((style for style in offered if style.name == wanted), None)
         if style is None:
             raise UserError(because(Code.STYLE_UNKNOWN, known=[each.name for each in offered]))
-        negative = filter(None, (ask.negative_prompt, style.negative_prompt))
-        return replace(
-            ask,
-            prompt=_put_around(style, ask.prompt),
-            own_words=ask.prompt,
-            negative_prompt=", ".join(negative),
-            sampler=ask.sampler or style.sampler,
-            num_inference_steps=ask.num_inference_steps or style.num_inference_steps,
-        )
+        return apply_style(style, ask)
 
     async def put(self, guild_id: int, style: Style, changed_by: int) -> None:
         """Add a style or change one. Raises UserError."""
@@ -102,6 +94,19 @@ class Styles:
         what = because(Code.STYLE, name=known.name if known else "")
         values = {"old_value": _describe(old), "new_value": _describe(new)}
         await self._audit.add(replace(entry, reason=what, **values))
+
+
+def apply_style(style: Style, ask: Ask) -> Ask:
+    """Put a style around a prompt. What was typed goes before the style's own values."""
+    negative = filter(None, (ask.negative_prompt, style.negative_prompt))
+    return replace(
+        ask,
+        prompt=_put_around(style, ask.prompt),
+        own_words=ask.own_words or ask.prompt,
+        negative_prompt=", ".join(negative),
+        sampler=ask.sampler or style.sampler,
+        num_inference_steps=ask.num_inference_steps or style.num_inference_steps,
+    )
 
 
 def _describe(style: Style | None) -> str:

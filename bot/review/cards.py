@@ -11,7 +11,7 @@ from bot.domain.audit import AuditAction, compose_entry
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.review import Card, CardKind, Case, Decision
-from bot.domain.rules import GuildRule
+from bot.domain.rules import MINORS, GuildRule
 from bot.images.store import PictureWriter
 from bot.jobs.ports import InReview, Messenger, NotPosted, Undeliverable
 from bot.jobs.status_messages import StatusMessages
@@ -117,7 +117,7 @@ class ReviewCards:
     async def compose_case(self, card: Card) -> Case:
         """Collect all that the card shows now. Raises WorkerUnavailable if the bot is stopping."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
-        is_sealed = job is not None and await self._gate.is_sealed(job)
+        is_sealed = job is not None and await self.is_job_sealed(job)
         picture = None
         if job is not None and card.decision is None and not is_sealed:
             path = next(iter((await self.locate_pictures(job)).values()), None)
@@ -139,13 +139,16 @@ class ReviewCards:
         )
 
     async def is_job_sealed(self, job: Job) -> bool:
-        """Whether a prompt and its pictures may be shown to nobody."""
-        return await self._gate.is_sealed(job)
+        """Whether a prompt and its pictures may be shown to nobody; noted in its row."""
+        is_sealed = await self._gate.is_sealed(job)
+        if is_sealed and job.rule != MINORS:
+            await self._jobs.mark_sealed(job.job_id)
+        return is_sealed
 
     async def is_sealed(self, card: Card) -> bool:
         """Whether the content of a card may be shown to nobody."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
-        return job is not None and await self._gate.is_sealed(job)
+        return job is not None and await self.is_job_sealed(job)
 
     async def locate_pictures(self, job: Job) -> dict[str, Path | None]:
         """Locate what a moderator has to see of a job, by name: its grid, its start picture.

@@ -10,19 +10,18 @@ from bot.domain.audit import AuditAction, AuditEntry, compose_entry
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.review import CHOICES, SHOWING, Card, CardKind, Decision
 from bot.errors import UserError
-from bot.jobs.ports import Messenger, NotPosted, Undeliverable
 from bot.jobs.queue.waitlist import Waitlist
 from bot.ops.chores import Apart
 from bot.ops.locks import KeyedLocks
+from bot.policy.appeals import compose_appeal
 from bot.review.cards import ReviewCards
+from bot.review.notices import Notices, explain
 from bot.review.reports import Reports
 from bot.review.sanctions import Sanctions
 from bot.store import Repositories
 from bot.texts import review as texts
-from bot.texts import sanctions as sanction_texts
-from bot.texts.catalog import speaking
 from bot.texts.codes import Code
-from bot.texts.reasons import because
+from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ class Decisions:
         review_cards: ReviewCards,
         reports: Reports,
         sanctions: Sanctions,
-        messenger: Messenger,
+        notices: Notices,
         resume_delivery: Callable[[Job], Awaitable[None]],
         now: Callable[[], float],
     ) -> None:
@@ -63,7 +62,8 @@ class Decisions:
         self._review_cards = review_cards
         self._reports = reports
         self._sanctions = sanctions
-        self._messenger = messenger
+        self._settings = store.settings
+        self._notices = notices
         self._resume_delivery = resume_delivery
         self._now = now
         self._turns = KeyedLocks[int]()
@@ -81,32 +81,45 @@ class Decisions:
         return card
 
     async def decide(
-        self, card_id: int, decision: Decision, moderator_id: int, guild_id: int | None
+        self,
+        card_id: int,
+        decision: Decision,
+        moderator_id: int,
+        guild_id: int | None,
+        reason: str = "",
     ) -> None:
-        """Take a decision. Raises UserError if somebody was first or took the prompt back."""
+        """Take a decision. Raises UserError if somebody was first or took the prompt back.
+
+        reason: the moderator's own words; the member reads them.
+        """
         card = await self.fetch_card(card_id, guild_id)
         if decision not in CHOICES[card.kind]:
             raise UserError(texts.NOT_A_CHOICE())
-        if decision in SHOWING and await self._review_cards.is_sealed(card):
+        is_sealed = await self._review_cards.is_sealed(card)
+        if is_sealed and decision in SHOWING:
             raise UserError(texts.SEALED_CHOICE())
-        if await self._decide(card, decision, moderator_id) is None:
+        if await self._decide(card, decision, moderator_id, reason) is None:
             await self.fetch_card(card_id, guild_id)
 
-    async def _decide(self, card: Card, decision: Decision, moderator_id: int) -> Card | None:
+    async def _decide(
+        self, card: Card, decision: Decision, moderator_id: int, reason: str = ""
+    ) -> Card | None:
         """Decide one card at a time, so that ``sweep`` does not tell the same people."""
         async with self._turns[card.card_id]:
-            decided = await self._book(card, decision, moderator_id)
+            decided = await self._book(card, decision, moderator_id, reason)
             if decided is not None:
                 log.info("card %s: %s by %s", card.card_id, decision, moderator_id)
                 self._not_handed_over.add(card.card_id)
                 await self._settle(decided, is_fresh=True)
         return decided
 
-    async def _book(self, card: Card, decision: Decision, moderator_id: int) -> Card | None:
+    async def _book(
+        self, card: Card, decision: Decision, moderator_id: int, reason: str
+    ) -> Card | None:
         """Save the decision, its effects and its audit row: all or nothing."""
         async with self._jobs.transaction():
             decided = await self._cards.mark_decided(
-                card.card_id, decision, decided_by=moderator_id, now=self._now()
+                card.card_id, decision, decided_by=moderator_id, now=self._now(), reason=reason
             )
             if decided is None:
                 return None
@@ -129,11 +142,13 @@ class Decisions:
 
     async def _decide_held(self, card: Card, decision: Decision) -> None:
         assert card.job_id is not None
-        by, now = card.decided_by, self._now()
+        by, now, why = card.decided_by, self._now(), None
         if decision in _ENDS:
-            status, action, reason = _ENDS[decision]
+            status, action, end = _ENDS[decision]
+            why = explain(end, card.reason)
+            told = await self._add_appeal(card, why) if by else why
             job = await self._jobs.mark_ended(
-                card.job_id, status, reason=reason, now=now, leaving=[JobStatus.HELD]
+                card.job_id, status, reason=told, now=now, leaving=[JobStatus.HELD]
             )
         else:
             is_covered = decision is Decision.COVER
@@ -143,12 +158,16 @@ class Decisions:
             )
         if job is None:
             raise UserError(texts.TAKEN_BACK())
-        await self._audit.add(compose_entry(action, job, now, actor_id=by))
+        await self._audit.add(compose_entry(action, job, now, actor_id=by, reason=why))
         if decision is Decision.SUSPEND:
-            why = because(Code.SUSPENDED_FOR_REFUSED)
+            why = explain(because(Code.SUSPENDED_FOR_REFUSED), card.reason)
             await self._sanctions.suspend(
                 card.guild_id, card.member_id, by=by, reason=why, job_id=card.job_id
             )
+
+    async def _add_appeal(self, card: Card, what: Reason) -> Reason:
+        settings = await self._settings.fetch(card.guild_id)
+        return because(Code.WITH_APPEAL, what=what, appeal=compose_appeal(settings))
 
     async def _decide_report(self, card: Card, decision: Decision) -> None:
         assert card.job_id is not None
@@ -156,12 +175,12 @@ class Decisions:
         job = await self._jobs.mark_hidden(card.job_id, hidden=decision is not Decision.RESTORE)
         if job is None:
             raise UserError(texts.PICTURES_GONE())
-        reason = _ON_RECORD[decision]
+        reason = explain(_ON_RECORD[decision], card.reason)
         await self._audit.add(
             compose_entry(AuditAction.REPORT_DECIDED, job, now, actor_id=by, reason=reason)
         )
         if decision is Decision.STRIKE:
-            why = because(Code.STRUCK_FOR_REPORTED)
+            why = explain(because(Code.STRUCK_FOR_REPORTED), card.reason)
             await self._sanctions.strike(
                 card.guild_id, card.member_id, by=by, reason=why, job_id=card.job_id
             )
@@ -175,7 +194,7 @@ class Decisions:
                 guild_id=card.guild_id,
                 actor_id=by,
                 member_id=card.member_id,
-                reason=_ON_RECORD[decision],
+                reason=explain(_ON_RECORD[decision], card.reason),
             )
         )
         if decision is Decision.GRANT:
@@ -198,7 +217,9 @@ class Decisions:
             by_hand = await self._reports.settle(card)
             is_told = by_hand is not None
         else:
-            is_told = card.kind is CardKind.RULES or await self._settle_appeal(card)
+            is_told = True
+        if is_told:
+            is_told = await self._notices.tell_decided(card) is not None
         self._not_handed_over.discard(card.card_id)
         if is_told:
             await self._review_cards.settle(card.card_id, delete_by_hand=bool(by_hand))
@@ -215,18 +236,6 @@ class Decisions:
             self._waitlist.enqueue(job)
         elif is_fresh and job.status is JobStatus.RENDERED:
             await self._resume_delivery(job)
-        return True
-
-    async def _settle_appeal(self, card: Card) -> bool:
-        is_granted = card.decision is Decision.GRANT
-        text = sanction_texts.APPEAL_GRANTED if is_granted else sanction_texts.APPEAL_DENIED
-        with speaking(self._messenger.find_locale(card.guild_id)):
-            said = text()
-        try:
-            await self._messenger.write_to(card.member_id, said, f"appeal-{card.card_id}")
-        except NotPosted as error:
-            log.info("card %s: the member cannot be told: %s", card.card_id, error)
-            return isinstance(error, Undeliverable)
         return True
 
     async def look_after(self) -> None:

@@ -10,10 +10,10 @@ from bot.domain.audit import AuditAction, compose_entry
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.review import Card, CardKind, Decision
+from bot.domain.rules import MINORS
 from bot.errors import UserError
 from bot.images.store import PictureWriter
 from bot.jobs.ports import Delivery, Hidden, Messenger, NotPosted, Undeliverable
-from bot.moderation import MINORS
 from bot.ops.logs import of_job
 from bot.policy.prompts import has_review
 from bot.review.cards import ReviewCards

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.domain.audit import AuditAction, AuditEntry
+from bot.domain.rules import MINORS
 from bot.store.database import Database, Row
 from bot.store.rows import format_reason, parse_reason
 from bot.texts.codes import Code
@@ -24,6 +25,10 @@ _COLUMNS = (
     "prompt_hash",
     "old_value",
     "new_value",
+)
+_IS_SEALED = (
+    "(rule = ? OR EXISTS (SELECT 1 FROM job WHERE job.job_id = audit.job_id AND job.rule = ?)) "
+    "AS is_sealed"
 )
 
 
@@ -61,7 +66,10 @@ class AuditRepository:
         limit: int = 100,
         newest_first: bool = True,
     ) -> list[AuditEntry]:
-        """The rows of one guild (None: direct messages) that match every filter given."""
+        """The rows of one guild (None: direct messages) that match every filter given.
+
+        Those about a sealed prompt come without anybody's words.
+        """
         wanted: dict[str, Any] = {
             "guild_id IS ?": guild_id,
             "at >= ?": since,
@@ -80,11 +88,11 @@ class AuditRepository:
             conditions.append(f"action IN ({', '.join('?' * len(actions))})")
         order = "DESC" if newest_first else "ASC"
         rows = await self._database.fetch_all_apart(
-            f"SELECT * FROM audit WHERE {' AND '.join(conditions)} "  # noqa: S608 - own conditions
-            f"ORDER BY entry_id {order} LIMIT ?",
-            (*wanted.values(), *actions, limit),
+            f"SELECT *, {_IS_SEALED} FROM audit "  # noqa: S608 - own conditions
+            f"WHERE {' AND '.join(conditions)} ORDER BY entry_id {order} LIMIT ?",
+            (MINORS, MINORS, *wanted.values(), *actions, limit),
         )
-        return [_parse(row) for row in rows]
+        return [_parse(row).seal() if row["is_sealed"] else _parse(row) for row in rows]
 
     async def fetch_first_set(self, guild_id: int, name: str) -> int | None:
         """The id of the row that says when this setting was last switched on, or None."""

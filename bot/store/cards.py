@@ -94,13 +94,13 @@ class CardRepository:
         )
 
     async def mark_decided(
-        self, card_id: int, decision: Decision, *, decided_by: int, now: float
+        self, card_id: int, decision: Decision, *, decided_by: int, now: float, reason: str = ""
     ) -> Card | None:
         """Move a card from open to decided; None if somebody else decided first."""
         row = await self._database.fetch_one(
-            "UPDATE card SET decision = ?, decided_by = ?, decided_at = ? "
+            "UPDATE card SET decision = ?, decided_by = ?, decided_at = ?, reason = ? "
             "WHERE card_id = ? AND decision = '' RETURNING *",
-            (decision, decided_by, now, card_id),
+            (decision, decided_by, now, reason, card_id),
         )
         return _parse_card(row) if row else None
 

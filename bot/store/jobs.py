@@ -12,7 +12,7 @@ from typing import Any
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.pictures import PictureFile
 from bot.domain.recipes import Recipe
-from bot.domain.rules import Outcome, Verdict
+from bot.domain.rules import MINORS, Outcome, Verdict
 from bot.store.database import Database
 from bot.store.rows import (
     compose_next_id,
@@ -202,6 +202,10 @@ class JobRepository:
         return await self._change(
             job_id, (JobStatus.DELIVERED,), JobStatus.DELIVERED, hidden=hidden
         )
+
+    async def mark_sealed(self, job_id: int) -> None:
+        """Record that nobody may read it, so that the audit log leaves its words out."""
+        await self._database.execute("UPDATE job SET rule = ? WHERE job_id = ?", (MINORS, job_id))
 
     async def mark_running(self, job: Job, *, now: float) -> Job | None:
         """queued → running, with the recipe and cost filled in from the model."""

@@ -82,7 +82,7 @@ PERSONAL: dict[str, PersonalData] = {
     "card": PersonalData(
         "the server's time is over and there is nothing left to decide",
         people={"member_id": "0", "decided_by": "0", "message_id": "NULL"},
-        plain=("kind", "decision"),
+        plain=("kind", "decision", "reason"),
         over=_OVER_CARD,
     ),
     "suspension": PersonalData(

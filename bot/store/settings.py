@@ -38,6 +38,7 @@ QUOTA_BOUNDS: dict[str, tuple[float, float]] = {
     "weight": (0.1, 10),
 }
 MAX_IDS = 25  # of a list of roles or channels, and of roles with a quota
+MAX_APPEAL_LINE = 300  # characters
 CHANNEL_NAMES = frozenset({"picture_action", "nsfw_threshold", "review_everything"})
 """What a channel may have of its own."""
 
@@ -157,6 +158,8 @@ def _check_bounds(name: str, value: Any) -> None:
     """value: as JSON holds it."""
     if name == "picture_action" and value == Outcome.ALLOW:
         raise UserError(texts.NEVER_SHOWN())
+    if name == "appeal_line" and len(value) > MAX_APPEAL_LINE:
+        raise UserError(texts.LINE_TOO_LONG(count=MAX_APPEAL_LINE))
     if isinstance(value, tuple | list) and len(value) > MAX_IDS:
         raise UserError(texts.TOO_MANY(count=MAX_IDS))
     numbers: list[tuple[str, Any]] = [(name, value)]

@@ -6,6 +6,7 @@ from bot.texts.catalog import Plural, Text
 
 CANCEL = Text("Cancel")
 CANCEL_ALL = Plural("Cancel {count:,} prompt", "Cancel all {count:,} prompts")
+DELETE_FOR_GOOD = Text("Delete for good")
 DELETE_PICTURES = Text("Delete the pictures")
 NEWEST_PICTURES = Text("Newest")
 OLDER_PICTURES = Text("Older")

@@ -159,3 +159,15 @@ class Code(StrEnum):
     UPLOAD_HEIC = auto()
     UPLOAD_OF_OTHER_KIND = auto()
     UPLOAD_OF_OTHER_COLOURS = auto()
+
+    # Pictures of a model that the picture check does not know
+    MODEL_REVIEWED = auto()
+
+    # Why, and where to turn to
+    EXPLAINED = auto()
+    WITH_APPEAL = auto()
+    APPEAL_TO_MODERATORS = auto()
+    APPEAL_IN_CHANNEL = auto()
+
+    # Members who left
+    MEMBER_LEFT = auto()

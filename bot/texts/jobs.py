@@ -22,6 +22,10 @@ HIDDEN = Text(
     "Members have reported these pictures. They are hidden until a moderator has looked at them."
 )
 REMOVED = Text("A moderator has removed these pictures.")
+SEALED = Text(
+    "This prompt falls under sexual content about minors. Neither it nor its pictures are shown "
+    "to anybody, and nothing can be made of them."
+)
 NOT_ATTACHED = Text(
     "The pictures are drawn and kept, but Discord does not take them here: I may not attach files, "
     "or they are too large for this server. `/gallery` shows them to you."
@@ -68,6 +72,10 @@ NO_LINK = Text(
 )
 
 # Deleting and cancelling
+DELETE_FOR_GOOD = Text(
+    "Delete these pictures for good? They leave the message, the disk and the gallery, and nobody "
+    "can bring them back."
+)
 DELETED = Text("Deleted: the pictures have left the message, the disk and the gallery.")
 DELETED_BUT_SHOWN = Text(
     "The pictures have left the disk and the gallery, but I may not delete the message that shows "

@@ -13,6 +13,9 @@ OUTCOMES: dict[Code, Text] = {
     ),
     Code.CANCELLED: Text("Cancelled."),
     Code.DELETED: Text("Deleted."),
+    Code.MEMBER_LEFT: Text(
+        "Whoever asked for this has left the server, so it was not posted. Nothing was charged."
+    ),
     Code.THREAD_CLOSED: Text(
         "This thread is archived and locked, so nothing can be posted here. Nothing was drawn or "
         "charged; ask again in another channel."
@@ -50,6 +53,12 @@ OUTCOMES: dict[Code, Text] = {
         "are kept: /gallery shows them, and nothing was charged."
     ),
     Code.MODERATOR_REFUSED: Text("A moderator refused this. Nothing was charged."),
+    Code.EXPLAINED: Text("{what} The moderator's reason: {why}"),
+    Code.WITH_APPEAL: Text("{what}\n{appeal}"),
+    Code.APPEAL_TO_MODERATORS: Text(
+        "If you think that this is wrong, write to the moderators of this server."
+    ),
+    Code.APPEAL_IN_CHANNEL: Text("If you think that this is wrong, write in <#{channel_id}>."),
     Code.NOT_REVIEWED_IN_TIME: Text(
         "No moderator looked at this in time. Nothing was charged; you may ask again, or ask a "
         "moderator."

@@ -208,6 +208,9 @@ REFUSALS: dict[Code, Text] = {
     ),
     Code.STARTS_COVERED: Text("It starts from a covered picture."),
     Code.PICTURES_FLAGGED: Text("The picture check has flagged these pictures."),
+    Code.MODEL_REVIEWED: Text(
+        "In this server, moderators see all pictures of the model {model} before they are posted."
+    ),
     Code.PICTURES_UNCHECKED: Text(
         "The picture check does not work, so a moderator has to look at the pictures."
     ),

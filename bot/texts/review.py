@@ -36,6 +36,9 @@ BUTTONS = {
     "deny": Text("Deny"),
     "note": Text("Understood"),
 }
+ASK_REASON = Text("Your reason (optional)")
+READ_BY_MEMBER = Text("The member reads it in a direct message.")
+READ_BY_CHANNEL = Text("The member reads it, and everybody else in the channel.")
 REVEAL = Text("Show me")
 BLURRED = Text("Blurred pictures")
 ACTIVE_STRIKES = Plural("{count} strike", "{count} strikes")

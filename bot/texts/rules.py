@@ -88,6 +88,7 @@ FOUND = Text("Rules that were found")
 FOUND_NONE = Text("none")
 EXCEPTED = Text("{finding} — allowed by an exception")
 NO_LANE = Text("There is no review channel (/settings), so what would be held is refused.")
+SEALED = Text("(sexual content about minors: shown to nobody)")
 PREVIEWED = Plural(
     "It was tried on the last {count:,} prompt on record here.",
     "It was tried on the last {count:,} prompts on record here.",

@@ -17,13 +17,28 @@ SUSPENDED_BY_STRIKES = Text("Suspended by strikes until <t:{ends_at:.0f}:f>: {re
 NOT_SUSPENDED = Text("They are not suspended here. Nothing was changed.")
 LIFTED = Text("<@{member_id}> may prompt again.")
 
+TOLD_STRUCK = Text("You got a strike in **{server}**. It expires <t:{lapses_at:.0f}:f>.")
+TOLD_STRIKES = Plural(
+    "You have {count} strike there now; {limit} suspend a member.",
+    "You have {count} strikes there now; {limit} suspend a member.",
+)
+TOLD_STRIKE_REMOVED = Text("Your strike {strike_id} in **{server}** does not count any more.")
+TOLD_SUSPENDED = Text("You cannot make pictures in **{server}** until <t:{ends_at:.0f}:f>.")
+TOLD_LIFTED = Text("You may make pictures in **{server}** again.")
+TOLD_REMOVED = Text("A moderator of **{server}** removed the pictures of your prompt #{job_id}.")
+TOLD_WHY = Text("Why: {reason}")
+TOLD_BUTTON = Text("You can also appeal once: try to make a picture there and press “Appeal”.")
+A_SERVER = Text("a server")
+TOLD = Text("The member was told in a direct message.")
+NOT_TOLD = Text("The member could not be told in a direct message. Please tell them yourself.")
+
 APPEAL = Text("Appeal")
 APPEAL_TITLE = Text("Appeal your suspension")
 APPEAL_QUESTION = Text("Why should it end?")
 APPEAL_HINT = Text("You can appeal once. A moderator reads this and decides.")
 APPEALED = Text("Your appeal was passed on. You will hear what a moderator decides.")
-APPEAL_GRANTED = Text("Your appeal against your suspension was granted.")
-APPEAL_DENIED = Text("Your appeal against your suspension was denied.")
+APPEAL_GRANTED = Text("Your appeal against your suspension in **{server}** was granted.")
+APPEAL_DENIED = Text("Your appeal against your suspension in **{server}** was denied.")
 NOTHING_TO_APPEAL = Text("There is nothing to appeal here.")
 NO_SUSPENSION = Text("You are not suspended here at present, so there is nothing to appeal.")
 APPEALED_TWICE = Text(

@@ -21,6 +21,9 @@ NAMES = {
     "strike_days": Text("Days until a strike expires"),
     "suspension_days": Text("Days of a suspension"),
     "nsfw_threshold": Text("Score that flags a picture"),
+    "appeal_line": Text("How to appeal, in your words"),
+    "appeal_channel_id": Text("Channel for appeals"),
+    "reviewed_models": Text("Models that are all reviewed"),
     "retention_days": Text("Days that records are kept"),
     "moderator_role_ids": Text("Moderator roles"),
     "allowed_role_ids": Text("Roles that may prompt"),
@@ -62,6 +65,13 @@ REVIEW_CHANNEL = Text("Review channel: {channel}")
 MOD_LOG = Text("Mod log: {channel}")
 REVIEW_ON = Text("Review everything: **on** — every prompt is held until a moderator allows it.")
 REVIEW_OFF = Text("Review everything: **off**")
+APPEALS = Text("Members who are refused, struck or suspended read: {line}")
+CHANGE_LINE = Text("How members appeal")
+LINE_HINT = Text("Empty for the default")
+LINE_TOO_LONG = Plural(
+    "A text may have {count} character. Nothing was changed.",
+    "A text may have up to {count} characters. Nothing was changed.",
+)
 HOLD_MEANS_REFUSE = Text(
     "**No review channel is set, so whatever should be held for a moderator is refused.**"
 )
@@ -70,6 +80,16 @@ FLAGGED = Text("A flagged picture: **{action}**")
 FLAGGED_FROM = Text(
     "A picture is flagged from a score of {threshold:g} on, as the owner of this bot has set; less "
     "is stricter. Only channels for adults may be looser."
+)
+REVIEWED_MODELS = Text("Models whose pictures are all held for a moderator: {models}")
+WHY_REVIEWED_MODELS = Text(
+    "The picture check was made for photographs. Choose a model here if it draws in another way "
+    "and a moderator should see each of its pictures before the channel does."
+)
+CHOOSE_MODELS = Text("Models whose pictures are all held")
+NEEDS_REVIEW_CHANNEL = Text(
+    "Choose a review channel first (under “Review, reports and sanctions”): without one, nobody "
+    "could look at these pictures. Nothing was changed."
 )
 OF_CHANNELS = Text(
     "A channel may have its own picture check, and “review everything”. Channels with values of "

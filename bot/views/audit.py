@@ -12,7 +12,6 @@ from typing import Any
 import discord
 
 from bot.domain.audit import AuditAction, AuditEntry
-from bot.moderation import MINORS
 from bot.texts import audit as texts
 from bot.texts import settings as setting_texts
 from bot.texts.codes import Code
@@ -40,7 +39,7 @@ def describe_entry(entry: AuditEntry) -> str:
         parts.append(texts.RULE(rule=name_rule(entry.rule)))
     parts += filter(None, _list_details(entry))
     lines = [" · ".join(parts)]
-    if entry.prompt and entry.rule != MINORS:  # whose words are shown to nobody
+    if entry.prompt:
         lines.append(f"> {quote(entry.prompt, _SHOWN)}")
     return "\n".join(lines)
 

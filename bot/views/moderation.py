@@ -128,11 +128,13 @@ def describe_preview(rule: Rule, preview: Preview) -> str:
         texts.NOTHING_SAVED(),
     )
     head = f"{describe_rule(rule)}\n{' '.join(said)}"
-    return _join(head, [_describe_met(job) for job in preview.met], "")
+    return _join(head, [_describe_met(job, preview) for job in preview.met], "")
 
 
-def _describe_met(job: Job) -> str:
-    return f"• <t:{job.accepted_at:.0f}:d> <@{job.origin.user_id}>: {quote(job.recipe.prompt, 100)}"
+def _describe_met(job: Job, preview: Preview) -> str:
+    is_sealed = job.job_id in preview.sealed
+    said = texts.SEALED() if is_sealed else quote(job.recipe.prompt, 100)
+    return f"• <t:{job.accepted_at:.0f}:d> <@{job.origin.user_id}>: {said}"
 
 
 def compose_text(

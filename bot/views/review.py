@@ -26,7 +26,7 @@ from bot.texts import sanctions as sanction_texts
 from bot.texts.lists import AND_MORE
 from bot.texts.reasons import say
 from bot.texts.rules import KINDS
-from bot.views.components import JobButton, compose_answer
+from bot.views.components import JobButton, JobModal, compose_answer
 from bot.views.escape import quote
 
 REASON_MAX = 300
@@ -93,7 +93,7 @@ def _describe(case: Case) -> str:
     if starts and card.decision is None and not case.is_sealed:
         start = texts.START_GONE if case.picture is None else texts.STARTS_BLURRED
         lines.append(start())
-    lines += _describe_reports(case.reports)
+    lines += _describe_reports(case)
     if case.suspension is not None:
         lines.append(describe_suspension(case.suspension))
         lines.append(f"> {quote(case.suspension.appeal, APPEAL_MAX)}")
@@ -139,13 +139,17 @@ def _describe_beyond(rules: Sequence[GuildRule]) -> str:
     return "\n".join([*lines, texts.BEYOND_WHY()])
 
 
-def _describe_reports(reports: Sequence[Report]) -> list[str]:
-    lines = [
-        f"• <@{report.reporter_id}>: {quote(report.reason, 150)}"
-        for report in reports[:_REPORTS_SHOWN]
-    ]
-    rest = len(reports) - len(lines)
+def _describe_reports(case: Case) -> list[str]:
+    shown = case.reports[:_REPORTS_SHOWN]
+    lines = [_describe_report(report, is_sealed=case.is_sealed) for report in shown]
+    rest = len(case.reports) - len(lines)
     return [*lines, f"• {AND_MORE(count=rest)}"] if rest else lines
+
+
+def _describe_report(report: Report, *, is_sealed: bool) -> str:
+    if is_sealed:  # whoever reports a prompt may repeat its words
+        return f"• <@{report.reporter_id}>"
+    return f"• <@{report.reporter_id}>: {quote(report.reason, 150)}"
 
 
 def describe_suspension(suspension: Suspension) -> str:
@@ -156,6 +160,27 @@ def describe_suspension(suspension: Suspension) -> str:
     return sanction_texts.SUSPENDED_BY_MODERATOR(
         given_by=suspension.given_by, ends_at=ends_at, reason=reason
     )
+
+
+def add_told(text: str, told: bool | None) -> str:
+    """Add to a moderator's answer whether the member was told."""
+    said = sanction_texts.TOLD if told else sanction_texts.NOT_TOLD
+    return f"{text}\n-# {said()}"
+
+
+def compose_reason_form(decision: Decision, card_id: int) -> JobModal:
+    """Build the form that asks once, and for a reason, before something that stays."""
+    form = JobModal(decision, card_id, 0, title=texts.BUTTONS[decision]())
+    field = discord.ui.TextInput[Any](
+        custom_id="reason",
+        style=discord.TextStyle.paragraph,
+        required=False,
+        max_length=REASON_MAX,
+    )
+    is_public = decision in {Decision.REFUSE, Decision.SUSPEND}
+    hint = (texts.READ_BY_CHANNEL if is_public else texts.READ_BY_MEMBER)()
+    form.add_item(discord.ui.Label(text=texts.ASK_REASON(), description=hint, component=field))
+    return form
 
 
 def compose_suspended(reason: str, *buttons: JobButton) -> discord.ui.LayoutView:

@@ -10,16 +10,19 @@ import discord
 
 from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.rules import Outcome
-from bot.store.settings import BOUNDS, QUOTA_BOUNDS
+from bot.policy.appeals import compose_appeal
+from bot.store.settings import BOUNDS, MAX_APPEAL_LINE, QUOTA_BOUNDS
 from bot.texts import settings as texts
 from bot.texts.catalog import Text
 from bot.texts.lists import AND_MORE
+from bot.texts.reasons import say
 from bot.views.components import PanelItem
 from bot.views.escape import quote
 from bot.views.moderation import compose_text
 
 PANEL = "settings"
 _SHOWN = 80
+_CHOICE_MAX = 100
 _PAGE_NUMBERS = {
     "people": ("min_member_days",),
     "review": ("review_newcomer_days", "review_hours", "reports_to_hide", "strikes_to_suspend",
@@ -35,6 +38,7 @@ class SettingsPage:
     """What a page shows. page: of ``texts.PAGES``, or ``c`` and a channel's id.
 
     settings: those in force; own: those set only for this channel. threshold: the bot owner's.
+    models: the ids of those that can be chosen.
     """
 
     page: str
@@ -42,6 +46,7 @@ class SettingsPage:
     threshold: float
     own: frozenset[str] = frozenset()
     channels: Sequence[int] = ()
+    models: Sequence[str] = ()
 
     @property
     def channel_id(self) -> int | None:
@@ -69,6 +74,10 @@ def describe_panel(panel: SettingsPage) -> str:
     if panel.page == "pictures" or panel.channel_id is not None:
         lines.append(texts.FLAGGED(action=_say_action(settings.picture_action)))
         lines.append(f"-# {texts.FLAGGED_FROM(threshold=panel.threshold)}")
+    if panel.page == "pictures":
+        models = ", ".join(quote(each, _SHOWN) for each in settings.reviewed_models)
+        lines.append(texts.REVIEWED_MODELS(models=f"**{models or texts.NONE()}**"))
+        lines.append(f"-# {texts.WHY_REVIEWED_MODELS()}")
     return "\n".join(lines)
 
 
@@ -83,7 +92,12 @@ def _describe_page(panel: SettingsPage) -> list[str]:
             ]
         case "review":
             channel = _channel(settings.review_channel_id)
-            return [texts.REVIEW_CHANNEL(channel=channel), _describe_review(settings)]
+            line = say(compose_appeal(settings))
+            return [
+                texts.REVIEW_CHANNEL(channel=channel),
+                _describe_review(settings),
+                texts.APPEALS(line=f"“{line}”"),
+            ]
         case "quotas":
             return [texts.ABOUT_QUOTAS(), *map(_describe_quota, settings.role_quotas)]
         case "record":
@@ -121,6 +135,8 @@ def describe_value(name: str, value: Any) -> str:
 
 
 def _describe_listed(name: str, value: Any) -> str:
+    if name == "reviewed_models":
+        return quote(str(value), _SHOWN)
     if name == "role_quotas":
         known = RoleQuota.__slots__  # a newer version may have saved settings unknown here
         return _describe_quota(RoleQuota(**{k: v for k, v in value.items() if k in known}))
@@ -145,6 +161,19 @@ def compose_number_field(name: str, value: float | None) -> discord.ui.Label[Any
     return discord.ui.Label(text=label, description=description, component=field)
 
 
+def compose_line_field(line: str) -> discord.ui.Label[Any]:
+    """Build the form field for how members appeal."""
+    field = discord.ui.TextInput[Any](
+        custom_id="appeal_line",
+        style=discord.TextStyle.paragraph,
+        default=line or None,
+        required=False,
+        max_length=MAX_APPEAL_LINE,
+    )
+    label = texts.NAMES["appeal_line"]()
+    return discord.ui.Label(text=label, description=texts.LINE_HINT(), component=field)
+
+
 def _items(panel: SettingsPage) -> list[Any]:
     settings, page = panel.settings, panel.page
     items: list[Any] = []
@@ -159,9 +188,15 @@ def _items(panel: SettingsPage) -> list[Any]:
             items = [
                 _channel_select(page, "review_channel_id", settings, 1),
                 _toggle(page, settings),
+                _channel_select(page, "appeal_channel_id", settings, 1),
+                PanelItem(
+                    PANEL,
+                    f"{page}.appeal_line",
+                    discord.ui.Button[Any](label=texts.CHANGE_LINE()),
+                ),
             ]
         case "pictures":
-            items = [_action_select(panel)]
+            items = [_action_select(panel), *_model_selects(panel)]
         case "quotas":
             select = discord.ui.RoleSelect[Any](placeholder=texts.CHOOSE_ROLE())
             items = [PanelItem(PANEL, f"{page}.quota", select)]
@@ -236,6 +271,32 @@ def _channel_select(page: str, name: str, settings: GuildSettings, most: int) ->
         default_values=[discord.SelectDefaultValue(id=each, type=kind) for each in ids],
     )
     return PanelItem(PANEL, f"{page}.{name}", select)
+
+
+def _model_selects(panel: SettingsPage) -> list[PanelItem]:
+    """A select of models; none before the model is loaded, since Discord takes no empty one."""
+    options = [
+        discord.SelectOption(
+            label=cut_model(model),
+            value=cut_model(model),
+            default=model in panel.settings.reviewed_models,
+        )
+        for model in panel.models
+    ]
+    if not options:
+        return []
+    select = discord.ui.Select[Any](
+        options=options,
+        placeholder=texts.CHOOSE_MODELS(),
+        min_values=0,
+        max_values=len(options),
+    )
+    return [PanelItem(PANEL, f"{panel.page}.reviewed_models", select)]
+
+
+def cut_model(model: str) -> str:
+    """A model's id, as long as a choice in a select may be."""
+    return model[:_CHOICE_MAX]
 
 
 def _toggle(page: str, settings: GuildSettings) -> PanelItem:

@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 import yarl
 from playwright import async_api as playwright
 
 from playground import Playground
 from playground.web.server import mount_page
-from tests.e2e.conftest import locales, nursery, start_bot
+from tests.e2e.conftest import locales, nursery, open_bots
 
 with warnings.catch_warnings():
     # discord.py's player imports audioop, which Python 3.11 deprecates
@@ -29,7 +30,7 @@ TOKEN = "a-token"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 
-__all__ = ["locales", "nursery", "start_bot"]
+__all__ = ["locales", "nursery"]
 
 OpenPage = Callable[..., Awaitable["playwright.Page"]]
 
@@ -42,7 +43,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
-@pytest.fixture
+start_bot = pytest_asyncio.fixture(open_bots, loop_scope="session", name="start_bot")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Playground]:
     async with Playground(TOKEN, mounts=[mount_page]) as playground:
         monkeypatch.setattr(discord.http.Route, "BASE", playground.api_base)
@@ -52,7 +56,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Playground]:
         assert playground.contract.violations == []
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[playwright.Browser]:
     # the sandbox refuses root, which containers and CI run as
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -62,7 +66,7 @@ async def browser() -> AsyncIterator[playwright.Browser]:
         await chromium.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def open_page(server: Playground, browser: playwright.Browser) -> AsyncIterator[OpenPage]:
     """`await open_page(who, channel, **context)`: the page as that person sees it.
 
@@ -98,6 +102,8 @@ async def open_page(server: Playground, browser: playwright.Browser) -> AsyncIte
         return page
 
     yield open_one
+    for context in browser.contexts:
+        await context.close()
     assert complaints == []
 
 
@@ -112,12 +118,12 @@ class Bot(discord.Client):
         await self.tree.sync()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def bot() -> Bot:
     return Bot()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def connect(server: Playground) -> AsyncIterator[Callable[[Bot], Awaitable[None]]]:
     """`await connect(bot)` has it online until the test ends."""
     running: list[tuple[Bot, asyncio.Task[None]]] = []

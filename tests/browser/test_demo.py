@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.test_newcomer import imagine
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,6 +11,8 @@ from playground import Playground, Upload
 from tests.browser.conftest import OpenPage
 from tests.e2e.conftest import StartBot
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
+
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
 
 

@@ -8,7 +8,10 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser, expect
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from io import BytesIO
 
 import discord
+import pytest
 from discord import app_commands, ui
 from PIL import Image
 from playwright.async_api import Locator, Page, expect
 
 from playground import Playground
 from tests.browser.conftest import OpenPage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
 
 
 def picture(colour: str = "teal", size: tuple[int, int] = (320, 200)) -> BytesIO:

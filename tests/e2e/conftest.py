@@ -94,10 +94,10 @@ def lens(server: Playground) -> Lens:
     return server.contract
 
 
-@pytest.fixture
-async def start_bot(
+async def open_bots(
     server: Playground, tmp_path: Path, nursery: Nursery, locales: Path
 ) -> AsyncIterator[StartBot]:
+    """``await start_bot(…)`` starts bots that are killed after the test."""
     started: list[tuple[BotProcess, bool]] = []
 
     async def start(
@@ -143,3 +143,6 @@ async def start_bot(
             bot.process.kill()
             await bot.process.wait()
         assert may_complain or "Traceback" not in bot.log, bot.log
+
+
+start_bot = pytest.fixture(open_bots, name="start_bot")

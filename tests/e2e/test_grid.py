@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from bot.domain.recipes import StartPicture
-from playground import Member, Overwrite, Permission, Playground, add_channel, add_guild
+from playground import (
+    Member,
+    Message,
+    Overwrite,
+    Permission,
+    Person,
+    Playground,
+    add_channel,
+    add_guild,
+)
 from tests.e2e.conftest import StartBot
 from tests.e2e.gallery import button, draw, forge, has_grid, open_picture, press, refusal, upload_of
 
@@ -199,7 +208,9 @@ async def test_always_refused_classes_hold_for_a_picture_and_new_words_together(
     first = await draw(member, art, prompt="nude statue")
     single = await (await press(member, first, "1")).wait_answered()
     grid = await (await press(member, first, "Vary 1")).wait_for(has_grid)
-    say = "sexual content about minors. The prompts behind"
+    behind, sealed = "sexual content about minors. The prompts behind", "nothing can be made of"
+    real = "people send may show real persons"
+    say = {"vary": sealed, "upload": real, "style": real}.get(way, behind)
     match way:
         case "start" | "remix":  # the form of a varied picture keeps the picture it was drawn from
             pressed = (single, "Use as start") if way == "start" else (grid, "✎ Remix")
@@ -219,13 +230,20 @@ async def test_always_refused_classes_hold_for_a_picture_and_new_words_together(
             await saved.wait_answered()
             image = upload_of(single)
             handle = await member.slash("imagine", art, prompt="dog", style="beach", image=image)
-    reason = await refusal(handle)
-    assert ("people send may show real persons" if way in {"upload", "style"} else say) in reason
+    assert say in await refusal(handle)
     assert await bot.stop() == 0
-    assert [row["status"] for row in bot.rows()] == ["delivered", "delivered", "refused"]
+    refused = [] if way == "vary" else ["refused"]  # a sealed picture gives no prompt
+    assert [row["status"] for row in bot.rows()] == ["delivered", "delivered", *refused]
     assert [row["job_id"] for row in bot.rows("SELECT DISTINCT job_id FROM picture")] == [1, 2]
     assert "child" not in bot.log
     assert "bikini" not in bot.log
+
+
+async def erase(server: Playground, person: Person, menu: Message) -> None:
+    """Delete the pictures, and say yes."""
+    asked = await (await press(person, menu, "Delete the pictures")).wait_answered()
+    await press(person, asked, "Delete for good")
+    await server.wait_until(lambda: "Deleted" in asked.text(), 10)
 
 
 async def test_only_the_author_and_moderators_delete_and_nothing_is_left(
@@ -237,12 +255,19 @@ async def test_only_the_author_and_moderators_delete_and_nothing_is_left(
     grids = [await draw(member, art), await draw(member, art)]
     for person, grid in zip((member, moderator), grids, strict=True):
         menu = await (await press(person, grid, "⋯")).wait_answered()
-        forged = forge(other, grid, button(menu, "Delete the pictures"))
-        assert "Manage Messages" in await refusal(await forged)
+        for custom_id in (
+            button(menu, "Delete the pictures"),
+            f"v1:erase:{grids.index(grid) + 1}:0",
+        ):
+            assert "Manage Messages" in await refusal(await forge(other, grid, custom_id))
+        asked = await (await press(person, menu, "Delete the pictures")).wait_answered()
+        assert "for good?" in asked.text()
         assert not grid.is_deleted
-        done = await (await press(person, menu, "Delete the pictures")).wait_answered()
-        assert "Deleted" in done.text()
+        await press(person, asked, "Delete for good")
+        await server.wait_until(lambda asked=asked: "Deleted" in asked.text(), 10)
         assert grid.is_deleted
+    [told] = await server.wait_until(lambda: server.messages(member.direct_channel), 10)
+    assert "removed the pictures of your prompt #2" in told.text()
     assert list((bot.data_dir / "pictures").iterdir()) == []
     mine = await (await member.slash("gallery", art)).wait_answered()
     assert "no pictures yet" in mine.text()
@@ -267,7 +292,7 @@ async def test_who_manages_messages_elsewhere_deletes_nothing_here(
     assert "no picture like that in this channel" in refused
     assert not grid.is_deleted
     menu = await (await press(other, own, "⋯")).wait_answered()
-    await (await press(other, menu, "Delete the pictures")).wait_answered()
+    await erase(server, other, menu)
     assert await bot.stop() == 0
     assert [row["deleted_by"] for row in bot.rows()] == [None, other.id]
 
@@ -283,7 +308,7 @@ async def test_buttons_of_deleted_pictures_offer_the_recipe(
     await form.wait_modal()
     await start.wait_modal()
     menu = await (await press(member, grid, "⋯")).wait_answered()
-    await (await press(member, menu, "Delete the pictures")).wait_answered()
+    await erase(server, member, menu)
     assert await bot.stop() == 0
 
     bot = await start_bot()
@@ -353,7 +378,7 @@ async def test_what_a_moderator_removed_is_not_drawn_again(server: Playground, s
     grid = await draw(member, art)
     single = await (await press(member, grid, "1")).wait_answered()
     menu = await (await press(moderator, grid, "⋯")).wait_answered()
-    await (await press(moderator, menu, "Delete the pictures")).wait_answered()
+    await erase(server, moderator, menu)
     for custom_id in (button(single, "Vary"), "v1:reroll:1:0", "v1:more:1:0", "v1:remix:1:0"):
         handle = await forge(member, single, custom_id)
         assert "moderator" in await refusal(handle)

@@ -33,6 +33,7 @@ from tests.e2e.test_imagine import has_grid
 from tests.e2e.test_moderation import _colours
 from tests.e2e.test_upload import make_upload
 
+ASKING = {"Refuse", "Refuse and suspend", "Remove", "Remove and strike", "Deny"}
 GREYS = (200, 201, 202)
 
 
@@ -89,9 +90,18 @@ class Town:
         sent = await person.submit_modal(opened, {"reason": reason})
         return (await sent.wait_answered()).text()
 
-    async def press(self, card: Message, label: str, person: Person | None = None):
+    async def press(
+        self, card: Message, label: str, person: Person | None = None, reason: str = ""
+    ) -> InteractionHandle:
+        """Press a button of a card, and send the form that some of them open."""
         person = person or self.moderator
-        return await person.press(card, str(card.button(label).custom_id))
+        pressed = await person.press(card, str(card.button(label).custom_id))
+        if label not in ASKING:
+            return pressed
+        await self.server.wait_until(lambda: pressed.modal or pressed.messages, 5)
+        if pressed.modal is None:  # they may not
+            return pressed
+        return await person.submit_modal(pressed, {"reason": reason})
 
 
 @pytest.fixture
@@ -176,6 +186,41 @@ async def test_refusal_reaches_the_member_in_the_same_message_after_the_token_di
     assert await bot.stop() == 0
     [row] = bot.rows()
     assert (row["status"], row["cost"]) == ("refused", 0)
+
+
+async def test_refusal_asks_once_and_takes_a_reason_that_the_member_reads(
+    town: Town, start_bot: StartBot
+):
+    await town.set(appeal_channel_id=town.art.id)
+    bot = await start_bot(RULES_FILE=town.rules)
+    waiting = await (await town.imagine("leek")).wait_answered()
+    card = await town.card()
+    pressed = await town.moderator.press(card, str(card.button("Refuse").custom_id))
+    form = await pressed.wait_modal()
+    assert "everybody else in the channel" in json.dumps(form)
+    assert bot.rows()[0]["status"] == "held"
+    assert await bot.stop() == 0
+    await start_bot(RULES_FILE=town.rules)
+    await town.moderator.submit_modal(pressed, {"reason": "no vegetables @everyone"})
+    await until_text(waiting, "no vegetables @everyone")
+    assert f"write in <#{town.art.id}>" in waiting.text()
+    assert not waiting.current.mentions_everyone
+    await town.closed(card, "Refused by")
+
+
+async def test_who_is_no_moderator_sends_no_form(town: Town, start_bot: StartBot):
+    await town.set()
+    bot = await start_bot(RULES_FILE=town.rules)
+    await town.imagine("leek")
+    card = await town.card()
+    role_ids = town.guild.members[town.moderator.id].role_ids
+    pressed = await town.moderator.press(card, str(card.button("Refuse and suspend").custom_id))
+    await pressed.wait_modal()
+    role_ids.clear()
+    sent = await town.moderator.submit_modal(pressed, {"reason": "rude"})
+    told = await sent.wait_for(lambda message: message.is_ephemeral)
+    assert "Only moderators" in told.text()
+    assert bot.rows()[0]["status"] == "held"
 
 
 async def test_two_moderators_press_at_once_and_the_second_sees_who_was_first(
@@ -565,8 +610,12 @@ async def test_strikes_suspend_and_the_appeal_is_heard(town: Town, start_bot: St
     bot = await start_bot()
     await town.press(card, "Grant: lift it")
     await town.closed(card, "Granted")
-    [told] = await town.told_directly(town.member)
-    assert "granted" in told.text()
+    removed, struck, suspended, granted = await town.told_directly(town.member)
+    assert "removed the pictures of your prompt #1" in removed.text()
+    assert "You got a strike in" in struck.text()
+    for words in ("You got a strike in", "again rude", "You cannot make pictures in", "moderators"):
+        assert words in suspended.text()
+    assert "granted" in granted.text()
     await (await town.imagine("cat")).wait_for(has_grid)
     assert await bot.stop() == 0
     moderator, member = town.moderator.id, town.member.id

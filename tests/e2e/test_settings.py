@@ -172,3 +172,42 @@ async def test_pause_refuses_new_prompts_and_keeps_those_in_line(
     assert await bot.stop() == 0
     actions = [row["action"] for row in bot.rows("SELECT action FROM audit ORDER BY entry_id")]
     assert actions == ["paused", "resumed"]
+
+
+async def test_models_are_reviewed_only_where_somebody_can_look(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot()
+    moderator, general = server.person("moderator"), server.channel("general")
+    panel = await open_panel(server, moderator, "pictures")
+    path = "v1:settings:pictures.reviewed_models"
+    said = await change(await moderator.select(panel, path, ["fake model"]))
+    assert "Choose a review channel first" in said
+    await change(await moderator.select(panel, "v1:settings:open.page", ["review"]))
+    await change(await moderator.select(panel, "v1:settings:review.review_channel_id", [general]))
+    await change(await moderator.select(panel, "v1:settings:open.page", ["pictures"]))
+    assert await change(await moderator.select(panel, path, ["fake model"])) == ""
+    assert "held for a moderator: **fake model**" in panel.text()
+    assert await change(await moderator.select(panel, path, [])) == ""
+    assert "held for a moderator: **none**" in panel.text()
+    assert await bot.stop() == 0
+    rows = bot.rows("SELECT * FROM audit WHERE reason_params LIKE '%models%' ORDER BY entry_id")
+    values = [(row["old_value"], row["new_value"]) for row in rows]
+    assert values == [("", '["fake model"]'), ('["fake model"]', "")]
+
+
+async def test_server_says_how_its_members_appeal(server: Playground, start_bot: StartBot):
+    bot = await start_bot()
+    moderator, general = server.person("moderator"), server.channel("general")
+    panel = await open_panel(server, moderator, "review")
+    assert "write to the moderators of this server" in panel.text()
+    path = "v1:settings:review.appeal_channel_id"
+    await change(await moderator.select(panel, path, [general]))
+    assert f"write in <#{general.id}>" in panel.text()
+    handle = await moderator.press(panel, "v1:settings:review.appeal_line")
+    assert await fill(moderator, handle, line="Ask Ada.") == ""
+    assert "Ask Ada." in panel.text()
+    handle = await moderator.press(panel, "v1:settings:review.appeal_line")
+    assert await fill(moderator, handle, line="") == ""
+    assert f"write in <#{general.id}>" in panel.text()
+    assert await bot.stop() == 0

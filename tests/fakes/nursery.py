@@ -113,10 +113,12 @@ def load_modules(*modules: str) -> None:
     """Import what a bot imports before it is online, but start no thread."""
     from bot.chat import client
     from bot.moderation.classes import load_classes
+    from bot.texts.catalog import parse_locale
 
     for module in (*client.COGS, "bot.cli.run", "tests.fakes.parts", *modules):
         importlib.import_module(module)
     load_classes()
+    parse_locale("en-GB")  # Babel reads its own tables once
 
 
 class _Server:

@@ -15,10 +15,10 @@ from bot.cli.terminal import TerminalCaller
 from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask, StartPicture, Upload
 from bot.domain.review import Decision
-from bot.domain.rules import Rule, RuleKind
+from bot.domain.rules import MINORS, Rule, RuleKind
 from bot.engine.api import GenerationRequest
 from bot.errors import UserError
-from bot.moderation.classes import MINORS, REAL_PEOPLE
+from bot.moderation.classes import REAL_PEOPLE
 from bot.recipes.derive import compose_again, compose_base, compose_upscale, compose_variation
 from bot.texts.reasons import say
 from tests.conftest import GUILD, FakeCaller, House, OpenHouse

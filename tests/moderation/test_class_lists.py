@@ -22,9 +22,9 @@ from benchmarks.classes import (
     measure_recall,
     read_terms,
 )
-from bot.domain.rules import Outcome
+from bot.domain.rules import MINORS, Outcome
 from bot.moderation import PromptPolicy
-from bot.moderation.classes import MINORS, REAL_PEOPLE
+from bot.moderation.classes import REAL_PEOPLE
 
 GUARD = PromptPolicy()
 STOPPED = {Outcome.REFUSE, Outcome.HOLD}

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from benchmarks.evasions import EVASIONS
 from bot.domain.jobs import Ancestry
-from bot.domain.rules import Outcome
+from bot.domain.rules import MINORS, Outcome
 from bot.moderation import PromptPolicy
-from bot.moderation.classes import MINORS, REAL_PEOPLE, BuiltInClasses, read_lexicon
+from bot.moderation.classes import REAL_PEOPLE, BuiltInClasses, read_lexicon
 from bot.moderation.readings import list_readings
 from bot.texts.reasons import say
 

@@ -216,8 +216,9 @@ async def test_preview_lets_prompts_come_in_between(
         return judge_by(*texts)
 
     monkeypatch.setattr("bot.policy.rule_editor.judge_by", judge_slowly)
-    rule_editor = quiet_house.services.guilds.rule_editor
-    preview = asyncio.create_task(rule_editor.preview(GUILD, Rule(RuleKind.WORD, "dog")))
+    editor, gate = quiet_house.services.guilds.rule_editor, quiet_house.services.gate
+    rule = Rule(RuleKind.WORD, "dog")
+    preview = asyncio.create_task(editor.preview(GUILD, rule, gate.is_sealed))
     await quiet_house.until(lambda: judged)
     prompt = asyncio.create_task(quiet_house.submit("a cat"))
     await quiet_house.until(lambda: quiet_house.services.gate._room._turns._waiting)

@@ -85,7 +85,9 @@ async def test_unknown_patterns_are_not_compiled_in_this_process(
         with pytest.raises(UserError, match=r"Nothing was changed\.$"):
             await adopt(quiet_house, *rules)
     with pytest.raises(UserError, match="cannot be used"):
-        await quiet_house.services.guilds.rule_editor.preview(GUILD, bad)
+        await quiet_house.services.guilds.rule_editor.preview(
+            GUILD, bad, quiet_house.services.gate.is_sealed
+        )
     with pytest.raises(Exception, match="rule 1: the pattern"):
         await scale.parse(GUILD, '{"rules": [{"kind": "pattern", "text": "("}]}')
     assert list(await scale.list_faults(GUILD, [bad, KALE])) == [bad]
@@ -182,7 +184,9 @@ async def test_rules_that_cannot_be_weighed_let_nothing_pass_and_change_nothing(
     with pytest.raises(StoreError, match="Nothing was drawn or charged"):
         await quiet_house.submit("dog")
     with pytest.raises(UserError, match="Nothing was changed"):
-        await quiet_house.services.guilds.rule_editor.preview(GUILD, large(1))
+        await quiet_house.services.guilds.rule_editor.preview(
+            GUILD, large(1), quiet_house.services.gate.is_sealed
+        )
     monkeypatch.undo()
     assert (await quiet_house.submit("dog")).status is JobStatus.QUEUED
 

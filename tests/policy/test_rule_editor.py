@@ -20,7 +20,9 @@ async def test_preview_says_what_a_rule_would_have_met(quiet_house: House):
     for prompt in ("a dog", "a hot dog", "cats"):
         await quiet_house.submit(prompt)
     rule = Rule(RuleKind.WORD, "dog", Outcome.HOLD, ("hot dog",))
-    preview = await quiet_house.services.guilds.rule_editor.preview(GUILD, rule)
+    preview = await quiet_house.services.guilds.rule_editor.preview(
+        GUILD, rule, quiet_house.services.gate.is_sealed
+    )
     assert preview.num_prompts == 3
     assert [job.recipe.prompt for job in preview.met] == ["a dog"]
     assert await quiet_house.services.guilds.rules.list_rules(GUILD) == []

@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bot.domain.audit import AuditAction
 from bot.domain.jobs import JobStatus
 from bot.domain.review import Decision
+from bot.jobs.ports import InProgress
+from bot.jobs.previews import Previews
+from bot.policy.pictures import PictureJudge
+from bot.texts.reasons import say
 from tests.review.conftest import MODERATOR, actions, decide, set_values
 
 
@@ -152,3 +157,47 @@ async def test_stricter_threshold_hides_what_the_instance_would_show(open_lane, 
         await house.until_status(job, JobStatus.DELIVERED)
         assert not any(verdict.shown for verdict in house.messenger.delivered[0][1].verdicts)
         assert await actions(house) == [AuditAction.PICTURES_HIDDEN]
+
+
+async def test_all_pictures_of_a_reviewed_model_wait_for_a_moderator(open_lane):
+    async with open_lane(reviewed_models=["another", "fake model"]) as house:
+        await house.start()
+        job = await house.submit("dog", seed=200)
+        held = await house.until_status(job, JobStatus.HELD)
+        await house.until(lambda: house.messenger.cards)
+        assert "all pictures of the model fake model" in say(held.held_for)
+        assert house.messenger.delivered == []
+        public = house.services.writer.folder_of(job.job_id) / "grid.png"
+        assert not {200, 201, 202} & shown_greys(public)
+        assert await actions(house) == [AuditAction.PICTURES_HELD]
+        await decide(house, Decision.APPROVE)
+        await house.until_status(job, JobStatus.DELIVERED)
+        [(_, delivery)] = house.messenger.delivered
+        assert shown_greys(delivery.grid) == {200, 201, 202}
+
+
+async def test_pictures_of_other_models_are_only_checked(open_lane):
+    async with open_lane(reviewed_models=["another"]) as house:
+        await house.start()
+        await house.until_status(await house.submit("dog"), JobStatus.DELIVERED)
+
+
+async def test_reviewed_model_without_a_review_channel_is_refused_uncharged(open_lane):
+    async with open_lane(reviewed_models=["fake model"]) as house:
+        await set_values(house, review_channel_id=None)
+        await house.start()
+        ended = await house.until_status(await house.submit("dog"), JobStatus.REFUSED)
+        assert ended.cost == 0
+        assert "please tell a moderator" in say(ended.reason)
+        assert house.messenger.delivered == []
+
+
+async def test_reviewed_model_has_no_preview_and_takes_uploads(open_lane):
+    async with open_lane(reviewed_models=["fake model"]) as house:
+        job = await house.submit("dog")
+        sketch = np.full((3, 8, 8, 3), 200, np.uint8)
+        judge = PictureJudge(house.services.check, house.services.gate)
+        drawing = InProgress(1, 4, sketch)
+        assert await Previews(judge, house.services.writer).develop(job, drawing) is drawing
+        uploaded = await judge.judge(job, sketch[:1], [None])
+        assert uploaded.held_for is None

@@ -66,7 +66,7 @@ async def test_granted_appeal_lifts_the_suspension_and_there_is_one(open_lane):
         await decide(house, Decision.GRANT, by=OTHER)
         assert await sanctions.fetch_suspension(GUILD, MEMBER) is None
         assert house.messenger.written == [
-            (MEMBER, "Your appeal against your suspension was granted.")
+            (MEMBER, "Your appeal against your suspension in **The Server** was granted.")
         ]
         assert (await house.submit("dog")).status is JobStatus.QUEUED
         assert (await actions(house))[-2:] == [

@@ -5,25 +5,29 @@ No such words are needed: a judge that refuses "dog" in that class stands for a 
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bot.chat.interactions import fetch_job
 from bot.cogs.review import Review
-from bot.domain.audit import AuditAction
+from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import JobStatus
 from bot.domain.review import Card, Decision
-from bot.domain.rules import Outcome, Verdict
+from bot.domain.rules import MINORS, Outcome, Rule, RuleKind, Verdict
 from bot.errors import UserError
 from bot.jobs.ports import Hidden
-from bot.moderation import MINORS, PromptPolicy
+from bot.moderation import PromptPolicy
 from bot.texts.codes import Code
-from bot.texts.reasons import because
+from bot.texts.reasons import because, own_words
 from bot.texts.review import SEALED
+from bot.views.audit import list_columns, render_entries
+from bot.views.moderation import describe_preview
 from bot.views.review import compose_card
-from tests.conftest import GUILD
-from tests.review.conftest import decide, deliver
+from tests.conftest import GUILD, MEMBER
+from tests.review.conftest import OTHER, decide, deliver, hold
 
 
 class StricterPolicy(PromptPolicy):
@@ -172,3 +176,84 @@ async def test_show_me_shows_nothing_of_it(open_lane):
         )
         await Opened(house.services).reveal(interaction, card.card_id, 0)
         assert answers == [{"content": SEALED()}]
+
+
+async def list_shown(house: Any) -> list[AuditEntry]:
+    """What the mod log, ``/audit search`` and ``/audit export`` read."""
+    return await house.services.audit.search(GUILD, newest_first=False)
+
+
+async def test_audit_log_comes_without_the_words_wherever_it_is_read(open_lane):
+    async with open_lane(review_newcomer_days=7) as house:
+        await hold(house, "leek")
+        late = await hold(house, "dog", joined_at=house.clock())
+        become_stricter(house)
+        await house.submit("dog at once")
+        await decide(house, Decision.REFUSE)
+        assert (await house.fetch(late)).status is JobStatus.REFUSED
+        entries = await list_shown(house)
+        assert {entry.prompt for entry in entries} == {"", "leek"}
+        assert [bool(entry.prompt_hash) for entry in entries] == [True] * 4
+        for text in (render_entries(entries), json.dumps([list_columns(each) for each in entries])):
+            assert "dog" not in text
+            assert "leek" in text
+        [own] = [entry for entry in await house.services.audit.list_about(MEMBER)][:1]
+        assert own.prompt == "leek"
+
+
+async def test_words_of_a_report_on_it_are_in_no_log_and_on_no_card(open_lane):
+    async with open_lane(reports_to_hide=1) as house:
+        await house.start()
+        job = await deliver(house)
+        become_stricter(house)
+        await house.services.reports.take(job.job_id, 1, "it says dog", GUILD)
+        [reported] = await house.services.audit.search(GUILD, actions=[AuditAction.REPORTED])
+        assert "dog" not in render_entries([reported])
+        view, _ = compose_card(house.messenger.cards[-1])
+        assert "<@1>" in texts(view)
+        assert "dog" not in texts(view)
+
+
+async def test_what_a_suspended_member_wrote_is_not_judged_and_in_no_log(open_lane):
+    async with open_lane() as house:
+        sanctions = house.services.sanctions
+        await sanctions.suspend(GUILD, MEMBER, by=OTHER, reason=own_words("rude"), days=5)
+        await house.submit("dog")
+        assert [entry.prompt for entry in await list_shown(house)] == ["", ""]
+
+
+async def test_rule_is_tried_on_it_without_showing_it(open_lane):
+    async with open_lane() as house:
+        await house.submit("dog")
+        await house.submit("a sausage dog")
+        become_stricter(house)
+        editor, rule = house.services.guilds.rule_editor, Rule(RuleKind.WORD, "dog")
+        preview = await editor.preview(GUILD, rule, house.services.gate.is_sealed)
+        assert len(preview.met) == 2
+        assert describe_preview(rule, preview).count("dog") == 1  # the rule's own
+
+
+async def test_no_log_has_the_words(open_lane, caplog):
+    async with open_lane() as house:
+        become_stricter(house)
+        caplog.set_level("DEBUG", logger="bot")
+        await house.submit("a dog")
+        await house.submit("a cat")
+        assert "a dog" not in caplog.text
+        assert "a cat" in caplog.text
+
+
+async def test_buttons_and_recipe_give_nothing_of_it_and_delete_still_works(open_lane):
+    async with open_lane() as house:
+        await house.start()
+        job = await deliver(house)
+        become_stricter(house)
+        place: Any = SimpleNamespace(
+            client=SimpleNamespace(services=house.services),
+            guild_id=GUILD,
+            channel_id=job.origin.channel_id,
+            user=SimpleNamespace(id=OTHER),
+        )
+        with pytest.raises(UserError, match="shown to anybody"):
+            await fetch_job(place, job.job_id)
+        assert (await fetch_job(place, job.job_id, even_sealed=True)).job_id == job.job_id

@@ -12,10 +12,9 @@ import pytest
 from bot.domain.audit import AuditAction
 from bot.domain.guilds import GuildSettings
 from bot.domain.review import CHOICES, CardKind, Decision
-from bot.domain.rules import Outcome, RuleKind
-from bot.moderation.classes import MINORS, REAL_PEOPLE
+from bot.domain.rules import MINORS, SUSPENDED, Outcome, RuleKind
+from bot.moderation.classes import REAL_PEOPLE
 from bot.moderation.readings import Form
-from bot.policy.prompts import SUSPENDED
 from bot.store.personal_data import PERSONAL
 from bot.store.settings import BOUNDS, NAMES, QUOTA_BOUNDS
 from bot.texts import audit, review, rules, settings

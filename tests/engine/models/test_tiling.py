@@ -41,7 +41,7 @@ def make_upscale(side: int = LARGE, **changes: Any) -> GenerationRequest:
             "height": side,
             "guidance_scale": 1.0,
             "sampler": "ddim",
-            "num_inference_steps": 20,
+            "num_inference_steps": 10,
             "seeds": (5,),
             "image": make_picture(side),
             "strength": 0.2,

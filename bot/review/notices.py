@@ -1,0 +1,153 @@
+"""Tells members what was decided about them: what, why, until when, and how to appeal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from bot.domain.review import Card, Decision
+from bot.jobs.ports import Messenger, NotPosted, Undeliverable
+from bot.policy.appeals import compose_appeal
+from bot.store import Repositories
+from bot.texts import sanctions as texts
+from bot.texts.catalog import Text, speaking
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because, say
+
+log = logging.getLogger(__name__)
+
+Told = bool | None
+"""Whether the member was told; None if Discord is away and it is worth another try."""
+
+_MESSAGE_MAX = 2000
+
+
+def explain(what: Reason, why: str) -> Reason:
+    """Add a moderator's own words, if there are any."""
+    return because(Code.EXPLAINED, what=what, why=why) if why else what
+
+
+class Notices:
+    """Writes direct messages, in the language of the server."""
+
+    def __init__(self, store: Repositories, messenger: Messenger, now: Callable[[], float]) -> None:
+        self._sanctions = store.sanctions
+        self._settings = store.settings
+        self._messenger = messenger
+        self._now = now
+
+    async def tell_decided(self, card: Card) -> Told:
+        """Tell how a card was decided, if the member's own message does not show it."""
+        guild_id, member_id = card.guild_id, card.member_id
+        match card.decision:
+            case Decision.GRANT:
+                return await self._tell_appealed(card, texts.APPEAL_GRANTED)
+            case Decision.DENY:
+                return await self._tell_appealed(card, texts.APPEAL_DENIED)
+            case Decision.REMOVE:
+                return await self.tell_removed(guild_id, member_id, card.job_id, card.reason)
+            case Decision.STRIKE:
+                await self.tell_removed(guild_id, member_id, card.job_id)
+                return await self.tell_struck(guild_id, member_id)
+            case Decision.SUSPEND:
+                return await self.tell_suspended(guild_id, member_id)
+        return True
+
+    async def tell_removed(
+        self, guild_id: int, member_id: int, job_id: int | None, why: str = ""
+    ) -> Told:
+        """Tell a member that a moderator removed their pictures."""
+
+        def compose(server: str) -> list[str]:
+            lines = [texts.TOLD_REMOVED(server=server, job_id=job_id)]
+            return [*lines, texts.TOLD_WHY(reason=why)] if why else lines
+
+        return await self._tell(guild_id, member_id, f"removed-{job_id}", compose)
+
+    async def tell_struck(self, guild_id: int, member_id: int) -> Told:
+        """Tell a member about their newest strike, and the suspension that came of it."""
+        now = self._now()
+        strikes = await self._sanctions.list_strikes(guild_id, member_id, now)
+        if not strikes:
+            return True
+        strike, limit = strikes[-1], (await self._settings.fetch(guild_id)).strikes_to_suspend
+        suspension = await self._sanctions.fetch_suspension_of(guild_id, member_id, now)
+        follows = suspension is not None and suspension.given_at >= strike.given_at
+
+        def compose(server: str) -> list[str]:
+            lines = [
+                texts.TOLD_STRUCK(server=server, lapses_at=strike.lapses_at),
+                texts.TOLD_WHY(reason=say(strike.reason)),
+                texts.TOLD_STRIKES(count=len(strikes), limit=limit),
+            ]
+            if suspension is not None and follows:
+                lines.append(texts.TOLD_SUSPENDED(server=server, ends_at=suspension.ends_at))
+            return lines
+
+        nonce = f"strike-{strike.strike_id}"
+        return await self._tell(guild_id, member_id, nonce, compose, has_button=follows)
+
+    async def tell_strike_removed(self, guild_id: int, member_id: int, strike_id: int) -> Told:
+        """Tell a member that a strike does not count any more."""
+
+        def compose(server: str) -> list[str]:
+            return [texts.TOLD_STRIKE_REMOVED(server=server, strike_id=strike_id)]
+
+        nonce = f"unstruck-{strike_id}"
+        return await self._tell(guild_id, member_id, nonce, compose, has_appeal=False)
+
+    async def tell_suspended(self, guild_id: int, member_id: int) -> Told:
+        """Tell a member about the suspension that holds, if one does."""
+        now = self._now()
+        suspension = await self._sanctions.fetch_suspension_of(guild_id, member_id, now)
+        if suspension is None:
+            return True
+
+        def compose(server: str) -> list[str]:
+            until = texts.TOLD_SUSPENDED(server=server, ends_at=suspension.ends_at)
+            return [until, texts.TOLD_WHY(reason=say(suspension.reason))]
+
+        nonce = f"suspended-{suspension.suspension_id}"
+        return await self._tell(guild_id, member_id, nonce, compose, has_button=True)
+
+    async def tell_lifted(self, guild_id: int, member_id: int) -> Told:
+        """Tell a member that their suspension has ended early."""
+
+        def compose(server: str) -> list[str]:
+            return [texts.TOLD_LIFTED(server=server)]
+
+        nonce = f"lifted-{self._now():.0f}"
+        return await self._tell(guild_id, member_id, nonce, compose, has_appeal=False)
+
+    async def _tell_appealed(self, card: Card, text: Text) -> Told:
+        def compose(server: str) -> list[str]:
+            lines = [text(server=server)]
+            return [*lines, texts.TOLD_WHY(reason=card.reason)] if card.reason else lines
+
+        nonce = f"appeal-{card.card_id}"
+        return await self._tell(card.guild_id, card.member_id, nonce, compose, has_appeal=False)
+
+    async def _tell(
+        self,
+        guild_id: int,
+        member_id: int,
+        nonce: str,
+        compose: Callable[[str], list[str]],
+        *,
+        has_appeal: bool = True,
+        has_button: bool = False,
+    ) -> Told:
+        """has_button: they are suspended, so there is a button too if moderators would see it."""
+        settings = await self._settings.fetch(guild_id)
+        with speaking(self._messenger.find_locale(guild_id)):
+            lines = compose(self._messenger.find_guild_name(guild_id) or texts.A_SERVER())
+            if has_button and settings.review_channel_id is not None:
+                lines.append(texts.TOLD_BUTTON())
+            if has_appeal:
+                lines.append(say(compose_appeal(settings)))
+        try:
+            await self._messenger.write_to(member_id, "\n".join(lines)[:_MESSAGE_MAX], nonce)
+        except NotPosted as error:
+            log.info("%s: the member cannot be told: %s", nonce, error)
+            return False if isinstance(error, Undeliverable) else None
+        return True
