@@ -71,7 +71,9 @@ async def test_cancel_takes_back_the_one_that_is_chosen_or_all_of_them(
     bot = await start_bot(FAKE_STEP_SECONDS="0.5")
     member, art = server.person("member"), server.channel("art")
     handles = [
-        await member.slash("imagine", art, prompt=f"{word} in autumn leaves " + "and more " * 10)
+        await member.slash(
+            "imagine", art, prompt=f"{word} in autumn leaves " + "and more " * 10, steps=60
+        )
         for word in ("dog", "cat", "fox")
     ]
     for handle in handles:
