@@ -70,12 +70,14 @@ export PROMPT
 	@touch $@
 
 .venv/.torch: .venv/.python
-	$(BIN)/pip install --quiet --disable-pip-version-check \
+	@echo "Installing PyTorch: a download of 0.2 to 3 GB, which can take minutes."
+	$(BIN)/pip install --disable-pip-version-check --progress-bar on \
 		$(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) "$(TORCH)"
 	@touch $@
 
 .venv/.installed: .venv/.torch pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@echo "Installing Triptych and what it needs."
+	$(BIN)/pip install --disable-pip-version-check --progress-bar on --editable .
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed pyproject.toml

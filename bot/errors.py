@@ -6,7 +6,8 @@ TriptychError
 │   ├── UserError              the member must change something
 │   ├── StoreError             the database could not be written or read
 │   │   ├── DataDirLocked          another Triptych process owns the data directory
-│   │   └── Unconfirmed            it may be written later, or not at all
+│   │   ├── Unconfirmed            it may be written later, or not at all
+│   │   └── NotInQueueYet          a prompt was taken all the same: asking again asks twice
 │   └── GenerationRejected     an EngineError: see there
 ├── WorkerError            work in a worker process failed
 │   ├── WorkerTimeout          it took too long and was killed
@@ -53,6 +54,10 @@ class UserError(Explained):
 
 class StoreError(Explained):
     """The database or the disk could not be written or read. Nothing was written halfway."""
+
+
+class NotInQueueYet(StoreError):
+    """A prompt was taken, although its next state could not be written yet."""
 
 
 class DataDirLocked(StoreError):

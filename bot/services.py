@@ -33,6 +33,7 @@ from bot.policy.rule_scale import RuleScale
 from bot.recipes.styles import Styles
 from bot.recipes.validate import ParameterLimits
 from bot.retention.member_data import MemberData
+from bot.retention.messages import ROUND_SECONDS, MessageRemoval
 from bot.retention.picture_files import PictureFiles, Retention
 from bot.review.cards import ReviewCards
 from bot.review.decisions import Decisions
@@ -81,6 +82,7 @@ class Services:
     member_data: MemberData
     heavy_work: HeavyWork
     pace: Buckets[tuple[int, bool]]
+    message_removal: MessageRemoval
     reading: ReadingRoom
     gate: PromptGate
     waitlist: Waitlist
@@ -164,6 +166,7 @@ def compose_services(
         ),
         heavy_work=heavy_work,
         pace=make_pace(settings, now),
+        message_removal=MessageRemoval(store.retention, messenger),
         reading=reading,
         gate=policy.gate,
         waitlist=jobs.waitlist,
@@ -263,6 +266,7 @@ def list_chores(
         Chore("picture_files", _HOUR_SECONDS, services.picture_files.sweep),
         Chore("retention", _HOUR_SECONDS, services.member_data.run_daily),
         Chore("deleted_words", 20.0, services.member_data.take_out_deleted),
+        Chore("deleted_messages", ROUND_SECONDS, services.message_removal.run, needs_discord=True),
         Chore("review", 30.0, services.decisions.look_after, needs_discord=True),
         Chore("refusals", 60.0, services.intake.refusals.write_down),
         Chore("mod_log", 3.0, lambda: modlog.flush(post), needs_discord=True),

@@ -96,6 +96,12 @@ CREATE TABLE held_picture (
     PRIMARY KEY (job_id, panel)
 ) STRICT, WITHOUT ROWID;
 
+-- Messages with words of members who deleted their data, until they are gone or out of reach.
+CREATE TABLE message_to_delete (
+    message_id INTEGER PRIMARY KEY,
+    channel_id INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL

@@ -238,6 +238,8 @@ class Messages:
 
 def _check_takes_messages(channel: Channel, *, is_ephemeral: bool) -> None:
     """Check that a message can be posted here: not in an archived thread that is locked."""
+    if not channel.takes_messages:
+        raise api_error(50008)
     if channel.is_archived and channel.is_locked and not is_ephemeral:
         raise api_error(50083)
 

@@ -268,7 +268,7 @@ class Person:
         may = permissions_in(self._backend.world, self.user.id, channel)
         in_thread = Permission.SEND_MESSAGES_IN_THREADS
         needed = in_thread if channel.is_thread else Permission.SEND_MESSAGES
-        if self._checked and not may & needed:
+        if self._checked and not (may & needed and channel.takes_messages):
             raise ClientRefusedError(f"{self.user.name} may not write here")
         attachments = [{"id": index} for index in range(len(uploads))]
         request = Request(
@@ -315,6 +315,8 @@ class Person:
         if not self._checked:
             return
         definition = command.definition
+        if not channel.takes_messages:
+            raise ClientRefusedError("a forum has no field to write into; its posts do")
         world = self._backend.world
         permissions = permissions_in(world, self.user.id, channel)
         needed = int(definition.get("default_member_permissions") or 0)

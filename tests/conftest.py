@@ -61,6 +61,7 @@ class FakeMessenger:
         self.removed: list[int] = []
         self.written: list[tuple[int, str]] = []
         self.cards: list[Case] = []
+        self.removed: list[tuple[int, int]] = []
         self.has_review_channel = True
         self.reachable = True
         self.refuses = False
@@ -128,6 +129,13 @@ class FakeMessenger:
         if user_id in self.deaf:
             raise Undeliverable("no direct messages")
         self.written.append((user_id, text))
+
+    async def remove_message(self, channel_id: int, message_id: int) -> None:
+        if self.is_away:
+            raise Unreachable("no answer")
+        if not self.reachable:
+            raise NoMessage("the message is gone")
+        self.removed.append((channel_id, message_id))
 
     async def show_card(self, case: Case, channel_id: int) -> int:
         if self.is_away:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -90,6 +91,35 @@ def commands(paper: Path) -> Iterator[str]:
         for line in block.splitlines():
             assert line[:2] in {"$ ", "# "}, f"{paper.name}: this is no command: {line}"
             yield re.split(r" +# ", line[2:])[0]
+
+
+def test_first_start_shows_how_far_the_downloads_are():
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("make is not installed")
+    done = subprocess.run(
+        [make, "--dry-run", "--always-make", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    installs = re.findall(r"pip install(?:.|\\\n)*", done.stdout)
+    assert len(installs) == 2
+    for install in installs:
+        assert "--progress-bar on" in install
+        assert "--quiet" not in install
+    assert "minutes" in done.stdout
+
+
+def test_messages_name_the_command_that_readme_names():
+    found = [
+        f"{path.relative_to(ROOT)}: {line}"
+        for path in (ROOT / "bot").rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if "python -m bot" in line and path.name != "__main__.py"
+    ]
+    assert found == []
 
 
 def test_readme_is_short():

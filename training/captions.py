@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import string
 from dataclasses import dataclass
 
@@ -230,3 +231,31 @@ def training_caption(spec: Spec, config: Config, chance: random.Random) -> str:
     if chance.random() < NO_CAPTION_SHARE:
         return ""
     return compose_caption(spec, config, chance)
+
+
+LINKING_WORDS = (
+    "a about above across after against all along an and are as at before behind below beneath "
+    "beside between beyond but by down during each for from has have her his in inside into is it "
+    "its like my near next no not of off on one onto or other our out outside over some that the "
+    "their them there these they this those through to toward towards two three under until up "
+    "upon very was were what where which while who with within without you your"
+)
+"""How things stand to each other, which the model takes from the rest."""
+
+
+def list_vocabulary() -> dict[str, object]:
+    """What the exported model says about the words it knows: see bot/recipes/starter_words.py."""
+    names = {word for subject in SUBJECTS for word in subject.words}
+    nouns = _split(*names, *map(plural, names))
+    looks = [word for words in (*STYLE_WORDS.values(), *STYLE_TAILS.values()) for word in words]
+    others = [word for words in (*VERBS.values(), *COUNTS.values()) for word in words]
+    colours = [*SUBJECT_COLOURS, *(word for words in COLOUR_WORDS.values() for word in words)]
+    scenes = [phrase for scene in SCENES for phrase in scene.phrases]
+    rest = _split(*looks, *others, *colours, *scenes, *ANY_STYLE, *TAILS, *ADJECTIVES, "background")
+    links = sorted(_split(LINKING_WORDS))
+    words = sorted(nouns | rest)
+    return {"things": len(SUBJECTS), "links": links, "nouns": sorted(nouns), "words": words}
+
+
+def _split(*phrases: str) -> set[str]:
+    return {word for phrase in phrases for word in re.findall(r"[^\W\d_]+", phrase.lower())}

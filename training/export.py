@@ -13,6 +13,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging
 
 from training import models
+from training.captions import list_vocabulary
 from training.config import MAX_EXPORT_BYTES, Run, add_common_arguments, run_from
 from training.sources import SOURCES
 from training.tokenizer import save_tokenizer
@@ -78,6 +79,8 @@ def export(run: Run, folder: Path) -> int:
     for path in scratch.glob("*/config.json"):
         edit_config(path, _name_or_path=None)  # the path it was loaded from is useless to others
     (scratch / "triptych.json").write_text(json.dumps(DEFAULTS) + "\n", encoding="utf-8")
+    vocabulary = {"model": DEFAULTS["name"], **list_vocabulary()}
+    (scratch / "vocabulary.json").write_text(json.dumps(vocabulary) + "\n", encoding="utf-8")
     shutil.copy(run.work / "preview.json", scratch / "preview.json")
     (scratch / "ATTRIBUTION.md").write_text(attribution(), encoding="utf-8")
     if CARD.is_file():

@@ -12,6 +12,7 @@ import discord
 import discord.http
 import yarl
 
+from bot.chat.drafts import offer_again
 from bot.chat.first_answers import ALREADY_ACKNOWLEDGED
 from bot.chat.retries import ARCHIVED, PASSING_FAULTS, explain, is_final
 from bot.domain.jobs import Job
@@ -23,6 +24,7 @@ from bot.ops.logs import of_job
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because, say
 from bot.views import review as review_views
+from bot.views.components import compose_answer
 
 if TYPE_CHECKING:
     from bot.chat.client import TriptychClient
@@ -82,12 +84,15 @@ class InteractionCaller:
 
     async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
         """Refuse in an answer that only the member sees."""
+        again = offer_again(self._interaction)
+        send, text = self._interaction.response.send_message, say(reason)
         try:
             if can_appeal:
-                view = review_views.compose_suspended(say(reason))
-                await self._interaction.response.send_message(view=view, ephemeral=True)
+                await send(view=review_views.compose_suspended(text, *again), ephemeral=True)
+            elif again:
+                await send(view=compose_answer(text, *again), ephemeral=True)
             else:
-                await self._interaction.response.send_message(say(reason), ephemeral=True)
+                await send(text, ephemeral=True)
         except discord.HTTPException as error:
             if not self._is_of_another(error) and error.code != ALREADY_ACKNOWLEDGED:
                 raise  # else Discord sent the same press twice

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -13,13 +13,14 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.chat.connection import GATEWAY_SILENCE_SECONDS, Connection
+from bot.chat.drafts import Drafts, offer_again, open_again
 from bot.chat.first_answers import ALREADY_ACKNOWLEDGED, FirstAnswers
 from bot.chat.messenger import TOO_LATE, DiscordMessenger
 from bot.chat.offers import is_for_servers
 from bot.chat.rate_guard import RateGuard
 from bot.chat.registration import register
 from bot.chat.translator import CatalogTranslator
-from bot.errors import StoreError, UserError
+from bot.errors import NotInQueueYet, StoreError, UserError
 from bot.jobs.ports import Messenger
 from bot.ops.metrics import Health
 from bot.ops.systemd import Systemd
@@ -32,11 +33,12 @@ from bot.texts.codes import Code
 from bot.texts.reasons import because
 from bot.views.components import (
     ButtonAction,
+    FormActions,
     JobButton,
-    ModalAction,
     PanelAction,
     PanelItem,
     answer_form,
+    compose_answer,
     is_on_message,
 )
 
@@ -133,7 +135,8 @@ class TriptychClient(commands.Bot):
         self.button_actions: dict[str, ButtonAction] = {}
         self.panel_actions: dict[str, PanelAction] = {}
         self._systemd = systemd or Systemd()
-        self.modal_actions: dict[str, ModalAction] = {}
+        self.forms: dict[str, FormActions] = {}
+        self.drafts = Drafts(now)
         self._item_templates: list[re.Pattern[str]] = []
         self.connection = Connection(self)
         self.showing = Turns(MAX_SHOWING)
@@ -146,9 +149,14 @@ class TriptychClient(commands.Bot):
         """Register what the items of this panel do."""
         self.panel_actions[panel] = run
 
-    def add_modal_action(self, action: str, run: ModalAction) -> None:
-        """Register what forms with this action do."""
-        self.modal_actions[action] = run
+    def add_form(
+        self,
+        name: str,
+        compose: Callable[..., Awaitable[discord.ui.Modal | None]],
+        submit: Callable[..., Awaitable[None]],
+    ) -> None:
+        """Register how a kind of form is built, and what sending it does: see ``FormActions``."""
+        self.forms[name] = FormActions(compose, submit)
 
     def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[Any]]) -> None:
         """Register the shapes of our custom_ids, so that unknown ones can be answered."""
@@ -175,7 +183,7 @@ class TriptychClient(commands.Bot):
     async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
         """Answer forms, and buttons with a custom_id unknown to us."""
         if interaction.type is discord.InteractionType.modal_submit:
-            await answer_form(interaction, self.modal_actions)
+            await answer_form(interaction, self.forms)
         elif interaction.type is discord.InteractionType.component:
             custom_id = str((interaction.data or {}).get("custom_id", ""))
             known = any(template.fullmatch(custom_id) for template in self._item_templates)
@@ -196,6 +204,7 @@ class TriptychClient(commands.Bot):
 
     async def load_commands(self) -> None:
         """Load all commands, buttons and forms."""
+        self.add_button_action("again", open_again)
         for cog in COGS:
             if cog not in self.extensions:
                 await self.load_extension(cog)
@@ -281,11 +290,14 @@ class TriptychClient(commands.Bot):
             text = faults.UNEXPECTED()
             log.error("interaction %s failed", interaction.id, exc_info=error)
         code = error.code if isinstance(error, discord.HTTPException) else 0
+        is_done = interaction.response.is_done() or code == ALREADY_ACKNOWLEDGED
+        send = interaction.followup.send if is_done else interaction.response.send_message
+        again = [] if isinstance(error, NotInQueueYet) else offer_again(interaction)
         try:
-            if interaction.response.is_done() or code == ALREADY_ACKNOWLEDGED:
-                await interaction.followup.send(text, ephemeral=True)
+            if again:
+                await send(view=compose_answer(text, *again), ephemeral=True)
             else:
-                await interaction.response.send_message(text, ephemeral=True)
+                await send(text, ephemeral=True)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as fault:
             if not self.first_answers.is_of_another(interaction.id, fault):
                 log.warning("interaction %s could not be answered: %r", interaction.id, fault)

@@ -99,7 +99,7 @@ class Connection:
                 raise ConfigError(BAD_TOKEN) from error
             raise ConfigError(
                 f"Discord closed the connection for good ({error}). Check the Bot page of your "
-                "application, and try `python -m bot doctor`."
+                "application, and try `triptych doctor`."
             ) from error
 
     async def _connect_until_silent(self) -> None:

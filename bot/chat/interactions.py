@@ -8,6 +8,7 @@ import discord
 
 from bot.chat.caller import InteractionCaller
 from bot.chat.client import TriptychClient
+from bot.chat.drafts import offer_again
 from bot.chat.mentions import spell_out
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Ask
@@ -62,9 +63,11 @@ async def fetch_job_of(interaction: discord.Interaction[TriptychClient], message
 
 
 def _is_forgotten(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:
-    """Whether only the cost is left of a prompt of this server."""
+    """Whether only the cost is left of a prompt that was made here."""
     origin = job.origin
-    return not origin.user_id and origin.guild_id == interaction.guild_id is not None
+    if origin.user_id:  # for a day after its member deleted their data, so that quotas hold
+        return not job.recipe.prompt and _is_at_home(job, interaction)
+    return origin.guild_id == interaction.guild_id is not None
 
 
 def _is_at_home(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:
@@ -97,7 +100,8 @@ async def fetch_with_picture(
 async def answer_gone(interaction: discord.Interaction[TriptychClient], job: Job) -> None:
     """Say that the pictures are gone, only to the person who pressed."""
     again = JobButton("reroll", job.job_id, label=buttons.REROLL())
-    view, files = recipe_views.compose_recipe(job, again, head=GONE())
+    choices = [again, *offer_again(interaction)]
+    view, files = recipe_views.compose_recipe(job, *choices, head=GONE())
     await interaction.response.send_message(view=view, files=files, ephemeral=True)
 
 

@@ -45,6 +45,7 @@ from bot.texts.reasons import Reason, because, say
 from bot.views import audit as audit_views
 from bot.views import jobs as job_views
 from bot.views import review as review_views
+from bot.views.escape import cut
 
 if TYPE_CHECKING:
     from bot.chat.client import TriptychClient
@@ -188,7 +189,7 @@ class DiscordMessenger:
         """Tell the author privately, with the prompt: where they asked, or by direct message."""
         quoted = job_views.quote(job.recipe.prompt)
         with speaking(job.origin.locale):
-            text = f"{say(reason)[: _MESSAGE_MAX - len(quoted) - 3]}\n> {quoted}"
+            text = f"{cut(say(reason), _MESSAGE_MAX - len(quoted) - 3)}\n> {quoted}"
         if not await self._follow_up(job, text):
             await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
 
@@ -232,6 +233,12 @@ class DiscordMessenger:
             await channel.send(text, nonce=nonce)
 
         await send_with_retry(f"user {user_id}", send)
+
+    async def remove_message(self, channel_id: int, message_id: int) -> None:
+        """Delete a message of our own."""
+        channel = self._client.get_partial_messageable(channel_id)
+        message = channel.get_partial_message(message_id)
+        await send_with_retry(f"message {message_id}", message.delete)
 
     async def show_card(self, case: Case, channel_id: int) -> int:
         """Post a card once, or edit it, in the language of its server."""

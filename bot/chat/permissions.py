@@ -24,23 +24,37 @@ def manages_messages(interaction: discord.Interaction[Any]) -> bool:
     return find_server(interaction) is not None and interaction.permissions.manage_messages
 
 
-def require_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> int:
-    """Require Manage Messages or a role the server named; return its id. Raises UserError."""
-    member, guild_id = interaction.user, find_server(interaction)
+def is_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> bool:
+    """Whether this person has Manage Messages or a role the server named."""
+    member = interaction.user
     # Checked for the whole server: a channel's own permissions do not make a moderator.
-    if guild_id is not None and isinstance(member, discord.Member):
-        may = member.guild_permissions
-        is_named = any(role.id in settings.moderator_role_ids for role in member.roles)
-        if may.manage_messages or may.manage_guild or is_named:
-            return guild_id
-    raise UserError(texts.NOT_MODERATOR())
+    if find_server(interaction) is None or not isinstance(member, discord.Member):
+        return False
+    may = member.guild_permissions
+    is_named = any(role.id in settings.moderator_role_ids for role in member.roles)
+    return may.manage_messages or may.manage_guild or is_named
+
+
+def require_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> int:
+    """Require a moderator; return the server's id. Raises UserError."""
+    guild_id = find_server(interaction)
+    if guild_id is None or not is_moderator(interaction, settings):
+        raise UserError(texts.NOT_MODERATOR())
+    return guild_id
+
+
+def is_manager(interaction: discord.Interaction[Any]) -> bool:
+    """Whether this person has Manage Server."""
+    member = interaction.user
+    if find_server(interaction) is None or not isinstance(member, discord.Member):
+        return False
+    return member.guild_permissions.manage_guild
 
 
 def require_manager(interaction: discord.Interaction[Any]) -> int:
     """Require Manage Server; return the guild's id. Raises UserError."""
-    member, guild_id = interaction.user, find_server(interaction)
-    is_member = isinstance(member, discord.Member)
-    if guild_id is None or not is_member or not member.guild_permissions.manage_guild:
+    guild_id = find_server(interaction)
+    if guild_id is None or not is_manager(interaction):
         raise UserError(texts.NOT_MANAGER())
     return guild_id
 

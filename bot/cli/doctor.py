@@ -1,4 +1,4 @@
-"""python -m bot doctor: one line per check, each ok or with what to do."""
+"""triptych doctor: one line per check, each ok or with what to do."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _check_database(settings: Settings) -> Finding:
         lock.acquire()
     except DataDirLocked as error:
         if not path.exists():
-            remedy = "Stop Triptych, which saves what it has in backups/; `python -m bot restore`."
+            remedy = "Stop Triptych, which saves what it has in backups/; `triptych restore`."
             return Finding(False, "Database", f"{path} is gone while it is in use: {error}", remedy)
         return Finding(True, "Database", f"in use, so it was left alone: {error}")
     except StoreError as error:
@@ -187,7 +187,7 @@ def _check_database(settings: Settings) -> Finding:
 
 def _check_database_file(path: Path, note: str) -> Finding:
     newest = len(list(get_migrations_folder().glob("*.sql")))
-    damaged = "`python -m bot restore` puts the newest of backups/ in its place, and keeps this."
+    damaged = "`triptych restore` puts the newest of backups/ in its place, and keeps this."
     if not path.exists():
         return Finding(True, "Database", f"{path} will be made at the first start{note}")
     try:

@@ -19,6 +19,7 @@ from bot.domain.recipes import Ask
 from bot.engine import EngineApi
 from bot.errors import UserError
 from bot.jobs.ports import Delivery, list_hidden
+from bot.recipes.starter_words import describe_unknown
 from bot.services import compose_services
 from bot.settings import Settings
 
@@ -89,6 +90,8 @@ def describe(job: Job, delivery: Delivery) -> str:
         paths,
     ]
     lines += [f"{sentence}\n" for sentence in list_hidden(delivery)]
+    if unknown := describe_unknown(job.recipe):
+        lines.append(f"{unknown}\n")
     if job.cut_words:
         lines.append(f"Too long for the model, so these words were cut: {job.cut_words}\n")
     if job.cut_negative_words:

@@ -1,4 +1,4 @@
-"""python -m bot run | imagine | usage | rules | doctor. Here everything is put together."""
+"""triptych run | imagine | usage | rules | doctor. Here everything is put together."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ from bot.texts.commands import PRESETS
 T = TypeVar("T")
 
 _PRESET_HELP = "; ".join(text.english for text in PRESETS.values()) + "."
+
+_WIDEST = 1000  # columns
 
 app = typer.Typer(
     name="triptych",
@@ -148,12 +150,14 @@ def usage(
         return
     table = Table(title=f"Usage since {moment:%Y-%m-%d}")
     for heading in ("Day", "Server", "Member", "Prompts", "Delivered", "Pictures", "GPU s"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for row in rows:
         guild = "–" if row.guild_id is None else str(row.guild_id)
         counts = (row.jobs, row.delivered, row.pictures)
         table.add_row(row.day, guild, str(row.user_id), *map(str, counts), f"{row.gpu_seconds:.1f}")
-    Console().print(table)
+    console = Console()
+    width = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
+    Console(width=max(console.width, width)).print(table)  # an id that is cut is of no use
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""python -m bot restore, and run --new: a backup or an empty record in the place of a lost one."""
+"""triptych restore, and run --new: a backup or an empty record in the place of a lost one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> N
     if chosen is None and not backups:
         raise StoreError(
             f"There is no backup in {data_dir / 'backups'}. Nothing was changed. Name the file of "
-            "one, or begin an empty record with `python -m bot run --new`."
+            "one, or begin an empty record with `triptych run --new`."
         )
     with _own(data_dir):
         done = restore(data_dir, chosen or backups[0], get_migrations_folder(), time.time())
@@ -47,7 +47,7 @@ async def begin_new_record(data_dir: Path, migrations: Path) -> None:
     if rest:
         sys.stdout.write(
             f"Began an empty record. What there was before ({rest}) lies in {data_dir} under "
-            "names that begin with replaced-; `python -m bot restore --list` names its backups. "
+            "names that begin with replaced-; `triptych restore --list` names its backups. "
             f"The bot deletes all that after {KEPT_ASIDE_DAYS} days; move away what you want to "
             "keep.\n"
         )

@@ -1,4 +1,4 @@
-"""python -m bot rules: needs only files; no Discord, no model and no data directory."""
+"""triptych rules: needs only files; no Discord, no model and no data directory."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ async def serve(settings: Settings, engine: EngineApi) -> None:
         raise ConfigError(
             "DISCORD_TOKEN is not set. Create an application on "
             "https://discord.com/developers/applications, copy the token of its bot into .env, "
-            "and try `python -m bot doctor`. To draw without Discord: python -m bot imagine PROMPT"
+            "and try `triptych doctor`. To draw without Discord: `triptych imagine PROMPT`"
         )
     if settings.discord_api_base:
         use_api_base(settings.discord_api_base)

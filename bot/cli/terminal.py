@@ -94,6 +94,9 @@ class TerminalMessenger:
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
         """Never needed, like the next one: there are no moderators here."""
 
+    async def remove_message(self, channel_id: int, message_id: int) -> None:
+        """Nothing is posted in channels here."""
+
     async def show_card(self, case: Case, channel_id: int) -> int:
         """Nothing is ever held where there is no server."""
         raise Undeliverable("there are no moderators at a terminal")

@@ -15,6 +15,7 @@ from bot.chat.pictures import send_pictures
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import Job
 from bot.errors import UserError
+from bot.jobs.ports import NoMessage, NotPosted
 from bot.ops.logs import of_job
 from bot.recipes.derive import compose_again, compose_upscale, compose_variation
 from bot.services import Services
@@ -146,12 +147,11 @@ async def _delete_message(client: TriptychClient, job: Job) -> bool:
     """Delete the message; return whether the pictures are no longer shown."""
     if job.message_id is None or job.origin.channel_id is None:
         return True
-    channel = client.get_partial_messageable(job.origin.channel_id)
     try:
-        await channel.get_partial_message(job.message_id).delete()
-    except discord.NotFound:
+        await client.messenger.remove_message(job.origin.channel_id, job.message_id)
+    except NoMessage:
         return True
-    except discord.HTTPException as error:
+    except NotPosted as error:
         of_job(log, job.job_id).info("its message was not deleted: %s", error)
         return False
     return True

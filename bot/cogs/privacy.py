@@ -55,8 +55,10 @@ class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY
     ) -> None:
         """Delete the data of the person who pressed."""
         await interaction.response.defer()
-        count = await self._services.member_data.delete(interaction.user.id)
-        view = moderation_views.compose_text(texts.DELETED(count=count))
+        interaction.client.drafts.forget(interaction.user.id)
+        count, num_messages = await self._services.member_data.delete(interaction.user.id)
+        text = moderation_views.say_deleted(count, num_messages)
+        view = moderation_views.compose_text(text)
         await interaction.edit_original_response(view=view)
 
 

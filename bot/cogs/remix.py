@@ -18,17 +18,23 @@ from bot.recipes.derive import compose_base
 from bot.recipes.presets import DEFAULT_STRENGTH
 from bot.texts import recipes as texts
 from bot.views import recipes as recipe_views
+from bot.views.components import JobModal, open_form
 
 Press = discord.Interaction[TriptychClient]
 
 
 async def open_remix(interaction: Press, job_id: int, panel: int) -> None:
     """Open the form with the recipe filled in."""
+    await open_form(interaction, "remix", job_id, panel)
+
+
+async def compose_remix(interaction: Press, job_id: int, panel: int) -> JobModal | None:
+    """Build that form."""
     job = await fetch_job(interaction, job_id)
     if job.deleted_at is not None:
         await answer_gone(interaction, job)
-        return
-    await interaction.response.send_modal(recipe_views.compose_remix_form(job))
+        return None
+    return recipe_views.compose_remix_form(job)
 
 
 async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
@@ -57,9 +63,13 @@ async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[s
 
 async def open_start(interaction: Press, job_id: int, panel: int) -> None:
     """Open the form for a prompt and a strength."""
+    await open_form(interaction, "start", job_id, panel)
+
+
+async def compose_start(interaction: Press, job_id: int, panel: int) -> JobModal | None:
+    """Build that form."""
     job = await fetch_with_picture(interaction, job_id, panel)
-    if job is not None:
-        await interaction.response.send_modal(recipe_views.compose_start_form(job, panel))
+    return job and recipe_views.compose_start_form(job, panel)
 
 
 async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
@@ -106,6 +116,6 @@ async def setup(bot: TriptychClient) -> None:
     """Called by load_extension."""
     bot.add_button_action("remix", open_remix)
     bot.add_button_action("start", open_start)
-    bot.add_modal_action("remix", send_remix)
-    bot.add_modal_action("start", send_start)
+    bot.add_form("remix", compose_remix, send_remix)
+    bot.add_form("start", compose_start, send_start)
     bot.tree.add_command(remix_message)

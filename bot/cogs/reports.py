@@ -13,7 +13,7 @@ from bot.chat.offers import in_servers
 from bot.moderation.text import clean_prompt
 from bot.services import Services
 from bot.texts import review as texts
-from bot.views.components import JobModal
+from bot.views.components import JobModal, open_form
 from bot.views.review import REASON_MAX
 
 
@@ -28,7 +28,13 @@ class Reports(commands.Cog):
     ) -> None:
         """Open the form if the message shows something that can be reported."""
         job = await self._services.reports.find(message.id, interaction.guild_id)
-        form = JobModal("report", job.job_id, 0, title=texts.REPORT())
+        await open_form(interaction, "report", job.job_id, 0)
+
+    async def compose(
+        self, interaction: discord.Interaction[TriptychClient], job_id: int, panel: int
+    ) -> JobModal:
+        """Build the form."""
+        form = JobModal("report", job_id, 0, title=texts.REPORT())
         form.add_item(
             discord.ui.Label(
                 text=texts.REPORT_QUESTION(),
@@ -40,7 +46,7 @@ class Reports(commands.Cog):
                 ),
             )
         )
-        await interaction.response.send_modal(form)
+        return form
 
     async def submit(
         self,
@@ -61,5 +67,5 @@ async def setup(bot: TriptychClient) -> None:
     cog = Reports(bot.services)
     menu = app_commands.ContextMenu(name="Report picture", callback=cog.ask)
     bot.tree.add_command(in_servers(menu), override=True)
-    bot.add_modal_action("report", cog.submit)
+    bot.add_form("report", cog.compose, cog.submit)
     await bot.add_cog(cog)

@@ -18,6 +18,7 @@ from bot.moderation.text import clean_prompt
 from bot.services import Services
 from bot.texts import review as texts
 from bot.views import review as review_views
+from bot.views.components import JobModal, open_form
 
 
 class Review(commands.Cog):
@@ -36,11 +37,22 @@ class Review(commands.Cog):
                 await interaction.response.defer()
                 await self._decide(interaction, decision, card_id)
                 return
-            await self._check_decision(interaction, decision, card_id)
-            form = review_views.compose_reason_form(decision, card_id)
-            await interaction.response.send_modal(form)
+            await open_form(interaction, decision, card_id, 0)
 
         return press
+
+    def make_form_composer(
+        self, decision: Decision
+    ) -> Callable[[discord.Interaction[Any], int, int], Awaitable[JobModal]]:
+        """Return the function that builds the form for this decision."""
+
+        async def compose(
+            interaction: discord.Interaction[Any], card_id: int, panel: int
+        ) -> JobModal:
+            await self._check_decision(interaction, decision, card_id)
+            return review_views.compose_reason_form(decision, card_id)
+
+        return compose
 
     def make_form_action(
         self, decision: Decision
@@ -113,8 +125,9 @@ class Review(commands.Cog):
         settings = await self._services.settings.fetch(guild_id)
         require_moderator(interaction, settings)
         card = await self._services.decisions.fetch_card(card_id, guild_id)
-        if card.message_id is None and interaction.message is not None:
-            pressed = interaction.message
+        pressed = interaction.message
+        is_card = pressed is not None and not pressed.flags.ephemeral  # and not "Try again"
+        if card.message_id is None and pressed is not None and is_card:
             await self._services.review_cards.note_posted(card, pressed.channel.id, pressed.id)
         return card
 
@@ -126,6 +139,7 @@ async def setup(bot: TriptychClient) -> None:
         for decision in choices:
             bot.add_button_action(decision, cog.make_action(decision))
             if decision in ASKING:
-                bot.add_modal_action(decision, cog.make_form_action(decision))
+                composer = cog.make_form_composer(decision)
+                bot.add_form(decision, composer, cog.make_form_action(decision))
     bot.add_button_action("reveal", cog.reveal)
     await bot.add_cog(cog)

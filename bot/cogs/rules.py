@@ -26,7 +26,7 @@ from bot.services import Services
 from bot.texts import commands
 from bot.texts import rules as texts
 from bot.views import moderation as moderation_views
-from bot.views.escape import quote, quote_lines
+from bot.views.escape import cut, quote, quote_lines
 
 _MAX_FILE_BYTES = 1 << 20
 _MAX_CHOICES = 25
@@ -89,7 +89,9 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
     ) -> list[app_commands.Choice[str]]:
         guild_id = require_manager(interaction)
         found = await self._services.guilds.rules.list_rules(guild_id)
-        named = [(f"#{each.rule_id} {each.rule.text}"[:100], str(each.rule_id)) for each in found]
+        named = [
+            (cut(f"#{each.rule_id} {each.rule.text}", 100), str(each.rule_id)) for each in found
+        ]
         return [
             app_commands.Choice(name=name, value=value)
             for name, value in named
@@ -126,7 +128,7 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
 
     @app_commands.command(description=commands.RULES_EXPORT.english)
     async def export(self, interaction: _Interaction) -> None:
-        """Send the rules as a file that `python -m bot rules check` can read."""
+        """Send the rules as a file that `triptych rules check` can read."""
         guild_id = await self._require_moderator(interaction)
         rules = [each.rule for each in await self._services.guilds.rules.list_rules(guild_id)]
         file = discord.File(io.BytesIO(render_rules(rules).encode()), "rules.json")

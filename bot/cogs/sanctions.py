@@ -21,7 +21,7 @@ from bot.texts import sanctions as texts
 from bot.texts.codes import Code
 from bot.texts.reasons import because, own_words
 from bot.views import review as review_views
-from bot.views.components import JobModal
+from bot.views.components import JobModal, open_form
 
 _MAX_DAYS = 365
 _Reason = app_commands.Range[str, 1, review_views.REASON_MAX]
@@ -132,6 +132,12 @@ class Sanctions(Cog):
 
     async def ask(self, interaction: discord.Interaction[Any], number: int, panel: int) -> None:
         """Open the appeal form."""
+        await open_form(interaction, "appeal", number, panel)
+
+    async def compose(
+        self, interaction: discord.Interaction[Any], number: int, panel: int
+    ) -> JobModal:
+        """Build the appeal form for somebody who may appeal."""
         if interaction.guild_id is None:
             raise UserError(texts.NOTHING_TO_APPEAL())
         await self._services.sanctions.check_appeal(interaction.guild_id, interaction.user.id)
@@ -147,7 +153,7 @@ class Sanctions(Cog):
                 ),
             )
         )
-        await interaction.response.send_modal(form)
+        return form
 
     async def submit(
         self, interaction: discord.Interaction[Any], number: int, panel: int, fields: dict[str, str]
@@ -182,6 +188,6 @@ async def setup(bot: TriptychClient) -> None:
     """Called by load_extension."""
     cog = Sanctions(bot.services)
     bot.add_button_action("appeal", cog.ask)
-    bot.add_modal_action("appeal", cog.submit)
+    bot.add_form("appeal", cog.compose, cog.submit)
     await bot.add_cog(cog)
     await bot.add_cog(StrikeCommands(bot.services))

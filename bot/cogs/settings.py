@@ -23,7 +23,7 @@ from bot.store.settings import BOUNDS, CHANNEL_NAMES, MAX_IDS, QUOTA_BOUNDS
 from bot.texts import commands
 from bot.texts import settings as texts
 from bot.views import settings as settings_views
-from bot.views.components import ModalForm
+from bot.views.components import Form, open_form
 from bot.views.escape import quote
 from bot.views.settings import SettingsPage
 
@@ -58,8 +58,14 @@ class SettingsPanel(Cog):
                 page = values[0]
             case "pick":
                 page = f"c{values[0]}"
-            case "number" | "quota" | "appeal_line":
-                await self._open_form(interaction, page, name, values)
+            case "number" if values[0] in BOUNDS:
+                await open_form(interaction, settings_views.PANEL, f"{page}.number.{values[0]}")
+                return
+            case "quota":
+                await open_form(interaction, settings_views.PANEL, f"{page}.quota.{values[0]}")
+                return
+            case "appeal_line":
+                await open_form(interaction, settings_views.PANEL, f"{page}.line.{name}")
                 return
             case "reset":
                 for own in sorted(CHANNEL_NAMES):
@@ -74,66 +80,55 @@ class SettingsPanel(Cog):
                 await self._change(interaction, page, name, _parse(name, values))
         await interaction.response.edit_message(view=await self._compose(guild_id, page))
 
-    async def _open_form(
-        self, interaction: _Interaction, page: str, name: str, values: Sequence[str]
-    ) -> None:
-        if name == "appeal_line":
-            await self._ask_appeal_line(interaction, page)
-        elif name == "quota":
-            await self._ask_quota(interaction, page, int(values[0]))
-        elif values[0] in BOUNDS:
-            await self._ask_number(interaction, page, values[0])
-        else:
-            raise UserError(texts.NOT_HERE())
-
-    async def _ask_number(self, interaction: _Interaction, page: str, name: str) -> None:
+    async def compose_form(self, interaction: _Interaction, path: str) -> Form:
+        """Build the form for one number, for a line of text, or for the quota of a role."""
         guild_id = require_manager(interaction)
-        value = getattr(await self._fetch(guild_id, page), name)
-        field = settings_views.compose_number_field(name, value)
-
-        async def submit(answer: _Interaction, typed: dict[str, str]) -> None:
-            require_manager(answer)
-            await self._change(answer, page, name, parse_number(typed[name]))
-            await answer.response.edit_message(view=await self._compose(guild_id, page))
-
-        await interaction.response.send_modal(
-            ModalForm(texts.CHANGE_NUMBER(), {name: field}, submit)
-        )
-
-    async def _ask_appeal_line(self, interaction: _Interaction, page: str) -> None:
-        guild_id, name = require_manager(interaction), "appeal_line"
-        line = (await self._fetch(guild_id, page)).appeal_line
-
-        async def submit(answer: _Interaction, typed: dict[str, str]) -> None:
-            require_manager(answer)
-            await self._change(answer, page, name, clean_prompt(typed[name]) or None)
-            await answer.response.edit_message(view=await self._compose(guild_id, page))
-
-        field = settings_views.compose_line_field(line)
-        await interaction.response.send_modal(ModalForm(texts.CHANGE_LINE(), {name: field}, submit))
-
-    async def _ask_quota(self, interaction: _Interaction, page: str, role_id: int) -> None:
-        guild_id = require_manager(interaction)
+        page, kind, name = path.split(".")
         settings = await self._fetch(guild_id, page)
-        known = {quota.role_id: quota for quota in settings.role_quotas}
-        quota = known.get(role_id, RoleQuota(role_id))
-        fields = {
-            name: settings_views.compose_number_field(name, getattr(quota, name))
-            for name in QUOTA_BOUNDS
-        }
+        match kind:
+            case "number":
+                fields = [settings_views.compose_number_field(name, getattr(settings, name))]
+                title = texts.CHANGE_NUMBER()
+            case "line":
+                fields = [settings_views.compose_line_field(settings.appeal_line)]
+                title = texts.CHANGE_LINE()
+            case _:
+                known = {quota.role_id: quota for quota in settings.role_quotas}
+                quota = known.get(int(name), RoleQuota(int(name)))
+                fields = [
+                    settings_views.compose_number_field(each, getattr(quota, each))
+                    for each in QUOTA_BOUNDS
+                ]
+                title = texts.CHANGE_QUOTA()
+        form = Form(settings_views.PANEL, path, title=title)
+        for field in fields:
+            form.add_item(field)
+        return form
 
-        async def submit(answer: _Interaction, typed: dict[str, str]) -> None:
-            require_manager(answer)
-            numbers = {name: parse_number(text) for name, text in typed.items()}
-            async with self._services.settings.transaction():
-                present = (await self._fetch(guild_id, page)).role_quotas
-                quotas = [asdict(each) for each in present if each.role_id != role_id]
-                if any(number is not None for number in numbers.values()):
-                    quotas.append({"role_id": role_id, **numbers})
-                await self._change(answer, page, "role_quotas", quotas or None)
-            await answer.response.edit_message(view=await self._compose(guild_id, page))
+    async def submit_form(
+        self, interaction: _Interaction, path: str, typed: dict[str, str]
+    ) -> None:
+        """Change what was typed."""
+        guild_id = require_manager(interaction)
+        page, kind, name = path.split(".")
+        if kind == "number":
+            await self._change(interaction, page, name, parse_number(typed[name]))
+        elif kind == "line":
+            await self._change(interaction, page, name, clean_prompt(typed[name]) or None)
+        else:
+            await self._change_quota(interaction, page, int(name), typed)
+        await interaction.response.edit_message(view=await self._compose(guild_id, page))
 
-        await interaction.response.send_modal(ModalForm(texts.CHANGE_QUOTA(), fields, submit))
+    async def _change_quota(
+        self, interaction: _Interaction, page: str, role_id: int, typed: dict[str, str]
+    ) -> None:
+        numbers = {name: parse_number(text) for name, text in typed.items()}
+        async with self._services.settings.transaction():
+            present = (await self._fetch(require_manager(interaction), page)).role_quotas
+            quotas = [asdict(each) for each in present if each.role_id != role_id]
+            if any(number is not None for number in numbers.values()):
+                quotas.append({"role_id": role_id, **numbers})
+            await self._change(interaction, page, "role_quotas", quotas or None)
 
     async def _change(self, interaction: _Interaction, page: str, name: str, value: Any) -> None:
         guild_id, channel_id = require_manager(interaction), _channel_of(page)
@@ -230,5 +225,6 @@ def _channel_of(page: str) -> int:
 async def setup(bot: TriptychClient) -> None:
     """Called by load_extension."""
     cog = SettingsPanel(bot.services)
-    bot.add_panel_action("settings", cog.press)
+    bot.add_panel_action(settings_views.PANEL, cog.press)
+    bot.add_form(settings_views.PANEL, cog.compose_form, cog.submit_form)
     await bot.add_cog(cog)

@@ -77,7 +77,8 @@ class Parameters:
 class Ask(Parameters):
     """What a person typed, unchecked. seed: None is a random one.
 
-    upload: to be fetched and judged, if it starts from one. press: what was pressed, so that two
+    upload: to be fetched and judged, if it starts from one. own_words: the prompt without the style
+    around it; None without a style. press: what was pressed, so that two
     presses at once are one job; "" for what was typed.
     """
 
@@ -87,6 +88,7 @@ class Ask(Parameters):
     upload: Upload | None = None
     num_images: int = 3
     press: str = ""
+    own_words: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ class Recipe(Parameters):
 
     A job taken while the model still loads keeps None where the model's default will be filled in.
     model: ``ModelInfo.id``. preset: what the values came from; guidance_until: the share of the
-    steps that are guided. version: of the program's recipes when this one was made.
+    steps that are guided. version: of the program's recipes when this one was made. own_words: what
+    the member typed, where a style was put around it.
     """
 
     seeds: tuple[int, ...] = ()
@@ -120,6 +123,12 @@ class Recipe(Parameters):
     preset: str = "quality"
     guidance_until: float = 1.0
     version: int = RECIPE_VERSION
+    own_words: str | None = None
+
+    @property
+    def typed_prompt(self) -> str:
+        """The prompt without the style around it."""
+        return self.own_words or self.prompt
 
     @property
     def is_newer(self) -> bool:

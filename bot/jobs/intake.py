@@ -14,7 +14,7 @@ from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask, Recipe, Upload
 from bot.domain.rules import MINORS, SUSPENDED, Outcome, Verdict
-from bot.errors import StoreError, Unconfirmed, UserError, WorkerUnavailable
+from bot.errors import NotInQueueYet, StoreError, Unconfirmed, UserError, WorkerUnavailable
 from bot.jobs.ports import (
     AnsweredElsewhere,
     Caller,
@@ -128,6 +128,7 @@ class Intake:
             ask,
             prompt=clean_prompt(ask.prompt),
             negative_prompt=clean_prompt(ask.negative_prompt),
+            own_words=ask.own_words and clean_prompt(ask.own_words),
             sampler=_clean_name(ask.sampler),
             preset=_clean_name(ask.preset),
         )
@@ -299,7 +300,7 @@ class Intake:
         task = self._insist(job, partial(self._settle, job, message_id, unusable))
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
         if not done:
-            raise StoreError(NOT_IN_QUEUE())
+            raise NotInQueueYet(NOT_IN_QUEUE())
         return task.result()
 
     def _forget(self, job: Job, task: asyncio.Task[Job | None]) -> None:

@@ -196,6 +196,10 @@ class Messenger(Protocol):
         """Send a direct message. The same nonce within minutes posts it only once."""
         ...
 
+    async def remove_message(self, channel_id: int, message_id: int) -> None:
+        """Delete a message of our own."""
+        ...
+
     async def show_card(self, case: Case, channel_id: int) -> int:
         """Post a card for moderators, or edit it; return the id of its message."""
         ...

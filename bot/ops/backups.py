@@ -37,7 +37,7 @@ class RecordWatch:
         if was_in_place and not self._was_in_place:
             log.error(
                 "the file of the record was removed or replaced while Triptych runs; it takes "
-                "no new prompts. Stop it, then put the file back or run `python -m bot restore`"
+                "no new prompts. Stop it, then put the file back or run `triptych restore`"
             )
             await self.save()
 

@@ -28,6 +28,7 @@ def compose_again(job: Job) -> Ask:
         preset=recipe.preset,
         num_images=len(recipe.seeds),
         press=f"reroll:{job.job_id}",
+        own_words=recipe.own_words,
     )
 
 

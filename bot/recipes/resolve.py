@@ -31,6 +31,8 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
         seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(ask.num_images)),
         preset=name,
         guidance_until=preset.guidance_until,
+        # The rules judge the prompt, so nothing else may be shown in its place.
+        own_words=ask.own_words if ask.own_words and ask.own_words in ask.prompt else None,
     )
 
 

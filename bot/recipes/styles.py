@@ -22,13 +22,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9 -]{0,31}")
 
 STARTERS = (
     Style("photo", "a photograph of", "natural light, sharp focus", "drawing, painting, blurry"),
-    Style("watercolour", "a watercolour painting of", "soft washes, paper texture", "photograph"),
-    Style(
-        "oil painting", "an oil painting of", "visible brush strokes, rich colours", "photograph"
-    ),
+    Style("watercolour", "a watercolour painting of", "soft washes", "photograph"),
+    Style("oil painting", "an oil painting of", "thick brush strokes", "photograph"),
     Style("ink", "an ink drawing of", "black lines on white paper", "photograph, colour"),
-    Style("pixel art", "pixel art of", "16-bit, clear outlines", "photograph, blurry"),
-    Style("low poly", "a low poly 3d render of", "flat shading, soft shadows", "photograph"),
+    Style("pixel art", "pixel art of", "16-bit", "photograph, blurry"),
+    Style("low poly", "a low poly 3d render of", "flat shading", "photograph"),
 )
 
 
@@ -104,6 +102,7 @@ def apply_style(style: Style, ask: Ask) -> Ask:
     return replace(
         ask,
         prompt=_put_around(style, ask.prompt),
+        own_words=ask.own_words or ask.prompt,
         negative_prompt=", ".join(negative),
         sampler=ask.sampler or style.sampler,
         num_inference_steps=ask.num_inference_steps or style.num_inference_steps,

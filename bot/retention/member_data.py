@@ -131,15 +131,15 @@ class MemberData:
                 **others,
             }
 
-    async def delete(self, user_id: int) -> int:
-        """Delete a member's words and pictures everywhere; return the number of prompts.
+    async def delete(self, user_id: int) -> tuple[int, int]:
+        """Delete a member's words and pictures everywhere. Raises UserError if asked too often.
 
-        Raises UserError if asked too often.
+        Returns the number of prompts, and of messages that ``MessageRemoval`` will delete.
         """
         async with self._heavy_work.turn(user_id, "deletion"):
             return await self._delete(user_id)
 
-    async def _delete(self, user_id: int) -> int:
+    async def _delete(self, user_id: int) -> tuple[int, int]:
         for job in await self._jobs.list_waiting_of(user_id):
             await self._dispatcher.cancel(job.job_id)
         for job in await self._jobs.list_by_status(JobStatus.RENDERED):
@@ -159,13 +159,14 @@ class MemberData:
         for job in found:
             await self._writer.remove(job.job_id)
         async with self._retention.transaction():
+            num_messages = await self._retention.mark_messages_to_delete(user_id)
             await self._retention.blank([job.job_id for job in found])
             await self._retention.mark_to_forget(user_id, QUOTA_SECONDS)
             await self._retention.blank_words_of(user_id)
             await self._record(AuditAction.DATA_DELETED, user_id, guilds, self._now())
         self._engine.forget_prompts()
         log.info("user %s deleted the words of %s jobs", user_id, len(found))
-        return sum(bool(job.recipe.prompt) for job in found)
+        return sum(bool(job.recipe.prompt) for job in found), num_messages
 
     async def _record(
         self, action: AuditAction, user_id: int, guilds: Sequence[int | None], now: float

@@ -31,7 +31,7 @@ def explain_sqlite_error(error: sqlite3.Error, path: Path) -> Reason | str:
 def describe_damage(path: Path) -> str:
     """What the owner hears of a damaged file."""
     return (
-        f"The database {path} is damaged and was left as it is. `python -m bot restore` puts the "
+        f"The database {path} is damaged and was left as it is. `triptych restore` puts the "
         "newest of the backups in its place and keeps the damaged file beside it."
     )
 

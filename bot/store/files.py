@@ -14,10 +14,6 @@ PICTURES = "pictures"
 
 _APPLICATION_ID = 0x54525032  # "TRP2", as in migrations/0001_initial.sql
 _UNRELEASED_IDS = {0, 0x54524950, 0x54525031}  # of development states, with another 0001
-    0,
-    0x54524950,
-    0x54525031,
-}  # of versions before the first release, whose 0001 was another
 _UNRELEASED = "it was made by a version of Triptych from before the first release"
 _FOREIGN = "it belongs to another program"
 
@@ -79,7 +75,7 @@ def check_is_ours(path: Path) -> None:
         raise StoreError(
             f"The database {path} cannot be used: {reason}. Nothing was changed. "
             "Set DATA_DIR to another folder; or start with an empty database by "
-            "`python -m bot run --new`, which keeps the old one under another name."
+            "`triptych run --new`, which keeps the old one under another name."
         )
 
 
@@ -125,7 +121,7 @@ def check_not_lost(data_dir: Path) -> None:
     if rest:
         raise StoreError(
             f"The record {data_dir / FILE_NAME} is missing or empty, but {data_dir} still has "
-            f"{rest}. Nothing was changed. `python -m bot restore` brings back the newest backup; "
-            "`python -m bot run --new` keeps all that under another name and starts with an empty "
+            f"{rest}. Nothing was changed. `triptych restore` brings back the newest backup; "
+            "`triptych run --new` keeps all that under another name and starts with an empty "
             "database. If the file was moved, move it back, or set DATA_DIR to its folder."
         )

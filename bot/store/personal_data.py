@@ -50,7 +50,7 @@ _WORDLESS = (  # of a refused prompt the sampler is what the member typed
     "json_set((SELECT json_group_object(key, CASE WHEN type IN ('object', 'array') "  # noqa: S608
     "THEN json(value) ELSE value END) FROM json_each(recipe) "
     f"WHERE key IN ({_KNOWN})),"  # what a newer program has added may be words
-    " '$.prompt', '', '$.negative_prompt', '', '$.sampler', NULL)"
+    " '$.prompt', '', '$.negative_prompt', '', '$.sampler', NULL, '$.own_words', NULL)"
 )
 _WITH_SERVER = "it is changed or removed; who changed it stays with it"
 _WITH_JOB = "the words of its job go"
@@ -132,6 +132,7 @@ PERSONAL: dict[str, PersonalData] = {
         },
         plain=("source", "status", "engine", "rule", "press", "guild_locale"),
     ),
+    "message_to_delete": PersonalData("its message is gone, or out of reach"),
     "rule": PersonalData(
         _WITH_SERVER, people={"added_by": "0"}, plain=("kind", "text", "action", "exceptions")
     ),

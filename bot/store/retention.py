@@ -148,6 +148,31 @@ class RetentionRepository:
             (after_seconds, user_id),
         )
 
+    async def mark_messages_to_delete(self, user_id: int) -> int:
+        """Put the messages of a member's prompts on the list of those to delete; how many."""
+        rows = await self._database.fetch_all(
+            "INSERT OR IGNORE INTO message_to_delete SELECT message_id, channel_id FROM job "  # noqa: S608
+            f"WHERE user_id = ? AND {ENDED} AND bot_in_channel AND message_id IS NOT NULL "
+            "AND channel_id IS NOT NULL RETURNING 1",
+            (user_id,),
+        )
+        return len(rows)
+
+    async def list_messages_to_delete(self, limit: int) -> list[tuple[int, int]]:
+        """Channels and messages, the newest first; one of each channel before a second one."""
+        rows = await self._database.fetch_all(
+            "SELECT channel_id, message_id FROM message_to_delete ORDER BY row_number() OVER "
+            "(PARTITION BY channel_id ORDER BY message_id DESC), message_id DESC LIMIT ?",
+            (limit,),
+        )
+        return [(row["channel_id"], row["message_id"]) for row in rows]
+
+    async def forget_message(self, message_id: int) -> None:
+        """Take a message off that list."""
+        await self._database.execute(
+            "DELETE FROM message_to_delete WHERE message_id = ?", (message_id,)
+        )
+
     async def forget_members(self, now: float) -> None:
         """What remains of these rows is a cost at a time in a guild."""
         await self._database.execute(

@@ -1,4 +1,4 @@
-"""Totals of the job table for `python -m bot usage`; they can be read while the bot runs."""
+"""Totals of the job table for `triptych usage`; they can be read while the bot runs."""
 
 from __future__ import annotations
 
@@ -52,4 +52,4 @@ def read_usage(data_dir: Path, since: float) -> list[UsageRow]:
             database.row_factory = sqlite3.Row
             return [UsageRow(**row) for row in database.execute(_TOTALS, (since,))]
     except sqlite3.Error as error:
-        raise StoreError(f"{path} cannot be read ({error}); try `python -m bot doctor`.") from error
+        raise StoreError(f"{path} cannot be read ({error}); try `triptych doctor`.") from error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bot.texts.catalog import Text
+from bot.texts.catalog import Plural, Text
 
 CANCEL = Text("Cancel")
+CANCEL_ALL = Plural("Cancel {count:,} prompt", "Cancel all {count:,} prompts")
 DELETE_FOR_GOOD = Text("Delete for good")
 DELETE_PICTURES = Text("Delete the pictures")
 NEWEST_PICTURES = Text("Newest")
@@ -12,6 +13,7 @@ OLDER_PICTURES = Text("Older")
 REMIX = Text("✎ Remix")
 REROLL = Text("↻ Reroll")
 START = Text("Use as start")
+TRY_AGAIN = Text("Try again")
 UPSCALE = Text("Upscale ×2")
 VARY = Text("Vary")
 VARY_ONE = Text("Vary {panel}")

@@ -16,6 +16,11 @@ COMMAND_CHANGED = Text(
     "This command changed; reload Discord (Ctrl+R) and use it again. Nothing was done and nothing "
     "was charged."
 )
+TYPED_GONE = Text(
+    "What you typed into this form is not there any more: Triptych keeps it for an hour, and not "
+    "across a restart. Nothing was done or charged. Please open the form again where you found it."
+)
+TYPED = Text("What you typed is in this file.")
 ONLY_IN_SERVERS = Text(
     "This command is for servers that have added Triptych, and works nowhere else. Nothing was "
     "shown or changed."

@@ -91,6 +91,7 @@ CANCELLED = Plural(
     "Your {count} prompts were cancelled. Only steps that were already drawn count towards your "
     "quota.",
 )
+WHICH_TO_CANCEL = Text("Which of your prompts do you want to take back? The newest come first.")
 NOTHING_TO_CANCEL = Text("You have nothing in the queue.")
 NOT_YOURS = Text("Only the member who asked for these pictures can cancel them.")
 TOO_LATE = Text("This prompt neither waits nor is being drawn any more, so nothing was cancelled.")

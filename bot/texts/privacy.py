@@ -12,21 +12,32 @@ ABOUT = Text(
     "• Your reports and appeals, your strikes and suspensions.\n"
     "In a server all of it goes when its time is over (90 days, unless the server chose another). "
     "Active strikes and suspensions are kept until they expire. What is of direct messages goes "
-    "after 90 days. Messages in channels stay: ⋯ under your pictures deletes them while they are "
-    "on record, later a moderator can. Nothing leaves this machine but what you see in Discord. "
-    "The owner's daily backups keep what was deleted for up to a week more, and copies from an "
-    "upgrade, a restore or a rescue for up to 30 days.\n"
+    "after 90 days. Messages in channels stay then: ⋯ under your pictures deletes them while they "
+    "are on record, `/privacy delete` too, later a moderator can. Nothing leaves this machine but "
+    "what you see in Discord. The owner's daily backups keep what was deleted for up to a week "
+    "more, and copies from an upgrade, a restore or a rescue for up to 30 days.\n"
     "`/privacy export` gives you the record as a file. `/privacy delete` deletes it."
 )
 CONFIRM_DELETION = Text(
     "This deletes all your prompts and pictures, in every server and in direct messages, and what "
     "you wrote in reports and appeals, and cancels what waits or is being drawn. It cannot be "
-    "undone. Kept are: that a prompt was there, and its cost, without its words, for one more day, "
-    "so that quotas hold; and decisions of moderators, without the words, until each server's time "
-    "for them is over."
+    "undone. The messages that show them in channels go too, one after another, where Triptych "
+    "still may delete them.\n"
+    "Kept are: that a prompt was there, and its cost, without its words, for one more day, so that "
+    "quotas hold; decisions of moderators, without the words, until each server's time for them is "
+    "over; and the owner's backups for up to a week."
 )
 DELETE = Text("Delete everything")
 DELETED = Plural(
     "Done: the words and pictures of {count:,} prompt are deleted.",
     "Done: the words and pictures of {count:,} prompts are deleted.",
+)
+MESSAGES_GO = Plural(
+    "{count:,} message in a channel goes too, in the next minute.",
+    "{count:,} messages in channels go too, about 36 a minute. You do not have to wait.",
+)
+STAYS = Text(
+    "What stays: messages in places where Triptych is not any more or never was, what moderators "
+    "were shown in their own channels, and, without words, what the decisions and quotas need. If "
+    "a message of yours is still there tomorrow, a moderator can delete it."
 )

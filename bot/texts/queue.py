@@ -60,8 +60,8 @@ IN_THIS_SERVER = Plural(
 )
 OWN_PROMPT = Text("“{prompt}” — {place}")
 LEFT = Plural(
-    "You have {waiting:,} of {count:,} prompt in the queue, and {left:.1f} of {most:g} left this "
-    "hour (1 is one prompt with default settings).",
-    "You have {waiting:,} of {count:,} prompts in the queue, and {left:.1f} of {most:g} left this "
-    "hour (1 is one prompt with default settings).",
+    "You have {waiting:,} in the queue and {drawing:,} being drawn, of {count:,} prompt at once, "
+    "and {left:.1f} of {most:g} left this hour (1 is one prompt with default settings).",
+    "You have {waiting:,} in the queue and {drawing:,} being drawn, of {count:,} prompts at once, "
+    "and {left:.1f} of {most:g} left this hour (1 is one prompt with default settings).",
 )

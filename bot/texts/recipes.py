@@ -21,6 +21,16 @@ WORDS_CUT = Text("Too long for the model, so these words were cut: {words}")
 NEGATIVE_WORDS_CUT = Text(
     "The negative prompt was too long, so these words of it were cut: {words}"
 )
+WORDS_UNKNOWN = Plural(
+    "The starter model knows {count:,} thing; it does not know {words} and draws the rest.",
+    "The starter model knows {count:,} things; it does not know {words} and draws the rest.",
+)
+NO_WORD_KNOWN = Plural(
+    "The starter model knows {count:,} thing, by its English name; it does not know {words}. Try "
+    "words like: dog in autumn leaves",
+    "The starter model knows {count:,} things, by their English names; it does not know {words}. "
+    "Try words like: dog in autumn leaves",
+)
 GUIDED = Text("{scale:g}")
 GUIDED_UNTIL = Text("{scale:g} for {share:.0f} % of the steps")
 FROM_PICTURE = Text("from picture {panel} of #{job_id}, strength {strength:g}")

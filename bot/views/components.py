@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import discord
@@ -17,11 +18,34 @@ ButtonAction = Callable[[discord.Interaction[Any], int, int], Awaitable[None]]
 PanelAction = Callable[[discord.Interaction[Any], str, Sequence[str]], Awaitable[None]]
 """Called with the interaction, the path of the item, and what was picked in it, ids as text."""
 
-ModalAction = Callable[[discord.Interaction[Any], int, int, dict[str, str]], Awaitable[None]]
-"""Called with the sent form, the job id, the panel, and what was written, by field."""
+Place = tuple[int, int] | tuple[str]
+"""What a form is about: a job's id and a panel, or the path of a panel's item."""
 
 _CUSTOM_ID = re.compile(r"v1:(?P<action>[a-z]+):(?P<job_id>[0-9]{1,19}):(?P<panel>[0-3])")
+_PANEL_ID = re.compile(r"v1:(?P<panel>settings|audit|privacy):(?P<path>.{1,80})")
+_SENT = "sent_form"  # in an interaction's extras
 _FORM_SECONDS = 3600.0  # how long discord.py remembers a form; after that it still works
+
+
+@dataclass(frozen=True, slots=True)
+class FormActions:
+    """What belongs to a kind of form; both are called with the interaction and the place.
+
+    compose: builds the form, or answers and returns None. It is also how a refused form is opened
+    again. submit: gets what was typed, by field, as well.
+    """
+
+    compose: Callable[..., Awaitable[discord.ui.Modal | None]]
+    submit: Callable[..., Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SentForm:
+    """A form that somebody has sent, and what was typed into it, by field."""
+
+    name: str
+    place: Place
+    typed: dict[str, str] = field(repr=False)
 
 
 class _Spoken:
@@ -71,7 +95,7 @@ class JobButton(_Spoken, discord.ui.DynamicItem[discord.ui.Button[Any]], templat
 class PanelItem(
     _Spoken,
     discord.ui.DynamicItem[Any],
-    template=r"v1:(?P<panel>settings|audit|privacy):(?P<path>.{1,80})",
+    template=_PANEL_ID,
 ):
     """``v1:<panel>:<path>`` around a button or a select; see ``add_panel_action``."""
 
@@ -98,35 +122,6 @@ class PanelItem(
         await _answer(interaction, run(interaction, self.path, values))
 
 
-class ModalForm(_Spoken, discord.ui.Modal):
-    """A form of text fields. ``run`` gets the typed texts by field. A restart closes it."""
-
-    def __init__(
-        self,
-        title: str,
-        fields: dict[str, discord.ui.Label[Any]],
-        run: Callable[[discord.Interaction[Any], dict[str, str]], Awaitable[None]],
-    ) -> None:
-        super().__init__(title=title, timeout=15 * 60)
-        self._inputs = fields
-        self._run = run
-        for label in fields.values():
-            self.add_item(label)
-
-    async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
-        """Pass on what was typed."""
-        typed = {
-            name: label.component.value
-            for name, label in self._inputs.items()
-            if isinstance(label.component, discord.ui.TextInput)
-        }
-        await self._run(interaction, typed)
-
-    async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:
-        """Answer errors as for commands."""
-        await interaction.client.answer_error(interaction, error)
-
-
 async def _answer(interaction: discord.Interaction[Any], work: Awaitable[None]) -> None:
     """Run the work and answer its errors; discord.py would only log them."""
     try:
@@ -135,15 +130,22 @@ async def _answer(interaction: discord.Interaction[Any], work: Awaitable[None]) 
         await interaction.client.answer_error(interaction, error)
 
 
-class JobModal(discord.ui.Modal):
-    """A form with the custom_id of a button; ``answer_form`` runs its action."""
+class Form(discord.ui.Modal):
+    """A form with a custom_id like that of a button or a panel's item, so it survives a restart."""
 
-    def __init__(self, action: str, job_id: int, panel: int, *, title: str) -> None:
-        custom_id = f"v1:{action}:{job_id}:{panel}"
+    def __init__(self, name: str, *place: int | str, title: str) -> None:
+        custom_id = ":".join(map(str, ("v1", name, *place)))
         super().__init__(title=title, timeout=_FORM_SECONDS, custom_id=custom_id)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Do nothing: the client answers by the custom_id, which also works after a restart."""
+
+
+class JobModal(Form):
+    """A form about a job; ``answer_form`` runs its action."""
+
+    def __init__(self, action: str, job_id: int, panel: int, *, title: str) -> None:
+        super().__init__(action, job_id, panel, title=title)
 
 
 def is_on_message(message: discord.Message | None, custom_id: str) -> bool:
@@ -154,17 +156,63 @@ def is_on_message(message: discord.Message | None, custom_id: str) -> bool:
     return any(getattr(item, "custom_id", None) == custom_id for item in items)
 
 
+def compose_answer(text: str, *buttons: JobButton) -> discord.ui.LayoutView:
+    """Build an answer to one person: a sentence with buttons under it."""
+    view = discord.ui.LayoutView(timeout=None)
+    view.add_item(discord.ui.TextDisplay(text))
+    view.add_item(discord.ui.ActionRow[Any](*buttons))
+    return view
+
+
+async def open_form(
+    interaction: discord.Interaction[Any],
+    name: str,
+    *place: int | str,
+    typed: Mapping[str, str] | None = None,
+) -> bool:
+    """Open a form, filled in with what was typed before; False if it was answered otherwise.
+
+    Raises UserError.
+    """
+    form = await interaction.client.forms[name].compose(interaction, *place)
+    if form is None:
+        return False
+    for label in form.children:
+        text = label.component if isinstance(label, discord.ui.Label) else None
+        if isinstance(text, discord.ui.TextInput) and text.custom_id in (typed or {}):
+            text.default = (typed or {})[text.custom_id] or None
+    await interaction.response.send_modal(form)
+    return True
+
+
 async def answer_form(
-    interaction: discord.Interaction[Any], actions: dict[str, ModalAction]
+    interaction: discord.Interaction[Any], forms: Mapping[str, FormActions]
 ) -> None:
-    """Run the action of a sent ``JobModal``. Other forms are answered by their opener."""
+    """Run the action of a sent form. If it is refused, ``find_sent`` has what was typed."""
     data: Any = interaction.data
-    match = _CUSTOM_ID.fullmatch(data["custom_id"])
-    if match is None or not await interaction.client.admit(interaction):
+    if not await interaction.client.admit(interaction):
         return
-    run = actions.get(match["action"], _refuse)
-    fields = _read_fields(data)
-    await _answer(interaction, run(interaction, int(match["job_id"]), int(match["panel"]), fields))
+    name, place = _parse_form_id(data["custom_id"])
+    form, typed = forms.get(name), _read_fields(data)
+    if form is None:
+        await _answer(interaction, _refuse(interaction))
+        return
+    interaction.extras[_SENT] = SentForm(name, place, typed)
+    await _answer(interaction, form.submit(interaction, *place, typed))
+
+
+def find_sent(interaction: discord.Interaction[Any]) -> SentForm | None:
+    """The form that this interaction sent, if it did."""
+    return interaction.extras.get(_SENT)
+
+
+def _parse_form_id(custom_id: str) -> tuple[str, Place]:
+    """Return the name and the place; an empty name for forms of another version."""
+    if match := _CUSTOM_ID.fullmatch(custom_id):
+        return match["action"], (int(match["job_id"]), int(match["panel"]))
+    if match := _PANEL_ID.fullmatch(custom_id):
+        return match["panel"], (match["path"],)
+    return "", ("",)
 
 
 async def _refuse(interaction: discord.Interaction[Any], *_: object) -> None:

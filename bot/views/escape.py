@@ -17,12 +17,20 @@ def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
 
     It grows by at most its own length and two marks that keep its direction to itself.
     """
-    text = " ".join(text.split())
-    if len(text) > limit:
-        text = text[: limit - 1].rstrip() + "…"
+    text = cut(" ".join(text.split()), limit)
     escaped = discord.utils.escape_mentions(_MARKDOWN.sub(r"\\\g<0>", text))
     is_right_to_left = any(unicodedata.bidirectional(char) in {"R", "AL"} for char in text)
     return f"\u2068{escaped}\u2069" if is_right_to_left else escaped
+
+
+def cut(text: str, limit: int) -> str:
+    """Cut a text after the last whole word that fits; within a word only if it fills half of it."""
+    if len(text) <= limit:
+        return text
+    kept = text[:limit]
+    if (end := kept.rfind(" ")) >= limit // 2:
+        kept = kept[:end]
+    return kept[: limit - 1].rstrip(" ,;:") + "…"
 
 
 def quote_lines(text: str, limit: int) -> str:

@@ -15,6 +15,7 @@ from bot.engine.api import ModelInfo
 from bot.jobs.ports import Delivery, Hidden, InProgress, InReview, Update, Waiting, list_hidden
 from bot.jobs.queue.places import Place, PlaceReason
 from bot.policy.quotas import Quotas
+from bot.recipes.starter_words import describe_unknown
 from bot.texts import buttons, queue
 from bot.texts import jobs as texts
 from bot.texts import recipes as recipe_texts
@@ -23,7 +24,7 @@ from bot.texts.lists import AND_MORE
 from bot.texts.reasons import say
 from bot.texts.units import say_duration
 from bot.views.components import JobButton
-from bot.views.escape import quote
+from bot.views.escape import cut, quote
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,6 +32,8 @@ T = TypeVar("T")
 _ALT_TEXT_MAX = 1024
 _BAR_WIDTH = 12
 _TEXT_MAX = 2000
+_LABEL_MAX = 80  # of a button
+_MOST_TO_CHOOSE = 9
 _ROOM_FOR_REST = 40  # characters for the line that counts what did not fit
 
 _CAN_BE_CANCELLED = {
@@ -103,7 +106,7 @@ def withhold_words(job: Job) -> Job:
 @_for_all
 def describe_preview(job: Job) -> str:
     """The alt text of a preview."""
-    return texts.UNFINISHED(prompt=job.recipe.prompt)[:_ALT_TEXT_MAX]
+    return cut(texts.UNFINISHED(prompt=job.recipe.prompt), _ALT_TEXT_MAX)
 
 
 @_for_all
@@ -139,7 +142,7 @@ def describe_panel(job: Job, panel: int) -> str:
     """The alt text of one picture."""
     recipe = job.recipe
     text = texts.PICTURE_OF(panel=panel, count=len(recipe.seeds), prompt=recipe.prompt)
-    return text[:_ALT_TEXT_MAX]
+    return cut(text, _ALT_TEXT_MAX)
 
 
 def list_rows(job: Job, shown: Sequence[bool]) -> list[discord.ui.ActionRow[Any]]:
@@ -180,11 +183,25 @@ def compose_view(*parts: discord.ui.Item[Any] | str | None) -> discord.ui.Layout
     return view
 
 
+def compose_choice_to_cancel(waiting: Sequence[Job]) -> discord.ui.LayoutView:
+    """Ask a member which of their prompts to cancel, the newest first; a button for each."""
+    shown = waiting[: -_MOST_TO_CHOOSE - 1 : -1]
+    names = [cut(" ".join(job.recipe.typed_prompt.split()), _LABEL_MAX) for job in shown]
+    choices = [
+        JobButton("cancel", job.job_id, label=name) for job, name in zip(shown, names, strict=True)
+    ]
+    style = discord.ButtonStyle.danger
+    label = buttons.CANCEL_ALL(count=len(waiting))
+    choices.append(JobButton("cancelall", 0, label=label, style=style))
+    rows = [discord.ui.ActionRow[Any](choice) for choice in choices]
+    return compose_view(texts.WHICH_TO_CANCEL(), *rows)
+
+
 def compose_title(job: Job) -> str:
     """Name the author, and the prompt unless it must stay hidden."""
     is_refused = job.status is JobStatus.REFUSED and bool(job.rule)
     is_secret = job.is_held or job.hidden or is_refused
-    title = texts.A_PROMPT() if is_secret else quote(job.recipe.prompt)
+    title = texts.A_PROMPT() if is_secret else quote(job.recipe.typed_prompt)
     return f"**{title}** · <@{job.origin.user_id}>"
 
 
@@ -230,6 +247,8 @@ def describe_recipe(job: Job) -> str:
         lines.append(recipe_texts.WITHOUT(negative_prompt=quote(recipe.negative_prompt)))
     if recipe.start is not None:
         lines.append(describe_start(job))
+    if unknown := describe_unknown(recipe):
+        lines.append(unknown)
     if job.cut_words:
         lines.append(recipe_texts.WORDS_CUT(words=quote(job.cut_words)))
     if job.cut_negative_words:
@@ -254,13 +273,13 @@ def describe_grid(job: Job, delivery: Delivery) -> str:
     if not hidden:
         return describe_job(job)
     room = _ALT_TEXT_MAX - len(texts.PICTURE_WITH_NOTES(picture="", notes=hidden))
-    return texts.PICTURE_WITH_NOTES(picture=describe_job(job)[:room], notes=hidden)
+    return texts.PICTURE_WITH_NOTES(picture=cut(describe_job(job), room), notes=hidden)
 
 
 def describe_job(job: Job) -> str:
     """The alt text of a job's pictures."""
     text = texts.ONE_PICTURE if len(job.recipe.seeds) == 1 else texts.THREE_PICTURES
-    return text(prompt=job.recipe.prompt)[:_ALT_TEXT_MAX]
+    return cut(text(prompt=job.recipe.prompt), _ALT_TEXT_MAX)
 
 
 def describe_queue(
@@ -276,14 +295,16 @@ def describe_queue(
     if here is not None:
         head += f" {queue.IN_THIS_SERVER(count=here[0], drawing=here[1])}"
     most = quotas.max_cost_per_member_per_hour
+    drawing = sum(job.status is JobStatus.RUNNING for job, _ in own)
     tail = queue.LEFT(
-        waiting=standing.member_waiting,
+        waiting=standing.member_waiting - drawing,
+        drawing=drawing,
         count=quotas.max_waiting_per_member,
         left=max(most - standing.member_cost, 0.0),
         most=most,
     )
     lines = [
-        queue.OWN_PROMPT(prompt=quote(job.recipe.prompt, 80), place=_describe_own(job, place))
+        queue.OWN_PROMPT(prompt=quote(job.recipe.typed_prompt, 80), place=_describe_own(job, place))
         for job, place in own
     ]
     room = _TEXT_MAX - len(head) - len(tail)

@@ -15,7 +15,7 @@ from bot.texts import privacy as privacy_texts
 from bot.texts import rules as texts
 from bot.texts.lists import AND_MORE
 from bot.views.components import PanelItem
-from bot.views.escape import quote
+from bot.views.escape import cut, quote
 
 RULES_PER_PAGE = 15
 _TEXT_MAX = 2000
@@ -142,7 +142,7 @@ def compose_text(
 ) -> discord.ui.LayoutView:
     """Build a message from text, cut at Discord's limit, and rows of buttons or selects."""
     view = discord.ui.LayoutView(timeout=None)
-    shown = discord.ui.TextDisplay[Any](text[:_VIEW_TEXT_MAX])
+    shown = discord.ui.TextDisplay[Any](cut(text, _VIEW_TEXT_MAX))
     view.add_item(discord.ui.Container(shown, *items, accent_colour=accent))
     return view
 
@@ -153,6 +153,14 @@ def compose_deletion() -> discord.ui.LayoutView:
     button = discord.ui.Button[Any](label=privacy_texts.DELETE(), style=style)
     row = discord.ui.ActionRow[Any](PanelItem("privacy", "delete", button))
     return compose_text(privacy_texts.CONFIRM_DELETION(), row)
+
+
+def say_deleted(count: int, num_messages: int) -> str:
+    """The answer when somebody's data is deleted: what went, what goes, and what stays."""
+    said = [privacy_texts.DELETED(count=count)]
+    if num_messages:
+        said.append(privacy_texts.MESSAGES_GO(count=num_messages))
+    return " ".join([*said, privacy_texts.STAYS()])
 
 
 def _join(head: str, lines: Sequence[str], tail: str, limit: int = _TEXT_MAX) -> str:

@@ -20,7 +20,7 @@ from bot.views.components import JobButton, JobModal
 _FORM_TEXT_MAX = 4000
 _TOLD = {
     *("prompt", "negative_prompt", "seeds", "width", "height", "num_inference_steps", "sampler"),
-    *("guidance_scale", "guidance_until", "preset", "model", "start", "version"),
+    *("guidance_scale", "guidance_until", "preset", "model", "start", "version", "own_words"),
 }
 """Of a recipe, what has its place in the text; what else there is stands at its end."""
 _LONG_PROMPT = 700  # quoting may double their length, and two of them must fit into one message
@@ -149,7 +149,7 @@ def compose_gallery(
             description=job_views.describe_job(job),
             spoiler=job.spoiler,
         )
-        prompt = job_views.quote(job.recipe.prompt, 200)
+        prompt = job_views.quote(job.recipe.typed_prompt, 200)
         link = f" · [{texts.JUMP()}]({_link(job)})" if job.message_id else ""
         parts += [
             f"#{job.job_id} · <t:{job.accepted_at:.0f}:R>{link}\n{prompt}",

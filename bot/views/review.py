@@ -26,7 +26,7 @@ from bot.texts import sanctions as sanction_texts
 from bot.texts.lists import AND_MORE
 from bot.texts.reasons import say
 from bot.texts.rules import KINDS
-from bot.views.components import JobButton, JobModal
+from bot.views.components import JobButton, JobModal, compose_answer
 from bot.views.escape import quote
 
 REASON_MAX = 300
@@ -183,12 +183,9 @@ def compose_reason_form(decision: Decision, card_id: int) -> JobModal:
     return form
 
 
-def compose_suspended(reason: str) -> discord.ui.LayoutView:
+def compose_suspended(reason: str, *buttons: JobButton) -> discord.ui.LayoutView:
     """Build what a suspended member sees instead of pictures."""
-    view = discord.ui.LayoutView(timeout=None)
-    view.add_item(discord.ui.TextDisplay(reason))
-    view.add_item(discord.ui.ActionRow[Any](JobButton("appeal", 0, label=sanction_texts.APPEAL())))
-    return view
+    return compose_answer(reason, JobButton("appeal", 0, label=sanction_texts.APPEAL()), *buttons)
 
 
 def say_struck(member_id: int, suspension: Suspension | None, count: int) -> str:

@@ -151,7 +151,10 @@ def compose_number_field(name: str, value: float | None) -> discord.ui.Label[Any
     """Build a form field. Empty means the default."""
     low, high = (BOUNDS | QUOTA_BOUNDS)[name]
     field = discord.ui.TextInput[Any](
-        default=None if value is None else f"{value:g}", required=False, max_length=10
+        custom_id=name,
+        default=None if value is None else f"{value:g}",
+        required=False,
+        max_length=10,
     )
     description = texts.NUMBER_RANGE(low=low, high=high)
     label = (texts.NAMES | texts.QUOTA_NAMES)[name]()
@@ -161,6 +164,7 @@ def compose_number_field(name: str, value: float | None) -> discord.ui.Label[Any
 def compose_line_field(line: str) -> discord.ui.Label[Any]:
     """Build the form field for how members appeal."""
     field = discord.ui.TextInput[Any](
+        custom_id="appeal_line",
         style=discord.TextStyle.paragraph,
         default=line or None,
         required=False,

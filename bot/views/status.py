@@ -8,7 +8,7 @@ from bot.engine.api import ModelInfo
 from bot.texts import status as texts
 from bot.texts.catalog import Text
 from bot.texts.units import say_duration
-from bot.views.escape import quote
+from bot.views.escape import cut, quote
 
 _WARNINGS_SHOWN = 5
 _TEXT_MAX = 2000
@@ -47,7 +47,7 @@ def describe_process(
         texts.WARNINGS() if warnings else texts.NO_WARNINGS(),
         *(f"• {quote(line, 200)}" for line in warnings[-_WARNINGS_SHOWN:]),
     ]
-    return "\n".join(lines)[:_TEXT_MAX]
+    return cut("\n".join(lines), _TEXT_MAX)
 
 
 def _describe_engine(info: ModelInfo | None) -> str:

@@ -17,7 +17,7 @@ from playground.faults import Fault, Faults, rate_limited
 from playground.wire.errors import ApiError, api_error, form_error
 from playground.world.files import Upload
 from playground.world.log import RequestRecord
-from playground.world.world import Json
+from playground.world.world import Json, UnknownChannelError
 
 API_PREFIX = "/api/v10"
 MAX_REQUEST_BYTES = 25 * 1024 * 1024
@@ -183,6 +183,9 @@ class Router:
                     limit = rate_limited(wait)
                     return headers | limit.headers, 429, limit.body
             answer = route.handler(self._backend, call)
+        except UnknownChannelError:  # of a message or an interaction, deleted since
+            refusal = api_error(10003)
+            return headers, refusal.status, refusal.body()
         except ApiError as refusal:
             return headers, refusal.status, refusal.body()
         if isinstance(answer, Created):

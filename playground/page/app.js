@@ -187,7 +187,7 @@ function showChannels() {
   $("channels").replaceChildren(
     ...state.place.channels.map((channel) => {
       const isOpen = channel.id === state.channel;
-      const sign = channel.guild_id ? "#" : "@";
+      const sign = signOf(channel);
       const isUnread = state.unread.has(channel.id);
       return h(
         "li",
@@ -211,6 +211,14 @@ function showChannels() {
   if (focused) $("channels").querySelector(`[data-channel="${focused}"]`)?.focus();
 }
 
+const SIGNS = { 2: "♪", 13: "◉", 15: "▤" };
+const TOPICS = {
+  2: "The chat of a voice channel",
+  13: "The chat of a stage",
+  15: "A forum takes posts, which are threads, and no messages of its own",
+};
+const signOf = (channel) => (channel.guild_id ? (SIGNS[channel.type] ?? "#") : "@");
+
 function openChannel(id) {
   state.channel = id;
   state.unread.delete(id);
@@ -218,9 +226,9 @@ function openChannel(id) {
   const channel = channelById(id);
   if (!channel) return;
   remember("channel", channel.title);
-  $("channel-name").textContent = (channel.guild_id ? "# " : "@ ") + channel.title;
+  $("channel-name").textContent = `${signOf(channel)} ${channel.title}`;
   $("channel-topic").textContent = channel.guild_id
-    ? (channel.topic ?? "")
+    ? (channel.topic ?? TOPICS[channel.type] ?? "")
     : "Direct messages with the app";
   showChannels();
   rebuild();

@@ -4,6 +4,7 @@ import { act } from "./api.js";
 import { bytes, h } from "./dom.js";
 import { CommandForm } from "./command.js";
 import { Suggestions } from "./picker.js";
+import { toNewest } from "./timeline.js";
 import { channelById, commandsIn, localized, may, state } from "./state.js";
 
 const form = document.getElementById("composer");
@@ -15,6 +16,7 @@ const picker = document.getElementById("attach-input");
 const attach = document.getElementById("attach");
 const suggestions = new Suggestions(document.getElementById("suggestions"));
 
+const FORUM = 15;
 let command = null; // the CommandForm that is being filled in
 let files = [];
 
@@ -54,13 +56,11 @@ function suggest() {
   const contains = all.filter(
     (offer) => !starts.includes(offer) && titleOf(offer).toLowerCase().includes(wanted),
   );
-  const options = [...starts, ...contains]
-    .slice(0, 20)
-    .map((offer) => ({
-      label: titleOf(offer),
-      description: localized(offer.definition, "description"),
-      offer,
-    }));
+  const options = [...starts, ...contains].map((offer) => ({
+    label: titleOf(offer),
+    description: localized(offer.definition, "description"),
+    offer,
+  }));
   suggestions.show(text, options.length ? "Commands" : "", options, (option) =>
     begin(option.offer, ""),
   );
@@ -101,6 +101,7 @@ async function submit() {
     const { title, name } = { title: command.title, name: command.name };
     cancel();
     text.focus();
+    toNewest();
     const answer = await act(
       "slash",
       { channel: state.channel, command: name, options: filled.options },
@@ -116,6 +117,7 @@ async function submit() {
   files = [];
   showFiles();
   resize();
+  toNewest();
   const answer = await act("send", { channel: state.channel, content }, sent);
   if (answer || text.value) return;
   text.value = content; // refused: give the person their text back
@@ -173,7 +175,7 @@ export function refresh() {
 /** Update after news about this place. What is being typed stays, with new suggestions. */
 export function renew() {
   const channel = channelById(state.channel);
-  const canWrite = may(channel, "sendMessages");
+  const canWrite = may(channel, "sendMessages") && channel.type !== FORUM;
   text.placeholder = canWrite
     ? `Message ${channel.guild_id ? "#" : ""}${channel.title}, / for commands`
     : "You may not write here";

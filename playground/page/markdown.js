@@ -249,6 +249,13 @@ function moment(seconds, style) {
   return h("time", { datetime: date.toISOString(), title: full }, shown);
 }
 
+/** A text with its timestamps as people read them. */
+export function withMoments(text) {
+  return text.replace(/<t:(-?\d{1,13})(?::([tTdDfFR]))?>/g, (whole, seconds, style) => {
+    return moment(Number(seconds), style ?? "f")?.textContent ?? whole;
+  });
+}
+
 const UNITS = [
   ["year", 31536000],
   ["month", 2592000],

@@ -21,13 +21,14 @@ export function openMessageMenu(anchor, message, point = null) {
       run: () => act("delete", { channel: channel.id, message: message.id }),
       isDanger: true,
     },
-    copyId(message.id),
+    !(message.flags & 64) && copy("Copy Message Link", linkTo(channel, message)),
+    copy("Copy id", message.id),
   ]);
 }
 
 export function openUserMenu(anchor, userId, point = null) {
   const channel = channelById(state.channel);
-  openMenu(anchor, point, "This person", [...apps(channel, USER_KIND, userId), copyId(userId)]);
+  openMenu(anchor, point, "This person", [...apps(channel, USER_KIND, userId), copy("Copy id", userId)]);
 }
 
 function apps(channel, kind, target) {
@@ -46,13 +47,16 @@ function apps(channel, kind, target) {
   }));
 }
 
-function copyId(id) {
+const linkTo = (channel, message) =>
+  `https://discord.com/channels/${channel.guild_id ?? "@me"}/${channel.id}/${message.id}`;
+
+function copy(label, text) {
   return {
-    label: "Copy id",
+    label,
     run: () =>
-      navigator.clipboard.writeText(id).then(
+      navigator.clipboard.writeText(text).then(
         () => announce("Copied."),
-        () => announce(`The id is ${id}`),
+        () => announce(`Copy it from here: ${text}`),
       ),
   };
 }

@@ -9,7 +9,7 @@ import {
   renderMedia,
 } from "./components.js";
 import { avatar, fileUrl, h, icon, nameOf, safeUrl } from "./dom.js";
-import { markdown } from "./markdown.js";
+import { markdown, withMoments } from "./markdown.js";
 import { state } from "./state.js";
 
 const EPHEMERAL = 1 << 6;
@@ -264,9 +264,7 @@ export function summary(message) {
   };
   walk(message.components);
   for (const embed of message.embeds ?? []) parts.push(embed.title, embed.description);
-  return parts
-    .filter(Boolean)
-    .join("\n")
+  return withMoments(parts.filter(Boolean).join("\n"))
     .replace(/<[@#][^>]*>/g, "")
     .replace(/[*_~`|\\]|^(-#|#{1,3}) /gm, "")
     .replace(/\s+/g, " ")

@@ -29,9 +29,12 @@ export function place(box, anchor, point = null) {
     : `${around.bottom + 4}px`;
 }
 
-/** A popover that closes when the focus or a press goes elsewhere. Returns a function to close it. */
-export function popUp(box, anchor, point = null) {
-  open?.close();
+/**
+ * A popover that closes when the focus or a press goes elsewhere; then `left` is called, but not
+ * after Escape. Returns a function to close it.
+ */
+export function popUp(box, anchor, point = null, left = () => {}) {
+  open?.leave();
   const host = anchor.closest("dialog") ?? document.body;
   host.append(box);
   place(box, anchor, point);
@@ -43,11 +46,16 @@ export function popUp(box, anchor, point = null) {
     anchor.setAttribute("aria-expanded", "false");
     if (back) anchor.focus();
   };
+  const leave = () => {
+    if (open?.box !== box) return;
+    close();
+    left();
+  };
   const outside = (event) => {
-    if (!box.contains(event.target)) close();
+    if (!box.contains(event.target)) leave();
   };
   box.addEventListener("focusout", (event) => {
-    if (event.relatedTarget && !box.contains(event.relatedTarget)) close();
+    if (event.relatedTarget && !box.contains(event.relatedTarget)) leave();
   });
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
@@ -57,7 +65,7 @@ export function popUp(box, anchor, point = null) {
   });
   document.addEventListener("pointerdown", outside, true);
   anchor.setAttribute("aria-expanded", "true");
-  open = { box, close };
+  open = { box, leave };
   return close;
 }
 
@@ -93,11 +101,14 @@ function fits(option, words) {
     .every((word) => text.includes(word));
 }
 
-/** Pick `least` to `most` of the options. `done` gets their values, unless the list is cancelled. */
+/**
+ * Pick `least` to `most` of the options. `done` gets their values: at once if there can only be one,
+ * otherwise when the list is left. Escape changes nothing.
+ */
 export function openPicker(anchor, { title, options, chosen, least, most, done }) {
   const known = new Set(options.map((option) => option.value));
   const picked = new Set(chosen.filter((value) => known.has(value)));
-  const isMany = most > 1 || least === 0;
+  const isMany = most > 1;
   const list = h("ul", {
     role: "listbox",
     id: "picker-list",
@@ -113,17 +124,22 @@ export function openPicker(anchor, { title, options, chosen, least, most, done }
     placeholder: "Type to filter",
     autocomplete: "off",
   });
-  const ready = h("button", { type: "button", class: "button primary" }, "Done");
   const range = least === most ? `${least}` : `${least} to ${Math.min(most, options.length)}`;
-  const hint = h("small", {}, most === 1 ? "Choose one, or none" : `Choose ${range}`);
+  const hint = h("small", {}, `Choose ${range}; Escape changes nothing.`);
   const box = h(
     "div",
     { class: "popover picker" },
     filter,
     list,
-    isMany && h("div", { class: "picker-foot" }, hint, ready),
+    isMany && h("div", { class: "picker-foot" }, hint),
   );
-  const close = popUp(box, anchor);
+  const values = () => options.map((option) => option.value).filter((value) => picked.has(value));
+  const before = values().join(" ");
+  const left = () => {
+    const isAllowed = picked.size >= least && picked.size <= most;
+    if (isAllowed && values().join(" ") !== before) done(values());
+  };
+  const close = popUp(box, anchor, null, left);
   const active = activeIn(list, filter);
 
   const show = () => {
@@ -134,25 +150,21 @@ export function openPicker(anchor, { title, options, chosen, least, most, done }
     );
     if (!list.children.length) list.append(h("li", { class: "nothing" }, "Nothing fits."));
     active.move(0);
-    ready.disabled = picked.size < least || picked.size > most;
-  };
-  const finish = () => {
-    close(true);
-    done(options.map((option) => option.value).filter((value) => picked.has(value)));
   };
   const choose = (node) => {
     const value = node?.dataset.value;
     if (value === undefined) return;
     if (!isMany) {
+      const isTakenBack = least === 0 && picked.has(value);
       picked.clear();
-      picked.add(value);
-      finish();
+      if (!isTakenBack) picked.add(value);
+      close(true);
+      done(values());
       return;
     }
     if (picked.has(value)) picked.delete(value);
     else if (picked.size < most) picked.add(value);
     node.setAttribute("aria-selected", String(picked.has(value)));
-    ready.disabled = picked.size < least || picked.size > most;
   };
   filter.addEventListener("input", show);
   filter.addEventListener("keydown", (event) => {
@@ -161,8 +173,9 @@ export function openPicker(anchor, { title, options, chosen, least, most, done }
       choose(active.node());
     } else active.key(event);
   });
+  // the press must not take the focus out of the filter, which hears Escape
+  list.addEventListener("pointerdown", (event) => event.preventDefault());
   list.addEventListener("click", (event) => choose(event.target.closest("[role=option]")));
-  ready.addEventListener("click", finish);
   show();
   place(box, anchor);
   filter.focus();

@@ -32,7 +32,12 @@ export function rebuild() {
   for (const [id, { data }] of state.messages) if (data.channel_id === state.channel) dirty.add(id);
   for (const id of state.interactions.keys()) dirty.add(id);
   flush();
-  scroller.scrollTop = 0; // the newest message: the scroller is reversed
+  toNewest();
+}
+
+/** Show the end of the channel, where what this person sends will stand. */
+export function toNewest() {
+  scroller.scrollTop = 0; // the scroller is reversed
 }
 
 function flush() {

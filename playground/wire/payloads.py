@@ -105,7 +105,12 @@ def channel_payload(world: World, channel: Channel) -> Json:
 
 
 def _text_part(channel: Channel) -> Json:
-    return {
+    kind = channel.type
+    voice = {"bitrate": 64_000, "user_limit": 0, "rtc_region": None}
+    is_voice = kind in (ChannelType.GUILD_VOICE, ChannelType.GUILD_STAGE_VOICE)
+    forum = {"available_tags": [], "default_reaction_emoji": None, "default_sort_order": None}
+    extra = voice if is_voice else forum if kind == ChannelType.GUILD_FORUM else {}
+    return extra | {
         "topic": channel.topic,
         "position": channel.position,
         "nsfw": channel.is_nsfw,

@@ -1,15 +1,30 @@
 """The small world that a playground starts with."""
 
 from playground.world.permissions import EVERYONE_PERMISSIONS, MODERATOR_PERMISSIONS, Permission
-from playground.world.world import Channel, ChannelType, Guild, Member, Overwrite, Role, User, World
+from playground.world.world import (
+    Channel,
+    ChannelType,
+    Guild,
+    Member,
+    Overwrite,
+    Role,
+    Snowflakes,
+    User,
+    World,
+)
+
+_FOUNDED_NS = 1_577_836_800_000_000_000  # 1 January 2020, long before anything else
 
 
 def default_world(locale: str = "en-US") -> World:
-    """One guild with two channels for all and one for its staff, four people and the bot.
+    """One guild, four people and the bot; channels for all, and one for the guild's staff.
 
-    locale: the language of all who are added to this world.
+    Their ids are always the same, so that a bot's record is still about them after a restart. The
+    application's id is not: it is a new one, which has no commands yet. locale: the language of all
+    who are added to this world.
     """
     world = World(locale)
+    world.snowflakes, later = Snowflakes(lambda: _FOUNDED_NS), world.snowflakes
     people = [
         add_user(world, "owner", "Olive"),
         add_user(world, "moderator", "Moss"),
@@ -31,6 +46,12 @@ def default_world(locale: str = "en-US") -> World:
         moderators.id: Overwrite(allow=seen),
         bot_role.id: Overwrite(allow=seen),
     }
+    add_channel(world, guild, "lounge", ChannelType.GUILD_VOICE)
+    add_channel(world, guild, "stage", ChannelType.GUILD_STAGE_VOICE)
+    add_channel(world, guild, "ideas", ChannelType.GUILD_FORUM)
+    for person in people:
+        world.open_private_channel(world.bot.id, person.id)
+    world.snowflakes = later
     return world
 
 
@@ -55,10 +76,12 @@ def add_role(world: World, guild: Guild, name: str, permissions: int) -> Role:
     return role
 
 
-def add_channel(world: World, guild: Guild, name: str) -> Channel:
+def add_channel(
+    world: World, guild: Guild, name: str, kind: ChannelType = ChannelType.GUILD_TEXT
+) -> Channel:
     channel = Channel(
         world.snowflakes.next(),
-        ChannelType.GUILD_TEXT,
+        kind,
         name,
         guild.id,
         position=len(guild.channels),

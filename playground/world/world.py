@@ -1,7 +1,7 @@
 """Everything that exists in the playground: guilds, people, messages, commands, interactions."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -15,8 +15,11 @@ DEFAULT_SIZE_LIMIT = 10 * 1024 * 1024
 class ChannelType(IntEnum):
     GUILD_TEXT = 0
     DM = 1
+    GUILD_VOICE = 2
     GROUP_DM = 3
     PUBLIC_THREAD = 11
+    GUILD_STAGE_VOICE = 13
+    GUILD_FORUM = 15
 
 
 class InteractionType(IntEnum):
@@ -265,6 +268,11 @@ class Channel:
     def is_thread(self) -> bool:
         return self.type == ChannelType.PUBLIC_THREAD
 
+    @property
+    def takes_messages(self) -> bool:
+        """Whether messages stand in it; those of a forum stand in its threads."""
+        return self.type != ChannelType.GUILD_FORUM
+
 
 @dataclass(slots=True)
 class Guild:
@@ -321,14 +329,19 @@ class Interaction:
     modal: Json | None = None
 
 
+class UnknownChannelError(KeyError):
+    """There is no such channel any more."""
+
+
 class Snowflakes:
     """Ids in Discord's form: milliseconds of the wall clock, then a counter; always rising."""
 
-    def __init__(self) -> None:
+    def __init__(self, time_ns: Callable[[], int] = time.time_ns) -> None:
+        self._time_ns = time_ns
         self._last = 0
 
     def next(self) -> int:
-        fresh = (time.time_ns() // 1_000_000 - DISCORD_EPOCH_MS) << 22
+        fresh = (self._time_ns() // 1_000_000 - DISCORD_EPOCH_MS) << 22
         self._last = max(fresh, self._last + 1)
         return self._last
 
@@ -362,7 +375,7 @@ class World:
     def get_channel(self, channel_id: int) -> Channel:
         channel = self.find_channel(channel_id)
         if channel is None:
-            raise KeyError(channel_id)
+            raise UnknownChannelError(channel_id)
         return channel
 
     def channel_named(self, name: str) -> Channel:

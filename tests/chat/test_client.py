@@ -10,6 +10,8 @@ import pytest
 
 from bot.chat.client import TriptychClient
 from bot.domain.jobs import JobStatus
+from bot.errors import NotInQueueYet, StoreError
+from bot.views import components
 from tests.conftest import GUILD, House
 
 
@@ -64,4 +66,30 @@ async def test_prompts_of_a_server_that_removed_the_bot_are_cancelled(
     await (client.on_ready() if is_away else client.on_guild_remove(guild))
     found = [(await quiet_house.fetch(job)).status for job in jobs]
     assert found == [JobStatus.CANCELLED, *[JobStatus.QUEUED] * 3]
+    await client.close()
+
+
+@pytest.mark.parametrize(("error", "has_button"), [(StoreError, True), (NotInQueueYet, False)])
+async def test_prompt_that_was_taken_all_the_same_is_not_offered_again(
+    error: type[StoreError], has_button: bool
+):
+    client = TriptychClient(lambda _: cast(Any, None), lambda: 0.0)
+    await client._async_setup_hook()
+    shown: list[Any] = []
+
+    async def send(text: str = "", *, view: Any = None, ephemeral: bool) -> None:
+        assert ephemeral
+        shown.append(view)
+
+    form = components.SentForm("remix", (1, 0), {"prompt": "dog"})
+    interaction = SimpleNamespace(
+        id=1,
+        client=client,
+        user=SimpleNamespace(id=2),
+        extras={components._SENT: form},
+        response=SimpleNamespace(is_done=lambda: False, send_message=send),
+        followup=SimpleNamespace(send=None),
+    )
+    await client.answer_error(cast(Any, interaction), error("no"))
+    assert ["v1:again" in str(view and view.to_components()) for view in shown] == [has_button]
     await client.close()

@@ -27,7 +27,7 @@ def list_rows() -> list[tuple[set[str], list[str]]]:
 def list_inputs(client: TriptychClient) -> set[str]:
     """Commands, options with suggestions or files, buttons, forms, panels and events."""
     found = {f"button {name}" for name in client.button_actions}
-    found |= {f"form {name}" for name in client.modal_actions}
+    found |= {f"form {name}" for name in client.forms}
     found |= {f"panel {name}" for name in client.panel_actions}
     found |= {
         f"event {name.removeprefix('on_')}"

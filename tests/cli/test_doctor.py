@@ -182,7 +182,7 @@ async def test_database_that_is_lost_beside_pictures_is_a_fault(data_dir: Path):
     (data_dir / "pictures" / "7").mkdir(parents=True)
     finding = await find("Database")
     assert not finding.ok
-    assert "python -m bot restore" in finding.remedy
+    assert "triptych restore" in finding.remedy
     assert "run --new" in finding.remedy
 
 
@@ -195,7 +195,7 @@ async def test_database_that_is_gone_under_the_running_bot_is_a_fault(data_dir: 
         lock.release()
     assert not finding.ok
     assert f"pid {os.getpid()}" in finding.detail
-    assert "python -m bot restore" in finding.remedy
+    assert "triptych restore" in finding.remedy
 
 
 async def test_full_disk_is_a_fault(monkeypatch: pytest.MonkeyPatch):

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from importlib import metadata
@@ -324,6 +325,21 @@ def test_usage_tells_who_drew_how_much(engines: list[FakeEngine]):
     assert "Delivered" in table
 
 
+async def test_usage_shows_whole_ids_however_narrow_the_terminal(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    ids = [1234567890123456789, 1098765432109876543]
+    async with open_data_dir(settings) as database:
+        origin = Origin(ids[0], interaction_id=5, guild_id=ids[1])
+        await JobRepository(database).insert_job(
+            origin, Recipe("x", "", (1, 2, 3)), now=time.time(), cost_estimate=1
+        )
+    monkeypatch.setenv("COLUMNS", "80")
+    table = invoke("usage").stdout
+    assert all(str(each) in table for each in ids)
+    assert "…" not in table
+
+
 def test_version_is_the_installed_one():
     result = invoke("--version")
     assert (result.exit_code, result.stdout) == (
@@ -347,7 +363,7 @@ def test_usage_of_a_damaged_record_is_a_sentence(tmp_path: Path):
     (tmp_path / "data" / DATABASE_FILE_NAME).write_bytes(b"no database" * 500)
     result = invoke("usage")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "python -m bot doctor" in result.stderr
+    assert "triptych doctor" in result.stderr
 
 
 def test_usage_can_be_read_while_another_process_works(engines: list[FakeEngine]):
@@ -429,7 +445,7 @@ def test_no_command_starts_an_empty_record_beside_pictures(engines: list[FakeEng
     for arguments in (["imagine", "cat"], ["run"]):
         result = CliRunner(env={"DISCORD_TOKEN": "x"}).invoke(cli.app, arguments)
         assert result.exit_code == 2, arguments
-        for choice in ("python -m bot restore", "python -m bot run --new"):
+        for choice in ("triptych restore", "triptych run --new"):
             assert choice in result.stderr
     assert Path("data/pictures/1/grid.png").is_file()
     result = invoke("restore")

@@ -1,4 +1,4 @@
-"""python -m bot rules check."""
+"""triptych rules check."""
 
 from __future__ import annotations
 

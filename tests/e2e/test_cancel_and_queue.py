@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from playground import Message, Playground, answer
+from playground import Channel, Message, Playground, answer
+from playground.people import Person
 from tests.e2e.conftest import StartBot
 
 
@@ -72,6 +73,37 @@ async def test_cancelled_prompt_whose_message_may_not_be_deleted_says_so_in_it(
     assert message.buttons() == []
 
 
+async def test_cancel_takes_back_the_one_that_is_chosen_or_all_of_them(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot(FAKE_STEP_SECONDS="0.5")
+    member, art = server.person("member"), server.channel("art")
+    handles = [
+        await member.slash(
+            "imagine", art, prompt=f"{word} in autumn leaves " + "and more " * 10, steps=60
+        )
+        for word in ("dog", "cat", "fox")
+    ]
+    for handle in handles:
+        await handle.wait_answered()
+    choice = await (await member.slash("cancel", art)).wait_answered()
+    assert choice.is_ephemeral
+    labels = [button.label or "" for button in choice.buttons()]
+    assert [label[:3] for label in labels] == ["fox", "cat", "dog", "Can"]
+    assert labels[-1] == "Cancel all 3 prompts"
+    assert all(len(label) <= 80 for label in labels)
+    await member.press(choice, choice.button(labels[1]).custom_id or "")
+    await handles[1].wait_removed()
+    statuses = {row["job_id"]: row["status"] for row in bot.rows()}
+    assert statuses[2] == "cancelled"
+    assert "cancelled" not in (statuses[1], statuses[3])
+    pressed = await member.press(choice, choice.button(labels[-1]).custom_id or "")
+    for handle in handles:
+        await handle.wait_removed()
+    await pressed.wait_for(lambda message: "2 prompts were cancelled" in message.text())
+    assert await bot.stop() == 0
+
+
 async def test_cancel_button_pressed_after_a_restart_still_works(
     server: Playground, start_bot: StartBot
 ):
@@ -100,7 +132,7 @@ async def test_queue_shows_the_line_and_what_is_left_of_the_own_quota(
     assert "1 prompt in the queue, 1 being drawn" in text
     assert "“first” — Being drawn." in text
     assert "“second” — Next in the queue" in text
-    assert "2 of 100 prompts" in text
+    assert "You have 1 in the queue and 1 being drawn, of 100 prompts at once" in text
     assert "48.0 of 60 left this hour" in text
 
 
@@ -135,10 +167,27 @@ async def test_one_flooder_does_not_keep_another_member_waiting(
     assert "just one" in [row["prompt"] for row in by_start][:4]
 
 
-async def test_help_is_for_the_asker_alone(server: Playground, start_bot: StartBot):
+async def test_help_is_for_the_asker_alone_and_names_what_they_may_use(
+    server: Playground, start_bot: StartBot
+):
     await start_bot()
-    answer = await (
-        await server.person("newcomer").slash("help", server.channel("general"))
-    ).wait_answered()
-    assert answer.is_ephemeral
-    assert "/imagine" in answer.text()
+    general, newcomer = server.channel("general"), server.person("newcomer")
+    moderator, owner = server.person("moderator"), server.person("owner")
+
+    async def ask(person: Person, channel: Channel) -> str:
+        answer = await (await person.slash("help", channel)).wait_answered()
+        assert answer.is_ephemeral
+        assert "/imagine" in answer.text()
+        return answer.text()
+
+    marks = ("Report picture", "For moderators", "For who manages", "whose bot this is")
+    for person, channel, expected in [
+        (newcomer, general, "1000"),
+        (newcomer, newcomer.direct_channel, "0000"),
+        (moderator, general, "1110"),
+        (moderator, moderator.direct_channel, "0000"),
+        (owner, general, "1111"),
+        (owner, owner.direct_channel, "0001"),
+    ]:
+        text = await ask(person, channel)
+        assert "".join("01"[mark in text] for mark in marks) == expected, (person.name, text)

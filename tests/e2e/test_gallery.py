@@ -7,10 +7,12 @@ import re
 
 import pytest
 
-from playground import Overwrite, Permission, Playground
+from playground import Overwrite, Permission, Playground, default_world
 from playground.wire.options import ClientRefusedError
-from tests.e2e.conftest import StartBot, say_of
+from tests.e2e.conftest import TOKEN, StartBot, say_of
 from tests.e2e.gallery import draw, has_grid, press, refusal
+from tests.e2e.lens import Lens
+from tests.texts.catalogues import PSEUDO
 
 
 async def test_gallery_pages_through_ones_own_pictures_also_after_a_restart(
@@ -73,6 +75,24 @@ async def test_recipe_by_link_and_from_the_menu_for_those_who_can_see_the_messag
     assert "seeds: 5, 6, 7" in mine.text()
 
 
+async def test_people_of_a_playground_that_was_started_again_keep_their_pictures(
+    server: Playground, start_bot: StartBot
+):
+    bot = await start_bot()
+    await draw(server.person("member"), server.channel("art"))
+    assert await bot.stop() == 0
+    world = default_world(PSEUDO)
+    async with Playground(TOKEN, world=world, contract=Lens(world)) as later:
+        bot = await start_bot(connected=False, DISCORD_API_BASE=later.api_base)
+        await later.wait_connected(20)
+        await later.wait_synced("gallery")
+        handle = await later.person("member").slash("gallery", later.channel("art"))
+        assert len((await handle.wait_answered()).attachments) == 1
+        handle = await later.person("newcomer").slash("gallery", later.channel("art"))
+        assert "no pictures yet" in (await handle.wait_answered()).text()
+        assert await bot.stop() == 0
+
+
 async def test_styles_belong_to_the_server_and_only_its_managers_change_them(
     server: Playground, start_bot: StartBot
 ):
@@ -118,7 +138,9 @@ async def test_styles_belong_to_the_server_and_only_its_managers_change_them(
     listed = await (await owner.slash("style list", art)).wait_answered()
     assert "film noir of" in listed.text()
     assert "ink" not in listed.text()
-    await draw(member, art, prompt="a cat", style="noir")
+    grid = await draw(member, art, prompt="a cat", style="noir")
+    assert grid.text().startswith("**a cat** ·")
+    assert "film noir of a cat, fog" in str(grid.attachments[0].description)
     assert "no such style" in await refusal(
         await member.slash("imagine", art, prompt="a cat", style="ink")
     )

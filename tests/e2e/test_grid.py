@@ -341,6 +341,33 @@ async def test_buttons_say_when_the_time_for_which_pictures_are_kept_is_over(
         assert "A moderator can delete the message" in told
 
 
+async def test_buttons_of_a_member_who_deleted_their_data_say_so_and_draw_nothing(
+    server: Playground, start_bot: StartBot
+):
+    member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
+    bot = await start_bot()
+    grid = await draw(member, art)
+    single = await (await press(other, grid, "1")).wait_answered()
+    question = await (await member.slash("privacy delete", art)).wait_answered()
+    answer = await press(member, question, "Delete everything")
+    done = await answer.wait_for(lambda message: "are deleted" in message.text())
+    assert "1 message in a channel goes too" in done.text()
+    assert "What stays" in done.text()
+    for person, message, label in [
+        *((member, single, label) for label in ("Upscale ×2", "Vary", "✎ Remix", "⋯")),
+        *((other, single, label) for label in ("Use as start", "✎ Remix", "⋯")),
+        (other, grid, "↻"),
+    ]:
+        told = await refusal(await person.unchecked.press(message, button(message, label)))
+        assert "their author had them deleted" in told, label
+    async with asyncio.timeout(20):
+        while not grid.is_deleted:  # noqa: ASYNC110 - the bot deletes it in the background
+            await asyncio.sleep(0.05)
+    assert await bot.stop() == 0
+    assert len(bot.rows()) == 1
+    assert bot.rows("SELECT * FROM message_to_delete") == []
+
+
 async def test_what_a_moderator_removed_is_not_drawn_again(server: Playground, start_bot: StartBot):
     member, moderator, art = (
         server.person("member"),

@@ -60,7 +60,7 @@ async def test_record_removed_under_the_bot_is_noticed_saved_and_restored(
 
     stopped = await start_bot(connected=False)
     assert await stopped.wait() == CONFIG_EXIT
-    assert "python -m bot restore" in stopped.log and "run --new" in stopped.log
+    assert "triptych restore" in stopped.log and "run --new" in stopped.log
     restored = await start_bot(connected=False, arguments=("restore",))
     assert await restored.wait() == 0, restored.log
     await start_bot()

@@ -112,7 +112,7 @@ async def test_stranger_with_an_install_of_their_own_sees_nothing_of_others(
             answer = await say(stranger.unchecked, command, channel, **options)
             assert "is for servers that have added Triptych" in answer, command
         queue = await say(stranger, "queue", channel)
-        assert "being drawn" not in queue or "0 prompts in the queue, 0 being drawn" in queue
+        assert "In this server" not in queue or "0 prompts in the queue, 0 being drawn." in queue
     assert "0 prompts in the queue, 1 being drawn" in await say(
         server.person("member"), "queue", art
     )

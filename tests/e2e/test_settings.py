@@ -26,7 +26,7 @@ async def open_panel(server: Playground, person: Person, page: str | None = None
 async def change(handle: InteractionHandle) -> str:
     """What is said beside the panel; "" if it only moved."""
     await handle.wait_acknowledged()
-    return "\n".join(message.text() for message in handle.messages if message.content)
+    return "\n".join(message.text() for message in handle.messages if not message.selects())
 
 
 async def fill(person: Person, handle: InteractionHandle, **typed: str) -> str:

@@ -176,7 +176,7 @@ async def test_guild_reads_answer_as_discord_does(server, new_bot, online):
         guild = await bot.fetch_guild(bot.guilds[0].id)
         member_id = server.person("member").id
         assert (await guild.fetch_member(member_id)).display_name == "Mia"
-        assert len(await guild.fetch_channels()) == 3
+        assert len(await guild.fetch_channels()) == 6
         assert {role.name for role in await guild.fetch_roles()} == {
             "@everyone",
             "Moderators",

@@ -129,7 +129,7 @@ async def test_deleted_member_keeps_their_quota_for_a_day_and_is_then_forgotten(
     number = await draw(house, "my dog")
     await house.database.execute("UPDATE job SET locale = 'fi'")
     job = await house.fetch(number)
-    assert await services.member_data.delete(MEMBER) == 1
+    assert await services.member_data.delete(MEMBER) == (1, 1)
     standing = await services.standing.fetch(job.origin, clock.now)
     assert standing.member_cost == job.cost > 0
     clock.now += DAY_SECONDS - 1
@@ -269,7 +269,8 @@ async def live(house: House) -> None:
     for name, value in (("review_channel_id", 4), ("reports_to_hide", 1)):
         await services.settings.put(GUILD, name, value)
     number = await draw(house, "my dog")
-    await house.submit("my dog kale", negative_prompt="not that", sampler="dream-sampler")
+    styled = {"own_words": "my dog", "negative_prompt": "not that", "sampler": "dream-sampler"}
+    await house.submit("my dog kale", **styled)
     await services.reports.take(number, REPORTER, "an ugly dog", GUILD)
     [case] = house.messenger.cards
     await services.decisions.decide(case.card.card_id, Decision.STRIKE, MODERATOR, GUILD)

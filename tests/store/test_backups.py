@@ -113,7 +113,7 @@ async def test_damaged_database_is_refused_and_can_be_replaced(data_dir: Path):
     content = bytearray(path.read_bytes())
     content[4096:12_288] = os.urandom(8192)
     path.write_bytes(content)
-    with pytest.raises(StoreError, match="python -m bot restore"):
+    with pytest.raises(StoreError, match="triptych restore"):
         await open_database(data_dir)
     assert path.read_bytes() == content
     restore(data_dir, list_backups(data_dir)[0], MIGRATIONS, DAY)

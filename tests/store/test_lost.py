@@ -83,7 +83,7 @@ async def test_no_empty_record_begins_beside_what_another_has_left(
             connection.execute(content)
     write(tmp_path, rest)
     before = list_files(tmp_path)
-    with pytest.raises(StoreError, match=r"python -m bot restore.*python -m bot run --new"):
+    with pytest.raises(StoreError, match=r"triptych restore.*triptych run --new"):
         await start(tmp_path)
     assert list_files(tmp_path) == before
 
@@ -225,7 +225,7 @@ async def test_what_is_open_is_saved_once_and_comes_back_with_restore(
     assert len(errors) == 2
     assert "removed or replaced" in errors[0].getMessage()
     [rescued] = list_backups(tmp_path)
-    with pytest.raises(StoreError, match="python -m bot restore"):
+    with pytest.raises(StoreError, match="triptych restore"):
         await start(tmp_path)
     restore(tmp_path, rescued, get_migrations_folder(), DAY)
     assert await read_mark(tmp_path) == "only open"

@@ -230,7 +230,7 @@ ROOMS = (
     "cli/terminal.py",
 )
 MAKE_REASONS = {"because", "_explain_unsaved", "_explain_pixels", "_explain_kind"}
-KEPT_ERRORS = {"UserError", "StoreError", "GenerationRejected"}
+KEPT_ERRORS = {"UserError", "StoreError", "NotInQueueYet", "GenerationRejected"}
 SHOWN_AT_ONCE = {
     ("jobs/intake.py", "submit"),  # there is no row
     ("jobs/intake.py", "_answer"),  # the row is tried again

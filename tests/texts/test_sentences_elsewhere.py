@@ -48,7 +48,7 @@ ALLOWED_FILES = {
 }
 ALLOWED: dict[str, tuple[str, ...]] = {
     "in the log": (
-        *("card {}", "guild {}", "job {}", "user {}"),
+        *("card {}", "guild {}", "job {}", "message {}", "user {}"),
         "members who deleted their data",
     ),
     "for the monitor and systemd": (

@@ -1,5 +1,9 @@
+import json
 import random
+import re
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +13,7 @@ from training.captions import (
     compose_caption,
     draw_spec,
     is_held_out,
+    list_vocabulary,
     paintable_colours,
     plural,
     training_caption,
@@ -18,6 +23,19 @@ from training.config import CONFIGS, INTERIM, PLAIN
 from training.prompts import QUICK, evaluation_prompts
 from training.scenes import SCENE_NAMES
 from training.vocabulary import SUBJECT_NAMES, SUBJECTS
+
+
+def test_exported_model_names_the_words_that_its_captions_are_made_of():
+    path = Path(__file__).parents[2] / "bot" / "starter_model" / "vocabulary.json"
+    exported = json.loads(path.read_text("utf-8"))
+    assert exported.pop("model") == "Triptych starter model"
+    assert exported == list_vocabulary()
+    chance = random.Random(5)
+    specs = [replace(draw_spec(INTERIM, chance), count=n % 3 + 1) for n in range(2000)]
+    captions = [compose_caption(spec, INTERIM, chance).lower() for spec in specs]
+    counts = Counter(word for text in captions for word in re.findall(r"[^\W\d_]+", text))
+    often = {word for word, count in counts.items() if count > 3}  # others are made up
+    assert often <= {*exported["words"], *exported["links"]}
 
 
 def test_no_held_out_pair_is_ever_drawn_for_training():

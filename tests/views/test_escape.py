@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.moderation.text import clean_prompt
 from bot.views import jobs as job_views
+from bot.views.escape import cut, quote
 from tests.views.test_jobs import NASTY
 
 ESCAPED = re.compile(r"\\[^0-9A-Za-z\s]")
@@ -67,3 +68,25 @@ def test_long_text_is_cut_with_an_ellipsis():
 def test_right_to_left_text_keeps_its_direction_to_itself():
     assert job_views.quote("שלום") == f"\u2068{'שלום'}\u2069"
     assert job_views.quote("dog") == "dog"
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "shown"),
+    [
+        ("dog in autumn leaves", 20, "dog in autumn leaves"),
+        ("dog in autumn leaves", 19, "dog in autumn…"),
+        ("dog in autumn leaves", 14, "dog in autumn…"),
+        ("dog in autumn leaves", 13, "dog in…"),
+        ("dog in autumn, leaves", 17, "dog in autumn…"),
+        ("incomprehensibilities", 10, "incompreh…"),
+        ("a incomprehensibilities", 12, "a incompreh…"),
+    ],
+)
+def test_cut_shows_whole_words(text: str, limit: int, shown: str):
+    assert cut(text, limit) == shown
+    assert quote(text, limit) == shown
+
+
+@given(text=st.text(), limit=st.integers(1, 50))
+def test_cut_never_grows_beyond_its_limit(text: str, limit: int):
+    assert len(cut(text, limit)) <= limit

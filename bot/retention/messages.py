@@ -1,0 +1,39 @@
+"""Deletes the messages of members who deleted their data, a few at a time."""
+
+from __future__ import annotations
+
+import logging
+
+from bot.jobs.ports import Messenger, Undeliverable, Unreachable
+from bot.store.retention import RetentionRepository
+
+log = logging.getLogger(__name__)
+
+MESSAGES_PER_ROUND = 3
+ROUND_SECONDS = 5.0
+"""36 messages a minute for all servers together: Discord allows about 5 in 5 s in one channel."""
+
+
+class MessageRemoval:
+    """What is left to do is on record, so a restart goes on with it."""
+
+    def __init__(self, retention: RetentionRepository, messenger: Messenger) -> None:
+        self._retention = retention
+        self._messenger = messenger
+
+    async def run(self) -> None:
+        """Delete the next messages. Raises Unreachable at the end if one got no answer."""
+        fault: Unreachable | None = None
+        for channel_id, message_id in await self._retention.list_messages_to_delete(
+            MESSAGES_PER_ROUND
+        ):
+            try:
+                await self._messenger.remove_message(channel_id, message_id)
+            except Undeliverable as error:
+                log.info("message %s is not there or not ours to delete: %s", message_id, error)
+            except Unreachable as error:
+                fault = error
+                continue
+            await self._retention.forget_message(message_id)
+        if fault is not None:
+            raise fault
