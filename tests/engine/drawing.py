@@ -38,6 +38,10 @@ _CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+FEW = ("ddim", "euler_a", "dpmpp_2m_sde_karras", "kdpm2_a", "unipc", "lcm")
+"""One of each kind of step, for tests that need not see every sampler."""
+
+
 def find_class(sampler: str) -> tuple[str, dict[str, Any]]:
     """Return a sampler's class in diffusers and its settings."""
     base, _, spacing = sampler.rpartition("_")

@@ -103,6 +103,9 @@ class SamplerChoice:
     notes: tuple[str, ...]
 
 
+_CHOICES: dict[str, SamplerChoice] = {}
+
+
 class Samplers:
     """Makes a fresh scheduler per request, all of them on the model's own noise schedule.
 
@@ -115,7 +118,16 @@ class Samplers:
         self._own_id = _find_own_id(own)
 
     def choose(self) -> SamplerChoice:
-        """Find which samplers this model can use. Raises ValueError if there are none."""
+        """Find which samplers this model can use. Raises ValueError if there are none.
+
+        The answer depends on the scheduler's class and settings alone and is found once for each.
+        """
+        key = f"{type(self._own).__module__} {json.dumps(dict(self._own.config), default=str)}"
+        if key not in _CHOICES:
+            _CHOICES[key] = self._choose()
+        return _CHOICES[key]
+
+    def _choose(self) -> SamplerChoice:
         fitting = [name for name in SAMPLER_IDS if name == self._own_id or self._fits(name)]
         faults = {name: self._find_fault(name) for name in fitting}
         offered = [name for name in fitting if faults[name] is None]
