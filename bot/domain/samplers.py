@@ -63,6 +63,11 @@ def find_sampler(name: str) -> str | None:
     return _BY_NAME.get(_strip(name))
 
 
+def name_sampler(id_: str | None) -> str:
+    """Return what people read for an id, also for one of another version."""
+    return SAMPLERS[id_].label if id_ in SAMPLERS else id_ or ""
+
+
 def suggest_sampler(name: str) -> str | None:
     """Return the label of the sampler that was probably meant; None if nothing is near."""
     near = get_close_matches(_strip(name), _BY_NAME, n=1, cutoff=0.7)

@@ -5,8 +5,9 @@ from typing import Any
 import diffusers
 import pytest
 
+from bot.domain.samplers import SAMPLERS
 from bot.engine import SAMPLER_IDS
-from bot.engine.sampling.samplers import Samplers
+from bot.engine.sampling.samplers import _SAMPLERS, Samplers
 from tests.tiny_models import SCHEDULERS, SD_SCHEDULE, build_tiny_pipeline
 
 
@@ -133,3 +134,7 @@ def test_each_request_gets_an_unused_scheduler() -> None:
 )
 def test_unet_calls_are_counted_by_number_of_steps(sampler: str, num_evaluations: int) -> None:
     assert Samplers(SCHEDULERS["pndm"]()).count_evaluations(sampler, 20) == num_evaluations
+
+
+def test_every_sampler_with_a_name_has_a_scheduler() -> None:
+    assert set(_SAMPLERS) == set(SAMPLERS)
