@@ -13,7 +13,8 @@ from bot.chat.parsing import parse_seed, parse_size
 from bot.chat.suggestions import or_nothing
 from bot.chat.translator import describe, list_choices
 from bot.domain.recipes import Ask, StartPicture, Upload
-from bot.engine.api import SAMPLER_IDS, ModelInfo
+from bot.domain.samplers import SAMPLERS, find_sampler
+from bot.engine.api import ModelInfo
 from bot.errors import UserError
 from bot.images.uploads import check_size
 from bot.recipes.presets import DEFAULT_STRENGTH
@@ -85,11 +86,13 @@ class Imagine(Cog):
         self, interaction: discord.Interaction[TriptychClient], current: str
     ) -> list[app_commands.Choice[str]]:
         info = self._services.waitlist.info
-        samplers = info.samplers if info else SAMPLER_IDS
+        offered = info.samplers if info else tuple(SAMPLERS)
+        names = {each.label: each.id for each in SAMPLERS.values() if each.id in offered}
+        wanted = current.strip().lower()
         return [
-            app_commands.Choice(name=sampler, value=sampler)
-            for sampler in samplers
-            if current.lower() in sampler
+            app_commands.Choice(name=label, value=sampler)
+            for label, sampler in names.items()
+            if wanted in label.lower() or wanted in sampler or find_sampler(wanted) == sampler
         ][:_MAX_CHOICES]
 
     @imagine.autocomplete("style")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bot.domain.recipes import Recipe
+from bot.domain.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,17 +18,7 @@ if TYPE_CHECKING:
 NUM_IMAGES = 3
 """Pictures per request: one triptych."""
 
-SAMPLER_IDS = (
-    "pndm",
-    "ddim",
-    "euler",
-    "dpmpp_2m",
-    "dpmpp_2m_karras",
-    "dpmpp_3m",
-    "deis",
-    "heun",
-    "kdpm2",
-)
+SAMPLER_IDS = tuple(SAMPLERS)
 """Every sampler a person may name; a model offers those that take its whole noise schedule."""
 
 

@@ -1,4 +1,4 @@
-"""A prompt as the embeddings that the model reads."""
+"""What a request brings into a batch: its prompt as embeddings, and its first latents."""
 
 from __future__ import annotations
 
@@ -16,3 +16,11 @@ class Prompt:
 
     embeds: torch.Tensor
     cut_words: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """latents: (N, C, h, w). generators: one for each picture, to draw the rest of its noise."""
+
+    latents: torch.Tensor
+    generators: tuple[torch.Generator, ...]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.domain.recipes import Ask, Recipe, StartPicture
+from bot.domain.samplers import find_sampler
 from bot.engine.api import ModelInfo
 from bot.errors import UserError
 from bot.recipes.presets import DEFAULT_PRESET, PRESETS
@@ -25,7 +26,7 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
     first = ask.seed if ask.seed is not None else random_seed
     chosen = {choice: _fit_row(value) for choice, value in ask.choices().items()}
     chosen["num_inference_steps"] = chosen["num_inference_steps"] or preset.num_inference_steps
-    chosen["sampler"] = chosen["sampler"] or preset.sampler
+    chosen["sampler"] = find_sampler(chosen["sampler"] or "") or preset.sampler
     return Recipe(
         **chosen,
         seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(ask.num_images)),

@@ -9,8 +9,8 @@ from dataclasses import asdict, replace
 
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.recipes import Ask, Style
-from bot.engine.api import SAMPLER_IDS
 from bot.errors import UserError
+from bot.recipes.validate import check_sampler
 from bot.store import AuditRepository, StyleRepository
 from bot.texts import recipes as texts
 from bot.texts.codes import Code
@@ -132,5 +132,4 @@ def _check(style: Style) -> None:
         raise UserError(texts.STYLE_EMPTY())
     if max(map(len, parts)) > MAX_STYLE_TEXT:
         raise UserError(texts.STYLE_TOO_LONG(count=MAX_STYLE_TEXT))
-    if style.sampler is not None and style.sampler not in SAMPLER_IDS:
-        raise UserError(texts.SAMPLER_UNKNOWN(known=", ".join(SAMPLER_IDS)))
+    check_sampler(style.sampler)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.recipes import Ask, Recipe
-from bot.engine.api import SAMPLER_IDS
+from bot.domain.samplers import SAMPLERS, find_sampler, suggest_sampler
 from bot.errors import UserError
 from bot.recipes.presets import PRESETS
 from bot.texts.codes import Code
@@ -46,7 +46,7 @@ def check_ask(ask: Ask, limits: ParameterLimits) -> None:
         raise UserError(because(Code.STRENGTH_OUT_OF_RANGE))
     for name, (least, most) in ask.list_bounds().items():
         _check_range(getattr(ask, name), Code.OUT_OF_RANGE, least, most, parameter=name)
-    _check_name(ask.sampler, Code.SAMPLER_UNKNOWN, SAMPLER_IDS)
+    check_sampler(ask.sampler)
     _check_name(ask.preset, Code.PRESET_UNKNOWN, tuple(PRESETS))
 
 
@@ -58,6 +58,15 @@ def _check_length(text: str, code: Code, limits: ParameterLimits) -> None:
 def _check_range(value: float | None, code: Code, least: float, most: float, **named: str) -> None:
     if value is not None and not least <= value <= most:  # NaN is not, either
         raise UserError(because(code, least=least, most=most, **named))
+
+
+def check_sampler(name: str | None) -> None:
+    """Raise UserError, with the name that was probably meant, if no sampler is called this."""
+    if name is None or find_sampler(name):
+        return
+    if near := suggest_sampler(name):
+        raise UserError(because(Code.SAMPLER_NEARLY, near=near))
+    raise UserError(because(Code.SAMPLER_UNKNOWN, known=[each.label for each in SAMPLERS.values()]))
 
 
 def _check_name(name: str | None, code: Code, known: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ class Code(StrEnum):
     SIZE_NOT_READ = auto()
     SEED_NOT_READ = auto()
     SAMPLER_UNKNOWN = auto()
+    SAMPLER_NEARLY = auto()
     SAMPLER_NOT_OF_MODEL = auto()
     PRESET_UNKNOWN = auto()
     STYLE_UNKNOWN = auto()

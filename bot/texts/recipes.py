@@ -109,7 +109,6 @@ STYLE_TOO_LONG = Plural(
     "A style's texts have at most {count:,} character each. Nothing was changed.",
     "A style's texts have at most {count:,} characters each. Nothing was changed.",
 )
-SAMPLER_UNKNOWN = Text("There is no such sampler. Known are: {known}.")
 
 
 def name_parameter(name: str) -> str:

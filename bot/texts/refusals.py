@@ -50,6 +50,9 @@ REFUSALS: dict[Code, Text] = {
     Code.SAMPLER_UNKNOWN: Text(
         "There is no such sampler. Choose one of: {known}. Nothing was drawn or charged."
     ),
+    Code.SAMPLER_NEARLY: Text(
+        "There is no such sampler. Did you mean “{near}”? Nothing was drawn or charged."
+    ),
     Code.SAMPLER_NOT_OF_MODEL: Text(
         "The model {model} cannot use the sampler {sampler}. Choose one of: {known}. Nothing was "
         "drawn or charged."

@@ -11,6 +11,7 @@ import discord
 
 from bot.domain.jobs import Job, JobStatus, Standing
 from bot.domain.recipes import Style
+from bot.domain.samplers import name_sampler
 from bot.engine.api import ModelInfo
 from bot.jobs.ports import Delivery, Hidden, InProgress, InReview, Update, Waiting, list_hidden
 from bot.jobs.queue.places import Place, PlaceReason
@@ -236,7 +237,7 @@ def describe_recipe(job: Job) -> str:
     recipe = job.recipe
     small = recipe_texts.SMALL_LINE(
         model=quote(recipe.model or ""),
-        sampler=recipe.sampler,
+        sampler=name_sampler(recipe.sampler),
         count=recipe.num_inference_steps or 0,
         guidance=recipe.guidance,
         size=f"{recipe.width}×{recipe.height}",

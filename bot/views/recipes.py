@@ -10,6 +10,7 @@ import discord
 
 from bot.domain.jobs import Job
 from bot.domain.recipes import Recipe
+from bot.domain.samplers import name_sampler
 from bot.recipes.derive import compose_base
 from bot.recipes.presets import DEFAULT_STRENGTH
 from bot.texts import buttons
@@ -82,7 +83,7 @@ def _describe_values(recipe: Recipe) -> list[str]:
             size=f"{recipe.width}x{recipe.height}",
             steps=recipe.num_inference_steps,
             guidance=recipe.guidance,
-            sampler=recipe.sampler,
+            sampler=name_sampler(recipe.sampler),
             preset=recipe.preset,
         ),
         texts.MODEL(model=job_views.quote(recipe.model or "")),
@@ -96,7 +97,8 @@ def compose_remix_form(job: Job) -> JobModal:
     _add_prompts(form, recipe.prompt, recipe.negative_prompt)
     form.add_item(_field("size", texts.SIZE_FIELD(), f"{base.width}x{base.height}"))
     form.add_item(_field("seed", texts.SEED_FIELD(), "", hint=texts.SEED_HINT()))
-    settings = f"{recipe.num_inference_steps} / {recipe.guidance_scale:g} / {recipe.sampler}"
+    sampler = name_sampler(recipe.sampler)
+    settings = f"{recipe.num_inference_steps} / {recipe.guidance_scale:g} / {sampler}"
     form.add_item(_field("settings", texts.SETTINGS_FIELD(), settings))
     return form
 

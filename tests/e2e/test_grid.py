@@ -61,7 +61,7 @@ async def test_every_button_works_after_a_restart_for_somebody_else(
     assert all(message.reference_id for message in (again, siblings, upscaled))
     recipe = await (await press(other, grid, "⋯")).wait_answered()
     assert recipe.is_ephemeral
-    for part in ("seeds: 7, 8, 9", "size: 64x64", "steps: 6", "cat", "sampler: ddim", "fake model"):
+    for part in ("seeds: 7, 8, 9", "size: 64x64", "steps: 6", "cat", "sampler: DDIM", "fake model"):
         assert part in recipe.text()
     assert "Delete the pictures" not in [b.label for b in recipe.buttons()]
 
@@ -91,7 +91,7 @@ async def test_remix_opens_with_the_recipe_and_sends_what_was_changed(
     grid = await draw(member, art, negative_prompt="cat", guidance=4.5, clip_skip=1)
     form = await press(other, grid, "✎ Remix")
     shown = json.dumps(await form.wait_modal(), ensure_ascii=False)
-    for value in ('"dog"', '"cat"', '"64x64"', '"4 / 4.5 / ddim"'):
+    for value in ('"dog"', '"cat"', '"64x64"', '"4 / 4.5 / DDIM"'):
         assert value in shown
     assert await bot.stop() == 0
 

@@ -19,17 +19,36 @@ from bot.engine.models.loading import LoadedModel, load_model
 from bot.engine.runner import ModelRunner
 from bot.engine.steps.groups import Drawing
 
-SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
+_CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
     "ddim": ("DDIMScheduler", {"clip_sample": False}),  # the pipeline's constructor insists on it
+    "ddpm": ("DDPMScheduler", {"clip_sample": False}),
+    "euler_a": ("EulerAncestralDiscreteScheduler", {}),
     "euler": ("EulerDiscreteScheduler", {}),
+    "dpmpp_2m_sde": ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}),
     "dpmpp_2m": ("DPMSolverMultistepScheduler", {}),
-    "dpmpp_2m_karras": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}),
     "dpmpp_3m": ("DPMSolverMultistepScheduler", {"solver_order": 3}),
     "deis": ("DEISMultistepScheduler", {}),
     "heun": ("HeunDiscreteScheduler", {}),
+    "kdpm2_a": ("KDPM2AncestralDiscreteScheduler", {}),
     "kdpm2": ("KDPM2DiscreteScheduler", {}),
+    "unipc": ("UniPCMultistepScheduler", {}),
+    "lcm": ("LCMScheduler", {"clip_sample": False}),
+    "tcd": ("TCDScheduler", {"clip_sample": False}),
 }
+
+
+FEW = ("ddim", "euler_a", "dpmpp_2m_sde_karras", "kdpm2_a", "unipc", "lcm")
+"""One of each kind of step, for tests that need not see every sampler."""
+
+
+def find_class(sampler: str) -> tuple[str, dict[str, Any]]:
+    """Return a sampler's class in diffusers and its settings."""
+    base, _, spacing = sampler.rpartition("_")
+    if spacing in {"karras", "exponential"}:
+        name, extra = _CLASSES[base]
+        return name, {**extra, f"use_{spacing}_sigmas": True}
+    return _CLASSES[sampler]
 
 
 def load(folder: Path) -> LoadedModel:
@@ -140,13 +159,14 @@ class Pair:
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in recipe.seeds],
             output_type=output_type,
             clip_skip=recipe.clip_skip,
+            **({"eta": 0.3} if recipe.sampler == "tcd" else {}),  # the scheduler's own default
             **size,
         ).images
 
     def _make_scheduler(self, sampler: str) -> Any:
         if sampler == self.info.default_sampler:
             return type(self.own)(**{k: v for k, v in self.own.config.items() if k[0] != "_"})
-        name, extra = SCHEDULERS[sampler]
+        name, extra = find_class(sampler)
         # from_config drops what the model's file left to its class's defaults; hand over all
         config = {k: v for k, v in self.own.config.items() if k != "_use_default_values"}
         return getattr(diffusers, name).from_config(config, **extra)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from bot.engine import Progress
 from bot.engine.batch import Batch
 from bot.engine.models.latent_preview import find_matrix, fit_matrix
 from bot.engine.steps.groups import Drawing
+from bot.engine.steps.steppers import Stepper
 from bot.engine.steps.transfers import Transfer
 from bot.errors import GenerationRejected
 from tests.engine.conftest import STARTER, make_request
@@ -170,7 +172,7 @@ def test_seconds_of_a_shared_step_are_shared_by_rows(batch: Batch) -> None:
 
 def test_request_that_cannot_be_drawn_leaves_nothing_behind(batch: Batch) -> None:
     with pytest.raises(GenerationRejected):
-        batch.join(make_request(sampler="unipc"), ignore)
+        batch.join(make_request(sampler="lms"), ignore)
     assert batch.drawings == []
 
 
@@ -258,3 +260,22 @@ def test_fit_finds_the_matrix_that_made_the_pictures() -> None:
     matrix = fit_matrix(latents, pictures, patch=2)
     assert torch.allclose(matrix.weight, weight, atol=1e-2)
     assert torch.allclose(matrix.bias, torch.tensor(0.1), atol=1e-2)
+
+
+def test_step_that_is_tried_again_adds_the_same_noise(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = open_batch(load(tiny_model), rows=12)
+    request = make_request(sampler="euler_a")
+    alone = draw(batch, request).images
+    own, faults = Stepper.__call__, [torch.OutOfMemoryError("CUDA out of memory.")]
+
+    def step(self: Stepper, plan: Any) -> None:
+        if faults:
+            raise faults.pop()
+        own(self, plan)
+
+    monkeypatch.setattr(Stepper, "__call__", step)
+    again = draw(batch, request).images
+    assert not faults
+    assert find_worst(again, alone) <= 1

@@ -309,7 +309,7 @@ def test_there_is_room_until_the_rows_are_shared_out(engine: Engine) -> None:
         ({"width": 36}, "model cannot draw 36×32: width and height must be multiples of 8"),
         ({"height": 0}, "multiples of 8"),
         ({"width": -8}, "multiples of 8"),
-        ({"sampler": "unipc"}, "cannot use the sampler unipc. Choose one of: pndm, ddim"),
+        ({"sampler": "lms"}, "cannot use the sampler lms. Choose one of: pndm, euler_a"),
         ({"num_inference_steps": 0}, "At least one"),
         (
             {"num_inference_steps": 1000},

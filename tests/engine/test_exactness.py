@@ -1,9 +1,8 @@
 """Whoever else is in the batch, a picture is the one that diffusers would have drawn alone.
 
-`make test` draws each sampler once and mixed schedules at 6 steps with tiny models; `make
-exactness` sets EXACTNESS=full and draws every sampler at 10, 25 and 50 steps, many schedules, and
-the starter model as well. Both print the
-largest differences found (pytest -s).
+`make test` draws each sampler once and a few mixed schedules with a tiny model; `make exactness`
+sets EXACTNESS=full and draws each sampler in four combinations of steps, guidance and origin,
+with three models, and many schedules. Both print the largest differences found (pytest -s).
 """
 
 from __future__ import annotations
@@ -27,11 +26,13 @@ from tests.engine.drawing import Pair, find_error, find_worst, ignore, load, ope
 from tests.tiny_models import build_tiny_model
 
 FULL = os.environ.get("EXACTNESS") == "full"
-STEPS = (10, 25, 50) if FULL else (6,)
+STEPS = (1, 2, 3, 7, 13, 37, 50) if FULL else (2, 3, 6)
+GUIDANCES = (0.0, 1.0, 5.0, 14.0)
+NUM_COMBINATIONS = 4 if FULL else 1
 SCHEDULES = 10 if FULL else 2
-MODELS = ("starter", "epsilon", "v-prediction") if FULL else ("epsilon", "v-prediction")
-DOUBLE = ("pndm", "ddim", "deis", "heun", "kdpm2")
-"""Samplers that diffusers steps in the sample's own precision; the others use float32."""
+MODELS = ("starter", "epsilon", "v-prediction") if FULL else ("epsilon",)
+FLOAT32 = ("euler", "dpmpp")
+"""Samplers that diffusers steps in float32; the others use the sample's own precision."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def pairs(models: dict[str, Path]) -> dict[tuple[str, torch.dtype], Pair]:
     return {
         (name, dtype): Pair(folder, dtype)
         for name, folder in models.items()
-        if name in MODELS
+        if name in {*MODELS, "v-prediction"}
         for dtype in (torch.float64, torch.float32)
     }
 
@@ -68,10 +69,14 @@ def note(figures: dict[str, float], kind: str, value: float) -> float:
     return value
 
 
+def describe(sampler: str) -> str:
+    return "float32 inside" if sampler.startswith(FLOAT32) else "own precision"
+
+
 def bound(sampler: str, dtype: torch.dtype) -> float:
     if dtype == torch.float32:
         return 1e-3
-    return 1e-9 if sampler in DOUBLE else 1e-5
+    return 1e-5 if sampler.startswith(FLOAT32) else 1e-9
 
 
 def make(pair: Pair, **changes: Any) -> GenerationRequest:
@@ -85,36 +90,49 @@ def paint(info: Any) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-@pytest.mark.parametrize("from_picture", [False, True], ids=["text", "picture"])
-@pytest.mark.parametrize("num_inference_steps", STEPS)
-@pytest.mark.parametrize("sampler", SAMPLER_IDS)
+@dataclass(frozen=True)
+class Case:
+    """One sampler's way of drawing one picture alone."""
+
+    sampler: str
+    num_inference_steps: int
+    guidance_scale: float
+    from_picture: bool
+
+    def __str__(self) -> str:
+        origin = "picture" if self.from_picture else "text"
+        return f"{self.sampler}-{self.num_inference_steps}-{self.guidance_scale:g}-{origin}"
+
+
+def list_cases() -> Iterator[Case]:
+    """Every sampler, and any two values of steps, guidance and origin somewhere together."""
+    for n, sampler in enumerate(SAMPLER_IDS):
+        for k in range(n, n + NUM_COMBINATIONS):
+            steps, guidance = STEPS[(n + k) % len(STEPS)], GUIDANCES[k % len(GUIDANCES)]
+            yield Case(sampler, steps, guidance, bool((k // 2 + n) % 2))
+
+
+@pytest.mark.parametrize("case", [*list_cases()], ids=str)
 @pytest.mark.parametrize("name", MODELS)
 def test_request_alone_is_what_the_pipeline_draws(
-    pairs: dict[tuple[str, torch.dtype], Pair],
-    figures: dict[str, float],
-    name: str,
-    sampler: str,
-    num_inference_steps: int,
-    from_picture: bool,
+    pairs: dict[tuple[str, torch.dtype], Pair], figures: dict[str, float], name: str, case: Case
 ) -> None:
-    if from_picture and not FULL and name != "epsilon":
-        pytest.skip("make exactness draws it")
     for dtype in (torch.float64, torch.float32):
         pair = pairs[name, dtype]
-        if sampler not in pair.info.samplers:
+        if case.sampler not in pair.info.samplers:
             pytest.skip("the model does not offer it")
         request = make(
             pair,
-            sampler=sampler,
-            num_inference_steps=num_inference_steps,
+            sampler=case.sampler,
+            num_inference_steps=case.num_inference_steps,
+            guidance_scale=case.guidance_scale,
             seeds=(5,),
-            image=paint(pair.info) if from_picture else None,
+            image=paint(pair.info) if case.from_picture else None,
             strength=0.6,
         )
         error = find_error(pair.draw_latents(request), pair.draw_latents_alone(request))
-        kind = "own precision" if sampler in DOUBLE else "float32 inside"
-        note(figures, f"alone, {name}, {str(dtype)[6:]}, {kind}", error)
-        assert error <= bound(sampler, dtype)
+        note(figures, f"alone, {name}, {str(dtype)[6:]}, {describe(case.sampler)}", error)
+        assert error <= bound(case.sampler, dtype)
 
 
 @dataclass(frozen=True)
@@ -172,7 +190,7 @@ def play(pair: Pair, schedule: list[Visit]) -> dict[int, tuple[torch.Tensor, np.
     return finished
 
 
-@pytest.mark.parametrize("name", MODELS[:2])
+@pytest.mark.parametrize("name", ["epsilon", "v-prediction"])
 def test_mixed_batch_draws_for_each_what_the_pipeline_draws_alone(
     pairs: dict[tuple[str, torch.dtype], Pair], figures: dict[str, float], name: str
 ) -> None:
@@ -193,7 +211,11 @@ def test_mixed_batch_draws_for_each_what_the_pipeline_draws_alone(
             for number, (latents, images) in play(pair, schedule).items():
                 request = schedule[number].request
                 error = find_error(latents, pair.draw_latents_alone(request))
-                kind = "own precision" if request.recipe.sampler in DOUBLE else "float32 inside"
+                kind = (
+                    "float32 inside"
+                    if request.recipe.sampler.startswith(FLOAT32)
+                    else "own precision"
+                )
                 note(figures, f"mixed, {name}, {str(dtype)[6:]}, {kind}", error)
                 assert error <= bound(request.recipe.sampler, dtype), request
                 if dtype == torch.float32:

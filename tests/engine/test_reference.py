@@ -12,7 +12,7 @@ import pytest
 from bot.engine import Engine, GenerationRequest
 from bot.errors import GenerationRejected
 from tests.engine.conftest import STARTER, make_request
-from tests.engine.drawing import SCHEDULERS, Pair, find_worst
+from tests.engine.drawing import FEW, Pair, find_worst
 from tests.tiny_models import build_tiny_model
 
 
@@ -42,15 +42,15 @@ def assert_same_pictures(pair: Pair, request: GenerationRequest) -> None:
 
 
 @pytest.mark.parametrize("guidance_scale", [7.5, 1.0])
-@pytest.mark.parametrize("sampler", SCHEDULERS)
-def test_every_sampler_draws_what_the_pipeline_draws(
+@pytest.mark.parametrize("sampler", FEW)
+def test_each_kind_of_sampler_draws_what_the_pipeline_draws(
     tiny: Pair, sampler: str, guidance_scale: float
 ) -> None:
     request = make_request(sampler=sampler, guidance_scale=guidance_scale)
     assert_same_pictures(tiny, request)
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "euler", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_3m"])
+@pytest.mark.parametrize("sampler", ["ddim", "euler_a", "dpmpp_3m", "unipc_karras"])
 def test_zero_snr_model_draws_what_the_pipeline_draws(zero_snr: Pair, sampler: str) -> None:
     assert sampler in zero_snr.info.samplers
     assert_same_pictures(zero_snr, make_request(sampler=sampler))
@@ -109,8 +109,8 @@ def test_starter_model_draws_the_horse_on_the_moon(starter: Pair) -> None:
     assert_same_pictures(starter, make_starter_request(starter, prompt=prompt, seeds=(0,)))
 
 
-@pytest.mark.parametrize("sampler", SCHEDULERS)
-def test_starter_model_draws_with_every_sampler(starter: Pair, sampler: str) -> None:
+@pytest.mark.parametrize("sampler", ["euler_a", "dpmpp_2m_karras"])
+def test_starter_model_draws_with_other_samplers(starter: Pair, sampler: str) -> None:
     assert sampler in starter.info.samplers
     request = make_starter_request(starter, sampler=sampler, num_inference_steps=6, seeds=(3,))
     assert_same_pictures(starter, request)

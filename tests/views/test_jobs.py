@@ -151,7 +151,7 @@ def test_message_names_prompt_and_author_and_the_recipe():
     view = job_views.compose_delivery(make_job(cut_words="and so on"), make_delivery(), "a.png")
     text = text_of(view)
     assert text.startswith(f"**dog in autumn leaves** · <@{2**63 - 1}>")
-    assert "ddim · 4 steps · guidance 3 · 64×64 · seed 7" in text
+    assert "DDIM · 4 steps · guidance 3 · 64×64 · seed 7" in text
     assert "Too long for the model, so these words were cut: and so on" in text
     assert "negative prompt" not in text
     cut = replace(make_job(), cut_negative_words="and hats")

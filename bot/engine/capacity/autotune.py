@@ -15,7 +15,7 @@ from typing import Any
 import diffusers
 import torch
 
-from bot.engine.sampling.step_tables import DEPTH
+from bot.engine.sampling.step_tables import NUM_COLUMNS
 from bot.engine.steps.slots import Entry, Slots
 from bot.engine.steps.steppers import BUCKETS, Stepper
 
@@ -87,7 +87,7 @@ def _time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:
     """
     clock = time.perf_counter if slots.device.type == "cuda" else time.process_time
     slots.rings.normal_()
-    row = torch.tensor([1.0, 500.0, 1.0, *[0.0] * (2 * DEPTH - 1)], dtype=torch.float64)
+    row = torch.tensor([1.0, 500.0, 1.0, *[0.0] * (NUM_COLUMNS - 3)], dtype=torch.float64)
     entries = [Entry(slot, row, None) for slot in range(num_rows)]
     plan = slots.plan(entries, num_rows)
     times = []

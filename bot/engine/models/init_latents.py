@@ -11,6 +11,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
 from bot.engine.api import GenerationRequest
+from bot.engine.conditioning import Start
 from bot.engine.models.tiling import tile_vae
 from bot.engine.models.vae_precision import in_float32
 from bot.engine.sampling.step_tables import StepTable
@@ -24,8 +25,8 @@ _NOT_A_NUMBER = (
 
 def draw_start(
     pipe: Any, request: GenerationRequest, table: StepTable, *, tiled: bool = False
-) -> torch.Tensor:
-    """Draw the latents (N, C, h, w) that the pipelines of diffusers would start from.
+) -> Start:
+    """Draw the latents that the pipelines of diffusers would start from.
 
     One CPU generator per picture, drawn in the pipeline's dtype, so that every device starts from
     the same noise; float32 from there on (float64 for a float64 pipeline). With a picture, the
@@ -45,7 +46,9 @@ def draw_start(
             image = _encode(pipe, picture, (width, height), generators)
     noise = randn_tensor((len(generators), *shape), generators, device=device, dtype=dtype)
     latents = table.start_noise * noise.to(state)
-    return latents if image is None else table.start_image * image.to(state) + latents
+    if image is not None:
+        latents = table.start_image * image.to(state) + latents
+    return Start(latents, tuple(generators))
 
 
 def _encode(

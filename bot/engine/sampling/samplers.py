@@ -11,12 +11,20 @@ from typing import Any
 
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from diffusers.schedulers.scheduling_deis_multistep import DEISMultistepScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncestralDiscreteScheduler
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from diffusers.schedulers.scheduling_heun_discrete import HeunDiscreteScheduler
+from diffusers.schedulers.scheduling_k_dpm_2_ancestral_discrete import (
+    KDPM2AncestralDiscreteScheduler,
+)
 from diffusers.schedulers.scheduling_k_dpm_2_discrete import KDPM2DiscreteScheduler
+from diffusers.schedulers.scheduling_lcm import LCMScheduler
 from diffusers.schedulers.scheduling_pndm import PNDMScheduler
+from diffusers.schedulers.scheduling_tcd import TCDScheduler
+from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
 from bot.engine.api import SAMPLER_IDS
 from bot.engine.sampling.step_tables import NotTabled, Scheduler, probe_table
@@ -24,20 +32,42 @@ from bot.engine.sampling.step_tables import NotTabled, Scheduler, probe_table
 
 @dataclass(frozen=True, slots=True)
 class _Sampler:
+    """ignores: settings that the class takes but does not follow."""
+
     scheduler_class: type[Scheduler]
     settings: dict[str, Any] = field(default_factory=dict)
+    ignores: tuple[str, ...] = ()
+
+    def knows(self) -> frozenset[str]:
+        """Which settings it follows."""
+        return frozenset(inspect.signature(self.scheduler_class).parameters) - {*self.ignores}
 
 
 _SAMPLERS = {
     "pndm": _Sampler(PNDMScheduler, {"skip_prk_steps": True}),
     "ddim": _Sampler(DDIMScheduler),
+    "ddpm": _Sampler(DDPMScheduler),
     "euler": _Sampler(EulerDiscreteScheduler),
-    "dpmpp_2m": _Sampler(DPMSolverMultistepScheduler),
-    "dpmpp_2m_karras": _Sampler(DPMSolverMultistepScheduler, {"use_karras_sigmas": True}),
-    "dpmpp_3m": _Sampler(DPMSolverMultistepScheduler, {"solver_order": 3}),
-    "deis": _Sampler(DEISMultistepScheduler),
+    "euler_a": _Sampler(EulerAncestralDiscreteScheduler),
     "heun": _Sampler(HeunDiscreteScheduler),
     "kdpm2": _Sampler(KDPM2DiscreteScheduler),
+    "kdpm2_a": _Sampler(KDPM2AncestralDiscreteScheduler),
+    "deis": _Sampler(DEISMultistepScheduler),
+    "dpmpp_2m": _Sampler(DPMSolverMultistepScheduler),
+    "dpmpp_2m_sde": _Sampler(DPMSolverMultistepScheduler, {"algorithm_type": "sde-dpmsolver++"}),
+    "dpmpp_3m": _Sampler(DPMSolverMultistepScheduler, {"solver_order": 3}),
+    "unipc": _Sampler(UniPCMultistepScheduler),
+    "lcm": _Sampler(LCMScheduler),
+    "tcd": _Sampler(TCDScheduler, ignores=("thresholding",)),
+}
+_SPACINGS = {"karras": "use_karras_sigmas", "exponential": "use_exponential_sigmas"}
+"""Other ways to space the noise levels, where the class has them."""
+
+_SAMPLERS |= {
+    f"{name}_{spacing}": _Sampler(kind.scheduler_class, kind.settings | {setting: True})
+    for name, kind in _SAMPLERS.items()
+    for spacing, setting in _SPACINGS.items()
+    if setting in kind.knows()
 }
 
 # A class silently drops a setting that it does not know and then follows another schedule.
@@ -54,6 +84,8 @@ _SCHEDULE_SETTINGS = (
     "thresholding",
 )
 _NUM_PROBED_STEPS = 10
+_SUBSTITUTES = ("euler", "ddim")
+"""What takes the place of a scheduler that is not one of ours."""
 # Where the last step ends: only PNDM and DDIM ask, the others always end at sigma 0.
 _OPTIONAL_SETTINGS = ("set_alpha_to_one", "clip_sample")
 
@@ -71,6 +103,9 @@ class SamplerChoice:
     notes: tuple[str, ...]
 
 
+_CHOICES: dict[str, SamplerChoice] = {}
+
+
 class Samplers:
     """Makes a fresh scheduler per request, all of them on the model's own noise schedule.
 
@@ -83,7 +118,16 @@ class Samplers:
         self._own_id = _find_own_id(own)
 
     def choose(self) -> SamplerChoice:
-        """Find which samplers this model can use. Raises ValueError if there are none."""
+        """Find which samplers this model can use. Raises ValueError if there are none.
+
+        The answer depends on the scheduler's class and settings alone and is found once for each.
+        """
+        key = f"{type(self._own).__module__} {json.dumps(dict(self._own.config), default=str)}"
+        if key not in _CHOICES:
+            _CHOICES[key] = self._choose()
+        return _CHOICES[key]
+
+    def _choose(self) -> SamplerChoice:
         fitting = [name for name in SAMPLER_IDS if name == self._own_id or self._fits(name)]
         faults = {name: self._find_fault(name) for name in fitting}
         offered = [name for name in fitting if faults[name] is None]
@@ -94,7 +138,7 @@ class Samplers:
             raise ValueError(" ".join([f"{msg}.", *notes]))
         default = self._own_id if self._own_id in offered else None
         if default is None:
-            default = offered[0]
+            default = next((name for name in _SUBSTITUTES if name in offered), offered[0])
             notes.append(
                 f"The model's own scheduler, {type(self._own).__name__}, is not one of Triptych's "
                 f"samplers; {default} takes its place on the same noise schedule."
@@ -108,7 +152,7 @@ class Samplers:
             # from_config would drop settings patched by the pipeline, taking them for defaults.
             return copy.deepcopy(self._own)
         kind = _SAMPLERS[sampler]
-        known = inspect.signature(kind.scheduler_class).parameters
+        known = kind.knows()
         config = {
             name: self._own.config[name]
             for name in (*_SCHEDULE_SETTINGS, *_OPTIONAL_SETTINGS)
@@ -124,8 +168,7 @@ class Samplers:
         return len(scheduler.timesteps)
 
     def _fits(self, sampler: str) -> bool:
-        known = inspect.signature(_SAMPLERS[sampler].scheduler_class).parameters
-        config = self._own.config
+        known, config = _SAMPLERS[sampler].knows(), self._own.config
         if any(config.get(name) and name not in known for name in _SCHEDULE_SETTINGS):
             return False
         try:
@@ -159,11 +202,13 @@ def _off_by_default(known: Any) -> dict[str, bool]:
 
 def _find_own_id(own: Scheduler) -> str | None:
     """Return the id of the model's own scheduler; among equal classes the best-matching one."""
-    if own.config.get("algorithm_type", "").startswith("sde-"):
-        return None  # draws new noise at every step
+
+    def draws(settings: Any) -> bool:
+        return str(settings.get("algorithm_type", "")).startswith("sde-")
+
     scores = {
         name: sum(1 if own.config.get(k) == v else -1 for k, v in kind.settings.items())
         for name, kind in _SAMPLERS.items()
-        if kind.scheduler_class is type(own)
+        if kind.scheduler_class is type(own) and draws(kind.settings) == draws(own.config)
     }
     return max(scores, key=lambda name: scores[name], default=None)

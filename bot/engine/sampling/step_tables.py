@@ -1,17 +1,25 @@
 """Step tables: what a diffusers scheduler does, read off the scheduler itself.
 
-One step of a deterministic sampler is linear in what it has seen so far,
+One step of a sampler is linear in what it has seen so far, plus fresh noise,
 
-    x[k+1] = Σ_j A[k,j]·x[k-j] + Σ_j B[k,j]·e[k-j],   the model being fed s[k]·x[k] at time t[k],
+    x[k+1] = Σ_j A[k,j]·x[k-j] + Σ_j B[k,j]·e[k-j] + D[k]·z[k],
 
-with e the model's (guided) output and j < DEPTH. No formula is copied: the scheduler object is
-stepped once in float64 with unit vectors in place of samples and outputs, and what comes out are
-its coefficients. Random numbers ride along; if the table does not reproduce them, the sampler is
-not of this form (it draws noise, clips, or reaches back further) and is refused.
+the model being fed s[k]·x[k] at time t[k], with e the model's (guided) output and j < DEPTH. No
+formula is copied: the scheduler object is stepped once in float64 with unit vectors in place of
+samples and outputs, and what comes out are its coefficients. Random numbers ride along; if the
+table does not reproduce them, the sampler is not of this form (it clips, or reaches back further)
+and is refused.
+
+Noise: the scheduler draws from a generator of ours. The same generator, set back, says whether it
+drew in a step, how much and in which precision; columns in which all else is zero show D alone.
+
+UniPC keeps one more state, the corrected sample c[k], and makes the next sample from it:
+x[k+1] = π·c[k] + …. So c[k] is what x[k+1] says it is, and the table does without it.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +35,9 @@ DEPTH = 5
 
 _NUM_HEAD_COLUMNS = 2
 _NUM_CHECKS = 4
+_NUM_SILENT = 16
+"""Columns in which samples and outputs are zero: what is seen there is noise."""
+NUM_COLUMNS = _NUM_HEAD_COLUMNS + 2 * DEPTH + 1
 _MAX_RESIDUAL = 1e-5
 _MIN_ALPHA = 1e-3
 
@@ -39,7 +50,9 @@ class NotTabled(ValueError):
 class StepTable:
     """One way through the noise, from ``start_index`` of a scheduler's steps to the end.
 
-    rows: float64 (steps, 2 + 2·DEPTH) on the CPU: s, t, A[0..DEPTH), B[0..DEPTH).
+    rows: float64 (steps, NUM_COLUMNS) on the CPU: s, t, A[0..DEPTH), B[0..DEPTH), D.
+    draws: for each step whether noise is drawn (D may be 0 all the same).
+    noise_dtype: what the noise is drawn in; None is the model's own dtype.
     estimate: float64 (steps, 2): p, q of the clean latent's estimate p·x[k] + q·e[k].
     start_image, start_noise: x[0] = start_image·image + start_noise·noise, the image being the
     scaled latent of a picture; without a picture start_noise is the scheduler's
@@ -50,6 +63,8 @@ class StepTable:
     estimate: torch.Tensor
     start_image: float
     start_noise: float
+    draws: tuple[bool, ...]
+    noise_dtype: torch.dtype | None
 
     @property
     def num_steps(self) -> int:
@@ -89,14 +104,17 @@ def probe_table(
     if strength is not None:
         timesteps = _skip_steps(scheduler, num_inference_steps, strength)
         start_image, start_noise = _probe_start(scheduler, timesteps)
-    rows = _probe_steps(scheduler, timesteps)
-    estimate = _estimate_clean(scheduler, rows[:, 0], rows[:, 1])
-    return StepTable(rows, estimate, start_image, start_noise)
+    probe = _Probe(scheduler, timesteps)
+    estimate = _estimate_clean(scheduler, probe.rows[:, 0], probe.rows[:, 1])
+    draws, dtype = tuple(probe.draws), probe.noise_dtype
+    return StepTable(probe.rows, estimate, start_image, start_noise, draws, dtype)
 
 
 def _set_timesteps(scheduler: Scheduler, num_inference_steps: int) -> torch.Tensor:
     limit = scheduler.config.num_train_timesteps
-    if num_inference_steps <= limit:
+    # LCM and TCD were distilled to a number of steps that is the most they take
+    distilled = scheduler.config.get("original_inference_steps", limit)
+    if num_inference_steps <= min(limit, distilled):
         scheduler.set_timesteps(num_inference_steps)
         if scheduler.timesteps.max() < limit:
             return scheduler.timesteps
@@ -117,36 +135,101 @@ def _probe_start(scheduler: Scheduler, timesteps: torch.Tensor) -> tuple[float, 
     return float(mixed[..., 0]), float(mixed[..., 1])
 
 
-def _probe_steps(scheduler: Scheduler, timesteps: torch.Tensor) -> torch.Tensor:
-    num_steps = len(timesteps)
-    random = torch.Generator().manual_seed(0)
-    checks = torch.randn(2 * num_steps, _NUM_CHECKS, generator=random, dtype=torch.float64)
-    rows = torch.zeros(num_steps, _NUM_HEAD_COLUMNS + 2 * DEPTH, dtype=torch.float64)
-    for k, t in enumerate(timesteps):
-        sample, output = (_make_probe(i, checks) for i in (2 * k, 2 * k + 1))
-        scaled = scheduler.scale_model_input(sample, t)
-        after = scheduler.step(output, t, sample, return_dict=False)[0].flatten().double()
-        history = torch.arange(k, k - min(DEPTH, k + 1), -1)
-        row = rows[k]
-        row[0], row[1] = scaled.flatten()[2 * k], float(t)
-        samples, outputs = row[_NUM_HEAD_COLUMNS:].split(DEPTH)
-        samples[: len(history)] = after[2 * history]
-        outputs[: len(history)] = after[2 * history + 1]
-        expected = after[2 * history] @ checks[2 * history]
-        expected += after[2 * history + 1] @ checks[2 * history + 1]
-        residual = float(
-            (after[2 * num_steps :] - expected).abs().max() / (1 + row.abs()[2:].max())
+class _Probe:
+    """Steps a scheduler once and reads its coefficients. Raises NotTabled.
+
+    A column of a probe is one number of a latent (1, 1, 1, columns): first one for each sample,
+    output and hidden state, where a unit vector marks it, then checks, then silence.
+    """
+
+    def __init__(self, scheduler: Scheduler, timesteps: torch.Tensor) -> None:
+        self._scheduler = scheduler
+        self._random = torch.Generator().manual_seed(0)
+        self._num_marks = 3 * len(timesteps)
+        self._checks = torch.randn(
+            self._num_marks, _NUM_CHECKS, generator=self._random, dtype=torch.float64
         )
+        self._takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+        self._corrected: torch.Tensor | None = None
+        self.rows = torch.zeros(len(timesteps), NUM_COLUMNS, dtype=torch.float64)
+        self.draws: list[bool] = []
+        self.noise_dtype: torch.dtype | None = None
+        for k, t in enumerate(timesteps):
+            self._probe_step(k, t)
+
+    def _probe_step(self, k: int, t: torch.Tensor) -> None:
+        scheduler = self._scheduler
+        sample, output, hidden = (self._mark(3 * k + n) for n in range(3))
+        is_corrected = getattr(scheduler, "last_sample", None) is not None
+        if is_corrected:
+            scheduler.last_sample = hidden
+        scaled = scheduler.scale_model_input(sample, t)
+        noise_scale, after = self._step(output, t, sample)
+        row = self.rows[k]
+        row[0], row[1], row[-1] = scaled.flatten()[3 * k], float(t), noise_scale
+        coefficients = self._read(k, after, noise_scale)
+        row[_NUM_HEAD_COLUMNS:-1] = coefficients[:-1]
+        if self._corrected is not None:
+            row[_NUM_HEAD_COLUMNS:-1] += coefficients[-1] * self._corrected
+        if hasattr(scheduler, "last_sample") and k + 1 < len(self.rows):
+            self._corrected = self._express_corrected(k, coefficients)
+
+    def _step(
+        self, output: torch.Tensor, t: torch.Tensor, sample: torch.Tensor
+    ) -> tuple[float, torch.Tensor]:
+        """Step; returns D, and the sample without its noise."""
+        state = self._random.get_state()
+        rest = {"generator": self._random} if self._takes_generator else {}
+        after = self._scheduler.step(output, t, sample, return_dict=False, **rest)[0]
+        after = after.flatten().double()
+        drawn = self._random.get_state()
+        self.draws.append(not torch.equal(state, drawn))
+        if not self.draws[-1]:
+            return 0.0, after
+        silent = after[-_NUM_SILENT:]
+        for dtype in (torch.float64, torch.float32):
+            self._random.set_state(state)
+            noise = torch.randn(sample.shape, generator=self._random, dtype=dtype).flatten()
+            noise = noise.double()
+            scale = float(silent @ noise[-_NUM_SILENT:] / noise[-_NUM_SILENT:].square().sum())
+            fits = (silent - scale * noise[-_NUM_SILENT:]).abs().max() <= _MAX_RESIDUAL
+            if fits and torch.equal(self._random.get_state(), drawn):
+                self.noise_dtype = None if dtype == torch.float64 else dtype
+                return scale, after - scale * noise
+        raise NotTabled("it draws more noise than one picture's in a step")
+
+    def _read(self, k: int, after: torch.Tensor, noise_scale: float) -> torch.Tensor:
+        """Return A, B and the hidden state's coefficient. Raises NotTabled if that is not all."""
+        history = 3 * torch.arange(k, k - min(DEPTH, k + 1), -1)
+        found = torch.zeros(2 * DEPTH + 1, dtype=torch.float64)
+        found[: len(history)] = after[history]
+        found[DEPTH : DEPTH + len(history)] = after[history + 1]
+        found[-1] = after[3 * k + 2]
+        marks = torch.cat([history, history + 1, torch.tensor([3 * k + 2])])
+        expected = after[marks] @ self._checks[marks]
+        errors = after[self._num_marks : self._num_marks + _NUM_CHECKS] - expected
+        residual = float(errors.abs().max() / (1 + max(found.abs().max(), abs(noise_scale))))
         if not residual <= _MAX_RESIDUAL:
             raise NotTabled(f"step {k} leaves a residual of {residual:.1g} outside a linear step")
-    return rows
+        return found
 
+    def _express_corrected(self, k: int, coefficients: torch.Tensor) -> torch.Tensor:
+        """Write the new corrected sample in the samples and outputs that the next step sees."""
+        corrected = self._read(k, self._scheduler.last_sample.flatten().double(), 0.0)
+        ratio = float(corrected[-1] / coefficients[-1]) if coefficients[-1] else 0.0
+        rest = corrected[:-1] - ratio * coefficients[:-1]
+        if rest[DEPTH - 1] or rest[-1]:
+            raise NotTabled("it reaches back too far")
+        expressed = rest.roll(1)  # the next step's own sample comes first, its own output is unseen
+        expressed[0] = ratio
+        return expressed
 
-def _make_probe(number: int, checks: torch.Tensor) -> torch.Tensor:
-    """Return unit vector ``number`` and its random columns as a latent (1, 1, 1, columns)."""
-    unit = torch.zeros(len(checks), dtype=torch.float64)
-    unit[number] = 1
-    return torch.cat([unit, checks[number]]).reshape(1, 1, 1, -1)
+    def _mark(self, number: int) -> torch.Tensor:
+        """Return unit vector ``number`` with its random checks as a latent (1, 1, 1, columns)."""
+        unit = torch.zeros(self._num_marks, dtype=torch.float64)
+        unit[number] = 1
+        silent = torch.zeros(_NUM_SILENT, dtype=torch.float64)
+        return torch.cat([unit, self._checks[number], silent]).reshape(1, 1, 1, -1)
 
 
 def _estimate_clean(scheduler: Scheduler, scale: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

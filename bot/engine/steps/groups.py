@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from bot.engine.api import GenerationRequest, Progress
-from bot.engine.conditioning import Prompt
+from bot.engine.conditioning import Prompt, Start
 from bot.engine.sampling.step_tables import DEPTH, StepTable
 from bot.engine.steps.slots import Entry, Slots
 from bot.engine.steps.steppers import Stepper
@@ -20,10 +20,16 @@ PREVIEW_STEPS = 3
 
 @dataclass(slots=True)
 class Panel:
-    """One picture of a request: where its latent lies and how many steps are done."""
+    """One picture of a request: where its latent lies and how many steps are done.
+
+    generator: what its noise is drawn from. drawn_for: the last step that noise was drawn for, so
+    that a step which fails and is tried again has the same.
+    """
 
     slot: int
+    generator: torch.Generator
     step: int = 0
+    drawn_for: int = -1
 
 
 @dataclass(slots=True, eq=False)
@@ -96,13 +102,12 @@ class Group:
         """Whether somebody in it has steps to take."""
         return any(not drawing.is_done for drawing in self.drawings)
 
-    def join(
-        self, drawing: Drawing, latents: torch.Tensor, cond: Prompt, uncond: Prompt | None
-    ) -> None:
-        """Take in a request; latents (N, C, h, w), uncond None where it is not guided."""
+    def join(self, drawing: Drawing, start: Start, cond: Prompt, uncond: Prompt | None) -> None:
+        """Take in a request; uncond is None where it is not guided."""
         other = cond if uncond is None else uncond
         drawing.panels = [
-            Panel(self._slots.take(latent, cond.embeds, other.embeds)) for latent in latents
+            Panel(self._slots.take(latent, cond.embeds, other.embeds), generator)
+            for latent, generator in zip(start.latents, start.generators, strict=True)
         ]
         drawing.due = self._num_ticks + drawing.table.num_steps
         self.drawings.append(drawing)
@@ -137,10 +142,21 @@ class Group:
 
     def step(self, members: Sequence[Member], num_rows: int | None) -> None:
         """Take one step; nobody moves if it fails. num_rows: pads the batch."""
+        for member in members:
+            self._draw_noise(member.drawing.table, member.panel)
         self._stepper(self._slots.plan([member.entry for member in members], num_rows))
         self._num_ticks += 1
         for member in members:
             member.panel.step += 1
+
+    def _draw_noise(self, table: StepTable, panel: Panel) -> None:
+        """Draw what a step adds, as diffusers would: on the CPU, one picture, in its dtype."""
+        if table.draws[panel.step] and panel.drawn_for < panel.step:
+            noise, dtype = self._slots.noise, table.noise_dtype or self._slots.dtype
+            shape = (1, *noise.shape[1:])
+            drawn = torch.randn(shape, generator=panel.generator, dtype=dtype)
+            noise[panel.slot] = drawn[0].to(noise.device)
+            panel.drawn_for = panel.step
 
     def blank(self) -> None:
         """Overwrite what is left of requests that have left."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from bot.engine.sampling.step_tables import DEPTH
+from bot.engine.sampling.step_tables import DEPTH, NUM_COLUMNS
 
 Unet = Callable[..., Any]
 """diffusers' own forward, plain or compiled."""
@@ -35,7 +35,7 @@ class Entry:
 class Plan:
     """Everything one step reads, as tensors, so that a captured graph can run with another plan.
 
-    numbers: (N, 3 + 2·DEPTH) guidance, s, t, A, B of the N pictures, in the state's dtype.
+    numbers: (N, 1 + NUM_COLUMNS) guidance, s, t, A, B, D of the N pictures, in the state's dtype.
     pictures: int64 (3, N) slot, conditional row and unconditional row of each picture.
     rows: int64 (2, R) for each row of the UNet's batch, the index of its picture (of N) and of its
     embedding.
@@ -65,6 +65,7 @@ class Slots:
 
     rings: (num_slots + 1, 2·DEPTH, C, h, w), newest first, samples before outputs; float32, or
     float64 for a float64 model, because diffusers' own float16 steps are 1e-3 to 8e-3 off.
+    noise: (num_slots + 1, C, h, w) in the same precision, what the next step may add.
     embeds: (2·num_slots + 2, tokens, width) in the model's dtype. Slot i has its unconditional
     embedding at 2·i and its conditional one at 2·i + 1. The last slot is used for padding only.
     """
@@ -85,6 +86,7 @@ class Slots:
         self.rings = torch.zeros(
             num_slots + 1, 2 * DEPTH, *latent_shape, device=device, dtype=self.state_dtype
         )
+        self.noise = torch.zeros_like(self.rings[:, 0])
         self.embeds = torch.zeros(2 * num_slots + 2, *embed_shape, device=device, dtype=dtype)
         self._free = list(range(num_slots - 1, -1, -1))
         self._gathered = (torch.zeros(0), torch.zeros(0))
@@ -107,6 +109,7 @@ class Slots:
         """Overwrite the old prompts and pictures in free slots."""
         for slot in self._free:
             self.rings[slot] = 0
+            self.noise[slot] = 0
             self.embeds[2 * slot : 2 * slot + 2] = 0
         self._gathered = (torch.zeros(0), torch.zeros(0))
 
@@ -138,7 +141,9 @@ class Slots:
         for row, n in enumerate(guided):
             uncond[n] = row
         slots = [entry.slot for entry in entries]
-        numbers = torch.zeros(max(len(entries), num_rows or 0), 3 + 2 * DEPTH, dtype=torch.float64)
+        numbers = torch.zeros(
+            max(len(entries), num_rows or 0), 1 + NUM_COLUMNS, dtype=torch.float64
+        )
         for n, entry in enumerate(entries):
             numbers[n, 0] = 1.0 if entry.guidance_scale is None else entry.guidance_scale
             numbers[n, 1:] = entry.row
@@ -166,7 +171,9 @@ def advance(slots: Slots, unet: Unet, plan: Plan, embeds: torch.Tensor | None = 
     """
     slot, cond_row, uncond_row = plan.pictures
     owner, embed = plan.rows
-    guidance, scale, t, coefficients = plan.numbers.split([1, 1, 1, 2 * DEPTH], dim=1)
+    guidance, scale, t, coefficients, noise_scale = plan.numbers.split(
+        [1, 1, 1, 2 * DEPTH, 1], dim=1
+    )
 
     # 1. One row per picture and prompt
     history = slots.rings.index_select(0, slot)
@@ -177,15 +184,16 @@ def advance(slots: Slots, unet: Unet, plan: Plan, embeds: torch.Tensor | None = 
 
     # 2. The model's prediction, guided per picture (unguided: both rows are the conditional one)
     times = t[:, 0].index_select(0, owner)
-    noise = unet(inputs, times, encoder_hidden_states=embeds, return_dict=False)[0]
-    noise = noise.to(slots.state_dtype)
-    uncond, cond = noise.index_select(0, uncond_row), noise.index_select(0, cond_row)
+    predicted = unet(inputs, times, encoder_hidden_states=embeds, return_dict=False)[0]
+    predicted = predicted.to(slots.state_dtype)
+    uncond, cond = predicted.index_select(0, uncond_row), predicted.index_select(0, cond_row)
     output = uncond + _spread(guidance[:, 0]) * (cond - uncond)
 
     # 3. The linear step; then the rings move on by one
     outputs = torch.cat([output[:, None], outputs[:, :-1]], dim=1)
     terms = torch.cat([samples, outputs], dim=1) * coefficients[:, :, None, None, None]
-    samples = torch.cat([terms.sum(1, keepdim=True), samples[:, :-1]], dim=1)
+    noise = slots.noise.index_select(0, slot) * _spread(noise_scale[:, 0])
+    samples = torch.cat([(terms.sum(1) + noise)[:, None], samples[:, :-1]], dim=1)
     slots.rings.index_copy_(0, slot, torch.cat([samples, outputs], dim=1))
 
 

@@ -17,11 +17,12 @@ from tests.engine.conftest import make_request
 from tests.engine.drawing import load
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-ONLY_THE_PICTURE = StepTable(torch.zeros(1, 12), torch.zeros(1, 2), 1.0, 0.0)
+ONLY_THE_PICTURE = StepTable(torch.zeros(1, 13), torch.zeros(1, 2), 1.0, 0.0, (False,), None)
 
 
 def start(model: LoadedModel) -> torch.Tensor:
-    return draw_start(model.pipe, make_request(image=PICTURE, strength=0.5), ONLY_THE_PICTURE)
+    request = make_request(image=PICTURE, strength=0.5)
+    return draw_start(model.pipe, request, ONLY_THE_PICTURE).latents
 
 
 @pytest.fixture

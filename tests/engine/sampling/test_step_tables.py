@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import diffusers
@@ -11,17 +12,38 @@ from bot.engine.sampling.samplers import Samplers
 from bot.engine.sampling.step_tables import DEPTH, NotTabled, StepTable, StepTables, probe_table
 from tests.tiny_models import SCHEDULERS, SD_SCHEDULE
 
-DOUBLE = ("pndm", "ddim", "deis", "heun", "kdpm2")
-"""Samplers that diffusers steps in the sample's own precision; the others use float32."""
+FLOAT32 = ("euler", "dpmpp")
+"""Samplers that diffusers steps in float32; the others use the sample's own precision."""
+
+COUNTS = (1, 2, 3, 7, 13, 37, 50)
 
 
-@pytest.mark.parametrize("strength", [None, 0.2, 0.6, 1.0])
-@pytest.mark.parametrize("num_inference_steps", [1, 2, 7, 50])
+@pytest.mark.parametrize("strength", [None, 0.6])
+@pytest.mark.parametrize("num_inference_steps", COUNTS)
 @pytest.mark.parametrize("sampler", SAMPLER_IDS)
 def test_table_walks_as_the_scheduler_does(
     sampler: str, num_inference_steps: int, strength: float | None
 ) -> None:
-    samplers = Samplers(SCHEDULERS["pndm"]())
+    check_walk(Samplers(SCHEDULERS["pndm"]()), sampler, num_inference_steps, strength)
+
+
+@pytest.mark.parametrize("strength", [0.2, 1.0])
+@pytest.mark.parametrize("sampler", SAMPLER_IDS)
+def test_table_walks_from_any_step_on(sampler: str, strength: float) -> None:
+    check_walk(Samplers(SCHEDULERS["pndm"]()), sampler, 7, strength)
+
+
+@pytest.mark.parametrize("sampler", SAMPLER_IDS)
+def test_table_walks_on_a_schedule_that_ends_in_pure_noise(sampler: str) -> None:
+    samplers = Samplers(SCHEDULERS["zero_snr"]())
+    if sampler not in samplers.choose().ids:
+        pytest.skip("its class has no such schedule")
+    check_walk(samplers, sampler, 13, None)
+
+
+def check_walk(
+    samplers: Samplers, sampler: str, num_inference_steps: int, strength: float | None
+) -> None:
     table = StepTables(samplers.create).get(sampler, num_inference_steps, strength)
     scheduler = samplers.create(sampler)
     scheduler.set_timesteps(num_inference_steps)
@@ -29,18 +51,24 @@ def test_table_walks_as_the_scheduler_does(
     noise = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(0)).double()
     image = noise.flip(-1)
     expected = noise * scheduler.init_noise_sigma
-    if strength is not None:
-        num_skipped = num_inference_steps - max(int(num_inference_steps * strength), 1)
+    if strength is not None or hasattr(scheduler, "set_begin_index"):
+        kept = 1.0 if strength is None else strength
+        num_skipped = num_inference_steps - max(int(num_inference_steps * kept), 1)
         timesteps = timesteps[num_skipped * scheduler.order :]
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(num_skipped * scheduler.order)
+    if strength is not None:
         expected = scheduler.add_noise(image, noise, timesteps[:1])
     start = table.start_image * image + table.start_noise * noise
+    theirs, ours = (torch.Generator().manual_seed(1) for _ in range(2))
+    takes = "generator" in inspect.signature(scheduler.step).parameters
+    rest = {"generator": theirs} if takes else {}
     for t in timesteps:
         output = predict(scheduler.scale_model_input(expected, t), t)
-        expected = scheduler.step(output, t, expected, return_dict=False)[0]
-    error = float((walk(table, start) - expected).norm() / expected.norm())
-    assert error <= (1e-12 if sampler in DOUBLE else 1e-6)
+        expected = scheduler.step(output, t, expected, return_dict=False, **rest)[0]
+    error = float((walk(table, start, ours) - expected).norm() / expected.norm())
+    assert error <= (1e-6 if sampler.startswith(FLOAT32) else 1e-12)
+    assert torch.equal(ours.get_state(), theirs.get_state()), "the same noise is drawn"
 
 
 def predict(sample: torch.Tensor, t: Any) -> torch.Tensor:
@@ -48,25 +76,71 @@ def predict(sample: torch.Tensor, t: Any) -> torch.Tensor:
     return torch.tanh(sample.roll(1, -1) * 1.3 + float(t) / 1000)
 
 
-def walk(table: StepTable, start: torch.Tensor) -> torch.Tensor:
+def walk(table: StepTable, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     samples, outputs = [start], []
-    for row in table.rows:
+    for row, draws in zip(table.rows, table.draws, strict=True):
         outputs.insert(0, predict(row[0] * samples[0], row[1]))
         after = sum(a * x for a, x in zip(row[2 : 2 + DEPTH], samples, strict=False))
-        after += sum(b * e for b, e in zip(row[2 + DEPTH :], outputs, strict=False))
+        after += sum(b * e for b, e in zip(row[2 + DEPTH : -1], outputs, strict=False))
+        if draws:
+            dtype = table.noise_dtype or start.dtype
+            after += row[-1] * torch.randn(start.shape, generator=generator, dtype=dtype)
         samples.insert(0, after)
     return samples[0]
 
 
 @pytest.mark.parametrize(
+    ("sampler", "draws", "dtype"),
+    [
+        ("euler", [0, 0, 0, 0], None),
+        ("euler_a", [1, 1, 1, 1], None),
+        ("kdpm2_a", [0, 1, 0, 1, 0, 1, 0], None),
+        ("dpmpp_2m_sde", [1, 1, 1, 1], torch.float32),
+        ("lcm", [1, 1, 1, 0], None),
+        ("tcd", [1, 1, 1, 0], None),
+    ],
+)
+def test_table_says_where_noise_is_drawn_and_in_what(
+    sampler: str, draws: list[int], dtype: torch.dtype | None
+) -> None:
+    table = probe_table(Samplers(SCHEDULERS["pndm"]()).create(sampler), 4)
+    assert table.draws == tuple(map(bool, draws))
+    assert table.noise_dtype is dtype
+
+
+def test_unipc_needs_no_more_than_the_ring_holds() -> None:
+    """Its corrected sample is written in samples and outputs; the table alone walks the same."""
+    table = probe_table(Samplers(SCHEDULERS["pndm"]()).create("unipc"), 25)
+    samples, outputs = table.rows[:, 2 : 2 + DEPTH], table.rows[:, 2 + DEPTH : -1]
+    assert (samples[2:-1, 1] != 0).all()
+    assert (samples[:, -1] == 0).all() and (outputs[:, -1] == 0).all()
+
+
+@pytest.mark.parametrize("sampler", ["lcm", "tcd"])
+def test_distilled_sampler_takes_no_more_steps_than_it_was_distilled_to(sampler: str) -> None:
+    scheduler = Samplers(SCHEDULERS["pndm"]()).create(sampler)
+    with pytest.raises(NotTabled, match="51 steps are more than it can take"):
+        probe_table(scheduler, 51)
+
+
+class DrawsTwice(diffusers.EulerAncestralDiscreteScheduler):
+    def step(self, *args: Any, generator: torch.Generator, **rest: Any) -> Any:
+        torch.randn(7, generator=generator)
+        return super().step(*args, generator=generator, **rest)
+
+
+def test_scheduler_that_draws_more_than_one_picture_is_refused() -> None:
+    with pytest.raises(NotTabled, match="draws more noise"):
+        probe_table(DrawsTwice(**SD_SCHEDULE), 4)
+
+
+@pytest.mark.parametrize(
     "scheduler",
     [
-        diffusers.UniPCMultistepScheduler(**SD_SCHEDULE),
-        diffusers.EulerAncestralDiscreteScheduler(**SD_SCHEDULE),
-        diffusers.DDPMScheduler(**SD_SCHEDULE),
+        diffusers.UniPCMultistepScheduler(**SD_SCHEDULE, thresholding=True),
+        diffusers.DDPMScheduler(**SD_SCHEDULE, clip_sample=True),
         diffusers.DDIMScheduler(**SD_SCHEDULE, clip_sample=True),
         diffusers.DDIMScheduler(**SD_SCHEDULE, clip_sample=False, thresholding=True),
-        diffusers.DPMSolverMultistepScheduler(**SD_SCHEDULE, algorithm_type="sde-dpmsolver++"),
     ],
     ids=lambda scheduler: type(scheduler).__name__,
 )
