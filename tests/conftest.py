@@ -61,7 +61,7 @@ class FakeMessenger:
         self.removed: list[int] = []
         self.written: list[tuple[int, str]] = []
         self.cards: list[Case] = []
-        self.removed: list[tuple[int, int]] = []
+        self.removed_messages: list[tuple[int, int]] = []
         self.has_review_channel = True
         self.reachable = True
         self.refuses = False
@@ -135,7 +135,7 @@ class FakeMessenger:
             raise Unreachable("no answer")
         if not self.reachable:
             raise NoMessage("the message is gone")
-        self.removed.append((channel_id, message_id))
+        self.removed_messages.append((channel_id, message_id))
 
     async def show_card(self, case: Case, channel_id: int) -> int:
         if self.is_away:

@@ -13,7 +13,7 @@ from bot.chat.parsing import parse_seed, parse_size
 from bot.chat.suggestions import or_nothing
 from bot.chat.translator import describe, list_choices
 from bot.domain.recipes import Ask, StartPicture, Upload
-from bot.domain.samplers import SAMPLERS, find_sampler
+from bot.domain.samplers import SAMPLERS, find_sampler, name_sampler
 from bot.engine.api import ModelInfo
 from bot.errors import UserError
 from bot.images.uploads import check_size
@@ -87,12 +87,12 @@ class Imagine(Cog):
     ) -> list[app_commands.Choice[str]]:
         info = self._services.waitlist.info
         offered = info.samplers if info else tuple(SAMPLERS)
-        names = {each.label: each.id for each in SAMPLERS.values() if each.id in offered}
         wanted = current.strip().lower()
         return [
-            app_commands.Choice(name=label, value=sampler)
-            for label, sampler in names.items()
-            if wanted in label.lower() or wanted in sampler or find_sampler(wanted) == sampler
+            app_commands.Choice(name=name_sampler(sampler), value=sampler)
+            for sampler in offered
+            if wanted in f"{sampler} {name_sampler(sampler)}".lower()
+            or find_sampler(wanted) == sampler
         ][:_MAX_CHOICES]
 
     @imagine.autocomplete("style")

@@ -17,7 +17,8 @@ from playwright import async_api as playwright
 
 from playground import Playground
 from playground.web.server import mount_page
-from tests.e2e.conftest import locales, nursery, open_bots
+from tests.e2e.conftest import StartBot, locales, nursery, open_bots
+from tests.fakes.nursery import Nursery
 
 with warnings.catch_warnings():
     # discord.py's player imports audioop, which Python 3.11 deprecates
@@ -39,11 +40,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     skip = pytest.mark.skip(reason=f"no browser: none of {', '.join(NAMES)} is installed")
     for item in items:
-        if CHROMIUM is None and here in item.path.parents:
+        if here not in item.path.parents:
+            continue
+        marker = item.get_closest_marker("asyncio")
+        assert marker and marker.kwargs == {"loop_scope": "session"}, "see the other files here"
+        if CHROMIUM is None:
             item.add_marker(skip)
 
 
-start_bot = pytest_asyncio.fixture(open_bots, loop_scope="session", name="start_bot")
+@pytest_asyncio.fixture(loop_scope="session")
+async def start_bot(
+    server: Playground, tmp_path: Path, nursery: Nursery, locales: Path
+) -> AsyncIterator[StartBot]:
+    async with open_bots(server, tmp_path, nursery, locales) as start:
+        yield start
 
 
 @pytest_asyncio.fixture(loop_scope="session")

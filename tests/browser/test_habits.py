@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 
 import discord
+import pytest
 from discord import ui
 from playwright.async_api import expect
 
 from playground import Playground
 from tests.browser.conftest import OpenPage
 from tests.browser.test_parts import type_command
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
 
 
 async def test_page_scrolls_to_what_one_sends(server: Playground, open_page: OpenPage):

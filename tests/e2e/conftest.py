@@ -7,7 +7,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -94,10 +94,11 @@ def lens(server: Playground) -> Lens:
     return server.contract
 
 
+@asynccontextmanager
 async def open_bots(
     server: Playground, tmp_path: Path, nursery: Nursery, locales: Path
 ) -> AsyncIterator[StartBot]:
-    """``await start_bot(…)`` starts bots that are killed after the test."""
+    """``await start(…)`` starts bots that are killed at the end."""
     started: list[tuple[BotProcess, bool]] = []
 
     async def start(
@@ -147,4 +148,9 @@ async def open_bots(
         assert may_complain or "Traceback" not in bot.log, bot.log
 
 
-start_bot = pytest.fixture(open_bots, name="start_bot")
+@pytest.fixture
+async def start_bot(
+    server: Playground, tmp_path: Path, nursery: Nursery, locales: Path
+) -> AsyncIterator[StartBot]:
+    async with open_bots(server, tmp_path, nursery, locales) as start:
+        yield start

@@ -27,8 +27,8 @@ async def test_messages_of_one_member_go_where_the_bot_is(house: House):
     message_id = (await house.fetch(mine)).message_id
     assert (count, num_messages) == (3, 2)
     await house.services.message_removal.run()
-    assert (CHANNEL, message_id) in house.messenger.removed
-    assert len(house.messenger.removed) == num_messages
+    assert (CHANNEL, message_id) in house.messenger.removed_messages
+    assert len(house.messenger.removed_messages) == num_messages
     assert await list_left(house) == []
 
 
@@ -38,8 +38,8 @@ async def test_a_round_is_short_and_begins_with_one_message_of_each_channel(hous
             "INSERT INTO message_to_delete VALUES (?, ?)", (number, BUSY if number else CHANNEL)
         )
     await house.services.message_removal.run()
-    assert house.messenger.removed == [(BUSY, 5), (CHANNEL, 0), (BUSY, 4)]
-    assert len(house.messenger.removed) == MESSAGES_PER_ROUND
+    assert house.messenger.removed_messages == [(BUSY, 5), (CHANNEL, 0), (BUSY, 4)]
+    assert len(house.messenger.removed_messages) == MESSAGES_PER_ROUND
 
 
 async def test_what_is_left_to_delete_survives_silence_and_a_restart(open_house: OpenHouse):
@@ -53,7 +53,7 @@ async def test_what_is_left_to_delete_survives_silence_and_a_restart(open_house:
         assert len(await list_left(house)) == 1
     async with open_house() as house:
         await house.services.message_removal.run()
-        assert len(house.messenger.removed) == 1
+        assert len(house.messenger.removed_messages) == 1
         assert await list_left(house) == []
 
 
@@ -74,7 +74,7 @@ async def test_message_that_gets_no_answer_keeps_no_other_waiting(
     monkeypatch.setattr(house.messenger, "remove_message", fail_at_two)
     with pytest.raises(Unreachable):
         await house.services.message_removal.run()
-    assert house.messenger.removed == [(CHANNEL, 1)]
+    assert house.messenger.removed_messages == [(CHANNEL, 1)]
     assert await list_left(house) == [2]
 
 
