@@ -120,7 +120,7 @@ class DiscordMessenger:
         )
         original = cast(int, "@original")
         answer = await send_with_retry(f"job {job.job_id}", lambda: webhook.fetch_message(original))
-        return answer.flags.ephemeral
+        return answer.flags.ephemeral and not answer.flags.loading
 
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message."""
