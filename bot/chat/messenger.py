@@ -19,6 +19,7 @@ from bot.chat.retries import (
     TextRefused,
     UnknownMessage,
     Unwelcome,
+    choose_kind,
     explain,
     is_final,
     send_with_retry,
@@ -260,18 +261,29 @@ class DiscordMessenger:
     async def post_entries(
         self, channel_id: int, entries: Sequence[AuditEntry], nonce: str
     ) -> None:
-        """Post rows of the audit log in a mod-log channel as one message. Tries once."""
+        """Post rows of the audit log in a mod-log channel as one message. Tries once.
+
+        Where AutoMod refuses the words in them, without these: else no later row would be posted.
+        """
+        try:
+            await self._post_entries(channel_id, entries, nonce)
+        except TextRefused:
+            await self._post_entries(channel_id, entries, nonce, is_bare=True)
+
+    async def _post_entries(
+        self, channel_id: int, entries: Sequence[AuditEntry], nonce: str, *, is_bare: bool = False
+    ) -> None:
         channel = self._client.get_partial_messageable(channel_id)
         nobody = discord.AllowedMentions.none()
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 with speaking(await self._learn_locale(entries[0].guild_id)):
-                    view = audit_views.compose_entries(entries)
+                    view = audit_views.compose_entries(entries, is_bare=is_bare)
                 await channel.send(view=view, nonce=nonce, allowed_mentions=nobody, silent=True)
         except discord.HTTPException as error:
             if is_final(error):
                 log.info("%s: Discord refused it: %s", nonce, error)
-                raise Undeliverable(str(error), explain(error)) from error
+                raise choose_kind(error)(str(error), explain(error)) from error
             raise Unreachable(str(error)) from error
         except PASSING_FAULTS as error:
             raise Unreachable(f"Discord could not be reached: {error!r}") from error
