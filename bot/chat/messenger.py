@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -242,7 +242,16 @@ class DiscordMessenger:
         await send_with_retry(f"message {message_id}", message.delete)
 
     async def show_card(self, case: Case, channel_id: int) -> int:
-        """Post a card once, or edit it, in the language of its server."""
+        """Post a card once, or edit it, in the language of its server.
+
+        Where AutoMod refuses the words in it, without these: else nobody could decide.
+        """
+        try:
+            return await self._show_card(case, channel_id)
+        except TextRefused:
+            return await self._show_card(replace(case, is_bare=True), channel_id)
+
+    async def _show_card(self, case: Case, channel_id: int) -> int:
         channel = self._client.get_partial_messageable(channel_id)
         card, job = case.card, case.job
 
