@@ -8,7 +8,6 @@ import pytest
 
 from bot.domain.jobs import Job, JobStatus, Source
 from bot.jobs import presence
-from bot.jobs.ports import Ended
 from bot.texts.reasons import say
 from tests.conftest import MEMBER, FakeMessenger, House, OpenHouse
 from tests.fakes.engine import FakeEngine
@@ -38,7 +37,7 @@ async def test_waiting_prompt_of_a_departed_member_is_cancelled_uncharged(open_h
         assert ended.rendered_at is None  # it was not drawn to its end
         assert ended.cost == 0
         assert "has left the server" in say(ended.reason)
-        assert messenger.updates_of(job.job_id)[-1] == Ended()
+        assert messenger.removed == [job.job_id]  # it is nobody's any more
         assert [done.job_id for done, _ in messenger.delivered] == [other.job_id]
         assert messenger.told == []
 
