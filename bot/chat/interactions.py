@@ -111,10 +111,12 @@ async def submit(
     """Hand over to intake, unless the pictures could not be shown here."""
     if not interaction.app_permissions.attach_files:
         refusal = because(Code.MAY_NOT_ATTACH)
-    prompt, negative_prompt = (
-        spell_out(text, interaction) for text in (ask.prompt, ask.negative_prompt)
+    ask = replace(
+        ask,
+        prompt=spell_out(ask.prompt, interaction),
+        negative_prompt=spell_out(ask.negative_prompt, interaction),
+        own_words=ask.own_words and spell_out(ask.own_words, interaction),
     )
-    ask = replace(ask, prompt=prompt, negative_prompt=negative_prompt)
     intake, caller = interaction.client.services.intake, InteractionCaller(interaction)
     job = await intake.submit(ask, parse_origin(interaction), caller, refusal)
     if job is None and ask.press:

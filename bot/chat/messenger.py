@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -19,6 +19,7 @@ from bot.chat.retries import (
     TextRefused,
     UnknownMessage,
     Unwelcome,
+    choose_kind,
     explain,
     is_final,
     send_with_retry,
@@ -120,7 +121,7 @@ class DiscordMessenger:
         )
         original = cast(int, "@original")
         answer = await send_with_retry(f"job {job.job_id}", lambda: webhook.fetch_message(original))
-        return answer.flags.ephemeral
+        return answer.flags.ephemeral and not answer.flags.loading
 
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message."""
@@ -241,7 +242,16 @@ class DiscordMessenger:
         await send_with_retry(f"message {message_id}", message.delete)
 
     async def show_card(self, case: Case, channel_id: int) -> int:
-        """Post a card once, or edit it, in the language of its server."""
+        """Post a card once, or edit it, in the language of its server.
+
+        Where AutoMod refuses the words in it, without these: else nobody could decide.
+        """
+        try:
+            return await self._show_card(case, channel_id)
+        except TextRefused:
+            return await self._show_card(replace(case, is_bare=True), channel_id)
+
+    async def _show_card(self, case: Case, channel_id: int) -> int:
         channel = self._client.get_partial_messageable(channel_id)
         card, job = case.card, case.job
 
@@ -260,18 +270,29 @@ class DiscordMessenger:
     async def post_entries(
         self, channel_id: int, entries: Sequence[AuditEntry], nonce: str
     ) -> None:
-        """Post rows of the audit log in a mod-log channel as one message. Tries once."""
+        """Post rows of the audit log in a mod-log channel as one message. Tries once.
+
+        Where AutoMod refuses the words in them, without these: else no later row would be posted.
+        """
+        try:
+            await self._post_entries(channel_id, entries, nonce)
+        except TextRefused:
+            await self._post_entries(channel_id, entries, nonce, is_bare=True)
+
+    async def _post_entries(
+        self, channel_id: int, entries: Sequence[AuditEntry], nonce: str, *, is_bare: bool = False
+    ) -> None:
         channel = self._client.get_partial_messageable(channel_id)
         nobody = discord.AllowedMentions.none()
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 with speaking(await self._learn_locale(entries[0].guild_id)):
-                    view = audit_views.compose_entries(entries)
+                    view = audit_views.compose_entries(entries, is_bare=is_bare)
                 await channel.send(view=view, nonce=nonce, allowed_mentions=nobody, silent=True)
         except discord.HTTPException as error:
             if is_final(error):
                 log.info("%s: Discord refused it: %s", nonce, error)
-                raise Undeliverable(str(error), explain(error)) from error
+                raise choose_kind(error)(str(error), explain(error)) from error
             raise Unreachable(str(error)) from error
         except PASSING_FAULTS as error:
             raise Unreachable(f"Discord could not be reached: {error!r}") from error

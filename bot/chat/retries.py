@@ -86,7 +86,7 @@ async def send_with_retry(
         except discord.HTTPException as error:
             if is_final(error):
                 log.info("%s: Discord refused it: %s", what, error)
-                raise _choose_kind(error)(str(error), explain(error)) from error
+                raise choose_kind(error)(str(error), explain(error)) from error
             fault = error
         except PASSING_FAULTS as error:
             fault = error
@@ -99,7 +99,8 @@ def is_final(error: discord.HTTPException) -> bool:
     return error.status in FINAL_STATUSES and error.code not in _PASSING_CODES
 
 
-def _choose_kind(error: discord.HTTPException) -> type[Undeliverable]:
+def choose_kind(error: discord.HTTPException) -> type[Undeliverable]:
+    """What to raise for a final error."""
     if error.code in _NO_TEXT:
         return TextRefused
     if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:

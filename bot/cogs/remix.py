@@ -45,9 +45,11 @@ async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[s
         return
     width, height = parse_size(fields.get("size"))
     steps, guidance, sampler = _parse_settings(fields.get("settings", ""))
+    base, prompt = compose_base(job), fields.get("prompt", "")
     ask = replace(
-        compose_base(job),
-        prompt=fields.get("prompt", ""),
+        base,
+        prompt=prompt,
+        own_words=base.own_words if prompt == base.prompt else None,  # all else was typed now
         negative_prompt=fields.get("negative", ""),
         width=width,
         height=height,

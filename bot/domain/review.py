@@ -138,7 +138,8 @@ class Case:
     """Everything that a card shows. picture: a blurred PNG. strikes: how many count at present.
 
     delete_by_hand: the message of removed pictures is out of reach. beyond: rules that do not
-    apply. is_sealed: neither prompt nor pictures are shown to anybody.
+    apply. is_sealed: neither prompt nor pictures are shown to anybody. is_bare: nobody's words
+    are in the card, because Discord does not take them there.
     """
 
     card: Card
@@ -150,3 +151,4 @@ class Case:
     beyond: tuple[GuildRule, ...] = ()
     delete_by_hand: bool = False
     is_sealed: bool = False
+    is_bare: bool = False

@@ -158,7 +158,6 @@ class Deliverer:
         status, reason = JobStatus.UNDELIVERABLE, because(Code.NOT_POSTED, why=error.why)
         if isinstance(error, MessageDeleted):
             status, reason = JobStatus.CANCELLED, MESSAGE_DELETED
-            await self._writer.remove(job.job_id)
         elif isinstance(error, Unreadable):
             reason = because(Code.PICTURES_LOST)
         ended = await self._jobs.mark_ended(
@@ -169,5 +168,7 @@ class Deliverer:
             leaving=[JobStatus.RENDERED],
         )
         if ended is not None:
+            if isinstance(error, MessageDeleted):  # after its row, so that a stop loses no reason
+                await self._writer.remove(job.job_id)
             await self._status_messages.finish(ended)
         return ended

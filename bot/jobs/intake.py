@@ -335,17 +335,21 @@ class Intake:
         answered = await self._jobs.mark_answered(
             job.job_id, message_id=message_id, now=self._now()
         )
-        if answered is None:  # cancelled before there was a message to show it
-            ended = await self._jobs.fetch_job(job.job_id)
-            if ended is not None and ended.status is JobStatus.CANCELLED:
-                await self._status_messages.finish(ended)
-            return ended
+        if answered is None:
+            return await self._finish_cancelled(job, message_id)
         of_job(log, job.job_id).info("user %s %s", job.origin.user_id, answered.status)
         if answered.status is JobStatus.HELD:
             await self._lane.hold(answered)
         else:
             self._waitlist.enqueue(answered)
         return answered
+
+    async def _finish_cancelled(self, job: Job, message_id: int | None) -> Job | None:
+        """It was cancelled before there was a message to show it."""
+        ended = await self._jobs.fetch_job(job.job_id)
+        if ended is not None and ended.status is JobStatus.CANCELLED:
+            await self._status_messages.finish(replace(ended, message_id=message_id))
+        return ended
 
     async def _refuse_upload(
         self, job: Job, unusable: Unusable, message_id: int | None
@@ -363,9 +367,10 @@ class Intake:
             if ended is not None and unusable.is_decision:
                 entry = compose_entry(AuditAction.UPLOAD_REFUSED, ended, self._now())
                 await self._audit.add(entry)
-        if ended is not None:
-            of_job(log, job.job_id).info("its upload was refused")
-            await self._status_messages.finish(replace(ended, message_id=message_id))
+        if ended is None:
+            return await self._finish_cancelled(job, message_id)
+        of_job(log, job.job_id).info("its upload was refused")
+        await self._status_messages.finish(replace(ended, message_id=message_id))
         return ended
 
 

@@ -26,10 +26,8 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
     first = ask.seed if ask.seed is not None else random_seed
     chosen = {choice: _fit_row(value) for choice, value in ask.choices().items()}
     chosen["num_inference_steps"] = chosen["num_inference_steps"] or preset.num_inference_steps
-    if typed := chosen["sampler"]:
-        chosen["sampler"] = find_sampler(typed) or typed
-    else:
-        chosen["sampler"] = preset.sampler
+    typed = chosen["sampler"]  # one that there is not is refused, and stays as it was typed
+    chosen["sampler"] = find_sampler(typed or "") or typed or preset.sampler
     return Recipe(
         **chosen,
         seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(ask.num_images)),

@@ -30,9 +30,13 @@ class PictureRepository:
         return [row["job_id"] for row in rows]
 
     async def list_kept(self) -> set[int]:
-        """Jobs whose files are needed: their pictures are in the index, or they have not ended."""
+        """Jobs whose files are needed: finished ones with pictures in the index, and open ones.
+
+        A stop may come between the row of a job that ended another way and its files.
+        """
         rows = await self._database.fetch_all(
-            "SELECT job_id FROM picture UNION SELECT job_id FROM job "
+            "SELECT job_id FROM picture JOIN job USING (job_id) "
+            "WHERE status IN ('delivered', 'undeliverable') UNION SELECT job_id FROM job "
             "WHERE status IN ('accepted', 'held', 'queued', 'running', 'rendered')"
         )
         return {row["job_id"] for row in rows}

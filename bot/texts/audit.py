@@ -41,6 +41,10 @@ ACTIONS = {
     "audit_exported": Text("audit log exported"),
 }
 """Every action, by its name on record."""
+BARE = Text(
+    "The server's AutoMod refused the words of these rows, so they are left out here; "
+    "`/audit search` shows them."
+)
 MEMBER = Text("member <@{member_id}>")
 BY = Text("by <@{actor_id}>")
 PROMPT = Text("prompt {job_id}")

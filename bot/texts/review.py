@@ -40,6 +40,10 @@ ASK_REASON = Text("Your reason (optional)")
 READ_BY_MEMBER = Text("The member reads it in a direct message.")
 READ_BY_CHANNEL = Text("The member reads it, and everybody else in the channel.")
 REVEAL = Text("Show me")
+BARE = Text(
+    "The server's AutoMod refused the words of this card, so they are left out. “Show me” shows "
+    "you a prompt; `/rules list` shows the rules."
+)
 BLURRED = Text("Blurred pictures")
 ACTIVE_STRIKES = Plural("{count} strike", "{count} strikes")
 WITHOUT = Text("without: {text}")

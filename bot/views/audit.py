@@ -26,8 +26,8 @@ _STYLE_SHOWN = 40  # characters, because a row may contain three texts before an
 _STYLE = {AuditAction.STYLE_SAVED, AuditAction.STYLE_REMOVED}
 
 
-def describe_entry(entry: AuditEntry) -> str:
-    """Describe one row of the audit log in one or two lines."""
+def describe_entry(entry: AuditEntry, *, is_bare: bool = False) -> str:
+    """Describe one row of the audit log in one or two lines. is_bare: without anybody's words."""
     parts = [f"`#{entry.entry_id}` <t:{entry.at:.0f}:f> **{texts.ACTIONS[entry.action]()}**"]
     if entry.member_id is not None:
         parts.append(texts.MEMBER(member_id=entry.member_id))
@@ -35,6 +35,8 @@ def describe_entry(entry: AuditEntry) -> str:
         parts.append(texts.BY(actor_id=entry.actor_id))
     if entry.job_id is not None:
         parts.append(texts.PROMPT(job_id=entry.job_id))
+    if is_bare:
+        return " · ".join(parts)
     if entry.rule:
         parts.append(texts.RULE(rule=name_rule(entry.rule)))
     parts += filter(None, _list_details(entry))
@@ -44,9 +46,12 @@ def describe_entry(entry: AuditEntry) -> str:
     return "\n".join(lines)
 
 
-def compose_entries(entries: Sequence[AuditEntry]) -> discord.ui.LayoutView:
-    """Build a message for the mod-log channel."""
-    return compose_text("\n".join(map(describe_entry, entries)))
+def compose_entries(
+    entries: Sequence[AuditEntry], *, is_bare: bool = False
+) -> discord.ui.LayoutView:
+    """Build a message for the mod-log channel. is_bare: where nobody's words are taken."""
+    lines = [describe_entry(entry, is_bare=is_bare) for entry in entries]
+    return compose_text("\n".join([*lines, f"-# {texts.BARE()}"] if is_bare else lines))
 
 
 def compose_page(entries: Sequence[AuditEntry], older: str | None) -> discord.ui.LayoutView:

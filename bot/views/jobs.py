@@ -100,7 +100,7 @@ def compose_update(
 @_for_all
 def withhold_words(job: Job) -> Job:
     """The same job without the words of its member, to be shown where they are not taken."""
-    recipe = replace(job.recipe, prompt=texts.WITHHELD(), negative_prompt="")
+    recipe = replace(job.recipe, prompt=texts.WITHHELD(), negative_prompt="", own_words=None)
     return replace(job, recipe=recipe, cut_words="", cut_negative_words="")
 
 
@@ -248,7 +248,7 @@ def describe_recipe(job: Job) -> str:
         lines.append(recipe_texts.WITHOUT(negative_prompt=quote(recipe.negative_prompt)))
     if recipe.start is not None:
         lines.append(describe_start(job))
-    if unknown := describe_unknown(recipe):
+    if recipe.prompt != texts.WITHHELD() and (unknown := describe_unknown(recipe)):
         lines.append(unknown)
     if job.cut_words:
         lines.append(recipe_texts.WORDS_CUT(words=quote(job.cut_words)))

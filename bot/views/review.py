@@ -85,16 +85,19 @@ def describe_outcome(card: Card) -> str:
 def _describe(case: Case) -> str:
     card, job = case.card, case.job
     if card.kind is CardKind.RULES:
-        return f"### {texts.TITLES[card.kind]()}\n{_describe_beyond(case.beyond)}"
+        beyond = texts.BARE() if case.is_bare else _describe_beyond(case.beyond)
+        return f"### {texts.TITLES[card.kind]()}\n{beyond}"
     has_pictures = card.kind is CardKind.HELD and job is not None and job.rendered_at is not None
     title = texts.PICTURES_WAIT if has_pictures else texts.TITLES[card.kind]
-    lines = [f"### {title()}", _describe_who(case), *_describe_job(job, is_sealed=case.is_sealed)]
+    lines = [f"### {title()}", _describe_who(case), *_describe_job(case)]
     starts = job is not None and job.recipe.start is not None and job.rendered_at is None
     if starts and card.decision is None and not case.is_sealed:
         start = texts.START_GONE if case.picture is None else texts.STARTS_BLURRED
         lines.append(start())
     lines += _describe_reports(case)
-    if case.suspension is not None:
+    if case.is_bare:
+        lines.append(texts.BARE())
+    elif case.suspension is not None:
         lines.append(describe_suspension(case.suspension))
         lines.append(f"> {quote(case.suspension.appeal, APPEAL_MAX)}")
     if card.decision is None and card.expires_at is not None:
@@ -111,10 +114,11 @@ def _describe_who(case: Case) -> str:
     return " · ".join(parts)
 
 
-def _describe_job(job: Job | None, *, is_sealed: bool) -> list[str]:
-    if job is None:
-        return []
-    lines = [texts.SEALED()] if is_sealed else _quote_prompt(job)
+def _describe_job(case: Case) -> list[str]:
+    job = case.job
+    if job is None or case.is_bare:
+        return [texts.SEALED()] if case.is_sealed else []
+    lines = [texts.SEALED()] if case.is_sealed else _quote_prompt(job)
     if job.held_for is not None:
         lines.append(texts.WHY(reason=quote(say(job.held_for), REASON_MAX)))
     return lines
@@ -141,13 +145,14 @@ def _describe_beyond(rules: Sequence[GuildRule]) -> str:
 
 def _describe_reports(case: Case) -> list[str]:
     shown = case.reports[:_REPORTS_SHOWN]
-    lines = [_describe_report(report, is_sealed=case.is_sealed) for report in shown]
+    is_wordless = case.is_sealed or case.is_bare
+    lines = [_describe_report(report, is_wordless=is_wordless) for report in shown]
     rest = len(case.reports) - len(lines)
     return [*lines, f"• {AND_MORE(count=rest)}"] if rest else lines
 
 
-def _describe_report(report: Report, *, is_sealed: bool) -> str:
-    if is_sealed:  # whoever reports a prompt may repeat its words
+def _describe_report(report: Report, *, is_wordless: bool) -> str:
+    if is_wordless:  # whoever reports a prompt may repeat its words
         return f"• <@{report.reporter_id}>"
     return f"• <@{report.reporter_id}>: {quote(report.reason, 150)}"
 

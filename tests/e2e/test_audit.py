@@ -10,7 +10,7 @@ import signal
 
 import pytest
 
-from playground import Fault, Message, Playground
+from playground import Fault, Message, Playground, answer
 from playground.people import Person
 from playground.wire.options import ClientRefusedError
 from tests.e2e.conftest import BotProcess, StartBot
@@ -63,6 +63,26 @@ async def test_decisions_are_posted_in_batches_and_ping_nobody(
         assert "**kale**" not in post.text()
         assert not post.current.mentions_everyone
         assert post.current.mentioned_user_ids == post.current.mentioned_role_ids == ()
+
+
+async def test_row_whose_words_automod_refuses_is_posted_without_them_and_the_next_ones_come(
+    server: Playground, start_bot: StartBot
+):
+    await start_bot(BLOCKED_WORDS="kale, leek")
+    await set_mod_log(server, server.person("moderator"))
+    await wait_logged(server, 1)
+    general = f"/channels/{server.channel('general').id}/messages"
+    server.fault(
+        lambda record: record.matches("POST", general) and "kale" in str(record.body),
+        answer(400, 200000),
+        times=None,
+    )
+    await refuse(server, "a kale")
+    bare = (await wait_logged(server, 2))[1]
+    assert "prompt refused" in bare
+    assert "AutoMod refused the words" in server.messages(server.channel("general"))[-1].text()
+    await refuse(server, "a leek")
+    assert "rule “leek”" in (await wait_logged(server, 3))[2]
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed after Discord took it"])

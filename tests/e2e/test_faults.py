@@ -8,11 +8,13 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import pytest
 
 from playground import Message, Playground, RequestRecord, answer, delay, reset
 from playground.people import FIRST_RESPONSE_SECONDS, InteractionHandle
+from playground.world.world import MessageFlag
 from tests.e2e.conftest import BotProcess, StartBot
 
 CONFIG_EXIT = 2
@@ -140,6 +142,23 @@ async def test_process_killed_between_the_answer_and_the_line_draws_the_prompt_l
     await start_bot()
     await handle.wait_for(has_grid)
     assert len(server.messages(art)) == 1
+
+
+async def test_answer_that_discord_itself_makes_private_is_no_refusal(
+    server: Playground, start_bot: StartBot
+):
+    """As for a member's own app in a server that does not allow them to show it to others."""
+    art = server.channel("art")
+    bot = await start_bot()
+    server.fault(is_callback, delay(1.0), times=1)
+    handle = await server.person("member").slash("imagine", art, prompt="dog")
+    await handle.wait_acknowledged()
+    await bot.stop(signal.SIGKILL)
+    [message] = server.messages(art)
+    private = message.flags | MessageFlag.EPHEMERAL
+    message.revisions[-1] = replace(message.current, flags=private)
+    await start_bot()
+    await handle.wait_for(has_grid)
 
 
 async def test_stop_does_not_wait_for_a_discord_that_hangs(server: Playground, start_bot: StartBot):

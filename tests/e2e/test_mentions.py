@@ -38,3 +38,26 @@ async def test_names_stand_in_a_prompt_and_the_rules_read_them(
     assert recipes[0].prompt == f"{name} art cat and"
     assert recipes[0].negative_prompt == "art"
     assert [recipe.prompt for recipe in recipes[1:]] == ["Nightshade", "x"]
+
+
+async def test_title_of_a_styled_prompt_has_the_names_and_after_a_remix_all_that_was_typed(
+    server: Playground, start_bot: StartBot, lens: Lens
+):
+    lens.learn(["art", "wolf", "zebra", "photograph", "colour"])  # the last two of the style
+    bot = await start_bot()
+    member, art = server.person("member"), server.channel("art")
+    handle = await member.slash("imagine", art, prompt=f"<#{art.id}> wolf", style="ink")
+    message = await handle.wait_for(has_grid)
+    assert message.text().startswith("**art wolf**")
+    form = await press(member, message, "✎ Remix")
+    await form.wait_modal()
+    sent = await member.submit_modal(form, {"prompt": "an ink drawing of art wolf and a zebra"})
+    assert "zebra" in (await sent.wait_for(has_grid)).text()
+    form = await press(member, message, "✎ Remix")
+    typed = {
+        part["component"]["custom_id"]: part["component"].get("value") or ""
+        for part in (await form.wait_modal())["components"]
+    }
+    sent = await member.submit_modal(form, typed)
+    assert (await sent.wait_for(has_grid)).text().startswith("**art wolf**")
+    assert await bot.stop() == 0

@@ -25,6 +25,7 @@ from playground import (
     Playground,
     add_channel,
     add_role,
+    answer,
     reset,
 )
 from tests.e2e.conftest import ROOT, BotProcess, StartBot
@@ -304,6 +305,28 @@ async def test_card_that_cannot_be_posted_refuses(town: Town, start_bot: StartBo
     assert await bot.stop() == 0
     assert bot.rows()[0]["status"] == "refused"
     assert audit(bot) == [("prompt_held", 0), ("refused", 0)]
+
+
+async def test_held_prompt_whose_words_automod_refuses_is_decided_all_the_same(
+    town: Town, start_bot: StartBot
+):
+    await town.set()
+    bot = await start_bot(RULES_FILE=town.rules)
+    says_leek = f"/channels/{town.review.id}/messages"
+    town.server.fault(
+        lambda record: says_leek in record.path and "leek" in str(record.body),
+        answer(400, 200000),
+        times=None,
+    )
+    handle = await town.imagine("a leek", negative_prompt="no leek")
+    card = await town.card()
+    assert "AutoMod refused the words" in card.text()
+    shown = await (await town.press(card, "Show me")).wait_for(lambda m: bool(m.attachments))
+    assert shown.attachments[0].filename.endswith("prompt.txt")
+    await town.press(card, "Approve")
+    await handle.wait_for(has_grid)
+    await town.closed(card, "Approved by")
+    assert await bot.stop() == 0
 
 
 async def test_held_prompt_survives_kills_and_expires_while_the_bot_is_away(

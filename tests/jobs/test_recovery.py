@@ -13,8 +13,8 @@ from bot.domain.pictures import PanelVerdict
 from bot.domain.recipes import Ask
 from bot.domain.review import Decision
 from bot.engine.api import GenerationRequest
-from bot.errors import GenerationRejected, UserError
-from bot.jobs.ports import Ended, Undeliverable, Waiting
+from bot.errors import GenerationRejected, StoreError, UserError
+from bot.jobs.ports import Ended, MessageDeleted, Undeliverable, Waiting
 from bot.recipes.derive import compose_again
 from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.texts.codes import Code
@@ -358,3 +358,29 @@ async def test_held_recipe_of_a_newer_program_is_left_alone_once_it_is_approved(
     await house.services.settings.put(GUILD, "review_everything", None)
     await house.until_status(await house.submit(), JobStatus.DELIVERED)
     assert (await house.fetch(held)).status is JobStatus.QUEUED
+
+
+async def test_stop_while_a_deleted_message_ends_its_job_does_not_call_the_pictures_lost(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+):
+    async def find_it_deleted(*_: object, **__: object) -> None:
+        raise MessageDeleted("10008: unknown message")
+
+    async def stop(*_: object, **__: object) -> None:
+        raise StoreError("Triptych is stopping.")
+
+    messenger = FakeMessenger()
+    monkeypatch.setattr(messenger, "deliver", find_it_deleted)
+    async with open_house(messenger=messenger) as house:
+        await house.start()
+        with monkeypatch.context() as patch:
+            patch.setattr(house.services.jobs, "mark_ended", stop)
+            job = await house.submit("dog")
+            await house.until_status(job, JobStatus.RENDERED)
+            await house.until_idle()
+        await house.services.dispatcher.resume_delivery(await house.fetch(job))
+        ended = await house.until_status(job, JobStatus.CANCELLED, JobStatus.UNDELIVERABLE)
+        await house.until_idle()
+    assert ended.reason == because(Code.MESSAGE_DELETED)
+    assert ended.cost == 0
+    assert not house.services.writer.folder_of(job.job_id).exists()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from PIL import Image
 
+from bot.domain.jobs import JobStatus
 from bot.domain.recipes import Upload
 from bot.errors import StoreError, UserError
 from bot.images.uploads import MAX_UPLOAD_BYTES
@@ -116,3 +117,14 @@ async def test_few_pictures_are_in_memory_at_once(quiet_house: House):
     caller.may_go.set()
     await asyncio.gather(*sending)
     assert len(caller.fetching) == 2 * MAX_UPLOADS_AT_ONCE
+
+
+async def test_prompt_that_is_cancelled_before_its_answer_leaves_no_message_if_its_picture_is_bad(
+    quiet_house: House,
+):
+    caller = Sender()
+    caller.may_go.set()
+    caller.at_acknowledge = lambda job: quiet_house.services.dispatcher.cancel(job.job_id)
+    job = await quiet_house.submit(caller=caller, upload=Upload("", 1))
+    assert job.status is JobStatus.CANCELLED
+    assert quiet_house.messenger.removed == [job.job_id, job.job_id]  # the second is there

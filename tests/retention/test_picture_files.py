@@ -7,7 +7,9 @@ import shutil
 import pytest
 
 from bot.domain.jobs import JobStatus
+from bot.errors import StoreError
 from bot.images.store import PictureWriter
+from bot.jobs.ports import MessageDeleted
 from bot.ops.chores import SomeFailed
 from bot.retention.picture_files import PictureFiles, Retention
 from bot.store import PictureRepository
@@ -56,6 +58,25 @@ async def test_beyond_the_total_the_oldest_go_first(house: House):
     assert all(sizes)
     await make_keeper(house, Retention(max_bytes=sizes[2] + sizes[3])).sweep()
     assert await kept(house) == set(jobs[2:])
+
+
+async def test_pictures_that_a_stop_left_of_a_cancelled_job_go(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    async def find_it_deleted(*_: object, **__: object) -> None:
+        raise MessageDeleted("10008: unknown message")
+
+    async def stop(job_id: int) -> None:
+        raise StoreError("killed")
+
+    monkeypatch.setattr(house.messenger, "deliver", find_it_deleted)
+    with monkeypatch.context() as patch:
+        patch.setattr(house.services.writer, "remove", stop)
+        job = await house.until_status(await house.submit(), JobStatus.CANCELLED)
+        await house.until_idle()
+    assert await house.services.writer.list_jobs() == {job.job_id}
+    await make_keeper(house, Retention()).sweep()
+    assert await house.services.writer.list_jobs() == set()
 
 
 async def test_without_limits_everything_stays(house: House):

@@ -257,3 +257,17 @@ def test_recipe_says_a_parameter_that_has_no_place_of_its_own():
     cut = replace(job, recipe=replace(job.recipe, clip_skip=1))
     assert text_of(recipe_views.compose_recipe(cut)[0]).endswith("\nClip skip: 1")
     assert "Clip skip" not in text_of(recipe_views.compose_recipe(job)[0])
+
+
+def test_withheld_words_are_nowhere_in_a_message_also_with_a_style_around_them():
+    job = make_job("an ink drawing of zebra, black lines", negative_prompt="zebra")
+    recipe = replace(job.recipe, own_words="zebra", model="Triptych starter model")
+    job = replace(job, recipe=recipe, cut_words="zebra", cut_negative_words="zebra")
+    withheld = job_views.withhold_words(job)
+    said = [
+        str(job_views.compose_delivery(withheld, make_delivery(), "grid.png").to_components()),
+        str(job_views.compose_update(withheld, Waiting(None)).to_components()),
+        *job_views.describe_files(withheld, make_delivery(), 1),
+    ]
+    assert all("AutoMod refused them" in each for each in said)
+    assert not any("zebra" in each or "starter model knows" in each for each in said)
