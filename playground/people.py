@@ -105,7 +105,7 @@ class InteractionHandle:
         return await self._wait(look, timeout_seconds, "an answer")
 
     async def wait_removed(self, timeout_seconds: float = 10.0) -> None:
-        """Wait until the answer itself has been deleted."""
+        """Wait until the answer has been deleted."""
 
         def look() -> bool:
             original = self.interaction.original

@@ -232,7 +232,7 @@ def count_tracebacks(log: str) -> int:
 
 
 def find_answer(handle: InteractionHandle) -> Message | None:
-    """The answer to a prompt; or what its member alone was told after it was removed."""
+    """Find the answer to a prompt. If it was removed, find what only its member was told."""
     return handle.original() or next(iter(handle.followups()), None)
 
 

@@ -16,7 +16,7 @@ _EXITS_AT_ONCE = (
     0,
     128 + signal.SIGTERM,
     -signal.SIGTERM,
-)  # the last: it had no handler yet, or no more
+)  # the last: it had no handler yet, or its handler was gone already
 _TWENTY_MINUTES = 20 * 60.0
 
 

@@ -103,7 +103,7 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
         if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
             log.warning("Discord offers a command that this version does not have: %s", error)
             cause = UserError(faults.COMMAND_CHANGED())
-        if interaction.type is discord.InteractionType.autocomplete:  # nothing can be said there
+        if interaction.type is discord.InteractionType.autocomplete:  # it cannot show text
             return
         await interaction.client.answer_error(interaction, cause)
 
@@ -155,7 +155,7 @@ class TriptychClient(commands.Bot):
         compose: Callable[..., Awaitable[discord.ui.Modal | None]],
         submit: Callable[..., Awaitable[None]],
     ) -> None:
-        """Register how a kind of form is built, and what sending it does: see ``FormActions``."""
+        """Register the two functions of a kind of form: see ``FormActions``."""
         self.forms[name] = FormActions(compose, submit)
 
     def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[Any]]) -> None:

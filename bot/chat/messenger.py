@@ -62,13 +62,13 @@ SLOWEST_BYTES_PER_SECOND = 8 * 1024  # a slower upload is given up and started a
 
 TOO_LATE = 10062  # an interaction must have its first answer within 3 s
 _MESSAGE_MAX = 2000
-_NOBODY = {10007, 10013}  # no such member, no such user
+_NOBODY = {10007, 10013}  # Discord's codes for an unknown member and an unknown user
 _EPHEMERAL = discord.MessageFlags(ephemeral=True).value
 
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A way to a job's message: by its token, or as the bot."""
+    """One way to reach a job's message: with its interaction token, or as the bot."""
 
     edit: Callable[..., Awaitable[Any]]
     delete: Callable[[], Awaitable[None]]
@@ -102,7 +102,7 @@ class DiscordMessenger:
         return None if guild is None else job_views.quote(guild.name)
 
     async def has_left(self, guild_id: int, user_id: int) -> bool:
-        """Ask Discord once; being told of everybody who leaves would take a privileged intent."""
+        """Ask Discord once. To be told of members who leave, a bot needs a privileged intent."""
         try:
             await self._client.http.get_member(guild_id, user_id)
         except discord.NotFound as error:
@@ -114,7 +114,7 @@ class DiscordMessenger:
         return False
 
     async def is_refused(self, job: Job) -> bool:
-        """Look at the first answer. Prompts that were taken are answered in public."""
+        """Return whether the first answer is private. Prompts that were taken get a public one."""
         webhook = discord.Webhook.partial(
             self._client.application_id or 0, job.origin.token or "", client=self._client
         )
@@ -186,7 +186,7 @@ class DiscordMessenger:
             return await self._send(job, compose, seconds)
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """Tell the author privately, with the prompt: where they asked, or by direct message."""
+        """Tell the author privately, where they asked or by direct message. Repeat the prompt."""
         quoted = job_views.quote(job.recipe.prompt)
         with speaking(job.origin.locale):
             text = f"{cut(say(reason), _MESSAGE_MAX - len(quoted) - 3)}\n> {quoted}"
@@ -194,7 +194,7 @@ class DiscordMessenger:
             await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
 
     async def remove(self, job: Job) -> None:
-        """Delete the job's message by its token, or else as the bot."""
+        """Delete the job's message with its token; if that fails, as the bot."""
         fault = Undeliverable("no way to its message is left", because(Code.MESSAGE_OUT_OF_REACH))
         for way in self._list_ways(job):
             try:
@@ -206,7 +206,7 @@ class DiscordMessenger:
         raise fault
 
     async def _follow_up(self, job: Job, text: str) -> bool:
-        """Answer the author privately while the token lives. Tries once: it has no nonce."""
+        """Answer the author privately while the token is valid. A retry could post it twice."""
         token = job.origin.token
         if not token or self._now() - job.accepted_at >= TOKEN_USE_SECONDS:
             return False
@@ -235,7 +235,7 @@ class DiscordMessenger:
         await send_with_retry(f"user {user_id}", send)
 
     async def remove_message(self, channel_id: int, message_id: int) -> None:
-        """Delete a message of our own."""
+        """Delete a message that the bot posted."""
         channel = self._client.get_partial_messageable(channel_id)
         message = channel.get_partial_message(message_id)
         await send_with_retry(f"message {message_id}", message.delete)
@@ -277,7 +277,7 @@ class DiscordMessenger:
             raise Unreachable(f"Discord could not be reached: {error!r}") from error
 
     async def _withhold(self, job: Job, post: Callable[[Job], Awaitable[int | None]]) -> int | None:
-        """Post, once more without the member's words where Discord does not take them."""
+        """Post a message. If Discord refuses the member's words, post it without them."""
         if job.job_id not in self._withheld:
             try:
                 return await post(job)
@@ -295,7 +295,7 @@ class DiscordMessenger:
 
             async def edit(way: _Way = way) -> int:
                 view, files = compose(job)
-                # content: an error may have left text
+                # an error may have left text in content
                 return (await way.edit(content=None, view=view, attachments=files)).id
 
             try:
@@ -305,7 +305,7 @@ class DiscordMessenger:
             except Undeliverable as error:
                 is_deleted = is_deleted or isinstance(error, UnknownMessage)
                 fault = error
-        if is_deleted and job.message_id is not None:  # Discord had named it in its first answer
+        if is_deleted and job.message_id is not None:  # Discord gave us this id, so it existed
             raise MessageDeleted(str(fault), because(Code.MESSAGE_DELETED)) from fault
         raise fault
 

@@ -1,6 +1,6 @@
-"""Where Discord offers each command.
+"""Says in which places Discord offers each command: in servers, or in direct messages too.
 
-It is set on every command, because a default of the command tree would override ``guild_only``.
+We set it on every command, because a default of the command tree would override ``guild_only``.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def manages_messages(interaction: discord.Interaction[Any]) -> bool:
 
 
 def is_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> bool:
-    """Whether this person has Manage Messages or a role the server named."""
+    """Return whether this person has Manage Messages or one of the server's moderator roles."""
     member = interaction.user
     # Checked for the whole server: a channel's own permissions do not make a moderator.
     if find_server(interaction) is None or not isinstance(member, discord.Member):
@@ -36,7 +36,7 @@ def is_moderator(interaction: discord.Interaction[Any], settings: GuildSettings)
 
 
 def require_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> int:
-    """Require a moderator; return the server's id. Raises UserError."""
+    """Return the server's id. Raises UserError if the person is not a moderator there."""
     guild_id = find_server(interaction)
     if guild_id is None or not is_moderator(interaction, settings):
         raise UserError(texts.NOT_MODERATOR())
@@ -44,7 +44,7 @@ def require_moderator(interaction: discord.Interaction[Any], settings: GuildSett
 
 
 def is_manager(interaction: discord.Interaction[Any]) -> bool:
-    """Whether this person has Manage Server."""
+    """Return whether this person has Manage Server."""
     member = interaction.user
     if find_server(interaction) is None or not isinstance(member, discord.Member):
         return False

@@ -1,4 +1,4 @@
-"""triptych restore, and run --new: a backup or an empty record in the place of a lost one."""
+"""triptych restore and run --new: replace a lost database by a backup or by an empty one."""
 
 from __future__ import annotations
 

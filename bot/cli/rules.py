@@ -1,4 +1,4 @@
-"""triptych rules: needs only files; no Discord, no model and no data directory."""
+"""triptych rules: works on files alone, without Discord, a model or a data directory."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class PictureWriter:
         return {int(name) for name in names if name.isdecimal()}
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run work on pictures in the thread pool; words in them are in the caller's language."""
+        """Run work on pictures in the thread pool. Words on them are in the caller's language."""
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, partial(copy_context().run, work, *args, **kwargs)
         )

@@ -243,7 +243,7 @@ class Dispatcher:
         future = self._engine.submit(request, hand_over)
         self._status_messages.post(running, InProgress(0, job.recipe.num_inference_steps or 0))
         self._spawn(running, self._draw(running, future))
-        self._track(self._drop_departed(running))  # beside it: drawing waits for no answer
+        self._track(self._drop_departed(running))  # meanwhile, the drawing goes on
 
     async def _drop_departed(self, job: Job) -> None:
         if await self._deliverer.presence.has_left(job):

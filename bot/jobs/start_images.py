@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DECODE_SECONDS = 3.0
-MAX_UPLOADS_AT_ONCE = 16  # each is in memory while it is fetched and opened: at most 10 MiB
+MAX_UPLOADS_AT_ONCE = 16  # each one holds up to 10 MiB in memory while it is fetched and opened
 _GONE = because(Code.START_GONE)
 
 

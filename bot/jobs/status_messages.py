@@ -63,7 +63,7 @@ class Pacing:
 class StatusMessages:
     """Updates each channel's messages in turn. Outdated states are never sent.
 
-    develop: makes the preview of a job that is being drawn, just before it is shown. drop: ends a
+    develop: makes the preview of a running job just before it is shown. drop: ends a
     job whose message somebody has deleted.
     """
 
@@ -149,7 +149,7 @@ class StatusMessages:
                 return
 
     async def _say_end(self, job: Job) -> None:
-        """Show it in the message, or tell only the member, in place of a message."""
+        """Show the end in the job's message, or remove the message and tell only the member."""
         is_private = _concerns_member_alone(job)
         if not is_private and await self._try(job, self._messenger.progress(job, Ended())):
             return
@@ -159,7 +159,7 @@ class StatusMessages:
             return
         if job.status is not JobStatus.CANCELLED or job.reason == MESSAGE_DELETED:
             await self._try(job, self._messenger.tell(job, job.reason))
-        # else the person who cancelled was answered
+        # otherwise the person who cancelled already got an answer
 
     async def _try(self, job: Job, work: Awaitable[object]) -> bool:
         try:
@@ -183,7 +183,7 @@ class StatusMessages:
             await self._messenger.progress(job, update)
         except MessageDeleted as error:
             of_job(log, job.job_id).info("its message was deleted: %s", error)
-            if self.drop is not None:  # apart, because it waits for this edit
+            if self.drop is not None:  # in a task, because it waits for this edit
                 self._spawn(self.drop(job.job_id))
         except NotPosted as error:
             of_job(log, job.job_id).info("its message was not edited: %s", error)
@@ -332,7 +332,7 @@ class _Channel:
 
 
 def _concerns_member_alone(job: Job) -> bool:
-    """Whether there is nothing to leave for a whole channel to read."""
+    """Return whether the job's end is of no interest to the whole channel."""
     is_upload = job.reason is not None and job.reason.code.startswith("upload_")
     is_refused_upload = job.status is JobStatus.REFUSED and is_upload
     return job.status is JobStatus.CANCELLED or is_refused_upload

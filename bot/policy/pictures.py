@@ -57,7 +57,7 @@ class PictureJudge:
     async def judge_drawn(
         self, job: Job, images: NDArray[np.uint8], found: Sequence[bool | None]
     ) -> Judgement:
-        """The same for pictures that were drawn: a server may review all pictures of a model."""
+        """Judge pictures that were drawn. A server may have all pictures of a model reviewed."""
         judgement = await self.judge(job, images, found)
         settings, model = await self._gate.fetch_settings(job.origin), job.recipe.model
         if judgement.held_for is not None or model not in settings.reviewed_models:

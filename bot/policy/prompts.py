@@ -125,7 +125,7 @@ class PromptGate:
 
     async def _compile(self, guild_id: int, version: int) -> RuleBook:
         """Compile the rules that fit the server's budget. It takes a few milliseconds."""
-        take_time()  # others wait for them, too
+        take_time()  # no time limit, because other prompts wait for these rules too
         rules = await self._rules.list_rules(guild_id)
         beyond = await self._scale.find_beyond(guild_id, version, rules)
         applied = [each.rule for each in rules if each.rule_id not in beyond]

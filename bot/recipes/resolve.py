@@ -32,13 +32,13 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
         seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(ask.num_images)),
         preset=name,
         guidance_until=preset.guidance_until,
-        # The rules judge the prompt, so nothing else may be shown in its place.
+        # The rules judge the prompt, so only words that are part of it may be shown.
         own_words=ask.own_words if ask.own_words and ask.own_words in ask.prompt else None,
     )
 
 
 def _fit_row(value: Any) -> Any:
-    """Replace infinity and NaN, which a row cannot hold. The prompt is refused, but stored."""
+    """Replace infinity and NaN, which a row cannot hold. Such a prompt is refused, but stored."""
     match value:
         case float():
             return value if math.isfinite(value) else None

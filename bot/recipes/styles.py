@@ -97,7 +97,7 @@ class Styles:
 
 
 def apply_style(style: Style, ask: Ask) -> Ask:
-    """Put a style around a prompt. What was typed goes before the style's own values."""
+    """Put a style around a prompt. What was typed takes precedence over the style's values."""
     negative = filter(None, (ask.negative_prompt, style.negative_prompt))
     return replace(
         ask,
@@ -110,7 +110,7 @@ def apply_style(style: Style, ask: Ask) -> Ask:
 
 
 def _describe(style: Style | None) -> str:
-    """As JSON, without what says nothing."""
+    """Return a style as JSON without its empty fields; "" for None."""
     if style is None:
         return ""
     values = {key: value for key, value in asdict(style).items() if value and key != "name"}

@@ -61,7 +61,7 @@ def _check_range(value: float | None, code: Code, least: float, most: float, **n
 
 
 def check_sampler(name: str | None) -> None:
-    """Raise UserError, with the name that was probably meant, if no sampler is called this."""
+    """Raise UserError if no sampler has this name. It suggests the name that was probably meant."""
     if name is None or find_sampler(name):
         return
     if near := suggest_sampler(name):

@@ -139,7 +139,7 @@ class ReviewCards:
         )
 
     async def is_job_sealed(self, job: Job) -> bool:
-        """Whether a prompt and its pictures may be shown to nobody; noted in its row."""
+        """Return whether nobody may see a prompt and its pictures. If so, mark its row."""
         is_sealed = await self._gate.is_sealed(job)
         if is_sealed and job.rule != MINORS:
             await self._jobs.mark_sealed(job.job_id)

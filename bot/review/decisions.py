@@ -88,7 +88,7 @@ class Decisions:
         guild_id: int | None,
         reason: str = "",
     ) -> None:
-        """Take a decision. Raises UserError if somebody was first or took the prompt back.
+        """Carry out a decision. Raises UserError if somebody was first or the prompt is gone.
 
         reason: the moderator's own words; the member reads them.
         """

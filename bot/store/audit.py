@@ -67,9 +67,9 @@ class AuditRepository:
         limit: int = 100,
         newest_first: bool = True,
     ) -> list[AuditEntry]:
-        """The rows of one guild (None: direct messages) that match every filter given.
+        """List the rows of one guild (None: direct messages) that match every given filter.
 
-        Those about a sealed prompt come without anybody's words.
+        Rows about a sealed prompt come without any words.
         """
         wanted: dict[str, Any] = {
             "guild_id IS ?": guild_id,
@@ -136,7 +136,7 @@ class AuditRepository:
 
 
 async def _parse_all(rows: Sequence[Row]) -> list[AuditEntry]:
-    """Beside the event loop: an export has up to 100,000 of them."""
+    """Parse rows in a thread, because an export has up to 100,000 of them."""
     return await asyncio.to_thread(lambda: [*map(_parse, rows)])
 
 

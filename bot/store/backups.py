@@ -76,11 +76,11 @@ class Backups:
             raise StoreError(f"No backup could be made in {self._folder}: {error}") from error
 
     def prune(self, now: float) -> list[Path]:
-        """Remove the copies whose time is over, which hold words that were deleted since, and what
-        a stop has left unfinished; returns them.
+        """Remove old copies, because they hold words that were deleted since, and copies that a
+        stop left unfinished. Return what was removed.
 
-        Raises StoreError, and removes nothing, if the clock is behind the newest copy: then it
-        cannot say which are old.
+        Raises StoreError, and removes nothing, if the newest copy is from the future: then the
+        clock is wrong and cannot say which copies are old.
         """
         try:
             self._check_clock(now)

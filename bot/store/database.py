@@ -28,9 +28,9 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 _CLOSED = because(Code.STOPPING)
-_LOCKED_SECONDS = 5.0  # how long one waits for another program that writes
+_LOCKED_SECONDS = 5.0  # how long a caller waits while another program writes
 _BETWEEN_TRIES_SECONDS = 0.05
-_BUSY_MILLISECONDS = 20  # how long the connection itself waits, and with it everybody
+_BUSY_MILLISECONDS = 20  # how long the connection waits, and every caller with it
 
 
 class DataDirLock:
@@ -168,10 +168,10 @@ class Database:
 
     @asynccontextmanager
     async def _turn(self, *, writes: bool = True) -> AsyncIterator[None]:
-        """Alone at the connection, inside the open batch; ends when the batch is on disk.
+        """Use the connection alone, inside the open batch. Ends when the batch is on disk.
 
-        Who only reads opens no batch, but waits for the one whose turns were seen. Who is in a
-        hurry (``patience``) hears StoreError or, once it is written, Unconfirmed.
+        A reader opens no batch, but waits for the open one, because it saw what that one wrote.
+        A caller in a hurry (``patience``) gets StoreError or, once it has written, Unconfirmed.
         """
         try:
             batch = await self._take_turn(writes=writes)
@@ -181,7 +181,7 @@ class Database:
             finally:
                 self._owner = None
                 if batch is not None and not self._connection.in_transaction:
-                    self._fail_batch(batch)  # a full disk undoes everybody's turns
+                    self._fail_batch(batch)  # a full disk undid the whole batch
                 self._lock.release()
             if batch is not None:
                 async with in_time(is_written=writes):
@@ -210,14 +210,14 @@ class Database:
 
     async def _open_batch(self) -> asyncio.Future[None]:
         if self._batch is None:
-            # Whole even if its caller is cancelled: a transaction nobody knows of would never end.
+            # Not cut short if the caller is cancelled, or the transaction would never end.
             return await _uninterrupted(self._begin())
         return self._batch
 
     async def _begin(self) -> asyncio.Future[None]:
         await self._connection.execute("BEGIN IMMEDIATE")
         self._batch = batch = asyncio.get_running_loop().create_future()
-        batch.add_done_callback(lambda done: done.exception())  # somebody may have left
+        batch.add_done_callback(lambda done: done.exception())  # all who waited may be cancelled
         # The lock is fair: the commit comes after all who wait now, before all who come later.
         committer = asyncio.create_task(self._commit(batch))
         self._committers.add(committer)
@@ -230,8 +230,8 @@ class Database:
                 await self._commit_now(batch)
 
     async def _commit_now(self, batch: asyncio.Future[None]) -> None:
-        """The caller must hold the lock."""
-        if not self._connection.in_transaction:  # undone by a statement nobody waited for
+        """Commit the batch. The caller must hold the lock."""
+        if not self._connection.in_transaction:  # a statement whose caller was cancelled undid it
             self._fail_batch(batch)
             return
         try:

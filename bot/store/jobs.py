@@ -210,7 +210,7 @@ class JobRepository:
         )
 
     async def mark_sealed(self, job_id: int) -> None:
-        """Record that nobody may read it, so that the audit log leaves its words out."""
+        """Record that nobody may read this job, so that the audit log leaves its words out."""
         await self._database.execute("UPDATE job SET rule = ? WHERE job_id = ?", (MINORS, job_id))
 
     async def mark_running(self, job: Job, *, now: float) -> Job | None:

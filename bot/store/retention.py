@@ -35,7 +35,7 @@ class RetentionRepository:
         self.take_out_deleted = database.take_out_deleted
 
     async def list_of_member(self, user_id: int) -> list[Job]:
-        """All of a member's prompts on Discord, oldest first. They may be many thousands."""
+        """List all of a member's prompts on Discord, oldest first. There may be many thousands."""
         rows = await self._database.fetch_all_apart(
             f"SELECT * FROM job WHERE {_OF_MEMBER} ORDER BY job_id",  # noqa: S608 - our own
             (user_id,),
@@ -43,7 +43,7 @@ class RetentionRepository:
         return await asyncio.to_thread(lambda: [*map(parse_job, rows)])
 
     async def list_pictures_of_member(self, user_id: int) -> dict[int, list[PictureFile]]:
-        """The files of those prompts by the number of the prompt, the grid first."""
+        """Return the files of those prompts by the prompt's number, the grid first."""
         rows = await self._database.fetch_all_apart(
             "SELECT picture.* FROM job JOIN picture USING (job_id) "  # noqa: S608 - our own
             f"WHERE {_OF_MEMBER} ORDER BY job_id, panel",
@@ -149,7 +149,7 @@ class RetentionRepository:
         )
 
     async def mark_messages_to_delete(self, user_id: int) -> int:
-        """Put the messages of a member's prompts on the list of those to delete; how many."""
+        """List the messages of a member's prompts for deletion. Return how many there are."""
         rows = await self._database.fetch_all(
             "INSERT OR IGNORE INTO message_to_delete SELECT message_id, channel_id FROM job "  # noqa: S608
             f"WHERE user_id = ? AND {ENDED} AND bot_in_channel AND message_id IS NOT NULL "
@@ -159,7 +159,7 @@ class RetentionRepository:
         return len(rows)
 
     async def list_messages_to_delete(self, limit: int) -> list[tuple[int, int]]:
-        """Channels and messages, the newest first; one of each channel before a second one."""
+        """List channel and message ids, newest first, one per channel before any second one."""
         rows = await self._database.fetch_all(
             "SELECT channel_id, message_id FROM message_to_delete ORDER BY row_number() OVER "
             "(PARTITION BY channel_id ORDER BY message_id DESC), message_id DESC LIMIT ?",

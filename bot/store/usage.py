@@ -1,4 +1,4 @@
-"""Totals of the job table for `triptych usage`; they can be read while the bot runs."""
+"""Sums up the job table for `triptych usage`, which may read it while the bot runs."""
 
 from __future__ import annotations
 

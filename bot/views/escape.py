@@ -24,7 +24,7 @@ def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Cut a text after the last whole word that fits; within a word only if it fills half of it."""
+    """Cut a text after the last whole word that fits. Cut inside a word longer than half."""
     if len(text) <= limit:
         return text
     kept = text[:limit]

@@ -33,7 +33,7 @@ T = TypeVar("T")
 _ALT_TEXT_MAX = 1024
 _BAR_WIDTH = 12
 _TEXT_MAX = 2000
-_LABEL_MAX = 80  # of a button
+_LABEL_MAX = 80  # characters on a button
 _MOST_TO_CHOOSE = 9
 _ROOM_FOR_REST = 40  # characters for the line that counts what did not fit
 
@@ -99,7 +99,7 @@ def compose_update(
 
 @_for_all
 def withhold_words(job: Job) -> Job:
-    """The same job without the words of its member, to be shown where they are not taken."""
+    """Return the job without its member's words, for a place where Discord refuses them."""
     recipe = replace(job.recipe, prompt=texts.WITHHELD(), negative_prompt="")
     return replace(job, recipe=recipe, cut_words="", cut_negative_words="")
 
@@ -185,7 +185,7 @@ def compose_view(*parts: discord.ui.Item[Any] | str | None) -> discord.ui.Layout
 
 
 def compose_choice_to_cancel(waiting: Sequence[Job]) -> discord.ui.LayoutView:
-    """Ask a member which of their prompts to cancel, the newest first; a button for each."""
+    """Ask a member which of their prompts to cancel. There is a button for each, newest first."""
     shown = waiting[: -_MOST_TO_CHOOSE - 1 : -1]
     names = [cut(" ".join(job.recipe.typed_prompt.split()), _LABEL_MAX) for job in shown]
     choices = [

@@ -156,7 +156,7 @@ def compose_deletion() -> discord.ui.LayoutView:
 
 
 def say_deleted(count: int, num_messages: int) -> str:
-    """The answer when somebody's data is deleted: what went, what goes, and what stays."""
+    """Say what was deleted of a member's data, what will be deleted, and what stays."""
     said = [privacy_texts.DELETED(count=count)]
     if num_messages:
         said.append(privacy_texts.MESSAGES_GO(count=num_messages))

@@ -147,7 +147,7 @@ def _describe_reports(case: Case) -> list[str]:
 
 
 def _describe_report(report: Report, *, is_sealed: bool) -> str:
-    if is_sealed:  # whoever reports a prompt may repeat its words
+    if is_sealed:  # a report may quote the prompt
         return f"• <@{report.reporter_id}>"
     return f"• <@{report.reporter_id}>: {quote(report.reason, 150)}"
 
@@ -169,7 +169,7 @@ def add_told(text: str, told: bool | None) -> str:
 
 
 def compose_reason_form(decision: Decision, card_id: int) -> JobModal:
-    """Build the form that asks once, and for a reason, before something that stays."""
+    """Build the form that asks for confirmation and a reason, because this cannot be undone."""
     form = JobModal(decision, card_id, 0, title=texts.BUTTONS[decision]())
     field = discord.ui.TextInput[Any](
         custom_id="reason",

@@ -183,7 +183,7 @@ class Router:
                     limit = rate_limited(wait)
                     return headers | limit.headers, 429, limit.body
             answer = route.handler(self._backend, call)
-        except UnknownChannelError:  # of a message or an interaction, deleted since
+        except UnknownChannelError:  # files of a message or an interaction that was deleted since
             refusal = api_error(10003)
             return headers, refusal.status, refusal.body()
         except ApiError as refusal:

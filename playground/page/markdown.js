@@ -249,7 +249,7 @@ function moment(seconds, style) {
   return h("time", { datetime: date.toISOString(), title: full }, shown);
 }
 
-/** A text with its timestamps as people read them. */
+/** Returns a text with its timestamps written as dates. */
 export function withMoments(text) {
   return text.replace(/<t:(-?\d{1,13})(?::([tTdDfFR]))?>/g, (whole, seconds, style) => {
     return moment(Number(seconds), style ?? "f")?.textContent ?? whole;

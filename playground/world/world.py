@@ -270,7 +270,7 @@ class Channel:
 
     @property
     def takes_messages(self) -> bool:
-        """Whether messages stand in it; those of a forum stand in its threads."""
+        """Return whether it takes messages. A forum does not, because its threads take them."""
         return self.type != ChannelType.GUILD_FORUM
 
 

@@ -41,7 +41,7 @@ class Capacity:
         return cls(info, rows if max_rows is None else min(rows, max_rows))
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
-        """Whether there is room for a request beside the others. One alone always fits."""
+        """Return whether a request fits beside the others. A single request always fits."""
         shares = [self._share(other) for other in others]
         return not shares or sum(shares) + self._share(recipe) <= NUM_SHIFTS + _ROUNDING
 
