@@ -232,7 +232,7 @@ class Workshop:
 
     @property
     def stepping_share(self) -> float:
-        """The share of a picture's work that its steps take; the decoder takes the rest."""
+        """Return the share of a picture's work that its steps take; the decoder takes the rest."""
         cost, info = self.engine._cost_model, self.info
         if cost is None:
             return 1.0

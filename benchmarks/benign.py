@@ -84,7 +84,7 @@ _TRAP_SCENES = ("{}", "a painting of {}", "{}, watercolour", "{} in autumn leave
 
 
 def list_plain_prompts() -> list[str]:
-    """What people ask for all day."""
+    """List ordinary prompts, such as people send every day."""
     plain = [f"{subject} {scene}" for subject, scene in product(SUBJECTS, SCENES)]
     return plain + [f"a {subject}, {scene}" for subject, scene in product(SUBJECTS, SCENES)]
 

@@ -80,7 +80,7 @@ class Round:
         return whole
 
     def summarize(self) -> dict[str, float | None]:
-        """The figures to print; None if nothing was finished in time."""
+        """Return the figures to print; None if nothing was finished in time."""
         rates = self.rates or [self.pictures / self.seconds]
         return {
             "images_per_second": statistics.median(rates),

@@ -75,7 +75,7 @@ def list_disguised() -> Iterator[tuple[str, str, str]]:
 
 
 def measure_recall() -> dict[str, Any]:
-    """The share of disguised terms that are refused because of this term."""
+    """Return the share of disguised terms that are refused because of this term."""
     policy = PromptPolicy(TERMS)
     misses: list[dict[str, str]] = []
     by_reference = 0
@@ -97,7 +97,7 @@ def measure_recall() -> dict[str, Any]:
 
 
 def measure_false_positives() -> dict[str, Any]:
-    """The share of harmless prompts that are refused, held or covered."""
+    """Return the share of harmless prompts that are refused, held or covered."""
     policy = PromptPolicy(TERMS)
     prompts = list_benign_prompts()
     wrong = [
@@ -161,7 +161,7 @@ def measure_time() -> dict[str, Any]:
 
 
 async def measure_worst(rounds: int = 3) -> dict[str, Any]:
-    """The hostile text that takes longest, and how late the event loop is in that time.
+    """Return the hostile text that takes longest, and how late the event loop is in that time.
 
     Texts are judged in a thread, as in the bot. The quickest round of each text counts.
     """
@@ -187,7 +187,7 @@ async def measure_worst(rounds: int = 3) -> dict[str, Any]:
 
 
 def make_worst_rules() -> dict[str, tuple[list[Rule], str]]:
-    """The costliest rules that a server may have, and the costliest texts for them."""
+    """Return the costliest rules that a server may have, and the costliest texts for them."""
     steps, letters = SERVER_BUDGET.steps, SERVER_BUDGET.letters
     coin = random.Random(3)
     tossed = "".join(coin.choices("ab", k=_NUM_CHARACTERS))

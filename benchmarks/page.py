@@ -47,7 +47,7 @@ class Result:
 
 
 def _body(number: int, step: int) -> dict[str, Any]:
-    """The message of a picture that is being drawn: text, picture, progress, buttons."""
+    """Return the message of a picture that is being drawn: text, picture, progress, buttons."""
     filled = step % 13
     bar = "▰" * filled + "▱" * (12 - filled)
     parts: list[dict[str, Any]] = [

@@ -96,11 +96,11 @@ class Gateway:
 
     @property
     def is_connected(self) -> bool:
-        """Whether any session has an open socket."""
+        """Return whether any session has an open socket."""
         return any(session.link for session in self.sessions.values())
 
     def has_listeners(self, intents: int) -> bool:
-        """Whether any session asked for one of these intents."""
+        """Return whether any session asked for one of these intents."""
         return any(session.intents & intents for session in self.sessions.values())
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:

@@ -94,7 +94,7 @@ class Interactions:
         return interaction
 
     def callback_payload(self, interaction: Interaction) -> Json:
-        """What `?with_response=true` returns."""
+        """Return the body that Discord sends for `?with_response=true`."""
         told: Json = {"id": str(interaction.id), "type": int(interaction.type)}
         told["channel_id"] = str(interaction.channel_id)
         if interaction.guild_id:
@@ -166,14 +166,14 @@ class Interactions:
                 messages.pop(message.id, None)
 
     def size_limit(self, interaction: Interaction) -> int:
-        """The largest file in bytes: the larger of the person's and the guild's limit."""
+        """Return the largest file in bytes: the larger of the person's and the guild's limit."""
         limits = [self._world.users[interaction.user_id].attachment_size_limit]
         if interaction.guild_id is not None:
             limits.append(self._world.guilds[interaction.guild_id].attachment_size_limit)
         return max(limits)
 
     def is_bot_in(self, channel: Channel) -> bool:
-        """Whether the app is a member here. If not, only people who installed it can use it."""
+        """Return whether the app is a member. If not, only people who installed it can use it."""
         if channel.guild_id is None:
             return self._world.bot.id in channel.recipient_ids
         return self._world.bot.id in self._world.guilds[channel.guild_id].members

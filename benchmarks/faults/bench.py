@@ -43,7 +43,7 @@ class Audit:
 
     @property
     def is_clean(self) -> bool:
-        """Whether every prompt was answered once and charged once."""
+        """Return whether every prompt was answered once and charged once."""
         wrongs = self.lost + self.doubled + self.unsettled + self.misbooked + self.tracebacks
         return wrongs == 0 and self.damage == "ok"
 
@@ -85,7 +85,7 @@ class Bench:
 
     @property
     def log(self) -> str:
-        """Everything that the bots of this bench have logged."""
+        """Return everything that this bench's bots have logged."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     async def start(self, *, connected: bool = True, **environment: str) -> Child:
@@ -133,7 +133,7 @@ class Bench:
             await asyncio.gather(online, ended, return_exceptions=True)
 
     async def intrude(self) -> int:
-        """A second process on the same data directory; its exit status."""
+        """Start a second process on the same data directory. Return its exit status."""
         intruder = await self._fork(self.folder / "other.log")
         try:
             return await intruder.wait(10)
@@ -174,7 +174,7 @@ class Bench:
             return
 
     def rows(self) -> list[sqlite3.Row]:
-        """The rows of the job table. Only while no bot runs."""
+        """Return the rows of the job table. Only while no bot runs."""
         uri = f"file:{self.data_dir / 'triptych.sqlite3'}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
@@ -237,7 +237,7 @@ def find_answer(handle: InteractionHandle) -> Message | None:
 
 
 def is_settled(handle: InteractionHandle) -> bool:
-    """Whether a prompt has its last answer, or expired before the first one."""
+    """Return whether a prompt has its last answer, or expired before the first one."""
     message = find_answer(handle)
     if message is None:
         return handle.has_failed

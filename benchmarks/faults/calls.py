@@ -55,7 +55,7 @@ class Tally:
 
     @property
     def is_clean(self) -> bool:
-        """Whether no run lost, repeated or overcharged anything."""
+        """Return whether no run lost, repeated or overcharged anything."""
         return not self.notes and self.unanswered == self.repeated == 0
 
     def describe(self) -> dict[str, float | int | str]:

@@ -35,7 +35,7 @@ class Plan:
     contract: Contract = field(default_factory=Contract)
 
     def pick(self, test: T, quick: T, full: T) -> T:
-        """The value for this size."""
+        """Return the value for this size."""
         return {"test": test, "quick": quick, "full": full}[self.size]
 
 

@@ -124,7 +124,7 @@ class InteractionCaller:
 
 
 def _is_of_discord(address: str) -> bool:
-    """Whether files may be fetched from here. The playground serves them next to its API."""
+    """Return whether files may be fetched from here. The playground serves them next to its API."""
     try:
         url = yarl.URL(address)
         if discord.http.Route.BASE.startswith("http://"):

@@ -164,8 +164,9 @@ class TriptychClient(commands.Bot):
         self._item_templates += [item.__discord_ui_compiled_template__ for item in items]
 
     async def admit(self, interaction: discord.Interaction[TriptychClient]) -> bool:
-        """Before anything else is done about an interaction: its language, how long it may take,
-        and whether this person is too fast for the others.
+        """Set an interaction's language and time limit. Return False if the person is too fast.
+
+        Called before anything else is done about the interaction.
         """
         speak(interaction.locale.value)
         hurry(ANSWER_SECONDS, interaction.response.is_done)
@@ -234,7 +235,7 @@ class TriptychClient(commands.Bot):
         """Do nothing: there are no message commands."""
 
     def is_run_by(self, user_id: int) -> bool:
-        """Whether this user owns the bot, alone or in its team, as Discord said at login."""
+        """Return whether this user owns the bot, alone or in its team, as Discord said at login."""
         application = self.application
         if application is None or application.team is None:
             return application is not None and application.owner.id == user_id

@@ -45,7 +45,7 @@ class Drafts:
         self._drafts: dict[int, _Draft] = {}  # the oldest first
 
     def keep(self, user_id: int, form: SentForm) -> int:
-        """Keep a form and return a number for ``find``. The oldest forms are dropped to make room."""
+        """Keep a form and return a number for ``find``. The oldest forms make room."""
         now = self._now()
         self._drop(lambda draft: draft.ends_at <= now)
         own = [number for number, draft in self._drafts.items() if draft.user_id == user_id]

@@ -149,6 +149,6 @@ def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:
 
 
 def is_age_restricted(channel: object) -> bool:
-    """Whether Discord shows the channel to adults only; never in direct messages."""
+    """Return whether Discord shows the channel to adults only; never in direct messages."""
     is_nsfw = getattr(channel, "is_nsfw", None)
     return bool(is_nsfw and is_nsfw())

@@ -87,17 +87,17 @@ class DiscordMessenger:
         self._withheld: set[int] = set()
 
     def find_locale(self, guild_id: int | None) -> str | None:
-        """The language that a server has chosen; None for an unknown server."""
+        """Return the language that a server has chosen; None for an unknown server."""
         guild = None if guild_id is None else self._client.get_guild(guild_id)
         return None if guild is None else guild.preferred_locale.value
 
     async def _learn_locale(self, guild_id: int | None) -> str | None:
-        """The same, waiting until Discord has said which servers there are."""
+        """Wait until Discord has listed our servers, then return the server's language."""
         await self._client.wait_until_ready()
         return self.find_locale(guild_id)
 
     def find_guild_name(self, guild_id: int) -> str | None:
-        """The name of a server; its markdown is not read."""
+        """Return the name of a server; its markdown is not read."""
         guild = self._client.get_guild(guild_id)
         return None if guild is None else job_views.quote(guild.name)
 

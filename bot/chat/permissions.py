@@ -12,7 +12,7 @@ from bot.texts import review as texts
 
 
 def find_server(interaction: discord.Interaction[Any]) -> int | None:
-    """The id of the server where this happened, if that server has installed Triptych.
+    """Return the id of the server where this happened, if that server has installed Triptych.
 
     None if only a person has installed it: that server's moderators have no rights here.
     """
@@ -20,7 +20,7 @@ def find_server(interaction: discord.Interaction[Any]) -> int | None:
 
 
 def manages_messages(interaction: discord.Interaction[Any]) -> bool:
-    """Whether this person may manage messages in this channel of the server."""
+    """Return whether this person may manage messages in this channel of the server."""
     return find_server(interaction) is not None and interaction.permissions.manage_messages
 
 

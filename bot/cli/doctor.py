@@ -47,7 +47,7 @@ _FOREIGN = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report."""
+    """Holds one line of the report."""
 
     ok: bool
     label: str

@@ -48,7 +48,7 @@ app.add_typer(rules.app, name="rules")
 
 
 def main() -> None:
-    """The command line, see ``bot/__main__.py``."""
+    """Run the command line; see ``bot/__main__.py``."""
     app()
 
 

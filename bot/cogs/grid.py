@@ -138,7 +138,7 @@ async def _fetch_to_delete(interaction: Press, job_id: int) -> Job:
 
 
 def _may_delete(job: Job, interaction: Press) -> bool:
-    """Whether this person may delete the job. ``fetch_job`` has checked the channel already."""
+    """Return whether this person may delete the job. ``fetch_job`` already checked the channel."""
     is_author = interaction.user.id == job.origin.user_id
     return is_author or manages_messages(interaction)
 

@@ -107,7 +107,7 @@ def _parse_settings(text: str) -> tuple[int | None, float | None, str | None]:
 @app_commands.context_menu(name="Remix")
 @anywhere
 async def remix_message(interaction: Press, message: discord.Message) -> None:
-    """Apps → Remix, on a message with a grid."""
+    """Answer *Apps → Remix* on a message with a grid."""
     job = await fetch_job_of(interaction, message.id)
     await open_remix(interaction, job.job_id, 0)
 

@@ -11,7 +11,7 @@ from bot.domain.rules import Outcome
 class RoleQuota:
     """The quotas of a role's members; None means the same as for everybody.
 
-    weight: of their share of the queue. A member with several roles gets the best of each.
+    weight: their share of the queue. A member with several roles gets the best of each.
     """
 
     role_id: int

@@ -1,4 +1,4 @@
-"""The frozen values that cross rooms. Times are Unix seconds (UTC); ids are Discord snowflakes."""
+"""The values about jobs. Times are Unix seconds (UTC); ids are Discord snowflakes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class JobStatus(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    EXPIRED = "expired"  # held, and no moderator came
+    EXPIRED = "expired"  # held, and no moderator decided in time
     UNDELIVERABLE = "undeliverable"
 
 
@@ -40,7 +40,7 @@ class Origin:
 
     interaction_id: at most one job has it; it decides nothing else.
     token: Discord's interaction token, good for 15 minutes and blanked after that.
-    bot_in_channel: False where the bot is no member, so that only the token can reach the reply.
+    bot_in_channel: False if the bot is no member there, so that only the token can reach the reply.
     parent_channel_id: of a thread. role_ids, joined_at: known only while the member asks.
     locale, guild_locale: the language of the member and of the server, as Discord names them.
     """
@@ -61,7 +61,7 @@ class Origin:
 
     @property
     def shown_locale(self) -> str:
-        """The language of what stands in the channel: the server's, or the reader's alone."""
+        """Return the language of the job's message: the server's, or else the member's."""
         return self.guild_locale or self.locale
 
 

@@ -26,7 +26,7 @@ class StartPicture:
 
     @property
     def is_enlarged(self) -> bool:
-        """Whether this is a second pass over an enlarged picture."""
+        """Return whether this is a second pass over an enlarged picture."""
         return self.num_doublings > 0
 
 
@@ -39,7 +39,7 @@ class Upload:
 
 
 def _between(least: float, most: float) -> Any:
-    """A parameter that is a number, with its bounds, which are both allowed."""
+    """Make a number field with its bounds. Both bounds are allowed values."""
     return field(default=None, metadata={"bounds": (least, most)})
 
 
@@ -63,12 +63,12 @@ class Parameters:
     start: StartPicture | None = None
 
     def choices(self) -> dict[str, Any]:
-        """Each parameter by its name."""
+        """Return each parameter by its name."""
         return {each.name: getattr(self, each.name) for each in fields(Parameters)}
 
     @classmethod
     def list_bounds(cls) -> dict[str, tuple[float, float]]:
-        """The least and the most of each parameter that has such bounds, whatever the model."""
+        """Return the smallest and largest value of each bounded parameter, for any model."""
         bounds = {each.name: each.metadata.get("bounds") for each in fields(Parameters)}
         return {name: pair for name, pair in bounds.items() if pair}
 
@@ -127,12 +127,12 @@ class Recipe(Parameters):
 
     @property
     def typed_prompt(self) -> str:
-        """The prompt without the style around it."""
+        """Return the prompt without the style around it."""
         return self.own_words or self.prompt
 
     @property
     def is_newer(self) -> bool:
-        """Whether it may have parameters that this program does not know."""
+        """Return whether it may have parameters that this program does not know."""
         return self.version > RECIPE_VERSION
 
     @property
@@ -156,7 +156,7 @@ class Recipe(Parameters):
 
     @property
     def is_enlarged(self) -> bool:
-        """Whether it is a second pass over an enlarged picture, which may be drawn in tiles.
+        """Return whether it is a second pass over an enlarged picture, which may be drawn in tiles.
 
         It goes without the prompt and unguided: at a size that the model was not made for, a
         prompt would put its subject into the picture once more.
@@ -165,14 +165,14 @@ class Recipe(Parameters):
 
     @property
     def drawn_prompt(self) -> str:
-        """What the model is told to draw."""
+        """Return what the model is told to draw."""
         return "" if self.is_enlarged else self.prompt
 
     @property
     def drawn_guidance_scale(self) -> float:
-        """How much the model is guided by it; up to 1 not at all."""
+        """Return how much the model is guided by it; up to 1 not at all."""
         return 1.0 if self.is_enlarged else self.guidance_scale or 0.0
 
     def describe(self) -> dict[str, Any]:
-        """What it says, by name, for files and reports; without what it leaves open."""
+        """Return its values by name, for files and reports. Unset values are left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}

@@ -16,7 +16,7 @@ class CardKind(StrEnum):
     HELD = "held"  # a prompt, or pictures that nobody has seen yet
     REPORT = "report"  # pictures that members have reported
     APPEAL = "appeal"  # a suspension
-    RULES = "rules"  # the server's rules that are beyond its budget; there is only to be read
+    RULES = "rules"  # the server's rules that are over its budget; moderators can only read it
 
 
 class Decision(StrEnum):
@@ -32,9 +32,9 @@ class Decision(StrEnum):
     GRANT = "grant"
     DENY = "deny"
     NOTE = "note"  # a moderator has read it
-    EXPIRE = "expire"  # nobody came
+    EXPIRE = "expire"  # no moderator decided in time
     WITHDRAW = "withdraw"  # the member took the prompt back
-    UNSEEN = "unseen"  # the card could not be posted, so no moderator could come
+    UNSEEN = "unseen"  # the card could not be posted, so no moderator saw it
 
 
 CHOICES = {
@@ -97,7 +97,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A mark against a member that lapses by itself."""
+    """A mark against a member. It expires by itself."""
 
     strike_id: int
     member_id: int

@@ -108,7 +108,7 @@ class GenerationRequest:
 
     @property
     def model(self) -> str | None:
-        """The ``ModelInfo.id`` of the model that is to draw it."""
+        """Return the ``ModelInfo.id`` of the model that is to draw it."""
         return self.recipe.model
 
 
@@ -163,7 +163,7 @@ class EngineApi(Protocol):
         ...
 
     def has_room(self, recipe: Recipe) -> bool:
-        """Whether a request for this complete recipe would start at once."""
+        """Return whether a request for this complete recipe would start at once."""
         ...
 
     def cost(self, recipe: Recipe) -> float:

@@ -1,4 +1,4 @@
-"""Everything in flight, and the tick that takes one step with it."""
+"""Holds all requests in flight. Each tick takes one step with them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def open_batch(source: ModelSource, options: EngineOptions) -> Batch:
 
 
 class Batch:
-    """Requests share every UNet call, join at any step and leave when done. For one thread."""
+    """Requests share every UNet call, join at any step and leave when done. Not thread-safe."""
 
     def __init__(
         self, runner: ModelRunner, capacity: Capacity, clock: Callable[[], float] = time.monotonic
@@ -64,7 +64,7 @@ class Batch:
 
     @property
     def drawings(self) -> list[Drawing]:
-        """Every request in flight."""
+        """List every request in flight."""
         stepping = [d for group in self._groups.values() for d in group.drawings]
         return stepping + [drawing for drawing, _ in self._decodings]
 
@@ -92,10 +92,10 @@ class Batch:
         start, may_fail = None, recipe.is_enlarged and not tiled
         with suppress(torch.OutOfMemoryError) if may_fail else nullcontext():
             start = self.runner.draw_start(request, drawing.table, tiled=tiled)
-        if start is None:  # outside of the exception, whose traceback holds on to what failed
+        if start is None:  # not inside "except", because the traceback there keeps the tensors alive
             return self._enter_in_tiles(drawing)
         group = self._get_group(*recipe.size, len(recipe.seeds), tiled)
-        if not group.is_active:  # whoever was idle has no old claims
+        if not group.is_active:  # a group that was idle must not catch up
             active = [other.used for other in self._groups.values() if other.is_active]
             group.used = max(group.used, min(active, default=0.0))
         group.join(drawing, start, cond, uncond)
@@ -178,7 +178,7 @@ class Batch:
         padded = self.runner.pad(num_rows, self.capacity.count_rows(group.width, group.height))
         group.step(members, padded)
         if self.runner.device.type == "cuda":
-            # Stay one step ahead of the device: further, and nobody could join or leave in time.
+            # Stay only one step ahead of the device, so that requests can join and leave soon.
             event = torch.cuda.Event()
             event.record()
             if self._last_step is not None:
@@ -186,7 +186,7 @@ class Batch:
             self._last_step = event
 
     def _recover(self, group: Group, members: Sequence[Member], fault: TriptychError) -> None:
-        """After a step that failed before anybody moved: fewer rows, or one request at a time."""
+        """Go on after a step failed without effect: with fewer rows, or one request at a time."""
         if isinstance(fault, EngineLost):
             raise fault
         if isinstance(fault, DeviceFull):

@@ -140,7 +140,7 @@ class Engine:
         job.fail(GenerationCancelled(f"request {request_id} was cancelled"))
 
     def has_room(self, recipe: Recipe) -> bool:
-        """Whether a request for it would be drawn from the next step on."""
+        """Return whether a request for it would be drawn from the next step on."""
         with self._lock:
             others = [job.request.recipe for job in self._jobs.values()]
         if self._capacity is None:
@@ -303,5 +303,5 @@ class Engine:
 
 
 def _copy(error: TriptychError) -> TriptychError:
-    """One exception object per future: raising one adds to its traceback."""
+    """Make a new exception for each future, because raising one adds to its traceback."""
     return type(error)(*error.args)

@@ -1,4 +1,4 @@
-"""Converts members' pictures to 8 bits and sRGB, whatever way their files store colours.
+"""Converts members' pictures to 8 bits and sRGB, however their files store colours.
 
 Worker processes import this module, so it must be light.
 """
@@ -28,7 +28,7 @@ _SCREEN_GAMMA = 2.2
 
 
 def even_out(picture: Image.Image) -> Image.Image:
-    """The same picture as L, LA, RGB, RGBA or CMYK. Raises UserError for any other mode."""
+    """Convert a picture to L, LA, RGB, RGBA or CMYK. Raises UserError for any other mode."""
     if picture.mode.startswith("I;16"):
         return _reduce_depth(picture)
     mode = _SMOOTH_MODES.get(picture.mode)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-import numpy as np  # import it before there are threads: two importing it at once break it
+import numpy as np  # imported before there are threads, because two threads importing it at once break it
 from PIL import Image, ImageOps
 
 from bot.domain.pictures import PanelVerdict, PictureFile
@@ -51,7 +51,7 @@ class PictureWriter:
         self._pool = ThreadPoolExecutor(max_threads, thread_name_prefix="pictures")
 
     def folder_of(self, job_id: int) -> Path:
-        """The folder with the pictures of a job."""
+        """Return the folder with the pictures of a job."""
         return self._folder / str(job_id)
 
     async def write(

@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
 _CANCELLED = because(Code.CANCELLED)
-ANNOUNCE_SHARE = 0.1  # of the time, at most, for showing places: slow in a long queue
+ANNOUNCE_SHARE = 0.1  # at most this share of the time, because computing places is slow in a long queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Pictures:
 
 
 class Dispatcher:
-    """choose → begin → draw; one task per job in flight."""
+    """Chooses, begins and draws jobs. Each job in flight has one task."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ class Dispatcher:
         if ended is not None:
             of_job(log, job_id).info("cancelled: %s", reason.code)
             self._waitlist.remove(job_id)
-            self._waitlist.running.pop(job_id, None)  # late progress must not be shown
+            self._waitlist.running.pop(job_id, None)  # progress that arrives later must not be shown
             self._engine.cancel(job_id)
             self._waitlist.charge(ended)
             await self._status_messages.finish(ended)
@@ -257,7 +257,7 @@ class Dispatcher:
             if await self._jobs.mark_requeued(job, attempted=False) is not None:
                 self._waitlist.use.refund(
                     job.job_id
-                )  # a stop; a cancel by the member is charged elsewhere
+                )  # the bot stops; if the member cancels, ``cancel`` charges it
             return
         finally:
             self._waitlist.running.pop(job.job_id, None)
@@ -288,7 +288,7 @@ class Dispatcher:
         pace = self._waitlist.paces.of(output.engine)
         cost = pace.measure(job.cost_estimate, output.gpu_seconds)
         if not any(verdict.was_judged for verdict in verdicts):
-            cost = 0.0  # our fault: no picture can be shown
+            cost = 0.0  # our own mistake, so no picture can be shown
         entry = compose_picture_entry(job, judgement, self._now())
         async with self._jobs.transaction():
             rendered = await self._jobs.mark_rendered(
@@ -367,7 +367,7 @@ class Dispatcher:
                 now=self._now(),
                 leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
             )
-        except StoreError as error:  # tell the member now; the next start mends the row
+        except StoreError as error:  # tell the member now; the next start corrects the row
             of_job(log, job.job_id).error("its end is not on record: %s", error)
             ended = replace(job, status=status, reason=reason)
         if ended is not None:

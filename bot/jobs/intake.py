@@ -1,4 +1,4 @@
-"""The only way in: rules, quotas, the committed row, and only then the first answer."""
+"""Takes every new prompt: checks rules and quotas, commits the row, and only then answers."""
 
 from __future__ import annotations
 

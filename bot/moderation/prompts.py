@@ -73,7 +73,7 @@ class PromptPolicy:
 
     @property
     def num_rules(self) -> int:
-        """The number of rules without the built-in classes."""
+        """Return the number of rules without the built-in classes."""
         return len(self._book.rules)
 
     def judge(
@@ -91,7 +91,7 @@ class PromptPolicy:
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         readings, negative = texts
         verdicts = [*self._judge_classes((prompt, readings), (negative_prompt, negative), ancestry)]
-        verdicts.sort(key=_is_of_others)  # of refusals the first is named, and this class seals
+        verdicts.sort(key=_is_of_others)  # people read the first refusal, and this class must win because it seals
         for each in texts:
             verdicts += map(_judge_finding, self._book.find(each))
         verdicts.append(_judge_by(own, texts, self._allow()))
@@ -130,7 +130,7 @@ class PromptPolicy:
         yield _explain_class(whole, is_behind=True)
 
     def _is_list_of_unwanted(self, negative_prompt: str) -> bool:
-        """Whether it is a list such as "nsfw, child" in which no entry alone is forbidden."""
+        """Return whether it is a list like "nsfw, child" whose entries are each allowed alone."""
         entries = negative_prompt.split(",")
         if not 1 < len(entries) <= _MAX_UNWANTED:
             return False
@@ -163,7 +163,7 @@ def _judge_by(book: RuleBook, texts: Iterable[Sequence[Reading]], allowance: All
 
 
 def _is_of_others(verdict: Verdict | None) -> bool:
-    """Whether it is not about minors."""
+    """Return whether it is not about minors."""
     return verdict is None or verdict.rule != MINORS
 
 

@@ -22,11 +22,11 @@ _MASKS = frozenset("*#%?•×✱✳\u2217█■▇●")
 _MASKED_WORD = re.compile(
     r"(?<![^\W_])[^\W_]++(?:[*#%?•×✱✳\u2217█■▇●]{1,2}[^\W_]++)+(?:[*#](?![^\W_]))?"
 )
-# Commas and the like part words; hyphens, dots, quotes, stars and pictures may stand within one.
+# Commas and the like separate words. Hyphens, dots, quotes, stars and emoji may be inside one.
 _INSIDE_WORD = re.compile(r"[^\w\s,;:!?&/+|=](?<=\w.)[^\w\s,;:!?&/+|=]*+(?=\w)")
 _SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # in a parted text between two spaces
 REPEATED = re.compile(r"([^\W_])\1\1|(?<![^\W_])(?:([^\W_])\2){2,}(?![^\W_])")
-_DRAWN = {  # drawn with several characters, the longer first; capitals mark them
+_DRAWN = {  # letters drawn with several characters, longest first; they become capitals
     r"|\/|": "M", "/\\/\\": "M", r"\/\/": "W", r"|\|": "N", r"/\/": "N", "|_|": "U",
     "|-|": "H", r"\/": "V", "/\\": "A", "|<": "K", "|)": "D", "|>": "P", "|=": "F",
     "|_": "L", "()": "O", "[]": "O", "><": "X", "(_)": "U", "[_]": "U", "[)": "D", "[}": "D",
@@ -225,7 +225,7 @@ def _replace(text: str, table: dict[str, str]) -> str:
 
 
 def _is_word(chunk: str) -> bool:
-    """Whether it is a word. Numbers and 8k are none; single letters may spell one."""
+    """Return whether it is a word. Numbers and 8k are none; single letters may spell one."""
     size = len(chunk.strip(_AROUND_WORDS))
     return size == 1 or (size > 2 and chunk.lower() != chunk.upper())
 

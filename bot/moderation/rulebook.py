@@ -65,7 +65,7 @@ class RuleBook:
 
     @property
     def is_latin(self) -> bool:
-        """Whether no rule has letters of another script."""
+        """Return whether no rule has letters of another script."""
         return self._index.is_latin
 
     def find(

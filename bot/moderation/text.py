@@ -55,7 +55,7 @@ def clean_prompt(text: str) -> str:
         category = unicodedata.category(char)
         if category in _MARKS:
             marks += 1
-        elif category != "Cf":  # an invisible joiner between two marks does not part them
+        elif category != "Cf":  # an invisible joiner between two marks does not separate them
             marks = 0
         if category == "Cs":
             kept.append("\ufffd")
@@ -70,7 +70,7 @@ def clean_prompt(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """The form that rules compare: folded, casefolded, no marks, nothing invisible."""
+    """Return the form that rules compare: folded, casefolded, no marks, nothing invisible."""
     return collapse(fold(text).casefold())
 
 

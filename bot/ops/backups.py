@@ -1,4 +1,4 @@
-"""Today's copy of the record, and the rescue of one whose file has gone."""
+"""Copies the database once a day, and rescues one whose file was removed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
 
 
 class RecordWatch:
-    """Notices that the record's file was removed or replaced, and saves what is still open."""
+    """Notices that the database's file was removed or replaced, and saves what is still open."""
 
     def __init__(self, database: Database, backups: Backups, now: Callable[[], float]) -> None:
         self._database = database

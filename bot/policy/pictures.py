@@ -67,7 +67,7 @@ class PictureJudge:
 
 
 def choose_threshold(default: float, settings: GuildSettings, origin: Origin) -> float:
-    """A server may be stricter anywhere, but looser only in age-restricted channels."""
+    """Choose the threshold. The server's may be looser only in age-restricted channels."""
     chosen = default if settings.nsfw_threshold is None else settings.nsfw_threshold
     return chosen if origin.age_restricted else min(chosen, default)
 
@@ -86,7 +86,7 @@ def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool
 
 
 def compose_picture_entry(job: Job, judgement: Judgement, now: float) -> AuditEntry | None:
-    """The audit row for a decision about pictures; None if they simply passed."""
+    """Return the audit row for a decision about pictures; None if they simply passed."""
     if judgement.held_for:
         action = AuditAction.PICTURES_HELD
     elif judgement.spoiler:

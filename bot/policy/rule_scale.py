@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _WEIGH_SECONDS = 10.0  # one call needs 1 s at most
-_MAX_NAMED = 8  # rules, because a line of the mod log has room for no more
+_MAX_NAMED = 8  # rules; a line of the mod log has no room for more
 
 
 class RuleScale:
@@ -77,7 +77,7 @@ class RuleScale:
             log.error("the rules of guild %s cannot be weighed: %s", guild_id, error)
             raise StoreError(texts.UNWEIGHED()) from error
         async with self._rules.transaction():
-            kept = await self._rules.fetch_beyond(guild_id)  # weighed meanwhile?
+            kept = await self._rules.fetch_beyond(guild_id)  # another call may have weighed them meanwhile
             fresh = set(found).difference(kept.rule_ids if kept is not None else ())
             await self._rules.put_beyond(guild_id, RulesBeyond(version, budget, found))
             if fresh:
@@ -85,7 +85,7 @@ class RuleScale:
         return frozenset(found)
 
     async def list_beyond(self, guild_id: int) -> frozenset[int]:
-        """The same for people who look at the rules."""
+        """List the rules that are over budget, for people who look at the rules."""
         version = await self._rules.fetch_version(guild_id)
         if not version:
             return frozenset()

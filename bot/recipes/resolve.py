@@ -1,4 +1,4 @@
-"""From what a person typed to a recipe that the model can draw, or the reason why not."""
+"""Turns what a person typed into a recipe that the model can draw, or says why it cannot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.texts.reasons import because
 
 
 def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
-    """The recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³².
+    """Return the recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³².
 
     What was typed goes before the preset.
     """

@@ -57,7 +57,7 @@ class MemberData:
         self._apart = Apart(now)
 
     async def run_daily(self) -> None:
-        """``end_retention``, unless it ran within the last day."""
+        """Call ``end_retention``, unless it ran within the last day."""
         now = self._now()
         if now - float(await self._meta.fetch(_LAST_RUN) or 0.0) >= DAY_SECONDS:
             await self.end_retention()

@@ -146,7 +146,7 @@ class ReviewCards:
         return is_sealed
 
     async def is_sealed(self, card: Card) -> bool:
-        """Whether the content of a card may be shown to nobody."""
+        """Return whether the content of a card may be shown to nobody."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         return job is not None and await self.is_job_sealed(job)
 
@@ -168,7 +168,7 @@ class ReviewCards:
         self._seen.add((card_id, moderator_id))
 
     async def has_seen(self, card: Card, moderator_id: int) -> bool:
-        """Whether a moderator has seen the card's picture, if it has one."""
+        """Return whether a moderator has seen the card's picture, if it has one."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         if job is None or not await self.locate_pictures(job):
             return True

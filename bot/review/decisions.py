@@ -1,4 +1,4 @@
-"""Decisions by moderators and by deadlines. The first decision counts."""
+"""Carries out decisions by moderators and by deadlines. The first decision counts."""
 
 from __future__ import annotations
 
@@ -293,7 +293,7 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Whether a held job ended another way and a stop came before its card was updated."""
+        """Return whether a held job ended otherwise, but a stop left its card open."""
         if card.kind is not CardKind.HELD or card.job_id is None:
             return False
         job = await self._jobs.fetch_job(card.job_id)
@@ -310,7 +310,7 @@ class Decisions:
         card = await self._cards.fetch(card_id)
         if card is None or card.decision is not None:
             return
-        # One that expires and was deleted stays so; one that a newer judge seals must not stand.
+        # A deleted card that expires stays deleted; a card that is sealed by now must be replaced.
         if card.expires_at is None or await self._review_cards.is_sealed(card):
             await self._reports.show_hidden(card)
             await self._review_cards.show(card.card_id)

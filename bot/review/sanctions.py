@@ -1,4 +1,4 @@
-"""Strikes that expire, suspensions with an end, one appeal; each has a row in the audit log."""
+"""Strikes, suspends and hears appeals. Each of these writes a row into the audit log."""
 
 from __future__ import annotations
 

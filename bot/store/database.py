@@ -72,13 +72,13 @@ class DataDirLock:
 
 
 class Database:
-    """The only connection that writes. Whoever comes waits for their turn at it.
+    """The only connection that writes. Callers take turns at it.
 
     Turns that are taken close together are committed together (*group commit*): a commit waits for
     the disk for milliseconds, and fifty prompts at once must not wait for fifty of them. Nobody
     leaves their turn before the commit that covers it, so what was answered is on disk.
 
-    What may take long and only reads (a copy, an export, statistics) goes beside it (``Reader``).
+    Long reads (a copy, an export, statistics) use another connection (``Reader``).
     """
 
     def __init__(self, connection: aiosqlite.Connection, reader: Reader, path: Path) -> None:
@@ -126,12 +126,12 @@ class Database:
         return cls(connection, reader, path)
 
     def is_in_place(self) -> bool:
-        """Whether the open files still exist under their names; else writes would be lost."""
+        """Return whether the open files still exist. If they do not, writes would be lost."""
         try:
             return all(_identify(part) == found for part, found in self._parts.items())
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except OSError:  # a disk that does not answer: whoever writes hears more of it
+        except OSError:  # the disk does not answer; the next write reports that
             return True
 
     async def close(self) -> None:
@@ -141,15 +141,16 @@ class Database:
     async def _close(self) -> None:
         async with self._lock:
             self._closed = True
-        await self._reader.close()  # first: the last one to close clears the log, so it must write
+        await self._reader.close()  # close it first, because the last connection clears the log and must be able to write
         await asyncio.gather(*self._committers, return_exceptions=True)
         await self._connection.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """All or nothing: undone on any error or cancellation inside, on disk when it ends.
+        """Save all changes made inside, or undo all of them after an error or a cancellation.
 
-        Calls made inside by the same task belong to it. Raises StoreError.
+        Calls that the same task makes inside belong to it. The changes are on disk when it ends.
+        Raises StoreError.
         """
         if self._owner is asyncio.current_task():
             yield
@@ -260,7 +261,7 @@ class Database:
             raise StoreError(explain_sqlite_error(error, path)) from error
 
     async def _copy_apart(self, path: Path) -> None:
-        reader = await Reader.open(self._path)  # its own, so that nobody's answer waits for it
+        reader = await Reader.open(self._path)  # a connection of its own, so that no answer waits for it
         try:
             await reader.copy_to(path)
         finally:
@@ -275,10 +276,11 @@ class Database:
             await self._connection.execute("VACUUM INTO ?", (str(path),))
 
     async def take_out_deleted(self) -> bool:
-        """Nothing of what was deleted stays in the file or in its log: free room is overwritten
-        with zeros, and the log emptied; whether that could be done. Raises StoreError.
+        """Remove every trace of what was deleted: free room holds only zeros, and the log is
+        emptied. Raises StoreError.
 
-        Not while somebody reads who may need the log: nobody is made to wait, try again.
+        Return False if a reader may still need the log. Then try again later, so that no reader
+        has to wait.
         """
         if not _has_log(self._path):
             return True
@@ -318,14 +320,14 @@ class Database:
             await self._connection.executemany(sql, rows)
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """The rows of one statement (SELECT, or a write with RETURNING)."""
+        """Return the rows of one statement (SELECT, or a write with RETURNING)."""
         if self._owner is asyncio.current_task():
             return list(await self._connection.execute_fetchall(sql, parameters))
         async with self._turn(writes=not sql.lstrip().startswith("SELECT")):
             return list(await self._connection.execute_fetchall(sql, parameters))
 
     async def fetch_all_apart(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """The rows of a SELECT that may take long, of what is on disk. Raises StoreError."""
+        """Return the rows of a SELECT that may take long, of what is on disk. Raises StoreError."""
         if self._closed:
             raise StoreError(_CLOSED)
         try:
@@ -336,7 +338,7 @@ class Database:
             raise StoreError(text) from error
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        """The first row, or None."""
+        """Return the first row, or None."""
         rows = await self.fetch_all(sql, parameters)
         return rows[0] if rows else None
 

@@ -92,19 +92,19 @@ class JobRepository:
         return parse_job(row) if row else None
 
     async def fetch_job(self, job_id: int) -> Job | None:
-        """The job, or None."""
+        """Return the job, or None."""
         row = await self._database.fetch_one("SELECT * FROM job WHERE job_id = ?", (job_id,))
         return parse_job(row) if row else None
 
     async def fetch_by_message(self, message_id: int) -> Job | None:
-        """The job that this message shows, or None."""
+        """Return the job that this message shows, or None."""
         row = await self._database.fetch_one(
             "SELECT * FROM job WHERE message_id = ? ORDER BY job_id DESC", (message_id,)
         )
         return parse_job(row) if row else None
 
     async def list_gallery(self, user_id: int, *, before: int | None, limit: int) -> list[Job]:
-        """A member's jobs whose pictures are kept, newest first, older than job ``before``."""
+        """List a member's jobs whose pictures are kept, newest first, older than job ``before``."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE user_id = ? AND job_id < ? AND deleted_at IS NULL "
             "AND hidden = 0 AND is_held = 0 AND status IN ('delivered', 'undeliverable') "
@@ -131,7 +131,7 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_measured(self, model: str, engine: str, limit: int) -> list[Job]:
-        """The last ``limit`` jobs that this engine drew with this model, newest first."""
+        """Return the last ``limit`` jobs that this engine drew with this model, newest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE rendered_at IS NOT NULL AND gpu_seconds > 0 "
             "AND json_extract(recipe, '$.model') = ? AND engine = ? "
@@ -141,7 +141,7 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_recent(self, guild_id: int, limit: int) -> list[Job]:
-        """The last prompts of a guild whose text is still on record, newest first."""
+        """Return the last prompts of a guild whose text is still on record, newest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE guild_id = ? AND json_extract(recipe, '$.prompt') <> '' "
             "ORDER BY job_id DESC LIMIT ?",
@@ -150,11 +150,11 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_waiting(self) -> list[Job]:
-        """All jobs that are waiting, held or being drawn, oldest first."""
+        """List all jobs that are waiting, held or being drawn, oldest first."""
         return await self.list_by_status(*_WAITING)
 
     async def list_waiting_of(self, user_id: int) -> list[Job]:
-        """A member's jobs that are waiting, held or being drawn, oldest first."""
+        """List a member's jobs that are waiting, held or being drawn, oldest first."""
         marks = ", ".join("?" * len(_WAITING))
         rows = await self._database.fetch_all(
             f"SELECT * FROM job WHERE status IN ({marks}) AND user_id = ? "  # noqa: S608
@@ -200,11 +200,11 @@ class JobRepository:
             return parse_job(row)
 
     async def mark_covered(self, job_id: int) -> Job | None:
-        """A job that is to be shown as a spoiler."""
+        """Record that a job must be shown as a spoiler."""
         return await self._change(job_id, (JobStatus.RENDERED,), JobStatus.RENDERED, spoiler=True)
 
     async def mark_hidden(self, job_id: int, *, hidden: bool) -> Job | None:
-        """A delivered job whose pictures nobody may see, or may see again."""
+        """Record whether the pictures of a delivered job are hidden from everybody."""
         return await self._change(
             job_id, (JobStatus.DELIVERED,), JobStatus.DELIVERED, hidden=hidden
         )
@@ -334,7 +334,7 @@ class JobRepository:
         return [max(float(row[0]), 0.0) for row in rows]
 
     async def count_by_status(self) -> dict[str, int]:
-        """How many jobs are in each state."""
+        """Return how many jobs are in each state."""
         query = "SELECT status, count(*) FROM job GROUP BY status"
         rows = await self._database.fetch_all_apart(query)
         return {row[0]: row[1] for row in rows}
@@ -353,7 +353,7 @@ class JobRepository:
         )
 
     async def mark_deleted(self, job_id: int, *, deleted_by: int, now: float) -> Job | None:
-        """Its pictures are to go; None if they have gone or were never there."""
+        """Record that its pictures must be deleted. None if there are none."""
         async with self._database.transaction():
             row = await self._database.fetch_one(
                 "UPDATE job SET deleted_at = ?, deleted_by = ? WHERE job_id = ? "
@@ -366,7 +366,7 @@ class JobRepository:
         return parse_job(row) if row else None
 
     async def list_pictures(self, job_id: int) -> list[PictureFile]:
-        """The files of a rendered job, the grid first."""
+        """Return the files of a rendered job, the grid first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM picture WHERE job_id = ? ORDER BY panel", (job_id,)
         )

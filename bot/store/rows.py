@@ -1,4 +1,4 @@
-"""Between rows of the job and picture tables and the records that the other rooms know."""
+"""Turns rows of the job and picture tables into the values of ``bot/domain``, and back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def format_recipe(recipe: Recipe) -> str:
 
 
 def parse_recipe(text: str) -> Recipe:
-    """As far as this program knows it: see ``Recipe.is_newer``."""
+    """Read a recipe as far as this version knows it: see ``Recipe.is_newer``."""
     values = json.loads(text)
     start = values["start"]
     values["start"] = start and StartPicture(**_keep_known(StartPicture, start))
@@ -39,7 +39,7 @@ def _keep_known(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def format_reason(name: str, reason: Reason | None) -> dict[str, str]:
-    """The two columns of a reason."""
+    """Return the two columns of a reason."""
     code, params = ("", {}) if reason is None else (str(reason.code), reason.params)
     text = json.dumps(params, ensure_ascii=False, allow_nan=False, default=asdict)
     return {f"{name}_code": code, f"{name}_params": text}

@@ -1,4 +1,4 @@
-"""Whether a database has the tables that Triptych gives it, and nothing else."""
+"""Checks that a database has the tables that Triptych gives it, and nothing else."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def describe_oddity(connection: sqlite3.Connection, migrations: Path) -> str:
 
 
 def _list_objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
-    """How each table, index, trigger and view is made, without comments and line breaks."""
+    """List the SQL of each table, index, trigger and view, without comments and line breaks."""
     rows = connection.execute(
         "SELECT type, name, coalesce(sql, '') FROM sqlite_schema "
         "WHERE name NOT LIKE 'sqlite@_%' ESCAPE '@'"

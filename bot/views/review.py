@@ -189,7 +189,7 @@ def compose_suspended(reason: str, *buttons: JobButton) -> discord.ui.LayoutView
 
 
 def say_struck(member_id: int, suspension: Suspension | None, count: int) -> str:
-    """The private answer to the moderator who gave a strike."""
+    """Return the private answer to the moderator who gave a strike."""
     text = sanction_texts.STRUCK(member_id=member_id, count=count)
     if suspension is None:
         return text
@@ -197,7 +197,7 @@ def say_struck(member_id: int, suspension: Suspension | None, count: int) -> str
 
 
 def say_strikes(member_id: int, strikes: Sequence[Strike], suspension: Suspension | None) -> str:
-    """The private answer to a moderator who looks up a member."""
+    """Return the private answer to a moderator who looks up a member."""
     head = sanction_texts.STRIKES_OF if strikes else sanction_texts.NO_STRIKES
     lines = [head(member_id=member_id)]
     lines += [f"• {_describe_strike(strike)}" for strike in strikes[-8:]]
@@ -216,5 +216,5 @@ def _describe_strike(strike: Strike) -> str:
 
 
 def say_suspended(suspension: Suspension) -> str:
-    """The private answer to the moderator who suspended somebody."""
+    """Return the private answer to the moderator who suspended somebody."""
     return f"<@{suspension.member_id}>: {describe_suspension(suspension)}"

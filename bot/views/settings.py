@@ -30,7 +30,7 @@ _PAGE_NUMBERS = {
     "pictures": ("nsfw_threshold",),
     "record": ("retention_days",),
 }  # fmt: skip
-_LISTED = 3  # roles or channels in one line of the audit log
+_LISTED = 3  # at most this many roles or channels in one line of the audit log
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class SettingsPage:
 
     @property
     def channel_id(self) -> int | None:
-        """The channel of a channel's page."""
+        """Return the channel of a channel's page."""
         return int(self.page[1:]) if self.page not in texts.PAGES else None
 
 

@@ -46,7 +46,7 @@ def list_commands(backend: Backend, call: Call) -> list[Json]:
 
 
 def create_command(backend: Backend, call: Call) -> Created:
-    """An upsert by type and name, as Discord has it."""
+    """Create a command, or replace the one with its type and name, as Discord does."""
     definition, scope = call.object(), _scope(call)
     errors = FormErrors()
     _check(definition, (), errors)
@@ -146,7 +146,7 @@ def _check_texts(thing: Json, path: Path, errors: FormErrors) -> None:
 def _in_all_languages(
     thing: Json, field: str, path: Path, errors: FormErrors
 ) -> Iterator[tuple[Path, str]]:
-    """Where the name or the description stands, and what it is, with its localizations."""
+    """List every form of the name or description, and where it stands in the payload."""
     yield (*path, field), thing.get(field) or ""
     for locale, text in (thing.get(f"{field}_localizations") or {}).items():
         where: Path = (*path, f"{field}_localizations", locale)

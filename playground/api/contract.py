@@ -114,7 +114,7 @@ def _find_schema(document: Json, steps: list[str]) -> str | None:
 
 
 def _shape(route: str) -> str:
-    """The route with its parameters' names left out."""
+    """Return the route with its parameters' names left out."""
     return re.sub(r"\{[^}]*\}", "{}", route)
 
 

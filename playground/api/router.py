@@ -37,14 +37,14 @@ class Call:
     files: dict[int, Upload]
 
     def id(self, name: str) -> int:
-        """A snowflake from the path."""
+        """Read a snowflake from the path."""
         text = self.params[name]
         if not (text.isascii() and text.isdecimal()):
             raise form_error((name,), "NUMBER_TYPE_COERCE", f'Value "{text}" is not snowflake.')
         return int(text)
 
     def object(self) -> Json:
-        """The body, which must be a JSON object."""
+        """Return the body, which must be a JSON object."""
         if not isinstance(self.body, dict):
             raise form_error((), "DICT_TYPE_CONVERT", "Only dictionaries may be used here.")
         return self.body

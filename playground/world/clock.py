@@ -21,7 +21,7 @@ class Clock:
         return running + self._advanced_seconds
 
     def time(self) -> float:
-        """The same instant in seconds since 1970."""
+        """Return the current time in seconds since 1970."""
         return self._started_time + self.now()
 
     @property

@@ -62,7 +62,7 @@ def add_user(world: World, name: str, global_name: str | None = None) -> User:
 
 
 def add_guild(world: World, name: str, owner: User) -> Guild:
-    """A guild with its owner and its @everyone role; the bot is not in it yet."""
+    """Add a guild with its owner and its @everyone role. The bot is not in it yet."""
     guild = Guild(world.snowflakes.next(), name, owner.id, world.locale)
     guild.roles[guild.id] = Role(guild.id, "@everyone", EVERYONE_PERMISSIONS, position=0)
     guild.members[owner.id] = Member(owner)

@@ -1,4 +1,4 @@
-"""How much is drawn at once. Needs no torch, because jobs ask from the event loop's thread."""
+"""Limits how much is drawn at once. Needs no torch, as jobs ask from the event loop's thread."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class CheckedFolder:
 
     @property
     def size(self) -> int:
-        """Bytes of weights."""
+        """Return the size of its weights in bytes."""
         return sum(weights.size for weights in self.weights.values())
 
 
@@ -119,7 +119,7 @@ def check_index(path: Path, model: str) -> dict[str, Any]:
 
 
 def is_plain(index: dict[str, Any]) -> bool:
-    """Whether the pipeline is one for text-to-image with a UNet."""
+    """Return whether the pipeline is one for text-to-image with a UNet."""
     return index.get("_class_name") == "StableDiffusionPipeline"
 
 
@@ -135,7 +135,7 @@ def check_family(unet: dict[str, Any], vae: dict[str, Any], model: str) -> None:
 
 
 def has_weights(folder: Path, part: str) -> bool:
-    """Whether one part has weights that diffusers would read."""
+    """Return whether one part has weights that diffusers would read."""
     return any(_has(folder, part, variant) for variant in (None, "fp16"))
 
 

@@ -5,7 +5,7 @@ start picture keeps the tiles consistent. Anything else is drawn in one pass, ex
 diffusers draws it, or refused. It must be tiled
 
 - beyond twice the model's native sides: the attention's work and memory grow with the square of
-  the pixels, and the model was trained on nothing like it; one doubling still goes well;
+  the pixels, and the model was trained on nothing that large; one doubling still works;
 - if one pass has run out of the device's memory within the hour, whatever the size.
 
 Tiles are of native size and share a quarter of it at least. Every step predicts each tile, blends

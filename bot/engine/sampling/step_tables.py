@@ -1,4 +1,4 @@
-"""Step tables: what a diffusers scheduler does, read off the scheduler itself.
+"""Step tables: they describe what a diffusers scheduler does, measured on the scheduler itself.
 
 One step of a sampler is linear in what it has seen so far, plus fresh noise,
 
@@ -98,7 +98,7 @@ def probe_table(
     step is run, even if that pipeline would refuse.
     """
     timesteps = _set_timesteps(scheduler, num_inference_steps)
-    if hasattr(scheduler, "set_begin_index"):  # else it starts by the first time's last occurrence
+    if hasattr(scheduler, "set_begin_index"):  # otherwise it starts at the last place where the first time occurs
         scheduler.set_begin_index(0)
     start_image, start_noise = 0.0, float(scheduler.init_noise_sigma)
     if strength is not None:
@@ -112,7 +112,7 @@ def probe_table(
 
 def _set_timesteps(scheduler: Scheduler, num_inference_steps: int) -> torch.Tensor:
     limit = scheduler.config.num_train_timesteps
-    # LCM and TCD were distilled to a number of steps that is the most they take
+    # LCM and TCD were distilled to a number of steps, and take no more than that
     distilled = scheduler.config.get("original_inference_steps", limit)
     if num_inference_steps <= min(limit, distilled):
         scheduler.set_timesteps(num_inference_steps)
@@ -220,7 +220,7 @@ class _Probe:
         rest = corrected[:-1] - ratio * coefficients[:-1]
         if rest[DEPTH - 1] or rest[-1]:
             raise NotTabled("it reaches back too far")
-        expressed = rest.roll(1)  # the next step's own sample comes first, its own output is unseen
+        expressed = rest.roll(1)  # the next step's sample comes first; it has no output yet
         expressed[0] = ratio
         return expressed
 

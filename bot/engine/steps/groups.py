@@ -36,7 +36,7 @@ class Panel:
 class Drawing:
     """A request in flight. report must not raise; seconds: what the device gave it so far.
 
-    due: the tick of its group at which it would be done if nobody else were there.
+    due: the tick of its group at which it would be done if it were alone.
     """
 
     request: GenerationRequest
@@ -51,12 +51,12 @@ class Drawing:
 
     @property
     def step(self) -> int:
-        """The number of steps that all of its pictures have completed."""
+        """Return the number of steps that all of its pictures have completed."""
         return min(panel.step for panel in self.panels)
 
     @property
     def is_done(self) -> bool:
-        """Whether its latents are finished."""
+        """Return whether its latents are finished."""
         return self.step == self.table.num_steps
 
     def make_entry(self, panel: Panel) -> Entry:
@@ -99,7 +99,7 @@ class Group:
 
     @property
     def is_active(self) -> bool:
-        """Whether somebody in it has steps to take."""
+        """Return whether somebody in it has steps to take."""
         return any(not drawing.is_done for drawing in self.drawings)
 
     def join(self, drawing: Drawing, start: Start, cond: Prompt, uncond: Prompt | None) -> None:

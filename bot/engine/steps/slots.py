@@ -27,7 +27,7 @@ class Entry:
 
     @property
     def num_rows(self) -> int:
-        """How many rows of the UNet's batch it takes."""
+        """Return how many rows of the UNet's batch it takes."""
         return 1 if self.guidance_scale is None else 2
 
 
@@ -125,7 +125,7 @@ class Slots:
 
     @property
     def num_free(self) -> int:
-        """How many slots are free."""
+        """Return how many slots are free."""
         return len(self._free)
 
     def plan(self, entries: Sequence[Entry], num_rows: int | None = None) -> Plan:

@@ -110,7 +110,7 @@ class CompiledUnet:
         return (self._compiled if fits else self._unet)(latents, times, **rest)
 
     def is_ready(self, num_rows: int) -> bool:
-        """Whether this bucket is compiled."""
+        """Return whether this bucket is compiled."""
         return num_rows in self._ready
 
     def start(self, max_rows: int) -> None:
