@@ -51,7 +51,7 @@ Report = Callable[[float, bool], None]
 
 
 class Arm(Protocol):
-    """Something that draws."""
+    """A program that draws and is measured."""
 
     def submit(self, ask: Ask, report: Report) -> tuple[Future[Any], Callable[[], None]]:
         """Start a request; returns its future and a function that cancels it."""

@@ -1,4 +1,4 @@
-"""python -m benchmarks.classes [--json] [FILE …]: what the classes that are always refused find.
+"""python -m benchmarks.classes [--json] [FILE …]: measures what the built-in classes find.
 
 Texts are made in memory, for the judge alone: a term of the packaged lexicon and a neutral term
 for an age or a person in a plain frame. Nothing that is made is kept, printed or logged; what was
@@ -36,7 +36,7 @@ _CHOICE = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """entry: what stood in the slot. term: of the lexicon."""
+    """entry: the text in the slot. term: the term from the lexicon."""
 
     language: str
     kind: str

@@ -43,7 +43,7 @@ _GUILD = 7
 _MEMBERS = 30
 _PROMPTS = 1000
 _AUDIT_ROWS = 100_000
-_LONGEST = 6000  # characters that Discord takes
+_LONGEST = 6000  # the most characters that Discord takes
 
 
 def main() -> None:

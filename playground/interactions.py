@@ -1,4 +1,4 @@
-"""Interactions: delivered once, to be answered within 3 s; their tokens expire after 15 min."""
+"""Delivers each interaction once. A bot has 3 s for its answer; tokens expire after 15 min."""
 
 import base64
 import secrets
@@ -267,7 +267,7 @@ def _allowed_responses(interaction: Interaction) -> set[int]:
         case InteractionType.MODAL_SUBMIT if interaction.source is not None:
             return {MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE}
         case InteractionType.MODAL_SUBMIT:
-            # 6 is documented for components alone, yet it also closes a command's form
+            # Discord documents 6 only for components, but it also closes a command's form
             return {MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE}
         case _:
             return {MESSAGE, DEFERRED_MESSAGE, MODAL}

@@ -1,4 +1,4 @@
-"""A person's side of Discord: run a command, press a button, fill in a form, see the answer."""
+"""Acts as a person on Discord: runs commands, presses buttons, fills in forms, sees answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar

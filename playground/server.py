@@ -1,4 +1,4 @@
-"""The playground as one object: start it, stop it, look into it, act as the people in it."""
+"""The playground as one object. Tests start it, stop it, look into it and act as its people."""
 
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address

@@ -1,4 +1,4 @@
-"""A playground, the bots that are run against it, and a list of every prompt that was sent."""
+"""Runs bots against a playground, and keeps a list of every prompt that was sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CANCEL = re.compile(r"v1:cancel:\d+:\d")
 
 @dataclass(slots=True)
 class Audit:
-    """The final count: what must not happen, and what was seen."""
+    """The final count: how often each forbidden thing happened, and what else was seen."""
 
     asked: int = 0
     acknowledged: int = 0
@@ -64,7 +64,7 @@ class Audit:
 
 
 class Bench:
-    """One data directory and one Discord, with methods to start, stop and kill bots."""
+    """Keeps one data directory and one playground, and starts, stops and kills bots."""
 
     def __init__(self, plan: Plan, server: Playground, folder: Path) -> None:
         self.plan = plan

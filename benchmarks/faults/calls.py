@@ -208,7 +208,7 @@ def _choose_ways(plan: Plan, num_requests: int) -> Iterator[tuple[int, str]]:
         yield from choices
         return
     chance = random.Random(plan.seed)
-    answers = range(num_requests // 2, num_requests + 1)  # not the login
+    answers = range(num_requests // 2, num_requests + 1)  # the login does not count
     ways = list(_WAYS)[:: plan.pick(5, 1, 1)]
     chosen = [(chance.choice(answers), way) for way in ways]
     yield from dict.fromkeys(chosen + chance.sample(choices, plan.pick(0, 4, 0)))

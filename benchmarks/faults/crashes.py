@@ -1,4 +1,4 @@
-"""F1, F10, F16: processes that are killed, stopped, or away for a while."""
+"""F1, F10, F16: the bot's process is killed, stopped, or away for a while."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to measure, with which seed, which tools, and in which folder."""
+    """Says how much to measure, and with which seed, tools and folder."""
 
     size: Size
     seed: int

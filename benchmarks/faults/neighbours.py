@@ -29,7 +29,7 @@ _NUM_FLOODERS = 8
 
 @dataclass(slots=True)
 class Siege:
-    """Two servers: one sends costly input, and the first answers in the other are timed."""
+    """Two servers. One sends costly input, and we time the first answers in the other."""
 
     bench: Bench
     elsewhere: Channel
@@ -77,7 +77,7 @@ async def _measure_pictures(plan: Plan) -> dict[str, Value]:
     async with _open_siege(plan, "f17-pictures") as siege:
         server = siege.bench.server
         member = server.person("member")
-        places = (server.channel("art"), member.direct_channel)  # one member has a share in each
+        places = (server.channel("art"), member.direct_channel)  # one member may keep one thread busy in each server
 
         async def send(number: int) -> None:
             name, data = costly[number // 2 % len(costly)]
@@ -160,7 +160,7 @@ async def _time_exit(bench: Bench) -> float:
 
 async def _ask_elsewhere(siege: Siege) -> None:
     server, number = siege.bench.server, 0
-    small = list_costly_pictures()[-1][1]  # the last one is ordinary
+    small = list_costly_pictures()[-1][1]  # the last prompt is an ordinary one
     while True:
         options: dict[str, Any] = {"prompt": f"dog {number}"}
         if number % 10 == 9:

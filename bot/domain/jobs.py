@@ -67,10 +67,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Ancestry:
-    """What a start picture comes from: the prompts and negative prompts of the jobs behind it.
+    """The history of a start picture: the prompts and negative prompts of the jobs behind it.
 
-    is_sent: a person sent the picture that all began with. is_unknown: not all is told here, as
-    words were deleted, a job is not on record, or there is too much of it.
+    is_sent: the first picture was one that a person sent. is_unknown: texts are missing here,
+    because they were deleted, a job is not on record, or there are too many.
     """
 
     texts: tuple[tuple[str, str], ...] = ()

@@ -13,8 +13,9 @@ RECIPE_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class StartPicture:
-    """What drawing starts from: a panel of a job, or its upload (panel 0), its own for job_id 0.
+    """The picture that drawing starts from: a panel of a job, or a job's upload (panel 0).
 
+    job_id: 0 means the upload of this very job.
     strength: (0, 1], the share of the steps that are run on it; 1 leaves nothing of it.
     num_doublings: how often it was enlarged before this pass, which the prompt has no part in then.
     """
@@ -77,7 +78,7 @@ class Parameters:
 class Ask(Parameters):
     """What a person typed, unchecked. seed: None is a random one.
 
-    upload: to be fetched and judged, if it starts from one. own_words: the prompt without the style
+    upload: a picture to start from, which must still be fetched and judged. own_words: the prompt without the style
     around it; None without a style. press: what was pressed, so that two
     presses at once are one job; "" for what was typed.
     """
@@ -113,7 +114,7 @@ class Recipe(Parameters):
 
     A job taken while the model still loads keeps None where the model's default will be filled in.
     model: ``ModelInfo.id``. preset: what the values came from; guidance_until: the share of the
-    steps that are guided. version: of the program's recipes when this one was made. own_words: what
+    steps that are guided. version: the recipe format in which it was made. own_words: what
     the member typed, where a style was put around it.
     """
 

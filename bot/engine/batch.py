@@ -92,7 +92,7 @@ class Batch:
         start, may_fail = None, recipe.is_enlarged and not tiled
         with suppress(torch.OutOfMemoryError) if may_fail else nullcontext():
             start = self.runner.draw_start(request, drawing.table, tiled=tiled)
-        if start is None:  # not inside "except", because the traceback there keeps the tensors alive
+        if start is None:  # not in "except": its traceback keeps the tensors alive
             return self._enter_in_tiles(drawing)
         group = self._get_group(*recipe.size, len(recipe.seeds), tiled)
         if not group.is_active:  # a group that was idle must not catch up

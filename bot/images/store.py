@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-import numpy as np  # imported before there are threads, because two threads importing it at once break it
+import numpy as np  # before there are threads, because importing it in two at once breaks it
 from PIL import Image, ImageOps
 
 from bot.domain.pictures import PanelVerdict, PictureFile

@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
 _CANCELLED = because(Code.CANCELLED)
-ANNOUNCE_SHARE = 0.1  # at most this share of the time, because computing places is slow in a long queue
+ANNOUNCE_SHARE = 0.1  # of the time at most, because computing places is slow in a long queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class Dispatcher:
         if ended is not None:
             of_job(log, job_id).info("cancelled: %s", reason.code)
             self._waitlist.remove(job_id)
-            self._waitlist.running.pop(job_id, None)  # progress that arrives later must not be shown
+            self._waitlist.running.pop(job_id, None)  # do not show late progress
             self._engine.cancel(job_id)
             self._waitlist.charge(ended)
             await self._status_messages.finish(ended)

@@ -27,7 +27,7 @@ _Meanings = tuple[tuple[Form, str], ...]
 
 
 class Hit(NamedTuple):
-    """The phrase number ``phrase`` stands at words[start:end] of a reading."""
+    """A phrase that was found: its number, and its place words[start:end] in a reading."""
 
     phrase: int
     form: Form

@@ -91,7 +91,7 @@ class PromptPolicy:
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         readings, negative = texts
         verdicts = [*self._judge_classes((prompt, readings), (negative_prompt, negative), ancestry)]
-        verdicts.sort(key=_is_of_others)  # people read the first refusal, and this class must win because it seals
+        verdicts.sort(key=_is_of_others)  # the first refusal decides, and minors seal the prompt
         for each in texts:
             verdicts += map(_judge_finding, self._book.find(each))
         verdicts.append(_judge_by(own, texts, self._allow()))

@@ -24,7 +24,7 @@ _MASKED_WORD = re.compile(
 )
 # Commas and the like separate words. Hyphens, dots, quotes, stars and emoji may be inside one.
 _INSIDE_WORD = re.compile(r"[^\w\s,;:!?&/+|=](?<=\w.)[^\w\s,;:!?&/+|=]*+(?=\w)")
-_SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # in a parted text between two spaces
+_SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # in a text of words and spaces
 REPEATED = re.compile(r"([^\W_])\1\1|(?<![^\W_])(?:([^\W_])\2){2,}(?![^\W_])")
 _DRAWN = {  # letters drawn with several characters, longest first; they become capitals
     r"|\/|": "M", "/\\/\\": "M", r"\/\/": "W", r"|\|": "N", r"/\/": "N", "|_|": "U",
@@ -34,7 +34,7 @@ _DRAWN = {  # letters drawn with several characters, longest first; they become 
 }  # fmt: skip
 _DRAWN_PARTS = ("|", "/", "\\", "()", "[]", "><", "_)", "_]", "[)", "[}", "^^", "}{")
 _DRAWN_LETTER = re.compile("|".join(map(re.escape, sorted(_DRAWN, key=len, reverse=True))))
-_OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # never closed in its word
+_OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # a bracket that is not closed in the same word
 _MODEL = re.compile(r"[A-Z]{1,2}\d{2,}(?![^\W_])")
 _NAMED_MODEL = re.compile(r"model ([a-z]\d{2,})(?![^\W_])")
 _DIGITS = {"0": "o", "1": EITHER_I_OR_L, "2": "z", "3": "e", "4": "a", "5": "s", "6": "g",

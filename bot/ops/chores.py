@@ -146,7 +146,7 @@ async def attempt(work: Work) -> BaseException | None:
     """Do the work and return its error, or None. Only a cancellation of our own task is raised."""
     try:
         await work()
-    except asyncio.CancelledError as error:  # we are cancelled, or something that the work waited for is
+    except asyncio.CancelledError as error:  # of this task, or of what it waited for
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise

@@ -28,7 +28,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _START_SECONDS = 20.0
-_ORPHAN_SECONDS = 1.0  # work goes on this long past its deadline if the bot is no longer there to kill it
+_ORPHAN_SECONDS = 1.0  # work ends this long after its deadline if the bot is gone and cannot kill it
 _WATCH_SECONDS = 0.05
 _KERNEL_COUNTS = sys.platform == "linux"  # other systems lack RLIMIT_AS or ignore it
 # Turns decides who may run. This limiter never waits, not even for the event loop, so that the work
@@ -224,7 +224,7 @@ class Turns:
 
 def _prepare(work: Callable[..., Any], memory_bytes: int) -> int:
     """Get a worker process ready; its arguments import the work. Never gets members' data."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # these are for the bot, which lets its work finish
+    for number in (signal.SIGINT, signal.SIGTERM):  # they stop the bot, not its work
         signal.signal(number, signal.SIG_IGN)
     if _KERNEL_COUNTS and _count_mapped() > _count_at_first(work.__module__) + memory_bytes // 4:
         os._exit(0)  # earlier work left too much memory in use, so start a fresh process

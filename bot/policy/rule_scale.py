@@ -27,7 +27,7 @@ _MAX_NAMED = 8  # rules; a line of the mod log has no room for more
 
 
 class RuleScale:
-    """Has unknown rules compiled in a worker first, so that nobody else has to wait."""
+    """Compiles unknown rules in a worker process first, so that no other server has to wait."""
 
     def __init__(
         self, workers: WorkerProcesses, store: Repositories, now: Callable[[], float]
@@ -77,7 +77,7 @@ class RuleScale:
             log.error("the rules of guild %s cannot be weighed: %s", guild_id, error)
             raise StoreError(texts.UNWEIGHED()) from error
         async with self._rules.transaction():
-            kept = await self._rules.fetch_beyond(guild_id)  # another call may have weighed them meanwhile
+            kept = await self._rules.fetch_beyond(guild_id)  # perhaps from another call
             fresh = set(found).difference(kept.rule_ids if kept is not None else ())
             await self._rules.put_beyond(guild_id, RulesBeyond(version, budget, found))
             if fresh:

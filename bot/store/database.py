@@ -141,7 +141,7 @@ class Database:
     async def _close(self) -> None:
         async with self._lock:
             self._closed = True
-        await self._reader.close()  # close it first, because the last connection clears the log and must be able to write
+        await self._reader.close()  # first: the last to close clears the log and must write
         await asyncio.gather(*self._committers, return_exceptions=True)
         await self._connection.close()
 
@@ -261,7 +261,7 @@ class Database:
             raise StoreError(explain_sqlite_error(error, path)) from error
 
     async def _copy_apart(self, path: Path) -> None:
-        reader = await Reader.open(self._path)  # a connection of its own, so that no answer waits for it
+        reader = await Reader.open(self._path)  # so that no answer waits for this copy
         try:
             await reader.copy_to(path)
         finally:

@@ -1,7 +1,7 @@
 """Rows of the job and picture tables.
 
-Every ``mark_…`` names the states it may leave in its WHERE clause and returns the changed job, or
-None when the job had already gone another way: two people can press at once, the row decides.
+Every ``mark_…`` changes a job only if it is in one of the states in its WHERE clause, and returns
+the changed job. It returns None if the job was in another state, as two people can press at once.
 """
 
 from __future__ import annotations

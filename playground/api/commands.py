@@ -1,4 +1,4 @@
-"""Syncing application commands, global ones and a guild's own."""
+"""Syncs application commands, both global ones and those of a guild."""
 
 import re
 from collections.abc import Iterator

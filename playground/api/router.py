@@ -22,7 +22,7 @@ from playground.world.world import Json, UnknownChannelError
 API_PREFIX = "/api/v10"
 MAX_REQUEST_BYTES = 25 * 1024 * 1024
 LOOPBACK_NAMES = {"127.0.0.1", "localhost", "::1"}
-OWN_SITES = {"same-origin", "none"}  # "none": typed into the address bar
+OWN_SITES = {"same-origin", "none"}  # "none" means that the address was typed into the address bar
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 MAJOR_PARAMETERS = ("channel_id", "guild_id", "webhook_id", "webhook_token", "interaction_token")
 

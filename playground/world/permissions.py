@@ -1,4 +1,4 @@
-"""Permissions, from the guild, its roles and the overwrites of a channel."""
+"""Works out permissions from the guild, its roles and the overwrites of a channel."""
 
 from enum import IntFlag
 

@@ -181,7 +181,7 @@ class Revision:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message and all it ever showed; the newest revision is what people see."""
+    """A message with all its revisions. People see the newest one."""
 
     id: int
     channel_id: int

@@ -10,7 +10,7 @@ Member = tuple[int | None, int]
 """Guild (None for direct messages) and user."""
 
 HALF_LIFE_SECONDS = 3600.0
-MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS  # at the start we read back this far; older use counts less than 1e-6
+MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS  # read at the start; older use counts below 1e-6
 FADED = 1e-9  # default requests; less than this is forgotten
 
 _SETTLED = {
