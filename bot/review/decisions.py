@@ -300,7 +300,7 @@ class Decisions:
         return job is None or job.status is not JobStatus.HELD
 
     async def _refresh(self) -> None:
-        """Repair cards that were deleted, or whose report had no effect yet when the bot stopped."""
+        """Repair cards that were deleted, or whose report had no effect before a stop."""
         cards = await self._cards.list_unsettled_ids()
         self._is_fresh = True
         refresh = {f"card {card_id}": partial(self._refresh_card, card_id) for card_id in cards}

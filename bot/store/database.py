@@ -75,8 +75,8 @@ class Database:
     """The only connection that writes. Callers take turns at it.
 
     Turns that are taken close together are committed together (*group commit*): a commit waits for
-    the disk for milliseconds, and fifty prompts at once must not wait for fifty of them. Nobody
-    leaves their turn before the commit that covers it, so what was answered is on disk.
+    the disk for milliseconds, and fifty prompts at once must not wait for fifty of them. A turn
+    ends only after the commit that covers it, so whatever was answered is on disk.
 
     Long reads (a copy, an export, statistics) use another connection (``Reader``).
     """
