@@ -124,7 +124,7 @@ class InteractionCaller:
 
 
 def _is_of_discord(address: str) -> bool:
-    """Return whether files may be fetched from here. The playground serves them next to its API."""
+    """Return whether files may be fetched from this address. The playground has its own."""
     try:
         url = yarl.URL(address)
         if discord.http.Route.BASE.startswith("http://"):

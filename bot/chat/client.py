@@ -83,7 +83,7 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
     """Sends every exception from a command to the one error boundary."""
 
     async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
-        """Check again where the command is allowed, although Discord was told already."""
+        """Check again whether the command is allowed here, although Discord should have done it."""
         if not await interaction.client.admit(interaction):
             return False
         command = interaction.command
@@ -159,7 +159,7 @@ class TriptychClient(commands.Bot):
         self.forms[name] = FormActions(compose, submit)
 
     def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[Any]]) -> None:
-        """Register the shapes of our custom_ids, so that unknown ones can be answered."""
+        """Register the forms that our custom_ids can have, so that we can answer unknown ones."""
         super().add_dynamic_items(*items)
         self._item_templates += [item.__discord_ui_compiled_template__ for item in items]
 
@@ -235,7 +235,7 @@ class TriptychClient(commands.Bot):
         """Do nothing: there are no message commands."""
 
     def is_run_by(self, user_id: int) -> bool:
-        """Return whether this user owns the bot, alone or in its team, as Discord said at login."""
+        """Return whether this user is the bot's owner or in its team, as Discord said at login."""
         application = self.application
         if application is None or application.team is None:
             return application is not None and application.owner.id == user_id

@@ -36,7 +36,7 @@ async def fetch_job(
     """Fetch the finished job behind a button, for somebody who pressed it.
 
     Raises UserError if the job is unknown, may not be shown (any more), or belongs to another
-    channel. Its author may use it anywhere, and so may people known to have ``seen`` it.
+    channel. Its author may use it anywhere, and so may others who are known to have ``seen`` it.
     even_sealed: also return a sealed job, because the caller shows none of its words or pictures.
     """
     jobs = interaction.client.services.jobs
@@ -108,7 +108,7 @@ async def answer_gone(interaction: discord.Interaction[TriptychClient], job: Job
 async def submit(
     interaction: discord.Interaction[TriptychClient], ask: Ask, refusal: Reason | None = None
 ) -> None:
-    """Hand over to intake, unless the pictures could not be shown here."""
+    """Hand a prompt over to intake, unless its pictures could not be shown here."""
     if not interaction.app_permissions.attach_files:
         refusal = because(Code.MAY_NOT_ATTACH)
     prompt, negative_prompt = (

@@ -164,7 +164,7 @@ class DiscordMessenger:
     async def _post(
         self, job: Job, delivery: Delivery, files: _Encoded, can_repost: bool
     ) -> int | None:
-        """files: names and contents. Raises _Unwelcome if Discord refuses these files."""
+        """Post files, given by name and content. Raises _Unwelcome if Discord refuses them."""
         alt_texts = job_views.describe_files(job, delivery, len(files))
 
         def compose(job: Job) -> _Content:

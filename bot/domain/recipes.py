@@ -147,19 +147,19 @@ class Recipe(Parameters):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels; 0 where the model's are to be filled in."""
+        """Return width and height in pixels; 0 means that the model's own will be filled in."""
         return self.width or 0, self.height or 0
 
     @property
     def strength(self) -> float:
-        """(0, 1], the share of the steps that are run."""
+        """Return the share of the steps that are run, in (0, 1]."""
         return self.start.strength if self.start else 1.0
 
     @property
     def is_enlarged(self) -> bool:
         """Return whether it is a second pass over an enlarged picture, which may be drawn in tiles.
 
-        It goes without the prompt and unguided: at a size that the model was not made for, a
+        It runs without prompt and guidance: at a size that the model was not made for, a
         prompt would put its subject into the picture once more.
         """
         return self.start is not None and self.start.is_enlarged
@@ -171,7 +171,7 @@ class Recipe(Parameters):
 
     @property
     def drawn_guidance_scale(self) -> float:
-        """Return how much the model is guided by it; up to 1 not at all."""
+        """Return how much the prompt guides the model. Up to 1 means that it does not."""
         return 1.0 if self.is_enlarged else self.guidance_scale or 0.0
 
     def describe(self) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class GenerationRequest:
 
     @property
     def model(self) -> str | None:
-        """Return the ``ModelInfo.id`` of the model that is to draw it."""
+        """Return the ``ModelInfo.id`` of the model that will draw it."""
         return self.recipe.model
 
 
@@ -167,7 +167,7 @@ class EngineApi(Protocol):
         ...
 
     def cost(self, recipe: Recipe) -> float:
-        """Estimated work, in units of one default request of the default model."""
+        """Estimate the work, in units of one default request of the default model."""
         ...
 
     def forget_prompts(self) -> None:

@@ -85,7 +85,7 @@ class Batch:
         return drawing
 
     def _enter(self, drawing: Drawing, cond: Prompt, uncond: Prompt | None) -> None:
-        """Give a request its rows, where it begins with its first step."""
+        """Give a request its rows, so that the next step can begin with it."""
         request = drawing.request
         tiled = self._is_tiled(request)
         recipe = request.recipe
@@ -127,7 +127,7 @@ class Batch:
 
     @torch.inference_mode()
     def tick(self) -> list[tuple[Drawing, RequestResult]]:
-        """Take one step with the group whose turn it is; returns who has finished or failed.
+        """Take one step with the group whose turn it is. Return requests that finished or failed.
 
         Whoever has finished is told first, and may make room, before the next step is taken.
         Raises EngineLost.
@@ -162,7 +162,7 @@ class Batch:
         return min(active, key=lambda group: group.used, default=None)
 
     def _step(self, group: Group, members: Sequence[Member]) -> float:
-        """Step, or find out who cannot; returns the seconds it took. Raises EngineLost."""
+        """Take a step, or find the requests that cannot. Return its seconds. Raises EngineLost."""
         started = time.perf_counter()
         fault = attempt(
             "a step of requests " + ", ".join(str(n) for n in _list_ids(members)),
@@ -282,7 +282,7 @@ class Batch:
                 drawing.seconds += time.perf_counter() - started
 
     def _collect_decoded(self, *, wait: bool) -> None:
-        """Book what is decoded; with ``wait`` all of it, for there is nothing else to do."""
+        """Take in decoded pictures. With ``wait``, wait for all, as there is nothing else to do."""
         ready = [item for item in self._decodings if wait or item[1].is_ready()]
         self._decodings = [item for item in self._decodings if item not in ready]
         for drawing, decoding in ready:
@@ -303,7 +303,7 @@ class Batch:
         self._outcomes.append((drawing, output))
 
     def _attempt_for(self, drawing: Drawing, work: Callable[[], object]) -> object:
-        """Do what concerns one request alone; its failure is that request's. Raises EngineLost."""
+        """Do work for one request. If it fails, only that request fails. Raises EngineLost."""
         label = f"request {drawing.request.request_id}"
         result = attempt(label, work, self.runner.explain)
         if isinstance(result, EngineLost):

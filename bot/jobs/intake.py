@@ -118,7 +118,7 @@ class Intake:
         """Take a prompt; return its row after the first answer.
 
         None if this interaction was already taken (Discord may send one twice), or the same press
-        waits or is being drawn. refusal: why it cannot be drawn, where the caller knows. Raises
+        waits or is being drawn. refusal: why it cannot be drawn, if the caller knows. Raises
         StoreError if nothing could be recorded, or not in time: then it is not drawn later either.
         Raises UserError if too many of this member's prompts were refused.
         """
@@ -311,7 +311,7 @@ class Intake:
     def _insist(
         self, job: Job, settle: Callable[[], Awaitable[Job | None]]
     ) -> asyncio.Task[Job | None]:
-        """Retry until the database accepts the next state, because the member has been answered."""
+        """Retry until the database takes the next state. The member already has an answer."""
 
         async def retry() -> Job | None:
             take_time()

@@ -58,7 +58,7 @@ class StartPictures:
         self._uploads = asyncio.Semaphore(MAX_UPLOADS_AT_ONCE)
 
     async def take(self, job: Job, upload: Upload, caller: Caller) -> Unusable | None:
-        """Fetch, decode, judge and keep a member's picture. Returns why if it cannot be used."""
+        """Fetch, decode, judge and keep a member's picture. Returns why, if it cannot be used."""
         async with self._uploads:
             return await self._take(job, upload, caller)
 

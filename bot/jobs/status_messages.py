@@ -98,7 +98,7 @@ class StatusMessages:
         self._spawn(self._insist(job))
 
     async def try_finish(self, job: Job) -> bool:
-        """Stop other edits and show how the job ended, else send its member a direct message.
+        """Stop other edits and show how the job ended. If that fails, send its member a message.
 
         Returns whether that is done, or can never be done.
         """
@@ -229,7 +229,7 @@ class _Channel:
         self._wake()
 
     async def forget(self, job_id: int) -> None:
-        """Edit this message no more; wait for an edit that is running."""
+        """Stop editing this message, and wait for an edit that is running."""
         message = self.messages.pop(job_id, None)
         if message is not None and message.editing is not None:
             await asyncio.gather(message.editing, return_exceptions=True)
@@ -277,7 +277,7 @@ class _Channel:
             message.editing.add_done_callback(_log_fault)
 
     def _delay_seconds(self) -> float | None:
-        """Seconds until a message may be edited; None if there is nothing to show."""
+        """Return the seconds until a message may be edited; None if there is nothing to show."""
         now = _now()
         due = [each.shown_at + self.pacing.interval_seconds for each in self._list_ready()]
         if not due:

@@ -44,7 +44,7 @@ class Watchdog:
 
     @property
     def silent_seconds(self) -> float:
-        """Time since the last step."""
+        """Return the seconds since the last step."""
         return self._now() - self._stepped_at
 
     @property

@@ -34,7 +34,7 @@ class Weight:
         )
 
     def fits(self, budget: Weight) -> bool:
-        """Return whether it is no more than the budget in any respect."""
+        """Return whether it is within the budget in every respect."""
         return (
             self.rules <= budget.rules
             and self.steps <= budget.steps

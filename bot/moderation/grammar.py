@@ -82,7 +82,7 @@ class Sentence:
         return bool(spans) and ends_in_credit(self.reading.text[: spans[name.start][0]])
 
     def is_young_animal(self, hit: Hit, animals: Set[str], kinds: Set[str]) -> bool:
-        """Return whether it is a young animal: a baby elephant, a kid goat; no kid in a costume.
+        """Return whether it is a young animal, such as a baby elephant, but no kid in a costume.
 
         kinds: of animals, such as african.
         """
@@ -142,7 +142,7 @@ class Sentence:
         return is_last or _NAME_ENDS.match(self.reading.text, spans[end - 1][1]) is not None
 
     def _gap(self, place: int) -> str:
-        """Return the text before a word, since the word before."""
+        """Return the text between a word and the word before it."""
         spans = self._spans
         return self.reading.text[spans[place - 1][1] : spans[place][0]] if place and spans else ""
 

@@ -86,7 +86,7 @@ class OpenNsfw:
 
 
 def prepare(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """float32 (224, 224, 3) BGR as the weights were trained on, the JPEG step included.
+    """Return float32 (224, 224, 3) BGR, as in training, which saved pictures as JPEG first.
 
     https://github.com/yahoo/open_nsfw/blob/master/classify_nsfw.py
     """

@@ -86,7 +86,7 @@ class PromptPolicy:
         """Return the strictest verdict of any rule, with its reason.
 
         own: the rules of the server where it was asked. ancestry: the prompts behind the
-        start picture. They count only for the built-in classes: rules judged them before.
+        start picture. Only the built-in classes use them, because the rules judged them before.
         """
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         readings, negative = texts
@@ -190,7 +190,7 @@ def _judge_finding(finding: RuleMatch) -> Verdict | None:
 
 
 def _explain_class(verdict: Verdict | None, *, is_behind: bool = False) -> Verdict | None:
-    """is_behind: the words alone would have passed."""
+    """Explain a class. is_behind: it matched only because of the prompts behind the picture."""
     if verdict is None or verdict.reason is not None:
         return verdict
     return replace(verdict, reason=because(_OF_CLASSES[verdict.rule, verdict.outcome, is_behind]))

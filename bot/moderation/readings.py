@@ -139,7 +139,7 @@ def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator
 
 
 def _read_leet(text: str, kept: frozenset[str]) -> Iterator[tuple[Form, str]]:
-    """Yield it with digits and symbols as letters and, if different, only digits as letters.
+    """Yield the text with digits and symbols as letters and, if different, with digits only.
 
     kept: words that stay as they are.
     """
@@ -176,7 +176,7 @@ def _list_models(folded: str) -> frozenset[str]:
 
 
 def _read_spelled(parted: str, reading: Reading) -> Reading | None:
-    """Runs of single letters, joined."""
+    """Join runs of single letters."""
     if reading.form is Form.JOINED or 1 not in map(len, reading.distinct):
         return None
     runs = [run.replace(" ", "") for run in _SPELLED.findall(f" {parted} ")]
@@ -225,7 +225,7 @@ def _replace(text: str, table: dict[str, str]) -> str:
 
 
 def _is_word(chunk: str) -> bool:
-    """Return whether it is a word. Numbers and 8k are none; single letters may spell one."""
+    """Return whether it is a word. Numbers and 8k are not; single letters may spell one."""
     size = len(chunk.strip(_AROUND_WORDS))
     return size == 1 or (size > 2 and chunk.lower() != chunk.upper())
 

@@ -44,8 +44,8 @@ class CharTable(dict[int, str | None]):
 def clean_prompt(text: str) -> str:
     """Make a prompt safe to save, show and draw.
 
-    Lone surrogates (they cannot be stored) become U+FFFD, control characters and line breaks become
-    spaces, text direction overrides go (they would turn our own words around), and more combining
+    Lone surrogates (they cannot be stored) become U+FFFD. Control characters and line breaks become
+    spaces. Text direction overrides go (they would turn our own words around), and more combining
     marks on one letter than any language needs are dropped. Text with nothing
     visible becomes empty.
     """
@@ -75,7 +75,7 @@ def normalise(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Compatibility forms and foreign digits to plain ones; marks and invisible parts dropped."""
+    """Turn compatibility forms and foreign digits into plain ones. Drop marks and invisibles."""
     return text.translate(_FOLDED)
 
 

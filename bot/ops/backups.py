@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
-    """Today's copy, unless there is one, and old ones go. Raises StoreError, such as where the disk
+    """Make today's copy if there is none, and remove old ones. Raises StoreError, as when the disk
     is full."""
     path = await backups.keep(now())
     if path is not None:
@@ -32,7 +32,7 @@ class RecordWatch:
         self._was_in_place = True
 
     async def look(self) -> None:
-        """Look once; a loss is logged and saved once."""
+        """Look once. If the file is gone, log that and save the data, but only the first time."""
         was_in_place, self._was_in_place = self._was_in_place, self._database.is_in_place()
         if was_in_place and not self._was_in_place:
             log.error(
@@ -42,7 +42,7 @@ class RecordWatch:
             await self.save()
 
     async def save(self) -> None:
-        """Copy a record that nobody will find to the backups; does nothing to one in place."""
+        """Copy the database to the backups if its file is gone; do nothing if it is in place."""
         if self._database.is_in_place():
             return
         try:

@@ -137,7 +137,7 @@ def _note(record: ChoreRecord, what: str, error: BaseException) -> None:
 
 
 def compute_pause(in_a_row: int, interval_seconds: float) -> float:
-    """Seconds until work that failed this often is tried again."""
+    """Return the seconds until work that failed this often is tried again."""
     first_seconds = min(interval_seconds, _FIRST_PAUSE_SECONDS)
     return min(first_seconds * 2.0 ** min(in_a_row, 30), LONGEST_PAUSE_SECONDS)
 

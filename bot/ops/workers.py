@@ -64,9 +64,9 @@ class WorkerProcesses:
     async def run(
         self, work: Callable[..., T], *args: Any, share: int | None, deadline_seconds: float
     ) -> T:
-        """Call a function of a module that is light to import; what it returns or raises.
+        """Call a function in a worker process. Returns or raises what it does.
 
-        It speaks the language of who asked.
+        Its module must be light to import. Its texts are in the caller's language.
 
         share: the server that pays, or the member in direct messages. Each has at most one process
         at a time, and they take turns. The deadline counts from a process that is ready.
@@ -136,7 +136,7 @@ class WorkerProcesses:
             raise WorkerUnavailable("others were in front for too long") from None
 
     async def _warm(self, work: Callable[..., Any]) -> int:
-        """Have a process that has imported what the work needs; its id."""
+        """Make sure a process has imported what the work needs. Return its id."""
         fault = None
         for _ in range(self._max_processes + 1):  # all idle processes may have died
             try:
@@ -150,7 +150,7 @@ class WorkerProcesses:
         raise WorkerUnavailable("no worker process can be had") from fault
 
     async def _watch(self, pid: int) -> None:
-        """Kill a process that takes too much, where the kernel does not keep count."""
+        """Kill a process that takes too much memory, if the kernel cannot limit it."""
         import psutil  # noqa: PLC0415 - not there where the kernel counts
 
         with suppress(psutil.Error):

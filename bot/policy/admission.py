@@ -14,7 +14,7 @@ _SHOWN = 5  # channels or roles
 
 
 def find_admission_refusal(origin: Origin, settings: GuildSettings, now: float) -> Reason | None:
-    """Why this member may not prompt here now, or None: a pause, a list, or too new a member."""
+    """Return why this member may not prompt here now (a pause, a list, too new), or None."""
     if origin.guild_id is None:
         return None
     if settings.is_paused:

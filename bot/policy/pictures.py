@@ -44,7 +44,7 @@ class PictureJudge:
     async def judge(
         self, job: Job, images: NDArray[np.uint8], found: Sequence[bool | None]
     ) -> Judgement:
-        """images: uint8 (N, H, W, 3) RGB. found: what the model's own checker says about each."""
+        """Judge uint8 (N, H, W, 3) RGB. found: what the model's own checker says about each."""
         settings = await self._gate.fetch_settings(job.origin)
         threshold = choose_threshold(self._check.threshold, settings, job.origin)
         judging = self._check.judge(job.job_id, images, found, threshold)
@@ -73,7 +73,7 @@ def choose_threshold(default: float, settings: GuildSettings, origin: Origin) ->
 
 
 def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool) -> Judgement:
-    """Pictures that could not be checked are held if a moderator can see them, else hidden."""
+    """Decide. Unchecked pictures are held if a moderator can see them, otherwise hidden."""
     if any(verdict.nsfw_score is None for verdict in verdicts):
         return Judgement(verdicts, held_for=_UNCHECKED if is_reviewed else None)
     if all(verdict.shown for verdict in verdicts):

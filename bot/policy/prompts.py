@@ -86,9 +86,9 @@ class PromptGate:
         return verdict if has_review(job.origin, settings) else _refuse_held(verdict)
 
     async def is_sealed(self, job: Job) -> bool:
-        """Return whether nobody may see it, no moderator either: sexual content about minors.
+        """Return whether it is sexual content about minors, which not even moderators may see.
 
-        Such a prompt is never drawn; an older judge may have let it through.
+        Such a prompt is never drawn, but an older version may have let it through.
         """
         recipe = job.recipe
         verdict = await self._judge_by(

@@ -19,7 +19,7 @@ from bot.texts.reasons import because
 def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
     """Return the recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³².
 
-    What was typed goes before the preset.
+    What was typed takes precedence over the preset.
     """
     name = ask.preset if ask.preset in PRESETS else DEFAULT_PRESET
     preset = PRESETS[name]

@@ -195,7 +195,7 @@ def _describe_jobs(
         values["reason"], values["held_for"] = describe(job.reason), describe(job.held_for)
         values["pictures"] = [asdict(file) for file in files.get(job.job_id, ())]
         values["origin"].pop("token")
-        values.pop("engine")  # the owner's card, with its serial number
+        values.pop("engine")  # it has the serial number of the owner's card
         said.append(values)
     return said
 

@@ -85,7 +85,7 @@ class ReviewCards:
         return await self._cards.mark_decided(card.card_id, decision, decided_by=0, now=self._now())
 
     async def show(self, card_id: int, *, delete_by_hand: bool = False) -> bool:
-        """Post the card or bring it up to date; whether nothing is left to be shown.
+        """Post the card or bring it up to date. Return whether nothing is left to show.
 
         One at a time, so that a card is posted once. What fails is tried again by ``Decisions``.
         """
@@ -146,12 +146,12 @@ class ReviewCards:
         return is_sealed
 
     async def is_sealed(self, card: Card) -> bool:
-        """Return whether the content of a card may be shown to nobody."""
+        """Return whether nobody may see what a card is about."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         return job is not None and await self.is_job_sealed(job)
 
     async def locate_pictures(self, job: Job) -> dict[str, Path | None]:
-        """Locate what a moderator has to see of a job, by name: its grid, its start picture.
+        """Find the pictures of a job that a moderator has to see, by name: grid and start picture.
 
         None for a file that is gone.
         """

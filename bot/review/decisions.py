@@ -209,7 +209,7 @@ class Decisions:
         await self._audit.add(entry)
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
-        """Tell everybody. is_fresh: False after a stop, when ``Recovery`` has the job."""
+        """Tell everybody. is_fresh: False after a stop, because then ``Recovery`` has the job."""
         by_hand: bool | None = False
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)
@@ -241,7 +241,7 @@ class Decisions:
     async def look_after(self) -> None:
         """Run one round of the chore. The next start finishes what a stop cuts short.
 
-        Raises SomeFailed, at the first round perhaps before ``sweep``: that comes with the next.
+        Raises SomeFailed. If the first round does so before ``sweep``, the next round sweeps.
         """
         if not self._is_fresh:
             await self._refresh()

@@ -197,7 +197,7 @@ class Sanctions:
         old_value: str = "",
         new_value: str = "",
     ) -> None:
-        """prompt: the member's own words, which are deleted with their data."""
+        """Write an audit row. prompt: the member's own words, which are deleted with their data."""
         await self._audit.add(
             AuditEntry(
                 action,

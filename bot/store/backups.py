@@ -218,7 +218,7 @@ def _set_aside(path: Path, aside: Path) -> None:
 
 @contextmanager
 def _for_owner_alone() -> Iterator[None]:
-    """Files made in this block get mode 0600, folders 0700, whatever the caller's umask."""
+    """Inside this block, give new files mode 0600 and folders 0700, whatever the umask is."""
     before = os.umask(0o077)
     try:
         yield
@@ -237,7 +237,7 @@ def _stamp(now: float) -> str:
 
 
 def _raise_ids(copy: Path, data_dir: Path) -> int:
-    """Write into the copy which ids are taken, wherever they are known; its own last job."""
+    """Write into the copy which ids are taken. Return the last job of the copy itself."""
     last = dict.fromkeys(_NAMED_IN_MESSAGES.values(), 0)
     is_readable = _add_last_ids(data_dir / FILE_NAME, last)
     for path in (copy, *list_backups(data_dir), *data_dir.glob("replaced-*.sqlite3")):
@@ -272,7 +272,7 @@ def _add_last_ids(path: Path, last: dict[str, int]) -> bool:
 
 
 def _set_pictures_aside(data_dir: Path, known: int, aside: Path) -> Path | None:
-    """Move what is of jobs after ``known``: the sweep would take it for nobody's."""
+    """Move pictures of jobs after ``known`` away, because the sweep would delete them."""
     folder = data_dir / PICTURES
     newer = [path for job_id, path in list_pictures(folder) if job_id > known]
     for path in newer:

@@ -79,7 +79,7 @@ class CardRepository:
         return [row["card_id"] for row in rows]
 
     async def list_held_without_card(self) -> list[int]:
-        """Held jobs that no open card asks about, oldest first."""
+        """List held jobs that no open card asks about, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT job_id FROM job WHERE status = 'held' AND NOT EXISTS "
             "(SELECT 1 FROM card WHERE card.job_id = job.job_id AND decision = '') ORDER BY job_id"

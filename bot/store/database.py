@@ -97,7 +97,7 @@ class Database:
     async def open(cls, data_dir: Path, migrations: Path) -> Database:
         """Open and migrate the database of ``data_dir``.
 
-        Raises StoreError, also where it is lost: only a new folder gets an empty one.
+        Raises StoreError, also if it is lost: only a new folder gets an empty one.
         """
         path = data_dir / FILE_NAME
         try:
@@ -327,7 +327,7 @@ class Database:
             return list(await self._connection.execute_fetchall(sql, parameters))
 
     async def fetch_all_apart(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Return the rows of a SELECT that may take long, of what is on disk. Raises StoreError."""
+        """Return the rows of a long SELECT, read from what is on disk. Raises StoreError."""
         if self._closed:
             raise StoreError(_CLOSED)
         try:
@@ -354,7 +354,7 @@ def _has_log(path: Path) -> bool:
 
 
 async def _check(connection: aiosqlite.Connection, path: Path) -> None:
-    """Better not to start than to write into a damaged file. Raises StoreError."""
+    """Raise StoreError for a damaged file, so that nothing is written into it."""
     [row] = await connection.execute_fetchall("PRAGMA quick_check(1)")
     if row[0] != "ok":
         raise StoreError(describe_damage(path))

@@ -54,7 +54,7 @@ def open_with_log(path: Path) -> sqlite3.Connection:
 
 
 def describe_stranger(connection: sqlite3.Connection) -> str:
-    """Why this database cannot be used here; "" if it can, or if it is still empty."""
+    """Say why this database cannot be used here; "" if it can, or if it is still empty."""
     [application_id] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
     if application_id in _UNRELEASED_IDS:
@@ -63,7 +63,7 @@ def describe_stranger(connection: sqlite3.Connection) -> str:
 
 
 def check_is_ours(path: Path) -> None:
-    """Raises StoreError for a database that this program must not touch."""
+    """Raise StoreError for a database that this program must not touch."""
     if not path.is_file() or not path.stat().st_size:
         return
     try:

@@ -115,7 +115,7 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_by_status(self, *statuses: JobStatus) -> list[Job]:
-        """Jobs in any of these states, oldest first."""
+        """List jobs in any of these states, oldest first."""
         marks = ", ".join("?" * len(statuses))
         rows = await self._database.fetch_all(
             f"SELECT * FROM job WHERE status IN ({marks}) ORDER BY job_id",  # noqa: S608
@@ -124,7 +124,7 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_started_since(self, moment: float) -> list[Job]:
-        """Jobs whose drawing began after ``moment`` and that still cost something."""
+        """List jobs whose drawing began after ``moment`` and that still cost something."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE started_at > ? AND cost > 0 ORDER BY job_id", (moment,)
         )
@@ -164,7 +164,7 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def mark_answered(self, job_id: int, *, message_id: int | None, now: float) -> Job | None:
-        """accepted → queued or, if a moderator has to look first, held."""
+        """Move a job from accepted to queued, or to held if a moderator has to look first."""
         row = await self._database.fetch_one(
             "UPDATE job SET status = iif(is_held, 'held', 'queued'), "
             "message_id = ?, queued_at = ? WHERE job_id = ? AND status = 'accepted' RETURNING *",
@@ -173,14 +173,14 @@ class JobRepository:
         return parse_job(row) if row else None
 
     async def mark_held(self, job_id: int, *, held_for: Reason | None, rule: str) -> Job | None:
-        """rendered → held: nobody sees its pictures before a moderator has."""
+        """Move a job from rendered to held: a moderator must see its pictures first."""
         why: dict[str, Any] = {"is_held": True, "rule": rule, **format_reason("held", held_for)}
         return await self._change(job_id, (JobStatus.RENDERED,), JobStatus.HELD, **why)
 
     async def mark_approved(
         self, job_id: int, *, approved_by: int, spoiler: bool, now: float
     ) -> Job | None:
-        """held → queued or, if it is drawn, rendered, with all of its pictures to be shown."""
+        """Move a job from held to queued or, if it is drawn, to rendered. Show all its pictures."""
         async with self._database.transaction():
             row = await self._database.fetch_one(
                 "UPDATE job SET status = iif(rendered_at IS NULL, 'queued', 'rendered'), "
@@ -214,7 +214,7 @@ class JobRepository:
         await self._database.execute("UPDATE job SET rule = ? WHERE job_id = ?", (MINORS, job_id))
 
     async def mark_running(self, job: Job, *, now: float) -> Job | None:
-        """queued → running, with the recipe and cost filled in from the model."""
+        """Move a job from queued to running, with recipe and cost filled in from the model."""
         return await self._change(
             job.job_id,
             (JobStatus.QUEUED,),
@@ -227,7 +227,7 @@ class JobRepository:
         )
 
     async def mark_requeued(self, job: Job, *, attempted: bool) -> Job | None:
-        """running → queued, after a failed attempt, or a stop that was not the job's fault."""
+        """Move a job from running to queued after a failed attempt, or after a stop."""
         return await self._change(
             job.job_id,
             (JobStatus.RUNNING,),
@@ -251,9 +251,9 @@ class JobRepository:
         held_for: Reason | None = None,
         held_files: Sequence[PictureFile] = (),
     ) -> Job | None:
-        """running → rendered, together with its picture rows.
+        """Move a job from running to rendered, and insert its picture rows.
 
-        held_for: why a moderator has to see ``held_files``, the pictures as they were drawn, first.
+        held_for: why a moderator must first see ``held_files``, the pictures as they were drawn.
         """
         async with self._database.transaction():
             job = await self._change(
@@ -284,7 +284,7 @@ class JobRepository:
     async def mark_delivered(
         self, job_id: int, *, message_id: int | None, now: float
     ) -> Job | None:
-        """rendered → delivered."""
+        """Move a job from rendered to delivered."""
         return await self._change(
             job_id, (JobStatus.RENDERED,), JobStatus.DELIVERED, message_id=message_id, ended_at=now
         )
@@ -322,7 +322,7 @@ class JobRepository:
         await self._database.execute("UPDATE job SET end_notified = 1 WHERE job_id = ?", (job_id,))
 
     async def list_waits_since(self, moment: float, guild_id: int | None = None) -> list[float]:
-        """Seconds from the queue to the drawing, of jobs begun after this moment.
+        """List the seconds that jobs begun after this moment waited in the queue.
 
         guild_id: only of this server.
         """
@@ -340,14 +340,14 @@ class JobRepository:
         return {row[0]: row[1] for row in rows}
 
     async def list_not_notified(self) -> list[Job]:
-        """Jobs that ended without pictures and whose message may not say so yet."""
+        """List jobs that ended without pictures and whose message may not say so yet."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE end_notified = 0 ORDER BY job_id"
         )
         return [parse_job(row) for row in rows]
 
     async def forget_dead_tokens(self, before: float) -> None:
-        """Blank the interaction tokens of jobs accepted before this moment."""
+        """Erase the interaction tokens of jobs accepted before this moment."""
         await self._database.execute(
             "UPDATE job SET token = NULL WHERE token IS NOT NULL AND accepted_at < ?", (before,)
         )

@@ -12,7 +12,7 @@ class PictureRepository:
         self._database = database
 
     async def list_overdue(self, *, before: float | None, max_bytes: int | None) -> list[int]:
-        """Jobs whose pictures are older than ``before``, or the oldest beyond ``max_bytes``."""
+        """List jobs whose pictures are older than ``before``, or do not fit into ``max_bytes``."""
         rows = await self._database.fetch_all(
             """
             SELECT job_id FROM (
@@ -30,7 +30,7 @@ class PictureRepository:
         return [row["job_id"] for row in rows]
 
     async def list_kept(self) -> set[int]:
-        """Jobs whose files are needed: their pictures are in the index, or they have not ended."""
+        """List jobs whose files are needed: those in the index, and those that have not ended."""
         rows = await self._database.fetch_all(
             "SELECT job_id FROM picture UNION SELECT job_id FROM job "
             "WHERE status IN ('accepted', 'held', 'queued', 'running', 'rendered')"
@@ -38,7 +38,7 @@ class PictureRepository:
         return {row["job_id"] for row in rows}
 
     async def list_with_pictures(self) -> set[int]:
-        """Finished jobs whose pictures are in the index."""
+        """List finished jobs whose pictures are in the index."""
         rows = await self._database.fetch_all(
             "SELECT DISTINCT job_id FROM picture JOIN job USING (job_id) "
             "WHERE status IN ('delivered', 'undeliverable')"

@@ -199,5 +199,5 @@ def _explain(row: Row) -> dict[str, Any]:
 
 
 def _list_others() -> list[tuple[str, PersonalData]]:
-    """Without jobs, whose files go with their words: ``blank``."""
+    """List all tables except jobs, which ``blank`` erases together with their files."""
     return [(table, kept) for table, kept in PERSONAL.items() if table != "job"]

@@ -14,7 +14,7 @@ from bot.texts.reasons import Reason, recall
 
 
 def compose_next_id(table: str, column: str) -> str:
-    """SQL for a new row's id: after all that are there, and all that a restored record has lost."""
+    """Return SQL for a new row's id, after all ids in the table and all that a backup lacks."""
     last = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_{column}')"  # noqa: S608
     most = f"(SELECT max({column}) FROM {table})"  # noqa: S608 - our own names
     return f"max(coalesce({most}, 0), coalesce({last}, 0)) + 1"
@@ -97,7 +97,7 @@ def parse_job(row: Row) -> Job:
 
 
 def parse_real(value: float | None) -> float | None:
-    """RETURNING gives a whole number in a REAL column as an integer (SQLite 3.40)."""
+    """Return a float. In SQLite 3.40, RETURNING gives whole numbers as integers."""
     return None if value is None else float(value)
 
 

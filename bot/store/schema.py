@@ -15,9 +15,9 @@ _NAMED = 3
 
 
 def describe_oddity(connection: sqlite3.Connection, migrations: Path) -> str:
-    """Why this program cannot go on with a database; "" if it can.
+    """Say why this program cannot use a database; "" if it can.
 
-    An older one of a release has to be as its migrations made it: the next start brings it up.
+    A database of an older release must be as its migrations made it. The next start updates it.
     """
     stranger = describe_stranger(connection)
     if stranger:

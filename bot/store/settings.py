@@ -78,7 +78,7 @@ class SettingsRepository:
     async def put(
         self, guild_id: int, name: str, value: Any, channel_id: int = _WHOLE_GUILD
     ) -> tuple[Any, Any]:
-        """Keep a value, or drop it for None: the old value and the new one, as JSON holds them.
+        """Save a value, or remove it for None. Return the old and the new value, as in JSON.
 
         Raises UserError for a value that the setting cannot have.
         """
@@ -141,7 +141,7 @@ class SettingsRepository:
         return [row["guild_id"] for row in rows]
 
     async def list_channels(self, guild_id: int) -> list[int]:
-        """Channels that have values of their own."""
+        """List the channels that have values of their own."""
         rows = await self._database.fetch_all(
             "SELECT DISTINCT channel_id FROM setting WHERE guild_id = ? AND channel_id <> ? "
             "ORDER BY channel_id",
@@ -155,7 +155,7 @@ def _render(value: Any) -> str:
 
 
 def _check_bounds(name: str, value: Any) -> None:
-    """value: as JSON holds it."""
+    """Check a value's bounds. value: as in JSON."""
     if name == "picture_action" and value == Outcome.ALLOW:
         raise UserError(texts.NEVER_SHOWN())
     if name == "appeal_line" and len(value) > MAX_APPEAL_LINE:
@@ -180,7 +180,7 @@ def _parse_values(rows: list[Row]) -> dict[str, Any]:
 
 
 def parse_settings(values: dict[str, Any]) -> GuildSettings:
-    """Raises UserError for a value that its setting cannot have."""
+    """Make the settings. Raises UserError for a value that a setting cannot have."""
     try:
         return _SHAPE.validate_python(values)
     except ValidationError as error:

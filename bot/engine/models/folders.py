@@ -153,7 +153,7 @@ def _is_named(index: dict[str, Any], part: str) -> bool:
 
 
 def _check_tokenizer(folder: Path, vocab_size: object) -> None:
-    """Transformers makes a tokenizer without words from missing or empty files; refuse that."""
+    """Refuse missing or empty files, because transformers makes a tokenizer without words then."""
     whole = folder / "tokenizer.json"
     if whole.exists() or whole.is_symlink():
         named, model = whole, read_json(whole).get("model")

@@ -40,7 +40,7 @@ class TiledUnet:
         ]
 
     def __call__(self, latents: torch.Tensor, times: torch.Tensor, **rest: Any) -> Any:
-        """Predict (R, C, h, w), in float32 at least; a tuple, as with ``return_dict=False``."""
+        """Predict (R, C, h, w) in float32 or better; a tuple, as with ``return_dict=False``."""
         dtype = torch.promote_types(latents.dtype, torch.float32)
         total = torch.zeros(latents.shape, device=latents.device, dtype=dtype)
         for rows, columns, weight in self._tiles:

@@ -68,7 +68,7 @@ class StepTable:
 
     @property
     def num_steps(self) -> int:
-        """UNet calls: PNDM makes one more than the steps, Heun and KDPM2 nearly twice as many."""
+        """Return the number of UNet calls. PNDM makes one more, Heun and KDPM2 nearly double."""
         return len(self.rows)
 
 
@@ -177,7 +177,7 @@ class _Probe:
     def _step(
         self, output: torch.Tensor, t: torch.Tensor, sample: torch.Tensor
     ) -> tuple[float, torch.Tensor]:
-        """Step; returns D, and the sample without its noise."""
+        """Take a step. Return D and the sample without its noise."""
         state = self._random.get_state()
         rest = {"generator": self._random} if self._takes_generator else {}
         after = self._scheduler.step(output, t, sample, return_dict=False, **rest)[0]

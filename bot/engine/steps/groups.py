@@ -94,12 +94,12 @@ class Group:
 
     @property
     def num_free(self) -> int:
-        """Pictures that still fit in."""
+        """Return how many more pictures fit in."""
         return self._slots.num_free
 
     @property
     def is_active(self) -> bool:
-        """Return whether somebody in it has steps to take."""
+        """Return whether any request in it has steps left."""
         return any(not drawing.is_done for drawing in self.drawings)
 
     def join(self, drawing: Drawing, start: Start, cond: Prompt, uncond: Prompt | None) -> None:
@@ -120,9 +120,9 @@ class Group:
     def select(self, max_rows: int) -> list[Member]:
         """Choose the pictures of the next step, one at least.
 
-        Newcomers come first, so that everybody sees a preview soon; then whoever is due first:
-        equal requests are done in the order they came, a short one passes a long one, and nobody
-        waits for ever, for who comes later is due later.
+        New requests come first, so that everybody sees a preview soon. Then the one that is due
+        first: equal requests finish in the order they came, and a short one passes a long one.
+        No request waits for ever, because later ones are due later.
         """
         line = [
             (drawing, panel)
@@ -141,7 +141,7 @@ class Group:
         return members
 
     def step(self, members: Sequence[Member], num_rows: int | None) -> None:
-        """Take one step; nobody moves if it fails. num_rows: pads the batch."""
+        """Take one step. If it fails, nothing changes. num_rows: pad the batch to this number."""
         for member in members:
             self._draw_noise(member.drawing.table, member.panel)
         self._stepper(self._slots.plan([member.entry for member in members], num_rows))

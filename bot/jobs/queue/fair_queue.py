@@ -83,7 +83,7 @@ class JobQueue:
         """
         places: dict[int, Place] = {}
         totals = self._use.totals(now)
-        newest: dict[Member, int] = {}  # the newest job of each member ahead
+        newest: dict[Member, int] = {}  # the id of the newest job of each member ahead
         ahead: set[int] = set()
         newest_ahead = 0
         cost = busy_cost
@@ -128,7 +128,7 @@ def _step(heap: list[H], following: H | None) -> None:
 def _explain(
     member: Member, any_ahead: bool, any_others: bool, later: list[Member], totals: Totals
 ) -> PlaceReason:
-    """later: other people who are ahead although they asked later."""
+    """Find the reason for a place. later: people who are ahead although they asked later."""
     if not any_ahead:
         return PlaceReason.NEXT
     if not any_others:

@@ -96,7 +96,7 @@ class Waitlist:
         return self._engine.cost(recipe) if self.info else 1.0
 
     def estimate_wait_seconds(self, cost: float) -> float | None:
-        """Seconds until a new job of this cost would be done if it came last; None if unknown."""
+        """Estimate the seconds until a new job of this cost would be done; None if unknown."""
         pace = self.paces.cost_per_second
         return (self._busy_cost() + self.queue.cost + cost) / pace if pace else None
 
