@@ -90,7 +90,7 @@ def list_plain_prompts() -> list[str]:
 
 
 def list_benign_prompts() -> list[str]:
-    """More than 2,000 prompts, no two alike."""
+    """List more than 2,000 different prompts."""
     plain = list_plain_prompts()
     traps = [scene.format(trap) for trap, scene in product(TRAPS, _TRAP_SCENES)]
     return list(dict.fromkeys(plain + traps))

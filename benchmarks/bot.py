@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def measure_import(rounds: int = 5) -> dict[str, float]:
-    """Seconds to start an interpreter with and without `doctor` and the cogs; median of rounds."""
+    """Measure the seconds to start an interpreter with and without `doctor` and the cogs."""
     bare, ours = [], []
     for _ in range(rounds):
         bare.append(_time_python("pass"))

@@ -79,7 +79,7 @@ def list_adult_cases(seed: int = 19) -> Iterator[Case]:
 
 
 def list_harmless(paths: Iterable[Path] = HARMLESS) -> Iterator[tuple[str, str]]:
-    """Prompt and negative prompt. {a|b} in a line stands for each of its parts."""
+    """List prompts with their negative prompts. {a|b} in a line stands for each of its parts."""
     for path in paths:
         for line in path.read_text("utf-8").splitlines():
             if line.strip() and not line.startswith("#"):

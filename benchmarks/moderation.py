@@ -115,7 +115,7 @@ def measure_false_positives() -> dict[str, Any]:
 
 
 def make_rules(count: int = _NUM_RULES) -> list[Rule]:
-    """Words, phrases with exceptions, and patterns, of random letters."""
+    """Make words, phrases with exceptions, and patterns out of random letters."""
     letters = random.Random(5)
 
     def word() -> str:
@@ -133,7 +133,7 @@ def make_rules(count: int = _NUM_RULES) -> list[Rule]:
 
 
 def measure_time() -> dict[str, Any]:
-    """Milliseconds for a prompt of 6,000 characters with 1,000 rules.
+    """Measure the milliseconds for a prompt of 6,000 characters with 1,000 rules.
 
     The texts are plain prompts, joined until they are long enough; every tenth has disguises.
     """
@@ -216,7 +216,7 @@ def make_worst_rules() -> dict[str, tuple[list[Rule], str]]:
 
 
 def measure_worst_rules(rounds: int = 3) -> dict[str, Any]:
-    """Milliseconds to compile the worst rules a server may have, and to judge a text with them.
+    """Measure how long it takes to compile a server's worst rules, and to judge with them.
 
     Rules are compiled again for each round, because searches cache what they have seen.
     """
@@ -242,7 +242,7 @@ def measure_worst_rules(rounds: int = 3) -> dict[str, Any]:
 
 
 def measure_picture_check(rounds: int = 20) -> dict[str, Any]:
-    """Milliseconds per picture of 512 × 512, and the memory of the loaded classifier."""
+    """Measure milliseconds per picture of 512 × 512, and the memory of the loaded classifier."""
     process = psutil.Process()
     before = process.memory_info().rss
     check = PictureCheck(0.3)

@@ -94,7 +94,7 @@ async def _edit(server: Playground, messages: list[Message], seconds: float) -> 
 
 
 def _main_thread_tasks(trace: bytes) -> list[tuple[float, float]]:
-    """Wall and CPU milliseconds of every task on the main thread of the page's renderer."""
+    """List wall and CPU milliseconds of every task on the main thread of the page."""
     events = json.loads(trace)["traceEvents"]
     mains = {
         (event["pid"], event["tid"])

@@ -49,7 +49,7 @@ def main() -> None:
 
 
 async def measure(megabytes: int) -> dict[str, Any]:
-    """Milliseconds that inserts take alone and during copies, and seconds that a copy takes."""
+    """Measure how long inserts take alone and during copies, and how long a copy takes."""
     with tempfile.TemporaryDirectory(prefix="triptych-store-") as name:
         folder = Path(name)
         database = await Database.open(folder, get_migrations_folder())

@@ -157,7 +157,7 @@ class Interactions:
         return message
 
     def forget(self, interaction: Interaction) -> None:
-        """Remove it and its messages from the world, without sending any event."""
+        """Remove an interaction and its messages from the world, without sending any event."""
         self._by_token.pop(interaction.token, None)
         self._world.interactions.pop(interaction.id, None)
         messages = self._world.get_channel(interaction.channel_id).messages

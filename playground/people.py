@@ -150,7 +150,7 @@ class Person:
 
     @property
     def direct_channel(self) -> Channel:
-        """Return the direct messages between this person and the bot."""
+        """Return the direct message channel between this person and the bot."""
         world = self._backend.world
         return world.open_private_channel(world.bot.id, self.user.id)
 
@@ -288,7 +288,7 @@ class Person:
         self._backend.messages.delete(message)
 
     def can_see(self, message: Message) -> bool:
-        """Return whether this person sees a message. Ephemeral ones have a single reader."""
+        """Return whether this person sees a message. Only one person sees an ephemeral one."""
         if not message.is_ephemeral:
             channel = self._backend.world.get_channel(message.channel_id)
             permissions = permissions_in(self._backend.world, self.user.id, channel)

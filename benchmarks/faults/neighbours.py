@@ -38,7 +38,7 @@ class Siege:
     sent: int = 0
 
     def delays(self) -> list[float]:
-        """Seconds to the first answer; 3 s, Discord's own limit, if there was none."""
+        """Return the seconds to the first answer; 3 s, Discord's limit, if there was none."""
         return sorted(
             min((h.interaction.acknowledged_at or 1e12) - h.interaction.created_at, 3.0)
             for h in self.handles
@@ -46,7 +46,7 @@ class Siege:
 
 
 async def measure_neighbours(plan: Plan) -> Measurement:
-    """F17: while one sends the worst of each kind, others are served and the bot stops in time."""
+    """F17: while one member sends costly input, others are served and the bot stops in time."""
     parts = {"pictures": await _measure_pictures(plan)}
     for name, kind in _COSTLY_RULES.items():
         parts[name] = await _measure_rules(plan, kind)

@@ -19,7 +19,7 @@ _NUM_SLOW = 4
 
 
 async def measure_drops(plan: Plan) -> Measurement:
-    """F4: every way in which a gateway connection can end, and a refused first connection."""
+    """F4: gateway connections end in every possible way, and a first connection is refused."""
     num_drops = plan.pick(3, 8, 100)
     chance = random.Random(plan.seed)
     async with open_bench(plan, "f4") as bench:
@@ -209,7 +209,7 @@ async def _ask_many(bench: Bench, count: int, tokens: set[str]) -> None:
 
 
 async def _time_deliveries(bench: Bench, count: int) -> float:
-    """Median seconds from a press to its picture, with one press after the other."""
+    """Return the median seconds from a press to its picture, with one press after the other."""
     seconds = []
     for _ in range(count):
         began = time.monotonic()

@@ -169,7 +169,7 @@ def _count_served_between(rows: Sequence[sqlite3.Row], job: sqlite3.Row) -> int:
 
 
 async def _measure_equality(plan: Plan) -> float:
-    """Jain's index of how much ten members had got when half of the jobs were drawn.
+    """Return Jain's index: how evenly ten members were served when half the jobs were drawn.
 
     https://arxiv.org/abs/cs/9809099
     """

@@ -70,7 +70,7 @@ class FirstAnswers:
             "could; it is not drawn here and costs nothing. While both run, members get answers "
             "from either. Stop the other one; if you do not know it, reset the token (Reset Token "
             "on the Bot page of https://discord.com/developers/applications) and put the new one "
-            "into the .env of the one that shall run.",
+            "into the .env of the one that you want to run.",
             interaction_id,
         )
         return True

@@ -69,7 +69,7 @@ async def register(
     except discord.DiscordServerError:
         raise
     except (discord.HTTPException, app_commands.CommandSyncFailure) as error:
-        log.error("the commands could not be registered, the old ones stay: %s", error)
+        log.error("the commands could not be registered, so the old ones stay: %s", error)
     else:
         await meta.put(_KEPT, _digest(application_id, ours, kept))
 

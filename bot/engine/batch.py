@@ -197,7 +197,7 @@ class Batch:
         if isinstance(fault, DeviceFull) and len(members) > 1:
             num_rows = sum(member.entry.num_rows for member in members)
             self.capacity.halve(num_rows, group.width, group.height)
-            logger.warning("%s rows were too many for the memory: halved", num_rows)
+            logger.warning("%s rows did not fit in memory, so the limit is halved", num_rows)
         elif (
             isinstance(fault, DeviceFull)
             and drawings[0].request.recipe.is_enlarged
@@ -217,7 +217,7 @@ class Batch:
 
     def _enter_in_tiles(self, drawing: Drawing) -> None:
         recipe = drawing.request.recipe
-        logger.warning("%s×%s is too large for one pass: tiled", *recipe.size)
+        logger.warning("%s×%s is too large for one pass, so it is drawn in tiles", *recipe.size)
         self.runner.free()
         self._tiled_until[recipe.size] = self._clock() + TILED_SECONDS
         self._enter(drawing, *self.runner.prompts.encode(recipe))

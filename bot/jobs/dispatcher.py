@@ -114,7 +114,7 @@ class Dispatcher:
                 while (job := self._choose()) is not None:
                     await self._begin(job)
             except StoreError as error:  # such as a full disk: jobs stay in the queue
-                log.error("nothing can be begun, trying again in a moment: %s", error)
+                log.error("no job can be started, trying again in a moment: %s", error)
                 loop.call_later(STORE_RETRY_SECONDS, self._waitlist.changed.set)
             if self._lost is not None:
                 raise self._lost
@@ -368,7 +368,7 @@ class Dispatcher:
                 leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
             )
         except StoreError as error:  # tell the member now; the next start corrects the row
-            of_job(log, job.job_id).error("its end is not on record: %s", error)
+            of_job(log, job.job_id).error("its end could not be saved: %s", error)
             ended = replace(job, status=status, reason=reason)
         if ended is not None:
             of_job(log, job.job_id).info("ended: %s", status)

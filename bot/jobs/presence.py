@@ -52,7 +52,9 @@ class Presence:
             async with asyncio.timeout(ANSWER_SECONDS):
                 has_left = await self._messenger.has_left(*who)
         except (NotPosted, TimeoutError) as error:
-            of_job(log, job.job_id).info("its member may have left: %r", error)
+            of_job(log, job.job_id).info(
+                "Discord did not say whether its member has left: %r", error
+            )
             return False
         if not has_left:
             self._seen[who] = now

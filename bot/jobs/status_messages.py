@@ -112,7 +112,9 @@ class StatusMessages:
             try:
                 await self._mark_end_notified(job.job_id)
             except StoreError as error:  # the next start repeats it
-                of_job(log, job.job_id).warning("its end is shown but not on record: %s", error)
+                of_job(log, job.job_id).warning(
+                    "its end was shown, but could not be saved: %s", error
+                )
         return True
 
     @asynccontextmanager
@@ -165,7 +167,7 @@ class StatusMessages:
         try:
             await work
         except Undeliverable as error:
-            of_job(log, job.job_id).info("its end was not shown there: %s", error)
+            of_job(log, job.job_id).info("its end could not be shown: %s", error)
             return False
         return True
 

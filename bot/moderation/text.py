@@ -45,9 +45,9 @@ def clean_prompt(text: str) -> str:
     """Make a prompt safe to save, show and draw.
 
     Lone surrogates (they cannot be stored) become U+FFFD. Control characters and line breaks become
-    spaces. Text direction overrides go (they would turn our own words around), and more combining
-    marks on one letter than any language needs are dropped. Text with nothing
-    visible becomes empty.
+    spaces. Text direction overrides are dropped, because they would turn our own words around. So
+    are combining marks, if one letter has more than any language needs. Text with nothing visible
+    becomes empty.
     """
     kept: list[str] = []
     marks = 0

@@ -47,7 +47,8 @@ class RecordWatch:
             return
         try:
             log.error(
-                "what the record holds is saved in %s", await self._backups.rescue(self._now())
+                "the data of the lost database is saved in %s",
+                await self._backups.rescue(self._now()),
             )
         except StoreError as error:
-            log.error("what the record holds could not be saved: %s", error)
+            log.error("the data of the lost database could not be saved: %s", error)

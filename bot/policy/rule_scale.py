@@ -74,7 +74,7 @@ class RuleScale:
         try:
             found = await self._run(guild_id, list_beyond, numbered, rules=numbered.values())
         except WorkerError as error:
-            log.error("the rules of guild %s cannot be weighed: %s", guild_id, error)
+            log.error("the rules of guild %s could not be measured: %s", guild_id, error)
             raise StoreError(texts.UNWEIGHED()) from error
         async with self._rules.transaction():
             kept = await self._rules.fetch_beyond(guild_id)  # perhaps from another call
@@ -120,7 +120,7 @@ class RuleScale:
         try:
             return await self._run(guild_id, work, *args, rules=rules)
         except WorkerError as error:
-            log.warning("rules of guild %s were not looked at: %s", guild_id, error)
+            log.warning("rules of guild %s could not be examined: %s", guild_id, error)
             raise UserError(texts.BUSY()) from error
 
     async def _run(

@@ -100,7 +100,7 @@ class ReviewCards:
                 if card.kind is CardKind.HELD and card.decision is None:
                     await self._refuse_unseen(card)
             except NotPosted as error:
-                log.info("card %s is posted later: %s", card_id, error)
+                log.info("card %s could not be posted and is tried again: %s", card_id, error)
                 return False
         return True
 

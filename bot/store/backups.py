@@ -140,10 +140,10 @@ class Restored:
 
 def restore(data_dir: Path, backup: Path, migrations: Path, now: float) -> Restored:
     """Put a copy in the place of the database, which is kept beside it. Raises StoreError, also
-    for a copy that the program of these migrations could not go on with.
+    for a copy that this version cannot use.
 
-    No id is given a second time: buttons under messages since the backup must not find another
-    job. The caller owns the data directory.
+    No id is used twice, because the buttons under newer messages must not find another job. The
+    caller owns the data directory.
     """
     fault = examine_file(backup, migrations)
     if fault is not None:

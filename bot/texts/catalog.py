@@ -173,4 +173,4 @@ def parse_locale(locale: str) -> Locale:
 @cache
 def _warn(locale: str, template: str) -> None:
     """Warn once for each text."""
-    log.warning("the %s text %r names other fields than the English one", locale, template)
+    log.warning("the %s text %r has other fields than the English one", locale, template)

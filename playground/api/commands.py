@@ -23,7 +23,7 @@ MAX_OPTIONS = MAX_CHOICES = 25
 
 
 def overwrite_commands(backend: Backend, call: Call) -> list[Json]:
-    """Bulk overwrite: what keeps its name keeps its id; what is not named is gone."""
+    """Replace all commands. A command that keeps its name keeps its id. All others are deleted."""
     scope = _scope(call)
     definitions: list[Json] = call.body or []
     errors = FormErrors()
@@ -39,7 +39,7 @@ def overwrite_commands(backend: Backend, call: Call) -> list[Json]:
 
 
 def list_commands(backend: Backend, call: Call) -> list[Json]:
-    """Without what they are called in other languages, unless that is asked for."""
+    """List the commands, with the names in other languages only if asked for."""
     found = [command_payload(backend.world, c) for c in _commands(backend, _scope(call))]
     is_asked = call.query.get("with_localizations", "").lower() in {"1", "true"}
     return found if is_asked else _without_localizations(found)

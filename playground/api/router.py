@@ -171,7 +171,7 @@ class Router:
     def _answer(
         self, route: Route, request: web.Request, call: Call
     ) -> tuple[Mapping[str, str], int, Any]:
-        """Return headers, status and body of the true answer."""
+        """Return headers, status and body of the normal answer."""
         headers: dict[str, str] = {}
         try:
             if route.needs_token:

@@ -16,7 +16,7 @@ class Clock:
         self._advanced_seconds = 0.0
 
     def now(self) -> float:
-        """Seconds since this clock was made."""
+        """Return the seconds since this clock was made."""
         running = 0.0 if self._frozen else time.monotonic() - self._started_at
         return running + self._advanced_seconds
 
