@@ -26,7 +26,7 @@ from bot.texts.reasons import Reason, because, say
 
 
 class TriptychError(Exception):
-    """Root of the tree."""
+    """The base class of all errors here."""
 
 
 class ConfigError(TriptychError):

@@ -71,7 +71,7 @@ class GuildServices:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of one process, connected to each other."""
+    """Holds all parts of one process, already connected to each other."""
 
     jobs: JobRepository
     standing: StandingRepository

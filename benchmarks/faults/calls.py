@@ -103,7 +103,7 @@ async def measure_store(plan: Plan) -> Measurement:
 async def _side_by_side(
     tally: Tally, run: Callable[[int, str], Awaitable[None]], choices: Iterable[tuple[int, str]]
 ) -> None:
-    """Run all, a few at a time because a run mostly waits. A run that breaks off is a fault."""
+    """Run all, several at once because a run mostly waits. A run that fails counts as a fault."""
     left = iter(choices)
 
     async def work() -> None:

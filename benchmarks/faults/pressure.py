@@ -175,7 +175,7 @@ async def _measure_equality(plan: Plan) -> float:
     """
     num_members, num_each = 10, plan.pick(4, 10, 40)
     async with open_bench(plan, "f7-equal", checks_contract=False) as bench:
-        load_seconds = 2 + num_members * num_each / 50  # until all have asked
+        load_seconds = 2 + num_members * num_each / 50  # so that all have asked by then
         await bench.start(FAKE_STEP_SECONDS="0.005", FAKE_LOAD_SECONDS=str(load_seconds))
         for name in _add_people(bench, num_members):
             for _ in range(num_each):

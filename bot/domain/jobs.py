@@ -82,9 +82,9 @@ class Ancestry:
 class Job:
     """One row of the job table.
 
-    cost_estimate, cost: in default requests of the default model (1.0 = three pictures with its
-    default settings); ``cost`` is what counts against quotas, at most the estimate, and 0 if
-    nothing was drawn. engine, gpu_seconds: which engine drew it, and how long that took.
+    cost_estimate, cost: 1.0 is one default request of the default model (three pictures with its
+    default settings). ``cost`` counts against quotas. It is never more than the estimate, and 0
+    if nothing was drawn. engine, gpu_seconds: which engine drew it, and how long that took.
     attempt: how many times drawing was started. reason: why it ended without pictures.
     rule, rules_version: the rule that decided, and the version of the server's rules then.
     is_held: a moderator still has to approve it (approved_by). held_for: the reason for that.

@@ -46,10 +46,10 @@ def _between(least: float, most: float) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What can be chosen about a drawing, each with diffusers' name.
+    """What people can choose about a drawing. The names are those of diffusers.
 
-    None: the model's default, to be filled in. clip_skip: how many of the text encoder's last
-    layers the prompt, not the negative one, goes without.
+    None: the model's default will be filled in. clip_skip: how many of the text encoder's last
+    layers are left out for the prompt, but not for the negative prompt.
     """
 
     prompt: str
@@ -94,7 +94,7 @@ class Ask(Parameters):
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Text put around a prompt, and values for what the member leaves open.
+    """Text to put around a prompt, and values for options that the member does not set.
 
     is_removed: the server does not offer the style of this name that comes with Triptych.
     """
@@ -112,10 +112,10 @@ class Style:
 class Recipe(Parameters):
     """Everything needed to draw a job again.
 
-    A job taken while the model still loads keeps None where the model's default will be filled in.
-    model: ``ModelInfo.id``. preset: what the values came from; guidance_until: the share of the
-    steps that are guided. version: the recipe format in which it was made. own_words: what
-    the member typed, where a style was put around it.
+    If a job is taken before the model is loaded, None stands for the model's defaults until then.
+    model: ``ModelInfo.id``. preset: the preset that the values came from. guidance_until: the share
+    of the steps that are guided. version: the recipe format in which it was made. own_words: what
+    the member typed, if a style was put around it.
     """
 
     seeds: tuple[int, ...] = ()

@@ -135,10 +135,10 @@ class RulesBeyond:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything that a card shows. picture: a blurred PNG. strikes: how many count at present.
+    """Everything that a card shows. picture: a blurred PNG. strikes: the number of active ones.
 
-    delete_by_hand: the message of removed pictures is out of reach. beyond: rules that do not
-    apply. is_sealed: neither prompt nor pictures are shown to anybody.
+    delete_by_hand: a moderator must delete the message of removed pictures, as the bot cannot.
+    beyond: rules that do not apply. is_sealed: nobody may see the prompt or the pictures.
     """
 
     card: Card

@@ -119,7 +119,7 @@ class Batch:
 
     @torch.inference_mode()
     def forget_prompts(self) -> None:
-        """Let go of every prompt that is not being drawn."""
+        """Forget every prompt that is not being drawn."""
         self.runner.prompts.forget()
         self.runner.forget_prompts()
         for group in self._groups.values():

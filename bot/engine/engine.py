@@ -152,7 +152,7 @@ class Engine:
         return 1.0 if self._cost_model is None else self._cost_model.estimate(recipe)
 
     def forget_prompts(self) -> None:
-        """Let go, within a step, of every prompt that is not being drawn."""
+        """Forget, within a step, every prompt that is not being drawn."""
         self._inbox.put("forget")
 
     def close(self, deadline_seconds: float) -> bool:

@@ -43,8 +43,8 @@ Categories = list[tuple[Reading, dict[str, list[Hit]]]]
 class Signs:
     """Signs found in texts, each with the form in which it was first read.
 
-    undressed: sexual with a person, and perhaps with a minor. undressing, grown: only in a negative
-    prompt. scanty: only with a picture that a person sent. worn: only with both.
+    undressed: sexual with a person, and perhaps with a minor. undressing, grown: count only in a
+    negative prompt. scanty: counts only with a picture that a person sent. worn: only with both.
     """
 
     sexual: dict[bool, Form] = field(default_factory=dict)  # keyed by: is it plain?

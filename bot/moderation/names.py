@@ -1,4 +1,4 @@
-"""Finds names of people by their shape: two capitalised words that are no place and no style.
+"""Finds names of people by their shape: two capitalised words that are not a place or a style.
 
 A listed name makes it certain. The maker of a picture does not count.
 """

@@ -122,7 +122,7 @@ def _find_time(path: Path) -> float:
     """Return when a copy was made or set aside. The time in its name counts, even if the file
     itself is older."""
     named = re.search(r"-(\d{8}-\d{6})\.", path.name)
-    with suppress(ValueError):  # we did not write this time
+    with suppress(ValueError):  # the name has no valid time
         if named is not None:
             return datetime.strptime(named[1], _STAMP).replace(tzinfo=UTC).timestamp()
     return path.stat().st_mtime

@@ -40,8 +40,8 @@ _PIPELINES = {
 class CheckedFolder:
     """A diffusers folder that can be loaded. model: what the owner calls it.
 
-    variant: which of the files are read, as diffusers names it. weights: by part, also of
-    the safety checker; one that cannot be loaded is left out, and ``notes`` says so.
+    variant: which of the files are read, as diffusers names it. weights: the weights of each
+    part. A safety checker that cannot be loaded is left out, and ``notes`` says so.
     """
 
     path: Path

@@ -2,7 +2,7 @@
 
 A request may be tiled only if it is a second pass over an enlarged picture (``may_tile``): the
 start picture keeps the tiles consistent. Anything else is drawn in one pass, exactly as
-diffusers draws it, or refused. It must be tiled
+diffusers draws it, or refused. An enlarged picture must be tiled
 
 - beyond twice the model's native sides: the attention's work and memory grow with the square of
   the pixels, and the model was trained on nothing that large; one doubling still works;

@@ -70,7 +70,7 @@ _SAMPLERS |= {
     if setting in kind.knows()
 }
 
-# A class silently drops a setting that it does not know and then follows another schedule.
+# A class silently ignores a setting that it does not know, and then uses another schedule.
 _SCHEDULE_SETTINGS = (
     "num_train_timesteps",
     "beta_start",
@@ -94,8 +94,8 @@ _OPTIONAL_SETTINGS = ("set_alpha_to_one", "clip_sample")
 class SamplerChoice:
     """The samplers offered for one model.
 
-    ids: ``default`` first, then in the order of SAMPLER_IDS. notes: sentences for the owner, when
-    another scheduler takes the place of the model's own or a sampler is refused.
+    ids: ``default`` first, then in the order of SAMPLER_IDS. notes: sentences for the owner, if
+    another scheduler replaces the model's own or if a sampler is refused.
     """
 
     ids: tuple[str, ...]

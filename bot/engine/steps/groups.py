@@ -163,7 +163,7 @@ class Group:
         self._slots.blank()
 
     def free(self) -> None:
-        """Let go of memory that the next step can have again."""
+        """Free memory that the next step can allocate again."""
         self._stepper.free()
 
     def get_latents(self, drawing: Drawing) -> torch.Tensor:

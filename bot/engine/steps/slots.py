@@ -33,11 +33,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Everything one step reads, as tensors, so that a captured graph can run with another plan.
+    """All that one step reads. These are tensors, so a captured graph can run with another plan.
 
-    numbers: (N, 1 + NUM_COLUMNS) guidance, s, t, A, B, D of the N pictures, in the state's dtype.
-    pictures: int64 (3, N) slot, conditional row and unconditional row of each picture.
-    rows: int64 (2, R) for each row of the UNet's batch, the index of its picture (of N) and of its
+    numbers: (N, 1 + NUM_COLUMNS): guidance, s, t, A, B, D of the N pictures, in the state's dtype.
+    pictures: int64 (3, N): slot, conditional row and unconditional row of each picture.
+    rows: int64 (2, R): for each row of the UNet's batch, the indices of its picture and of its
     embedding.
     """
 
