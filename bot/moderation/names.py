@@ -1,6 +1,6 @@
 """Finds names of people by their shape: two capitalised words that are not a place or a style.
 
-A listed name makes it certain. The maker of a picture does not count.
+A listed name makes it certain. The name of an artist does not count.
 """
 
 from __future__ import annotations
