@@ -1,4 +1,4 @@
-"""python -m benchmarks.store [--megabytes N] [--json]: how long an insert waits during a backup.
+"""python -m benchmarks.store [--megabytes N] [--json]: times inserts during a backup.
 
 It uses a real database of that size in a temporary folder, with synchronous=FULL. Rows are inserted
 one after the other, as the bot does it: first alone, then while copies are made.

@@ -20,7 +20,7 @@ REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 IGNORED_OPCODES = {3, 4}  # presence, voice state
 
 HEARTBEAT_INTERVAL_MS = 41_250
-ACK_DELAY_SECONDS = 0.02  # sent at once, discord.py 2.7.1 takes it for an earlier heartbeat's
+ACK_DELAY_SECONDS = 0.02  # without it, discord.py 2.7.1 thinks it answers an earlier heartbeat
 RESUME_WINDOW_SECONDS = 5 * 60.0
 KEPT_EVENTS = 5_000
 

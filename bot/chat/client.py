@@ -159,7 +159,7 @@ class TriptychClient(commands.Bot):
         self.forms[name] = FormActions(compose, submit)
 
     def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[Any]]) -> None:
-        """Register the forms that our custom_ids can have, so that we can answer unknown ones."""
+        """Register the patterns of our custom_ids, so that we can answer unknown ones."""
         super().add_dynamic_items(*items)
         self._item_templates += [item.__discord_ui_compiled_template__ for item in items]
 

@@ -42,7 +42,7 @@ class Drafts:
     ) -> None:
         self._now = now
         self._random_number = random_number
-        self._drafts: dict[int, _Draft] = {}  # the oldest first
+        self._drafts: dict[int, _Draft] = {}  # the oldest form comes first
 
     def keep(self, user_id: int, form: SentForm) -> int:
         """Keep a form and return a number for ``find``. The oldest forms make room."""

@@ -27,7 +27,7 @@ class JobStatus(StrEnum):
 
 
 class Source(StrEnum):
-    """How a job came in."""
+    """Where a job came from."""
 
     INTERACTION = "interaction"  # a member on Discord: a command, a button, a form
     TERMINAL = "terminal"  # the owner's command line, which no quota binds
@@ -38,10 +38,10 @@ class Source(StrEnum):
 class Origin:
     """Who asked, and where the answer goes. A terminal job has no ids and user_id 0.
 
-    interaction_id: at most one job has it; it decides nothing else.
-    token: Discord's interaction token, good for 15 minutes and blanked after that.
+    interaction_id: at most one job has it. It has no other use.
+    token: Discord's interaction token. It is valid for 15 minutes and erased after that.
     bot_in_channel: False if the bot is no member there, so that only the token can reach the reply.
-    parent_channel_id: of a thread. role_ids, joined_at: known only while the member asks.
+    parent_channel_id: a thread's channel. role_ids, joined_at: known only while the member asks.
     locale, guild_locale: the language of the member and of the server, as Discord names them.
     """
 

@@ -1,4 +1,4 @@
-"""The frozen values of review: cards, reports, strikes, suspensions."""
+"""The values about review: cards, reports, strikes, suspensions."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class RulesBeyond:
-    """The rules of a server, by number, that do not apply. Found for this version and budget."""
+    """The numbers of a server's rules that do not apply, for this version and budget."""
 
     version: int
     budget: str

@@ -88,7 +88,7 @@ def _apply_profile(picture: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _find_exponent(picture: Image.Image) -> float:
-    """Find the power to which a value from 0 to 1 is raised on its way to the screen."""
+    """Find the exponent that turns the picture's values (0 to 1) into those of the screen."""
     gamma = picture.info.get("gamma") or 1 / _SCREEN_GAMMA
     if picture.info.get("icc_profile") or "srgb" in picture.info:
         return 1.0

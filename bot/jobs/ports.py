@@ -33,7 +33,7 @@ _NOT_TAKEN = because(Code.DISCORD_REFUSED)
 
 
 class NotPosted(TriptychError):
-    """Something could not be shown."""
+    """A message could not be shown or changed."""
 
 
 class Undeliverable(NotPosted):
@@ -68,7 +68,7 @@ class Unreadable(Undeliverable):
 
 
 class Unreachable(NotPosted):
-    """No answer at the moment; trying again in a minute may work."""
+    """Discord does not answer at the moment. Trying again in a minute may work."""
 
 
 @dataclass(frozen=True, slots=True)

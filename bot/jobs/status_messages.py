@@ -269,7 +269,7 @@ class _Channel:
                 continue
             await self.turns.acquire()
             message = self._choose()
-            if message is None or message.latest is None:  # forgotten meanwhile
+            if message is None or message.latest is None:  # it was forgotten meanwhile
                 self.turns.release()
                 continue
             (job, update), message.latest = message.latest, None

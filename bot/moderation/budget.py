@@ -96,7 +96,7 @@ def list_beyond(
     budget: Weight = SERVER_BUDGET,
     clock: Callable[[], float] = time.thread_time,
 ) -> tuple[int, ...]:
-    """List the numbers of the rules that do not fit after those before them."""
+    """List the numbers of the rules for which earlier rules leave no room."""
     total, beyond = NOTHING, list[int]()
     weighed, end = 0, clock() + _MAX_WEIGHING_SECONDS
     for number, rule in rules.items():

@@ -81,7 +81,7 @@ class NameFinder:
         if ends_in_credit(text[max(0, shape.start - CREDIT_CHARS) : shape.start].lower()):
             return None
         is_listed = name[0] in self._given or name[-1] in self._surnames
-        others = len(tokens) - len(name) - shape.particles - 1  # the first word says nothing
+        others = len(tokens) - len(name) - shape.particles - 1  # the first word proves nothing
         is_title_case = others > 2 and num_capitals - len(name) > others * _TITLE_CASE
         if is_title_case:
             return False if is_listed else None

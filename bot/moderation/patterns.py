@@ -21,7 +21,7 @@ _STEP_SECONDS = 1e-5  # of compiling per step; normal patterns need a tenth to a
 # bound it closer, and make searches slower by up to 400 times.
 _MAX_MEM = 1 << 20
 _SET_STEPS = 512  # steps of the patterns searched in one call, which cannot be interrupted either
-_ALWAYS = ""  # matches every text: if it is missing, the set gave up
+_ALWAYS = ""  # matches every text, so if it is not found, the set gave up
 
 
 def _make_options() -> re2.Options:

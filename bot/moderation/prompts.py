@@ -29,7 +29,7 @@ _OF_PATTERNS = {
     Outcome.HOLD: Code.PATTERN_HOLDS,
     Outcome.SPOILER: Code.PATTERN_COVERS,
 }
-_OF_CLASSES = {  # by the class, the outcome, and whether the words alone would have passed
+_OF_CLASSES = {  # by class, outcome, and whether the prompt's own words would have passed
     (MINORS, Outcome.REFUSE, False): Code.MINORS_REFUSED,
     (MINORS, Outcome.REFUSE, True): Code.MINORS_REFUSED_BEHIND,
     (MINORS, Outcome.HOLD, False): Code.MINORS_HELD,

@@ -31,8 +31,8 @@ _START_SECONDS = 20.0
 _ORPHAN_SECONDS = 1.0  # if the bot is gone, work ends this long after its deadline
 _WATCH_SECONDS = 0.05
 _KERNEL_COUNTS = sys.platform == "linux"  # other systems lack RLIMIT_AS or ignore it
-# Turns decides who may run. This limiter never waits, not even for the event loop, so that the work
-# gets the process that has just been warmed: anyio takes the one that was idle last.
+# ``Turns`` decides who may run, so this limiter never waits, not even for the event loop. So the
+# work gets the process that was just prepared, because anyio takes the one that was idle last.
 _AT_ONCE = cast("CapacityLimiter", nullcontext())
 
 

@@ -14,9 +14,9 @@ from bot.store import AuditRepository, MetaRepository, SettingsRepository
 
 log = logging.getLogger(__name__)
 
-BATCH = 6  # rows in one message; more could be longer than Discord allows
+BATCH = 6  # rows in one message; with more, it could be longer than Discord allows
 MAX_BATCHES = 5  # messages for one guild at a time, so that others are not kept waiting
-PAUSE_SECONDS = 600.0  # if the channel is deleted or closed to the bot
+PAUSE_SECONDS = 600.0  # the pause if the channel is deleted or closed to the bot
 _SETTING = "mod_log_channel_id"
 
 Post = Callable[[int, Sequence[AuditEntry], str], Awaitable[None]]

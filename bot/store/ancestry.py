@@ -1,4 +1,4 @@
-"""The chain of jobs that a picture was drawn from."""
+"""Finds the chain of jobs that a picture was drawn from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the card and report tables."""
+"""Reads and writes rows of the card and report tables."""
 
 from __future__ import annotations
 

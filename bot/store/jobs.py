@@ -30,7 +30,7 @@ _NEXT_ID = compose_next_id("job", "job_id")
 
 
 class JobRepository:
-    """Jobs, their states and their pictures."""
+    """Stores jobs, their states and their pictures."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -301,7 +301,7 @@ class JobRepository:
         end_notified: bool = False,
         **columns: str,
     ) -> Job | None:
-        """End a job without pictures if its status is in ``leaving``; by default charge nothing.
+        """End a job without pictures if its status is in ``leaving``. By default it costs nothing.
 
         end_notified: True if nobody waits for a message, or nobody can be reached.
         """

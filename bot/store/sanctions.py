@@ -1,4 +1,4 @@
-"""Rows of the strike and suspension tables."""
+"""Reads and writes rows of the strike and suspension tables."""
 
 from __future__ import annotations
 

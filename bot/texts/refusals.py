@@ -289,7 +289,7 @@ REFUSALS: dict[Code, Text] = {
         "{count:,} more prompts were refused unread, because so many before them were refused.",
     ),
     Code.HEAVY_WORK_GOES_ON: Text(
-        "Triptych is still working on your last request, so it did not start this one. Please "
+        "Triptych is still at work on your last request, so it did not start this one. Please "
         "wait until that is done."
     ),
     Code.HEAVY_WORK_SPENT: Text(

@@ -98,7 +98,7 @@ def _describe_verdict(verdict: Verdict) -> str:
 
 
 def name_rule(rule: str) -> str:
-    """Name what decided, as recorded: the text of a rule, or a built-in class."""
+    """Name the rule that decided: its text, or the name of a built-in class."""
     known = texts.BUILT_IN.get(rule)
     return quote(rule, _SHOWN) if known is None else known()
 

@@ -200,7 +200,7 @@ def _list_candidates(folder: Path, part: str, variant: str | None) -> tuple[Path
 
 
 def _read_part(folder: Path, part: str, variant: str | None) -> Weights:
-    """Read a part as diffusers does: the plain files if it has none of the variant."""
+    """Read a part as diffusers does: if it has no files of the variant, read the plain ones."""
     index, single = _list_candidates(folder, part, variant if _has(folder, part, variant) else None)
     if not index.exists():
         return read_weights(single)

@@ -78,7 +78,7 @@ class Member:
 
 
 class Group:
-    """All requests of one size. used: the work it had so far, per request, in native rows."""
+    """All requests of one size. used: the work done for it so far, per request, in native rows."""
 
     def __init__(
         self, width: int, height: int, slots: Slots, stepper: Stepper, *, is_tiled: bool = False

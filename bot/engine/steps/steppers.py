@@ -41,7 +41,7 @@ class Stepper:
         advance(self._slots, self._unet, plan, self._slots.recall_embeds(plan) if on_cpu else None)
 
     def free(self) -> None:
-        """Free memory that can be built up again later."""
+        """Free memory that a later step can allocate again."""
 
 
 class GraphStepper(Stepper):
