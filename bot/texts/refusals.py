@@ -276,8 +276,8 @@ REFUSALS: dict[Code, Text] = {
         "changed, drawn or charged; please try again in a moment."
     ),
     Code.TOO_FAST: Text(
-        "You are sending commands too fast, so this one was not done. Nothing was changed or "
-        "charged; you can go on <t:{opens:.0f}:R>."
+        "That was faster than Triptych can answer one person, so it was not done. Nothing was "
+        "changed or charged; you can go on <t:{opens:.0f}:R>."
     ),
     Code.TOO_MANY_REFUSED: Text(
         "Many of your prompts were refused in a short time, so Triptych did not read this one. "
