@@ -21,8 +21,8 @@ ABOUT = Text(
 CONFIRM_DELETION = Text(
     "This deletes all your prompts and pictures, in every server and in direct messages, and what "
     "you wrote in reports and appeals, and cancels what waits or is being drawn. It cannot be "
-    "undone. The messages that show them in channels are deleted too, one after another, where "
-    "Triptych still may do this.\n"
+    "undone. The messages that show them in channels go too, one after another, where Triptych "
+    "still may delete them.\n"
     "These things stay: the cost of each prompt, without its words, for one more day, so that "
     "quotas hold; the decisions of moderators, without your words, until each server's time for "
     "them is over; and the owner's backups, for up to a week."
