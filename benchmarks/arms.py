@@ -51,7 +51,7 @@ Report = Callable[[float, bool], None]
 
 
 class Arm(Protocol):
-    """Something that draws."""
+    """A program that draws and is measured."""
 
     def submit(self, ask: Ask, report: Report) -> tuple[Future[Any], Callable[[], None]]:
         """Start a request; returns its future and a function that cancels it."""
@@ -232,7 +232,7 @@ class Workshop:
 
     @property
     def stepping_share(self) -> float:
-        """The share of a picture's work that its steps take; the decoder takes the rest."""
+        """Return the share of a picture's work that its steps take; the decoder takes the rest."""
         cost, info = self.engine._cost_model, self.info
         if cost is None:
             return 1.0

@@ -84,13 +84,13 @@ _TRAP_SCENES = ("{}", "a painting of {}", "{}, watercolour", "{} in autumn leave
 
 
 def list_plain_prompts() -> list[str]:
-    """What people ask for all day."""
+    """List ordinary prompts, such as people send every day."""
     plain = [f"{subject} {scene}" for subject, scene in product(SUBJECTS, SCENES)]
     return plain + [f"a {subject}, {scene}" for subject, scene in product(SUBJECTS, SCENES)]
 
 
 def list_benign_prompts() -> list[str]:
-    """More than 2,000 prompts, no two alike."""
+    """List more than 2,000 different prompts."""
     plain = list_plain_prompts()
     traps = [scene.format(trap) for trap, scene in product(TRAPS, _TRAP_SCENES)]
     return list(dict.fromkeys(plain + traps))

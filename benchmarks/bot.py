@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def measure_import(rounds: int = 5) -> dict[str, float]:
-    """Seconds to start an interpreter with and without `doctor` and the cogs; median of rounds."""
+    """Measure the seconds to start an interpreter with and without `doctor` and the cogs."""
     bare, ours = [], []
     for _ in range(rounds):
         bare.append(_time_python("pass"))
@@ -74,7 +74,7 @@ def _time_python(code: str) -> float:
 
 
 async def measure_loop_lag(num_requests: int = 8) -> dict[str, float]:
-    """How late a 5 ms timer is, with the engine idle and while it draws with the starter model."""
+    """Measure how late a 5 ms timer is while the engine is idle, and while it draws."""
     engine = Engine(choose_model_source(Settings(_env_file=None)))  # type: ignore[call-arg]
     info = await asyncio.wrap_future(engine.start())
     lags: dict[str, list[float]] = {"idle": [], "drawing": []}
@@ -113,7 +113,7 @@ async def tick(lags: list[float]) -> None:
 
 
 async def measure_acceptance() -> dict[str, Any]:
-    """Interaction sent → acknowledged, alone and 50 at once, and the bot's resident memory."""
+    """Measure the time to the first answer, for one and for 50 at once, and the bot's memory."""
     alone: list[float] = []
     async with Playground(_TOKEN) as server, run_bot(server) as process:
         member, art = server.person("member"), server.channel("art")

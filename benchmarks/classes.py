@@ -1,4 +1,4 @@
-"""python -m benchmarks.classes [--json] [FILE …]: what the classes that are always refused find.
+"""python -m benchmarks.classes [--json] [FILE …]: measures what the built-in classes find.
 
 Texts are made in memory, for the judge alone: a term of the packaged lexicon and a neutral term
 for an age or a person in a plain frame. Nothing that is made is kept, printed or logged; what was
@@ -36,7 +36,7 @@ _CHOICE = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """entry: what stood in the slot. term: of the lexicon."""
+    """entry: the text in the slot. term: the term from the lexicon."""
 
     language: str
     kind: str
@@ -47,12 +47,12 @@ class Case:
 
 
 def read_terms() -> dict[str, dict[str, list[str]]]:
-    """By language: frames, and the entries of each slot. # stands for a number of years."""
+    """Read, by language, the frames and the entries of each slot. # stands for an age."""
     return json.loads((_HERE / "class_terms.json").read_text("utf-8"))
 
 
 def list_cases(seed: int = 17) -> Iterator[Case]:
-    """All that must be refused or held."""
+    """List all prompts that must be refused or held."""
     pick = random.Random(seed)
     for language, slots in read_terms().items():
         lexicon = read_languages().get(language, read_lexicon())
@@ -69,7 +69,7 @@ def list_cases(seed: int = 17) -> Iterator[Case]:
 
 
 def list_adult_cases(seed: int = 19) -> Iterator[Case]:
-    """The same frames about adults who are nobody: neither class concerns them."""
+    """List the same frames about unnamed adults, which neither class may stop."""
     pick = random.Random(seed)
     slots, lexicon = read_terms()["en"], read_lexicon()
     for entry in slots["adults"]:
@@ -79,7 +79,7 @@ def list_adult_cases(seed: int = 19) -> Iterator[Case]:
 
 
 def list_harmless(paths: Iterable[Path] = HARMLESS) -> Iterator[tuple[str, str]]:
-    """Prompt and negative prompt. {a|b} in a line stands for each of its parts."""
+    """List prompts with their negative prompts. {a|b} in a line stands for each of its parts."""
     for path in paths:
         for line in path.read_text("utf-8").splitlines():
             if line.strip() and not line.startswith("#"):
@@ -89,7 +89,7 @@ def list_harmless(paths: Iterable[Path] = HARMLESS) -> Iterator[tuple[str, str]]
 
 
 def measure_recall(policy: PromptPolicy) -> dict[str, Any]:
-    """By language and kind; held counts as found, since nobody sees it before a moderator does."""
+    """Return the recall by language and kind. Held prompts count as found: nobody sees them."""
     total, found, refused = Counter[str](), Counter[str](), Counter[str]()
     missed = Counter[str]()
     for case in list_cases():
@@ -109,7 +109,7 @@ def measure_recall(policy: PromptPolicy) -> dict[str, Any]:
 
 
 def measure_false_positives(policy: PromptPolicy, paths: Iterable[Path]) -> dict[str, Any]:
-    """The share of harmless prompts that are not simply allowed, and those prompts."""
+    """Return the share of harmless prompts that are not simply allowed, and those prompts."""
     prompts = list(list_harmless(paths))
     wrong = [
         f"{prompt}{_NEGATIVE}{negative}" if negative else prompt

@@ -27,7 +27,7 @@ _COLUMNS = (
 
 
 def find_ratios(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """The ratio of two arms' pictures per second, for each number of users."""
+    """Return the ratio of two arms' pictures per second, for each number of users."""
     return {
         f"{one}/{other}": {
             users: figures["images_per_second"] / arms[other][users]["images_per_second"]
@@ -39,7 +39,7 @@ def find_ratios(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def find_matmul_share(workshop: Workshop, images_per_second: float) -> float | None:
-    """The share of the matmul peak, measured now, that this many pictures per second use."""
+    """Return the share of the matmul peak, measured now, that this many pictures per second use."""
     cost, info = workshop.engine._cost_model, workshop.info
     if cost is None:
         return None

@@ -76,12 +76,12 @@ def _bracket(word: str) -> str:
 
 
 def _mask_two(word: str) -> str:
-    """The second letter and the last one."""
+    """Return the second letter and the last one."""
     return f"{word[0]}*{word[2:-1]}*"
 
 
 def _inflect(word: str, ending: str) -> str:
-    """As English does: hatchets, hatcheting, shovelled."""
+    """Inflect a word as English does: hatchets, hatcheting, shovelled."""
     if ending == "s":
         if word.endswith(("s", "x", "z", "ch", "sh")):
             return word + "es"

@@ -29,7 +29,7 @@ _REPEATED = {
 
 
 def list_hostile(num_characters: int) -> dict[str, str]:
-    """The texts by name."""
+    """Return the texts by name."""
     texts = {name: part * num_characters for name, part in _REPEATED.items()}
     third = num_characters // 3
     texts["nested weights"] = "(" * third + "nude" + ":1.2)" * third

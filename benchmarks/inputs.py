@@ -1,8 +1,8 @@
-"""python -m benchmarks.inputs [--json]: what the costly inputs of members and moderators cost.
+"""python -m benchmarks.inputs [--json]: measures how much the costliest inputs cost.
 
-It uses a real database in a temporary folder, with synchronous=FULL, and no engine. Exports are
-asked for by thirty members at once, each with a thousand prompts; beside them somebody else reads
-their own prompts, as `/queue` does, and the lag of the event loop is taken.
+It uses a real database in a temporary folder, with synchronous=FULL, and no engine. Thirty members
+with a thousand prompts each ask for an export at once. Meanwhile another member reads their own
+prompts, as `/queue` does, and we measure how late the event loop is.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _GUILD = 7
 _MEMBERS = 30
 _PROMPTS = 1000
 _AUDIT_ROWS = 100_000
-_LONGEST = 6000  # characters that Discord takes
+_LONGEST = 6000  # the most characters that Discord takes
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 async def measure() -> dict[str, Any]:
-    """Milliseconds and bytes, by what is measured."""
+    """Return milliseconds and bytes, by the name of what was measured."""
     with tempfile.TemporaryDirectory(prefix="triptych-inputs-") as name:
         folder = Path(name)
         database = await Database.open(folder, get_migrations_folder())
@@ -87,14 +87,14 @@ async def measure() -> dict[str, Any]:
 
 
 class _Nobody:
-    """Stands where there is no engine and no Discord."""
+    """Takes the place of the engine and of Discord."""
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: None
 
 
 async def _measure_refusals(services: Services, folder: Path) -> dict[str, Any]:
-    """How much the record grows with each refused prompt of the longest kind."""
+    """Measure how much the database grows with each refused prompt of the greatest length."""
     path, count = folder / DATABASE_FILE_NAME, 200
     before = path.stat().st_size
     for number in range(count):
@@ -146,7 +146,7 @@ async def _fill(services: Services, database: Database) -> None:
 
 
 async def _measure_exports(services: Services) -> dict[str, Any]:
-    """Thirty members, and then thirty times the same one."""
+    """Measure exports by thirty members, and then thirty exports by the same member."""
 
     async def export(user_id: int) -> bool:
         try:
@@ -169,7 +169,7 @@ async def _measure_audit(services: Services) -> dict[str, Any]:
 
 
 async def _beside(name: str, services: Services, works: list[Awaitable[Any]]) -> dict[str, Any]:
-    """How long these take, and the longest that somebody else and the event loop were late."""
+    """Return how long these take, and how late others and the event loop were at worst."""
     waits, lags = [0.0], [0.0]
     began = time.perf_counter()
     working = asyncio.gather(*works)

@@ -39,8 +39,8 @@ class Plan:
 
     @classmethod
     def choose(cls, quick: bool, users: Sequence[int] | None, compiles: bool) -> Plan:
-        """Quick: one round in which each of 8 users is served once, without B. Else three rounds
-        and the open loop.
+        """Choose how much to measure. Quick is one round in which each of 8 users is served once,
+        without B. Otherwise there are three rounds and the open loop.
         """
         if quick:
             arms = tuple(name for name in ARMS if name != "B")
@@ -80,7 +80,7 @@ class Round:
         return whole
 
     def summarize(self) -> dict[str, float | None]:
-        """The figures to print; None if nothing was finished in time."""
+        """Return the figures to print; None if nothing was finished in time."""
         rates = self.rates or [self.pictures / self.seconds]
         return {
             "images_per_second": statistics.median(rates),
@@ -212,7 +212,7 @@ async def _run_open_loop(workshop: Workshop, name: str, load: float, seconds: fl
 
 
 def measure_short_behind_long(workshop: Workshop, name: str) -> float:
-    """Seconds until a request with 8 steps is drawn that came just after one with 100 steps."""
+    """Measure how long a request of 8 steps takes if it comes right after one of 100 steps."""
     return asyncio.run(_measure_short(workshop.arms[name], workshop.clock))
 
 

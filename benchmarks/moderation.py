@@ -75,7 +75,7 @@ def list_disguised() -> Iterator[tuple[str, str, str]]:
 
 
 def measure_recall() -> dict[str, Any]:
-    """The share of disguised terms that are refused because of this term."""
+    """Return the share of disguised terms that are refused because of this term."""
     policy = PromptPolicy(TERMS)
     misses: list[dict[str, str]] = []
     by_reference = 0
@@ -97,7 +97,7 @@ def measure_recall() -> dict[str, Any]:
 
 
 def measure_false_positives() -> dict[str, Any]:
-    """The share of harmless prompts that are refused, held or covered."""
+    """Return the share of harmless prompts that are refused, held or covered."""
     policy = PromptPolicy(TERMS)
     prompts = list_benign_prompts()
     wrong = [
@@ -115,7 +115,7 @@ def measure_false_positives() -> dict[str, Any]:
 
 
 def make_rules(count: int = _NUM_RULES) -> list[Rule]:
-    """Words, phrases with exceptions, and patterns, of random letters."""
+    """Make words, phrases with exceptions, and patterns out of random letters."""
     letters = random.Random(5)
 
     def word() -> str:
@@ -133,7 +133,7 @@ def make_rules(count: int = _NUM_RULES) -> list[Rule]:
 
 
 def measure_time() -> dict[str, Any]:
-    """Milliseconds for a prompt of 6,000 characters with 1,000 rules.
+    """Measure the milliseconds for a prompt of 6,000 characters with 1,000 rules.
 
     The texts are plain prompts, joined until they are long enough; every tenth has disguises.
     """
@@ -161,7 +161,7 @@ def measure_time() -> dict[str, Any]:
 
 
 async def measure_worst(rounds: int = 3) -> dict[str, Any]:
-    """The hostile text that takes longest, and how late the event loop is in that time.
+    """Return the hostile text that takes longest, and how late the event loop is in that time.
 
     Texts are judged in a thread, as in the bot. The quickest round of each text counts.
     """
@@ -187,7 +187,7 @@ async def measure_worst(rounds: int = 3) -> dict[str, Any]:
 
 
 def make_worst_rules() -> dict[str, tuple[list[Rule], str]]:
-    """The costliest rules that a server may have, and the costliest texts for them."""
+    """Return the costliest rules that a server may have, and the costliest texts for them."""
     steps, letters = SERVER_BUDGET.steps, SERVER_BUDGET.letters
     coin = random.Random(3)
     tossed = "".join(coin.choices("ab", k=_NUM_CHARACTERS))
@@ -216,7 +216,7 @@ def make_worst_rules() -> dict[str, tuple[list[Rule], str]]:
 
 
 def measure_worst_rules(rounds: int = 3) -> dict[str, Any]:
-    """Milliseconds to compile the worst rules a server may have, and to judge a text with them.
+    """Measure how long it takes to compile a server's worst rules, and to judge with them.
 
     Rules are compiled again for each round, because searches cache what they have seen.
     """
@@ -242,7 +242,7 @@ def measure_worst_rules(rounds: int = 3) -> dict[str, Any]:
 
 
 def measure_picture_check(rounds: int = 20) -> dict[str, Any]:
-    """Milliseconds per picture of 512 × 512, and the memory of the loaded classifier."""
+    """Measure milliseconds per picture of 512 × 512, and the memory of the loaded classifier."""
     process = psutil.Process()
     before = process.memory_info().rss
     check = PictureCheck(0.3)

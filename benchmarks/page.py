@@ -47,7 +47,7 @@ class Result:
 
 
 def _body(number: int, step: int) -> dict[str, Any]:
-    """The message of a picture that is being drawn: text, picture, progress, buttons."""
+    """Return the message of a picture that is being drawn: text, picture, progress, buttons."""
     filled = step % 13
     bar = "▰" * filled + "▱" * (12 - filled)
     parts: list[dict[str, Any]] = [
@@ -94,7 +94,7 @@ async def _edit(server: Playground, messages: list[Message], seconds: float) -> 
 
 
 def _main_thread_tasks(trace: bytes) -> list[tuple[float, float]]:
-    """Wall and CPU milliseconds of every task on the main thread of the page's renderer."""
+    """List wall and CPU milliseconds of every task on the main thread of the page."""
     events = json.loads(trace)["traceEvents"]
     mains = {
         (event["pid"], event["tid"])

@@ -57,7 +57,7 @@ def build_sd1_random(folder: Path) -> Path:
 
 
 def _build_tokenizer() -> CLIPTokenizer:
-    """One token per letter: with random weights, words have no meaning anyway."""
+    """Build a tokenizer with one token per letter. With random weights, words mean nothing."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     vocab = {word: number for number, word in enumerate(words)}

@@ -1,4 +1,4 @@
-"""python -m benchmarks.store [--megabytes N] [--json]: how long an insert waits during a backup.
+"""python -m benchmarks.store [--megabytes N] [--json]: times inserts during a backup.
 
 It uses a real database of that size in a temporary folder, with synchronous=FULL. Rows are inserted
 one after the other, as the bot does it: first alone, then while copies are made.
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 async def measure(megabytes: int) -> dict[str, Any]:
-    """Milliseconds that inserts take alone and during copies, and seconds that a copy takes."""
+    """Measure how long inserts take alone and during copies, and how long a copy takes."""
     with tempfile.TemporaryDirectory(prefix="triptych-store-") as name:
         folder = Path(name)
         database = await Database.open(folder, get_migrations_folder())

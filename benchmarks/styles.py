@@ -1,8 +1,8 @@
-"""python -m benchmarks.styles [--per-style N] [--json]: what the picture check says about harmless
-pictures of the starter model, by style.
+"""python -m benchmarks.styles [--per-style N] [--json]: measures how often the picture check flags
+harmless pictures of the starter model, by style.
 
-Every prompt is one of the model's own nouns in one of its scenes, so whatever is flagged is flagged
-wrongly. How much of what should be flagged is found is not measured: nothing of the kind is drawn.
+Every prompt is one of the model's own nouns in one of its scenes, so every flag is a mistake.
+This does not measure how many bad pictures the check misses, because none are drawn.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def list_asks(style: Style, number: int) -> Iterator[Ask]:
-    """The same nouns, scenes and seeds for every style."""
+    """List the prompts. Every style gets the same nouns, scenes and seeds."""
     for place, subject in enumerate(SUBJECTS[:number]):
         word = subject.words[0]
         scene = SCENES[place % len(SCENES)].phrases[0]
@@ -86,7 +86,7 @@ def measure(number: int) -> dict[str, dict[str, Any]]:
 
 
 def summarize(scores: list[float]) -> dict[str, Any]:
-    """How the scores spread, and the share that each threshold would flag."""
+    """Return percentiles of the scores, and the share that each threshold would flag."""
     cuts = statistics.quantiles(scores, n=100, method="inclusive")
     return {
         "pictures": len(scores),

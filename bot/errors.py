@@ -26,7 +26,7 @@ from bot.texts.reasons import Reason, because, say
 
 
 class TriptychError(Exception):
-    """Root of the tree."""
+    """The base class of all errors here."""
 
 
 class ConfigError(TriptychError):
@@ -65,7 +65,7 @@ class DataDirLocked(StoreError):
 
 
 class Unconfirmed(StoreError):
-    """Nobody could wait for the end of the commit. It may be written later, or not at all."""
+    """The commit took too long to wait for. It may be written later, or not at all."""
 
 
 class WorkerError(TriptychError):

@@ -71,7 +71,7 @@ class GuildServices:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of one process, connected to each other."""
+    """Holds all parts of one process, already connected to each other."""
 
     jobs: JobRepository
     standing: StandingRepository
@@ -298,7 +298,7 @@ def make_quotas(settings: Settings) -> Quotas:
 
 
 def make_pace(settings: Settings, now: Clock) -> Buckets[tuple[int, bool]]:
-    """Read from the settings how fast one person may be, while typing and otherwise."""
+    """Make the limits from the settings: how fast one person may type, and how fast do the rest."""
     most = settings.max_actions_per_member_per_minute
     return Buckets(most, 60.0 / most, now)
 

@@ -23,7 +23,7 @@ def _split_words(value: Any) -> Any:
 
 
 def _find_home(value: Any) -> Any:
-    """No shell has looked at what stands in ``.env``."""
+    """Replace ``~`` by the home folder, because no shell does it for values in ``.env``."""
     return os.path.expanduser(value) if isinstance(value, str) else value
 
 

@@ -1,17 +1,23 @@
--- Times are Unix seconds in UTC. Costs are in default requests of the default model. A reason is a
--- code of texts/codes.py and what its sentence names; '' is none.
-PRAGMA application_id = 0x54525032;  -- "TRP2", as store/files.py says, which checks it
+-- Times are Unix seconds in UTC. The unit of cost is one default request of the default model.
+-- reason_code is a code from texts/codes.py ('' for no reason), and reason_params has the values
+-- that its sentence needs.
+PRAGMA application_id = 0x54525032;  -- "TRP2"; store/files.py has the same number and checks it
 
--- token: blanked when it is dead. spoiler: the rules cover its pictures. rule is what decided,
--- rules_version the server's rules at that moment; is_held: a moderator has to look at it first,
--- held_… is why. weight: of its member's share of the queue. approved_by: the moderator who let it pass.
--- hidden: nobody may see its pictures any more, or until a moderator has looked at the reports.
--- recipe: domain/recipes.Recipe as JSON. What is searched for in it has an index where need be and
--- no generated column: SQLite 3.40 cannot copy a table with one by VACUUM INTO on a connection that
--- only reads. press: the button it came from. deleted_by 0: its pictures' time was over.
--- forget_after: its member deleted their data, so that from then on it forgets whose it was.
--- end_notified 0: it ended without pictures, and its message may not say so yet (the process was killed).
--- engine: the id of what drew it. locale, guild_locale: its member's language and its server's.
+-- token: erased after it has expired.
+-- spoiler: its pictures are covered because of a rule.
+-- rule: the rule that decided. rules_version: the version of the server's rules at that moment.
+-- is_held: a moderator has to look at it first. held_code, held_params: the reason for that.
+-- approved_by: the moderator who approved it.
+-- weight: its member's share of the queue.
+-- hidden: nobody may see its pictures, for good or until a moderator has looked at the reports.
+-- recipe: domain/recipes.Recipe as JSON. Searches in it use indexes on expressions, not generated
+--   columns: SQLite 3.40 cannot copy a table that has one with VACUUM INTO on a read-only connection.
+-- press: the button that it came from.
+-- deleted_by: who deleted its pictures; 0 if they were deleted because their time was over.
+-- forget_after: its member deleted their data, so it must forget its member at this time.
+-- end_notified: 0 if it ended without pictures and its message may not show that yet.
+-- engine: the id of the engine that drew it.
+-- locale, guild_locale: the languages of its member and of its server.
 CREATE TABLE job (
     job_id              INTEGER PRIMARY KEY,
     source              TEXT NOT NULL CHECK (source IN ('interaction', 'terminal', 'round')),
@@ -71,11 +77,11 @@ CREATE INDEX job_by_start ON job (started_at) WHERE started_at IS NOT NULL;
 CREATE INDEX job_to_forget ON job (forget_after) WHERE forget_after IS NOT NULL;
 CREATE INDEX job_not_notified ON job (job_id) WHERE end_notified = 0;
 
--- Two presses of one button at once are one job.
+-- If a member presses a button twice at once, that makes one job.
 CREATE UNIQUE INDEX job_by_press ON job (user_id, press)
     WHERE press <> '' AND status IN ('accepted', 'held', 'queued', 'running', 'rendered');
 
--- nsfw_score: of the embedded picture classifier.
+-- nsfw_score: the score from the built-in picture classifier.
 CREATE TABLE picture (
     job_id                INTEGER NOT NULL REFERENCES job (job_id),
     panel                 INTEGER NOT NULL CHECK (panel BETWEEN 0 AND 3),
@@ -88,7 +94,7 @@ CREATE TABLE picture (
     PRIMARY KEY (job_id, panel)
 ) STRICT, WITHOUT ROWID;
 
--- The files of a job as they were drawn, kept apart until a moderator has decided.
+-- Pictures that wait for a moderator. Their files are in a folder of their own until then.
 CREATE TABLE held_picture (
     job_id INTEGER NOT NULL REFERENCES job (job_id),
     panel  INTEGER NOT NULL CHECK (panel BETWEEN 0 AND 3),
@@ -96,7 +102,8 @@ CREATE TABLE held_picture (
     PRIMARY KEY (job_id, panel)
 ) STRICT, WITHOUT ROWID;
 
--- Messages with words of members who deleted their data, until they are gone or out of reach.
+-- Messages that we still have to delete, because a member deleted their data. A row is removed
+-- once its message is deleted or can no longer be reached.
 CREATE TABLE message_to_delete (
     message_id INTEGER PRIMARY KEY,
     channel_id INTEGER NOT NULL
@@ -107,7 +114,7 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Only what differs from the defaults. channel_id 0 stands for the whole server; value is JSON.
+-- Settings that differ from the defaults. channel_id 0 stands for the whole server.
 CREATE TABLE setting (
     guild_id   INTEGER NOT NULL,
     channel_id INTEGER NOT NULL,
@@ -116,8 +123,9 @@ CREATE TABLE setting (
     PRIMARY KEY (guild_id, channel_id, name)
 ) STRICT, WITHOUT ROWID;
 
--- A server's own rules. Nothing is changed but removed_in: a changed rule is a new one, so that
--- rule_id alone says what a decision rested on. added_in, removed_in: versions of the server's rules.
+-- A server's own rules. Only removed_in ever changes. To change a rule, it is removed and added
+-- again under a new rule_id, so the rule behind an old decision can always be found.
+-- added_in, removed_in: versions of the server's rules.
 CREATE TABLE rule (
     rule_id    INTEGER PRIMARY KEY,
     guild_id   INTEGER NOT NULL,
@@ -135,7 +143,7 @@ CREATE INDEX rule_by_guild ON rule (guild_id, rule_id);
 CREATE INDEX rule_added ON rule (guild_id, added_in);
 CREATE INDEX rule_removed ON rule (guild_id, removed_in) WHERE removed_in IS NOT NULL;
 
--- Who decided what. actor_id 0 is Triptych itself; guild_id NULL stands for direct messages.
+-- The audit log: who decided what. actor_id 0 is Triptych; guild_id NULL means direct messages.
 CREATE TABLE audit (
     entry_id      INTEGER PRIMARY KEY AUTOINCREMENT,
     at            REAL NOT NULL,
@@ -156,9 +164,9 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_guild ON audit (guild_id, entry_id);
 CREATE INDEX audit_by_member ON audit (member_id, entry_id);
 
--- Append-only: a prompt and the words of a report, a member's own, may be blanked
--- and nothing else; rows go only when their time is over, which
--- retention writes down first (kept_since; guild_id 0 stands for direct messages).
+-- The audit log is append-only. The only changes allowed are to erase a prompt or the words of a
+-- report. A row may be deleted only if it is older than kept_since, which retention sets before it
+-- deletes. guild_id 0 stands for direct messages.
 CREATE TABLE audit_retention (
     guild_id   INTEGER PRIMARY KEY,
     kept_since REAL NOT NULL
@@ -203,7 +211,7 @@ CREATE TABLE strike (
 ) STRICT;
 CREATE INDEX strike_by_member ON strike (guild_id, member_id);
 
--- appeal: the one thing the member had to say to it. lifted_at: when it ended before its time.
+-- appeal: what the member wrote in their only appeal. lifted_at: when it was ended early.
 CREATE TABLE suspension (
     suspension_id INTEGER PRIMARY KEY,
     guild_id      INTEGER NOT NULL,
@@ -219,10 +227,12 @@ CREATE TABLE suspension (
 ) STRICT;
 CREATE INDEX suspension_by_member ON suspension (guild_id, member_id);
 
--- What moderators are asked to decide. decision is '' while the card is open; decided_by 0 is
--- Triptych itself. reason: what the moderator said about it. settled_at: when everybody whom the decision concerns has been told. A card of
--- kind rules says which of a server's rules do not apply, since they are beyond its budget: of no
--- job, no suspension and no member (member_id 0).
+-- The cards that moderators decide on.
+-- decision: '' while the card is open. decided_by: 0 is Triptych itself.
+-- reason: the moderator's words to the member.
+-- settled_at: when everybody who is affected had been told.
+-- A card of kind 'rules' names the rules of a server that are over its budget and do not apply. It
+-- has no job and no suspension, and its member_id is 0.
 CREATE TABLE card (
     card_id       INTEGER PRIMARY KEY,
     kind          TEXT NOT NULL CHECK (kind IN ('held', 'report', 'appeal', 'rules')),
@@ -259,7 +269,8 @@ CREATE TABLE report (
 CREATE INDEX report_by_card ON report (card_id);
 CREATE INDEX report_by_reporter ON report (guild_id, reporter_id, at);
 
--- A server's own styles; one that is_removed takes a style that comes with Triptych away.
+-- A server's own styles. With is_removed, the server does not offer the style of this name that
+-- comes with Triptych.
 CREATE TABLE style (
     guild_id            INTEGER NOT NULL,
     name                TEXT NOT NULL,

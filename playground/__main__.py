@@ -20,7 +20,7 @@ def main(
     token: Annotated[str, typer.Option(help="The bot token to accept.")] = "playground-token",
     name: Annotated[str, typer.Option(help="What the bot is called here.")] = "Playground Bot",
 ) -> None:
-    """A stand-in for Discord on this machine, with a page for the browser.
+    """Run a stand-in for Discord on this machine, with a page for the browser.
 
     Ctrl-C ends it and the bot that it runs.
     """

@@ -46,7 +46,7 @@ class Backend:
         self.gateway.dispatch(event, data, guild_id=guild_id, intents=intent, hidden=hidden)
 
     def _is_hidden(self, channel: Channel, message: Message, event: str) -> bool:
-        """Whether a bot needs the message content intent to read this message."""
+        """Return whether a bot needs the message content intent to read this message."""
         bot_id = self.world.bot.id
         concerns_bot = message.author_id == bot_id or bot_id in message.current.mentioned_user_ids
         return channel.guild_id is not None and not concerns_bot and event != "MESSAGE_DELETE"

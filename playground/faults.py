@@ -30,7 +30,7 @@ class Fault:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the true answer is never sent."""
+        """Return whether the true answer is never sent."""
         return self.reset or self.closed or self.status is not None
 
     def __str__(self) -> str:
@@ -43,32 +43,32 @@ class Fault:
 
 
 def answer(status: int, code: int = 0, message: str = "", *, applied: bool = False) -> Fault:
-    """An HTTP error with Discord's body. `applied`: the request takes effect all the same."""
+    """Answer with an HTTP error and Discord's body. `applied`: the request still takes effect."""
     return Fault(status, {"message": message or f"{status}", "code": code}, applied=applied)
 
 
 def reset(*, applied: bool = False) -> Fault:
-    """The connection is cut without an answer."""
+    """Cut the connection without an answer."""
     return Fault(reset=True, applied=applied)
 
 
 def closed(*, applied: bool = False) -> Fault:
-    """The connection is closed cleanly, but without an answer."""
+    """Close the connection cleanly, but without an answer."""
     return Fault(closed=True, applied=applied)
 
 
 def slow_reader(bytes_per_second: float) -> Fault:
-    """The true answer, but the request's body is read this slowly, in real seconds."""
+    """Give the true answer, but read the request's body this slowly, in real seconds."""
     return Fault(bytes_per_second=bytes_per_second)
 
 
 def delay(seconds: float) -> Fault:
-    """The true answer, this many real seconds late."""
+    """Give the true answer, this many real seconds late."""
     return Fault(delay_seconds=seconds)
 
 
 def rate_limited(retry_after: float, *, is_global: bool = False, has_via: bool = True) -> Fault:
-    """A 429 with its headers. Without `Via` it is a ban by Discord's proxy."""
+    """Answer 429 with its headers. Without `Via` it is a ban by Discord's proxy."""
     headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Scope": "user"}
     if is_global:
         headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Global": "true"}
@@ -79,7 +79,7 @@ def rate_limited(retry_after: float, *, is_global: bool = False, has_via: bool =
 
 
 def matching(pattern: str) -> Matcher:
-    """A matcher from "METHOD /path" in shell style, as in "PATCH /webhooks/*/@original"."""
+    """Make a matcher from "METHOD /path" in shell style: "PATCH /webhooks/*/@original"."""
     method, _, path = pattern.partition(" ")
     return lambda record: record.matches(method, path)
 
@@ -96,7 +96,7 @@ class PlannedFault:
 
     @property
     def struck(self) -> int:
-        """How many requests it has hit."""
+        """Return how many requests it has hit."""
         strikes = max(0, self.seen - self.skip)
         return strikes if self.times is None else min(self.times, strikes)
 
@@ -122,7 +122,7 @@ class Faults:
         self._planned.clear()
 
     def waiting(self) -> list[str]:
-        """The planned faults that will still hit requests."""
+        """Return the planned faults that will still hit requests."""
         return [
             str(planned.fault)
             for planned in self._planned

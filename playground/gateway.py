@@ -20,7 +20,7 @@ REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 IGNORED_OPCODES = {3, 4}  # presence, voice state
 
 HEARTBEAT_INTERVAL_MS = 41_250
-ACK_DELAY_SECONDS = 0.02  # sent at once, discord.py 2.7.1 takes it for an earlier heartbeat's
+ACK_DELAY_SECONDS = 0.02  # without it, discord.py 2.7.1 thinks it answers an earlier heartbeat
 RESUME_WINDOW_SECONDS = 5 * 60.0
 KEPT_EVENTS = 5_000
 
@@ -96,11 +96,11 @@ class Gateway:
 
     @property
     def is_connected(self) -> bool:
-        """Whether any session has an open socket."""
+        """Return whether any session has an open socket."""
         return any(session.link for session in self.sessions.values())
 
     def has_listeners(self, intents: int) -> bool:
-        """Whether any session asked for one of these intents."""
+        """Return whether any session asked for one of these intents."""
         return any(session.intents & intents for session in self.sessions.values())
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:

@@ -1,4 +1,4 @@
-"""Interactions: delivered once, to be answered within 3 s; their tokens expire after 15 min."""
+"""Delivers each interaction once. A bot has 3 s for its answer; tokens expire after 15 min."""
 
 import base64
 import secrets
@@ -94,7 +94,7 @@ class Interactions:
         return interaction
 
     def callback_payload(self, interaction: Interaction) -> Json:
-        """What `?with_response=true` returns."""
+        """Return the body that Discord sends for `?with_response=true`."""
         told: Json = {"id": str(interaction.id), "type": int(interaction.type)}
         told["channel_id"] = str(interaction.channel_id)
         if interaction.guild_id:
@@ -157,7 +157,7 @@ class Interactions:
         return message
 
     def forget(self, interaction: Interaction) -> None:
-        """Remove it and its messages from the world, without sending any event."""
+        """Remove an interaction and its messages from the world, without sending any event."""
         self._by_token.pop(interaction.token, None)
         self._world.interactions.pop(interaction.id, None)
         messages = self._world.get_channel(interaction.channel_id).messages
@@ -166,14 +166,14 @@ class Interactions:
                 messages.pop(message.id, None)
 
     def size_limit(self, interaction: Interaction) -> int:
-        """The largest file in bytes: the larger of the person's and the guild's limit."""
+        """Return the largest file in bytes: the larger of the person's and the guild's limit."""
         limits = [self._world.users[interaction.user_id].attachment_size_limit]
         if interaction.guild_id is not None:
             limits.append(self._world.guilds[interaction.guild_id].attachment_size_limit)
         return max(limits)
 
     def is_bot_in(self, channel: Channel) -> bool:
-        """Whether the app is a member here. If not, only people who installed it can use it."""
+        """Return whether the app is a member. If not, only people who installed it can use it."""
         if channel.guild_id is None:
             return self._world.bot.id in channel.recipient_ids
         return self._world.bot.id in self._world.guilds[channel.guild_id].members
@@ -267,7 +267,7 @@ def _allowed_responses(interaction: Interaction) -> set[int]:
         case InteractionType.MODAL_SUBMIT if interaction.source is not None:
             return {MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE}
         case InteractionType.MODAL_SUBMIT:
-            # 6 is documented for components alone, yet it also closes a command's form
+            # Discord documents 6 only for components, but it also closes a command's form
             return {MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE}
         case _:
             return {MESSAGE, DEFERRED_MESSAGE, MODAL}

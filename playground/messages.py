@@ -100,7 +100,7 @@ class Messages:
     def create_loading(
         self, channel: Channel, interaction: Interaction, *, is_ephemeral: bool, message_type: int
     ) -> Message:
-        """The "thinking…" message of a deferred answer."""
+        """Return the "thinking…" message of a deferred answer."""
         _check_takes_messages(channel, is_ephemeral=is_ephemeral)
         flags = MessageFlag.LOADING | (MessageFlag.EPHEMERAL if is_ephemeral else 0)
         message = Message(
@@ -150,7 +150,7 @@ class Messages:
         self._announce("MESSAGE_CREATE", channel, message)
 
     def _known_nonce(self, author_id: int, body: Json) -> Message | None:
-        """The message this author made anywhere in the last minutes with this enforced nonce."""
+        """Find the message that this author sent with this enforced nonce in the last minutes."""
         nonce = body.get("nonce")
         errors = FormErrors()
         if isinstance(nonce, str):

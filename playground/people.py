@@ -1,4 +1,4 @@
-"""A person's side of Discord: run a command, press a button, fill in a form, see the answer."""
+"""Acts as a person on Discord: runs commands, presses buttons, fills in forms, sees answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -52,7 +52,7 @@ class InteractionHandle:
 
     @property
     def has_failed(self) -> bool:
-        """Whether Discord would say "The application did not respond"."""
+        """Return whether Discord would say "The application did not respond"."""
         age = self._backend.clock.now() - self.interaction.created_at
         return not self.is_acknowledged and age > FIRST_RESPONSE_SECONDS
 
@@ -62,24 +62,24 @@ class InteractionHandle:
 
     @property
     def modal(self) -> Json | None:
-        """The form that the bot opened as its answer, as Discord shows it."""
+        """Return the form that the bot opened as its answer, as Discord shows it."""
         return self.interaction.modal
 
     @property
     def messages(self) -> list[Message]:
-        """The answer and the follow-ups, without deleted ones."""
+        """Return the answer and the follow-ups, without deleted ones."""
         original = self.interaction.original
         made = [*([original] if original else []), *self.interaction.followups]
         return [message for message in made if not message.is_deleted]
 
     @property
     def history(self) -> list[Revision]:
-        """Everything these messages ever showed, oldest first."""
+        """List everything that these messages ever showed, oldest first."""
         shown = [revision for message in self.messages for revision in message.revisions]
         return sorted(shown, key=lambda revision: revision.at)
 
     def original(self) -> Message | None:
-        """The answer itself; None if there is none yet or it was deleted."""
+        """Return the answer itself; None if there is none yet or it was deleted."""
         original = self.interaction.original
         return None if original is None or original.is_deleted else original
 
@@ -105,7 +105,7 @@ class InteractionHandle:
         return await self._wait(look, timeout_seconds, "an answer")
 
     async def wait_removed(self, timeout_seconds: float = 10.0) -> None:
-        """Wait until the answer itself has been deleted."""
+        """Wait until the answer has been deleted."""
 
         def look() -> bool:
             original = self.interaction.original
@@ -150,7 +150,7 @@ class Person:
 
     @property
     def direct_channel(self) -> Channel:
-        """The direct messages between this person and the bot."""
+        """Return the direct message channel between this person and the bot."""
         world = self._backend.world
         return world.open_private_channel(world.bot.id, self.user.id)
 
@@ -191,7 +191,7 @@ class Person:
         timeout_seconds: float = 5.0,
         **others: OptionValue,
     ) -> list[Json]:
-        """The choices (`name`, `value`) that are offered after `typed` was entered in `option`."""
+        """Get the choices (`name`, `value`) that the bot offers once `typed` stands in `option`."""
         found, words = self._command(command, channel, SLASH)
         definition = find_subcommand(found, words)
         known = {o["name"]: o for o in definition.get("options") or []}
@@ -288,7 +288,7 @@ class Person:
         self._backend.messages.delete(message)
 
     def can_see(self, message: Message) -> bool:
-        """Whether this person sees a message. An ephemeral one is seen only by who caused it."""
+        """Return whether this person sees a message. Only one person sees an ephemeral one."""
         if not message.is_ephemeral:
             channel = self._backend.world.get_channel(message.channel_id)
             permissions = permissions_in(self._backend.world, self.user.id, channel)
@@ -296,7 +296,7 @@ class Person:
         return message.interaction is not None and message.interaction.user_id == self.user.id
 
     def is_offered(self, command: Command, channel: Channel) -> bool:
-        """Whether Discord shows this command to this person here."""
+        """Return whether Discord shows this command to this person here."""
         try:
             self._check_offered(command, channel)
         except ClientRefusedError:
@@ -304,7 +304,7 @@ class Person:
         return True
 
     def _command(self, name: str, channel: Channel, kind: int) -> tuple[Command, list[str]]:
-        """The synced command that the name starts with, and the remaining words."""
+        """Return the synced command that the name starts with, and the remaining words."""
         for command in self._backend.world.visible_commands(channel.guild_id):
             if command.type == kind and (name + " ").startswith(command.name + " "):
                 self._check_offered(command, channel)

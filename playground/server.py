@@ -1,4 +1,4 @@
-"""The playground as one object: start it, stop it, look into it, act as the people in it."""
+"""The playground as one object. Tests start it, stop it, look into it and act as its people."""
 
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
@@ -106,12 +106,12 @@ class Playground:
 
     @property
     def api_base(self) -> str:
-        """For `discord.http.Route.BASE`."""
+        """Return the address for `discord.http.Route.BASE`."""
         return self.url + API_PREFIX
 
     @property
     def gateway_url(self) -> str:
-        """For `discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY`."""
+        """Return the address for `discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY`."""
         return self.url.replace("http", "ws", 1) + "/gateway"
 
     @property
@@ -123,19 +123,19 @@ class Playground:
         return [*self.world.commands.values()]
 
     def person(self, name: str) -> Person:
-        """One of the world's people by user name: owner, moderator, member, newcomer."""
+        """Find one of the world's people by user name: owner, moderator, member, newcomer."""
         return Person(self.backend, self.world.user_named(name))
 
     def channel(self, name: str) -> Channel:
-        """One of the guild's channels by name: general, art."""
+        """Find one of the guild's channels by name: general, art."""
         return self.world.channel_named(name)
 
     def messages(self, channel: Channel) -> list[Message]:
-        """All messages in the channel, including ephemeral ones, oldest first."""
+        """List all messages in the channel, including ephemeral ones, oldest first."""
         return [*channel.messages.values()]
 
     def requests(self, pattern: str = "* *") -> list[RequestRecord]:
-        """Finished requests whose "METHOD /path" fits, as in "POST /channels/*/messages"."""
+        """List finished requests that fit a pattern such as "POST /channels/*/messages"."""
         method, _, path = pattern.partition(" ")
         return self.log.find(method, path)
 

@@ -1,4 +1,4 @@
-"""A playground, the bots that are run against it, and a list of every prompt that was sent."""
+"""Runs bots against a playground, and keeps a list of every prompt that was sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CANCEL = re.compile(r"v1:cancel:\d+:\d")
 
 @dataclass(slots=True)
 class Audit:
-    """The final count: what must not happen, and what was seen."""
+    """The final count: how often each forbidden thing happened, and what else was seen."""
 
     asked: int = 0
     acknowledged: int = 0
@@ -43,7 +43,7 @@ class Audit:
 
     @property
     def is_clean(self) -> bool:
-        """Whether every prompt was answered once and charged once."""
+        """Return whether every prompt was answered once and charged once."""
         wrongs = self.lost + self.doubled + self.unsettled + self.misbooked + self.tracebacks
         return wrongs == 0 and self.damage == "ok"
 
@@ -64,7 +64,7 @@ class Audit:
 
 
 class Bench:
-    """One data directory and one Discord, with methods to start, stop and kill bots."""
+    """Keeps one data directory and one playground, and starts, stops and kills bots."""
 
     def __init__(self, plan: Plan, server: Playground, folder: Path) -> None:
         self.plan = plan
@@ -85,7 +85,7 @@ class Bench:
 
     @property
     def log(self) -> str:
-        """Everything that the bots of this bench have logged."""
+        """Return everything that this bench's bots have logged."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     async def start(self, *, connected: bool = True, **environment: str) -> Child:
@@ -133,7 +133,7 @@ class Bench:
             await asyncio.gather(online, ended, return_exceptions=True)
 
     async def intrude(self) -> int:
-        """A second process on the same data directory; its exit status."""
+        """Start a second process on the same data directory. Return its exit status."""
         intruder = await self._fork(self.folder / "other.log")
         try:
             return await intruder.wait(10)
@@ -174,7 +174,7 @@ class Bench:
             return
 
     def rows(self) -> list[sqlite3.Row]:
-        """The rows of the job table. Only while no bot runs."""
+        """Return the rows of the job table. Only while no bot runs."""
         uri = f"file:{self.data_dir / 'triptych.sqlite3'}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
@@ -232,12 +232,12 @@ def count_tracebacks(log: str) -> int:
 
 
 def find_answer(handle: InteractionHandle) -> Message | None:
-    """The answer to a prompt; or what its member alone was told after it was removed."""
+    """Find the answer to a prompt. If it was removed, find what only its member was told."""
     return handle.original() or next(iter(handle.followups()), None)
 
 
 def is_settled(handle: InteractionHandle) -> bool:
-    """Whether a prompt has its last answer, or expired before the first one."""
+    """Return whether a prompt has its last answer, or expired before the first one."""
     message = find_answer(handle)
     if message is None:
         return handle.has_failed

@@ -55,7 +55,7 @@ class Tally:
 
     @property
     def is_clean(self) -> bool:
-        """Whether no run lost, repeated or overcharged anything."""
+        """Return whether no run lost, repeated or overcharged anything."""
         return not self.notes and self.unanswered == self.repeated == 0
 
     def describe(self) -> dict[str, float | int | str]:
@@ -103,7 +103,7 @@ async def measure_store(plan: Plan) -> Measurement:
 async def _side_by_side(
     tally: Tally, run: Callable[[int, str], Awaitable[None]], choices: Iterable[tuple[int, str]]
 ) -> None:
-    """Run all, a few at a time because a run mostly waits. A run that breaks off is a fault."""
+    """Run all, several at once because a run mostly waits. A run that fails counts as a fault."""
     left = iter(choices)
 
     async def work() -> None:
@@ -208,7 +208,7 @@ def _choose_ways(plan: Plan, num_requests: int) -> Iterator[tuple[int, str]]:
         yield from choices
         return
     chance = random.Random(plan.seed)
-    answers = range(num_requests // 2, num_requests + 1)  # not the login
+    answers = range(num_requests // 2, num_requests + 1)  # the login does not count
     ways = list(_WAYS)[:: plan.pick(5, 1, 1)]
     chosen = [(chance.choice(answers), way) for way in ways]
     yield from dict.fromkeys(chosen + chance.sample(choices, plan.pick(0, 4, 0)))

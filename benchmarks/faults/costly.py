@@ -23,7 +23,7 @@ def list_costly_pictures() -> list[tuple[str, bytes]]:
 
 
 def _with_scans() -> bytes:
-    """A progressive JPEG that repeats its last pass over all pixels thousands of times."""
+    """Make a progressive JPEG that repeats its last pass over all pixels thousands of times."""
     plain = Image.new("RGB", (4800, 4800), (40, 90, 120))
     data = _encode(plain, "JPEG", progressive=True, quality=30)
     start, end = data.rfind(b"\xff\xda"), data.rfind(b"\xff\xd9")
@@ -31,7 +31,7 @@ def _with_scans() -> bytes:
 
 
 def _with_chunks() -> bytes:
-    """A PNG with hundreds of thousands of empty chunks before its pixels."""
+    """Make a PNG with hundreds of thousands of empty chunks before its pixels."""
     data = _encode(Image.new("RGB", (64, 64)), "PNG")
     kind = b"zzZz"
     empty = struct.pack(">I", 0) + kind + struct.pack(">I", zlib.crc32(kind))
@@ -40,7 +40,7 @@ def _with_chunks() -> bytes:
 
 
 def _with_large_pixels() -> bytes:
-    """A small file with as many pixels as are accepted, and transparency."""
+    """Make a small file with as many pixels as are accepted, and transparency."""
     return _encode(Image.new("RGBA", (4890, 4890), (1, 2, 3, 4)), "PNG")
 
 

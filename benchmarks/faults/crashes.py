@@ -1,4 +1,4 @@
-"""F1, F10, F16: processes that are killed, stopped, or away for a while."""
+"""F1, F10, F16: the bot's process is killed, stopped, or away for a while."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXITS_AT_ONCE = (
     0,
     128 + signal.SIGTERM,
     -signal.SIGTERM,
-)  # the last: it had no handler yet, or no more
+)  # the last: it had no handler yet, or its handler was gone already
 _TWENTY_MINUTES = 20 * 60.0
 
 

@@ -26,7 +26,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to measure, with which seed, which tools, and in which folder."""
+    """Says how much to measure, and with which seed, tools and folder."""
 
     size: Size
     seed: int
@@ -35,7 +35,7 @@ class Plan:
     contract: Contract = field(default_factory=Contract)
 
     def pick(self, test: T, quick: T, full: T) -> T:
-        """The value for this size."""
+        """Return the value for this size."""
         return {"test": test, "quick": quick, "full": full}[self.size]
 
 

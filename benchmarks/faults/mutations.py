@@ -136,7 +136,7 @@ def try_mutation(name: str) -> dict[str, Any]:
 
 
 def _run(copy: Path, figure: str, seed: int) -> dict[str, Any] | None:
-    """The figure's result if its goal is missed or the run breaks off; else None."""
+    """Return the figure's result if its goal is missed or the run breaks off; else None."""
     command = ["-m", "benchmarks.faults", "--quick", "--json", "--figure", figure]
     done = subprocess.run(
         [sys.executable, *command, "--seed", str(seed)],

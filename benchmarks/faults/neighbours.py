@@ -29,7 +29,7 @@ _NUM_FLOODERS = 8
 
 @dataclass(slots=True)
 class Siege:
-    """Two servers: one sends costly input, and the first answers in the other are timed."""
+    """Two servers. One sends costly input, and we time the first answers in the other."""
 
     bench: Bench
     elsewhere: Channel
@@ -38,7 +38,7 @@ class Siege:
     sent: int = 0
 
     def delays(self) -> list[float]:
-        """Seconds to the first answer; 3 s, Discord's own limit, if there was none."""
+        """Return the seconds to the first answer; 3 s, Discord's limit, if there was none."""
         return sorted(
             min((h.interaction.acknowledged_at or 1e12) - h.interaction.created_at, 3.0)
             for h in self.handles
@@ -46,7 +46,7 @@ class Siege:
 
 
 async def measure_neighbours(plan: Plan) -> Measurement:
-    """F17: while one sends the worst of each kind, others are served and the bot stops in time."""
+    """F17: while one member sends costly input, others are served and the bot stops in time."""
     parts = {"pictures": await _measure_pictures(plan)}
     for name, kind in _COSTLY_RULES.items():
         parts[name] = await _measure_rules(plan, kind)
@@ -77,7 +77,7 @@ async def _measure_pictures(plan: Plan) -> dict[str, Value]:
     async with _open_siege(plan, "f17-pictures") as siege:
         server = siege.bench.server
         member = server.person("member")
-        places = (server.channel("art"), member.direct_channel)  # one member has a share in each
+        places = (server.channel("art"), member.direct_channel)  # a thread for each
 
         async def send(number: int) -> None:
             name, data = costly[number // 2 % len(costly)]
@@ -160,7 +160,7 @@ async def _time_exit(bench: Bench) -> float:
 
 async def _ask_elsewhere(siege: Siege) -> None:
     server, number = siege.bench.server, 0
-    small = list_costly_pictures()[-1][1]  # the last one is ordinary
+    small = list_costly_pictures()[-1][1]  # the last prompt is an ordinary one
     while True:
         options: dict[str, Any] = {"prompt": f"dog {number}"}
         if number % 10 == 9:

@@ -19,7 +19,7 @@ _NUM_SLOW = 4
 
 
 async def measure_drops(plan: Plan) -> Measurement:
-    """F4: every way in which a gateway connection can end, and a refused first connection."""
+    """F4: gateway connections end in every possible way, and a first connection is refused."""
     num_drops = plan.pick(3, 8, 100)
     chance = random.Random(plan.seed)
     async with open_bench(plan, "f4") as bench:
@@ -139,7 +139,7 @@ async def measure_clock(plan: Plan) -> Measurement:
 
 
 async def _count_quota_refusals(bench: Bench) -> int:
-    """Whether a member without quota is refused, even if the clock jumps two hours."""
+    """Return whether a member without quota is refused, even if the clock jumps two hours."""
     await bench.stop()
     await bench.start(MAX_COST_PER_MEMBER_PER_HOUR="1.5", FAKE_STEP_SECONDS="0.05")
     await bench.ask("fits", who="moderator")
@@ -196,7 +196,7 @@ def _grids_of(tokens: set[str]) -> Callable[[RequestRecord], bool]:
 
 
 def _find_rate(bench: Bench, seconds: float) -> float:
-    """The rate in bytes per second at which a grid of this bench takes this many seconds."""
+    """Return the rate in bytes per second at which a grid of this bench takes this many seconds."""
     grids = sorted((bench.data_dir / "pictures").glob("*/grid.png"))
     return max(1.0, grids[0].stat().st_size / seconds)
 
@@ -209,7 +209,7 @@ async def _ask_many(bench: Bench, count: int, tokens: set[str]) -> None:
 
 
 async def _time_deliveries(bench: Bench, count: int) -> float:
-    """Median seconds from a press to its picture, with one press after the other."""
+    """Return the median seconds from a press to its picture, with one press after the other."""
     seconds = []
     for _ in range(count):
         began = time.monotonic()

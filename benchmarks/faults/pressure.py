@@ -90,7 +90,7 @@ async def measure_soak(plan: Plan) -> Measurement:
             delivered += sum(bool(m.attachments) for h in bench.handles for m in h.messages)
             _forget_all(bench)
             if delivered >= num_jobs / 10:
-                sockets = len(process.net_connections())  # as many stay open as were needed at once
+                sockets = len(process.net_connections())  # the pool keeps them open
                 files = process.num_fds() - sockets
                 samples.append((process.memory_info().rss / _MEBIBYTE, files, sockets))
         seconds = time.monotonic() - began
@@ -169,13 +169,13 @@ def _count_served_between(rows: Sequence[sqlite3.Row], job: sqlite3.Row) -> int:
 
 
 async def _measure_equality(plan: Plan) -> float:
-    """Jain's index of how much ten members had got when half of the jobs were drawn.
+    """Return Jain's index: how evenly ten members were served when half the jobs were drawn.
 
     https://arxiv.org/abs/cs/9809099
     """
     num_members, num_each = 10, plan.pick(4, 10, 40)
     async with open_bench(plan, "f7-equal", checks_contract=False) as bench:
-        load_seconds = 2 + num_members * num_each / 50  # drawing begins after all have asked
+        load_seconds = 2 + num_members * num_each / 50  # so that all have asked by then
         await bench.start(FAKE_STEP_SECONDS="0.005", FAKE_LOAD_SECONDS=str(load_seconds))
         for name in _add_people(bench, num_members):
             for _ in range(num_each):

@@ -32,7 +32,7 @@ from bot.jobs import watchdog
 from tests.fakes import parts
 
 for cog in client.COGS:
-    importlib.import_module(cog)  # so that the children do not have to
+    importlib.import_module(cog)  # import it here, so that the child processes need not
 
 _STORE_FAULTS = {
     "full": (sqlite3.SQLITE_FULL, "database or disk is full"),
@@ -77,7 +77,7 @@ def _break_engine(kind: str, at: int) -> None:
 
     def arm(self: Any, *arguments: Any) -> Any:
         nonlocal is_armed
-        is_armed = True  # not before: the calls at the engine's start do not count
+        is_armed = True  # set it only now, because the calls at the engine's start do not count
         return submit(self, *arguments)
 
     def fail(module: Any, arguments: Any, result: Any) -> Any:
@@ -133,7 +133,7 @@ def _break_store(kind: str | None, at: int) -> None:
 
 
 class _Failure:
-    """Awaitable and context manager at once, like aiosqlite's results."""
+    """Can be awaited or used in "async with", like aiosqlite's results."""
 
     def __init__(self, connection: aiosqlite.Connection, kind: str) -> None:
         self._connection = connection

@@ -20,7 +20,7 @@ _WORD_PART = r"[^\s[:punct:]]*"  # needs a hundredth of the steps that [\pL\pN] 
 
 @dataclass(slots=True)
 class Copied:
-    """rules: in order, each once, with the name of whose they are.
+    """rules: in order, without repeats, each with the name of its AutoMod rule.
 
     notes: the parts that cannot be copied, for the person who asked.
     """

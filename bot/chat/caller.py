@@ -73,7 +73,7 @@ class InteractionCaller:
         raise AssertionError("unreachable")
 
     def _find_end(self, error: discord.HTTPException) -> Undeliverable | None:
-        """What to raise where another attempt cannot help."""
+        """Return the error to raise if another attempt cannot help."""
         if self._is_of_another(error):
             return AnsweredElsewhere(str(error), because(Code.ANSWERED_ELSEWHERE))
         if error.code == ARCHIVED:
@@ -95,7 +95,7 @@ class InteractionCaller:
                 await send(text, ephemeral=True)
         except discord.HTTPException as error:
             if not self._is_of_another(error) and error.code != ALREADY_ACKNOWLEDGED:
-                raise  # else Discord sent the same press twice
+                raise  # otherwise Discord sent the same press twice
 
     def _is_of_another(self, error: discord.HTTPException) -> bool:
         first_answers = self._interaction.client.first_answers
@@ -124,7 +124,7 @@ class InteractionCaller:
 
 
 def _is_of_discord(address: str) -> bool:
-    """Whether files may be fetched from here. The playground serves them next to its API."""
+    """Return whether files may be fetched from this address. The playground has its own."""
     try:
         url = yarl.URL(address)
         if discord.http.Route.BASE.startswith("http://"):

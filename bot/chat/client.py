@@ -83,7 +83,7 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
     """Sends every exception from a command to the one error boundary."""
 
     async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
-        """Check again where the command is allowed, although Discord was told already."""
+        """Check again whether the command is allowed here, although Discord should have done it."""
         if not await interaction.client.admit(interaction):
             return False
         command = interaction.command
@@ -103,7 +103,7 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
         if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
             log.warning("Discord offers a command that this version does not have: %s", error)
             cause = UserError(faults.COMMAND_CHANGED())
-        if interaction.type is discord.InteractionType.autocomplete:  # nothing can be said there
+        if interaction.type is discord.InteractionType.autocomplete:  # it cannot show text
             return
         await interaction.client.answer_error(interaction, cause)
 
@@ -155,17 +155,18 @@ class TriptychClient(commands.Bot):
         compose: Callable[..., Awaitable[discord.ui.Modal | None]],
         submit: Callable[..., Awaitable[None]],
     ) -> None:
-        """Register how a kind of form is built, and what sending it does: see ``FormActions``."""
+        """Register the two functions of a kind of form: see ``FormActions``."""
         self.forms[name] = FormActions(compose, submit)
 
     def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[Any]]) -> None:
-        """Register the shapes of our custom_ids, so that unknown ones can be answered."""
+        """Register the patterns of our custom_ids, so that we can answer unknown ones."""
         super().add_dynamic_items(*items)
         self._item_templates += [item.__discord_ui_compiled_template__ for item in items]
 
     async def admit(self, interaction: discord.Interaction[TriptychClient]) -> bool:
-        """Before anything else is done about an interaction: its language, how long it may take,
-        and whether this person is too fast for the others.
+        """Set an interaction's language and time limit. Return False if the person is too fast.
+
+        Called before anything else is done about the interaction.
         """
         speak(interaction.locale.value)
         hurry(ANSWER_SECONDS, interaction.response.is_done)
@@ -234,7 +235,7 @@ class TriptychClient(commands.Bot):
         """Do nothing: there are no message commands."""
 
     def is_run_by(self, user_id: int) -> bool:
-        """Whether this user owns the bot, alone or in its team, as Discord said at login."""
+        """Return whether this user is the bot's owner or in its team, as Discord said at login."""
         application = self.application
         if application is None or application.team is None:
             return application is not None and application.owner.id == user_id

@@ -59,7 +59,7 @@ class Connection:
 
     @property
     def silent_seconds(self) -> float:
-        """Seconds since the last frame from the gateway."""
+        """Return the seconds since the last frame from the gateway."""
         return time.monotonic() - self._heard_at
 
     async def serve(self, token: str) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS = 3600.0
 MAX_PER_MEMBER = 3
-MAX_DRAFTS = 500  # at most 16 MB: the longest form has 8,300 characters
+MAX_DRAFTS = 500  # they take at most 16 MB, because the longest form has 8,300 characters
 _random_number = partial(secrets.randbits, 62)
 
 
@@ -33,7 +33,7 @@ class _Draft:
 
 
 class Drafts:
-    """Only in memory, because nobody asked for these words to be kept; a restart forgets them."""
+    """Keeps forms in memory only, because no member asked us to store these words."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class Drafts:
     ) -> None:
         self._now = now
         self._random_number = random_number
-        self._drafts: dict[int, _Draft] = {}  # the oldest first
+        self._drafts: dict[int, _Draft] = {}  # the oldest form comes first
 
     def keep(self, user_id: int, form: SentForm) -> int:
-        """Return the number under which ``find`` has the form. The oldest ones make room."""
+        """Keep a form and return a number for ``find``. The oldest forms make room."""
         now = self._now()
         self._drop(lambda draft: draft.ends_at <= now)
         own = [number for number, draft in self._drafts.items() if draft.user_id == user_id]
@@ -65,7 +65,7 @@ class Drafts:
         return draft.form
 
     def forget(self, user_id: int) -> None:
-        """Drop all that this person typed."""
+        """Forget every form that this person sent."""
         self._drop(lambda draft: draft.user_id == user_id)
 
     def _drop(self, is_over: Callable[[_Draft], bool]) -> None:
@@ -73,7 +73,7 @@ class Drafts:
 
 
 def offer_again(interaction: discord.Interaction[TriptychClient]) -> list[JobButton]:
-    """List the button that opens the refused form again; none if this was no form."""
+    """List the button that opens the refused form again. Empty if no form was sent."""
     form = find_sent(interaction)
     if form is None:
         return []
@@ -82,7 +82,7 @@ def offer_again(interaction: discord.Interaction[TriptychClient]) -> list[JobBut
 
 
 async def open_again(interaction: discord.Interaction[Any], number: int, panel: int) -> None:
-    """Open a refused form, filled in. If it cannot be opened any more, hand over what was typed."""
+    """Open a refused form, filled in. If that is no longer possible, send back what was typed."""
     form = interaction.client.drafts.find(number, interaction.user.id)
     text = TYPED()
     try:

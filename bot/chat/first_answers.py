@@ -1,7 +1,7 @@
-"""Tells a first answer of ours that was lost on its way from one that another program gave.
+"""Finds out why Discord already has a first answer: we sent it, or another program did.
 
-Discord takes one first answer to an interaction and says 40060 to any other. If this process has
-sent only one, the other came from a second program with the same token.
+Discord takes one first answer to an interaction and refuses every other one with 40060. If this
+process sent only one, the answer that Discord has came from a second program with the same token.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 ALREADY_ACKNOWLEDGED = 40060
 _CALLBACK = re.compile(r"/interactions/([0-9]+)/[^/]+/callback$")
-_MAX_REMEMBERED = 10_000  # interactions that discord.py might answer again: minutes at full load
+_MAX_REMEMBERED = 10_000  # interactions that we remember: a few minutes' worth at full load
 _FRESH_SECONDS = 3600.0
 
 
 class FirstAnswers:
-    """Counts the requests for first answers, also those that discord.py repeats by itself."""
+    """Counts how often each first answer was sent, including discord.py's own retries."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -34,11 +34,11 @@ class FirstAnswers:
 
     @property
     def is_contested(self) -> bool:
-        """Whether another program has answered within the last hour."""
+        """Return whether another program has answered within the last hour."""
         return self._seen_at is not None and self._now() - self._seen_at < _FRESH_SECONDS
 
     def watch(self, trace: aiohttp.TraceConfig) -> None:
-        """Count from now on what is sent through a session with this trace."""
+        """Count the requests of every session that uses this trace."""
 
         async def look(
             session: aiohttp.ClientSession,
@@ -57,7 +57,7 @@ class FirstAnswers:
             self._sent.popitem(last=False)
 
     def is_of_another(self, interaction_id: int, error: BaseException) -> bool:
-        """Whether Discord refused our only answer because another program's came first.
+        """Return whether Discord refused our only answer because another program's came first.
 
         Warns the owner.
         """
@@ -70,7 +70,7 @@ class FirstAnswers:
             "could; it is not drawn here and costs nothing. While both run, members get answers "
             "from either. Stop the other one; if you do not know it, reset the token (Reset Token "
             "on the Bot page of https://discord.com/developers/applications) and put the new one "
-            "into the .env of the one that shall run.",
+            "into the .env of the one that you want to run.",
             interaction_id,
         )
         return True

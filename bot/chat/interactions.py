@@ -36,8 +36,8 @@ async def fetch_job(
     """Fetch the finished job behind a button, for somebody who pressed it.
 
     Raises UserError if the job is unknown, may not be shown (any more), or belongs to another
-    channel. Its author may use it anywhere, and so may people known to have ``seen`` it.
-    even_sealed: the caller shows none of its words and pictures.
+    channel. Its author may use it anywhere, and so may others who are known to have ``seen`` it.
+    even_sealed: also return a sealed job, because the caller shows none of its words or pictures.
     """
     jobs = interaction.client.services.jobs
     job = await jobs.fetch_job(job_id) if job_id <= _MAX_ROW_ID else None
@@ -63,9 +63,9 @@ async def fetch_job_of(interaction: discord.Interaction[TriptychClient], message
 
 
 def _is_forgotten(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:
-    """Whether only the cost is left of a prompt that was made here."""
+    """Return whether a member deleted this prompt, so that only its cost is on record."""
     origin = job.origin
-    if origin.user_id:  # for a day after its member deleted their data, so that quotas hold
+    if origin.user_id:  # the cost is kept for a day after a deletion, so that quotas hold
         return not job.recipe.prompt and _is_at_home(job, interaction)
     return origin.guild_id == interaction.guild_id is not None
 
@@ -108,7 +108,7 @@ async def answer_gone(interaction: discord.Interaction[TriptychClient], job: Job
 async def submit(
     interaction: discord.Interaction[TriptychClient], ask: Ask, refusal: Reason | None = None
 ) -> None:
-    """Hand over to intake, unless the pictures could not be shown here."""
+    """Hand a prompt over to intake, unless its pictures could not be shown here."""
     if not interaction.app_permissions.attach_files:
         refusal = because(Code.MAY_NOT_ATTACH)
     ask = replace(
@@ -151,6 +151,6 @@ def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:
 
 
 def is_age_restricted(channel: object) -> bool:
-    """Whether Discord shows the channel to adults only; never in direct messages."""
+    """Return whether Discord shows the channel to adults only; never in direct messages."""
     is_nsfw = getattr(channel, "is_nsfw", None)
     return bool(is_nsfw and is_nsfw())

@@ -1,4 +1,4 @@
-"""Spells out what Discord writes as numbers in a text: people, roles, channels, emoji, moments.
+"""Replaces Discord's ids in a text by names: people, roles, channels, emoji and timestamps.
 
 Models and rules read words. https://discord.com/developers/docs/reference#message-formatting
 """
@@ -21,12 +21,12 @@ _MARKUP = re.compile(
 
 
 def spell_out(text: str, interaction: discord.Interaction[Any]) -> str:
-    """Put names in place of ids. An id that nobody here has a name for is left out."""
+    """Put names in place of ids. Leave out ids whose name is unknown."""
 
     def name(match: re.Match[str]) -> str:
         kind, value = match.lastgroup or "", match[match.lastgroup or 0]
         found = _find_name(kind, value, interaction)
-        # Discord drops the space between two mentions; a name must not bring in mentions either.
+        # Discord drops the space between two mentions, so add it. Names must not contain mentions.
         space = " " if match.string.startswith("<", match.end()) else ""
         return _MARKUP.sub("", found) + space
 
@@ -71,7 +71,7 @@ def _find_place(kind: str, thing_id: str, interaction: discord.Interaction[Any])
 
 
 def _resolve(kind: str, thing_id: str, interaction: discord.Interaction[Any]) -> dict[str, Any]:
-    """What Discord has sent along about it."""
+    """Return what Discord sent about this id along with the interaction."""
     data: Any = interaction.data or {}
     return data.get("resolved", {}).get(kind, {}).get(thing_id, {})
 

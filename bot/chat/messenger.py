@@ -63,13 +63,13 @@ SLOWEST_BYTES_PER_SECOND = 8 * 1024  # a slower upload is given up and started a
 
 TOO_LATE = 10062  # an interaction must have its first answer within 3 s
 _MESSAGE_MAX = 2000
-_NOBODY = {10007, 10013}  # no such member, no such user
+_NOBODY = {10007, 10013}  # Discord's codes for an unknown member and an unknown user
 _EPHEMERAL = discord.MessageFlags(ephemeral=True).value
 
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A way to a job's message: by its token, or as the bot."""
+    """One way to reach a job's message: with its interaction token, or as the bot."""
 
     edit: Callable[..., Awaitable[Any]]
     delete: Callable[[], Awaitable[None]]
@@ -88,22 +88,22 @@ class DiscordMessenger:
         self._withheld: set[int] = set()
 
     def find_locale(self, guild_id: int | None) -> str | None:
-        """The language that a server has chosen; None for an unknown server."""
+        """Return the language that a server has chosen; None for an unknown server."""
         guild = None if guild_id is None else self._client.get_guild(guild_id)
         return None if guild is None else guild.preferred_locale.value
 
     async def _learn_locale(self, guild_id: int | None) -> str | None:
-        """The same, waiting until Discord has said which servers there are."""
+        """Wait until Discord has listed our servers, then return the server's language."""
         await self._client.wait_until_ready()
         return self.find_locale(guild_id)
 
     def find_guild_name(self, guild_id: int) -> str | None:
-        """The name of a server; its markdown is not read."""
+        """Return the name of a server; its markdown is not read."""
         guild = self._client.get_guild(guild_id)
         return None if guild is None else job_views.quote(guild.name)
 
     async def has_left(self, guild_id: int, user_id: int) -> bool:
-        """Ask Discord once; being told of everybody who leaves would take a privileged intent."""
+        """Ask Discord once. To be told of members who leave, a bot needs a privileged intent."""
         try:
             await self._client.http.get_member(guild_id, user_id)
         except discord.NotFound as error:
@@ -115,7 +115,7 @@ class DiscordMessenger:
         return False
 
     async def is_refused(self, job: Job) -> bool:
-        """Look at the first answer. Prompts that were taken are answered in public."""
+        """Return whether the first answer is private. Prompts that were taken get a public one."""
         webhook = discord.Webhook.partial(
             self._client.application_id or 0, job.origin.token or "", client=self._client
         )
@@ -165,7 +165,7 @@ class DiscordMessenger:
     async def _post(
         self, job: Job, delivery: Delivery, files: _Encoded, can_repost: bool
     ) -> int | None:
-        """files: names and contents. Raises _Unwelcome if Discord refuses these files."""
+        """Post files, given by name and content. Raises _Unwelcome if Discord refuses them."""
         alt_texts = job_views.describe_files(job, delivery, len(files))
 
         def compose(job: Job) -> _Content:
@@ -187,7 +187,7 @@ class DiscordMessenger:
             return await self._send(job, compose, seconds)
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """Tell the author privately, with the prompt: where they asked, or by direct message."""
+        """Tell the author privately, where they asked or by direct message. Repeat the prompt."""
         quoted = job_views.quote(job.recipe.prompt)
         with speaking(job.origin.locale):
             text = f"{cut(say(reason), _MESSAGE_MAX - len(quoted) - 3)}\n> {quoted}"
@@ -195,7 +195,7 @@ class DiscordMessenger:
             await self.write_to(job.origin.user_id, text, f"end-{job.job_id}")
 
     async def remove(self, job: Job) -> None:
-        """Delete the job's message by its token, or else as the bot."""
+        """Delete the job's message with its token; if that fails, as the bot."""
         fault = Undeliverable("no way to its message is left", because(Code.MESSAGE_OUT_OF_REACH))
         for way in self._list_ways(job):
             try:
@@ -207,7 +207,7 @@ class DiscordMessenger:
         raise fault
 
     async def _follow_up(self, job: Job, text: str) -> bool:
-        """Answer the author privately while the token lives. Tries once: it has no nonce."""
+        """Answer the author privately while the token is valid. A retry could post it twice."""
         token = job.origin.token
         if not token or self._now() - job.accepted_at >= TOKEN_USE_SECONDS:
             return False
@@ -222,7 +222,7 @@ class DiscordMessenger:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._client.http.request(route, json=body)
         except (discord.HTTPException, *PASSING_FAULTS) as error:
-            of_job(log, job.job_id).info("its member could not be told there: %s", error)
+            of_job(log, job.job_id).info("its member could not be told where they asked: %s", error)
             return False
         return True
 
@@ -236,7 +236,7 @@ class DiscordMessenger:
         await send_with_retry(f"user {user_id}", send)
 
     async def remove_message(self, channel_id: int, message_id: int) -> None:
-        """Delete a message of our own."""
+        """Delete a message that the bot posted."""
         channel = self._client.get_partial_messageable(channel_id)
         message = channel.get_partial_message(message_id)
         await send_with_retry(f"message {message_id}", message.delete)
@@ -298,12 +298,14 @@ class DiscordMessenger:
             raise Unreachable(f"Discord could not be reached: {error!r}") from error
 
     async def _withhold(self, job: Job, post: Callable[[Job], Awaitable[int | None]]) -> int | None:
-        """Post, once more without the member's words where Discord does not take them."""
+        """Post a message. If Discord refuses the member's words, post it without them."""
         if job.job_id not in self._withheld:
             try:
                 return await post(job)
             except TextRefused as error:
-                of_job(log, job.job_id).info("its words are left out: %s", error)
+                of_job(log, job.job_id).info(
+                    "Discord refuses its words, so they are left out: %s", error
+                )
                 self._withheld.add(job.job_id)
         return await post(job_views.withhold_words(job))
 
@@ -316,7 +318,7 @@ class DiscordMessenger:
 
             async def edit(way: _Way = way) -> int:
                 view, files = compose(job)
-                # content: an error may have left text
+                # an error may have left text in content
                 return (await way.edit(content=None, view=view, attachments=files)).id
 
             try:
@@ -326,7 +328,7 @@ class DiscordMessenger:
             except Undeliverable as error:
                 is_deleted = is_deleted or isinstance(error, UnknownMessage)
                 fault = error
-        if is_deleted and job.message_id is not None:  # Discord had named it in its first answer
+        if is_deleted and job.message_id is not None:  # Discord gave us this id, so it existed
             raise MessageDeleted(str(fault), because(Code.MESSAGE_DELETED)) from fault
         raise fault
 

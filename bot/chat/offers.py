@@ -1,6 +1,6 @@
-"""Where Discord offers each command.
+"""Says in which places Discord offers each command: in servers, or in direct messages too.
 
-It is set on every command, because a default of the command tree would override ``guild_only``.
+We set it on every command, because a default of the command tree would override ``guild_only``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def in_servers(command: T) -> T:
 
 
 def is_for_servers(command: Any) -> bool:
-    """Whether a command, or its group, is only for servers. It is unless it says otherwise."""
+    """Return whether a command, or its group, is only for servers. That is the default."""
     installs = (getattr(command, "root_parent", None) or command).allowed_installs
     return installs is None or not installs.user
 

@@ -22,7 +22,7 @@ _SIZE = re.compile(r"\s*(\d{1,5})\s*[xX×\u0445\u0425*, ]\s*(\d{1,5})\s*(?:\([^\
 def parse_size(
     text: str | None, shapes: Mapping[str, str] = _NO_SHAPES
 ) -> tuple[int | None, int | None]:
-    """ "512x768" → (512, 768), also by the name of a shape. Raises UserError.
+    """Turn "512x768" or the name of a shape into (512, 768). Raises UserError.
 
     shapes: sizes by name, in lower case: ``{"square": "512x512"}``.
     """
@@ -35,7 +35,7 @@ def parse_size(
 
 
 def parse_seed(text: str | None) -> int | None:
-    """A whole number, None for a random one, which other programs write as -1. Raises UserError.
+    """Read a seed; None means a random one, which other programs write as -1. Raises UserError.
 
     It comes as text because Discord's own integers end at 2⁵³.
     """

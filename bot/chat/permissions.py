@@ -12,7 +12,7 @@ from bot.texts import review as texts
 
 
 def find_server(interaction: discord.Interaction[Any]) -> int | None:
-    """The id of the server where this happened, if that server has installed Triptych.
+    """Return the id of the server where this happened, if that server has installed Triptych.
 
     None if only a person has installed it: that server's moderators have no rights here.
     """
@@ -20,12 +20,12 @@ def find_server(interaction: discord.Interaction[Any]) -> int | None:
 
 
 def manages_messages(interaction: discord.Interaction[Any]) -> bool:
-    """Whether this person may manage messages in this channel of the server."""
+    """Return whether this person may manage messages in this channel of the server."""
     return find_server(interaction) is not None and interaction.permissions.manage_messages
 
 
 def is_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> bool:
-    """Whether this person has Manage Messages or a role the server named."""
+    """Return whether this person has Manage Messages or one of the server's moderator roles."""
     member = interaction.user
     # Checked for the whole server: a channel's own permissions do not make a moderator.
     if find_server(interaction) is None or not isinstance(member, discord.Member):
@@ -36,7 +36,7 @@ def is_moderator(interaction: discord.Interaction[Any], settings: GuildSettings)
 
 
 def require_moderator(interaction: discord.Interaction[Any], settings: GuildSettings) -> int:
-    """Require a moderator; return the server's id. Raises UserError."""
+    """Return the server's id. Raises UserError if the person is not a moderator there."""
     guild_id = find_server(interaction)
     if guild_id is None or not is_moderator(interaction, settings):
         raise UserError(texts.NOT_MODERATOR())
@@ -44,7 +44,7 @@ def require_moderator(interaction: discord.Interaction[Any], settings: GuildSett
 
 
 def is_manager(interaction: discord.Interaction[Any]) -> bool:
-    """Whether this person has Manage Server."""
+    """Return whether this person has Manage Server."""
     member = interaction.user
     if find_server(interaction) is None or not isinstance(member, discord.Member):
         return False
@@ -85,7 +85,7 @@ async def require_rank(interaction: discord.Interaction[Any], member_id: int) ->
         return
     try:
         member = await guild.fetch_member(member_id)
-    except discord.NotFound:  # has left, and may come back
+    except discord.NotFound:  # they have left, but may come back
         return
     if member.top_role >= moderator.top_role:
         raise UserError(texts.NOT_ABOVE())

@@ -28,10 +28,10 @@ async def send_pictures(
     alt_text: str = "",
     spoiler: bool = False,
 ) -> None:
-    """Send these files under their names, else as WebP, else as small WebP.
+    """Send these files as they are. If Discord finds them too large, send WebP, then small WebP.
 
-    turn: the person's, so that few files are in memory at once. Raises UserError if even those are
-    too large, or the files are gone.
+    turn: this person's turn to load files, so that few are in memory at once. Raises UserError if
+    even small WebP is too large, or the files are gone.
     """
     async with turn:
         await _send(paths, send, alt_text, spoiler)
@@ -41,7 +41,7 @@ async def _send(paths: Mapping[str, Path], send: Send, alt_text: str, spoiler: b
     for encode in (_as_it_is, _as_webp, _as_small_webp):
         try:
             encoded = await asyncio.to_thread(lambda encode=encode: [*map(encode, paths.values())])
-        except (OSError, SyntaxError):  # the second is Pillow's, for a PNG that is damaged within
+        except (OSError, SyntaxError):  # Pillow raises SyntaxError for a damaged PNG
             raise UserError(texts.NO_SUCH_PICTURE()) from None
         files = [
             discord.File(

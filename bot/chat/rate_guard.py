@@ -33,14 +33,14 @@ class RateGuard:
 
     @property
     def num_invalid(self) -> int:
-        """Invalid answers in the last ten minutes."""
+        """Count the invalid answers in the last ten minutes."""
         while self._moments and self._moments[0] < self._now() - WINDOW_SECONDS:
             self._moments.popleft()
         return len(self._moments)
 
     @property
     def is_open(self) -> bool:
-        """Whether requests are blocked now."""
+        """Return whether requests are blocked now."""
         return self.num_invalid >= self._max_invalid
 
     def count(self, status: int, scope: str | None) -> None:
@@ -56,7 +56,7 @@ class RateGuard:
             )
 
     def trace(self) -> aiohttp.TraceConfig:
-        """A hook for discord.py's session that counts answers and blocks requests."""
+        """Make a hook for discord.py's session that counts answers and blocks requests."""
 
         async def refuse(*ignored: object) -> None:
             if self.is_open:

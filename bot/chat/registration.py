@@ -1,4 +1,4 @@
-"""Registers the commands with Discord where Discord has others, and says how they differ.
+"""Registers the commands with Discord if Discord has different ones, and logs how they differ.
 
 Any program with the same token can change or clear them, so what counts is what Discord has now.
 https://discord.com/developers/docs/interactions/application-commands
@@ -34,14 +34,14 @@ _SETS = frozenset({"contexts", "integration_types", "channel_types"})
 
 
 async def compose_payload(tree: app_commands.CommandTree[Any]) -> Payload:
-    """What Discord is asked for, in every language."""
+    """Return what we send to Discord, in every language."""
     translator = CatalogTranslator()
     commands = tree.get_commands()
     return [await command.get_translated_payload(tree, translator) for command in commands]
 
 
 async def fetch_payload(http: discord.http.HTTPClient, application_id: int) -> Payload:
-    """What Discord has, in every language."""
+    """Return the commands that Discord has, in every language."""
     route = discord.http.Route(
         "GET", "/applications/{application_id}/commands", application_id=application_id
     )
@@ -51,14 +51,14 @@ async def fetch_payload(http: discord.http.HTTPClient, application_id: int) -> P
 async def register(
     tree: app_commands.CommandTree[Any], application_id: int, meta: MetaRepository
 ) -> None:
-    """Register the commands if Discord has others. Discord allows 200 new ones a day.
+    """Register the commands if Discord has different ones. Discord allows 200 new ones a day.
 
     Raises DiscordServerError; other refusals are logged, and the old commands stay.
     """
     http, ours = tree.client.http, await compose_payload(tree)
     try:
         kept = await fetch_payload(http, application_id)
-        # Where Discord keeps something in other words, that is no difference at the next start.
+        # Discord may store something in another form; we compare with that form at the next start.
         if not (found := find_differences(ours, kept)) or (
             await meta.fetch(_KEPT) == _digest(application_id, ours, kept)
         ):
@@ -69,7 +69,7 @@ async def register(
     except discord.DiscordServerError:
         raise
     except (discord.HTTPException, app_commands.CommandSyncFailure) as error:
-        log.error("the commands could not be registered, the old ones stay: %s", error)
+        log.error("the commands could not be registered, so the old ones stay: %s", error)
     else:
         await meta.put(_KEPT, _digest(application_id, ours, kept))
 
@@ -88,14 +88,14 @@ def _index(payload: Payload) -> dict[tuple[int, str], Any]:
 
 
 def _normalise(thing: Any) -> Any:
-    """Leave out what Discord adds, and what says no more than its absence."""
+    """Leave out what Discord adds, and values that mean the same as no value."""
     if isinstance(thing, list):
         return [_normalise(each) for each in thing]
     if not isinstance(thing, dict):
         return thing
     kept = {key: _normalise(each) for key, each in thing.items() if key not in _ADDED}
     if (permissions := kept.get("default_member_permissions")) is not None:
-        kept["default_member_permissions"] = str(permissions)  # Discord answers in text
+        kept["default_member_permissions"] = str(permissions)  # Discord sends them as text
     for key in kept.keys() & _SETS:
         kept[key] = sorted(kept[key] or ())
     return {key: each for key, each in kept.items() if not _is_absent(each)}

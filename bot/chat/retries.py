@@ -31,17 +31,17 @@ UNKNOWN_MESSAGE = 10008
 
 # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json-json-error-codes
 _TOO_LARGE = {413, 40005, 50045}
-_BAD_FILES = {20009, 30015, 50046, 400001}  # explicit, too many, invalid, uploads are limited
-_NO_FILES = {50013, *_TOO_LARGE, *_BAD_FILES}  # 50013: perhaps only the right to attach is missing
-_NO_TEXT = {200000, 200001, 240000}  # AutoMod, of text or title; the filter of harmful links
+_BAD_FILES = {20009, 30015, 50046, 400001}  # explicit, too many, invalid, too many uploads
+_NO_FILES = {50013, *_TOO_LARGE, *_BAD_FILES}  # 50013: only the right to attach may be missing
+_NO_TEXT = {200000, 200001, 240000}  # AutoMod (text, title) and the filter for harmful links
 _THREAD_LOCKED = {ARCHIVED, 160005}
 _MAY_NOT_POST = {403, 50001, 50005, 50008, 50009, 50013, 50024}
 _GONE = {404, 410, 10003, 10004}
 _OUT_OF_REACH = {10008, 10015, 10062, 50027}
 
 
-# Slow mode, two write limits, edits of an old message, direct messages opened too fast, sending or
-# a feature switched off for now, a service that is limited, an overloaded one.
+# Slow mode, two write limits, too many edits of an old message, direct messages opened too fast,
+# sending or a feature switched off for now, a limited service, an overloaded service.
 _PASSING_CODES = {20016, 20028, 20029, 30046, 40003, 40004, 40006, 40062, 130000}
 FINAL_STATUSES = {400, 401, 403, *range(404, 500)} - {408, 425, 429}
 _REASONS: dict[int, Code] = {
@@ -67,7 +67,7 @@ class TextRefused(Undeliverable):
 
 
 class UnknownMessage(NoMessage):
-    """Discord has no such message (10008): deleted, or never posted."""
+    """Discord has no such message (10008): it was deleted, or never posted."""
 
 
 async def send_with_retry(
@@ -95,7 +95,7 @@ async def send_with_retry(
 
 
 def is_final(error: discord.HTTPException) -> bool:
-    """Whether Discord would never take the same again."""
+    """Return whether Discord would refuse the same request again, so that a retry is useless."""
     return error.status in FINAL_STATUSES and error.code not in _PASSING_CODES
 
 

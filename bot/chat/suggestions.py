@@ -1,4 +1,4 @@
-"""What is suggested while somebody types."""
+"""Suggests values for a command's options while a member types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Choices = Coroutine[Any, Any, list[app_commands.Choice[str]]]
 
 
 def or_nothing(complete: Callable[P, _Choices]) -> Callable[P, _Choices]:
-    """Suggest nothing where there is a reason against it: nobody could read a sentence there."""
+    """Suggest nothing if that fails, because a list of suggestions cannot show an error."""
 
     @functools.wraps(complete)
     async def attempt(*args: P.args, **kwargs: P.kwargs) -> list[app_commands.Choice[str]]:

@@ -35,7 +35,7 @@ class CatalogTranslator(app_commands.Translator):
         locale: discord.Locale,
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
-        """Translate. None if there is no other word, or if Discord would refuse it."""
+        """Translate a text. None if there is no translation, or if Discord would refuse it."""
         if not is_offered(locale.value):
             return None
         named = _NAMES.get(context.location)

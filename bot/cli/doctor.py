@@ -1,4 +1,4 @@
-"""triptych doctor: one line per check, each ok or with what to do."""
+"""triptych doctor: prints one line per check. It says ok, or what to do."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _FOREIGN = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report."""
+    """Holds one line of the report."""
 
     ok: bool
     label: str
@@ -115,7 +115,7 @@ def _run_probe() -> tuple[str, str] | None:
 
 
 def _check_model(settings: Settings, *, can_build: bool) -> Finding:
-    """Check that the model can be used. can_build: whether torch can be loaded."""
+    """Check that the model can be used. can_build: torch loads, so the model can be built too."""
     try:
         lines = check_model(choose_model_source(settings), thorough=can_build)
     except ConfigError as error:

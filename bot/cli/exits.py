@@ -1,4 +1,4 @@
-"""How the command line ends: its exit codes and its last sentence."""
+"""Ends the command line with an exit code and a last sentence."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def leave(error: TriptychError) -> NoReturn:
     sys.stderr.write(f"{error}\n")
     if isinstance(error, EngineLost):
         logging.shutdown()
-        os._exit(EXIT_ENGINE_LOST)  # a dead device context can hang an orderly exit
+        os._exit(EXIT_ENGINE_LOST)  # with a dead device context, a normal exit can hang
     raise typer.Exit(EXIT_REFUSED if isinstance(error, UserError) else EXIT_CONFIG) from None

@@ -25,7 +25,7 @@ from bot.settings import Settings
 
 
 async def draw_once(settings: Settings, engine: EngineApi, ask: Ask) -> tuple[Job, Delivery]:
-    """One prompt from the terminal, through the same rooms as the bot's.
+    """Draw one prompt from the terminal, with the same code as the bot.
 
     Raises UserError with the reason if it is not drawn.
     """

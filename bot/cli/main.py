@@ -1,4 +1,4 @@
-"""triptych run | imagine | usage | rules | doctor. Here everything is put together."""
+"""The commands triptych run, imagine, usage, rules and doctor, and the code that wires them up."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ app.add_typer(rules.app, name="rules")
 
 
 def main() -> None:
-    """The command line, see ``bot/__main__.py``."""
+    """Run the command line; see ``bot/__main__.py``."""
     app()
 
 
@@ -157,7 +157,7 @@ def usage(
         table.add_row(row.day, guild, str(row.user_id), *map(str, counts), f"{row.gpu_seconds:.1f}")
     console = Console()
     width = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
-    Console(width=max(console.width, width)).print(table)  # an id that is cut is of no use
+    Console(width=max(console.width, width)).print(table)  # nobody can use half an id
 
 
 @app.command()

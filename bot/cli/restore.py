@@ -1,4 +1,4 @@
-"""triptych restore, and run --new: a backup or an empty record in the place of a lost one."""
+"""triptych restore and run --new: replace a lost database by a backup or by an empty one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> N
 
 
 async def begin_new_record(data_dir: Path, migrations: Path) -> None:
-    """Begin an empty record where one is lost or damaged. Raises StoreError."""
+    """Begin with an empty database if the old one is lost or damaged. Raises StoreError."""
     with _own(data_dir):
         rest = await begin_anew(data_dir, migrations, time.time())
     if rest:

@@ -1,4 +1,4 @@
-"""triptych rules: needs only files; no Discord, no model and no data directory."""
+"""triptych rules: works on files alone, without Discord, a model or a data directory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check(
     prompts: Annotated[Path, typer.Option("--input", help="One prompt a line.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Say of each prompt what the rules, and the built-in classes, would do with it."""
+    """Say for each prompt what the rules and the built-in classes would do with it."""
     try:
         policy = PromptPolicy(rules=read_rules(rules))
         text = prompts.read_bytes().decode("utf-8", "replace")

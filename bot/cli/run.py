@@ -1,4 +1,4 @@
-"""`run`: the bot from start to stop, its data directory and its engine."""
+"""`run`: starts the bot with its data directory and engine, and stops it."""
 
 from __future__ import annotations
 

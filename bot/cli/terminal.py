@@ -1,4 +1,4 @@
-"""The command line's side of the port: a progress bar instead of a message that moves."""
+"""Connects the command line to the jobs: shows a progress bar instead of a Discord message."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class TerminalCaller:
     """The person at the keyboard, who is always there."""
 
     async def acknowledge(self, job: Job) -> None:
-        """Nothing to show: the progress bar is already there."""
+        """Do nothing, because the progress bar is already shown."""
 
     async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
         """Raises UserError."""
         raise UserError(reason)
 
     async def fetch_upload(self, upload: Upload) -> bytes:
-        """A file on this machine."""
+        """Read the picture from a file on this machine."""
         try:
             return await asyncio.to_thread(Path(upload.url).read_bytes)
         except OSError as error:
@@ -51,22 +51,22 @@ class TerminalMessenger:
         self._done: asyncio.Future[tuple[Job, Delivery]] = asyncio.Future()
 
     async def wait(self) -> tuple[Job, Delivery]:
-        """The delivered job and its files."""
+        """Wait for the delivered job and its files."""
         with self._bar:
             return await self._done
 
     def find_locale(self, guild_id: int) -> None:
-        """There are no servers here."""
+        """Return None, because the command line has no servers."""
 
     def find_guild_name(self, guild_id: int) -> None:
-        """The same."""
+        """Return None for the same reason."""
 
     async def has_left(self, guild_id: int, user_id: int) -> bool:
-        """Nobody leaves."""
+        """Return False, because there is no server to leave."""
         return False
 
     async def is_refused(self, job: Job) -> bool:
-        """A refusal ends the command."""
+        """Return False, because a refusal already ended the command."""
         return False
 
     async def progress(self, job: Job, update: Update) -> None:
@@ -85,18 +85,18 @@ class TerminalMessenger:
         self._done.set_result((job, delivery))
 
     async def remove(self, job: Job) -> None:
-        """There is no message here."""
+        """Do nothing, because there is no message."""
         raise Undeliverable("there are no messages at a terminal")
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """Never needed: the terminal is either there or gone."""
+        """Never called, because the terminal needs no second way to reach the person."""
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
-        """Never needed, like the next one: there are no moderators here."""
+        """Never called, because there are no moderators."""
 
     async def remove_message(self, channel_id: int, message_id: int) -> None:
-        """Nothing is posted in channels here."""
+        """Never called, because nothing is posted in channels."""
 
     async def show_card(self, case: Case, channel_id: int) -> int:
-        """Nothing is ever held where there is no server."""
+        """Never called, because jobs are held only in servers."""
         raise Undeliverable("there are no moderators at a terminal")

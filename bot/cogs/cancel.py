@@ -27,7 +27,7 @@ class Cancel(commands.Cog):
     @app_commands.command(description=CANCEL.english)
     @anywhere
     async def cancel(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Cancel the only prompt of the member who asks, or ask which of them."""
+        """Cancel the member's only prompt. If there are several, ask which one."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         waiting = await self._services.jobs.list_waiting_of(interaction.user.id)
         if len(waiting) > 1:
@@ -40,7 +40,7 @@ class Cancel(commands.Cog):
     async def press_all(
         self, interaction: discord.Interaction[TriptychClient], number: int, panel: int
     ) -> None:
-        """Cancel all prompts of the member who pressed."""
+        """Cancel all prompts of the member who pressed the button."""
         await interaction.response.defer()
         waiting = await self._services.jobs.list_waiting_of(interaction.user.id)
         view = job_views.compose_view(await self._cancel_all(waiting))

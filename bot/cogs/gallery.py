@@ -96,7 +96,7 @@ class Gallery(commands.Cog):
 
 
 def _can_see(interaction: Press, job: Job) -> bool:
-    """Whether the member may read the channel where the job was requested."""
+    """Return whether the member may read the channel where the job was requested."""
     origin, guild = job.origin, interaction.guild
     if origin.user_id == interaction.user.id or origin.channel_id == interaction.channel_id:
         return True
@@ -118,7 +118,7 @@ async def send_recipe(interaction: Press, job: Job) -> None:
 @app_commands.context_menu(name="Recipe")
 @anywhere
 async def recipe_of_message(interaction: Press, message: discord.Message) -> None:
-    """Apps → Recipe, on a message with a grid."""
+    """Answer *Apps → Recipe* on a message with a grid."""
     await send_recipe(interaction, await fetch_job_of(interaction, message.id))
 
 

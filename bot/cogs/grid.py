@@ -92,7 +92,7 @@ class Grid(commands.Cog):
         await interaction.response.send_message(view=view, files=files, ephemeral=True)
 
     async def delete(self, interaction: Press, job_id: int, panel: int) -> None:
-        """Ask once. Nothing is deleted before the button is pressed."""
+        """Ask for confirmation. The pictures are deleted only when the second button is pressed."""
         await _fetch_to_delete(interaction, job_id)
         style = discord.ButtonStyle.danger
         button = JobButton("erase", job_id, label=DELETE_FOR_GOOD(), style=style)
@@ -138,7 +138,7 @@ async def _fetch_to_delete(interaction: Press, job_id: int) -> Job:
 
 
 def _may_delete(job: Job, interaction: Press) -> bool:
-    """Whether this person may delete the job. ``fetch_job`` has checked the channel already."""
+    """Return whether this person may delete the job. ``fetch_job`` already checked the channel."""
     is_author = interaction.user.id == job.origin.user_id
     return is_author or manages_messages(interaction)
 

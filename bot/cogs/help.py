@@ -31,7 +31,7 @@ class Help(commands.Cog):
         await interaction.response.send_message(view=view, ephemeral=True)
 
     async def _list_lines(self, interaction: discord.Interaction[TriptychClient]) -> list[Text]:
-        """List what this person may use here."""
+        """List the commands that this person may use in this place."""
         lines = list(texts.EVERYBODY)
         if find_server(interaction) is not None:
             settings = await self._services.settings.fetch(interaction.guild_id)

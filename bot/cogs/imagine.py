@@ -106,7 +106,7 @@ class Imagine(Cog):
         return [app_commands.Choice(name=name, value=name) for name in names][:_MAX_CHOICES]
 
     def _list_shapes(self) -> dict[str, str]:
-        """The sizes of the shapes that the model draws, by their names."""
+        """Return the sizes of the shapes that the model draws, by their names."""
         info = self._services.waitlist.info
         sizes = list_sizes(info, self._services.limits.max_side_pixels) if info else []
         return {name().lower(): size for name, _, size in sizes}

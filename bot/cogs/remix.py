@@ -29,7 +29,7 @@ async def open_remix(interaction: Press, job_id: int, panel: int) -> None:
 
 
 async def compose_remix(interaction: Press, job_id: int, panel: int) -> JobModal | None:
-    """Build that form."""
+    """Build the form for Remix, filled in with the recipe."""
     job = await fetch_job(interaction, job_id)
     if job.deleted_at is not None:
         await answer_gone(interaction, job)
@@ -69,7 +69,7 @@ async def open_start(interaction: Press, job_id: int, panel: int) -> None:
 
 
 async def compose_start(interaction: Press, job_id: int, panel: int) -> JobModal | None:
-    """Build that form."""
+    """Build the form for a prompt and a strength."""
     job = await fetch_with_picture(interaction, job_id, panel)
     return job and recipe_views.compose_start_form(job, panel)
 
@@ -109,7 +109,7 @@ def _parse_settings(text: str) -> tuple[int | None, float | None, str | None]:
 @app_commands.context_menu(name="Remix")
 @anywhere
 async def remix_message(interaction: Press, message: discord.Message) -> None:
-    """Apps → Remix, on a message with a grid."""
+    """Answer *Apps → Remix* on a message with a grid."""
     job = await fetch_job_of(interaction, message.id)
     await open_remix(interaction, job.job_id, 0)
 

@@ -33,7 +33,7 @@ class Reports(commands.Cog):
     async def compose(
         self, interaction: discord.Interaction[TriptychClient], job_id: int, panel: int
     ) -> JobModal:
-        """Build the form."""
+        """Build the form for a report."""
         form = JobModal("report", job_id, 0, title=texts.REPORT())
         form.add_item(
             discord.ui.Label(

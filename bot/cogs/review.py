@@ -126,7 +126,7 @@ class Review(commands.Cog):
         require_moderator(interaction, settings)
         card = await self._services.decisions.fetch_card(card_id, guild_id)
         pressed = interaction.message
-        is_card = pressed is not None and not pressed.flags.ephemeral  # and not "Try again"
+        is_card = pressed is not None and not pressed.flags.ephemeral  # not "Try again"
         if card.message_id is None and pressed is not None and is_card:
             await self._services.review_cards.note_posted(card, pressed.channel.id, pressed.id)
         return card

@@ -50,7 +50,7 @@ class SettingsPanel(Cog):
         await interaction.response.send_message(view=view, ephemeral=True)
 
     async def press(self, interaction: _Interaction, path: str, values: Sequence[str]) -> None:
-        """Apply what was pressed or chosen. path: the page and the name of the item."""
+        """Apply what the person pressed or chose. path: the page and the name of the item."""
         guild_id = require_manager(interaction)
         page, _, name = path.partition(".")
         match name:
@@ -81,7 +81,7 @@ class SettingsPanel(Cog):
         await interaction.response.edit_message(view=await self._compose(guild_id, page))
 
     async def compose_form(self, interaction: _Interaction, path: str) -> Form:
-        """Build the form for one number, for a line of text, or for the quota of a role."""
+        """Build the form for a number, for a line of text, or for a role's quota."""
         guild_id = require_manager(interaction)
         page, kind, name = path.split(".")
         settings = await self._fetch(guild_id, page)
@@ -108,7 +108,7 @@ class SettingsPanel(Cog):
     async def submit_form(
         self, interaction: _Interaction, path: str, typed: dict[str, str]
     ) -> None:
-        """Change what was typed."""
+        """Save what was typed into the form."""
         guild_id = require_manager(interaction)
         page, kind, name = path.split(".")
         if kind == "number":
@@ -145,7 +145,7 @@ class SettingsPanel(Cog):
         )
 
     def _check(self, interaction: _Interaction, channel_id: int, name: str, value: Any) -> None:
-        """Check what depends on Discord or on the owner of the bot. Raises UserError."""
+        """Raise UserError if Discord or the bot owner's settings do not allow this change."""
         guild = interaction.guild
         if guild is None or value is None:
             return
@@ -181,14 +181,14 @@ class SettingsPanel(Cog):
         return settings_views.compose_panel(panel)
 
     def _choose_models(self, settings: GuildSettings, values: Sequence[str]) -> list[str]:
-        """The ids of the chosen models. Raises UserError if no moderator could look at them."""
+        """Return the ids of the chosen models. Raises UserError if nobody could review them."""
         if values and settings.review_channel_id is None:
             raise UserError(texts.NEEDS_REVIEW_CHANNEL())
         known = self._list_models(settings)
         return [each for each in known if settings_views.cut_model(each) in values]
 
     def _list_models(self, settings: GuildSettings) -> list[str]:
-        """The ids of the models that draw here, and of those that were chosen before."""
+        """List the ids of the models that are loaded, and of those that were chosen before."""
         info = self._services.waitlist.info
         present = [] if info is None else [info.id]
         return list(dict.fromkeys([*present, *settings.reviewed_models]))[:MAX_IDS]
@@ -218,7 +218,7 @@ def _parse(name: str, values: Sequence[str]) -> Any:
 
 
 def _channel_of(page: str) -> int:
-    """The channel of a page; 0 for a page about the whole server."""
+    """Return the id of a page's channel; 0 for a page about the whole server."""
     return 0 if page in texts.PAGES else int(page.removeprefix("c"))
 
 

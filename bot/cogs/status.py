@@ -61,7 +61,7 @@ class Status(commands.Cog):
 
 
 def _measure_peak_memory() -> float:
-    """The most memory this process has used, in MiB. Linux counts in KiB, macOS in bytes."""
+    """Return the most memory this process has used, in MiB. Linux counts in KiB, macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / _KIBIBYTES_PER_MEBIBYTE / (1024 if sys.platform == "darwin" else 1)
 

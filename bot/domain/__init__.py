@@ -1,1 +1,1 @@
-"""The frozen values that cross rooms. They import nothing but each other, and texts."""
+"""The frozen values that packages pass to each other. They import only each other, and texts."""

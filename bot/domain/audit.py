@@ -72,7 +72,7 @@ class AuditEntry:
     entry_id: int = 0
 
     def seal(self) -> AuditEntry:
-        """The same row without anybody's words about what is sealed. The hash stays."""
+        """Return the row of a sealed job without words that anybody wrote. The hash stays."""
         words = None if self.action is AuditAction.REPORTED else self.reason
         return replace(self, prompt="", reason=words)
 
@@ -85,7 +85,7 @@ _ACTIONS = {
 
 
 def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
-    """The row for a decision about a prompt; None if the prompt simply passed."""
+    """Make the row for a decision about a prompt; None if the prompt simply passed."""
     action = _ACTIONS.get(verdict.outcome)
     if action is None:
         return None
@@ -97,20 +97,20 @@ def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
         job_id=job.job_id,
         rule=verdict.rule,
         rules_version=verdict.rules_version,
-        prompt=text_of(job) if verdict.rule != SUSPENDED else "",  # nobody has judged it
+        prompt=text_of(job) if verdict.rule != SUSPENDED else "",  # the rules never read it
         reason=verdict.reason,
     )
 
 
 def text_of(job: Job) -> str:
-    """Everything that the member wrote in a job."""
+    """Return everything that the member wrote in a job."""
     return "\n".join(filter(None, (job.recipe.prompt, job.recipe.negative_prompt)))
 
 
 def compose_entry(
     action: AuditAction, job: Job, now: float, *, actor_id: int = 0, reason: Reason | None = None
 ) -> AuditEntry:
-    """The row for a decision about a job."""
+    """Make the row for a decision about a job."""
     return AuditEntry(
         action,
         now,

@@ -11,7 +11,7 @@ from bot.domain.rules import Outcome
 class RoleQuota:
     """The quotas of a role's members; None means the same as for everybody.
 
-    weight: of their share of the queue. A member with several roles gets the best of each.
+    weight: their share of the queue. A member with several roles gets the best of each.
     """
 
     role_id: int
@@ -27,10 +27,10 @@ class GuildSettings:
     moderator_role_ids: roles that may decide, besides people with Manage Messages.
     allowed_*: empty means everybody, everywhere.
     picture_action: what happens to flagged pictures.
-    nsfw_threshold: None means that of the whole installation.
-    reviewed_models: ids of models whose pictures are all held, as the picture check knows photos.
+    nsfw_threshold: None means the bot owner's threshold.
+    reviewed_models: ids of models whose pictures are all held for a moderator.
     review_newcomer_days: prompts of members who joined less than this long ago are held.
-    appeal_line, appeal_channel_id: where members are told to turn to after a decision.
+    appeal_line, appeal_channel_id: what members read about how to appeal against a decision.
     min_member_days: members who joined less than this long ago may not prompt.
     """
 

@@ -1,4 +1,4 @@
-"""The frozen values that cross rooms. Times are Unix seconds (UTC); ids are Discord snowflakes."""
+"""The values about jobs. Times are Unix seconds (UTC); ids are Discord snowflakes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class JobStatus(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    EXPIRED = "expired"  # held, and no moderator came
+    EXPIRED = "expired"  # held, and no moderator decided in time
     UNDELIVERABLE = "undeliverable"
 
 
 class Source(StrEnum):
-    """How a job came in."""
+    """Where a job came from."""
 
     INTERACTION = "interaction"  # a member on Discord: a command, a button, a form
     TERMINAL = "terminal"  # the owner's command line, which no quota binds
@@ -38,10 +38,10 @@ class Source(StrEnum):
 class Origin:
     """Who asked, and where the answer goes. A terminal job has no ids and user_id 0.
 
-    interaction_id: at most one job has it; it decides nothing else.
-    token: Discord's interaction token, good for 15 minutes and blanked after that.
-    bot_in_channel: False where the bot is no member, so that only the token can reach the reply.
-    parent_channel_id: of a thread. role_ids, joined_at: known only while the member asks.
+    interaction_id: at most one job has it. It has no other use.
+    token: Discord's interaction token. It is valid for 15 minutes and erased after that.
+    bot_in_channel: False if the bot is no member there, so that only the token can reach the reply.
+    parent_channel_id: a thread's channel. role_ids, joined_at: known only while the member asks.
     locale, guild_locale: the language of the member and of the server, as Discord names them.
     """
 
@@ -61,16 +61,16 @@ class Origin:
 
     @property
     def shown_locale(self) -> str:
-        """The language of what stands in the channel: the server's, or the reader's alone."""
+        """Return the language of the job's message: the server's, or else the member's."""
         return self.guild_locale or self.locale
 
 
 @dataclass(frozen=True, slots=True)
 class Ancestry:
-    """What a start picture comes from: the prompts and negative prompts of the jobs behind it.
+    """The history of a start picture: the prompts and negative prompts of the jobs behind it.
 
-    is_sent: a person sent the picture that all began with. is_unknown: not all is told here, as
-    words were deleted, a job is not on record, or there is too much of it.
+    is_sent: the first picture was one that a person sent. is_unknown: texts are missing here,
+    because they were deleted, a job is not on record, or there are too many.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
@@ -82,9 +82,9 @@ class Ancestry:
 class Job:
     """One row of the job table.
 
-    cost_estimate, cost: in default requests of the default model (1.0 = three pictures with its
-    default settings); ``cost`` is what counts against quotas, at most the estimate, and 0 if
-    nothing was drawn. engine, gpu_seconds: which engine drew it, and how long that took.
+    cost_estimate, cost: 1.0 is one default request of the default model (three pictures with its
+    default settings). ``cost`` counts against quotas. It is never more than the estimate, and 0
+    if nothing was drawn. engine, gpu_seconds: which engine drew it, and how long that took.
     attempt: how many times drawing was started. reason: why it ended without pictures.
     rule, rules_version: the rule that decided, and the version of the server's rules then.
     is_held: a moderator still has to approve it (approved_by). held_for: the reason for that.

@@ -19,7 +19,7 @@ class PanelVerdict:
 
     @property
     def was_judged(self) -> bool:
-        """Whether any checker reached a verdict."""
+        """Return whether any checker reached a verdict."""
         return self.nsfw_content_detected is not None
 
 

@@ -13,10 +13,11 @@ RECIPE_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class StartPicture:
-    """What drawing starts from: a panel of a job, or its upload (panel 0), its own for job_id 0.
+    """The picture that drawing starts from: a panel of a job, or a job's upload (panel 0).
 
+    job_id: 0 stands for this job itself, so that the picture is its own upload.
     strength: (0, 1], the share of the steps that are run on it; 1 leaves nothing of it.
-    num_doublings: how often it was enlarged before this pass, which the prompt has no part in then.
+    num_doublings: how often it was enlarged before this pass. The prompt had no part in that.
     """
 
     job_id: int
@@ -26,7 +27,7 @@ class StartPicture:
 
     @property
     def is_enlarged(self) -> bool:
-        """Whether this is a second pass over an enlarged picture."""
+        """Return whether this is a second pass over an enlarged picture."""
         return self.num_doublings > 0
 
 
@@ -39,16 +40,16 @@ class Upload:
 
 
 def _between(least: float, most: float) -> Any:
-    """A parameter that is a number, with its bounds, which are both allowed."""
+    """Make a number field with its bounds. Both bounds are allowed values."""
     return field(default=None, metadata={"bounds": (least, most)})
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What can be chosen about a drawing, each with diffusers' name.
+    """What people can choose about a drawing. The names are those of diffusers.
 
-    None: the model's default, to be filled in. clip_skip: how many of the text encoder's last
-    layers the prompt, not the negative one, goes without.
+    None: the model's default will be filled in. clip_skip: how many of the text encoder's last
+    layers are left out for the prompt, but not for the negative prompt.
     """
 
     prompt: str
@@ -63,12 +64,12 @@ class Parameters:
     start: StartPicture | None = None
 
     def choices(self) -> dict[str, Any]:
-        """Each parameter by its name."""
+        """Return each parameter by its name."""
         return {each.name: getattr(self, each.name) for each in fields(Parameters)}
 
     @classmethod
     def list_bounds(cls) -> dict[str, tuple[float, float]]:
-        """The least and the most of each parameter that has such bounds, whatever the model."""
+        """Return the smallest and largest value of each bounded parameter, for any model."""
         bounds = {each.name: each.metadata.get("bounds") for each in fields(Parameters)}
         return {name: pair for name, pair in bounds.items() if pair}
 
@@ -77,9 +78,9 @@ class Parameters:
 class Ask(Parameters):
     """What a person typed, unchecked. seed: None is a random one.
 
-    upload: to be fetched and judged, if it starts from one. own_words: the prompt without the style
-    around it; None without a style. press: what was pressed, so that two
-    presses at once are one job; "" for what was typed.
+    upload: a picture to start from, not yet fetched or judged. own_words: the prompt without the
+    style around it; None if there is no style. press: the button that was pressed, so that two
+    presses at once make one job; "" if the prompt was typed.
     """
 
     _: KW_ONLY
@@ -93,7 +94,7 @@ class Ask(Parameters):
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Text put around a prompt, and values for what the member leaves open.
+    """Text to put around a prompt, and values for options that the member does not set.
 
     is_removed: the server does not offer the style of this name that comes with Triptych.
     """
@@ -111,10 +112,10 @@ class Style:
 class Recipe(Parameters):
     """Everything needed to draw a job again.
 
-    A job taken while the model still loads keeps None where the model's default will be filled in.
-    model: ``ModelInfo.id``. preset: what the values came from; guidance_until: the share of the
-    steps that are guided. version: of the program's recipes when this one was made. own_words: what
-    the member typed, where a style was put around it.
+    If a job is taken before the model is loaded, None stands for the model's defaults until then.
+    model: ``ModelInfo.id``. preset: the preset that the values came from. guidance_until: the share
+    of the steps that are guided. version: the recipe format in which it was made. own_words: what
+    the member typed, if a style was put around it.
     """
 
     seeds: tuple[int, ...] = ()
@@ -127,12 +128,12 @@ class Recipe(Parameters):
 
     @property
     def typed_prompt(self) -> str:
-        """The prompt without the style around it."""
+        """Return the prompt without the style around it."""
         return self.own_words or self.prompt
 
     @property
     def is_newer(self) -> bool:
-        """Whether it may have parameters that this program does not know."""
+        """Return whether it may have parameters that this program does not know."""
         return self.version > RECIPE_VERSION
 
     @property
@@ -146,33 +147,33 @@ class Recipe(Parameters):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels; 0 where the model's are to be filled in."""
+        """Return width and height in pixels; 0 means that the model's own will be filled in."""
         return self.width or 0, self.height or 0
 
     @property
     def strength(self) -> float:
-        """(0, 1], the share of the steps that are run."""
+        """Return the share of the steps that are run, in (0, 1]."""
         return self.start.strength if self.start else 1.0
 
     @property
     def is_enlarged(self) -> bool:
-        """Whether it is a second pass over an enlarged picture, which may be drawn in tiles.
+        """Return whether it is a second pass over an enlarged picture, which may be drawn in tiles.
 
-        It goes without the prompt and unguided: at a size that the model was not made for, a
+        It runs without prompt and guidance: at a size that the model was not made for, a
         prompt would put its subject into the picture once more.
         """
         return self.start is not None and self.start.is_enlarged
 
     @property
     def drawn_prompt(self) -> str:
-        """What the model is told to draw."""
+        """Return what the model is told to draw."""
         return "" if self.is_enlarged else self.prompt
 
     @property
     def drawn_guidance_scale(self) -> float:
-        """How much the model is guided by it; up to 1 not at all."""
+        """Return how much the prompt guides the model. Up to 1 means that it does not."""
         return 1.0 if self.is_enlarged else self.guidance_scale or 0.0
 
     def describe(self) -> dict[str, Any]:
-        """What it says, by name, for files and reports; without what it leaves open."""
+        """Return its values by name, for files and reports. Unset values are left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}

@@ -1,4 +1,4 @@
-"""The frozen values of review: cards, reports, strikes, suspensions."""
+"""The values about review: cards, reports, strikes, suspensions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class CardKind(StrEnum):
     HELD = "held"  # a prompt, or pictures that nobody has seen yet
     REPORT = "report"  # pictures that members have reported
     APPEAL = "appeal"  # a suspension
-    RULES = "rules"  # the server's rules that are beyond its budget; there is only to be read
+    RULES = "rules"  # the server's rules that are over its budget; moderators can only read it
 
 
 class Decision(StrEnum):
@@ -32,9 +32,9 @@ class Decision(StrEnum):
     GRANT = "grant"
     DENY = "deny"
     NOTE = "note"  # a moderator has read it
-    EXPIRE = "expire"  # nobody came
+    EXPIRE = "expire"  # no moderator decided in time
     WITHDRAW = "withdraw"  # the member took the prompt back
-    UNSEEN = "unseen"  # the card could not be posted, so no moderator could come
+    UNSEEN = "unseen"  # the card could not be posted, so no moderator saw it
 
 
 CHOICES = {
@@ -97,7 +97,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A mark against a member that lapses by itself."""
+    """A mark against a member. It expires by itself."""
 
     strike_id: int
     member_id: int
@@ -126,7 +126,7 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class RulesBeyond:
-    """The rules of a server, by number, that do not apply. Found for this version and budget."""
+    """The numbers of a server's rules that do not apply, for this version and budget."""
 
     version: int
     budget: str
@@ -135,11 +135,11 @@ class RulesBeyond:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything that a card shows. picture: a blurred PNG. strikes: how many count at present.
+    """Everything that a card shows. picture: a blurred PNG. strikes: the number of active ones.
 
-    delete_by_hand: the message of removed pictures is out of reach. beyond: rules that do not
-    apply. is_sealed: neither prompt nor pictures are shown to anybody. is_bare: nobody's words
-    are in the card, because Discord does not take them there.
+    delete_by_hand: a moderator must delete the message of removed pictures, as the bot cannot.
+    beyond: rules that do not apply. is_sealed: nobody may see the prompt or the pictures.
+    is_bare: the card shows no member's words, because Discord refuses them there.
     """
 
     card: Card

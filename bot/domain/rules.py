@@ -67,5 +67,5 @@ class Verdict:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether the prompt may be drawn, openly or as a spoiler."""
+        """Return whether the prompt may be drawn, openly or as a spoiler."""
         return self.outcome in {Outcome.ALLOW, Outcome.SPOILER}

@@ -1,4 +1,4 @@
-"""The samplers by name: ids as in diffusers' documentation, and what other programs call them."""
+"""Lists the samplers: ids as in diffusers' documentation, and the names in other programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """id: what recipes keep. label: what people read. aliases: other names that are understood."""
+    """id: stored in recipes. label: shown to people. aliases: other names that people may type."""
 
     id: str
     label: str
@@ -17,7 +17,7 @@ class Sampler:
 
 
 def _spaced(id_: str, label: str, *aliases: str) -> tuple[Sampler, ...]:
-    """A sampler that also takes Karras' and exponential sigmas."""
+    """List a sampler with its variants that use Karras' and exponential sigmas."""
     return (
         Sampler(id_, label, aliases),
         Sampler(f"{id_}_karras", f"{label} Karras", tuple(f"{each} karras" for each in aliases)),
@@ -51,7 +51,7 @@ SAMPLERS = {each.id: each for each in _ALL}
 
 
 def _strip(name: str) -> str:
-    """Compare names by letters, digits and plus signs alone: "DPM++ 2M" is "dpm++2m"."""
+    """Keep only letters, digits and plus signs, so that "DPM++ 2M" and "dpm++2m" are equal."""
     return re.sub(r"[^a-z0-9+]", "", name.casefold())
 
 
@@ -64,7 +64,7 @@ def find_sampler(name: str) -> str | None:
 
 
 def name_sampler(id_: str | None) -> str:
-    """Return what people read for an id, also for one of another version."""
+    """Return the label of an id. An id from another version is returned as it is."""
     return SAMPLERS[id_].label if id_ in SAMPLERS else id_ or ""
 
 

@@ -24,11 +24,11 @@ SAMPLER_IDS = tuple(SAMPLERS)
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """Where the model comes from and what runs it.
+    """Says where the model comes from and which device runs it.
 
     model: a diffusers folder, a ``.safetensors`` file or a Hugging Face id.
     model_config: a diffusers folder whose small config files describe a single ``.safetensors``
-    file; None lets them come from the hub.
+    file; None means that they come from the Hub.
     device: ``auto`` (CUDA where there is one), ``cuda`` or ``cpu``.
     """
 
@@ -40,16 +40,16 @@ class ModelSource:
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How the engine works; none of it changes what a picture shows.
+    """Options for how the engine works. None of them changes what a picture shows.
 
     cache_dir: where measurements and compiled code are kept for the next start; None keeps none.
     rows: latents in the UNet's batch of one step; None measures what is best.
-    deterministic: always step with one fixed number of rows, so that a picture is bit by bit the
-    same whoever else is being drawn; a short batch then costs as much as a full one. An enlarged
-    picture is the exception where memory runs short: in tiles it is another picture.
-    compile_unet: on CUDA, compile the UNet in the background, minutes at the first start.
+    deterministic: always step with the same number of rows, so that a picture is the same bit by
+    bit, whatever else is drawn. A small batch then costs as much as a full one. The exception is
+    an enlarged picture that is drawn in tiles because memory runs short: it looks different.
+    compile_unet: on CUDA, compile the UNet in the background. The first time takes minutes.
     unit_flop: ``ModelInfo.request_flop`` of the default model, whose default request is the unit of
-    cost; None where this model is the default one.
+    cost; None if this model is the default one.
     """
 
     cache_dir: Path | None = None
@@ -63,13 +63,13 @@ class EngineOptions:
 class ModelInfo:
     """What the loaded model can do, read from its own files.
 
-    id: what recipes and requests call it by; name: what people call it.
+    id: its name in recipes and requests. name: its name for people.
     width, height: native size in pixels. size_multiple: both sides must be multiples of it.
     max_tokens: the text encoder's length, start and end markers included.
     samplers: ids offered for this model, ``default_sampler`` (the model's own scheduler) first.
     device: "cuda" or "cpu"; dtype: "float16" or "float32". engine: the id of what draws it here.
-    request_flop: the work of its default request; cost_factor: the same in default requests of the
-    default model. max_clip_skip: one less than the text encoder has layers.
+    request_flop: the work of its default request. cost_factor: that work in default requests of the
+    default model. max_clip_skip: the number of layers in the text encoder, minus one.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
     """
 
@@ -94,12 +94,12 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GenerationRequest:
-    """One job for the engine. recipe: complete, as its model wants it.
+    """One job for the engine. recipe: with all of the model's defaults filled in.
 
-    Its seeds are one per picture, each in [0, 2³²); classifier-free guidance runs above a scale of
-    1 and, where ``guidance_until`` is below 1, not in the last steps, which cost half: the picture
-    is no longer what diffusers' pipeline draws then.
-    image: uint8 (H, W, 3) RGB to start from, or None; without one only the cost knows a strength.
+    It has one seed in [0, 2³²) for each picture. Classifier-free guidance runs if the scale is
+    above 1. If ``guidance_until`` is below 1, the last steps run without guidance and cost half,
+    and the picture is no longer the one that diffusers' pipeline draws.
+    image: uint8 (H, W, 3) RGB to start from, or None; then the strength only affects the cost.
     """
 
     request_id: int
@@ -108,7 +108,7 @@ class GenerationRequest:
 
     @property
     def model(self) -> str | None:
-        """The ``ModelInfo.id`` of the model that is to draw it."""
+        """Return the ``ModelInfo.id`` of the model that will draw it."""
         return self.recipe.model
 
 
@@ -117,10 +117,10 @@ class GenerationOutput:
     """The finished pictures of one request.
 
     images: uint8 (N, H, W, 3) RGB, one per seed, never altered by the checker.
-    nsfw_content_detected: the model's own checker per picture; None means no checker ran.
-    gpu_seconds: seconds the device (GPU, or the CPU in its place) worked for this request.
-    cut_words, cut_negative_words: the end of the prompt, and of the negative one, that the text
-    encoder could not take in, "" if all fitted.
+    nsfw_content_detected: what the model's own checker says of each picture; None if it has none.
+    gpu_seconds: the seconds that the device (GPU or CPU) worked for this request.
+    cut_words, cut_negative_words: the end of the prompt and of the negative prompt, if it was too
+    long for the text encoder; otherwise "".
     engine: the id of the engine that drew it; each has its own pace.
     """
 
@@ -134,7 +134,7 @@ class GenerationOutput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """step of num_steps UNet steps done; preview: uint8 (N, h, w, 3) RGB, or None."""
+    """``step`` of ``num_steps`` UNet steps are done. preview: uint8 (N, h, w, 3) RGB, or None."""
 
     step: int
     num_steps: int
@@ -163,15 +163,15 @@ class EngineApi(Protocol):
         ...
 
     def has_room(self, recipe: Recipe) -> bool:
-        """Whether a request for this complete recipe would start at once."""
+        """Return whether a request for this complete recipe would start at once."""
         ...
 
     def cost(self, recipe: Recipe) -> float:
-        """Estimated work, in units of one default request of the default model."""
+        """Estimate the work, in units of one default request of the default model."""
         ...
 
     def forget_prompts(self) -> None:
-        """Let go, within a step, of every prompt that is not being drawn."""
+        """Forget, within a step, every prompt that is not being drawn."""
         ...
 
     def close(self, deadline_seconds: float) -> bool:

@@ -1,4 +1,4 @@
-"""Everything in flight, and the tick that takes one step with it."""
+"""Holds all requests in flight. Each tick takes one step with them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def open_batch(source: ModelSource, options: EngineOptions) -> Batch:
 
 
 class Batch:
-    """Requests share every UNet call, join at any step and leave when done. For one thread."""
+    """Requests share every UNet call, join at any step and leave when done. Not thread-safe."""
 
     def __init__(
         self, runner: ModelRunner, capacity: Capacity, clock: Callable[[], float] = time.monotonic
@@ -64,7 +64,7 @@ class Batch:
 
     @property
     def drawings(self) -> list[Drawing]:
-        """Every request in flight."""
+        """List every request in flight."""
         stepping = [d for group in self._groups.values() for d in group.drawings]
         return stepping + [drawing for drawing, _ in self._decodings]
 
@@ -85,17 +85,17 @@ class Batch:
         return drawing
 
     def _enter(self, drawing: Drawing, cond: Prompt, uncond: Prompt | None) -> None:
-        """Give a request its rows, where it begins with its first step."""
+        """Give a request its rows, so that the next step can begin with it."""
         request = drawing.request
         tiled = self._is_tiled(request)
         recipe = request.recipe
         start, may_fail = None, recipe.is_enlarged and not tiled
         with suppress(torch.OutOfMemoryError) if may_fail else nullcontext():
             start = self.runner.draw_start(request, drawing.table, tiled=tiled)
-        if start is None:  # outside of the exception, whose traceback holds on to what failed
+        if start is None:  # not in "except": its traceback keeps the tensors alive
             return self._enter_in_tiles(drawing)
         group = self._get_group(*recipe.size, len(recipe.seeds), tiled)
-        if not group.is_active:  # whoever was idle has no old claims
+        if not group.is_active:  # a group that was idle must not catch up
             active = [other.used for other in self._groups.values() if other.is_active]
             group.used = max(group.used, min(active, default=0.0))
         group.join(drawing, start, cond, uncond)
@@ -119,7 +119,7 @@ class Batch:
 
     @torch.inference_mode()
     def forget_prompts(self) -> None:
-        """Let go of every prompt that is not being drawn."""
+        """Forget every prompt that is not being drawn."""
         self.runner.prompts.forget()
         self.runner.forget_prompts()
         for group in self._groups.values():
@@ -127,7 +127,7 @@ class Batch:
 
     @torch.inference_mode()
     def tick(self) -> list[tuple[Drawing, RequestResult]]:
-        """Take one step with the group whose turn it is; returns who has finished or failed.
+        """Take one step with the group whose turn it is. Return requests that finished or failed.
 
         Whoever has finished is told first, and may make room, before the next step is taken.
         Raises EngineLost.
@@ -162,7 +162,7 @@ class Batch:
         return min(active, key=lambda group: group.used, default=None)
 
     def _step(self, group: Group, members: Sequence[Member]) -> float:
-        """Step, or find out who cannot; returns the seconds it took. Raises EngineLost."""
+        """Take a step, or find the requests that cannot. Return its seconds. Raises EngineLost."""
         started = time.perf_counter()
         fault = attempt(
             "a step of requests " + ", ".join(str(n) for n in _list_ids(members)),
@@ -178,7 +178,7 @@ class Batch:
         padded = self.runner.pad(num_rows, self.capacity.count_rows(group.width, group.height))
         group.step(members, padded)
         if self.runner.device.type == "cuda":
-            # Stay one step ahead of the device: further, and nobody could join or leave in time.
+            # Stay only one step ahead of the device, so that requests can join and leave soon.
             event = torch.cuda.Event()
             event.record()
             if self._last_step is not None:
@@ -186,7 +186,7 @@ class Batch:
             self._last_step = event
 
     def _recover(self, group: Group, members: Sequence[Member], fault: TriptychError) -> None:
-        """After a step that failed before anybody moved: fewer rows, or one request at a time."""
+        """Go on after a step failed without effect: with fewer rows, or one request at a time."""
         if isinstance(fault, EngineLost):
             raise fault
         if isinstance(fault, DeviceFull):
@@ -197,7 +197,7 @@ class Batch:
         if isinstance(fault, DeviceFull) and len(members) > 1:
             num_rows = sum(member.entry.num_rows for member in members)
             self.capacity.halve(num_rows, group.width, group.height)
-            logger.warning("%s rows were too many for the memory: halved", num_rows)
+            logger.warning("%s rows did not fit in memory, so the limit is halved", num_rows)
         elif (
             isinstance(fault, DeviceFull)
             and drawings[0].request.recipe.is_enlarged
@@ -217,7 +217,7 @@ class Batch:
 
     def _enter_in_tiles(self, drawing: Drawing) -> None:
         recipe = drawing.request.recipe
-        logger.warning("%s×%s is too large for one pass: tiled", *recipe.size)
+        logger.warning("%s×%s is too large for one pass, so it is drawn in tiles", *recipe.size)
         self.runner.free()
         self._tiled_until[recipe.size] = self._clock() + TILED_SECONDS
         self._enter(drawing, *self.runner.prompts.encode(recipe))
@@ -282,7 +282,7 @@ class Batch:
                 drawing.seconds += time.perf_counter() - started
 
     def _collect_decoded(self, *, wait: bool) -> None:
-        """Book what is decoded; with ``wait`` all of it, for there is nothing else to do."""
+        """Take in decoded pictures. With ``wait``, wait for all, as there is nothing else to do."""
         ready = [item for item in self._decodings if wait or item[1].is_ready()]
         self._decodings = [item for item in self._decodings if item not in ready]
         for drawing, decoding in ready:
@@ -303,7 +303,7 @@ class Batch:
         self._outcomes.append((drawing, output))
 
     def _attempt_for(self, drawing: Drawing, work: Callable[[], object]) -> object:
-        """Do what concerns one request alone; its failure is that request's. Raises EngineLost."""
+        """Do work for one request. If it fails, only that request fails. Raises EngineLost."""
         label = f"request {drawing.request.request_id}"
         result = attempt(label, work, self.runner.explain)
         if isinstance(result, EngineLost):

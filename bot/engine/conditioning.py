@@ -1,4 +1,4 @@
-"""What a request brings into a batch: its prompt as embeddings, and its first latents."""
+"""Prepares a request for a batch: turns its prompt into embeddings and makes its first latents."""
 
 from __future__ import annotations
 

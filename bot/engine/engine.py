@@ -50,12 +50,12 @@ class _Job:
     taken: bool = False
 
     def fail(self, error: TriptychError) -> None:
-        """Fail a job that the engine thread never took, unless its awaiter has left already."""
+        """Fail a job that the engine thread never took, unless its future was cancelled."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(error)
 
     def report(self, progress: Progress) -> None:
-        """Tell its callback; one that fails is logged once and not asked again."""
+        """Call its progress callback. If that fails, log it once and do not call it again."""
         if self.on_progress is None:
             return
         work = partial(self.on_progress, progress)
@@ -140,7 +140,7 @@ class Engine:
         job.fail(GenerationCancelled(f"request {request_id} was cancelled"))
 
     def has_room(self, recipe: Recipe) -> bool:
-        """Whether a request for it would be drawn from the next step on."""
+        """Return whether a request for it would be drawn from the next step on."""
         with self._lock:
             others = [job.request.recipe for job in self._jobs.values()]
         if self._capacity is None:
@@ -148,11 +148,11 @@ class Engine:
         return self._capacity.fits(others, recipe)
 
     def cost(self, recipe: Recipe) -> float:
-        """Estimated work, in default requests of the default model; 1.0 while none is loaded."""
+        """Estimate the work in default requests of the default model; 1.0 until one is loaded."""
         return 1.0 if self._cost_model is None else self._cost_model.estimate(recipe)
 
     def forget_prompts(self) -> None:
-        """Let go, within a step, of every prompt that is not being drawn."""
+        """Forget, within a step, every prompt that is not being drawn."""
         self._inbox.put("forget")
 
     def close(self, deadline_seconds: float) -> bool:
@@ -202,7 +202,7 @@ class Engine:
         return ConfigError(f"The model {self._source.model} could not be loaded: {reason}")
 
     def _receive(self) -> bool:
-        """Empty the inbox, waiting for it while there is nothing to do; False at the end."""
+        """Empty the inbox; wait for messages if there is nothing to do. False if it is closed."""
         while True:
             busy = bool(self._drawn or self._waiting or self._must_forget)
             try:
@@ -233,7 +233,7 @@ class Engine:
                 self._end(fault)
 
     def _admit(self, batch: Batch) -> None:
-        """Take in who has waited longest, as long as they fit."""
+        """Take in the requests that have waited longest, as long as they fit."""
         while self._waiting:
             request = self._waiting[0].request
             others = [job.request.recipe for job in self._drawn.values()]
@@ -265,7 +265,7 @@ class Engine:
     def _book(
         self, batch: Batch, outcomes: list[tuple[Drawing, RequestResult]] | TriptychError
     ) -> None:
-        """Resolve the futures of who has finished; after a fault of the step itself, of all."""
+        """Resolve the futures of finished requests. If the step itself failed, resolve all."""
         if isinstance(outcomes, EngineLost):
             self._end(outcomes)
         if isinstance(outcomes, TriptychError):
@@ -303,5 +303,5 @@ class Engine:
 
 
 def _copy(error: TriptychError) -> TriptychError:
-    """One exception object per future: raising one adds to its traceback."""
+    """Make a new exception for each future, because raising one adds to its traceback."""
     return type(error)(*error.args)

@@ -19,7 +19,7 @@ class DeviceReport:
 
 
 def name_engine(device: str) -> str:
-    """An id for the engine on this device ("cpu" or "cuda"). Every card has its own."""
+    """Make an id for the engine on this device ("cpu" or "cuda"). Every card has its own."""
     if device == "cpu":
         return "CPU"
     card = torch.cuda.get_device_properties()

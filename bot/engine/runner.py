@@ -83,7 +83,7 @@ class ModelRunner:
     def start_compiling(self, max_rows: int) -> None:
         """Compile the UNet in the background, if the options ask for it and there is CUDA."""
         if self._options.compile_unet and self.device.type == "cuda":
-            if self._options.cache_dir:  # Inductor and Triton read it from nowhere else
+            if self._options.cache_dir:  # the only place where Inductor and Triton look for it
                 folder = self._options.cache_dir / "inductor"
                 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
             shape = self._latent_shape(self.info.width, self.info.height)

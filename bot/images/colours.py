@@ -1,4 +1,4 @@
-"""Converts members' pictures to 8 bits and sRGB, whatever way their files store colours.
+"""Converts members' pictures to 8 bits and sRGB, however their files store colours.
 
 Worker processes import this module, so it must be light.
 """
@@ -28,7 +28,7 @@ _SCREEN_GAMMA = 2.2
 
 
 def even_out(picture: Image.Image) -> Image.Image:
-    """The same picture as L, LA, RGB, RGBA or CMYK. Raises UserError for any other mode."""
+    """Convert a picture to L, LA, RGB, RGBA or CMYK. Raises UserError for any other mode."""
     if picture.mode.startswith("I;16"):
         return _reduce_depth(picture)
     mode = _SMOOTH_MODES.get(picture.mode)
@@ -88,7 +88,7 @@ def _apply_profile(picture: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _find_exponent(picture: Image.Image) -> float:
-    """Find the power to which a value from 0 to 1 is raised on its way to the screen."""
+    """Find the exponent that turns the picture's values (0 to 1) into those of the screen."""
     gamma = picture.info.get("gamma") or 1 / _SCREEN_GAMMA
     if picture.info.get("icc_profile") or "srgb" in picture.info:
         return 1.0

@@ -26,7 +26,7 @@ _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
 _PREVIEW_TILE_PIXELS = 192
 _BLURRED_SIDE_PIXELS = 192
-_BLUR = 1 / 6  # of the shorter side: leaves 1/20 of the contrast of three stripes, 1/50 of four
+_BLUR = 1 / 6  # of the shorter side; it leaves 1/20 of the contrast of three stripes, 1/50 of four
 PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 
 
@@ -38,7 +38,7 @@ def blur(path: Path) -> bytes | None:
     try:
         with Image.open(path) as picture:
             whole = picture.convert("RGB")
-    except (OSError, SyntaxError):  # Pillow's for a PNG that is damaged within
+    except (OSError, SyntaxError):  # Pillow raises SyntaxError for a damaged PNG
         return None
     scale = _BLURRED_SIDE_PIXELS / min(whole.size)
     size = (max(round(whole.width * scale), 1), max(round(whole.height * scale), 1))
@@ -110,7 +110,7 @@ def compose_hidden_tile(size: tuple[int, int], why: Text) -> Image.Image:
 
 
 def _can_draw(text: str) -> bool:
-    """Whether Pillow's own font can draw the text: it has little more than ASCII."""
+    """Return whether Pillow's own font can draw the text: it has little more than ASCII."""
     box = _draw_letter("\uffff")
     return all(char.isspace() or _draw_letter(char) != box for char in text)
 
@@ -127,7 +127,7 @@ def encode_png(picture: Image.Image, recipe: Recipe, seeds: Sequence[int]) -> by
     size = f"{recipe.width}x{recipe.height}"
     entries = recipe.describe() | {"seed": ", ".join(map(str, seeds)), "size": size}
     del entries["seeds"]
-    entries.pop("start", None)  # a number of our own, and the picture is not in the file
+    entries.pop("start", None)  # a private number: the picture is not in the file
     for key, value in (entries | {"Software": "Triptych"}).items():
         info.add_itxt(key, str(value))
     buffer = BytesIO()

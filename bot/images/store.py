@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-import numpy as np  # import it before there are threads: two importing it at once break it
+import numpy as np  # before there are threads, because importing it in two at once breaks it
 from PIL import Image, ImageOps
 
 from bot.domain.pictures import PanelVerdict, PictureFile
@@ -51,7 +51,7 @@ class PictureWriter:
         self._pool = ThreadPoolExecutor(max_threads, thread_name_prefix="pictures")
 
     def folder_of(self, job_id: int) -> Path:
-        """The folder with the pictures of a job."""
+        """Return the folder with the pictures of a job."""
         return self._folder / str(job_id)
 
     async def write(
@@ -130,7 +130,7 @@ class PictureWriter:
         return {int(name) for name in names if name.isdecimal()}
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run work on pictures in the thread pool; words in them are in the caller's language."""
+        """Run work on pictures in the thread pool. Words on them are in the caller's language."""
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, partial(copy_context().run, work, *args, **kwargs)
         )

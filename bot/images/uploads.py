@@ -65,7 +65,7 @@ def decode_upload(data: bytes) -> Image.Image:
     check_size(len(data))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # else members' broken files would fill the log
+            warnings.simplefilter("ignore")  # otherwise members' broken files would fill the log
             picture = even_out(_load(data))
             kept = (_KEPT_SIDE_PIXELS, _KEPT_SIDE_PIXELS)
             picture.thumbnail(kept, Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
@@ -124,7 +124,7 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _can_read_heif() -> bool:
-    """Whether the extra for HEIC is installed. If it is, load its decoder, which is large: only
+    """Return whether the extra for HEIC is installed. If so, load its large decoder, so that only
     workers that need it do so."""
     try:
         import pi_heif  # noqa: PLC0415

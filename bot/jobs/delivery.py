@@ -1,4 +1,4 @@
-"""Posts the pictures of a job that has been drawn, also after a restart."""
+"""Posts the pictures of finished jobs, also after a restart."""
 
 from __future__ import annotations
 

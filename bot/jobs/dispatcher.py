@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
 _CANCELLED = because(Code.CANCELLED)
-ANNOUNCE_SHARE = 0.1  # of the time, at most, for showing places: slow in a long queue
+ANNOUNCE_SHARE = 0.1  # of the time at most, because computing places is slow in a long queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Pictures:
 
 
 class Dispatcher:
-    """choose → begin → draw; one task per job in flight."""
+    """Chooses, begins and draws jobs. Each job in flight has one task."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Dispatcher:
                 while (job := self._choose()) is not None:
                     await self._begin(job)
             except StoreError as error:  # such as a full disk: jobs stay in the queue
-                log.error("nothing can be begun, trying again in a moment: %s", error)
+                log.error("no job can be started, trying again in a moment: %s", error)
                 loop.call_later(STORE_RETRY_SECONDS, self._waitlist.changed.set)
             if self._lost is not None:
                 raise self._lost
@@ -198,7 +198,7 @@ class Dispatcher:
         if ended is not None:
             of_job(log, job_id).info("cancelled: %s", reason.code)
             self._waitlist.remove(job_id)
-            self._waitlist.running.pop(job_id, None)  # late progress must not be shown
+            self._waitlist.running.pop(job_id, None)  # do not show late progress
             self._engine.cancel(job_id)
             self._waitlist.charge(ended)
             await self._status_messages.finish(ended)
@@ -243,7 +243,7 @@ class Dispatcher:
         future = self._engine.submit(request, hand_over)
         self._status_messages.post(running, InProgress(0, job.recipe.num_inference_steps or 0))
         self._spawn(running, self._draw(running, future))
-        self._track(self._drop_departed(running))  # beside it: drawing waits for no answer
+        self._track(self._drop_departed(running))  # meanwhile, the drawing goes on
 
     async def _drop_departed(self, job: Job) -> None:
         if await self._deliverer.presence.has_left(job):
@@ -257,7 +257,7 @@ class Dispatcher:
             if await self._jobs.mark_requeued(job, attempted=False) is not None:
                 self._waitlist.use.refund(
                     job.job_id
-                )  # a stop; a cancel by the member is charged elsewhere
+                )  # the bot stops; if the member cancels, ``cancel`` charges it
             return
         finally:
             self._waitlist.running.pop(job.job_id, None)
@@ -288,7 +288,7 @@ class Dispatcher:
         pace = self._waitlist.paces.of(output.engine)
         cost = pace.measure(job.cost_estimate, output.gpu_seconds)
         if not any(verdict.was_judged for verdict in verdicts):
-            cost = 0.0  # our fault: no picture can be shown
+            cost = 0.0  # our own mistake, so no picture can be shown
         entry = compose_picture_entry(job, judgement, self._now())
         async with self._jobs.transaction():
             rendered = await self._jobs.mark_rendered(
@@ -367,8 +367,8 @@ class Dispatcher:
                 now=self._now(),
                 leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
             )
-        except StoreError as error:  # tell the member now; the next start mends the row
-            of_job(log, job.job_id).error("its end is not on record: %s", error)
+        except StoreError as error:  # tell the member now; the next start corrects the row
+            of_job(log, job.job_id).error("its end could not be saved: %s", error)
             ended = replace(job, status=status, reason=reason)
         if ended is not None:
             of_job(log, job.job_id).info("ended: %s", status)

@@ -1,4 +1,4 @@
-"""The only way in: rules, quotas, the committed row, and only then the first answer."""
+"""Takes every new prompt: checks rules and quotas, commits the row, and only then answers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from bot.texts.reasons import Reason, because
 log = logging.getLogger(__name__)
 
 _MAX_COMMITS_AT_ONCE = 64  # the first of 500 prompts must not wait for the last
-_MAX_OF_MEMBER_AT_ONCE = 8  # in one server: refusals count before all the others are judged
+_MAX_OF_MEMBER_AT_ONCE = 8  # per server, so that refusals are counted before the rest is judged
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name; the row stores it
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # the store waits 5 s for a lock, for example during a copy
@@ -56,7 +56,7 @@ _DRAINING = because(Code.RESTARTING)
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What is known of a prompt when its row is inserted."""
+    """Everything that is stored about a new prompt."""
 
     origin: Origin
     recipe: Recipe
@@ -118,7 +118,7 @@ class Intake:
         """Take a prompt; return its row after the first answer.
 
         None if this interaction was already taken (Discord may send one twice), or the same press
-        waits or is being drawn. refusal: why it cannot be drawn, where the caller knows. Raises
+        waits or is being drawn. refusal: why it cannot be drawn, if the caller knows. Raises
         StoreError if nothing could be recorded, or not in time: then it is not drawn later either.
         Raises UserError if too many of this member's prompts were refused.
         """
@@ -222,7 +222,7 @@ class Intake:
         return job
 
     async def _retract(self, job: Job) -> Job | None:
-        """End a row that was committed too late. If the commit failed, its number is another's."""
+        """End a row that was committed too late. If the commit failed, another job has its id."""
         async with self._jobs.transaction():
             found = await self._jobs.fetch_job(job.job_id)
             if found is None or found.origin != job.origin:
@@ -311,7 +311,7 @@ class Intake:
     def _insist(
         self, job: Job, settle: Callable[[], Awaitable[Job | None]]
     ) -> asyncio.Task[Job | None]:
-        """Retry until the database accepts the next state, because the member has been answered."""
+        """Retry until the database takes the next state. The member already has an answer."""
 
         async def retry() -> Job | None:
             take_time()

@@ -33,7 +33,7 @@ _NOT_TAKEN = because(Code.DISCORD_REFUSED)
 
 
 class NotPosted(TriptychError):
-    """Something could not be shown."""
+    """A message could not be shown or changed."""
 
 
 class Undeliverable(NotPosted):
@@ -52,7 +52,7 @@ class NoMessage(Undeliverable):
 
 
 class MessageDeleted(NoMessage):
-    """It was posted, and somebody has deleted it since: nothing may take its place."""
+    """Somebody deleted the message after it was posted, so we must not post it again."""
 
 
 class PlaceClosed(Undeliverable):
@@ -68,7 +68,7 @@ class Unreadable(Undeliverable):
 
 
 class Unreachable(NotPosted):
-    """No answer at the moment; trying again in a minute may work."""
+    """Discord does not answer at the moment. Trying again in a minute may work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +158,19 @@ class Messenger(Protocol):
     """
 
     def find_locale(self, guild_id: int) -> str | None:
-        """The language of a server, as Discord names it; None if it is unknown."""
+        """Return the language of a server, as Discord names it; None if it is unknown."""
         ...
 
     def find_guild_name(self, guild_id: int) -> str | None:
-        """What a server is called; None if it is unknown."""
+        """Return the name of a server; None if it is unknown."""
         ...
 
     async def has_left(self, guild_id: int, user_id: int) -> bool:
-        """Whether somebody is no member of a server any more."""
+        """Return whether somebody has left a server."""
         ...
 
     async def is_refused(self, job: Job) -> bool:
-        """Whether the job's first answer was a refusal, which only its member sees."""
+        """Return whether the job's first answer was a refusal, which only its member sees."""
         ...
 
     async def progress(self, job: Job, update: Update) -> int | None:
@@ -197,7 +197,7 @@ class Messenger(Protocol):
         ...
 
     async def remove_message(self, channel_id: int, message_id: int) -> None:
-        """Delete a message of our own."""
+        """Delete a message that the bot posted."""
         ...
 
     async def show_card(self, case: Case, channel_id: int) -> int:

@@ -1,6 +1,6 @@
-"""Whether a member is still in the server where they asked.
+"""Finds out whether a member is still in the server where they asked.
 
-Nobody is held up: whatever is not answered clearly and soon counts as still there.
+If Discord does not answer clearly and soon, the member counts as still there and nothing waits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
 
-FRESH_SECONDS = 60.0  # whoever was there so lately is not asked about again
+FRESH_SECONDS = 60.0  # do not ask again about members seen this recently
 ANSWER_SECONDS = 2.0
 MAX_PER_MINUTE = 60  # Discord allows 50 requests a second, and most are needed for messages
 _MAX_SEEN = 1000
@@ -28,7 +28,7 @@ MEMBER_LEFT = because(Code.MEMBER_LEFT)
 
 
 class Presence:
-    """Asks Discord about one member at a time, and seldom."""
+    """Asks Discord about one member at a time, at most MAX_PER_MINUTE times a minute."""
 
     def __init__(self, messenger: Messenger, now: Callable[[], float]) -> None:
         self._messenger = messenger
@@ -37,7 +37,7 @@ class Presence:
         self._asked: deque[float] = deque(maxlen=MAX_PER_MINUTE)
 
     async def has_left(self, job: Job) -> bool:
-        """Whether the member of a job has left its server, was kicked or banned."""
+        """Return whether a job's member has left its server or was kicked or banned."""
         origin = job.origin
         if origin.guild_id is None or not origin.bot_in_channel:
             return False
@@ -52,7 +52,9 @@ class Presence:
             async with asyncio.timeout(ANSWER_SECONDS):
                 has_left = await self._messenger.has_left(*who)
         except (NotPosted, TimeoutError) as error:
-            of_job(log, job.job_id).info("its member may have left: %r", error)
+            of_job(log, job.job_id).info(
+                "Discord did not say whether its member has left: %r", error
+            )
             return False
         if not has_left:
             self._seen[who] = now

@@ -1,4 +1,4 @@
-"""Previews of a picture while it is drawn. They pass the same check as the finished picture."""
+"""Makes previews of a picture while it is drawn. They pass the same check as the picture."""
 
 from __future__ import annotations
 

@@ -92,10 +92,10 @@ class Recovery:
                 )
 
     async def _find_out_if_answered(self, job: Job) -> None:
-        """Look at the answer, and edit it.
+        """Check whether Discord has our first answer; if so, edit it and mark the job answered.
 
-        The job ends if there is none, so that the member never saw one, or if it says that the
-        prompt was not taken, because the row was committed too late (``Intake``).
+        End the job if there is no answer, because then the member never saw one. Also end it if
+        the answer was a refusal, because the row was committed too late (``Intake``).
         """
         if job.origin.token is None:
             await self._apologise(job, Code.RESTARTED_BEFORE_TAKEN)
@@ -121,7 +121,7 @@ class Recovery:
         await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
     async def _drop(self, job: Job, code: Code) -> None:
-        """End a job that its member was never told was taken."""
+        """End a job whose member was never told that it was taken."""
         of_job(log, job.job_id).info("dropped: %s", code)
         await self._jobs.mark_ended(
             job.job_id,
@@ -145,5 +145,5 @@ class Recovery:
 
 
 def _can_be_answered(job: Job) -> bool:
-    """Whether an answer can be posted: with the job's token, or by the bot in its channel."""
+    """Return whether the job's token or the bot in its channel can still post an answer."""
     return job.origin.token is not None or job.origin.bot_in_channel

@@ -1,4 +1,4 @@
-"""How many prompts of one member are refused one by one, with a row and a reason each."""
+"""Limits how many refused prompts of one member are judged and stored one by one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bot.store import AuditRepository
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
-_BURST_SHARE = 4  # of what an hour allows, this part may come at once
+_BURST_SHARE = 4  # a quarter of what an hour allows may come at once
 
 
 class Refusals:
-    """Lets so many prompts of a member be refused. What comes after is only counted.
+    """Allows each member a number of refused prompts. Prompts after that are only counted.
 
-    Prompts that are taken use nothing up.
+    Prompts that are taken do not count.
     """
 
     def __init__(self, audit: AuditRepository, per_hour: int, now: Callable[[], float]) -> None:
@@ -30,7 +30,7 @@ class Refusals:
         self._unread: Counter[tuple[int | None, int]] = Counter()
 
     def check(self, origin: Origin) -> None:
-        """Before a prompt is looked at. Raises UserError if too many were refused."""
+        """Raise UserError if too many of this member's prompts were refused already."""
         opens = self._buckets.find_opening(origin.user_id)
         if opens is None or origin.source is Source.TERMINAL:
             return
@@ -38,16 +38,16 @@ class Refusals:
         raise UserError(because(Code.TOO_MANY_REFUSED, opens=opens))
 
     def book(self, origin: Origin) -> None:
-        """A prompt is refused. Raises UserError, as ``check`` does, if it is one too many."""
+        """Count a refused prompt. Raises UserError, as ``check`` does, if it is one too many."""
         self.check(origin)
         self.note(origin)
 
     def note(self, origin: Origin) -> None:
-        """A prompt was refused that had a row already, because of its picture."""
+        """Count a prompt that was refused because of its picture, after its row was inserted."""
         self._buckets.take(origin.user_id)
 
     async def write_down(self) -> None:
-        """Tell the moderators how many there were. What a stop cuts short is not counted."""
+        """Write into the audit log how many prompts were not read. A restart loses the count."""
         for (guild_id, member_id), count in list(self._unread.items()):
             reason = because(Code.NOT_READ, count=count)
             await self._audit.add(
@@ -60,4 +60,4 @@ class Refusals:
                 )
             )
             self._unread[guild_id, member_id] -= count
-        self._unread = +self._unread  # without those that are down to nothing
+        self._unread = +self._unread  # drop the counts that are zero

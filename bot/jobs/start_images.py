@@ -1,4 +1,4 @@
-"""The picture that image-to-image starts from.
+"""Fetches and keeps the pictures that image-to-image starts from.
 
 It is judged before the job joins the queue, and read when the job starts.
 """
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DECODE_SECONDS = 3.0
-MAX_UPLOADS_AT_ONCE = 16  # each is in memory while it is fetched and opened: at most 10 MiB
+MAX_UPLOADS_AT_ONCE = 16  # each one holds up to 10 MiB in memory while it is fetched and opened
 _GONE = because(Code.START_GONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Why a member's picture is not used.
+    """The reason why a member's picture is not used.
 
     is_decision: it was looked at and refused. False if it could not be fetched, opened or kept.
     """
@@ -58,7 +58,7 @@ class StartPictures:
         self._uploads = asyncio.Semaphore(MAX_UPLOADS_AT_ONCE)
 
     async def take(self, job: Job, upload: Upload, caller: Caller) -> Unusable | None:
-        """Fetch, decode, judge and keep a member's picture. Returns why if it cannot be used."""
+        """Fetch, decode, judge and keep a member's picture. Returns why, if it cannot be used."""
         async with self._uploads:
             return await self._take(job, upload, caller)
 
@@ -83,7 +83,7 @@ class StartPictures:
         )
 
     async def fetch_source(self, recipe: Recipe) -> Job | None:
-        """The earlier job that a recipe starts from; None if its pictures may no longer be seen."""
+        """Find the job that a recipe starts from; None if its pictures may no longer be seen."""
         if recipe.start is None or not recipe.start.job_id:
             return None
         source = await self._jobs.fetch_job(recipe.start.job_id)
@@ -92,7 +92,7 @@ class StartPictures:
         return source
 
     async def load(self, job: Job) -> NDArray[np.uint8] | None:
-        """The start picture of a job as uint8 (height, width, 3) RGB; None if it has none.
+        """Return the start picture of a job as uint8 (height, width, 3) RGB; None if it has none.
 
         The recipe must be complete. Raises UserError if the picture is gone.
         """

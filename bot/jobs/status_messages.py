@@ -63,7 +63,7 @@ class Pacing:
 class StatusMessages:
     """Updates each channel's messages in turn. Outdated states are never sent.
 
-    develop: makes the preview of a job that is being drawn, just before it is shown. drop: ends a
+    develop: makes the preview of a running job just before it is shown. drop: ends a
     job whose message somebody has deleted.
     """
 
@@ -98,7 +98,7 @@ class StatusMessages:
         self._spawn(self._insist(job))
 
     async def try_finish(self, job: Job) -> bool:
-        """Stop other edits and show how the job ended, else send its member a direct message.
+        """Stop other edits and show how the job ended. If that fails, send its member a message.
 
         Returns whether that is done, or can never be done.
         """
@@ -112,12 +112,14 @@ class StatusMessages:
             try:
                 await self._mark_end_notified(job.job_id)
             except StoreError as error:  # the next start repeats it
-                of_job(log, job.job_id).warning("its end is shown but not on record: %s", error)
+                of_job(log, job.job_id).warning(
+                    "its end was shown, but could not be saved: %s", error
+                )
         return True
 
     @asynccontextmanager
     async def finishing(self, job: Job) -> AsyncIterator[None]:
-        """Inside, only the caller edits the message: finished pictures, or the end."""
+        """Inside this block, let only the caller edit the message, to show how the job ended."""
         channel = self._channel_of(job)
         channel.begin_edit()
         try:
@@ -149,7 +151,7 @@ class StatusMessages:
                 return
 
     async def _say_end(self, job: Job) -> None:
-        """Show it in the message, or tell only the member, in place of a message."""
+        """Show the end in the job's message, or remove the message and tell only the member."""
         is_private = _concerns_member_alone(job)
         if not is_private and await self._try(job, self._messenger.progress(job, Ended())):
             return
@@ -159,13 +161,13 @@ class StatusMessages:
             return
         if job.status is not JobStatus.CANCELLED or job.reason == MESSAGE_DELETED:
             await self._try(job, self._messenger.tell(job, job.reason))
-        # else the person who cancelled was answered
+        # otherwise the person who cancelled already got an answer
 
     async def _try(self, job: Job, work: Awaitable[object]) -> bool:
         try:
             await work
         except Undeliverable as error:
-            of_job(log, job.job_id).info("its end was not shown there: %s", error)
+            of_job(log, job.job_id).info("its end could not be shown: %s", error)
             return False
         return True
 
@@ -183,7 +185,7 @@ class StatusMessages:
             await self._messenger.progress(job, update)
         except MessageDeleted as error:
             of_job(log, job.job_id).info("its message was deleted: %s", error)
-            if self.drop is not None:  # apart, because it waits for this edit
+            if self.drop is not None:  # in a task, because it waits for this edit
                 self._spawn(self.drop(job.job_id))
         except NotPosted as error:
             of_job(log, job.job_id).info("its message was not edited: %s", error)
@@ -200,7 +202,7 @@ class _Message:
 
     @property
     def place(self) -> int:
-        """0 while it is drawn or its place is not known, else its place in the queue."""
+        """Return its place in the queue; 0 while it is drawn or if its place is unknown."""
         update = self.latest[1] if self.latest else None
         place = update.place if isinstance(update, Waiting) else None
         return 0 if place is None else place.position
@@ -229,7 +231,7 @@ class _Channel:
         self._wake()
 
     async def forget(self, job_id: int) -> None:
-        """Edit this message no more; wait for an edit that is running."""
+        """Stop editing this message, and wait for an edit that is running."""
         message = self.messages.pop(job_id, None)
         if message is not None and message.editing is not None:
             await asyncio.gather(message.editing, return_exceptions=True)
@@ -244,7 +246,7 @@ class _Channel:
         self.edits.append(_now())
 
     def has_ended(self) -> bool:
-        """Whether the channel can be forgotten."""
+        """Return whether the channel can be forgotten."""
         self._drop_old_edits()
         return not (self.messages or self.edits or self.num_under_way)
 
@@ -262,12 +264,12 @@ class _Channel:
     async def _conduct(self) -> None:
         while (delay := self._delay_seconds()) is not None:
             if delay > 0:
-                # Not longer than an interval: a new message may come meanwhile.
+                # Do not sleep longer than an interval, because a new message may come meanwhile.
                 await asyncio.sleep(min(delay, self.pacing.interval_seconds))
                 continue
             await self.turns.acquire()
             message = self._choose()
-            if message is None or message.latest is None:  # forgotten meanwhile
+            if message is None or message.latest is None:  # it was forgotten meanwhile
                 self.turns.release()
                 continue
             (job, update), message.latest = message.latest, None
@@ -277,14 +279,14 @@ class _Channel:
             message.editing.add_done_callback(_log_fault)
 
     def _delay_seconds(self) -> float | None:
-        """Seconds until a message may be edited; None if there is nothing to show."""
+        """Return the seconds until a message may be edited; None if there is nothing to show."""
         now = _now()
         due = [each.shown_at + self.pacing.interval_seconds for each in self._list_ready()]
         if not due:
             return None
         self._drop_old_edits()
         room = max(self.pacing.max_edits - self.pacing.for_finished, 1)
-        # Not all at once either: finished pictures must find room at any time.
+        # Do not use all edits at once, so that finished pictures find room at any time.
         burst = -(-room // _BURSTS)
         return max(min(due), self._find_free(room, 1), self._find_free(burst, burst / room)) - now
 
@@ -332,7 +334,7 @@ class _Channel:
 
 
 def _concerns_member_alone(job: Job) -> bool:
-    """Whether there is nothing to leave for a whole channel to read."""
+    """Return whether the job's end is of no interest to the whole channel."""
     is_upload = job.reason is not None and job.reason.code.startswith("upload_")
     is_refused_upload = job.status is JobStatus.REFUSED and is_upload
     return job.status is JobStatus.CANCELLED or is_refused_upload

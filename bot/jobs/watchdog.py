@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-HUNG_SECONDS = 120.0  # a device hangs after at least this long without a step, and after …
+HUNG_SECONDS = 120.0  # a device counts as hung after at least this long without a step, and after …
 HUNG_STEPS = 100.0  # … this many times as long as a slow step takes
 FIRST_STEP_SECONDS = 900.0  # the very first step may tune or compile
 _RECENT_STEPS = 50
@@ -36,7 +36,7 @@ class Watchdog:
 
     @property
     def patience_seconds(self) -> float:
-        """How long a step may take before the device counts as hung."""
+        """Return how long a step may take before the device counts as hung."""
         if not self._recent:
             return max(HUNG_SECONDS, FIRST_STEP_SECONDS)
         slow = sorted(self._recent)[int(_SLOW * len(self._recent))]
@@ -44,10 +44,10 @@ class Watchdog:
 
     @property
     def silent_seconds(self) -> float:
-        """Time since the last step."""
+        """Return the seconds since the last step."""
         return self._now() - self._stepped_at
 
     @property
     def is_hung(self) -> bool:
-        """Whether the last step was too long ago."""
+        """Return whether the last step was too long ago."""
         return self.silent_seconds > self.patience_seconds

@@ -29,9 +29,8 @@ class Age(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """One way to write an age. signs: one of them stands in every such text; quick to look for.
-
-    most: the highest number that is a minor's.
+    """One way to write an age. signs: every such text contains one of them, and they are quick to
+    find. most: the highest number that is the age of a minor.
     """
 
     signs: tuple[str, ...]

@@ -20,10 +20,10 @@ class Allowance:
         self._end = clock() + seconds
 
     def check(self) -> None:
-        """Check between two uninterruptible steps. Raises TooCostly if the time is used up."""
+        """Raise TooCostly if the time is used up. Called between steps that nothing can stop."""
         if self._clock() > self._end:
             raise TooCostly
 
 
 def unlimited() -> None:
-    """Replaces ``Allowance.check`` for rules that the owner of the bot has chosen."""
+    """Do nothing. Replaces ``Allowance.check`` for rules that the owner of the bot has chosen."""

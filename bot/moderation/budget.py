@@ -34,7 +34,7 @@ class Weight:
         )
 
     def fits(self, budget: Weight) -> bool:
-        """Whether it is no more than the budget in any respect."""
+        """Return whether it is within the budget in every respect."""
         return (
             self.rules <= budget.rules
             and self.steps <= budget.steps
@@ -96,7 +96,7 @@ def list_beyond(
     budget: Weight = SERVER_BUDGET,
     clock: Callable[[], float] = time.thread_time,
 ) -> tuple[int, ...]:
-    """List the numbers of the rules that do not fit after those before them."""
+    """List the numbers of the rules for which earlier rules leave no room."""
     total, beyond = NOTHING, list[int]()
     weighed, end = 0, clock() + _MAX_WEIGHING_SECONDS
     for number, rule in rules.items():

@@ -43,8 +43,8 @@ Categories = list[tuple[Reading, dict[str, list[Hit]]]]
 class Signs:
     """Signs found in texts, each with the form in which it was first read.
 
-    undressed: sexual with a person, and perhaps with a minor. undressing, grown: only in a negative
-    prompt. scanty: only with a picture that a person sent. worn: only with both.
+    undressed: sexual with a person, and perhaps with a minor. undressing, grown: count only in a
+    negative prompt. scanty: counts only with a picture that a person sent. worn: only with both.
     """
 
     sexual: dict[bool, Form] = field(default_factory=dict)  # keyed by: is it plain?
@@ -88,11 +88,11 @@ class BuiltInClasses:
 
     @property
     def is_latin(self) -> bool:
-        """Whether terms of another script are only looked for as typed."""
+        """Return whether terms of another script are only looked for as typed."""
         return True
 
     def may_concern(self, readings: Sequence[Reading]) -> bool:
-        """Whether there may be a sexual term. This is quick, and most texts have none."""
+        """Return whether there may be a sexual term. This is quick, and most texts have none."""
         return any(hits for _, hits in self._sexual.find(map(self._segmenter.segment, readings)))
 
     def find(self, readings: Sequence[Reading]) -> Categories:

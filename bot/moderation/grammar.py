@@ -28,7 +28,7 @@ _BESIDE = {"close", "cosplay", "dance", "driven", "held", "lie", "lies", "look",
            "performance", "portrayal", "pose", "poses", "ridden", "seen", "selfie", "selfies",
            "shown", "sit", "sits", "stand", "stands", "striptease", "worn"}  # fmt: skip
 _YOUNG = {"babies", "baby", "infant", "juvenile", "juveniles", "kid", "newborn"}
-_SO_CALLED = {  # young of few animals have these names; everybody else's are children
+_SO_CALLED = {  # only a few animals' young have these names; elsewhere they mean children
     "kid": frozenset({"goat", "goats"}),
     "infant": frozenset({"ape", "gorilla", "monkey"}),
 }
@@ -53,7 +53,7 @@ _DRESSED_UP = {"anthro", "bodysuit", "cosplay", "costume", "costumes", "ears", "
 
 
 def ends_in_credit(text: str) -> bool:
-    """Whether the text ends just before the name of the picture's maker. text: in small letters."""
+    """Return whether an artist's name must come next, as after "painted by". text: lower case."""
     before = f", {text}"[-CREDIT_CHARS:]  # the start of a text counts like a comma
     if _LABEL.search(before):
         return True
@@ -77,12 +77,12 @@ class Sentence:
         self.reading = reading
 
     def credits(self, name: Hit) -> bool:
-        """Whether the name is only the maker's: "a painting by Emma", not "of Emma"."""
+        """Return whether the name is only the maker's: "a painting by Emma", not "of Emma"."""
         spans = self._spans
         return bool(spans) and ends_in_credit(self.reading.text[: spans[name.start][0]])
 
     def is_young_animal(self, hit: Hit, animals: Set[str], kinds: Set[str]) -> bool:
-        """Whether it is a baby elephant, a kid goat or the like, not a kid in a bunny costume.
+        """Return whether it is a young animal, such as a baby elephant, but no kid in a costume.
 
         kinds: of animals, such as african.
         """
@@ -102,7 +102,7 @@ class Sentence:
         return bool(is_one_name and (is_last or _NAME_ENDS.match(text, ends)))
 
     def is_of_thing(self, hit: Hit, things: Things) -> bool:
-        """Whether a word describes a thing, as in "a topless car"; not in "girl naked car"."""
+        """Return whether a word describes a thing, as in "a topless car"."""
         if not self._spans:  # if it is spelled apart, the words are numbered differently
             return False
         before = self.reading.words[hit.start - 1] if hit.start else ""
@@ -111,11 +111,11 @@ class Sentence:
         return self._ends_in_thing(hit.end, things.nouns, things.kinds)
 
     def is_done_to_thing(self, end: int, things: Things) -> bool:
-        """Whether a thing is stripped, as in "stripping the old wallpaper". end: of the words."""
+        """Return whether a thing is stripped, as in "stripping wallpaper". end: of the words."""
         return self._ends_in_thing(end, things.nouns, things.kinds | _ARTICLES)
 
     def is_age_of_thing(self, age: Age, things: Things) -> bool:
-        """Whether a thing has this age: a 12 year old red wine, whisky aged 12 years."""
+        """Return whether a thing has this age: a 12 year old red wine, whisky aged 12 years."""
         if not self._spans:
             return False
         words, owners = self.reading.words, things.owners
@@ -127,7 +127,7 @@ class Sentence:
         return self._ends_in_thing(age.end, owners, things.kinds)
 
     def _ends_in_thing(self, start: int, nouns: Set[str], kinds: Set[str]) -> bool:
-        """Whether the words from here on name a thing and no person that it belongs to."""
+        """Return whether the words from here on name a thing and no person that it belongs to."""
         words, spans = self.reading.words, self._spans
         if not spans:
             return False
@@ -142,13 +142,13 @@ class Sentence:
         return is_last or _NAME_ENDS.match(self.reading.text, spans[end - 1][1]) is not None
 
     def _gap(self, place: int) -> str:
-        """Return the text before a word, since the word before."""
+        """Return the text between a word and the word before it."""
         spans = self._spans
         return self.reading.text[spans[place - 1][1] : spans[place][0]] if place and spans else ""
 
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:
-        """The places of the words; empty if the words are not those of the text."""
+        """Return the places of the words; empty if the words are not those of the text."""
         if self.reading.is_spelled:
             return []
         spans = [match.span() for match in _WORD.finditer(self.reading.text)]
@@ -156,5 +156,5 @@ class Sentence:
 
 
 def _is_beside(word: str) -> bool:
-    """Whether a word says that somebody is in the picture: stood by, held by, modelled after."""
+    """Return whether a word puts somebody into the picture: stood by, held by, modelled after."""
     return word in _BESIDE or (word.endswith(("ed", "ing")) and word not in _MAKING)

@@ -15,7 +15,7 @@ _LAST_MAY_DOUBLE = re.compile(r"[^aeiou][aeiou][^aeiouwxy]")  # shovelled
 def list_inflections(word: str) -> Iterator[str]:
     """List other forms of a word; none if it is short, very long, or not English.
 
-    Only what English would make of it: rap does not become raped.
+    Follows the rules of English, so that rap does not become raped.
     """
     if not _MIN_LETTERS <= len(word) <= _MAX_LETTERS or not (word.isascii() and word.isalpha()):
         return

@@ -57,7 +57,7 @@ class Segmenter:
 
 
 def _bound(term: str) -> str:
-    """Return a regex. A katakana term must be a whole word: the word for noodle has one in it."""
+    """Return a regex. A katakana term must be a whole word, as the word for noodle contains one."""
     if re.fullmatch(rf"[{_KATAKANA}]+", term):
         return rf"(?<![{_KATAKANA}]){term}(?![{_KATAKANA}])"
     return re.escape(term)

@@ -1,6 +1,6 @@
-"""Finds names of people by their shape: two capitalised words that are no place and no style.
+"""Finds names of people by their shape: two capitalised words that are not a place or a style.
 
-A listed name makes it certain. The maker of a picture does not count.
+A listed name makes it certain. The name of an artist does not count.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _PARTICLES = {"al", "bin", "d", "da", "das", "de", "del", "della", "den", "der",
               "du", "la", "le", "van", "von", "y", "zu"}  # fmt: skip
 _POSSESSIVE = ("'s", "’s")
 _ACTIONS = ("ed", "ing", "ly")
-_TITLE_CASE = 0.6  # of the other words: if most have capitals, a capital means nothing
-_MAX_NAMES = 200  # looked at in one text
+_TITLE_CASE = 0.6  # share of the other words; if most have capitals, a capital means nothing
+_MAX_NAMES = 200  # at most this many in one text
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class NameFinder:
         )
 
     def find(self, text: str) -> bool | None:
-        """Whether there is a name: surely (True), perhaps (False) or not (None). text: as typed."""
+        """Look for a name: True if certain, False if possible, None if absent. text: as typed."""
         tokens = [(match.start(), match[0]) for match in _TOKEN.finditer(text)]
         shapes = islice(_list_shapes(text, tokens, self._given), _MAX_NAMES)
         num_capitals = sum(word[:1].isupper() for _, word in tokens[1:])
@@ -71,7 +71,7 @@ class NameFinder:
     ) -> bool | None:
         words = [_fold(word) for word in shape.words]
         while words and words[0] in self._not_names - self._given and words[0] not in self._titles:
-            words = words[1:]  # "Naked Emma Smith": it only begins the sentence
+            words = words[1:]  # "Naked Emma Smith": the first capital only begins the sentence
         name = list(takewhile(self._is_name_like, words))
         if len(name) < 2 and len(words) > 1 and words[1] not in self._not_names:
             has_first = words[0] in self._given or words[0] in self._titles
@@ -81,7 +81,7 @@ class NameFinder:
         if ends_in_credit(text[max(0, shape.start - CREDIT_CHARS) : shape.start].lower()):
             return None
         is_listed = name[0] in self._given or name[-1] in self._surnames
-        others = len(tokens) - len(name) - shape.particles - 1  # the first word says nothing
+        others = len(tokens) - len(name) - shape.particles - 1  # the first word proves nothing
         is_title_case = others > 2 and num_capitals - len(name) > others * _TITLE_CASE
         if is_title_case:
             return False if is_listed else None
@@ -95,7 +95,7 @@ class NameFinder:
     def _is_named_in_small(
         self, text: str, tokens: list[tuple[int, str]], num_capitals: int
     ) -> bool:
-        """Whether a text without capitals has a clear given name or a title before another name."""
+        """Return whether a lower-case text has a given name or a title before another name."""
         if num_capitals:
             return False
         for (start, word), (after, follower) in pairwise(tokens[: 10 * _MAX_NAMES]):
@@ -162,6 +162,6 @@ def _is_particle(word: str, shape: _Shape, given: frozenset[str]) -> bool:
 
 
 def _leads_on(tokens: list[tuple[int, str]], place: int) -> bool:
-    """Whether a name may go on after one or two particles, as in van der Meer."""
+    """Return whether a name may go on after one or two particles, as in van der Meer."""
     follower = tokens[place + 1 : place + 2]
     return bool(follower) and (follower[0][1][0].isupper() or follower[0][1] in _PARTICLES)

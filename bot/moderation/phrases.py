@@ -20,14 +20,14 @@ _MIN_SPELLED_APART = 5  # a shorter word can occur in a longer one: A S S E M B 
 _ALONE = frozenset("aiox0123456789")  # letters that are words of their own
 _MIN_LEET = 3
 _MIN_MASKED = 4
-_MAX_MASKED = 14  # longer words have a hundred masked forms each
+_MAX_MASKED = 14  # longer words would have more than a hundred masked forms each
 _HOLE = "*"
 _Disguised = dict[str, tuple[str, ...]]
 _Meanings = tuple[tuple[Form, str], ...]
 
 
 class Hit(NamedTuple):
-    """The phrase number ``phrase`` stands at words[start:end] of a reading."""
+    """A phrase that was found: its number, and its place words[start:end] in a reading."""
 
     phrase: int
     form: Form
@@ -35,7 +35,7 @@ class Hit(NamedTuple):
     end: int
 
     def lies_within(self, other: Hit) -> bool:
-        """Whether another hit in the same reading covers it."""
+        """Return whether another hit in the same reading covers it."""
         return other.start <= self.start and self.end <= other.end
 
 
@@ -73,7 +73,7 @@ class PhraseIndex:
         self._words = frozenset(words)
         self._firsts = {first for first, _ in self._longer}
         self._starts = frozenset(self._firsts.union(self._single))
-        ordered = sorted(words)  # a set has another order in each run
+        ordered = sorted(words)  # the order of a set differs in each run
         self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
         self._squeezed_leet = _group(ordered, lambda word: (_squeeze(_either_i_or_l(word)),))
@@ -86,7 +86,7 @@ class PhraseIndex:
     def find(
         self, readings: Iterable[Reading], check: Callable[[], None] = unlimited
     ) -> Iterator[tuple[Reading, list[Hit]]]:
-        """Every phrase in each reading of a text.
+        """Find every phrase in each reading of a text.
 
         check: called again and again; what it raises ends the search.
         """
@@ -153,7 +153,7 @@ class PhraseIndex:
     def _list_disguised(
         self, reading: Reading, revealed: dict[str, _Meanings], check: Callable[[], None]
     ) -> dict[int, _Meanings]:
-        """Map words that are not ours to those that they may disguise."""
+        """Map words that no phrase has to the words of ours that they may disguise."""
         for word in reading.odd - self._words - revealed.keys():
             check()
             revealed[word] = tuple(self._reveal(word))
@@ -275,7 +275,7 @@ def _count_runs(word: str) -> list[int]:
 
 
 def _list_masked(word: str) -> Iterator[str]:
-    """The word with one hole, two neighbouring ones, or two apart; alone never at its ends."""
+    """List the word with one or two letters masked; a single hole is never at its ends."""
     if not _MIN_MASKED <= len(word) <= _MAX_MASKED:
         return
     for first in range(1, len(word) - 1):

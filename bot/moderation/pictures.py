@@ -1,4 +1,4 @@
-"""Turns the picture checkers' results into what people may see. In doubt: nothing."""
+"""Decides from the picture checkers' results what people may see. In doubt, it hides."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _OF_PATTERNS = {
     Outcome.HOLD: Code.PATTERN_HOLDS,
     Outcome.SPOILER: Code.PATTERN_COVERS,
 }
-_OF_CLASSES = {  # by the class, the outcome, and whether the words alone would have passed
+_OF_CLASSES = {  # by class, outcome, and whether the prompt's own words would have passed
     (MINORS, Outcome.REFUSE, False): Code.MINORS_REFUSED,
     (MINORS, Outcome.REFUSE, True): Code.MINORS_REFUSED_BEHIND,
     (MINORS, Outcome.HOLD, False): Code.MINORS_HELD,
@@ -73,7 +73,7 @@ class PromptPolicy:
 
     @property
     def num_rules(self) -> int:
-        """The number of rules without the built-in classes."""
+        """Return the number of rules without the built-in classes."""
         return len(self._book.rules)
 
     def judge(
@@ -86,12 +86,12 @@ class PromptPolicy:
         """Return the strictest verdict of any rule, with its reason.
 
         own: the rules of the server where it was asked. ancestry: the prompts behind the
-        start picture. They count only for the built-in classes: rules judged them before.
+        start picture. Only the built-in classes use them, because the rules judged them before.
         """
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         readings, negative = texts
         verdicts = [*self._judge_classes((prompt, readings), (negative_prompt, negative), ancestry)]
-        verdicts.sort(key=_is_of_others)  # of refusals the first is named, and this class seals
+        verdicts.sort(key=_is_of_others)  # the first refusal decides, and minors seal the prompt
         for each in texts:
             verdicts += map(_judge_finding, self._book.find(each))
         verdicts.append(_judge_by(own, texts, self._allow()))
@@ -130,7 +130,7 @@ class PromptPolicy:
         yield _explain_class(whole, is_behind=True)
 
     def _is_list_of_unwanted(self, negative_prompt: str) -> bool:
-        """Whether it is a list such as "nsfw, child" in which no entry alone is forbidden."""
+        """Return whether it is a list like "nsfw, child" whose entries are each allowed alone."""
         entries = negative_prompt.split(",")
         if not 1 < len(entries) <= _MAX_UNWANTED:
             return False
@@ -163,7 +163,7 @@ def _judge_by(book: RuleBook, texts: Iterable[Sequence[Reading]], allowance: All
 
 
 def _is_of_others(verdict: Verdict | None) -> bool:
-    """Whether it is not about minors."""
+    """Return whether it is not about minors."""
     return verdict is None or verdict.rule != MINORS
 
 
@@ -190,7 +190,7 @@ def _judge_finding(finding: RuleMatch) -> Verdict | None:
 
 
 def _explain_class(verdict: Verdict | None, *, is_behind: bool = False) -> Verdict | None:
-    """is_behind: the words alone would have passed."""
+    """Explain a class. is_behind: it matched only because of the prompts behind the picture."""
     if verdict is None or verdict.reason is not None:
         return verdict
     return replace(verdict, reason=because(_OF_CLASSES[verdict.rule, verdict.outcome, is_behind]))

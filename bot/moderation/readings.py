@@ -22,11 +22,11 @@ _MASKS = frozenset("*#%?•×✱✳\u2217█■▇●")
 _MASKED_WORD = re.compile(
     r"(?<![^\W_])[^\W_]++(?:[*#%?•×✱✳\u2217█■▇●]{1,2}[^\W_]++)+(?:[*#](?![^\W_]))?"
 )
-# Commas and the like part words; hyphens, dots, quotes, stars and pictures may stand within one.
+# Commas and the like separate words. Hyphens, dots, quotes, stars and emoji may be inside one.
 _INSIDE_WORD = re.compile(r"[^\w\s,;:!?&/+|=](?<=\w.)[^\w\s,;:!?&/+|=]*+(?=\w)")
-_SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # in a parted text between two spaces
+_SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # in a text of words and spaces
 REPEATED = re.compile(r"([^\W_])\1\1|(?<![^\W_])(?:([^\W_])\2){2,}(?![^\W_])")
-_DRAWN = {  # drawn with several characters, the longer first; capitals mark them
+_DRAWN = {  # letters drawn with several characters, longest first; they become capitals
     r"|\/|": "M", "/\\/\\": "M", r"\/\/": "W", r"|\|": "N", r"/\/": "N", "|_|": "U",
     "|-|": "H", r"\/": "V", "/\\": "A", "|<": "K", "|)": "D", "|>": "P", "|=": "F",
     "|_": "L", "()": "O", "[]": "O", "><": "X", "(_)": "U", "[_]": "U", "[)": "D", "[}": "D",
@@ -34,7 +34,7 @@ _DRAWN = {  # drawn with several characters, the longer first; capitals mark the
 }  # fmt: skip
 _DRAWN_PARTS = ("|", "/", "\\", "()", "[]", "><", "_)", "_]", "[)", "[}", "^^", "}{")
 _DRAWN_LETTER = re.compile("|".join(map(re.escape, sorted(_DRAWN, key=len, reverse=True))))
-_OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # never closed in its word
+_OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # a bracket that is not closed in the same word
 _MODEL = re.compile(r"[A-Z]{1,2}\d{2,}(?![^\W_])")
 _NAMED_MODEL = re.compile(r"model ([a-z]\d{2,})(?![^\W_])")
 _DIGITS = {"0": "o", "1": EITHER_I_OR_L, "2": "z", "3": "e", "4": "a", "5": "s", "6": "g",
@@ -139,7 +139,7 @@ def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator
 
 
 def _read_leet(text: str, kept: frozenset[str]) -> Iterator[tuple[Form, str]]:
-    """Yield it with digits and symbols as letters and, if different, only digits as letters.
+    """Yield the text with digits and symbols as letters and, if different, with digits only.
 
     kept: words that stay as they are.
     """
@@ -176,7 +176,7 @@ def _list_models(folded: str) -> frozenset[str]:
 
 
 def _read_spelled(parted: str, reading: Reading) -> Reading | None:
-    """Runs of single letters, joined."""
+    """Join runs of single letters."""
     if reading.form is Form.JOINED or 1 not in map(len, reading.distinct):
         return None
     runs = [run.replace(" ", "") for run in _SPELLED.findall(f" {parted} ")]
@@ -225,7 +225,7 @@ def _replace(text: str, table: dict[str, str]) -> str:
 
 
 def _is_word(chunk: str) -> bool:
-    """Whether it is a word. Numbers and 8k are none; single letters may spell one."""
+    """Return whether it is a word. Numbers and 8k are not; single letters may spell one."""
     size = len(chunk.strip(_AROUND_WORDS))
     return size == 1 or (size > 2 and chunk.lower() != chunk.upper())
 

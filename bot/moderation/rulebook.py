@@ -65,7 +65,7 @@ class RuleBook:
 
     @property
     def is_latin(self) -> bool:
-        """Whether no rule has letters of another script."""
+        """Return whether no rule has letters of another script."""
         return self._index.is_latin
 
     def find(
@@ -162,7 +162,7 @@ def _are_covered(
 
 
 def _find_symbols(rule: Rule) -> str | None:
-    """Words with symbols (c++), which must stand as written; None if there are no symbols."""
+    """Match words with symbols (c++) exactly as written; None if there are no symbols."""
     form = normalise(rule.text)
     return None if _PLAIN_WORDS.fullmatch(form.strip("'\"“”’_*-")) else form
 

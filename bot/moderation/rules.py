@@ -21,7 +21,7 @@ _ACTIONS = (Outcome.REFUSE, Outcome.HOLD, Outcome.SPOILER)
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:
-    """The rules of a file. Raises ConfigError."""
+    """Return the rules of a file. Raises ConfigError."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

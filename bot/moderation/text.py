@@ -44,10 +44,10 @@ class CharTable(dict[int, str | None]):
 def clean_prompt(text: str) -> str:
     """Make a prompt safe to save, show and draw.
 
-    Lone surrogates (they cannot be stored) become U+FFFD, control characters and line breaks become
-    spaces, text direction overrides go (they would turn our own words around), and more combining
-    marks on one letter than any language needs are dropped. Text with nothing
-    visible becomes empty.
+    Lone surrogates (they cannot be stored) become U+FFFD. Control characters and line breaks become
+    spaces. Text direction overrides are dropped, because they would turn our own words around. So
+    are combining marks, if one letter has more than any language needs. Text with nothing visible
+    becomes empty.
     """
     kept: list[str] = []
     marks = 0
@@ -55,7 +55,7 @@ def clean_prompt(text: str) -> str:
         category = unicodedata.category(char)
         if category in _MARKS:
             marks += 1
-        elif category != "Cf":  # an invisible joiner between two marks does not part them
+        elif category != "Cf":  # an invisible joiner between two marks does not separate them
             marks = 0
         if category == "Cs":
             kept.append("\ufffd")
@@ -70,12 +70,12 @@ def clean_prompt(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """The form that rules compare: folded, casefolded, no marks, nothing invisible."""
+    """Return the form that rules compare: folded, casefolded, no marks, nothing invisible."""
     return collapse(fold(text).casefold())
 
 
 def fold(text: str) -> str:
-    """Compatibility forms and foreign digits to plain ones; marks and invisible parts dropped."""
+    """Turn compatibility forms and foreign digits into plain ones. Drop marks and invisibles."""
     return text.translate(_FOLDED)
 
 

@@ -1,4 +1,4 @@
-"""Today's copy of the record, and the rescue of one whose file has gone."""
+"""Copies the database once a day, and rescues one whose file was removed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
-    """Today's copy, unless there is one, and old ones go. Raises StoreError, such as where the disk
+    """Make today's copy if there is none, and remove old ones. Raises StoreError, as when the disk
     is full."""
     path = await backups.keep(now())
     if path is not None:
@@ -23,7 +23,7 @@ async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
 
 
 class RecordWatch:
-    """Notices that the record's file was removed or replaced, and saves what is still open."""
+    """Notices that the database's file was removed or replaced, and saves what is still open."""
 
     def __init__(self, database: Database, backups: Backups, now: Callable[[], float]) -> None:
         self._database = database
@@ -32,7 +32,7 @@ class RecordWatch:
         self._was_in_place = True
 
     async def look(self) -> None:
-        """Look once; a loss is logged and saved once."""
+        """Look once. If the file is gone, log that and save the data, but only the first time."""
         was_in_place, self._was_in_place = self._was_in_place, self._database.is_in_place()
         if was_in_place and not self._was_in_place:
             log.error(
@@ -42,12 +42,13 @@ class RecordWatch:
             await self.save()
 
     async def save(self) -> None:
-        """Copy a record that nobody will find to the backups; does nothing to one in place."""
+        """Copy the database to the backups if its file is gone; do nothing if it is in place."""
         if self._database.is_in_place():
             return
         try:
             log.error(
-                "what the record holds is saved in %s", await self._backups.rescue(self._now())
+                "the data of the lost database is saved in %s",
+                await self._backups.rescue(self._now()),
             )
         except StoreError as error:
-            log.error("what the record holds could not be saved: %s", error)
+            log.error("the data of the lost database could not be saved: %s", error)

@@ -137,7 +137,7 @@ def _note(record: ChoreRecord, what: str, error: BaseException) -> None:
 
 
 def compute_pause(in_a_row: int, interval_seconds: float) -> float:
-    """Seconds until work that failed this often is tried again."""
+    """Return the seconds until work that failed this often is tried again."""
     first_seconds = min(interval_seconds, _FIRST_PAUSE_SECONDS)
     return min(first_seconds * 2.0 ** min(in_a_row, 30), LONGEST_PAUSE_SECONDS)
 
@@ -146,7 +146,7 @@ async def attempt(work: Work) -> BaseException | None:
     """Do the work and return its error, or None. Only a cancellation of our own task is raised."""
     try:
         await work()
-    except asyncio.CancelledError as error:  # ours, or that of something the work waited for
+    except asyncio.CancelledError as error:  # of this task, or of what it waited for
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise

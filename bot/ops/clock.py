@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def make_clock() -> Callable[[], float]:
-    """Return a clock: seconds since 1970 that run evenly even if the machine's clock is set."""
+    """Return a clock of seconds since 1970. It never jumps, even if the machine's clock is set."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # BOOTTIME also counts sleep
     offset_seconds = time.time() - time.clock_gettime(clock)
     return lambda: offset_seconds + time.clock_gettime(clock)

@@ -1,4 +1,4 @@
-"""How often people may do something, so that nobody can make the others wait."""
+"""Limits how often people may do something, so that nobody can make the others wait."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.texts.reasons import because
 K = TypeVar("K", bound=Hashable)
 
 HOUR_SECONDS = 3600.0
-_MAX_KEPT = 1000  # then those that are full again are dropped
+_MAX_KEPT = 1000  # beyond this, buckets that are full again are dropped
 
 
 class Buckets(Generic[K]):
@@ -25,10 +25,10 @@ class Buckets(Generic[K]):
         self._size = size
         self._refill_seconds = refill_seconds
         self._now = now
-        self._kept: dict[K, tuple[float, float]] = {}  # tokens left, when
+        self._kept: dict[K, tuple[float, float]] = {}  # tokens left, and when we counted them
 
     def take(self, key: K) -> bool:
-        """Take one token; whether there was one."""
+        """Take one token. Returns False if there was none."""
         left = self._count(key)
         if left < 1:
             return False
@@ -38,18 +38,18 @@ class Buckets(Generic[K]):
         return True
 
     def find_opening(self, key: K) -> float | None:
-        """When there will be a token; None if there is one now."""
+        """Return the time when there will be a token; None if there is one now."""
         left = self._count(key)
         return None if left >= 1 else self._now() + (1 - left) * self._refill_seconds
 
     def _count(self, key: K) -> float:
         left, at = self._kept.get(key, (self._size, 0.0))
-        passed = max(self._now() - at, 0.0)  # a clock may be set back
+        passed = max(self._now() - at, 0.0)  # the clock may have been set back
         return min(left + passed / self._refill_seconds, self._size)
 
 
 class HeavyWork:
-    """Exports and deletions: one at a time for each person, so often an hour, few at once."""
+    """Limits exports and deletions: one at a time for each person, few an hour, few at once."""
 
     def __init__(self, now: Callable[[], float], *, per_hour: int = 4, at_once: int = 1) -> None:
         self._buckets = Buckets[tuple[int, str]](per_hour, HOUR_SECONDS / per_hour, now)
@@ -58,7 +58,7 @@ class HeavyWork:
 
     @asynccontextmanager
     async def turn(self, who: int, what: str) -> AsyncIterator[None]:
-        """Wait for the turn of a person. Raises UserError if they have had enough of them."""
+        """Wait for this person's turn. Raises UserError if they have used up their turns."""
         if who in self._asking:
             raise UserError(because(Code.HEAVY_WORK_GOES_ON))
         if not self._buckets.take((who, what)):

@@ -1,4 +1,4 @@
-"""One lock per key, such as a card, a member or a server."""
+"""Keeps one lock per key, such as a card, a member or a server."""
 
 from __future__ import annotations
 

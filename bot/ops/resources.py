@@ -11,18 +11,18 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def get_migrations_folder() -> Path:
-    """The folder of numbered SQL files: bot/migrations in a wheel, ../migrations in a checkout."""
+    """Return the folder of SQL files: bot/migrations in a wheel, ../migrations in a checkout."""
     packaged = _PACKAGE / "migrations"
     return packaged if packaged.is_dir() else _PACKAGE.parent / "migrations"
 
 
 def get_starter_model_folder() -> Path:
-    """The diffusers folder of the model that comes with Triptych."""
+    """Return the diffusers folder of the model that comes with Triptych."""
     return _PACKAGE / "starter_model"
 
 
 def choose_model_source(settings: Settings) -> ModelSource:
-    """The model that the settings name, or the starter model."""
+    """Return the model that the settings name, or the starter model."""
     folder = settings.model_config_folder
     return ModelSource(
         model=settings.model or str(get_starter_model_folder()),

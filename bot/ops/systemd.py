@@ -17,7 +17,7 @@ class Systemd:
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] = os.environ) -> Systemd:
-        """The supervisor that started this process, if there is one."""
+        """Return the supervisor that started this process, if there is one."""
         address = environment.get("NOTIFY_SOCKET")
         if address and address.startswith("@"):  # an abstract socket
             address = "\0" + address[1:]

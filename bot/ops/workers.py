@@ -1,4 +1,4 @@
-"""Work that may take too much time or memory, in processes that can be killed for it."""
+"""Runs work that may take too much time or memory in processes that can be killed."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _START_SECONDS = 20.0
-_ORPHAN_SECONDS = 1.0  # how long work goes on past its deadline when nobody is left to kill it
+_ORPHAN_SECONDS = 1.0  # if the bot is gone, work ends this long after its deadline
 _WATCH_SECONDS = 0.05
-_KERNEL_COUNTS = sys.platform == "linux"  # elsewhere RLIMIT_AS is missing or not kept to
-# Turns decides who may run. This limiter never waits, not even for the event loop, so that the work
-# gets the process that has just been warmed: anyio takes the one that was idle last.
+_KERNEL_COUNTS = sys.platform == "linux"  # other systems lack RLIMIT_AS or ignore it
+# ``Turns`` decides who may run, so this limiter never waits, not even for the event loop. So the
+# work gets the process that was just prepared, because anyio takes the one that was idle last.
 _AT_ONCE = cast("CapacityLimiter", nullcontext())
 
 
 class WorkerProcesses:
-    """A few processes for work that the event loop must not wait for and that may have to be cut.
+    """A few processes for work that the event loop must not wait for and may have to stop.
 
     They are started when they are needed and serve again; one that was killed is replaced.
     """
@@ -64,9 +64,9 @@ class WorkerProcesses:
     async def run(
         self, work: Callable[..., T], *args: Any, share: int | None, deadline_seconds: float
     ) -> T:
-        """Call a function of a module that is light to import; what it returns or raises.
+        """Call a function in a worker process. Returns or raises what it does.
 
-        It speaks the language of who asked.
+        Its module must be light to import. Its texts are in the caller's language.
 
         share: the server that pays, or the member in direct messages. Each has at most one process
         at a time, and they take turns. The deadline counts from a process that is ready.
@@ -136,9 +136,9 @@ class WorkerProcesses:
             raise WorkerUnavailable("others were in front for too long") from None
 
     async def _warm(self, work: Callable[..., Any]) -> int:
-        """Have a process that has imported what the work needs; its id."""
+        """Make sure a process has imported what the work needs. Return its id."""
         fault = None
-        for _ in range(self._max_processes + 1):  # resting ones may have died, all of them
+        for _ in range(self._max_processes + 1):  # all idle processes may have died
             try:
                 async with asyncio.timeout(_START_SECONDS):
                     return await to_process.run_sync(
@@ -150,7 +150,7 @@ class WorkerProcesses:
         raise WorkerUnavailable("no worker process can be had") from fault
 
     async def _watch(self, pid: int) -> None:
-        """Kill a process that takes too much, where the kernel does not keep count."""
+        """Kill a process that takes too much memory, if the kernel cannot limit it."""
         import psutil  # noqa: PLC0415 - not there where the kernel counts
 
         with suppress(psutil.Error):
@@ -162,7 +162,7 @@ class WorkerProcesses:
 
 
 class Turns:
-    """At most so many at a time, one of each share; the share that waited longest comes next."""
+    """Limits how many run at once, one of each share. The share that waited longest is next."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -193,7 +193,7 @@ class Turns:
             raise
 
     def give_back(self, share: int | None) -> None:
-        """The next one's turn."""
+        """Give the place to whoever waits next."""
         self._busy.discard(share)
         if share in self._waiting:
             self._waiting[share] = self._waiting.pop(share)  # behind all others
@@ -223,11 +223,11 @@ class Turns:
 
 
 def _prepare(work: Callable[..., Any], memory_bytes: int) -> int:
-    """Its arguments have been imported by now. Not called with anything that a member sent."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the bot, which finishes its work
+    """Get a worker process ready; its arguments import the work. Never gets members' data."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # they stop the bot, not its work
         signal.signal(number, signal.SIG_IGN)
     if _KERNEL_COUNTS and _count_mapped() > _count_at_first(work.__module__) + memory_bytes // 4:
-        os._exit(0)  # what earlier work left behind is not charged to this one
+        os._exit(0)  # earlier work left too much memory in use, so start a fresh process
     return os.getpid()
 
 
@@ -238,7 +238,7 @@ def _attempt(
     work: Callable[..., T],
     args: tuple[Any, ...],
 ) -> T:
-    """An alarm ends this process if the bot was killed and cannot do it."""
+    """Run the work. An alarm ends this process if the bot was killed and cannot end it."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
     before = resource.getrlimit(resource.RLIMIT_AS)
     try:
@@ -256,7 +256,7 @@ def _attempt(
 
 @cache
 def _count_at_first(module: str) -> int:
-    """Bytes that were mapped when this process had just imported the module."""
+    """Return how many bytes were mapped when this process had just imported the module."""
     return _count_mapped()
 
 

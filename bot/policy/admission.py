@@ -1,4 +1,4 @@
-"""Who may prompt in a server, and with which quotas."""
+"""Decides who may prompt in a server, and with which quotas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 5  # channels or roles
 
 
 def find_admission_refusal(origin: Origin, settings: GuildSettings, now: float) -> Reason | None:
-    """Why this member may not prompt here now, or None: a pause, a list, or too new a member."""
+    """Return why this member may not prompt here now (a pause, a list, too new), or None."""
     if origin.guild_id is None:
         return None
     if settings.is_paused:
@@ -47,7 +47,7 @@ def _list_some(mention: str, ids: Sequence[int]) -> list[str]:
 
 
 def compose_quota(settings: GuildSettings, role_ids: Iterable[int]) -> RoleQuota:
-    """The best quotas of a member's roles, with role_id 0. None means the same as for everybody."""
+    """Return the best quotas of a member's roles, as role_id 0. None: the same as everybody."""
     held = set(role_ids)
     quotas = [quota for quota in settings.role_quotas if quota.role_id in held]
     return RoleQuota(

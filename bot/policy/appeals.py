@@ -1,4 +1,4 @@
-"""What members of a server read about how to appeal."""
+"""Tells members of a server how to appeal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.texts.reasons import Reason, because, own_words
 
 
 def compose_appeal(settings: GuildSettings) -> Reason:
-    """How to appeal in a server: in its own words, in a channel, or to its moderators."""
+    """Compose the server's own line about appeals, or name its channel, or its moderators."""
     if settings.appeal_line:
         return own_words(settings.appeal_line)
     if settings.appeal_channel_id is not None:

@@ -44,7 +44,7 @@ class PictureJudge:
     async def judge(
         self, job: Job, images: NDArray[np.uint8], found: Sequence[bool | None]
     ) -> Judgement:
-        """images: uint8 (N, H, W, 3) RGB. found: what the model's own checker says about each."""
+        """Judge uint8 (N, H, W, 3) RGB. found: what the model's own checker says about each."""
         settings = await self._gate.fetch_settings(job.origin)
         threshold = choose_threshold(self._check.threshold, settings, job.origin)
         judging = self._check.judge(job.job_id, images, found, threshold)
@@ -57,7 +57,7 @@ class PictureJudge:
     async def judge_drawn(
         self, job: Job, images: NDArray[np.uint8], found: Sequence[bool | None]
     ) -> Judgement:
-        """The same for pictures that were drawn: a server may review all pictures of a model."""
+        """Judge pictures that were drawn. A server may have all pictures of a model reviewed."""
         judgement = await self.judge(job, images, found)
         settings, model = await self._gate.fetch_settings(job.origin), job.recipe.model
         if judgement.held_for is not None or model not in settings.reviewed_models:
@@ -67,13 +67,13 @@ class PictureJudge:
 
 
 def choose_threshold(default: float, settings: GuildSettings, origin: Origin) -> float:
-    """A server may be stricter anywhere, but looser only in age-restricted channels."""
+    """Choose the threshold. The server's may be looser only in age-restricted channels."""
     chosen = default if settings.nsfw_threshold is None else settings.nsfw_threshold
     return chosen if origin.age_restricted else min(chosen, default)
 
 
 def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool) -> Judgement:
-    """Pictures that could not be checked are held if a moderator can see them, else hidden."""
+    """Decide. Unchecked pictures are held if a moderator can see them, otherwise hidden."""
     if any(verdict.nsfw_score is None for verdict in verdicts):
         return Judgement(verdicts, held_for=_UNCHECKED if is_reviewed else None)
     if all(verdict.shown for verdict in verdicts):
@@ -86,7 +86,7 @@ def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool
 
 
 def compose_picture_entry(job: Job, judgement: Judgement, now: float) -> AuditEntry | None:
-    """The audit row for a decision about pictures; None if they simply passed."""
+    """Return the audit row for a decision about pictures; None if they simply passed."""
     if judgement.held_for:
         action = AuditAction.PICTURES_HELD
     elif judgement.spoiler:

@@ -86,9 +86,9 @@ class PromptGate:
         return verdict if has_review(job.origin, settings) else _refuse_held(verdict)
 
     async def is_sealed(self, job: Job) -> bool:
-        """Whether nobody may see it, no moderator either: sexual content about minors.
+        """Return whether it is sexual content about minors, which not even moderators may see.
 
-        Such a prompt is never drawn; an older judge may have let it through.
+        Such a prompt is never drawn, but an older version may have let it through.
         """
         recipe = job.recipe
         verdict = await self._judge_by(
@@ -105,7 +105,7 @@ class PromptGate:
         return replace(explanation, verdict=verdict)
 
     async def fetch_book(self, guild_id: int | None) -> tuple[int, RuleBook]:
-        """The version of a server's rules, and the rules compiled (once per version)."""
+        """Return the version of a server's rules, and the rules compiled (once per version)."""
         version = await self._rules.fetch_version(guild_id)
         if guild_id is None or version == 0:
             return version, NO_RULES
@@ -125,14 +125,14 @@ class PromptGate:
 
     async def _compile(self, guild_id: int, version: int) -> RuleBook:
         """Compile the rules that fit the server's budget. It takes a few milliseconds."""
-        take_time()  # others wait for them, too
+        take_time()  # no time limit, because other prompts wait for these rules too
         rules = await self._rules.list_rules(guild_id)
         beyond = await self._scale.find_beyond(guild_id, version, rules)
         applied = [each.rule for each in rules if each.rule_id not in beyond]
         return await self._room.run(guild_id, RuleBook, applied)
 
     async def fetch_settings(self, origin: Origin) -> GuildSettings:
-        """The settings of the server and channel of a prompt."""
+        """Return the settings of the server and channel of a prompt."""
         return await self._settings.fetch(
             origin.guild_id, origin.channel_id, origin.parent_channel_id
         )
@@ -152,7 +152,7 @@ class PromptGate:
         return await self._room.run(whose, self._policy.judge, prompt, negative, own, ancestry)
 
     async def find_suspended(self, origin: Origin) -> Verdict | None:
-        """The verdict for a member who is suspended here; None for everybody else."""
+        """Return the verdict for a member who is suspended here; None for everybody else."""
         if origin.guild_id is None:
             return None
         suspension = await self._sanctions.fetch_suspension_of(
@@ -165,13 +165,13 @@ class PromptGate:
 
 
 def has_review(origin: Origin, settings: GuildSettings) -> bool:
-    """Whether a held prompt can reach a moderator, and the decision can reach the member."""
+    """Return whether a held prompt can reach a moderator, and the decision can reach the member."""
     is_reachable = origin.guild_id is not None and origin.bot_in_channel
     return is_reachable and settings.review_channel_id is not None
 
 
 def find_review(origin: Origin, settings: GuildSettings, now: float) -> Verdict | None:
-    """The verdict if every prompt here, or of this member, is reviewed; else None."""
+    """Return the verdict if every prompt here, or of this member, is reviewed; else None."""
     if settings.review_everything:
         return _EVERYTHING
     newest_seconds = settings.review_newcomer_days * _DAY_SECONDS

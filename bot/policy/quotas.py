@@ -1,4 +1,4 @@
-"""How much may wait, and how much one member may have drawn."""
+"""The quotas: how much may wait, and how much one member may have drawn."""
 
 from __future__ import annotations
 

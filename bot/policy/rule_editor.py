@@ -20,7 +20,7 @@ MAX_PREVIEWED = 500
 class Preview:
     """A rule tried on past prompts: how many were tried, and the jobs that it matched.
 
-    sealed: the numbers of those jobs that nobody may read.
+    sealed: the numbers of the matched jobs whose words nobody may read.
     """
 
     num_prompts: int

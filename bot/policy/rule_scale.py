@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _WEIGH_SECONDS = 10.0  # one call needs 1 s at most
-_MAX_NAMED = 8  # rules, because a line of the mod log has room for no more
+_MAX_NAMED = 8  # rules; a line of the mod log has no room for more
 
 
 class RuleScale:
-    """Has unknown rules compiled in a worker first, so that nobody else has to wait."""
+    """Compiles unknown rules in a worker process first, so that no other server has to wait."""
 
     def __init__(
         self, workers: WorkerProcesses, store: Repositories, now: Callable[[], float]
@@ -74,10 +74,10 @@ class RuleScale:
         try:
             found = await self._run(guild_id, list_beyond, numbered, rules=numbered.values())
         except WorkerError as error:
-            log.error("the rules of guild %s cannot be weighed: %s", guild_id, error)
+            log.error("the rules of guild %s could not be measured: %s", guild_id, error)
             raise StoreError(texts.UNWEIGHED()) from error
         async with self._rules.transaction():
-            kept = await self._rules.fetch_beyond(guild_id)  # weighed meanwhile?
+            kept = await self._rules.fetch_beyond(guild_id)  # perhaps from another call
             fresh = set(found).difference(kept.rule_ids if kept is not None else ())
             await self._rules.put_beyond(guild_id, RulesBeyond(version, budget, found))
             if fresh:
@@ -85,7 +85,7 @@ class RuleScale:
         return frozenset(found)
 
     async def list_beyond(self, guild_id: int) -> frozenset[int]:
-        """The same for people who look at the rules."""
+        """List the rules that are over budget, for people who look at the rules."""
         version = await self._rules.fetch_version(guild_id)
         if not version:
             return frozenset()
@@ -120,7 +120,7 @@ class RuleScale:
         try:
             return await self._run(guild_id, work, *args, rules=rules)
         except WorkerError as error:
-            log.warning("rules of guild %s were not looked at: %s", guild_id, error)
+            log.warning("rules of guild %s could not be examined: %s", guild_id, error)
             raise UserError(texts.BUSY()) from error
 
     async def _run(

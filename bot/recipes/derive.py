@@ -33,7 +33,7 @@ def compose_again(job: Job) -> Ask:
 
 
 def compose_base(job: Job) -> Ask:
-    """The ask that variations and changes begin with, at the size before any enlarging."""
+    """Return the ask that variations and changes begin with, at the size before any enlarging."""
     again, start = compose_again(job), job.recipe.start
     if start is None or not start.is_enlarged:
         return again

@@ -1,4 +1,4 @@
-"""From what a person typed to a recipe that the model can draw, or the reason why not."""
+"""Turns what a person typed into a recipe that the model can draw, or says why it cannot."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bot.texts.reasons import because
 
 
 def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
-    """The recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³².
+    """Return the recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³².
 
-    What was typed goes before the preset.
+    What was typed takes precedence over the preset.
     """
     name = ask.preset if ask.preset in PRESETS else DEFAULT_PRESET
     preset = PRESETS[name]
@@ -33,13 +33,13 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
         seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(ask.num_images)),
         preset=name,
         guidance_until=preset.guidance_until,
-        # The rules judge the prompt, so nothing else may be shown in its place.
+        # The rules judge the prompt, so only words that are part of it may be shown.
         own_words=ask.own_words if ask.own_words and ask.own_words in ask.prompt else None,
     )
 
 
 def _fit_row(value: Any) -> Any:
-    """Replace infinity and NaN, which a row cannot hold. The prompt is refused, but stored."""
+    """Replace infinity and NaN, which a row cannot hold. Such a prompt is refused, but stored."""
     match value:
         case float():
             return value if math.isfinite(value) else None

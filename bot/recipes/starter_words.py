@@ -1,4 +1,4 @@
-"""Which words of a prompt the starter model does not know, so that nobody wonders why."""
+"""Finds the words of a prompt that the starter model does not know, to explain poor pictures."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def _read() -> dict[str, Any]:
 def describe_unknown(recipe: Recipe) -> str:
     """Name the words that this model never saw; "" for other models and if there are none.
 
-    Only up to the first comma, because what follows is mostly about the looks; and a word before
-    one that it knows (a majestic dog) is no thing of its own.
+    What follows the first comma is ignored, because it is mostly about style. So is an unknown
+    word before a known noun ("majestic" in "a majestic dog"), because it only describes it.
     """
     known = _read()
     if recipe.model != known["model"] or recipe.is_enlarged:

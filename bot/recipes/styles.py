@@ -1,4 +1,4 @@
-"""Styles: six to start with, and what each server makes of them."""
+"""Styles: six come with Triptych, and each server can change them and add its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STARTERS = (
 
 
 class Styles:
-    """A server's styles: its own before those that come with Triptych."""
+    """A server's styles. Its own replace those of the same name that come with Triptych."""
 
     def __init__(
         self, styles: StyleRepository, audit: AuditRepository, now: Callable[[], float]
@@ -97,7 +97,7 @@ class Styles:
 
 
 def apply_style(style: Style, ask: Ask) -> Ask:
-    """Put a style around a prompt. What was typed goes before the style's own values."""
+    """Put a style around a prompt. What was typed takes precedence over the style's values."""
     negative = filter(None, (ask.negative_prompt, style.negative_prompt))
     return replace(
         ask,
@@ -110,7 +110,7 @@ def apply_style(style: Style, ask: Ask) -> Ask:
 
 
 def _describe(style: Style | None) -> str:
-    """As JSON, without what says nothing."""
+    """Return a style as JSON without its empty fields; "" for None."""
     if style is None:
         return ""
     values = {key: value for key, value in asdict(style).items() if value and key != "name"}
@@ -119,7 +119,7 @@ def _describe(style: Style | None) -> str:
 
 def _put_around(style: Style, prompt: str) -> str:
     if not prompt.strip():
-        return prompt  # to be refused: a style alone is no prompt
+        return prompt  # it will be refused, because a style alone is no prompt
     start = f"{style.before} {prompt}" if style.before else prompt
     return f"{start}, {style.after}" if style.after else start
 

@@ -26,13 +26,13 @@ class ParameterLimits:
 
 
 def check_is_known(recipe: Recipe) -> None:
-    """What a newer program has added must not be left out unsaid. Raises UserError."""
+    """Raise UserError if a newer version made this recipe, because parts of it would be lost."""
     if recipe.is_newer:
         raise UserError(because(Code.RECIPE_NEWER))
 
 
 def check_ask(ask: Ask, limits: ParameterLimits) -> None:
-    """What can be said without knowing the model. Raises UserError."""
+    """Check everything that does not depend on the model. Raises UserError."""
     if not ask.prompt:
         raise UserError(because(Code.PROMPT_EMPTY))
     _check_length(ask.prompt, Code.PROMPT_TOO_LONG, limits)
@@ -56,12 +56,12 @@ def _check_length(text: str, code: Code, limits: ParameterLimits) -> None:
 
 
 def _check_range(value: float | None, code: Code, least: float, most: float, **named: str) -> None:
-    if value is not None and not least <= value <= most:  # NaN is not, either
+    if value is not None and not least <= value <= most:  # NaN is out of range too
         raise UserError(because(code, least=least, most=most, **named))
 
 
 def check_sampler(name: str | None) -> None:
-    """Raise UserError, with the name that was probably meant, if no sampler is called this."""
+    """Raise UserError if no sampler has this name. It suggests the name that was probably meant."""
     if name is None or find_sampler(name):
         return
     if near := suggest_sampler(name):

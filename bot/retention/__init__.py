@@ -1,1 +1,1 @@
-"""How long members' data and pictures are kept, and how they are deleted."""
+"""Keeps members' data and pictures for a time, and deletes them."""

@@ -57,7 +57,7 @@ class MemberData:
         self._apart = Apart(now)
 
     async def run_daily(self) -> None:
-        """``end_retention``, unless it ran within the last day."""
+        """Call ``end_retention``, unless it ran within the last day."""
         now = self._now()
         if now - float(await self._meta.fetch(_LAST_RUN) or 0.0) >= DAY_SECONDS:
             await self.end_retention()
@@ -152,7 +152,7 @@ class MemberData:
                     leaving=[JobStatus.RENDERED],
                     cost=job.cost,
                 )
-                if ended is not None:  # in its own words, while it has some
+                if ended is not None:  # while its recipe still has its words
                     await self._status_messages.finish(ended)
         found = await self._retention.list_of_member(user_id)
         guilds = _list_guilds(found, await self._audit.list_about(user_id))
@@ -195,7 +195,7 @@ def _describe_jobs(
         values["reason"], values["held_for"] = describe(job.reason), describe(job.held_for)
         values["pictures"] = [asdict(file) for file in files.get(job.job_id, ())]
         values["origin"].pop("token")
-        values.pop("engine")  # the owner's card, with its serial number
+        values.pop("engine")  # it has the serial number of the owner's card
         said.append(values)
     return said
 

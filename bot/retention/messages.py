@@ -15,14 +15,14 @@ ROUND_SECONDS = 5.0
 
 
 class MessageRemoval:
-    """What is left to do is on record, so a restart goes on with it."""
+    """Keeps its list of messages in the database, so it goes on after a restart."""
 
     def __init__(self, retention: RetentionRepository, messenger: Messenger) -> None:
         self._retention = retention
         self._messenger = messenger
 
     async def run(self) -> None:
-        """Delete the next messages. Raises Unreachable at the end if one got no answer."""
+        """Delete the next messages. Raises Unreachable at the end if one request got no answer."""
         fault: Unreachable | None = None
         for channel_id, message_id in await self._retention.list_messages_to_delete(
             MESSAGES_PER_ROUND

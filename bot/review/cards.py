@@ -85,7 +85,7 @@ class ReviewCards:
         return await self._cards.mark_decided(card.card_id, decision, decided_by=0, now=self._now())
 
     async def show(self, card_id: int, *, delete_by_hand: bool = False) -> bool:
-        """Post the card or bring it up to date; whether nothing is left to be shown.
+        """Post the card or bring it up to date. Return whether nothing is left to show.
 
         One at a time, so that a card is posted once. What fails is tried again by ``Decisions``.
         """
@@ -100,7 +100,7 @@ class ReviewCards:
                 if card.kind is CardKind.HELD and card.decision is None:
                     await self._refuse_unseen(card)
             except NotPosted as error:
-                log.info("card %s is posted later: %s", card_id, error)
+                log.info("card %s could not be posted and is tried again: %s", card_id, error)
                 return False
         return True
 
@@ -139,19 +139,19 @@ class ReviewCards:
         )
 
     async def is_job_sealed(self, job: Job) -> bool:
-        """Whether a prompt and its pictures may be shown to nobody; noted in its row."""
+        """Return whether nobody may see a prompt and its pictures. If so, mark its row."""
         is_sealed = await self._gate.is_sealed(job)
         if is_sealed and job.rule != MINORS:
             await self._jobs.mark_sealed(job.job_id)
         return is_sealed
 
     async def is_sealed(self, card: Card) -> bool:
-        """Whether the content of a card may be shown to nobody."""
+        """Return whether nobody may see what a card is about."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         return job is not None and await self.is_job_sealed(job)
 
     async def locate_pictures(self, job: Job) -> dict[str, Path | None]:
-        """Locate what a moderator has to see of a job, by name: its grid, its start picture.
+        """Find the pictures of a job that a moderator has to see, by name: grid and start picture.
 
         None for a file that is gone.
         """
@@ -168,7 +168,7 @@ class ReviewCards:
         self._seen.add((card_id, moderator_id))
 
     async def has_seen(self, card: Card, moderator_id: int) -> bool:
-        """Whether a moderator has seen the card's picture, if it has one."""
+        """Return whether a moderator has seen the card's picture, if it has one."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         if job is None or not await self.locate_pictures(job):
             return True

@@ -1,4 +1,4 @@
-"""Decisions by moderators and by deadlines. The first decision counts."""
+"""Carries out decisions by moderators and by deadlines. The first decision counts."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Decisions:
         guild_id: int | None,
         reason: str = "",
     ) -> None:
-        """Take a decision. Raises UserError if somebody was first or took the prompt back.
+        """Carry out a decision. Raises UserError if somebody was first or the prompt is gone.
 
         reason: the moderator's own words; the member reads them.
         """
@@ -209,7 +209,7 @@ class Decisions:
         await self._audit.add(entry)
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
-        """Tell everybody. is_fresh: False after a stop, when ``Recovery`` has the job."""
+        """Tell everybody. is_fresh: False after a stop, because then ``Recovery`` has the job."""
         by_hand: bool | None = False
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)
@@ -241,7 +241,7 @@ class Decisions:
     async def look_after(self) -> None:
         """Run one round of the chore. The next start finishes what a stop cuts short.
 
-        Raises SomeFailed, at the first round perhaps before ``sweep``: that comes with the next.
+        Raises SomeFailed. If the first round does so before ``sweep``, the next round sweeps.
         """
         if not self._is_fresh:
             await self._refresh()
@@ -293,14 +293,14 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Whether a held job ended another way and a stop came before its card was updated."""
+        """Return whether a held job ended otherwise, but a stop left its card open."""
         if card.kind is not CardKind.HELD or card.job_id is None:
             return False
         job = await self._jobs.fetch_job(card.job_id)
         return job is None or job.status is not JobStatus.HELD
 
     async def _refresh(self) -> None:
-        """Repair cards: one was deleted, or a stop came between a report and its effect."""
+        """Repair cards that were deleted, or whose report had no effect before a stop."""
         cards = await self._cards.list_unsettled_ids()
         self._is_fresh = True
         refresh = {f"card {card_id}": partial(self._refresh_card, card_id) for card_id in cards}
@@ -310,7 +310,7 @@ class Decisions:
         card = await self._cards.fetch(card_id)
         if card is None or card.decision is not None:
             return
-        # One that expires and was deleted stays so; one that a newer judge seals must not stand.
+        # A deleted card that expires stays deleted; a card that is sealed by now must be replaced.
         if card.expires_at is None or await self._review_cards.is_sealed(card):
             await self._reports.show_hidden(card)
             await self._review_cards.show(card.card_id)

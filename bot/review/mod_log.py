@@ -14,9 +14,9 @@ from bot.store import AuditRepository, MetaRepository, SettingsRepository
 
 log = logging.getLogger(__name__)
 
-BATCH = 6  # rows in one message; more could be longer than Discord allows
+BATCH = 6  # rows in one message; with more, it could be longer than Discord allows
 MAX_BATCHES = 5  # messages for one guild at a time, so that others are not kept waiting
-PAUSE_SECONDS = 600.0  # if the channel is deleted or closed to the bot
+PAUSE_SECONDS = 600.0  # the pause if the channel is deleted or closed to the bot
 _SETTING = "mod_log_channel_id"
 
 Post = Callable[[int, Sequence[AuditEntry], str], Awaitable[None]]
@@ -85,9 +85,9 @@ class ModLog:
         return True
 
     async def _fetch_cursor(self, guild_id: int) -> tuple[int, int]:
-        """The last row that was certainly posted, and the last one that may have been."""
+        """Return the last row that was certainly posted, and the last one that may have been."""
         kept = json.loads(await self._meta.fetch(_key(guild_id)) or '{"posted": 0, "pending": 0}')
-        # Begin with the row that switched the mod log on and post nothing older.
+        # Begin with the row that switched the mod log on. Do not post older rows.
         since = (await self._audit.fetch_first_set(guild_id, _SETTING) or 1) - 1
         return max(kept["posted"], since), max(kept["pending"], since)
 

@@ -1,4 +1,4 @@
-"""Tells members what was decided about them: what, why, until when, and how to appeal."""
+"""Tells members what was decided about them, why, until when, and how to appeal."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Notices:
         return await self._tell(guild_id, member_id, f"removed-{job_id}", compose)
 
     async def tell_struck(self, guild_id: int, member_id: int) -> Told:
-        """Tell a member about their newest strike, and the suspension that came of it."""
+        """Tell a member about their newest strike, and about the suspension if it led to one."""
         now = self._now()
         strikes = await self._sanctions.list_strikes(guild_id, member_id, now)
         if not strikes:
@@ -97,7 +97,7 @@ class Notices:
         return await self._tell(guild_id, member_id, nonce, compose, has_appeal=False)
 
     async def tell_suspended(self, guild_id: int, member_id: int) -> Told:
-        """Tell a member about the suspension that holds, if one does."""
+        """Tell a member about their current suspension, if there is one."""
         now = self._now()
         suspension = await self._sanctions.fetch_suspension_of(guild_id, member_id, now)
         if suspension is None:
@@ -137,7 +137,7 @@ class Notices:
         has_appeal: bool = True,
         has_button: bool = False,
     ) -> Told:
-        """has_button: they are suspended, so there is a button too if moderators would see it."""
+        """has_button: add a button to appeal, if a moderator would see the appeal."""
         settings = await self._settings.fetch(guild_id)
         with speaking(self._messenger.find_locale(guild_id)):
             lines = compose(self._messenger.find_guild_name(guild_id) or texts.A_SERVER())

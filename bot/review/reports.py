@@ -96,7 +96,7 @@ class Reports:
         await self._review_cards.show(card.card_id)
 
     async def show_hidden(self, card: Card) -> bool:
-        """Hide an open card's pictures once, if its row says so; False if Discord is away."""
+        """Hide an open card's pictures if its job is hidden. Return False if Discord is away."""
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         if job is None or not job.hidden or card.card_id in self._shown_hidden:
             return True

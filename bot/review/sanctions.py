@@ -1,4 +1,4 @@
-"""Strikes that expire, suspensions with an end, one appeal; each has a row in the audit log."""
+"""Strikes, suspends and hears appeals. Each of these writes a row into the audit log."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class Sanctions:
         old_value: str = "",
         new_value: str = "",
     ) -> None:
-        """prompt: the member's own words, which are deleted with their data."""
+        """Write an audit row. prompt: the member's own words, which are deleted with their data."""
         await self._audit.add(
             AuditEntry(
                 action,

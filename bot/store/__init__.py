@@ -1,4 +1,4 @@
-"""The cellar: all SQL lives here."""
+"""All SQL is in this package."""
 
 from bot.store.ancestry import AncestryRepository
 from bot.store.audit import AuditRepository

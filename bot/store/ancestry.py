@@ -1,4 +1,4 @@
-"""The chain of jobs that a picture was drawn from."""
+"""Finds the chain of jobs that a picture was drawn from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.domain.jobs import Ancestry
 from bot.domain.recipes import StartPicture
 from bot.store.database import Database
 
-MAX_GENERATIONS = 100  # also ends a circle, which only a damaged database can contain
+MAX_GENERATIONS = 100  # also ends a loop, which only a damaged database can contain
 MAX_CHARACTERS = 12_000  # judged again at each press; the worst case takes a quarter of a second
 _BEHIND = """
     WITH RECURSIVE behind (job_id, panel, generation) AS (

@@ -67,9 +67,9 @@ class AuditRepository:
         limit: int = 100,
         newest_first: bool = True,
     ) -> list[AuditEntry]:
-        """The rows of one guild (None: direct messages) that match every filter given.
+        """List the rows of one guild (None: direct messages) that match every given filter.
 
-        Those about a sealed prompt come without anybody's words.
+        Rows about a sealed prompt come without any words.
         """
         wanted: dict[str, Any] = {
             "guild_id IS ?": guild_id,
@@ -97,7 +97,7 @@ class AuditRepository:
         return [entry.seal() if row["is_sealed"] else entry for entry, row in entries]
 
     async def fetch_first_set(self, guild_id: int, name: str) -> int | None:
-        """The id of the row that says when this setting was last switched on, or None."""
+        """Return the id of the row that says when this setting was last switched on, or None."""
         row = await self._database.fetch_one(
             "SELECT max(entry_id) AS entry_id FROM audit "
             "WHERE guild_id = ? AND action = ? AND old_value = '' "
@@ -107,14 +107,14 @@ class AuditRepository:
         return row["entry_id"] if row else None
 
     async def list_about(self, member_id: int) -> list[AuditEntry]:
-        """All rows about a member, in every guild, oldest first."""
+        """List all rows about a member, in every guild, oldest first."""
         rows = await self._database.fetch_all_apart(
             "SELECT * FROM audit WHERE member_id = ? ORDER BY entry_id", (member_id,)
         )
         return await _parse_all(rows)
 
     async def list_guilds_before(self, moment: float) -> list[int | None]:
-        """The guilds that have rows older than this."""
+        """Return the guilds that have rows older than this."""
         rows = await self._database.fetch_all(
             "SELECT DISTINCT guild_id FROM audit WHERE at < ?", (moment,)
         )
@@ -136,7 +136,7 @@ class AuditRepository:
 
 
 async def _parse_all(rows: Sequence[Row]) -> list[AuditEntry]:
-    """Beside the event loop: an export has up to 100,000 of them."""
+    """Parse rows in a thread, because an export has up to 100,000 of them."""
     return await asyncio.to_thread(lambda: [*map(_parse, rows)])
 
 

@@ -51,7 +51,7 @@ class Backups:
         self._folder = data_dir / FOLDER_NAME
 
     async def keep(self, now: float) -> Path | None:
-        """The copy, if one was made. Raises StoreError."""
+        """Return the copy, if one was made. Raises StoreError."""
         day = datetime.fromtimestamp(now, UTC).date()
         path = self._folder / f"daily-{day.isoformat()}.sqlite3"
         if path.exists():
@@ -60,7 +60,7 @@ class Backups:
         return path
 
     async def rescue(self, now: float) -> Path:
-        """A copy of a record whose file is gone, while it is still open. Raises StoreError."""
+        """Copy a database whose file is gone, while it is still open. Raises StoreError."""
         path = self._folder / f"rescued-{_stamp(now)}.sqlite3"
         await self._copy_to(path)
         return path
@@ -76,11 +76,11 @@ class Backups:
             raise StoreError(f"No backup could be made in {self._folder}: {error}") from error
 
     def prune(self, now: float) -> list[Path]:
-        """Remove the copies whose time is over, which hold words that were deleted since, and what
-        a stop has left unfinished; returns them.
+        """Remove old copies, because they hold words that were deleted since, and copies that a
+        stop left unfinished. Return what was removed.
 
-        Raises StoreError, and removes nothing, if the clock is behind the newest copy: then it
-        cannot say which are old.
+        Raises StoreError, and removes nothing, if the newest copy is from the future: then the
+        clock is wrong and cannot say which copies are old.
         """
         try:
             self._check_clock(now)
@@ -119,10 +119,10 @@ class Backups:
 
 
 def _find_time(path: Path) -> float:
-    """When a copy was made or set aside: a name that says it is right about it, also when what
-    lies there is older."""
+    """Return when a copy was made or set aside. The time in its name counts, even if the file
+    itself is older."""
     named = re.search(r"-(\d{8}-\d{6})\.", path.name)
-    with suppress(ValueError):  # no time of ours
+    with suppress(ValueError):  # the name has no valid time
         if named is not None:
             return datetime.strptime(named[1], _STAMP).replace(tzinfo=UTC).timestamp()
     return path.stat().st_mtime
@@ -130,8 +130,8 @@ def _find_time(path: Path) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """set_aside, pictures_aside: where the database of before and the pictures that only it knows
-    lie; None if there were none."""
+    """set_aside, pictures_aside: where the earlier database is now, and the pictures that only it
+    lists; None if there were none."""
 
     backup: Path
     set_aside: Path | None
@@ -140,10 +140,10 @@ class Restored:
 
 def restore(data_dir: Path, backup: Path, migrations: Path, now: float) -> Restored:
     """Put a copy in the place of the database, which is kept beside it. Raises StoreError, also
-    for a copy that the program of these migrations could not go on with.
+    for a copy that this version cannot use.
 
-    No id is given a second time: buttons under messages since the backup must not find another
-    job. The caller owns the data directory.
+    No id is used twice, because the buttons under newer messages must not find another job. The
+    caller owns the data directory.
     """
     fault = examine_file(backup, migrations)
     if fault is not None:
@@ -155,7 +155,7 @@ def restore(data_dir: Path, backup: Path, migrations: Path, now: float) -> Resto
         with _for_owner_alone():
             copy.unlink(missing_ok=True)
             with closing(open_with_log(backup)) as source, closing(sqlite3.connect(copy)) as made:
-                source.backup(made)  # a file alone would be without what its log has
+                source.backup(made)  # the file alone would lack what is only in its log
             known = _raise_ids(copy, data_dir)
         existed = path.exists()
         _set_aside(path, aside)
@@ -175,11 +175,11 @@ def restore(data_dir: Path, backup: Path, migrations: Path, now: float) -> Resto
 
 
 async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
-    """An empty record in the place of one that is lost or damaged, which gives no id that the old
-    one may have given; what is left of that is set aside.
+    """Replace a lost or damaged database by an empty one, and set aside what is left of the old
+    one. The new database does not use ids again that the old one may have used.
 
-    Says what that is, "" if there was nothing. Raises StoreError where the record is whole. The
-    caller owns the data directory.
+    Return what was set aside; "" if there was nothing. Raises StoreError if the database is whole.
+    The caller owns the data directory.
     """
     path = data_dir / FILE_NAME
     if is_record(path, whole=True):
@@ -201,7 +201,7 @@ async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
             if (data_dir / folder).exists():
                 (data_dir / folder).rename(f"{aside}.{folder}")
         _set_aside(path, Path(f"{aside}.sqlite3"))
-        _put(built / FILE_NAME, path)  # last: until then every start asks again
+        _put(built / FILE_NAME, path)  # comes last, so that every start asks again until then
         shutil.rmtree(built)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"No new record could be made in {data_dir}: {error}") from error
@@ -209,8 +209,8 @@ async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
 
 
 def _set_aside(path: Path, aside: Path) -> None:
-    """A database under another name, also a log that has lost it: SQLite would put that into
-    whatever file takes the place."""
+    """Rename a database and its log, also a log without its database: SQLite would apply it to
+    whatever file takes that place."""
     for part in list_parts(path):
         part.chmod(0o600)
         part.rename(f"{aside}{part.name.removeprefix(path.name)}")
@@ -218,7 +218,7 @@ def _set_aside(path: Path, aside: Path) -> None:
 
 @contextmanager
 def _for_owner_alone() -> Iterator[None]:
-    """Files made in this block get mode 0600, folders 0700, whatever the caller's umask."""
+    """Inside this block, give new files mode 0600 and folders 0700, whatever the umask is."""
     before = os.umask(0o077)
     try:
         yield
@@ -237,7 +237,7 @@ def _stamp(now: float) -> str:
 
 
 def _raise_ids(copy: Path, data_dir: Path) -> int:
-    """Write into the copy which ids are taken, wherever they are known; its own last job."""
+    """Write into the copy which ids are taken. Return the last job of the copy itself."""
     last = dict.fromkeys(_NAMED_IN_MESSAGES.values(), 0)
     is_readable = _add_last_ids(data_dir / FILE_NAME, last)
     for path in (copy, *list_backups(data_dir), *data_dir.glob("replaced-*.sqlite3")):
@@ -272,7 +272,7 @@ def _add_last_ids(path: Path, last: dict[str, int]) -> bool:
 
 
 def _set_pictures_aside(data_dir: Path, known: int, aside: Path) -> Path | None:
-    """Move what is of jobs after ``known``: the sweep would take it for nobody's."""
+    """Move pictures of jobs after ``known`` away, because the sweep would delete them."""
     folder = data_dir / PICTURES
     newer = [path for job_id, path in list_pictures(folder) if job_id > known]
     for path in newer:
@@ -283,7 +283,7 @@ def _set_pictures_aside(data_dir: Path, known: int, aside: Path) -> Path | None:
 
 
 def examine_file(path: Path, migrations: Path) -> str | None:
-    """What is wrong with a database file; None if nothing is."""
+    """Return what is wrong with a database file; None if nothing is."""
     if not path.is_file():
         return "there is no such file"
     try:

@@ -1,4 +1,4 @@
-"""Rows of the card and report tables."""
+"""Reads and writes rows of the card and report tables."""
 
 from __future__ import annotations
 
@@ -60,26 +60,26 @@ class CardRepository:
         return _parse_card(row)
 
     async def fetch(self, card_id: int) -> Card | None:
-        """The card with this number, or None."""
+        """Return the card with this number, or None."""
         row = await self._database.fetch_one("SELECT * FROM card WHERE card_id = ?", (card_id,))
         return _parse_card(row) if row else None
 
     async def fetch_open(self, job_id: int) -> Card | None:
-        """The open card about this job, or None."""
+        """Return the open card about this job, or None."""
         row = await self._database.fetch_one(
             "SELECT * FROM card WHERE job_id = ? AND decision = ''", (job_id,)
         )
         return _parse_card(row) if row else None
 
     async def list_unsettled_ids(self) -> list[int]:
-        """The cards that are open or not settled yet, oldest first."""
+        """Return the cards that are open or not settled yet, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT card_id FROM card WHERE settled_at IS NULL ORDER BY card_id"
         )
         return [row["card_id"] for row in rows]
 
     async def list_held_without_card(self) -> list[int]:
-        """Held jobs that no open card asks about, oldest first."""
+        """List held jobs that no open card asks about, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT job_id FROM job WHERE status = 'held' AND NOT EXISTS "
             "(SELECT 1 FROM card WHERE card.job_id = job.job_id AND decision = '') ORDER BY job_id"
@@ -122,14 +122,14 @@ class CardRepository:
         return _parse_report(row) if row else None
 
     async def list_reports(self, card_id: int) -> list[Report]:
-        """The reports on a card, one per member, oldest first."""
+        """Return the reports on a card, one per member, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM report WHERE card_id = ? ORDER BY report_id", (card_id,)
         )
         return [_parse_report(row) for row in rows]
 
     async def count_reports_by(self, guild_id: int, reporter_id: int, since: float) -> int:
-        """How many pictures a member has reported since then."""
+        """Return how many pictures a member has reported since then."""
         row = await self._database.fetch_one(
             "SELECT count(*) AS number FROM report "
             "WHERE guild_id = ? AND reporter_id = ? AND at > ?",

@@ -28,9 +28,9 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 _CLOSED = because(Code.STOPPING)
-_LOCKED_SECONDS = 5.0  # how long one waits for another program that writes
+_LOCKED_SECONDS = 5.0  # how long a caller waits while another program writes
 _BETWEEN_TRIES_SECONDS = 0.05
-_BUSY_MILLISECONDS = 20  # how long the connection itself waits, and with it everybody
+_BUSY_MILLISECONDS = 20  # how long the connection waits, and every caller with it
 
 
 class DataDirLock:
@@ -72,13 +72,13 @@ class DataDirLock:
 
 
 class Database:
-    """The only connection that writes. Whoever comes waits for their turn at it.
+    """The only connection that writes. Callers take turns at it.
 
     Turns that are taken close together are committed together (*group commit*): a commit waits for
-    the disk for milliseconds, and fifty prompts at once must not wait for fifty of them. Nobody
-    leaves their turn before the commit that covers it, so what was answered is on disk.
+    the disk for milliseconds, and fifty prompts at once must not wait for fifty of them. A turn
+    ends only after the commit that covers it, so whatever was answered is on disk.
 
-    What may take long and only reads (a copy, an export, statistics) goes beside it (``Reader``).
+    Long reads (a copy, an export, statistics) use another connection (``Reader``).
     """
 
     def __init__(self, connection: aiosqlite.Connection, reader: Reader, path: Path) -> None:
@@ -97,7 +97,7 @@ class Database:
     async def open(cls, data_dir: Path, migrations: Path) -> Database:
         """Open and migrate the database of ``data_dir``.
 
-        Raises StoreError, also where it is lost: only a new folder gets an empty one.
+        Raises StoreError, also if it is lost: only a new folder gets an empty one.
         """
         path = data_dir / FILE_NAME
         try:
@@ -126,12 +126,12 @@ class Database:
         return cls(connection, reader, path)
 
     def is_in_place(self) -> bool:
-        """Whether the open files still exist under their names; else writes would be lost."""
+        """Return whether the open files still exist. If they do not, writes would be lost."""
         try:
             return all(_identify(part) == found for part, found in self._parts.items())
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except OSError:  # a disk that does not answer: whoever writes hears more of it
+        except OSError:  # the disk does not answer; the next write reports that
             return True
 
     async def close(self) -> None:
@@ -141,15 +141,16 @@ class Database:
     async def _close(self) -> None:
         async with self._lock:
             self._closed = True
-        await self._reader.close()  # first: the last one to close clears the log, so it must write
+        await self._reader.close()  # first: the last to close clears the log and must write
         await asyncio.gather(*self._committers, return_exceptions=True)
         await self._connection.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """All or nothing: undone on any error or cancellation inside, on disk when it ends.
+        """Save all changes made inside, or undo all of them after an error or a cancellation.
 
-        Calls made inside by the same task belong to it. Raises StoreError.
+        Calls that the same task makes inside belong to it. The changes are on disk when it ends.
+        Raises StoreError.
         """
         if self._owner is asyncio.current_task():
             yield
@@ -168,10 +169,10 @@ class Database:
 
     @asynccontextmanager
     async def _turn(self, *, writes: bool = True) -> AsyncIterator[None]:
-        """Alone at the connection, inside the open batch; ends when the batch is on disk.
+        """Use the connection alone, inside the open batch. Ends when the batch is on disk.
 
-        Who only reads opens no batch, but waits for the one whose turns were seen. Who is in a
-        hurry (``patience``) hears StoreError or, once it is written, Unconfirmed.
+        A reader opens no batch, but waits for the open one, because it saw what that one wrote.
+        A caller in a hurry (``patience``) gets StoreError or, once it has written, Unconfirmed.
         """
         try:
             batch = await self._take_turn(writes=writes)
@@ -181,7 +182,7 @@ class Database:
             finally:
                 self._owner = None
                 if batch is not None and not self._connection.in_transaction:
-                    self._fail_batch(batch)  # a full disk undoes everybody's turns
+                    self._fail_batch(batch)  # a full disk undid the whole batch
                 self._lock.release()
             if batch is not None:
                 async with in_time(is_written=writes):
@@ -210,14 +211,14 @@ class Database:
 
     async def _open_batch(self) -> asyncio.Future[None]:
         if self._batch is None:
-            # Whole even if its caller is cancelled: a transaction nobody knows of would never end.
+            # Not cut short if the caller is cancelled, or the transaction would never end.
             return await _uninterrupted(self._begin())
         return self._batch
 
     async def _begin(self) -> asyncio.Future[None]:
         await self._connection.execute("BEGIN IMMEDIATE")
         self._batch = batch = asyncio.get_running_loop().create_future()
-        batch.add_done_callback(lambda done: done.exception())  # somebody may have left
+        batch.add_done_callback(lambda done: done.exception())  # all who waited may be cancelled
         # The lock is fair: the commit comes after all who wait now, before all who come later.
         committer = asyncio.create_task(self._commit(batch))
         self._committers.add(committer)
@@ -230,8 +231,8 @@ class Database:
                 await self._commit_now(batch)
 
     async def _commit_now(self, batch: asyncio.Future[None]) -> None:
-        """The caller must hold the lock."""
-        if not self._connection.in_transaction:  # undone by a statement nobody waited for
+        """Commit the batch. The caller must hold the lock."""
+        if not self._connection.in_transaction:  # a statement whose caller was cancelled undid it
             self._fail_batch(batch)
             return
         try:
@@ -260,7 +261,7 @@ class Database:
             raise StoreError(explain_sqlite_error(error, path)) from error
 
     async def _copy_apart(self, path: Path) -> None:
-        reader = await Reader.open(self._path)  # its own, so that nobody's answer waits for it
+        reader = await Reader.open(self._path)  # so that no answer waits for this copy
         try:
             await reader.copy_to(path)
         finally:
@@ -275,10 +276,11 @@ class Database:
             await self._connection.execute("VACUUM INTO ?", (str(path),))
 
     async def take_out_deleted(self) -> bool:
-        """Nothing of what was deleted stays in the file or in its log: free room is overwritten
-        with zeros, and the log emptied; whether that could be done. Raises StoreError.
+        """Remove every trace of what was deleted: free room holds only zeros, and the log is
+        emptied. Raises StoreError.
 
-        Not while somebody reads who may need the log: nobody is made to wait, try again.
+        Return False if a reader may still need the log. Then try again later, so that no reader
+        has to wait.
         """
         if not _has_log(self._path):
             return True
@@ -318,14 +320,14 @@ class Database:
             await self._connection.executemany(sql, rows)
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """The rows of one statement (SELECT, or a write with RETURNING)."""
+        """Return the rows of one statement (SELECT, or a write with RETURNING)."""
         if self._owner is asyncio.current_task():
             return list(await self._connection.execute_fetchall(sql, parameters))
         async with self._turn(writes=not sql.lstrip().startswith("SELECT")):
             return list(await self._connection.execute_fetchall(sql, parameters))
 
     async def fetch_all_apart(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """The rows of a SELECT that may take long, of what is on disk. Raises StoreError."""
+        """Return the rows of a long SELECT, read from what is on disk. Raises StoreError."""
         if self._closed:
             raise StoreError(_CLOSED)
         try:
@@ -336,7 +338,7 @@ class Database:
             raise StoreError(text) from error
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        """The first row, or None."""
+        """Return the first row, or None."""
         rows = await self.fetch_all(sql, parameters)
         return rows[0] if rows else None
 
@@ -352,7 +354,7 @@ def _has_log(path: Path) -> bool:
 
 
 async def _check(connection: aiosqlite.Connection, path: Path) -> None:
-    """Better not to start than to write into a damaged file. Raises StoreError."""
+    """Raise StoreError for a damaged file, so that nothing is written into it."""
     [row] = await connection.execute_fetchall("PRAGMA quick_check(1)")
     if row[0] != "ok":
         raise StoreError(describe_damage(path))

@@ -1,4 +1,4 @@
-"""What the errors of SQLite and of the disk mean."""
+"""Explains errors of SQLite and of the disk."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bot.texts.reasons import Reason, because
 
 
 def is_locked(error: sqlite3.Error) -> bool:
-    """Whether another program is writing."""
+    """Return whether the statement failed because another program is writing."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def explain_sqlite_error(error: sqlite3.Error, path: Path) -> Reason | str:
-    """What a member hears of it, or the owner if the file is damaged."""
+    """Return what to tell the member, or the owner if the file is damaged."""
     text = str(error)
     if "full" in text:
         return because(Code.DISK_FULL)
@@ -29,7 +29,7 @@ def explain_sqlite_error(error: sqlite3.Error, path: Path) -> Reason | str:
 
 
 def describe_damage(path: Path) -> str:
-    """What the owner hears of a damaged file."""
+    """Return what to tell the owner about a damaged file."""
     return (
         f"The database {path} is damaged and was left as it is. `triptych restore` puts the "
         "newest of the backups in its place and keeps the damaged file beside it."
@@ -37,7 +37,7 @@ def describe_damage(path: Path) -> str:
 
 
 def explain_os_error(error: OSError, folder: Path) -> str:
-    """What the owner hears of a folder that cannot be used."""
+    """Return what to tell the owner about a folder that cannot be used."""
     return (
         f"The data directory {folder} cannot be used: {error.strerror or error}. "
         "Give it room and make it writable for this user, or set DATA_DIR to another folder."

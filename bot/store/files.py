@@ -13,27 +13,27 @@ FOLDER_NAME = "backups"
 PICTURES = "pictures"
 
 _APPLICATION_ID = 0x54525032  # "TRP2", as in migrations/0001_initial.sql
-_UNRELEASED_IDS = {0, 0x54524950, 0x54525031}  # of development states, with another 0001
+_UNRELEASED_IDS = {0, 0x54524950, 0x54525031}  # from development versions whose 0001 differs
 _UNRELEASED = "it was made by a version of Triptych from before the first release"
 _FOREIGN = "it belongs to another program"
 
 
 def list_backups(data_dir: Path) -> list[Path]:
-    """All backups, newest first, including those of databases that were replaced."""
+    """List all backups, newest first, including those of databases that were replaced."""
     folders = (data_dir / FOLDER_NAME, *data_dir.glob("replaced-*.backups"))
     found = [path for folder in folders for path in folder.glob("*.sqlite3")]
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def list_pictures(folder: Path) -> list[tuple[int, Path]]:
-    """The files and folders of jobs in a folder of pictures, with the job ids."""
+    """Return the files and folders of jobs in a folder of pictures, with the job ids."""
     paths = [path for each in (folder, folder / "held") for path in each.glob("[0-9]*")]
     named = [(path.name.partition(".")[0], path) for path in paths]
     return [(int(name), path) for name, path in named if name.isdecimal()]
 
 
 def list_parts(path: Path) -> list[Path]:
-    """The files of a database that exist, its log first."""
+    """Return the files of a database that exist, its log first."""
     parts = [Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "")]
     return [part for part in parts if part.exists()]
 
@@ -54,7 +54,7 @@ def open_with_log(path: Path) -> sqlite3.Connection:
 
 
 def describe_stranger(connection: sqlite3.Connection) -> str:
-    """Why this database cannot be used here; "" if it can, or if it is still empty."""
+    """Say why this database cannot be used here; "" if it can, or if it is still empty."""
     [application_id] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
     if application_id in _UNRELEASED_IDS:
@@ -63,7 +63,7 @@ def describe_stranger(connection: sqlite3.Connection) -> str:
 
 
 def check_is_ours(path: Path) -> None:
-    """Raises StoreError for a database that this program must not touch."""
+    """Raise StoreError for a database that this program must not touch."""
     if not path.is_file() or not path.stat().st_size:
         return
     try:
@@ -80,8 +80,8 @@ def check_is_ours(path: Path) -> None:
 
 
 def is_record(path: Path, *, whole: bool = False) -> bool:
-    """Whether a database of ours is there. One that is damaged or cannot be read counts too, unless
-    it has to be ``whole``.
+    """Return whether our database is there. A damaged or unreadable one counts too, unless it has
+    to be ``whole``.
 
     An empty file is not opened: SQLite would make it a database and delete the log beside it.
     """
@@ -100,7 +100,7 @@ def is_record(path: Path, *, whole: bool = False) -> bool:
 
 
 def describe_rest(data_dir: Path) -> str:
-    """What a lost database has left here; "" for a new data directory."""
+    """Describe what a lost database has left here; "" for a new data directory."""
     log = data_dir / f"{FILE_NAME}-wal"
     rest = {
         "pictures": bool(list_pictures(data_dir / PICTURES)),

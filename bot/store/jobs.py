@@ -1,7 +1,7 @@
 """Rows of the job and picture tables.
 
-Every ``mark_…`` names the states it may leave in its WHERE clause and returns the changed job, or
-None when the job had already gone another way: two people can press at once, the row decides.
+Every ``mark_…`` changes a job only if it is in one of the states in its WHERE clause, and returns
+the changed job. It returns None if the job was in another state, as two people can press at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NEXT_ID = compose_next_id("job", "job_id")
 
 
 class JobRepository:
-    """Jobs, their states and their pictures."""
+    """Stores jobs, their states and their pictures."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -92,19 +92,19 @@ class JobRepository:
         return parse_job(row) if row else None
 
     async def fetch_job(self, job_id: int) -> Job | None:
-        """The job, or None."""
+        """Return the job, or None."""
         row = await self._database.fetch_one("SELECT * FROM job WHERE job_id = ?", (job_id,))
         return parse_job(row) if row else None
 
     async def fetch_by_message(self, message_id: int) -> Job | None:
-        """The job that this message shows, or None."""
+        """Return the job that this message shows, or None."""
         row = await self._database.fetch_one(
             "SELECT * FROM job WHERE message_id = ? ORDER BY job_id DESC", (message_id,)
         )
         return parse_job(row) if row else None
 
     async def list_gallery(self, user_id: int, *, before: int | None, limit: int) -> list[Job]:
-        """A member's jobs whose pictures are kept, newest first, older than job ``before``."""
+        """List a member's jobs whose pictures are kept, newest first, older than job ``before``."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE user_id = ? AND job_id < ? AND deleted_at IS NULL "
             "AND hidden = 0 AND is_held = 0 AND status IN ('delivered', 'undeliverable') "
@@ -115,7 +115,7 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_by_status(self, *statuses: JobStatus) -> list[Job]:
-        """Jobs in any of these states, oldest first."""
+        """List jobs in any of these states, oldest first."""
         marks = ", ".join("?" * len(statuses))
         rows = await self._database.fetch_all(
             f"SELECT * FROM job WHERE status IN ({marks}) ORDER BY job_id",  # noqa: S608
@@ -124,14 +124,14 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_started_since(self, moment: float) -> list[Job]:
-        """Jobs whose drawing began after ``moment`` and that still cost something."""
+        """List jobs whose drawing began after ``moment`` and that still cost something."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE started_at > ? AND cost > 0 ORDER BY job_id", (moment,)
         )
         return [parse_job(row) for row in rows]
 
     async def list_measured(self, model: str, engine: str, limit: int) -> list[Job]:
-        """The last ``limit`` jobs that this engine drew with this model, newest first."""
+        """Return the last ``limit`` jobs that this engine drew with this model, newest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE rendered_at IS NOT NULL AND gpu_seconds > 0 "
             "AND json_extract(recipe, '$.model') = ? AND engine = ? "
@@ -141,7 +141,7 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_recent(self, guild_id: int, limit: int) -> list[Job]:
-        """The last prompts of a guild whose text is still on record, newest first."""
+        """Return the last prompts of a guild whose text is still on record, newest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE guild_id = ? AND json_extract(recipe, '$.prompt') <> '' "
             "ORDER BY job_id DESC LIMIT ?",
@@ -150,11 +150,11 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_waiting(self) -> list[Job]:
-        """All jobs that are waiting, held or being drawn, oldest first."""
+        """List all jobs that are waiting, held or being drawn, oldest first."""
         return await self.list_by_status(*_WAITING)
 
     async def list_waiting_of(self, user_id: int) -> list[Job]:
-        """A member's jobs that are waiting, held or being drawn, oldest first."""
+        """List a member's jobs that are waiting, held or being drawn, oldest first."""
         marks = ", ".join("?" * len(_WAITING))
         rows = await self._database.fetch_all(
             f"SELECT * FROM job WHERE status IN ({marks}) AND user_id = ? "  # noqa: S608
@@ -164,7 +164,7 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def mark_answered(self, job_id: int, *, message_id: int | None, now: float) -> Job | None:
-        """accepted → queued or, if a moderator has to look first, held."""
+        """Move a job from accepted to queued, or to held if a moderator has to look first."""
         row = await self._database.fetch_one(
             "UPDATE job SET status = iif(is_held, 'held', 'queued'), "
             "message_id = ?, queued_at = ? WHERE job_id = ? AND status = 'accepted' RETURNING *",
@@ -173,14 +173,14 @@ class JobRepository:
         return parse_job(row) if row else None
 
     async def mark_held(self, job_id: int, *, held_for: Reason | None, rule: str) -> Job | None:
-        """rendered → held: nobody sees its pictures before a moderator has."""
+        """Move a job from rendered to held: a moderator must see its pictures first."""
         why: dict[str, Any] = {"is_held": True, "rule": rule, **format_reason("held", held_for)}
         return await self._change(job_id, (JobStatus.RENDERED,), JobStatus.HELD, **why)
 
     async def mark_approved(
         self, job_id: int, *, approved_by: int, spoiler: bool, now: float
     ) -> Job | None:
-        """held → queued or, if it is drawn, rendered, with all of its pictures to be shown."""
+        """Move a job from held to queued or, if it is drawn, to rendered. Show all its pictures."""
         async with self._database.transaction():
             row = await self._database.fetch_one(
                 "UPDATE job SET status = iif(rendered_at IS NULL, 'queued', 'rendered'), "
@@ -200,21 +200,21 @@ class JobRepository:
             return parse_job(row)
 
     async def mark_covered(self, job_id: int) -> Job | None:
-        """A job that is to be shown as a spoiler."""
+        """Record that a job must be shown as a spoiler."""
         return await self._change(job_id, (JobStatus.RENDERED,), JobStatus.RENDERED, spoiler=True)
 
     async def mark_hidden(self, job_id: int, *, hidden: bool) -> Job | None:
-        """A delivered job whose pictures nobody may see, or may see again."""
+        """Record whether the pictures of a delivered job are hidden from everybody."""
         return await self._change(
             job_id, (JobStatus.DELIVERED,), JobStatus.DELIVERED, hidden=hidden
         )
 
     async def mark_sealed(self, job_id: int) -> None:
-        """Record that nobody may read it, so that the audit log leaves its words out."""
+        """Record that nobody may read this job, so that the audit log leaves its words out."""
         await self._database.execute("UPDATE job SET rule = ? WHERE job_id = ?", (MINORS, job_id))
 
     async def mark_running(self, job: Job, *, now: float) -> Job | None:
-        """queued → running, with the recipe and cost filled in from the model."""
+        """Move a job from queued to running, with recipe and cost filled in from the model."""
         return await self._change(
             job.job_id,
             (JobStatus.QUEUED,),
@@ -227,7 +227,7 @@ class JobRepository:
         )
 
     async def mark_requeued(self, job: Job, *, attempted: bool) -> Job | None:
-        """running → queued, after a failed attempt, or a stop that was not the job's fault."""
+        """Move a job from running to queued after a failed attempt, or after a stop."""
         return await self._change(
             job.job_id,
             (JobStatus.RUNNING,),
@@ -251,9 +251,9 @@ class JobRepository:
         held_for: Reason | None = None,
         held_files: Sequence[PictureFile] = (),
     ) -> Job | None:
-        """running → rendered, together with its picture rows.
+        """Move a job from running to rendered, and insert its picture rows.
 
-        held_for: why a moderator has to see ``held_files``, the pictures as they were drawn, first.
+        held_for: why a moderator must first see ``held_files``, the pictures as they were drawn.
         """
         async with self._database.transaction():
             job = await self._change(
@@ -284,7 +284,7 @@ class JobRepository:
     async def mark_delivered(
         self, job_id: int, *, message_id: int | None, now: float
     ) -> Job | None:
-        """rendered → delivered."""
+        """Move a job from rendered to delivered."""
         return await self._change(
             job_id, (JobStatus.RENDERED,), JobStatus.DELIVERED, message_id=message_id, ended_at=now
         )
@@ -301,7 +301,7 @@ class JobRepository:
         end_notified: bool = False,
         **columns: str,
     ) -> Job | None:
-        """End a job without pictures if its status is in ``leaving``; by default charge nothing.
+        """End a job without pictures if its status is in ``leaving``. By default it costs nothing.
 
         end_notified: True if nobody waits for a message, or nobody can be reached.
         """
@@ -322,7 +322,7 @@ class JobRepository:
         await self._database.execute("UPDATE job SET end_notified = 1 WHERE job_id = ?", (job_id,))
 
     async def list_waits_since(self, moment: float, guild_id: int | None = None) -> list[float]:
-        """Seconds from the queue to the drawing, of jobs begun after this moment.
+        """List the seconds that jobs begun after this moment waited in the queue.
 
         guild_id: only of this server.
         """
@@ -334,26 +334,26 @@ class JobRepository:
         return [max(float(row[0]), 0.0) for row in rows]
 
     async def count_by_status(self) -> dict[str, int]:
-        """How many jobs are in each state."""
+        """Return how many jobs are in each state."""
         query = "SELECT status, count(*) FROM job GROUP BY status"
         rows = await self._database.fetch_all_apart(query)
         return {row[0]: row[1] for row in rows}
 
     async def list_not_notified(self) -> list[Job]:
-        """Jobs that ended without pictures and whose message may not say so yet."""
+        """List jobs that ended without pictures and whose message may not say so yet."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE end_notified = 0 ORDER BY job_id"
         )
         return [parse_job(row) for row in rows]
 
     async def forget_dead_tokens(self, before: float) -> None:
-        """Blank the interaction tokens of jobs accepted before this moment."""
+        """Erase the interaction tokens of jobs accepted before this moment."""
         await self._database.execute(
             "UPDATE job SET token = NULL WHERE token IS NOT NULL AND accepted_at < ?", (before,)
         )
 
     async def mark_deleted(self, job_id: int, *, deleted_by: int, now: float) -> Job | None:
-        """Its pictures are to go; None if they have gone or were never there."""
+        """Record that its pictures must be deleted. None if there are none."""
         async with self._database.transaction():
             row = await self._database.fetch_one(
                 "UPDATE job SET deleted_at = ?, deleted_by = ? WHERE job_id = ? "
@@ -366,7 +366,7 @@ class JobRepository:
         return parse_job(row) if row else None
 
     async def list_pictures(self, job_id: int) -> list[PictureFile]:
-        """The files of a rendered job, the grid first."""
+        """Return the files of a rendered job, the grid first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM picture WHERE job_id = ? ORDER BY panel", (job_id,)
         )

@@ -12,7 +12,7 @@ class MetaRepository:
         self._database = database
 
     async def fetch(self, key: str) -> str | None:
-        """The value kept under ``key``, or None."""
+        """Return the value kept under ``key``, or None."""
         row = await self._database.fetch_one("SELECT value FROM meta WHERE key = ?", (key,))
         return row["value"] if row else None
 

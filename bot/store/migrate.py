@@ -42,7 +42,7 @@ async def migrate(connection: aiosqlite.Connection, folder: Path, backups: Path)
 
 
 async def get_version(connection: aiosqlite.Connection) -> int:
-    """The number of the last migration that the database has."""
+    """Return the number of the last migration that the database has."""
     [row] = await connection.execute_fetchall("PRAGMA user_version")
     return int(row[0])
 
@@ -55,7 +55,7 @@ def _make_backup_path(backups: Path, number: int) -> Path:
 
 
 def read_scripts(folder: Path) -> list[str]:
-    """The text of each migration in its order. Raises ConfigError for a bad folder."""
+    """Return the text of each migration in its order. Raises ConfigError for a bad folder."""
     scripts = sorted(folder.glob("*.sql"))
     numbers = [_FILE_NAME.fullmatch(script.name) for script in scripts]
     found = [int(match[1]) if match else None for match in numbers]

@@ -1,4 +1,4 @@
-"""How long somebody waits for the record: Discord wants a first answer within three seconds."""
+"""Limits how long a member waits for the database: Discord wants an answer within 3 seconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.texts.reasons import because
 
 @dataclass(frozen=True, slots=True)
 class _Hurry:
-    until: float  # by the clock of the event loop
+    until: float  # in the event loop's time
     is_answered: Callable[[], bool]
 
 
@@ -24,21 +24,21 @@ _HURRY: ContextVar[_Hurry | None] = ContextVar("hurry", default=None)
 
 
 def hurry(seconds: float, is_answered: Callable[[], bool]) -> None:
-    """Let this task, and those it starts, wait only so long until somebody has an answer."""
+    """Let this task, and those it starts, wait no longer than this until the member is answered."""
     until = asyncio.get_running_loop().time() + seconds
     _HURRY.set(_Hurry(until, is_answered))
 
 
 def take_time() -> None:
-    """Let this task wait as long as it takes: nobody waits for its first answer."""
+    """Let this task wait as long as it takes, because no member waits for its first answer."""
     _HURRY.set(None)
 
 
 @asynccontextmanager
 async def in_time(*, is_written: bool = False) -> AsyncIterator[None]:
-    """Wait inside for no longer than there is. Raises StoreError if that is over.
+    """Limit the time spent inside this block. Raises StoreError if the time is over.
 
-    is_written: what is waited for may still come to pass; then it is Unconfirmed.
+    is_written: the change may still be saved later, so Unconfirmed is raised instead.
     """
     present = _HURRY.get()
     if present is None or present.is_answered():

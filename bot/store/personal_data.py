@@ -1,5 +1,5 @@
-"""What every table holds of people and when that goes: the one place that retention and a member's
-deletion go by. A table or a column that is not named here turns a test red.
+"""Lists what every table holds about people, and when that is deleted. Retention and a member's
+deletion both read this list. A test fails if a table or a column is missing here.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from bot.domain.recipes import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A column with what a member wrote, or what repeats it.
+    """A column with words that a member wrote, or with a copy of them.
 
-    by: the column that says who wrote it. at: when. only: in which rows it is a member's.
+    by: the column that says who wrote it. at: the column that says when. only: the condition for
+    rows in which a member wrote it.
     """
 
     column: str
@@ -26,12 +27,12 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class PersonalData:
-    """One table.
+    """What one table holds about people.
 
-    until: when its rows, or what they hold of people, go.
-    people: columns that name a person or lead to one, and what they become once that goes.
-    plain: columns of text that no member wrote; they go with the row.
-    over: which rows of :guild_id go by retention, of :moment and before, at the time :now.
+    until: when its rows, or the parts about people, are deleted.
+    people: columns that name a person or lead to one, and the value that replaces them.
+    plain: columns of text that no member wrote. They are deleted with the row.
+    over: the condition for rows of :guild_id from before :moment that retention deletes at :now.
     """
 
     until: str
@@ -43,13 +44,13 @@ class PersonalData:
 
 ENDED = (
     "status IN ('delivered', 'refused', 'failed', 'cancelled', 'expired', 'undeliverable') "
-    "AND source <> 'terminal'"  # what the owner drew in the terminal is theirs
+    "AND source <> 'terminal'"  # the owner keeps what they drew in the terminal
 )
 _KNOWN = ", ".join(f"'{each.name}'" for each in fields(Recipe))
-_WORDLESS = (  # of a refused prompt the sampler is what the member typed
+_WORDLESS = (  # the sampler of a refused prompt is a member's own words
     "json_set((SELECT json_group_object(key, CASE WHEN type IN ('object', 'array') "  # noqa: S608
     "THEN json(value) ELSE value END) FROM json_each(recipe) "
-    f"WHERE key IN ({_KNOWN})),"  # what a newer program has added may be words
+    f"WHERE key IN ({_KNOWN})),"  # fields from a newer version may hold words
     " '$.prompt', '', '$.negative_prompt', '', '$.sampler', NULL, '$.own_words', NULL)"
 )
 _WITH_SERVER = "it is changed or removed; who changed it stays with it"
@@ -71,7 +72,7 @@ _REPORT_IN_AUDIT = tuple(
     for column, blank in (("reason_code", "''"), ("reason_params", "'{}'"))
 )
 
-# In the order in which rows can go: what refers to another comes before it.
+# In the order of deletion: a table comes before the tables that it refers to.
 PERSONAL: dict[str, PersonalData] = {
     "report": PersonalData(
         "its card goes; its words, when the server's time for them is over",

@@ -12,7 +12,7 @@ class PictureRepository:
         self._database = database
 
     async def list_overdue(self, *, before: float | None, max_bytes: int | None) -> list[int]:
-        """Jobs whose pictures are older than ``before``, or the oldest beyond ``max_bytes``."""
+        """List jobs whose pictures are older than ``before``, or do not fit into ``max_bytes``."""
         rows = await self._database.fetch_all(
             """
             SELECT job_id FROM (
@@ -30,9 +30,10 @@ class PictureRepository:
         return [row["job_id"] for row in rows]
 
     async def list_kept(self) -> set[int]:
-        """Jobs whose files are needed: finished ones with pictures in the index, and open ones.
+        """List jobs whose files are needed: those in the index, and those that have not ended.
 
-        A stop may come between the row of a job that ended another way and its files.
+        A job that ended another way may be in the index still, if a stop came before its files
+        were deleted.
         """
         rows = await self._database.fetch_all(
             "SELECT job_id FROM picture JOIN job USING (job_id) "
@@ -42,7 +43,7 @@ class PictureRepository:
         return {row["job_id"] for row in rows}
 
     async def list_with_pictures(self) -> set[int]:
-        """Finished jobs whose pictures are in the index."""
+        """List finished jobs whose pictures are in the index."""
         rows = await self._database.fetch_all(
             "SELECT DISTINCT job_id FROM picture JOIN job USING (job_id) "
             "WHERE status IN ('delivered', 'undeliverable')"

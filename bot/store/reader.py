@@ -10,11 +10,11 @@ from typing import Any, Self
 
 import aiosqlite
 
-_INSTRUCTIONS_BETWEEN_LOOKS = 100_000  # about 3 ms; each look needs the interpreter lock
+_INSTRUCTIONS_BETWEEN_LOOKS = 100_000  # about 3 ms; each check needs the interpreter lock
 
 
 class Reader:
-    """Reads what is on disk, which leaves out changes that are not committed yet.
+    """Reads what is on disk, without changes that are not committed yet.
 
     People are answered only after the commit, so it sees everything they were told. Raises
     sqlite3.Error.

@@ -1,4 +1,4 @@
-"""How long the words and pictures of members are kept: blanked when their time is over."""
+"""Erases the words and pictures of members when their time is over."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RetentionRepository:
         self.take_out_deleted = database.take_out_deleted
 
     async def list_of_member(self, user_id: int) -> list[Job]:
-        """All of a member's prompts on Discord, oldest first. They may be many thousands."""
+        """List all of a member's prompts on Discord, oldest first. There may be many thousands."""
         rows = await self._database.fetch_all_apart(
             f"SELECT * FROM job WHERE {_OF_MEMBER} ORDER BY job_id",  # noqa: S608 - our own
             (user_id,),
@@ -43,7 +43,7 @@ class RetentionRepository:
         return await asyncio.to_thread(lambda: [*map(parse_job, rows)])
 
     async def list_pictures_of_member(self, user_id: int) -> dict[int, list[PictureFile]]:
-        """The files of those prompts by the number of the prompt, the grid first."""
+        """Return the files of those prompts by the prompt's number, the grid first."""
         rows = await self._database.fetch_all_apart(
             "SELECT picture.* FROM job JOIN picture USING (job_id) "  # noqa: S608 - our own
             f"WHERE {_OF_MEMBER} ORDER BY job_id, panel",
@@ -55,14 +55,14 @@ class RetentionRepository:
         return found
 
     async def list_guilds_before(self, moment: float) -> list[int | None]:
-        """Where something of members is on record; of prompts only older ones count."""
+        """List the guilds with members' data on record. Prompts count only if they are older."""
         others = [f"SELECT guild_id FROM {table}" for table, kept in PERSONAL.items() if kept.over]  # noqa: S608
         jobs = f"SELECT guild_id FROM job WHERE {ENDED} AND user_id <> 0 AND accepted_at < ?"  # noqa: S608
         rows = await self._database.fetch_all(" UNION ".join([*others, jobs]), (moment,))
         return [row["guild_id"] for row in rows]
 
     async def list_before(self, guild_id: int | None, moment: float) -> list[int]:
-        """Jobs of a guild older than this that have words, or are somebody's longer than needed."""
+        """List a guild's jobs older than this that have words or name a member without need."""
         rows = await self._database.fetch_all(
             f"SELECT job_id FROM job WHERE {ENDED} AND guild_id IS ? AND user_id <> 0 "  # noqa: S608
             "AND accepted_at < ? "
@@ -72,7 +72,7 @@ class RetentionRepository:
         return [row["job_id"] for row in rows]
 
     async def blank(self, job_ids: Sequence[int]) -> None:
-        """Words and pictures go, and what could name them; ids and costs stay."""
+        """Erase the words and pictures of these jobs. Their ids and costs stay."""
         async with self.transaction():
             ids = [(job_id,) for job_id in job_ids]
             await self._database.execute_many(
@@ -86,7 +86,7 @@ class RetentionRepository:
                 )
 
     async def blank_words_of(self, user_id: int) -> None:
-        """What a member wrote to moderators, and what the record repeats; that they wrote stays."""
+        """Erase what a member wrote to moderators, with all copies. That they wrote is kept."""
         async with self.transaction():
             for table, kept in _list_others():
                 for words in kept.words:
@@ -98,7 +98,7 @@ class RetentionRepository:
                     )
 
     async def end_words(self, guild_id: int | None, moment: float) -> None:
-        """What members wrote before this goes also where its row must stay."""
+        """Erase what members wrote before this moment, in rows that must stay."""
         async with self.transaction():
             for table, kept in _list_others():
                 for words in kept.words if kept.over else ():
@@ -109,9 +109,9 @@ class RetentionRepository:
                     )
 
     async def end_rows(self, guild_id: int | None, moment: float, now: float) -> dict[str, int]:
-        """Rows of a guild whose time is over go; how many of which table did.
+        """Delete the rows of a guild whose time is over. Return how many, by table.
 
-        A card's number is not given again: its message may still be there, with its buttons.
+        A card's number is not used again, because its message may still be there, with buttons.
         """
         gone: dict[str, int] = {}
         names = {"guild_id": guild_id, "moment": moment, "now": now}
@@ -125,7 +125,7 @@ class RetentionRepository:
         return gone
 
     async def list_sanctions(self, user_id: int) -> dict[str, list[dict[str, Any]]]:
-        """A member's strikes, suspensions and reports, as they stand on record."""
+        """List a member's strikes, suspensions and reports as they are stored."""
         queries = {
             "strikes": "SELECT guild_id, job_id, reason_code, reason_params, given_at, lapses_at, "
             "removed_at FROM strike WHERE member_id = ? ORDER BY strike_id",
@@ -142,14 +142,14 @@ class RetentionRepository:
         return found
 
     async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
-        """So long after they were accepted a member's rows shall forget whose they were."""
+        """Set when a member's jobs forget their member: this long after they were accepted."""
         await self._database.execute(
             f"UPDATE job SET forget_after = accepted_at + ? WHERE user_id = ? AND {ENDED}",  # noqa: S608
             (after_seconds, user_id),
         )
 
     async def mark_messages_to_delete(self, user_id: int) -> int:
-        """Put the messages of a member's prompts on the list of those to delete; how many."""
+        """List the messages of a member's prompts for deletion. Return how many there are."""
         rows = await self._database.fetch_all(
             "INSERT OR IGNORE INTO message_to_delete SELECT message_id, channel_id FROM job "  # noqa: S608
             f"WHERE user_id = ? AND {ENDED} AND bot_in_channel AND message_id IS NOT NULL "
@@ -159,7 +159,7 @@ class RetentionRepository:
         return len(rows)
 
     async def list_messages_to_delete(self, limit: int) -> list[tuple[int, int]]:
-        """Channels and messages, the newest first; one of each channel before a second one."""
+        """List channel and message ids, newest first, one per channel before any second one."""
         rows = await self._database.fetch_all(
             "SELECT channel_id, message_id FROM message_to_delete ORDER BY row_number() OVER "
             "(PARTITION BY channel_id ORDER BY message_id DESC), message_id DESC LIMIT ?",
@@ -174,14 +174,14 @@ class RetentionRepository:
         )
 
     async def forget_members(self, now: float) -> None:
-        """What remains of these rows is a cost at a time in a guild."""
+        """Remove the member from rows whose time is over. Guild, time and cost stay."""
         await self._database.execute(
             f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL WHERE forget_after < ?",  # noqa: S608
             (now,),
         )
 
     async def forget(self, job_ids: Sequence[int], moment: float) -> None:
-        """The same of these, but not while moderators decide on a card opened since then."""
+        """Remove the member from these rows, unless a card opened since then is undecided."""
         await self._database.execute_many(
             f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL "  # noqa: S608 - own columns
             f"WHERE job_id = ? AND {ENDED} AND NOT {_IN_DECISION}",
@@ -190,7 +190,7 @@ class RetentionRepository:
 
 
 def _explain(row: Row) -> dict[str, Any]:
-    """With the sentence beside a reason's code."""
+    """Replace a reason's code by its sentence."""
     values = dict(row)
     if values.pop("reason_code", None) is not None:
         del values["reason_params"]
@@ -199,5 +199,5 @@ def _explain(row: Row) -> dict[str, Any]:
 
 
 def _list_others() -> list[tuple[str, PersonalData]]:
-    """Without jobs, whose files go with their words: ``blank``."""
+    """List all tables except jobs, which ``blank`` erases together with their files."""
     return [(table, kept) for table, kept in PERSONAL.items() if table != "job"]

@@ -1,4 +1,4 @@
-"""Between rows of the job and picture tables and the records that the other rooms know."""
+"""Turns rows of the job and picture tables into the values of ``bot/domain``, and back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.texts.reasons import Reason, recall
 
 
 def compose_next_id(table: str, column: str) -> str:
-    """SQL for a new row's id: after all that are there, and all that a restored record has lost."""
+    """Return SQL for a new row's id, after all ids in the table and all that a backup lacks."""
     last = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_{column}')"  # noqa: S608
     most = f"(SELECT max({column}) FROM {table})"  # noqa: S608 - our own names
     return f"max(coalesce({most}, 0), coalesce({last}, 0)) + 1"
@@ -25,7 +25,7 @@ def format_recipe(recipe: Recipe) -> str:
 
 
 def parse_recipe(text: str) -> Recipe:
-    """As far as this program knows it: see ``Recipe.is_newer``."""
+    """Read a recipe as far as this version knows it: see ``Recipe.is_newer``."""
     values = json.loads(text)
     start = values["start"]
     values["start"] = start and StartPicture(**_keep_known(StartPicture, start))
@@ -39,7 +39,7 @@ def _keep_known(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def format_reason(name: str, reason: Reason | None) -> dict[str, str]:
-    """The two columns of a reason."""
+    """Return the two columns of a reason."""
     code, params = ("", {}) if reason is None else (str(reason.code), reason.params)
     text = json.dumps(params, ensure_ascii=False, allow_nan=False, default=asdict)
     return {f"{name}_code": code, f"{name}_params": text}
@@ -97,7 +97,7 @@ def parse_job(row: Row) -> Job:
 
 
 def parse_real(value: float | None) -> float | None:
-    """RETURNING gives a whole number in a REAL column as an integer (SQLite 3.40)."""
+    """Return a float. In SQLite 3.40, RETURNING gives whole numbers as integers."""
     return None if value is None else float(value)
 
 

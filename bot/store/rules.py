@@ -27,7 +27,7 @@ class RuleRepository:
         self.transaction = database.transaction
 
     async def fetch_version(self, guild_id: int | None) -> int:
-        """The version of a server's rules: rises with every change, 0 if there never was one."""
+        """Return the version of a server's rules. It starts at 0 and rises with each change."""
         row = await self._database.fetch_one(
             "SELECT max(coalesce((SELECT max(added_in) FROM rule WHERE guild_id = :guild), 0), "
             "coalesce((SELECT max(removed_in) FROM rule WHERE guild_id = :guild), 0)) AS version",
@@ -37,7 +37,7 @@ class RuleRepository:
         return row["version"]
 
     async def list_rules(self, guild_id: int) -> list[GuildRule]:
-        """The active rules of a server, oldest first."""
+        """Return the active rules of a server, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM rule WHERE guild_id = ? AND removed_in IS NULL ORDER BY rule_id",
             (guild_id,),
@@ -79,7 +79,7 @@ class RuleRepository:
         return removed
 
     async def fetch_beyond(self, guild_id: int) -> RulesBeyond | None:
-        """The rules that were over the budget when it was last checked; None if it never was."""
+        """Return the rules that were over budget at the last check; None if there was no check."""
         kept = await self._meta.fetch(_name_beyond(guild_id))
         if kept is None:
             return None

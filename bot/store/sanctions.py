@@ -1,4 +1,4 @@
-"""Rows of the strike and suspension tables."""
+"""Reads and writes rows of the strike and suspension tables."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SanctionRepository:
         return _parse_strike(row)
 
     async def list_strikes(self, guild_id: int, member_id: int, now: float) -> list[Strike]:
-        """The member's strikes that are active at ``now``, oldest first."""
+        """Return the member's strikes that are active at ``now``, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM strike WHERE guild_id = ? AND member_id = ? "
             "AND lapses_at > ? AND removed_at IS NULL ORDER BY strike_id",
@@ -80,7 +80,7 @@ class SanctionRepository:
         return _parse_suspension(row)
 
     async def fetch_suspension(self, suspension_id: int) -> Suspension | None:
-        """The suspension with this number, or None."""
+        """Return the suspension with this number, or None."""
         row = await self._database.fetch_one(
             "SELECT * FROM suspension WHERE suspension_id = ?", (suspension_id,)
         )
@@ -89,7 +89,7 @@ class SanctionRepository:
     async def fetch_suspension_of(
         self, guild_id: int, member_id: int, now: float
     ) -> Suspension | None:
-        """The member's active suspension, the one that ends last if there are several; or None."""
+        """Return the active suspension of this member that ends last, or None."""
         row = await self._database.fetch_one(
             "SELECT * FROM suspension WHERE guild_id = ? AND member_id = ? "
             "AND ends_at > ? AND lifted_at IS NULL ORDER BY ends_at DESC LIMIT 1",

@@ -1,4 +1,4 @@
-"""Whether a database has the tables that Triptych gives it, and nothing else."""
+"""Checks that a database has the tables that Triptych gives it, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _NAMED = 3
 
 
 def describe_oddity(connection: sqlite3.Connection, migrations: Path) -> str:
-    """Why this program cannot go on with a database; "" if it can.
+    """Say why this program cannot use a database; "" if it can.
 
-    An older one of a release has to be as its migrations made it: the next start brings it up.
+    A database of an older release must be as its migrations made it. The next start updates it.
     """
     stranger = describe_stranger(connection)
     if stranger:
@@ -44,7 +44,7 @@ def describe_oddity(connection: sqlite3.Connection, migrations: Path) -> str:
 
 
 def _list_objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
-    """How each table, index, trigger and view is made, without comments and line breaks."""
+    """List the SQL of each table, index, trigger and view, without comments and line breaks."""
     rows = connection.execute(
         "SELECT type, name, coalesce(sql, '') FROM sqlite_schema "
         "WHERE name NOT LIKE 'sqlite@_%' ESCAPE '@'"

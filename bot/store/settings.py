@@ -1,4 +1,4 @@
-"""What servers have set, per server and per channel; only what differs from the defaults."""
+"""Stores the settings of servers and channels, as far as they differ from the defaults."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ QUOTA_BOUNDS: dict[str, tuple[float, float]] = {
     "max_waiting": (0, 100),
     "weight": (0.1, 10),
 }
-MAX_IDS = 25  # of a list of roles or channels, and of roles with a quota
+MAX_IDS = 25  # the most roles or channels in a list, and the most roles with a quota
 MAX_APPEAL_LINE = 300  # characters
 CHANNEL_NAMES = frozenset({"picture_action", "nsfw_threshold", "review_everything"})
 """What a channel may have of its own."""
 
 
 class SettingsRepository:
-    """Settings of guilds; a channel's own values go before those of its guild."""
+    """Reads and changes settings. A channel's own values take precedence over its guild's."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -54,7 +54,7 @@ class SettingsRepository:
     async def fetch(
         self, guild_id: int | None, channel_id: int | None = None, parent_id: int | None = None
     ) -> GuildSettings:
-        """What holds in this channel; parent_id is the channel of a thread. Defaults in DMs."""
+        """Return a channel's settings; defaults in DMs. parent_id: the channel of a thread."""
         if guild_id is None:
             return GuildSettings()
         # The guild first, then the parent, then the channel itself: the last one wins.
@@ -68,7 +68,7 @@ class SettingsRepository:
         return parse_settings(_parse_values(rows))
 
     async def fetch_scope(self, guild_id: int, channel_id: int = _WHOLE_GUILD) -> dict[str, Any]:
-        """Only what was set for exactly this channel, or for the whole guild."""
+        """Return only what was set for exactly this channel, or for the whole guild."""
         rows = await self._database.fetch_all(
             "SELECT name, value FROM setting WHERE guild_id = ? AND channel_id = ?",
             (guild_id, channel_id),
@@ -78,7 +78,7 @@ class SettingsRepository:
     async def put(
         self, guild_id: int, name: str, value: Any, channel_id: int = _WHOLE_GUILD
     ) -> tuple[Any, Any]:
-        """Keep a value, or drop it for None: the old value and the new one, as JSON holds them.
+        """Save a value, or remove it for None. Return the old and the new value, as in JSON.
 
         Raises UserError for a value that the setting cannot have.
         """
@@ -112,7 +112,7 @@ class SettingsRepository:
         channel_id: int = _WHOLE_GUILD,
         action: AuditAction = AuditAction.SETTING_CHANGED,
     ) -> bool:
-        """``put``, and the record of it; whether anything changed. Raises UserError."""
+        """Save a setting and log it. Return whether anything changed. Raises UserError."""
         async with self.transaction():
             old, new = await self.put(guild_id, name, value, channel_id)
             if old == new:
@@ -134,14 +134,14 @@ class SettingsRepository:
         return True
 
     async def list_guilds_with(self, name: str) -> list[int]:
-        """The guilds that have set it."""
+        """Return the guilds that have set it."""
         rows = await self._database.fetch_all(
             "SELECT guild_id FROM setting WHERE name = ? AND channel_id = ?", (name, _WHOLE_GUILD)
         )
         return [row["guild_id"] for row in rows]
 
     async def list_channels(self, guild_id: int) -> list[int]:
-        """Channels that have values of their own."""
+        """List the channels that have values of their own."""
         rows = await self._database.fetch_all(
             "SELECT DISTINCT channel_id FROM setting WHERE guild_id = ? AND channel_id <> ? "
             "ORDER BY channel_id",
@@ -155,7 +155,7 @@ def _render(value: Any) -> str:
 
 
 def _check_bounds(name: str, value: Any) -> None:
-    """value: as JSON holds it."""
+    """Check a value's bounds. value: as in JSON."""
     if name == "picture_action" and value == Outcome.ALLOW:
         raise UserError(texts.NEVER_SHOWN())
     if name == "appeal_line" and len(value) > MAX_APPEAL_LINE:
@@ -167,7 +167,7 @@ def _check_bounds(name: str, value: Any) -> None:
         numbers = [item for each in value for item in each.items()]
     for key, number in numbers:
         bounds = (BOUNDS | QUOTA_BOUNDS).get(key)
-        # "not (… <= …)" rather than "<": nan fits nowhere
+        # "not (… <= …)" also refuses NaN
         if bounds is not None and number is not None and not bounds[0] <= number <= bounds[1]:
             low, high = bounds
             text = texts.TOO_SMALL if number < low else texts.TOO_LARGE
@@ -180,7 +180,7 @@ def _parse_values(rows: list[Row]) -> dict[str, Any]:
 
 
 def parse_settings(values: dict[str, Any]) -> GuildSettings:
-    """Raises UserError for a value that its setting cannot have."""
+    """Make the settings. Raises UserError for a value that a setting cannot have."""
     try:
         return _SHAPE.validate_python(values)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""How much of the quotas is used. It is summed from the job table, so a restart changes nothing."""
+"""Sums from the job table how much of the quotas is used, so a restart changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StandingRepository:
         self._database = database
 
     async def fetch(self, origin: Origin, now: float) -> Standing:
-        """How much of the quotas this member and guild use at ``now``.
+        """Return how much of the quotas this member and guild use at ``now``.
 
         Jobs left by a newer version of Triptych are not counted; they wait for that version.
         """
@@ -47,7 +47,7 @@ class StandingRepository:
         )
 
     async def fetch_cost_since(self, origin: Origin, moment: float) -> float:
-        """The cost of a member's prompts in this guild since ``moment``."""
+        """Return the cost of a member's prompts in this guild since ``moment``."""
         row = await self._database.fetch_one(
             "SELECT coalesce(sum(cost), 0.0) AS cost FROM job "
             "WHERE user_id = ? AND guild_id IS ? AND accepted_at > ?",

@@ -16,7 +16,7 @@ class StyleRepository:
         self.transaction = database.transaction
 
     async def list_of(self, guild_id: int) -> list[Style]:
-        """A guild's own styles, by name."""
+        """List a guild's own styles, by name."""
         rows = await self._database.fetch_all(
             "SELECT * FROM style WHERE guild_id = ? ORDER BY name", (guild_id,)
         )

@@ -1,4 +1,4 @@
-"""Totals of the job table for `triptych usage`; they can be read while the bot runs."""
+"""Sums up the job table for `triptych usage`, which may read it while the bot runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class UsageRow:
 
 
 def read_usage(data_dir: Path, since: float) -> list[UsageRow]:
-    """Totals per UTC day, guild and member of jobs accepted after ``since``. Raises StoreError.
+    """Sum up jobs accepted after ``since`` by UTC day, guild and member. Raises StoreError.
 
     It only reads, so it needs no lock and no running bot.
     """

@@ -1,1 +1,1 @@
-"""Texts for people. The lowest room: it imports none of the others."""
+"""Texts for people. This package imports none of the others."""

@@ -1,4 +1,4 @@
-"""Says texts in the reader's language, with gettext's catalogues and Babel's numbers.
+"""Shows texts in the reader's language, with gettext's catalogues and Babel's numbers.
 
 A text is made at import and called later: ``NOT_YOURS = Text("…")``, then ``NOT_YOURS()``. The
 caller sets the reader's language: ``with speaking(locale): …``, or ``speak(locale)`` for a task.
@@ -62,7 +62,7 @@ class Text:
 
     @property
     def fields(self) -> frozenset[str]:
-        """The fields that the text needs."""
+        """Return the fields that the text needs."""
         texts = filter(None, (self.english, self.many))
         found = {name for text in texts for _, name, _, _ in Formatter().parse(text) if name}
         return frozenset(found | ({"count"} if self.many else set()))
@@ -118,7 +118,7 @@ _FORMATTER = _Formatter()
 
 
 def get_locale() -> str:
-    """The reader's language by Discord's name, such as ``pt-BR``."""
+    """Return the reader's language by Discord's name, such as ``pt-BR``."""
     return _locale.get()
 
 
@@ -138,7 +138,7 @@ def speaking(locale: str | None) -> Iterator[None]:
 
 
 def is_offered(locale: str) -> bool:
-    """Whether there are texts in this language (English is not counted)."""
+    """Return whether there are texts in this language (English is not counted)."""
     return load_catalog(locale) is not load_catalog(ENGLISH)
 
 
@@ -173,4 +173,4 @@ def parse_locale(locale: str) -> Locale:
 @cache
 def _warn(locale: str, template: str) -> None:
     """Warn once for each text."""
-    log.warning("the %s text %r names other fields than the English one", locale, template)
+    log.warning("the %s text %r has other fields than the English one", locale, template)

@@ -1,6 +1,6 @@
 """Every reason that can be saved. The sentences are in ``sentences``.
 
-Codes are saved for good: change a sentence, but never a code's name or its fields' meaning.
+Codes are saved for good. You may change a sentence, but not a code's name or what its fields mean.
 """
 
 from __future__ import annotations

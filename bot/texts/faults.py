@@ -17,8 +17,9 @@ COMMAND_CHANGED = Text(
     "was charged."
 )
 TYPED_GONE = Text(
-    "What you typed into this form is not there any more: Triptych keeps it for an hour, and not "
-    "across a restart. Nothing was done or charged. Please open the form again where you found it."
+    "What you typed into this form is not there any more, because Triptych keeps it only for an "
+    "hour and until it is restarted. Nothing was done or charged. Please open the form again where "
+    "you found it."
 )
 TYPED = Text("What you typed is in this file.")
 ONLY_IN_SERVERS = Text(

@@ -49,13 +49,13 @@ MODERATORS = (
 )
 MANAGERS = (
     Text(
-        "**For who manages the server**: `/settings` has roles, channels, review and quotas, "
+        "**For managers of the server**: `/settings` has roles, channels, review and quotas, "
         "`/rules add` and `/rules import` change the rules, `/style save` adds a style."
     ),
 )
 OWNERS = (
     Text(
-        "**For you, whose bot this is**: `/status` in a server shows the whole process. In the "
+        "**For you, the owner of this bot**: `/status` in a server shows the whole process. In the "
         "terminal, `triptych doctor` checks the installation and `triptych usage` adds up what was "
         "drawn."
     ),

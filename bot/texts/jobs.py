@@ -23,8 +23,8 @@ HIDDEN = Text(
 )
 REMOVED = Text("A moderator has removed these pictures.")
 SEALED = Text(
-    "This prompt falls under sexual content about minors. Neither it nor its pictures are shown "
-    "to anybody, and nothing can be made of them."
+    "This prompt counts as sexual content about minors. Nobody can see the prompt or its pictures, "
+    "and nothing can be made of them."
 )
 NOT_ATTACHED = Text(
     "The pictures are drawn and kept, but Discord does not take them here: I may not attach files, "

@@ -14,7 +14,7 @@ OUTCOMES: dict[Code, Text] = {
     Code.CANCELLED: Text("Cancelled."),
     Code.DELETED: Text("Deleted."),
     Code.MEMBER_LEFT: Text(
-        "Whoever asked for this has left the server, so it was not posted. Nothing was charged."
+        "The member who asked has left the server, so this was not posted. Nothing was charged."
     ),
     Code.THREAD_CLOSED: Text(
         "This thread is archived and locked, so nothing can be posted here. Nothing was drawn or "

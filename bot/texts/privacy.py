@@ -23,9 +23,9 @@ CONFIRM_DELETION = Text(
     "you wrote in reports and appeals, and cancels what waits or is being drawn. It cannot be "
     "undone. The messages that show them in channels go too, one after another, where Triptych "
     "still may delete them.\n"
-    "Kept are: that a prompt was there, and its cost, without its words, for one more day, so that "
-    "quotas hold; decisions of moderators, without the words, until each server's time for them is "
-    "over; and the owner's backups for up to a week."
+    "These things stay: the cost of each prompt, without its words, for one more day, so that "
+    "quotas hold; the decisions of moderators, without your words, until each server's time for "
+    "them is over; and the owner's backups, for up to a week."
 )
 DELETE = Text("Delete everything")
 DELETED = Plural(
@@ -37,7 +37,7 @@ MESSAGES_GO = Plural(
     "{count:,} messages in channels go too, about 36 a minute. You do not have to wait.",
 )
 STAYS = Text(
-    "What stays: messages in places where Triptych is not any more or never was, what moderators "
-    "were shown in their own channels, and, without words, what the decisions and quotas need. If "
-    "a message of yours is still there tomorrow, a moderator can delete it."
+    "What stays: messages in places that Triptych has left or never joined, messages in the "
+    "moderators' channels, and what decisions and quotas need, without your words. If a message "
+    "of yours is still there tomorrow, a moderator can delete it."
 )

@@ -71,7 +71,7 @@ def describe(reason: Reason | None) -> dict[str, Any] | None:
 
 
 def find_fields(code: Code) -> frozenset[str]:
-    """The fields of a code's sentence."""
+    """Return the fields of a code's sentence."""
     return SENTENCES[code].fields
 
 

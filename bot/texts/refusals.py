@@ -272,12 +272,12 @@ REFUSALS: dict[Code, Text] = {
         "or charged; please tell the owner, whose log says more."
     ),
     Code.TOO_BUSY: Text(
-        "This was not taken, because Triptych could not write it down in time. Nothing was "
+        "This was not taken, because Triptych could not save it in time. Nothing was "
         "changed, drawn or charged; please try again in a moment."
     ),
     Code.TOO_FAST: Text(
-        "That was faster than Triptych can answer one person without making the others wait, so "
-        "it was not done. Nothing was changed or charged; you can go on <t:{opens:.0f}:R>."
+        "That was faster than Triptych can answer one person, so it was not done. Nothing was "
+        "changed or charged; you can go on <t:{opens:.0f}:R>."
     ),
     Code.TOO_MANY_REFUSED: Text(
         "Many of your prompts were refused in a short time, so Triptych did not read this one. "
@@ -289,11 +289,11 @@ REFUSALS: dict[Code, Text] = {
         "{count:,} more prompts were refused unread, because so many before them were refused.",
     ),
     Code.HEAVY_WORK_GOES_ON: Text(
-        "Triptych is still at work on what you asked for a moment ago, so this was not begun. "
-        "Please wait until that is done."
+        "Triptych is still at work on your last request, so it did not start this one. Please "
+        "wait until that is done."
     ),
     Code.HEAVY_WORK_SPENT: Text(
-        "You have had this done several times within an hour, and it is much work, so it was not "
+        "You have asked for this several times within an hour. It takes much work, so it was not "
         "done again. Nothing is lost; you can ask for it again <t:{opens:.0f}:R>."
     ),
     Code.UPLOAD_NOT_FETCHED: Text(

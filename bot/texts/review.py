@@ -103,7 +103,7 @@ SEALED = Text(
     "shown to anybody, not even blurred. The handbook for moderators says where to report it."
 )
 SEALED_CHOICE = Text(
-    "This prompt falls under sexual content about minors, so nobody can approve or restore it. "
+    "This prompt counts as sexual content about minors, so nobody can approve or restore it. "
     "Nothing was changed. Choose another button."
 )
 PICTURES_GONE = Text("These pictures are gone, so there is nothing left to decide.")

@@ -11,7 +11,7 @@ from bot.texts.catalog import get_locale, parse_locale
 
 
 def say_duration(seconds: float) -> str:
-    """About how long, in one unit: 40 seconds, 2 minutes, 1 hour."""
+    """Say about how long it is, in one unit: 40 seconds, 2 minutes, 1 hour."""
     unit, size = "second", 1.0
     if seconds >= 100:
         unit, size = ("minute", 60.0) if seconds < 6000 else ("hour", 3600.0)
@@ -20,5 +20,5 @@ def say_duration(seconds: float) -> str:
 
 
 def say_list(items: Sequence[object]) -> str:
-    """One and two, or one, two, and three."""
+    """Join names as in "one and two" or "one, two, and three"."""
     return format_list([str(item) for item in items], locale=parse_locale(get_locale()))

@@ -82,7 +82,7 @@ def _list_details(entry: AuditEntry) -> list[str]:
 
 
 def _describe_sanction(entry: AuditEntry) -> str:
-    """Name the strike, or the end of the suspension; "" for other rows."""
+    """Name a row's strike, or the end of its suspension; "" for other rows."""
     match _parse(entry.new_value or entry.old_value):
         case {"strike": strike, "lapses_at": lapses_at}:
             return texts.STRIKE_UNTIL(strike=strike, lapses_at=lapses_at)

@@ -29,10 +29,10 @@ _FORM_SECONDS = 3600.0  # how long discord.py remembers a form; after that it st
 
 @dataclass(frozen=True, slots=True)
 class FormActions:
-    """What belongs to a kind of form; both are called with the interaction and the place.
+    """The two functions of a kind of form. Both get the interaction and the place.
 
-    compose: builds the form, or answers and returns None. It is also how a refused form is opened
-    again. submit: gets what was typed, by field, as well.
+    compose: builds the form, or answers and returns None. It also opens a refused form again.
+    submit: handles a sent form. It also gets what was typed, by field.
     """
 
     compose: Callable[..., Awaitable[discord.ui.Modal | None]]
@@ -49,7 +49,7 @@ class SentForm:
 
 
 class _Spoken:
-    """Answers in the language of the person who used it, in time, and not too often."""
+    """Answers in the person's language, in time, and refuses people who are too fast."""
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         return await interaction.client.admit(interaction)
@@ -149,7 +149,7 @@ class JobModal(Form):
 
 
 def is_on_message(message: discord.Message | None, custom_id: str) -> bool:
-    """Whether the message has this button. discord.py silently drops presses of other buttons."""
+    """Return whether the message has this button. discord.py drops presses of any other one."""
     if message is None:
         return False
     items = discord.ui.LayoutView.from_message(message).walk_children()
@@ -170,7 +170,7 @@ async def open_form(
     *place: int | str,
     typed: Mapping[str, str] | None = None,
 ) -> bool:
-    """Open a form, filled in with what was typed before; False if it was answered otherwise.
+    """Open a form, filled in with what was typed before. False if something else was answered.
 
     Raises UserError.
     """
@@ -202,7 +202,7 @@ async def answer_form(
 
 
 def find_sent(interaction: discord.Interaction[Any]) -> SentForm | None:
-    """The form that this interaction sent, if it did."""
+    """Return the form that this interaction sent, or None."""
     return interaction.extras.get(_SENT)
 
 

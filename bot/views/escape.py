@@ -15,7 +15,7 @@ _MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
 def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
     """Return text as typed: no markdown, mention or link, on one line, cut at ``limit``.
 
-    It grows by at most its own length and two marks that keep its direction to itself.
+    It at most doubles in length, plus two marks that limit its text direction to itself.
     """
     text = cut(" ".join(text.split()), limit)
     escaped = discord.utils.escape_mentions(_MARKDOWN.sub(r"\\\g<0>", text))
@@ -24,7 +24,7 @@ def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Cut a text after the last whole word that fits; within a word only if it fills half of it."""
+    """Cut a text after the last whole word that fits. Cut inside a word longer than half."""
     if len(text) <= limit:
         return text
     kept = text[:limit]
@@ -34,7 +34,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def quote_lines(text: str, limit: int) -> str:
-    """Do the same for several lines; cut after the last whole line that fits."""
+    """Quote a text of several lines, and cut it after the last whole line that fits."""
     lines: list[str] = []
     for line in text.splitlines():
         limit -= len(line) + 1

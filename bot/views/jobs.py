@@ -33,7 +33,7 @@ T = TypeVar("T")
 _ALT_TEXT_MAX = 1024
 _BAR_WIDTH = 12
 _TEXT_MAX = 2000
-_LABEL_MAX = 80  # of a button
+_LABEL_MAX = 80  # characters on a button
 _MOST_TO_CHOOSE = 9
 _ROOM_FOR_REST = 40  # characters for the line that counts what did not fit
 
@@ -99,14 +99,14 @@ def compose_update(
 
 @_for_all
 def withhold_words(job: Job) -> Job:
-    """The same job without the words of its member, to be shown where they are not taken."""
+    """Return the job without its member's words, for a place where Discord refuses them."""
     recipe = replace(job.recipe, prompt=texts.WITHHELD(), negative_prompt="", own_words=None)
     return replace(job, recipe=recipe, cut_words="", cut_negative_words="")
 
 
 @_for_all
 def describe_preview(job: Job) -> str:
-    """The alt text of a preview."""
+    """Return the alt text of a preview."""
     return cut(texts.UNFINISHED(prompt=job.recipe.prompt), _ALT_TEXT_MAX)
 
 
@@ -133,21 +133,21 @@ def compose_delivery(job: Job, delivery: Delivery, *file_names: str) -> discord.
 
 @_for_all
 def describe_files(job: Job, delivery: Delivery, count: int) -> list[str]:
-    """The alt texts of the grid or of the single pictures."""
+    """Return the alt texts of the grid or of the single pictures."""
     if count == 1:
         return [describe_grid(job, delivery)]
     return [describe_panel(job, panel) for panel in range(1, count + 1)]
 
 
 def describe_panel(job: Job, panel: int) -> str:
-    """The alt text of one picture."""
+    """Return the alt text of one picture."""
     recipe = job.recipe
     text = texts.PICTURE_OF(panel=panel, count=len(recipe.seeds), prompt=recipe.prompt)
     return cut(text, _ALT_TEXT_MAX)
 
 
 def list_rows(job: Job, shown: Sequence[bool]) -> list[discord.ui.ActionRow[Any]]:
-    """The buttons under a grid, or under a job's only picture."""
+    """Return the buttons under a grid, or under a job's only picture."""
     if len(shown) == 1:
         return [compose_single_row(job.job_id, 1, is_shown=shown[0])]
     panels = list(enumerate(shown, 1))
@@ -166,7 +166,7 @@ def list_rows(job: Job, shown: Sequence[bool]) -> list[discord.ui.ActionRow[Any]
 
 
 def compose_single_row(job_id: int, panel: int, *, is_shown: bool) -> discord.ui.ActionRow[Any]:
-    """The buttons under one picture."""
+    """Return the buttons under one picture."""
     return discord.ui.ActionRow[Any](
         JobButton("upscale", job_id, panel, label=buttons.UPSCALE(), disabled=not is_shown),
         JobButton("vary", job_id, panel, label=buttons.VARY(), disabled=not is_shown),
@@ -185,7 +185,7 @@ def compose_view(*parts: discord.ui.Item[Any] | str | None) -> discord.ui.Layout
 
 
 def compose_choice_to_cancel(waiting: Sequence[Job]) -> discord.ui.LayoutView:
-    """Ask a member which of their prompts to cancel, the newest first; a button for each."""
+    """Ask a member which of their prompts to cancel. There is a button for each, newest first."""
     shown = waiting[: -_MOST_TO_CHOOSE - 1 : -1]
     names = [cut(" ".join(job.recipe.typed_prompt.split()), _LABEL_MAX) for job in shown]
     choices = [
@@ -213,7 +213,7 @@ def describe_waiting(waiting: Waiting) -> str:
 
 
 def describe_place(place: Place) -> str:
-    """For example: Number 3 in the queue: 2 people asked before you. Ready in about 40 seconds."""
+    """Say the place, as in: Number 3 in the queue: 2 people asked before you. Ready in …"""
     if place.reason in _OVERTAKEN:
         is_of_all = place.overtaken_by == place.members_ahead
         text, count = _OVERTAKEN[place.reason][not is_of_all], place.overtaken_by
@@ -233,7 +233,7 @@ def describe_drawing(drawing: InProgress) -> str:
 
 
 def describe_recipe(job: Job) -> str:
-    """The small line under a grid, with everything that differs from what was asked."""
+    """Return the small line under a grid, with everything that differs from what was asked."""
     recipe = job.recipe
     small = recipe_texts.SMALL_LINE(
         model=quote(recipe.model or ""),
@@ -269,7 +269,7 @@ def describe_start(job: Job) -> str:
 
 
 def describe_grid(job: Job, delivery: Delivery) -> str:
-    """The alt text of a grid, including which pictures are hidden."""
+    """Return the alt text of a grid, including which pictures are hidden."""
     hidden = " ".join(list_hidden(delivery))
     if not hidden:
         return describe_job(job)
@@ -278,7 +278,7 @@ def describe_grid(job: Job, delivery: Delivery) -> str:
 
 
 def describe_job(job: Job) -> str:
-    """The alt text of a job's pictures."""
+    """Return the alt text of a job's pictures."""
     text = texts.ONE_PICTURE if len(job.recipe.seeds) == 1 else texts.THREE_PICTURES
     return cut(text(prompt=job.recipe.prompt), _ALT_TEXT_MAX)
 
@@ -291,7 +291,7 @@ def describe_queue(
     quotas: Quotas,
     info: ModelInfo | None,
 ) -> str:
-    """The private answer to /queue. here: this server's prompts in the queue and being drawn."""
+    """Compose the answer to /queue. here: this server's prompts, waiting and being drawn."""
     head = queue.MODEL(model=quote(info.name)) if info else queue.MODEL_LOADING()
     if here is not None:
         head += f" {queue.IN_THIS_SERVER(count=here[0], drawing=here[1])}"
@@ -313,7 +313,7 @@ def describe_queue(
 
 
 def describe_styles(styles: Sequence[Style]) -> str:
-    """The private answer to /style list. Styles that do not fit are only counted."""
+    """Return the private answer to /style list. Styles that do not fit are only counted."""
     lines: list[str] = []
     for style in styles:
         parts = " … ".join(filter(None, (style.before, style.after)))

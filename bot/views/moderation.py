@@ -36,7 +36,7 @@ def describe_rule(rule: Rule) -> str:
 
 
 def describe_rules(rules: Sequence[GuildRule], page: int, beyond: Collection[int] = ()) -> str:
-    """The answer to /rules list. page: from 1. beyond: rules that do not apply."""
+    """Return the answer to /rules list. page: from 1. beyond: rules that do not apply."""
     if not rules:
         return texts.NO_RULES()
     num_pages = -(-len(rules) // RULES_PER_PAGE)
@@ -56,7 +56,7 @@ def _describe_numbered(rule: GuildRule, *, is_off: bool) -> str:
 
 
 def say_added(added: Sequence[GuildRule], asked: int) -> str:
-    """After /rules add and the imports."""
+    """Compose the answer to /rules add and the imports."""
     if not added:
         return texts.ALL_IN_FORCE(count=asked)
     said = [texts.ADDED_MANY(count=len(added))]
@@ -68,19 +68,19 @@ def say_added(added: Sequence[GuildRule], asked: int) -> str:
 
 
 def say_removed(removed: GuildRule) -> str:
-    """After /rules remove."""
+    """Compose the answer to /rules remove."""
     return texts.REMOVED(rule_id=removed.rule_id, rule=describe_rule(removed.rule))
 
 
 def say_copied(text: str, notes: Sequence[str]) -> str:
-    """After /rules import-automod. text: from ``say_added``. notes: rules that cannot be copied."""
+    """Answer an AutoMod import. text: from ``say_added``. notes: rules that cannot be copied."""
     if not notes:
         return text
     return _join(f"{text}\n{texts.NOT_COPIED()}", [f"• {quote(note, 200)}" for note in notes], "")
 
 
 def describe_explanation(explanation: Explanation, *, has_review: bool) -> str:
-    """The private answer to /rules test."""
+    """Return the private answer to /rules test."""
     verdict = explanation.verdict
     lines = [f"__{texts.HOW_READ()}__"]
     lines += [f"• {_say_form(each.form)}: {quote(each.text, 150)}" for each in explanation.readings]
@@ -98,7 +98,7 @@ def _describe_verdict(verdict: Verdict) -> str:
 
 
 def name_rule(rule: str) -> str:
-    """Name what decided, as recorded: the text of a rule, or a built-in class."""
+    """Name the rule that decided: its text, or the name of a built-in class."""
     known = texts.BUILT_IN.get(rule)
     return quote(rule, _SHOWN) if known is None else known()
 
@@ -121,7 +121,7 @@ def _say_form(form: str) -> str:
 
 
 def describe_preview(rule: Rule, preview: Preview) -> str:
-    """The private answer to /rules preview."""
+    """Return the private answer to /rules preview."""
     said = (
         texts.PREVIEWED(count=preview.num_prompts),
         texts.WOULD_BE[rule.action](count=len(preview.met)),
@@ -156,7 +156,7 @@ def compose_deletion() -> discord.ui.LayoutView:
 
 
 def say_deleted(count: int, num_messages: int) -> str:
-    """The answer when somebody's data is deleted: what went, what goes, and what stays."""
+    """Say what was deleted of a member's data, what will be deleted, and what stays."""
     said = [privacy_texts.DELETED(count=count)]
     if num_messages:
         said.append(privacy_texts.MESSAGES_GO(count=num_messages))

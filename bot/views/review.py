@@ -152,7 +152,7 @@ def _describe_reports(case: Case) -> list[str]:
 
 
 def _describe_report(report: Report, *, is_wordless: bool) -> str:
-    if is_wordless:  # whoever reports a prompt may repeat its words
+    if is_wordless:  # a report may quote the prompt
         return f"• <@{report.reporter_id}>"
     return f"• <@{report.reporter_id}>: {quote(report.reason, 150)}"
 
@@ -174,7 +174,7 @@ def add_told(text: str, told: bool | None) -> str:
 
 
 def compose_reason_form(decision: Decision, card_id: int) -> JobModal:
-    """Build the form that asks once, and for a reason, before something that stays."""
+    """Build the form that asks for confirmation and a reason, because this cannot be undone."""
     form = JobModal(decision, card_id, 0, title=texts.BUTTONS[decision]())
     field = discord.ui.TextInput[Any](
         custom_id="reason",
@@ -194,7 +194,7 @@ def compose_suspended(reason: str, *buttons: JobButton) -> discord.ui.LayoutView
 
 
 def say_struck(member_id: int, suspension: Suspension | None, count: int) -> str:
-    """The private answer to the moderator who gave a strike."""
+    """Return the private answer to the moderator who gave a strike."""
     text = sanction_texts.STRUCK(member_id=member_id, count=count)
     if suspension is None:
         return text
@@ -202,7 +202,7 @@ def say_struck(member_id: int, suspension: Suspension | None, count: int) -> str
 
 
 def say_strikes(member_id: int, strikes: Sequence[Strike], suspension: Suspension | None) -> str:
-    """The private answer to a moderator who looks up a member."""
+    """Return the private answer to a moderator who looks up a member."""
     head = sanction_texts.STRIKES_OF if strikes else sanction_texts.NO_STRIKES
     lines = [head(member_id=member_id)]
     lines += [f"• {_describe_strike(strike)}" for strike in strikes[-8:]]
@@ -221,5 +221,5 @@ def _describe_strike(strike: Strike) -> str:
 
 
 def say_suspended(suspension: Suspension) -> str:
-    """The private answer to the moderator who suspended somebody."""
+    """Return the private answer to the moderator who suspended somebody."""
     return f"<@{suspension.member_id}>: {describe_suspension(suspension)}"

@@ -30,15 +30,15 @@ _PAGE_NUMBERS = {
     "pictures": ("nsfw_threshold",),
     "record": ("retention_days",),
 }  # fmt: skip
-_LISTED = 3  # roles or channels in one line of the audit log
+_LISTED = 3  # at most this many roles or channels in one line of the audit log
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsPage:
     """What a page shows. page: of ``texts.PAGES``, or ``c`` and a channel's id.
 
-    settings: those in force; own: those set only for this channel. threshold: the bot owner's.
-    models: the ids of those that can be chosen.
+    settings: those in force. own: those set only for this channel. threshold: the bot owner's.
+    models: the ids of the models that can be chosen.
     """
 
     page: str
@@ -50,7 +50,7 @@ class SettingsPage:
 
     @property
     def channel_id(self) -> int | None:
-        """The channel of a channel's page."""
+        """Return the channel of a channel's page."""
         return int(self.page[1:]) if self.page not in texts.PAGES else None
 
 
@@ -274,7 +274,7 @@ def _channel_select(page: str, name: str, settings: GuildSettings, most: int) ->
 
 
 def _model_selects(panel: SettingsPage) -> list[PanelItem]:
-    """A select of models; none before the model is loaded, since Discord takes no empty one."""
+    """Build a select of models. Return nothing before the model is loaded: it would be empty."""
     options = [
         discord.SelectOption(
             label=cut_model(model),
@@ -295,7 +295,7 @@ def _model_selects(panel: SettingsPage) -> list[PanelItem]:
 
 
 def cut_model(model: str) -> str:
-    """A model's id, as long as a choice in a select may be."""
+    """Cut a model's id to the length that Discord allows for a choice."""
     return model[:_CHOICE_MAX]
 
 

@@ -1,4 +1,4 @@
-"""Who the bot is, how it reaches the gateway, and the guilds, members and roles it may look at."""
+"""Answers questions about the bot, the gateway, and the guilds, members and roles it may see."""
 
 from playground.api.router import Call, Route
 from playground.backend import Backend

@@ -1,4 +1,4 @@
-"""Syncing application commands, global ones and a guild's own."""
+"""Syncs application commands, both global ones and those of a guild."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ MAX_OPTIONS = MAX_CHOICES = 25
 
 
 def overwrite_commands(backend: Backend, call: Call) -> list[Json]:
-    """Bulk overwrite: what keeps its name keeps its id; what is not named is gone."""
+    """Replace all commands. A command that keeps its name keeps its id. All others are deleted."""
     scope = _scope(call)
     definitions: list[Json] = call.body or []
     errors = FormErrors()
@@ -39,14 +39,14 @@ def overwrite_commands(backend: Backend, call: Call) -> list[Json]:
 
 
 def list_commands(backend: Backend, call: Call) -> list[Json]:
-    """Without what they are called in other languages, unless that is asked for."""
+    """List the commands, with the names in other languages only if asked for."""
     found = [command_payload(backend.world, c) for c in _commands(backend, _scope(call))]
     is_asked = call.query.get("with_localizations", "").lower() in {"1", "true"}
     return found if is_asked else _without_localizations(found)
 
 
 def create_command(backend: Backend, call: Call) -> Created:
-    """An upsert by type and name, as Discord has it."""
+    """Create a command, or replace the one with its type and name, as Discord does."""
     definition, scope = call.object(), _scope(call)
     errors = FormErrors()
     _check(definition, (), errors)
@@ -146,7 +146,7 @@ def _check_texts(thing: Json, path: Path, errors: FormErrors) -> None:
 def _in_all_languages(
     thing: Json, field: str, path: Path, errors: FormErrors
 ) -> Iterator[tuple[Path, str]]:
-    """Where the name or the description stands, and what it is, with its localizations."""
+    """List every form of the name or description, and where it stands in the payload."""
     yield (*path, field), thing.get(field) or ""
     for locale, text in (thing.get(f"{field}_localizations") or {}).items():
         where: Path = (*path, f"{field}_localizations", locale)

@@ -82,7 +82,7 @@ def get_file(backend: Backend, call: Call) -> RawAnswer:
 
 
 def _channel(backend: Backend, call: Call, extra: Permission | None = None) -> Channel:
-    """The channel, if the bot may see it."""
+    """Return the channel, if the bot may see it."""
     world = backend.world
     channel = world.find_channel(call.id("channel_id"))
     if channel is None:
@@ -118,7 +118,7 @@ def _check_may_send(backend: Backend, channel: Channel, call: Call) -> None:
 
 
 def _accepts_direct_messages(backend: Backend, user_id: int) -> bool:
-    """Whether the person allows direct messages and shares a guild with the bot."""
+    """Return whether the person allows direct messages and shares a guild with the bot."""
     world = backend.world
     guilds = [g for g in world.guilds.values() if world.bot.id in g.members]
     is_acquainted = any(user_id in guild.members for guild in guilds)

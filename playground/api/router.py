@@ -22,7 +22,7 @@ from playground.world.world import Json, UnknownChannelError
 API_PREFIX = "/api/v10"
 MAX_REQUEST_BYTES = 25 * 1024 * 1024
 LOOPBACK_NAMES = {"127.0.0.1", "localhost", "::1"}
-OWN_SITES = {"same-origin", "none"}  # "none": typed into the address bar
+OWN_SITES = {"same-origin", "none"}  # "none" means that the address was typed into the address bar
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 MAJOR_PARAMETERS = ("channel_id", "guild_id", "webhook_id", "webhook_token", "interaction_token")
 
@@ -37,14 +37,14 @@ class Call:
     files: dict[int, Upload]
 
     def id(self, name: str) -> int:
-        """A snowflake from the path."""
+        """Read a snowflake from the path."""
         text = self.params[name]
         if not (text.isascii() and text.isdecimal()):
             raise form_error((name,), "NUMBER_TYPE_COERCE", f'Value "{text}" is not snowflake.')
         return int(text)
 
     def object(self) -> Json:
-        """The body, which must be a JSON object."""
+        """Return the body, which must be a JSON object."""
         if not isinstance(self.body, dict):
             raise form_error((), "DICT_TYPE_CONVERT", "Only dictionaries may be used here.")
         return self.body
@@ -171,7 +171,7 @@ class Router:
     def _answer(
         self, route: Route, request: web.Request, call: Call
     ) -> tuple[Mapping[str, str], int, Any]:
-        """Return headers, status and body of the true answer."""
+        """Return headers, status and body of the normal answer."""
         headers: dict[str, str] = {}
         try:
             if route.needs_token:
@@ -183,7 +183,7 @@ class Router:
                     limit = rate_limited(wait)
                     return headers | limit.headers, 429, limit.body
             answer = route.handler(self._backend, call)
-        except UnknownChannelError:  # of a message or an interaction, deleted since
+        except UnknownChannelError:  # files of a message or an interaction that was deleted since
             refusal = api_error(10003)
             return headers, refusal.status, refusal.body()
         except ApiError as refusal:

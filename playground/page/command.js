@@ -107,7 +107,7 @@ export class CommandForm {
     this.showExtras();
   }
 
-  /** {options, files}, or null after saying what is missing. */
+  /** Returns {options, files}. If something is missing, says so and returns null. */
   read() {
     const options = {};
     const files = [];
@@ -229,7 +229,7 @@ class Field {
     }
   }
 
-  /** What can be chosen here without asking the bot; null if anything can be typed. */
+  /** Returns the choices that need no question to the bot; null if anything can be typed. */
   known() {
     const channel = channelById(state.channel);
     const guild = guildOf(channel);
@@ -331,7 +331,7 @@ class Field {
     return isNumber ? Number(typed.replace(",", ".")) : typed;
   }
 
-  /** What is wrong here, as a sentence; null if nothing is. */
+  /** Returns a sentence about what is wrong with this field; null if nothing is. */
   fault() {
     const { type, required, min_value: least, max_value: most, min_length: shortest } = this.option;
     if (this.isEmpty()) return required ? `“${this.name}” is required.` : null;

@@ -172,7 +172,7 @@ function renderGallery(gallery, message) {
   return h("div", { class: `gallery of-${Math.min(items.length, 4)}` }, pictures);
 }
 
-/** A picture with its alt text, under a cover if it is a spoiler. */
+/** Returns a picture with its alt text, covered if it is a spoiler. */
 export function renderMedia(media, { description, spoiler }, message, name = "picture") {
   const source = fileUrl(media?.url ?? "");
   if (!source)

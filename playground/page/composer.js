@@ -82,7 +82,7 @@ function begin(offer, rest) {
   command.start(rest);
 }
 
-/** Back to plain text. */
+/** Drop the command and go back to plain text. */
 export function cancel() {
   suggestions.hide();
   command?.node.remove();

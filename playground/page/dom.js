@@ -98,7 +98,7 @@ export function nameOf(user) {
   return user.global_name || user.username;
 }
 
-/** An address that a link may lead to, or null: then there is no link. */
+/** Returns the address if a link may lead to it, otherwise null. */
 export function safeUrl(text) {
   try {
     const url = new URL(text);

@@ -14,7 +14,7 @@ const PAIRS = [
   ["_", () => h("em")],
 ];
 
-/** Covered text. A click, Enter or Space reveals it. */
+/** Returns covered text. A click, Enter or Space reveals it. */
 export function spoiler() {
   return h("span", {
     class: "spoiler",
@@ -25,7 +25,7 @@ export function spoiler() {
   });
 }
 
-/** The whole text of a message part, with blocks and lines. */
+/** Returns the whole text of a message part, with blocks and lines. */
 export function markdown(text) {
   const box = h("div", { class: "markdown" });
   renderBlocks(box, text);
@@ -149,7 +149,7 @@ function readPair(text, at, depth) {
   return null;
 }
 
-/** The position of the closing mark: not escaped, and not half of a double mark. */
+/** Finds the closing mark. An escaped mark or half of a double mark does not count. */
 function findEnd(text, start, mark) {
   for (let at = text.indexOf(mark, start); at !== -1; at = text.indexOf(mark, at + 1)) {
     if (text[at - 1] === "\\") continue;
@@ -249,7 +249,7 @@ function moment(seconds, style) {
   return h("time", { datetime: date.toISOString(), title: full }, shown);
 }
 
-/** A text with its timestamps as people read them. */
+/** Returns a text with its timestamps written as dates. */
 export function withMoments(text) {
   return text.replace(/<t:(-?\d{1,13})(?::([tTdDfFR]))?>/g, (whole, seconds, style) => {
     return moment(Number(seconds), style ?? "f")?.textContent ?? whole;

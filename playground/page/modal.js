@@ -76,7 +76,7 @@ async function submit(fields) {
   }
   current.submitted = answer.interaction;
   state.mine.set(answer.interaction, {});
-  const known = state.interactions.get(answer.interaction); // it may have come before the answer
+  const known = state.interactions.get(answer.interaction); // the form may have come before the answer
   if (known) followModal(known);
 }
 

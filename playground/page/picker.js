@@ -30,8 +30,8 @@ export function place(box, anchor, point = null) {
 }
 
 /**
- * A popover that closes when the focus or a press goes elsewhere; then `left` is called, but not
- * after Escape. Returns a function to close it.
+ * Opens a popover. It closes on Escape, and when the focus or a press goes elsewhere; in that case
+ * `left` is called. Returns a function that closes it.
  */
 export function popUp(box, anchor, point = null, left = () => {}) {
   open?.leave();
@@ -102,8 +102,8 @@ function fits(option, words) {
 }
 
 /**
- * Pick `least` to `most` of the options. `done` gets their values: at once if there can only be one,
- * otherwise when the list is left. Escape changes nothing.
+ * Lets the person pick `least` to `most` of the options. `done` gets their values: at once if only
+ * one can be picked, otherwise when the person leaves the list. Escape changes nothing.
  */
 export function openPicker(anchor, { title, options, chosen, least, most, done }) {
   const known = new Set(options.map((option) => option.value));
@@ -173,7 +173,7 @@ export function openPicker(anchor, { title, options, chosen, least, most, done }
       choose(active.node());
     } else active.key(event);
   });
-  // the press must not take the focus out of the filter, which hears Escape
+  // keep the focus in the filter, because it handles Escape
   list.addEventListener("pointerdown", (event) => event.preventDefault());
   list.addEventListener("click", (event) => choose(event.target.closest("[role=option]")));
   show();

@@ -35,7 +35,7 @@ export function rebuild() {
   toNewest();
 }
 
-/** Show the end of the channel, where what this person sends will stand. */
+/** Scrolls to the end of the channel, where this person's next message will appear. */
 export function toNewest() {
   scroller.scrollTop = 0; // the scroller is reversed
 }

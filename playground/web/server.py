@@ -47,7 +47,7 @@ FILE_HEADERS = HEADERS | {
 # script there would have to ask first (CORS), which is never granted here.
 ACTION_HEADER = "X-Playground-Page"
 
-QUIET_SECONDS = 1.0  # how late the page may notice that a time limit has passed
+QUIET_SECONDS = 1.0  # the page notices at most this late that a time limit has passed
 BATCH_SECONDS = 0.03
 PING_EVERY = 10
 

@@ -47,7 +47,7 @@ class View:
         return [*found, *self._message_changes(), *self._interaction_changes(), *self._tape.wind()]
 
     def _place_mark(self) -> object:
-        """A value that changes whenever the place does. It is cheaper than composing the place."""
+        """Return a cheap value that changes whenever the place does."""
         world = self._world
         return (
             [(command.id, command.version) for command in world.commands.values()],
@@ -127,11 +127,11 @@ class View:
         return found
 
     def _is_own(self, message: Message) -> bool:
-        """Whether this person caused the message. If it is ephemeral, nobody else sees it."""
+        """Return whether this person caused the message. If it is ephemeral, only they see it."""
         return message.interaction is not None and message.interaction.user_id == self._person.id
 
     def _has_died(self, message: Message) -> bool:
-        """Whether the message still says "thinking…", and its token has expired."""
+        """Return whether the message still says "thinking…", and its token has expired."""
         if not message.is_loading or message.interaction is None:
             return False
         return not InteractionHandle(self._backend, message.interaction).is_token_alive

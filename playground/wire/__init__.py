@@ -1,1 +1,1 @@
-"""Discord's JSON: how it is written, and how incoming JSON is checked."""
+"""Writes Discord's JSON, and checks incoming JSON."""

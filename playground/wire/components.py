@@ -56,7 +56,7 @@ def check_modal(data: Json, errors: FormErrors) -> None:
 
 
 def modal_fields(modal: Json) -> list[Json]:
-    """The components of a modal that a person fills in."""
+    """Return the components of a modal that a person fills in."""
     found = walk_components(modal.get("components") or [])
     return [c for c in found if c["type"] in MODAL_FIELDS]
 

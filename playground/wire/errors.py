@@ -54,7 +54,7 @@ class ApiError(Exception):
 
 
 def api_error(code: int) -> ApiError:
-    """Discord's error for this code, with its status and message."""
+    """Make Discord's error for this code, with its status and message."""
     status, message = KNOWN_ERRORS[code]
     return ApiError(status, code, message)
 
@@ -92,7 +92,7 @@ class FormErrors:
 
 
 def form_error(path: Path, code: str, message: str) -> ApiError:
-    """Error 50035 for one fault."""
+    """Make error 50035 for one fault."""
     status, sentence = KNOWN_ERRORS[50035]
     errors = FormErrors()
     errors.add(path, code, message)

@@ -116,7 +116,7 @@ class MessagePayloads:
         return metadata
 
     def _embed(self, embed: Json, shown: Revision) -> Json:
-        """An embed as Discord returns it: with its type, and with resolved pictures."""
+        """Return an embed as Discord does, with its type and with resolved pictures."""
         resolved = {"type": "rich"} | embed
         for key in ("image", "thumbnail"):
             if embed.get(key):
@@ -137,7 +137,7 @@ class MessagePayloads:
         return resolved
 
     def _media(self, url: str, shown: Revision) -> Json:
-        """A picture in a component; `attachment://name` becomes the file's address."""
+        """Return a picture in a component. `attachment://name` becomes the file's address."""
         name = url.removeprefix("attachment://")
         for attachment in shown.attachments:
             address = self._cdn.url(attachment)

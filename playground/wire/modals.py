@@ -49,7 +49,7 @@ class _Filler:
         return filled | {"values": picked}
 
     def _preset(self, field: Json) -> Any:
-        """The value of a field that was not changed."""
+        """Return the value of a field that was not changed."""
         chosen = [o["value"] for o in field.get("options") or [] if o.get("default")]
         match field["type"]:
             case 4:

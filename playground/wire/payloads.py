@@ -183,7 +183,7 @@ def guild_payload(guild: Guild) -> Json:
 
 
 def guild_create_payload(world: World, guild: Guild) -> Json:
-    """A guild as in the event: with channels, threads, and the members that every bot gets."""
+    """Return a guild as in the event, with channels, threads and the members that bots get."""
     places = guild.channels.values()
     bot = guild.members[world.bot.id]
     return guild_payload(guild) | {
@@ -250,7 +250,7 @@ def _team_payload(world: World) -> Json:
 
 
 def command_payload(world: World, command: Command) -> Json:
-    """A command's definition as synced, with the fields that Discord adds."""
+    """Return a command's definition as synced, with the fields that Discord adds."""
     permissions = command.definition.get("default_member_permissions")
     payload: Json = {
         "type": 1,
@@ -273,14 +273,14 @@ def command_payload(world: World, command: Command) -> Json:
 
 
 def integration_owners(interaction: Interaction) -> Json:
-    """Who installed the app. "0": the guild (0 in a direct message). "1": the person."""
+    """Return who installed the app. "0": the guild (0 in a direct message). "1": the person."""
     if interaction.is_user_installed:
         return {"1": str(interaction.user_id)}
     return {"0": str(interaction.guild_id or 0)}
 
 
 def interaction_place(world: World, interaction: Interaction) -> Json:
-    """The fields of the payload that say where the interaction happened, and who did it."""
+    """Return the fields of the payload that say where the interaction happened, and who did it."""
     channel = world.get_channel(interaction.channel_id)
     user = world.users[interaction.user_id]
     permissions = str(permissions_in(world, user.id, channel))

@@ -16,12 +16,12 @@ class Clock:
         self._advanced_seconds = 0.0
 
     def now(self) -> float:
-        """Seconds since this clock was made."""
+        """Return the seconds since this clock was made."""
         running = 0.0 if self._frozen else time.monotonic() - self._started_at
         return running + self._advanced_seconds
 
     def time(self) -> float:
-        """The same instant in seconds since 1970."""
+        """Return the current time in seconds since 1970."""
         return self._started_time + self.now()
 
     @property

@@ -1,4 +1,4 @@
-"""Uploaded files, their sizes, and the signed addresses that they are served at."""
+"""Keeps uploaded files and their sizes, and signs their addresses."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ URL_LIFE_SECONDS = 24 * 60 * 60
 
 @dataclass(slots=True, frozen=True)
 class Upload:
-    """A file on its way in, from the bot or from a person."""
+    """A file that the bot or a person is uploading."""
 
     filename: str
     content: bytes

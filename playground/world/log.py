@@ -56,7 +56,7 @@ class Log:
         self._is_rung = False
 
     def find(self, method: str = "*", path: str = "*") -> list[RequestRecord]:
-        """Finished requests of this kind, oldest first."""
+        """List finished requests of this kind, oldest first."""
         return [r for r in self.requests if r.is_finished and r.matches(method, path)]
 
     def ring(self) -> None:

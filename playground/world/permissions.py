@@ -1,4 +1,4 @@
-"""Permissions, from the guild, its roles and the overwrites of a channel."""
+"""Works out permissions from the guild, its roles and the overwrites of a channel."""
 
 from enum import IntFlag
 
@@ -59,7 +59,7 @@ OUTSIDER_PERMISSIONS = int(
 
 
 def permissions_in(world: World, user_id: int, channel: Channel) -> int:
-    """What this user may do in this channel; 0 if they are not in it."""
+    """Return what this user may do in this channel; 0 if they are not in it."""
     if channel.guild_id is None:
         return PRIVATE_PERMISSIONS if user_id in channel.recipient_ids else 0
     guild = world.guilds[channel.guild_id]
@@ -73,7 +73,7 @@ def permissions_in(world: World, user_id: int, channel: Channel) -> int:
 
 
 def guild_permissions(guild: Guild, user_id: int) -> int:
-    """What this user may do in the guild as a whole."""
+    """Return what this user may do in the guild as a whole."""
     member = guild.members.get(user_id)
     if member is None:
         return 0

@@ -17,11 +17,11 @@ _FOUNDED_NS = 1_577_836_800_000_000_000  # 1 January 2020, long before anything 
 
 
 def default_world(locale: str = "en-US") -> World:
-    """One guild, four people and the bot; channels for all, and one for the guild's staff.
+    """Make a world with one guild, four people, the bot, public channels and a staff channel.
 
-    Their ids are always the same, so that a bot's record is still about them after a restart. The
-    application's id is not: it is a new one, which has no commands yet. locale: the language of all
-    who are added to this world.
+    Their ids are always the same, so that a bot's database still fits them after a restart. Only
+    the application's id is new each time, because it has no commands yet. locale: the language of
+    everybody who is added to this world.
     """
     world = World(locale)
     world.snowflakes, later = Snowflakes(lambda: _FOUNDED_NS), world.snowflakes
@@ -62,7 +62,7 @@ def add_user(world: World, name: str, global_name: str | None = None) -> User:
 
 
 def add_guild(world: World, name: str, owner: User) -> Guild:
-    """A guild with its owner and its @everyone role; the bot is not in it yet."""
+    """Add a guild with its owner and its @everyone role. The bot is not in it yet."""
     guild = Guild(world.snowflakes.next(), name, owner.id, world.locale)
     guild.roles[guild.id] = Role(guild.id, "@everyone", EVERYONE_PERMISSIONS, position=0)
     guild.members[owner.id] = Member(owner)

@@ -106,7 +106,7 @@ class Select:
 
 
 def walk_components(components: list[Json]) -> Iterator[Json]:
-    """Every component, nested ones too, in reading order."""
+    """List every component, nested ones too, in reading order."""
     for component in components:
         yield component
         yield from walk_components(component.get("components") or [])
@@ -131,7 +131,7 @@ class Revision:
 
     @property
     def is_loading(self) -> bool:
-        """Whether Discord shows "thinking…" here."""
+        """Return whether Discord shows "thinking…" here."""
         return bool(self.flags & MessageFlag.LOADING)
 
     @property
@@ -139,7 +139,7 @@ class Revision:
         return bool(self.flags & MessageFlag.COMPONENTS_V2)
 
     def text(self) -> str:
-        """All text a reader sees: content, embeds, text displays, one part a line."""
+        """Return all text that a reader sees (content, embeds, text displays), one part a line."""
         parts = [self.content]
         for embed in self.embeds:
             parts += [embed.get("title"), embed.get("description")]
@@ -181,7 +181,7 @@ class Revision:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message and all it ever showed; the newest revision is what people see."""
+    """A message with all its revisions. People see the newest one."""
 
     id: int
     channel_id: int
@@ -238,7 +238,7 @@ class Message:
         return self.current.buttons()
 
     def button(self, label: str) -> Button:
-        """The button with this label; LookupError names the labels there are."""
+        """Return the button with this label; LookupError names the labels there are."""
         for button in self.buttons():
             if button.label == label:
                 return button
@@ -270,7 +270,7 @@ class Channel:
 
     @property
     def takes_messages(self) -> bool:
-        """Whether messages stand in it; those of a forum stand in its threads."""
+        """Return whether it takes messages. A forum does not, because its threads take them."""
         return self.type != ChannelType.GUILD_FORUM
 
 

@@ -180,7 +180,7 @@ async def test_help_is_for_the_asker_alone_and_names_what_they_may_use(
         assert "/imagine" in answer.text()
         return answer.text()
 
-    marks = ("Report picture", "For moderators", "For who manages", "whose bot this is")
+    marks = ("Report picture", "For moderators", "For managers", "owner of this bot")
     for person, channel, expected in [
         (newcomer, general, "1000"),
         (newcomer, newcomer.direct_channel, "0000"),

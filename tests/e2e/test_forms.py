@@ -79,7 +79,7 @@ async def test_nobody_else_opens_it_and_a_restart_says_that_it_is_gone(
     assert await bot.stop() == 0
     await start_bot()
     gone = await (await press(member, refused, "Try again")).wait_answered()
-    assert "not across a restart" in gone.text()
+    assert "until it is restarted" in gone.text()
     assert "open the form again" in gone.text()
 
 

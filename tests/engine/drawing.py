@@ -111,15 +111,19 @@ class Pair:
 
     def draw_alone(self, request: GenerationRequest) -> np.ndarray:
         """Draw uint8 pictures with diffusers."""
-        return np.stack([np.asarray(image) for image in self._call(request, "pil")])
+        return np.stack([np.asarray(image) for image in self._call_from_first(request, "pil")])
 
     def draw_latents_alone(self, request: GenerationRequest) -> torch.Tensor:
+        """Draw latents (N, C, h, w) with diffusers."""
+        return self._call_from_first(request, "latent")
+
+    def _call_from_first(self, request: GenerationRequest, output_type: str) -> Any:
         """Where times repeat at the start, diffusers begins at the last of them and runs past its
         own end; then it is told to begin at step 0, as its image-to-image pipeline tells it."""
         try:
-            return self._call(request, "latent")
+            return self._call(request, output_type)
         except IndexError:
-            return self._call(request, "latent", begins_at_first=True)
+            return self._call(request, output_type, begins_at_first=True)
 
     def _spy(self, latents: torch.Tensor, **how: Any) -> Any:
         self.decoded.append(latents.clone())

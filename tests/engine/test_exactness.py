@@ -109,7 +109,8 @@ def list_cases() -> Iterator[Case]:
     for n, sampler in enumerate(SAMPLER_IDS):
         for k in range(n, n + NUM_COMBINATIONS):
             steps, guidance = STEPS[(n + k) % len(STEPS)], GUIDANCES[k % len(GUIDANCES)]
-            yield Case(sampler, steps, guidance, bool((k // 2 + n) % 2))
+            # with fewer than two steps the pipeline leaves none for a picture of this strength
+            yield Case(sampler, steps, guidance, steps > 1 and bool((k // 2 + n) % 2))
 
 
 @pytest.mark.parametrize("case", [*list_cases()], ids=str)

@@ -1,1 +1,1 @@
-"""How much fits on the device at once, and what a request costs."""
+"""Says how much fits on the device at once, and what a request costs."""

@@ -75,7 +75,7 @@ def measure_knee(
 
 
 def _is_flat(rates: Mapping[int, float]) -> bool:
-    """Whether the last two numbers of rows were slower than the best before them."""
+    """Return whether the last two numbers of rows were slower than the best before them."""
     *before, last, final = [0.0, 0.0, *rates.values()]
     return max(last, final) < max(before, default=0.0)
 
@@ -137,7 +137,7 @@ class KneeFile:
             return None
 
     def write(self, key: str, knee: Knee) -> None:
-        """Add a knee to the file."""
+        """Add a measured knee to the file."""
         try:
             known = json.loads(self._path.read_text("utf-8"))
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How much is drawn at once. Needs no torch, because jobs ask from the event loop's thread."""
+"""Limits how much is drawn at once. Needs no torch, as jobs ask from the event loop's thread."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def count_default_rows(info: ModelInfo) -> int:
 
 @dataclass(slots=True)
 class Capacity:
-    """How many rows the UNet's batch may have. Sizes other than the native one count by area.
+    """Limits the rows of the UNet's batch. Other sizes than the native one count by their area.
 
-    rows: how many step at once: the larger of the knee (the fewest rows that reach 95 % of the
-    best speed) and two default requests, but never more than fit in memory. If memory runs out
-    later, the lower limit holds for that size and larger ones: attention needs more memory than
-    the area suggests.
+    rows: how many rows step at once. This is the knee (the fewest rows that reach 95 % of the best
+    speed) or two default requests, if that is more, but never more than fit in memory. If memory
+    runs out later, the lower limit applies to that size and larger ones, because attention needs
+    more memory than the area suggests.
     """
 
     info: ModelInfo
@@ -41,7 +41,7 @@ class Capacity:
         return cls(info, rows if max_rows is None else min(rows, max_rows))
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
-        """Whether there is room for a request beside the others. One alone always fits."""
+        """Return whether a request fits beside the others. A single request always fits."""
         shares = [self._share(other) for other in others]
         return not shares or sum(shares) + self._share(recipe) <= NUM_SHIFTS + _ROUNDING
 

@@ -1,4 +1,4 @@
-"""How much work a request is. Needs no torch, because jobs ask from the event loop's thread."""
+"""Counts a request's work. Needs no torch, because jobs ask from the event loop's thread."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CostModel:
 
     @property
     def request_flop(self) -> float:
-        """The work of this model's default request."""
+        """Return the work of this model's default request."""
         info = self.info
         return self._flop(
             NUM_IMAGES, info.num_inference_steps, info.guidance_scale, info.default_sampler
@@ -38,7 +38,7 @@ class CostModel:
 
     @property
     def factor(self) -> float:
-        """The cost of this model's default request, in default requests of the default model."""
+        """Return the cost of this model's default request; the default model's costs 1.0."""
         return self.request_flop / self._unit
 
     def estimate(self, recipe: Recipe) -> float:

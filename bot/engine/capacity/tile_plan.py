@@ -1,4 +1,4 @@
-"""When an enlarged picture is tiled, and how much work that is. Needs no torch."""
+"""Decides when an enlarged picture is tiled, and counts how much work that is. Needs no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OVERLAP = 1 / 4
 
 
 def must_tile(info: ModelInfo, recipe: Recipe) -> bool:
-    """Whether a picture must be tiled, even if there is memory for one pass."""
+    """Return whether a picture must be tiled, even if there is memory for one pass."""
     width, height = recipe.size
     is_large = width > MAX_FACTOR * info.width or height > MAX_FACTOR * info.height
     return recipe.is_enlarged and is_large

@@ -36,7 +36,7 @@ class Decoding:
     tiled: bool = False
 
     def is_ready(self) -> bool:
-        """Whether ``Decoder.finish`` would not wait."""
+        """Return whether ``Decoder.finish`` would not wait."""
         return all(transfer.is_ready() for transfer in self.transfers)
 
 

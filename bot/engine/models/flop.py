@@ -11,13 +11,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_unet_flop(unet: Any, height: int, width: int, max_tokens: int, text_width: int) -> float:
-    """FLOP of one row of the UNet. height, width: of the latent."""
+    """Count the FLOP of one row of the UNet. height, width: of the latent."""
     shapes = ((1, unet.config.in_channels, height, width), (1, max_tokens, text_width))
     return _count(type(unet), _freeze(unet.config), shapes)
 
 
 def count_vae_flop(vae: Any, height: int, width: int) -> float:
-    """FLOP to decode one picture. height, width: of the latent."""
+    """Count the FLOP to decode one picture. height, width: of the latent."""
     shape = (1, vae.config.latent_channels, height, width)
     return _count(type(vae), _freeze(vae.config), (shape,))
 
@@ -28,7 +28,7 @@ def _freeze(config: Any) -> str:
 
 @lru_cache(maxsize=32)
 def _count(kind: Any, config: str, shapes: tuple[tuple[int, ...], ...]) -> float:
-    """Cached, because fine-tunes share a configuration and building a UNet takes a second."""
+    """Count and cache, because fine-tunes share a configuration and a UNet takes a second."""
     with (
         torch.device("meta"),
         torch.no_grad(),

@@ -40,8 +40,8 @@ _PIPELINES = {
 class CheckedFolder:
     """A diffusers folder that can be loaded. model: what the owner calls it.
 
-    variant: which of the files are read, as diffusers names it. weights: by part, also of
-    the safety checker; one that cannot be loaded is left out, and ``notes`` says so.
+    variant: which of the files are read, as diffusers names it. weights: the weights of each
+    part. A safety checker that cannot be loaded is left out, and ``notes`` says so.
     """
 
     path: Path
@@ -52,7 +52,7 @@ class CheckedFolder:
 
     @property
     def size(self) -> int:
-        """Bytes of weights."""
+        """Return the size of its weights in bytes."""
         return sum(weights.size for weights in self.weights.values())
 
 
@@ -119,7 +119,7 @@ def check_index(path: Path, model: str) -> dict[str, Any]:
 
 
 def is_plain(index: dict[str, Any]) -> bool:
-    """Whether the pipeline is one for text-to-image with a UNet."""
+    """Return whether the pipeline is one for text-to-image with a UNet."""
     return index.get("_class_name") == "StableDiffusionPipeline"
 
 
@@ -135,7 +135,7 @@ def check_family(unet: dict[str, Any], vae: dict[str, Any], model: str) -> None:
 
 
 def has_weights(folder: Path, part: str) -> bool:
-    """Whether one part has weights that diffusers would read."""
+    """Return whether one part has weights that diffusers would read."""
     return any(_has(folder, part, variant) for variant in (None, "fp16"))
 
 
@@ -153,7 +153,7 @@ def _is_named(index: dict[str, Any], part: str) -> bool:
 
 
 def _check_tokenizer(folder: Path, vocab_size: object) -> None:
-    """Transformers makes a tokenizer without words from missing or empty files; refuse that."""
+    """Refuse missing or empty files, because transformers makes a tokenizer without words then."""
     whole = folder / "tokenizer.json"
     if whole.exists() or whole.is_symlink():
         named, model = whole, read_json(whole).get("model")
@@ -200,7 +200,7 @@ def _list_candidates(folder: Path, part: str, variant: str | None) -> tuple[Path
 
 
 def _read_part(folder: Path, part: str, variant: str | None) -> Weights:
-    """Read a part as diffusers does: the plain files if it has none of the variant."""
+    """Read a part as diffusers does: if it has no files of the variant, read the plain ones."""
     index, single = _list_candidates(folder, part, variant if _has(folder, part, variant) else None)
     if not index.exists():
         return read_weights(single)

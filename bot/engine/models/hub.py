@@ -36,7 +36,7 @@ _NEEDED_FOLDERS = ("unet", "vae", "text_encoder")
 
 
 def ask_hub(source: ModelSource) -> None:
-    """Ask the Hub for what is not on this machine, without keeping it. Raises ConfigError."""
+    """Check that the Hub has the model, without downloading its weights. Raises ConfigError."""
     if find_kind(source.model) == "file":
         repository = check_single_file(source).repository
         with download_faults(source, repository):
@@ -86,7 +86,7 @@ def download_faults(source: ModelSource, repository: str | None = None) -> Itera
     try:
         yield
     except (OSError, httpx.HTTPError) as error:
-        # The chain may hold the request with its token: it stays out of every log.
+        # The original error may hold the request with its token, so it must not reach a log.
         raise _explain(error, source, repository) from None
 
 

@@ -40,7 +40,7 @@ class PromptEncoder:
 
     @property
     def num_kept(self) -> int:
-        """How many prompts are kept."""
+        """Return how many prompts are kept."""
         return self._encode.cache_info().currsize
 
     def _encode_text(self, text: str, clip_skip: int | None = None) -> Prompt:

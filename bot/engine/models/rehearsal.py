@@ -142,7 +142,7 @@ def _convert_text_encoder(encoder: Any, state: Tensors) -> Tensors:
 
 
 def _strip(tensors: Tensors) -> Tensors:
-    """Transformers has dropped this level of the names since 5.6."""
+    """Remove a level of the names that transformers has dropped since 5.6."""
     return {name.removeprefix("text_model."): value for name, value in tensors.items()}
 
 

@@ -2,10 +2,10 @@
 
 A request may be tiled only if it is a second pass over an enlarged picture (``may_tile``): the
 start picture keeps the tiles consistent. Anything else is drawn in one pass, exactly as
-diffusers draws it, or refused. It must be tiled
+diffusers draws it, or refused. An enlarged picture must be tiled
 
 - beyond twice the model's native sides: the attention's work and memory grow with the square of
-  the pixels, and the model was trained on nothing like it; one doubling still goes well;
+  the pixels, and the model was trained on nothing that large; one doubling still works;
 - if one pass has run out of the device's memory within the hour, whatever the size.
 
 Tiles are of native size and share a quarter of it at least. Every step predicts each tile, blends
@@ -40,7 +40,7 @@ class TiledUnet:
         ]
 
     def __call__(self, latents: torch.Tensor, times: torch.Tensor, **rest: Any) -> Any:
-        """Predict (R, C, h, w), in float32 at least; a tuple, as with ``return_dict=False``."""
+        """Predict (R, C, h, w) in float32 or better; a tuple, as with ``return_dict=False``."""
         dtype = torch.promote_types(latents.dtype, torch.float32)
         total = torch.zeros(latents.shape, device=latents.device, dtype=dtype)
         for rows, columns, weight in self._tiles:

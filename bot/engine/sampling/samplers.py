@@ -39,7 +39,7 @@ class _Sampler:
     ignores: tuple[str, ...] = ()
 
     def knows(self) -> frozenset[str]:
-        """Which settings it follows."""
+        """Return the settings that it follows."""
         return frozenset(inspect.signature(self.scheduler_class).parameters) - {*self.ignores}
 
 
@@ -70,7 +70,7 @@ _SAMPLERS |= {
     if setting in kind.knows()
 }
 
-# A class silently drops a setting that it does not know and then follows another schedule.
+# A class silently ignores a setting that it does not know, and then uses another schedule.
 _SCHEDULE_SETTINGS = (
     "num_train_timesteps",
     "beta_start",
@@ -94,8 +94,8 @@ _OPTIONAL_SETTINGS = ("set_alpha_to_one", "clip_sample")
 class SamplerChoice:
     """The samplers offered for one model.
 
-    ids: ``default`` first, then in the order of SAMPLER_IDS. notes: sentences for the owner, when
-    another scheduler takes the place of the model's own or a sampler is refused.
+    ids: ``default`` first, then in the order of SAMPLER_IDS. notes: sentences for the owner, if
+    another scheduler replaces the model's own or if a sampler is refused.
     """
 
     ids: tuple[str, ...]
@@ -191,12 +191,12 @@ class Samplers:
 
 @lru_cache(maxsize=64)
 def _make(scheduler_class: type[Scheduler], settings: str) -> Scheduler:
-    """Cached and copied: KDPM2's constructor plans a thousand steps, which takes 0.2 s."""
+    """Copy a cached scheduler, because KDPM2's constructor takes 0.2 s for a thousand steps."""
     return scheduler_class(**json.loads(settings))
 
 
 def _off_by_default(known: Any) -> dict[str, bool]:
-    """DDIM clips samples unless told not to; the pipeline's constructor always tells it."""
+    """Switch off DDIM's clipping of samples, as the pipeline's constructor always does."""
     return {"clip_sample": False} if "clip_sample" in known else {}
 
 

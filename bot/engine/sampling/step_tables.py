@@ -1,20 +1,20 @@
-"""Step tables: what a diffusers scheduler does, read off the scheduler itself.
+"""Step tables: they describe what a diffusers scheduler does, measured on the scheduler itself.
 
-One step of a sampler is linear in what it has seen so far, plus fresh noise,
+One step of a sampler is a linear function of earlier samples and outputs, plus fresh noise:
 
-    x[k+1] = Σ_j A[k,j]·x[k-j] + Σ_j B[k,j]·e[k-j] + D[k]·z[k],
+    x[k+1] = Σ_j A[k,j]·x[k-j] + Σ_j B[k,j]·e[k-j] + D[k]·z[k]
 
-the model being fed s[k]·x[k] at time t[k], with e the model's (guided) output and j < DEPTH. No
-formula is copied: the scheduler object is stepped once in float64 with unit vectors in place of
-samples and outputs, and what comes out are its coefficients. Random numbers ride along; if the
-table does not reproduce them, the sampler is not of this form (it clips, or reaches back further)
-and is refused.
+The model gets s[k]·x[k] at time t[k], e is the model's (guided) output, and j < DEPTH. We copy no
+formula. We step the scheduler object once in float64, with unit vectors instead of samples and
+outputs, and read its coefficients from the result. We also send random numbers through it. If the
+table does not give the same result, the sampler does not have this form (it clips, or uses older
+samples), and we refuse it.
 
-Noise: the scheduler draws from a generator of ours. The same generator, set back, says whether it
-drew in a step, how much and in which precision; columns in which all else is zero show D alone.
+Noise: the scheduler draws from a generator of ours. We set the same generator back to see whether
+it drew in a step, how much and in which precision. Columns that are otherwise zero show D alone.
 
 UniPC keeps one more state, the corrected sample c[k], and makes the next sample from it:
-x[k+1] = π·c[k] + …. So c[k] is what x[k+1] says it is, and the table does without it.
+x[k+1] = π·c[k] + …. So we can compute c[k] from x[k+1], and the table does not need it.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class NotTabled(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepTable:
-    """One way through the noise, from ``start_index`` of a scheduler's steps to the end.
+    """The coefficients of all steps, from ``start_index`` of a scheduler's steps to the end.
 
     rows: float64 (steps, NUM_COLUMNS) on the CPU: s, t, A[0..DEPTH), B[0..DEPTH), D.
-    draws: for each step whether noise is drawn (D may be 0 all the same).
-    noise_dtype: what the noise is drawn in; None is the model's own dtype.
-    estimate: float64 (steps, 2): p, q of the clean latent's estimate p·x[k] + q·e[k].
-    start_image, start_noise: x[0] = start_image·image + start_noise·noise, the image being the
-    scaled latent of a picture; without a picture start_noise is the scheduler's
+    draws: for each step, whether it draws noise (it may do so although D is 0).
+    noise_dtype: the dtype in which noise is drawn; None is the model's own dtype.
+    estimate: float64 (steps, 2): p and q. The clean latent is estimated as p·x[k] + q·e[k].
+    start_image, start_noise: x[0] = start_image·image + start_noise·noise. Here image is the
+    scaled latent of a picture. Without a picture, start_noise is the scheduler's
     ``init_noise_sigma``.
     """
 
@@ -68,7 +68,7 @@ class StepTable:
 
     @property
     def num_steps(self) -> int:
-        """UNet calls: PNDM makes one more than the steps, Heun and KDPM2 nearly twice as many."""
+        """Return the number of UNet calls. PNDM makes one more, Heun and KDPM2 nearly double."""
         return len(self.rows)
 
 
@@ -98,7 +98,7 @@ def probe_table(
     step is run, even if that pipeline would refuse.
     """
     timesteps = _set_timesteps(scheduler, num_inference_steps)
-    if hasattr(scheduler, "set_begin_index"):  # else it starts by the first time's last occurrence
+    if hasattr(scheduler, "set_begin_index"):  # else it picks the time's last occurrence
         scheduler.set_begin_index(0)
     start_image, start_noise = 0.0, float(scheduler.init_noise_sigma)
     if strength is not None:
@@ -112,7 +112,7 @@ def probe_table(
 
 def _set_timesteps(scheduler: Scheduler, num_inference_steps: int) -> torch.Tensor:
     limit = scheduler.config.num_train_timesteps
-    # LCM and TCD were distilled to a number of steps that is the most they take
+    # LCM and TCD were distilled to a number of steps, and take no more than that
     distilled = scheduler.config.get("original_inference_steps", limit)
     if num_inference_steps <= min(limit, distilled):
         scheduler.set_timesteps(num_inference_steps)
@@ -138,8 +138,8 @@ def _probe_start(scheduler: Scheduler, timesteps: torch.Tensor) -> tuple[float, 
 class _Probe:
     """Steps a scheduler once and reads its coefficients. Raises NotTabled.
 
-    A column of a probe is one number of a latent (1, 1, 1, columns): first one for each sample,
-    output and hidden state, where a unit vector marks it, then checks, then silence.
+    A probe is a latent (1, 1, 1, columns). The first columns are unit vectors, one for each sample,
+    output and hidden state. Then come columns of random numbers as a check, then zeros.
     """
 
     def __init__(self, scheduler: Scheduler, timesteps: torch.Tensor) -> None:
@@ -177,7 +177,7 @@ class _Probe:
     def _step(
         self, output: torch.Tensor, t: torch.Tensor, sample: torch.Tensor
     ) -> tuple[float, torch.Tensor]:
-        """Step; returns D, and the sample without its noise."""
+        """Take a step. Return D and the sample without its noise."""
         state = self._random.get_state()
         rest = {"generator": self._random} if self._takes_generator else {}
         after = self._scheduler.step(output, t, sample, return_dict=False, **rest)[0]
@@ -220,7 +220,7 @@ class _Probe:
         rest = corrected[:-1] - ratio * coefficients[:-1]
         if rest[DEPTH - 1] or rest[-1]:
             raise NotTabled("it reaches back too far")
-        expressed = rest.roll(1)  # the next step's own sample comes first, its own output is unseen
+        expressed = rest.roll(1)  # the next step's sample comes first; it has no output yet
         expressed[0] = ratio
         return expressed
 

@@ -36,7 +36,7 @@ class Panel:
 class Drawing:
     """A request in flight. report must not raise; seconds: what the device gave it so far.
 
-    due: the tick of its group at which it would be done if nobody else were there.
+    due: the tick of its group at which it would be done if it were alone.
     """
 
     request: GenerationRequest
@@ -51,12 +51,12 @@ class Drawing:
 
     @property
     def step(self) -> int:
-        """The number of steps that all of its pictures have completed."""
+        """Return the number of steps that all of its pictures have completed."""
         return min(panel.step for panel in self.panels)
 
     @property
     def is_done(self) -> bool:
-        """Whether its latents are finished."""
+        """Return whether its latents are finished."""
         return self.step == self.table.num_steps
 
     def make_entry(self, panel: Panel) -> Entry:
@@ -78,7 +78,7 @@ class Member:
 
 
 class Group:
-    """All requests of one size. used: the work it had so far, per request, in native rows."""
+    """All requests of one size. used: the work done for it so far, per request, in native rows."""
 
     def __init__(
         self, width: int, height: int, slots: Slots, stepper: Stepper, *, is_tiled: bool = False
@@ -94,12 +94,12 @@ class Group:
 
     @property
     def num_free(self) -> int:
-        """Pictures that still fit in."""
+        """Return how many more pictures fit in."""
         return self._slots.num_free
 
     @property
     def is_active(self) -> bool:
-        """Whether somebody in it has steps to take."""
+        """Return whether any request in it has steps left."""
         return any(not drawing.is_done for drawing in self.drawings)
 
     def join(self, drawing: Drawing, start: Start, cond: Prompt, uncond: Prompt | None) -> None:
@@ -120,9 +120,9 @@ class Group:
     def select(self, max_rows: int) -> list[Member]:
         """Choose the pictures of the next step, one at least.
 
-        Newcomers come first, so that everybody sees a preview soon; then whoever is due first:
-        equal requests are done in the order they came, a short one passes a long one, and nobody
-        waits for ever, for who comes later is due later.
+        New requests come first, so that everybody sees a preview soon. Then the one that is due
+        first: equal requests finish in the order they came, and a short one passes a long one.
+        No request waits for ever, because later ones are due later.
         """
         line = [
             (drawing, panel)
@@ -141,7 +141,7 @@ class Group:
         return members
 
     def step(self, members: Sequence[Member], num_rows: int | None) -> None:
-        """Take one step; nobody moves if it fails. num_rows: pads the batch."""
+        """Take one step. If it fails, nothing changes. num_rows: pad the batch to this number."""
         for member in members:
             self._draw_noise(member.drawing.table, member.panel)
         self._stepper(self._slots.plan([member.entry for member in members], num_rows))
@@ -163,7 +163,7 @@ class Group:
         self._slots.blank()
 
     def free(self) -> None:
-        """Let go of memory that the next step can have again."""
+        """Free memory that the next step can allocate again."""
         self._stepper.free()
 
     def get_latents(self, drawing: Drawing) -> torch.Tensor:

@@ -27,17 +27,17 @@ class Entry:
 
     @property
     def num_rows(self) -> int:
-        """How many rows of the UNet's batch it takes."""
+        """Return how many rows of the UNet's batch it takes."""
         return 1 if self.guidance_scale is None else 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Everything one step reads, as tensors, so that a captured graph can run with another plan.
+    """All that one step reads. These are tensors, so a captured graph can run with another plan.
 
-    numbers: (N, 1 + NUM_COLUMNS) guidance, s, t, A, B, D of the N pictures, in the state's dtype.
-    pictures: int64 (3, N) slot, conditional row and unconditional row of each picture.
-    rows: int64 (2, R) for each row of the UNet's batch, the index of its picture (of N) and of its
+    numbers: (N, 1 + NUM_COLUMNS): guidance, s, t, A, B, D of the N pictures, in the state's dtype.
+    pictures: int64 (3, N): slot, conditional row and unconditional row of each picture.
+    rows: int64 (2, R): for each row of the UNet's batch, the indices of its picture and of its
     embedding.
     """
 
@@ -125,7 +125,7 @@ class Slots:
 
     @property
     def num_free(self) -> int:
-        """How many slots are free."""
+        """Return how many slots are free."""
         return len(self._free)
 
     def plan(self, entries: Sequence[Entry], num_rows: int | None = None) -> Plan:

@@ -41,7 +41,7 @@ class Stepper:
         advance(self._slots, self._unet, plan, self._slots.recall_embeds(plan) if on_cpu else None)
 
     def free(self) -> None:
-        """Free memory that can be built up again later."""
+        """Free memory that a later step can allocate again."""
 
 
 class GraphStepper(Stepper):
@@ -110,7 +110,7 @@ class CompiledUnet:
         return (self._compiled if fits else self._unet)(latents, times, **rest)
 
     def is_ready(self, num_rows: int) -> bool:
-        """Whether this bucket is compiled."""
+        """Return whether this bucket is compiled."""
         return num_rows in self._ready
 
     def start(self, max_rows: int) -> None:

@@ -22,7 +22,7 @@ class Transfer:
             self._event.record()
 
     def is_ready(self) -> bool:
-        """Whether ``get`` would return at once."""
+        """Return whether ``get`` would return at once."""
         return self._event is None or self._event.query()
 
     def get(self) -> tuple[torch.Tensor, ...]:

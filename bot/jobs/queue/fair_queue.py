@@ -29,11 +29,11 @@ class JobQueue:
 
     @property
     def cost(self) -> float:
-        """The estimated cost of all waiting jobs."""
+        """Return the estimated cost of all waiting jobs."""
         return sum(job.cost_estimate for job in self._jobs.values())
 
     def count_of(self, guild_id: int | None) -> int:
-        """How many jobs of a server are waiting."""
+        """Return how many jobs of a server are waiting."""
         return sum(job.origin.guild_id == guild_id for job in self._jobs.values())
 
     def add(self, jobs: Iterable[Job]) -> None:
@@ -41,7 +41,7 @@ class JobQueue:
         self._jobs.update((job.job_id, job) for job in jobs)
 
     def get(self, job_id: int) -> Job:
-        """A waiting job. Raises KeyError."""
+        """Return a waiting job. Raises KeyError if there is none with this id."""
         return self._jobs[job_id]
 
     def remove(self, job_id: int) -> Job | None:
@@ -49,11 +49,11 @@ class JobQueue:
         return self._jobs.pop(job_id, None)
 
     def next(self, now: float) -> Job | None:
-        """The next job. It stays in the queue."""
+        """Return the next job. It stays in the queue."""
         return next(self.walk(now), None)
 
     def walk(self, now: float) -> Iterator[Job]:
-        """All waiting jobs in the order they would be drawn in if no more came."""
+        """List all waiting jobs in the order in which they would be drawn if no more came."""
         totals = self._use.totals(now)
         lines: dict[Member, deque[Job]] = {}
         for job in sorted(self._jobs.values(), key=lambda job: job.job_id):
@@ -77,13 +77,13 @@ class JobQueue:
             yield job
 
     def places(self, now: float, busy_cost: float, pace: float | None) -> dict[int, Place]:
-        """The place of every waiting job, in the order of ``walk``.
+        """Return the place of every waiting job, in the order of ``walk``.
 
         busy_cost: the cost of running jobs. pace: cost per second, None if it is not known yet.
         """
         places: dict[int, Place] = {}
         totals = self._use.totals(now)
-        newest: dict[Member, int] = {}  # the newest job of each member ahead
+        newest: dict[Member, int] = {}  # the id of the newest job of each member ahead
         ahead: set[int] = set()
         newest_ahead = 0
         cost = busy_cost
@@ -128,7 +128,7 @@ def _step(heap: list[H], following: H | None) -> None:
 def _explain(
     member: Member, any_ahead: bool, any_others: bool, later: list[Member], totals: Totals
 ) -> PlaceReason:
-    """later: other people who are ahead although they asked later."""
+    """Find the reason for a place. later: people who are ahead although they asked later."""
     if not any_ahead:
         return PlaceReason.NEXT
     if not any_others:

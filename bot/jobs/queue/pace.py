@@ -1,10 +1,10 @@
-"""How fast each engine draws."""
+"""Measures how fast each engine draws."""
 
 from __future__ import annotations
 
 
 class Pace:
-    """How fast one engine draws, in cost per second, measured on the last jobs it finished.
+    """Measures how fast one engine draws, in cost per second, on the last jobs it finished.
 
     It compares the estimated cost with the seconds a job took, not the cost that was charged.
     Waiting times are computed from estimates too, so the two fit together.
@@ -21,13 +21,13 @@ class Pace:
 
     @property
     def cost_per_second(self) -> float | None:
-        """The pace, or None until the first job is done."""
+        """Return the pace, or None until the first job is done."""
         if not self._samples:
             return None
         return sum(cost for cost, _ in self._samples) / sum(spent for _, spent in self._samples)
 
     def measure(self, cost_estimate: float, gpu_seconds: float) -> float:
-        """The cost of a finished job: its GPU time at this engine's pace, at most the estimate.
+        """Return a finished job's cost: its GPU time at this engine's pace, up to the estimate.
 
         So a member never pays more because a device was slow.
         """
@@ -42,10 +42,10 @@ class Paces:
         self._by_engine: dict[str, Pace] = {}
 
     def of(self, engine: str) -> Pace:
-        """The pace of one engine; it is empty at first."""
+        """Return the pace of one engine; it is empty at first."""
         return self._by_engine.setdefault(engine, Pace())
 
     @property
     def cost_per_second(self) -> float | None:
-        """The pace of all engines together, as they draw in parallel. None until one has drawn."""
+        """Return the pace of all engines together, because they draw in parallel. None at first."""
         return sum(pace.cost_per_second or 0.0 for pace in self._by_engine.values()) or None

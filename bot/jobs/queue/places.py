@@ -1,4 +1,4 @@
-"""Where a job stands in the queue, and why."""
+"""Describes a job's place in the queue, and why it has that place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 
 class PlaceReason(Enum):
-    """Why a job stands where it stands in the queue."""
+    """The reasons for a job's place in the queue."""
 
     NEXT = auto()
     CAME_FIRST = auto()  # everyone ahead asked earlier

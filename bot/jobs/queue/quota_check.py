@@ -1,4 +1,4 @@
-"""Whether a prompt fits into what its member, its server and the queue may have."""
+"""Checks whether a prompt fits into the quotas of its member and server and into the queue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
 
 
 class QuotaCheck:
-    """Reads what is used from the record, so a restart changes nothing."""
+    """Counts what was used from the database, so a restart changes nothing."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class QuotaCheck:
         self._now = now
 
     async def find_refusal(self, origin: Origin, quota: RoleQuota, cost: float) -> Reason | None:
-        """Why this prompt exceeds a quota, or None.
+        """Return the reason why this prompt exceeds a quota, or None.
 
-        quota: of the member's roles; it never exceeds the owner's.
+        quota: what the member's roles allow; it never exceeds the owner's quota.
         """
         if origin.source is Source.TERMINAL:
             return None

@@ -1,4 +1,4 @@
-"""Recent use: how much servers and members have drawn lately. Old use counts less."""
+"""Adds up how much servers and members have drawn lately. Old use counts less."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Member = tuple[int | None, int]
 """Guild (None for direct messages) and user."""
 
 HALF_LIFE_SECONDS = 3600.0
-MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS  # how far a start reads back; older use counts below 1e-6
+MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS  # read at the start; older use counts below 1e-6
 FADED = 1e-9  # default requests; less than this is forgotten
 
 _SETTLED = {
@@ -44,7 +44,7 @@ class _Sum:
 
 
 class RecentUse:
-    """How much guilds and members have drawn lately, in default requests; costs halve every hour.
+    """Sums what guilds and members drew lately, in default requests. Costs halve every hour.
 
     All costs halve together. So each member needs only one sum of settled costs, worked out for one
     common moment: the epoch, which follows the clock. Charges that may still change are kept apart.
@@ -84,7 +84,7 @@ class RecentUse:
         self._open.pop(job_id, None)
 
     def totals(self, now: float) -> Totals:
-        """The use of each guild and each member at ``now``."""
+        """Return the use of each guild and each member at ``now``."""
         self._move(now)
         totals = Totals({}, {}, {})
         share = _decay(self._now - self._epoch)
@@ -136,7 +136,7 @@ class Totals:
         self.unweighted[member] = self.unweighted.get(member, 0.0) + cost
 
     def use_of(self, member: Member) -> tuple[float, float]:
-        """The use of a member's guild, and the member's own. All direct messages are one guild.
+        """Return the use of the guild and of the member. All direct messages are one guild.
 
         Rounded, so that equal sums are equal in whatever order they were added up.
         """

@@ -1,4 +1,4 @@
-"""The queue as people see it: who is where, what a prompt costs, how long it takes."""
+"""Shows people the queue: each prompt's place, its cost, and how long it will take."""
 
 from __future__ import annotations
 
@@ -82,21 +82,21 @@ class Waitlist:
         return self.queue.remove(job_id)
 
     def places(self) -> dict[int, Place]:
-        """The place of every waiting job, in the order they will be drawn."""
+        """Return the place of every waiting job, in the order they will be drawn."""
         pace = self.paces.cost_per_second
         return self.queue.places(self._now(), self._busy_cost(), pace)
 
     def count_of(self, guild_id: int | None) -> tuple[int, int]:
-        """How many prompts of a server are waiting, and how many are being drawn."""
+        """Return how many prompts of a server are waiting, and how many are being drawn."""
         drawing = sum(job.origin.guild_id == guild_id for job in self.running.values())
         return self.queue.count_of(guild_id), drawing
 
     def estimate_cost(self, recipe: Recipe) -> float:
-        """The cost in default requests of the default model; 1.0 until the model is loaded."""
+        """Return the cost, in default requests of the default model; 1.0 before it is loaded."""
         return self._engine.cost(recipe) if self.info else 1.0
 
     def estimate_wait_seconds(self, cost: float) -> float | None:
-        """Seconds until a new job of this cost would be done if it came last; None if unknown."""
+        """Estimate the seconds until a new job of this cost would be done; None if unknown."""
         pace = self.paces.cost_per_second
         return (self._busy_cost() + self.queue.cost + cost) / pace if pace else None
 
