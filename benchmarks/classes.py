@@ -1,8 +1,9 @@
 """python -m benchmarks.classes [--json] [FILE …]: measures what the built-in classes find.
 
-Texts are made in memory, for the judge alone: a term of the packaged lexicon and a neutral term
-for an age or a person in a plain frame. Nothing that is made is kept, printed or logged; what was
-missed is told by its slot. Harmless prompts come from files, one a line (see benchmarks/harmless).
+The program makes its texts in memory. Each one puts a term of the lexicon and a neutral term, for
+an age or a person, into a plain sentence. Only the judge reads these texts; they are not kept,
+printed or logged. For a text that was missed, the report names only the neutral term. Harmless
+prompts come from files with one prompt on each line (see benchmarks/harmless).
 """
 
 from __future__ import annotations

@@ -77,7 +77,10 @@ async def _measure_pictures(plan: Plan) -> dict[str, Value]:
     async with _open_siege(plan, "f17-pictures") as siege:
         server = siege.bench.server
         member = server.person("member")
-        places = (server.channel("art"), member.direct_channel)  # a thread for each
+        places = (
+            server.channel("art"),
+            member.direct_channel,
+        )  # each place may use one of the two worker processes
 
         async def send(number: int) -> None:
             name, data = costly[number // 2 % len(costly)]

@@ -222,7 +222,7 @@ class DiscordMessenger:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._client.http.request(route, json=body)
         except (discord.HTTPException, *PASSING_FAULTS) as error:
-            of_job(log, job.job_id).info("its member could not be told where they asked: %s", error)
+            of_job(log, job.job_id).info("the author could not be told where they asked: %s", error)
             return False
         return True
 
@@ -304,7 +304,7 @@ class DiscordMessenger:
                 return await post(job)
             except TextRefused as error:
                 of_job(log, job.job_id).info(
-                    "Discord refuses its words, so they are left out: %s", error
+                    "Discord refuses the prompt's words, so they are left out: %s", error
                 )
                 self._withheld.add(job.job_id)
         return await post(job_views.withhold_words(job))

@@ -59,11 +59,11 @@ PASSING_FAULTS = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 class Unwelcome(Undeliverable):
-    """Discord may accept the message with other files, or with none."""
+    """Discord refused the files of the message; it may accept others, or none."""
 
 
 class TextRefused(Undeliverable):
-    """Discord or a server's AutoMod may accept the message with other words."""
+    """Discord or a server's AutoMod refused the words of the message; it may accept others."""
 
 
 class UnknownMessage(NoMessage):

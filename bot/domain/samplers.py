@@ -30,7 +30,7 @@ def _spaced(id_: str, label: str, *aliases: str) -> tuple[Sampler, ...]:
 
 
 _ALL = (
-    Sampler("euler_a", "Euler a", ("euler ancestral", "k_euler_a", "euler_ancestral")),
+    Sampler("euler_a", "Euler a", ("euler ancestral", "k_euler_a", "k_euler_ancestral")),
     *_spaced("dpmpp_2m", "DPM++ 2M", "dpm++2m", "k_dpmpp_2m", "dpmsolver++"),
     *_spaced("dpmpp_2m_sde", "DPM++ 2M SDE", "dpm++2m sde", "dpmpp_sde_2m"),
     *_spaced("euler", "Euler", "k_euler"),

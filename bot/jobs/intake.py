@@ -225,7 +225,7 @@ class Intake:
         """End a row that was committed too late. If the commit failed, another job has its id."""
         async with self._jobs.transaction():
             found = await self._jobs.fetch_job(job.job_id)
-            if found is None or found.origin != job.origin:
+            if found is None or found.origin.interaction_id != job.origin.interaction_id:
                 return None
             of_job(log, job.job_id).warning("was committed too late, so it is not drawn")
             return await self._jobs.mark_ended(

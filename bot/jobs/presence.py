@@ -53,7 +53,7 @@ class Presence:
                 has_left = await self._messenger.has_left(*who)
         except (NotPosted, TimeoutError) as error:
             of_job(log, job.job_id).info(
-                "Discord did not say whether its member has left: %r", error
+                "Discord did not say whether the author has left: %r", error
             )
             return False
         if not has_left:

@@ -100,8 +100,8 @@ class _Group:
         return range(self.first, self.first + len(self.patterns))
 
     def compile(self) -> None:
-        if len(self.patterns) == 1:  # alone, RE2 has a method that is faster in the worst case
-            return
+        if len(self.patterns) == 1:
+            return  # for a single pattern, RE2's ordinary search is faster in the worst case
         together = re2.Set.SearchSet(_make_options())
         for pattern in self.patterns:
             together.Add(pattern)

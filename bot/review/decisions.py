@@ -310,7 +310,7 @@ class Decisions:
         card = await self._cards.fetch(card_id)
         if card is None or card.decision is not None:
             return
-        # A deleted card that expires stays deleted; a card that is sealed by now must be replaced.
+        # Do not post a card again if it can expire. But replace one that nobody may see any more.
         if card.expires_at is None or await self._review_cards.is_sealed(card):
             await self._reports.show_hidden(card)
             await self._review_cards.show(card.card_id)

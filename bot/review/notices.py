@@ -137,7 +137,11 @@ class Notices:
         has_appeal: bool = True,
         has_button: bool = False,
     ) -> Told:
-        """has_button: add a button to appeal, if a moderator would see the appeal."""
+        """Send a direct message to a member.
+
+        has_appeal: say how to appeal. has_button: mention the Appeal button, if the server has a
+        review channel.
+        """
         settings = await self._settings.fetch(guild_id)
         with speaking(self._messenger.find_locale(guild_id)):
             lines = compose(self._messenger.find_guild_name(guild_id) or texts.A_SERVER())

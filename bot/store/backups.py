@@ -76,8 +76,10 @@ class Backups:
             raise StoreError(f"No backup could be made in {self._folder}: {error}") from error
 
     def prune(self, now: float) -> list[Path]:
-        """Remove old copies, because they hold words that were deleted since, and copies that a
-        stop left unfinished. Return what was removed.
+        """Remove old and unfinished copies, and return what was removed.
+
+        Old copies hold words that were deleted later. A copy is unfinished if the bot stopped
+        while it wrote it.
 
         Raises StoreError, and removes nothing, if the newest copy is from the future: then the
         clock is wrong and cannot say which copies are old.

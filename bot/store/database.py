@@ -327,7 +327,10 @@ class Database:
             return list(await self._connection.execute_fetchall(sql, parameters))
 
     async def fetch_all_apart(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Return the rows of a long SELECT, read from what is on disk. Raises StoreError."""
+        """Return the rows of a long SELECT. Raises StoreError.
+
+        It uses the read-only connection, so it blocks no writer and sees only committed changes.
+        """
         if self._closed:
             raise StoreError(_CLOSED)
         try:

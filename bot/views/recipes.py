@@ -140,7 +140,10 @@ def _field(
 def compose_gallery(
     shown: list[tuple[Job, str]], *, older: int | None, is_first: bool
 ) -> discord.ui.LayoutView:
-    """Build a page of a member's own pictures. older: the next page starts below this job."""
+    """Build a page of a member's own pictures.
+
+    older: the id of the last job on this page, if there are older ones, which the next page shows.
+    """
     if not shown:
         text = texts.GALLERY_EMPTY if is_first else texts.GALLERY_AT_END
         return job_views.compose_view(text())

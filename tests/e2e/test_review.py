@@ -78,9 +78,14 @@ class Town:
             while text not in card.text() or card.buttons():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
-    async def told_directly(self, person: Person) -> list[Message]:
-        messages = self.server.messages
-        return await self.server.wait_until(lambda: messages(person.direct_channel), 15)
+    async def told_directly(self, person: Person, count: int = 1) -> list[Message]:
+        """Wait for so many direct messages, at least."""
+
+        def look() -> list[Message] | None:
+            messages = self.server.messages(person.direct_channel)
+            return messages if len(messages) >= count else None
+
+        return await self.server.wait_until(look, 15)
 
     async def imagine(self, prompt: str, person: Person | None = None, **options: Any):
         return await (person or self.member).slash("imagine", self.art, prompt=prompt, **options)
@@ -633,7 +638,7 @@ async def test_strikes_suspend_and_the_appeal_is_heard(town: Town, start_bot: St
     bot = await start_bot()
     await town.press(card, "Grant: lift it")
     await town.closed(card, "Granted")
-    removed, struck, suspended, granted = await town.told_directly(town.member)
+    removed, struck, suspended, granted = await town.told_directly(town.member, 4)
     assert "removed the pictures of your prompt #1" in removed.text()
     assert "You got a strike in" in struck.text()
     for words in ("You got a strike in", "again rude", "You cannot make pictures in", "moderators"):

@@ -201,7 +201,10 @@ def _off_by_default(known: Any) -> dict[str, bool]:
 
 
 def _find_own_id(own: Scheduler) -> str | None:
-    """Return the id of the model's own scheduler; among equal classes the best-matching one."""
+    """Return the id of the sampler that uses the model's own scheduler; None if there is none.
+
+    If several use the same class, take the one whose settings fit the model best.
+    """
 
     def draws(settings: Any) -> bool:
         return str(settings.get("algorithm_type", "")).startswith("sde-")

@@ -83,7 +83,7 @@ class JobQueue:
         """
         places: dict[int, Place] = {}
         totals = self._use.totals(now)
-        newest: dict[Member, int] = {}  # the id of the newest job of each member ahead
+        newest: dict[Member, int] = {}  # for each member, the id of their newest job ahead
         ahead: set[int] = set()
         newest_ahead = 0
         cost = busy_cost
