@@ -20,19 +20,24 @@ class MessageRemoval:
     def __init__(self, retention: RetentionRepository, messenger: Messenger) -> None:
         self._retention = retention
         self._messenger = messenger
+        self._silent: set[int] = set()  # channels that gave no answer since all others were tried
 
     async def run(self) -> None:
         """Delete the next messages. Raises Unreachable at the end if one request got no answer."""
         fault: Unreachable | None = None
-        for channel_id, message_id in await self._retention.list_messages_to_delete(
-            MESSAGES_PER_ROUND
-        ):
+        list_next = self._retention.list_messages_to_delete
+        messages = await list_next(MESSAGES_PER_ROUND, self._silent)
+        if not messages:
+            self._silent.clear()
+            messages = await list_next(MESSAGES_PER_ROUND, self._silent)
+        for channel_id, message_id in messages:
             try:
                 await self._messenger.remove_message(channel_id, message_id)
             except Undeliverable as error:
                 log.info("message %s is not there or not ours to delete: %s", message_id, error)
             except Unreachable as error:
                 fault = error
+                self._silent.add(channel_id)
                 continue
             await self._retention.forget_message(message_id)
         if fault is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from bot.domain.jobs import Job
@@ -158,12 +159,18 @@ class RetentionRepository:
         )
         return len(rows)
 
-    async def list_messages_to_delete(self, limit: int) -> list[tuple[int, int]]:
-        """List channel and message ids, newest first, one per channel before any second one."""
+    async def list_messages_to_delete(
+        self, limit: int, left_out: Collection[int]
+    ) -> list[tuple[int, int]]:
+        """List channel and message ids, newest first, one per channel before any second one.
+
+        left_out: ids of channels whose messages are not listed.
+        """
         rows = await self._database.fetch_all(
-            "SELECT channel_id, message_id FROM message_to_delete ORDER BY row_number() OVER "
+            "SELECT channel_id, message_id FROM message_to_delete WHERE channel_id NOT IN "
+            "(SELECT value FROM json_each(?)) ORDER BY row_number() OVER "
             "(PARTITION BY channel_id ORDER BY message_id DESC), message_id DESC LIMIT ?",
-            (limit,),
+            (json.dumps([*left_out]), limit),
         )
         return [(row["channel_id"], row["message_id"]) for row in rows]
 

@@ -94,3 +94,28 @@ async def test_time_that_is_over_deletes_no_messages(house: House):
     assert (await house.fetch(number)).recipe.prompt == ""
     assert await list_left(house) == []
     assert (await house.fetch(number)).status is JobStatus.DELIVERED
+
+
+async def test_channels_that_give_no_answer_keep_no_other_channel_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    for number in range(1, MESSAGES_PER_ROUND + 2):
+        await house.database.execute(
+            "INSERT INTO message_to_delete VALUES (?, ?)", (number, number)
+        )
+    remove, asked = house.messenger.remove_message, []
+
+    async def fail_but_at_one(channel_id: int, message_id: int) -> None:
+        asked.append(channel_id)
+        if channel_id != 1:
+            raise Unreachable("no answer")
+        await remove(channel_id, message_id)
+
+    monkeypatch.setattr(house.messenger, "remove_message", fail_but_at_one)
+    with pytest.raises(Unreachable):
+        await house.services.message_removal.run()
+    await house.services.message_removal.run()
+    assert house.messenger.removed_messages == [(1, 1)]
+    with pytest.raises(Unreachable):
+        await house.services.message_removal.run()
+    assert asked == [4, 3, 2, 1, 4, 3, 2], "those that were silent are tried again"
