@@ -621,6 +621,7 @@ async def test_strikes_suspend_and_the_appeal_is_heard(town: Town, start_bot: St
     assert refused.is_ephemeral
     assert "You are suspended" in refused.text()
     assert "again rude" in refused.text()
+    await town.told_directly(town.member, 3)  # a command tells once, whatever comes after it
     assert await bot.stop(signal.SIGKILL) == -signal.SIGKILL
     bot = await start_bot()
     assert "You are suspended" in (await (await town.imagine("cat")).wait_answered()).text()
