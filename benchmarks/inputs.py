@@ -23,8 +23,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.bot import describe_environment
-from bot.cogs.audit import _pack
-from bot.cogs.privacy import _pack as pack_export
+from bot.cogs.audit import pack
+from bot.cogs.privacy import pack as pack_export
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import JobStatus, Origin
 from bot.domain.recipes import Recipe
@@ -163,7 +163,7 @@ async def _measure_exports(services: Services) -> dict[str, Any]:
 async def _measure_audit(services: Services) -> dict[str, Any]:
     async def export() -> None:
         entries = await services.audit.search(_GUILD, limit=_AUDIT_ROWS, newest_first=False)
-        await asyncio.to_thread(partial(_pack, entries, "csv"))
+        await asyncio.to_thread(partial(pack, entries, "csv"))
 
     return await _beside("audit_export", services, [export()])
 

@@ -96,7 +96,7 @@ class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.engli
             entries = await services.audit.search(
                 guild_id, since=moment, limit=_MAX_EXPORTED, newest_first=False
             )
-            data, name = await asyncio.to_thread(_pack, entries, format)
+            data, name = await asyncio.to_thread(pack, entries, format)
         await interaction.edit_original_response(attachments=[discord.File(io.BytesIO(data), name)])
 
     async def _compose(
@@ -143,7 +143,8 @@ def parse_since(text: str | None, now: float) -> float:
         raise UserError(texts.NOT_A_TIME(text=quote(text, 40))) from None
 
 
-def _pack(entries: Sequence[AuditEntry], kind: str) -> tuple[bytes, str]:
+def pack(entries: Sequence[AuditEntry], kind: str) -> tuple[bytes, str]:
+    """Return the file, csv or json, and its name."""
     data, name = _render(entries, kind).encode(), f"audit.{kind}"
     return (data, name) if len(data) <= _MAX_PLAIN_BYTES else (gzip.compress(data), f"{name}.gz")
 

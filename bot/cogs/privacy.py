@@ -40,7 +40,7 @@ class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY
         """Send the member's data as JSON, compressed if it is large."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         found = await self._services.member_data.export(interaction.user.id)
-        data, name = await asyncio.to_thread(_pack, found)
+        data, name = await asyncio.to_thread(pack, found)
         file = discord.File(io.BytesIO(data), name)
         await interaction.edit_original_response(attachments=[file])
 
@@ -62,7 +62,7 @@ class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY
         await interaction.edit_original_response(view=view)
 
 
-def _pack(found: dict[str, Any]) -> tuple[bytes, str]:
+def pack(found: dict[str, Any]) -> tuple[bytes, str]:
     """Return the file and its name."""
     data, name = json.dumps(found, ensure_ascii=False, indent=2).encode(), "triptych-my-data.json"
     return (data, name) if len(data) <= _MAX_PLAIN_BYTES else (gzip.compress(data), f"{name}.gz")

@@ -1,6 +1,7 @@
 """The small world that a playground starts with."""
 
 from playground.world.permissions import EVERYONE_PERMISSIONS, MODERATOR_PERMISSIONS, Permission
+from playground.world.snowflakes import Snowflakes
 from playground.world.world import (
     Channel,
     ChannelType,
@@ -8,7 +9,6 @@ from playground.world.world import (
     Member,
     Overwrite,
     Role,
-    Snowflakes,
     User,
     World,
 )

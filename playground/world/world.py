@@ -1,14 +1,14 @@
 """Everything that exists in the playground: guilds, people, messages, commands, interactions."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from playground.world.snowflakes import Snowflakes
+
 Json = dict[str, Any]
 
-DISCORD_EPOCH_MS = 1_420_070_400_000
 DEFAULT_SIZE_LIMIT = 10 * 1024 * 1024
 
 
@@ -331,19 +331,6 @@ class Interaction:
 
 class UnknownChannelError(KeyError):
     """There is no such channel any more."""
-
-
-class Snowflakes:
-    """Ids in Discord's form: milliseconds of the wall clock, then a counter; always rising."""
-
-    def __init__(self, time_ns: Callable[[], int] = time.time_ns) -> None:
-        self._time_ns = time_ns
-        self._last = 0
-
-    def next(self) -> int:
-        fresh = (self._time_ns() // 1_000_000 - DISCORD_EPOCH_MS) << 22
-        self._last = max(fresh, self._last + 1)
-        return self._last
 
 
 class World:
