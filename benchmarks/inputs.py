@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Awaitable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,8 +22,6 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.bot import describe_environment
-from bot.cogs.audit import pack
-from bot.cogs.privacy import pack as pack_export
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import JobStatus, Origin
 from bot.domain.recipes import Recipe
@@ -38,6 +35,8 @@ from bot.settings import Settings
 from bot.store import DATABASE_FILE_NAME, Database
 from bot.texts.codes import Code
 from bot.texts.reasons import because
+from bot.views.audit import pack_entries
+from bot.views.files import pack_json
 
 _GUILD = 7
 _MEMBERS = 30
@@ -153,7 +152,7 @@ async def _measure_exports(services: Services) -> dict[str, Any]:
             found = await services.member_data.export(user_id)
         except UserError:
             return False
-        await asyncio.to_thread(pack_export, found)
+        await asyncio.to_thread(pack_json, found, "export.json")
         return True
 
     report = await _beside("exports_of_30", services, [export(n + 1) for n in range(_MEMBERS)])
@@ -163,7 +162,7 @@ async def _measure_exports(services: Services) -> dict[str, Any]:
 async def _measure_audit(services: Services) -> dict[str, Any]:
     async def export() -> None:
         entries = await services.audit.search(_GUILD, limit=_AUDIT_ROWS, newest_first=False)
-        await asyncio.to_thread(partial(pack, entries, "csv"))
+        await asyncio.to_thread(pack_entries, entries, "csv")
 
     return await _beside("audit_export", services, [export()])
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import io
-import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,7 +26,6 @@ from bot.views.escape import quote
 
 _PAGE = 6
 _MAX_EXPORTED = 100_000
-_MAX_PLAIN_BYTES = 8 << 20  # Discord takes 10 MiB
 _SECONDS = {"h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 _Interaction = discord.Interaction[TriptychClient]
 
@@ -96,7 +93,7 @@ class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.engli
             entries = await services.audit.search(
                 guild_id, since=moment, limit=_MAX_EXPORTED, newest_first=False
             )
-            data, name = await asyncio.to_thread(pack, entries, format)
+            data, name = await asyncio.to_thread(audit_views.pack_entries, entries, format)
         await interaction.edit_original_response(attachments=[discord.File(io.BytesIO(data), name)])
 
     async def _compose(
@@ -141,19 +138,6 @@ def parse_since(text: str | None, now: float) -> float:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise UserError(texts.NOT_A_TIME(text=quote(text, 40))) from None
-
-
-def pack(entries: Sequence[AuditEntry], kind: str) -> tuple[bytes, str]:
-    """Return the file, csv or json, and its name."""
-    data, name = _render(entries, kind).encode(), f"audit.{kind}"
-    return (data, name) if len(data) <= _MAX_PLAIN_BYTES else (gzip.compress(data), f"{name}.gz")
-
-
-def _render(entries: Sequence[AuditEntry], kind: str) -> str:
-    if kind == "csv":
-        return audit_views.render_entries(entries)
-    rows = [audit_views.list_columns(entry) for entry in entries]
-    return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
 
 
 async def setup(bot: TriptychClient) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import io
-import json
 from collections.abc import Sequence
-from typing import Any
 
 import discord
 from discord import app_commands
@@ -19,8 +16,9 @@ from bot.services import Services
 from bot.texts import commands
 from bot.texts import privacy as texts
 from bot.views import moderation as moderation_views
+from bot.views.files import pack_json
 
-_MAX_PLAIN_BYTES = 8 << 20  # Discord takes 10 MiB
+_EXPORT_NAME = "triptych-my-data.json"
 
 
 @anywhere
@@ -40,7 +38,7 @@ class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY
         """Send the member's data as JSON, compressed if it is large."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         found = await self._services.member_data.export(interaction.user.id)
-        data, name = await asyncio.to_thread(pack, found)
+        data, name = await asyncio.to_thread(pack_json, found, _EXPORT_NAME)
         file = discord.File(io.BytesIO(data), name)
         await interaction.edit_original_response(attachments=[file])
 
@@ -60,12 +58,6 @@ class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY
         text = moderation_views.say_deleted(count, num_messages)
         view = moderation_views.compose_text(text)
         await interaction.edit_original_response(view=view)
-
-
-def pack(found: dict[str, Any]) -> tuple[bytes, str]:
-    """Return the file and its name."""
-    data, name = json.dumps(found, ensure_ascii=False, indent=2).encode(), "triptych-my-data.json"
-    return (data, name) if len(data) <= _MAX_PLAIN_BYTES else (gzip.compress(data), f"{name}.gz")
 
 
 async def setup(bot: TriptychClient) -> None:

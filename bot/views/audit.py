@@ -18,6 +18,7 @@ from bot.texts.codes import Code
 from bot.texts.reasons import Reason, describe, say
 from bot.views.components import PanelItem
 from bot.views.escape import quote
+from bot.views.files import pack, pack_json
 from bot.views.moderation import compose_text, name_rule
 from bot.views.settings import describe_value
 
@@ -134,6 +135,13 @@ def _describe_style_change(entry: AuditEntry) -> str:
         part = text(shown=" → ".join(shown))
         parts.append(texts.STYLE_PART_TAKEN_OUT(part=part) if new and not after else part)
     return ", ".join(parts) or texts.STYLE_UNCHANGED()
+
+
+def pack_entries(entries: Sequence[AuditEntry], kind: str) -> tuple[bytes, str]:
+    """Return the rows as a file, csv or json, and its name."""
+    if kind == "csv":
+        return pack(render_entries(entries), "audit.csv")
+    return pack_json([list_columns(entry) for entry in entries], "audit.json")
 
 
 def render_entries(entries: Sequence[AuditEntry]) -> str:
