@@ -48,7 +48,7 @@ class Notices:
                 return await self.tell_removed(guild_id, member_id, card.job_id, card.reason)
             case Decision.STRIKE:
                 await self.tell_removed(guild_id, member_id, card.job_id)
-                return await self.tell_struck(guild_id, member_id)
+                return await self.tell_struck(guild_id, member_id, card.job_id)
             case Decision.SUSPEND:
                 return await self.tell_suspended(guild_id, member_id)
         return True
@@ -64,15 +64,20 @@ class Notices:
 
         return await self._tell(guild_id, member_id, f"removed-{job_id}", compose)
 
-    async def tell_struck(self, guild_id: int, member_id: int) -> Told:
-        """Tell a member about their newest strike, and about the suspension if it led to one."""
+    async def tell_struck(self, guild_id: int, member_id: int, job_id: int | None = None) -> Told:
+        """Tell a member about a strike, and about the suspension if it led to one.
+
+        job_id: the job that it was given for; None stands for the newest one that a command gave.
+        """
         now = self._now()
         strikes = await self._sanctions.list_strikes(guild_id, member_id, now)
-        if not strikes:
+        strike = next((each for each in reversed(strikes) if each.job_id == job_id), None)
+        if strike is None:
             return True
-        strike, limit = strikes[-1], (await self._settings.fetch(guild_id)).strikes_to_suspend
+        limit = (await self._settings.fetch(guild_id)).strikes_to_suspend
         suspension = await self._sanctions.fetch_suspension_of(guild_id, member_id, now)
-        follows = suspension is not None and suspension.given_at >= strike.given_at
+        is_newest = strike == strikes[-1]
+        follows = is_newest and suspension is not None and suspension.given_at >= strike.given_at
 
         def compose(server: str) -> list[str]:
             lines = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -168,3 +169,19 @@ async def test_strike_says_nothing_of_an_earlier_suspension(open_lane):
         [text] = told(house)
         assert "You got a strike" in text
         assert "cannot make pictures" not in text
+
+
+async def test_each_strike_is_told_although_a_second_one_came_before_the_first_message(open_lane):
+    async with open_lane(strikes_to_suspend=2) as house:
+        sanctions, notices = house.services.sanctions, house.services.notices
+        job = await house.submit()
+        give = partial(sanctions.strike, GUILD, MEMBER, by=MODERATOR)
+        await give(reason=own_words("for a picture"), job_id=job.job_id)
+        await give(reason=own_words("by command"))
+        assert await notices.tell_struck(GUILD, MEMBER, job.job_id)
+        assert await notices.tell_struck(GUILD, MEMBER)
+        first, second = told(house)
+        assert "for a picture" in first
+        assert "cannot make pictures" not in first
+        assert "by command" in second
+        assert "cannot make pictures" in second
