@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+from bot.moderation.chunks import part
 from bot.moderation.readings import Form, Reading
 from bot.moderation.text import normalise
 
 _KATAKANA = "ァ-ヺー"
-_UNSPACED = re.compile(r"[぀-ヿ一-鿿]")
+UNSPACED = re.compile(r"[぀-ヿ一-鿿]")
 _AGE_WORDS = ("歳", "才", "未満")
 Lexicon = Mapping[str, Sequence[str]]
 
@@ -40,7 +41,7 @@ class Segmenter:
     """Puts spaces round known words of Japanese, the longest first."""
 
     def __init__(self, terms: Iterable[str]) -> None:
-        known = {normalise(term) for term in chain(terms, _AGE_WORDS) if _UNSPACED.search(term)}
+        known = {normalise(term) for term in chain(terms, _AGE_WORDS) if UNSPACED.search(term)}
         ordered = sorted(known, key=lambda term: (-len(term), term))
         # Most positions begin no term; one look at a character is quicker than all the terms.
         first = re.escape("".join(sorted({term[0] for term in ordered})))
@@ -50,12 +51,12 @@ class Segmenter:
         """Return the reading with spaces, or unchanged if it has no such words."""
         if reading.text.isascii() or reading.is_spelled or reading.form is Form.MASKED:
             return reading
-        if _UNSPACED.search(reading.text) is None:
+        words = [word for word in reading.distinct if not word.isascii()]  # no term is longer
+        if self._known.search(" ".join(words)) is None:
             return reading
         text = self._known.sub(r" \g<0> ", reading.text)
-        words = re.findall(r"[^\W_]+", text)
-        distinct = frozenset(words)
-        return Reading(reading.form, text, words, distinct, distinct & reading.odd)
+        distinct = frozenset(part(text).split())
+        return Reading(reading.form, text, distinct, distinct & reading.odd)
 
 
 def _bound(term: str) -> str:

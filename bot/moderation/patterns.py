@@ -20,7 +20,10 @@ _STEP_SECONDS = 1e-5  # of compiling per step; normal patterns need a tenth to a
 # Bytes. They bound compiling (some 10,000 steps, 10 ms) and what searching remembers. Less would
 # bound it closer, and make searches slower by up to 400 times.
 _MAX_MEM = 1 << 20
-_SET_STEPS = 512  # steps of the patterns searched in one call, which cannot be interrupted either
+# Steps of the patterns searched in one call, which cannot be interrupted either. The owner's are
+# never interrupted; four times as many would make RE2 remember too little of each.
+SET_STEPS = 512
+OWNER_SET_STEPS = 2048
 _ALWAYS = ""  # matches every text, so if it is not found, the set gave up
 
 
@@ -51,13 +54,13 @@ def count_steps(pattern: str, clock: Callable[[], float] = time.thread_time) -> 
 class PatternSet:
     """Patterns compiled once and searched a few at a time."""
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    def __init__(self, patterns: Sequence[str], set_steps: int = SET_STEPS) -> None:
         """Raises ConfigError with RE2's reason for a pattern that it refuses."""
         self._patterns = [compile_pattern(pattern) for pattern in patterns]
         self._groups: list[_Group] = []
-        steps = _SET_STEPS
+        steps = set_steps
         for number, (pattern, one) in enumerate(zip(patterns, self._patterns, strict=True)):
-            if steps + one.programsize > _SET_STEPS:
+            if steps + one.programsize > set_steps:
                 self._groups.append(_Group(number))
                 steps = 0
             steps += one.programsize
@@ -70,15 +73,16 @@ class PatternSet:
 
         check: called before each part of the search; what it raises ends the search.
         """
+        encoded = text.encode()
         for group in self._groups:
             check()
-            found = group.find(text)
+            found = group.find(encoded)
             if found is not None:
                 yield from found
                 continue
             for number in group.numbers:
                 check()
-                if self._patterns[number].search(text):
+                if self._patterns[number].search(encoded):
                     yield number
 
     def list_spans(self, number: int, text: str) -> Iterator[tuple[int, int]]:
@@ -109,7 +113,7 @@ class _Group:
         together.Compile()
         self.together = together
 
-    def find(self, text: str) -> list[int] | None:
+    def find(self, text: bytes) -> list[int] | None:
         """Find matches; None if the patterns must be searched one by one."""
         found = self.together.Match(text) if self.together is not None else None
         if not found or self.always not in found:  # out of memory; one by one they need little

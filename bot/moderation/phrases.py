@@ -9,12 +9,12 @@ from itertools import groupby
 from typing import NamedTuple
 
 from bot.moderation.allowance import unlimited
-from bot.moderation.readings import EITHER_I_OR_L, REPEATED, Form, Reading
+from bot.moderation.chunks import REPEATED
+from bot.moderation.readings import EITHER_I_OR_L, Form, Reading
 from bot.moderation.text import normalise
 
 _WORD = re.compile(r"[^\W_]+")
 _MASK_CHAR = re.compile(r"\W")
-_RUN = re.compile(r"(.)\1+")
 _MIN_SPELLED = 3
 _MIN_SPELLED_APART = 5  # a shorter word can occur in a longer one: A S S E M B L Y
 _ALONE = frozenset("aiox0123456789")  # letters that are words of their own
@@ -71,8 +71,10 @@ class PhraseIndex:
                 longer.append((number, tuple(phrase[2:])))
         self.is_latin = all(word.isascii() for word in words)
         self._words = frozenset(words)
-        self._firsts = {first for first, _ in self._longer}
-        self._starts = frozenset(self._firsts.union(self._single))
+        self._seconds: dict[str, set[str]] = {}
+        for first, second in self._longer:
+            self._seconds.setdefault(first, set()).add(second)
+        self._starts = frozenset(self._seconds.keys() | self._single)
         ordered = sorted(words)  # the order of a set differs in each run
         self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
@@ -80,7 +82,7 @@ class PhraseIndex:
         maskable = (word for word in ordered if word not in inflected)
         self._masked = _group(maskable, _list_masked)
         long_words = [word for word in words if len(word) >= _MIN_SPELLED]
-        self._spelled_heads = {word[:_MIN_SPELLED] for word in long_words}
+        self._spelled_heads = {tuple(word[:_MIN_SPELLED]) for word in long_words}
         self._spelled_lengths = sorted({len(word) for word in long_words}, reverse=True)
 
     def find(
@@ -91,31 +93,48 @@ class PhraseIndex:
         check: called again and again; what it raises ends the search.
         """
         revealed: dict[str, _Meanings] = {}  # the readings share most of their words
+        in_runs: dict[str, tuple[str, ...]] = {}
         for reading in readings:
             if reading.is_spelled:
-                runs = reading.words
-                words = [word for run in runs for word in self._find_spelled(run, check)]
-                yield reading, self._find(words, frozenset(words), reading.form, {}, check)
+                for run in reading.distinct - in_runs.keys():
+                    in_runs[run] = tuple(self._find_spelled(run, check))
+                words = [word for run in reading.words for word in in_runs[run]]
+                wanted = self._starts.intersection(words)
+                yield reading, self._find(words, wanted, reading.form, {}, check)
             elif reading.form is Form.MASKED:
                 masked = dict(enumerate(self._find_masked(reading.words, check)))
                 words = [_HOLE] * len(masked)
                 yield reading, self._find(words, frozenset(), reading.form, masked, check)
             else:
                 disguised = self._list_disguised(reading, revealed, check)
-                hits = self._find(reading.words, reading.distinct, reading.form, disguised, check)
-                yield reading, hits
+                wanted = self._pick_starts(reading.distinct, disguised)
+                words = reading.words if wanted or disguised else ()
+                yield reading, self._find(words, wanted, reading.form, disguised, check)
+
+    def _pick_starts(
+        self, distinct: frozenset[str], disguised: Mapping[int, _Meanings]
+    ) -> frozenset[str]:
+        """Return the words that may begin a phrase in a text of these words."""
+        starts = distinct & self._starts
+        if disguised or not starts:
+            return starts
+        return frozenset(
+            word
+            for word in starts
+            if word in self._single or not self._seconds[word].isdisjoint(distinct)
+        )
 
     def _find(
         self,
         words: Sequence[str],
-        distinct: frozenset[str],
+        wanted: frozenset[str],
         form: Form,
         disguised: Mapping[int, _Meanings],
         check: Callable[[], None],
     ) -> list[Hit]:
-        single, firsts = self._single, self._firsts
+        single, firsts = self._single, self._seconds
         hits: list[Hit] = []
-        for start in _list_places(words, distinct & self._starts):
+        for start in _list_places(words, wanted):
             check()
             word = words[start]
             if word in single:
@@ -157,21 +176,24 @@ class PhraseIndex:
         for word in reading.odd - self._words - revealed.keys():
             check()
             revealed[word] = tuple(self._reveal(word))
-        suspects = {word for word in reading.odd & revealed.keys() if revealed[word]}
+        suspects = {word for word in reading.odd if revealed.get(word)}
+        if not suspects:
+            return {}  # without the words in their order
         words = reading.words
         return {place: revealed[words[place]] for place in _list_places(words, suspects)}
 
     def _reveal(self, word: str) -> Iterator[tuple[Form, str]]:
+        is_repeated = REPEATED.search(word) is not None
         if EITHER_I_OR_L in word:
             yield from ((Form.LEET, meant) for meant in self._reveal_leet(word))
-            if REPEATED.search(word):
+            if is_repeated:
                 either = self._reveal_squeezed(_either_i_or_l(word), self._squeezed_leet)
                 yield from ((Form.SQUEEZED, meant) for meant in either)
         if not word.isalpha():
             trimmed = word.strip("0123456789")
             if trimmed in self._words:
                 yield Form.TRIMMED, trimmed
-        if REPEATED.search(word):
+        if is_repeated:
             yield from (
                 (Form.SQUEEZED, meant) for meant in self._reveal_squeezed(word, self._squeezed)
             )
@@ -227,10 +249,12 @@ class PhraseIndex:
             yield from (word for _, word in found if is_alone or len(word) >= _MIN_SPELLED_APART)
 
     def _list_inside(self, run: str, check: Callable[[], None]) -> list[tuple[int, str]]:
-        heads = self._spelled_heads
+        heads = list(zip(run, run[1:], run[2:], strict=False))
         found: list[tuple[int, str]] = []
-        for start in range(len(run) - _MIN_SPELLED + 1):
-            if run[start : start + _MIN_SPELLED] in heads:
+        if self._spelled_heads.isdisjoint(heads):
+            return found
+        for start, head in enumerate(heads):
+            if head in self._spelled_heads:
                 check()
                 for length in self._spelled_lengths:
                     word = run[start : start + length]
@@ -267,7 +291,7 @@ def _either_i_or_l(word: str) -> str:
 
 
 def _squeeze(word: str) -> str:
-    return _RUN.sub(r"\1", word)
+    return "".join([letter for letter, _ in groupby(word)])
 
 
 def _count_runs(word: str) -> list[int]:

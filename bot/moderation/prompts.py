@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from bot.domain.jobs import Ancestry
 from bot.domain.rules import MINORS, Outcome, Rule, RuleKind, Verdict
 from bot.errors import TooCostly
 from bot.moderation.allowance import Allowance
 from bot.moderation.classes import NO_ANCESTRY, REAL_PEOPLE, Signs, load_classes
+from bot.moderation.patterns import OWNER_SET_STEPS
 from bot.moderation.readings import Reading, list_readings
 from bot.moderation.rulebook import RuleBook, RuleMatch
 from bot.moderation.rules import make_word_rules
@@ -67,7 +69,7 @@ class PromptPolicy:
 
         Raises ConfigError for a pattern that cannot be used.
         """
-        self._book = RuleBook((*make_word_rules(blocked_words), *rules))
+        self._book = RuleBook((*make_word_rules(blocked_words), *rules), OWNER_SET_STEPS)
         self._classes = load_classes()
         self._allow = allow
 
@@ -92,10 +94,7 @@ class PromptPolicy:
         readings, negative = texts
         verdicts = [*self._judge_classes((prompt, readings), (negative_prompt, negative), ancestry)]
         verdicts.sort(key=_is_of_others)  # the first refusal decides, and minors seal the prompt
-        for each in texts:
-            verdicts += map(_judge_finding, self._book.find(each))
-        verdicts.append(_judge_by(own, texts, self._allow()))
-        return _pick_strictest(verdicts)
+        return _pick_strictest(chain(verdicts, self._judge_rules(texts, own)))
 
     def explain(self, prompt: str, own: RuleBook = NO_RULES) -> Explanation:
         """Explain a verdict to moderators."""
@@ -108,6 +107,14 @@ class PromptPolicy:
     def _read(self, text: str, own: RuleBook) -> list[Reading]:
         books = (self._classes, self._book, own)
         return list_readings(text, latin_only=all(book.is_latin for book in books))
+
+    def _judge_rules(
+        self, texts: Iterable[Sequence[Reading]], own: RuleBook
+    ) -> Iterator[Verdict | None]:
+        for each in texts:
+            yield from map(_judge_finding, self._book.find(each))
+        if own.rules:
+            yield _judge_by(own, texts, self._allow())
 
     def _judge_classes(
         self, prompt: _Read, negative: _Read, ancestry: Ancestry

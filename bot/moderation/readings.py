@@ -7,16 +7,18 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
-from bot.moderation.text import collapse, fold, fold_lookalikes, turn_round
+from bot.moderation.chunks import REPEATED, Chunks, part
+from bot.moderation.text import ONLY_UPSIDE_DOWN, fold, fold_lookalikes, turn_round
 
 EITHER_I_OR_L = "I"  # what 1, ! and | become in leetspeak; all other letters are small
 
-_PARTED = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
-_NO_LETTER = re.compile(r"[^\w ]")
 # Possessive quantifiers where a hostile text could make the search backtrack too much.
 _WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # (word:1.2)
+_WEIGHT_IN_CHUNK = re.compile(_WEIGHT.pattern.replace(r"\s?", ""))
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
+_CLOSING = ")]}>"
 _BRACKETS = dict.fromkeys("()[]{}<>", "")
 _MASKS = frozenset("*#%?•×✱✳\u2217█■▇●")
 _MASKED_WORD = re.compile(
@@ -25,7 +27,6 @@ _MASKED_WORD = re.compile(
 # Commas and the like separate words. Hyphens, dots, quotes, stars and emoji may be inside one.
 _INSIDE_WORD = re.compile(r"[^\w\s,;:!?&/+|=](?<=\w.)[^\w\s,;:!?&/+|=]*+(?=\w)")
 _SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # in a text of words and spaces
-REPEATED = re.compile(r"([^\W_])\1\1|(?<![^\W_])(?:([^\W_])\2){2,}(?![^\W_])")
 _DRAWN = {  # letters drawn with several characters, longest first; they become capitals
     r"|\/|": "M", "/\\/\\": "M", r"\/\/": "W", r"|\|": "N", r"/\/": "N", "|_|": "U",
     "|-|": "H", r"\/": "V", "/\\": "A", "|<": "K", "|)": "D", "|>": "P", "|=": "F",
@@ -60,20 +61,25 @@ class Form(StrEnum):
     TRIMMED = "digits cut off"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
-    """A text read one way, and its words.
+    """A text read one way.
 
-    is_spelled: ``words`` are runs of single letters, whose ends are not ends of words.
-    distinct: the same words, each once. odd: words among them that may be disguised.
+    distinct: its words, each once. odd: words among them that may be disguised. is_spelled: the
+    words are runs of single letters, whose ends are not ends of words.
     """
 
     form: Form
     text: str
-    words: list[str]
     distinct: frozenset[str]
     odd: frozenset[str]
     is_spelled: bool = False
+
+    @cached_property
+    def words(self) -> list[str]:
+        """Return the words in their order, which most texts are judged without."""
+        is_parted = self.is_spelled or self.form is Form.MASKED
+        return (self.text if is_parted else part(self.text)).split()
 
 
 def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
@@ -81,41 +87,64 @@ def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
 
     latin_only: no rule has words of other scripts, except as typed.
     """
-    folded = fold(_ENTITY.sub(_read_entity, text))  # tokenizers of Stable Diffusion do so, too
-    base = collapse(folded.casefold())
+    text = _ENTITY.sub(_read_entity, text)  # tokenizers of Stable Diffusion do so, too
+    chunks, folded = _fold_chunks(text)
+    base = folded.casefold()
     look = base if base.isascii() else fold_lookalikes(folded)
-    composer = _Composer(has_repeats=REPEATED.search(look) is not None)
+    composer = _Composer(chunks, look)
     seen: set[str] = set()
     spellings: set[tuple[Form, str]] = set()
     readings: list[Reading] = []
-    for form, read in _list_texts(folded, base, look, latin_only):
+    for form, part_of, changed in _list_ways(text, chunks, folded, (base, look), latin_only):
+        read = part_of.join(changed)
         if read not in seen:
             seen.add(read)
-            parted = _part(read)
-            readings.append(composer.compose(form, read, parted.split()))
-            spelled = _read_spelled(parted, readings[-1])
+            parted = part(changed)
+            readings.append(composer.compose(form, read, part_of, parted.split()))
+            spelled = _read_spelled(part_of, parted, readings[-1])
             if spelled is not None and (spelled.form, spelled.text) not in spellings:
                 spellings.add((spelled.form, spelled.text))
                 readings.append(spelled)
-    if any(mask in look for mask in _MASKS):
-        masked = [word for word in look.split(" ") if not _MASKS.isdisjoint(word)]
-        words = _MASKED_WORD.findall(" ".join(masked))
-        readings.append(composer.compose(Form.MASKED, " ".join(words), words))
+    if any(mask in look for mask in _MASKS) or "?" in text:
+        words = _MASKED_WORD.findall(" ".join(chunks.pick_with(_MASKS, look)))
+        readings.append(composer.compose_masked(words))
     return readings
+
+
+def _fold_chunks(text: str) -> tuple[Chunks, str]:
+    """Return the chunks of a text, and what its odd chunks are when folded."""
+    chunks = Chunks(text.split())
+    folded = fold(chunks.odd)
+    if chunks.odd and folded.split() != folded.split("\n"):  # some became none or several
+        chunks = Chunks(fold(text).split())
+        folded = chunks.odd
+    return chunks, folded
 
 
 class _Composer:
     """Looks at each word of a text once: its readings share most of them."""
 
-    def __init__(self, *, has_repeats: bool) -> None:
-        """has_repeats: whether letters stand somewhere more often than in any word."""
-        self._has_repeats = has_repeats
+    def __init__(self, chunks: Chunks, look: str) -> None:
+        """look: what is read of odd chunks. Letters are repeated in it, or in no reading."""
+        self._has_repeats = bool(chunks.repeated_words or REPEATED.search(look))
         self._seen: set[str] = set()
         self._odd: set[str] = set()
 
-    def compose(self, form: Form, text: str, words: list[str]) -> Reading:
+    def compose(self, form: Form, text: str, chunks: Chunks, words: list[str]) -> Reading:
+        """words: of the odd chunks."""
+        if self._has_repeats:
+            self._odd.update(chunks.repeated_words)
+        self._look_at(words)
+        distinct = chunks.plain_words.union(words)
+        return Reading(form, text, distinct, distinct & self._odd)
+
+    def compose_masked(self, words: list[str]) -> Reading:
+        self._look_at(words)
         distinct = frozenset(words)
-        unseen = distinct - self._seen
+        return Reading(Form.MASKED, " ".join(words), distinct, distinct & self._odd)
+
+    def _look_at(self, words: list[str]) -> None:
+        unseen = set(words) - self._seen
         self._seen |= unseen
         self._odd.update(
             word
@@ -124,43 +153,54 @@ class _Composer:
             or EITHER_I_OR_L in word
             or (self._has_repeats and REPEATED.search(word) is not None)
         )
-        return Reading(form, text, words, distinct, distinct & self._odd)
 
 
-def _list_texts(folded: str, base: str, look: str, latin_only: bool) -> Iterator[tuple[Form, str]]:
-    yield Form.PLAIN, base
-    yield Form.LOOKALIKES, look
-    for text in (look,) if latin_only else (base, look):
-        yield Form.JOINED, _join_inside(_strip_weights(text))
-    yield from _read_leet(_WEIGHT.sub("", look), _list_models(folded))
-    turned = turn_round(folded)
-    if turned is not None:
-        yield Form.TURNED, turned
+_Way = tuple[Form, Chunks, str]
 
 
-def _read_leet(text: str, kept: frozenset[str]) -> Iterator[tuple[Form, str]]:
+def _list_ways(
+    text: str, chunks: Chunks, folded: str, kinds: tuple[str, str], latin_only: bool
+) -> Iterator[_Way]:
+    """Yield the chunks of each reading, and what becomes of the odd ones.
+
+    kinds: the odd chunks in small letters, and the same with Latin letters for those alike.
+    """
+    base, look = kinds
+    yield Form.PLAIN, chunks, base
+    yield Form.LOOKALIKES, chunks, look
+    weightless = _drop_weights(chunks, look)
+    for part_of, odd in (weightless,) if latin_only else (_drop_weights(chunks, base), weightless):
+        yield Form.JOINED, part_of, _join_inside(_replace(odd, _BRACKETS))
+    may_have_models = _MODEL.search(folded) or "model" in text or "model" in folded
+    kept = _list_models(fold(text)) if may_have_models else frozenset[str]()
+    yield from _read_leet(*weightless, kept)
+    if (turned := turn_round(chunks.pick_with(ONLY_UPSIDE_DOWN, folded))) is not None:
+        yield _read_alone(Form.TURNED, turned.split(" "))
+
+
+def _read_leet(chunks: Chunks, text: str, kept: frozenset[str]) -> Iterator[_Way]:
     """Yield the text with digits and symbols as letters and, if different, with digits only.
 
     kept: words that stay as they are.
     """
     drawn = text
-    if any(part in text for part in _DRAWN_PARTS):
-        drawn = _DRAWN_LETTER.sub(lambda part: _DRAWN[part[0]], text)
+    if any(drawing in text for drawing in _DRAWN_PARTS):
+        drawn = _DRAWN_LETTER.sub(lambda drawing: _DRAWN[drawing[0]], text)
     leet = _translate(drawn, _LEET, kept)
-    yield Form.LEET, leet
-    yield Form.LEET, _join_inside(_strip_weights(leet))
-    if text.count("(") > text.count(")"):  # none of them is a bracket of a weight
-        opened = _translate(_OPEN.sub("c", drawn), _LEET, kept)
-        yield Form.LEET, " ".join(_pick_changed(opened, leet))
+    yield Form.LEET, chunks, leet
+    weightless, joined = _drop_weights(chunks, leet)
+    yield Form.LEET, weightless, _join_inside(_replace(joined, _BRACKETS))
+    if "(" in text and (whole := chunks.join(text)).count("(") > whole.count(")"):
+        opened = _translate(_OPEN.sub("c", drawn), _LEET, kept)  # none is a bracket of a weight
+        yield _read_alone(Form.LEET, chunks.pick_changed(opened, leet))
     digits = _translate(text, _DIGITS, kept)
     if digits != leet:
-        yield Form.LEET, " ".join(_pick_changed(digits, leet))
+        yield _read_alone(Form.LEET, chunks.pick_changed(digits, leet))
 
 
-def _pick_changed(text: str, other: str) -> list[str]:
-    """List the words of a text that another reading of it does not have."""
-    pairs = zip(text.split(" "), other.split(" "), strict=True)
-    return [one for one, another in pairs if one != another]
+def _read_alone(form: Form, chunks: list[str]) -> _Way:
+    alone = Chunks(chunks)
+    return form, alone, alone.odd
 
 
 def _list_models(folded: str) -> frozenset[str]:
@@ -175,25 +215,28 @@ def _list_models(folded: str) -> frozenset[str]:
     return frozenset(models + _NAMED_MODEL.findall(folded))
 
 
-def _read_spelled(parted: str, reading: Reading) -> Reading | None:
-    """Join runs of single letters."""
+def _read_spelled(chunks: Chunks, parted: str, reading: Reading) -> Reading | None:
+    """Join runs of single letters. parted: the words of odd chunks."""
     if reading.form is Form.JOINED or 1 not in map(len, reading.distinct):
         return None
-    runs = [run.replace(" ", "") for run in _SPELLED.findall(f" {parted} ")]
+    runs = _SPELLED.findall(f" {chunks.join_spelled(parted)} ")
     if not runs:
         return None
+    words = [run.replace(" ", "") for run in runs]
     form = Form.LEET if reading.form is Form.LEET else Form.JOINED
-    return Reading(form, " ".join(runs), runs, frozenset(runs), frozenset(), is_spelled=True)
+    return Reading(form, " ".join(words), frozenset(words), frozenset(), is_spelled=True)
 
 
-def _part(text: str) -> str:
-    """Replace every character that is no letter or digit by a space, ASCII first."""
-    parted = text.encode().translate(_PARTED).decode()
-    return parted if text.isascii() else _NO_LETTER.sub(" ", parted)
-
-
-def _strip_weights(text: str) -> str:
-    return _replace(_WEIGHT.sub("", text), _BRACKETS)
+def _drop_weights(chunks: Chunks, changed: str) -> tuple[Chunks, str]:
+    """Return the chunks of a reading without weights, and the odd ones among them."""
+    if not any(bracket in changed for bracket in _CLOSING):
+        return chunks, changed
+    text = chunks.join(changed)
+    weightless = _WEIGHT.sub("", text)
+    if weightless.count(" ") == text.count(" "):
+        return chunks, _WEIGHT_IN_CHUNK.sub("", changed)
+    chunks = Chunks(weightless.split(" "))
+    return chunks, chunks.odd
 
 
 def _join_inside(text: str) -> str:
@@ -204,8 +247,8 @@ def _translate(text: str, table: dict[str, str], kept: frozenset[str] = frozense
     translated = _replace(text.lower(), table)
     if translated == text:
         return text
-    pairs = zip(text.split(" "), translated.split(" "), strict=True)
-    return " ".join(
+    pairs = zip(text.split("\n"), translated.split("\n"), strict=True)
+    return "\n".join(
         [
             new if new == old or (_is_word(old) and not (kept and _is_kept(old, kept))) else old
             for old, new in pairs

@@ -11,7 +11,7 @@ from itertools import chain, pairwise
 from bot.domain.rules import Rule, RuleKind
 from bot.moderation.allowance import unlimited
 from bot.moderation.inflections import list_inflections
-from bot.moderation.patterns import PatternSet
+from bot.moderation.patterns import SET_STEPS, PatternSet
 from bot.moderation.phrases import Hit, PhraseIndex, split_words
 from bot.moderation.readings import Form, Reading
 from bot.moderation.text import normalise
@@ -37,8 +37,11 @@ class RuleMatch:
 class RuleBook:
     """Finds its rules in the readings of a text."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        """Raises ConfigError for a pattern that cannot be used."""
+    def __init__(self, rules: Iterable[Rule], set_steps: int = SET_STEPS) -> None:
+        """set_steps: of the patterns searched between two checks of the time.
+
+        Raises ConfigError for a pattern that cannot be used.
+        """
         self.rules = tuple(rules)
         numbers: dict[tuple[str, ...], int] = {}  # phrases, each once: many rules may share one
         self._rules_of: defaultdict[int, list[Rule]] = defaultdict(list)
@@ -61,7 +64,7 @@ class RuleBook:
                 self._exceptions_of[id(rule)] = tuple(exceptions)
         inflected = self._add_inflections(words, numbers)
         self._index = PhraseIndex(numbers, inflected)
-        self._patterns = PatternSet([rule.text for rule in self._pattern_rules])
+        self._patterns = PatternSet([rule.text for rule in self._pattern_rules], set_steps)
 
     @property
     def is_latin(self) -> bool:

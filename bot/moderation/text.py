@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _INVISIBLE = {"Cf", "Cc", "Cs", "Co", "Cn"}
@@ -24,7 +24,7 @@ _UPSIDE_DOWN = str.maketrans(
     "ɐqɔpǝɟƃɓɥᴉıɾʞʃןꞁɯudbɹsʇnʌʍxʎzwm",  # noqa: RUF001
     "abcdefgghiijklllmnpqrstuvwxyzmw",
 )
-_ONLY_UPSIDE_DOWN = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
+ONLY_UPSIDE_DOWN = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
 
 
 class CharTable(dict[int, str | None]):
@@ -81,15 +81,12 @@ def fold(text: str) -> str:
 
 def fold_lookalikes(folded: str) -> str:
     """Replace letters that look like Latin ones by those, in lower case; casefold the others."""
-    return collapse(folded.translate(_LATIN).casefold())
+    return folded.translate(_LATIN).casefold()
 
 
-def turn_round(folded: str) -> str | None:
-    """Turn upside-down letters the right way up; None if there are none."""
-    if folded.isascii() or not any(char in folded for char in _ONLY_UPSIDE_DOWN):
-        return None
-    chunks = [chunk for chunk in folded.split() if not _ONLY_UPSIDE_DOWN.isdisjoint(chunk)]
-    return " ".join(chunks).translate(_UPSIDE_DOWN)[::-1].casefold()
+def turn_round(chunks: Iterable[str]) -> str | None:
+    """Turn folded chunks with upside-down letters the right way up; None if there are none."""
+    return " ".join(chunks).translate(_UPSIDE_DOWN)[::-1].casefold() or None
 
 
 def collapse(text: str) -> str:

@@ -25,6 +25,8 @@ from benchmarks.classes import (
 from bot.domain.rules import MINORS, Outcome
 from bot.moderation import PromptPolicy
 from bot.moderation.classes import REAL_PEOPLE
+from bot.moderation.lexicon import UNSPACED, read_languages, read_lexicon, unite
+from bot.moderation.text import normalise
 
 GUARD = PromptPolicy()
 STOPPED = {Outcome.REFUSE, Outcome.HOLD}
@@ -34,6 +36,13 @@ def find_rule(prompt: str, negative: str = "") -> str:
     """The class that stops it; empty where it passes."""
     verdict = GUARD.judge(prompt, negative)
     return verdict.rule if verdict.outcome in STOPPED else ""
+
+
+def test_term_of_a_script_without_spaces_is_looked_for_in_single_words():
+    terms = unite([read_lexicon(), *read_languages().values()])
+    joined = [term for each in terms.values() for term in each if not term.isascii()]
+    for term in map(normalise, joined):
+        assert UNSPACED.search(term) is None or term.isalnum(), term
 
 
 def test_recall_holds_in_every_language():

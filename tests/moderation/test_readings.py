@@ -69,6 +69,12 @@ def test_repeats_are_squeezed_only_to_words_that_could_be_meant():
     assert not guard.judge("heeeel", "").is_allowed
 
 
+@pytest.mark.parametrize("second", ["carrrrot", "carrot99"])
+def test_phrase_is_found_if_only_its_second_word_is_disguised(second: str):
+    guard = PromptPolicy(rules=[Rule(RuleKind.PHRASE, "big carrot")])
+    assert not guard.judge(f"a big {second}", "").is_allowed
+
+
 def test_numbers_and_sizes_are_no_leetspeak():
     guard = PromptPolicy(["as", "bk", "ed", "to", "ass", "bob"])
     for prompt in ("a5 paper, 8k, 3d, 70 mm", "455 mm", "808 drum", "1:10 scale"):
@@ -94,6 +100,7 @@ def test_words_are_those_that_a_plain_search_finds(text: str):
     for reading in readings:
         if not reading.is_spelled and reading.form is not Form.MASKED:
             assert reading.words == re.findall(r"[^\W_]+", reading.text)
+            assert reading.distinct == frozenset(reading.words)
             if reading.form is not Form.JOINED:
                 form = Form.LEET if reading.form is Form.LEET else Form.JOINED
                 runs = r"(?<![^\W_])[^\W_](?:[\W_]{1,4}[^\W_])+(?![^\W_])"
@@ -101,6 +108,25 @@ def test_words_are_those_that_a_plain_search_finds(text: str):
                 spelled[form] |= {" ".join(found)} - {""}
     for form, texts in spelled.items():
         assert {each.text for each in readings if each.is_spelled and each.form is form} == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "texts"),
+    [
+        ("dog (cat: 1.2 ) owl", ["dog (cat: 1.2 ) owl", "12", "dog cat owl", "dog (cat) owl"]),
+        ("(c4t:1.2), dog", ["(c4t:1.2), dog", "12", "c4t, dog", "(cat), dog", "cat, dog"]),
+        ("\u200b c4t \u2057", ["c4t ′′′′", "cat ′′′′"]),  # noqa: RUF001
+        ("\ufe19 c4t (a", ["... c4t (a", "... cat (a", "... cat a", "ca", "... c4t a"]),
+        ("\u00bc\u3000c4t", ["1⁄4 c4t", "1⁄4 cat", "14 c4t", "14 cat", "14"]),  # noqa: RUF001
+        ("\u3000a\u3000 b.c.d", ["a b.c.d", "abcd", "a bcd"]),
+        ("a, b dog c d", ["a, b dog c d", "ab cd"]),
+        ("model a55 c4t", ["model a55 c4t", "model a55 cat"]),
+        ("fullmodel a55", ["fullmodel a55"]),
+        ("a55 c4t", ["a55 c4t", "ass cat"]),
+    ],
+)
+def test_every_kind_of_chunk_is_put_together_again(text: str, texts: list[str]):
+    assert {each.text for each in list_readings(text, latin_only=True)} == set(texts)
 
 
 @given(st.text(st.characters()))

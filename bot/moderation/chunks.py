@@ -1,0 +1,118 @@
+"""Splits a text at its spaces, so that only what may be disguised is read in many ways."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from itertools import filterfalse
+from operator import itemgetter
+
+import re2
+
+_PLAIN = re.compile(r"[a-z]+[.,;:?]*")  # no way to read a text changes these
+_LETTER_ALONE = re.compile(r"[a-z][.,;:?]*")
+_LONG_WORD = "aa"  # stands for one or more; which they are does not matter
+_LONG, _SHORT, _ODD = range(3)  # kinds of chunks: a word, a letter, anything else
+_LOOSE = re.compile(rb"[\x01\x02]{2,}|\x02")
+
+_PARTED = bytes(
+    code if code > 127 or chr(code).isalnum() or chr(code) == "\n" else 32 for code in range(256)
+)
+_NO_LETTER = re.compile(r"[^\w \n]")
+
+REPEATED = re.compile(r"([^\W_])\1\1|(?<![^\W_])(?:([^\W_])\2){2,}(?![^\W_])")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_TRIPLES = "|".join(3 * letter for letter in _LETTERS)
+_DOUBLES = "|".join(2 * letter for letter in _LETTERS)
+_REPEATED_PLAIN = re2.compile(rf"{_TRIPLES}|\b(?:{_DOUBLES}){{2,}}\b")  # fifty times as fast
+
+
+class Chunks:
+    """A text, of which some chunks are odd; all its readings have the others in common.
+
+    A reading is given by its odd chunks alone, in lines.
+    """
+
+    def __init__(self, chunks: list[str]) -> None:
+        distinct = dict.fromkeys(chunks)
+        self._odd = list(filterfalse(_PLAIN.fullmatch, distinct))
+        self._are_all_odd = 2 * len(self._odd) > len(chunks)  # then dividing them gains nothing
+        if self._are_all_odd:
+            self._odd, self._plain, self._places = chunks, [_LONG_WORD], list(range(len(chunks)))
+        else:
+            odd = set(self._odd)
+            self._plain = [*(chunk for chunk in distinct if chunk not in odd), _LONG_WORD]
+            place_of = {chunk: place for place, chunk in enumerate([*self._odd, *self._plain])}
+            self._places = [place_of[chunk] for chunk in chunks]
+        self._parted_plain = part("\n".join(self._plain)).split("\n")
+        self.odd = "\n".join(self._odd)
+        self._joined: dict[str, str] = {}
+        self.plain_words = frozenset(map(str.rstrip, self._parted_plain[:-1]))
+
+    @cached_property
+    def repeated_words(self) -> list[str]:
+        """Return the plain words with letters that stand more often than in any word."""
+        if _REPEATED_PLAIN.search(" ".join(self.plain_words)) is None:
+            return []
+        return [word for word in self.plain_words if REPEATED.search(word)]
+
+    def join(self, changed: str) -> str:
+        """Return the whole text of a reading."""
+        if self._are_all_odd:
+            return changed.replace("\n", " ")
+        joined = self._joined.get(changed)
+        if joined is None:
+            joined = " ".join(_pick(self._places, [*self._split(changed), *self._plain]))
+            self._joined[changed] = joined
+        return joined
+
+    def join_spelled(self, parted: str) -> str:
+        """Return what is left of a reading without long words, of which several are one.
+
+        parted: its odd chunks, in which every character that is no letter or digit is a space.
+        """
+        if self._are_all_odd:
+            return parted.replace("\n", " ")
+        return " ".join(_pick(self._loose, [*self._split(parted), *self._parted_plain]))
+
+    def pick_changed(self, changed: str, other: str) -> list[str]:
+        """List the chunks of a reading that another one does not have."""
+        chunks, others = self._split(changed), self._split(other)
+        wanted = {place for place, chunk in enumerate(chunks) if chunk != others[place]}
+        return [chunks[place] for place in self._places if place in wanted]
+
+    def pick_with(self, characters: frozenset[str], changed: str) -> list[str]:
+        """List the odd chunks of a reading with any of these characters."""
+        if not any(character in changed for character in characters):
+            return []
+        chunks = self._split(changed)
+        wanted = {place for place, chunk in enumerate(chunks) if not characters.isdisjoint(chunk)}
+        return [chunks[place] for place in self._places if place in wanted]
+
+    @cached_property
+    def _loose(self) -> list[int]:
+        """Return the places of odd chunks and single letters, with one word between them."""
+        kinds = [_ODD] * len(self._odd)
+        kinds += [_SHORT if _LETTER_ALONE.fullmatch(chunk) else _LONG for chunk in self._plain]
+        long_word = len(kinds) - 1
+        loose: list[int] = []
+        for run in _LOOSE.finditer(bytes([kinds[place] for place in self._places])):
+            loose += self._places[run.start() : run.end()]
+            loose.append(long_word)
+        return loose
+
+    def _split(self, changed: str) -> list[str]:
+        chunks = changed.split("\n") if self._odd else []
+        if len(chunks) != len(self._odd):
+            raise ValueError("a reading has other chunks")
+        return chunks
+
+
+def part(text: str) -> str:
+    """Replace every character that is no letter, digit or line break by a space."""
+    parted = text.encode().translate(_PARTED).decode()
+    return parted if text.isascii() else _NO_LETTER.sub(" ", parted)
+
+
+def _pick(places: list[int], chunks: list[str]) -> tuple[str, ...] | list[str]:
+    return itemgetter(*places)(chunks) if len(places) > 1 else [chunks[place] for place in places]
