@@ -27,13 +27,16 @@ from bot.ops.logs import of_job
 from bot.policy.prompts import PromptGate
 from bot.store import Repositories
 from bot.texts.codes import Code
-from bot.texts.reasons import because
+from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 
 
 class Deliverer:
-    """Posts finished pictures. If that fails, the job is refunded and its files stay on disk."""
+    """Posts finished pictures. If that fails, the job is refunded and its files stay on disk.
+
+    If its member left or its message was deleted, it costs what was drawn, as if cancelled.
+    """
 
     def __init__(
         self,
@@ -89,13 +92,7 @@ class Deliverer:
 
     async def _drop(self, job: Job) -> Job | None:
         """End a job whose member has left, without a new message."""
-        ended = await self._jobs.mark_ended(
-            job.job_id,
-            JobStatus.CANCELLED,
-            reason=MEMBER_LEFT,
-            now=self._now(),
-            leaving=[JobStatus.RENDERED],
-        )
+        ended = await self._mark_ended(job, JobStatus.CANCELLED, MEMBER_LEFT, job.cost)
         if ended is not None:
             of_job(log, job.job_id).info("not posted: its member has left the server")
             await self._writer.remove(job.job_id)
@@ -160,15 +157,22 @@ class Deliverer:
             status, reason = JobStatus.CANCELLED, MESSAGE_DELETED
         elif isinstance(error, Unreadable):
             reason = because(Code.PICTURES_LOST)
-        ended = await self._jobs.mark_ended(
-            job.job_id,
-            status,
-            reason=reason,
-            now=self._now(),
-            leaving=[JobStatus.RENDERED],
-        )
+        cost = job.cost if reason == MESSAGE_DELETED else 0.0
+        ended = await self._mark_ended(job, status, reason, cost)
         if ended is not None:
             if isinstance(error, MessageDeleted):  # after its row, so that a stop loses no reason
                 await self._writer.remove(job.job_id)
             await self._status_messages.finish(ended)
         return ended
+
+    async def _mark_ended(
+        self, job: Job, status: JobStatus, reason: Reason, cost: float
+    ) -> Job | None:
+        return await self._jobs.mark_ended(
+            job.job_id,
+            status,
+            reason=reason,
+            now=self._now(),
+            leaving=[JobStatus.RENDERED],
+            cost=cost,
+        )

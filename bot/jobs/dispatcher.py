@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bot.domain.jobs import Job, JobStatus
@@ -82,7 +83,7 @@ class Dispatcher:
         self._judge = pictures.judge
         self._writer = pictures.writer
         self._deliverer = deliverer
-        status_messages.drop = self.drop
+        status_messages.drop = partial(self.cancel, reason=MESSAGE_DELETED)
         self._now = now
         self._progress: dict[int, Progress] = {}
         self._sketches: dict[int, NDArray[np.uint8]] = {}
@@ -163,25 +164,15 @@ class Dispatcher:
         """Deliver a job that an earlier process had rendered."""
         self._spawn(job, self._deliver(job))
 
-    async def cancel(
-        self, job_id: int, reason: Reason = _CANCELLED, *, is_free: bool = False
-    ) -> Job | None:
-        """End a waiting or running job for its member; None if it had already ended.
+    async def cancel(self, job_id: int, reason: Reason = _CANCELLED) -> Job | None:
+        """End a waiting or running job; None if it had already ended.
 
-        A job cancelled while it is drawn costs the share of its steps that were drawn, unless it
-        is_free.
+        It costs the share of its steps that were drawn, whoever ends it: a member who may delete
+        messages would draw for nothing otherwise.
         """
         progress = self._progress.get(job_id)
         running = self._waitlist.running.get(job_id)
         share = progress.step / progress.num_steps if progress else 0.0
-        cost = running.cost_estimate * share if running and not is_free else 0.0
-        return await self._take_back(job_id, reason, cost)
-
-    async def drop(self, job_id: int) -> Job | None:
-        """End a job whose message somebody has deleted. It costs nothing."""
-        return await self._take_back(job_id, MESSAGE_DELETED, 0.0)
-
-    async def _take_back(self, job_id: int, reason: Reason, cost: float) -> Job | None:
         ended = await self._jobs.mark_ended(
             job_id,
             JobStatus.CANCELLED,
@@ -193,7 +184,7 @@ class Dispatcher:
                 JobStatus.QUEUED,
                 JobStatus.RUNNING,
             ],
-            cost=cost,
+            cost=running.cost_estimate * share if running else 0.0,
         )
         if ended is not None:
             of_job(log, job_id).info("cancelled: %s", reason.code)
@@ -247,7 +238,7 @@ class Dispatcher:
 
     async def _drop_departed(self, job: Job) -> None:
         if await self._deliverer.presence.has_left(job):
-            await self.cancel(job.job_id, MEMBER_LEFT, is_free=True)
+            await self.cancel(job.job_id, MEMBER_LEFT)
 
     async def _draw(self, job: Job, future: Future[GenerationOutput]) -> None:
         try:

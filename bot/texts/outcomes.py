@@ -14,7 +14,8 @@ OUTCOMES: dict[Code, Text] = {
     Code.CANCELLED: Text("Cancelled."),
     Code.DELETED: Text("Deleted."),
     Code.MEMBER_LEFT: Text(
-        "The member who asked has left the server, so this was not posted. Nothing was charged."
+        "The member who asked has left the server, so this was not posted. "
+        "Only the steps that were drawn were charged."
     ),
     Code.THREAD_CLOSED: Text(
         "This thread is archived and locked, so nothing can be posted here. Nothing was drawn or "
@@ -30,7 +31,8 @@ OUTCOMES: dict[Code, Text] = {
     ),
     Code.MESSAGE_DELETED: Text(
         "The message of your prompt was deleted before the pictures were posted, so nothing is "
-        "posted and nothing was charged. Ask again if you still want them."
+        "posted. You are charged only for the steps that were drawn. Ask again if you still want "
+        "them."
     ),
     Code.COMMAND_INTERRUPTED: Text("The command was interrupted."),
     Code.DRAWING_FAILED: Text(

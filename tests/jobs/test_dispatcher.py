@@ -186,15 +186,20 @@ async def test_member_pays_for_no_slow_moment_and_less_for_a_quick_one(open_hous
         assert house.services.waitlist.paces.cost_per_second == pytest.approx(3 / 45)
 
 
-async def test_cancelled_running_job_costs_the_share_that_was_drawn(open_house: OpenHouse):
+@pytest.mark.parametrize("is_message_deleted", [False, True])
+async def test_cancelled_running_job_costs_the_share_that_was_drawn(
+    open_house: OpenHouse, is_message_deleted: bool
+):
     async with open_house(FakeEngine(step_seconds=0.003)) as house:
         await house.start()
         job = await house.submit(num_inference_steps=100)
         await house.until(lambda: house.services.dispatcher._progress.get(job.job_id))
         await house.until(lambda: house.services.dispatcher._progress[job.job_id].step >= 5)
         step = house.services.dispatcher._progress[job.job_id].step
-        ended = await house.services.dispatcher.cancel(job.job_id)
-        assert ended is not None
+        dispatcher, drop = house.services.dispatcher, house.services.status_messages.drop
+        assert drop is not None
+        ended = await (drop if is_message_deleted else dispatcher.cancel)(job.job_id)
+        assert isinstance(ended, Job)
         assert ended.status is JobStatus.CANCELLED
         assert ended.cost_estimate == 25.0
         assert ended.cost == pytest.approx(25.0 * step / 100)

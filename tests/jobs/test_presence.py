@@ -11,6 +11,7 @@ from bot.jobs import presence
 from bot.texts.reasons import say
 from tests.conftest import MEMBER, FakeMessenger, House, OpenHouse
 from tests.fakes.engine import FakeEngine
+from tests.jobs.test_dispatcher import check_use_is_on_record
 
 LONG = presence.FRESH_SECONDS + 1
 OTHER = MEMBER + 1
@@ -23,19 +24,26 @@ async def wait_long(house: House, prompt: str = "dog", **origin: Any) -> Job:
     return job
 
 
-async def test_waiting_prompt_of_a_departed_member_is_cancelled_uncharged(open_house: OpenHouse):
+async def test_prompt_of_a_departed_member_ends_and_costs_what_was_drawn(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+):
     messenger = FakeMessenger()
     async with open_house(FakeEngine(step_seconds=0.2), messenger=messenger) as house:
         await house.load_model()
         job, other = await wait_long(house), await house.submit("cat", house.origin(OTHER))
-        messenger.departed.add(MEMBER)
-        messenger.answer_seconds = 0.3  # a step has been drawn by then
+
+        async def has_left(*_: int) -> bool:
+            await house.until(lambda: house.services.dispatcher._progress.get(job.job_id))
+            return True
+
+        monkeypatch.setattr(messenger, "has_left", has_left)
         await house.start()
         ended = await house.until_status(job, JobStatus.CANCELLED)
         await house.until_status(other, JobStatus.DELIVERED)
         await house.until_idle()
         assert ended.rendered_at is None  # it was not drawn to its end
-        assert ended.cost == 0
+        assert 0 < ended.cost < ended.cost_estimate
+        await check_use_is_on_record(house)
         assert "has left the server" in say(ended.reason)
         assert messenger.removed == [job.job_id]
         assert [done.job_id for done, _ in messenger.delivered] == [other.job_id]
@@ -58,7 +66,8 @@ async def test_member_who_leaves_while_it_is_drawn_is_not_mentioned(open_house: 
         await house.start()
         ended = await house.until_status(job, JobStatus.CANCELLED)
         await house.until_idle()
-        assert (ended.cost, messenger.delivered) == (0, [])
+        assert (ended.cost, messenger.delivered) == (ended.cost_estimate, [])
+        await check_use_is_on_record(house)
         assert not house.services.writer.folder_of(job.job_id).exists()
 
 
