@@ -98,7 +98,7 @@ class Decoder:
 
         It paints flagged pictures black, so it gets a copy that is never delivered.
         """
-        checker = self._pipe.safety_checker
+        checker = getattr(self._pipe, "safety_checker", None)
         if checker is None:
             return (None,) * len(images)
         verdicts = []
