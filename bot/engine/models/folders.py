@@ -106,8 +106,8 @@ def check_index(path: Path, model: str) -> tuple[Family, dict[str, Any]]:
     for part in (*family.weights, *family.tokenizers, "scheduler"):
         if not _is_named(index, part):
             raise BrokenFiles(
-                f"The model_index.json of {model} names no {part}, without which nothing can be drawn: copy or download "
-                "the whole model folder again."
+                f"The model_index.json of {model} names no {part}, without which nothing can be "
+                "drawn: copy or download the whole model folder again."
             )
     return family, index
 

@@ -48,7 +48,7 @@ class PromptEncoder:
             tokenizer.model_max_length, text_encoder.config.max_position_embeddings
         )
         self.width: int = text_encoder.config.hidden_size
-        self.max_clip_skip: int = text_encoder.config.num_hidden_layers - 1 - penultimate
+        self.max_clip_skip: int = text_encoder.config.num_hidden_layers - 1
         self._max_chunks = MAX_CHUNKS if self.max_tokens >= CLIP_TOKENS else 1
 
     def encode(self, text: str, clip_skip: int | None = None) -> EncodedText:

@@ -67,7 +67,7 @@ def test_prompts_that_are_to_be_forgotten_leave_nothing_and_harm_nobody(tiny_mod
         assert group._slots.conditioning["embeds"].any()
         pair.batch.forget_prompts()
         assert not (group._slots.conditioning["embeds"].any() or group._slots.rings.any())
-        assert not group._slots._gathered[1].any()
+        assert not group._slots._gathered[1]
 
 
 def test_nothing_is_kept_of_the_knees_measuring(tiny_model: Path) -> None:
