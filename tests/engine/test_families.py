@@ -10,10 +10,11 @@ import torch
 
 from bot.engine.api import GenerationRequest, ModelSource
 from bot.engine.models.checks import check_model
+from bot.engine.models.loading import _load_local
 from tests.engine.conftest import make_request
 from tests.engine.drawing import Pair, find_error, find_worst, load, open_batch, run
 from tests.engine.test_exactness import paint
-from tests.tiny_models import build_tiny_model, build_tiny_xl_model
+from tests.tiny_models import build_tiny_model, build_tiny_xl_model, edit_json
 
 TIME_CONDITION = {"time_cond_proj_dim": 16}
 
@@ -178,6 +179,25 @@ def test_chunk_ends_behind_a_whole_word(folder: Path) -> None:
     assert second[0] == encoder._tokenizer.bos_token_id
     assert second[4] == encoder._tokenizer.eos_token_id
     assert len(first) == len(second) == 77
+
+
+def test_xl_latents_are_scaled_by_each_channels_statistics_if_it_has_them(folder: Path) -> None:
+    path = build_tiny_xl_model(folder / "statistics")
+    own = {"latents_mean": [0.3, -0.2, 0.1, 0.5], "latents_std": [0.8, 1.5, 2.0, 0.6]}
+    edit_json(path / "vae" / "config.json", **own)
+    pair = Pair(path)
+    request = make_request(sampler="ddim", image=paint(pair.info), strength=0.6)
+    assert find_worst(pair.draw(request).images, pair.draw_alone(request)) <= 1
+
+
+@pytest.mark.parametrize("force_upcast", [True, False])
+def test_xl_vae_that_overflows_in_float16_stays_in_float32(
+    folder: Path, force_upcast: bool
+) -> None:
+    path = build_tiny_xl_model(folder / f"upcast {force_upcast}", force_upcast=force_upcast)
+    pipe = _load_local(ModelSource(str(path)), torch.float16).family.pipe
+    assert pipe.unet.dtype == pipe.text_encoder_2.dtype == torch.float16
+    assert pipe.vae.dtype == (torch.float32 if force_upcast else torch.float16)
 
 
 def test_doctor_checks_an_xl_folder(folder: Path) -> None:

@@ -27,7 +27,8 @@ class ModelFamily(Protocol):
 
     pipe: the diffusers pipeline with the weights. network: its part that is called at every step.
     decoder: turns finished latents into pictures. size, size_multiple: see ``ModelInfo``.
-    max_tokens, max_clip_skip: of its text encoder. embeds_guidance: the guidance scale is an input
+    sizes: the sizes (width, height) that it was trained with, if there are several. max_tokens,
+    max_clip_skip: of its text encoder. embeds_guidance: the guidance scale is an input
     of the network, so that a guided picture takes one row instead of two.
     """
 
@@ -39,6 +40,7 @@ class ModelFamily(Protocol):
     decoder: Decoder
     size: tuple[int, int]
     size_multiple: int
+    sizes: tuple[tuple[int, int], ...]
     max_tokens: int
     max_clip_skip: int
     embeds_guidance: bool

@@ -212,6 +212,7 @@ def _describe(
         width=width,
         height=height,
         size_multiple=family.size_multiple,
+        sizes=family.sizes,
         max_tokens=family.max_tokens,
         samplers=choice.ids,
         default_sampler=choice.default,

@@ -49,6 +49,7 @@ class StableDiffusion:
         "feature_extractor": None,
         "requires_safety_checker": False,
     }
+    sizes: tuple[tuple[int, int], ...] = ()
     latent_to_rgb = PreviewMatrix(torch.tensor(_LATENT_TO_RGB), torch.zeros(3))
 
     def __init__(self, pipe: Any, folder: Path | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,6 +36,27 @@ class StableDiffusionXL(StableDiffusion):
     latent_to_rgb = PreviewMatrix(
         torch.tensor(_LATENT_TO_RGB) / 127.5, torch.tensor(_RGB_BIAS) / 127.5 - 1
     )
+
+    sizes = (
+        (1024, 1024),
+        (832, 1216),
+        (1216, 832),
+        (896, 1152),
+        (1152, 896),
+        (768, 1344),
+        (1344, 768),
+        (640, 1536),
+        (1536, 640),
+    )
+    """Of about one megapixel, as it was trained (https://arxiv.org/abs/2307.01952, appendix I)."""
+
+    def __init__(self, pipe: Any, folder: Path | None = None) -> None:
+        super().__init__(pipe, folder)
+        if self.size != self.sizes[0]:
+            self.sizes = ()
+        if pipe.vae.config.force_upcast and pipe.vae.dtype == torch.float16:
+            # Its own VAE overflows in float16. One that was mended for that says so here.
+            pipe.vae.to(torch.float32)
 
     def row_shapes(self, num_tokens: int | None = None) -> dict[str, tuple[int, ...]]:
         """Return the shapes of "embeds", "pooled" (of the second text encoder), and "time_ids"."""
