@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from bot.domain.samplers import SAMPLERS
 from bot.errors import ConfigError
 
 Config = dict[str, Any]
@@ -23,7 +24,8 @@ class Family:
     without .safetensors. tokenizers: each one's folder, and the text encoder that it goes with.
     find_fault: takes the configs of the UNet and the VAE, and says why such a model cannot be
     drawn with; None if it can. implementation: "module:class" of its ``ModelFamily``, which is
-    imported when a model is loaded.
+    imported when a model is loaded. samplers: those that suit its kind of noise schedule; a model
+    offers those of them that take its own.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Family:
     tokenizers: Mapping[str, str]
     find_fault: Callable[[Config, Config], str | None]
     implementation: str
+    samplers: tuple[str, ...] = tuple(SAMPLERS)
 
     @property
     def is_loaded_from(self) -> tuple[str, ...]:
