@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     max_actions_per_member_per_minute: int = Field(default=60, ge=1, le=100_000)
     max_prompt_length: int = Field(default=2000, ge=1, le=6000)
     max_num_inference_steps: int = Field(default=100, ge=1, le=1000)
-    max_side_pixels: int = Field(default=1024, ge=64, le=4096)
+    max_side_pixels: int = Field(default=1536, ge=64, le=4096)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["plain", "json"] = "plain"
     monitor_port: int | None = Field(default=None, ge=1, le=65535)

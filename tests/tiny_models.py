@@ -13,8 +13,10 @@ from diffusers import (
     DDIMScheduler,
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
+    LCMScheduler,
     PNDMScheduler,
     StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
@@ -24,6 +26,7 @@ from transformers import (
     CLIPImageProcessorPil,
     CLIPTextConfig,
     CLIPTextModel,
+    CLIPTextModelWithProjection,
     CLIPTokenizer,
 )
 
@@ -49,6 +52,15 @@ SCHEDULERS: dict[str, Any] = {
         timestep_spacing="trailing",
         rescale_betas_zero_snr=True,
     ),
+    "xl_euler": lambda: EulerDiscreteScheduler(**SD_SCHEDULE, steps_offset=1),
+    "xl_zero_snr": lambda: EulerDiscreteScheduler(
+        **SD_SCHEDULE,
+        steps_offset=1,
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        rescale_betas_zero_snr=True,
+    ),
+    "lcm": lambda: LCMScheduler(**SD_SCHEDULE, clip_sample=False, steps_offset=1),
 }
 
 
@@ -57,25 +69,15 @@ def build_tiny_pipeline(
     *,
     safety_checker: bool = False,
     unet: dict[str, Any] | None = None,
+    max_tokens: int = MAX_TOKENS,
     seed: int = 0,
 ) -> StableDiffusionPipeline:
     """Build a pipeline of about 0.2 million random weights, float32 on the CPU."""
     torch.manual_seed(seed)
-    tokenizer = _build_tokenizer()
-    text = CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=MAX_TOKENS,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    tokenizer = _build_tokenizer(max_tokens)
     pipe = StableDiffusionPipeline(
         vae=_build_vae(),
-        text_encoder=CLIPTextModel(text).eval(),
+        text_encoder=CLIPTextModel(_make_text_config(tokenizer)).eval(),
         tokenizer=tokenizer,
         unet=UNet2DConditionModel(**{**_UNET, **(unet or {})}),
         scheduler=SCHEDULERS[scheduler]() if isinstance(scheduler, str) else scheduler,
@@ -85,6 +87,41 @@ def build_tiny_pipeline(
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+def build_tiny_xl_pipeline(
+    scheduler: Any = "xl_euler",
+    *,
+    unet: dict[str, Any] | None = None,
+    max_tokens: int = MAX_TOKENS,
+    force_upcast: bool = False,
+    force_zeros: bool = True,
+) -> StableDiffusionXLPipeline:
+    """Build a pipeline of random weights in the shape of Stable Diffusion XL."""
+    torch.manual_seed(0)
+    tokenizers = _build_tokenizer(max_tokens), _build_tokenizer(max_tokens, pad_token="!")
+    first, second = map(_make_text_config, tokenizers)
+    second.update(_SECOND_ENCODER)
+    pipe = StableDiffusionXLPipeline(
+        vae=_build_vae(force_upcast=force_upcast),
+        text_encoder=CLIPTextModel(first).eval(),
+        text_encoder_2=CLIPTextModelWithProjection(second).eval(),
+        tokenizer=tokenizers[0],
+        tokenizer_2=tokenizers[1],
+        unet=UNet2DConditionModel(**{**_UNET, **_XL_UNET, **(unet or {})}),
+        scheduler=SCHEDULERS[scheduler](),
+        force_zeros_for_empty_prompt=force_zeros,
+        add_watermarker=False,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def build_tiny_xl_model(folder: Path, scheduler: Any = "xl_euler", **options: Any) -> Path:
+    """Write a tiny model in the shape of Stable Diffusion XL and return its folder."""
+    pipe = build_tiny_xl_pipeline(scheduler, **options)
+    pipe.save_pretrained(folder, safe_serialization=True)
+    return folder
 
 
 def build_tiny_model(
@@ -133,7 +170,40 @@ _UNET: dict[str, Any] = {
 }
 
 
-def _build_vae() -> AutoencoderKL:
+_XL_UNET: dict[str, Any] = {
+    "cross_attention_dim": 32 + 24,
+    "attention_head_dim": (2, 4, 4),
+    "transformer_layers_per_block": (1, 2, 1),
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 8,
+    "projection_class_embeddings_input_dim": 6 * 8 + 40,
+}
+
+
+_SECOND_ENCODER = {
+    "hidden_size": 24,
+    "num_attention_heads": 3,
+    "num_hidden_layers": 3,
+    "projection_dim": 40,
+}
+
+
+def _make_text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=tokenizer.model_max_length,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _build_vae(*, force_upcast: bool = True) -> AutoencoderKL:
     return AutoencoderKL(
         block_out_channels=(16, 32),
         down_block_types=("DownEncoderBlock2D",) * 2,
@@ -142,17 +212,20 @@ def _build_vae() -> AutoencoderKL:
         layers_per_block=1,
         norm_num_groups=8,
         sample_size=SIDE,
+        force_upcast=force_upcast,
     )
 
 
-def _build_tokenizer() -> CLIPTokenizer:
-    letters = "abcdefghijklmnopqrstuvwxyz,.'"
+def _build_tokenizer(max_tokens: int, pad_token: str = "<|endoftext|>") -> CLIPTokenizer:
+    letters = "!abcdefghijklmnopqrstuvwxyz,.'"
     words = [*letters, *(f"{letter}</w>" for letter in letters)]
     merges = ["d o", "do g</w>", "h o", "c a", "ca t</w>"]
     words += ["do", "dog</w>", "ho", "ca", "cat</w>", "<|startoftext|>", "<|endoftext|>"]
     vocab = {word: number for number, word in enumerate(words)}
     pairs = [tuple(merge.split()) for merge in merges]
-    return CLIPTokenizer(vocab=vocab, merges=pairs, model_max_length=MAX_TOKENS)
+    return CLIPTokenizer(
+        vocab=vocab, merges=pairs, model_max_length=max_tokens, pad_token=pad_token
+    )
 
 
 def _build_checker() -> StableDiffusionSafetyChecker:

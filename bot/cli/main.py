@@ -20,6 +20,7 @@ from rich.table import Table
 from bot.cli import rules
 from bot.cli.exits import EXIT_REFUSED, leave
 from bot.cli.imagine import copy_pictures, describe, describe_as_json, draw_once
+from bot.cli.models import describe_models, make_tables
 from bot.cli.restore import begin_new_record, restore_backup
 from bot.cli.run import make_engine, serve
 from bot.domain.recipes import Ask, StartPicture, Upload
@@ -158,6 +159,18 @@ def usage(
     console = Console()
     width = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
     Console(width=max(console.width, width)).print(table)  # nobody can use half an id
+
+
+@app.command()
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """The kinds of models and the samplers that this version draws with."""
+    if as_json:
+        sys.stdout.write(json.dumps(describe_models()) + "\n")
+        return
+    for table in make_tables():
+        Console().print(table)
 
 
 @app.command()

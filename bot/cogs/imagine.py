@@ -109,7 +109,8 @@ class Imagine(Cog):
         """Return the sizes of the shapes that the model draws, by their names."""
         info = self._services.waitlist.info
         sizes = list_sizes(info, self._services.limits.max_side_pixels) if info else []
-        return {name().lower(): size for name, _, size in sizes}
+        # Of several of one shape, the first is the usual one.
+        return {name().lower(): size for name, _, size in reversed(sizes)}
 
     @imagine.autocomplete("size")
     async def _complete_size(
@@ -134,25 +135,31 @@ def _check_image(image: discord.Attachment | None, strength: float | None) -> No
 
 
 def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[Text, Text, str]]:
-    """List the shapes offered for a model: its native size, and that size stretched one way.
+    """List the sizes that it was trained with, or its native size and that stretched one way.
 
-    Each has its name, its suggestion and its size.
+    Each has its shape's name, its suggestion and its size.
     """
 
     def stretch(side: int) -> int:
         longer = side * 3 // 2
         return longer - longer % info.size_multiple
 
-    shapes = (
-        (recipes.SQUARE, recipes.SUGGEST_SQUARE, info.width, info.height),
-        (recipes.PORTRAIT, recipes.SUGGEST_PORTRAIT, info.width, stretch(info.height)),
-        (recipes.LANDSCAPE, recipes.SUGGEST_LANDSCAPE, stretch(info.width), info.height),
-    )
+    own = (info.width, info.height)
+    sizes = info.sizes or (own, (own[0], stretch(own[1])), (stretch(own[0]), own[1]))
     return [
-        (name, suggestion, f"{width}x{height}")
-        for name, suggestion, width, height in shapes
+        (*_name_shape(width, height, own), f"{width}x{height}")
+        for width, height in sizes
         if max(width, height) <= max_side_pixels
     ]
+
+
+def _name_shape(width: int, height: int, own: tuple[int, int]) -> tuple[Text, Text]:
+    """Name a shape, compared with the model's own."""
+    if width * own[1] == height * own[0]:
+        return recipes.SQUARE, recipes.SUGGEST_SQUARE
+    if width * own[1] < height * own[0]:
+        return recipes.PORTRAIT, recipes.SUGGEST_PORTRAIT
+    return recipes.LANDSCAPE, recipes.SUGGEST_LANDSCAPE
 
 
 async def setup(bot: TriptychClient) -> None:

@@ -5,12 +5,13 @@ Read it in this order:
         engine                the thread: receive, drop cancelled requests, admit, tick, book
         batch                 `Batch.tick`: everything in flight takes one step
         steps/groups          which pictures take part in a step: `Group.select`
-    steps/slots           the step itself: `advance`, a few operations around diffusers' UNet
+    steps/slots           the step itself: `advance`, a few operations around the model
     sampling/step_tables  what a scheduler's step is, read off diffusers' own object
     steps/steppers        the same step as a captured CUDA graph, and compiled
         models/prompt_cache   the parts of the UNet that are computed once per prompt, on the CPU
         models/tiling         draws an enlarged picture in tiles if it is too large for one pass
-    Around them: runner and the rest of models/ hold the pipeline's parts and make pictures;
+        models/family         what the batch asks of a model; one file for each family beside it
+    Around them: runner and the rest of models/ load the model and make pictures;
     capacity/ says how much fits on the device, and what a request costs.
 """
 
@@ -28,8 +29,10 @@ from bot.engine.api import (
 )
 from bot.engine.engine import Engine
 from bot.engine.models.checks import check_model
+from bot.engine.models.families import FAMILIES
 
 __all__ = [
+    "FAMILIES",
     "NUM_IMAGES",
     "SAMPLER_IDS",
     "Engine",

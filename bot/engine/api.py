@@ -70,6 +70,8 @@ class ModelInfo:
     device: "cuda" or "cpu"; dtype: "float16" or "float32". engine: the id of what draws it here.
     request_flop: the work of its default request. cost_factor: that work in default requests of the
     default model. max_clip_skip: the number of layers in the text encoder, minus one.
+    sizes: the sizes (width, height) that it was trained with, if there are several.
+    embeds_guidance: it was distilled to take the guidance scale as an input.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
     """
 
@@ -90,6 +92,12 @@ class ModelInfo:
     request_flop: float = 0.0
     cost_factor: float = 1.0
     max_clip_skip: int = 11
+    embeds_guidance: bool = False
+    sizes: tuple[tuple[int, int], ...] = ()
+
+    def count_rows(self, guidance_scale: float) -> int:
+        """Return how many rows of a batch one picture takes: guided, most models need two."""
+        return 2 if guidance_scale > 1 and not self.embeds_guidance else 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

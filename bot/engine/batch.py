@@ -15,7 +15,7 @@ from bot.engine.api import EngineOptions, GenerationOutput, GenerationRequest, M
 from bot.engine.boundary import attempt
 from bot.engine.capacity.capacity import Capacity
 from bot.engine.capacity.tile_plan import must_tile
-from bot.engine.conditioning import Prompt
+from bot.engine.conditioning import Conditioning
 from bot.engine.models.decoder import Decoding
 from bot.engine.runner import DeviceFull, ModelRunner, open_runner
 from bot.engine.steps.groups import PREVIEW_STEPS, Drawing, Group, Member
@@ -35,6 +35,8 @@ TILED_SECONDS = 3600.0
 _MAX_GROUPS = 4
 
 RequestResult = GenerationOutput | TriptychError
+_GroupKey = tuple[int, int, bool, int]
+"""Width and height in pixels, whether it is tiled, and the length of the text in tokens."""
 
 
 def open_batch(source: ModelSource, options: EngineOptions) -> Batch:
@@ -55,7 +57,7 @@ class Batch:
         self.runner = runner
         self.capacity = capacity
         self._clock = clock
-        self._groups: dict[tuple[int, int, bool], Group] = {}
+        self._groups: dict[_GroupKey, Group] = {}
         self._tiled_until: dict[tuple[int, int], float] = {}
         self._decodings: list[tuple[Drawing, Decoding]] = []
         self._previews: list[tuple[Drawing, Transfer]] = []
@@ -76,25 +78,26 @@ class Batch:
         """
         started = time.perf_counter()
         table = self.runner.get_table(request)
-        cond, uncond = self.runner.prompts.encode(request.recipe)
-        drawing = Drawing(
-            request, table, report, cond.cut_words, "" if uncond is None else uncond.cut_words
-        )
+        cond, uncond = self.runner.family.encode(request.recipe)
+        drawing = Drawing(request, table, report, cond.cut_words)
+        if uncond is not None:
+            drawing.cut_negative_words = uncond.cut_words
+            drawing.num_guided = math.ceil(request.recipe.guidance_until * table.num_steps)
         self._enter(drawing, cond, uncond)
         drawing.seconds += time.perf_counter() - started
         return drawing
 
-    def _enter(self, drawing: Drawing, cond: Prompt, uncond: Prompt | None) -> None:
+    def _enter(self, drawing: Drawing, cond: Conditioning, uncond: Conditioning | None) -> None:
         """Give a request its rows, so that the next step can begin with it."""
         request = drawing.request
         tiled = self._is_tiled(request)
         recipe = request.recipe
         start, may_fail = None, recipe.is_enlarged and not tiled
         with suppress(torch.OutOfMemoryError) if may_fail else nullcontext():
-            start = self.runner.draw_start(request, drawing.table, tiled=tiled)
+            start = self.runner.family.start(request, drawing.table, tiled=tiled)
         if start is None:  # not in "except": its traceback keeps the tensors alive
             return self._enter_in_tiles(drawing)
-        group = self._get_group(*recipe.size, len(recipe.seeds), tiled)
+        group = self._get_group((*recipe.size, tiled, cond.num_tokens), len(recipe.seeds))
         if not group.is_active:  # a group that was idle must not catch up
             active = [other.used for other in self._groups.values() if other.is_active]
             group.used = max(group.used, min(active, default=0.0))
@@ -120,7 +123,7 @@ class Batch:
     @torch.inference_mode()
     def forget_prompts(self) -> None:
         """Forget every prompt that is not being drawn."""
-        self.runner.prompts.forget()
+        self.runner.family.forget()
         self.runner.forget_prompts()
         for group in self._groups.values():
             group.blank()
@@ -146,15 +149,16 @@ class Batch:
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
-    def _get_group(self, width: int, height: int, num_pictures: int, tiled: bool) -> Group:
-        group = self._groups.get((width, height, tiled))
+    def _get_group(self, key: _GroupKey, num_pictures: int) -> Group:
+        group = self._groups.get(key)
         if group is not None and (group.drawings or group.num_free >= num_pictures):
             return group
         if len(self._groups) >= _MAX_GROUPS:
             self._groups = {key: group for key, group in self._groups.items() if group.drawings}
+        width, height, tiled, num_tokens = key
         num_slots = max(self.capacity.count_slots(width, height), num_pictures)
-        group = self.runner.make_group(width, height, num_slots, tiled=tiled)
-        self._groups[width, height, tiled] = group
+        group = self.runner.make_group(width, height, num_slots, num_tokens, tiled=tiled)
+        self._groups[key] = group
         return group
 
     def _choose_group(self) -> Group | None:
@@ -220,7 +224,7 @@ class Batch:
         logger.warning("%s×%s is too large for one pass, so it is drawn in tiles", *recipe.size)
         self.runner.free()
         self._tiled_until[recipe.size] = self._clock() + TILED_SECONDS
-        self._enter(drawing, *self.runner.prompts.encode(recipe))
+        self._enter(drawing, *self.runner.family.encode(recipe))
 
     def _fail(self, group: Group, drawing: Drawing, fault: TriptychError) -> None:
         group.leave(drawing)
@@ -290,7 +294,7 @@ class Batch:
 
     def _finish(self, drawing: Drawing, decoding: Decoding) -> None:
         started = time.perf_counter()
-        images, verdicts = self.runner.decoder.finish(decoding)
+        images, verdicts = self.runner.family.decoder.finish(decoding)
         drawing.seconds += time.perf_counter() - started
         output = GenerationOutput(
             images,

@@ -1,21 +1,36 @@
-"""Prepares a request for a batch: turns its prompt into embeddings and makes its first latents."""
+"""What a request brings into a batch: its prompt as tensors, and its first latents."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+Network = Callable[..., Any]
+"""The part that is called at every step (a UNet): diffusers' own forward, compiled, or tiled."""
+
+Rows = Mapping[str, torch.Tensor]
+"""The conditioning of R rows: each tensor of ``Conditioning`` with R as its first dimension."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prompt:
-    """embeds: (tokens, width) in the encoder's dtype, on its device.
+class Conditioning:
+    """What one row of the model's batch is told besides its latent and its time.
 
-    cut_words: the last words, if they did not fit into the encoder; else "".
+    tensors: by the family's own names, without a batch dimension, in the model's dtype, on its
+    device; "embeds" is (tokens, width). cut_words: the last words of the prompt, if they did not
+    fit into the encoder; else "".
     """
 
-    embeds: torch.Tensor
-    cut_words: str
+    tensors: Mapping[str, torch.Tensor]
+    cut_words: str = ""
+
+    @property
+    def num_tokens(self) -> int:
+        """Return the length of the text. Only rows of one length share a batch."""
+        return self.tensors["embeds"].shape[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

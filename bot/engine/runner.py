@@ -5,27 +5,23 @@ from __future__ import annotations
 import gc
 import math
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 import torch
 
 from bot.engine.api import EngineOptions, GenerationRequest, ModelSource
 from bot.engine.capacity.autotune import Knee, KneeFile, make_key, measure_knee
 from bot.engine.capacity.capacity import count_default_rows
-from bot.engine.models.decoder import Decoder, Decoding
-from bot.engine.models.init_latents import draw_start
-from bot.engine.models.latent_preview import find_matrix
+from bot.engine.conditioning import Network
+from bot.engine.models.decoder import Decoding
 from bot.engine.models.loading import LoadedModel, load_model
 from bot.engine.models.prompt_cache import forget_prompts, remember_prompts
-from bot.engine.models.prompt_encoder import PromptEncoder
-from bot.engine.models.tiling import TiledUnet
+from bot.engine.models.tiling import TiledNetwork
 from bot.engine.sampling.step_tables import NotTabled, StepTable, StepTables
 from bot.engine.steps.groups import Group
-from bot.engine.steps.slots import Slots, Unet
-from bot.engine.steps.steppers import CompiledUnet, GraphStepper, Stepper, find_bucket
+from bot.engine.steps.slots import Slots
+from bot.engine.steps.steppers import CompiledNetwork, GraphStepper, Stepper, find_bucket
 from bot.errors import EngineError, EngineLost, GenerationFailed, GenerationRejected
 from bot.texts.codes import Code
 from bot.texts.reasons import because
@@ -41,24 +37,19 @@ def open_runner(source: ModelSource, options: EngineOptions) -> ModelRunner:
 
 
 class ModelRunner:
-    """The parts of one diffusers pipeline, ready for use. Not thread-safe."""
+    """One loaded model, ready for use. Not thread-safe."""
 
     def __init__(self, model: LoadedModel, options: EngineOptions | None = None) -> None:
         self.info = model.info
         self.cost_model = model.cost_model
         self.device = torch.device(model.info.device)
-        self.preview = find_matrix(model.folder, model.pipe.vae).to(self.device)
-        self.prompts = PromptEncoder(
-            model.pipe.tokenizer, model.pipe.text_encoder, model.info.max_tokens
-        )
-        self.decoder = Decoder(model.pipe)
+        self.family = model.family
+        self.preview = model.family.find_preview().to(self.device)
         self._options = options or EngineOptions()
-        self._pipe = model.pipe
         self._tables = StepTables(model.samplers.create)
-        self._unet: Unet = model.pipe.unet
+        self._network: Network = model.family.network
         if self.device.type == "cpu":
-            remember_prompts(model.pipe.unet)
-        self.draw_start = partial(draw_start, model.pipe)
+            remember_prompts(model.family.network)
 
     @torch.inference_mode()
     def find_knee(self) -> Knee:
@@ -66,11 +57,11 @@ class ModelRunner:
         if self._options.rows is not None:
             return Knee(self._options.rows)
         folder = self._options.cache_dir
-        key = make_key(self._pipe.unet, self._latent_shape(self.info.width, self.info.height))
+        key = make_key(self.family.network, self.family.latent_shape(*self.family.size))
         known = KneeFile(folder).read(key) if folder else None
         if known is None:
             known = measure_knee(
-                partial(self._make_slots, self.info.width, self.info.height),
+                partial(self._make_slots, *self.family.size),
                 self._make_stepper,
                 self._decode_noise,
                 least_rows=count_default_rows(self.info),
@@ -81,15 +72,14 @@ class ModelRunner:
         return known
 
     def start_compiling(self, max_rows: int) -> None:
-        """Compile the UNet in the background, if the options ask for it and there is CUDA."""
+        """Compile the model in the background, if the options ask for it and there is CUDA."""
         if self._options.compile_unet and self.device.type == "cuda":
             if self._options.cache_dir:  # the only place where Inductor and Triton look for it
                 folder = self._options.cache_dir / "inductor"
                 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
-            shape = self._latent_shape(self.info.width, self.info.height)
-            compiled = CompiledUnet(self._pipe.unet, shape, self._embed_shape())
+            compiled = CompiledNetwork(self.family)
             compiled.start(find_bucket(max_rows))
-            self._unet = compiled
+            self._network = compiled
 
     def get_table(self, request: GenerationRequest) -> StepTable:
         """Check a request and return its step table. Raises GenerationRejected."""
@@ -104,15 +94,17 @@ class ModelRunner:
                 because(Code.NOT_IN_TABLES, sampler=sampler, steps=num_steps, fault=str(error))
             ) from None
 
-    def make_group(self, width: int, height: int, num_slots: int, *, tiled: bool = False) -> Group:
-        """Allocate the state for pictures of one size."""
-        slots = self._make_slots(width, height, num_slots)
-        unet = self._unet
+    def make_group(
+        self, width: int, height: int, num_slots: int, num_tokens: int, *, tiled: bool = False
+    ) -> Group:
+        """Allocate the state for pictures of one size whose texts have one length."""
+        slots = self._make_slots(width, height, num_slots, num_tokens)
+        network = self._network
         if tiled:
-            size = self._latent_shape(width, height)[1:]
-            tile = self._latent_shape(self.info.width, self.info.height)[1:]
-            unet = TiledUnet(unet, size, tile, self.device)
-        return Group(width, height, slots, self._make_stepper(slots, unet), is_tiled=tiled)
+            size = self.family.latent_shape(width, height)[1:]
+            tile = self.family.latent_shape(*self.family.size)[1:]
+            network = TiledNetwork(network, size, tile, self.device)
+        return Group(width, height, slots, self._make_stepper(slots, network), is_tiled=tiled)
 
     def pad(self, num_rows: int, fixed_rows: int) -> int | None:
         """Return the number of rows to pad a batch to; None means no padding."""
@@ -126,9 +118,9 @@ class ModelRunner:
         """Start decoding, one picture or tile at a time if memory has no room for more."""
         if not tiled:
             with suppress(torch.OutOfMemoryError):
-                return self.decoder.start(latents)
+                return self.family.decoder.start(latents)
             self.free()  # not in the handler: the traceback there would keep the tensors alive
-        return self.decoder.decode_singly(latents, tiled=tiled or may_tile)
+        return self.family.decoder.decode_singly(latents, tiled=tiled or may_tile)
 
     def explain(self, error: Exception) -> EngineError:
         """Turn an error of torch into one of ours. A CUDA error means that the context is dead."""
@@ -142,8 +134,8 @@ class ModelRunner:
         return GenerationFailed(f"{type(error).__name__}: {_first_line(error)}")
 
     def forget_prompts(self) -> None:
-        """Clear what the UNet has cached of prompts. Prompts in flight are computed again."""
-        forget_prompts(self._pipe.unet)
+        """Clear what the model has cached of prompts. Prompts in flight are computed again."""
+        forget_prompts(self.family.network)
 
     def free(self) -> None:
         """Free the memory of work that failed. Raises EngineLost if the device is dead."""
@@ -180,30 +172,24 @@ class ModelRunner:
         if request.image is not None and request.image.shape[2:] != (3,):
             raise GenerationRejected(because(Code.START_OF_WRONG_SHAPE))
 
-    def _latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
-        scale = self._pipe.vae_scale_factor
-        return (self._pipe.unet.config.in_channels, height // scale, width // scale)
-
-    def _embed_shape(self) -> tuple[int, int]:
-        return (self.info.max_tokens, self._pipe.text_encoder.config.hidden_size)
-
-    def _make_slots(self, width: int, height: int, num_slots: int) -> Slots:
+    def _make_slots(
+        self, width: int, height: int, num_slots: int, num_tokens: int | None = None
+    ) -> Slots:
         return Slots(
             num_slots,
-            self._latent_shape(width, height),
-            self._embed_shape(),
+            self.family.latent_shape(width, height),
+            self.family.row_shapes(num_tokens),
             device=self.device,
-            dtype=self._pipe.unet.dtype,
+            dtype=self.family.network.dtype,
         )
 
-    def _make_stepper(self, slots: Slots, unet: Unet | None = None) -> Stepper:
-        kind: Callable[[Slots, Any], Stepper]
+    def _make_stepper(self, slots: Slots, network: Network | None = None) -> Stepper:
         kind = GraphStepper if self.device.type == "cuda" else Stepper
-        return kind(slots, unet or self._unet)
+        return kind(slots, self.family, network or self._network)
 
     def _decode_noise(self) -> None:
-        shape = self._latent_shape(self.info.width, self.info.height)
-        self.decoder.start(torch.randn(1, *shape, device=self.device))
+        shape = self.family.latent_shape(*self.family.size)
+        self.family.decoder.start(torch.randn(1, *shape, device=self.device))
 
 
 def _first_line(error: Exception) -> str:

@@ -15,6 +15,9 @@ from bot.recipes.validate import MAX_SEED, check_is_known
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
+MAX_AREA = 4
+"""From so many times the model's own area on, a picture shows its subject several times."""
+
 
 def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
     """Return the recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³².
@@ -76,4 +79,13 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
             raise UserError(
                 because(Code.SIDE_NOT_OF_MODEL, model=info.name, multiple=multiple, **sides)
             )
+    _check_area(complete, info)
     return complete
+
+
+def _check_area(recipe: Recipe, info: ModelInfo) -> None:
+    width, height = recipe.size
+    if not recipe.is_enlarged and width * height >= MAX_AREA * info.width * info.height:
+        own = {"own_width": info.width, "own_height": info.height}
+        named = {"model": info.name, "width": width, "height": height, **own}
+        raise UserError(because(Code.AREA_NOT_OF_MODEL, **named))

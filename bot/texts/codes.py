@@ -29,6 +29,7 @@ class Code(StrEnum):
     PRESET_UNKNOWN = auto()
     STYLE_UNKNOWN = auto()
     SIDE_NOT_OF_MODEL = auto()
+    AREA_NOT_OF_MODEL = auto()
     RECIPE_NEWER = auto()
     ALREADY_PRESSED = auto()
 

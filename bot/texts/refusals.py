@@ -67,6 +67,11 @@ REFUSALS: dict[Code, Text] = {
         "With the model {model}, width and height must be multiples of {multiple}: instead of "
         "{side}, use {lower} or {upper}. Nothing was drawn or charged."
     ),
+    Code.AREA_NOT_OF_MODEL: Text(
+        "{width}x{height} is too large for the model {model}: it was trained on pictures of about "
+        "{own_width}x{own_height}, and at four times that it shows everything twice. Choose a "
+        "smaller size and press Upscale afterwards. Nothing was drawn or charged."
+    ),
     Code.RECIPE_NEWER: Text(
         "This prompt uses settings of a newer Triptych that this version does not know, so it "
         "cannot be drawn here. It was left as it is; the owner can install the newer version again."

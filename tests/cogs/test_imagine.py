@@ -17,3 +17,13 @@ def test_sizes_offered_can_all_be_drawn():
         "768x512 (landscape)",
     ]
     assert [size for _, _, size in list_sizes(info, 512)] == ["512x512"]
+
+
+def test_model_of_several_sizes_offers_those():
+    info = replace(INFO, sizes=((512, 512), (384, 640), (640, 384), (320, 704)))
+    sizes = list_sizes(info, 640)
+    assert [suggestion(size=size) for _, suggestion, size in sizes] == [
+        "512x512 (square)",
+        "384x640 (portrait)",
+        "640x384 (landscape)",
+    ]

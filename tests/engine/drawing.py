@@ -9,7 +9,7 @@ from typing import Any
 import diffusers
 import numpy as np
 import torch
-from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+from diffusers import DiffusionPipeline
 from PIL import Image
 
 from bot.engine import EngineOptions, GenerationOutput, GenerationRequest, ModelSource, Progress
@@ -95,12 +95,14 @@ class Pair:
         self.decoded: list[torch.Tensor] = []
         self._decode = self.batch.runner.decode
         self.batch.runner.decode = self._spy
-        self.pipe = StableDiffusionPipeline.from_pretrained(
+        self.pipe = DiffusionPipeline.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True
         )
         cast(self.pipe, dtype)
         self.pipe.set_progress_bar_config(disable=True)
         self.own = self.pipe.scheduler
+        names = ("force_zeros_for_empty_prompt", "requires_aesthetics_score")
+        self._flags = {name: self.pipe.config[name] for name in names if name in self.pipe.config}
 
     def draw(self, request: GenerationRequest) -> GenerationOutput:
         return draw(self.batch, request)
@@ -135,9 +137,9 @@ class Pair:
         recipe, (width, height) = request.recipe, request.recipe.size
         pipe, size = self.pipe, {"width": width, "height": height}
         if request.image is not None:
-            pipe = StableDiffusionImg2ImgPipeline(
-                **self.pipe.components, requires_safety_checker=False
-            )
+            kind = type(pipe).__name__.replace("Pipeline", "Img2ImgPipeline")
+            extra = {} if "XL" in kind else {"requires_safety_checker": False}
+            pipe = getattr(diffusers, kind)(**pipe.components, **{**self._flags, **extra})
             pipe.set_progress_bar_config(disable=True)
             image = Image.fromarray(request.image)
             image = image.resize((width, height), Image.Resampling.LANCZOS)
@@ -152,12 +154,16 @@ class Pair:
 
             scheduler.set_timesteps = set_timesteps_and_start
         encoder: Any = pipe.text_encoder
-        if recipe.clip_skip is not None and not hasattr(encoder, "text_model"):
+        if "XL" in type(pipe).__name__:
+            pass  # it reads the hidden states without the final norm
+        elif recipe.clip_skip is not None and not hasattr(encoder, "text_model"):
             # as huggingface/diffusers#14043 mends it; no module of its own, or it would hold itself
             object.__setattr__(encoder, "text_model", encoder)
         return pipe(
             [recipe.prompt] * len(recipe.seeds),
-            negative_prompt=[recipe.negative_prompt] * len(recipe.seeds),
+            negative_prompt=[recipe.negative_prompt] * len(recipe.seeds)
+            if recipe.negative_prompt
+            else None,
             num_inference_steps=recipe.num_inference_steps,
             guidance_scale=recipe.guidance_scale,
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in recipe.seeds],
@@ -177,7 +183,8 @@ class Pair:
 
 
 def cast(pipe: Any, dtype: torch.dtype) -> None:
-    for part in (pipe.unet, pipe.vae, pipe.text_encoder):
+    encoders = [part for name, part in pipe.components.items() if name.startswith("text_encoder")]
+    for part in (pipe.unet, pipe.vae, *encoders):
         torch.nn.Module.to(
             part, dtype
         )  # diffusers' own warns of precisions that are not meant here

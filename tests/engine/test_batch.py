@@ -11,6 +11,7 @@ import bot.engine.batch
 from bot.engine import Progress
 from bot.engine.batch import Batch
 from bot.engine.models.latent_preview import find_matrix, fit_matrix
+from bot.engine.models.stable_diffusion import StableDiffusion
 from bot.engine.steps.groups import Drawing
 from bot.engine.steps.steppers import Stepper
 from bot.engine.steps.transfers import Transfer
@@ -27,7 +28,7 @@ def batch(tiny_model: Path) -> Batch:
 def count_calls(batch: Batch) -> list[int]:
     """Note the rows of every UNet call."""
     rows: list[int] = []
-    batch.runner._unet.register_forward_pre_hook(lambda _, args: rows.append(args[0].shape[0]))
+    batch.runner._network.register_forward_pre_hook(lambda _, args: rows.append(args[0].shape[0]))
     return rows
 
 
@@ -123,7 +124,9 @@ def test_guidance_ends_after_its_share_of_the_steps(tiny_model: Path) -> None:
 def test_sizes_take_turns_so_that_each_request_gets_its_share(tiny_model: Path) -> None:
     batch = open_batch(load(tiny_model))
     shapes: list[int] = []
-    batch.runner._unet.register_forward_pre_hook(lambda _, args: shapes.append(args[0].shape[-1]))
+    batch.runner._network.register_forward_pre_hook(
+        lambda _, args: shapes.append(args[0].shape[-1])
+    )
     small = make_request(sampler="ddim", num_inference_steps=24, seeds=(1,))
     large = make_request(request_id=2, sampler="ddim", num_inference_steps=24, seeds=(2,), width=64)
     drawings = [batch.join(small, ignore), batch.join(large, ignore)]
@@ -241,7 +244,7 @@ def test_last_preview_of_the_starter_model_resembles_its_picture(
 
 def test_matrix_is_fitted_to_a_vae_that_nobody_knows(tiny_model: Path) -> None:
     pipe = load(STARTER).pipe  # as if its preview.json were not there
-    matrix = find_matrix(None, pipe.vae)
+    matrix = find_matrix(None, pipe.vae, StableDiffusion.latent_to_rgb)
     channels = pipe.vae.config.latent_channels
     assert (matrix.weight.shape, matrix.bias.shape) == ((channels, 3), (3,))
     red = torch.zeros(1, 3, 128, 128) + torch.tensor([1.0, -1.0, -1.0])[:, None, None]

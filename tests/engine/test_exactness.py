@@ -1,8 +1,8 @@
 """Whoever else is in the batch, a picture is the one that diffusers would have drawn alone.
 
-`make test` draws each sampler once and a few mixed schedules with a tiny model; `make exactness`
-sets EXACTNESS=full and draws each sampler in four combinations of steps, guidance and origin,
-with three models, and many schedules. Both print the largest differences found (pytest -s).
+`make test` draws each sampler once and a few mixed schedules with tiny models; `make exactness`
+sets EXACTNESS=full and draws each sampler in twelve combinations of model, steps, guidance and
+origin, and many schedules. Both print the largest differences found (pytest -s).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,19 @@ from hypothesis import strategies as st
 from bot.engine import SAMPLER_IDS, GenerationRequest
 from tests.engine.conftest import STARTER, make_request
 from tests.engine.drawing import Pair, find_error, find_worst, ignore, load, open_batch
-from tests.tiny_models import build_tiny_model
+from tests.tiny_models import build_tiny_model, build_tiny_xl_model
 
 FULL = os.environ.get("EXACTNESS") == "full"
 STEPS = (1, 2, 3, 7, 13, 37, 50) if FULL else (2, 3, 6)
 GUIDANCES = (0.0, 1.0, 5.0, 14.0)
-NUM_COMBINATIONS = 4 if FULL else 1
+NUM_COMBINATIONS = 12 if FULL else 1
 SCHEDULES = 10 if FULL else 2
-MODELS = ("starter", "epsilon", "v-prediction") if FULL else ("epsilon",)
+MODELS = (
+    ("starter", "epsilon", "v-prediction", "xl", "xl v-prediction", "xl distilled")
+    if FULL
+    else ("epsilon", "xl")
+)
+MIXED = ("epsilon", "v-prediction", "xl") if FULL else ("epsilon", "xl")
 FLOAT32 = ("euler", "dpmpp")
 """Samplers that diffusers steps in float32; the others use the sample's own precision."""
 
@@ -51,6 +57,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "starter": STARTER,
         "epsilon": build_tiny_model(folder / "epsilon"),
         "v-prediction": build_tiny_model(folder / "v", "zero_snr"),
+        "xl": build_tiny_xl_model(folder / "xl"),
+        "xl v-prediction": build_tiny_xl_model(folder / "xl v", "xl_zero_snr"),
+        "xl distilled": build_tiny_xl_model(
+            folder / "distilled", "lcm", unet={"time_cond_proj_dim": 16}
+        ),
     }
 
 
@@ -59,7 +70,7 @@ def pairs(models: dict[str, Path]) -> dict[tuple[str, torch.dtype], Pair]:
     return {
         (name, dtype): Pair(folder, dtype)
         for name, folder in models.items()
-        if name in {*MODELS, "v-prediction"}
+        if name in {*MODELS, *MIXED}
         for dtype in (torch.float64, torch.float32)
     }
 
@@ -94,6 +105,7 @@ def paint(info: Any) -> np.ndarray:
 class Case:
     """One sampler's way of drawing one picture alone."""
 
+    model: str
     sampler: str
     num_inference_steps: int
     guidance_scale: float
@@ -101,25 +113,42 @@ class Case:
 
     def __str__(self) -> str:
         origin = "picture" if self.from_picture else "text"
-        return f"{self.sampler}-{self.num_inference_steps}-{self.guidance_scale:g}-{origin}"
+        numbers = f"{self.num_inference_steps}-{self.guidance_scale:g}"
+        return f"{self.model}-{self.sampler}-{numbers}-{origin}"
 
 
 def list_cases() -> Iterator[Case]:
-    """Every sampler, and any two values of steps, guidance and origin somewhere together."""
+    """Every sampler with every value, and any two values somewhere together."""
     for n, sampler in enumerate(SAMPLER_IDS):
         for k in range(n, n + NUM_COMBINATIONS):
-            steps, guidance = STEPS[(n + k) % len(STEPS)], GUIDANCES[k % len(GUIDANCES)]
+            model, steps = MODELS[k % len(MODELS)], STEPS[(n + k) % len(STEPS)]
+            guidance = GUIDANCES[(k + k // len(GUIDANCES)) % len(GUIDANCES)]
             # with fewer than two steps the pipeline leaves none for a picture of this strength
-            yield Case(sampler, steps, guidance, steps > 1 and bool((k // 2 + n) % 2))
+            yield Case(model, sampler, steps, guidance, steps > 1 and bool((k // 2 + n) % 2))
+
+
+def test_cases_have_every_pair_of_values() -> None:
+    cases = [*list_cases()]
+    assert len(cases) <= 400
+    if not FULL:
+        assert {case.model for case in cases} == {*MODELS}
+        return
+    for one, other in combinations(("model", "num_inference_steps", "guidance_scale"), 2):
+        values = ({getattr(case, each) for case in cases} for each in (one, other))
+        pairs = {(getattr(case, one), getattr(case, other)) for case in cases}
+        assert pairs == set(product(*values))
+    for name in ("model", "num_inference_steps", "guidance_scale", "from_picture"):
+        of_sampler = {(case.sampler, getattr(case, name)) for case in cases}
+        values = {getattr(case, name) for case in cases}
+        assert len(of_sampler) == len(values) * len(SAMPLER_IDS), name
 
 
 @pytest.mark.parametrize("case", [*list_cases()], ids=str)
-@pytest.mark.parametrize("name", MODELS)
 def test_request_alone_is_what_the_pipeline_draws(
-    pairs: dict[tuple[str, torch.dtype], Pair], figures: dict[str, float], name: str, case: Case
+    pairs: dict[tuple[str, torch.dtype], Pair], figures: dict[str, float], case: Case
 ) -> None:
     for dtype in (torch.float64, torch.float32):
-        pair = pairs[name, dtype]
+        pair = pairs[case.model, dtype]
         if case.sampler not in pair.info.samplers:
             pytest.skip("the model does not offer it")
         request = make(
@@ -132,7 +161,7 @@ def test_request_alone_is_what_the_pipeline_draws(
             strength=0.6,
         )
         error = find_error(pair.draw_latents(request), pair.draw_latents_alone(request))
-        note(figures, f"alone, {name}, {str(dtype)[6:]}, {describe(case.sampler)}", error)
+        note(figures, f"alone, {case.model}, {str(dtype)[6:]}, {describe(case.sampler)}", error)
         assert error <= bound(case.sampler, dtype)
 
 
@@ -191,7 +220,7 @@ def play(pair: Pair, schedule: list[Visit]) -> dict[int, tuple[torch.Tensor, np.
     return finished
 
 
-@pytest.mark.parametrize("name", ["epsilon", "v-prediction"])
+@pytest.mark.parametrize("name", MIXED)
 def test_mixed_batch_draws_for_each_what_the_pipeline_draws_alone(
     pairs: dict[tuple[str, torch.dtype], Pair], figures: dict[str, float], name: str
 ) -> None:

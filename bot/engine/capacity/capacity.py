@@ -17,7 +17,7 @@ _ROUNDING = 1e-9
 
 def count_default_rows(info: ModelInfo) -> int:
     """Count the rows that two requests with the model's default settings take."""
-    return 2 * NUM_IMAGES * (2 if info.guidance_scale > 1 else 1)
+    return 2 * NUM_IMAGES * info.count_rows(info.guidance_scale)
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Capacity:
         self._limits = {**self._limits, width * height: max(1, num_rows // 2)}
 
     def _share(self, recipe: Recipe) -> float:
-        num_rows = len(recipe.seeds) * (2 if recipe.drawn_guidance_scale > 1 else 1)
+        num_rows = len(recipe.seeds) * self.info.count_rows(recipe.drawn_guidance_scale)
         return num_rows / self._limit(*recipe.size)
 
     def _limit(self, width: int, height: int) -> float:

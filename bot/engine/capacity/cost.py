@@ -14,7 +14,7 @@ from bot.engine.capacity.tile_plan import measure_area
 class CostModel:
     """The work of one model at its native size, in FLOP.
 
-    unet_flop: one row (one latent in the UNet's batch). decode_flop: one picture.
+    row_flop: one row (one latent in the model's batch). decode_flop: one picture.
     evaluations: (a, b) per sampler: n steps take a·n + b UNet calls.
     unit_flop: one default request of the default model; None if this is the default model.
 
@@ -23,7 +23,7 @@ class CostModel:
     """
 
     info: ModelInfo
-    unet_flop: float
+    row_flop: float
     decode_flop: float
     evaluations: Mapping[str, tuple[int, int]]
     unit_flop: float | None = None
@@ -65,5 +65,5 @@ class CostModel:
         guidance_until: float = 1.0,
     ) -> float:
         slope, offset = self.evaluations.get(sampler, (1, 0))
-        rows = 1 if guidance_scale <= 1 else 1 + guidance_until
-        return pictures * ((slope * steps + offset) * rows * self.unet_flop + self.decode_flop)
+        rows = 1 + guidance_until * (self.info.count_rows(guidance_scale) - 1)
+        return pictures * ((slope * steps + offset) * rows * self.row_flop + self.decode_flop)

@@ -10,6 +10,7 @@ import torch
 
 from bot.engine.models.tiling import tile_vae
 from bot.engine.models.vae_precision import in_float32
+from bot.engine.models.vae_scaling import unscale_latents
 from bot.engine.steps.transfers import Transfer
 from bot.errors import GenerationFailed
 
@@ -78,7 +79,7 @@ class Decoder:
 
     def _decode(self, latents: torch.Tensor, *, tiled: bool = False) -> Transfer:
         vae = self._vae
-        scaled = latents.to(vae.dtype) / vae.config.scaling_factor
+        scaled = unscale_latents(vae, latents.to(vae.dtype))
         scaled = scaled.contiguous(memory_format=torch.channels_last)
         with tile_vae(self._pipe) if tiled else nullcontext():
             pictures = vae.decode(scaled, return_dict=False)[0]
@@ -98,7 +99,7 @@ class Decoder:
 
         It paints flagged pictures black, so it gets a copy that is never delivered.
         """
-        checker = self._pipe.safety_checker
+        checker = getattr(self._pipe, "safety_checker", None)
         if checker is None:
             return (None,) * len(images)
         verdicts = []

@@ -3,41 +3,46 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-
-def count_unet_flop(unet: Any, height: int, width: int, max_tokens: int, text_width: int) -> float:
-    """Count the FLOP of one row of the UNet. height, width: of the latent."""
-    shapes = ((1, unet.config.in_channels, height, width), (1, max_tokens, text_width))
-    return _count(type(unet), _freeze(unet.config), shapes)
+_Call = Callable[[Any, torch.Tensor], object]
 
 
-def count_vae_flop(vae: Any, height: int, width: int) -> float:
-    """Count the FLOP to decode one picture. height, width: of the latent."""
-    shape = (1, vae.config.latent_channels, height, width)
-    return _count(type(vae), _freeze(vae.config), (shape,))
+def count_unet_flop(unet: Any, latent: Sequence[int], call: _Call) -> float:
+    """Count the FLOP of one row of the UNet. latent: (h, w).
+
+    call: predicts for inputs (1, C, h, w) with a UNet of this configuration; all on "meta".
+    """
+    shape = (1, unet.config.in_channels, *latent)
+    return _count(type(unet), _freeze(unet.config), shape, call)
+
+
+def count_vae_flop(vae: Any, latent: Sequence[int]) -> float:
+    """Count the FLOP to decode one picture from a latent of (h, w)."""
+    shape = (1, vae.config.latent_channels, *latent)
+    return _count(type(vae), _freeze(vae.config), shape, lambda vae, inputs: vae.decode(inputs))
 
 
 def _freeze(config: Any) -> str:
     return json.dumps(dict(config), sort_keys=True, default=str)
 
 
-@lru_cache(maxsize=32)
-def _count(kind: Any, config: str, shapes: tuple[tuple[int, ...], ...]) -> float:
-    """Count and cache, because fine-tunes share a configuration and a UNet takes a second."""
-    with (
-        torch.device("meta"),
-        torch.no_grad(),
-        FlopCounterMode(display=False) as counter,
-    ):
-        model = kind.from_config(json.loads(config))
-        latent, *embeds = (torch.zeros(shape) for shape in shapes)
-        if embeds:
-            model(latent, torch.zeros(()), encoder_hidden_states=embeds[0])
-        else:
-            model.decode(latent)
-    return float(counter.get_total_flops())
+_COUNTS: dict[tuple[Any, ...], float] = {}
+"""By class, configuration and shape: fine-tunes share one, and a UNet takes a second."""
+
+
+def _count(kind: Any, config: str, shape: tuple[int, ...], call: _Call) -> float:
+    key = (kind, config, shape)
+    if key not in _COUNTS:
+        with (
+            torch.device("meta"),
+            torch.no_grad(),
+            FlopCounterMode(display=False) as counter,
+        ):
+            call(kind.from_config(json.loads(config)), torch.zeros(shape))
+        _COUNTS[key] = float(counter.get_total_flops())
+    return _COUNTS[key]

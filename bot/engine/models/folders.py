@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.engine.models.families import Family, find_family
 from bot.engine.models.files import (
     PICKLE_SUFFIXES,
     BrokenFiles,
@@ -18,22 +20,7 @@ from bot.engine.models.files import (
 )
 from bot.errors import ConfigError
 
-WEIGHT_NAMES = {
-    "unet": "diffusion_pytorch_model",
-    "vae": "diffusion_pytorch_model",
-    "text_encoder": "model",
-    "safety_checker": "model",
-}
-"""What diffusers calls the weights of each part, without .safetensors."""
-
-_NEEDED = ("unet", "vae", "text_encoder")
-_PIPELINES = {
-    "StableDiffusionPipeline",
-    "StableDiffusionImg2ImgPipeline",
-    "StableDiffusionInpaintPipeline",
-    "StableDiffusionInpaintPipelineLegacy",
-}
-"""Saved of the same parts; whether the UNet is one for inpainting stands in its own config."""
+_CHECKER = "safety_checker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +33,7 @@ class CheckedFolder:
 
     path: Path
     model: str
+    family: Family
     variant: str | None
     weights: dict[str, Weights]
     notes: tuple[str, ...] = ()
@@ -61,12 +49,13 @@ def check_folder(folder: Path, model: str, *, half: bool = False) -> CheckedFold
 
     Raises ConfigError, also for files that only the other precision would load.
     """
-    index = check_config_folder(folder, model)
-    parts: list[str] = [*_NEEDED]
+    family, index = check_config_folder(folder, model)
+    names = {**family.weights, _CHECKER: "model"}
+    parts = [*family.weights]
     notes: tuple[str, ...] = ()
-    if _is_named(index, "safety_checker"):
-        if has_weights(folder, "safety_checker"):
-            parts.append("safety_checker")
+    if _is_named(index, _CHECKER):
+        if has_weights(folder, _CHECKER, names[_CHECKER]):
+            parts.append(_CHECKER)
             read_json(folder / "feature_extractor" / "preprocessor_config.json")
         else:
             notes = (
@@ -74,30 +63,37 @@ def check_folder(folder: Path, model: str, *, half: bool = False) -> CheckedFold
                 "Triptych's own picture check judges alone.",
             )
     for part in parts:
-        if not has_weights(folder, part):
-            raise _explain_missing(folder / part, WEIGHT_NAMES[part])
-    variants = {each: _choose_variant(folder, parts, half=each) for each in (False, True)}
+        if not has_weights(folder, part, names[part]):
+            raise _explain_missing(folder / part, names[part])
+    needed = {part: names[part] for part in parts}
+    variants = {each: _choose_variant(folder, needed, half=each) for each in (False, True)}
     checked = {
-        variant: {part: _read_part(folder, part, variant) for part in parts}
+        variant: {part: _read_part(folder, part, name, variant) for part, name in needed.items()}
         for variant in set(variants.values())
     }
-    return CheckedFolder(folder, model, variants[half], checked[variants[half]], notes)
+    return CheckedFolder(folder, model, family, variants[half], checked[variants[half]], notes)
 
 
-def check_config_folder(folder: Path, model: str) -> dict[str, Any]:
-    """Check a diffusers folder except its weights; return its index. Raises ConfigError."""
-    index = check_index(folder / "model_index.json", model)
-    check_family(
-        read_json(folder / "unet/config.json"), read_json(folder / "vae/config.json"), model
-    )
-    text = read_json(folder / "text_encoder" / "config.json")
-    _check_tokenizer(folder / "tokenizer", text.get("vocab_size"))
+def check_config_folder(folder: Path, model: str) -> tuple[Family, dict[str, Any]]:
+    """Check a diffusers folder except its weights.
+
+    Returns its family and its index. Raises ConfigError.
+    """
+    family, index = check_index(folder / "model_index.json", model)
+    unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
+    family.check(unet, vae, model)
+    for tokenizer, encoder in family.tokenizers.items():
+        text = read_json(folder / encoder / "config.json")
+        _check_tokenizer(folder / tokenizer, text.get("vocab_size"))
     read_json(folder / "scheduler" / "scheduler_config.json")
-    return index
+    return family, index
 
 
-def check_index(path: Path, model: str) -> dict[str, Any]:
-    """Check the pipeline in the model_index.json of ``model``. Raises ConfigError."""
+def check_index(path: Path, model: str) -> tuple[Family, dict[str, Any]]:
+    """Check the pipeline in the model_index.json of ``model``.
+
+    Returns its family and its content. Raises ConfigError.
+    """
     if not path.exists() and not path.is_symlink():
         files = sorted(file.name for file in path.parent.glob("*.safetensors"))
         single = f", or one of the files in it, such as {path.parent / files[0]}" if files else ""
@@ -106,45 +102,19 @@ def check_index(path: Path, model: str) -> dict[str, Any]:
             f"(with unet/, vae/, text_encoder/, tokenizer/ and scheduler/ in it){single}."
         )
     index = read_json(path)
-    name = index.get("_class_name")
-    if name not in _PIPELINES:
-        raise ConfigError(refuse_family(model, f"its pipeline is {name}"))
-    for part in (*_NEEDED, "tokenizer", "scheduler"):
+    family = find_family(index, model)
+    for part in (*family.weights, *family.tokenizers, "scheduler"):
         if not _is_named(index, part):
             raise BrokenFiles(
-                f"{path} names no {part}, without which nothing can be drawn: copy or download "
-                "the whole model folder again."
+                f"The model_index.json of {model} names no {part}, without which nothing can be "
+                "drawn: copy or download the whole model folder again."
             )
-    return index
+    return family, index
 
 
-def is_plain(index: dict[str, Any]) -> bool:
-    """Return whether the pipeline is one for text-to-image with a UNet."""
-    return index.get("_class_name") == "StableDiffusionPipeline"
-
-
-def check_family(unet: dict[str, Any], vae: dict[str, Any], model: str) -> None:
-    """Check by the configs that the UNet needs nothing but a prompt. Raises ConfigError."""
-    channels = unet.get("in_channels", 4)
-    if unet.get("addition_embed_type") == "text_time" or unet.get("time_cond_proj_dim"):
-        raise ConfigError(refuse_family(model, "its UNet asks for more than a prompt"))
-    if channels != unet.get("out_channels", 4) or channels != vae.get("latent_channels", 4):
-        raise ConfigError(
-            refuse_family(model, f"its UNet takes {channels} channels, as for inpainting")
-        )
-
-
-def has_weights(folder: Path, part: str) -> bool:
-    """Return whether one part has weights that diffusers would read."""
-    return any(_has(folder, part, variant) for variant in (None, "fp16"))
-
-
-def refuse_family(model: str, reason: str) -> str:
-    """Explain why a model cannot be used."""
-    return (
-        f"{model} is not a text-to-image model of Stable Diffusion 1.x or 2.x ({reason}): choose "
-        "one that is, such as CompVis/stable-diffusion-v1-4."
-    )
+def has_weights(folder: Path, part: str, name: str) -> bool:
+    """Return whether one part has weights that diffusers would read. name: of their file."""
+    return any(_has(folder / part, name, variant) for variant in (None, "fp16"))
 
 
 def _is_named(index: dict[str, Any], part: str) -> bool:
@@ -175,22 +145,22 @@ def _check_tokenizer(folder: Path, vocab_size: object) -> None:
         )
 
 
-def _choose_variant(folder: Path, parts: list[str], *, half: bool) -> str | None:
+def _choose_variant(folder: Path, names: Mapping[str, str], *, half: bool) -> str | None:
     """Choose half precision if it was asked for, or if a part comes in nothing else."""
-    is_offered = half and _has(folder, "unet", "fp16")
-    is_needed = any(not _has(folder, part, None) for part in parts)
+    main = next(iter(names))
+    is_offered = half and _has(folder / main, names[main], "fp16")
+    is_needed = any(not _has(folder / part, name, None) for part, name in names.items())
     return "fp16" if is_offered or is_needed else None
 
 
-def _has(folder: Path, part: str, variant: str | None) -> bool:
+def _has(place: Path, name: str, variant: str | None) -> bool:
     return any(
-        path.exists() or path.is_symlink() for path in _list_candidates(folder, part, variant)
+        path.exists() or path.is_symlink() for path in _list_candidates(place, name, variant)
     )
 
 
-def _list_candidates(folder: Path, part: str, variant: str | None) -> tuple[Path, Path]:
-    """List the file names of the weights: an index of several files, and a single file."""
-    name, place = WEIGHT_NAMES[part], folder / part
+def _list_candidates(place: Path, name: str, variant: str | None) -> tuple[Path, Path]:
+    """List the files of a part's weights: an index of several files, and a single file."""
     if variant is None:
         return place / f"{name}.safetensors.index.json", place / f"{name}.safetensors"
     return (
@@ -199,9 +169,10 @@ def _list_candidates(folder: Path, part: str, variant: str | None) -> tuple[Path
     )
 
 
-def _read_part(folder: Path, part: str, variant: str | None) -> Weights:
+def _read_part(folder: Path, part: str, name: str, variant: str | None) -> Weights:
     """Read a part as diffusers does: if it has no files of the variant, read the plain ones."""
-    index, single = _list_candidates(folder, part, variant if _has(folder, part, variant) else None)
+    place = folder / part
+    index, single = _list_candidates(place, name, variant if _has(place, name, variant) else None)
     if not index.exists():
         return read_weights(single)
     names = read_json(index).get("weight_map")

@@ -23,8 +23,9 @@ from huggingface_hub.utils import httpx
 
 from bot.engine.api import ModelSource
 from bot.engine.models.checks import find_kind
+from bot.engine.models.families import Family
 from bot.engine.models.files import read_json
-from bot.engine.models.folders import check_family, check_index, is_plain
+from bot.engine.models.folders import check_index
 from bot.engine.models.single_files import check_single_file
 from bot.errors import ConfigError
 
@@ -32,7 +33,6 @@ NO_SAFETENSORS = "necessary `safetensors` weights"
 """What diffusers says of a model that has a part as pickle only."""
 
 _SMALL_FILES = ["*.json", "*.txt"]
-_NEEDED_FOLDERS = ("unet", "vae", "text_encoder")
 
 
 def ask_hub(source: ModelSource) -> None:
@@ -43,18 +43,18 @@ def ask_hub(source: ModelSource) -> None:
             list_repo_files(repository, token=source.hf_token)
         return
     with TemporaryDirectory() as folder:
-        check_before_download(source, folder)
+        family = check_before_download(source, folder)
     with download_faults(source):
         files = list_repo_files(source.model, token=source.hf_token)
-    for part in _NEEDED_FOLDERS:
+    for part in family.weights:
         names = [name for name in files if name.startswith(f"{part}/")]
         if not any(name.endswith(".safetensors") for name in names):
             fault = _refuse_pickles(source.model)
             raise ConfigError(f"{fault.what}: {fault.remedy}.")
 
 
-def check_before_download(source: ModelSource, folder: str | None = None) -> None:
-    """Refuse an unsupported model before downloading gigabytes. Raises ConfigError.
+def check_before_download(source: ModelSource, folder: str | None = None) -> Family:
+    """Return the family of a model before downloading gigabytes. Raises ConfigError.
 
     folder: where the small files go, if not into the cache.
     """
@@ -65,9 +65,11 @@ def check_before_download(source: ModelSource, folder: str | None = None) -> Non
                 hf_hub_download(source.model, name, token=source.hf_token, local_dir=folder)
             )
 
-    if not is_plain(check_index(fetch("model_index.json"), source.model)):
+    family, index = check_index(fetch("model_index.json"), source.model)
+    if index["_class_name"] != family.pipelines[0]:
         unet, vae = (read_json(fetch(f"{part}/config.json")) for part in ("unet", "vae"))
-        check_family(unet, vae, source.model)
+        family.check(unet, vae, source.model)
+    return family
 
 
 def download_config(source: ModelSource, repository: str) -> Path:

@@ -14,6 +14,7 @@ from bot.engine.api import GenerationRequest
 from bot.engine.conditioning import Start
 from bot.engine.models.tiling import tile_vae
 from bot.engine.models.vae_precision import in_float32
+from bot.engine.models.vae_scaling import scale_latents
 from bot.engine.sampling.step_tables import StepTable
 from bot.errors import GenerationFailed
 
@@ -65,7 +66,7 @@ def _encode(
         raise GenerationFailed(_NOT_A_NUMBER)
     posterior = DiagonalGaussianDistribution(parameters)
     latents = torch.cat([posterior.sample(generator) for generator in generators])
-    return pipe.vae.config.scaling_factor * latents
+    return scale_latents(pipe.vae, latents)
 
 
 def _encode_pixels(vae: Any, pixels: torch.Tensor) -> torch.Tensor:

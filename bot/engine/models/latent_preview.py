@@ -13,14 +13,6 @@ from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 PREVIEW_FILE = "preview.json"
 """Lies in a model's folder: {"weight": [[…] × C], "bias": […]}, both of 3·p² columns."""
 
-_STABLE_DIFFUSION_1 = (
-    (0.298, 0.207, 0.208),
-    (0.187, 0.286, 0.173),
-    (-0.158, 0.189, 0.264),
-    (-0.184, -0.271, -0.473),
-)
-"""https://discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204/2"""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreviewMatrix:
@@ -44,13 +36,16 @@ class PreviewMatrix:
         return PreviewMatrix(self.weight.to(device), self.bias.to(device))
 
 
-def find_matrix(folder: Path | None, vae: Any) -> PreviewMatrix:
-    """Find a model's matrix: its own file, Stable Diffusion's for 4 channels, else a fitted one."""
+def find_matrix(folder: Path | None, vae: Any, known: PreviewMatrix) -> PreviewMatrix:
+    """Find a model's matrix: its own file, else its family's if it has as many channels.
+
+    Otherwise fit one.
+    """
     if folder is not None and (folder / PREVIEW_FILE).is_file():
         content = json.loads((folder / PREVIEW_FILE).read_text("utf-8"))
         return PreviewMatrix(torch.tensor(content["weight"]), torch.tensor(content["bias"]))
-    if vae.config.latent_channels == 4:
-        return PreviewMatrix(torch.tensor(_STABLE_DIFFUSION_1), torch.zeros(3))
+    if vae.config.latent_channels == len(known.weight):
+        return known
     return fit_to_vae(vae)
 
 

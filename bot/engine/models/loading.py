@@ -11,7 +11,6 @@ import torch
 from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from safetensors.torch import load_file
 from transformers import CLIPTextModel
 
@@ -19,8 +18,8 @@ from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
 from bot.engine.hardware import name_engine
 from bot.engine.models.checks import blame_cache, find_kind, read_defaults
+from bot.engine.models.family import ModelFamily
 from bot.engine.models.files import BrokenFiles
-from bot.engine.models.flop import count_unet_flop, count_vae_flop
 from bot.engine.models.folders import check_folder
 from bot.engine.models.hub import (
     NO_SAFETENSORS,
@@ -39,23 +38,25 @@ from bot.engine.models.single_files import CheckedFile, check_single_file, renam
 from bot.engine.sampling.samplers import Samplers
 from bot.errors import ConfigError
 
-_NO_CHECKER: dict[str, None] = {"safety_checker": None, "feature_extractor": None}
-
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A pipeline in evaluation mode on its device, and its measured properties."""
+    """A model in evaluation mode on its device, and its measured properties."""
 
-    pipe: Any
+    family: ModelFamily
     samplers: Samplers
     info: ModelInfo
     cost_model: CostModel
-    folder: Path | None = None
+
+    @property
+    def pipe(self) -> Any:
+        """Return the diffusers pipeline."""
+        return self.family.pipe
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    pipe: Any
+    family: ModelFamily
     folder: Path | None
     notes: tuple[str, ...] = ()
 
@@ -73,8 +74,8 @@ def load_model(source: ModelSource, unit_flop: float | None = None) -> LoadedMod
     load = {"folder": _load_local, "file": _load_single_file, "hub": _load_from_hub}
     try:
         loaded = load[find_kind(source.model)](source, dtype)
-        loaded.pipe.to(device)
-        for part in (loaded.pipe.unet, loaded.pipe.vae):
+        loaded.family.pipe.to(device)
+        for part in (loaded.family.network, loaded.family.pipe.vae):
             part.to(memory_format=torch.channels_last)
     except torch.OutOfMemoryError:
         raise ConfigError(
@@ -114,9 +115,10 @@ def _load_folder(folder: Path, dtype: torch.dtype, name: str) -> _Loaded:
     checked = check_folder(folder, name, half=half)
     hide_progress_bars()
     rehearse(checked, folder)
-    checker = {} if "safety_checker" in checked.weights else _NO_CHECKER
+    kind = checked.family.load_class()
+    checker = {} if "safety_checker" in checked.weights else kind.without_checker
     with library_faults(name):
-        pipe = StableDiffusionPipeline.from_pretrained(
+        pipe = kind.pipeline_class.from_pretrained(
             folder,
             dtype=dtype,
             variant=checked.variant,
@@ -127,34 +129,36 @@ def _load_folder(folder: Path, dtype: torch.dtype, name: str) -> _Loaded:
     notes = checked.notes
     if half and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
-    return _Loaded(pipe, folder, notes)
+    return _Loaded(kind(pipe, folder), folder, notes)
 
 
 def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
-    check_before_download(source)
+    kind = check_before_download(source).load_class()
     with download_faults(source):
         variant = "fp16" if dtype == torch.float16 else None
-        folder = _download(source.model, variant, source.hf_token)
+        folder = _download(kind, source.model, variant, source.hf_token)
     try:
         return _load_folder(folder, dtype, source.model)
     except BrokenFiles as error:
         raise blame_cache(error, folder) from None
 
 
-def _download(model: str, variant: str | None, token: str | None, **without: None) -> Path:
+def _download(
+    kind: Any, model: str, variant: str | None, token: str | None, **without: Any
+) -> Path:
     """Download missing files. A variant or a safety checker that does not exist is left out."""
     try:
         return Path(
-            StableDiffusionPipeline.download(
+            kind.pipeline_class.download(
                 model, variant=variant, use_safetensors=True, token=token, **without
             )
         )
     except (OSError, ValueError) as error:
         if variant is not None and f"variant={variant}" in str(error):
-            return _download(model, None, token, **without)
+            return _download(kind, model, None, token, **without)
         if without or NO_SAFETENSORS not in str(error):
             raise
-    return _download(model, variant, token, **_NO_CHECKER)
+    return _download(kind, model, variant, token, **kind.without_checker)
 
 
 def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
@@ -165,8 +169,11 @@ def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
         checked = check_single_file(replace(source, model_config=str(config)))
     rehearse(checked, config)
     with library_faults(source.model):
-        pipe = assemble(config, _read_parts(checked, config, dtype), dtype=dtype)
-    return _Loaded(pipe, None, (f"{source.model} is a single file: no safety checker is in it.",))
+        kind = checked.family.load_class()
+        pipe = assemble(kind, config, _read_parts(checked, config, dtype), dtype=dtype)
+    return _Loaded(
+        kind(pipe), None, (f"{source.model} is a single file: no safety checker is in it.",)
+    )
 
 
 def _read_parts(checked: CheckedFile, config: Path, dtype: torch.dtype) -> dict[str, Any]:
@@ -193,24 +200,20 @@ def _describe(
     dtype: torch.dtype,
     unit_flop: float | None,
 ) -> LoadedModel:
-    pipe, unet = loaded.pipe, loaded.pipe.unet
-    samplers = Samplers(pipe.scheduler)
+    family = loaded.family
+    samplers = Samplers(family.pipe.scheduler)
     choice = choose_samplers(samplers, source.model)
     notes = (*loaded.notes, *choice.notes)
     defaults = read_defaults(loaded.folder, source.model)
-    side = unet.config.sample_size
-    height, width = (side, side) if isinstance(side, int) else side
-    # Sides must halve without remainder at every level of the UNet.
-    num_halvings = sum(bool(getattr(block, "downsamplers", None)) for block in unet.down_blocks)
+    width, height = family.size
     info = ModelInfo(
         id=defaults.name,  # for a single model; with several, each has its own
         name=defaults.name,
-        width=width * pipe.vae_scale_factor,
-        height=height * pipe.vae_scale_factor,
-        size_multiple=pipe.vae_scale_factor * 2**num_halvings,
-        max_tokens=min(
-            pipe.tokenizer.model_max_length, pipe.text_encoder.config.max_position_embeddings
-        ),
+        width=width,
+        height=height,
+        size_multiple=family.size_multiple,
+        sizes=family.sizes,
+        max_tokens=family.max_tokens,
         samplers=choice.ids,
         default_sampler=choice.default,
         num_inference_steps=defaults.num_inference_steps,
@@ -219,22 +222,20 @@ def _describe(
         dtype=str(dtype).removeprefix("torch."),
         notes=notes,
         engine=name_engine(device),
-        max_clip_skip=pipe.text_encoder.config.num_hidden_layers - 1,
+        max_clip_skip=family.max_clip_skip,
+        embeds_guidance=family.embeds_guidance,
     )
-    cost_model = replace(_measure_cost(pipe, samplers, info), unit_flop=unit_flop)
+    cost_model = replace(_measure_cost(family, samplers, info), unit_flop=unit_flop)
     info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)
-    return LoadedModel(pipe, samplers, info, replace(cost_model, info=info), loaded.folder)
+    return LoadedModel(family, samplers, info, replace(cost_model, info=info))
 
 
-def _measure_cost(pipe: Any, samplers: Samplers, info: ModelInfo) -> CostModel:
-    """Count the FLOP of one UNet row and one VAE decode at native size, without computing."""
-    latent = (info.height // pipe.vae_scale_factor, info.width // pipe.vae_scale_factor)
-    text_width = pipe.text_encoder.config.hidden_size
-    unet_flop = count_unet_flop(pipe.unet, *latent, info.max_tokens, text_width)
-    vae_flop = count_vae_flop(pipe.vae, *latent)
+def _measure_cost(family: ModelFamily, samplers: Samplers, info: ModelInfo) -> CostModel:
+    """Count the FLOP of one row and of decoding one picture at native size, without computing."""
+    row_flop, decode_flop = family.count_flop()
     evaluations = {}
     for sampler in info.samplers:
         ten, twenty = (samplers.count_evaluations(sampler, n) for n in (10, 20))
         slope = (twenty - ten) // 10
         evaluations[sampler] = (slope, ten - 10 * slope)
-    return CostModel(info, unet_flop, vae_flop, evaluations)
+    return CostModel(info, row_flop, decode_flop, evaluations)

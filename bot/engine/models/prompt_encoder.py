@@ -1,75 +1,108 @@
-"""Turns prompts into embeddings, and remembers the latest ones."""
+"""Turns text into the embeddings of a CLIP text encoder, also if it is longer than the encoder."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
-from bot.domain.recipes import Recipe
-from bot.engine.conditioning import Prompt
+import torch
+
 from bot.errors import GenerationRejected
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
+CLIP_TOKENS = 77
+MAX_CHUNKS = 4
+"""A prompt may be so many times as long as CLIP's own text encoder.
+
+Models with that encoder are used so everywhere. One with a shorter encoder was trained with whole
+captions, so it gets one chunk.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedText:
+    """embeds: (77·n, width) for a text of n chunks.
+
+    pooled: (width,), one vector for the whole text, from its first chunk; None for an encoder
+    without projection. cut_words: the end of the text, if it was too long; else "".
+    """
+
+    embeds: torch.Tensor
+    pooled: torch.Tensor | None
+    cut_words: str = ""
+
 
 class PromptEncoder:
-    """Encodes one prompt at a time, and the same prompt only once, such as an empty one."""
+    """One tokenizer and its text encoder.
 
-    def __init__(
-        self, tokenizer: Any, text_encoder: Any, max_tokens: int, max_prompts: int = 128
-    ) -> None:
+    penultimate: read the last layer but one, without the final norm, as SDXL does; otherwise the
+    last one, with it.
+    """
+
+    def __init__(self, tokenizer: Any, text_encoder: Any, *, penultimate: bool = False) -> None:
         self._tokenizer = tokenizer
         self._text_encoder = text_encoder
-        self._max_tokens = max_tokens
-        self._encode = lru_cache(max_prompts)(self._encode_text)
+        self._penultimate = penultimate
+        self.max_tokens: int = min(
+            tokenizer.model_max_length, text_encoder.config.max_position_embeddings
+        )
+        self.width: int = text_encoder.config.hidden_size
+        self.max_clip_skip: int = text_encoder.config.num_hidden_layers - 1
+        self._max_chunks = MAX_CHUNKS if self.max_tokens >= CLIP_TOKENS else 1
 
-    def encode(self, recipe: Recipe) -> tuple[Prompt, Prompt | None]:
-        """Return what ``StableDiffusionPipeline.encode_prompt`` returns for a complete recipe.
+    def encode(self, text: str, clip_skip: int | None = None) -> EncodedText:
+        """Return what diffusers' ``encode_prompt`` returns for a text of one chunk.
 
-        That is the prompt and, if guided, the negative prompt. Raises GenerationRejected.
+        A longer one is cut between words into chunks, and their embeddings are joined. clip_skip:
+        how many of the last layers are left out. Raises GenerationRejected.
         """
-        is_guided = recipe.drawn_guidance_scale > 1
-        return (
-            self._encode(recipe.drawn_prompt, recipe.clip_skip),
-            self._encode(recipe.negative_prompt) if is_guided else None,
+        if clip_skip is not None and clip_skip > self.max_clip_skip:
+            bounds = {"least": 0, "most": self.max_clip_skip}
+            raise GenerationRejected(because(Code.OUT_OF_RANGE, parameter="clip_skip", **bounds))
+        chunks, cut_words = self._split(text)
+        ids = torch.tensor(chunks, device=self._text_encoder.device)
+        embeds, pooled = self._run(ids, clip_skip)
+        return EncodedText(embeds.flatten(0, 1), pooled, cut_words)
+
+    def _split(self, text: str) -> tuple[list[list[int]], str]:
+        """Return the ids of each chunk with their start, end and padding, and the words cut."""
+        tokenizer, room = self._tokenizer, self.max_tokens - 2
+        whole = tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
+        ids = whole.input_ids
+        chunks, start = [], 0
+        while (start < len(ids) or not chunks) and len(chunks) < self._max_chunks:
+            end = self._find_end(ids, start, is_last=len(chunks) + 1 == self._max_chunks)
+            padding = [tokenizer.pad_token_id] * (room - (end - start))
+            chunk = [tokenizer.bos_token_id, *ids[start:end], tokenizer.eos_token_id, *padding]
+            chunks.append(chunk)
+            start = end
+        cut = text[whole.offset_mapping[start][0] :].strip() if start < len(ids) else ""
+        return chunks, cut
 
-    def forget(self) -> None:
-        """Drop all prompts and their embeddings."""
-        self._encode.cache_clear()
+    def _find_end(self, ids: list[int], start: int, *, is_last: bool) -> int:
+        """Return where a chunk ends: behind a whole word, except where the text is cut anyway."""
+        full = start + self.max_tokens - 2
+        if len(ids) <= full or is_last:
+            return min(len(ids), full)
+        tokens = self._tokenizer.convert_ids_to_tokens(ids[start:full])
+        ends = [n for n, token in enumerate(tokens, start + 1) if token.endswith("</w>")]
+        return ends[-1] if ends else full
 
-    @property
-    def num_kept(self) -> int:
-        """Return how many prompts are kept."""
-        return self._encode.cache_info().currsize
-
-    def _encode_text(self, text: str, clip_skip: int | None = None) -> Prompt:
-        tokenizer, encoder, length = self._tokenizer, self._text_encoder, self._max_tokens
-        inputs = tokenizer(
-            text, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-        )
+    def _run(self, ids: Any, clip_skip: int | None) -> tuple[torch.Tensor, torch.Tensor | None]:
+        encoder = self._text_encoder
         mask = None
         if getattr(encoder.config, "use_attention_mask", None):
-            mask = inputs.attention_mask.to(encoder.device)
-        ids = inputs.input_ids.to(encoder.device)
-        if clip_skip is None:
-            embeds = encoder(ids, attention_mask=mask)[0]
-        else:
-            embeds = self._skip_layers(ids, mask, clip_skip)
-        whole = tokenizer(text, return_offsets_mapping=True, verbose=False)
-        cut_words = ""
-        if len(whole.input_ids) > length:
-            # The end marker takes the last place, so the token there is the first one cut.
-            cut_words = text[whole.offset_mapping[length - 1][0] :].strip()
-        return Prompt(embeds[0].to(encoder.dtype), cut_words)
-
-    def _skip_layers(self, ids: Any, mask: Any, clip_skip: int) -> Any:
-        encoder = self._text_encoder
-        num_layers = encoder.config.num_hidden_layers
-        if clip_skip >= num_layers:
-            bounds = {"least": 0, "most": num_layers - 1}
-            raise GenerationRejected(because(Code.OUT_OF_RANGE, parameter="clip_skip", **bounds))
-        states = encoder(ids, attention_mask=mask, output_hidden_states=True).hidden_states
-        # transformers 5.6 removed the layer in between: huggingface/diffusers#14043
-        whole = getattr(encoder, "text_model", encoder)
-        return whole.final_layer_norm(states[-1 - clip_skip])
+            ends = (ids == self._tokenizer.eos_token_id).int().argmax(dim=1, keepdim=True)
+            mask = (torch.arange(ids.shape[1], device=ids.device) <= ends).long()
+        if clip_skip is None and not self._penultimate:
+            return encoder(ids, attention_mask=mask)[0].to(encoder.dtype), None
+        output = encoder(ids, attention_mask=mask, output_hidden_states=True)
+        embeds = output.hidden_states[-1 - self._penultimate - (clip_skip or 0)]
+        if not self._penultimate:
+            # transformers 5.6 removed the layer in between: huggingface/diffusers#14043
+            embeds = getattr(encoder, "text_model", encoder).final_layer_norm(embeds)
+        pooled = output[0][0] if output[0].ndim == 2 else None
+        return embeds.to(encoder.dtype), pooled

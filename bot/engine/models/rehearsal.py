@@ -11,10 +11,6 @@ import diffusers
 import torch
 import transformers
 from diffusers.loaders import single_file_utils
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-from transformers import CLIPTextConfig, CLIPTextModel
 
 from bot.engine.models.files import BrokenFiles
 from bot.engine.models.folders import CheckedFolder
@@ -36,9 +32,11 @@ def rehearse(checked: CheckedFolder | CheckedFile, config: Path) -> Samplers:
     config: the folder with the small files. Raises ConfigError.
     """
     with library_faults(checked.model):
-        parts = _build_parts(config)
-        pipe = assemble(config, parts)
-        _check_tokenizer(pipe.tokenizer, config)
+        kind = checked.family.load_class()
+        parts = _build_parts(kind, config)
+        pipe = assemble(kind, config, parts)
+        for tokenizer in checked.family.tokenizers:
+            _check_tokenizer(getattr(pipe, tokenizer), config / tokenizer)
         found = _list_tensors(checked, parts)
     for name, part in parts.items():
         if name in found:
@@ -52,15 +50,16 @@ def choose_samplers(samplers: Samplers, model: str) -> SamplerChoice:
         return samplers.choose()
 
 
-def assemble(config: Path, parts: dict[str, Any], **options: Any) -> Any:
-    """Build a pipeline from parts; the rest is read from a folder. No safety checker."""
+def assemble(kind: Any, config: Path, parts: dict[str, Any], **options: Any) -> Any:
+    """Build a pipeline from parts; the rest is read from a folder. No safety checker.
+
+    kind: the family's class.
+    """
     hide_progress_bars()
-    return StableDiffusionPipeline.from_pretrained(
+    return kind.pipeline_class.from_pretrained(
         config,
         **parts,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
+        **kind.without_checker,
         use_safetensors=True,
         local_files_only=True,
         **options,
@@ -93,22 +92,24 @@ def _explain(model: str, error: Exception) -> ConfigError:
     )
 
 
-def _build_parts(config: Path) -> dict[str, Any]:
-    classes: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
+def _build_parts(kind: Any, config: Path) -> dict[str, Any]:
     with torch.device("meta"):
-        parts = {
-            name: kind.from_config(kind.load_config(config / name, local_files_only=True))
-            for name, kind in classes.items()
-        }
-        text = CLIPTextConfig.from_pretrained(config / "text_encoder", local_files_only=True)
-        return {**parts, "text_encoder": CLIPTextModel(text)}
+        return {name: _build_part(part, config / name) for name, part in kind.part_classes}
 
 
-def _check_tokenizer(tokenizer: Any, config: Path) -> None:
+def _build_part(kind: Any, folder: Path) -> Any:
+    """Build a part of diffusers or of transformers from its config.json."""
+    if issubclass(kind, transformers.PreTrainedModel):
+        config: Any = kind.config_class
+        return kind(config.from_pretrained(folder, local_files_only=True))
+    return kind.from_config(kind.load_config(folder, local_files_only=True))
+
+
+def _check_tokenizer(tokenizer: Any, folder: Path) -> None:
     one, other = (tokenizer(text).input_ids for text in _TWO_TEXTS)
     if one == other:
         raise BrokenFiles(
-            f"The tokenizer in {config / 'tokenizer'} knows no words, so every prompt would draw "
+            f"The tokenizer in {folder} knows no words, so every prompt would draw "
             "the same picture: copy or download the whole model folder again."
         )
 
@@ -127,8 +128,10 @@ def _list_tensors(
         return {name: convert[name](parts[name]) for name in checked.parts}
     found = {name: _make_state(weights.tensors) for name, weights in checked.weights.items()}
     found["vae"] = {_rename_attention(name): value for name, value in found["vae"].items()}
-    found["text_encoder"] = _strip(found["text_encoder"])
-    return found
+    return {
+        name: _strip(tensors) if name.startswith("text_encoder") else tensors
+        for name, tensors in found.items()
+    }
 
 
 def _make_state(tensors: Tensors) -> Tensors:
@@ -154,7 +157,7 @@ def _rename_attention(name: str) -> str:
 
 
 def _compare(model: str, name: str, part: Any, found: Tensors) -> None:
-    wanted = _strip(part.state_dict()) if name == "text_encoder" else part.state_dict()
+    wanted = _strip(part.state_dict()) if name.startswith("text_encoder") else part.state_dict()
     wanted = {each: tensor for each, tensor in wanted.items() if "position_ids" not in each}
     missing = [each for each in wanted if each not in found]
     other = [each for each in wanted if each in found and found[each].shape != wanted[each].shape]

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.engine.api import ModelSource
+from bot.engine.models.families import FAMILIES, Family, refuse_family
 from bot.engine.models.files import MissingFiles, read_weights
-from bot.engine.models.folders import check_config_folder, has_weights, refuse_family
+from bot.engine.models.folders import check_config_folder, has_weights
 from bot.errors import ConfigError
 
 CONFIG_REPOSITORIES = {
@@ -69,6 +70,7 @@ class CheckedFile:
     parts: tuple[str, ...]
     repository: str
     config: Path | None
+    family: Family
 
 
 def check_single_file(source: ModelSource) -> CheckedFile:
@@ -83,15 +85,16 @@ def check_single_file(source: ModelSource) -> CheckedFile:
     repository = CONFIG_REPOSITORIES[_find_kind(tensors)]
     config = _find_config(source, repository)
     parts = tuple(part for part in _KEYS if _holds(tensors, part))
+    family = FAMILIES["sd"]
     lender = Path(source.model_config) if source.model_config else None
     for part in _KEYS:
-        if part not in parts and not (lender and has_weights(lender, part)):
+        if part not in parts and not (lender and has_weights(lender, part, family.weights[part])):
             raise ConfigError(
                 f"{path} has no {_SPOKEN[part]} inside: use a checkpoint with all its parts, or "
                 f"set MODEL_CONFIG to a diffusers folder of this kind of model whose {part}/ has "
                 ".safetensors weights."
             )
-    return CheckedFile(path, source.model, weights.size, tensors, parts, repository, config)
+    return CheckedFile(path, source.model, weights.size, tensors, parts, repository, config, family)
 
 
 def rename_key(name: str) -> str:

@@ -24,15 +24,16 @@ from typing import Any
 import torch
 
 from bot.engine.capacity.tile_plan import OVERLAP, count_tiles
+from bot.engine.conditioning import Network
 
 
-class TiledUnet:
-    """Replaces a UNet: predicts latents (R, C, h, w) of one size tile by tile."""
+class TiledNetwork:
+    """Replaces a network: predicts latents (R, C, h, w) of one size tile by tile."""
 
     def __init__(
-        self, unet: Any, size: Sequence[int], tile: Sequence[int], device: torch.device
+        self, network: Network, size: Sequence[int], tile: Sequence[int], device: torch.device
     ) -> None:
-        self._unet = unet
+        self._network = network
         axes = [_cut(side, piece, device) for side, piece in zip(size, tile, strict=True)]
         self._tiles = [
             (rows, columns, down[:, None] * across[None, :])
@@ -45,7 +46,7 @@ class TiledUnet:
         total = torch.zeros(latents.shape, device=latents.device, dtype=dtype)
         for rows, columns, weight in self._tiles:
             tile = latents[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
-            noise = self._unet(tile, times, **rest)[0]
+            noise = self._network(tile, times, **rest)[0]
             total[:, :, rows, columns] += noise.to(dtype) * weight
         return (total,)
 

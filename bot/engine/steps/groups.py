@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from bot.engine.api import GenerationRequest, Progress
-from bot.engine.conditioning import Prompt, Start
+from bot.engine.conditioning import Conditioning, Start
 from bot.engine.sampling.step_tables import DEPTH, StepTable
 from bot.engine.steps.slots import Entry, Slots
 from bot.engine.steps.steppers import Stepper
@@ -36,6 +36,7 @@ class Panel:
 class Drawing:
     """A request in flight. report must not raise; seconds: what the device gave it so far.
 
+    num_guided: the first steps, which take two rows a picture: guided and unguided.
     due: the tick of its group at which it would be done if it were alone.
     """
 
@@ -44,6 +45,7 @@ class Drawing:
     report: Callable[[Progress], None]
     cut_words: str = ""
     cut_negative_words: str = ""
+    num_guided: int = 0
     panels: list[Panel] = field(default_factory=list)
     due: int = 0
     seconds: float = 0.0
@@ -61,10 +63,8 @@ class Drawing:
 
     def make_entry(self, panel: Panel) -> Entry:
         """Describe the next step of one picture; guidance ends after its share of the steps."""
-        recipe = self.request.recipe
-        num_guided = math.ceil(recipe.guidance_until * self.table.num_steps)
-        guided = recipe.drawn_guidance_scale > 1 and panel.step < num_guided
-        scale = recipe.drawn_guidance_scale if guided else None
+        is_guided = panel.step < self.num_guided
+        scale = self.request.recipe.drawn_guidance_scale if is_guided else None
         return Entry(panel.slot, self.table.rows[panel.step], scale)
 
 
@@ -102,11 +102,13 @@ class Group:
         """Return whether any request in it has steps left."""
         return any(not drawing.is_done for drawing in self.drawings)
 
-    def join(self, drawing: Drawing, start: Start, cond: Prompt, uncond: Prompt | None) -> None:
-        """Take in a request; uncond is None where it is not guided."""
+    def join(
+        self, drawing: Drawing, start: Start, cond: Conditioning, uncond: Conditioning | None
+    ) -> None:
+        """Take in a request; uncond is None if each of its pictures takes one row."""
         other = cond if uncond is None else uncond
         drawing.panels = [
-            Panel(self._slots.take(latent, cond.embeds, other.embeds), generator)
+            Panel(self._slots.take(latent, cond, other), generator)
             for latent, generator in zip(start.latents, start.generators, strict=True)
         ]
         drawing.due = self._num_ticks + drawing.table.num_steps

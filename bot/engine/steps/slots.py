@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
+from bot.engine.conditioning import Conditioning, Network, Rows
+from bot.engine.models.family import ModelFamily
 from bot.engine.sampling.step_tables import DEPTH, NUM_COLUMNS
-
-Unet = Callable[..., Any]
-"""diffusers' own forward, plain or compiled."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +25,7 @@ class Entry:
 
     @property
     def num_rows(self) -> int:
-        """Return how many rows of the UNet's batch it takes."""
+        """Return how many rows of the model's batch it takes."""
         return 1 if self.guidance_scale is None else 2
 
 
@@ -37,8 +35,8 @@ class Plan:
 
     numbers: (N, 1 + NUM_COLUMNS): guidance, s, t, A, B, D of the N pictures, in the state's dtype.
     pictures: int64 (3, N): slot, conditional row and unconditional row of each picture.
-    rows: int64 (2, R): for each row of the UNet's batch, the indices of its picture and of its
-    embedding.
+    rows: int64 (2, R): for each row of the model's batch, the indices of its picture and of its
+    conditioning.
     """
 
     numbers: torch.Tensor
@@ -66,15 +64,16 @@ class Slots:
     rings: (num_slots + 1, 2·DEPTH, C, h, w), newest first, samples before outputs; float32, or
     float64 for a float64 model, because diffusers' own float16 steps are 1e-3 to 8e-3 off.
     noise: (num_slots + 1, C, h, w) in the same precision, what the next step may add.
-    embeds: (2·num_slots + 2, tokens, width) in the model's dtype. Slot i has its unconditional
-    embedding at 2·i and its conditional one at 2·i + 1. The last slot is used for padding only.
+    conditioning: the family's tensors, each with 2·num_slots + 2 rows, in the model's dtype. Slot i
+    has its unconditional row at 2·i and its conditional one at 2·i + 1. The last slot is used for
+    padding only.
     """
 
     def __init__(
         self,
         num_slots: int,
         latent_shape: Sequence[int],
-        embed_shape: Sequence[int],
+        row_shapes: Mapping[str, Sequence[int]],
         *,
         device: torch.device,
         dtype: torch.dtype,
@@ -87,18 +86,22 @@ class Slots:
             num_slots + 1, 2 * DEPTH, *latent_shape, device=device, dtype=self.state_dtype
         )
         self.noise = torch.zeros_like(self.rings[:, 0])
-        self.embeds = torch.zeros(2 * num_slots + 2, *embed_shape, device=device, dtype=dtype)
+        self.conditioning = {
+            name: torch.zeros(2 * num_slots + 2, *shape, device=device, dtype=dtype)
+            for name, shape in row_shapes.items()
+        }
         self._free = list(range(num_slots - 1, -1, -1))
-        self._gathered = (torch.zeros(0), torch.zeros(0))
+        self._gathered: tuple[torch.Tensor, Rows] = (torch.zeros(0), {})
 
-    def take(self, latent: torch.Tensor, cond: torch.Tensor, uncond: torch.Tensor) -> int:
-        """Give a free slot to a latent (C, h, w) and its embeddings (tokens, width)."""
+    def take(self, latent: torch.Tensor, cond: Conditioning, uncond: Conditioning) -> int:
+        """Give a free slot to a latent (C, h, w) and its conditioning."""
         slot = self._free.pop()
         self.rings[slot] = 0  # an old infinity times a coefficient of zero would be NaN
         self.rings[slot, 0] = latent
-        self.embeds[2 * slot] = uncond
-        self.embeds[2 * slot + 1] = cond
-        self._gathered = (torch.zeros(0), torch.zeros(0))
+        for name, rows in self.conditioning.items():
+            rows[2 * slot] = uncond.tensors[name]
+            rows[2 * slot + 1] = cond.tensors[name]
+        self._gathered = (torch.zeros(0), {})
         return slot
 
     def free(self, slots: Sequence[int]) -> None:
@@ -110,17 +113,23 @@ class Slots:
         for slot in self._free:
             self.rings[slot] = 0
             self.noise[slot] = 0
-            self.embeds[2 * slot : 2 * slot + 2] = 0
-        self._gathered = (torch.zeros(0), torch.zeros(0))
+            for rows in self.conditioning.values():
+                rows[2 * slot : 2 * slot + 2] = 0
+        self._gathered = (torch.zeros(0), {})
 
-    def recall_embeds(self, plan: Plan) -> torch.Tensor:
-        """Gather a plan's embeddings (R, tokens, width). The same rows give the same tensor again.
+    def gather(self, plan: Plan) -> Rows:
+        """Gather the conditioning of a plan's rows."""
+        rows = plan.rows[1]
+        return {name: each.index_select(0, rows) for name, each in self.conditioning.items()}
+
+    def recall(self, plan: Plan) -> Rows:
+        """Gather the conditioning of a plan's rows. The same rows give the same tensors again.
 
         It compares the rows on the host, so it is only for the CPU.
         """
         rows = plan.rows[1]
         if not torch.equal(rows, self._gathered[0]):
-            self._gathered = (rows, self.embeds.index_select(0, rows))
+            self._gathered = (rows, self.gather(plan))
         return self._gathered[1]
 
     @property
@@ -163,14 +172,16 @@ class Slots:
         )
 
 
-def advance(slots: Slots, unet: Unet, plan: Plan, embeds: torch.Tensor | None = None) -> None:
-    """Advance every picture of a plan by one step. Nothing changes before the UNet is done.
+def advance(
+    slots: Slots, family: ModelFamily, network: Network, plan: Plan, rows: Rows | None = None
+) -> None:
+    """Advance every picture of a plan by one step. Nothing changes before the model is done.
 
-    It works on tensors only and never waits for the device. embeds: what ``Slots.recall_embeds``
-    returns for this plan.
+    It works on tensors only and never waits for the device. rows: what ``Slots.recall`` returns
+    for this plan.
     """
     slot, cond_row, uncond_row = plan.pictures
-    owner, embed = plan.rows
+    owner = plan.rows[0]
     guidance, scale, t, coefficients, noise_scale = plan.numbers.split(
         [1, 1, 1, 2 * DEPTH, 1], dim=1
     )
@@ -180,14 +191,13 @@ def advance(slots: Slots, unet: Unet, plan: Plan, embeds: torch.Tensor | None = 
     samples, outputs = history.split(DEPTH, dim=1)
     inputs = (samples[:, 0] * _spread(scale[:, 0])).to(slots.dtype).index_select(0, owner)
     inputs = inputs.contiguous(memory_format=torch.channels_last)
-    embeds = slots.embeds.index_select(0, embed) if embeds is None else embeds
+    rows = slots.gather(plan) if rows is None else rows
 
     # 2. The model's prediction, guided per picture (unguided: both rows are the conditional one)
     times = t[:, 0].index_select(0, owner)
-    predicted = unet(inputs, times, encoder_hidden_states=embeds, return_dict=False)[0]
-    predicted = predicted.to(slots.state_dtype)
+    predicted = family.predict(network, inputs, times, rows).to(slots.state_dtype)
     uncond, cond = predicted.index_select(0, uncond_row), predicted.index_select(0, cond_row)
-    output = uncond + _spread(guidance[:, 0]) * (cond - uncond)
+    output = family.guide(uncond, cond, guidance[:, 0])
 
     # 3. The linear step; then the rings move on by one
     outputs = torch.cat([output[:, None], outputs[:, :-1]], dim=1)

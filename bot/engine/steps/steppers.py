@@ -11,7 +11,9 @@ from typing import Any
 import torch
 
 from bot.engine.boundary import attempt
-from bot.engine.steps.slots import Plan, Slots, Unet, advance
+from bot.engine.conditioning import Network, Rows
+from bot.engine.models.family import ModelFamily
+from bot.engine.steps.slots import Plan, Slots, advance
 from bot.errors import EngineError
 
 logger = logging.getLogger(__name__)
@@ -31,17 +33,21 @@ def find_bucket(num_rows: int) -> int:
 class Stepper:
     """Advances the pictures of one group. Only the thread that made it may use it."""
 
-    def __init__(self, slots: Slots, unet: Unet) -> None:
+    def __init__(self, slots: Slots, family: ModelFamily, network: Network) -> None:
         self._slots = slots
-        self._unet = unet
+        self._family = family
+        self._network = network
 
     def __call__(self, plan: Plan) -> None:
         """Take one step. On CUDA this only queues it."""
         on_cpu = self._slots.device.type == "cpu"
-        advance(self._slots, self._unet, plan, self._slots.recall_embeds(plan) if on_cpu else None)
+        self._advance(plan, self._slots.recall(plan) if on_cpu else None)
 
     def free(self) -> None:
         """Free memory that a later step can allocate again."""
+
+    def _advance(self, plan: Plan, rows: Rows | None = None) -> None:
+        advance(self._slots, self._family, self._network, plan, rows)
 
 
 class GraphStepper(Stepper):
@@ -51,14 +57,14 @@ class GraphStepper(Stepper):
     at the same time.
     """
 
-    def __init__(self, slots: Slots, unet: Unet) -> None:
-        super().__init__(slots, unet)
+    def __init__(self, slots: Slots, family: ModelFamily, network: Network) -> None:
+        super().__init__(slots, family, network)
         self._graphs: dict[tuple[int, bool], tuple[torch.cuda.CUDAGraph, Plan]] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, plan: Plan) -> None:
         num_rows = plan.rows.shape[1]
-        compiled = isinstance(self._unet, CompiledUnet) and self._unet.is_ready(num_rows)
+        compiled = isinstance(self._network, CompiledNetwork) and self._network.is_ready(num_rows)
         key = (num_rows, compiled)
         if key not in self._graphs:
             self._graphs.pop((num_rows, False), None)
@@ -79,35 +85,41 @@ class GraphStepper(Stepper):
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(2):  # warm up: lazy initialisation and cuDNN's choice of kernels
-                advance(self._slots, self._unet, inputs)
+                self._advance(inputs)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         # Other threads, such as a compiler trying kernels, may use the device at the same time.
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            advance(self._slots, self._unet, inputs)
+            self._advance(inputs)
         return graph, inputs
 
 
-class CompiledUnet:
-    """The UNet at native size, compiled in its own thread, one bucket after the other.
+class CompiledNetwork:
+    """The model at native size, compiled in its own thread, one bucket after the other.
 
     Inductor's own CUDA graphs only work in the thread that compiled them (pytorch#123177). So it
-    compiles without graphs, and the engine thread captures the result.
+    compiles without graphs, and the engine thread captures the result. Only texts of the shortest
+    length are compiled for.
     """
 
-    def __init__(self, unet: Any, latent_shape: Sequence[int], embed_shape: Sequence[int]) -> None:
-        self._unet = unet
-        self._latent_shape, self._embed_shape = tuple(latent_shape), tuple(embed_shape)
+    def __init__(self, family: ModelFamily) -> None:
+        self._family = family
+        self._network = family.network
+        self._latent_shape = family.latent_shape(*family.size)
+        self._row_shapes = family.row_shapes()
         torch._dynamo.config.recompile_limit = 2 * len(BUCKETS)
         self._compiled: Any = torch.compile(
-            unet, mode="max-autotune-no-cudagraphs", dynamic=False, fullgraph=True
+            self._network, mode="max-autotune-no-cudagraphs", dynamic=False, fullgraph=True
         )
         self._ready: frozenset[int] = frozenset()
 
     def __call__(self, latents: torch.Tensor, times: torch.Tensor, **rest: Any) -> Any:
-        """Run the compiled UNet if it is ready for this shape, else the plain one."""
-        fits = tuple(latents.shape[1:]) == self._latent_shape and self.is_ready(len(latents))
-        return (self._compiled if fits else self._unet)(latents, times, **rest)
+        """Run the compiled model if it is ready for these shapes, else the plain one."""
+        embeds = rest["encoder_hidden_states"]
+        shapes = (tuple(latents.shape[1:]), tuple(embeds.shape[1:]))
+        fits = shapes == (self._latent_shape, self._row_shapes["embeds"])
+        fits = fits and self.is_ready(len(latents))
+        return (self._compiled if fits else self._network)(latents, times, **rest)
 
     def is_ready(self, num_rows: int) -> bool:
         """Return whether this bucket is compiled."""
@@ -116,20 +128,20 @@ class CompiledUnet:
     def start(self, max_rows: int) -> None:
         """Compile the buckets up to ``max_rows`` in a thread, the largest first."""
         buckets = [bucket for bucket in reversed(BUCKETS) if bucket <= max_rows]
-        label = "compiling the UNet, which goes on uncompiled,"
+        label = "compiling the model, which goes on uncompiled,"
         work = partial(attempt, label, partial(self._compile, buckets), EngineError)
         threading.Thread(target=work, name="compiler", daemon=True).start()
 
     @torch.inference_mode()
     def _compile(self, buckets: Sequence[int]) -> None:
-        dtype, device = self._unet.dtype, self._unet.device
+        like = {"dtype": self._network.dtype, "device": self._network.device}
         with torch.cuda.stream(torch.cuda.Stream()):
             for bucket in buckets:
-                latents = torch.randn(bucket, *self._latent_shape, dtype=dtype, device=device)
+                latents = torch.randn(bucket, *self._latent_shape, **like)
                 latents = latents.contiguous(memory_format=torch.channels_last)
-                embeds = torch.randn(bucket, *self._embed_shape, dtype=dtype, device=device)
-                times = torch.full((bucket,), 500.0, device=device)
-                self._compiled(latents, times, encoder_hidden_states=embeds, return_dict=False)
+                rows = {n: torch.randn(bucket, *s, **like) for n, s in self._row_shapes.items()}
+                times = torch.full((bucket,), 500.0, device=like["device"])
+                self._family.predict(self._compiled, latents, times, rows)
                 torch.cuda.current_stream().synchronize()
                 self._ready |= {bucket}
-                logger.info("the UNet is compiled for %s rows", bucket)
+                logger.info("the model is compiled for %s rows", bucket)

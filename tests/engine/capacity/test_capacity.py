@@ -128,13 +128,15 @@ class Cramped(Stepper):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
 
-def test_rows_that_the_memory_ended_at_are_the_most_there_will_be() -> None:
+def test_rows_that_the_memory_ended_at_are_the_most_there_will_be(tiny_model: Path) -> None:
+    family = load(tiny_model).family
+
     def make_slots(num_slots: int) -> Slots:
         cpu = torch.device("cpu")
-        return Slots(num_slots, (4, 4, 4), (8, 8), device=cpu, dtype=torch.float32)
+        return Slots(num_slots, (4, 4, 4), {"embeds": (8, 8)}, device=cpu, dtype=torch.float32)
 
     def make_stepper(slots: Slots) -> Stepper:
-        return Cramped(slots, lambda *args: None)
+        return Cramped(slots, family, lambda *args: None)
 
     assert measure_knee(make_slots, make_stepper, lambda: None, least_rows=12).max_rows == 16
     assert measure_knee(make_slots, make_stepper, lambda: None, least_rows=24) == Knee(1, 12)

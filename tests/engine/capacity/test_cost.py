@@ -82,7 +82,7 @@ def test_cost_of_every_model_is_in_default_requests_of_the_default_model(
     assert second.cost_model.estimate(default(num_inference_steps=20)) == pytest.approx(factor)
     # PNDM takes one call more than steps; the two models have one VAE.
     flop = [
-        3 * (51 * 2 * m.cost_model.unet_flop + m.cost_model.decode_flop) for m in (first, second)
+        3 * (51 * 2 * m.cost_model.row_flop + m.cost_model.decode_flop) for m in (first, second)
     ]
     assert flop[1] > 2 * flop[0]
     ratio = second.cost_model.estimate(default()) / first.cost_model.estimate(default())

@@ -158,7 +158,7 @@ def test_decoding_in_another_stream_waits_for_the_latents_and_keeps_them(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """The order of calls on CUDA, with a stream that only takes notes."""
-    decoder = open_batch(load(tiny_model)).runner.decoder
+    decoder = open_batch(load(tiny_model)).runner.family.decoder
     notes: list[str] = []
 
     class Stream:

@@ -80,7 +80,7 @@ def test_model_is_downloaded_once_and_then_needs_no_network(hub: FakeHub) -> Non
 
 def test_model_without_fp16_variant_is_downloaded_without_it(hub: FakeHub) -> None:
     loaded = _load_from_hub(SOURCE, torch.float16)
-    assert loaded.pipe.unet.dtype == torch.float16
+    assert loaded.family.pipe.unet.dtype == torch.float16
     assert loaded.notes == ("someone/model has no fp16 variant: its weights were cast to float16.",)
 
 
@@ -231,8 +231,8 @@ def test_repository_without_an_index_is_said_so(hub: FakeHub, folder: Path) -> N
 
 
 def test_other_family_is_refused_before_its_weights_arrive(hub: FakeHub, folder: Path) -> None:
-    edit_json(folder / "model_index.json", _class_name="StableDiffusionXLPipeline")
-    assert "someone/model is not a text-to-image model" in refuse()
+    edit_json(folder / "model_index.json", _class_name="FluxPipeline")
+    assert "cannot draw with someone/model (it is a model of FLUX.1)" in refuse()
     assert set(hub.downloaded) == {"model_index.json"}
 
 

@@ -84,7 +84,7 @@ def test_single_file_with_a_config_folder_draws_the_same_picture(
 
 def test_model_without_fp16_variant_is_cast_and_noted(tiny_model: Path) -> None:
     loaded = _load_local(ModelSource(str(tiny_model)), torch.float16)
-    assert loaded.pipe.unet.dtype == loaded.pipe.text_encoder.dtype == torch.float16
+    assert loaded.family.pipe.unet.dtype == loaded.family.pipe.text_encoder.dtype == torch.float16
     assert "no fp16 variant" in loaded.notes[0]
 
 
@@ -93,7 +93,7 @@ def test_fp16_variant_is_taken_where_there_is_one(tmp_path: Path) -> None:
     loaded = _load_local(ModelSource(str(folder)), torch.float16)
     assert loaded.notes == ()
     on_cpu = _load_local(ModelSource(str(folder)), torch.float32)  # the only files there are
-    assert on_cpu.pipe.unet.dtype == on_cpu.pipe.text_encoder.dtype == torch.float32
+    assert on_cpu.family.pipe.unet.dtype == on_cpu.family.pipe.text_encoder.dtype == torch.float32
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_fp16_variant_is_taken_where_there_is_one(tmp_path: Path) -> None:
         (lambda m: (m / "model_index.json").unlink(), "has no model_index.json.*whole diffusers"),
         (
             lambda m: edit_json(m / "model_index.json", _class_name="StableDiffusionXLPipeline"),
-            r"not a text-to-image model of Stable Diffusion 1.x or 2.x.*StableDiffusionXLPipeline",
+            "names no text_encoder_2, without which nothing can be drawn",
         ),
         (
             lambda m: edit_json(m / "model_index.json", _class_name="FluxPipeline"),
-            "FluxPipeline.*choose one that is",
+            "it is a model of FLUX.1.*Stable Diffusion 1.x and 2.x, or of Stable Diffusion XL",
         ),
         (
             lambda m: edit_json(m / "unet" / "config.json", addition_embed_type="text_time"),

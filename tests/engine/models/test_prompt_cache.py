@@ -20,7 +20,7 @@ def count_keys(unet: torch.nn.Module) -> list[int]:
 
 def test_keys_of_a_prompt_are_computed_once_while_nobody_comes_or_goes(tiny_model: Path) -> None:
     batch = open_batch(load(tiny_model))
-    rows = count_keys(batch.runner._unet)
+    rows = count_keys(batch.runner._network)
     first = batch.join(make_request(request_id=1, num_inference_steps=9), ignore)
     for _ in range(4):
         batch.tick()
@@ -39,7 +39,7 @@ def is_forgotten(unet: torch.nn.Module) -> bool:
 
 def test_nothing_is_kept_of_prompts_while_nobody_draws(tiny_model: Path) -> None:
     batch = open_batch(load(tiny_model))
-    unet = batch.runner._unet
+    unet = batch.runner._network
     run(batch, [batch.join(make_request(), ignore)])
     assert is_forgotten(unet)
     drawing = batch.join(make_request(), ignore)
@@ -60,20 +60,20 @@ def test_prompts_that_are_to_be_forgotten_leave_nothing_and_harm_nobody(tiny_mod
         pair.batch.tick()
         pair.batch.leave(other)
         pair.batch.forget_prompts()
-        assert pair.batch.runner.prompts.num_kept == 0
+        assert pair.batch.runner.family.num_prompts == 0
         outcome = run(pair.batch, [drawing])[drawing]
         assert find_worst(outcome.images, pair.draw_alone(request)) <= 1
         [group] = pair.batch._groups.values()
-        assert group._slots.embeds.any()
+        assert group._slots.conditioning["embeds"].any()
         pair.batch.forget_prompts()
-        assert not (group._slots.embeds.any() or group._slots.rings.any())
-        assert not group._slots._gathered[1].any()
+        assert not (group._slots.conditioning["embeds"].any() or group._slots.rings.any())
+        assert not group._slots._gathered[1]
 
 
 def test_nothing_is_kept_of_the_knees_measuring(tiny_model: Path) -> None:
     runner = ModelRunner(load(tiny_model))
     runner.find_knee()
-    assert is_forgotten(runner._unet)
+    assert is_forgotten(runner._network)
 
 
 def test_model_that_is_opened_twice_remembers_once(tiny_model: Path) -> None:

@@ -17,7 +17,7 @@ from bot.engine import Engine, GenerationRequest
 from bot.engine.batch import TILED_SECONDS, Batch
 from bot.engine.capacity.tile_plan import count_tiles, must_tile
 from bot.engine.models.loading import LoadedModel
-from bot.engine.models.tiling import TiledUnet
+from bot.engine.models.tiling import TiledNetwork
 from bot.errors import GenerationCancelled, GenerationRejected
 from tests.engine.conftest import STARTER, make_request
 from tests.engine.drawing import draw, ignore, load, open_batch, run
@@ -69,7 +69,7 @@ def batch(tiny: LoadedModel) -> Batch:
 def note_calls(batch: Batch) -> list[tuple[int, int]]:
     """Note the latent size of every UNet call."""
     sizes: list[tuple[int, int]] = []
-    batch.runner._unet.register_forward_pre_hook(lambda _, args: sizes.append(args[0].shape[2:]))
+    batch.runner._network.register_forward_pre_hook(lambda _, args: sizes.append(args[0].shape[2:]))
     return sizes
 
 
@@ -106,7 +106,7 @@ def test_tiles_of_a_prediction_that_looks_at_single_pixels_are_the_whole() -> No
         seen.append(tuple(tile.shape[2:]))
         return (tile * 2 + times[:, None, None, None],)
 
-    tiled = TiledUnet(predict, (23, 40), (8, 64), torch.device("cpu"))
+    tiled = TiledNetwork(predict, (23, 40), (8, 64), torch.device("cpu"))
     times = torch.tensor([1.0, 2.0])
     [noise] = tiled(latents, times, return_dict=False)
     torch.testing.assert_close(noise, predict(latents, times)[0])
@@ -121,7 +121,7 @@ def test_neighbours_share_a_quarter_and_change_hands_without_a_jump(side: int) -
     def predict(tile: torch.Tensor, times: torch.Tensor) -> tuple[torch.Tensor]:
         return (torch.full_like(tile, next(numbers)),)
 
-    [noise] = TiledUnet(predict, (8, side), (8, 8), torch.device("cpu"))(
+    [noise] = TiledNetwork(predict, (8, side), (8, 8), torch.device("cpu"))(
         torch.zeros(1, 1, 8, side), torch.zeros(1)
     )
     line = noise[0, 0, 0]
@@ -220,7 +220,7 @@ def note_sides(part: torch.nn.Module) -> set[int]:
 
 
 def test_vae_works_in_tiles_where_the_unet_does(batch: Batch) -> None:
-    vae = batch.runner._pipe.vae
+    vae = batch.runner.family.pipe.vae
     encoded, decoded = note_sides(vae.encoder), note_sides(vae.decoder)
     draw(batch, make_upscale())
     assert max(encoded) == SIDE
@@ -230,7 +230,7 @@ def test_vae_works_in_tiles_where_the_unet_does(batch: Batch) -> None:
 def test_vae_that_was_configured_for_large_pictures_works_in_tiles_of_the_models_size(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vae = batch.runner._pipe.vae
+    vae = batch.runner.family.pipe.vae
     monkeypatch.setattr(vae, "tile_sample_min_size", 16 * SIDE)
     monkeypatch.setattr(vae, "tile_latent_min_size", 8 * SIDE)
     encoded, decoded = note_sides(vae.encoder), note_sides(vae.decoder)
@@ -253,7 +253,7 @@ def test_tiles_that_overflow_float16_are_decoded_again_in_tiles(tiny_model: Path
 def test_enlarged_picture_that_does_not_fit_in_one_pass_is_tiled(
     batch: Batch, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    pipe = batch.runner._pipe
+    pipe = batch.runner.family.pipe
     parts = {"unet": pipe.unet, "encoder": pipe.vae.encoder, "decoder": pipe.vae.decoder}
     fail_on_large(parts[part], "forward", SIDE if part == "encoder" else SIDE // 2, monkeypatch)
     request = make_upscale(2 * SIDE)
@@ -273,7 +273,7 @@ def test_size_that_met_a_full_memory_is_tried_in_one_pass_again_after_an_hour(
     batch = Batch(parent.runner, parent.capacity, clock=lambda: now[0])
     request = make_upscale(2 * SIDE)
     untiled = draw(batch, request).images
-    pipe = batch.runner._pipe
+    pipe = batch.runner.family.pipe
     with monkeypatch.context() as patched:
         failing, limit = (pipe.unet, SIDE // 2) if part == "unet" else (pipe.vae.encoder, SIDE)
         fail_on_large(failing, "forward", limit, patched)
@@ -290,7 +290,7 @@ def test_all_who_fit_in_go_over_to_tiles_and_nobody_else_pays(
 ) -> None:
     batch = open_batch(tiny, rows=12)
     alone = draw(batch, make_request(sampler="ddim")).images
-    fail_on_large(batch.runner._pipe.unet, "forward", SIDE // 2, monkeypatch)
+    fail_on_large(batch.runner.family.pipe.unet, "forward", SIDE // 2, monkeypatch)
     requests: list[GenerationRequest] = []
     while batch.capacity.fits(
         [request.recipe for request in requests],
@@ -309,7 +309,7 @@ def test_all_who_fit_in_go_over_to_tiles_and_nobody_else_pays(
 def test_memory_of_the_pass_that_failed_is_free_when_tiles_are_tried(
     batch: Batch, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    vae = batch.runner._pipe.vae
+    vae = batch.runner.family.pipe.vae
     failing, limit = (vae.encoder, SIDE) if part == "encoder" else (vae.decoder, SIDE // 2)
     own = failing.forward
     held: list[weakref.ref[torch.Tensor]] = []
@@ -331,7 +331,7 @@ def test_memory_of_the_pass_that_failed_is_free_when_tiles_are_tried(
 def test_any_other_picture_that_does_not_fit_is_refused(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail_on_large(batch.runner._pipe.unet, "forward", SIDE // 2, monkeypatch)
+    fail_on_large(batch.runner.family.pipe.unet, "forward", SIDE // 2, monkeypatch)
     draw(batch, make_upscale(2 * SIDE))
     with pytest.raises(GenerationRejected, match="does not fit into the memory"):
         draw(batch, make_upscale(2 * SIDE, may_tile=False))

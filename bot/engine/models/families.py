@@ -1,0 +1,164 @@
+"""The model families that can be drawn with, and how their files are told apart. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from bot.domain.samplers import SAMPLERS
+from bot.errors import ConfigError
+
+Config = dict[str, Any]
+"""A part's config.json."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What is known of a family without loading a model.
+
+    id, label: for programs and for people. example: the Hugging Face id of one model.
+    pipelines: the names of diffusers' pipelines, as model_index.json has them, that are saved of
+    the same parts; the first is the plain one. weights: the file name of each part's weights,
+    without .safetensors. tokenizers: each one's folder, and the text encoder that it goes with.
+    find_fault: takes the configs of the UNet and the VAE, and says why such a model cannot be
+    drawn with; None if it can. implementation: "module:class" of its ``ModelFamily``, which is
+    imported when a model is loaded. samplers: those that suit its kind of noise schedule; a model
+    offers those of them that take its own.
+    """
+
+    id: str
+    label: str
+    example: str
+    pipelines: tuple[str, ...]
+    weights: Mapping[str, str]
+    tokenizers: Mapping[str, str]
+    find_fault: Callable[[Config, Config], str | None]
+    implementation: str
+    samplers: tuple[str, ...] = tuple(SAMPLERS)
+
+    @property
+    def is_loaded_from(self) -> tuple[str, ...]:
+        """Return what MODEL may be."""
+        return ("diffusers folder", "Hugging Face id", "single .safetensors file")
+
+    def check(self, unet: Config, vae: Config, model: str) -> None:
+        """Check the configs of the UNet and the VAE. Raises ConfigError."""
+        fault = self.find_fault(unet, vae)
+        if fault is not None:
+            raise ConfigError(refuse_family(model, fault))
+
+    def load_class(self) -> Any:
+        """Import its ``ModelFamily``, and with it torch."""
+        module, _, name = self.implementation.partition(":")
+        return getattr(import_module(module), name)
+
+
+def _find_channels_fault(unet: Config, vae: Config) -> str | None:
+    channels = unet.get("in_channels", 4)
+    if channels != unet.get("out_channels", 4) or channels != vae.get("latent_channels", 4):
+        return f"its UNet takes {channels} channels, as for inpainting"
+    return None
+
+
+def _find_sd_fault(unet: Config, vae: Config) -> str | None:
+    if unet.get("addition_embed_type") == "text_time":
+        return "its UNet asks for more than a prompt"
+    return _find_channels_fault(unet, vae)
+
+
+def _find_sdxl_fault(unet: Config, vae: Config) -> str | None:
+    if unet.get("addition_embed_type") != "text_time":
+        return "its UNet asks for less than one of Stable Diffusion XL"
+    if unet.get("projection_class_embeddings_input_dim") == 2560:
+        return "it is the refiner of Stable Diffusion XL, which cannot draw by itself"
+    return _find_channels_fault(unet, vae)
+
+
+_UNET_WEIGHTS = {
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+    "text_encoder": "model",
+}
+
+FAMILIES = {
+    each.id: each
+    for each in (
+        Family(
+            "sd",
+            "Stable Diffusion 1.x and 2.x",
+            "CompVis/stable-diffusion-v1-4",
+            (
+                "StableDiffusionPipeline",
+                "StableDiffusionImg2ImgPipeline",
+                "StableDiffusionInpaintPipeline",
+                "StableDiffusionInpaintPipelineLegacy",
+                "LatentConsistencyModelPipeline",
+                "LatentConsistencyModelImg2ImgPipeline",
+            ),
+            _UNET_WEIGHTS,
+            {"tokenizer": "text_encoder"},
+            _find_sd_fault,
+            "bot.engine.models.stable_diffusion:StableDiffusion",
+        ),
+        Family(
+            "sdxl",
+            "Stable Diffusion XL",
+            "stabilityai/stable-diffusion-xl-base-1.0",
+            (
+                "StableDiffusionXLPipeline",
+                "StableDiffusionXLImg2ImgPipeline",
+                "StableDiffusionXLInpaintPipeline",
+            ),
+            {**_UNET_WEIGHTS, "text_encoder_2": "model"},
+            {"tokenizer": "text_encoder", "tokenizer_2": "text_encoder_2"},
+            _find_sdxl_fault,
+            "bot.engine.models.stable_diffusion_xl:StableDiffusionXL",
+        ),
+    )
+}
+"""By id. Another family is one more entry, and one more file beside this one."""
+
+_OTHERS = (
+    ("StableDiffusion3", "Stable Diffusion 3"),
+    ("StableCascade", "Stable Cascade"),
+    ("Flux2", "FLUX.2"),
+    ("Flux", "FLUX.1"),
+    ("QwenImage", "Qwen-Image"),
+    ("ZImage", "Z-Image"),
+    ("Chroma", "Chroma"),
+    ("Sana", "Sana"),
+    ("PixArt", "PixArt"),
+    ("HunyuanDiT", "Hunyuan-DiT"),
+    ("AuraFlow", "AuraFlow"),
+    ("Kolors", "Kolors"),
+    ("Kandinsky", "Kandinsky"),
+    ("Lumina", "Lumina"),
+    ("HiDream", "HiDream"),
+    ("Cosmos", "Cosmos"),
+    ("StableDiffusionX4Upscale", "the Stable Diffusion upscaler"),
+    ("StableDiffusionUpscale", "the Stable Diffusion upscaler"),
+)
+"""How the names of other families' pipelines begin, and what people call those families."""
+
+
+def find_family(index: Config, model: str) -> Family:
+    """Return the family of a model_index.json. Raises ConfigError if it is none of ours."""
+    pipeline = str(index.get("_class_name"))
+    for family in FAMILIES.values():
+        if pipeline in family.pipelines:
+            return family
+    label = next((label for start, label in _OTHERS if pipeline.startswith(start)), None)
+    fault = f"it is a model of {label}" if label else f"its pipeline is {pipeline}"
+    raise ConfigError(refuse_family(model, fault))
+
+
+def refuse_family(model: str, fault: str) -> str:
+    """Explain why a model cannot be used, and which can."""
+    known = ", or of ".join(family.label for family in FAMILIES.values())
+    examples = " or ".join(family.example for family in FAMILIES.values())
+    return (
+        f"Triptych cannot draw with {model} ({fault}): choose a text-to-image model of {known}, "
+        f"such as {examples}."
+    )

@@ -1,0 +1,87 @@
+"""What the engine asks of a model family. There is one file for each family beside this one.
+
+A family knows how its model is built and spoken to. The batch, the samplers and the cost see only
+latents, step tables, rows and FLOP, so that they serve every family alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+
+from bot.domain.recipes import Recipe
+from bot.engine.api import GenerationRequest
+from bot.engine.conditioning import Conditioning, Network, Rows, Start
+from bot.engine.models.decoder import Decoder
+from bot.engine.models.latent_preview import PreviewMatrix
+from bot.engine.sampling.step_tables import StepTable
+
+
+class ModelFamily(Protocol):
+    """One loaded model as the engine uses it. Not thread-safe.
+
+    Of the class: pipeline_class: of diffusers. part_classes: of the parts with weights, by name.
+    without_checker: what its constructor gets if there is no safety checker.
+
+    pipe: the diffusers pipeline with the weights. network: its part that is called at every step.
+    decoder: turns finished latents into pictures. size, size_multiple: see ``ModelInfo``.
+    sizes: the sizes (width, height) that it was trained with, if there are several. max_tokens,
+    max_clip_skip: of its text encoder. embeds_guidance: the guidance scale is an input
+    of the network, so that a guided picture takes one row instead of two.
+    """
+
+    pipeline_class: Any
+    part_classes: tuple[tuple[str, Any], ...]
+    without_checker: Mapping[str, Any]
+    pipe: Any
+    network: Any
+    decoder: Decoder
+    size: tuple[int, int]
+    size_multiple: int
+    sizes: tuple[tuple[int, int], ...]
+    max_tokens: int
+    max_clip_skip: int
+    embeds_guidance: bool
+
+    def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
+        """Return the shape of one latent for a picture of this size in pixels."""
+        ...
+
+    def row_shapes(self, num_tokens: int | None = None) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each conditioning tensor of one row; None is the shortest text."""
+        ...
+
+    def encode(self, recipe: Recipe) -> tuple[Conditioning, Conditioning | None]:
+        """Turn a complete recipe's prompt and, if it takes two rows, negative prompt into tensors.
+
+        Both have the same length. Raises GenerationRejected.
+        """
+        ...
+
+    def forget(self) -> None:
+        """Forget every prompt."""
+        ...
+
+    def start(self, request: GenerationRequest, table: StepTable, *, tiled: bool = False) -> Start:
+        """Make the latents that the pipelines of diffusers would start from."""
+        ...
+
+    def predict(
+        self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
+    ) -> torch.Tensor:
+        """Call ``network`` (or what stands in for it) once for inputs (R, C, h, w), times (R,)."""
+        ...
+
+    def guide(self, uncond: torch.Tensor, cond: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        """Combine two predictions (N, C, h, w) by each picture's guidance scale (N,)."""
+        ...
+
+    def find_preview(self) -> PreviewMatrix:
+        """Return the matrix that turns latents into small previews."""
+        ...
+
+    def count_flop(self) -> tuple[float, float]:
+        """Return the FLOP of one row of the network, and of decoding one picture."""
+        ...

@@ -1,0 +1,168 @@
+"""Stable Diffusion 1.x and 2.x."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from transformers import CLIPTextModel
+
+from bot.domain.recipes import Recipe
+from bot.engine.api import GenerationRequest
+from bot.engine.conditioning import Conditioning, Network, Rows, Start
+from bot.engine.models.decoder import Decoder
+from bot.engine.models.flop import count_unet_flop, count_vae_flop
+from bot.engine.models.init_latents import draw_start
+from bot.engine.models.latent_preview import PreviewMatrix, find_matrix
+from bot.engine.models.prompt_encoder import EncodedText, PromptEncoder
+from bot.engine.sampling.step_tables import StepTable
+
+_MAX_PROMPTS = 128
+"""Embeddings kept: the empty prompt above all, and those of somebody who changes a number."""
+
+_LATENT_TO_RGB = (
+    (0.298, 0.207, 0.208),
+    (0.187, 0.286, 0.173),
+    (-0.158, 0.189, 0.264),
+    (-0.184, -0.271, -0.473),
+)
+"""https://discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204/2"""
+
+
+class StableDiffusion:
+    """A text encoder, a UNet that predicts noise or velocity, and a VAE. See ``ModelFamily``."""
+
+    pipeline_class: Any = StableDiffusionPipeline
+    part_classes: tuple[tuple[str, Any], ...] = (
+        ("unet", UNet2DConditionModel),
+        ("vae", AutoencoderKL),
+        ("text_encoder", CLIPTextModel),
+    )
+    without_checker: Mapping[str, Any] = {
+        "safety_checker": None,
+        "feature_extractor": None,
+        "requires_safety_checker": False,
+    }
+    sizes: tuple[tuple[int, int], ...] = ()
+    latent_to_rgb = PreviewMatrix(torch.tensor(_LATENT_TO_RGB), torch.zeros(3))
+
+    def __init__(self, pipe: Any, folder: Path | None = None) -> None:
+        self.pipe = pipe
+        self.network = pipe.unet
+        self.decoder = Decoder(pipe)
+        self._folder = folder
+        self._encoders = self._open_encoders()
+        self._encode = lru_cache(_MAX_PROMPTS)(self._encode_text)
+        config = pipe.unet.config
+        side = config.sample_size
+        height, width = (side, side) if isinstance(side, int) else side
+        self._scale: int = pipe.vae_scale_factor
+        self.size = (width * self._scale, height * self._scale)
+        # Sides must halve without remainder at every level of the UNet.
+        blocks = pipe.unet.down_blocks
+        num_halvings = sum(bool(getattr(block, "downsamplers", None)) for block in blocks)
+        self.size_multiple = self._scale * 2**num_halvings
+        self.max_tokens = min(encoder.max_tokens for encoder in self._encoders)
+        self.max_clip_skip = min(encoder.max_clip_skip for encoder in self._encoders)
+        self.embeds_guidance = config.time_cond_proj_dim is not None
+
+    def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
+        """Return (C, h, w)."""
+        channels: int = self.network.config.in_channels
+        return (channels, height // self._scale, width // self._scale)
+
+    def row_shapes(self, num_tokens: int | None = None) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of "embeds" and, for a distilled model, "timestep_cond"."""
+        width = sum(encoder.width for encoder in self._encoders)
+        shapes: dict[str, tuple[int, ...]] = {"embeds": (num_tokens or self.max_tokens, width)}
+        if self.embeds_guidance:
+            shapes["timestep_cond"] = (self.network.config.time_cond_proj_dim,)
+        return shapes
+
+    def encode(self, recipe: Recipe) -> tuple[Conditioning, Conditioning | None]:
+        """Return what the pipeline passes to its UNet; the shorter text is filled with nothing."""
+        cond = self._encode(recipe.drawn_prompt, recipe.clip_skip)
+        if self.embeds_guidance or recipe.drawn_guidance_scale <= 1:
+            return self._make_row(recipe, cond, cond.embeds), None
+        uncond = self._encode_negative(recipe.negative_prompt)
+        length = max(len(cond.embeds), len(uncond.embeds))
+        padded = [
+            self._make_row(recipe, each, self._pad(each, length, skip))
+            for each, skip in ((cond, recipe.clip_skip), (uncond, None))
+        ]
+        return padded[0], padded[1]
+
+    def forget(self) -> None:
+        """Forget every prompt."""
+        self._encode.cache_clear()
+
+    @property
+    def num_prompts(self) -> int:
+        """Return how many prompts are remembered."""
+        return self._encode.cache_info().currsize
+
+    def start(self, request: GenerationRequest, table: StepTable, *, tiled: bool = False) -> Start:
+        """Return noise, or a picture's latents with noise."""
+        return draw_start(self.pipe, request, table, tiled=tiled)
+
+    def predict(
+        self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
+    ) -> torch.Tensor:
+        """Return the UNet's prediction (R, C, h, w)."""
+        return network(
+            inputs,
+            times,
+            encoder_hidden_states=rows["embeds"],
+            timestep_cond=rows.get("timestep_cond"),
+            return_dict=False,
+        )[0]
+
+    def guide(self, uncond: torch.Tensor, cond: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        """Return classifier-free guidance (Ho and Salimans, https://arxiv.org/abs/2207.12598)."""
+        return uncond + scale[:, None, None, None] * (cond - uncond)
+
+    def find_preview(self) -> PreviewMatrix:
+        """Return the model's own matrix, or the one known for this family."""
+        return find_matrix(self._folder, self.pipe.vae, self.latent_to_rgb)
+
+    def count_flop(self) -> tuple[float, float]:
+        """Return the FLOP of one row of the UNet, and of decoding one picture, at native size."""
+        _, *latent = self.latent_shape(*self.size)
+        rows = {name: torch.zeros(1, *shape) for name, shape in self.row_shapes().items()}
+
+        def call(unet: Any, inputs: torch.Tensor) -> None:
+            meta = {name: row.to("meta") for name, row in rows.items()}
+            self.predict(unet, inputs, torch.zeros(1, device="meta"), meta)
+
+        return count_unet_flop(self.network, latent, call), count_vae_flop(self.pipe.vae, latent)
+
+    def _open_encoders(self) -> tuple[PromptEncoder, ...]:
+        return (PromptEncoder(self.pipe.tokenizer, self.pipe.text_encoder),)
+
+    def _encode_text(self, text: str, clip_skip: int | None = None) -> EncodedText:
+        [encoder] = self._encoders
+        return encoder.encode(text, clip_skip)
+
+    def _encode_negative(self, text: str) -> EncodedText:
+        return self._encode(text)
+
+    def _pad(self, text: EncodedText, length: int, clip_skip: int | None) -> torch.Tensor:
+        """Return its embeddings, with those of empty chunks behind them."""
+        missing = (length - len(text.embeds)) // self.max_tokens
+        empty = [self._encode("", clip_skip).embeds] if missing else []
+        return torch.cat([text.embeds, *empty * missing])
+
+    def _make_row(self, recipe: Recipe, text: EncodedText, embeds: torch.Tensor) -> Conditioning:
+        tensors = {"embeds": embeds}
+        if self.embeds_guidance:
+            scale = torch.tensor([recipe.drawn_guidance_scale - 1])
+            width = self.network.config.time_cond_proj_dim
+            embedded = self.pipe.get_guidance_scale_embedding(scale, embedding_dim=width)
+            tensors["timestep_cond"] = embedded[0].to(embeds.device, embeds.dtype)
+        return Conditioning(tensors, text.cut_words)

@@ -1,0 +1,27 @@
+"""Brings a VAE's latents to the scale that the sampler works in, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+def scale_latents(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """Scale what the encoder returned (N, C, h, w), to a variance of about one."""
+    mean, std = _read_statistics(vae, latents)
+    return (latents - mean) * vae.config.scaling_factor / std
+
+
+def unscale_latents(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """Undo it, for the decoder."""
+    mean, std = _read_statistics(vae, latents)
+    return latents * std / vae.config.scaling_factor + mean
+
+
+def _read_statistics(vae: Any, latents: torch.Tensor) -> tuple[Any, Any]:
+    """Return mean and standard deviation of each channel; few VAEs have them in their config."""
+    mean, std = (getattr(vae.config, f"latents_{name}", None) for name in ("mean", "std"))
+    if mean is None or std is None:
+        return 0.0, 1.0
+    return tuple(latents.new_tensor(each).view(1, -1, 1, 1) for each in (mean, std))
