@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     model: Annotated[str | None, BeforeValidator(_find_home)] = None
     model_config_folder: _Path | None = Field(default=None, validation_alias="MODEL_CONFIG")
     hf_token: SecretStr | None = None
-    device: Literal["auto", "cuda", "cpu"] = "auto"
+    device: Literal["auto", "cuda", "rocm", "xpu", "mps", "cpu"] = "auto"
     deterministic: bool = False
     compile_unet: bool = Field(default=False, validation_alias="COMPILE")
     data_dir: _Path = Path("data")

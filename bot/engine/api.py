@@ -29,7 +29,8 @@ class ModelSource:
     model: a diffusers folder, a ``.safetensors`` file or a Hugging Face id.
     model_config: a diffusers folder whose small config files describe a single ``.safetensors``
     file; None means that they come from the Hub.
-    device: ``auto`` (CUDA where there is one), ``cuda`` or ``cpu``.
+    device: ``auto`` (the first accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``,
+    ``mps`` or ``cpu``.
     """
 
     model: str
@@ -67,7 +68,8 @@ class ModelInfo:
     width, height: native size in pixels. size_multiple: both sides must be multiples of it.
     max_tokens: the text encoder's length, start and end markers included.
     samplers: ids offered for this model, ``default_sampler`` (the model's own scheduler) first.
-    device: "cuda" or "cpu"; dtype: "float16" or "float32". engine: the id of what draws it here.
+    device: the id of its kind of device, such as "cuda" or "cpu"; dtype: "float16" or "float32".
+    engine: the id of what draws it here.
     request_flop: the work of its default request. cost_factor: that work in default requests of the
     default model. max_clip_skip: the number of layers in the text encoder, minus one.
     sizes: the sizes (width, height) that it was trained with, if there are several.

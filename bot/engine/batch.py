@@ -62,7 +62,7 @@ class Batch:
         self._decodings: list[tuple[Drawing, Decoding]] = []
         self._previews: list[tuple[Drawing, Transfer]] = []
         self._outcomes: list[tuple[Drawing, RequestResult]] = []
-        self._last_step: torch.cuda.Event | None = None
+        self._last_step: torch.Event | None = None
 
     @property
     def drawings(self) -> list[Drawing]:
@@ -181,9 +181,9 @@ class Batch:
         num_rows = sum(member.entry.num_rows for member in members)
         padded = self.runner.pad(num_rows, self.capacity.count_rows(group.width, group.height))
         group.step(members, padded)
-        if self.runner.device.type == "cuda":
+        if self.runner.device.type != "cpu":
             # Stay only one step ahead of the device, so that requests can join and leave soon.
-            event = torch.cuda.Event()
+            event = torch.Event(self.runner.device.type)
             event.record()
             if self._last_step is not None:
                 self._last_step.synchronize()

@@ -16,7 +16,7 @@ from transformers import CLIPTextModel
 
 from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
-from bot.engine.hardware import name_engine
+from bot.engine.hardware import CPU, Hardware, find_hardware, name_engine
 from bot.engine.models.checks import blame_cache, find_kind, read_defaults
 from bot.engine.models.family import ModelFamily
 from bot.engine.models.files import BrokenFiles
@@ -44,6 +44,7 @@ class LoadedModel:
     """A model in evaluation mode on its device, and its measured properties."""
 
     family: ModelFamily
+    hardware: Hardware
     samplers: Samplers
     info: ModelInfo
     cost_model: CostModel
@@ -62,19 +63,19 @@ class _Loaded:
 
 
 def load_model(source: ModelSource, unit_flop: float | None = None) -> LoadedModel:
-    """Load a model: float16 on CUDA, float32 on the CPU. Raises ConfigError with the remedy.
+    """Load a model: float16 on an accelerator, float32 on the CPU.
 
+    Raises ConfigError with the remedy.
     unit_flop: see EngineOptions.
     Broken weights may also raise other errors from diffusers.
     """
-    device = _choose_device(source.device)
-    dtype = torch.float16 if device == "cuda" else torch.float32
-    if device == "cpu":
+    hardware = find_hardware(source.device)
+    if hardware is CPU:
         _leave_one_core()
     load = {"folder": _load_local, "file": _load_single_file, "hub": _load_from_hub}
     try:
-        loaded = load[find_kind(source.model)](source, dtype)
-        loaded.family.pipe.to(device)
+        loaded = load[find_kind(source.model)](source, hardware.dtype)
+        loaded.family.pipe.to(hardware.type)
         for part in (loaded.family.network, loaded.family.pipe.vae):
             part.to(memory_format=torch.channels_last)
     except torch.OutOfMemoryError:
@@ -82,18 +83,7 @@ def load_model(source: ModelSource, unit_flop: float | None = None) -> LoadedMod
             f"{source.model} does not fit into the free memory of the GPU: close other programs "
             "on it, or choose a smaller model."
         ) from None
-    return _describe(source, loaded, device, dtype, unit_flop)
-
-
-def _choose_device(wish: str) -> str:
-    if wish == "cpu" or (wish == "auto" and not torch.cuda.is_available()):
-        return "cpu"
-    if torch.cuda.is_available():
-        return "cuda"
-    raise ConfigError(
-        "The device is set to cuda, but torch finds no CUDA GPU: install the NVIDIA driver and a "
-        "CUDA build of torch (https://pytorch.org/get-started), or set the device to auto or cpu."
-    )
+    return _describe(source, loaded, hardware, unit_flop)
 
 
 def _leave_one_core() -> None:
@@ -196,8 +186,7 @@ def _read_parts(checked: CheckedFile, config: Path, dtype: torch.dtype) -> dict[
 def _describe(
     source: ModelSource,
     loaded: _Loaded,
-    device: str,
-    dtype: torch.dtype,
+    hardware: Hardware,
     unit_flop: float | None,
 ) -> LoadedModel:
     family = loaded.family
@@ -218,16 +207,17 @@ def _describe(
         default_sampler=choice.default,
         num_inference_steps=defaults.num_inference_steps,
         guidance_scale=defaults.guidance_scale,
-        device=device,
-        dtype=str(dtype).removeprefix("torch."),
+        device=hardware.id,
+        dtype=str(hardware.dtype).removeprefix("torch."),
         notes=notes,
-        engine=name_engine(device),
+        engine=name_engine(hardware),
         max_clip_skip=family.max_clip_skip,
         embeds_guidance=family.embeds_guidance,
     )
     cost_model = replace(_measure_cost(family, samplers, info), unit_flop=unit_flop)
     info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)
-    return LoadedModel(family, samplers, info, replace(cost_model, info=info))
+    cost_model = replace(cost_model, info=info)
+    return LoadedModel(family, hardware, samplers, info, cost_model)
 
 
 def _measure_cost(family: ModelFamily, samplers: Samplers, info: ModelInfo) -> CostModel:
