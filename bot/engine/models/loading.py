@@ -8,25 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-from safetensors.torch import load_file
-from transformers import CLIPTextModel
 
 from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
 from bot.engine.hardware import name_engine
-from bot.engine.models.checks import blame_cache, find_kind, read_defaults
+from bot.engine.models.checks import blame_cache, check_vae_fit, find_kind
+from bot.engine.models.defaults import read_defaults
 from bot.engine.models.files import BrokenFiles
 from bot.engine.models.flop import count_unet_flop, count_vae_flop
-from bot.engine.models.folders import check_folder
+from bot.engine.models.folders import CheckedFolder, check_folder
 from bot.engine.models.hub import (
     NO_SAFETENSORS,
     check_before_download,
-    download_config,
     download_faults,
+    download_vae,
 )
 from bot.engine.models.rehearsal import (
     assemble,
@@ -35,7 +31,10 @@ from bot.engine.models.rehearsal import (
     library_faults,
     rehearse,
 )
-from bot.engine.models.single_files import CheckedFile, check_single_file, rename_key
+from bot.engine.models.single_files import CheckedFile, check_single_file
+from bot.engine.models.traits import adjust, find_size_multiple
+from bot.engine.models.vaes import CheckedVae, check_vae, check_vae_folder
+from bot.engine.models.weights import read_parts, read_vae
 from bot.engine.sampling.samplers import Samplers
 from bot.errors import ConfigError
 
@@ -106,28 +105,41 @@ def _leave_one_core() -> None:
 
 
 def _load_local(source: ModelSource, dtype: torch.dtype) -> _Loaded:
-    return _load_folder(Path(source.model), dtype, source.model)
+    return _load_folder(source, Path(source.model), dtype)
 
 
-def _load_folder(folder: Path, dtype: torch.dtype, name: str) -> _Loaded:
-    half = dtype == torch.float16
-    checked = check_folder(folder, name, half=half)
+def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Loaded:
+    name, half = source.model, dtype == torch.float16
+    checked = check_folder(folder, name, half=half, has_vae=source.vae is not None)
     hide_progress_bars()
-    rehearse(checked, folder)
-    checker = {} if "safety_checker" in checked.weights else _NO_CHECKER
+    vae = _check_vae(source, checked)
+    rehearse(checked, folder, vae)
+    parts: dict[str, Any] = {} if "safety_checker" in checked.weights else dict(_NO_CHECKER)
     with library_faults(name):
+        if vae is not None:
+            parts["vae"] = read_vae(vae, folder, dtype)
         pipe = StableDiffusionPipeline.from_pretrained(
             folder,
             dtype=dtype,
             variant=checked.variant,
             use_safetensors=True,
             local_files_only=True,
-            **checker,
+            **parts,
         )
+        adjust(pipe, checked.traits)
     notes = checked.notes
     if half and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
     return _Loaded(pipe, folder, notes)
+
+
+def _check_vae(source: ModelSource, checked: CheckedFolder | CheckedFile) -> CheckedVae | None:
+    """Get and check the VAE that takes the place of the model's own."""
+    if source.vae is None:
+        return None
+    vae = check_vae(source) or check_vae_folder(download_vae(source), source.vae)
+    check_vae_fit(checked, vae)
+    return vae
 
 
 def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
@@ -136,7 +148,7 @@ def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
         variant = "fp16" if dtype == torch.float16 else None
         folder = _download(source.model, variant, source.hf_token)
     try:
-        return _load_folder(folder, dtype, source.model)
+        return _load_folder(source, folder, dtype)
     except BrokenFiles as error:
         raise blame_cache(error, folder) from None
 
@@ -159,31 +171,17 @@ def _download(model: str, variant: str | None, token: str | None, **without: Non
 
 def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
     checked = check_single_file(source)
-    config = checked.config
-    if config is None:
-        config = download_config(source, checked.repository)
-        checked = check_single_file(replace(source, model_config=str(config)))
-    rehearse(checked, config)
+    hide_progress_bars()
+    vae = _check_vae(source, checked)
+    rehearse(checked, checked.config, vae)
     with library_faults(source.model):
-        pipe = assemble(config, _read_parts(checked, config, dtype), dtype=dtype)
-    return _Loaded(pipe, None, (f"{source.model} is a single file: no safety checker is in it.",))
-
-
-def _read_parts(checked: CheckedFile, config: Path, dtype: torch.dtype) -> dict[str, Any]:
-    """Read the parts in the file, converted as diffusers does."""
-    weights = {rename_key(name): tensor for name, tensor in load_file(checked.path).items()}
-    where = {"config": str(config), "local_files_only": True}
-    classes: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
-    parts = {
-        name: kind.from_single_file(weights, subfolder=name, dtype=dtype, **where)
-        for name, kind in classes.items()
-        if name in checked.parts
-    }
-    if "text_encoder" in checked.parts:
-        parts["text_encoder"] = create_diffusers_clip_model_from_ldm(
-            CLIPTextModel, weights, subfolder="text_encoder", torch_dtype=dtype, **where
-        )
-    return parts
+        pipe = assemble(checked.config, read_parts(checked, vae, dtype), dtype=dtype)
+        adjust(pipe, checked.traits)
+    notes = (
+        f"{source.model} is a single file: no safety checker is in it.",
+        f"{source.model} is drawn with as {checked.label}.",
+    )
+    return _Loaded(pipe, None, notes)
 
 
 def _describe(
@@ -200,14 +198,12 @@ def _describe(
     defaults = read_defaults(loaded.folder, source.model)
     side = unet.config.sample_size
     height, width = (side, side) if isinstance(side, int) else side
-    # Sides must halve without remainder at every level of the UNet.
-    num_halvings = sum(bool(getattr(block, "downsamplers", None)) for block in unet.down_blocks)
     info = ModelInfo(
         id=defaults.name,  # for a single model; with several, each has its own
         name=defaults.name,
         width=width * pipe.vae_scale_factor,
         height=height * pipe.vae_scale_factor,
-        size_multiple=pipe.vae_scale_factor * 2**num_halvings,
+        size_multiple=find_size_multiple(pipe),
         max_tokens=min(
             pipe.tokenizer.model_max_length, pipe.text_encoder.config.max_position_embeddings
         ),

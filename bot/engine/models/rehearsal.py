@@ -10,39 +10,51 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from diffusers.loaders import single_file_utils
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-from transformers import CLIPTextConfig, CLIPTextModel
 
+from bot.engine.models.conversion import (
+    Tensors,
+    build_parts,
+    build_tokenizers,
+    convert,
+    convert_vae,
+    make_state,
+    rename_attention,
+    strip,
+)
 from bot.engine.models.files import BrokenFiles
 from bot.engine.models.folders import CheckedFolder
+from bot.engine.models.recognition import LABELS
 from bot.engine.models.single_files import CheckedFile
+from bot.engine.models.traits import adjust
+from bot.engine.models.vaes import CheckedVae
 from bot.engine.sampling.samplers import SamplerChoice, Samplers
 from bot.errors import ConfigError, TriptychError
 
-Tensors = dict[str, Any]
-"""By name; on the device "meta", where they have a shape and no content."""
-
-_VAE_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v."}
-_VAE_ATTENTION[".proj_attn."] = ".to_out.0."
 _TWO_TEXTS = ("a dog", "the cat")
 
 
-def rehearse(checked: CheckedFolder | CheckedFile, config: Path) -> Samplers:
+def rehearse(
+    checked: CheckedFolder | CheckedFile, config: Path, vae: CheckedVae | None = None
+) -> Samplers:
     """Load all but the weights, and check that the files have weights for every part.
 
-    config: the folder with the small files. Raises ConfigError.
+    config: the folder with the small files. vae: takes the place of the model's own. Raises
+    ConfigError.
     """
     with library_faults(checked.model):
-        parts = _build_parts(config)
+        with torch.device("meta"):
+            parts = build_parts(config, vae)
         pipe = assemble(config, parts)
         _check_tokenizer(pipe.tokenizer, config)
+        adjust(pipe, checked.traits)
         found = _list_tensors(checked, parts)
-    for name, part in parts.items():
-        if name in found:
-            _compare(checked.model, name, part, found[name])
+    for name, tensors in found.items():
+        _compare(checked, name, parts[name], tensors)
+    if vae is not None:
+        with library_faults(vae.name):
+            tensors = convert_vae(make_state(vae.tensors), parts["vae"])
+        _compare(vae, "vae", parts["vae"], tensors)
     return Samplers(pipe.scheduler)
 
 
@@ -58,6 +70,7 @@ def assemble(config: Path, parts: dict[str, Any], **options: Any) -> Any:
     return StableDiffusionPipeline.from_pretrained(
         config,
         **parts,
+        **build_tokenizers(config),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -93,17 +106,6 @@ def _explain(model: str, error: Exception) -> ConfigError:
     )
 
 
-def _build_parts(config: Path) -> dict[str, Any]:
-    classes: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
-    with torch.device("meta"):
-        parts = {
-            name: kind.from_config(kind.load_config(config / name, local_files_only=True))
-            for name, kind in classes.items()
-        }
-        text = CLIPTextConfig.from_pretrained(config / "text_encoder", local_files_only=True)
-        return {**parts, "text_encoder": CLIPTextModel(text)}
-
-
 def _check_tokenizer(tokenizer: Any, config: Path) -> None:
     one, other = (tokenizer(text).input_ids for text in _TWO_TEXTS)
     if one == other:
@@ -118,50 +120,41 @@ def _list_tensors(
 ) -> dict[str, Tensors]:
     """List each part's tensors in the files, with the names that the part uses."""
     if isinstance(checked, CheckedFile):
-        state = _make_state(checked.tensors)
-        convert = {
-            "unet": lambda part: single_file_utils.convert_ldm_unet_checkpoint(state, part.config),
-            "vae": lambda part: single_file_utils.convert_ldm_vae_checkpoint(state, part.config),
-            "text_encoder": lambda part: _convert_text_encoder(part, state),
-        }
-        return {name: convert[name](parts[name]) for name in checked.parts}
-    found = {name: _make_state(weights.tensors) for name, weights in checked.weights.items()}
-    found["vae"] = {_rename_attention(name): value for name, value in found["vae"].items()}
-    found["text_encoder"] = _strip(found["text_encoder"])
-    return found
+        return convert(make_state(checked.tensors), {name: parts[name] for name in checked.parts})
+    found = {name: make_state(weights.tensors) for name, weights in checked.weights.items()}
+    if "vae" in found:
+        found["vae"] = {rename_attention(name): value for name, value in found["vae"].items()}
+    found["text_encoder"] = strip(found["text_encoder"])
+    return {name: tensors for name, tensors in found.items() if name in parts}
 
 
-def _make_state(tensors: Tensors) -> Tensors:
-    return {name: torch.empty(tensor["shape"], device="meta") for name, tensor in tensors.items()}
-
-
-def _convert_text_encoder(encoder: Any, state: Tensors) -> Tensors:
-    if single_file_utils.is_open_clip_model(state):
-        return _strip(single_file_utils.convert_open_clip_checkpoint(encoder, state))
-    return _strip(single_file_utils.convert_ldm_clip_checkpoint(state))
-
-
-def _strip(tensors: Tensors) -> Tensors:
-    """Remove a level of the names that transformers has dropped since 5.6."""
-    return {name.removeprefix("text_model."): value for name, value in tensors.items()}
-
-
-def _rename_attention(name: str) -> str:
-    """Rename as diffusers does when it reads the VAEs of early folders."""
-    for old, new in _VAE_ATTENTION.items():
-        name = name.replace(old, new) if ".attentions." in name else name
-    return name
-
-
-def _compare(model: str, name: str, part: Any, found: Tensors) -> None:
-    wanted = _strip(part.state_dict()) if name == "text_encoder" else part.state_dict()
-    wanted = {each: tensor for each, tensor in wanted.items() if "position_ids" not in each}
+def _compare(
+    checked: CheckedFolder | CheckedFile | CheckedVae, name: str, part: Any, found: Tensors
+) -> None:
+    wanted = list_wanted(part)
     missing = [each for each in wanted if each not in found]
     other = [each for each in wanted if each in found and found[each].shape != wanted[each].shape]
     for faulty, fault in ((missing, "are not there"), (other, "have another shape")):
         if faulty:
-            raise BrokenFiles(
-                f"{model} does not fit its config files: of the {len(wanted)} weights of its "
-                f"{name}, {len(faulty)} {fault} ({faulty[0]} is one). Copy or download the whole "
-                "model again; for a single file, MODEL_CONFIG must be of the same kind of model."
-            )
+            count = f"of the {len(wanted)} weights of its {name}, {len(faulty)} {fault}"
+            raise BrokenFiles(_explain_difference(checked, f"{count} ({faulty[0]} is one)"))
+
+
+def list_wanted(part: Any) -> Tensors:
+    """List the weights that a part must get."""
+    return {each: value for each, value in part.state_dict().items() if "position_ids" not in each}
+
+
+def _explain_difference(checked: CheckedFolder | CheckedFile | CheckedVae, count: str) -> str:
+    if isinstance(checked, CheckedVae):
+        return f"The VAE {checked.name} does not fit the model: {count}. Choose another one."
+    if isinstance(checked, CheckedFile) and not checked.is_lent:
+        return (
+            f"{checked.model} is no whole checkpoint of {LABELS[checked.kind]}: {count}. Copy or "
+            "download it again. If it is a smaller or larger relative of that model, set "
+            "MODEL_CONFIG to its diffusers folder."
+        )
+    return (
+        f"{checked.model} does not fit its config files: {count}. Copy or download the whole "
+        "model again; for a single file, MODEL_CONFIG must be of the same kind of model."
+    )

