@@ -161,9 +161,12 @@ def _name_other(tensors: dict[str, Any]) -> str:
             return reason
     if any(name.endswith(_UNET_ALONE) for name in tensors):
         return "it is a UNet alone, without a text encoder and a VAE"
-    if any(name.endswith(_VAE_ALONE) for name in tensors):
+    has_vae, has_text = (
+        any(name.endswith(ends) for name in tensors) for ends in (_VAE_ALONE, _TEXT_ALONE)
+    )
+    if has_vae and not has_text:
         return "it is a VAE alone; the setting VAE may name it"
-    if any(name.endswith(_TEXT_ALONE) for name in tensors):
+    if has_text and not has_vae:
         return "it is a text encoder alone"
     return "it has no Stable Diffusion UNet inside (a LoRA or a part?)"
 

@@ -11,6 +11,9 @@ import diffusers
 import torch
 import transformers
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import (
+    StableDiffusionXLPipeline,
+)
 
 from bot.engine.models.conversion import (
     Tensors,
@@ -67,13 +70,16 @@ def choose_samplers(samplers: Samplers, model: str) -> SamplerChoice:
 def assemble(config: Path, parts: dict[str, Any], **options: Any) -> Any:
     """Build a pipeline from parts; the rest is read from a folder. No safety checker."""
     hide_progress_bars()
-    return StableDiffusionPipeline.from_pretrained(
+    kind: Any = StableDiffusionPipeline
+    without: dict[str, Any] = {"safety_checker": None, "requires_safety_checker": False}
+    if "text_encoder_2" in parts:
+        kind, without = StableDiffusionXLPipeline, {"add_watermarker": False}
+    return kind.from_pretrained(
         config,
         **parts,
         **build_tokenizers(config),
-        safety_checker=None,
+        **without,
         feature_extractor=None,
-        requires_safety_checker=False,
         use_safetensors=True,
         local_files_only=True,
         **options,

@@ -22,6 +22,7 @@ from bot.engine import ModelSource
 from bot.engine.models.checks import check_model
 from bot.engine.models.loading import _load_local, load_model
 from bot.errors import ConfigError
+from tests.checkpoints import write_single_file
 from tests.engine.conftest import make_request
 from tests.engine.drawing import draw, open_batch
 from tests.tiny_models import (
@@ -29,7 +30,6 @@ from tests.tiny_models import (
     build_tiny_pipeline,
     edit_json,
     rename_weights,
-    write_single_file,
 )
 
 UNET = "diffusion_pytorch_model"

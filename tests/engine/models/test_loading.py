@@ -15,13 +15,13 @@ from bot.engine.hardware import describe_device
 from bot.engine.models.checks import check_model
 from bot.engine.models.loading import _load_local, load_model
 from bot.errors import ConfigError
+from tests.checkpoints import write_single_file
 from tests.engine.conftest import STARTER, make_request
 from tests.engine.drawing import draw, open_batch
 from tests.tiny_models import (
     build_tiny_model,
     build_tiny_pipeline,
     edit_json,
-    write_single_file,
 )
 
 
