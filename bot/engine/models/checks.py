@@ -15,7 +15,7 @@ from bot.engine.models.files import (
     refuse_pickle,
 )
 from bot.engine.models.folders import CheckedFolder, check_folder
-from bot.engine.models.places import find_cached_file, is_hub_id
+from bot.engine.models.places import blame_cache, find_cached_file, is_hub_id
 from bot.engine.models.single_files import CheckedFile, check_single_file
 from bot.engine.models.vaes import CheckedVae, check_fit, check_vae
 from bot.errors import ConfigError
@@ -141,12 +141,4 @@ def find_kind(model: str) -> Literal["folder", "file", "hub"]:
     raise ConfigError(
         f"MODEL names {model}, which does not exist: correct the path, or give a Hugging Face id "
         "such as CompVis/stable-diffusion-v1-4."
-    )
-
-
-def blame_cache(error: BrokenFiles, folder: Path) -> ConfigError:
-    """Explain how to fetch a snapshot's files again."""
-    return ConfigError(
-        f"{error} It lies in the download cache: delete {folder.parents[1]} and start again "
-        "with the Hugging Face Hub in reach."
     )

@@ -13,7 +13,7 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
 from bot.engine.hardware import name_engine
-from bot.engine.models.checks import blame_cache, check_vae_fit, find_kind
+from bot.engine.models.checks import check_vae_fit, find_kind
 from bot.engine.models.defaults import read_defaults
 from bot.engine.models.files import BrokenFiles
 from bot.engine.models.flop import count_unet_flop, count_vae_flop
@@ -24,6 +24,7 @@ from bot.engine.models.hub import (
     download_faults,
     download_vae,
 )
+from bot.engine.models.places import blame_cache
 from bot.engine.models.rehearsal import (
     assemble,
     choose_samplers,
@@ -33,7 +34,7 @@ from bot.engine.models.rehearsal import (
 )
 from bot.engine.models.single_files import CheckedFile, check_single_file
 from bot.engine.models.traits import adjust, find_size_multiple
-from bot.engine.models.vaes import CheckedVae, check_vae, check_vae_folder
+from bot.engine.models.vaes import CheckedVae, check_cached_vae, check_vae
 from bot.engine.models.weights import read_parts, read_vae
 from bot.engine.sampling.samplers import Samplers
 from bot.errors import ConfigError
@@ -137,7 +138,7 @@ def _check_vae(source: ModelSource, checked: CheckedFolder | CheckedFile) -> Che
     """Get and check the VAE that takes the place of the model's own."""
     if source.vae is None:
         return None
-    vae = check_vae(source) or check_vae_folder(download_vae(source), source.vae)
+    vae = check_vae(source) or check_cached_vae(download_vae(source), source.vae)
     check_vae_fit(checked, vae)
     return vae
 

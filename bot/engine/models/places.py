@@ -1,9 +1,12 @@
-"""Tells what a setting names: a folder, a file, or a model on the Hugging Face Hub."""
+"""Finds what a Hugging Face id names in the download cache."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+
+from bot.engine.models.files import BrokenFiles
+from bot.errors import ConfigError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -25,3 +28,11 @@ def find_cached_file(repository: str, name: str) -> Path | None:
 
     found = try_to_load_from_cache(repository, name)
     return Path(found) if isinstance(found, str) else None
+
+
+def blame_cache(error: BrokenFiles, folder: Path) -> ConfigError:
+    """Explain how to fetch a snapshot's files again."""
+    return ConfigError(
+        f"{error} It lies in the download cache: delete {folder.parents[1]} and start again "
+        "with the Hugging Face Hub in reach."
+    )

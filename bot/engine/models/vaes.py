@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.engine.api import ModelSource
-from bot.engine.models.files import PICKLE_SUFFIXES, read_json, read_weights, refuse_pickle
+from bot.engine.models.files import (
+    PICKLE_SUFFIXES,
+    BrokenFiles,
+    read_json,
+    read_weights,
+    refuse_pickle,
+)
 from bot.engine.models.folders import (
     WEIGHT_NAMES,
     explain_missing,
@@ -15,7 +21,7 @@ from bot.engine.models.folders import (
     has_weights,
     read_part,
 )
-from bot.engine.models.places import find_cached_file, is_hub_id
+from bot.engine.models.places import blame_cache, find_cached_file, is_hub_id
 from bot.engine.models.single_files import check_numbers, rename_key
 from bot.errors import ConfigError
 
@@ -56,7 +62,7 @@ def check_vae(source: ModelSource) -> CheckedVae | None:
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise ConfigError(refuse_pickle(source.vae))
     if path.is_dir():
-        return check_vae_folder(path, source.vae)
+        return _check_folder(path, source.vae)
     if path.suffix.lower() == ".safetensors" and (path.is_file() or path.is_symlink()):
         return _check_file(path, source.vae)
     if path.exists() or not is_hub_id(source.vae):
@@ -64,7 +70,7 @@ def check_vae(source: ModelSource) -> CheckedVae | None:
             f"VAE names {source.vae}, which is no VAE or does not exist: give {_WHAT}."
         )
     folder = find_cached_vae(source.vae)
-    return None if folder is None else check_vae_folder(folder, source.vae)
+    return None if folder is None else check_cached_vae(folder, source.vae)
 
 
 def find_cached_vae(repository: str) -> Path | None:
@@ -76,7 +82,15 @@ def find_cached_vae(repository: str) -> Path | None:
     return None
 
 
-def check_vae_folder(folder: Path, name: str) -> CheckedVae:
+def check_cached_vae(folder: Path, name: str) -> CheckedVae:
+    """Check a VAE in the download cache. Raises ConfigError, with what to delete."""
+    try:
+        return _check_folder(folder, name)
+    except BrokenFiles as error:
+        raise blame_cache(error, folder.parent if folder.name == "vae" else folder) from None
+
+
+def _check_folder(folder: Path, name: str) -> CheckedVae:
     """Check a VAE's own folder, or the one in a model's folder. Raises ConfigError."""
     place = folder if (folder / "config.json").exists() else folder / "vae"
     config = read_json(place / "config.json")

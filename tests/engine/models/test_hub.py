@@ -210,3 +210,60 @@ def test_full_disk_is_said_so(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> 
     text = say(load_model, SOURCE)
     assert "The disk is full" in text
     assert "HF_HOME" in text
+
+
+@pytest.fixture
+def with_vae(hub: FakeHub, tiny_model: Path, folder: Path) -> ModelSource:
+    """A model on this machine whose VAE is on the Hub."""
+    for place in folder.iterdir():
+        shutil.rmtree(place) if place.is_dir() and place.name != "vae" else None
+    return ModelSource(str(tiny_model), vae="someone/vae", hf_token="hf_secret", device="cpu")
+
+
+@pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "in a model"])
+def test_vae_is_downloaded_once_and_then_needs_no_network(
+    hub: FakeHub, with_vae: ModelSource, folder: Path, is_alone: bool
+) -> None:
+    if is_alone:
+        hub.folder = folder / "vae"
+    assert "VAE someone/vae is not on this machine yet" in check_model(with_vae, thorough=True)[1]
+    assert not hub.downloaded
+    assert load_model(with_vae)
+    start = "" if is_alone else "vae/"
+    wanted = {f"{start}config.json", f"{start}diffusion_pytorch_model.safetensors"}
+    assert set(hub.downloaded) == wanted
+    assert hub.tokens == {"Bearer hf_secret"}
+    hub.refuse(500)
+    assert "in place of the model's own" in check_model(with_vae, thorough=True)[1]
+    assert load_model(with_vae)
+
+
+def test_vae_on_the_hub_that_cannot_be_had_names_the_setting(
+    hub: FakeHub, with_vae: ModelSource, folder: Path
+) -> None:
+    weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    assert "VAE names someone/vae, which has no config.json with .safetensors" in refuse(with_vae)
+    hub.refuse(404, Error_Code="RepoNotFound")
+    text = refuse(with_vae)
+    assert "There is no model someone/vae on the Hugging Face Hub" in text
+    assert "correct VAE, or set HF_TOKEN" in text
+
+
+def test_broken_vae_in_the_cache_names_the_folder_to_delete(
+    hub: FakeHub, with_vae: ModelSource, folder: Path
+) -> None:
+    weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    text = say(load_model, with_vae)
+    assert "is incomplete" in text
+    assert "cache/models--someone--vae and start again" in text
+    assert refuse(with_vae) == text, "once it is here, doctor knows"
+
+
+def test_vae_on_the_hub_for_another_kind_of_model_is_refused(
+    hub: FakeHub, with_vae: ModelSource, folder: Path
+) -> None:
+    edit_json(folder / "vae" / "config.json", scaling_factor=0.13025)
+    assert "another kind of model" in say(load_model, with_vae)
+    assert "another kind of model" in refuse(with_vae), "once it is here, doctor knows"
