@@ -37,7 +37,9 @@ def read_vae(vae: CheckedVae, config: Path, dtype: torch.dtype) -> Any:
     """Read a checked VAE. config: the model's folder, which describes a single file."""
     if vae.config is not None:
         options = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
-        return AutoencoderKL.from_pretrained(vae.path, variant=vae.variant, **options)
+        part = AutoencoderKL.from_pretrained(vae.path, variant=vae.variant, **options)
+        _check_numbers(vae.name, part.state_dict())
+        return part
     with init_empty_weights():
         part = AutoencoderKL.from_config(read_json(config / "vae" / "config.json"))
     tensors = _read(vae.path, vae.tensors, name_weight)
@@ -55,12 +57,18 @@ def _read(path: Path, wanted: Tensors, rename: Any) -> Tensors:
 def _fill(model: str, part: Any, state: Tensors, dtype: torch.dtype) -> None:
     """Give a part its weights. They are copied, so that the file may be replaced meanwhile."""
     weights = {name: state[name].to(dtype, copy=True) for name in list_wanted(part)}
-    broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
-    if broken:
-        raise BrokenFiles(
-            f"{model} has {len(broken)} weights with numbers in them that are none in "
-            f"{str(dtype).removeprefix('torch.')} ({broken[0]} is one), so it would draw black "
-            "pictures: copy or download it again. If it is a merge that went wrong, choose another."
-        )
+    _check_numbers(model, weights)
     part.load_state_dict(weights, assign=True)
     part.eval()
+
+
+def _check_numbers(model: str, weights: Tensors) -> None:
+    """Refuse weights that would draw black pictures, as merges that went wrong have them."""
+    broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        dtype = str(weights[broken[0]].dtype).removeprefix("torch.")
+        raise BrokenFiles(
+            f"{model} has {len(broken)} weights with numbers in them that are none in {dtype} "
+            f"({broken[0]} is one), so it would draw black pictures: copy or download it again. If "
+            "it is a merge that went wrong, choose another."
+        )
