@@ -180,7 +180,7 @@ def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
         adjust(pipe, checked.traits)
     notes = (
         f"{source.model} is a single file: no safety checker is in it.",
-        f"{source.model} is drawn with as {checked.label}.",
+        f"{source.model} was recognised as {checked.label}.",
     )
     return _Loaded(pipe, None, notes)
 
