@@ -61,7 +61,8 @@ def read_weights(path: Path) -> Weights:
                 "folder, or download the file itself."
             )
         metadata = header.pop("__metadata__", None) or {}
-        end = 8 + length + max(_measure(tensor) for tensor in header.values())
+        end = 8 + length + _measure(header)
+        said = {str(name): str(value) for name, value in metadata.items()}
     except OSError as error:
         raise _explain(path, error) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -72,18 +73,31 @@ def read_weights(path: Path) -> Weights:
         raise BrokenFiles(
             f"{path} is incomplete ({size} of {end} bytes): copy or download it again."
         )
-    return Weights(header, size, {str(name): str(value) for name, value in metadata.items()})
+    return Weights(header, size, said)
 
 
-def _measure(tensor: dict[str, Any]) -> int:
-    """Return where a tensor ends in the file's data; check that it is as long as its shape."""
-    begin, end = tensor["data_offsets"]
-    width = _BYTES.get(tensor["dtype"])
-    if not isinstance(tensor["shape"], list) or not 0 <= begin <= end:
+def _measure(header: dict[str, Any]) -> int:
+    """Return the size of the data; check that the tensors follow each other in it."""
+    position = 0
+    for begin, end in sorted(_find_place(tensor) for tensor in header.values()):
+        if begin != position:
+            raise ValueError("a gap, or two tensors in one place")
+        position = end
+    if not header:
+        raise ValueError("no tensors")
+    return position
+
+
+def _find_place(tensor: dict[str, Any]) -> tuple[int, int]:
+    """Return where a tensor lies; check that it is as long as its shape says."""
+    (begin, end), shape = tensor["data_offsets"], tensor["shape"]
+    if not isinstance(shape, list) or not all(type(each) is int for each in (begin, end, *shape)):
         raise TypeError("no shape, or no place")
-    if width is not None and math.prod(tensor["shape"]) * width != end - begin:
+    width = _BYTES.get(tensor["dtype"])
+    is_long = width is None or math.prod(shape) * width == end - begin
+    if not is_long or not 0 <= begin <= end or any(side < 0 for side in shape):
         raise ValueError("a tensor is shorter or longer than its shape")
-    return end
+    return begin, end
 
 
 def read_tensor(path: Path, tensor: dict[str, Any]) -> NDArray[np.float32] | None:

@@ -143,7 +143,7 @@ def _compare(
     for faulty, fault in ((missing, "are not there"), (other, "have another shape")):
         if faulty:
             count = f"of the {len(wanted)} weights of its {name}, {len(faulty)} {fault}"
-            raise BrokenFiles(_explain_difference(checked, f"{count} ({faulty[0]} is one)"))
+            raise _explain_difference(checked, f"{count} ({faulty[0]} is one)")
 
 
 def list_wanted(part: Any) -> Tensors:
@@ -151,16 +151,20 @@ def list_wanted(part: Any) -> Tensors:
     return {each: value for each, value in part.state_dict().items() if "position_ids" not in each}
 
 
-def _explain_difference(checked: CheckedFolder | CheckedFile | CheckedVae, count: str) -> str:
+def _explain_difference(
+    checked: CheckedFolder | CheckedFile | CheckedVae, count: str
+) -> ConfigError:
     if isinstance(checked, CheckedVae):
-        return f"The VAE {checked.name} does not fit the model: {count}. Choose another one."
+        return ConfigError(
+            f"The VAE {checked.name} does not fit the model: {count}. Choose another one."
+        )
     if isinstance(checked, CheckedFile) and not checked.is_lent:
-        return (
+        return BrokenFiles(
             f"{checked.model} is no whole checkpoint of {LABELS[checked.kind]}: {count}. Copy or "
             "download it again. If it is a smaller or larger relative of that model, set "
             "MODEL_CONFIG to its diffusers folder."
         )
-    return (
+    return BrokenFiles(
         f"{checked.model} does not fit its config files: {count}. Copy or download the whole "
         "model again; for a single file, MODEL_CONFIG must be of the same kind of model."
     )

@@ -58,19 +58,24 @@ def check_vae(source: ModelSource) -> CheckedVae | None:
     """
     if source.vae is None:
         return None
-    path = Path(source.vae)
+    try:
+        return _check(source.vae)
+    except BrokenFiles as error:  # which the model's own files are not
+        raise ConfigError(f"VAE: {error}") from error
+
+
+def _check(name: str) -> CheckedVae | None:
+    path = Path(name)
     if path.suffix.lower() in PICKLE_SUFFIXES:
-        raise ConfigError(refuse_pickle(source.vae))
+        raise ConfigError(refuse_pickle(name))
     if path.is_dir():
-        return _check_folder(path, source.vae)
+        return _check_folder(path, name)
     if path.suffix.lower() == ".safetensors" and (path.is_file() or path.is_symlink()):
-        return _check_file(path, source.vae)
-    if path.exists() or not is_hub_id(source.vae):
-        raise ConfigError(
-            f"VAE names {source.vae}, which is no VAE or does not exist: give {_WHAT}."
-        )
-    folder = find_cached_vae(source.vae)
-    return None if folder is None else check_cached_vae(folder, source.vae)
+        return _check_file(path, name)
+    if path.exists() or not is_hub_id(name):
+        raise ConfigError(f"VAE names {name}, which is no VAE or does not exist: give {_WHAT}.")
+    folder = find_cached_vae(name)
+    return None if folder is None else check_cached_vae(folder, name)
 
 
 def find_cached_vae(repository: str) -> Path | None:

@@ -11,10 +11,11 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from safetensors import safe_open
 
 from bot.engine.models.conversion import Tensors, build_parts, convert, convert_vae
-from bot.engine.models.files import BrokenFiles, read_json
+from bot.engine.models.files import read_json
 from bot.engine.models.rehearsal import list_wanted
 from bot.engine.models.single_files import CheckedFile, rename_key
 from bot.engine.models.vaes import CheckedVae, name_weight
+from bot.errors import ConfigError
 
 
 def read_parts(checked: CheckedFile, vae: CheckedVae | None, dtype: torch.dtype) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def _check_numbers(model: str, weights: Tensors) -> None:
     broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
     if broken:
         dtype = str(weights[broken[0]].dtype).removeprefix("torch.")
-        raise BrokenFiles(
+        raise ConfigError(
             f"{model} has {len(broken)} weights with numbers in them that are none in {dtype} "
             f"({broken[0]} is one), so it would draw black pictures: copy or download it again. If "
             "it is a merge that went wrong, choose another."

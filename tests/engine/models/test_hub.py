@@ -7,6 +7,7 @@ import re
 import shutil
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from huggingface_hub import constants
+from safetensors.torch import load_file, save_file
 
 from bot.engine import ModelSource
 from bot.engine.models.checks import check_model
@@ -267,3 +269,17 @@ def test_vae_on_the_hub_for_another_kind_of_model_is_refused(
     edit_json(folder / "vae" / "config.json", scaling_factor=0.13025)
     assert "another kind of model" in say(load_model, with_vae)
     assert "another kind of model" in refuse(with_vae), "once it is here, doctor knows"
+
+
+@pytest.mark.parametrize("is_cut", [True, False], ids=["cut short", "of another shape"])
+def test_vae_is_not_blamed_on_the_models_cache(hub: FakeHub, tmp_path: Path, is_cut: bool) -> None:
+    load_model(SOURCE)
+    path = tmp_path / "vae.safetensors"
+    [snapshot] = (tmp_path / "cache" / "models--someone--model" / "snapshots").iterdir()
+    weights = load_file(snapshot / "vae" / "diffusion_pytorch_model.safetensors")
+    save_file({**weights, "decoder.conv_out.bias": torch.zeros(5)}, path)
+    if is_cut:
+        path.write_bytes(path.read_bytes()[:-10])
+    text = refuse(replace(SOURCE, vae=str(path)))
+    assert text.startswith(f"VAE: {path} is incomplete" if is_cut else f"The VAE {path} does not")
+    assert "delete" not in text

@@ -424,6 +424,9 @@ def edit_header(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
         (f"{UNET}out.2.bias", {"shape": [-4]}, "is broken"),
         (f"{UNET}out.2.bias", {"data_offsets": [8, 0]}, "is broken"),
         (f"{UNET}out.2.bias", {"dtype": []}, "is broken"),
+        (f"{UNET}out.2.bias", {"data_offsets": [0, 8]}, "is broken"),
+        ("one.more", {"shape": [], "data_offsets": [True, 3]}, "is broken"),
+        ("one.more", {"shape": [2.0], "data_offsets": [0, 4]}, "is broken"),
     ],
 )
 def test_header_that_lies_or_holds_other_numbers_is_refused(
