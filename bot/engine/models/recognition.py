@@ -122,7 +122,9 @@ def _find_prediction(kind: Kind, weights: Weights, path: Path) -> tuple[str | No
             return prediction, "the file says so"
     tensor = weights.tensors.get(_GUESS_KEY)
     values = None if tensor is None else read_tensor(path, tensor)
-    is_wide = values is not None and values.size > 0 and float(values.std()) > _GUESS_SPREAD
+    if values is None or not values.size:
+        return "epsilon", "assumed"
+    is_wide = float(values.std()) > _GUESS_SPREAD
     return ("v_prediction" if is_wide else "epsilon"), "guessed from its weights"
 
 

@@ -94,7 +94,7 @@ def check_single_file(source: ModelSource) -> CheckedFile:
             raise ConfigError(_explain_missing(path, part))
     if source.vae:
         parts = tuple(part for part in parts if part != "vae")
-    told, why = find_traits(kind, weights, path)
+    told, why = (Traits(), "") if source.model_config else find_traits(kind, weights, path)
     traits = _choose(read_defaults(None, source.model).traits, told)
     if kind in NOT_DRAWN:
         raise ConfigError(refuse_family(str(path), NOT_DRAWN[kind]))

@@ -22,6 +22,7 @@ from bot.engine.models import single_files
 from bot.engine.models.checks import check_model
 from bot.engine.models.conversion import build_parts, build_tokenizers, convert
 from bot.engine.models.defaults import Traits
+from bot.engine.models.files import read_tensor, read_weights
 from bot.engine.models.loading import load_model
 from bot.engine.models.rehearsal import list_wanted, rehearse
 from bot.engine.models.single_files import CONFIGS, check_single_file, choose_tensors
@@ -162,7 +163,7 @@ def test_smaller_relative_of_a_model_is_said_so(tmp_path: Path) -> None:
 def two(tmp_path: Path) -> Callable[..., Path]:
     """A 2.x checkpoint whose telling weights spread as they are asked to."""
 
-    def write(spread: float, dtype: str = "F16", **metadata: str) -> Path:
+    def write(spread: float, **metadata: str) -> Path:
         path = write_header(full_size("sd2"), tmp_path / "two.safetensors", **metadata)
         with path.open("r+b") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -180,6 +181,32 @@ def test_model_of_version_2_is_told_by_its_weights(two: Callable[..., Path]) -> 
     path = two(0.15)
     assert traits_of(path) == Traits("v_prediction", size=(768, 768))
     assert "v-prediction (guessed from its weights), 768×768 pixels" in look(path)
+
+
+def test_model_of_version_2_that_tells_nothing_is_taken_for_the_base(tmp_path: Path) -> None:
+    weights = {name: each for name, each in full_size("sd2").items() if name != GUESSED_BY}
+    path = write_header(weights, tmp_path / "two.safetensors")
+    assert "epsilon (assumed), 512×512 pixels" in look(path)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "is_read"),
+    [
+        (torch.float64, True),
+        (torch.float32, True),
+        (torch.float16, True),
+        (torch.bfloat16, True),
+        (torch.float8_e5m2, False),
+    ],
+)
+def test_one_tensor_is_read_without_torch(
+    tmp_path: Path, dtype: torch.dtype, is_read: bool
+) -> None:
+    path = tmp_path / "some.safetensors"
+    numbers = [0.5, -1.25, 96.0]
+    save_file({"a": torch.ones(3), "b": torch.tensor(numbers).to(dtype)}, path)
+    found = read_tensor(path, read_weights(path).tensors["b"])
+    assert (found is not None and found.tolist()) == (is_read and numbers)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +233,16 @@ def test_what_a_file_says_of_itself_comes_before_a_guess(
 def test_base_of_version_2_that_says_so_is_not_guessed(two: Callable[..., Path]) -> None:
     said = {"modelspec.architecture": "stable-diffusion-v2-512"}
     assert traits_of(two(0.15, **said)) == Traits("epsilon", size=(512, 512))
+
+
+def test_config_folder_of_the_owner_comes_before_a_guess(
+    two: Callable[..., Path], config: str
+) -> None:
+    path = two(0.15)
+    assert check_single_file(source_of(path, model_config=config)).traits == Traits()
+    (path.parent / "triptych.json").write_text('{"prediction_type": "epsilon"}')
+    checked = check_single_file(source_of(path, model_config=config))
+    assert checked.traits == Traits("epsilon")
 
 
 def test_marks_come_before_what_the_file_says(tmp_path: Path) -> None:
@@ -313,12 +350,6 @@ def test_xl_checkpoint_that_predicts_v_is_told_by_its_marks(drawn: None, tmp_pat
     assert isinstance(scheduler, EulerDiscreteScheduler)
     assert scheduler.config["rescale_betas_zero_snr"]
     assert scheduler.config["timestep_spacing"] == "trailing"
-
-
-def shapes(**named: tuple[int, ...]) -> dict[str, torch.Tensor]:
-    return {
-        name.replace("__", "."): torch.empty(shape, device="meta") for name, shape in named.items()
-    }
 
 
 def unet_of(channels: int = 4, first: int = 320) -> dict[str, torch.Tensor]:
