@@ -147,6 +147,17 @@ def test_vae_takes_the_place_of_a_folders_which_may_be_missing(
     )
 
 
+def test_vae_helps_a_checkpoint_whose_own_is_damaged(
+    single: Path, vae: Path, expected: Any, tiny_model: Path
+) -> None:
+    weights = load_file(single)
+    weights["first_stage_model.decoder.conv_out.bias"][0] = float("nan")
+    del weights["first_stage_model.decoder.conv_in.bias"]
+    save_file(weights, single)
+    source = ModelSource(str(single), model_config=str(tiny_model), vae=str(vae), device="cpu")
+    assert np.array_equal(draw_with(source), expected)
+
+
 def test_vae_is_given_to_a_checkpoint_that_has_none(
     single: Path, vae: Path, other: AutoencoderKL, expected: Any, tiny_model: Path, tmp_path: Path
 ) -> None:
