@@ -95,7 +95,7 @@ def _find_place(tensor: dict[str, Any]) -> tuple[int, int]:
         raise TypeError("no shape, or no place")
     width = _BYTES.get(tensor["dtype"])
     is_long = width is None or math.prod(shape) * width == end - begin
-    if not is_long or not 0 <= begin <= end or any(side < 0 for side in shape):
+    if not is_long or any(side < 0 for side in shape):
         raise ValueError("a tensor is shorter or longer than its shape")
     return begin, end
 

@@ -453,6 +453,7 @@ def edit_header(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
         (f"{UNET}out.2.weight.absmax", None, "quantised weights"),
         (f"{UNET}out.2.bias", {"shape": [5]}, "is broken"),
         (f"{UNET}out.2.bias", {"shape": [-4]}, "is broken"),
+        (f"{UNET}out.2.bias", {"shape": [-2, -2]}, "is broken"),
         (f"{UNET}out.2.bias", {"data_offsets": [8, 0]}, "is broken"),
         (f"{UNET}out.2.bias", {"dtype": []}, "is broken"),
         (f"{UNET}out.2.bias", {"data_offsets": [0, 8]}, "is broken"),
