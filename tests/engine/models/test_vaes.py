@@ -242,7 +242,11 @@ def test_vae_that_cannot_be_drawn_with_is_refused_by_doctor_as_by_the_start(
     assert re.search(words, refuse(source))
 
 
-def test_vae_with_no_numbers_is_refused_at_the_start(tiny_model: Path, vae: Path) -> None:
+@pytest.mark.parametrize("is_folder", [True, False], ids=["folder", "file"])
+def test_vae_with_no_numbers_is_refused_at_the_start(
+    tiny_model: Path, vae: Path, is_folder: bool
+) -> None:
     path = rewrite(decoder__conv_out__bias=torch.full((3,), float("nan")))(vae)
+    place = vae if is_folder else path
     with pytest.raises(ConfigError, match="numbers in them that are none"):
-        load_model(ModelSource(str(tiny_model), vae=str(path), device="cpu"))
+        load_model(ModelSource(str(tiny_model), vae=str(place), device="cpu"))
