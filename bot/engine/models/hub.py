@@ -24,7 +24,6 @@ from huggingface_hub.utils import httpx
 from bot.engine.api import ModelSource
 from bot.engine.models.files import read_json
 from bot.engine.models.folders import check_family, check_index, is_plain
-from bot.engine.models.vaes import find_cached_vae
 from bot.errors import ConfigError
 
 NO_SAFETENSORS = "necessary `safetensors` weights"
@@ -85,11 +84,8 @@ def ask_hub_for_vae(source: ModelSource) -> str:
 
 
 def download_vae(source: ModelSource) -> Path:
-    """Get the VAE that ``VAE`` names on the Hub, once. Raises ConfigError."""
+    """Download the VAE that ``VAE`` names on the Hub. Raises ConfigError."""
     repository = str(source.vae)
-    found = find_cached_vae(repository)
-    if found is not None:
-        return found
     folder = ask_hub_for_vae(source)
     patterns = [f"{folder}config.json", f"{folder}diffusion_pytorch_model*.safetensors*"]
     with download_faults(source, repository):
