@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     discord_api_base: str | None = None
     model: Annotated[str | None, BeforeValidator(_find_home)] = None
     model_config_folder: _Path | None = Field(default=None, validation_alias="MODEL_CONFIG")
+    vae: Annotated[str | None, BeforeValidator(_find_home)] = None
     hf_token: SecretStr | None = None
     device: Literal["auto", "cuda", "rocm", "xpu", "mps", "cpu"] = "auto"
     deterministic: bool = False

@@ -28,13 +28,16 @@ class ModelSource:
 
     model: a diffusers folder, a ``.safetensors`` file or a Hugging Face id.
     model_config: a diffusers folder whose small config files describe a single ``.safetensors``
-    file; None means that they come from the Hub.
+    file; None means those that come with Triptych.
+    vae: a ``.safetensors`` file, a diffusers folder or a Hugging Face id of a VAE that takes the
+    place of the model's own.
     device: ``auto`` (the first accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``,
     ``mps`` or ``cpu``.
     """
 
     model: str
     model_config: str | None = None
+    vae: str | None = None
     hf_token: str | None = None
     device: str = "auto"
 

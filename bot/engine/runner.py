@@ -58,9 +58,8 @@ class ModelRunner:
         if self._options.rows is not None:
             return Knee(self._options.rows)
         folder = self._options.cache_dir
-        key = make_key(
-            self.hardware, self.family.network, self.family.latent_shape(*self.family.size)
-        )
+        shape = self.family.latent_shape(*self.family.size)
+        key = make_key(self.hardware, self.family.network, shape)
         known = KneeFile(folder).read(key) if folder else None
         if known is None:
             known = measure_knee(

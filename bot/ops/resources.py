@@ -27,6 +27,7 @@ def choose_model_source(settings: Settings) -> ModelSource:
     return ModelSource(
         model=settings.model or str(get_starter_model_folder()),
         model_config=str(folder) if folder else None,
+        vae=settings.vae,
         hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
         device=settings.device,
     )

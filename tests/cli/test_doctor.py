@@ -37,13 +37,17 @@ LABELS = [
 ]
 
 
+def probe(device: str) -> tuple[str, str]:
+    return ("", "install an NVIDIA card") if device == "cuda" else ("cpu", "2 threads")
+
+
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty folder, no environment, and torch's own process answered for."""
     monkeypatch.chdir(tmp_path)
     for name in (*Settings.model_fields, "model_config"):
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(doctor, "_run_probe", lambda device: ("cpu", "2 threads"))
+    monkeypatch.setattr(doctor, "_run_probe", probe)
 
 
 async def find(label: str) -> Finding:
@@ -94,9 +98,7 @@ async def test_model_that_only_loading_would_stumble_over_is_a_fault(
     finding = await find("Model")
     assert not finding.ok
     assert "Copy or download it again" in finding.remedy
-    monkeypatch.setattr(
-        doctor, "_run_probe", lambda device: None
-    )  # nor can anything be built, then
+    monkeypatch.setattr(doctor, "_run_probe", lambda device: None)  # then nothing can be built
     assert (await find("Model")).ok
 
 

@@ -149,11 +149,8 @@ def test_knee_is_measured_anew_for_another_model_size_dtype_or_version(
     unet = load(tiny_model).pipe.unet
     other = UNet2DConditionModel.from_config(unet.config, norm_num_groups=2)
     shape = (4, 8, 8)
-    keys = [
-        make_key(CPU, unet, shape),
-        make_key(CPU, other, shape),
-        make_key(CPU, unet, (4, 16, 16)),
-    ]
+    keys = [make_key(CPU, part, shape) for part in (unet, other)]
+    keys.append(make_key(CPU, unet, (4, 16, 16)))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
     keys.append(make_key(CPU, unet, shape))
     monkeypatch.setattr(torch, "__version__", "99.0")
