@@ -156,5 +156,5 @@ def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[Text, Text, 
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     await bot.add_cog(Imagine(bot.services))

@@ -111,6 +111,8 @@ class Child:
 
 def load_modules(*modules: str) -> None:
     """Import what a bot imports before it is online, but start no thread."""
+    import discord
+
     from bot.chat import client
     from bot.moderation.classes import load_classes
     from bot.texts.catalog import parse_locale
@@ -118,7 +120,8 @@ def load_modules(*modules: str) -> None:
     for module in (*client.COGS, "bot.cli.run", "tests.fakes.parts", *modules):
         importlib.import_module(module)
     load_classes()
-    parse_locale("en-GB")  # Babel reads its own tables once
+    for locale in discord.Locale:
+        parse_locale(locale.value)  # Babel reads a file for each
 
 
 class _Server:
