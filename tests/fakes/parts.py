@@ -12,6 +12,7 @@ from collections import deque
 from typing import Any
 
 from bot import services
+from bot.cli import doctor
 from bot.cli import main as cli
 from bot.engine.api import GenerationRequest
 from bot.errors import ConfigError, EngineLost, GenerationFailed
@@ -64,3 +65,4 @@ def install() -> None:
     if "FAKE_PICTURE_CHECK" in os.environ:
         services.make_picture_check = _make_picture_check
     cli.make_engine = _make_engine
+    doctor._run_probe = lambda: ("cpu", "2 threads")  # it would import torch
