@@ -24,6 +24,7 @@ class Recorder(CatalogTranslator):
     """Remembers every text that it is asked for."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked: set[Asked] = set()
 
     async def translate(

@@ -135,6 +135,7 @@ async def open_bots(
             "MAX_ACTIONS_PER_MEMBER_PER_MINUTE": "100000",
             "PYTHONPATH": str(ROOT),
             "FAKE_LOCALES": str(locales),
+            "FAKE_PICTURE_CHECK": "0.0",
         }
         process = await nursery.start(
             module, log_path, tmp_path, inherited | known | environment, arguments

@@ -112,6 +112,7 @@ class Child:
 def load_modules(*modules: str) -> None:
     """Import what a bot imports before it is online, but start no thread."""
     import discord
+    from babel.numbers import format_decimal
 
     from bot.chat import client
     from bot.moderation.classes import load_classes
@@ -122,6 +123,8 @@ def load_modules(*modules: str) -> None:
     load_classes()
     for locale in discord.Locale:
         parse_locale(locale.value)  # Babel reads a file for each
+    for name in ("en-US", "en-GB"):
+        format_decimal(1, locale=parse_locale(name))  # and another one for numbers
 
 
 class _Server:
