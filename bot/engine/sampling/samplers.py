@@ -104,6 +104,8 @@ class SamplerChoice:
 
 
 _CHOICES: dict[str, SamplerChoice] = {}
+_EVALUATIONS: dict[tuple[str, str, int], int] = {}
+"""What depends on the scheduler's class and settings alone; models of one kind share both."""
 
 
 class Samplers:
@@ -116,16 +118,13 @@ class Samplers:
     def __init__(self, own: Scheduler) -> None:
         self._own = own
         self._own_id = _find_own_id(own)
+        self._key = f"{type(own).__module__} {json.dumps(dict(own.config), default=str)}"
 
     def choose(self) -> SamplerChoice:
-        """Find which samplers this model can use. Raises ValueError if there are none.
-
-        The answer depends on the scheduler's class and settings alone and is found once for each.
-        """
-        key = f"{type(self._own).__module__} {json.dumps(dict(self._own.config), default=str)}"
-        if key not in _CHOICES:
-            _CHOICES[key] = self._choose()
-        return _CHOICES[key]
+        """Find which samplers this model can use. Raises ValueError if there are none."""
+        if self._key not in _CHOICES:
+            _CHOICES[self._key] = self._choose()
+        return _CHOICES[self._key]
 
     def _choose(self) -> SamplerChoice:
         fitting = [name for name in SAMPLER_IDS if name == self._own_id or self._fits(name)]
@@ -163,9 +162,12 @@ class Samplers:
 
     def count_evaluations(self, sampler: str, num_inference_steps: int) -> int:
         """Count the UNet calls for so many steps of a sampler (PNDM: one more)."""
-        scheduler = self.create(sampler)
-        scheduler.set_timesteps(num_inference_steps)
-        return len(scheduler.timesteps)
+        key = (self._key, sampler, num_inference_steps)
+        if key not in _EVALUATIONS:
+            scheduler = self.create(sampler)
+            scheduler.set_timesteps(num_inference_steps)
+            _EVALUATIONS[key] = len(scheduler.timesteps)
+        return _EVALUATIONS[key]
 
     def _fits(self, sampler: str) -> bool:
         known, config = _SAMPLERS[sampler].knows(), self._own.config
