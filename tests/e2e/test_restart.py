@@ -21,6 +21,7 @@ async def test_waiting_jobs_survive_a_restart_and_are_delivered_once(
     member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
     bot = await start_bot(FAKE_STEP_SECONDS="0.5")
     handles = [await member.slash("imagine", art, prompt="long", steps=60)]
+    await handles[0].wait_for(lambda message: "step" in message.text())
     for person in (member, other, member):
         handles.append(await person.slash("imagine", art, prompt="waits"))
     for handle in handles:
