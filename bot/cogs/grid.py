@@ -158,7 +158,7 @@ async def _delete_message(client: TriptychClient, job: Job) -> bool:
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     cog = Grid(bot.services)
     actions = (cog.pick, cog.vary, cog.upscale, cog.reroll, cog.more, cog.delete, cog.erase)
     for action in actions:

@@ -14,24 +14,10 @@ from bot.domain.jobs import Job, JobStatus
 from bot.domain.review import Decision
 from bot.moderation import PictureCheck
 from tests.conftest import GUILD, Clock, FakeMessenger, House, OpenHouse
+from tests.fakes.classifier import FakeClassifier
 
 REVIEW_CHANNEL, MODERATOR, OTHER = 4242, 31, 32
 HOUR, DAY = 3600.0, 86400.0
-
-
-class FakeClassifier:
-    """score: of every picture; None crashes."""
-
-    def __init__(self, score: float | None) -> None:
-        self.value = score
-
-    def score(self, image: Any) -> float:
-        if self.value is None:
-            raise RuntimeError("the checker crashed")
-        return self.value
-
-    def rest(self) -> None:
-        pass
 
 
 @pytest.fixture

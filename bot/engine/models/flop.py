@@ -28,7 +28,9 @@ def count_vae_flop(vae: Any, latent: Sequence[int]) -> float:
 
 
 def _freeze(config: Any) -> str:
-    return json.dumps(dict(config), sort_keys=True, default=str)
+    """Leave out the folder and other notes, which differ between models of one shape."""
+    shape = {name: value for name, value in config.items() if not name.startswith("_")}
+    return json.dumps(shape, sort_keys=True, default=str)
 
 
 _COUNTS: dict[tuple[Any, ...], float] = {}
