@@ -10,6 +10,7 @@ Read it in this order:
     steps/steppers        the same step as a captured CUDA graph, and compiled
         models/prompt_cache   the parts of the UNet that are computed once per prompt, on the CPU
         models/tiling         draws an enlarged picture in tiles if it is too large for one pass
+        upscaling/            enlarges finished pictures, one tile between two steps
     Around them: runner and the rest of models/ hold the pipeline's parts and make pictures;
     capacity/ says how much fits on the device, and what a request costs.
 """
@@ -25,9 +26,11 @@ from bot.engine.api import (
     ModelSource,
     Progress,
     ProgressCallback,
+    UpscalerInfo,
 )
 from bot.engine.engine import Engine
 from bot.engine.models.checks import check_model
+from bot.engine.upscaling.files import check_upscaler
 
 __all__ = [
     "NUM_IMAGES",
@@ -41,5 +44,7 @@ __all__ = [
     "ModelSource",
     "Progress",
     "ProgressCallback",
+    "UpscalerInfo",
     "check_model",
+    "check_upscaler",
 ]

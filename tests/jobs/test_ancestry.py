@@ -98,7 +98,7 @@ async def test_remix_that_keeps_its_start_is_judged_with_what_is_behind_it(house
     varied = await draw(house, "marble", StartPicture(nude.job_id, 2, 0.7))
     await refuse(house, replace(compose_base(varied), prompt="child"), MINORS)
     await refuse(house, replace(compose_again(varied), prompt="emma smith"), REAL_PEOPLE)
-    enlarged = await draw(house, "marble", StartPicture(nude.job_id, 2, 0.2, num_doublings=1))
+    enlarged = await draw(house, "marble", StartPicture(nude.job_id, 2, 0.2, factor=2))
     kept = await house.submit("child", start=compose_base(enlarged).start)
     assert kept.status is JobStatus.QUEUED  # a remix of an enlarged picture starts from nothing
 

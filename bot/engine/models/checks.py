@@ -30,6 +30,7 @@ class Defaults:
     name: str
     num_inference_steps: int = 50
     guidance_scale: float = 7.5
+    shows_enlarged: bool = False
 
 
 def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
@@ -157,6 +158,7 @@ def read_defaults(folder: Path | None, model: str) -> Defaults:
             str(content["name"]),
             int(content["num_inference_steps"]),
             float(content["guidance_scale"]),
+            bool(content.get("shows_enlarged", False)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(

@@ -220,6 +220,7 @@ def _describe(
         notes=notes,
         engine=name_engine(device),
         max_clip_skip=pipe.text_encoder.config.num_hidden_layers - 1,
+        shows_enlarged=defaults.shows_enlarged,
     )
     cost_model = replace(_measure_cost(pipe, samplers, info), unit_flop=unit_flop)
     info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)
