@@ -46,8 +46,8 @@ class Upscaler:
 
     def __init__(self, network: nn.Module, factor: int, margin: int, device: torch.device) -> None:
         self._dtype = torch.float32 if device.type == "cpu" else torch.float16
-        network = network.requires_grad_(requires_grad=False).eval().to(device, self._dtype)
-        self._network = network.to(memory_format=torch.channels_last)
+        network = network.requires_grad_(requires_grad=False).eval()
+        self._network: nn.Module = network.to(device, self._dtype)
         self._device = device
         self.factor = factor
         self.margin = margin
@@ -63,7 +63,8 @@ class Upscaler:
         rows, columns, k = tile.rows, tile.columns, self.factor
         part = picture[rows.outer_start : rows.outer_end, columns.outer_start : columns.outer_end]
         pixels = torch.tensor(part, device=self._device).permute(2, 0, 1)[None]
-        large = self._network(pixels.to(self._dtype) / 255).float()
+        unit = (pixels.to(self._dtype) / 255).contiguous(memory_format=torch.channels_last)
+        large = self._network(unit).float()
         top, left = (each.start - each.outer_start for each in (rows, columns))
         height, width = (each.end - each.start for each in (rows, columns))
         inner = large[:, :, top * k : (top + height) * k, left * k : (left + width) * k]
