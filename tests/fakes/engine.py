@@ -29,6 +29,7 @@ from bot.engine.api import (
 from bot.errors import EngineLost, GenerationCancelled
 
 UPSCALER = Path(__file__).parents[2] / "bot" / "upscaler" / "realesr-animevideov3-x4.safetensors"
+SHIPPED = check_upscaler(UPSCALER)
 
 INFO = ModelInfo(
     id="fake model",
@@ -45,7 +46,7 @@ INFO = ModelInfo(
     dtype="float32",
     engine="fake engine",
     max_clip_skip=3,
-    upscaler=check_upscaler(UPSCALER),
+    upscaler=SHIPPED,
 )
 
 
@@ -175,7 +176,9 @@ class FakeEngine:
         images = np.stack(
             [np.full(shape, np.uint8(seed % 256), np.uint8) for seed in request.recipe.seeds]
         )
-        if request.image is not None:  # between the picture it starts from and its own colour
+        if (
+            request.image is not None and not recipe.is_upscaled
+        ):  # between the picture it starts from and its own colour
             share = request.recipe.strength
             images = (request.image * (1 - share) + images * share).round().astype(np.uint8)
         if request.recipe.start is not None and request.recipe.start.upscaled:

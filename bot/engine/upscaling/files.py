@@ -43,14 +43,14 @@ class NetworkPlan:
 
     @property
     def margin_pixels(self) -> int:
-        """Return how far around a tile the network has to see: a pixel for each convolution.
+        """Return how far around a tile the network has to see: a place for each convolution.
 
-        RRDBNet's 23 blocks could see 349 pixels; what is beyond 112 changes a value by less than
-        1e-5 (measured on x4plus).
+        RRDBNet's 23 blocks could see 349 places; what is beyond 112 changes a value by less than
+        1e-5 (measured on x4plus). A ×2 network has one place for 2×2 pixels.
         """
         if self.family == "compact":
             return self.num_blocks + 2
-        return min(3 * _NUM_DENSE * self.num_blocks + 4, 112)
+        return min(3 * _NUM_DENSE * self.num_blocks + 4, 112) * (4 // self.factor)
 
     def shapes(self) -> Shapes:
         """Return the shape of every tensor in its file."""
