@@ -79,6 +79,7 @@ def test_enlarging_takes_turns_so_that_a_small_picture_is_soon_done(batch: Batch
     [(done, _)] = batch.tick()
     assert done is small
     batch.leave(large)
+    assert batch.drawings == []
 
 
 def test_enlarging_is_cancelled_between_two_tiles(tiny_model: Path) -> None:
