@@ -154,10 +154,11 @@ class Batch:
         if group is None:
             self.runner.forget_prompts()
         self._collect_decoded(wait=group is None)
-        self._outcomes += self._enlargements.step(self._attempt_for)
+        self._outcomes += self._enlargements.step(self._attempt_for, is_alone=group is None)
         if group is not None and not self._outcomes:
             members = group.select(self.capacity.count_rows(group.width, group.height))
             seconds = self._step(group, members)
+            self._enlargements.pay(seconds)
             self._charge(group, members, seconds)
             self._report(group, members)
             self._send_previews()

@@ -33,11 +33,18 @@ class _Turn:
 
 
 class Enlargements:
-    """At most one tile per tick of the batch, so that nobody's steps wait for long."""
+    """At most one tile per tick of the batch, and at most half of the time beside others' steps."""
 
-    def __init__(self, upscaler: Upscaler | None, engine: str) -> None:
+    def __init__(
+        self,
+        upscaler: Upscaler | None,
+        engine: str,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._upscaler = upscaler
         self._engine = engine
+        self._clock = clock
+        self._owed_seconds = 0.0
         self._turns: deque[_Turn] = deque()
 
     @property
@@ -71,14 +78,22 @@ class Enlargements:
         """Forget a request."""
         self._turns = deque(turn for turn in self._turns if turn.drawing is not drawing)
 
-    def step(self, attempt: Attempt) -> list[tuple[Drawing, GenerationOutput]]:
-        """Enlarge one tile of whoever's turn it is; return the request if that was its last."""
-        if not self._turns:
+    def pay(self, seconds: float) -> None:
+        """Note that a step was taken: the next tile waits until steps took as long as the last."""
+        self._owed_seconds -= seconds
+
+    def step(self, attempt: Attempt, *, is_alone: bool) -> list[tuple[Drawing, GenerationOutput]]:
+        """Enlarge one tile of whoever's turn it is; return the request if that was its last.
+
+        is_alone: nobody waits for a step.
+        """
+        if not self._turns or (self._owed_seconds > 0 and not is_alone):
             return []
         turn = self._turns.popleft()
-        started = time.perf_counter()
+        started = self._clock()
         fault = attempt(turn.drawing, turn.enlarging.step)
-        turn.drawing.seconds += time.perf_counter() - started
+        self._owed_seconds = self._clock() - started
+        turn.drawing.seconds += self._owed_seconds
         if isinstance(fault, TriptychError):
             return []
         _report(turn)
