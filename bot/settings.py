@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     device: Literal["auto", "cuda", "rocm", "xpu", "mps", "cpu"] = "auto"
     deterministic: bool = False
     compile_unet: bool = Field(default=False, validation_alias="COMPILE")
+    upscaler: Annotated[str | None, BeforeValidator(_find_home)] = None
     data_dir: _Path = Path("data")
     blocked_words: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)] = ()
     rules_file: _Path | None = None

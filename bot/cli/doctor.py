@@ -18,7 +18,7 @@ from pathlib import Path
 from bot.engine import check_model
 from bot.errors import ConfigError, DataDirLocked, StoreError
 from bot.ops.resources import choose_model_source, get_migrations_folder
-from bot.services import make_picture_check, make_policy
+from bot.services import make_picture_check, make_policy, make_upscaler
 from bot.settings import Settings, load_settings
 from bot.store import DATABASE_FILE_NAME, DataDirLock, check_not_lost
 from bot.texts.codes import Code
@@ -62,6 +62,7 @@ async def examine() -> list[Finding]:
         Finding(True, "Settings", "all can be used"),
         torch := await asyncio.to_thread(_check_torch, settings),
         await asyncio.to_thread(_check_model, settings, can_build=torch.ok),
+        await asyncio.to_thread(_check_upscaler, settings),
         await asyncio.to_thread(_check_rules, settings),
         await asyncio.to_thread(_check_pictures, settings),
         await asyncio.to_thread(_check_disk, settings),
@@ -109,6 +110,16 @@ def _check_model(settings: Settings, *, can_build: bool) -> Finding:
     except ConfigError as error:
         return Finding(False, "Model", "cannot be used", str(error))
     return Finding(True, "Model", "; ".join(lines))
+
+
+def _check_upscaler(settings: Settings) -> Finding:
+    try:
+        upscaler = make_upscaler(settings)
+    except ConfigError as error:
+        return Finding(False, "Upscaler", "cannot be used", str(error))
+    if upscaler is None:
+        return Finding(True, "Upscaler", "off, so pictures stay as they are drawn")
+    return Finding(True, "Upscaler", f"{upscaler.name} enlarges pictures {upscaler.factor} times")
 
 
 def _check_rules(settings: Settings) -> Finding:

@@ -21,6 +21,14 @@ def get_starter_model_folder() -> Path:
     return _PACKAGE / "starter_model"
 
 
+def choose_upscaler(settings: Settings) -> Path | None:
+    """Return the file of the network that enlarges pictures; None if the settings turn it off."""
+    wish = (settings.upscaler or "").strip()
+    if wish.lower() == "off":
+        return None
+    return Path(wish) if wish else _PACKAGE / "upscaler" / "realesr-animevideov3-x4.safetensors"
+
+
 def choose_model_source(settings: Settings) -> ModelSource:
     """Return the model that the settings name, or the starter model."""
     folder = settings.model_config_folder

@@ -29,6 +29,7 @@ LABELS = [
     "Settings",
     "torch",
     "Model",
+    "Upscaler",
     "Rules",
     "Picture check",
     "Disk",
@@ -100,6 +101,22 @@ async def test_model_that_only_loading_would_stumble_over_is_a_fault(
     assert "Copy or download it again" in finding.remedy
     monkeypatch.setattr(doctor, "_run_probe", lambda device: None)  # then nothing can be built
     assert (await find("Model")).ok
+
+
+@pytest.mark.parametrize(
+    ("wish", "ok", "said"),
+    [
+        ("", True, "realesr-animevideov3-x4 enlarges pictures 4 times"),
+        ("Off", True, "off, so pictures stay as they are drawn"),
+        ("~/gone.safetensors", False, "does not exist"),
+        ("x4plus.pth", False, "pickle"),
+    ],
+)
+async def test_upscaler_is_checked(monkeypatch: pytest.MonkeyPatch, wish: str, ok: bool, said: str):
+    monkeypatch.setenv("UPSCALER", wish)
+    finding = await find("Upscaler")
+    assert finding.ok is ok
+    assert said in (finding.detail if ok else finding.remedy)
 
 
 async def test_faulty_settings_are_listed(monkeypatch: pytest.MonkeyPatch):

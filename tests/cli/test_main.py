@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -37,7 +38,7 @@ from bot.settings import Settings, load_settings
 from bot.store import DATABASE_FILE_NAME, DataDirLock, JobRepository
 from bot.texts.codes import Code
 from bot.texts.reasons import because
-from tests.fakes.engine import FakeEngine
+from tests.fakes.engine import INFO, SHIPPED, FakeEngine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -101,6 +102,17 @@ def test_imagine_prints_one_object_and_leaves_four_pictures_and_a_row(engines: l
     [job] = asyncio.run(rows())
     assert (job.status, job.origin.user_id, job.origin.guild_id) == (JobStatus.DELIVERED, 0, None)
     assert job.origin.source is Source.TERMINAL
+
+
+def test_imagine_gives_small_pictures_enlarged_and_says_so(engines: list[FakeEngine]):
+    engines += [FakeEngine(info=replace(INFO, shows_enlarged=True)) for _ in range(2)]
+    report = imagine("--seed", "5")
+    assert (report["upscaler"], report["upscale_factor"]) == (SHIPPED.name, 4)
+    for path in report["images"]:
+        with Image.open(path) as image:
+            assert image.size == (256, 256)
+    said = invoke("imagine", "dog").stdout
+    assert f"Drawn at 64×64 and enlarged 4 times by {SHIPPED.name}" in said
 
 
 def test_imagine_says_in_words_what_it_drew_and_where(engines: list[FakeEngine]):

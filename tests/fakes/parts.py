@@ -3,13 +3,15 @@
 FAKE_STEP_SECONDS, FAKE_LOAD_SECONDS: how slow it is. FAKE_FLAW: ``lost`` loses the device on the
 word "poison", ``fail`` fails on it. FAKE_LOAD_ERROR: the model does not load. FAKE_PICTURE_CHECK:
 ``crash`` fails at every picture, ``missing`` does not load, a number is every picture's score;
-without it the real network looks at them.
+without it the real network looks at them. FAKE_SHOWS_ENLARGED: the model's pictures are shown
+enlarged.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
+from dataclasses import replace
 
 from bot import services
 from bot.cli import doctor
@@ -19,7 +21,7 @@ from bot.errors import ConfigError, EngineLost, GenerationFailed
 from bot.moderation import PictureCheck
 from bot.settings import Settings
 from tests.fakes.classifier import FakeClassifier
-from tests.fakes.engine import FakeEngine
+from tests.fakes.engine import INFO, FakeEngine
 
 
 def _flaw(request: GenerationRequest) -> None:
@@ -30,7 +32,10 @@ def _flaw(request: GenerationRequest) -> None:
 
 def _make_engine(settings: object) -> FakeEngine:
     error = os.environ.get("FAKE_LOAD_ERROR")
+    upscaler = None if os.environ.get("UPSCALER") == "off" else INFO.upscaler
+    shows_enlarged = "FAKE_SHOWS_ENLARGED" in os.environ
     engine = FakeEngine(
+        info=replace(INFO, upscaler=upscaler, shows_enlarged=shows_enlarged),
         step_seconds=float(os.environ.get("FAKE_STEP_SECONDS", "0")),
         load_seconds=float(os.environ.get("FAKE_LOAD_SECONDS", "0")),
         load_error=ConfigError(error) if error else None,

@@ -34,12 +34,14 @@ class Traits:
 class Defaults:
     """A model's name, steps and guidance scale when a member asks for nothing else.
 
+    shows_enlarged: its pictures are so small that they are shown through the upscaler.
     traits: what the owner knows better than the model's files.
     """
 
     name: str
     num_inference_steps: int = 50
     guidance_scale: float = 7.5
+    shows_enlarged: bool = False
     traits: Traits = field(default_factory=Traits)
 
 
@@ -67,7 +69,8 @@ def _read(path: Path, name: str) -> Defaults:
         raise ConfigError(
             f"{path} must be a JSON object of any of these: name (text), num_inference_steps "
             "(1 to 1000), guidance_scale (0 to 100), prediction_type (epsilon or v_prediction), "
-            "native_size (pixels, or [width, height]; multiples of 8 from 64 to 4096). "
+            "native_size (pixels, or [width, height]; multiples of 8 from 64 to 4096), "
+            "shows_enlarged (true or false). "
             f"This stands in the way: {error}"
         ) from error
     size, prediction = values.pop("native_size", None), values.pop("prediction_type", None)
@@ -111,10 +114,17 @@ def _read_size(value: Any) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
+def _read_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"shows_enlarged is {value!r}")
+    return value
+
+
 _READERS = {
     "name": _read_name,
     "num_inference_steps": _read_steps,
     "guidance_scale": _read_guidance,
     "prediction_type": _read_prediction,
     "native_size": _read_size,
+    "shows_enlarged": _read_flag,
 }

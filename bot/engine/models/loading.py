@@ -214,6 +214,7 @@ def _describe(
         engine=name_engine(hardware),
         max_clip_skip=family.max_clip_skip,
         embeds_guidance=family.embeds_guidance,
+        shows_enlarged=defaults.shows_enlarged,
     )
     cost_model = replace(_measure_cost(family, samplers, info), unit_flop=unit_flop)
     info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)

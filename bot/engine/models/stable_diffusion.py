@@ -134,13 +134,8 @@ class StableDiffusion:
     def count_flop(self) -> tuple[float, float]:
         """Return the FLOP of one row of the UNet, and of decoding one picture, at native size."""
         _, *latent = self.latent_shape(*self.size)
-        rows = {name: torch.zeros(1, *shape) for name, shape in self.row_shapes().items()}
-
-        def call(unet: Any, inputs: torch.Tensor) -> None:
-            meta = {name: row.to("meta") for name, row in rows.items()}
-            self.predict(unet, inputs, torch.zeros(1, device="meta"), meta)
-
-        return count_unet_flop(self.network, latent, call), count_vae_flop(self.pipe.vae, latent)
+        row_flop = count_unet_flop(self.network, latent, self.row_shapes(), self.predict)
+        return row_flop, count_vae_flop(self.pipe.vae, latent)
 
     def _open_encoders(self) -> tuple[PromptEncoder, ...]:
         return (PromptEncoder(self.pipe.tokenizer, self.pipe.text_encoder),)
