@@ -101,7 +101,8 @@ class ModelInfo:
     request_flop: the work of its default request. cost_factor: that work in default requests of the
     default model. max_clip_skip: the number of layers in the text encoder, minus one.
     sizes: the sizes (width, height) that it was trained with, if there are several.
-    embeds_guidance: it was distilled to take the guidance scale as an input.
+    embeds_guidance: it was distilled to take the guidance scale as an input. is_distilled: it draws
+    in a few steps, so presets with more of them are of no use.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
     shows_enlarged: its pictures are so small that they are shown enlarged. upscaler: by what; None
     if that is off.
@@ -125,6 +126,7 @@ class ModelInfo:
     cost_factor: float = 1.0
     max_clip_skip: int = 11
     embeds_guidance: bool = False
+    is_distilled: bool = False
     sizes: tuple[tuple[int, int], ...] = ()
     shows_enlarged: bool = False
     upscaler: UpscalerInfo | None = None

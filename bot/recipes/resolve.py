@@ -22,15 +22,15 @@ MAX_AREA = 4
 def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
     """Return the recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³².
 
-    What was typed takes precedence over the preset.
+    What was typed takes precedence over the preset, whose steps and sampler are filled in with
+    the model's defaults, as it depends on the model whether they suit.
     """
     name = ask.preset if ask.preset in PRESETS else DEFAULT_PRESET
     preset = PRESETS[name]
     first = ask.seed if ask.seed is not None else random_seed
     chosen = {choice: _fit_row(value) for choice, value in ask.choices().items()}
-    chosen["num_inference_steps"] = chosen["num_inference_steps"] or preset.num_inference_steps
     typed = chosen["sampler"]  # one that there is not is refused, and stays as it was typed
-    chosen["sampler"] = find_sampler(typed or "") or typed or preset.sampler
+    chosen["sampler"] = find_sampler(typed or "") or typed
     return Recipe(
         **chosen,
         seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(ask.num_images)),
@@ -57,15 +57,20 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
     check_is_known(recipe)
     if recipe.start is not None and recipe.start.upscaled:
         return _complete_upscaling(recipe, recipe.start.upscaled, info)
+    preset = PRESETS.get(recipe.preset, PRESETS[DEFAULT_PRESET])
+    if info.is_distilled:  # it draws best with its own steps, and is fast already
+        preset, recipe = PRESETS[DEFAULT_PRESET], replace(recipe, guidance_until=1.0)
+    own_steps = preset.num_inference_steps or info.num_inference_steps
+    own_sampler = preset.sampler if preset.sampler in info.samplers else info.default_sampler
     complete = replace(
         recipe,
         width=recipe.width or info.width,
         height=recipe.height or info.height,
-        num_inference_steps=recipe.num_inference_steps or info.num_inference_steps,
+        num_inference_steps=recipe.num_inference_steps or own_steps,
         guidance_scale=(
             info.guidance_scale if recipe.guidance_scale is None else recipe.guidance_scale
         ),
-        sampler=recipe.sampler or info.default_sampler,
+        sampler=recipe.sampler or own_sampler,
         model=info.id,
     )
     if complete.sampler not in info.samplers:

@@ -39,8 +39,22 @@ def test_fast_brings_its_sampler_steps_and_guidance() -> None:
 
 def test_what_was_typed_goes_before_the_preset() -> None:
     ask = Ask("dog", preset="fast", num_inference_steps=7, sampler="ddim")
-    recipe = compose_recipe(ask, 1)
+    recipe = complete_recipe(compose_recipe(ask, 1), make_info())
     assert (recipe.num_inference_steps, recipe.sampler, recipe.guidance_until) == (7, "ddim", 0.6)
+
+
+def test_model_that_draws_in_a_few_steps_keeps_to_them_whatever_the_preset() -> None:
+    info = replace(make_info(), is_distilled=True, num_inference_steps=4, guidance_scale=1.0)
+    recipe = complete_recipe(compose_recipe(Ask("dog", preset="fast"), 1), info)
+    assert (recipe.sampler, recipe.num_inference_steps) == ("ddim", 4)
+    assert (recipe.preset, recipe.guidance_until) == ("fast", 1.0)
+    typed = Ask("dog", preset="fast", num_inference_steps=7)
+    assert complete_recipe(compose_recipe(typed, 1), info).num_inference_steps == 7
+
+
+def test_preset_whose_sampler_the_model_cannot_use_draws_with_the_models_own() -> None:
+    recipe = complete_recipe(compose_recipe(Ask("dog", preset="fast"), 1), INFO)
+    assert (recipe.sampler, recipe.num_inference_steps) == ("ddim", 20)
 
 
 def test_unknown_preset_is_refused_with_the_known_ones() -> None:

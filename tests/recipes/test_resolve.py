@@ -25,6 +25,6 @@ def test_picture_of_four_times_the_models_area_is_refused(size: tuple[int, int])
 def test_smaller_pictures_and_enlarged_ones_are_not() -> None:
     recipe = compose_recipe(Ask("a dog", width=128, height=120), 0)
     assert complete_recipe(recipe, INFO).size == (128, 120)
-    start = StartPicture(1, 0, 0.2, num_doublings=1)
+    start = StartPicture(1, 0, 0.2, factor=2)
     enlarged = replace(recipe, width=128, height=128, start=start)
     assert complete_recipe(enlarged, INFO).is_enlarged

@@ -65,10 +65,11 @@ def test_change_of_the_upscaler_before_the_turn_comes_is_told(upscaler):
 
 @pytest.mark.parametrize(("side", "factor"), [(64, 4), (128, 4), (256, 2), (512, None)])
 def test_small_pictures_of_such_a_model_are_shown_enlarged(side, factor):
-    recipe = complete_recipe(Recipe("dog", width=side, height=side, seeds=(1,)), SMALL)
+    info = replace(SMALL, width=side, height=side)
+    recipe = complete_recipe(Recipe("dog", width=side, height=side, seeds=(1,)), info)
     name = SHIPPED.name if factor else None
     assert (recipe.upscale_factor, recipe.upscaler, recipe.width) == (factor, name, side)
-    other = complete_recipe(recipe, replace(SMALL, upscaler=None))
+    other = complete_recipe(recipe, replace(info, upscaler=None))
     assert (other.upscale_factor, other.upscaler) == (None, None), "a restart may turn it off"
 
 

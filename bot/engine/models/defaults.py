@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.domain.samplers import find_sampler
 from bot.engine.models.files import BrokenFiles, read_json
 from bot.errors import ConfigError
 
@@ -14,6 +15,7 @@ PREDICTION_TYPES = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "
 """What people call what a UNet was trained to predict, and what diffusers calls it."""
 
 _FILE = "triptych.json"
+_SPACINGS = ("leading", "linspace", "trailing")
 _SIDES = range(64, 4097, 8)
 
 
@@ -21,32 +23,35 @@ _SIDES = range(64, 4097, 8)
 class Traits:
     """What a model's config files leave open. None: it is as they say.
 
-    prediction_type: in diffusers' words. zero_snr: trained down to nothing but noise.
-    size: native width and height in pixels.
+    prediction_type, timestep_spacing: in diffusers' words. zero_snr: trained down to nothing but
+    noise. size: native width and height in pixels.
     """
 
     prediction_type: str | None = None
     zero_snr: bool = False
     size: tuple[int, int] | None = None
+    timestep_spacing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """A model's name, steps and guidance scale when a member asks for nothing else.
+    """What an owner says that a model draws with when a member asks for nothing else.
 
+    None: what was recognised (``few_steps``), or else the pipeline's own default.
     shows_enlarged: its pictures are so small that they are shown through the upscaler.
     traits: what the owner knows better than the model's files.
     """
 
     name: str
-    num_inference_steps: int = 50
-    guidance_scale: float = 7.5
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    sampler: str | None = None
     shows_enlarged: bool = False
     traits: Traits = field(default_factory=Traits)
 
 
 def read_defaults(folder: Path | None, model: str) -> Defaults:
-    """Read what the owner says of a model, or else take the pipeline's own defaults.
+    """Read what the owner says of a model.
 
     folder: the diffusers folder; None for a single file, beside which ``NAME.triptych.json`` comes
     before ``triptych.json``. Raises ConfigError.
@@ -69,12 +74,17 @@ def _read(path: Path, name: str) -> Defaults:
         raise ConfigError(
             f"{path} must be a JSON object of any of these: name (text), num_inference_steps "
             "(1 to 1000), guidance_scale (0 to 100), prediction_type (epsilon or v_prediction), "
+            "sampler (its id or name), timestep_spacing (leading, linspace or trailing), "
             "native_size (pixels, or [width, height]; multiples of 8 from 64 to 4096), "
             "shows_enlarged (true or false). "
             f"This stands in the way: {error}"
         ) from error
-    size, prediction = values.pop("native_size", None), values.pop("prediction_type", None)
-    return Defaults(**{"name": name, **values}, traits=Traits(prediction, size=size))
+    traits = Traits(
+        prediction_type=values.pop("prediction_type", None),
+        size=values.pop("native_size", None),
+        timestep_spacing=values.pop("timestep_spacing", None),
+    )
+    return Defaults(**{"name": name, **values}, traits=traits)
 
 
 def _read_value(key: str, value: Any) -> Any:
@@ -114,6 +124,19 @@ def _read_size(value: Any) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
+def _read_sampler(value: Any) -> str:
+    found = find_sampler(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"sampler is {value!r}")
+    return found
+
+
+def _read_spacing(value: Any) -> str:
+    if value not in _SPACINGS:
+        raise ValueError(f"timestep_spacing is {value!r}")
+    return value
+
+
 def _read_flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"shows_enlarged is {value!r}")
@@ -125,6 +148,8 @@ _READERS = {
     "num_inference_steps": _read_steps,
     "guidance_scale": _read_guidance,
     "prediction_type": _read_prediction,
+    "sampler": _read_sampler,
+    "timestep_spacing": _read_spacing,
     "native_size": _read_size,
     "shows_enlarged": _read_flag,
 }

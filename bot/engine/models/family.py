@@ -29,7 +29,8 @@ class ModelFamily(Protocol):
     decoder: turns finished latents into pictures. size, size_multiple: see ``ModelInfo``.
     sizes: the sizes (width, height) that it was trained with, if there are several. max_tokens,
     max_clip_skip: of its text encoder. embeds_guidance: the guidance scale is an input
-    of the network, so that a guided picture takes one row instead of two.
+    of the network, so that a guided picture takes one row instead of two. guidance_scale: its
+    pipeline's own default.
     """
 
     pipeline_class: Any
@@ -44,6 +45,7 @@ class ModelFamily(Protocol):
     max_tokens: int
     max_clip_skip: int
     embeds_guidance: bool
+    guidance_scale: float
 
     def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         """Return the shape of one latent for a picture of this size in pixels."""

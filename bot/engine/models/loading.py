@@ -16,6 +16,7 @@ from bot.engine.models.checks import check_vae_fit, find_kind
 from bot.engine.models.defaults import read_defaults
 from bot.engine.models.families import Family
 from bot.engine.models.family import ModelFamily
+from bot.engine.models.few_steps import FewSteps, recognise_few_steps
 from bot.engine.models.files import BrokenFiles
 from bot.engine.models.folders import CheckedFolder, check_folder
 from bot.engine.models.hub import (
@@ -33,7 +34,7 @@ from bot.engine.models.rehearsal import (
     rehearse,
 )
 from bot.engine.models.single_files import CheckedFile, check_single_file
-from bot.engine.models.traits import adjust
+from bot.engine.models.traits import adjust, set_spacing
 from bot.engine.models.vaes import CheckedVae, check_cached_vae, check_vae
 from bot.engine.models.weights import read_parts, read_vae
 from bot.engine.sampling.samplers import Samplers
@@ -190,11 +191,16 @@ def _describe(
     hardware: Hardware,
     unit_flop: float | None,
 ) -> LoadedModel:
-    family = loaded.family
+    family, defaults = loaded.family, read_defaults(loaded.folder, source.model)
+    few = _recognise(source.model, family)
+    if few is not None and few.is_trailing and defaults.traits.timestep_spacing is None:
+        set_spacing(family.pipe, "trailing")
     samplers = Samplers(family.pipe.scheduler)
-    choice = choose_samplers(samplers, source.model)
-    notes = (*loaded.notes, *choice.notes)
-    defaults = read_defaults(loaded.folder, source.model)
+    choice = choose_samplers(samplers, source.model).prefer(
+        defaults.sampler or (few.sampler if few else None)
+    )
+    usual = few or FewSteps("", 50, family.guidance_scale)
+    notes = (*loaded.notes, *choice.notes, *_describe_few_steps(defaults.name, few))
     width, height = family.size
     info = ModelInfo(
         id=defaults.name,  # for a single model; with several, each has its own
@@ -206,8 +212,11 @@ def _describe(
         max_tokens=family.max_tokens,
         samplers=choice.ids,
         default_sampler=choice.default,
-        num_inference_steps=defaults.num_inference_steps,
-        guidance_scale=defaults.guidance_scale,
+        num_inference_steps=defaults.num_inference_steps or usual.num_inference_steps,
+        guidance_scale=(
+            usual.guidance_scale if defaults.guidance_scale is None else defaults.guidance_scale
+        ),
+        is_distilled=few is not None,
         device=hardware.id,
         dtype=str(hardware.dtype).removeprefix("torch."),
         notes=notes,
@@ -220,6 +229,22 @@ def _describe(
     info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)
     cost_model = replace(cost_model, info=info)
     return LoadedModel(family, hardware, samplers, info, cost_model)
+
+
+def _recognise(model: str, family: ModelFamily) -> FewSteps | None:
+    scheduler, path = family.pipe.scheduler, Path(model)
+    name = path.stem if path.suffix.lower() == ".safetensors" else path.name
+    settings = dict(scheduler.config)
+    kind = type(scheduler).__name__
+    return recognise_few_steps(name, kind, settings, embeds_guidance=family.embeds_guidance)
+
+
+def _describe_few_steps(name: str, few: FewSteps | None) -> tuple[str, ...]:
+    if few is None:
+        return ()
+    guidance = f"guidance {few.guidance_scale:g}" if few.guidance_scale > 1 else "no guidance"
+    said = f"{name} was recognised as a {few.label} model: {few.num_inference_steps} steps, "
+    return (f"{said}{guidance}, unless triptych.json says otherwise.",)
 
 
 def _measure_cost(family: ModelFamily, samplers: Samplers, info: ModelInfo) -> CostModel:

@@ -156,7 +156,7 @@ def _choose(owner: Traits, told: Traits) -> Traits:
     """Put what the owner says before what the file tells."""
     prediction = owner.prediction_type or told.prediction_type
     is_zero = told.zero_snr and prediction == "v_prediction"
-    return Traits(prediction, is_zero, owner.size or told.size)
+    return Traits(prediction, is_zero, owner.size or told.size, owner.timestep_spacing)
 
 
 def _describe(kind: Kind, traits: Traits, told: Traits, why: str) -> str:

@@ -51,6 +51,7 @@ class StableDiffusion:
         "requires_safety_checker": False,
     }
     sizes: tuple[tuple[int, int], ...] = ()
+    guidance_scale = 7.5
     latent_to_rgb: Sequence[Sequence[float]] = _LATENT_TO_RGB
     rgb_bias: Sequence[float] = (0, 0, 0)
 

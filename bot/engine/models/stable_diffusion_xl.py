@@ -35,6 +35,7 @@ class StableDiffusionXL(StableDiffusion):
         ("text_encoder_2", CLIPTextModelWithProjection),
     )
     without_checker: Mapping[str, Any] = {"add_watermarker": False}
+    guidance_scale = 5.0
     latent_to_rgb = _LATENT_TO_RGB
     rgb_bias = _RGB_BIAS
 

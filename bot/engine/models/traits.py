@@ -18,6 +18,8 @@ def adjust(pipe: Any, traits: Traits) -> None:
     """
     if traits.prediction_type:
         pipe.scheduler = _build_scheduler(pipe.scheduler, traits)
+    if traits.timestep_spacing:
+        set_spacing(pipe, traits.timestep_spacing)
     if traits.size:
         multiple = find_size_multiple(pipe)
         if any(side % multiple for side in traits.size):
@@ -27,6 +29,13 @@ def adjust(pipe: Any, traits: Traits) -> None:
             )
         width, height = (side // pipe.vae_scale_factor for side in traits.size)
         pipe.unet.register_to_config(sample_size=(height, width))
+
+
+def set_spacing(pipe: Any, spacing: str) -> None:
+    """Let the scheduler space its timesteps in another way, if it can."""
+    kind = type(pipe.scheduler)
+    if "timestep_spacing" in inspect.signature(kind.__init__).parameters:
+        pipe.scheduler = kind.from_config(pipe.scheduler.config, timestep_spacing=spacing)
 
 
 def find_size_multiple(pipe: Any) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -101,6 +101,13 @@ class SamplerChoice:
     ids: tuple[str, ...]
     default: str
     notes: tuple[str, ...]
+
+    def prefer(self, sampler: str | None) -> SamplerChoice:
+        """Make a sampler the default, if it is offered."""
+        if sampler not in self.ids:
+            return self
+        ids = (sampler, *(each for each in self.ids if each != sampler))
+        return replace(self, ids=ids, default=sampler)
 
 
 _CHOICES: dict[str, SamplerChoice] = {}

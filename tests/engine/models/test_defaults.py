@@ -33,14 +33,14 @@ def write(path: Path, content: Any) -> Path:
 
 
 def test_what_is_not_said_stays_as_it_is(tmp_path: Path) -> None:
-    assert read_defaults(tmp_path, "someone/model") == Defaults("model", 50, 7.5)
+    assert read_defaults(tmp_path, "someone/model") == Defaults("model")
     write(tmp_path / "triptych.json", {"num_inference_steps": 8})
-    assert read_defaults(tmp_path, "someone/model") == Defaults("model", 8, 7.5)
+    assert read_defaults(tmp_path, "someone/model") == Defaults("model", 8)
     write(tmp_path / "triptych.json", {"native_size": 768})
     assert read_defaults(tmp_path, "x").traits == Traits(size=(768, 768))
     write(tmp_path / "triptych.json", EVERYTHING)
     traits = Traits("v_prediction", size=(96, 64))
-    assert read_defaults(tmp_path, "x") == Defaults("mine", 8, 2.0, traits)
+    assert read_defaults(tmp_path, "x") == Defaults("mine", 8, 2.0, traits=traits)
 
 
 def test_own_file_of_a_checkpoint_comes_before_the_folders(tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""Recognises models that were distilled to draw in a few steps, and what they need. No torch here.
+
+Such a model draws blurs or garish colours with the usual 50 steps and guidance of 7.5. Its steps
+and guidance are those that its authors recommend.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_NUM_STEPS = re.compile(r"(?<!\d)([1-9])[ _-]?steps?(?![a-z])")
+"""Models for one number of steps have it in their name: "sdxl_lightning_4step"."""
+
+
+@dataclass(frozen=True, slots=True)
+class FewSteps:
+    """How a distilled model is drawn with when a member asks for nothing else.
+
+    label: what people call its kind. guidance_scale: up to 1 leaves guidance out. sampler: the
+    default; None is the model's own. is_trailing: its timesteps are counted from the end, because
+    it was distilled to begin with nothing but noise (https://arxiv.org/abs/2305.08891).
+    """
+
+    label: str
+    num_inference_steps: int
+    guidance_scale: float = 1.0
+    sampler: str | None = None
+    is_trailing: bool = False
+
+
+def recognise_few_steps(
+    name: str, scheduler: str, settings: dict[str, Any], *, embeds_guidance: bool
+) -> FewSteps | None:
+    """Tell by what a model's files say; None for one that needs the usual number of steps.
+
+    name: of its file or folder. scheduler: the class of its scheduler, and its settings.
+    embeds_guidance: its UNet takes the guidance scale as an input.
+    """
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)  # "photonLCM"
+    words = re.sub(r"[^a-z0-9]+", " ", parted.lower())
+    if embeds_guidance:
+        return FewSteps("LCM", 4, 8.0, "lcm")
+    return _find_named(words, scheduler) or _find_turbo(words, scheduler, settings)
+
+
+def _find_named(words: str, scheduler: str) -> FewSteps | None:
+    """Recognise kinds that have a scheduler of their own, or a name that nothing else has."""
+    if scheduler == "LCMScheduler" or _has(words, "lcm"):
+        return FewSteps("LCM", _read_steps(words, 6), sampler="lcm")
+    if scheduler == "TCDScheduler" or _has(words, "tcd"):
+        return FewSteps("TCD", _read_steps(words, 4), sampler="tcd")
+    if _has(words, "lightning"):
+        return FewSteps("Lightning", _read_steps(words, 6), sampler="euler", is_trailing=True)
+    if re.search(r"\bhyper(?: ?sd(?:xl)?(?:15)?)?\b", words):
+        return FewSteps("Hyper", _read_steps(words, 8), sampler="ddim", is_trailing=True)
+    return None
+
+
+def _find_turbo(words: str, scheduler: str, settings: dict[str, Any]) -> FewSteps | None:
+    """Recognise the original ones by their timesteps, and fine-tunes by their name."""
+    is_plain = settings.get("prediction_type", "epsilon") == "epsilon"
+    is_trailing = settings.get("timestep_spacing") == "trailing" and scheduler.startswith("Euler")
+    if is_plain and is_trailing and not settings.get("rescale_betas_zero_snr"):
+        return FewSteps("Turbo", _read_steps(words, 4), is_trailing=True)
+    if _has(words, "turbo"):
+        return FewSteps("Turbo", _read_steps(words, 8), 2.0, "dpmpp_2m_sde_karras")
+    return None
+
+
+def _has(words: str, kind: str) -> bool:
+    """Look for a kind as a word, also joined with the base model's name or its version."""
+    return re.search(rf"(?:\b|xl|sd){kind}(?:\b|xl|v?\d)", words) is not None
+
+
+def _read_steps(words: str, otherwise: int) -> int:
+    found = _NUM_STEPS.search(words)
+    return int(found[1]) if found else otherwise
