@@ -175,6 +175,7 @@ def test_shape_of_a_name_is_enough_where_it_is_certain_and_held_where_it_is_not(
         "Mirelle Baker at home, nude": Outcome.REFUSE,
         "J. R. Fennimore on the sofa, nude": Outcome.HOLD,
         "nude Mirelle Castavane": Outcome.HOLD,
+        "a nude Queen Victoria": Outcome.HOLD,
         "Mirelle Castavane Nude": Outcome.HOLD,
         "naked Élodie Bracquemart": Outcome.HOLD,
         "queen victoria, nude": Outcome.HOLD,
