@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from itertools import groupby
+from itertools import accumulate, groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from bot.moderation.allowance import unlimited
@@ -37,6 +39,16 @@ class Hit(NamedTuple):
     def lies_within(self, other: Hit) -> bool:
         """Return whether another hit in the same reading covers it."""
         return other.start <= self.start and self.end <= other.end
+
+
+def list_uncovered(hits: Iterable[Hit], covers: Iterable[Hit]) -> Iterator[Hit]:
+    """List the hits that lie within none of the covers, without trying each with each."""
+    ordered = sorted(covers, key=attrgetter("start"))
+    starts = [cover.start for cover in ordered]
+    furthest = [0, *accumulate((cover.end for cover in ordered), max)]
+    for hit in hits:
+        if furthest[bisect_right(starts, hit.start)] < hit.end:
+            yield hit
 
 
 def split_words(text: str) -> tuple[str, ...]:
