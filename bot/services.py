@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bot.engine.api import EngineApi
+from bot.engine import EngineApi, UpscalerInfo, check_upscaler
 from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
 from bot.jobs.dispatcher import Dispatcher, Pictures
@@ -23,6 +23,7 @@ from bot.moderation.rules import read_rules
 from bot.ops.backups import RecordWatch, keep_backup
 from bot.ops.chores import Chore, Chores
 from bot.ops.limits import Buckets, HeavyWork
+from bot.ops.resources import choose_upscaler
 from bot.ops.workers import WorkerProcesses
 from bot.policy.pictures import PictureJudge
 from bot.policy.prompts import PromptGate
@@ -100,6 +101,7 @@ class Services:
     picture_files: PictureFiles
     check: PictureCheck
     limits: ParameterLimits
+    upscaler: UpscalerInfo | None
     chores: Chores
     now: Clock
 
@@ -142,7 +144,7 @@ class _Review:
 def compose_services(
     settings: Settings, database: Database, engine: EngineApi, messenger: Messenger, now: Clock
 ) -> Services:
-    """Connect the parts without starting them. Raises ConfigError for unusable rules."""
+    """Connect the parts without starting them. Raises ConfigError for unusable rules or files."""
     store = Repositories.of(database)
     writer = PictureWriter(settings.data_dir / "pictures")
     ground = _Ground(settings, store, WorkerProcesses(), writer, messenger, now)
@@ -186,6 +188,7 @@ def compose_services(
         ),
         check=policy.check,
         limits=make_limits(settings),
+        upscaler=make_upscaler(settings),
         chores=Chores(),
         now=now,
     )
@@ -278,6 +281,12 @@ def make_limits(settings: Settings) -> ParameterLimits:
     return ParameterLimits(
         settings.max_prompt_length, settings.max_num_inference_steps, settings.max_side_pixels
     )
+
+
+def make_upscaler(settings: Settings) -> UpscalerInfo | None:
+    """Read from its file what the upscaler can do; None if it is off. Raises ConfigError."""
+    path = choose_upscaler(settings)
+    return None if path is None else check_upscaler(path)
 
 
 def make_retention(settings: Settings) -> Retention:

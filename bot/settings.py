@@ -46,10 +46,12 @@ class Settings(BaseSettings):
     discord_api_base: str | None = None
     model: Annotated[str | None, BeforeValidator(_find_home)] = None
     model_config_folder: _Path | None = Field(default=None, validation_alias="MODEL_CONFIG")
+    vae: Annotated[str | None, BeforeValidator(_find_home)] = None
     hf_token: SecretStr | None = None
-    device: Literal["auto", "cuda", "cpu"] = "auto"
+    device: Literal["auto", "cuda", "rocm", "xpu", "mps", "cpu"] = "auto"
     deterministic: bool = False
     compile_unet: bool = Field(default=False, validation_alias="COMPILE")
+    upscaler: Annotated[str | None, BeforeValidator(_find_home)] = None
     data_dir: _Path = Path("data")
     blocked_words: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)] = ()
     rules_file: _Path | None = None

@@ -1,7 +1,7 @@
 -- Times are Unix seconds in UTC. The unit of cost is one default request of the default model.
 -- reason_code is a code from texts/codes.py ('' for no reason), and reason_params has the values
 -- that its sentence needs.
-PRAGMA application_id = 0x54525032;  -- "TRP2"; store/files.py has the same number and checks it
+PRAGMA application_id = 0x54525033;  -- "TRP3"; store/files.py has the same number and checks it
 
 -- token: erased after it has expired.
 -- spoiler: its pictures are covered because of a rule.
@@ -81,10 +81,11 @@ CREATE INDEX job_not_notified ON job (job_id) WHERE end_notified = 0;
 CREATE UNIQUE INDEX job_by_press ON job (user_id, press)
     WHERE press <> '' AND status IN ('accepted', 'held', 'queued', 'running', 'rendered');
 
+-- panel: 0 for the grid, 1 to 3 for the pictures, 4 to 6 for these as they are shown enlarged.
 -- nsfw_score: the score from the built-in picture classifier.
 CREATE TABLE picture (
     job_id                INTEGER NOT NULL REFERENCES job (job_id),
-    panel                 INTEGER NOT NULL CHECK (panel BETWEEN 0 AND 3),
+    panel                 INTEGER NOT NULL CHECK (panel BETWEEN 0 AND 6),
     path                  TEXT NOT NULL,
     sha256                TEXT NOT NULL,
     nsfw_content_detected INTEGER CHECK (nsfw_content_detected IN (0, 1)),
@@ -97,7 +98,7 @@ CREATE TABLE picture (
 -- Pictures that wait for a moderator. Their files are in a folder of their own until then.
 CREATE TABLE held_picture (
     job_id INTEGER NOT NULL REFERENCES job (job_id),
-    panel  INTEGER NOT NULL CHECK (panel BETWEEN 0 AND 3),
+    panel  INTEGER NOT NULL CHECK (panel BETWEEN 0 AND 6),
     sha256 TEXT NOT NULL,
     PRIMARY KEY (job_id, panel)
 ) STRICT, WITHOUT ROWID;

@@ -12,15 +12,18 @@ from typing import Any
 
 import pytest
 
+from bot import services as composition
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Ask
 from bot.domain.review import Case
 from bot.jobs.ports import Delivery, NoMessage, Undeliverable, Unreachable, Update, Waiting
+from bot.moderation import PictureCheck
 from bot.services import Services, compose_services
 from bot.settings import Settings
 from bot.store import Database
 from bot.texts import catalog
 from bot.texts.reasons import Reason, say
+from tests.fakes.classifier import FakeClassifier
 from tests.fakes.engine import FakeEngine
 from tests.fakes.languages import Marked
 from tests.fakes.virtual_time import VirtualLoop
@@ -263,6 +266,11 @@ def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(
+        composition,
+        "make_picture_check",
+        lambda settings: PictureCheck(settings.nsfw_threshold, FakeClassifier),
+    )
 
     @asynccontextmanager
     async def open_(

@@ -133,29 +133,6 @@ def build_tiny_model(
     return folder
 
 
-def write_single_file(
-    pipe: StableDiffusionPipeline, path: Path, *, open_clip: bool = False
-) -> Path:
-    """Write a tiny pipeline in the original single-file layout of Stable Diffusion 1.x.
-
-    open_clip: with the text encoder as in 2.x.
-    """
-    encoder = pipe.text_encoder.state_dict()
-    if open_clip:
-        weights = {f"cond_stage_model.model.{k}": v for k, v in _to_open_clip(encoder).items()}
-    else:
-        start = "cond_stage_model.transformer.text_model"
-        weights = {f"{start}.{name}": value for name, value in encoder.items()}
-    for name, value in pipe.unet.state_dict().items():
-        weights[f"model.diffusion_model.{_rename_unet(name)}"] = value
-    for name, value in pipe.vae.state_dict().items():
-        renamed = _rename_vae(name, len(pipe.vae.config.block_out_channels))
-        is_matrix = ".attn_1." in renamed and "norm" not in renamed and value.dim() == 2
-        weights[f"first_stage_model.{renamed}"] = value[..., None, None] if is_matrix else value
-    save_file({name: value.contiguous() for name, value in weights.items()}, path)
-    return path
-
-
 _UNET: dict[str, Any] = {
     "sample_size": 16,
     "in_channels": 4,
@@ -242,103 +219,6 @@ def _build_checker() -> StableDiffusionSafetyChecker:
 
 def _build_processor() -> CLIPImageProcessorPil:
     return CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-
-
-_OPEN_CLIP = {
-    "embeddings.position_embedding.weight": "positional_embedding",
-    "embeddings.token_embedding": "token_embedding",
-    "encoder.layers": "transformer.resblocks",
-    "final_layer_norm": "ln_final",
-    "layer_norm1": "ln_1",
-    "layer_norm2": "ln_2",
-    "self_attn.out_proj": "attn.out_proj",
-    "mlp.fc1": "mlp.c_fc",
-    "mlp.fc2": "mlp.c_proj",
-}
-
-
-def _to_open_clip(encoder: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    weights = {_rename_open_clip(name): value for name, value in encoder.items()}
-    for name in [name for name in weights if ".self_attn.q_proj." in name]:
-        three = [weights.pop(name.replace("q_proj", f"{each}_proj")) for each in "qkv"]
-        weights[name.replace("self_attn.q_proj.", "attn.in_proj_")] = torch.cat(three)
-    return weights
-
-
-def _rename_open_clip(name: str) -> str:
-    for new, old in _OPEN_CLIP.items():
-        name = name.replace(new, old)
-    return name
-
-
-_RESNET = {
-    "norm1": "in_layers.0",
-    "conv1": "in_layers.2",
-    "time_emb_proj": "emb_layers.1",
-    "norm2": "out_layers.0",
-    "conv2": "out_layers.3",
-    "conv_shortcut": "skip_connection",
-}
-_UNET_ENDS = {
-    "conv_in": "input_blocks.0.0",
-    "time_embedding.linear_1": "time_embed.0",
-    "time_embedding.linear_2": "time_embed.2",
-    "conv_norm_out": "out.0",
-    "conv_out": "out.2",
-}
-
-
-def _rename_unet(name: str) -> str:
-    """Rename one weight; every level has one layer downwards and two upwards."""
-    for new, old in _UNET_ENDS.items():
-        if name.startswith(new):
-            return name.replace(new, old)
-    block, *rest = name.split(".")
-    if block == "mid_block":
-        kind, index, *tail = rest
-        place = f"middle_block.{1 if kind == 'attentions' else 2 * int(index)}"
-    else:
-        level, kind, index, *tail = rest
-        place = _find_unet_place(block, int(level), kind, int(index))
-        if kind in {"downsamplers", "upsamplers"}:
-            tail = ["op" if kind == "downsamplers" else "conv", *tail[1:]]
-    if kind == "resnets":
-        tail[0] = _RESNET[tail[0]]
-    return ".".join([place, *tail])
-
-
-def _find_unet_place(block: str, level: int, kind: str, index: int) -> str:
-    if block == "down_blocks":
-        number = 1 + 2 * level + (kind == "downsamplers")
-        return f"input_blocks.{number}.{int(kind == 'attentions')}"
-    number = 2 * level + (1 if kind == "upsamplers" else index)
-    has_attention = _UNET["up_block_types"][level] != "UpBlock2D"
-    slot = {"resnets": 0, "attentions": 1, "upsamplers": 2 if has_attention else 1}[kind]
-    return f"output_blocks.{number}.{slot}"
-
-
-def _rename_vae(name: str, num_levels: int) -> str:
-    renames = {
-        "conv_norm_out": "norm_out",
-        "mid_block.resnets.0": "mid.block_1",
-        "mid_block.resnets.1": "mid.block_2",
-        "mid_block.attentions.0": "mid.attn_1",
-        "group_norm": "norm",
-        "to_q": "q",
-        "to_k": "k",
-        "to_v": "v",
-        "to_out.0": "proj_out",
-        "conv_shortcut": "nin_shortcut",
-        "downsamplers.0": "downsample",
-        "upsamplers.0": "upsample",
-        ".resnets.": ".block.",
-    }
-    for level in range(num_levels):
-        renames[f"down_blocks.{level}."] = f"down.{level}."
-        renames[f"up_blocks.{level}."] = f"up.{num_levels - 1 - level}."
-    for new, old in renames.items():
-        name = name.replace(new, old)
-    return name
 
 
 def edit_json(path: Path, **changes: Any) -> None:

@@ -20,7 +20,12 @@ from training.tokenizer import save_tokenizer
 
 LICENCES = Path(__file__).parent / "licences"
 CARD = Path(__file__).parent / "MODEL_CARD.md"
-DEFAULTS = {"name": "Triptych starter model", "num_inference_steps": 20, "guidance_scale": 3.0}
+DEFAULTS = {
+    "name": "Triptych starter model",
+    "num_inference_steps": 20,
+    "guidance_scale": 3.0,
+    "shows_enlarged": True,
+}
 ATTRIBUTION = """# Attribution: what this model was trained on
 
 | npm package | version | licence | author | used for |

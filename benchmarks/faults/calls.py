@@ -7,14 +7,13 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from benchmarks.faults.bench import Audit, Bench, open_bench
+from benchmarks.faults.bench import START_SECONDS, Audit, Bench, open_bench
 from benchmarks.faults.finding import Measurement, Plan
-from playground import Fault, answer, closed, rate_limited, reset
+from playground import Fault, answer, closed, people, rate_limited, reset
 
 _STORE_FAULTS = ("full", "busy", "ioerr")
 _SEND_SECONDS = 2.0
 _LATE_SECONDS = 3.5
-_SIDE_BY_SIDE = 4
 _WAYS: dict[str, Fault] = {
     "reset": reset(),
     "reset, applied": reset(applied=True),
@@ -88,7 +87,7 @@ async def measure_store(plan: Plan) -> Measurement:
                 await bench.stop()
             tally.add(f"{kind} at call {number}", await _finish(bench))
 
-    await _side_by_side(tally, break_call, _choose_store_faults(plan, num_calls))
+    await _side_by_side(plan, tally, break_call, _choose_store_faults(plan, num_calls))
     return Measurement(
         figure="F2",
         load="two prompts a run",
@@ -101,7 +100,10 @@ async def measure_store(plan: Plan) -> Measurement:
 
 
 async def _side_by_side(
-    tally: Tally, run: Callable[[int, str], Awaitable[None]], choices: Iterable[tuple[int, str]]
+    plan: Plan,
+    tally: Tally,
+    run: Callable[[int, str], Awaitable[None]],
+    choices: Iterable[tuple[int, str]],
 ) -> None:
     """Run all, several at once because a run mostly waits. A run that fails counts as a fault."""
     left = iter(choices)
@@ -114,7 +116,7 @@ async def _side_by_side(
                 tally.notes.append(f"{what} at {number} broke off: {error!r}")
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(_SIDE_BY_SIDE):
+        for _ in range(plan.pick(1, 4, 4)):
             group.create_task(work())
 
 
@@ -158,7 +160,7 @@ async def _ask_twice(bench: Bench) -> None:
     await bench.ask("cat", who="newcomer")
     for handle in bench.handles:
         try:
-            await handle.wait_acknowledged(4.0)
+            await handle.wait_acknowledged(people.FIRST_RESPONSE_SECONDS + 1.0)
         except TimeoutError:
             continue
     await bench.settle(8.0)
@@ -167,8 +169,8 @@ async def _ask_twice(bench: Bench) -> None:
 async def _finish(bench: Bench) -> Audit:
     """Run a bot without faults until all prompts have ended; then count."""
     await bench.start(SEND_SECONDS=str(_SEND_SECONDS))
-    await bench.server.wait_synced("imagine")
-    await bench.settle(20.0)
+    await bench.server.wait_synced("imagine", START_SECONDS)
+    await bench.settle(START_SECONDS)
     await bench.stop()
     return bench.audit()
 
@@ -190,7 +192,7 @@ async def measure_requests(plan: Plan) -> Measurement:
             tally.add(f"{way} at request {number}", await _finish(bench))
             tally.repeated += _count_repeats(bench)
 
-    await _side_by_side(tally, break_request, _choose_ways(plan, num_requests))
+    await _side_by_side(plan, tally, break_request, _choose_ways(plan, num_requests))
     return Measurement(
         figure="F3",
         load="two prompts a run",

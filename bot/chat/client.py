@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,6 @@ from bot.chat.messenger import TOO_LATE, DiscordMessenger
 from bot.chat.offers import is_for_servers
 from bot.chat.rate_guard import RateGuard
 from bot.chat.registration import register
-from bot.chat.translator import CatalogTranslator
 from bot.errors import NotInQueueYet, StoreError, UserError
 from bot.jobs.ports import Messenger
 from bot.ops.metrics import Health
@@ -205,11 +205,11 @@ class TriptychClient(commands.Bot):
 
     async def load_commands(self) -> None:
         """Load all commands, buttons and forms."""
+        if self.cogs:  # a login that failed later on
+            return
         self.add_button_action("again", open_again)
         for cog in COGS:
-            if cog not in self.extensions:
-                await self.load_extension(cog)
-        await self.tree.set_translator(CatalogTranslator())
+            await importlib.import_module(cog).setup(self)
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         """Drop events after ``close``: discord.py 2.7.1 reports a late ready, with no loop."""

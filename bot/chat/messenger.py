@@ -174,7 +174,9 @@ class DiscordMessenger:
                 for (name, data), alt_text in zip(files, alt_texts, strict=True)
             ]
             names = [file.filename for file in attached]
-            return job_views.compose_delivery(job, delivery, *names), attached
+            can_upscale = self._client.services.upscaler is not None
+            view = job_views.compose_delivery(job, delivery, *names, can_upscale=can_upscale)
+            return view, attached
 
         size = sum(len(data) for _, data in files)
         seconds = SEND_SECONDS + size / SLOWEST_BYTES_PER_SECOND

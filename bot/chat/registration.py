@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 Payload = list[dict[str, Any]]
 
 _KEPT = "commands_kept"
+_INVALID_FORM_BODY = 50035
 _ADDED = frozenset(
     {
         *("id", "application_id", "guild_id", "version"),
@@ -64,7 +65,7 @@ async def register(
         ):
             return
         log.info("registering the commands; these differ: %s", ", ".join(found))
-        await tree.sync()
+        await _send(tree, application_id, ours)
         kept = await fetch_payload(http, application_id)
     except discord.DiscordServerError:
         raise
@@ -72,6 +73,16 @@ async def register(
         log.error("the commands could not be registered, so the old ones stay: %s", error)
     else:
         await meta.put(_KEPT, _digest(application_id, ours, kept))
+
+
+async def _send(tree: app_commands.CommandTree[Any], application_id: int, payload: Payload) -> None:
+    """Do what ``tree.sync`` does, which would translate everything a second time."""
+    try:
+        await tree.client.http.bulk_upsert_global_commands(application_id, payload=payload)
+    except discord.HTTPException as error:
+        if error.code != _INVALID_FORM_BODY:
+            raise
+        raise app_commands.CommandSyncFailure(error, tree.get_commands()) from None
 
 
 def find_differences(ours: Payload, kept: Payload) -> list[str]:

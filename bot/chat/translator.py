@@ -29,6 +29,9 @@ _TEXT_MAX = 100
 class CatalogTranslator(app_commands.Translator):
     """Looks up the translations that discord.py asks for when it registers commands."""
 
+    def __init__(self) -> None:
+        self._offered = {locale for locale in discord.Locale if is_offered(locale.value)}
+
     async def translate(
         self,
         string: app_commands.locale_str,
@@ -36,7 +39,7 @@ class CatalogTranslator(app_commands.Translator):
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
         """Translate a text. None if there is no translation, or if Discord would refuse it."""
-        if not is_offered(locale.value):
+        if locale not in self._offered:  # asked thousands of times at a start
             return None
         named = _NAMES.get(context.location)
         text = Name(named, string.message) if named else Text(string.message)

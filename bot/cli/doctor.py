@@ -18,7 +18,7 @@ from pathlib import Path
 from bot.engine import check_model
 from bot.errors import ConfigError, DataDirLocked, StoreError
 from bot.ops.resources import choose_model_source, get_migrations_folder
-from bot.services import make_picture_check, make_policy
+from bot.services import make_picture_check, make_policy, make_upscaler
 from bot.settings import Settings, load_settings
 from bot.store import DATABASE_FILE_NAME, DataDirLock, check_not_lost
 from bot.texts.codes import Code
@@ -26,15 +26,7 @@ from bot.texts.codes import Code
 _MIN_FREE_BYTES = 2 * 10**9
 _SAFE_SQLITE = (3, 51, 3)
 _DEVICE_SECONDS = 120
-_DEVICE_PROBE = """
-import torch
-if torch.cuda.is_available():
-    free, total = torch.cuda.mem_get_info()
-    name = torch.cuda.get_device_name()
-    print(f"cuda|{name}, {total / 2**30:.0f} GiB of memory, {free / 2**30:.1f} GiB free")
-else:
-    print(f"cpu|{torch.get_num_threads()} threads")
-"""
+_DEVICE_PROBE = "from bot.engine.hardware import main; main()"
 """Runs in a process of its own: torch takes seconds to import, and a broken driver can crash it."""
 
 _COUNT_FOREIGN = "SELECT count(*) FROM job WHERE reason_code = ? AND ended_at > ?"
@@ -70,6 +62,7 @@ async def examine() -> list[Finding]:
         Finding(True, "Settings", "all can be used"),
         torch := await asyncio.to_thread(_check_torch, settings),
         await asyncio.to_thread(_check_model, settings, can_build=torch.ok),
+        await asyncio.to_thread(_check_upscaler, settings),
         await asyncio.to_thread(_check_rules, settings),
         await asyncio.to_thread(_check_pictures, settings),
         await asyncio.to_thread(_check_disk, settings),
@@ -84,25 +77,21 @@ def _check_torch(settings: Settings) -> Finding:
     except PackageNotFoundError:
         remedy = "Install Triptych again: pip install . (see README)."
         return Finding(False, "torch", "not installed", remedy)
-    probe = _run_probe()
+    probe = _run_probe(settings.device)
     if probe is None:
         remedy = "Reinstall torch for this machine: https://pytorch.org/get-started/locally/"
         return Finding(False, label, "cannot be loaded", remedy)
     device, detail = probe
-    if settings.device == "cuda" and device != "cuda":
-        remedy = (
-            "Install the CUDA build of torch (https://pytorch.org/get-started/locally/) and the "
-            "NVIDIA driver, or set DEVICE=auto to draw on the CPU."
-        )
-        return Finding(False, label, "DEVICE is cuda, but torch sees no CUDA device", remedy)
-    note = "" if device == "cuda" else " (no CUDA device; only the starter model is quick on a CPU)"
+    if not device:
+        return Finding(False, label, f"DEVICE is {settings.device}, and there is none", detail)
+    note = " (only the starter model is quick on a CPU)" if device == "cpu" else ""
     return Finding(True, label, f"draws on {device}, {detail}{note}")
 
 
-def _run_probe() -> tuple[str, str] | None:
+def _run_probe(device: str) -> tuple[str, str] | None:
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _DEVICE_PROBE],
+            [sys.executable, "-c", _DEVICE_PROBE, device],
             capture_output=True,
             text=True,
             timeout=_DEVICE_SECONDS,
@@ -110,8 +99,8 @@ def _run_probe() -> tuple[str, str] | None:
         )
     except (subprocess.SubprocessError, OSError):
         return None
-    device, _, detail = done.stdout.strip().partition("|")
-    return device, detail
+    found, _, detail = done.stdout.strip().partition("|")
+    return found, detail
 
 
 def _check_model(settings: Settings, *, can_build: bool) -> Finding:
@@ -121,6 +110,16 @@ def _check_model(settings: Settings, *, can_build: bool) -> Finding:
     except ConfigError as error:
         return Finding(False, "Model", "cannot be used", str(error))
     return Finding(True, "Model", "; ".join(lines))
+
+
+def _check_upscaler(settings: Settings) -> Finding:
+    try:
+        upscaler = make_upscaler(settings)
+    except ConfigError as error:
+        return Finding(False, "Upscaler", "cannot be used", str(error))
+    if upscaler is None:
+        return Finding(True, "Upscaler", "off, so pictures stay as they are drawn")
+    return Finding(True, "Upscaler", f"{upscaler.name} enlarges pictures {upscaler.factor} times")
 
 
 def _check_rules(settings: Settings) -> Finding:

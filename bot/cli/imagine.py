@@ -89,6 +89,11 @@ def describe(job: Job, delivery: Delivery) -> str:
         f"seeds {', '.join(map(str, job.recipe.seeds))}, {job.gpu_seconds:.1f} s\n",
         paths,
     ]
+    if (factor := job.recipe.shown_factor) > 1:
+        lines.append(
+            f"Drawn at {job.recipe.width}×{job.recipe.height} and enlarged {factor} times by "
+            f"{job.recipe.upscaler}; the small pictures lie beside them in the data directory.\n"
+        )
     lines += [f"{sentence}\n" for sentence in list_hidden(delivery)]
     if unknown := describe_unknown(job.recipe):
         lines.append(f"{unknown}\n")

@@ -13,7 +13,7 @@ from bot.engine import Engine, EngineApi, check_model
 from bot.errors import ConfigError
 from bot.ops.backups import RecordWatch
 from bot.ops.clock import make_clock
-from bot.ops.resources import choose_model_source, get_migrations_folder
+from bot.ops.resources import choose_model_source, choose_upscaler, get_migrations_folder
 from bot.ops.systemd import Systemd
 from bot.services import compose_services, list_chores
 from bot.settings import Settings
@@ -122,4 +122,5 @@ def make_engine(settings: Settings) -> Engine:
         cache_dir=settings.data_dir / "engine",
         deterministic=settings.deterministic,
         compile_unet=settings.compile_unet,
+        upscaler=choose_upscaler(settings),
     )

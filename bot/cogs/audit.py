@@ -141,7 +141,7 @@ def parse_since(text: str | None, now: float) -> float:
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     cog = Audit(bot)
     bot.add_panel_action("audit", cog.press)
     await bot.add_cog(cog)

@@ -65,7 +65,7 @@ class Cancel(commands.Cog):
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     cog = Cancel(bot.services)
     bot.add_button_action("cancel", cog.press)
     bot.add_button_action("cancelall", cog.press_all)

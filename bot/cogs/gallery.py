@@ -123,7 +123,7 @@ async def recipe_of_message(interaction: Press, message: discord.Message) -> Non
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     cog = Gallery(bot.services)
     bot.add_button_action("gallery", cog.turn)
     bot.tree.add_command(recipe_of_message)

@@ -14,10 +14,16 @@ from bot.chat.permissions import manages_messages
 from bot.chat.pictures import send_pictures
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import Job
+from bot.domain.pictures import ENLARGED
 from bot.errors import UserError
 from bot.jobs.ports import NoMessage, NotPosted
 from bot.ops.logs import of_job
-from bot.recipes.derive import compose_again, compose_upscale, compose_variation
+from bot.recipes.derive import (
+    compose_again,
+    compose_redraw,
+    compose_upscale,
+    compose_variation,
+)
 from bot.services import Services
 from bot.texts import jobs as texts
 from bot.texts.buttons import DELETE_FOR_GOOD, DELETE_PICTURES
@@ -38,6 +44,15 @@ class Grid(commands.Cog):
 
     async def pick(self, interaction: Press, job_id: int, panel: int) -> None:
         """Show one picture alone, only to the person who pressed."""
+        await self._show(interaction, job_id, panel, is_original=False)
+
+    async def original(self, interaction: Press, job_id: int, panel: int) -> None:
+        """Show a picture as it was drawn, before it was enlarged for showing."""
+        await self._show(interaction, job_id, panel, is_original=True)
+
+    async def _show(
+        self, interaction: Press, job_id: int, panel: int, *, is_original: bool
+    ) -> None:
         job = await fetch_with_picture(interaction, job_id, panel)
         if job is None:
             return
@@ -46,12 +61,16 @@ class Grid(commands.Cog):
         paths = await self._services.writer.locate(files)
         if paths is None:
             raise UserError(texts.NO_SUCH_PICTURE())
+        by_panel = {file.panel: path for file, path in zip(files, paths, strict=True)}
+        path = by_panel[panel] if is_original else by_panel.get(panel + ENLARGED, by_panel[panel])
+        can_upscale = self._services.upscaler is not None
 
         async def show(files: list[discord.File]) -> None:
-            view = recipe_views.compose_single(job, panel, files[0].filename)
+            name = files[0].filename
+            view = recipe_views.compose_single(job, panel, name, can_upscale=can_upscale)
             await interaction.edit_original_response(view=view, attachments=files)
 
-        shown = {f"triptych-{job_id}-{panel}": paths[panel]}
+        shown = {f"triptych-{job_id}-{panel}": path}
         alt_text = job_views.describe_panel(job, panel)
         turn = interaction.client.showing.hold(interaction.user.id)
         await send_pictures(turn, shown, show, alt_text=alt_text, spoiler=job.spoiler)
@@ -63,10 +82,19 @@ class Grid(commands.Cog):
             await submit(interaction, compose_variation(job, panel))
 
     async def upscale(self, interaction: Press, job_id: int, panel: int) -> None:
+        """Enlarge a picture without drawing it again; without an upscaler, redraw it."""
+        job = await fetch_with_picture(interaction, job_id, panel)
+        upscaler, most = self._services.upscaler, self._services.limits.max_side_pixels
+        if job is not None and upscaler is not None:
+            await submit(interaction, compose_upscale(job, panel, upscaler, most))
+        elif job is not None:
+            await submit(interaction, compose_redraw(job, panel))
+
+    async def redraw(self, interaction: Press, job_id: int, panel: int) -> None:
         """Draw the same picture with twice the width and height."""
         job = await fetch_with_picture(interaction, job_id, panel)
         if job is not None:
-            await submit(interaction, compose_upscale(job, panel))
+            await submit(interaction, compose_redraw(job, panel))
 
     async def reroll(self, interaction: Press, job_id: int, panel: int) -> None:
         """Draw the same recipe with new seeds. This works after the pictures are deleted, too."""
@@ -159,9 +187,10 @@ async def _delete_message(client: TriptychClient, job: Job) -> bool:
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     cog = Grid(bot.services)
-    actions = (cog.pick, cog.vary, cog.upscale, cog.reroll, cog.more, cog.delete, cog.erase)
-    for action in actions:
+    looking = (cog.pick, cog.original, cog.more)
+    drawing = (cog.vary, cog.upscale, cog.redraw, cog.reroll)
+    for action in (*looking, *drawing, cog.delete, cog.erase):
         bot.add_button_action(action.__name__, action)
     await bot.add_cog(cog)

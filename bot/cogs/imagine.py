@@ -163,5 +163,5 @@ def _name_shape(width: int, height: int, own: tuple[int, int]) -> tuple[Text, Te
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     await bot.add_cog(Imagine(bot.services))

@@ -57,5 +57,5 @@ class Pause(Cog):
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     await bot.add_cog(Pause(bot.services))

@@ -61,7 +61,7 @@ class Privacy(GroupCog, group_name="privacy", group_description=commands.PRIVACY
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     cog = Privacy(bot.services)
     bot.add_panel_action("privacy", cog.press)
     await bot.add_cog(cog)

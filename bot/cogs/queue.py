@@ -40,5 +40,5 @@ class Queue(commands.Cog):
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     await bot.add_cog(Queue(bot.services))

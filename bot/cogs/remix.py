@@ -115,7 +115,7 @@ async def remix_message(interaction: Press, message: discord.Message) -> None:
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     bot.add_button_action("remix", open_remix)
     bot.add_button_action("start", open_start)
     bot.add_form("remix", compose_remix, send_remix)

@@ -63,7 +63,7 @@ class Reports(commands.Cog):
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     cog = Reports(bot.services)
     menu = app_commands.ContextMenu(name="Report picture", callback=cog.ask)
     bot.tree.add_command(in_servers(menu), override=True)

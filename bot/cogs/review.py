@@ -141,7 +141,7 @@ class Review(commands.Cog):
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     cog = Review(bot.services)
     for choices in CHOICES.values():
         for decision in choices:

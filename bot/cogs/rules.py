@@ -215,5 +215,5 @@ async def _say(interaction: _Interaction, text: str) -> None:
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     await bot.add_cog(Rules(bot.services))

@@ -185,7 +185,7 @@ async def _check(
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     cog = Sanctions(bot.services)
     bot.add_button_action("appeal", cog.ask)
     bot.add_form("appeal", cog.compose, cog.submit)

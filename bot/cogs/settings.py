@@ -223,7 +223,7 @@ def _channel_of(page: str) -> int:
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     cog = SettingsPanel(bot.services)
     bot.add_panel_action(settings_views.PANEL, cog.press)
     bot.add_form(settings_views.PANEL, cog.compose_form, cog.submit_form)

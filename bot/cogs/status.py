@@ -67,5 +67,5 @@ def _measure_peak_memory() -> float:
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     await bot.add_cog(Status(bot))

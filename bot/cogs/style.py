@@ -90,5 +90,5 @@ def _check_guild(interaction: Press) -> int:
 
 
 async def setup(bot: TriptychClient) -> None:
-    """Called by load_extension."""
+    """Add the commands, buttons and forms of this file."""
     await bot.add_cog(StyleCommands(bot.services))

@@ -23,9 +23,16 @@ class PanelVerdict:
         return self.nsfw_content_detected is not None
 
 
+ENLARGED = 3
+"""Added to a picture's panel, this is the panel of the same picture enlarged for showing."""
+
+
 @dataclass(frozen=True, slots=True)
 class PictureFile:
-    """One file of a job. panel: 0 for the grid, 1 to 3 for the pictures."""
+    """One file of a job. panel: 0 for the grid, 1 to 3 for the pictures as they were drawn.
+
+    4 to 6 are the same pictures enlarged, if they are shown so; they have no verdict of their own.
+    """
 
     panel: int
     path: str

@@ -17,18 +17,21 @@ class StartPicture:
 
     job_id: 0 stands for this job itself, so that the picture is its own upload.
     strength: (0, 1], the share of the steps that are run on it; 1 leaves nothing of it.
-    num_doublings: how often it was enlarged before this pass. The prompt had no part in that.
+    factor: how many times longer its sides are by now, since it was drawn. The prompt had no part
+    in that. upscaled: how many times longer the upscaler makes them, without drawing anything; then
+    strength is 0. If upscaled is 0, the model draws on it.
     """
 
     job_id: int
     panel: int
     strength: float
-    num_doublings: int = 0
+    factor: int = 1
+    upscaled: int = 0
 
     @property
     def is_enlarged(self) -> bool:
-        """Return whether this is a second pass over an enlarged picture."""
-        return self.num_doublings > 0
+        """Return whether this enlarges a picture: by the upscaler or by a second pass."""
+        return self.factor > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class Ask(Parameters):
 
     upload: a picture to start from, not yet fetched or judged. own_words: the prompt without the
     style around it; None if there is no style. press: the button that was pressed, so that two
-    presses at once make one job; "" if the prompt was typed.
+    presses at once make one job; "" if the prompt was typed. model: what drew the picture that is
+    only to be enlarged.
     """
 
     _: KW_ONLY
@@ -90,6 +94,7 @@ class Ask(Parameters):
     num_images: int = 3
     press: str = ""
     own_words: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,9 @@ class Recipe(Parameters):
     If a job is taken before the model is loaded, None stands for the model's defaults until then.
     model: ``ModelInfo.id``. preset: the preset that the values came from. guidance_until: the share
     of the steps that are guided. version: the recipe format in which it was made. own_words: what
-    the member typed, if a style was put around it.
+    the member typed, if a style was put around it. upscaler, upscale_factor: what enlarged the
+    pictures, and how many times; width and height are those of the result, unless the pictures
+    were drawn small and are only shown enlarged.
     """
 
     seeds: tuple[int, ...] = ()
@@ -125,6 +132,8 @@ class Recipe(Parameters):
     guidance_until: float = 1.0
     version: int = RECIPE_VERSION
     own_words: str | None = None
+    upscaler: str | None = None
+    upscale_factor: int | None = None
 
     @property
     def typed_prompt(self) -> str:
@@ -157,12 +166,22 @@ class Recipe(Parameters):
 
     @property
     def is_enlarged(self) -> bool:
-        """Return whether it is a second pass over an enlarged picture, which may be drawn in tiles.
+        """Return whether it is an enlarged picture; a second pass over one may be drawn in tiles.
 
         It runs without prompt and guidance: at a size that the model was not made for, a
         prompt would put its subject into the picture once more.
         """
         return self.start is not None and self.start.is_enlarged
+
+    @property
+    def is_upscaled(self) -> bool:
+        """Return whether the upscaler enlarges a picture, and nothing is drawn."""
+        return self.start is not None and self.start.upscaled > 0
+
+    @property
+    def shown_factor(self) -> int:
+        """Return how many times larger its pictures are shown than they were drawn."""
+        return 1 if self.is_upscaled else self.upscale_factor or 1
 
     @property
     def drawn_prompt(self) -> str:

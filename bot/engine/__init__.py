@@ -11,6 +11,7 @@ Read it in this order:
         models/prompt_cache   the parts of the UNet that are computed once per prompt, on the CPU
         models/tiling         draws an enlarged picture in tiles if it is too large for one pass
         models/family         what the batch asks of a model; one file for each family beside it
+        upscaling/            enlarges finished pictures, one tile between two steps
     Around them: runner and the rest of models/ load the model and make pictures;
     capacity/ says how much fits on the device, and what a request costs.
 """
@@ -26,10 +27,12 @@ from bot.engine.api import (
     ModelSource,
     Progress,
     ProgressCallback,
+    UpscalerInfo,
 )
 from bot.engine.engine import Engine
 from bot.engine.models.checks import check_model
 from bot.engine.models.families import FAMILIES
+from bot.engine.upscaling.files import check_upscaler
 
 __all__ = [
     "FAMILIES",
@@ -44,5 +47,7 @@ __all__ = [
     "ModelSource",
     "Progress",
     "ProgressCallback",
+    "UpscalerInfo",
     "check_model",
+    "check_upscaler",
 ]

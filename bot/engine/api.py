@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 NUM_IMAGES = 3
 """Pictures per request: one triptych."""
 
+SHOWN_PIXELS = 512
+"""A small picture is enlarged for showing as far as its sides stay within this."""
+
 SAMPLER_IDS = tuple(SAMPLERS)
 """Every sampler a person may name; a model offers those that take its whole noise schedule."""
 
@@ -28,19 +31,23 @@ class ModelSource:
 
     model: a diffusers folder, a ``.safetensors`` file or a Hugging Face id.
     model_config: a diffusers folder whose small config files describe a single ``.safetensors``
-    file; None means that they come from the Hub.
-    device: ``auto`` (CUDA where there is one), ``cuda`` or ``cpu``.
+    file; None means those that come with Triptych.
+    vae: a ``.safetensors`` file, a diffusers folder or a Hugging Face id of a VAE that takes the
+    place of the model's own.
+    device: ``auto`` (the first accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``,
+    ``mps`` or ``cpu``.
     """
 
     model: str
     model_config: str | None = None
+    vae: str | None = None
     hf_token: str | None = None
     device: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """Options for how the engine works. None of them changes what a picture shows.
+    """Options for how the engine works. None of them changes what a drawn picture shows.
 
     cache_dir: where measurements and compiled code are kept for the next start; None keeps none.
     rows: latents in the UNet's batch of one step; None measures what is best.
@@ -49,7 +56,8 @@ class EngineOptions:
     an enlarged picture that is drawn in tiles because memory runs short: it looks different.
     compile_unet: on CUDA, compile the UNet in the background. The first time takes minutes.
     unit_flop: ``ModelInfo.request_flop`` of the default model, whose default request is the unit of
-    cost; None if this model is the default one.
+    cost; None if this model is the default one. upscaler: the file of the network that enlarges
+    pictures; None leaves them as they are drawn.
     """
 
     cache_dir: Path | None = None
@@ -57,6 +65,27 @@ class EngineOptions:
     deterministic: bool = False
     compile_unet: bool = False
     unit_flop: float | None = None
+    upscaler: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpscalerInfo:
+    """The network that enlarges pictures, without drawing anything new.
+
+    name: what recipes call it. factor: how many times longer the sides become.
+    flop_per_pixel: its work for one pixel of the small picture. margin_pixels: how far around a
+    tile it has to see, so that tiles have no seams.
+    """
+
+    name: str
+    factor: int
+    flop_per_pixel: float
+    margin_pixels: int
+
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """Return what it can enlarge by, largest first: a smaller result is its average."""
+        return tuple(n for n in range(self.factor, 1, -1) if self.factor % n == 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +96,15 @@ class ModelInfo:
     width, height: native size in pixels. size_multiple: both sides must be multiples of it.
     max_tokens: the text encoder's length, start and end markers included.
     samplers: ids offered for this model, ``default_sampler`` (the model's own scheduler) first.
-    device: "cuda" or "cpu"; dtype: "float16" or "float32". engine: the id of what draws it here.
+    device: the id of its kind of device, such as "cuda" or "cpu"; dtype: "float16" or "float32".
+    engine: the id of what draws it here.
     request_flop: the work of its default request. cost_factor: that work in default requests of the
     default model. max_clip_skip: the number of layers in the text encoder, minus one.
     sizes: the sizes (width, height) that it was trained with, if there are several.
     embeds_guidance: it was distilled to take the guidance scale as an input.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
+    shows_enlarged: its pictures are so small that they are shown enlarged. upscaler: by what; None
+    if that is off.
     """
 
     id: str
@@ -94,10 +126,19 @@ class ModelInfo:
     max_clip_skip: int = 11
     embeds_guidance: bool = False
     sizes: tuple[tuple[int, int], ...] = ()
+    shows_enlarged: bool = False
+    upscaler: UpscalerInfo | None = None
 
     def count_rows(self, guidance_scale: float) -> int:
         """Return how many rows of a batch one picture takes: guided, most models need two."""
         return 2 if guidance_scale > 1 and not self.embeds_guidance else 1
+
+    def find_shown_factor(self, width: int, height: int) -> int | None:
+        """Return how many times larger a picture of this size is shown; None if it is not."""
+        if self.upscaler is None or not self.shows_enlarged:
+            return None
+        room = SHOWN_PIXELS // max(width, height, 1)
+        return next((factor for factor in self.upscaler.factors if factor <= room), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +148,8 @@ class GenerationRequest:
     It has one seed in [0, 2³²) for each picture. Classifier-free guidance runs if the scale is
     above 1. If ``guidance_until`` is below 1, the last steps run without guidance and cost half,
     and the picture is no longer the one that diffusers' pipeline draws.
-    image: uint8 (H, W, 3) RGB to start from, or None; then the strength only affects the cost.
+    image: uint8 (H, W, 3) RGB to start from, or None; then the strength only affects the cost. If
+    the recipe ``is_upscaled``, it is enlarged and nothing is drawn.
     """
 
     request_id: int
@@ -130,6 +172,7 @@ class GenerationOutput:
     cut_words, cut_negative_words: the end of the prompt and of the negative prompt, if it was too
     long for the text encoder; otherwise "".
     engine: the id of the engine that drew it; each has its own pace.
+    enlarged: the same pictures as they are shown, if the recipe has them shown enlarged.
     """
 
     images: NDArray[np.uint8]
@@ -138,11 +181,15 @@ class GenerationOutput:
     cut_words: str = ""
     engine: str = ""
     cut_negative_words: str = ""
+    enlarged: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """``step`` of ``num_steps`` UNet steps are done. preview: uint8 (N, h, w, 3) RGB, or None."""
+    """``step`` of ``num_steps`` UNet steps are done. preview: uint8 (N, h, w, 3) RGB, or None.
+
+    If a picture is only enlarged, the steps are the tiles of it.
+    """
 
     step: int
     num_steps: int

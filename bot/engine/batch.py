@@ -20,6 +20,9 @@ from bot.engine.models.decoder import Decoding
 from bot.engine.runner import DeviceFull, ModelRunner, open_runner
 from bot.engine.steps.groups import PREVIEW_STEPS, Drawing, Group, Member
 from bot.engine.steps.transfers import Transfer
+from bot.engine.upscaling.enlargements import Enlargements
+from bot.engine.upscaling.files import check_upscaler
+from bot.engine.upscaling.upscaler import Upscaler, load_upscaler
 from bot.errors import EngineLost, GenerationRejected, TriptychError
 from bot.texts.codes import Code
 from bot.texts.reasons import because
@@ -42,17 +45,26 @@ _GroupKey = tuple[int, int, bool, int]
 def open_batch(source: ModelSource, options: EngineOptions) -> Batch:
     """Load a model and find out how much it draws at once. Raises ConfigError."""
     runner = open_runner(source, options)
+    upscaler = None
+    if options.upscaler is not None:
+        upscaler = load_upscaler(options.upscaler, runner.device)
+        runner.cost_model = runner.cost_model.with_upscaler(check_upscaler(options.upscaler))
+        runner.info = runner.cost_model.info
     knee = runner.find_knee()
     capacity = Capacity.from_knee(runner.info, knee.rows, knee.max_rows)
     runner.start_compiling(capacity.rows)
-    return Batch(runner, capacity)
+    return Batch(runner, capacity, upscaler=upscaler)
 
 
 class Batch:
     """Requests share every UNet call, join at any step and leave when done. Not thread-safe."""
 
     def __init__(
-        self, runner: ModelRunner, capacity: Capacity, clock: Callable[[], float] = time.monotonic
+        self,
+        runner: ModelRunner,
+        capacity: Capacity,
+        clock: Callable[[], float] = time.monotonic,
+        upscaler: Upscaler | None = None,
     ) -> None:
         self.runner = runner
         self.capacity = capacity
@@ -62,13 +74,15 @@ class Batch:
         self._decodings: list[tuple[Drawing, Decoding]] = []
         self._previews: list[tuple[Drawing, Transfer]] = []
         self._outcomes: list[tuple[Drawing, RequestResult]] = []
-        self._last_step: torch.cuda.Event | None = None
+        self._last_step: torch.Event | None = None
+        self._enlargements = Enlargements(upscaler, runner.info.engine)
 
     @property
     def drawings(self) -> list[Drawing]:
         """List every request in flight."""
         stepping = [d for group in self._groups.values() for d in group.drawings]
-        return stepping + [drawing for drawing, _ in self._decodings]
+        decoding = [drawing for drawing, _ in self._decodings]
+        return stepping + decoding + self._enlargements.drawings
 
     @torch.inference_mode()
     def join(self, request: GenerationRequest, report: Callable[[Progress], None]) -> Drawing:
@@ -76,6 +90,8 @@ class Batch:
 
         Raises GenerationRejected, and whatever torch raises; nothing is in flight then.
         """
+        if request.recipe.is_upscaled:
+            return self._enlargements.begin(request, report)
         started = time.perf_counter()
         table = self.runner.get_table(request)
         cond, uncond = self.runner.family.encode(request.recipe)
@@ -117,6 +133,7 @@ class Batch:
                 group.leave(drawing)
         self._decodings = [item for item in self._decodings if item[0] is not drawing]
         self._outcomes = [item for item in self._outcomes if item[0] is not drawing]
+        self._enlargements.leave(drawing)
         if not self.drawings:
             self.runner.forget_prompts()
 
@@ -140,9 +157,11 @@ class Batch:
         if group is None:
             self.runner.forget_prompts()
         self._collect_decoded(wait=group is None)
+        self._outcomes += self._enlargements.step(self._attempt_for, is_alone=group is None)
         if group is not None and not self._outcomes:
             members = group.select(self.capacity.count_rows(group.width, group.height))
             seconds = self._step(group, members)
+            self._enlargements.pay(seconds)
             self._charge(group, members, seconds)
             self._report(group, members)
             self._send_previews()
@@ -181,9 +200,9 @@ class Batch:
         num_rows = sum(member.entry.num_rows for member in members)
         padded = self.runner.pad(num_rows, self.capacity.count_rows(group.width, group.height))
         group.step(members, padded)
-        if self.runner.device.type == "cuda":
+        if self.runner.device.type != "cpu":
             # Stay only one step ahead of the device, so that requests can join and leave soon.
-            event = torch.cuda.Event()
+            event = torch.Event(self.runner.device.type)
             event.record()
             if self._last_step is not None:
                 self._last_step.synchronize()
@@ -304,7 +323,8 @@ class Batch:
             self.runner.info.engine,
             drawing.cut_negative_words,
         )
-        self._outcomes.append((drawing, output))
+        if not self._enlargements.show(drawing, output):
+            self._outcomes.append((drawing, output))
 
     def _attempt_for(self, drawing: Drawing, work: Callable[[], object]) -> object:
         """Do work for one request. If it fails, only that request fails. Raises EngineLost."""

@@ -80,9 +80,12 @@ class Engine:
         deterministic: bool = False,
         compile_unet: bool = False,
         unit_flop: float | None = None,
+        upscaler: Path | None = None,
     ) -> None:
         self._source = source
-        self._options = EngineOptions(cache_dir, rows, deterministic, compile_unet, unit_flop)
+        self._options = EngineOptions(
+            cache_dir, rows, deterministic, compile_unet, unit_flop, upscaler
+        )
         self._inbox: SimpleQueue[_Job | Literal["forget"] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._jobs: dict[int, _Job] = {}

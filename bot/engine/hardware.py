@@ -1,34 +1,139 @@
-"""Describes the device that torch finds on this machine. Importing this module imports torch."""
+"""Says what each kind of device can do, and finds those of this machine. It imports torch.
+
+Random numbers are always drawn on the CPU (``init_latents``), so every device starts from the
+same noise. CUDA, ROCm, XPU and MPS are written after torch's documentation; the numbers in
+docs/benchmarks.md say which of them were run.
+"""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+from bot.errors import ConfigError
+
 
 @dataclass(frozen=True, slots=True)
-class DeviceReport:
-    """memory: in bytes. Without a CUDA GPU it is None, and name is "CPU"."""
+class Hardware:
+    """One kind of device.
 
-    torch_version: str
-    cuda_available: bool
-    name: str
-    total_memory: int | None
-    free_memory: int | None
+    id: what DEVICE calls it. type: what torch calls it. label: for people. dtype: what models are
+    loaded in. has_graphs: steps are captured as graphs. has_peaks: torch says how much memory some
+    work needed at most, and how much is free, so that the number of rows can be bounded by it.
+    remedy: what to do if torch finds no such device.
+    """
+
+    id: str
+    type: str
+    label: str
+    dtype: torch.dtype
+    has_graphs: bool = False
+    has_peaks: bool = False
+    remedy: str = ""
+
+    @property
+    def module(self) -> Any:
+        """Return torch's functions for this kind of device."""
+        return getattr(torch, self.type)
+
+    def is_here(self) -> bool:
+        """Return whether torch can use one. A ROCm build of torch calls its devices "cuda"."""
+        if self.type == "cuda":
+            is_rocm = torch.version.hip is not None
+            return torch.cuda.is_available() and is_rocm == (self.id == "rocm")
+        return self.module.is_available()
+
+    def read_memory(self) -> tuple[int, int] | None:
+        """Return the free and the total bytes of memory; None if torch does not say."""
+        if self.has_peaks:
+            return self.module.mem_get_info()
+        if self.id == "mps":  # shared with the processor
+            total = torch.mps.recommended_max_memory()
+            return max(0, total - torch.mps.driver_allocated_memory()), total
+        return None
+
+    def describe(self) -> str:
+        """Describe the device for the owner."""
+        if self.id == "cpu":
+            return f"{torch.get_num_threads()} threads"
+        name = self.module.get_device_name() if self.has_peaks else self.label
+        memory = self.read_memory()
+        if memory is None:
+            return name
+        free, total = (each / 2**30 for each in memory)
+        return f"{name}, {total:.0f} GiB of memory, {free:.1f} GiB free"
 
 
-def name_engine(device: str) -> str:
-    """Make an id for the engine on this device ("cpu" or "cuda"). Every card has its own."""
-    if device == "cpu":
-        return "CPU"
+_CUDA_REMEDY = (
+    "install the NVIDIA driver and a CUDA build of torch (https://pytorch.org/get-started/locally/)"
+)
+_ROCM_REMEDY = (
+    "install AMD's driver and a ROCm build of torch (https://pytorch.org/get-started/locally/)"
+)
+_XPU_REMEDY = (
+    "install Intel's driver and an XPU build of torch (https://pytorch.org/get-started/locally/)"
+)
+_MPS_REMEDY = "it needs a Mac with an Apple chip and macOS 14 or newer"
+
+CPU = Hardware("cpu", "cpu", "CPU", torch.float32)
+_ACCELERATORS = (
+    Hardware(
+        "cuda",
+        "cuda",
+        "NVIDIA GPU",
+        torch.float16,
+        has_graphs=True,
+        has_peaks=True,
+        remedy=_CUDA_REMEDY,
+    ),
+    Hardware("rocm", "cuda", "AMD GPU", torch.float16, has_peaks=True, remedy=_ROCM_REMEDY),
+    Hardware("xpu", "xpu", "Intel GPU", torch.float16, has_peaks=True, remedy=_XPU_REMEDY),
+    Hardware("mps", "mps", "Apple GPU", torch.float16, remedy=_MPS_REMEDY),
+)
+
+
+def find_hardware(wish: str) -> Hardware:
+    """Find the device for a value of DEVICE. Raises ConfigError.
+
+    "auto" is the first that is here.
+    """
+    if wish == "cpu":
+        return CPU
+    here = [each for each in _ACCELERATORS if each.is_here()]
+    if wish == "auto":
+        return here[0] if here else CPU
+    for each in here:
+        if wish in {each.id, each.type}:
+            return each
+    [wanted] = [each for each in _ACCELERATORS if each.id == wish]
+    raise ConfigError(
+        f"The device is set to {wish}, but torch finds no {wanted.label}: {wanted.remedy}, or set "
+        "the device to auto or cpu."
+    )
+
+
+def name_engine(hardware: Hardware) -> str:
+    """Make an id for the engine on this device. Every card has its own."""
+    if hardware.type != "cuda":
+        return hardware.label
     card = torch.cuda.get_device_properties()
     return f"{card.name} {card.uuid}"
 
 
-def describe_device() -> DeviceReport:
-    """Describe the device that ``device="auto"`` means."""
-    if not torch.cuda.is_available():
-        return DeviceReport(torch.__version__, False, "CPU", None, None)
-    free, total = torch.cuda.mem_get_info()
-    return DeviceReport(torch.__version__, True, torch.cuda.get_device_name(), total, free)
+def main() -> None:
+    """Print the id and the description of the device for the value of DEVICE in the arguments.
+
+    If there is none, print no id, and why.
+    """
+    try:
+        hardware = find_hardware(sys.argv[1])
+        sys.stdout.write(f"{hardware.id}|{hardware.describe()}\n")
+    except ConfigError as error:
+        sys.stdout.write(f"|{error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -42,7 +42,8 @@ class ModelRunner:
     def __init__(self, model: LoadedModel, options: EngineOptions | None = None) -> None:
         self.info = model.info
         self.cost_model = model.cost_model
-        self.device = torch.device(model.info.device)
+        self.hardware = model.hardware
+        self.device = torch.device(model.hardware.type)
         self.family = model.family
         self.preview = model.family.find_preview().to(self.device)
         self._options = options or EngineOptions()
@@ -57,10 +58,12 @@ class ModelRunner:
         if self._options.rows is not None:
             return Knee(self._options.rows)
         folder = self._options.cache_dir
-        key = make_key(self.family.network, self.family.latent_shape(*self.family.size))
+        shape = self.family.latent_shape(*self.family.size)
+        key = make_key(self.hardware, self.family.network, shape)
         known = KneeFile(folder).read(key) if folder else None
         if known is None:
             known = measure_knee(
+                self.hardware,
                 partial(self._make_slots, *self.family.size),
                 self._make_stepper,
                 self._decode_noise,
@@ -73,7 +76,7 @@ class ModelRunner:
 
     def start_compiling(self, max_rows: int) -> None:
         """Compile the model in the background, if the options ask for it and there is CUDA."""
-        if self._options.compile_unet and self.device.type == "cuda":
+        if self._options.compile_unet and self.hardware.has_graphs:
             if self._options.cache_dir:  # the only place where Inductor and Triton look for it
                 folder = self._options.cache_dir / "inductor"
                 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
@@ -110,7 +113,7 @@ class ModelRunner:
         """Return the number of rows to pad a batch to; None means no padding."""
         if self._options.deterministic:
             return max(num_rows, fixed_rows)
-        return find_bucket(num_rows) if self.device.type == "cuda" else None
+        return find_bucket(num_rows) if self.hardware.has_graphs else None
 
     def decode(
         self, latents: torch.Tensor, *, tiled: bool = False, may_tile: bool = False
@@ -125,7 +128,9 @@ class ModelRunner:
     def explain(self, error: Exception) -> EngineError:
         """Turn an error of torch into one of ours. A CUDA error means that the context is dead."""
         # If memory runs out during a graph capture, ending the capture raises another error.
-        if any(isinstance(e, torch.OutOfMemoryError) for e in (error, error.__context__)):
+        # On Apple's chips, torch says so in words only.
+        is_full = any(isinstance(e, torch.OutOfMemoryError) for e in (error, error.__context__))
+        if is_full or "out of memory" in str(error):
             return DeviceFull(
                 "The device ran out of memory; fewer or smaller pictures need less of it."
             )
@@ -140,13 +145,13 @@ class ModelRunner:
     def free(self) -> None:
         """Free the memory of work that failed. Raises EngineLost if the device is dead."""
         gc.collect()
-        if self.device.type != "cuda":
+        if self.device.type == "cpu":
             return
         try:
-            torch.cuda.synchronize()  # raises if the context has died unnoticed
-            torch.cuda.empty_cache()
+            self.hardware.module.synchronize()  # raises if the context has died unnoticed
+            self.hardware.module.empty_cache()
         except RuntimeError as error:
-            raise EngineLost(f"The CUDA context is lost: {_first_line(error)}") from None
+            raise EngineLost(f"The device is lost: {_first_line(error)}") from None
 
     def _check(self, request: GenerationRequest) -> None:
         info, multiple = self.info, self.info.size_multiple
@@ -184,7 +189,7 @@ class ModelRunner:
         )
 
     def _make_stepper(self, slots: Slots, network: Network | None = None) -> Stepper:
-        kind = GraphStepper if self.device.type == "cuda" else Stepper
+        kind = GraphStepper if self.hardware.has_graphs else Stepper
         return kind(slots, self.family, network or self._network)
 
     def _decode_noise(self) -> None:

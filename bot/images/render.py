@@ -121,11 +121,11 @@ def _draw_letter(char: str) -> bytes:
     return letter.tobytes()
 
 
-def encode_png(picture: Image.Image, recipe: Recipe, seeds: Sequence[int]) -> bytes:
+def encode_png(picture: Image.Image, recipe: Recipe) -> bytes:
     """Make a PNG that carries its recipe as iTXt entries under diffusers' names."""
     info = PngInfo()
     size = f"{recipe.width}x{recipe.height}"
-    entries = recipe.describe() | {"seed": ", ".join(map(str, seeds)), "size": size}
+    entries = recipe.describe() | {"seed": ", ".join(map(str, recipe.seeds)), "size": size}
     del entries["seeds"]
     entries.pop("start", None)  # a private number: the picture is not in the file
     for key, value in (entries | {"Software": "Triptych"}).items():

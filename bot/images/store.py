@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import numpy as np  # before there are threads, because importing it in two at once breaks it
 from PIL import Image, ImageOps
 
-from bot.domain.pictures import PanelVerdict, PictureFile
+from bot.domain.pictures import ENLARGED, PanelVerdict, PictureFile
 from bot.domain.recipes import Recipe
 from bot.errors import StoreError
 from bot.images.render import (
@@ -43,6 +43,8 @@ _HELD = "held"
 class PictureWriter:
     """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing.
 
+    If pictures are shown enlarged, the grid is made of these, and they lie beside the small ones
+    as ``{1,2,3}.large.png``.
     Pictures that a moderator has to see first stay in ``pictures/held/<job id>`` until then.
     """
 
@@ -60,13 +62,16 @@ class PictureWriter:
         recipe: Recipe,
         images: NDArray[np.uint8],
         verdicts: Sequence[PanelVerdict],
+        enlarged: NDArray[np.uint8] | None = None,
     ) -> tuple[PictureFile, ...]:
         """Compose and write the files, the grid first. images: uint8 (N, H, W, 3) RGB.
 
-        The text on hidden tiles is in the reader's language.
-        Raises StoreError.
+        enlarged: the same pictures as they are shown, if they are shown larger than drawn.
+        The text on hidden tiles is in the reader's language. Raises StoreError.
         """
-        return await self.run(self._write, self._folder, job_id, recipe, images, tuple(verdicts))
+        return await self.run(
+            self._write, self._folder, job_id, recipe, images, tuple(verdicts), enlarged
+        )
 
     async def write_held(
         self,
@@ -74,13 +79,12 @@ class PictureWriter:
         recipe: Recipe,
         images: NDArray[np.uint8],
         verdicts: Sequence[PanelVerdict],
+        enlarged: NDArray[np.uint8] | None = None,
     ) -> tuple[PictureFile, ...]:
         """Write the pictures as drawn, apart from those members may see. Raises StoreError."""
         shown = tuple(replace(verdict, shown=True) for verdict in verdicts)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._pool, self._write, self._folder / _HELD, job_id, recipe, images, shown
-        )
+        folder = self._folder / _HELD
+        return await self.run(self._write, folder, job_id, recipe, images, shown, enlarged)
 
     async def release(self, job_id: int) -> None:
         """Move held pictures to where members see them; safe to repeat after a crash."""
@@ -171,6 +175,18 @@ class PictureWriter:
         except OSError:
             return None
 
+    async def load_shown(self, job_id: int, panel: int) -> NDArray[np.uint8] | None:
+        """Load a picture as it is shown, in its own size; None if it is gone."""
+        return await self.run(self._load_shown, job_id, panel)
+
+    def _load_shown(self, job_id: int, panel: int) -> NDArray[np.uint8] | None:
+        large = self.folder_of(job_id) / f"{panel}.large.png"
+        try:
+            with Image.open(large if large.exists() else self._start_of(job_id, panel)) as picture:
+                return _to_array(picture.convert("RGB"))
+        except OSError:
+            return None
+
     def _start_of(self, job_id: int, panel: int = 0) -> Path:
         return (
             self.folder_of(job_id) / f"{panel}.png"
@@ -189,28 +205,19 @@ class PictureWriter:
         recipe: Recipe,
         images: NDArray[np.uint8],
         verdicts: tuple[PanelVerdict, ...],
+        enlarged: NDArray[np.uint8] | None,
     ) -> tuple[PictureFile, ...]:
-        tiles = [
-            Image.fromarray(image)
-            if verdict.shown
-            else compose_hidden_tile(
-                image.shape[1::-1], TILE_HIDDEN if verdict.was_judged else TILE_UNCHECKED
-            )
-            for image, verdict in zip(images, verdicts, strict=True)
-        ]
-        pictures = [compose_grid(tiles), *tiles]
-        seeds = [recipe.seeds, *((seed,) for seed in recipe.seeds)]
+        pictures = _list_files(recipe, images, verdicts, enlarged)
         final = folder / str(job_id)
         unfinished = folder / f"{job_id}.partial"
         files: list[PictureFile] = []
         try:
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)
-            for panel, (picture, used) in enumerate(zip(pictures, seeds, strict=True)):
-                name = f"{panel or 'grid'}.png"
-                data = encode_png(picture, recipe, used)
+            for panel, name, picture, told in pictures:
+                data = encode_png(picture, told)
                 (unfinished / name).write_bytes(data)
-                verdict = verdicts[panel - 1] if panel else None
+                verdict = verdicts[panel - 1] if 0 < panel <= ENLARGED else None
                 digest = hashlib.sha256(data).hexdigest()
                 files.append(PictureFile(panel, f"{job_id}/{name}", digest, verdict, len(data)))
             for old in (self._folder / _HELD / str(job_id), final):
@@ -235,6 +242,38 @@ class PictureWriter:
             if hashlib.sha256(data).hexdigest() != file.sha256:
                 return None
         return paths or None
+
+
+def _list_files(
+    recipe: Recipe,
+    images: NDArray[np.uint8],
+    verdicts: Sequence[PanelVerdict],
+    enlarged: NDArray[np.uint8] | None,
+) -> list[tuple[int, str, Image.Image, Recipe]]:
+    """List panel, file name, picture and what its file says about it, the grid first."""
+    small = _make_tiles(images, verdicts)
+    large = small if enlarged is None else _make_tiles(enlarged, verdicts)
+    of_each = [replace(recipe, seeds=(seed,)) for seed in recipe.seeds]
+    drawn = of_each
+    if enlarged is not None:
+        drawn = [replace(each, upscaler=None, upscale_factor=None) for each in of_each]
+    panels = range(1, len(small) + 1)
+    files = [(0, "grid.png", compose_grid(large), recipe)]
+    files += [(n, f"{n}.png", small[n - 1], drawn[n - 1]) for n in panels]
+    if enlarged is not None:
+        files += [(n + ENLARGED, f"{n}.large.png", large[n - 1], of_each[n - 1]) for n in panels]
+    return files
+
+
+def _make_tiles(images: NDArray[np.uint8], verdicts: Sequence[PanelVerdict]) -> list[Image.Image]:
+    return [
+        Image.fromarray(image)
+        if verdict.shown
+        else compose_hidden_tile(
+            image.shape[1::-1], TILE_HIDDEN if verdict.was_judged else TILE_UNCHECKED
+        )
+        for image, verdict in zip(images, verdicts, strict=True)
+    ]
 
 
 def _explain_unsaved(error: OSError) -> Reason:

@@ -80,8 +80,7 @@ class Deliverer:
         paths = await self._writer.locate(files)
         if paths is None:
             return await self._give_up(job, Unreadable("its pictures are gone"))
-        verdicts = tuple(file.verdict for file in files if file.verdict is not None)
-        delivery = Delivery(grid=paths[0], images=tuple(paths[1:]), verdicts=verdicts)
+        delivery = Delivery.of(files, paths)
         try:
             message_id = await self._post(job, delivery)
         except Undeliverable as error:

@@ -232,7 +232,8 @@ class Dispatcher:
 
         request = GenerationRequest(job.job_id, job.recipe, start)
         future = self._engine.submit(request, hand_over)
-        self._status_messages.post(running, InProgress(0, job.recipe.num_inference_steps or 0))
+        num_steps = 1 if job.recipe.is_upscaled else job.recipe.num_inference_steps or 0
+        self._status_messages.post(running, InProgress(0, num_steps))
         self._spawn(running, self._draw(running, future))
         self._track(self._drop_departed(running))  # meanwhile, the drawing goes on
 
@@ -268,17 +269,17 @@ class Dispatcher:
             self._waitlist.charge(ended)
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
-        recipe, images = job.recipe, output.images
-        judgement = await self._judge.judge_drawn(job, images, output.nsfw_content_detected)
-        verdicts = judgement.verdicts
+        images, found = output.images, output.nsfw_content_detected
+        judgement = await self._judge.judge_drawn(job, images, found)
+        pictures = (job.job_id, job.recipe, images, judgement.verdicts, output.enlarged)
         with speaking(job.origin.shown_locale):
-            files = await self._writer.write(job.job_id, recipe, images, verdicts)
+            files = await self._writer.write(*pictures)
         held_files: tuple[PictureFile, ...] = ()
         if judgement.held_for:
-            held_files = await self._writer.write_held(job.job_id, recipe, images, verdicts)
+            held_files = await self._writer.write_held(*pictures)
         pace = self._waitlist.paces.of(output.engine)
         cost = pace.measure(job.cost_estimate, output.gpu_seconds)
-        if not any(verdict.was_judged for verdict in verdicts):
+        if not any(verdict.was_judged for verdict in judgement.verdicts):
             cost = 0.0  # our own mistake, so no picture can be shown
         entry = compose_picture_entry(job, judgement, self._now())
         async with self._jobs.transaction():

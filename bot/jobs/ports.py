@@ -6,12 +6,13 @@ line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bot.domain.jobs import Job
-from bot.domain.pictures import PanelVerdict
+from bot.domain.pictures import PanelVerdict, PictureFile
 from bot.domain.recipes import Upload
 from bot.domain.review import Case
 from bot.errors import TriptychError
@@ -120,6 +121,12 @@ class Delivery:
     grid: Path
     images: tuple[Path, ...]
     verdicts: tuple[PanelVerdict, ...]
+
+    @classmethod
+    def of(cls, files: Sequence[PictureFile], paths: Sequence[Path]) -> Delivery:
+        """Choose from a job's files, in the order of their panels, what people are shown."""
+        verdicts = tuple(file.verdict for file in files if file.verdict is not None)
+        return cls(paths[0], tuple(paths[-len(verdicts) :]), verdicts)
 
 
 def list_hidden(delivery: Delivery) -> list[str]:

@@ -94,6 +94,8 @@ class StartPictures:
     async def load(self, job: Job) -> NDArray[np.uint8] | None:
         """Return the start picture of a job as uint8 (height, width, 3) RGB; None if it has none.
 
+        A picture that is to be enlarged comes as it is shown; others are fitted to the size.
+
         The recipe must be complete. Raises UserError if the picture is gone.
         """
         start = job.recipe.start
@@ -102,7 +104,10 @@ class StartPictures:
         if start.job_id and (await self.fetch_source(job.recipe)) is None:
             raise UserError(_GONE)
         source = start.job_id or job.job_id
-        picture = await self._writer.load_start(source, start.panel, job.recipe.size)
+        if start.upscaled:
+            picture = await self._writer.load_shown(source, start.panel)
+        else:
+            picture = await self._writer.load_start(source, start.panel, job.recipe.size)
         if picture is None:
             raise UserError(_GONE)
         return picture

@@ -21,12 +21,21 @@ def get_starter_model_folder() -> Path:
     return _PACKAGE / "starter_model"
 
 
+def choose_upscaler(settings: Settings) -> Path | None:
+    """Return the file of the network that enlarges pictures; None if the settings turn it off."""
+    wish = (settings.upscaler or "").strip()
+    if wish.lower() == "off":
+        return None
+    return Path(wish) if wish else _PACKAGE / "upscaler" / "realesr-animevideov3-x4.safetensors"
+
+
 def choose_model_source(settings: Settings) -> ModelSource:
     """Return the model that the settings name, or the starter model."""
     folder = settings.model_config_folder
     return ModelSource(
         model=settings.model or str(get_starter_model_folder()),
         model_config=str(folder) if folder else None,
+        vae=settings.vae,
         hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
         device=settings.device,
     )

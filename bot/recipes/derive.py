@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from bot.domain.jobs import Job
 from bot.domain.recipes import Ask, StartPicture
-from bot.engine.api import NUM_IMAGES
+from bot.engine.api import NUM_IMAGES, UpscalerInfo
 from bot.recipes.validate import check_is_known
 
 VARY_STRENGTH = 0.6
-UPSCALE_STRENGTH = 0.2
-UPSCALE_FACTOR = 2
+REDRAW_STRENGTH = 0.2
+REDRAW_FACTOR = 2
 
 
 def compose_again(job: Job) -> Ask:
@@ -37,11 +37,10 @@ def compose_base(job: Job) -> Ask:
     again, start = compose_again(job), job.recipe.start
     if start is None or not start.is_enlarged:
         return again
-    factor = UPSCALE_FACTOR**start.num_doublings
     return replace(
         again,
-        width=again.width and again.width // factor,
-        height=again.height and again.height // factor,
+        width=again.width and again.width // start.factor,
+        height=again.height and again.height // start.factor,
         start=None,
     )
 
@@ -56,16 +55,40 @@ def compose_variation(job: Job, panel: int) -> Ask:
     )
 
 
-def compose_upscale(job: Job, panel: int) -> Ask:
+def compose_redraw(job: Job, panel: int) -> Ask:
     """Ask for one picture with sides twice as long: a second, short pass over the enlarged one."""
+    start = StartPicture(job.job_id, panel, REDRAW_STRENGTH, _find_factor(job) * REDRAW_FACTOR)
+    press = f"redraw:{job.job_id}:{panel}"
+    return replace(_compose_larger(job, panel, REDRAW_FACTOR), start=start, press=press)
+
+
+def compose_upscale(job: Job, panel: int, upscaler: UpscalerInfo, max_side_pixels: int) -> Ask:
+    """Ask for one picture as the upscaler enlarges it, as far as the longest side allows.
+
+    It enlarges what is shown. If even its smallest factor is too much, the ask will be refused.
+    """
     recipe = job.recipe
-    num_doublings = 1 + (recipe.start.num_doublings if recipe.start else 0)
+    side = max(recipe.size) * recipe.shown_factor
+    fitting = (factor for factor in upscaler.factors if side * factor <= max_side_pixels)
+    upscaled = next(fitting, upscaler.factors[-1])
+    factor = recipe.shown_factor * upscaled
+    start = StartPicture(job.job_id, panel, 0.0, _find_factor(job) * factor, upscaled)
+    press = f"upscale:{job.job_id}:{panel}"
+    larger = _compose_larger(job, panel, factor)
+    return replace(larger, start=start, press=press, model=recipe.model)
+
+
+def _find_factor(job: Job) -> int:
+    """Return how many times longer the sides of its pictures became since they were drawn."""
+    return job.recipe.start.factor if job.recipe.start else 1
+
+
+def _compose_larger(job: Job, panel: int, factor: int) -> Ask:
+    recipe = job.recipe
     return replace(
         compose_again(job),
-        width=recipe.width and recipe.width * UPSCALE_FACTOR,
-        height=recipe.height and recipe.height * UPSCALE_FACTOR,
+        width=recipe.width and recipe.width * factor,
+        height=recipe.height and recipe.height * factor,
         seed=recipe.seeds[panel - 1],
-        start=StartPicture(job.job_id, panel, UPSCALE_STRENGTH, num_doublings),
         num_images=1,
-        press=f"upscale:{job.job_id}:{panel}",
     )

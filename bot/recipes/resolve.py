@@ -38,6 +38,7 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
         guidance_until=preset.guidance_until,
         # The rules judge the prompt, so only words that are part of it may be shown.
         own_words=ask.own_words if ask.own_words and ask.own_words in ask.prompt else None,
+        model=ask.model,
     )
 
 
@@ -54,6 +55,8 @@ def _fit_row(value: Any) -> Any:
 def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
     """Fill in the model's defaults and check the rest against it. Raises UserError."""
     check_is_known(recipe)
+    if recipe.start is not None and recipe.start.upscaled:
+        return _complete_upscaling(recipe, recipe.start.upscaled, info)
     complete = replace(
         recipe,
         width=recipe.width or info.width,
@@ -80,7 +83,9 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
                 because(Code.SIDE_NOT_OF_MODEL, model=info.name, multiple=multiple, **sides)
             )
     _check_area(complete, info)
-    return complete
+    factor = info.find_shown_factor(*complete.size)
+    upscaler = info.upscaler.name if info.upscaler and factor else None
+    return replace(complete, upscaler=upscaler, upscale_factor=factor)
 
 
 def _check_area(recipe: Recipe, info: ModelInfo) -> None:
@@ -89,3 +94,12 @@ def _check_area(recipe: Recipe, info: ModelInfo) -> None:
         own = {"own_width": info.width, "own_height": info.height}
         named = {"model": info.name, "width": width, "height": height, **own}
         raise UserError(because(Code.AREA_NOT_OF_MODEL, **named))
+
+
+def _complete_upscaling(recipe: Recipe, factor: int, info: ModelInfo) -> Recipe:
+    """Only the upscaler must fit; another model may have drawn the picture. Raises UserError."""
+    if info.upscaler is None or factor not in info.upscaler.factors:
+        raise UserError(because(Code.UPSCALER_CHANGED))
+    upscaler = info.upscaler.name
+    model = recipe.model or info.id
+    return replace(recipe, model=model, upscaler=upscaler, upscale_factor=factor)

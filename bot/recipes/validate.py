@@ -42,7 +42,8 @@ def check_ask(ask: Ask, limits: ParameterLimits) -> None:
     _check_range(ask.seed, Code.SEED_OUT_OF_RANGE, 0, MAX_SEED)
     for side in (ask.width, ask.height):
         _check_range(side, Code.SIDE_OUT_OF_RANGE, _MIN_SIDE_PIXELS, max_side)
-    if ask.start is not None and not 0 < ask.start.strength <= 1:
+    start = ask.start
+    if start is not None and not start.upscaled and not 0 < start.strength <= 1:
         raise UserError(because(Code.STRENGTH_OUT_OF_RANGE))
     for name, (least, most) in ask.list_bounds().items():
         _check_range(getattr(ask, name), Code.OUT_OF_RANGE, least, most, parameter=name)

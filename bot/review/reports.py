@@ -151,8 +151,7 @@ class Reports:
         paths = await self._writer.locate(files)
         if paths is None:
             raise Undeliverable("its files are gone")
-        verdicts = tuple(file.verdict for file in files if file.verdict is not None)
-        delivery = Delivery(grid=paths[0], images=tuple(paths[1:]), verdicts=verdicts)
+        delivery = Delivery.of(files, paths)
         await self._messenger.deliver(job, delivery, can_repost=False)
 
     async def _fetch_settings(self, job: Job) -> GuildSettings:

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from bot.domain.jobs import Job, JobStatus, Origin, Source
-from bot.domain.pictures import PanelVerdict, PictureFile
+from bot.domain.pictures import ENLARGED, PanelVerdict, PictureFile
 from bot.domain.recipes import Recipe, StartPicture
 from bot.store.database import Row
 from bot.texts.reasons import Reason, recall
@@ -117,5 +117,9 @@ def parse_picture(row: Row) -> PictureFile:
     )
     panel = row["panel"]
     return PictureFile(
-        panel, row["path"], row["sha256"], verdict if panel else None, row["num_bytes"]
+        panel,
+        row["path"],
+        row["sha256"],
+        verdict if 0 < panel <= ENLARGED else None,
+        row["num_bytes"],
     )

@@ -186,3 +186,6 @@ class Code(StrEnum):
     ANSWERED_ELSEWHERE = auto()
     MESSAGE_DELETED = auto()
     TEXT_NOT_TAKEN = auto()
+
+    # Enlarging
+    UPSCALER_CHANGED = auto()

@@ -12,6 +12,7 @@ IN_QUEUE = Text("In the queue.")
 BEING_DRAWN = Text("Being drawn.")
 MODEL_LOADING = Text("The model is still loading; drawing starts by itself.")
 DRAWING = Text("Drawing {bar} step {step} of {steps}")
+ENLARGING = Text("Enlarging {bar} part {step} of {steps}")
 TOO_LARGE_TO_SHOW = Text(
     "Discord does not take this picture here, not even as a smaller file. Nothing was lost or "
     "charged: the picture is kept as it is. Please try again later, or tell a moderator."

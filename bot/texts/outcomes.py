@@ -124,6 +124,10 @@ OUTCOMES: dict[Code, Text] = {
         "Strength and the guided share of the steps must be between 0 and 1. Nothing was drawn or "
         "charged."
     ),
+    Code.UPSCALER_CHANGED: Text(
+        "The owner of the bot has changed or turned off what enlarges pictures since you pressed. "
+        "Nothing was charged, and your picture is as it was; press Upscale again."
+    ),
     Code.START_OF_WRONG_SHAPE: Text("The picture to start from must be (height, width, 3)."),
     Code.NOT_IN_TABLES: Text(
         "The sampler {sampler} cannot draw this with {steps} steps ({fault}). Choose other steps "

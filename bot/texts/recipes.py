@@ -35,6 +35,11 @@ GUIDED = Text("{scale:g}")
 GUIDED_UNTIL = Text("{scale:g} for {share:.0f} % of the steps")
 FROM_PICTURE = Text("from picture {panel} of #{job_id}, strength {strength:g}")
 FROM_ENLARGED = Text("×2 from picture {panel} of #{job_id}, strength {strength:g}")
+UPSCALED = Text("×{factor} from picture {panel} of #{job_id}, by {upscaler}")
+SHOWN_ENLARGED = Text(
+    "drawn at {size}, shown ×{factor} by {upscaler}; under a single picture, Original size shows "
+    "it as it was drawn"
+)
 FROM_UPLOAD = Text("from a picture sent with it, strength {strength:g}")
 
 # A whole recipe

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import discord
 
 from bot.domain.jobs import Job, JobStatus, Standing
-from bot.domain.recipes import Style
+from bot.domain.recipes import Recipe, Style
 from bot.domain.samplers import name_sampler
 from bot.engine.api import ModelInfo
 from bot.jobs.ports import Delivery, Hidden, InProgress, InReview, Update, Waiting, list_hidden
@@ -77,7 +77,7 @@ def compose_update(
         case Waiting():
             status = describe_waiting(update)
         case InProgress():
-            status = describe_drawing(update)
+            status = describe_drawing(job, update)
         case InReview():
             status = texts.IN_REVIEW()
         case Hidden():
@@ -111,7 +111,9 @@ def describe_preview(job: Job) -> str:
 
 
 @_for_all
-def compose_delivery(job: Job, delivery: Delivery, *file_names: str) -> discord.ui.LayoutView:
+def compose_delivery(
+    job: Job, delivery: Delivery, *file_names: str, can_upscale: bool = True
+) -> discord.ui.LayoutView:
     """Build the message with the grid or single pictures, or with none if files are not allowed."""
     gallery = None
     if file_names:
@@ -127,7 +129,8 @@ def compose_delivery(job: Job, delivery: Delivery, *file_names: str) -> discord.
     notes = [describe_recipe(job), *(f"-# {note}" for note in list_hidden(delivery))]
     if gallery is None:
         notes.insert(0, texts.NOT_ATTACHED())
-    rows = list_rows(job, [verdict.shown for verdict in delivery.verdicts])
+    shown = [verdict.shown for verdict in delivery.verdicts]
+    rows = list_rows(job, shown, can_upscale=can_upscale)
     return compose_view(compose_title(job), gallery, "\n".join(notes), *rows)
 
 
@@ -146,10 +149,12 @@ def describe_panel(job: Job, panel: int) -> str:
     return cut(text, _ALT_TEXT_MAX)
 
 
-def list_rows(job: Job, shown: Sequence[bool]) -> list[discord.ui.ActionRow[Any]]:
+def list_rows(
+    job: Job, shown: Sequence[bool], *, can_upscale: bool
+) -> list[discord.ui.ActionRow[Any]]:
     """Return the buttons under a grid, or under a job's only picture."""
     if len(shown) == 1:
-        return [compose_single_row(job.job_id, 1, is_shown=shown[0])]
+        return list_single_rows(job, 1, is_shown=shown[0], can_upscale=can_upscale)
     panels = list(enumerate(shown, 1))
     pick = [JobButton("pick", job.job_id, n, label=str(n), disabled=not on) for n, on in panels]
     vary = [
@@ -165,15 +170,26 @@ def list_rows(job: Job, shown: Sequence[bool]) -> list[discord.ui.ActionRow[Any]
     ]
 
 
-def compose_single_row(job_id: int, panel: int, *, is_shown: bool) -> discord.ui.ActionRow[Any]:
-    """Return the buttons under one picture."""
-    return discord.ui.ActionRow[Any](
-        JobButton("upscale", job_id, panel, label=buttons.UPSCALE(), disabled=not is_shown),
-        JobButton("vary", job_id, panel, label=buttons.VARY(), disabled=not is_shown),
-        JobButton("remix", job_id, label=buttons.REMIX()),
-        JobButton("start", job_id, panel, label=buttons.START(), disabled=not is_shown),
-        JobButton("more", job_id, label="⋯"),
-    )
+def list_single_rows(
+    job: Job, panel: int, *, is_shown: bool, can_upscale: bool
+) -> list[discord.ui.ActionRow[Any]]:
+    """Return the buttons under one picture; the upper row is about its size."""
+
+    def button(action: str, label: str) -> JobButton:
+        return JobButton(action, job.job_id, panel, label=label, disabled=not is_shown)
+
+    sizes = [button("redraw", buttons.UPSCALE_BY_REDRAWING())]
+    if can_upscale:
+        sizes.insert(0, button("upscale", buttons.UPSCALE()))
+    if job.recipe.shown_factor > 1:
+        sizes.append(button("original", buttons.ORIGINAL()))
+    others = [
+        button("vary", buttons.VARY()),
+        JobButton("remix", job.job_id, label=buttons.REMIX()),
+        button("start", buttons.START()),
+        JobButton("more", job.job_id, label="⋯"),
+    ]
+    return [discord.ui.ActionRow[Any](*sizes), discord.ui.ActionRow[Any](*others)]
 
 
 def compose_view(*parts: discord.ui.Item[Any] | str | None) -> discord.ui.LayoutView:
@@ -225,11 +241,12 @@ def describe_place(place: Place) -> str:
     return f"{why} {queue.READY_IN(wait=say_duration(place.wait_seconds))}"
 
 
-def describe_drawing(drawing: InProgress) -> str:
+def describe_drawing(job: Job, drawing: InProgress) -> str:
     """Show progress as a bar of text; step 0 means that the engine is still starting."""
     filled = round(_BAR_WIDTH * drawing.step / drawing.num_steps)
     bar = "▰" * filled + "▱" * (_BAR_WIDTH - filled)
-    return texts.DRAWING(bar=bar, step=drawing.step, steps=drawing.num_steps)
+    text = texts.ENLARGING if job.recipe.is_upscaled else texts.DRAWING
+    return text(bar=bar, step=drawing.step, steps=drawing.num_steps)
 
 
 def describe_recipe(job: Job) -> str:
@@ -246,8 +263,7 @@ def describe_recipe(job: Job) -> str:
     lines = [small]
     if recipe.negative_prompt:
         lines.append(recipe_texts.WITHOUT(negative_prompt=quote(recipe.negative_prompt)))
-    if recipe.start is not None:
-        lines.append(describe_start(job))
+    lines += filter(None, (describe_start(job), describe_showing(recipe)))
     if recipe.prompt != texts.WITHHELD() and (unknown := describe_unknown(recipe)):
         lines.append(unknown)
     if job.cut_words:
@@ -262,10 +278,21 @@ def describe_start(job: Job) -> str:
     start = job.recipe.start
     if start is None:
         return ""
+    if start.upscaled:
+        named = {"panel": start.panel, "job_id": start.job_id, "factor": start.upscaled}
+        return recipe_texts.UPSCALED(upscaler=quote(job.recipe.upscaler or ""), **named)
     text = recipe_texts.FROM_ENLARGED if start.is_enlarged else recipe_texts.FROM_PICTURE
     if not start.panel:
         text = recipe_texts.FROM_UPLOAD
     return text(panel=start.panel, job_id=start.job_id, strength=start.strength)
+
+
+def describe_showing(recipe: Recipe) -> str:
+    """Say that the pictures were drawn small and are shown enlarged; "" if they are not."""
+    if recipe.shown_factor == 1:
+        return ""
+    size, upscaler = f"{recipe.width}×{recipe.height}", quote(recipe.upscaler or "")
+    return recipe_texts.SHOWN_ENLARGED(size=size, factor=recipe.shown_factor, upscaler=upscaler)
 
 
 def describe_grid(job: Job, delivery: Delivery) -> str:

@@ -22,12 +22,15 @@ _FORM_TEXT_MAX = 4000
 _TOLD = {
     *("prompt", "negative_prompt", "seeds", "width", "height", "num_inference_steps", "sampler"),
     *("guidance_scale", "guidance_until", "preset", "model", "start", "version", "own_words"),
+    *("upscaler", "upscale_factor"),
 }
 """Of a recipe, what has its place in the text; what else there is stands at its end."""
 _LONG_PROMPT = 700  # quoting may double their length, and two of them must fit into one message
 
 
-def compose_single(job: Job, panel: int, file_name: str) -> discord.ui.LayoutView:
+def compose_single(
+    job: Job, panel: int, file_name: str, *, can_upscale: bool
+) -> discord.ui.LayoutView:
     """Build the message with one picture at full size."""
     gallery = discord.ui.MediaGallery(
         discord.MediaGalleryItem(
@@ -37,8 +40,8 @@ def compose_single(job: Job, panel: int, file_name: str) -> discord.ui.LayoutVie
         )
     )
     line = texts.SINGLE_LINE(panel=panel, job_id=job.job_id, seed=job.recipe.seeds[panel - 1])
-    row = job_views.compose_single_row(job.job_id, panel, is_shown=True)
-    return job_views.compose_view(job_views.compose_title(job), gallery, f"-# {line}", row)
+    rows = job_views.list_single_rows(job, panel, is_shown=True, can_upscale=can_upscale)
+    return job_views.compose_view(job_views.compose_title(job), gallery, f"-# {line}", *rows)
 
 
 def compose_recipe(
@@ -54,6 +57,7 @@ def compose_recipe(
         *_describe_prompts(recipe, job_views.quote),
         *_describe_values(recipe),
         job_views.describe_start(job),
+        job_views.describe_showing(recipe),
         " · ".join(
             f"{texts.name_parameter(name)}: {value}"
             for name, value in recipe.describe().items()

@@ -9,7 +9,7 @@ import discord
 import pytest
 from discord import app_commands
 
-from bot.chat.client import COGS, TriptychClient
+from bot.chat.client import TriptychClient
 from tests.conftest import House
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,8 +50,7 @@ def list_inputs(client: TriptychClient) -> set[str]:
 async def test_table_has_a_row_for_everything_that_can_be_sent(quiet_house: House):
     client = TriptychClient(lambda _: quiet_house.services, lambda: 0.0)
     await client._async_setup_hook()
-    for cog in COGS:
-        await client.load_extension(cog)
+    await client.load_commands()
     inputs = list_inputs(client)
     await client.close()
     rows = list_rows()

@@ -9,7 +9,7 @@ import discord
 import pytest
 from discord import app_commands
 
-from bot.chat.client import COGS, TriptychClient
+from bot.chat.client import TriptychClient
 from bot.chat.translator import CatalogTranslator
 from bot.services import Services
 from bot.texts import commands
@@ -24,6 +24,7 @@ class Recorder(CatalogTranslator):
     """Remembers every text that it is asked for."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked: set[Asked] = set()
 
     async def translate(
@@ -57,8 +58,7 @@ async def compose_payload(services: Services, translator: CatalogTranslator) -> 
     client = TriptychClient(lambda _: services, lambda: 0.0)
     await client._async_setup_hook()
     try:
-        for cog in COGS:
-            await client.load_extension(cog)
+        await client.load_commands()
         tree = client.tree
         return [
             await command.get_translated_payload(tree, translator)

@@ -29,6 +29,7 @@ LABELS = [
     "Settings",
     "torch",
     "Model",
+    "Upscaler",
     "Rules",
     "Picture check",
     "Disk",
@@ -37,13 +38,17 @@ LABELS = [
 ]
 
 
+def probe(device: str) -> tuple[str, str]:
+    return ("", "install an NVIDIA card") if device == "cuda" else ("cpu", "2 threads")
+
+
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty folder, no environment, and torch's own process answered for."""
     monkeypatch.chdir(tmp_path)
     for name in (*Settings.model_fields, "model_config"):
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(doctor, "_run_probe", lambda: ("cpu", "2 threads"))
+    monkeypatch.setattr(doctor, "_run_probe", probe)
 
 
 async def find(label: str) -> Finding:
@@ -94,8 +99,24 @@ async def test_model_that_only_loading_would_stumble_over_is_a_fault(
     finding = await find("Model")
     assert not finding.ok
     assert "Copy or download it again" in finding.remedy
-    monkeypatch.setattr(doctor, "_run_probe", lambda: None)  # nor can anything be built, then
+    monkeypatch.setattr(doctor, "_run_probe", lambda device: None)  # then nothing can be built
     assert (await find("Model")).ok
+
+
+@pytest.mark.parametrize(
+    ("wish", "ok", "said"),
+    [
+        ("", True, "realesr-animevideov3-x4 enlarges pictures 4 times"),
+        ("Off", True, "off, so pictures stay as they are drawn"),
+        ("~/gone.safetensors", False, "does not exist"),
+        ("x4plus.pth", False, "pickle"),
+    ],
+)
+async def test_upscaler_is_checked(monkeypatch: pytest.MonkeyPatch, wish: str, ok: bool, said: str):
+    monkeypatch.setenv("UPSCALER", wish)
+    finding = await find("Upscaler")
+    assert finding.ok is ok
+    assert said in (finding.detail if ok else finding.remedy)
 
 
 async def test_faulty_settings_are_listed(monkeypatch: pytest.MonkeyPatch):
@@ -108,16 +129,16 @@ async def test_faulty_settings_are_listed(monkeypatch: pytest.MonkeyPatch):
 
 
 async def test_torch_that_cannot_be_loaded_is_a_fault(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(doctor, "_run_probe", lambda: None)
+    monkeypatch.setattr(doctor, "_run_probe", lambda device: None)
     assert not (await find("torch")).ok
 
 
 async def test_probe_that_breaks_is_no_answer(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()
     monkeypatch.setattr(doctor, "_DEVICE_PROBE", "raise SystemExit(3)")
-    assert doctor._run_probe() is None
+    assert doctor._run_probe("auto") is None
     monkeypatch.setattr(doctor, "_DEVICE_PROBE", "print('cuda|a card, 8 GiB | free')")
-    assert doctor._run_probe() == ("cuda", "a card, 8 GiB | free")
+    assert doctor._run_probe("auto") == ("cuda", "a card, 8 GiB | free")
 
 
 async def test_database_is_counted_and_left_as_it_was(data_dir: Path):

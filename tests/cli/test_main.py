@@ -7,11 +7,10 @@ import json
 import logging
 import os
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -39,7 +38,7 @@ from bot.settings import Settings, load_settings
 from bot.store import DATABASE_FILE_NAME, DataDirLock, JobRepository
 from bot.texts.codes import Code
 from bot.texts.reasons import because
-from tests.fakes.engine import FakeEngine
+from tests.fakes.engine import INFO, SHIPPED, FakeEngine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,6 +102,17 @@ def test_imagine_prints_one_object_and_leaves_four_pictures_and_a_row(engines: l
     [job] = asyncio.run(rows())
     assert (job.status, job.origin.user_id, job.origin.guild_id) == (JobStatus.DELIVERED, 0, None)
     assert job.origin.source is Source.TERMINAL
+
+
+def test_imagine_gives_small_pictures_enlarged_and_says_so(engines: list[FakeEngine]):
+    engines += [FakeEngine(info=replace(INFO, shows_enlarged=True)) for _ in range(2)]
+    report = imagine("--seed", "5")
+    assert (report["upscaler"], report["upscale_factor"]) == (SHIPPED.name, 4)
+    for path in report["images"]:
+        with Image.open(path) as image:
+            assert image.size == (256, 256)
+    said = invoke("imagine", "dog").stdout
+    assert f"Drawn at 64×64 and enlarged 4 times by {SHIPPED.name}" in said
 
 
 def test_imagine_says_in_words_what_it_drew_and_where(engines: list[FakeEngine]):
@@ -382,56 +392,6 @@ def test_usage_since_nonsense_is_a_sentence(since: str):
     result = invoke("usage", "--since", since)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "neither a date like" in result.stderr
-
-
-def run_starter(folder: Path, *arguments: str) -> dict[str, object]:
-    known = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    done = subprocess.run(
-        [sys.executable, "-m", "bot", *arguments],
-        cwd=folder,
-        env=known | {"PYTHONPATH": str(ROOT), "DEVICE": "cpu", "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout.count("\n") == 1
-    return json.loads(done.stdout)
-
-
-def test_starter_model_draws_the_same_pictures_from_the_same_seed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """The packaged model, in a process of its own and in this one."""
-    words = ("imagine", "dog in autumn leaves", "--json", "--seed", "3", "--steps", "2")
-    folders = [tmp_path / name for name in ("a", "b")]
-    for folder in folders:
-        folder.mkdir()
-    first = run_starter(folders[0], *words)
-    monkeypatch.chdir(folders[1])
-    monkeypatch.setenv("DEVICE", "cpu")
-    second = json.loads(CliRunner().invoke(cli.app, words).stdout)
-    assert first.keys() >= {
-        "job_id",
-        "prompt",
-        "model",
-        "sampler",
-        "num_inference_steps",
-        "guidance_scale",
-        "seeds",
-        "grid",
-        "images",
-        "nsfw_content_detected",
-        "seconds",
-    }
-    assert first["seeds"] == [3, 4, 5]
-    for one, other in zip(
-        [first["grid"], *first["images"]], [second["grid"], *second["images"]], strict=True
-    ):
-        assert Path(one).read_bytes() == Path(other).read_bytes()
-    assert len({Path(path).read_bytes() for path in first["images"]}) == 3
 
 
 def lose_record() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +59,14 @@ class BotProcess:
     def recipes(self) -> list[Recipe]:
         """Of all jobs on record."""
         return [parse_recipe(row["recipe"]) for row in self.rows()]
+
+
+async def examine(start: StartBot, **environment: str) -> list[dict[str, Any]]:
+    """The checks of ``doctor``. It finds no model, because checking one takes seconds."""
+    environment = {"MODEL": "./nothing"} | environment
+    bot = await start(arguments=("doctor", "--json"), connected=False, **environment)
+    await bot.wait()
+    return json.loads(bot.log)["checks"]
 
 
 def say_of(row: sqlite3.Row) -> str:
@@ -125,6 +135,7 @@ async def open_bots(
             "MAX_ACTIONS_PER_MEMBER_PER_MINUTE": "100000",
             "PYTHONPATH": str(ROOT),
             "FAKE_LOCALES": str(locales),
+            "FAKE_PICTURE_CHECK": "0.0",
         }
         process = await nursery.start(
             module, log_path, tmp_path, inherited | known | environment, arguments

@@ -23,6 +23,7 @@ MAX_CONTENT, MAX_CHOICE = 2000, 100
 MODAL = 9
 NAMES = (
     *("fake model", "cpu", "float32", *SAMPLER_IDS, "quality", "fast", "gif"),
+    "realesr-animevideov3-x4",
     "text",  # the key of a file of rules
     "and seconds minutes hours days",  # words from Babel, which translates them itself
     *(

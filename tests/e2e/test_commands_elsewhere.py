@@ -10,9 +10,7 @@ import pytest
 
 from playground import Playground
 from playground.world.world import Json
-from tests.e2e.conftest import StartBot
-from tests.e2e.lens import Lens
-from tests.e2e.test_start import TOKEN, examine
+from tests.e2e.conftest import StartBot, examine
 
 PUT = "PUT /applications/*/commands"
 
@@ -92,25 +90,16 @@ async def test_command_that_is_unknown_or_changed_says_to_reload(
     assert bot.rows() == []
 
 
-async def test_doctor_says_how_the_commands_stand(
-    server: Playground,
-    lens: Lens,
-    start_bot: StartBot,
-    tmp_path_factory: pytest.TempPathFactory,
-):
-    lens.is_open = False  # doctor speaks English only, so the bot does
-
+async def test_doctor_says_how_the_commands_stand(server: Playground, start_bot: StartBot):
     async def ask() -> dict[str, str]:
-        folder = tmp_path_factory.mktemp("doctor")
-        report = await examine(server, folder, TOKEN)
-        [check] = [each for each in report["checks"] if each["label"] == "Discord commands"]
+        [check] = [each for each in await examine(start_bot) if each["label"] == "Discord commands"]
         assert check["ok"]
         return check
 
     check = await ask()
     assert check["detail"] == "none registered yet"
     assert "first start" in check["remedy"]
-    await (await start_bot(FAKE_LOCALES="")).stop()
+    await (await start_bot()).stop()
     check = await ask()
     assert (check["detail"], check["remedy"]) == (f"all {len(server.commands)} registered", "")
     change(server, "queue", description="Mine")

@@ -35,6 +35,7 @@ async def test_message_deleted_while_its_prompt_waits_ends_it_undrawn(
     bot = await start_bot(FAKE_STEP_SECONDS="0.2", FAKE_MAX_JOBS="1")
     member, art = server.person("member"), server.channel("art")
     first = await member.slash("imagine", art, prompt="dog", steps=30)
+    await first.wait_acknowledged()  # so that the other one's row is the last
     handle = await member.slash("imagine", art, prompt="cat", steps=100)
     await server.person("moderator").delete(await handle.wait_answered())
     message = await handle.wait_for(is_told, 20)

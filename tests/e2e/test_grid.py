@@ -47,17 +47,17 @@ async def test_every_button_works_after_a_restart_for_somebody_else(
     assert single.attachments[0].description == "Picture 2 of 3, drawn from the prompt: dog"
     again = await (await press(other, grid, "↻")).wait_for(has_grid)
     siblings = await (await press(other, grid, "Vary 3")).wait_for(has_grid)
-    upscaled = await (await press(other, single, "Upscale ×2")).wait_for(has_grid)
+    upscaled = await (await press(other, single, "Upscale (redraw)")).wait_for(has_grid)
     assert open_picture(upscaled).size == (128, 128)
     assert "×2 from picture 2 of #1" in upscaled.text()
     sibling = await (await press(other, upscaled, "Vary")).wait_for(has_grid)
-    twice = await (await press(other, upscaled, "Upscale ×2")).wait_for(has_grid)
+    twice = await (await press(other, upscaled, "Upscale (redraw)")).wait_for(has_grid)
     sibling_of_twice = await (await press(other, twice, "Vary")).wait_for(has_grid)
     assert open_picture(twice).size == (256, 256)
     for each in (sibling, sibling_of_twice):
         assert open_picture(each).size == open_picture(grid).size
     labels = [b.label for b in upscaled.buttons()]
-    assert labels == ["Upscale ×2", "Vary", "✎ Remix", "Use as start", "⋯"]
+    assert labels == ["Upscale", "Upscale (redraw)", "Vary", "✎ Remix", "Use as start", "⋯"]
     assert all(message.reference_id for message in (again, siblings, upscaled))
     recipe = await (await press(other, grid, "⋯")).wait_answered()
     assert recipe.is_ephemeral
@@ -162,7 +162,9 @@ async def test_two_presses_at_once_are_one_job(server: Playground, start_bot: St
     assert len(bot.rows()) == 1 + 2 * 2 + 1
 
 
-@pytest.mark.parametrize("way", ["reroll", "vary", "upscale", "remix", "start", "upload", "style"])
+@pytest.mark.parametrize(
+    "way", ["reroll", "vary", "upscale", "redraw", "remix", "start", "upload", "style"]
+)
 async def test_every_way_to_ask_goes_through_the_rules(
     server: Playground, start_bot: StartBot, way: str
 ):
@@ -183,7 +185,9 @@ async def test_every_way_to_ask_goes_through_the_rules(
         case "vary":
             handle = await press(member, grid, "Vary 1")
         case "upscale":
-            handle = await press(member, single, "Upscale ×2")
+            handle = await press(member, single, "Upscale")
+        case "redraw":
+            handle = await press(member, single, "Upscale (redraw)")
         case "remix" | "start":
             form = await press(
                 member, *((grid, "✎ Remix") if way == "remix" else (single, "Use as start"))
@@ -314,7 +318,7 @@ async def test_buttons_of_deleted_pictures_offer_the_recipe(
     assert await bot.stop() == 0
 
     bot = await start_bot()
-    for label in ("Upscale ×2", "Vary", "✎ Remix", "Use as start", "⋯"):
+    for label in ("Upscale", "Upscale (redraw)", "Vary", "✎ Remix", "Use as start", "⋯"):
         assert "is gone" in await refusal(await press(member, single, label))
     for handle in (form, start):
         gone = await member.submit_modal(handle, {"prompt": "wolf"})
@@ -356,7 +360,7 @@ async def test_buttons_of_a_member_who_deleted_their_data_say_so_and_draw_nothin
     assert "1 message in a channel goes too" in done.text()
     assert "What stays" in done.text()
     for person, message, label in [
-        *((member, single, label) for label in ("Upscale ×2", "Vary", "✎ Remix", "⋯")),
+        *((member, single, label) for label in ("Upscale", "Vary", "✎ Remix", "⋯")),
         *((other, single, label) for label in ("Use as start", "✎ Remix", "⋯")),
         (other, grid, "↻"),
     ]:
@@ -425,7 +429,8 @@ async def test_job_of_another_server_is_not_known_here(server: Playground, start
     bot = await start_bot()
     grid = await draw(server.person("owner"), far)
     own = await draw(member, art)
-    for action in ("pick", "vary", "reroll", "remix", "more", "delete", "upscale", "start"):
+    looking = ("pick", "original", "more", "delete")
+    for action in (*looking, "vary", "reroll", "remix", "upscale", "redraw", "start"):
         assert "I know no picture" in await refusal(await forge(member, own, f"v1:{action}:1:1"))
     assert not grid.is_deleted
     assert len(bot.rows()) == 2
@@ -437,7 +442,7 @@ async def test_hidden_pictures_have_no_use(server: Playground, start_bot: StartB
     grid = await draw(member, art)
     disabled = {b.label for b in grid.buttons() if b.is_disabled}
     assert disabled == {"1", "2", "3", "Vary 1", "Vary 2", "Vary 3"}
-    for action in ("pick", "vary", "upscale", "start"):
+    for action in ("pick", "original", "vary", "upscale", "redraw", "start"):
         handle = await forge(member, grid, f"v1:{action}:1:2")
         assert "hidden by the filter" in await refusal(handle)
     assert len(bot.rows()) == 1

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from io import BytesIO
-
-from PIL import Image
 
 from playground import Message, Playground, answer, reset
 from tests.e2e.conftest import StartBot
-from tests.e2e.lens import Lens
 
 FIFTEEN_MINUTES = 15 * 60 + 1
 
@@ -25,6 +21,7 @@ async def test_waiting_jobs_survive_a_restart_and_are_delivered_once(
     member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
     bot = await start_bot(FAKE_STEP_SECONDS="0.5")
     handles = [await member.slash("imagine", art, prompt="long", steps=60)]
+    await handles[0].wait_for(lambda message: "step" in message.text())
     for person in (member, other, member):
         handles.append(await person.slash("imagine", art, prompt="waits"))
     for handle in handles:
@@ -251,21 +248,4 @@ async def test_lost_device_ends_with_75_and_its_neighbours_are_drawn_after_the_r
     await poison.wait_for(lambda message: "Sorry" in message.text())
     bot = await start_bot(FAKE_FLAW="lost")
     await dog.wait_for(has_grid)
-    assert await bot.stop() == 0
-
-
-async def test_real_engine_draws_three_pictures_of_the_starter_model(
-    server: Playground, start_bot: StartBot, lens: Lens
-):
-    lens.is_open = False  # this bot speaks English alone
-    bot = await start_bot("bot", connected=True)
-    prompt = "dog in autumn leaves, " + "very very beautiful " * 20
-    handle = await server.person("member").slash(
-        "imagine", server.channel("art"), prompt=prompt, seed="5"
-    )
-    message = await handle.wait_for(has_grid, 60)
-    grid = Image.open(BytesIO(message.attachments[0].content))
-    assert grid.size == (3 * 384 + 2 * 8, 384)
-    assert len(grid.getcolors(2**24) or []) > 5000
-    assert "these words were cut: " in message.text()
     assert await bot.stop() == 0

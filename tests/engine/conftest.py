@@ -31,7 +31,8 @@ def make_request(**changes: Any) -> GenerationRequest:
     request_id, image = changes.pop("request_id", 1), changes.pop("image", None)
     strength, may_tile = changes.pop("strength", None), changes.pop("may_tile", False)
     if strength is not None or may_tile:
-        changes["start"] = StartPicture(0, 0, 1.0 if strength is None else strength, int(may_tile))
+        factor = 2 if may_tile else 1
+        changes["start"] = StartPicture(0, 0, 1.0 if strength is None else strength, factor)
     return GenerationRequest(request_id, replace(_RECIPE, **changes), image)
 
 

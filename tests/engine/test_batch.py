@@ -10,7 +10,7 @@ import torch
 import bot.engine.batch
 from bot.engine import Progress
 from bot.engine.batch import Batch
-from bot.engine.models.latent_preview import find_matrix, fit_matrix
+from bot.engine.models.latent_preview import fit_matrix
 from bot.engine.models.stable_diffusion import StableDiffusion
 from bot.engine.steps.groups import Drawing
 from bot.engine.steps.steppers import Stepper
@@ -244,7 +244,7 @@ def test_last_preview_of_the_starter_model_resembles_its_picture(
 
 def test_matrix_is_fitted_to_a_vae_that_nobody_knows(tiny_model: Path) -> None:
     pipe = load(STARTER).pipe  # as if its preview.json were not there
-    matrix = find_matrix(None, pipe.vae, StableDiffusion.latent_to_rgb)
+    matrix = StableDiffusion(pipe).find_preview()
     channels = pipe.vae.config.latent_channels
     assert (matrix.weight.shape, matrix.bias.shape) == ((channels, 3), (3,))
     red = torch.zeros(1, 3, 128, 128) + torch.tensor([1.0, -1.0, -1.0])[:, None, None]

@@ -10,11 +10,17 @@ import torch
 
 from bot.engine.api import GenerationRequest, ModelSource
 from bot.engine.models.checks import check_model
-from bot.engine.models.loading import _load_local
+from bot.engine.models.loading import _load_local, load_model
+from tests.checkpoints import write_single_file
 from tests.engine.conftest import make_request
-from tests.engine.drawing import Pair, find_error, find_worst, load, open_batch, run
+from tests.engine.drawing import Pair, draw, find_error, find_worst, load, open_batch, run
 from tests.engine.test_exactness import paint
-from tests.tiny_models import build_tiny_model, build_tiny_xl_model, edit_json
+from tests.tiny_models import (
+    build_tiny_model,
+    build_tiny_xl_model,
+    build_tiny_xl_pipeline,
+    edit_json,
+)
 
 TIME_CONDITION = {"time_cond_proj_dim": 16}
 
@@ -108,7 +114,7 @@ def test_xl_rows_of_different_people_do_not_mix(xl: Pair) -> None:
 
 @pytest.mark.parametrize("build", [build_tiny_model, build_tiny_xl_model])
 def test_distilled_model_is_told_its_guidance_and_takes_one_row(
-    folder: Path, build: object
+    folder: Path, build: Callable[..., Path]
 ) -> None:
     path = build(folder / f"lcm {build.__name__}", "lcm", unet=TIME_CONDITION)
     pair = Pair(path, torch.float64)
@@ -198,6 +204,17 @@ def test_xl_vae_that_overflows_in_float16_stays_in_float32(
     pipe = _load_local(ModelSource(str(path)), torch.float16).family.pipe
     assert pipe.unet.dtype == pipe.text_encoder_2.dtype == torch.float16
     assert pipe.vae.dtype == (torch.float32 if force_upcast else torch.float16)
+
+
+def test_xl_in_a_single_file_draws_what_its_folder_draws(folder: Path) -> None:
+    """The folder's small files describe it, as it is no full-size model."""
+    config = build_tiny_xl_model(folder / "config")
+    path = write_single_file(build_tiny_xl_pipeline(), folder / "xl.safetensors")
+    source = ModelSource(str(path), model_config=str(config), device="cpu")
+    assert "Stable Diffusion XL" in check_model(source, thorough=True)[0]
+    request = make_request(sampler="euler")
+    ours = draw(open_batch(load_model(source)), request).images
+    assert find_worst(ours, Pair(config).draw_alone(request)) <= 1
 
 
 def test_doctor_checks_an_xl_folder(folder: Path) -> None:

@@ -12,11 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.domain.recipes import Recipe
+from bot.engine import check_upscaler
 from bot.engine.api import (
     GenerationOutput,
     GenerationRequest,
@@ -25,6 +27,9 @@ from bot.engine.api import (
     ProgressCallback,
 )
 from bot.errors import EngineLost, GenerationCancelled
+
+UPSCALER = Path(__file__).parents[2] / "bot" / "upscaler" / "realesr-animevideov3-x4.safetensors"
+SHIPPED = check_upscaler(UPSCALER)
 
 INFO = ModelInfo(
     id="fake model",
@@ -41,7 +46,12 @@ INFO = ModelInfo(
     dtype="float32",
     engine="fake engine",
     max_clip_skip=3,
+    upscaler=SHIPPED,
 )
+
+
+FAKE_TILES = 2
+UPSCALING_COST = 0.125
 
 
 class FakeEngine:
@@ -103,6 +113,8 @@ class FakeEngine:
         return not self._in_flight
 
     def cost(self, recipe: Recipe) -> float:
+        if recipe.is_upscaled:
+            return UPSCALING_COST
         steps = (recipe.num_inference_steps or 0) / self.info.num_inference_steps
         width, height = recipe.size
         area = width * height / (self.info.width * self.info.height)
@@ -150,7 +162,8 @@ class FakeEngine:
         if self._lost is not None:
             raise self._lost
         started = time.perf_counter()
-        num_steps = request.recipe.num_inference_steps or 0
+        recipe = request.recipe
+        num_steps = FAKE_TILES if recipe.is_upscaled else recipe.num_inference_steps or 0
         for step in range(1, num_steps + 1):
             if request.request_id in self._cancelled:
                 raise GenerationCancelled(f"request {request.request_id} was cancelled")
@@ -163,10 +176,25 @@ class FakeEngine:
         images = np.stack(
             [np.full(shape, np.uint8(seed % 256), np.uint8) for seed in request.recipe.seeds]
         )
-        if request.image is not None:  # between the picture it starts from and its own colour
+        if (
+            request.image is not None and not recipe.is_upscaled
+        ):  # between the picture it starts from and its own colour
             share = request.recipe.strength
             images = (request.image * (1 - share) + images * share).round().astype(np.uint8)
+        if request.recipe.start is not None and request.recipe.start.upscaled:
+            assert request.image is not None
+            images = enlarge(request.image[None], request.recipe.start.upscaled)
+            assert images.shape[1:] == shape
+        factor = request.recipe.shown_factor
+        enlarged = enlarge(images, factor) if factor > 1 else None
         engine, seconds = self.info.engine, max(time.perf_counter() - started, 1e-6)
         if self._drawn_by is not None:
             engine, seconds = self._drawn_by(request)
-        return GenerationOutput(images, self._flagged(request), seconds, engine=engine)
+        return GenerationOutput(
+            images, self._flagged(request), seconds, engine=engine, enlarged=enlarged
+        )
+
+
+def enlarge(images: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Repeat the pixels of (N, H, W, 3)."""
+    return images.repeat(factor, axis=1).repeat(factor, axis=2)

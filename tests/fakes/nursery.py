@@ -111,6 +111,9 @@ class Child:
 
 def load_modules(*modules: str) -> None:
     """Import what a bot imports before it is online, but start no thread."""
+    import discord
+    from babel.numbers import format_decimal
+
     from bot.chat import client
     from bot.moderation.classes import load_classes
     from bot.texts.catalog import parse_locale
@@ -118,7 +121,10 @@ def load_modules(*modules: str) -> None:
     for module in (*client.COGS, "bot.cli.run", "tests.fakes.parts", *modules):
         importlib.import_module(module)
     load_classes()
-    parse_locale("en-GB")  # Babel reads its own tables once
+    for locale in discord.Locale:
+        parse_locale(locale.value)  # Babel reads a file for each
+    for name in ("en-US", "en-GB"):
+        format_decimal(1, locale=parse_locale(name))  # and another one for numbers
 
 
 class _Server:

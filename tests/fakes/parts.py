@@ -2,22 +2,26 @@
 
 FAKE_STEP_SECONDS, FAKE_LOAD_SECONDS: how slow it is. FAKE_FLAW: ``lost`` loses the device on the
 word "poison", ``fail`` fails on it. FAKE_LOAD_ERROR: the model does not load. FAKE_PICTURE_CHECK:
-``crash`` fails at every picture, ``missing`` does not load, a number is every picture's score.
+``crash`` fails at every picture, ``missing`` does not load, a number is every picture's score;
+without it the real network looks at them. FAKE_SHOWS_ENLARGED: the model's pictures are shown
+enlarged.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from typing import Any
+from dataclasses import replace
 
 from bot import services
+from bot.cli import doctor
 from bot.cli import main as cli
 from bot.engine.api import GenerationRequest
 from bot.errors import ConfigError, EngineLost, GenerationFailed
 from bot.moderation import PictureCheck
 from bot.settings import Settings
-from tests.fakes.engine import FakeEngine
+from tests.fakes.classifier import FakeClassifier
+from tests.fakes.engine import INFO, FakeEngine
 
 
 def _flaw(request: GenerationRequest) -> None:
@@ -28,7 +32,10 @@ def _flaw(request: GenerationRequest) -> None:
 
 def _make_engine(settings: object) -> FakeEngine:
     error = os.environ.get("FAKE_LOAD_ERROR")
+    upscaler = None if os.environ.get("UPSCALER") == "off" else INFO.upscaler
+    shows_enlarged = "FAKE_SHOWS_ENLARGED" in os.environ
     engine = FakeEngine(
+        info=replace(INFO, upscaler=upscaler, shows_enlarged=shows_enlarged),
         step_seconds=float(os.environ.get("FAKE_STEP_SECONDS", "0")),
         load_seconds=float(os.environ.get("FAKE_LOAD_SECONDS", "0")),
         load_error=ConfigError(error) if error else None,
@@ -38,29 +45,20 @@ def _make_engine(settings: object) -> FakeEngine:
     return engine
 
 
-class _FakeClassifier:
-    def __init__(self, kind: str) -> None:
-        if kind == "missing":
-            raise ConfigError("the weights are missing")
-        self._kind = kind
-
-    def score(self, image: Any) -> float:
-        if self._kind == "crash":
-            raise RuntimeError("the checker crashed")
-        return float(self._kind)
-
-    def rest(self) -> None:
-        pass
+def _load_classifier() -> FakeClassifier:
+    kind = os.environ["FAKE_PICTURE_CHECK"]
+    if kind == "missing":
+        raise ConfigError("the weights are missing")
+    return FakeClassifier(None if kind == "crash" else float(kind))
 
 
 def _make_picture_check(settings: Settings) -> PictureCheck:
-    return PictureCheck(
-        settings.nsfw_threshold, lambda: _FakeClassifier(os.environ["FAKE_PICTURE_CHECK"])
-    )
+    return PictureCheck(settings.nsfw_threshold, _load_classifier)
 
 
 def install() -> None:
     """Replace the bot's parts by fakes, as the environment says."""
-    if "FAKE_PICTURE_CHECK" in os.environ:
+    if os.environ.get("FAKE_PICTURE_CHECK"):
         services.make_picture_check = _make_picture_check
     cli.make_engine = _make_engine
+    doctor._run_probe = lambda: ("cpu", "2 threads")  # it would import torch

@@ -19,10 +19,16 @@ from bot.domain.rules import MINORS, Rule, RuleKind
 from bot.engine.api import GenerationRequest
 from bot.errors import UserError
 from bot.moderation.classes import REAL_PEOPLE
-from bot.recipes.derive import compose_again, compose_base, compose_upscale, compose_variation
+from bot.recipes.derive import (
+    compose_again,
+    compose_base,
+    compose_redraw,
+    compose_upscale,
+    compose_variation,
+)
 from bot.texts.reasons import say
 from tests.conftest import GUILD, FakeCaller, House, OpenHouse
-from tests.fakes.engine import FakeEngine
+from tests.fakes.engine import SHIPPED, FakeEngine
 from tests.review.conftest import MODERATOR, REVIEW_CHANNEL
 
 OWN, SENT = StartPicture(0, 0, 0.7), Upload("https://cdn.example/mine.png", 100)
@@ -89,7 +95,12 @@ async def test_buttons_that_keep_the_words_are_judged_with_what_is_behind(house:
     source = await draw(house, "dog")
     job = await draw(house, "child", start_from(source))
     await put_behind(house, source, "nude statue")
-    for ask in (compose_again(job), compose_variation(job, 3), compose_upscale(job, 1)):
+    for ask in (
+        compose_again(job),
+        compose_variation(job, 3),
+        compose_upscale(job, 1, SHIPPED, 1024),
+        compose_redraw(job, 1),
+    ):
         await refuse(house, ask, MINORS)
 
 
@@ -98,7 +109,7 @@ async def test_remix_that_keeps_its_start_is_judged_with_what_is_behind_it(house
     varied = await draw(house, "marble", StartPicture(nude.job_id, 2, 0.7))
     await refuse(house, replace(compose_base(varied), prompt="child"), MINORS)
     await refuse(house, replace(compose_again(varied), prompt="emma smith"), REAL_PEOPLE)
-    enlarged = await draw(house, "marble", StartPicture(nude.job_id, 2, 0.2, num_doublings=1))
+    enlarged = await draw(house, "marble", StartPicture(nude.job_id, 2, 0.2, factor=2))
     kept = await house.submit("child", start=compose_base(enlarged).start)
     assert kept.status is JobStatus.QUEUED  # a remix of an enlarged picture starts from nothing
 
@@ -132,7 +143,8 @@ async def test_nothing_sexual_from_an_upload_or_what_came_of_it(house: House):
     for ask in (
         compose_again(job),
         compose_base(job),
-        compose_upscale(job, 1),
+        compose_upscale(job, 1, SHIPPED, 1024),
+        compose_redraw(job, 1),
         compose_variation(job, 2),
         compose_variation(varied, 1),
     ):

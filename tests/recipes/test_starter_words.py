@@ -54,7 +54,7 @@ def test_long_lists_are_short_and_no_markdown_comes_through():
 
 def test_other_models_and_enlarged_pictures_say_nothing():
     assert describe("lighthouse", model="stable diffusion 1.5") == ""
-    assert describe("lighthouse", start=StartPicture(1, 1, 0.2, 1)) == ""
+    assert describe("lighthouse", start=StartPicture(1, 1, 0.2, factor=2)) == ""
 
 
 def test_words_of_a_style_are_not_the_members():

@@ -14,24 +14,11 @@ from bot.domain.jobs import Job, JobStatus
 from bot.domain.review import Decision
 from bot.moderation import PictureCheck
 from tests.conftest import GUILD, Clock, FakeMessenger, House, OpenHouse
+from tests.fakes.classifier import FakeClassifier
+from tests.fakes.engine import FakeEngine
 
 REVIEW_CHANNEL, MODERATOR, OTHER = 4242, 31, 32
 HOUR, DAY = 3600.0, 86400.0
-
-
-class FakeClassifier:
-    """score: of every picture; None crashes."""
-
-    def __init__(self, score: float | None) -> None:
-        self.value = score
-
-    def score(self, image: Any) -> float:
-        if self.value is None:
-            raise RuntimeError("the checker crashed")
-        return self.value
-
-    def rest(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -50,8 +37,13 @@ async def open_lane(open_house: OpenHouse, scores: FakeClassifier, tmp_path: Pat
     path.write_text('{"rules": [{"kind": "word", "text": "leek", "action": "hold"}]}')
 
     @asynccontextmanager
-    async def open_(clock: Clock | None = None, messenger: FakeMessenger | None = None, **values):
-        async with open_house(clock=clock, messenger=messenger, rules_file=path) as house:
+    async def open_(
+        clock: Clock | None = None,
+        messenger: FakeMessenger | None = None,
+        engine: FakeEngine | None = None,
+        **values: Any,
+    ):
+        async with open_house(engine, clock, messenger, rules_file=path) as house:
             await set_values(house, review_channel_id=REVIEW_CHANNEL, **values)
             await house.load_model()
             yield house

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bot.jobs.ports import InProgress
 from bot.jobs.previews import Previews
 from bot.policy.pictures import PictureJudge
 from bot.texts.reasons import say
+from tests.fakes.engine import INFO, FakeEngine
 from tests.review.conftest import MODERATOR, actions, decide, set_values
 
 
@@ -201,3 +203,26 @@ async def test_reviewed_model_has_no_preview_and_takes_uploads(open_lane):
         assert await Previews(judge, house.services.writer).develop(job, drawing) is drawing
         uploaded = await judge.judge(job, sketch[:1], [None])
         assert uploaded.held_for is None
+
+
+async def test_pictures_that_are_shown_enlarged_are_judged_as_drawn_and_held_in_both_sizes(
+    open_lane, scores
+):
+    scores.value = 0.9
+    engine = FakeEngine(info=replace(INFO, shows_enlarged=True))
+    async with open_lane(picture_action="hold", engine=engine) as house:
+        await house.start()
+        job = await house.submit("dog", seed=200)
+        await house.until_status(job, JobStatus.HELD)
+        assert (64, 64) in {shape[:2] for shape in scores.shapes}
+        assert max(scores.shapes)[0] == 64, "the large pictures are not judged"
+        await house.until(lambda: house.messenger.cards)
+        public = house.services.writer.folder_of(job.job_id)
+        assert not {200, 201, 202} & shown_greys(public / "grid.png")
+        assert await house.services.writer.load_shown(job.job_id, 1) is not None
+        await decide(house, Decision.APPROVE)
+        await house.until_status(job, JobStatus.DELIVERED)
+        [(_, delivery)] = house.messenger.delivered
+        assert shown_greys(delivery.grid) == {200, 201, 202}
+        assert [path.name for path in delivery.images] == [f"{n}.large.png" for n in (1, 2, 3)]
+        assert len(delivery.verdicts) == 3

@@ -39,7 +39,7 @@ async def test_all_jobs_behind_a_picture_are_found_the_nearest_first(
     first = await insert(jobs, "dog", negative="cat")
     second = await insert(jobs, "wolf", panel(first))
     await insert(jobs, "not behind it", panel(first))
-    third = await insert(jobs, "wolf", replace(panel(second, 3), num_doublings=1))
+    third = await insert(jobs, "wolf", replace(panel(second, 3), factor=2))
     assert await ancestry.fetch(None) == Ancestry()
     assert await ancestry.fetch(panel(first)) == Ancestry((("dog", "cat"),))
     assert await ancestry.fetch(panel(third)) == Ancestry((("wolf", ""), ("dog", "cat")))

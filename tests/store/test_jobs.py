@@ -196,7 +196,7 @@ async def test_pictures_and_state_are_recorded_together(
     job = await insert(jobs)
     await jobs.mark_answered(job.job_id, message_id=None, now=NOW)
     running = await jobs.mark_running(job, now=NOW)
-    bad = (*FILES, PictureFile(4, "1/4.png", "44"))
+    bad = (*FILES, PictureFile(7, "1/7.png", "77"))
     with pytest.raises(StoreError):
         await jobs.mark_rendered(job.job_id, bad, cost=1.0, gpu_seconds=1.0, cut_words="", now=NOW)
     assert await jobs.fetch_job(job.job_id) == running

@@ -211,7 +211,7 @@ def test_every_reason_has_words():
 
 @pytest.mark.parametrize(("step", "filled"), [(0, 0), (1, 1), (8, 6), (16, 12)])
 def test_bar_fills_as_steps_are_done(step: int, filled: int):
-    bar = job_views.describe_drawing(InProgress(step, 16))
+    bar = job_views.describe_drawing(make_job(), InProgress(step, 16))
     assert bar == f"Drawing {'▰' * filled}{'▱' * (12 - filled)} step {step} of 16"
 
 

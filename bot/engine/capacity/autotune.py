@@ -15,6 +15,7 @@ from typing import Any
 import diffusers
 import torch
 
+from bot.engine.hardware import CPU, Hardware, name_engine
 from bot.engine.sampling.step_tables import NUM_COLUMNS
 from bot.engine.steps.slots import Entry, Slots
 from bot.engine.steps.steppers import BUCKETS, Stepper
@@ -41,6 +42,7 @@ def find_knee(rates: Mapping[int, float]) -> int:
 
 
 def measure_knee(
+    hardware: Hardware,
     make_slots: Callable[[int], Slots],
     make_stepper: Callable[[Slots], Stepper],
     decode_one: Callable[[], None],
@@ -49,21 +51,21 @@ def measure_knee(
 ) -> Knee:
     """Time steps of more and more rows until they stop getting faster or memory or time runs out.
 
-    decode_one: decodes one picture; on CUDA the memory it needs is kept free. least_rows: where to
-    begin, because a batch always has room for that many.
+    decode_one: decodes one picture; if the device says how much memory that needs, it is kept
+    free. least_rows: where to begin, because a batch always has room for that many.
     """
     rates: dict[int, float] = {}
     started = time.perf_counter()
     slots = make_slots(BUCKETS[-1])
     stepper = make_stepper(slots)
-    on_cuda = slots.device.type == "cuda"
-    reserve = _measure_peak(decode_one) if on_cuda else 0
+    device = hardware.module if hardware.has_peaks else None
+    reserve = _measure_peak(device, decode_one) if device else 0
     max_rows = None
     for num_rows in [bucket for bucket in BUCKETS if bucket >= least_rows]:
         try:
             rates[num_rows] = num_rows / _time_step(slots, stepper, num_rows)
-            if on_cuda:
-                max_rows = _bound_by_memory(slots, stepper, num_rows, reserve)
+            if device:
+                max_rows = _bound_by_memory(device, slots, stepper, num_rows, reserve)
         except torch.OutOfMemoryError:
             max_rows = max(rates, default=max(1, least_rows // 2))
             break
@@ -85,7 +87,7 @@ def _time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:
 
     On the CPU this is processor time, so that other programs do not disturb it.
     """
-    clock = time.perf_counter if slots.device.type == "cuda" else time.process_time
+    clock = time.process_time if slots.device.type == "cpu" else time.perf_counter
     slots.rings.normal_()
     row = torch.tensor([1.0, 500.0, 1.0, *[0.0] * (NUM_COLUMNS - 3)], dtype=torch.float64)
     entries = [Entry(slot, row, None) for slot in range(num_rows)]
@@ -100,27 +102,32 @@ def _time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:
     return min(times[1:])
 
 
-def _bound_by_memory(slots: Slots, stepper: Stepper, num_rows: int, reserve: int) -> int | None:
-    """Estimate how many rows fit beside the weights and ``reserve`` bytes, from one batch."""
-    plan = slots.plan([], num_rows)
-    per_row = _measure_peak(lambda: Stepper.__call__(stepper, plan.to(slots.device))) / num_rows
-    free, total = torch.cuda.mem_get_info()
-    free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+def _bound_by_memory(
+    device: Any, slots: Slots, stepper: Stepper, num_rows: int, reserve: int
+) -> int | None:
+    """Estimate how many rows fit beside the weights and ``reserve`` bytes, from one batch.
+
+    device: torch's functions for it (``Hardware.module``).
+    """
+    plan = slots.plan([], num_rows).to(slots.device)
+    per_row = _measure_peak(device, lambda: Stepper.__call__(stepper, plan)) / num_rows
+    free, total = device.mem_get_info()
+    free += device.memory_reserved() - device.memory_allocated()
     return max(1, int((free - reserve - 0.05 * total) / max(per_row, 1)))
 
 
-def _measure_peak(work: Callable[[], None]) -> int:
-    torch.cuda.synchronize()
-    before = torch.cuda.memory_allocated()
-    torch.cuda.reset_peak_memory_stats()
+def _measure_peak(device: Any, work: Callable[[], None]) -> int:
+    device.synchronize()
+    before = device.memory_allocated()
+    device.reset_peak_memory_stats()
     work()
-    torch.cuda.synchronize()
-    return torch.cuda.max_memory_allocated() - before
+    device.synchronize()
+    return device.max_memory_allocated() - before
 
 
 def _synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    if device.type != "cpu":
+        torch.accelerator.synchronize()
 
 
 class KneeFile:
@@ -148,12 +155,12 @@ class KneeFile:
         partial.replace(self._path)
 
 
-def make_key(unet: Any, latent_shape: tuple[int, ...]) -> str:
+def make_key(hardware: Hardware, unet: Any, latent_shape: tuple[int, ...]) -> str:
     """Name what a knee depends on: device, model, size, dtype, threads and versions."""
-    on_cuda = unet.device.type == "cuda"
-    device = torch.cuda.get_device_name(unet.device) if on_cuda else f"cpu×{os.cpu_count()}"
+    on_cpu = hardware is CPU
+    device = f"cpu×{os.cpu_count()}" if on_cpu else name_engine(hardware)
     config = sha256(json.dumps(unet.config, sort_keys=True, default=str).encode()).hexdigest()[:12]
     size = "×".join(map(str, latent_shape))
-    threads = "" if on_cuda else f"{torch.get_num_threads()} threads"
+    threads = f"{torch.get_num_threads()} threads" if on_cpu else ""
     versions = f"torch {torch.__version__}, diffusers {diffusers.__version__}"
     return ", ".join(filter(None, [device, config, size, str(unet.dtype), threads, versions]))

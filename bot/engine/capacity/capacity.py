@@ -12,6 +12,9 @@ NUM_SHIFTS = 2
 """Requests in flight may need this many times the rows of one step. Those in excess take their
 first steps and then wait their turn (``Group.select``)."""
 
+_UPSCALING_SHARE = 0.25
+"""Of the rows of one step: enlarging takes few rows' memory, but each request its pictures'."""
+
 _ROUNDING = 1e-9
 
 
@@ -59,6 +62,8 @@ class Capacity:
         self._limits = {**self._limits, width * height: max(1, num_rows // 2)}
 
     def _share(self, recipe: Recipe) -> float:
+        if recipe.is_upscaled:
+            return _UPSCALING_SHARE
         num_rows = len(recipe.seeds) * self.info.count_rows(recipe.drawn_guidance_scale)
         return num_rows / self._limit(*recipe.size)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.recipes import Recipe
-from bot.engine.api import NUM_IMAGES, ModelInfo
+from bot.engine.api import NUM_IMAGES, ModelInfo, UpscalerInfo
 from bot.engine.capacity.tile_plan import measure_area
+from bot.engine.upscaling.tiles import cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class CostModel:
         info = self.info
         return self._flop(
             NUM_IMAGES, info.num_inference_steps, info.guidance_scale, info.default_sampler
-        )
+        ) + self._showing_flop(NUM_IMAGES, info.width, info.height)
 
     @property
     def factor(self) -> float:
@@ -43,6 +44,8 @@ class CostModel:
 
     def estimate(self, recipe: Recipe) -> float:
         """Return a recipe's work in default requests of the default model; 0.0 if there is none."""
+        if recipe.start is not None and recipe.start.upscaled:
+            return self._upscaling_flop(*recipe.size, recipe.start.upscaled) / self._unit
         work = self._flop(
             len(recipe.seeds),
             max(int((recipe.num_inference_steps or 0) * recipe.strength), 1),
@@ -50,7 +53,27 @@ class CostModel:
             recipe.sampler or self.info.default_sampler,
             recipe.guidance_until,
         )
-        return measure_area(self.info, recipe) * work / self._unit
+        showing = self._showing_flop(len(recipe.seeds), *recipe.size)
+        return (measure_area(self.info, recipe) * work + showing) / self._unit
+
+    def with_upscaler(self, upscaler: UpscalerInfo) -> CostModel:
+        """Return a model that counts enlarging too; its ``info`` knows the upscaler."""
+        whole = replace(self, info=replace(self.info, upscaler=upscaler))
+        priced = replace(whole.info, request_flop=whole.request_flop, cost_factor=whole.factor)
+        return replace(whole, info=priced)
+
+    def _showing_flop(self, pictures: int, width: int, height: int) -> float:
+        if self.info.find_shown_factor(width, height) is None:
+            return 0.0
+        return pictures * self._upscaling_flop(width, height, 1)
+
+    def _upscaling_flop(self, width: int, height: int, factor: int) -> float:
+        """Return the work to enlarge a picture. width, height: ``factor`` times its sides."""
+        upscaler = self.info.upscaler
+        if upscaler is None:
+            return 0.0
+        tiles = cut(width // factor, height // factor, upscaler.margin_pixels)
+        return upscaler.flop_per_pixel * sum(tile.num_pixels for tile in tiles)
 
     @property
     def _unit(self) -> float:

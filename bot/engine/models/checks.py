@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -17,19 +15,10 @@ from bot.engine.models.files import (
     refuse_pickle,
 )
 from bot.engine.models.folders import CheckedFolder, check_folder
-from bot.engine.models.single_files import CheckedFile, check_single_file, find_cached_file
+from bot.engine.models.places import blame_cache, find_cached_file, is_hub_id
+from bot.engine.models.single_files import CheckedFile, check_single_file
+from bot.engine.models.vaes import CheckedVae, check_fit, check_vae
 from bot.errors import ConfigError
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """A model's name, steps and guidance scale when a member asks for nothing else."""
-
-    name: str
-    num_inference_steps: int = 50
-    guidance_scale: float = 7.5
 
 
 def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
@@ -42,15 +31,18 @@ def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
     check = {"folder": _check_folder, "file": _check_file, "hub": _check_id}
     kind = find_kind(source.model)
     found, lines = check[kind](source)
+    vae = check_vae(source)
+    if vae is not None:
+        check_vae_fit(found, vae)
+    if source.vae is not None:
+        lines.append(_describe_vae(source.vae, vae))
     if thorough and found is not None:
         try:
-            _rehearse(found)
+            _rehearse(found, vae)
         except BrokenFiles as error:
             raise (blame_cache(error, found.path) if kind == "hub" else error) from None
-    elif thorough:
-        from bot.engine.models.hub import ask_hub  # noqa: PLC0415 imports an HTTP client
-
-        ask_hub(source)
+    if thorough:
+        _ask_hub(source, found, vae)
     return lines
 
 
@@ -59,13 +51,43 @@ def hush_transformers() -> None:
     logging.getLogger("transformers.utils.import_utils").setLevel(logging.ERROR)
 
 
-def _rehearse(found: CheckedFolder | CheckedFile) -> None:
+def check_vae_fit(found: CheckedFolder | CheckedFile | None, vae: CheckedVae) -> None:
+    """Check that a VAE is of the model's kind, if the model is here. Raises ConfigError."""
+    if found is not None:
+        check_fit(vae, read_json(get_config(found) / "vae" / "config.json"))
+
+
+def get_config(found: CheckedFolder | CheckedFile) -> Path:
+    """Return the folder with a checked model's small files."""
+    return found.path if isinstance(found, CheckedFolder) else found.config
+
+
+def _rehearse(found: CheckedFolder | CheckedFile, vae: CheckedVae | None) -> None:
     hush_transformers()
     from bot.engine.models.rehearsal import choose_samplers, rehearse  # noqa: PLC0415 imports torch
 
-    config = found.path if isinstance(found, CheckedFolder) else found.config
-    if config is not None:
-        choose_samplers(rehearse(found, config), found.model)
+    choose_samplers(rehearse(found, get_config(found), vae), found.model)
+
+
+def _ask_hub(
+    source: ModelSource, found: CheckedFolder | CheckedFile | None, vae: CheckedVae | None
+) -> None:
+    """Ask the Hub for what has yet to be downloaded."""
+    is_vae_missing = source.vae is not None and vae is None
+    if found is not None and not is_vae_missing:
+        return
+    from bot.engine.models.hub import ask_hub, ask_hub_for_vae  # noqa: PLC0415 imports a client
+
+    if found is None:
+        ask_hub(source)
+    if is_vae_missing:
+        ask_hub_for_vae(source)
+
+
+def _describe_vae(name: str, vae: CheckedVae | None) -> str:
+    if vae is None:
+        return f"VAE {name} is not on this machine yet; it is downloaded at the first start"
+    return f"VAE {name}: {vae.size / 1e6:.1f} MB, in place of the model's own"
 
 
 _Found = tuple[CheckedFolder | CheckedFile | None, list[str]]
@@ -73,7 +95,7 @@ _Found = tuple[CheckedFolder | CheckedFile | None, list[str]]
 
 
 def _check_folder(source: ModelSource) -> _Found:
-    checked = check_folder(Path(source.model), source.model)
+    checked = check_folder(Path(source.model), source.model, has_vae=source.vae is not None)
     size = f"{checked.size / 1e6:.1f} MB"
     line = f"{source.model}: a diffusers folder with {size} of weights"
     return checked, [line, *checked.notes]
@@ -81,9 +103,8 @@ def _check_folder(source: ModelSource) -> _Found:
 
 def _check_file(source: ModelSource) -> _Found:
     checked = check_single_file(source)
-    where = source.model_config or f"the Hugging Face Hub ({checked.repository})"
-    line = f"{source.model}: {checked.size / 1e6:.1f} MB, small config files from {where}"
-    return (None if checked.config is None else checked), [line]
+    where = f", small config files from {source.model_config}" if checked.is_lent else ""
+    return checked, [f"{source.model}: {checked.size / 1e6:.1f} MB, {checked.label}{where}"]
 
 
 def _check_id(source: ModelSource) -> _Found:
@@ -92,7 +113,7 @@ def _check_id(source: ModelSource) -> _Found:
         line = f"{source.model} is not on this machine yet; it is downloaded at the first start"
         return None, [line]
     try:
-        checked = check_folder(index.parent, source.model)
+        checked = check_folder(index.parent, source.model, has_vae=source.vae is not None)
     except MissingFiles:
         return None, [f"{source.model} is only partly here; the start downloads the rest"]
     except BrokenFiles as error:
@@ -115,51 +136,9 @@ def find_kind(model: str) -> Literal["folder", "file", "hub"]:
             f"MODEL names the file {model}, which is no model: give a diffusers folder, "
             "a .safetensors file or a Hugging Face id such as CompVis/stable-diffusion-v1-4."
         )
-    elif _is_hub_id(model):
+    elif is_hub_id(model):
         return "hub"
     raise ConfigError(
         f"MODEL names {model}, which does not exist: correct the path, or give a Hugging Face id "
         "such as CompVis/stable-diffusion-v1-4."
     )
-
-
-def _is_hub_id(model: str) -> bool:
-    from huggingface_hub.utils import HFValidationError, validate_repo_id  # noqa: PLC0415
-
-    try:
-        validate_repo_id(model)
-    except HFValidationError:
-        return False
-    return _HUB_ID.fullmatch(model) is not None
-
-
-def blame_cache(error: BrokenFiles, folder: Path) -> ConfigError:
-    """Explain how to fetch a snapshot's files again."""
-    return ConfigError(
-        f"{error} It lies in the download cache: delete {folder.parents[1]} and start again "
-        "with the Hugging Face Hub in reach."
-    )
-
-
-def read_defaults(folder: Path | None, model: str) -> Defaults:
-    """Read ``triptych.json`` from a model folder, or else the pipeline's own defaults.
-
-    Raises ConfigError.
-    """
-    is_file = model.lower().endswith(".safetensors")
-    name = Path(model).stem if is_file else Path(model).name
-    path = None if folder is None else folder / "triptych.json"
-    if path is None or not path.is_file():
-        return Defaults(name)
-    content = read_json(path)
-    try:
-        return Defaults(
-            str(content["name"]),
-            int(content["num_inference_steps"]),
-            float(content["guidance_scale"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f'{path} must read {{"name": text, "num_inference_steps": number, '
-            f'"guidance_scale": number}}; {error!r} stands in the way.'
-        ) from error

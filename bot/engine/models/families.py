@@ -20,8 +20,8 @@ class Family:
 
     id, label: for programs and for people. example: the Hugging Face id of one model.
     pipelines: the names of diffusers' pipelines, as model_index.json has them, that are saved of
-    the same parts; the first is the plain one. weights: the file name of each part's weights,
-    without .safetensors. tokenizers: each one's folder, and the text encoder that it goes with.
+    the same parts; the first is the plain one. parts: those
+    with weights. tokenizers: each one's folder, and the text encoder that it goes with.
     find_fault: takes the configs of the UNet and the VAE, and says why such a model cannot be
     drawn with; None if it can. implementation: "module:class" of its ``ModelFamily``, which is
     imported when a model is loaded. samplers: those that suit its kind of noise schedule; a model
@@ -32,7 +32,7 @@ class Family:
     label: str
     example: str
     pipelines: tuple[str, ...]
-    weights: Mapping[str, str]
+    parts: tuple[str, ...]
     tokenizers: Mapping[str, str]
     find_fault: Callable[[Config, Config], str | None]
     implementation: str
@@ -76,12 +76,6 @@ def _find_sdxl_fault(unet: Config, vae: Config) -> str | None:
     return _find_channels_fault(unet, vae)
 
 
-_UNET_WEIGHTS = {
-    "unet": "diffusion_pytorch_model",
-    "vae": "diffusion_pytorch_model",
-    "text_encoder": "model",
-}
-
 FAMILIES = {
     each.id: each
     for each in (
@@ -97,7 +91,7 @@ FAMILIES = {
                 "LatentConsistencyModelPipeline",
                 "LatentConsistencyModelImg2ImgPipeline",
             ),
-            _UNET_WEIGHTS,
+            ("unet", "vae", "text_encoder"),
             {"tokenizer": "text_encoder"},
             _find_sd_fault,
             "bot.engine.models.stable_diffusion:StableDiffusion",
@@ -111,7 +105,7 @@ FAMILIES = {
                 "StableDiffusionXLImg2ImgPipeline",
                 "StableDiffusionXLInpaintPipeline",
             ),
-            {**_UNET_WEIGHTS, "text_encoder_2": "model"},
+            ("unet", "vae", "text_encoder", "text_encoder_2"),
             {"tokenizer": "text_encoder", "tokenizer_2": "text_encoder_2"},
             _find_sdxl_fault,
             "bot.engine.models.stable_diffusion_xl:StableDiffusionXL",

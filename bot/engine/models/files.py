@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 _MAX_HEADER_BYTES = 100_000_000
 """The safetensors format's own limit."""
 _LFS_POINTER = b"version https://git-lfs"
+_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
 
 
 class BrokenFiles(ConfigError):
@@ -25,10 +31,14 @@ class MissingFiles(BrokenFiles):
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The headers of one part's safetensors files. size: of the files, in bytes."""
+    """The headers of one part's safetensors files.
+
+    size: of the files, in bytes. metadata: what the program that wrote a file says of it.
+    """
 
     tensors: dict[str, Any]
     size: int
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 def read_weights(path: Path) -> Weights:
@@ -50,10 +60,9 @@ def read_weights(path: Path) -> Weights:
                 f"{path} is only a Git LFS pointer to the weights: run `git lfs pull` in the model "
                 "folder, or download the file itself."
             )
-        header.pop("__metadata__", None)
-        end = 8 + length + max(tensor["data_offsets"][1] for tensor in header.values())
-        if not all(isinstance(tensor["shape"], list) for tensor in header.values()):
-            raise TypeError("a shape is no list")
+        metadata = header.pop("__metadata__", None) or {}
+        end = 8 + length + _measure(header)
+        said = {str(name): str(value) for name, value in metadata.items()}
     except OSError as error:
         raise _explain(path, error) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -64,7 +73,47 @@ def read_weights(path: Path) -> Weights:
         raise BrokenFiles(
             f"{path} is incomplete ({size} of {end} bytes): copy or download it again."
         )
-    return Weights(header, size)
+    return Weights(header, size, said)
+
+
+def _measure(header: dict[str, Any]) -> int:
+    """Return the size of the data; check that the tensors follow each other in it."""
+    position = 0
+    for begin, end in sorted(_find_place(tensor) for tensor in header.values()):
+        if begin != position:
+            raise ValueError("a gap, or two tensors in one place")
+        position = end
+    if not header:
+        raise ValueError("no tensors")
+    return position
+
+
+def _find_place(tensor: dict[str, Any]) -> tuple[int, int]:
+    """Return where a tensor lies; check that it is as long as its shape says."""
+    (begin, end), shape = tensor["data_offsets"], tensor["shape"]
+    if not isinstance(shape, list) or not all(type(each) is int for each in (begin, end, *shape)):
+        raise TypeError("no shape, or no place")
+    width = _BYTES.get(tensor["dtype"])
+    is_long = width is None or math.prod(shape) * width == end - begin
+    if not is_long or any(side < 0 for side in shape):
+        raise ValueError("a tensor is shorter or longer than its shape")
+    return begin, end
+
+
+def read_tensor(path: Path, tensor: dict[str, Any]) -> NDArray[np.float32] | None:
+    """Read one small tensor of a checked file; None if it has few bits a number."""
+    import numpy as np  # noqa: PLC0415 few models need it
+
+    begin, end = tensor["data_offsets"]
+    with path.open("rb") as file:
+        start = 8 + int.from_bytes(file.read(8), "little")
+        file.seek(start + begin)
+        data = file.read(end - begin)
+    if tensor["dtype"] == "BF16":  # the upper half of a float32
+        return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
+    kinds = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+    kind = kinds.get(tensor["dtype"])
+    return None if kind is None else np.frombuffer(data, kind).astype(np.float32)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -3,40 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 _Call = Callable[[Any, torch.Tensor], object]
+_Predict = Callable[[Any, torch.Tensor, torch.Tensor, dict[str, torch.Tensor]], object]
 
 
-def count_unet_flop(unet: Any, latent: Sequence[int], call: _Call) -> float:
-    """Count the FLOP of one row of the UNet. latent: (h, w).
+def count_unet_flop(
+    unet: Any, latent: Sequence[int], rows: Mapping[str, Sequence[int]], predict: _Predict
+) -> float:
+    """Count the FLOP of one row of the UNet. latent: (h, w). rows: see ``ModelFamily.row_shapes``.
 
-    call: predicts for inputs (1, C, h, w) with a UNet of this configuration; all on "meta".
+    predict: ``ModelFamily.predict``, which gets another UNet of this configuration.
     """
+
+    def call(unet: Any, inputs: torch.Tensor) -> object:
+        texts = {name: torch.zeros(1, *shape) for name, shape in rows.items()}
+        return predict(unet, inputs, torch.zeros(1), texts)
+
     shape = (1, unet.config.in_channels, *latent)
-    return _count(type(unet), _freeze(unet.config), shape, call)
+    key = (type(unet), _freeze(unet.config), shape, json.dumps(rows))
+    return _count(key, shape, call)
 
 
 def count_vae_flop(vae: Any, latent: Sequence[int]) -> float:
     """Count the FLOP to decode one picture from a latent of (h, w)."""
     shape = (1, vae.config.latent_channels, *latent)
-    return _count(type(vae), _freeze(vae.config), shape, lambda vae, inputs: vae.decode(inputs))
+    key = (type(vae), _freeze(vae.config), shape)
+    return _count(key, shape, lambda vae, inputs: vae.decode(inputs))
 
 
 def _freeze(config: Any) -> str:
-    return json.dumps(dict(config), sort_keys=True, default=str)
+    """Leave out the folder and other notes, which differ between models of one shape."""
+    shape = {name: value for name, value in config.items() if not name.startswith("_")}
+    return json.dumps(shape, sort_keys=True, default=str)
 
 
 _COUNTS: dict[tuple[Any, ...], float] = {}
-"""By class, configuration and shape: fine-tunes share one, and a UNet takes a second."""
+"""By class, configuration and shapes: fine-tunes share one, and a UNet takes a second."""
 
 
-def _count(kind: Any, config: str, shape: tuple[int, ...], call: _Call) -> float:
-    key = (kind, config, shape)
+def _count(key: tuple[Any, ...], shape: tuple[int, ...], call: _Call) -> float:
+    """Count what ``call`` does with a new model of this key, on inputs of this shape."""
+    kind, config, *_ = key
     if key not in _COUNTS:
         with (
             torch.device("meta"),

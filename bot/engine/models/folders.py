@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.engine.models.defaults import Traits, read_defaults
 from bot.engine.models.families import Family, find_family
 from bot.engine.models.files import (
     PICKLE_SUFFIXES,
@@ -20,7 +20,14 @@ from bot.engine.models.files import (
 )
 from bot.errors import ConfigError
 
-_CHECKER = "safety_checker"
+WEIGHT_NAMES = {
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+    "text_encoder": "model",
+    "text_encoder_2": "model",
+    "safety_checker": "model",
+}
+"""What diffusers calls the weights of each part, without .safetensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,8 @@ class CheckedFolder:
     """A diffusers folder that can be loaded. model: what the owner calls it.
 
     variant: which of the files are read, as diffusers names it. weights: the weights of each
-    part. A safety checker that cannot be loaded is left out, and ``notes`` says so.
+    part, without those that are replaced. traits: what the owner knows better than the files.
+    A safety checker that cannot be loaded is left out, and ``notes`` says so.
     """
 
     path: Path
@@ -37,6 +45,7 @@ class CheckedFolder:
     variant: str | None
     weights: dict[str, Weights]
     notes: tuple[str, ...] = ()
+    traits: Traits = field(default_factory=Traits)
 
     @property
     def size(self) -> int:
@@ -44,18 +53,20 @@ class CheckedFolder:
         return sum(weights.size for weights in self.weights.values())
 
 
-def check_folder(folder: Path, model: str, *, half: bool = False) -> CheckedFolder:
+def check_folder(
+    folder: Path, model: str, *, half: bool = False, has_vae: bool = False
+) -> CheckedFolder:
     """Check the diffusers folder of ``model`` in the precision in which it will be loaded.
 
-    Raises ConfigError, also for files that only the other precision would load.
+    has_vae: another VAE takes the place of its own. Raises ConfigError, also for files that only
+    the other precision would load.
     """
     family, index = check_config_folder(folder, model)
-    names = {**family.weights, _CHECKER: "model"}
-    parts = [*family.weights]
+    parts = [part for part in family.parts if part != "vae" or not has_vae]
     notes: tuple[str, ...] = ()
-    if _is_named(index, _CHECKER):
-        if has_weights(folder, _CHECKER, names[_CHECKER]):
-            parts.append(_CHECKER)
+    if _is_named(index, "safety_checker"):
+        if has_weights(folder / "safety_checker", "safety_checker"):
+            parts.append("safety_checker")
             read_json(folder / "feature_extractor" / "preprocessor_config.json")
         else:
             notes = (
@@ -63,15 +74,22 @@ def check_folder(folder: Path, model: str, *, half: bool = False) -> CheckedFold
                 "Triptych's own picture check judges alone.",
             )
     for part in parts:
-        if not has_weights(folder, part, names[part]):
-            raise _explain_missing(folder / part, names[part])
-    needed = {part: names[part] for part in parts}
-    variants = {each: _choose_variant(folder, needed, half=each) for each in (False, True)}
+        if not has_weights(folder / part, part):
+            raise explain_missing(folder / part, WEIGHT_NAMES[part])
+    variants = {each: _choose_variant(folder, parts, half=each) for each in (False, True)}
     checked = {
-        variant: {part: _read_part(folder, part, name, variant) for part, name in needed.items()}
+        variant: {part: read_part(folder / part, part, variant) for part in parts}
         for variant in set(variants.values())
     }
-    return CheckedFolder(folder, model, family, variants[half], checked[variants[half]], notes)
+    return CheckedFolder(
+        path=folder,
+        model=model,
+        family=family,
+        variant=variants[half],
+        weights=checked[variants[half]],
+        notes=notes,
+        traits=read_defaults(folder, model).traits,
+    )
 
 
 def check_config_folder(folder: Path, model: str) -> tuple[Family, dict[str, Any]]:
@@ -103,7 +121,7 @@ def check_index(path: Path, model: str) -> tuple[Family, dict[str, Any]]:
         )
     index = read_json(path)
     family = find_family(index, model)
-    for part in (*family.weights, *family.tokenizers, "scheduler"):
+    for part in (*family.parts, *family.tokenizers, "scheduler"):
         if not _is_named(index, part):
             raise BrokenFiles(
                 f"The model_index.json of {model} names no {part}, without which nothing can be "
@@ -112,9 +130,14 @@ def check_index(path: Path, model: str) -> tuple[Family, dict[str, Any]]:
     return family, index
 
 
-def has_weights(folder: Path, part: str, name: str) -> bool:
-    """Return whether one part has weights that diffusers would read. name: of their file."""
-    return any(_has(folder / part, name, variant) for variant in (None, "fp16"))
+def has_weights(place: Path, part: str) -> bool:
+    """Return whether the folder of one part has weights that diffusers would read."""
+    return any(_has(place, part, variant) for variant in (None, "fp16"))
+
+
+def find_variant(place: Path, part: str) -> str | None:
+    """Return which weights of a part are read alone: the plain ones, if there are any."""
+    return None if _has(place, part, None) else "fp16"
 
 
 def _is_named(index: dict[str, Any], part: str) -> bool:
@@ -145,22 +168,22 @@ def _check_tokenizer(folder: Path, vocab_size: object) -> None:
         )
 
 
-def _choose_variant(folder: Path, names: Mapping[str, str], *, half: bool) -> str | None:
+def _choose_variant(folder: Path, parts: list[str], *, half: bool) -> str | None:
     """Choose half precision if it was asked for, or if a part comes in nothing else."""
-    main = next(iter(names))
-    is_offered = half and _has(folder / main, names[main], "fp16")
-    is_needed = any(not _has(folder / part, name, None) for part, name in names.items())
+    is_offered = half and _has(folder / "unet", "unet", "fp16")
+    is_needed = any(not _has(folder / part, part, None) for part in parts)
     return "fp16" if is_offered or is_needed else None
 
 
-def _has(place: Path, name: str, variant: str | None) -> bool:
+def _has(place: Path, part: str, variant: str | None) -> bool:
     return any(
-        path.exists() or path.is_symlink() for path in _list_candidates(place, name, variant)
+        path.exists() or path.is_symlink() for path in _list_candidates(place, part, variant)
     )
 
 
-def _list_candidates(place: Path, name: str, variant: str | None) -> tuple[Path, Path]:
-    """List the files of a part's weights: an index of several files, and a single file."""
+def _list_candidates(place: Path, part: str, variant: str | None) -> tuple[Path, Path]:
+    """List the file names of the weights: an index of several files, and a single file."""
+    name = WEIGHT_NAMES[part]
     if variant is None:
         return place / f"{name}.safetensors.index.json", place / f"{name}.safetensors"
     return (
@@ -169,10 +192,9 @@ def _list_candidates(place: Path, name: str, variant: str | None) -> tuple[Path,
     )
 
 
-def _read_part(folder: Path, part: str, name: str, variant: str | None) -> Weights:
+def read_part(place: Path, part: str, variant: str | None) -> Weights:
     """Read a part as diffusers does: if it has no files of the variant, read the plain ones."""
-    place = folder / part
-    index, single = _list_candidates(place, name, variant if _has(place, name, variant) else None)
+    index, single = _list_candidates(place, part, variant if _has(place, part, variant) else None)
     if not index.exists():
         return read_weights(single)
     names = read_json(index).get("weight_map")
@@ -183,7 +205,8 @@ def _read_part(folder: Path, part: str, name: str, variant: str | None) -> Weigh
     return Weights(tensors, sum(shard.size for shard in shards))
 
 
-def _explain_missing(folder: Path, name: str) -> ConfigError:
+def explain_missing(folder: Path, name: str) -> ConfigError:
+    """Say which weights a folder has in place of those that diffusers reads."""
     files = [path.name for path in sorted(folder.glob("*"))]
     pickles = [file for file in files if Path(file).suffix.lower() in PICKLE_SUFFIXES]
     others = [file for file in files if file.endswith(".safetensors")]

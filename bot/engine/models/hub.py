@@ -22,31 +22,22 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import httpx
 
 from bot.engine.api import ModelSource
-from bot.engine.models.checks import find_kind
 from bot.engine.models.families import Family
 from bot.engine.models.files import read_json
 from bot.engine.models.folders import check_index
-from bot.engine.models.single_files import check_single_file
 from bot.errors import ConfigError
 
 NO_SAFETENSORS = "necessary `safetensors` weights"
 """What diffusers says of a model that has a part as pickle only."""
 
-_SMALL_FILES = ["*.json", "*.txt"]
-
 
 def ask_hub(source: ModelSource) -> None:
     """Check that the Hub has the model, without downloading its weights. Raises ConfigError."""
-    if find_kind(source.model) == "file":
-        repository = check_single_file(source).repository
-        with download_faults(source, repository):
-            list_repo_files(repository, token=source.hf_token)
-        return
     with TemporaryDirectory() as folder:
         family = check_before_download(source, folder)
     with download_faults(source):
         files = list_repo_files(source.model, token=source.hf_token)
-    for part in family.weights:
+    for part in family.parts:
         names = [name for name in files if name.startswith(f"{part}/")]
         if not any(name.endswith(".safetensors") for name in names):
             fault = _refuse_pickles(source.model)
@@ -72,57 +63,72 @@ def check_before_download(source: ModelSource, folder: str | None = None) -> Fam
     return family
 
 
-def download_config(source: ModelSource, repository: str) -> Path:
-    """Download the small files that go with a single-file model. Raises ConfigError."""
+def ask_hub_for_vae(source: ModelSource) -> str:
+    """Find the folder of the VAE in its repository on the Hub. Raises ConfigError."""
+    repository = str(source.vae)
     with download_faults(source, repository):
-        folder = snapshot_download(repository, token=source.hf_token, allow_patterns=_SMALL_FILES)
-    return Path(folder)
+        files = list_repo_files(repository, token=source.hf_token)
+    for folder in ("", "vae/"):
+        names = [name for name in files if Path(name).parent == Path(folder)]
+        is_there = any(
+            Path(name).name.startswith("diffusion_pytorch_model.")
+            and name.removesuffix(".index.json").endswith(".safetensors")
+            for name in names
+        )
+        if f"{folder}config.json" in names and is_there:
+            return folder
+    raise ConfigError(
+        f"VAE names {repository}, which has no config.json with .safetensors weights beside it on "
+        "the Hugging Face Hub: choose a VAE in the diffusers format, or download its .safetensors "
+        "file and set VAE to that."
+    )
+
+
+def download_vae(source: ModelSource) -> Path:
+    """Download the VAE that ``VAE`` names on the Hub. Raises ConfigError."""
+    repository = str(source.vae)
+    folder = ask_hub_for_vae(source)
+    patterns = [f"{folder}config.json", f"{folder}diffusion_pytorch_model*.safetensors*"]
+    with download_faults(source, repository):
+        snapshot = snapshot_download(repository, token=source.hf_token, allow_patterns=patterns)
+    return Path(snapshot) / folder
 
 
 @contextmanager
-def download_faults(source: ModelSource, repository: str | None = None) -> Iterator[None]:
+def download_faults(source: ModelSource, vae: str | None = None) -> Iterator[None]:
     """Turn download errors into a ConfigError that never contains the token.
 
-    repository: where the config files of a single file come from; None for a model by its id.
+    vae: the repository that ``VAE`` names; None for the model.
     """
     try:
         yield
     except (OSError, httpx.HTTPError) as error:
         # The original error may hold the request with its token, so it must not reach a log.
-        raise _explain(error, source, repository) from None
+        fault = _explain(error, vae or source.model, "VAE" if vae else "MODEL")
+        raise ConfigError(f"{fault.what}: {fault.remedy}.") from None
 
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """what: what happened. remedy: what helps, in the imperative.
-
-    is_of_ids: the remedy is of no use for the config files of a single file.
-    """
+    """what: what happened. remedy: what helps, in the imperative."""
 
     what: str
     remedy: str
-    is_of_ids: bool = False
 
 
-def _explain(error: BaseException, source: ModelSource, repository: str | None) -> ConfigError:
-    asked = repository or source.model
-    faults = (_explain_answer(link, asked) or _explain_files(link, asked) for link in _walk(error))
-    fault = next((fault for fault in faults if fault), None) or _Fault(
+def _explain(error: BaseException, asked: str, setting: str) -> _Fault:
+    faults = (
+        _explain_answer(link, asked, setting) or _explain_files(link, asked)
+        for link in _walk(error)
+    )
+    return next((fault for fault in faults if fault), None) or _Fault(
         f"{asked} could not be fetched: the Hugging Face Hub cannot be reached from this machine "
         "and the model is not (completely) in its cache",
-        "check the connection, or set MODEL to a model folder on this machine",
-    )
-    if repository is None:
-        return ConfigError(f"{fault.what}: {fault.remedy}.")
-    config = "set MODEL_CONFIG to a diffusers folder of this kind of model"
-    rest = "" if fault.is_of_ids else f", or {fault.remedy}"
-    return ConfigError(
-        f"The small config files for {source.model} come from the Hugging Face Hub. "
-        f"{fault.what}: {config}{rest}."
+        f"check the connection, or set {setting} to a folder on this machine",
     )
 
 
-def _explain_answer(error: BaseException, model: str) -> _Fault | None:
+def _explain_answer(error: BaseException, model: str, setting: str) -> _Fault | None:
     """Explain what the Hub answered about the account and the model."""
     card = f"https://huggingface.co/{model}"
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
@@ -133,12 +139,12 @@ def _explain_answer(error: BaseException, model: str) -> _Fault | None:
             "account (https://huggingface.co/settings/tokens)",
         )
     if isinstance(error, DisabledRepoError):
-        return _Fault(f"The Hugging Face Hub has disabled {model}", "choose another model", True)
+        return _Fault(f"The Hugging Face Hub has disabled {model}", "choose another model")
     if isinstance(error, RepositoryNotFoundError):
         return _Fault(
             f"There is no model {model} on the Hugging Face Hub, or it is private",
-            f"correct MODEL, or set HF_TOKEN to an access token of an account that may open {card}",
-            is_of_ids=True,
+            f"correct {setting}, or set HF_TOKEN to an access token of an account that may open "
+            f"{card}",
         )
     if status == 401 or isinstance(error, httpx.LocalProtocolError):
         return _Fault(
@@ -174,7 +180,7 @@ def _explain_files(error: BaseException, model: str) -> _Fault | None:
     """Explain which files are missing on the Hub, or on this machine."""
     if isinstance(error, RemoteEntryNotFoundError):
         name = urlsplit(str(error.response.url)).path.partition("/resolve/")[2].partition("/")[2]
-        return _Fault(f"{model} has no {name}", "choose a model in the diffusers format", True)
+        return _Fault(f"{model} has no {name}", "choose a model in the diffusers format")
     if isinstance(error, OfflineModeIsEnabled):
         return _Fault(
             f"HF_HUB_OFFLINE is set, and {model} is not (completely) in the cache of this machine",
@@ -196,7 +202,6 @@ def _refuse_pickles(model: str) -> _Fault:
         f"{model} offers only pickle files (.bin, .ckpt); pickle files can run code, so Triptych "
         "does not open them",
         "choose a model that has .safetensors files",
-        is_of_ids=True,
     )
 
 

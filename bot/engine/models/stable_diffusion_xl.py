@@ -14,13 +14,15 @@ from transformers import CLIPTextModelWithProjection
 
 from bot.domain.recipes import Recipe
 from bot.engine.conditioning import Conditioning, Network, Rows
-from bot.engine.models.latent_preview import PreviewMatrix
 from bot.engine.models.prompt_encoder import EncodedText, PromptEncoder
 from bot.engine.models.stable_diffusion import StableDiffusion
 
 _NUM_TIME_IDS = 6
-_LATENT_TO_RGB = ((60, 60, 60), (-60, -5, 10), (25, 15, -5), (-70, -50, -35))
-_RGB_BIAS = (150, 140, 130)
+_LATENT_TO_RGB = tuple(
+    tuple(each / 127.5 for each in row)
+    for row in ((60, 60, 60), (-60, -5, 10), (25, 15, -5), (-70, -50, -35))
+)
+_RGB_BIAS = tuple(each / 127.5 - 1 for each in (150, 140, 130))
 """https://huggingface.co/blog/TimothyAlexisVass/explaining-the-sdxl-latent-space, of 255."""
 
 
@@ -33,9 +35,8 @@ class StableDiffusionXL(StableDiffusion):
         ("text_encoder_2", CLIPTextModelWithProjection),
     )
     without_checker: Mapping[str, Any] = {"add_watermarker": False}
-    latent_to_rgb = PreviewMatrix(
-        torch.tensor(_LATENT_TO_RGB) / 127.5, torch.tensor(_RGB_BIAS) / 127.5 - 1
-    )
+    latent_to_rgb = _LATENT_TO_RGB
+    rgb_bias = _RGB_BIAS
 
     sizes = (
         (1024, 1024),

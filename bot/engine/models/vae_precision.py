@@ -27,5 +27,5 @@ def _cast(vae: Any, dtype: torch.dtype) -> None:
 
 
 def _synchronize(vae: Any) -> None:
-    if vae.device.type == "cuda":
-        torch.cuda.synchronize()
+    if vae.device.type != "cpu":
+        torch.accelerator.synchronize()

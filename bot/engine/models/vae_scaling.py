@@ -24,4 +24,4 @@ def _read_statistics(vae: Any, latents: torch.Tensor) -> tuple[Any, Any]:
     mean, std = (getattr(vae.config, f"latents_{name}", None) for name in ("mean", "std"))
     if mean is None or std is None:
         return 0.0, 1.0
-    return tuple(latents.new_tensor(each).view(1, -1, 1, 1) for each in (mean, std))
+    return latents.new_tensor(mean).view(1, -1, 1, 1), latents.new_tensor(std).view(1, -1, 1, 1)

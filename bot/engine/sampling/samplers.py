@@ -6,7 +6,7 @@ import copy
 import inspect
 import json
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -104,6 +104,8 @@ class SamplerChoice:
 
 
 _CHOICES: dict[str, SamplerChoice] = {}
+_EVALUATIONS: dict[tuple[str, str, int], int] = {}
+"""What depends on the scheduler's class and settings alone; models of one kind share both."""
 
 
 class Samplers:
@@ -116,16 +118,13 @@ class Samplers:
     def __init__(self, own: Scheduler) -> None:
         self._own = own
         self._own_id = _find_own_id(own)
+        self._key = f"{type(own).__module__} {json.dumps(dict(own.config), default=str)}"
 
     def choose(self) -> SamplerChoice:
-        """Find which samplers this model can use. Raises ValueError if there are none.
-
-        The answer depends on the scheduler's class and settings alone and is found once for each.
-        """
-        key = f"{type(self._own).__module__} {json.dumps(dict(self._own.config), default=str)}"
-        if key not in _CHOICES:
-            _CHOICES[key] = self._choose()
-        return _CHOICES[key]
+        """Find which samplers this model can use. Raises ValueError if there are none."""
+        if self._key not in _CHOICES:
+            _CHOICES[self._key] = self._choose()
+        return _CHOICES[self._key]
 
     def _choose(self) -> SamplerChoice:
         fitting = [name for name in SAMPLER_IDS if name == self._own_id or self._fits(name)]
@@ -163,9 +162,12 @@ class Samplers:
 
     def count_evaluations(self, sampler: str, num_inference_steps: int) -> int:
         """Count the UNet calls for so many steps of a sampler (PNDM: one more)."""
-        scheduler = self.create(sampler)
-        scheduler.set_timesteps(num_inference_steps)
-        return len(scheduler.timesteps)
+        key = (self._key, sampler, num_inference_steps)
+        if key not in _EVALUATIONS:
+            scheduler = self.create(sampler)
+            scheduler.set_timesteps(num_inference_steps)
+            _EVALUATIONS[key] = len(scheduler.timesteps)
+        return _EVALUATIONS[key]
 
     def _fits(self, sampler: str) -> bool:
         known, config = _SAMPLERS[sampler].knows(), self._own.config
@@ -191,8 +193,27 @@ class Samplers:
 
 @lru_cache(maxsize=64)
 def _make(scheduler_class: type[Scheduler], settings: str) -> Scheduler:
-    """Copy a cached scheduler, because KDPM2's constructor takes 0.2 s for a thousand steps."""
-    return scheduler_class(**json.loads(settings))
+    """Make a scheduler that is only copied; ``set_timesteps`` comes before any use."""
+    return _hasten(scheduler_class)(**json.loads(settings))
+
+
+@cache
+def _hasten(scheduler_class: type[Scheduler]) -> type[Scheduler]:
+    """Return the class with a quick constructor.
+
+    Those of Heun and KDPM2 set a step for each step of training, which takes up to 0.2 s; two do.
+    """
+    plain = scheduler_class.set_timesteps
+    if "num_train_timesteps" not in inspect.signature(plain).parameters:
+        return scheduler_class
+
+    def set_timesteps(
+        self: Scheduler, num_steps: int, device: Any = None, num_train_timesteps: int | None = None
+    ) -> None:
+        """num_train_timesteps: only the constructor gives it."""
+        plain(self, 2 if num_train_timesteps else num_steps, device, num_train_timesteps)
+
+    return type(scheduler_class.__name__, (scheduler_class,), {"set_timesteps": set_timesteps})
 
 
 def _off_by_default(known: Any) -> dict[str, bool]:

@@ -6,11 +6,11 @@ import torch
 
 
 class Transfer:
-    """Copies tensors to the host: at once on the CPU; on CUDA when the stream gets there."""
+    """Copies tensors to the host: on CUDA when the stream gets there, elsewhere at once."""
 
     def __init__(self, *tensors: torch.Tensor) -> None:
         self._event: torch.cuda.Event | None = None
-        self._tensors = tensors
+        self._tensors = tensors if tensors[0].is_cuda else tuple(each.cpu() for each in tensors)
         if tensors[0].is_cuda:
             self._tensors = tuple(
                 torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(

@@ -9,6 +9,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from bot.engine.api import ModelInfo
 from bot.engine.capacity.autotune import Knee, KneeFile, find_knee, make_key, measure_knee
 from bot.engine.capacity.capacity import Capacity
+from bot.engine.hardware import CPU
 from bot.engine.steps.slots import Plan, Slots
 from bot.engine.steps.steppers import BUCKETS, Stepper, find_bucket
 from tests.engine.conftest import make_request
@@ -138,8 +139,8 @@ def test_rows_that_the_memory_ended_at_are_the_most_there_will_be(tiny_model: Pa
     def make_stepper(slots: Slots) -> Stepper:
         return Cramped(slots, family, lambda *args: None)
 
-    assert measure_knee(make_slots, make_stepper, lambda: None, least_rows=12).max_rows == 16
-    assert measure_knee(make_slots, make_stepper, lambda: None, least_rows=24) == Knee(1, 12)
+    assert measure_knee(CPU, make_slots, make_stepper, lambda: None, least_rows=12).max_rows == 16
+    assert measure_knee(CPU, make_slots, make_stepper, lambda: None, least_rows=24) == Knee(1, 12)
 
 
 def test_knee_is_measured_anew_for_another_model_size_dtype_or_version(
@@ -148,10 +149,11 @@ def test_knee_is_measured_anew_for_another_model_size_dtype_or_version(
     unet = load(tiny_model).pipe.unet
     other = UNet2DConditionModel.from_config(unet.config, norm_num_groups=2)
     shape = (4, 8, 8)
-    keys = [make_key(unet, shape), make_key(other, shape), make_key(unet, (4, 16, 16))]
+    keys = [make_key(CPU, part, shape) for part in (unet, other)]
+    keys.append(make_key(CPU, unet, (4, 16, 16)))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
-    keys.append(make_key(unet, shape))
+    keys.append(make_key(CPU, unet, shape))
     monkeypatch.setattr(torch, "__version__", "99.0")
-    keys.append(make_key(unet, shape))
-    keys.append(make_key(unet.to(torch.float64), shape))
+    keys.append(make_key(CPU, unet, shape))
+    keys.append(make_key(CPU, unet.to(torch.float64), shape))
     assert len(set(keys)) == len(keys)

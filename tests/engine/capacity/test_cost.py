@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from bot.engine import Engine, ModelSource
 from bot.engine.capacity.cost import CostModel
+from bot.engine.models.flop import _freeze
 from bot.engine.models.loading import LoadedModel, load_model
 from tests.engine.conftest import STARTER, make_request
 from tests.tiny_models import build_tiny_model
@@ -102,3 +104,10 @@ def test_engine_counts_in_the_unit_it_was_given(tiny_model: Path) -> None:
     assert engine.close(30)
     assert info.cost_factor == 4.0
     assert engine.cost(default()) == 4.0
+
+
+def test_models_of_one_shape_are_counted_once(tiny_model: Path, tmp_path: Path) -> None:
+    config = load_model(ModelSource(str(tiny_model), device="cpu")).pipe.unet.config
+    other = load_model(ModelSource(str(shutil.copytree(tiny_model, tmp_path / "m")), device="cpu"))
+    assert other.pipe.unet.config["_name_or_path"] != config["_name_or_path"]
+    assert _freeze(other.pipe.unet.config) == _freeze(config)

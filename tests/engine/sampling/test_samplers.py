@@ -4,6 +4,7 @@ from typing import Any
 
 import diffusers
 import pytest
+import torch
 
 from bot.domain.samplers import SAMPLERS
 from bot.engine import SAMPLER_IDS
@@ -138,3 +139,16 @@ def test_unet_calls_are_counted_by_number_of_steps(sampler: str, num_evaluations
 
 def test_every_sampler_with_a_name_has_a_scheduler() -> None:
     assert set(_SAMPLERS) == set(SAMPLERS)
+
+
+@pytest.mark.parametrize("sampler", ["heun_karras", "kdpm2", "kdpm2_exponential", "kdpm2_a_karras"])
+def test_quick_constructor_leaves_the_steps_of_the_class_itself(sampler: str) -> None:
+    kind = _SAMPLERS[sampler]
+    made = Samplers(SCHEDULERS["pndm"]()).create(sampler)
+    assert len(made.timesteps) <= kind.scheduler_class.order * 2
+    theirs = kind.scheduler_class(**{name: made.config[name] for name in kind.knows()})
+    for scheduler in (made, theirs):
+        scheduler.set_timesteps(7)
+    assert torch.equal(made.timesteps, theirs.timesteps)
+    assert torch.equal(made.sigmas, theirs.sigmas)
+    assert made.init_noise_sigma == theirs.init_noise_sigma

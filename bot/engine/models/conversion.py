@@ -1,0 +1,128 @@
+"""Turns a single file's weights into those of diffusers' and transformers' parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.loaders import single_file_utils
+from transformers import CLIPTokenizer, PreTrainedModel
+
+from bot.engine.models.families import Family
+from bot.engine.models.files import read_json, read_text
+from bot.engine.models.single_files import CONFIGS
+from bot.engine.models.vaes import PREFIX, CheckedVae
+
+Tensors = dict[str, Any]
+"""By name; on the device "meta", where they have a shape and no content."""
+
+_OPEN_CLIP = {
+    "text_encoder": "cond_stage_model.model.",
+    "text_encoder_2": "conditioner.embedders.1.model.",
+}
+"""What the names of a text encoder begin with that was trained with OpenCLIP."""
+
+_VAE_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v."}
+_VAE_ATTENTION[".proj_attn."] = ".to_out.0."
+
+
+def build_parts(family: Family, config: Path, vae: CheckedVae | None = None) -> dict[str, Any]:
+    """Build a model's parts without their weights, as its config files describe them.
+
+    vae: takes the place of the model's own. Call it where new tensors take no memory.
+    """
+    own = vae.config if vae else None
+    return {
+        name: _build_part(kind, config / name, own if name == "vae" else None)
+        for name, kind in family.load_class().part_classes
+    }
+
+
+def _build_part(kind: Any, folder: Path, config: dict[str, Any] | None) -> Any:
+    """Build a part of transformers or of diffusers."""
+    if issubclass(kind, PreTrainedModel):
+        config_class: Any = kind.config_class
+        return kind(config_class.from_pretrained(folder, local_files_only=True))
+    return kind.from_config(config or read_json(folder / "config.json"))
+
+
+def build_tokenizers(config: Path) -> dict[str, Any]:
+    """Build the tokenizers of the config folders that come with Triptych, which share one list.
+
+    Other folders have files of their own, and get none here.
+    """
+    if config.parent != CONFIGS:
+        return {}
+    vocabulary, merges = _read_vocabulary()
+    return {
+        place.name: CLIPTokenizer(
+            vocab=vocabulary,
+            merges=merges,
+            pad_token=settings["pad_token"],
+            model_max_length=settings["model_max_length"],
+        )
+        for place in sorted(config.glob("tokenizer*"))
+        for settings in [read_json(place / "tokenizer_config.json")]
+    }
+
+
+def convert(tensors: Tensors, parts: Mapping[str, Any]) -> dict[str, Tensors]:
+    """Convert a checkpoint's weights to those of each part, with the part's own names.
+
+    tensors: as `single_files.choose_tensors` names them. parts: as `build_parts` builds them.
+    """
+    return {name: _convert_part(name, part, tensors) for name, part in parts.items()}
+
+
+def convert_vae(tensors: Tensors, part: Any) -> Tensors:
+    """Convert a VAE's weights, which have the names of a checkpoint or of a diffusers folder."""
+    if any(".down_blocks." in name for name in tensors):
+        return {rename_attention(name.removeprefix(PREFIX)): each for name, each in tensors.items()}
+    return single_file_utils.convert_ldm_vae_checkpoint(tensors, part.config)
+
+
+def rename_attention(name: str) -> str:
+    """Rename as diffusers does when it reads the VAEs of early folders."""
+    for old, new in _VAE_ATTENTION.items():
+        name = name.replace(old, new) if ".attentions." in name else name
+    return name
+
+
+def strip(tensors: Tensors) -> Tensors:
+    """Remove a level of the names that transformers has dropped since 5.6."""
+    return {name.removeprefix("text_model."): value for name, value in tensors.items()}
+
+
+def make_state(header: Tensors) -> Tensors:
+    """Make tensors without content of what a file's header says."""
+    return {name: torch.empty(tensor["shape"], device="meta") for name, tensor in header.items()}
+
+
+def _convert_part(name: str, part: Any, tensors: Tensors) -> Tensors:
+    if name == "unet":
+        return single_file_utils.convert_ldm_unet_checkpoint(tensors, part.config)
+    if name == "vae":
+        return convert_vae(tensors, part)
+    start = _OPEN_CLIP[name]
+    if any(each.startswith(start) for each in tensors):
+        found = single_file_utils.convert_open_clip_checkpoint(part, tensors, prefix=start)
+    else:
+        found = single_file_utils.convert_ldm_clip_checkpoint(tensors)
+    return found if hasattr(part, "text_model") else strip(found)
+
+
+def _read_vocabulary() -> tuple[dict[str, int], list[Any]]:
+    """Derive CLIP's 49,408 words from its list of merges, as CLIP's own tokenizer does."""
+    lines = read_text(CONFIGS / "clip" / "merges.txt").split("\n")
+    merges = [
+        (first, second) for first, _, second in (line.partition(" ") for line in lines if line)
+    ]
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    letters = [chr(byte) for byte in shown]
+    letters += [chr(256 + number) for number in range(256 - len(shown))]
+    words = [*letters, *(f"{letter}</w>" for letter in letters)]
+    words += [first + second for first, second in merges]
+    words += ["<|startoftext|>", "<|endoftext|>"]
+    return {word: number for number, word in enumerate(words)}, merges

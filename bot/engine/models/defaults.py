@@ -1,0 +1,130 @@
+"""Reads ``triptych.json``, in which an owner says what a model's own files do not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.engine.models.files import BrokenFiles, read_json
+from bot.errors import ConfigError
+
+PREDICTION_TYPES = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
+"""What people call what a UNet was trained to predict, and what diffusers calls it."""
+
+_FILE = "triptych.json"
+_SIDES = range(64, 4097, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a model's config files leave open. None: it is as they say.
+
+    prediction_type: in diffusers' words. zero_snr: trained down to nothing but noise.
+    size: native width and height in pixels.
+    """
+
+    prediction_type: str | None = None
+    zero_snr: bool = False
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """A model's name, steps and guidance scale when a member asks for nothing else.
+
+    shows_enlarged: its pictures are so small that they are shown through the upscaler.
+    traits: what the owner knows better than the model's files.
+    """
+
+    name: str
+    num_inference_steps: int = 50
+    guidance_scale: float = 7.5
+    shows_enlarged: bool = False
+    traits: Traits = field(default_factory=Traits)
+
+
+def read_defaults(folder: Path | None, model: str) -> Defaults:
+    """Read what the owner says of a model, or else take the pipeline's own defaults.
+
+    folder: the diffusers folder; None for a single file, beside which ``NAME.triptych.json`` comes
+    before ``triptych.json``. Raises ConfigError.
+    """
+    path = Path(model)
+    is_file = model.lower().endswith(".safetensors")
+    name = path.stem if is_file else path.name
+    if folder is not None:
+        places = (folder / _FILE,)
+    else:
+        places = (path.with_suffix(f".{_FILE}"), path.parent / _FILE) if is_file else ()
+    place = next((each for each in places if each.exists() or each.is_symlink()), None)
+    return Defaults(name) if place is None else _read(place, name)
+
+
+def _read(path: Path, name: str) -> Defaults:
+    try:
+        values = {key: _read_value(key, value) for key, value in read_json(path).items()}
+    except (BrokenFiles, ValueError) as error:
+        raise ConfigError(
+            f"{path} must be a JSON object of any of these: name (text), num_inference_steps "
+            "(1 to 1000), guidance_scale (0 to 100), prediction_type (epsilon or v_prediction), "
+            "native_size (pixels, or [width, height]; multiples of 8 from 64 to 4096), "
+            "shows_enlarged (true or false). "
+            f"This stands in the way: {error}"
+        ) from error
+    size, prediction = values.pop("native_size", None), values.pop("prediction_type", None)
+    return Defaults(**{"name": name, **values}, traits=Traits(prediction, size=size))
+
+
+def _read_value(key: str, value: Any) -> Any:
+    if key not in _READERS:
+        raise ValueError(f"{key} is none of them")
+    return _READERS[key](value)
+
+
+def _read_name(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("name is no text")
+    return value.strip()
+
+
+def _read_steps(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 1000:
+        raise ValueError(f"num_inference_steps is {value!r}")
+    return value
+
+
+def _read_guidance(value: Any) -> float:
+    if type(value) not in {int, float} or not math.isfinite(value) or not 0 <= value <= 100:
+        raise ValueError(f"guidance_scale is {value!r}")
+    return float(value)
+
+
+def _read_prediction(value: Any) -> str:
+    if not isinstance(value, str) or value not in PREDICTION_TYPES:
+        raise ValueError(f"prediction_type is {value!r}")
+    return PREDICTION_TYPES[value]
+
+
+def _read_size(value: Any) -> tuple[int, int]:
+    sides = value if isinstance(value, list) else [value, value]
+    if len(sides) != 2 or not all(type(side) is int and side in _SIDES for side in sides):
+        raise ValueError(f"native_size is {value!r}")
+    return sides[0], sides[1]
+
+
+def _read_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"shows_enlarged is {value!r}")
+    return value
+
+
+_READERS = {
+    "name": _read_name,
+    "num_inference_steps": _read_steps,
+    "guidance_scale": _read_guidance,
+    "prediction_type": _read_prediction,
+    "native_size": _read_size,
+    "shows_enlarged": _read_flag,
+}

@@ -1,0 +1,75 @@
+"""Reads the weights of single files into parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import init_empty_weights
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from safetensors import safe_open
+
+from bot.engine.models.conversion import Tensors, build_parts, convert, convert_vae
+from bot.engine.models.files import read_json
+from bot.engine.models.rehearsal import list_wanted
+from bot.engine.models.single_files import CheckedFile, rename_key
+from bot.engine.models.vaes import CheckedVae, name_weight
+from bot.errors import ConfigError
+
+
+def read_parts(checked: CheckedFile, vae: CheckedVae | None, dtype: torch.dtype) -> dict[str, Any]:
+    """Read the parts in a checked file, and the VAE that takes the place of its own.
+
+    Raises ConfigError.
+    """
+    with init_empty_weights():
+        built = build_parts(checked.family, checked.config)
+    parts = {name: built[name] for name in checked.parts}
+    tensors = _read(checked.path, checked.tensors, rename_key)
+    for name, state in convert(tensors, parts).items():
+        _fill(checked.model, parts[name], state, dtype)
+    if vae is not None:
+        parts["vae"] = read_vae(vae, checked.config, dtype)
+    return parts
+
+
+def read_vae(vae: CheckedVae, config: Path, dtype: torch.dtype) -> Any:
+    """Read a checked VAE. config: the model's folder, which describes a single file."""
+    if vae.config is not None:
+        options = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
+        part = AutoencoderKL.from_pretrained(vae.path, variant=vae.variant, **options)
+        _check_numbers(vae.name, part.state_dict())
+        return part
+    with init_empty_weights():
+        part = AutoencoderKL.from_config(read_json(config / "vae" / "config.json"))
+    tensors = _read(vae.path, vae.tensors, name_weight)
+    _fill(vae.name, part, convert_vae(tensors, part), dtype)
+    return part
+
+
+def _read(path: Path, wanted: Tensors, rename: Any) -> Tensors:
+    """Read some of a file's weights; their content stays on the disk until it is copied."""
+    with safe_open(path, framework="pt") as file:
+        names = {rename(name): name for name in file.keys()}  # noqa: SIM118 it is no dict
+        return {name: file.get_tensor(names[name]) for name in wanted}
+
+
+def _fill(model: str, part: Any, state: Tensors, dtype: torch.dtype) -> None:
+    """Give a part its weights. They are copied, so that the file may be replaced meanwhile."""
+    weights = {name: state[name].to(dtype, copy=True) for name in list_wanted(part)}
+    _check_numbers(model, weights)
+    part.load_state_dict(weights, assign=True)
+    part.eval()
+
+
+def _check_numbers(model: str, weights: Tensors) -> None:
+    """Refuse weights that would draw black pictures, as merges that went wrong have them."""
+    broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        dtype = str(weights[broken[0]].dtype).removeprefix("torch.")
+        raise ConfigError(
+            f"{model} has {len(broken)} weights with numbers in them that are none in {dtype} "
+            f"({broken[0]} is one), so it would draw black pictures: copy or download it again. If "
+            "it is a merge that went wrong, choose another."
+        )
