@@ -201,11 +201,14 @@ class DiscordMessenger:
         fault = Undeliverable("no way to its message is left", because(Code.MESSAGE_OUT_OF_REACH))
         for way in self._list_ways(job):
             try:
-                return await send_with_retry(f"job {job.job_id}", way.delete)
+                await send_with_retry(f"job {job.job_id}", way.delete)
             except NoMessage:
-                return None
+                pass
             except Undeliverable as error:
                 fault = error
+                continue
+            self._withheld.discard(job.job_id)
+            return
         raise fault
 
     async def _follow_up(self, job: Job, text: str) -> bool:

@@ -134,8 +134,9 @@ class Grid(commands.Cog):
         await interaction.response.defer()
         now, by = self._services.now(), interaction.user.id
         async with self._services.jobs.transaction():
-            await self._services.jobs.mark_deleted(job_id, deleted_by=by, now=now)
-            if by != job.origin.user_id:
+            marked = await self._services.jobs.mark_deleted(job_id, deleted_by=by, now=now)
+            is_removal = marked is not None and by != job.origin.user_id
+            if is_removal:
                 await self._services.audit.add(
                     AuditEntry(
                         AuditAction.PICTURES_DELETED,
@@ -152,7 +153,7 @@ class Grid(commands.Cog):
         text = texts.DELETED if is_gone else texts.DELETED_BUT_SHOWN
         view = job_views.compose_view(text())
         await interaction.edit_original_response(view=view)
-        if by != job.origin.user_id and job.origin.guild_id is not None:
+        if is_removal and job.origin.guild_id is not None:
             notices, member_id = self._services.notices, job.origin.user_id
             await notices.tell_removed(job.origin.guild_id, member_id, job_id)
 

@@ -32,10 +32,10 @@ class Review(commands.Cog):
     ) -> Callable[[discord.Interaction[Any], int, int], Awaitable[None]]:
         """Return the function that runs when the button for this decision is pressed."""
 
-        async def press(interaction: discord.Interaction[Any], card_id: int, panel: int) -> None:
+        async def press(interaction: discord.Interaction[Any], card_id: int, is_bare: int) -> None:
             if decision not in ASKING:
                 await interaction.response.defer()
-                await self._decide(interaction, decision, card_id)
+                await self._decide(interaction, decision, card_id, is_bare=bool(is_bare))
                 return
             await open_form(interaction, decision, card_id, 0)
 
@@ -73,23 +73,31 @@ class Review(commands.Cog):
         decision: Decision,
         card_id: int,
         reason: str = "",
+        *,
+        is_bare: bool = False,
     ) -> None:
-        await self._check_decision(interaction, decision, card_id)
+        await self._check_decision(interaction, decision, card_id, is_bare=is_bare)
         await self._services.decisions.decide(
             card_id, decision, interaction.user.id, interaction.guild_id, reason
         )
 
     async def _check_decision(
-        self, interaction: discord.Interaction[Any], decision: Decision, card_id: int
+        self,
+        interaction: discord.Interaction[Any],
+        decision: Decision,
+        card_id: int,
+        *,
+        is_bare: bool = False,
     ) -> None:
+        """Raise UserError if they may not decide so. is_bare: the card does not show the words."""
         card = await self._check(interaction, card_id)
         require_other(interaction, card.member_id)
         if decision in AGAINST_MEMBER:
             await require_rank(interaction, card.member_id)
         if decision in APPROVING and not await self._services.review_cards.has_seen(
-            card, interaction.user.id
+            card, interaction.user.id, is_bare=is_bare
         ):
-            raise UserError(texts.LOOK_FIRST())
+            raise UserError(texts.READ_FIRST() if is_bare else texts.LOOK_FIRST())
 
     async def reveal(self, interaction: discord.Interaction[Any], card_id: int, panel: int) -> None:
         """Show the uncovered pictures and the whole prompt, only to the moderator.

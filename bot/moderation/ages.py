@@ -50,8 +50,10 @@ class _Way:
 
 def list_ways(numbers: Iterable[str]) -> tuple[_Way, ...]:
     """List the ways to write an age. numbers: the ages of minors as words, in small letters."""
-    words = "|".join(sorted(map(re.escape, numbers), key=len, reverse=True))
-    n = rf"(\d{{1,2}}|{words})"
+    ordered = sorted(numbers, key=len, reverse=True)
+    # Most words begin like no number; one look at a letter is quicker than all the numbers.
+    first = re.escape("".join(sorted({number[0] for number in ordered})))
+    n = rf"(?=[\d{first}])(\d{{1,2}}|{'|'.join(map(re.escape, ordered))})"
     limit = r"(\d{2}|eighteen|achtzehn|dix huit|dieciocho|dezoito)"
 
     def way(signs: str, pattern: str, **kinds: Any) -> _Way:

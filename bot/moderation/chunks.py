@@ -54,7 +54,7 @@ class Chunks:
         """Return the plain words with letters that stand more often than in any word."""
         if _REPEATED_PLAIN.search(" ".join(self.plain_words)) is None:
             return []
-        return [word for word in self.plain_words if REPEATED.search(word)]
+        return list(filter(is_repeated, self.plain_words))
 
     def join(self, changed: str) -> str:
         """Return the whole text of a reading."""
@@ -106,6 +106,12 @@ class Chunks:
         if len(chunks) != len(self._odd):
             raise ValueError("a reading has other chunks")
         return chunks
+
+
+def is_repeated(word: str) -> bool:
+    """Return whether letters of a word stand more often than in any word: oook, ookk."""
+    # Most words have too many different letters, which are counted more quickly.
+    return len(word) - len(set(word)) > 1 and REPEATED.search(word) is not None
 
 
 def part(text: str) -> str:

@@ -19,7 +19,7 @@ from bot.moderation.ages import AgeFinder
 from bot.moderation.grammar import Sentence, Things
 from bot.moderation.lexicon import Segmenter, read_languages, read_lexicon, unite
 from bot.moderation.names import NameFinder
-from bot.moderation.phrases import Hit, PhraseIndex, split_words
+from bot.moderation.phrases import Hit, PhraseIndex, list_uncovered, split_words
 from bot.moderation.readings import Form, Reading
 from bot.texts.codes import Code
 from bot.texts.reasons import because
@@ -160,7 +160,7 @@ class BuiltInClasses:
             )
 
         for category, is_plain in (("sexual", True), ("sexual_weak", False)):
-            each = _list_uncovered(hits, category, "not_sexual")
+            each = list_uncovered(hits.get(category, ()), hits.get("not_sexual", ()))
             _note(signs.sexual, is_plain, (hit for hit in each if not is_of_thing(hit)))
         undressed = (
             *hits.get("undressed", ()),
@@ -183,7 +183,7 @@ class BuiltInClasses:
             return sentence.is_young_animal(hit, self._animals, self._animal_kinds)
 
         for category, is_plain in (("minor", True), ("minor_unsure", False)):
-            each = _list_uncovered(hits, category, "not_minor")
+            each = list_uncovered(hits.get(category, ()), hits.get("not_minor", ()))
             _note(signs.minor, is_plain, (hit for hit in each if not is_young_animal(hit)))
         reading = sentence.reading
         if reading.is_spelled or reading.form not in _AS_WRITTEN:
@@ -233,13 +233,6 @@ def _weigh(
     forms = [found.get(True) or found[False] for found in (sexual, about)]
     form = next((form for form in forms if form is not Form.PLAIN), Form.PLAIN)
     return Verdict(outcome, None, rule, form)
-
-
-def _list_uncovered(hits: Mapping[str, list[Hit]], category: str, exceptions: str) -> Iterator[Hit]:
-    covers = hits.get(exceptions, ())
-    for hit in hits.get(category, ()):
-        if not any(hit.lies_within(cover) for cover in covers):
-            yield hit
 
 
 def _list_pairs(

@@ -50,27 +50,27 @@ class NameFinder:
             for term in terms
             for word in normalise(term).split()
         )
+        self._not_first = self._not_names - self._given - self._titles
 
     def find(self, text: str) -> bool | None:
         """Look for a name: True if certain, False if possible, None if absent. text: as typed."""
         tokens = [(match.start(), match[0]) for match in _TOKEN.finditer(text)]
-        shapes = islice(_list_shapes(text, tokens, self._given), _MAX_NAMES)
         num_capitals = sum(word[:1].isupper() for _, word in tokens[1:])
+        if not num_capitals:
+            return False if self._is_named_in_small(text, tokens) else None
         is_found = False
-        for shape in shapes:
+        for shape in islice(_list_shapes(text, tokens, self._given), _MAX_NAMES):
             is_certain = self._weigh(shape, text, tokens, num_capitals)
             if is_certain:
                 return True
             is_found = is_found or is_certain is not None
-        if is_found or self._is_named_in_small(text, tokens, num_capitals):
-            return False
-        return None
+        return False if is_found else None
 
     def _weigh(
         self, shape: _Shape, text: str, tokens: list[tuple[int, str]], num_capitals: int
     ) -> bool | None:
         words = [_fold(word) for word in shape.words]
-        while words and words[0] in self._not_names - self._given and words[0] not in self._titles:
+        while words and words[0] in self._not_first:
             words = words[1:]  # "Naked Emma Smith": the first capital only begins the sentence
         name = list(takewhile(self._is_name_like, words))
         if len(name) < 2 and len(words) > 1 and words[1] not in self._not_names:
@@ -92,19 +92,15 @@ class NameFinder:
             return True
         return word not in self._not_names and not word.endswith(_ACTIONS)
 
-    def _is_named_in_small(
-        self, text: str, tokens: list[tuple[int, str]], num_capitals: int
-    ) -> bool:
+    def _is_named_in_small(self, text: str, tokens: list[tuple[int, str]]) -> bool:
         """Return whether a lower-case text has a given name or a title before another name."""
-        if num_capitals:
-            return False
-        for (start, word), (after, follower) in pairwise(tokens[: 10 * _MAX_NAMES]):
-            first, second = _fold(word), _fold(follower)
+        folded = [(start, len(word), _fold(word)) for start, word in tokens[: 10 * _MAX_NAMES]]
+        for (start, size, first), (after, _, second) in pairwise(folded):
             is_named = first in self._unmistakable and len(second) > 2
             is_titled = first in self._titles and second in self._given
             if (
-                text[start + len(word) : after] == " "
-                and (is_titled or (is_named and self._is_name_like(second)))
+                (is_titled or (is_named and self._is_name_like(second)))
+                and text[start + size : after] == " "
                 and not ends_in_credit(text[max(0, start - CREDIT_CHARS) : start].lower())
             ):
                 return True

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from itertools import groupby
+from itertools import accumulate, groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from bot.moderation.allowance import unlimited
-from bot.moderation.chunks import REPEATED
+from bot.moderation.chunks import is_repeated
 from bot.moderation.readings import EITHER_I_OR_L, Form, Reading
 from bot.moderation.text import normalise
 
@@ -37,6 +39,16 @@ class Hit(NamedTuple):
     def lies_within(self, other: Hit) -> bool:
         """Return whether another hit in the same reading covers it."""
         return other.start <= self.start and self.end <= other.end
+
+
+def list_uncovered(hits: Iterable[Hit], covers: Iterable[Hit]) -> Iterator[Hit]:
+    """List the hits that lie within none of the covers, without trying each with each."""
+    ordered = sorted(covers, key=attrgetter("start"))
+    starts = [cover.start for cover in ordered]
+    furthest = [0, *accumulate((cover.end for cover in ordered), max)]
+    for hit in hits:
+        if furthest[bisect_right(starts, hit.start)] < hit.end:
+            yield hit
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -82,8 +94,10 @@ class PhraseIndex:
         maskable = (word for word in ordered if word not in inflected)
         self._masked = _group(maskable, _list_masked)
         long_words = [word for word in words if len(word) >= _MIN_SPELLED]
-        self._spelled_heads = {tuple(word[:_MIN_SPELLED]) for word in long_words}
-        self._spelled_lengths = sorted({len(word) for word in long_words}, reverse=True)
+        lengths: defaultdict[str, set[int]] = defaultdict(set)
+        for word in long_words:
+            lengths[word[:_MIN_SPELLED]].add(len(word))
+        self._spelled_lengths = {head: sorted(each, reverse=True) for head, each in lengths.items()}
 
     def find(
         self, readings: Iterable[Reading], check: Callable[[], None] = unlimited
@@ -183,17 +197,17 @@ class PhraseIndex:
         return {place: revealed[words[place]] for place in _list_places(words, suspects)}
 
     def _reveal(self, word: str) -> Iterator[tuple[Form, str]]:
-        is_repeated = REPEATED.search(word) is not None
+        has_repeats = is_repeated(word)
         if EITHER_I_OR_L in word:
             yield from ((Form.LEET, meant) for meant in self._reveal_leet(word))
-            if is_repeated:
+            if has_repeats:
                 either = self._reveal_squeezed(_either_i_or_l(word), self._squeezed_leet)
                 yield from ((Form.SQUEEZED, meant) for meant in either)
         if not word.isalpha():
             trimmed = word.strip("0123456789")
             if trimmed in self._words:
                 yield Form.TRIMMED, trimmed
-        if is_repeated:
+        if has_repeats:
             yield from (
                 (Form.SQUEEZED, meant) for meant in self._reveal_squeezed(word, self._squeezed)
             )
@@ -249,18 +263,15 @@ class PhraseIndex:
             yield from (word for _, word in found if is_alone or len(word) >= _MIN_SPELLED_APART)
 
     def _list_inside(self, run: str, check: Callable[[], None]) -> list[tuple[int, str]]:
-        heads = list(zip(run, run[1:], run[2:], strict=False))
+        heads = [run[start : start + _MIN_SPELLED] for start in range(len(run) - _MIN_SPELLED + 1)]
         found: list[tuple[int, str]] = []
-        if self._spelled_heads.isdisjoint(heads):
-            return found
-        for start, head in enumerate(heads):
-            if head in self._spelled_heads:
-                check()
-                for length in self._spelled_lengths:
-                    word = run[start : start + length]
-                    if len(word) == length and word in self._words:
-                        found.append((start, word))
-                        break
+        for start in _list_places(heads, self._spelled_lengths.keys()):
+            check()
+            for length in self._spelled_lengths[heads[start]]:
+                word = run[start : start + length]
+                if word in self._words:
+                    found.append((start, word))
+                    break
         return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from bot.moderation.chunks import REPEATED, Chunks, part
+from bot.moderation.chunks import REPEATED, Chunks, is_repeated, part
 from bot.moderation.text import ONLY_UPSIDE_DOWN, fold, fold_lookalikes, turn_round
 
 EITHER_I_OR_L = "I"  # what 1, ! and | become in leetspeak; all other letters are small
@@ -151,7 +151,7 @@ class _Composer:
             for word in unseen
             if not word.isalpha()
             or EITHER_I_OR_L in word
-            or (self._has_repeats and REPEATED.search(word) is not None)
+            or (self._has_repeats and is_repeated(word))
         )
 
 

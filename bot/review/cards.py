@@ -164,13 +164,16 @@ class ReviewCards:
         return found
 
     def note_seen(self, card_id: int, moderator_id: int) -> None:
-        """Remember that this moderator has seen the uncovered picture, until the bot stops."""
+        """Remember that a moderator has seen picture and words uncovered, until the bot stops."""
         self._seen.add((card_id, moderator_id))
 
-    async def has_seen(self, card: Card, moderator_id: int) -> bool:
-        """Return whether a moderator has seen the card's picture, if it has one."""
+    async def has_seen(self, card: Card, moderator_id: int, *, is_bare: bool = False) -> bool:
+        """Return whether a moderator has seen the card's picture, and words that it withholds.
+
+        is_bare: it withholds them. A card with neither has been seen.
+        """
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
-        if job is None or not await self.locate_pictures(job):
+        if job is None or not (is_bare or await self.locate_pictures(job)):
             return True
         return (card.card_id, moderator_id) in self._seen
 

@@ -116,6 +116,10 @@ LOOK_FIRST = Text(
     "You have not seen the picture yet. Press “Show me” to look at it, and then decide. Nothing "
     "was decided."
 )
+READ_FIRST = Text(
+    "You have not seen the words of this card yet. Press “Show me” to read them, and then decide. "
+    "Nothing was decided."
+)
 STARTS_BLURRED = Text("It starts from the picture below. “Show me” shows it to you.")
 START_GONE = Text("The picture that it starts from is gone, so it cannot be approved any more.")
 WHOLE_PROMPT = Text("prompt: {prompt}\nnegative prompt: {negative_prompt}\n")

@@ -58,6 +58,7 @@ def compose_card(case: Case) -> tuple[discord.ui.LayoutView, list[discord.File]]
             JobButton(
                 choice,
                 card.card_id,
+                int(case.is_bare),
                 label=texts.BUTTONS[choice](),
                 style=_STYLES.get(choice, discord.ButtonStyle.secondary),
             )

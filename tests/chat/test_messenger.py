@@ -13,7 +13,7 @@ from bot.chat import retries
 from bot.chat.messenger import DiscordMessenger
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Recipe
-from bot.jobs.ports import Undeliverable
+from bot.jobs.ports import InReview, Undeliverable
 from bot.texts.catalog import speaking
 from bot.texts.codes import Code
 from bot.texts.reasons import because, own_words, say
@@ -35,6 +35,32 @@ class FakeDirectMessages:
         self.sent.append((text, nonce))
         if self.faults:
             raise self.faults.pop(0)
+
+
+class FakeMessage:
+    """A client and its one message, in which Discord refuses the prompt's words."""
+
+    application_id = 5
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        self.has_words: list[bool] = []  # of each edit that was tried
+
+    def get_partial_messageable(self, channel_id: int) -> FakeMessage:
+        return self
+
+    def get_partial_message(self, message_id: int) -> FakeMessage:
+        return self
+
+    async def edit(self, *, view: discord.ui.LayoutView, **kwargs: object) -> SimpleNamespace:
+        self.has_words.append(self.words in str(view.to_components()))
+        if self.has_words[-1]:
+            response = SimpleNamespace(status=400, reason="Bad Request")
+            raise discord.HTTPException(cast(Any, response), {"code": 200000})
+        return SimpleNamespace(id=3)
+
+    async def delete(self) -> None:
+        pass
 
 
 def make_messenger(channel: FakeDirectMessages) -> DiscordMessenger:
@@ -94,3 +120,16 @@ async def test_reason_is_in_plain_words_and_the_error_in_the_log(
     assert words in say(caught.value.why)
     assert "Raw" not in say(caught.value.why)
     assert f"error code: {code}" in caplog.text
+
+
+async def test_refused_words_are_left_out_of_each_edit_until_the_message_is_removed():
+    message = FakeMessage("dog")
+    origin = Origin(1, guild_id=2, channel_id=4, bot_in_channel=True)
+    job = replace(JOB, origin=origin, message_id=3)
+    messenger = DiscordMessenger(cast(Any, message), lambda: 0.0)
+    await messenger.progress(job, InReview())
+    await messenger.progress(job, InReview())
+    assert message.has_words == [True, False, False]
+    await messenger.remove(job)
+    await messenger.progress(job, InReview())  # nothing is remembered of what is gone
+    assert message.has_words == [True, False, False, True, False]

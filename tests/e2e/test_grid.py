@@ -270,6 +270,8 @@ async def test_only_the_author_and_moderators_delete_and_nothing_is_left(
         await press(person, asked, "Delete for good")
         await server.wait_until(lambda asked=asked: "Deleted" in asked.text(), 10)
         assert grid.is_deleted
+    await forge(moderator, menu, "v1:erase:1:0")  # what its author has deleted already
+    await server.wait_until(lambda: "Deleted" in menu.text(), 10)
     [told] = await server.wait_until(lambda: server.messages(member.direct_channel), 10)
     assert "removed the pictures of your prompt #2" in told.text()
     assert list((bot.data_dir / "pictures").iterdir()) == []

@@ -326,8 +326,13 @@ async def test_held_prompt_whose_words_automod_refuses_is_decided_all_the_same(
     handle = await town.imagine("a leek", negative_prompt="no leek")
     card = await town.card()
     assert "AutoMod refused the words" in card.text()
+    unread = await (await town.press(card, "Approve")).wait_for(lambda m: m.is_ephemeral)
+    assert "have not seen the words" in unread.text()
+    assert bot.rows()[0]["status"] == "held"
     shown = await (await town.press(card, "Show me")).wait_for(lambda m: bool(m.attachments))
     assert shown.attachments[0].filename.endswith("prompt.txt")
+    other = await town.press(card, "Approve", town.owner)  # has not read
+    assert "have not seen the words" in (await other.wait_for(lambda m: m.is_ephemeral)).text()
     await town.press(card, "Approve")
     await handle.wait_for(has_grid)
     await town.closed(card, "Approved by")

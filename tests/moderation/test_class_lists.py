@@ -24,6 +24,7 @@ from benchmarks.classes import (
 )
 from bot.domain.rules import MINORS, Outcome
 from bot.moderation import PromptPolicy
+from bot.moderation.ages import AgeFinder
 from bot.moderation.classes import REAL_PEOPLE
 from bot.moderation.lexicon import UNSPACED, read_languages, read_lexicon, unite
 from bot.moderation.text import normalise
@@ -105,6 +106,13 @@ def test_age_of_a_minor_is_found_however_it_is_written(age: str):
     assert find_rule(f"a picture, {age}") == ""
 
 
+def test_every_number_of_the_lexicon_is_an_age():
+    numbers = unite([read_lexicon(), *read_languages().values()])["numbers"]
+    ages = AgeFinder(numbers)
+    missed = [each for each in numbers if not list(ages.find([*each.split(), "year", "old"]))]
+    assert (len(numbers) > 50, missed) == (True, [])
+
+
 @pytest.mark.parametrize(
     "age",
     [
@@ -163,9 +171,11 @@ def test_shape_of_a_name_is_enough_where_it_is_certain_and_held_where_it_is_not(
     for prompt, outcome in {
         "a nude photo of Emma Quillfeather": Outcome.REFUSE,
         "Emma van der Holm, nude": Outcome.REFUSE,
+        "nude Rose Quillfeather": Outcome.REFUSE,  # a rose alone is no name
         "Mirelle Baker at home, nude": Outcome.REFUSE,
         "J. R. Fennimore on the sofa, nude": Outcome.HOLD,
         "nude Mirelle Castavane": Outcome.HOLD,
+        "a nude Queen Victoria": Outcome.HOLD,
         "Mirelle Castavane Nude": Outcome.HOLD,
         "naked Élodie Bracquemart": Outcome.HOLD,
         "queen victoria, nude": Outcome.HOLD,

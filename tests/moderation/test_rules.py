@@ -14,6 +14,8 @@ from bot.domain.rules import Outcome, Rule, RuleKind
 from bot.errors import ConfigError
 from bot.moderation import PromptPolicy
 from bot.moderation.patterns import PatternSet
+from bot.moderation.phrases import Hit, list_uncovered
+from bot.moderation.readings import Form
 from bot.moderation.rules import parse_rules, read_rules, render_rules
 from bot.texts.reasons import say
 
@@ -237,3 +239,18 @@ def test_what_is_no_file_of_rules_is_refused(text: str):
 def test_missing_file_is_named(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"rules\.json"):
         read_rules(tmp_path / "rules.json")
+
+
+_HITS = st.lists(
+    st.builds(
+        lambda start, size: Hit(0, Form.PLAIN, start, start + size),
+        st.integers(0, 8),
+        st.integers(1, 5),
+    )
+)
+
+
+@given(_HITS, _HITS)
+def test_hit_is_uncovered_if_it_lies_within_no_single_cover(hits: list[Hit], covers: list[Hit]):
+    expected = [hit for hit in hits if not any(map(hit.lies_within, covers))]
+    assert list(list_uncovered(hits, covers)) == expected

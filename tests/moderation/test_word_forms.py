@@ -97,6 +97,7 @@ def test_words_that_only_look_like_it_are_left_alone(prompt: str):
         ("a n u d e dog", "nude"),
         ("n u d e n u d e", "nude"),
         ("x t u r n i p y z", "turnip"),  # a long word stands nowhere by chance
+        ("i r a p e", "rape"),  # of two words that begin alike, the longer one counts
         ("a55", "ass"),
         ("A55", "ass"),  # all is in capitals: they say nothing
         ("red.carpet", "red carpet"),
