@@ -17,11 +17,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch._dynamo.exc import TorchDynamoException
 
 from benchmarks.clock import Clock
-from benchmarks.sd1_random import build_sd1_random
+from benchmarks.random_models import KINDS, write_model
 from bot.domain.recipes import Recipe
 from bot.engine import Engine, EngineOptions, GenerationRequest, ModelSource, Progress
 from bot.engine.batch import Batch
@@ -174,8 +174,8 @@ class Workshop:
         self.num_threads = max(1, min(torch.get_num_threads(), spare)) if device == "cpu" else 1
         self._folder = tempfile.TemporaryDirectory()
         self.model = model or "starter model"
-        if model == "sd1-random":
-            model = str(build_sd1_random(Path(self._folder.name)))
+        if model in KINDS:
+            model = str(write_model(model, Path(self._folder.name)))
         self.path = model or str(get_starter_model_folder())
 
     def __enter__(self) -> Workshop:
@@ -244,8 +244,9 @@ class Workshop:
         torch.set_num_threads(self.num_threads)
         model, alone = (load_model(ModelSource(self.path, device=self.device)) for _ in range(2))
         for pipe in (model.pipe, alone.pipe):
-            for part in (pipe.unet, pipe.vae, pipe.text_encoder):
-                torch.nn.Module.to(part, torch.float32)
+            for part in pipe.components.values():
+                if isinstance(part, torch.nn.Module):
+                    torch.nn.Module.to(part, torch.float32)
             pipe.set_progress_bar_config(disable=True)
         runner = ModelRunner(model, EngineOptions(rows=12))
         batch = Batch(runner, Capacity(model.info, 12))
@@ -306,9 +307,9 @@ class Workshop:
     def _open_pipe(self, name: str) -> Any:
         started = time.perf_counter()
         dtype = torch.float16 if self.device == "cuda" else torch.float32
-        pipe = StableDiffusionPipeline.from_pretrained(
-            self.path, dtype=dtype, use_safetensors=True
-        ).to(self.device)
+        pipe = DiffusionPipeline.from_pretrained(self.path, dtype=dtype, use_safetensors=True).to(
+            self.device
+        )
         pipe.set_progress_bar_config(disable=True)
         if name == "B":
             pipe.unet.to(memory_format=torch.channels_last)

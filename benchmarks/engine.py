@@ -1,4 +1,4 @@
-"""python -m benchmarks.engine [--device cpu|cuda] [--model PATH|sd1-random] [--users N]
+"""python -m benchmarks.engine [--device cpu|cuda] [--model PATH|sd1-random|sdxl-random] [--users N]
 [--quick] [--no-compile] [--clock wall|process] [--json]: compares this engine with diffusers' own
 pipeline, on one machine, in one run.
 
@@ -36,7 +36,10 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Plain)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--model", help="a model folder, or sd1-random; default: the starter model")
+    parser.add_argument(
+        "--model",
+        help="a folder, or one of sd1-, sd2-, sdxl-random; default: the starter model",
+    )
     parser.add_argument("--users", type=int, nargs="*", help="default: 1 2 4 8 16")
     parser.add_argument("--quick", action="store_true", help="8 users, each served once; no B")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="B as it is")

@@ -85,7 +85,7 @@ def load_model(source: ModelSource, unit_flop: float | None = None) -> LoadedMod
             f"{source.model} does not fit into the free memory of the GPU: close other programs "
             "on it, or choose a smaller model."
         ) from None
-    return _describe(source, loaded, hardware, unit_flop)
+    return describe_model(source, loaded.family, hardware, loaded.folder, loaded.notes, unit_flop)
 
 
 def _leave_one_core() -> None:
@@ -185,13 +185,16 @@ def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
     return _Loaded(checked.family.load_class()(pipe), None, notes)
 
 
-def _describe(
+def describe_model(
     source: ModelSource,
-    loaded: _Loaded,
+    family: ModelFamily,
     hardware: Hardware,
-    unit_flop: float | None,
+    folder: Path | None = None,
+    notes: tuple[str, ...] = (),
+    unit_flop: float | None = None,
 ) -> LoadedModel:
-    family, defaults = loaded.family, read_defaults(loaded.folder, source.model)
+    """Find out what a loaded model can do. folder: None for a single file. Raises ConfigError."""
+    defaults = read_defaults(folder, source.model)
     few = _recognise(source.model, family)
     if few is not None and few.is_trailing and defaults.traits.timestep_spacing is None:
         set_spacing(family.pipe, "trailing")
@@ -200,7 +203,7 @@ def _describe(
         defaults.sampler or (few.sampler if few else None)
     )
     usual = few or FewSteps("", 50, family.guidance_scale)
-    notes = (*loaded.notes, *choice.notes, *_describe_few_steps(defaults.name, few))
+    notes = (*notes, *choice.notes, *_describe_few_steps(defaults.name, few))
     width, height = family.size
     info = ModelInfo(
         id=defaults.name,  # for a single model; with several, each has its own

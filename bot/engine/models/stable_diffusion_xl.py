@@ -39,7 +39,7 @@ class StableDiffusionXL(StableDiffusion):
     latent_to_rgb = _LATENT_TO_RGB
     rgb_bias = _RGB_BIAS
 
-    sizes = (
+    sizes: tuple[tuple[int, int], ...] = (
         (1024, 1024),
         (832, 1216),
         (1216, 832),
