@@ -19,6 +19,7 @@ x[k+1] = π·c[k] + …. So we can compute c[k] from x[k+1], and the table does 
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -96,7 +97,24 @@ def probe_table(
 
     The start index is that of ``StableDiffusionImg2ImgPipeline.get_timesteps``, but at least one
     step is run, even if that pipeline would refuse.
+
+    Where the scheduler steps in float32 and large terms cancel, its rounding errors look like
+    something that is not linear. So what fails is tried once more, all in float64.
     """
+    spare = copy.deepcopy(scheduler)
+    try:
+        return _probe_table(scheduler, num_inference_steps, strength)
+    except NotTabled:
+        return _probe_table(spare, num_inference_steps, strength, in_float64=True)
+
+
+def _probe_table(
+    scheduler: Scheduler,
+    num_inference_steps: int,
+    strength: float | None,
+    *,
+    in_float64: bool = False,
+) -> StepTable:
     timesteps = _set_timesteps(scheduler, num_inference_steps)
     if hasattr(scheduler, "set_begin_index"):  # else it picks the time's last occurrence
         scheduler.set_begin_index(0)
@@ -104,7 +122,7 @@ def probe_table(
     if strength is not None:
         timesteps = _skip_steps(scheduler, num_inference_steps, strength)
         start_image, start_noise = _probe_start(scheduler, timesteps)
-    probe = _Probe(scheduler, timesteps)
+    probe = _Probe(scheduler, timesteps, in_float64=in_float64)
     estimate = _estimate_clean(scheduler, probe.rows[:, 0], probe.rows[:, 1])
     draws, dtype = tuple(probe.draws), probe.noise_dtype
     return StepTable(probe.rows, estimate, start_image, start_noise, draws, dtype)
@@ -135,6 +153,20 @@ def _probe_start(scheduler: Scheduler, timesteps: torch.Tensor) -> tuple[float, 
     return float(mixed[..., 0]), float(mixed[..., 1])
 
 
+class _Float64(torch.Tensor):
+    """Stays in float64 where a scheduler asks for float32."""
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func is torch.Tensor.float:
+            return args[0]
+        if func is torch.Tensor.to:
+            args = tuple(torch.float64 if each is torch.float32 else each for each in args)
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
 class _Probe:
     """Steps a scheduler once and reads its coefficients. Raises NotTabled.
 
@@ -142,8 +174,11 @@ class _Probe:
     output and hidden state. Then come columns of random numbers as a check, then zeros.
     """
 
-    def __init__(self, scheduler: Scheduler, timesteps: torch.Tensor) -> None:
+    def __init__(
+        self, scheduler: Scheduler, timesteps: torch.Tensor, *, in_float64: bool = False
+    ) -> None:
         self._scheduler = scheduler
+        self._in_float64 = in_float64
         self._random = torch.Generator().manual_seed(0)
         self._num_marks = 3 * len(timesteps)
         self._checks = torch.randn(
@@ -229,7 +264,8 @@ class _Probe:
         unit = torch.zeros(self._num_marks, dtype=torch.float64)
         unit[number] = 1
         silent = torch.zeros(_NUM_SILENT, dtype=torch.float64)
-        return torch.cat([unit, self._checks[number], silent]).reshape(1, 1, 1, -1)
+        mark = torch.cat([unit, self._checks[number], silent]).reshape(1, 1, 1, -1)
+        return mark.as_subclass(_Float64) if self._in_float64 else mark
 
 
 def _estimate_clean(scheduler: Scheduler, scale: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import Any
 
 import diffusers
 import pytest
 import torch
+from diffusers import DPMSolverMultistepScheduler
 
 from bot.engine import SAMPLER_IDS
 from bot.engine.sampling.samplers import Samplers
-from bot.engine.sampling.step_tables import DEPTH, NotTabled, StepTable, StepTables, probe_table
+from bot.engine.sampling.step_tables import (
+    DEPTH,
+    NotTabled,
+    StepTable,
+    StepTables,
+    _probe_table,
+    probe_table,
+)
 from tests.tiny_models import SCHEDULERS, SD_SCHEDULE
 
 FLOAT32 = ("euler", "dpmpp")
@@ -185,3 +194,28 @@ def test_table_is_probed_once() -> None:
     tables = StepTables(samplers.create)
     assert tables.get("ddim", 10) is tables.get("ddim", 10)
     assert tables.get("ddim", 10) is not tables.get("ddim", 10, 1.0)
+
+
+@pytest.mark.filterwarnings("ignore:.*algorithm_types? dpmsolver")
+@pytest.mark.parametrize("num_inference_steps", [10, 50])
+def test_rounding_errors_of_float32_do_not_make_a_scheduler_less_linear(
+    num_inference_steps: int,
+) -> None:
+    """On this schedule the terms of its first steps cancel: 3e-4 are left in float32."""
+    scheduler = DPMSolverMultistepScheduler(
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        algorithm_type="dpmsolver",
+        final_sigmas_type="sigma_min",
+    )
+    with pytest.raises(NotTabled, match="residual"):
+        _probe_table(copy.deepcopy(scheduler), num_inference_steps, None)
+    samplers = Samplers(scheduler)
+    table = StepTables(samplers.create).get("dpmpp_2m", num_inference_steps)
+    own = samplers.create("dpmpp_2m")
+    own.set_timesteps(num_inference_steps)
+    sample = noise = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(0)).double()
+    for t in own.timesteps:
+        sample = own.step(predict(sample, t), t, sample, return_dict=False)[0]
+    ours = walk(table, noise * table.start_noise, torch.Generator())
+    assert float((ours - sample).norm() / sample.norm()) < 1e-3
