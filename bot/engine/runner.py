@@ -33,7 +33,7 @@ class DeviceFull(GenerationFailed):
 
 def open_runner(source: ModelSource, options: EngineOptions) -> ModelRunner:
     """Load a model. Raises ConfigError."""
-    return ModelRunner(load_model(source, options.unit_flop), options)
+    return ModelRunner(load_model(source, options.unit_flop, options.cache_dir), options)
 
 
 class ModelRunner:

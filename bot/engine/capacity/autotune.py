@@ -16,6 +16,7 @@ import diffusers
 import torch
 
 from bot.engine.hardware import CPU, Hardware, name_engine
+from bot.engine.kept_file import KeptFile
 from bot.engine.sampling.step_tables import NUM_COLUMNS
 from bot.engine.steps.slots import Entry, Slots
 from bot.engine.steps.steppers import BUCKETS, Stepper
@@ -134,25 +135,18 @@ class KneeFile:
     """``knee.json`` in a folder: one measured knee per device, model, size and versions."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "knee.json"
+        self._file = KeptFile(folder / "knee.json")
 
     def read(self, key: str) -> Knee | None:
         """Return what an earlier start measured; None if there is none or it cannot be read."""
         try:
-            return Knee(**json.loads(self._path.read_text("utf-8"))[key])
-        except (OSError, ValueError, KeyError, TypeError):
+            return Knee(**self._file.read(key))
+        except TypeError:
             return None
 
     def write(self, key: str, knee: Knee) -> None:
         """Add a measured knee to the file."""
-        try:
-            known = json.loads(self._path.read_text("utf-8"))
-        except (OSError, ValueError):
-            known = {}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._path.with_suffix(".partial")
-        partial.write_text(json.dumps({**known, key: asdict(knee)}, indent=2), "utf-8")
-        partial.replace(self._path)
+        self._file.write(key, asdict(knee))
 
 
 def make_key(hardware: Hardware, unet: Any, latent_shape: tuple[int, ...]) -> str:

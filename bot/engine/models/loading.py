@@ -14,6 +14,7 @@ from bot.engine.capacity.cost import CostModel
 from bot.engine.hardware import CPU, Hardware, find_hardware, name_engine
 from bot.engine.models.checks import check_vae_fit, find_kind
 from bot.engine.models.defaults import read_defaults
+from bot.engine.models.facts import find_facts
 from bot.engine.models.families import Family
 from bot.engine.models.family import ModelFamily
 from bot.engine.models.few_steps import FewSteps, recognise_few_steps
@@ -28,7 +29,6 @@ from bot.engine.models.hub import (
 from bot.engine.models.places import blame_cache
 from bot.engine.models.rehearsal import (
     assemble,
-    choose_samplers,
     hide_progress_bars,
     library_faults,
     rehearse,
@@ -64,11 +64,13 @@ class _Loaded:
     notes: tuple[str, ...] = ()
 
 
-def load_model(source: ModelSource, unit_flop: float | None = None) -> LoadedModel:
+def load_model(
+    source: ModelSource, unit_flop: float | None = None, cache_dir: Path | None = None
+) -> LoadedModel:
     """Load a model: float16 on an accelerator, float32 on the CPU.
 
     Raises ConfigError with the remedy.
-    unit_flop: see EngineOptions.
+    unit_flop, cache_dir: see EngineOptions.
     Broken weights may also raise other errors from diffusers.
     """
     hardware = find_hardware(source.device)
@@ -85,7 +87,9 @@ def load_model(source: ModelSource, unit_flop: float | None = None) -> LoadedMod
             f"{source.model} does not fit into the free memory of the GPU: close other programs "
             "on it, or choose a smaller model."
         ) from None
-    return describe_model(source, loaded.family, hardware, loaded.folder, loaded.notes, unit_flop)
+    return describe_model(
+        source, loaded.family, hardware, loaded.folder, loaded.notes, unit_flop, cache_dir
+    )
 
 
 def _leave_one_core() -> None:
@@ -192,6 +196,7 @@ def describe_model(
     folder: Path | None = None,
     notes: tuple[str, ...] = (),
     unit_flop: float | None = None,
+    cache_dir: Path | None = None,
 ) -> LoadedModel:
     """Find out what a loaded model can do. folder: None for a single file. Raises ConfigError."""
     defaults = read_defaults(folder, source.model)
@@ -199,9 +204,8 @@ def describe_model(
     if few is not None and few.is_trailing and defaults.traits.timestep_spacing is None:
         set_spacing(family.pipe, "trailing")
     samplers = Samplers(family.pipe.scheduler)
-    choice = choose_samplers(samplers, source.model).prefer(
-        defaults.sampler or (few.sampler if few else None)
-    )
+    facts = find_facts(family, samplers, source.model, cache_dir)
+    choice = facts.choice.prefer(defaults.sampler or (few.sampler if few else None))
     usual = few or FewSteps("", 50, family.guidance_scale)
     notes = (*notes, *choice.notes, *_describe_few_steps(defaults.name, few))
     width, height = family.size
@@ -228,7 +232,9 @@ def describe_model(
         embeds_guidance=family.embeds_guidance,
         shows_enlarged=defaults.shows_enlarged,
     )
-    cost_model = replace(_measure_cost(family, samplers, info), unit_flop=unit_flop)
+    cost_model = CostModel(
+        info, facts.row_flop, facts.decode_flop, facts.evaluations, unit_flop=unit_flop
+    )
     info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)
     cost_model = replace(cost_model, info=info)
     return LoadedModel(family, hardware, samplers, info, cost_model)
@@ -248,14 +254,3 @@ def _describe_few_steps(name: str, few: FewSteps | None) -> tuple[str, ...]:
     guidance = f"guidance {few.guidance_scale:g}" if few.guidance_scale > 1 else "no guidance"
     said = f"{name} was recognised as a {few.label} model: {few.num_inference_steps} steps, "
     return (f"{said}{guidance}, unless triptych.json says otherwise.",)
-
-
-def _measure_cost(family: ModelFamily, samplers: Samplers, info: ModelInfo) -> CostModel:
-    """Count the FLOP of one row and of decoding one picture at native size, without computing."""
-    row_flop, decode_flop = family.count_flop()
-    evaluations = {}
-    for sampler in info.samplers:
-        ten, twenty = (samplers.count_evaluations(sampler, n) for n in (10, 20))
-        slope = (twenty - ten) // 10
-        evaluations[sampler] = (slope, ten - 10 * slope)
-    return CostModel(info, row_flop, decode_flop, evaluations)
