@@ -174,7 +174,9 @@ def test_what_a_new_family_cannot_draw_with_is_refused(grey: Path) -> None:
 def test_a_new_family_draws_beside_others_what_it_draws_alone(grey: Path) -> None:
     model = load(grey)
     first = make_request(sampler="ddim", num_inference_steps=6, negative_prompt="cat")
-    second = make_request(request_id=2, sampler="euler_a", guidance_until=0.5, seeds=(7,))
+    second = make_request(
+        request_id=2, sampler="euler_a", guidance_scale=30.0, guidance_until=0.5, seeds=(7,)
+    )
     alone = draw(open_batch(model), first)
     batch = open_batch(model)
 
