@@ -41,7 +41,7 @@ async def test_upscale_enlarges_the_picture_and_draws_nothing(
     redrawn = await (await press(other, upscaled, "Upscale (redraw)")).wait_for(has_grid)
     assert open_picture(redrawn).size == (512, 512)
     told = await refusal(await press(member, larger, "Upscale"))
-    assert "between 64 and 1,024 pixels" in told
+    assert "between 64 and 1,536 pixels" in told
     form = await press(member, redrawn, "✎ Remix")
     assert '"64x64"' in json.dumps(await form.wait_modal()), "the size before any enlarging"
     assert open_picture(varied).size == open_picture(grid).size

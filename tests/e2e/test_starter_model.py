@@ -39,7 +39,7 @@ async def test_real_engine_draws_three_pictures_of_the_starter_model(
     )
     message = await handle.wait_for(has_grid, 60)
     grid = Image.open(BytesIO(message.attachments[0].content))
-    assert grid.size == (3 * 384 + 2 * 8, 384)
+    assert grid.size == (3 * 512 + 2 * 8, 512)
     assert len(grid.getcolors(2**24) or []) > 5000
     assert "these words were cut: " in message.text()
     assert await bot.stop() == 0

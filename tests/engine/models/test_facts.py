@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,16 +68,19 @@ def test_fine_tune_of_the_same_shape_shares_what_is_kept(tmp_path: Path, asked: 
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("version", ["torch", "diffusers"])
+@pytest.mark.parametrize("changed", ["torch", "diffusers", "triptych"])
 def test_another_version_finds_out_anew(
     tiny_model: Path,
     tmp_path: Path,
     asked: list[str],
     monkeypatch: pytest.MonkeyPatch,
-    version: str,
+    changed: str,
 ) -> None:
     load(tiny_model, tmp_path)
-    monkeypatch.setattr(f"{version}.__version__", "99.0")
+    if changed == "triptych":
+        monkeypatch.setattr(facts, "version", lambda name: "99.0")
+    else:
+        monkeypatch.setattr(facts, changed, SimpleNamespace(__version__="99.0"))
     load(tiny_model, tmp_path)
     assert len(asked) == 2
 
