@@ -98,7 +98,8 @@ def probe_table(
     step is run, even if that pipeline would refuse.
     """
     timesteps = _set_timesteps(scheduler, num_inference_steps)
-    if hasattr(scheduler, "set_begin_index"):  # else it picks the time's last occurrence
+    # Otherwise the scheduler picks the time's last occurrence.
+    if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)
     start_image, start_noise = 0.0, float(scheduler.init_noise_sigma)
     if strength is not None:
