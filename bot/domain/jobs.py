@@ -38,11 +38,11 @@ class Source(StrEnum):
 class Origin:
     """Who asked, and where the answer goes. A terminal job has no ids and user_id 0.
 
-    interaction_id: only makes sure that an interaction gives at most one job. token: Discord's
-    interaction token. It is valid for 15 minutes and erased after that. bot_in_channel: False if
-    the bot is no member there, so that only the token can reach the reply. parent_channel_id: a
-    thread's channel. role_ids, joined_at: known only while the member asks. locale, guild_locale:
-    the language of the member and of the server, as Discord names them.
+    interaction_id: only makes sure that an interaction gives at most one job.
+    token: Discord's interaction token. It is valid for 15 minutes and erased after that.
+    bot_in_channel: False if the bot is no member there, so that only the token can reach the reply.
+    parent_channel_id: a thread's channel. role_ids, joined_at: known only while the member asks.
+    locale, guild_locale: the language of the member and of the server, as Discord names them.
     """
 
     user_id: int = 0

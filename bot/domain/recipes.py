@@ -15,11 +15,11 @@ RECIPE_VERSION = 1
 class StartPicture:
     """The picture that drawing starts from: a panel of a job, or a job's upload (panel 0).
 
-    job_id: 0 stands for this job itself, so that the picture is its own upload. strength: (0, 1],
-    the share of the steps that are run on the picture; 1 leaves nothing of it. factor: how many
-    times longer its sides became since it was drawn, without any prompt. upscaled: how many times
-    longer the upscaler makes the sides, without drawing anything; then strength is 0. If upscaled
-    is 0, the model draws on the picture.
+    job_id: 0 stands for this job itself, so that the picture is its own upload.
+    strength: (0, 1], the share of the steps that are run on the picture; 1 leaves nothing of it.
+    factor: how many times longer its sides became since it was drawn, without any prompt. upscaled:
+    how many times longer the upscaler makes the sides, without drawing anything; then strength is
+    0. If upscaled is 0, the model draws on the picture.
     """
 
     job_id: int

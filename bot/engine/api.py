@@ -72,9 +72,9 @@ class EngineOptions:
 class UpscalerInfo:
     """The network that enlarges pictures, without drawing anything new.
 
-    name: what recipes call it. factor: how many times longer the sides become. flop_per_pixel: the
-    work for one pixel of the small picture. margin_pixels: how much around a tile the network
-    needs, so that tiles have no seams.
+    name: what recipes call it. factor: how many times longer the sides become.
+    flop_per_pixel: the work for one pixel of the small picture. margin_pixels: how much around a
+    tile the network needs, so that tiles have no seams.
     """
 
     name: str
@@ -92,18 +92,20 @@ class UpscalerInfo:
 class ModelInfo:
     """What the loaded model can do, read from its own files.
 
-    id: the model's name in recipes and requests. name: the model's name for people. width, height:
-    native size in pixels. size_multiple: both sides must be multiples of it. max_tokens: the text
-    encoder's length, start and end markers included. samplers: ids offered for this model,
-    ``default_sampler`` (the model's own scheduler) first. device: the id of its kind of device,
-    such as "cuda" or "cpu"; dtype: "float16" or "float32". engine: the id of the engine that has
-    loaded it. request_flop: the work of its default request. cost_factor: that work in default
-    requests of the default model. max_clip_skip: the number of layers in the text encoder, minus
-    one. sizes: the sizes (width, height) that it was trained with, if there are several.
+    id: the model's name in recipes and requests. name: the model's name for people.
+    width, height: native size in pixels. size_multiple: both sides must be multiples of it.
+    max_tokens: the text encoder's length, start and end markers included.
+    samplers: ids offered for this model, ``default_sampler`` (the model's own scheduler) first.
+    device: the id of its kind of device, such as "cuda" or "cpu"; dtype: "float16" or "float32".
+    engine: the id of the engine that has loaded it.
+    request_flop: the work of its default request. cost_factor: that work in default requests of the
+    default model. max_clip_skip: the number of layers in the text encoder, minus one.
+    sizes: the sizes (width, height) that it was trained with, if there are several.
     embeds_guidance: it was distilled to take the guidance scale as an input. is_distilled: it draws
-    in a few steps, so presets with more of them are of no use. notes: sentences for the owner's
-    log, e.g. that no fp16 variant was found. shows_enlarged: people see its pictures enlarged,
-    because they are small. upscaler: the network that enlarges pictures; None if that is off.
+    in a few steps, so presets with more of them are of no use.
+    notes: sentences for the owner's log, e.g. that no fp16 variant was found.
+    shows_enlarged: people see its pictures enlarged, because they are small. upscaler: the network
+    that enlarges pictures; None if that is off.
     """
 
     id: str
@@ -147,9 +149,9 @@ class GenerationRequest:
 
     It has one seed in [0, 2³²) for each picture. Classifier-free guidance runs if the scale is
     above 1. If ``guidance_until`` is below 1, the last steps run without guidance and cost half,
-    and the picture is no longer the one that diffusers' pipeline draws. image: uint8 (H, W, 3) RGB
-    to start from. If it is None, the strength affects only the cost. If the recipe ``is_upscaled``,
-    the image is enlarged and nothing is drawn.
+    and the picture is no longer the one that diffusers' pipeline draws.
+    image: uint8 (H, W, 3) RGB to start from. If it is None, the strength affects only the cost. If
+    the recipe ``is_upscaled``, the image is enlarged and nothing is drawn.
     """
 
     request_id: int
@@ -168,11 +170,12 @@ class GenerationOutput:
 
     images: uint8 (N, H, W, 3) RGB, one per seed, never altered by the checker.
     nsfw_content_detected: the verdict of the model's own checker on each picture; None if the model
-    has no checker. gpu_seconds: the seconds that the device (GPU or CPU) worked for this request.
+    has no checker.
+    gpu_seconds: the seconds that the device (GPU or CPU) worked for this request.
     cut_words, cut_negative_words: the end of the prompt and of the negative prompt, if it was too
-    long for the text encoder; otherwise "". engine: the id of the engine that drew the pictures;
-    each engine has its own pace. enlarged: the same pictures enlarged, if people are to see them
-    so.
+    long for the text encoder; otherwise "".
+    engine: the id of the engine that drew the pictures; each engine has its own pace.
+    enlarged: the same pictures enlarged, if people are to see them so.
     """
 
     images: NDArray[np.uint8]

@@ -37,9 +37,9 @@ class Traits:
 class Defaults:
     """The owner's defaults for a model, used where a member chooses nothing.
 
-    None: use what ``few_steps`` recognised, or else the pipeline's own default. shows_enlarged:
-    whether the upscaler enlarges its small pictures before people see them. traits: facts that
-    overrule the model's files.
+    None: use what ``few_steps`` recognised, or else the pipeline's own default.
+    shows_enlarged: whether the upscaler enlarges its small pictures before people see them.
+    traits: facts that overrule the model's files.
     """
 
     name: str

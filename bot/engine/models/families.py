@@ -21,10 +21,11 @@ class Family:
     id, label: its name for programs and for people. example: the Hugging Face id of one model.
     pipelines: the diffusers pipelines, by their names in model_index.json, that consist of these
     parts; the first is the plain text-to-image one. parts: the parts with weights. tokenizers: the
-    folder of each tokenizer, and its text encoder. find_fault: takes the configs of the UNet and
-    the VAE, and says why Triptych cannot use such a model; None if it can. implementation:
-    "module:class" of its ``ModelFamily``, which is imported when a model is loaded. samplers: those
-    for its kind of noise schedule; a model offers those that accept its own schedule.
+    folder of each tokenizer, and its text encoder.
+    find_fault: takes the configs of the UNet and the VAE, and says why Triptych cannot use such a
+    model; None if it can. implementation: "module:class" of its ``ModelFamily``, which is imported
+    when a model is loaded. samplers: those for its kind of noise schedule; a model offers those
+    that accept its own schedule.
     """
 
     id: str

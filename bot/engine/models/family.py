@@ -23,12 +23,12 @@ class ModelFamily(Protocol):
     """One loaded model as the engine uses it. Not thread-safe.
 
     Class attributes: pipeline_class: the diffusers class. part_classes: the classes of the parts
-    with weights, by name. without_checker: the pipeline's constructor arguments if there is no
-    safety checker.
+    with weights, by name.
+    without_checker: the pipeline's constructor arguments if there is no safety checker.
 
     pipe: the diffusers pipeline with the weights. network: the part that runs at every step.
-    decoder: turns finished latents into pictures. size, size_multiple: see ``ModelInfo``. sizes:
-    the sizes (width, height) that it was trained with, if there are several. max_tokens,
+    decoder: turns finished latents into pictures. size, size_multiple: see ``ModelInfo``.
+    sizes: the sizes (width, height) that it was trained with, if there are several. max_tokens,
     max_clip_skip: the limits of its text encoder. embeds_guidance: the guidance scale is an input
     of the network, so that a guided picture takes one row instead of two. guidance_scale: the
     pipeline's default.

@@ -35,8 +35,8 @@ class CheckedFolder:
     """A diffusers folder that can be loaded. model: what the owner calls it.
 
     variant: the diffusers variant of the files to read. weights: the weights of each part, without
-    replaced parts. traits: the owner's facts that overrule the files. A safety checker that cannot
-    be loaded is left out, and ``notes`` says so.
+    replaced parts. traits: the owner's facts that overrule the files.
+    A safety checker that cannot be loaded is left out, and ``notes`` says so.
     """
 
     path: Path

@@ -61,9 +61,9 @@ class CheckedFile:
     """A checkpoint that can be loaded. model: what the owner calls it.
 
     tensors: the entries of the header that are loaded, under diffusers' names for a single file.
-    parts: the parts in the file; the others come from the config folder or from ``VAE``. config:
-    the folder with the config files. is_lent: whether the owner has named that folder. label: the
-    kind of model, and how it was recognised.
+    parts: the parts in the file; the others come from the config folder or from ``VAE``.
+    config: the folder with the config files. is_lent: whether the owner has named that folder.
+    label: the kind of model, and how it was recognised.
     """
 
     path: Path

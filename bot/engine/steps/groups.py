@@ -36,8 +36,8 @@ class Panel:
 class Drawing:
     """A request in flight. report: must not raise. seconds: the device time it has used so far.
 
-    num_guided: the first steps, which take two rows a picture: guided and unguided. due: the
-    group's tick at which the request would be done if it were alone in the group.
+    num_guided: the first steps, which take two rows a picture: guided and unguided.
+    due: the group's tick at which the request would be done if it were alone in the group.
     """
 
     request: GenerationRequest
