@@ -1,4 +1,4 @@
-"""Discord without HTTP: the world, its rules, and the events they send."""
+"""Discord without HTTP: holds the world, applies Discord's rules and sends events."""
 
 from playground.gateway import Gateway, Intent
 from playground.interactions import Interactions
@@ -25,7 +25,7 @@ class Backend:
         self.interactions = Interactions(world, clock, self.messages, self.deliver)
 
     def deliver(self, interaction: Interaction) -> None:
-        """Send INTERACTION_CREATE; a second call delivers the same one again."""
+        """Send INTERACTION_CREATE. A second call delivers the same interaction again."""
         guild_id = interaction.guild_id
         self.gateway.dispatch("INTERACTION_CREATE", interaction.payload, guild_id=guild_id)
 

@@ -10,8 +10,11 @@ GOODBYE_SECONDS = 15.0
 
 
 class Child:
-    """A bot in its own process group. So Ctrl-C reaches it only through `stop`, and the playground
-    can still answer the bot's last requests."""
+    """A bot in its own process group.
+
+    So Ctrl-C reaches the bot only through `stop`, and the playground can still answer the bot's
+    last requests.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process

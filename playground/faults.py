@@ -13,9 +13,10 @@ Matcher = Callable[[RequestRecord], bool]
 class Fault:
     """One way in which a request can fail.
 
-    The body is read at `bytes_per_second`, then `delay_seconds` pass. With `applied`, the request
-    takes effect although its answer is lost. The connection is cut (`reset`) or closed without an
-    answer; else the answer is `status` with `body`; without a status, it is the true one.
+    First the body is read at `bytes_per_second`, then `delay_seconds` pass. With `applied`, the
+    request takes effect although its answer is lost. With `reset` the connection is cut, and with
+    `closed` it is closed, both without an answer. Otherwise the answer is `status` with `body`, or
+    the true answer if there is no status.
     """
 
     status: int | None = None
@@ -96,7 +97,7 @@ class PlannedFault:
 
     @property
     def struck(self) -> int:
-        """Return how many requests it has hit."""
+        """Return how many requests this planned fault has hit."""
         strikes = max(0, self.seen - self.skip)
         return strikes if self.times is None else min(self.times, strikes)
 
@@ -132,7 +133,8 @@ class Faults:
     def take(self, record: RequestRecord, *, before_body: bool = False) -> Fault | None:
         """Return the first planned fault that hits this request. Every matching plan counts it.
 
-        Slow readers are chosen before the body is read, so their matchers cannot look at it.
+        Faults that slow the reading are chosen before the body is read, so their matchers cannot
+        use the body.
         """
         striking = [
             planned.fault

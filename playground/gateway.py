@@ -17,10 +17,10 @@ from playground.world.world import Json, World
 
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT = 0, 1, 2, 6, 7
 REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
-IGNORED_OPCODES = {3, 4}  # presence, voice state
+IGNORED_OPCODES = {3, 4}  # opcodes for presence and voice state
 
 HEARTBEAT_INTERVAL_MS = 41_250
-ACK_DELAY_SECONDS = 0.02  # without it, discord.py 2.7.1 thinks it answers an earlier heartbeat
+ACK_DELAY_SECONDS = 0.02  # else discord.py 2.7.1 takes this for the answer to an earlier heartbeat
 RESUME_WINDOW_SECONDS = 5 * 60.0
 KEPT_EVENTS = 5_000
 
@@ -34,7 +34,7 @@ class Intent(IntFlag):
     MESSAGE_CONTENT = 1 << 15
 
 
-# intent: the application flags (full, limited) of which one must be set
+# for each privileged intent two application flags (full, limited); one must be set
 PRIVILEGED = {
     Intent.GUILD_PRESENCES: 1 << 12 | 1 << 13,
     Intent.GUILD_MEMBERS: 1 << 14 | 1 << 15,
@@ -44,7 +44,7 @@ PRIVILEGED = {
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """A session begins with IDENTIFY. It outlives its socket, so that RESUME can replay events."""
+    """One session. It begins with IDENTIFY and outlives its socket, so RESUME can replay events."""
 
     id: str
     intents: int
@@ -74,7 +74,7 @@ class Link:
 
 
 class CloseGatewayError(Exception):
-    """Ends the connection with one of Discord's close codes."""
+    """Raised to end the connection with one of Discord's close codes."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -100,7 +100,7 @@ class Gateway:
         return any(session.link for session in self.sessions.values())
 
     def has_listeners(self, intents: int) -> bool:
-        """Return whether any session asked for one of these intents."""
+        """Return whether at least one session asked for one of these intents."""
         return any(session.intents & intents for session in self.sessions.values())
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
@@ -215,7 +215,7 @@ class Gateway:
         self._greet(session)
 
     def _drop_abandoned(self, shard: tuple[int, int]) -> None:
-        """Forget the lost sessions of a client that identifies again; it will not resume them."""
+        """Forget the lost sessions of a client that identifies anew; nobody will resume them."""
         for session in [*self.sessions.values()]:
             if session.link is None and session.shard == shard:
                 del self.sessions[session.id]
@@ -296,7 +296,7 @@ class Gateway:
         self._put(link, {"op": opcode, "s": None, "t": None, "d": data})
 
     def _put(self, link: Link, frame: Json) -> None:
-        if self.is_silent:  # a zombie: the socket is open, but nothing comes
+        if self.is_silent:  # a zombie: its socket is open, but it sends nothing
             return
         self._record("sent", frame["op"], frame["t"], frame["d"], link)
         link.outbox.put_nowait(json.dumps(frame))

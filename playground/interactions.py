@@ -1,4 +1,4 @@
-"""Delivers each interaction once. A bot has 3 s for its answer; tokens expire after 15 min."""
+"""Delivers interactions to the bot. The bot has 3 s to answer; tokens expire after 15 min."""
 
 import base64
 import secrets
@@ -123,7 +123,7 @@ class Interactions:
         return interaction
 
     def find_message(self, interaction: Interaction, name: str) -> Message:
-        """Find `@original`, or a message id, among the messages of this interaction."""
+        """Find a message of this interaction, by its id or as `@original`."""
         mine = [interaction.original] if interaction.original else []
         if name != "@original":
             mine = [m for m in [*mine, *interaction.followups] if str(m.id) == name]
@@ -173,7 +173,7 @@ class Interactions:
         return max(limits)
 
     def is_bot_in(self, channel: Channel) -> bool:
-        """Return whether the app is a member. If not, only people who installed it can use it."""
+        """Return whether the server has the app. If not, only people with the app can use it."""
         if channel.guild_id is None:
             return self._world.bot.id in channel.recipient_ids
         return self._world.bot.id in self._world.guilds[channel.guild_id].members
@@ -267,7 +267,7 @@ def _allowed_responses(interaction: Interaction) -> set[int]:
         case InteractionType.MODAL_SUBMIT if interaction.source is not None:
             return {MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE}
         case InteractionType.MODAL_SUBMIT:
-            # Discord documents 6 only for components, but it also closes a command's form
+            # Discord documents type 6 only for components, but also accepts it for a command's form
             return {MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE}
         case _:
             return {MESSAGE, DEFERRED_MESSAGE, MODAL}

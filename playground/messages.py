@@ -38,8 +38,8 @@ Announce = Callable[[str, Channel, Message], None]
 class Request:
     """What a request says about a message: its JSON, its files, and how to read them.
 
-    `root` is where the fields are in the body, for the error tree. `mention_default` is what is
-    parsed for mentions if the request does not say.
+    `root` is the path of the fields in the body, for the error tree. `mention_default` says which
+    mentions are parsed if the request has no `allowed_mentions`.
     """
 
     body: Json
@@ -117,7 +117,7 @@ class Messages:
         return message
 
     def edit(self, message: Message, request: Request) -> Message:
-        """Change what the request names; everything else stays."""
+        """Edit a message: change the fields that the request names, and keep all others."""
         channel = self._world.get_channel(message.channel_id)
         if channel.is_archived and not message.is_ephemeral:
             raise api_error(50083)

@@ -126,7 +126,7 @@ class InteractionHandle:
 
 
 class Person:
-    """Acts as the Discord client does. What the client would not send raises ClientRefusedError.
+    """A person at a Discord client. Raises ClientRefusedError for what the client would not send.
 
     `person.unchecked` sends anything: hostile input, old buttons, hidden commands.
     """
@@ -191,7 +191,7 @@ class Person:
         timeout_seconds: float = 5.0,
         **others: OptionValue,
     ) -> list[Json]:
-        """Get the choices (`name`, `value`) that the bot offers once `typed` stands in `option`."""
+        """Get the choices (`name`, `value`) that the bot offers for `typed` in an option."""
         found, words = self._command(command, channel, SLASH)
         definition = find_subcommand(found, words)
         known = {o["name"]: o for o in definition.get("options") or []}
@@ -219,7 +219,7 @@ class Person:
     async def select(
         self, message: Message, custom_id: str, values: Sequence[str | User | Role | Channel]
     ) -> InteractionHandle:
-        """Pick these from a select: option values, or people, roles, channels."""
+        """Pick entries from a select: option values, people, roles or channels."""
         selects = {s.custom_id: s for s in message.selects()}
         self._check_component(message, custom_id, list(selects))
         menu = selects[custom_id]
@@ -242,7 +242,7 @@ class Person:
         handle: InteractionHandle,
         values: Mapping[str, str | bool | Sequence[str | User | Role | Channel | Upload]],
     ) -> InteractionHandle:
-        """Send the form that the bot opened; `values` are by custom id."""
+        """Send the form that the bot opened. `values` maps custom ids to what was typed."""
         modal = handle.modal
         if modal is None:
             raise ClientRefusedError("no form is open")

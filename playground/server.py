@@ -1,4 +1,4 @@
-"""The playground as one object. Tests start it, stop it, look into it and act as its people."""
+"""The whole playground as one object, for tests: start, stop, inspect, act as its people."""
 
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address

@@ -15,12 +15,14 @@ from bot.moderation.text import normalise
 from bot.texts import rules as texts
 from bot.texts.catalog import Text
 
-_WORD_PART = r"[^\s[:punct:]]*"  # needs a hundredth of the steps that [\pL\pN] needs
+_WORD_PART = r"[^\s[:punct:]]*"  # this takes a hundredth of the steps that [\pL\pN] takes
 
 
 @dataclass(slots=True)
 class Copied:
-    """rules: in order, without repeats, each with the name of its AutoMod rule.
+    """The copied rules.
+
+    rules: in order, without repeats, each with the name of its AutoMod rule.
 
     notes: the parts that cannot be copied, for the person who asked.
     """
@@ -83,7 +85,7 @@ def _first(exceptions: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read_keyword(keyword: str) -> tuple[RuleKind, str]:
-    """``cat`` is a whole word; ``cat*``, ``*cat`` and ``*cat*`` also match parts of words."""
+    """Turn a keyword into a rule: ``cat`` is a whole word; ``*`` also matches parts of words."""
     core = keyword.strip("*")
     if core == keyword or not normalise(core):
         return (RuleKind.PHRASE if " " in core else RuleKind.WORD), core

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-ACKNOWLEDGE_SECONDS = 2.5  # Discord allows 3
+ACKNOWLEDGE_SECONDS = 2.5  # seconds; Discord allows 3
 
 
 FETCH_SECONDS = 20.0
@@ -59,9 +59,12 @@ class InteractionCaller:
                     response = await self._interaction.response.defer(thinking=True)
             except discord.HTTPException as error:
                 if (final := self._find_end(error)) is not None:
-                    of_job(log, job.job_id).info("Discord refused its answer: %s", error)
+                    of_job(log, job.job_id).info(
+                        "Discord refused the first answer to this job: %s", error
+                    )
                     raise final from error
-                if error.code == ALREADY_ACKNOWLEDGED:  # the first attempt had succeeded
+                # An earlier attempt had succeeded although no answer came.
+                if error.code == ALREADY_ACKNOWLEDGED:
                     return None
                 if attempt == 2:
                     raise Unreachable(str(error)) from error
@@ -124,7 +127,7 @@ class InteractionCaller:
 
 
 def _is_of_discord(address: str) -> bool:
-    """Return whether files may be fetched from this address. The playground has its own."""
+    """Return whether files may be fetched from this address: Discord's or the playground's."""
     try:
         url = yarl.URL(address)
         if discord.http.Route.BASE.startswith("http://"):

@@ -103,7 +103,8 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
         if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
             log.warning("Discord offers a command that this version does not have: %s", error)
             cause = UserError(faults.COMMAND_CHANGED())
-        if interaction.type is discord.InteractionType.autocomplete:  # it cannot show text
+        # Suggestions cannot show an error.
+        if interaction.type is discord.InteractionType.autocomplete:
             return
         await interaction.client.answer_error(interaction, cause)
 
@@ -128,7 +129,7 @@ class TriptychClient(commands.Bot):
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=TriptychTree,
             http_trace=trace,
-            enable_debug_events=True,  # for on_socket_raw_receive
+            enable_debug_events=True,  # needed for on_socket_raw_receive
         )
         self.messenger = DiscordMessenger(self, now)
         self.services = compose(self.messenger)
@@ -205,7 +206,7 @@ class TriptychClient(commands.Bot):
 
     async def load_commands(self) -> None:
         """Load all commands, buttons and forms."""
-        if self.cogs:  # a login that failed later on
+        if self.cogs:  # an earlier login has loaded them, and failed later on
             return
         self.add_button_action("again", open_again)
         for cog in COGS:

@@ -72,7 +72,7 @@ class Connection:
             began_at = self._heard_at = time.monotonic()
             try:
                 if not self._is_logged_in:
-                    await client.http.close()  # an earlier attempt may have left it open
+                    await client.http.close()  # an earlier attempt may have left the session open
                     client.http.connector = discord.utils.MISSING
                     await client.login(token)
                     self._is_logged_in = True
@@ -82,7 +82,8 @@ class Connection:
                 raise ConfigError(BAD_TOKEN) from error
             except _AWAY as error:
                 if self._heard_at - began_at > MAX_RECONNECT_SECONDS:
-                    delay_seconds = 1.0  # it was connected for a while, so this is a new fault
+                    # The client was connected for a while, so this is a new fault.
+                    delay_seconds = 1.0
                 if isinstance(error, discord.HTTPException) and error.status < 500:
                     delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)
                 log.warning("Discord is away, trying again in %.0f s: %r", delay_seconds, error)
@@ -92,7 +93,7 @@ class Connection:
     async def _stay_connected(self) -> None:
         try:
             await self._connect_until_silent()
-        except AttributeError as error:  # discord.py 2.7.1 raises it if its first connection fails
+        except AttributeError as error:  # discord.py 2.7.1: the first connection failed
             raise ConnectionError(str(error)) from error
         except discord.ConnectionClosed as error:
             if error.code == _AUTHENTICATION_FAILED:

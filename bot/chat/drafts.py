@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS = 3600.0
 MAX_PER_MEMBER = 3
-MAX_DRAFTS = 500  # they take at most 16 MB, because the longest form has 8,300 characters
+MAX_DRAFTS = 500  # forms in memory: at most 16 MB, because the longest form has 8,300 characters
 _random_number = partial(secrets.randbits, 62)
 
 

@@ -1,7 +1,8 @@
 """Finds out why Discord already has a first answer: we sent it, or another program did.
 
-Discord takes one first answer to an interaction and refuses every other one with 40060. If this
-process sent only one, the answer that Discord has came from a second program with the same token.
+Discord takes one first answer to an interaction and refuses all later ones with 40060. If this
+process sent only one answer and that was refused, a second program with the same token has
+answered.
 """
 
 from __future__ import annotations
@@ -67,10 +68,10 @@ class FirstAnswers:
         self._seen_at = self._now()
         log.error(
             "Another program with this bot's token has answered interaction %s before Triptych "
-            "could; it is not drawn here and costs nothing. While both run, members get answers "
-            "from either. Stop the other one; if you do not know it, reset the token (Reset Token "
-            "on the Bot page of https://discord.com/developers/applications) and put the new one "
-            "into the .env of the one that you want to run.",
+            "could; Triptych does not draw the prompt and charges nothing. While both run, members "
+            "get answers from either. Stop the other one; if you do not know it, reset the token "
+            "(Reset Token on the Bot page of https://discord.com/developers/applications) and put "
+            "the new one into the .env of the one that you want to run.",
             interaction_id,
         )
         return True

@@ -58,7 +58,7 @@ _Encoded = list[tuple[str, bytes]]
 _Content = tuple[discord.ui.LayoutView, _Files]
 
 TOKEN_USE_SECONDS = 14 * 60  # Discord allows 15 minutes
-SLOWEST_BYTES_PER_SECOND = 8 * 1024  # a slower upload is given up and started again
+SLOWEST_BYTES_PER_SECOND = 8 * 1024  # a slower upload is stopped and tried again
 
 
 TOO_LATE = 10062  # an interaction must have its first answer within 3 s
@@ -78,8 +78,8 @@ class _Way:
 class DiscordMessenger:
     """Reaches a job's message by its token, then by the bot itself, then with a new message.
 
-    The next way is tried only if the one before can never work. An edit without an answer may
-    have been applied, and then a new message would be a duplicate.
+    It tries the next way only if the way before can never work. If Discord did not answer an edit,
+    it may have applied the edit, and a new message would be a duplicate.
     """
 
     def __init__(self, client: TriptychClient, now: Callable[[], float]) -> None:
@@ -103,7 +103,7 @@ class DiscordMessenger:
         return None if guild is None else job_views.quote(guild.name)
 
     async def has_left(self, guild_id: int, user_id: int) -> bool:
-        """Ask Discord once. To be told of members who leave, a bot needs a privileged intent."""
+        """Ask Discord once. Events about members who leave would need a privileged intent."""
         try:
             await self._client.http.get_member(guild_id, user_id)
         except discord.NotFound as error:
@@ -227,7 +227,9 @@ class DiscordMessenger:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._client.http.request(route, json=body)
         except (discord.HTTPException, *PASSING_FAULTS) as error:
-            of_job(log, job.job_id).info("the author could not be told where they asked: %s", error)
+            of_job(log, job.job_id).info(
+                "the author got no private answer in the channel: %s", error
+            )
             return False
         return True
 
@@ -249,7 +251,7 @@ class DiscordMessenger:
     async def show_card(self, case: Case, channel_id: int) -> int:
         """Post a card once, or edit it, in the language of its server.
 
-        Where AutoMod refuses the words in it, without these: else nobody could decide.
+        If AutoMod refuses members' words on the card, post it without them, or nobody could decide.
         """
         try:
             return await self._show_card(case, channel_id)
@@ -277,7 +279,8 @@ class DiscordMessenger:
     ) -> None:
         """Post rows of the audit log in a mod-log channel as one message. Tries once.
 
-        Where AutoMod refuses the words in them, without these: else no later row would be posted.
+        If AutoMod refuses members' words in the rows, post them without the words. Otherwise no
+        later row would ever be posted.
         """
         try:
             await self._post_entries(channel_id, entries, nonce)
@@ -296,7 +299,7 @@ class DiscordMessenger:
                 await channel.send(view=view, nonce=nonce, allowed_mentions=nobody, silent=True)
         except discord.HTTPException as error:
             if is_final(error):
-                log.info("%s: Discord refused it: %s", nonce, error)
+                log.info("Discord refused message %s: %s", nonce, error)
                 raise choose_kind(error)(str(error), explain(error)) from error
             raise Unreachable(str(error)) from error
         except PASSING_FAULTS as error:
@@ -309,7 +312,8 @@ class DiscordMessenger:
                 return await post(job)
             except TextRefused as error:
                 of_job(log, job.job_id).info(
-                    "Discord refuses the prompt's words, so they are left out: %s", error
+                    "Discord refused the prompt's words, so the message is sent without them: %s",
+                    error,
                 )
                 self._withheld.add(job.job_id)
         return await post(job_views.withhold_words(job))

@@ -47,7 +47,7 @@ def parse_seed(text: str | None) -> int | None:
 
 
 def parse_number(text: str, fault: Text) -> float | None:
-    """Read a number; "" means the default. Raises a UserError that says ``fault``."""
+    """Read a number; "" means the default. Raises a UserError with the text ``fault``."""
     if not text.strip():
         return None
     if not re.fullmatch(r"[0-9]{1,6}(?:[.,][0-9]{1,6})?", text.strip()):

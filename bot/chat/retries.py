@@ -31,8 +31,10 @@ UNKNOWN_MESSAGE = 10008
 
 # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json-json-error-codes
 _TOO_LARGE = {413, 40005, 50045}
-_BAD_FILES = {20009, 30015, 50046, 400001}  # explicit, too many, invalid, too many uploads
-_NO_FILES = {50013, *_TOO_LARGE, *_BAD_FILES}  # 50013: only the right to attach may be missing
+# Files that are explicit, too many, invalid; too many uploads.
+_BAD_FILES = {20009, 30015, 50046, 400001}
+# 50013: perhaps only the right to attach files is missing.
+_NO_FILES = {50013, *_TOO_LARGE, *_BAD_FILES}
 _NO_TEXT = {200000, 200001, 240000}  # AutoMod (text, title) and the filter for harmful links
 _THREAD_LOCKED = {ARCHIVED, 160005}
 _MAY_NOT_POST = {403, 50001, 50005, 50008, 50009, 50013, 50024}
@@ -85,12 +87,12 @@ async def send_with_retry(
                 return await send()
         except discord.HTTPException as error:
             if is_final(error):
-                log.info("%s: Discord refused it: %s", what, error)
+                log.info("%s: Discord refused this message: %s", what, error)
                 raise choose_kind(error)(str(error), explain(error)) from error
             fault = error
         except PASSING_FAULTS as error:
             fault = error
-        log.info("%s: sending it failed, trying again: %r", what, fault)
+        log.info("%s: sending failed, trying again: %r", what, fault)
     raise Unreachable(f"Discord could not be reached: {fault!r}") from fault
 
 
@@ -100,7 +102,7 @@ def is_final(error: discord.HTTPException) -> bool:
 
 
 def choose_kind(error: discord.HTTPException) -> type[Undeliverable]:
-    """What to raise for a final error."""
+    """Choose the kind of error to raise when Discord refuses a request for good."""
     if error.code in _NO_TEXT:
         return TextRefused
     if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:

@@ -39,7 +39,7 @@ class CatalogTranslator(app_commands.Translator):
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
         """Translate a text. None if there is no translation, or if Discord would refuse it."""
-        if locale not in self._offered:  # asked thousands of times at a start
+        if locale not in self._offered:  # cached, because a start asks for thousands of texts
             return None
         named = _NAMES.get(context.location)
         text = Name(named, string.message) if named else Text(string.message)
@@ -69,7 +69,12 @@ def _check(said: str, context: app_commands.TranslationContextTypes) -> None:
 @cache
 def _warn(locale: str, said: str, why: str) -> None:
     """Warn once for each text."""
-    log.warning("%r of the commands in %s stays English: %s", said, locale, why)
+    log.warning(
+        "command text %r has no usable translation into %s, so it stays English: %s",
+        said,
+        locale,
+        why,
+    )
 
 
 def describe(options: Mapping[str, Text]) -> Callable[[T], T]:

@@ -13,7 +13,7 @@ from bot.errors import EngineLost, TriptychError, UserError
 
 EXIT_REFUSED = 1
 EXIT_CONFIG = 2
-EXIT_ENGINE_LOST = 75  # EX_TEMPFAIL: the supervisor should start a fresh process
+EXIT_ENGINE_LOST = 75  # EX_TEMPFAIL asks the supervisor to start a fresh process
 
 
 def leave(error: TriptychError) -> NoReturn:

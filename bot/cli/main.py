@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 _PRESET_HELP = "; ".join(text.english for text in PRESETS.values()) + "."
 
-_WIDEST = 1000  # columns
+_WIDEST = 1000  # columns; no table is wider
 
 app = typer.Typer(
     name="triptych",
@@ -158,7 +158,8 @@ def usage(
         table.add_row(row.day, guild, str(row.user_id), *map(str, counts), f"{row.gpu_seconds:.1f}")
     console = Console()
     width = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
-    Console(width=max(console.width, width)).print(table)  # nobody can use half an id
+    # Do not wrap ids, because nobody can use half an id.
+    Console(width=max(console.width, width)).print(table)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from bot.engine import FAMILIES
 
 
 def describe_models() -> dict[str, list[dict[str, Any]]]:
-    """Describe them for ``--json``. No model is loaded."""
+    """Describe the models and samplers for ``--json``. This loads no model."""
     return {
         "families": [
             {
@@ -35,7 +35,7 @@ def describe_models() -> dict[str, list[dict[str, Any]]]:
 
 
 def make_tables() -> tuple[Table, Table]:
-    """Make the same as two tables for people."""
+    """Lay out the models and samplers as two tables for people."""
     described = describe_models()
     families = Table("Family", "MODEL may be", "Example", title="Models")
     for family in described["families"]:

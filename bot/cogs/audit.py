@@ -61,7 +61,7 @@ class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.engli
         guild_id = await self._require_moderator(interaction)
         before, member, moderator, since, has_rule = (int(part) for part in path.split("."))
         rule = None
-        if has_rule:  # its text may be too long for a button, so take it from the row before
+        if has_rule:  # a rule's text may not fit into a button, so read it from the row before
             entries = await self._services.audit.search(
                 guild_id, before_entry=before + 1, after_entry=before - 1
             )

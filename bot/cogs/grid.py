@@ -37,7 +37,7 @@ Press = discord.Interaction[TriptychClient]
 
 
 class Grid(commands.Cog):
-    """Handles the buttons. Anybody may look, vary and draw again, at their own cost."""
+    """Handles the buttons. Anybody may view, vary and draw again; it uses their own quota."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -147,7 +147,7 @@ class Grid(commands.Cog):
                         job_id=job_id,
                     )
                 )
-        of_job(log, job_id).info("its pictures were deleted by user %s", interaction.user.id)
+        of_job(log, job_id).info("the pictures were deleted by user %s", interaction.user.id)
         await self._services.writer.remove(job_id)
         is_gone = await _delete_message(interaction.client, job)
         text = texts.DELETED if is_gone else texts.DELETED_BUT_SHOWN
@@ -181,7 +181,7 @@ async def _delete_message(client: TriptychClient, job: Job) -> bool:
     except NoMessage:
         return True
     except NotPosted as error:
-        of_job(log, job.job_id).info("its message was not deleted: %s", error)
+        of_job(log, job.job_id).info("the message was not deleted: %s", error)
         return False
     return True
 

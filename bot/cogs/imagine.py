@@ -109,7 +109,7 @@ class Imagine(Cog):
         """Return the sizes of the shapes that the model draws, by their names."""
         info = self._services.waitlist.info
         sizes = list_sizes(info, self._services.limits.max_side_pixels) if info else []
-        # Of several of one shape, the first is the usual one.
+        # If several sizes have one shape, the first is the usual one.
         return {name().lower(): size for name, _, size in reversed(sizes)}
 
     @imagine.autocomplete("size")
@@ -135,9 +135,9 @@ def _check_image(image: discord.Attachment | None, strength: float | None) -> No
 
 
 def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[Text, Text, str]]:
-    """List the sizes that it was trained with, or its native size and that stretched one way.
+    """List a model's shapes: the sizes it was trained with, or its native size, also stretched.
 
-    Each has its shape's name, its suggestion and its size.
+    Each entry is the shape's name, the text of the suggestion and the size.
     """
 
     def stretch(side: int) -> int:
@@ -154,7 +154,7 @@ def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[Text, Text, 
 
 
 def _name_shape(width: int, height: int, own: tuple[int, int]) -> tuple[Text, Text]:
-    """Name a shape, compared with the model's own."""
+    """Name a shape by comparing it with the model's native one."""
     if width * own[1] == height * own[0]:
         return recipes.SQUARE, recipes.SUGGEST_SQUARE
     if width * own[1] < height * own[0]:

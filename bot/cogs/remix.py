@@ -49,7 +49,8 @@ async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[s
     ask = replace(
         base,
         prompt=prompt,
-        own_words=base.own_words if prompt == base.prompt else None,  # all else was typed now
+        # The member typed everything else just now.
+        own_words=base.own_words if prompt == base.prompt else None,
         negative_prompt=fields.get("negative", ""),
         width=width,
         height=height,

@@ -89,7 +89,7 @@ class Review(commands.Cog):
         *,
         is_bare: bool = False,
     ) -> None:
-        """Raise UserError if they may not decide so. is_bare: the card does not show the words."""
+        """Raise UserError if this person may not decide so. is_bare: the card hides the words."""
         card = await self._check(interaction, card_id)
         require_other(interaction, card.member_id)
         if decision in AGAINST_MEMBER:
@@ -134,7 +134,8 @@ class Review(commands.Cog):
         require_moderator(interaction, settings)
         card = await self._services.decisions.fetch_card(card_id, guild_id)
         pressed = interaction.message
-        is_card = pressed is not None and not pressed.flags.ephemeral  # not "Try again"
+        # A press of "Try again" comes from a private answer, not from the card.
+        is_card = pressed is not None and not pressed.flags.ephemeral
         if card.message_id is None and pressed is not None and is_card:
             await self._services.review_cards.note_posted(card, pressed.channel.id, pressed.id)
         return card

@@ -97,7 +97,7 @@ def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
         job_id=job.job_id,
         rule=verdict.rule,
         rules_version=verdict.rules_version,
-        prompt=text_of(job) if verdict.rule != SUSPENDED else "",  # the rules never read it
+        prompt=text_of(job) if verdict.rule != SUSPENDED else "",  # no rule has read the prompt
         reason=verdict.reason,
     )
 

@@ -11,7 +11,7 @@ from bot.texts.reasons import Reason
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. DESIGN's picture of the ways between them is in CONTRIBUTING.md."""
+    """The state of a job. CONTRIBUTING.md shows which state can follow which."""
 
     ACCEPTED = "accepted"  # committed, not yet answered
     HELD = "held"  # a moderator has to look at it first
@@ -38,7 +38,7 @@ class Source(StrEnum):
 class Origin:
     """Who asked, and where the answer goes. A terminal job has no ids and user_id 0.
 
-    interaction_id: at most one job has it. It has no other use.
+    interaction_id: only makes sure that an interaction gives at most one job.
     token: Discord's interaction token. It is valid for 15 minutes and erased after that.
     bot_in_channel: False if the bot is no member there, so that only the token can reach the reply.
     parent_channel_id: a thread's channel. role_ids, joined_at: known only while the member asks.
@@ -126,7 +126,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How much of the quotas is used. costs in default requests within the last hour."""
+    """How much of the quotas is used. Costs are in default requests, within the last hour."""
 
     member_waiting: int
     guild_waiting: int

@@ -1,4 +1,4 @@
-"""The files of a job, and what the picture check says about them."""
+"""The files of a job, and the verdicts of the picture check."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PanelVerdict:
-    """What the picture check says about one panel.
+    """The verdict of the picture check on one panel.
 
     nsfw_content_detected: None if the check did not work. shown: whether people may see the panel.
-    nsfw_score: 0 to 1, from the built-in classifier; None if it did not judge.
+    nsfw_score: 0 to 1, from the built-in classifier; None if it gave no score.
     """
 
     nsfw_content_detected: bool | None

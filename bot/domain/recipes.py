@@ -16,10 +16,10 @@ class StartPicture:
     """The picture that drawing starts from: a panel of a job, or a job's upload (panel 0).
 
     job_id: 0 stands for this job itself, so that the picture is its own upload.
-    strength: (0, 1], the share of the steps that are run on it; 1 leaves nothing of it.
-    factor: how many times longer its sides are by now, since it was drawn. The prompt had no part
-    in that. upscaled: how many times longer the upscaler makes them, without drawing anything; then
-    strength is 0. If upscaled is 0, the model draws on it.
+    strength: (0, 1], the share of the steps that are run on the picture; 1 leaves nothing of it.
+    factor: how many times longer its sides became since it was drawn, without any prompt. upscaled:
+    how many times longer the upscaler makes the sides, without drawing anything; then strength is
+    0. If upscaled is 0, the model draws on the picture.
     """
 
     job_id: int
@@ -49,7 +49,7 @@ def _between(least: float, most: float) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What people can choose about a drawing. The names are those of diffusers.
+    """The parameters that people can choose. Their names are those in diffusers.
 
     None: the model's default will be filled in. clip_skip: how many of the text encoder's last
     layers are left out for the prompt, but not for the negative prompt.
@@ -79,12 +79,12 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Ask(Parameters):
-    """What a person typed, unchecked. seed: None is a random one.
+    """A person's request as typed, unchecked. seed: None is a random one.
 
     upload: a picture to start from, not yet fetched or judged. own_words: the prompt without the
     style around it; None if there is no style. press: the button that was pressed, so that two
-    presses at once make one job; "" if the prompt was typed. model: what drew the picture that is
-    only to be enlarged.
+    presses at once make one job; "" if the prompt was typed. model: the model that drew a picture
+    which is only to be enlarged.
     """
 
     _: KW_ONLY
@@ -142,12 +142,12 @@ class Recipe(Parameters):
 
     @property
     def is_newer(self) -> bool:
-        """Return whether it may have parameters that this program does not know."""
+        """Return whether a newer version made this recipe. It may have parameters unknown here."""
         return self.version > RECIPE_VERSION
 
     @property
     def guidance(self) -> str:
-        """ "7.5", or "7.5 for 60 % of the steps", in the reader's language."""
+        """Describe the guidance in the reader's language: "7.5", or "7.5 for 60 % of the steps"."""
         if self.guidance_scale is None:
             return ""
         if self.guidance_until >= 1:
@@ -166,10 +166,10 @@ class Recipe(Parameters):
 
     @property
     def is_enlarged(self) -> bool:
-        """Return whether it is an enlarged picture; a second pass over one may be drawn in tiles.
+        """Return whether this is a second pass over an enlarged picture; it may be drawn in tiles.
 
-        It runs without prompt and guidance: at a size that the model was not made for, a
-        prompt would put its subject into the picture once more.
+        The second pass runs without prompt and guidance. At a size that the model was not trained
+        for, a prompt would repeat its subject in the picture.
         """
         return self.start is not None and self.start.is_enlarged
 
@@ -180,12 +180,12 @@ class Recipe(Parameters):
 
     @property
     def shown_factor(self) -> int:
-        """Return how many times larger its pictures are shown than they were drawn."""
+        """Return how many times larger people see the pictures than they were drawn."""
         return 1 if self.is_upscaled else self.upscale_factor or 1
 
     @property
     def drawn_prompt(self) -> str:
-        """Return what the model is told to draw."""
+        """Return the prompt that the model gets."""
         return "" if self.is_enlarged else self.prompt
 
     @property
@@ -194,5 +194,5 @@ class Recipe(Parameters):
         return 1.0 if self.is_enlarged else self.guidance_scale or 0.0
 
     def describe(self) -> dict[str, Any]:
-        """Return its values by name, for files and reports. Unset values are left out."""
+        """Return the recipe's values by name, for files and reports. Unset values are left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}

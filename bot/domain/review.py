@@ -65,7 +65,8 @@ class Card:
     """A question to the moderators of a guild, and its answer.
 
     channel_id, message_id: None until it is posted. decided_by: 0 is Triptych itself. reason: the
-    moderator's, for the member. settled_at: when everybody whom it concerns had been told.
+    moderator's, for the member. settled_at: when everybody concerned had a message about the
+    decision.
     """
 
     card_id: int
@@ -97,7 +98,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A mark against a member. It expires by itself."""
+    """A strike against a member, which expires by itself."""
 
     strike_id: int
     member_id: int
@@ -110,7 +111,7 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """A member may not prompt in a guild until it ends. appealed_at: there is one appeal."""
+    """A suspension: the member may not prompt until it ends. appealed_at: there is one appeal."""
 
     suspension_id: int
     guild_id: int
@@ -126,7 +127,7 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class RulesBeyond:
-    """The numbers of a server's rules that do not apply, for this version and budget."""
+    """Which of a server's rules exceed its budget, by number, for one version of the rules."""
 
     version: int
     budget: str

@@ -15,7 +15,7 @@ SUSPENDED = "suspended"
 
 
 class Outcome(StrEnum):
-    """What happens to a prompt under the rules."""
+    """What the rules do with a prompt."""
 
     ALLOW = "allow"
     SPOILER = "spoiler"  # drawn, but covered until somebody clicks on it

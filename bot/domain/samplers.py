@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """id: stored in recipes. label: shown to people. aliases: other names that people may type."""
+    """One sampler. id: stored in recipes. label: shown to people. aliases: other names to type."""
 
     id: str
     label: str

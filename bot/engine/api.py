@@ -1,4 +1,4 @@
-"""What the rest of the program sees of the engine. Importing this does not import torch."""
+"""The engine's interface for the rest of the program. Importing this does not import torch."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class UpscalerInfo:
     """The network that enlarges pictures, without drawing anything new.
 
     name: what recipes call it. factor: how many times longer the sides become.
-    flop_per_pixel: its work for one pixel of the small picture. margin_pixels: how far around a
-    tile it has to see, so that tiles have no seams.
+    flop_per_pixel: the work for one pixel of the small picture. margin_pixels: how much around a
+    tile the network needs, so that tiles have no seams.
     """
 
     name: str
@@ -84,7 +84,7 @@ class UpscalerInfo:
 
     @property
     def factors(self) -> tuple[int, ...]:
-        """Return what it can enlarge by, largest first: a smaller result is its average."""
+        """Return the possible factors, largest first. Smaller ones average the largest result."""
         return tuple(n for n in range(self.factor, 1, -1) if self.factor % n == 0)
 
 
@@ -92,20 +92,20 @@ class UpscalerInfo:
 class ModelInfo:
     """What the loaded model can do, read from its own files.
 
-    id: its name in recipes and requests. name: its name for people.
+    id: the model's name in recipes and requests. name: the model's name for people.
     width, height: native size in pixels. size_multiple: both sides must be multiples of it.
     max_tokens: the text encoder's length, start and end markers included.
     samplers: ids offered for this model, ``default_sampler`` (the model's own scheduler) first.
     device: the id of its kind of device, such as "cuda" or "cpu"; dtype: "float16" or "float32".
-    engine: the id of what draws it here.
+    engine: the id of the engine that has loaded it.
     request_flop: the work of its default request. cost_factor: that work in default requests of the
     default model. max_clip_skip: the number of layers in the text encoder, minus one.
     sizes: the sizes (width, height) that it was trained with, if there are several.
     embeds_guidance: it was distilled to take the guidance scale as an input. is_distilled: it draws
     in a few steps, so presets with more of them are of no use.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
-    shows_enlarged: its pictures are so small that they are shown enlarged. upscaler: by what; None
-    if that is off.
+    shows_enlarged: people see its pictures enlarged, because they are small. upscaler: the network
+    that enlarges pictures; None if that is off.
     """
 
     id: str
@@ -132,11 +132,11 @@ class ModelInfo:
     upscaler: UpscalerInfo | None = None
 
     def count_rows(self, guidance_scale: float) -> int:
-        """Return how many rows of a batch one picture takes: guided, most models need two."""
+        """Return how many rows of a batch one picture takes. Most models need two for guidance."""
         return 2 if guidance_scale > 1 and not self.embeds_guidance else 1
 
     def find_shown_factor(self, width: int, height: int) -> int | None:
-        """Return how many times larger a picture of this size is shown; None if it is not."""
+        """Return how many times larger people see a picture of this size; None if as drawn."""
         if self.upscaler is None or not self.shows_enlarged:
             return None
         room = SHOWN_PIXELS // max(width, height, 1)
@@ -150,8 +150,8 @@ class GenerationRequest:
     It has one seed in [0, 2³²) for each picture. Classifier-free guidance runs if the scale is
     above 1. If ``guidance_until`` is below 1, the last steps run without guidance and cost half,
     and the picture is no longer the one that diffusers' pipeline draws.
-    image: uint8 (H, W, 3) RGB to start from, or None; then the strength only affects the cost. If
-    the recipe ``is_upscaled``, it is enlarged and nothing is drawn.
+    image: uint8 (H, W, 3) RGB to start from. If it is None, the strength affects only the cost. If
+    the recipe ``is_upscaled``, the image is enlarged and nothing is drawn.
     """
 
     request_id: int
@@ -169,12 +169,13 @@ class GenerationOutput:
     """The finished pictures of one request.
 
     images: uint8 (N, H, W, 3) RGB, one per seed, never altered by the checker.
-    nsfw_content_detected: what the model's own checker says of each picture; None if it has none.
+    nsfw_content_detected: the verdict of the model's own checker on each picture; None if the model
+    has no checker.
     gpu_seconds: the seconds that the device (GPU or CPU) worked for this request.
     cut_words, cut_negative_words: the end of the prompt and of the negative prompt, if it was too
     long for the text encoder; otherwise "".
-    engine: the id of the engine that drew it; each has its own pace.
-    enlarged: the same pictures as they are shown, if the recipe has them shown enlarged.
+    engine: the id of the engine that drew the pictures; each engine has its own pace.
+    enlarged: the same pictures enlarged, if people are to see them so.
     """
 
     images: NDArray[np.uint8]
@@ -188,9 +189,9 @@ class GenerationOutput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """``step`` of ``num_steps`` UNet steps are done. preview: uint8 (N, h, w, 3) RGB, or None.
+    """Progress: ``step`` of ``num_steps`` UNet steps done. preview: uint8 (N, h, w, 3) RGB or None.
 
-    If a picture is only enlarged, the steps are the tiles of it.
+    If a picture is only enlarged, its tiles count as steps.
     """
 
     step: int

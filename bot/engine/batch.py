@@ -43,7 +43,7 @@ _GroupKey = tuple[int, int, bool, int]
 
 
 def open_batch(source: ModelSource, options: EngineOptions) -> Batch:
-    """Load a model and find out how much it draws at once. Raises ConfigError."""
+    """Load a model and make the batch that draws with it. Raises ConfigError."""
     runner = open_runner(source, options)
     upscaler = None
     if options.upscaler is not None:
@@ -86,7 +86,7 @@ class Batch:
 
     @torch.inference_mode()
     def join(self, request: GenerationRequest, report: Callable[[Progress], None]) -> Drawing:
-        """Take in a request, whatever else is in flight.
+        """Start a request beside all others in flight.
 
         Raises GenerationRejected, and whatever torch raises; nothing is in flight then.
         """
@@ -111,7 +111,7 @@ class Batch:
         start, may_fail = None, recipe.is_enlarged and not tiled
         with suppress(torch.OutOfMemoryError) if may_fail else nullcontext():
             start = self.runner.family.start(request, drawing.table, tiled=tiled)
-        if start is None:  # not in "except": its traceback keeps the tensors alive
+        if start is None:  # not in "except", because the traceback there keeps the tensors alive
             return self._enter_in_tiles(drawing)
         group = self._get_group((*recipe.size, tiled, cond.num_tokens), len(recipe.seeds))
         if not group.is_active:  # a group that was idle must not catch up
@@ -149,7 +149,7 @@ class Batch:
     def tick(self) -> list[tuple[Drawing, RequestResult]]:
         """Take one step with the group whose turn it is. Return requests that finished or failed.
 
-        Whoever has finished is told first, and may make room, before the next step is taken.
+        Requests that have finished are returned before the next step, because they may make room.
         Raises EngineLost.
         """
         self._decode_finished()
@@ -185,7 +185,7 @@ class Batch:
         return min(active, key=lambda group: group.used, default=None)
 
     def _step(self, group: Group, members: Sequence[Member]) -> float:
-        """Take a step, or find the requests that cannot. Return its seconds. Raises EngineLost."""
+        """Take a step, or find requests that make it fail. Return its time. Raises EngineLost."""
         started = time.perf_counter()
         fault = attempt(
             "a step of requests " + ", ".join(str(n) for n in _list_ids(members)),
@@ -250,7 +250,7 @@ class Batch:
         self._outcomes.append((drawing, fault))
 
     def _charge(self, group: Group, members: Sequence[Member], seconds: float) -> None:
-        """Share the step's time by rows; a group pays per request, so that each gets its turn."""
+        """Divide the step's time among requests by rows, and charge the group for its next turn."""
         num_rows = sum(member.entry.num_rows for member in members)
         for member in members:
             member.drawing.seconds += seconds * member.entry.num_rows / num_rows

@@ -1,4 +1,4 @@
-"""Turns anything that goes wrong in the engine thread into an error of ours."""
+"""Turns every exception in the engine thread into one of Triptych's errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request brings into a batch: its prompt as tensors, and its first latents."""
+"""A request's inputs for a batch: the prompts as tensors, and the first latents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Rows = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditioning:
-    """What one row of the model's batch is told besides its latent and its time.
+    """The inputs of one row of the model's batch besides its latent and its time.
 
     tensors: by the family's own names, without a batch dimension, in the model's dtype, on its
     device; "embeds" is (tokens, width). cut_words: the last words of the prompt, if they did not
@@ -35,7 +35,7 @@ class Conditioning:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """latents: (N, C, h, w). generators: one for each picture, to draw the rest of its noise."""
+    """The first latents (N, C, h, w), and for each picture the generator of its later noise."""
 
     latents: torch.Tensor
     generators: tuple[torch.Generator, ...]

@@ -1,4 +1,4 @@
-"""Says what each kind of device can do, and finds those of this machine. It imports torch.
+"""Says what each kind of device can do, and finds this machine's devices. Imports torch.
 
 Random numbers are always drawn on the CPU (``init_latents``), so every device starts from the
 same noise. CUDA, ROCm, XPU and MPS are written after torch's documentation; the numbers in
@@ -20,10 +20,11 @@ from bot.errors import ConfigError
 class Hardware:
     """One kind of device.
 
-    id: what DEVICE calls it. type: what torch calls it. label: for people. dtype: what models are
-    loaded in. has_graphs: steps are captured as graphs. has_peaks: torch says how much memory some
-    work needed at most, and how much is free, so that the number of rows can be bounded by it.
-    remedy: what to do if torch finds no such device.
+    id: the device's name in the DEVICE setting. type: its name in torch. label: its name for
+    people. dtype: the number type in which models are loaded. has_graphs: whether steps are
+    captured as graphs. has_peaks: whether torch reports the free memory and the most memory that
+    some work needed; only then can memory limit the number of rows. remedy: what to do if torch
+    finds no such device.
     """
 
     id: str
@@ -36,11 +37,11 @@ class Hardware:
 
     @property
     def module(self) -> Any:
-        """Return torch's functions for this kind of device."""
+        """Return the torch module for this kind of device, such as ``torch.cuda``."""
         return getattr(torch, self.type)
 
     def is_here(self) -> bool:
-        """Return whether torch can use one. A ROCm build of torch calls its devices "cuda"."""
+        """Return whether torch can use such a device. Under ROCm, torch calls devices "cuda"."""
         if self.type == "cuda":
             is_rocm = torch.version.hip is not None
             return torch.cuda.is_available() and is_rocm == (self.id == "rocm")
@@ -50,7 +51,7 @@ class Hardware:
         """Return the free and the total bytes of memory; None if torch does not say."""
         if self.has_peaks:
             return self.module.mem_get_info()
-        if self.id == "mps":  # shared with the processor
+        if self.id == "mps":  # the GPU shares its memory with the processor
             total = torch.mps.recommended_max_memory()
             return max(0, total - torch.mps.driver_allocated_memory()), total
         return None
@@ -96,9 +97,9 @@ _ACCELERATORS = (
 
 
 def find_hardware(wish: str) -> Hardware:
-    """Find the device for a value of DEVICE. Raises ConfigError.
+    """Find the device that a value of DEVICE names. Raises ConfigError.
 
-    "auto" is the first that is here.
+    "auto" stands for the first device that torch can use on this machine.
     """
     if wish == "cpu":
         return CPU
@@ -116,7 +117,7 @@ def find_hardware(wish: str) -> Hardware:
 
 
 def name_engine(hardware: Hardware) -> str:
-    """Make an id for the engine on this device. Every card has its own."""
+    """Make an id for the engine on this device. Two cards in one machine get different ids."""
     if hardware.type != "cuda":
         return hardware.label
     card = torch.cuda.get_device_properties()
@@ -126,7 +127,7 @@ def name_engine(hardware: Hardware) -> str:
 def main() -> None:
     """Print the id and the description of the device for the value of DEVICE in the arguments.
 
-    If there is none, print no id, and why.
+    If there is no such device, print the reason instead.
     """
     try:
         hardware = find_hardware(sys.argv[1])

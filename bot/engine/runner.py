@@ -1,4 +1,4 @@
-"""Holds the weights, and gives each part of the work to the right part of the pipeline."""
+"""Holds a loaded model, and runs each part of the work on the right part of the pipeline."""
 
 from __future__ import annotations
 
@@ -122,11 +122,11 @@ class ModelRunner:
         if not tiled:
             with suppress(torch.OutOfMemoryError):
                 return self.family.decoder.start(latents)
-            self.free()  # not in the handler: the traceback there would keep the tensors alive
+            self.free()  # not in "except", because the traceback there keeps the tensors alive
         return self.family.decoder.decode_singly(latents, tiled=tiled or may_tile)
 
     def explain(self, error: Exception) -> EngineError:
-        """Turn an error of torch into one of ours. A CUDA error means that the context is dead."""
+        """Turn torch's error into one of ours. A CUDA error means that the context is dead."""
         # If memory runs out during a graph capture, ending the capture raises another error.
         # On Apple's chips, torch says so in words only.
         is_full = any(isinstance(e, torch.OutOfMemoryError) for e in (error, error.__context__))
@@ -148,7 +148,7 @@ class ModelRunner:
         if self.device.type == "cpu":
             return
         try:
-            self.hardware.module.synchronize()  # raises if the context has died unnoticed
+            self.hardware.module.synchronize()  # this raises if the context has died unnoticed
             self.hardware.module.empty_cache()
         except RuntimeError as error:
             raise EngineLost(f"The device is lost: {_first_line(error)}") from None

@@ -74,7 +74,8 @@ def map_to_srgb(picture: Image.Image) -> Image.Image:
 
 
 def _apply_profile(picture: Image.Image, profile: bytes) -> Image.Image:
-    mode = _PROFILE_MODES.get(profile[16:20])  # its header says of what
+    # The profile's header says which colours it describes.
+    mode = _PROFILE_MODES.get(profile[16:20])
     base = _WITH_ALPHA.get(picture.mode, picture.mode)
     if mode != base and (mode, base) != ("RGB", "L"):
         return picture  # the profile describes other colours than these

@@ -26,7 +26,8 @@ _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
 _PREVIEW_TILE_PIXELS = 192
 _BLURRED_SIDE_PIXELS = 192
-_BLUR = 1 / 6  # of the shorter side; it leaves 1/20 of the contrast of three stripes, 1/50 of four
+# Share of the shorter side; leaves 1/20 of the contrast of three stripes, 1/50 of four.
+_BLUR = 1 / 6
 PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
 
 

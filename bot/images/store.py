@@ -81,7 +81,7 @@ class PictureWriter:
         verdicts: Sequence[PanelVerdict],
         enlarged: NDArray[np.uint8] | None = None,
     ) -> tuple[PictureFile, ...]:
-        """Write the pictures as drawn, apart from those members may see. Raises StoreError."""
+        """Write the pictures as drawn to the folder that only moderators see. Raises StoreError."""
         shown = tuple(replace(verdict, shown=True) for verdict in verdicts)
         folder = self._folder / _HELD
         return await self.run(self._write, folder, job_id, recipe, images, shown, enlarged)
@@ -134,7 +134,7 @@ class PictureWriter:
         return {int(name) for name in names if name.isdecimal()}
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run work on pictures in the thread pool. Words on them are in the caller's language."""
+        """Run work in the thread pool. Words drawn on pictures are in the caller's language."""
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, partial(copy_context().run, work, *args, **kwargs)
         )

@@ -35,10 +35,10 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _JPEGS = {"JPEG", "MPO"}  # Pillow opens an MPO file as a JPEG and then names the format MPO
 _JPEG_END = b"\xff\xd9"
-_JPEG_NOISE = b"\x55\xaa" * 32  # decoded as pixels if any are missing
+_JPEG_NOISE = b"\x55\xaa" * 32  # decodes to pixels where data is missing
 _JPEG_BLOCK_PIXELS = 16
 
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each takes memory in the worker
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread takes memory in the worker
 
 
 def check_size(num_bytes: int) -> None:

@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 class Deliverer:
     """Posts finished pictures. If that fails, the job is refunded and its files stay on disk.
 
-    If its member left or its message was deleted, it costs what was drawn, as if cancelled.
+    If the member has left or the message was deleted, the job costs what was drawn, as if the
+    member had cancelled it.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Deliverer:
         """End a job whose member has left, without a new message."""
         ended = await self._mark_ended(job, JobStatus.CANCELLED, MEMBER_LEFT, job.cost)
         if ended is not None:
-            of_job(log, job.job_id).info("not posted: its member has left the server")
+            of_job(log, job.job_id).info("not posted: the member has left the server")
             await self._writer.remove(job.job_id)
             await self._status_messages.finish(ended)
         return ended
@@ -138,7 +139,7 @@ class Deliverer:
     async def _post(self, job: Job, delivery: Delivery) -> int | None:
         """Try until the message is posted or cannot be. If the bot stops, the next start goes on.
 
-        Other messages of the channel are updated between two tries.
+        Between two tries, other messages of the channel are updated.
         """
         while True:
             try:
@@ -159,7 +160,8 @@ class Deliverer:
         cost = job.cost if reason == MESSAGE_DELETED else 0.0
         ended = await self._mark_ended(job, status, reason, cost)
         if ended is not None:
-            if isinstance(error, MessageDeleted):  # after its row, so that a stop loses no reason
+            # The row comes first, so that a stop of the bot loses no reason.
+            if isinstance(error, MessageDeleted):
                 await self._writer.remove(job.job_id)
             await self._status_messages.finish(ended)
         return ended

@@ -1,4 +1,4 @@
-"""Takes the next job in fair order when the engine has room, and sees it through."""
+"""Starts the next job in fair order when the engine has room, and carries it to its end."""
 
 from __future__ import annotations
 
@@ -45,12 +45,13 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
 _CANCELLED = because(Code.CANCELLED)
-ANNOUNCE_SHARE = 0.1  # of the time at most, because computing places is slow in a long queue
+# The largest share of time for computing places, which is slow in a long queue.
+ANNOUNCE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """The parts that load start pictures, and check, judge and save finished ones."""
+    """The services that load start pictures, and check, judge and save finished pictures."""
 
     starts: StartPictures
     check: PictureCheck
@@ -167,8 +168,8 @@ class Dispatcher:
     async def cancel(self, job_id: int, reason: Reason = _CANCELLED) -> Job | None:
         """End a waiting or running job; None if it had already ended.
 
-        It costs the share of its steps that were drawn, whoever ends it: a member who may delete
-        messages would draw for nothing otherwise.
+        The job costs the share of its steps that were drawn, whoever ends it. Otherwise members who
+        may delete messages would draw for nothing.
         """
         progress = self._progress.get(job_id)
         running = self._waitlist.running.get(job_id)
@@ -204,7 +205,7 @@ class Dispatcher:
         if job is None:
             return None
         if job.job_id in self._waitlist.unfit:
-            return job  # _begin will refuse it
+            return job  # _begin will refuse the job
         return job if self._engine.has_room(job.recipe) else None
 
     async def _begin(self, job: Job) -> None:
@@ -318,7 +319,7 @@ class Dispatcher:
         self._waitlist.changed.set()
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            log.error("a job could not be settled and waits for the next start", exc_info=error)
+            log.error("a job is left as it is until the bot starts again", exc_info=error)
 
     async def _guard(self, job: Job, work: Coroutine[Any, Any, object]) -> None:
         try:
@@ -360,7 +361,7 @@ class Dispatcher:
                 leaving=[JobStatus.QUEUED, JobStatus.RUNNING],
             )
         except StoreError as error:  # tell the member now; the next start corrects the row
-            of_job(log, job.job_id).error("its end could not be saved: %s", error)
+            of_job(log, job.job_id).error("the job ended, but this could not be saved: %s", error)
             ended = replace(job, status=status, reason=reason)
         if ended is not None:
             of_job(log, job.job_id).info("ended: %s", status)

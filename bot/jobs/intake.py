@@ -49,7 +49,7 @@ _MAX_OF_MEMBER_AT_ONCE = 8  # per server, so that refusals are counted before th
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name; the row stores it
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # the store waits 5 s for a lock, for example during a copy
-_NOT_JUDGED = Verdict(Outcome.ALLOW)  # for prompts refused for another reason
+_NOT_JUDGED = Verdict(Outcome.ALLOW)  # for prompts that are refused for another reason anyway
 _STARTS_COVERED = because(Code.STARTS_COVERED)
 _DRAINING = because(Code.RESTARTING)
 
@@ -117,10 +117,10 @@ class Intake:
     ) -> Job | None:
         """Take a prompt; return its row after the first answer.
 
-        None if this interaction was already taken (Discord may send one twice), or the same press
-        waits or is being drawn. refusal: why it cannot be drawn, if the caller knows. Raises
-        StoreError if nothing could be recorded, or not in time: then it is not drawn later either.
-        Raises UserError if too many of this member's prompts were refused.
+        None if this interaction was already taken (Discord may send one twice), or if a job of the
+        same press waits or is being drawn. refusal: why the prompt cannot be drawn, if the caller
+        knows. Raises StoreError if nothing could be recorded in time; then the prompt is never
+        drawn. Raises UserError if too many of this member's prompts were refused.
         """
         if not self._jobs.is_in_place():
             raise StoreError(RECORD_GONE())
@@ -146,7 +146,7 @@ class Intake:
         with suppress(TimeoutError):
             async with asyncio.timeout(max_seconds):
                 await self._idle.wait()
-        for task in self._settling:  # the next start settles them
+        for task in self._settling:  # the next start settles the rest
             task.cancel()
         await asyncio.gather(*self._settling, return_exceptions=True)
 
@@ -269,7 +269,12 @@ class Intake:
         except WorkerUnavailable:
             return _NOT_JUDGED, _DRAINING
         if not verdict.is_allowed:
-            log.info("user %s: rule %r, read %s", origin.user_id, verdict.rule, verdict.form)
+            log.info(
+                "a prompt of user %s matched rule %r (text read %s)",
+                origin.user_id,
+                verdict.rule,
+                verdict.form,
+            )
         return verdict, verdict.reason if verdict.outcome is Outcome.REFUSE else None
 
     async def _answer(self, job: Job, caller: Caller, upload: Upload | None) -> Job | None:
@@ -306,7 +311,9 @@ class Intake:
     def _forget(self, job: Job, task: asyncio.Task[Job | None]) -> None:
         self._settling.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            of_job(log, job.job_id).error("waits for the next start", exc_info=error)
+            of_job(log, job.job_id).error(
+                "is left as it is until the bot starts again", exc_info=error
+            )
 
     def _insist(
         self, job: Job, settle: Callable[[], Awaitable[Job | None]]
@@ -345,7 +352,7 @@ class Intake:
         return answered
 
     async def _finish_cancelled(self, job: Job, message_id: int | None) -> Job | None:
-        """It was cancelled before there was a message to show it."""
+        """Show the end of a job that was cancelled before its message existed."""
         ended = await self._jobs.fetch_job(job.job_id)
         if ended is not None and ended.status is JobStatus.CANCELLED:
             await self._status_messages.finish(replace(ended, message_id=message_id))
@@ -369,7 +376,7 @@ class Intake:
                 await self._audit.add(entry)
         if ended is None:
             return await self._finish_cancelled(job, message_id)
-        of_job(log, job.job_id).info("its upload was refused")
+        of_job(log, job.job_id).info("the uploaded picture was refused")
         await self._status_messages.finish(replace(ended, message_id=message_id))
         return ended
 

@@ -84,8 +84,8 @@ class Waiting:
 class InProgress:
     """The job is being drawn: ``step`` of ``num_steps`` done.
 
-    sketch: uint8 (N, h, w, 3) RGB, as the engine sees it now. preview: the same as a small WebP
-    file, with flagged pictures covered; it is made when it is shown.
+    sketch: uint8 (N, h, w, 3) RGB, the engine's current estimate. preview: the sketch as a small
+    WebP file with flagged pictures covered, made just before it is shown.
     """
 
     step: int
@@ -145,7 +145,8 @@ class Caller(Protocol):
     async def acknowledge(self, job: Job) -> int | None:
         """Show that the prompt was taken; return the id of the status message, if there is one.
 
-        Raises Undeliverable if it came too late, Unreachable if it is unknown whether it came.
+        Raises Undeliverable if the answer came too late, Unreachable if nobody knows whether it
+        arrived.
         """
         ...
 
@@ -196,7 +197,7 @@ class Messenger(Protocol):
         ...
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """Tell only the member how the job ended, where its message cannot say it."""
+        """Tell only the member how the job ended, if the job's message cannot say so."""
         ...
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:

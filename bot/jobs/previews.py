@@ -1,4 +1,4 @@
-"""Makes previews of a picture while it is drawn. They pass the same check as the picture."""
+"""Makes previews of pictures being drawn. Previews pass the same check as finished pictures."""
 
 from __future__ import annotations
 

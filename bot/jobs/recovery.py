@@ -1,6 +1,6 @@
 """Picks up the jobs that an earlier process left unfinished.
 
-Only one process runs at a time, so every row that says "running" at the start is left over.
+Only one process runs at a time, so every "running" row at the start is from an earlier one.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Recovery:
         for job in jobs:
             if job.recipe.is_newer:
                 of_job(log, job.job_id).error(
-                    "left alone: its recipe has version %s, and this Triptych only knows up to %s; "
+                    "not drawn: the recipe has version %s, and this Triptych only knows up to %s; "
                     "install the newer version again",
                     job.recipe.version,
                     RECIPE_VERSION,
@@ -116,7 +116,7 @@ class Recovery:
             return
         except NotPosted as error:
             of_job(log, job.job_id).info(
-                "is kept, because its member may have seen an answer (%s)", error
+                "is kept, because the member may have seen an answer (%s)", error
             )
         await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 

@@ -1,6 +1,6 @@
 """Fetches and keeps the pictures that image-to-image starts from.
 
-It is judged before the job joins the queue, and read when the job starts.
+A picture is judged before its job joins the queue, and loaded when the job starts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _GONE = because(Code.START_GONE)
 class Unusable:
     """The reason why a member's picture is not used.
 
-    is_decision: it was looked at and refused. False if it could not be fetched, opened or kept.
+    is_decision: True if the check refused the picture, False if it could not be fetched, opened or
+    kept.
     """
 
     reason: Reason
@@ -94,7 +95,7 @@ class StartPictures:
     async def load(self, job: Job) -> NDArray[np.uint8] | None:
         """Return the start picture of a job as uint8 (height, width, 3) RGB; None if it has none.
 
-        A picture that is to be enlarged comes as it is shown; others are fitted to the size.
+        A picture to be enlarged keeps the size that people see; others are fitted to the recipe's.
 
         The recipe must be complete. Raises UserError if the picture is gone.
         """
@@ -118,8 +119,8 @@ async def open_upload(
 ) -> tuple[tuple[int, int], bytes]:
     """Decode a member's picture in a worker process; returns (width, height) and its RGB pixels.
 
-    share: the server or member whose share of the workers it takes. Raises UserError if the picture
-    cannot be used, StoreError if no worker was free.
+    share: the server or member whose share of the workers this uses. Raises UserError if the
+    picture cannot be used, StoreError if no worker was free.
     """
     check_size(len(data))
     try:

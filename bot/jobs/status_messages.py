@@ -100,20 +100,22 @@ class StatusMessages:
     async def try_finish(self, job: Job) -> bool:
         """Stop other edits and show how the job ended. If that fails, send its member a message.
 
-        Returns whether that is done, or can never be done.
+        Returns False if it has to be tried again later.
         """
         async with self.finishing(job):
             try:
                 await self._say_end(job)
             except Unreachable as error:
-                of_job(log, job.job_id).info("showing its end failed and is tried again: %s", error)
+                of_job(log, job.job_id).info(
+                    "the message does not show the job's end yet, trying again: %s", error
+                )
                 return False
         if self._mark_end_notified is not None:
             try:
                 await self._mark_end_notified(job.job_id)
             except StoreError as error:  # the next start repeats it
                 of_job(log, job.job_id).warning(
-                    "its end was shown, but could not be saved: %s", error
+                    "the message shows the job's end, but this could not be saved: %s", error
                 )
         return True
 
@@ -167,7 +169,7 @@ class StatusMessages:
         try:
             await work
         except Undeliverable as error:
-            of_job(log, job.job_id).info("its end could not be shown: %s", error)
+            of_job(log, job.job_id).info("no message could show how the job ended: %s", error)
             return False
         return True
 
@@ -184,16 +186,16 @@ class StatusMessages:
         try:
             await self._messenger.progress(job, update)
         except MessageDeleted as error:
-            of_job(log, job.job_id).info("its message was deleted: %s", error)
+            of_job(log, job.job_id).info("somebody deleted the message: %s", error)
             if self.drop is not None:  # in a task, because it waits for this edit
                 self._spawn(self.drop(job.job_id))
         except NotPosted as error:
-            of_job(log, job.job_id).info("its message was not edited: %s", error)
+            of_job(log, job.job_id).info("the message was not edited: %s", error)
 
 
 @dataclass(slots=True, eq=False)
 class _Message:
-    """A job's message. latest: the update to show, None if it is shown. shown_at: monotonic."""
+    """A job's message. latest: the update still to be shown, or None. shown_at: monotonic time."""
 
     latest: tuple[Job, Update] | None = None
     shown: Update | None = None
@@ -202,7 +204,7 @@ class _Message:
 
     @property
     def place(self) -> int:
-        """Return its place in the queue; 0 while it is drawn or if its place is unknown."""
+        """Return the job's place in the queue; 0 if it is being drawn or the place is unknown."""
         update = self.latest[1] if self.latest else None
         place = update.place if isinstance(update, Waiting) else None
         return 0 if place is None else place.position
@@ -269,7 +271,7 @@ class _Channel:
                 continue
             await self.turns.acquire()
             message = self._choose()
-            if message is None or message.latest is None:  # it was forgotten meanwhile
+            if message is None or message.latest is None:  # the message was forgotten meanwhile
                 self.turns.release()
                 continue
             (job, update), message.latest = message.latest, None
@@ -346,4 +348,4 @@ def _now() -> float:
 
 def _log_fault(task: asyncio.Future[Any]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("a message is not updated any more", exc_info=error)
+        log.error("updates of a message stopped after an error", exc_info=error)

@@ -6,8 +6,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-HUNG_SECONDS = 120.0  # a device counts as hung after at least this long without a step, and after …
-HUNG_STEPS = 100.0  # … this many times as long as a slow step takes
+# Seconds without a step after which a device counts as hung, but not before ...
+HUNG_SECONDS = 120.0
+HUNG_STEPS = 100.0  # ... this many times as long as a slow step takes
 FIRST_STEP_SECONDS = 900.0  # the very first step may tune or compile
 _RECENT_STEPS = 50
 _SLOW = 0.9  # a slow step: 90 % of the last ones were as quick or quicker; the rest are outliers

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 _ADULT_AGE = 18
-_MIN_LIMIT = 10  # "under 4 lamps" is about lamps, not an age
+_MIN_LIMIT = 10  # because "under 4 lamps" is about lamps, not an age
 _NOT_YEARS = (
     "balloons|cm|days|degrees|feet|fps|grams|hours|inches|kg|kilometers|km|knots|m|meters|metres|"
     "miles|minutes|mm|months|percent|points|pounds|seconds|steps|weeks|wheels|grad|minutos"
@@ -20,7 +20,7 @@ _ORDINALS = (
 
 
 class Age(NamedTuple):
-    """Age at words[start:end]. is_plain: it can hardly mean anything but a minor."""
+    """An age found at words[start:end]. is_plain: it almost certainly is the age of a minor."""
 
     is_plain: bool
     start: int
@@ -29,8 +29,10 @@ class Age(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """One way to write an age. signs: every such text contains one of them, and they are quick to
-    find. most: the highest number that is the age of a minor.
+    """One way to write an age.
+
+    signs: each text that matches contains one of these; they are searched first, because that is
+    quick. least, most: the range of numbers that count as a minor's age.
     """
 
     signs: tuple[str, ...]
@@ -51,7 +53,7 @@ class _Way:
 def list_ways(numbers: Iterable[str]) -> tuple[_Way, ...]:
     """List the ways to write an age. numbers: the ages of minors as words, in small letters."""
     ordered = sorted(numbers, key=len, reverse=True)
-    # Most words begin like no number; one look at a letter is quicker than all the numbers.
+    # Checking a word's first letter is quicker than trying all numbers, and rules out most words.
     first = re.escape("".join(sorted({number[0] for number in ordered})))
     n = rf"(?=[\d{first}])(\d{{1,2}}|{'|'.join(map(re.escape, ordered))})"
     limit = r"(\d{2}|eighteen|achtzehn|dix huit|dieciocho|dezoito)"
@@ -115,7 +117,7 @@ class AgeFinder:
         self._ways = list_ways(numbers)
 
     def find(self, words: list[str]) -> Iterator[Age]:
-        """Return each age with the words it consists of."""
+        """Return each age in a reading, and which words it consists of."""
         text = " ".join(words)
         for way in self._ways:
             for match in way.find(text):

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from bot.errors import TooCostly
 
-ALLOWED_SECONDS = 0.05  # of this thread's CPU time; a server's rules mostly need 1 ms
+ALLOWED_SECONDS = 0.05  # this thread's CPU time; most servers' rules need about 1 ms
 
 
 class Allowance:
-    """The CPU seconds that a search may use."""
+    """Stops a search that has used up its CPU seconds."""
 
     def __init__(
         self, seconds: float = ALLOWED_SECONDS, clock: Callable[[], float] = time.thread_time
@@ -20,7 +20,7 @@ class Allowance:
         self._end = clock() + seconds
 
     def check(self) -> None:
-        """Raise TooCostly if the time is used up. Called between steps that nothing can stop."""
+        """Raise TooCostly if the time is used up. A search calls this between its steps."""
         if self._clock() > self._end:
             raise TooCostly
 

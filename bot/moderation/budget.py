@@ -1,7 +1,7 @@
-"""A fixed budget for each server's rules, so that no server can hold up another.
+"""Weighs a server's rules against a fixed budget, so that no server can slow down another.
 
-Weighing compiles unknown patterns, which holds all other threads: a server's are weighed in a
-worker process. What has been weighed and fits is compiled in a few milliseconds.
+Weighing compiles unknown patterns, and compiling blocks all other threads. So a server's rules are
+weighed in a worker process. Rules within the budget compile in a few milliseconds.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from bot.errors import ConfigError
 from bot.moderation.patterns import count_steps
 from bot.texts import rules as texts
 
-# A pattern beyond one of these is refused without being examined.
-_MAX_WEIGHED = 10  # budgets
-_MAX_WEIGHING_SECONDS = 2.0  # of CPU time; the caller waits for five times as long
+# Rules beyond one of these limits are refused without being weighed.
+_MAX_WEIGHED = 10  # times the budget
+_MAX_WEIGHING_SECONDS = 2.0  # CPU time; the caller waits five times as long
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """steps: of the programs of patterns and of compiling. letters: of texts and exceptions."""
+    """The cost of some rules, or a budget for them.
+
+    steps: the size of the patterns' programs or the time to compile them, as ``count_steps``
+    counts. letters: the length of texts and exceptions.
+    """
 
     rules: int = 0
     steps: int = 0
@@ -34,7 +38,7 @@ class Weight:
         )
 
     def fits(self, budget: Weight) -> bool:
-        """Return whether it is within the budget in every respect."""
+        """Return whether this weight exceeds no part of the budget."""
         return (
             self.rules <= budget.rules
             and self.steps <= budget.steps
@@ -60,15 +64,15 @@ def weigh(rule: Rule) -> Weight:
 def require_budget(
     rules: Iterable[Rule], present: Iterable[Rule] = (), budget: Weight = SERVER_BUDGET
 ) -> None:
-    """Raise ConfigError for rules that do not fit beside those present, or cannot be used."""
+    """Raise ConfigError for new rules that are unusable or do not fit beside the present ones."""
     used = total = sum(map(weigh, present), NOTHING)
     for rule in rules:
         total += weigh(rule)
-        require_fit(total, budget, used)  # the next one is not even compiled
+        require_fit(total, budget, used)  # stop here, so that the next rule is not even compiled
 
 
 def require_fit(total: Weight, budget: Weight, used: Weight = NOTHING) -> None:
-    """Raise ConfigError, naming what was used before and the most, if the budget is exceeded."""
+    """Raise ConfigError if the budget is exceeded. The error names the use so far and the limit."""
     for what, need, most, before in (
         ("rules", total.rules, budget.rules, used.rules),
         ("steps", total.steps, budget.steps, used.steps),

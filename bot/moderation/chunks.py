@@ -1,4 +1,4 @@
-"""Splits a text at its spaces, so that only what may be disguised is read in many ways."""
+"""Splits a text at spaces into chunks, so that only chunks that may be disguised are re-read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from operator import itemgetter
 
 import re2
 
-_PLAIN = re.compile(r"[a-z]+[.,;:?]*")  # no way to read a text changes these
+_PLAIN = re.compile(r"[a-z]+[.,;:?]*")  # every reading leaves these chunks as they are
 _LETTER_ALONE = re.compile(r"[a-z][.,;:?]*")
-_LONG_WORD = "aa"  # stands for one or more; which they are does not matter
+_LONG_WORD = "aa"  # placeholder for one or more long words; their text does not matter
 _LONG, _SHORT, _ODD = range(3)  # kinds of chunks: a word, a letter, anything else
 _LOOSE = re.compile(rb"[\x01\x02]{2,}|\x02")
 
@@ -24,19 +24,21 @@ REPEATED = re.compile(r"([^\W_])\1\1|(?<![^\W_])(?:([^\W_])\2){2,}(?![^\W_])")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _TRIPLES = "|".join(3 * letter for letter in _LETTERS)
 _DOUBLES = "|".join(2 * letter for letter in _LETTERS)
-_REPEATED_PLAIN = re2.compile(rf"{_TRIPLES}|\b(?:{_DOUBLES}){{2,}}\b")  # fifty times as fast
+# RE2 is fifty times as fast as re here.
+_REPEATED_PLAIN = re2.compile(rf"{_TRIPLES}|\b(?:{_DOUBLES}){{2,}}\b")
 
 
 class Chunks:
-    """A text, of which some chunks are odd; all its readings have the others in common.
+    """A text as chunks. Odd chunks may be disguised; the plain ones are the same in all readings.
 
-    A reading is given by its odd chunks alone, in lines.
+    So a reading is passed around as its odd chunks alone, one on each line.
     """
 
     def __init__(self, chunks: list[str]) -> None:
         distinct = dict.fromkeys(chunks)
         self._odd = list(filterfalse(_PLAIN.fullmatch, distinct))
-        self._are_all_odd = 2 * len(self._odd) > len(chunks)  # then dividing them gains nothing
+        # Then it is not worth separating the plain ones.
+        self._are_all_odd = 2 * len(self._odd) > len(chunks)
         if self._are_all_odd:
             self._odd, self._plain, self._places = chunks, [_LONG_WORD], list(range(len(chunks)))
         else:
@@ -51,7 +53,7 @@ class Chunks:
 
     @cached_property
     def repeated_words(self) -> list[str]:
-        """Return the plain words with letters that stand more often than in any word."""
+        """Return the plain words that repeat letters as no real word does (``is_repeated``)."""
         if _REPEATED_PLAIN.search(" ".join(self.plain_words)) is None:
             return []
         return list(filter(is_repeated, self.plain_words))
@@ -67,9 +69,9 @@ class Chunks:
         return joined
 
     def join_spelled(self, parted: str) -> str:
-        """Return what is left of a reading without long words, of which several are one.
+        """Return a reading in which one placeholder stands for each run of long plain words.
 
-        parted: its odd chunks, in which every character that is no letter or digit is a space.
+        parted: the reading's odd chunks after ``part``.
         """
         if self._are_all_odd:
             return parted.replace("\n", " ")
@@ -91,7 +93,7 @@ class Chunks:
 
     @cached_property
     def _loose(self) -> list[int]:
-        """Return the places of odd chunks and single letters, with one word between them."""
+        """Return the places of odd chunks and single letters, with a placeholder after each run."""
         kinds = [_ODD] * len(self._odd)
         kinds += [_SHORT if _LETTER_ALONE.fullmatch(chunk) else _LONG for chunk in self._plain]
         long_word = len(kinds) - 1
@@ -109,8 +111,8 @@ class Chunks:
 
 
 def is_repeated(word: str) -> bool:
-    """Return whether letters of a word stand more often than in any word: oook, ookk."""
-    # Most words have too many different letters, which are counted more quickly.
+    """Return whether a word repeats letters as no real word does: oook, ookk."""
+    # Counting different letters is quick, and rules out most words.
     return len(word) - len(set(word)) > 1 and REPEATED.search(word) is not None
 
 

@@ -1,8 +1,9 @@
 """The two classes that nobody can switch off: sexual content about minors, and about real people.
 
-A sexual term alone is neither. Together with words for a minor or a real person, in the same text
-or in one behind the start picture, it is refused if both are plain, and held if one of them may
-mean something else. A picture that a person sent counts as a real person.
+A sexual term alone belongs to neither class. It does together with words for a minor or a real
+person, in the same text or in a prompt behind the start picture. The prompt is refused if both
+terms are clear, and held if one of them may mean something else. A picture that a person sent
+counts as a real person.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ _SENT = because(Code.SENT_PICTURE_UNDRESSED)
 
 _SEXUAL = frozenset({"sexual", "sexual_weak", "undressed", "undressing", "scanty", "garments"})
 _AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
-_NAME_GAP_WORDS = 1  # a middle initial
-_OWN_GAP_WORDS = 2  # "my old maths teacher"
-_REMOVAL_GAP_WORDS = 2  # "remove all her clothes"
+_NAME_GAP_WORDS = 1  # allows a middle initial
+_OWN_GAP_WORDS = 2  # allows "my old maths teacher"
+_REMOVAL_GAP_WORDS = 2  # allows "remove all her clothes"
 
 
 Categories = list[tuple[Reading, dict[str, list[Hit]]]]
@@ -43,11 +44,13 @@ Categories = list[tuple[Reading, dict[str, list[Hit]]]]
 class Signs:
     """Signs found in texts, each with the form in which it was first read.
 
-    undressed: sexual with a person, and perhaps with a minor. undressing, grown: count only in a
-    negative prompt. scanty: counts only with a picture that a person sent. worn: only with both.
+    undressed: counts as sexual with a real person, and may do so with a minor. undressing, grown:
+    count only in a negative prompt. scanty: counts only with a picture that a person sent. worn
+    (garments): counts only in a negative prompt with such a picture. In each field, True: clear
+    terms; False: terms that may mean something else.
     """
 
-    sexual: dict[bool, Form] = field(default_factory=dict)  # keyed by: is it plain?
+    sexual: dict[bool, Form] = field(default_factory=dict)  # keyed by whether the term is clear
     minor: dict[bool, Form] = field(default_factory=dict)
     person: dict[bool, Form] = field(default_factory=dict)
     undressed: dict[bool, Form] = field(default_factory=dict)
@@ -88,11 +91,11 @@ class BuiltInClasses:
 
     @property
     def is_latin(self) -> bool:
-        """Return whether terms of another script are only looked for as typed."""
+        """Return True: terms of other scripts are searched only in the text as typed."""
         return True
 
     def may_concern(self, readings: Sequence[Reading]) -> bool:
-        """Return whether there may be a sexual term. This is quick, and most texts have none."""
+        """Return whether the text may have a sexual term. This quick check rules out most texts."""
         return any(hits for _, hits in self._sexual.find(map(self._segmenter.segment, readings)))
 
     def find(self, readings: Sequence[Reading]) -> Categories:
@@ -124,7 +127,9 @@ class BuiltInClasses:
     def judge(
         self, signs: Signs, *, negative: Signs | None = None, behind: Ancestry = NO_ANCESTRY
     ) -> Verdict | None:
-        """Judge the signs. negative: of the negative prompt, which can undress people, too.
+        """Judge the signs of a prompt.
+
+        negative: the signs of the negative prompt, which can undress people too.
 
         behind: the history of the start picture. If its words are unknown, they may have been
         sexual, and a person may have sent the first picture.
@@ -219,7 +224,7 @@ def _note(forms: dict[bool, Form], is_plain: bool, hits: Iterable[Hit]) -> None:
 
 @cache
 def load_classes() -> BuiltInClasses:
-    """Return the classes. They are made once, because that takes a while."""
+    """Return the built-in classes. They are built only once, because building them is slow."""
     return BuiltInClasses()
 
 

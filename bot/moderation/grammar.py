@@ -15,12 +15,12 @@ from bot.moderation.phrases import Hit
 from bot.moderation.readings import Reading
 
 _WORD = re.compile(r"[^\W_]+")
-CREDIT_CHARS = 80  # before a name; bounds the search in a hostile text
+CREDIT_CHARS = 80  # how far back from a name to look; limits the time for a hostile text
 _CREDIT = re.compile(
     r"(?:([^\W_]+) )?\b(?:by|par|por|after|(?:style|manner) of)\b"
     r"(?: (?:the|great|famous|artist|painter|photographer|director)\b)*[^\w,;.!?]*$"
 )
-_LABEL = re.compile(r"[,;.(]\s*(?:artist|painter)\b[^\w,;.!?]*$")  # "a study, artist: …"
+_LABEL = re.compile(r"[,;.(]\s*(?:artist|painter)\b[^\w,;.!?]*$")  # as in "a study, artist: …"
 _MAKING = {"carved", "carving", "created", "designed", "directed", "drawing", "engraved",
            "engraving", "etched", "etching", "filmed", "illustrated", "inspired", "painted",
            "painting", "photographed", "sculpted", "sketched"}  # fmt: skip
@@ -28,7 +28,7 @@ _BESIDE = {"close", "cosplay", "dance", "driven", "held", "lie", "lies", "look",
            "performance", "portrayal", "pose", "poses", "ridden", "seen", "selfie", "selfies",
            "shown", "sit", "sits", "stand", "stands", "striptease", "worn"}  # fmt: skip
 _YOUNG = {"babies", "baby", "infant", "juvenile", "juveniles", "kid", "newborn"}
-_SO_CALLED = {  # only a few animals' young have these names; elsewhere they mean children
+_SO_CALLED = {  # these words mean children unless one of these few animals follows
     "kid": frozenset({"goat", "goats"}),
     "infant": frozenset({"ape", "gorilla", "monkey"}),
 }
@@ -46,7 +46,7 @@ _BEFORE_THING = {
 }  # fmt: skip
 _ARTICLES = {"a", "away", "her", "his", "its", "my", "our", "some", "that", "the", "their", "these",
              "this", "two"}  # fmt: skip
-_MAX_THING_WORDS = 4  # "old red sports car"
+_MAX_THING_WORDS = 4  # as in "old red sports car"
 _DRESSED_UP = {"anthro", "bodysuit", "cosplay", "costume", "costumes", "ears", "furry", "human",
                "humanoid", "kigurumi", "mask", "onesie", "outfit", "people", "person",
                "suit"}  # fmt: skip
@@ -63,7 +63,7 @@ def ends_in_credit(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Things:
-    """Words for things, words that describe things, and things that have an age."""
+    """Recognises words about things: the things, words that describe them, and their ages."""
 
     nouns: frozenset[str]
     kinds: frozenset[str]
@@ -77,14 +77,14 @@ class Sentence:
         self.reading = reading
 
     def credits(self, name: Hit) -> bool:
-        """Return whether the name is only the maker's: "a painting by Emma", not "of Emma"."""
+        """Return whether a name is only the artist's: "a painting by Emma", not "of Emma"."""
         spans = self._spans
         return bool(spans) and ends_in_credit(self.reading.text[: spans[name.start][0]])
 
     def is_young_animal(self, hit: Hit, animals: Set[str], kinds: Set[str]) -> bool:
-        """Return whether it is a young animal, such as a baby elephant, but no kid in a costume.
+        """Return whether words name a young animal: a baby elephant, but no kid in a costume.
 
-        kinds: of animals, such as african.
+        kinds: words for kinds of animals, such as african.
         """
         words, spans = self.reading.words, self._spans
         if not spans or words[hit.start] not in _YOUNG:
@@ -103,7 +103,8 @@ class Sentence:
 
     def is_of_thing(self, hit: Hit, things: Things) -> bool:
         """Return whether a word describes a thing, as in "a topless car"."""
-        if not self._spans:  # if it is spelled apart, the words are numbered differently
+        # Words spelled apart are numbered differently, so there is nothing to compare.
+        if not self._spans:
             return False
         before = self.reading.words[hit.start - 1] if hit.start else ""
         if before and before not in _BEFORE_THING | things.kinds and self._gap(hit.start) == " ":
@@ -111,7 +112,7 @@ class Sentence:
         return self._ends_in_thing(hit.end, things.nouns, things.kinds)
 
     def is_done_to_thing(self, end: int, things: Things) -> bool:
-        """Return whether a thing is stripped, as in "stripping wallpaper". end: of the words."""
+        """Return whether a thing is stripped: "stripping wallpaper". end: where the verb ends."""
         return self._ends_in_thing(end, things.nouns, things.kinds | _ARTICLES)
 
     def is_age_of_thing(self, age: Age, things: Things) -> bool:

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 _MIN_LETTERS, _MAX_LETTERS = 3, 14  # longer words would make too many forms for a server's rules
 _HISSING = ("s", "x", "z", "ch", "sh")
 _INFLECTED = ("ed", "ing", "ies")
-_SHORT = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")  # the last letter is doubled: dig, digging
-_LAST_MAY_DOUBLE = re.compile(r"[^aeiou][aeiou][^aeiouwxy]")  # shovelled
+# Words that double their last letter: dig, digging.
+_SHORT = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")
+# British English doubles the l: shovelled.
+_LAST_MAY_DOUBLE = re.compile(r"[^aeiou][aeiou][^aeiouwxy]")
 
 
 def list_inflections(word: str) -> Iterator[str]:
-    """List other forms of a word; none if it is short, very long, or not English.
+    """List other forms of a word; none for short, very long and other than English words.
 
-    Follows the rules of English, so that rap does not become raped.
+    The forms follow English spelling rules, so that "rap" does not give "raped".
     """
     if not _MIN_LETTERS <= len(word) <= _MAX_LETTERS or not (word.isascii() and word.isalpha()):
         return

@@ -29,7 +29,7 @@ def read_languages() -> Mapping[str, Lexicon]:
 
 
 def unite(lexicons: Iterable[Lexicon]) -> Lexicon:
-    """Return all terms of each category, each once."""
+    """Join several lexicons: all terms of each category, without repeats."""
     united: dict[str, list[str]] = {}
     for lexicon in lexicons:
         for category, terms in lexicon.items():
@@ -43,7 +43,7 @@ class Segmenter:
     def __init__(self, terms: Iterable[str]) -> None:
         known = {normalise(term) for term in chain(terms, _AGE_WORDS) if UNSPACED.search(term)}
         ordered = sorted(known, key=lambda term: (-len(term), term))
-        # Most positions begin no term; one look at a character is quicker than all the terms.
+        # Checking one character is quicker than trying all terms, and rules out most positions.
         first = re.escape("".join(sorted({term[0] for term in ordered})))
         self._known = re.compile(f"(?=[{first}])(?:{'|'.join(map(_bound, ordered))})")
 
@@ -60,7 +60,7 @@ class Segmenter:
 
 
 def _bound(term: str) -> str:
-    """Return a regex. A katakana term must be a whole word, as the word for noodle contains one."""
+    """Return a regex. A katakana term must be a whole word, because "noodle" contains one."""
     if re.fullmatch(rf"[{_KATAKANA}]+", term):
         return rf"(?<![{_KATAKANA}]){term}(?![{_KATAKANA}])"
     return re.escape(term)

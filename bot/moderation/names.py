@@ -1,6 +1,6 @@
 """Finds names of people by their shape: two capitalised words that are not a place or a style.
 
-A listed name makes it certain. The name of an artist does not count.
+A name is certain if one of its words is a listed name. An artist's name does not count.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ _PARTICLES = {"al", "bin", "d", "da", "das", "de", "del", "della", "den", "der",
               "du", "la", "le", "van", "von", "y", "zu"}  # fmt: skip
 _POSSESSIVE = ("'s", "’s")
 _ACTIONS = ("ed", "ing", "ly")
-_TITLE_CASE = 0.6  # share of the other words; if most have capitals, a capital means nothing
-_MAX_NAMES = 200  # at most this many in one text
+# If more than this share of the other words have capitals, a capital means nothing.
+_TITLE_CASE = 0.6
+_MAX_NAMES = 200  # look at no more names than this in one text
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class _Shape:
 
 
 class NameFinder:
-    """Knows the packaged lists of names, and of words that are none."""
+    """Finds names with the packaged lists of names and of words that are not names."""
 
     def __init__(self, lexicon: Mapping[str, Sequence[str]]) -> None:
         def fold(key: str) -> frozenset[str]:
@@ -81,7 +82,8 @@ class NameFinder:
         if ends_in_credit(text[max(0, shape.start - CREDIT_CHARS) : shape.start].lower()):
             return None
         is_listed = name[0] in self._given or name[-1] in self._surnames
-        others = len(tokens) - len(name) - shape.particles - 1  # the first word proves nothing
+        # The first word always has a capital, so it proves nothing.
+        others = len(tokens) - len(name) - shape.particles - 1
         is_title_case = others > 2 and num_capitals - len(name) > others * _TITLE_CASE
         if is_title_case:
             return False if is_listed else None
@@ -112,7 +114,7 @@ def _list_shapes(
 ) -> Iterator[_Shape]:
     """Yield runs of capitalised words with only a space or a particle between them.
 
-    given: names that "of" may follow, as in Joan of Arc. After other words it is no particle.
+    given: names that "of" may follow, as in Joan of Arc. Elsewhere "of" is no part of a name.
     """
     shape = _Shape()
     for place, (start, word) in enumerate(tokens):

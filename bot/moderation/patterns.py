@@ -1,4 +1,4 @@
-"""Searches with patterns that people write, in RE2 syntax, so that no pattern can stall it."""
+"""Searches with people's own patterns. RE2 makes sure that no pattern can take very long."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from bot.texts import rules as texts
 MAX_PATTERN_STEPS = 1250
 """Of one pattern; a search that cannot be cut short takes up to 30 ns for each and character."""
 
-_STEP_SECONDS = 1e-5  # of compiling per step; normal patterns need a tenth to a quarter of it
+# Compile time that counts as a step; normal patterns need a tenth to a quarter of it.
+_STEP_SECONDS = 1e-5
 
-# Bytes. They bound compiling (some 10,000 steps, 10 ms) and what searching remembers. Less would
-# bound it closer, and make searches slower by up to 400 times.
+# Bytes of memory for each pattern, which limit compiling (to some 10,000 steps, 10 ms) and the
+# search's cache. A lower limit would make searches up to 400 times slower.
 _MAX_MEM = 1 << 20
-# Steps of the patterns searched in one call, which cannot be interrupted either. The owner's are
-# never interrupted; four times as many would make RE2 remember too little of each.
+# The most steps of patterns that one call searches for; no call can be interrupted. The owner's
+# rules have no time limit, so their sets are larger, but with four times as many steps RE2's cache
+# would be too small for them.
 SET_STEPS = 512
 OWNER_SET_STEPS = 2048
-_ALWAYS = ""  # matches every text, so if it is not found, the set gave up
+_ALWAYS = ""  # matches every text, so RE2 has given up if even this does not match
 
 
 def _make_options() -> re2.Options:
@@ -40,7 +42,7 @@ def count_steps(pattern: str, clock: Callable[[], float] = time.thread_time) -> 
     """Return the size of a pattern's program, or its compile time in steps if that is more: a long
     pattern may have a tiny program. Raises ConfigError with the reason if it is refused.
 
-    It blocks all threads for up to 0.2 s, so run it in a worker for an unknown pattern.
+    Compiling blocks all threads for up to 0.2 s, so weigh unknown patterns in a worker process.
     """
     re2.purge()  # otherwise RE2's cache would make compiling seem free
     begin = clock()
@@ -69,7 +71,7 @@ class PatternSet:
             group.compile()
 
     def find(self, text: str, check: Callable[[], None] = unlimited) -> Iterator[int]:
-        """Return the numbers of the patterns that match somewhere in the text.
+        """Return the numbers of the patterns that match anywhere in the text.
 
         check: called before each part of the search; what it raises ends the search.
         """
@@ -86,7 +88,7 @@ class PatternSet:
                     yield number
 
     def list_spans(self, number: int, text: str) -> Iterator[tuple[int, int]]:
-        """List where one pattern matches, in characters."""
+        """List the start and end of each match of one pattern, in characters."""
         return (match.span() for match in self._patterns[number].finditer(text))
 
 
@@ -116,7 +118,8 @@ class _Group:
     def find(self, text: bytes) -> list[int] | None:
         """Find matches; None if the patterns must be searched one by one."""
         found = self.together.Match(text) if self.together is not None else None
-        if not found or self.always not in found:  # out of memory; one by one they need little
+        # RE2 ran out of memory; single patterns need little.
+        if not found or self.always not in found:
             return None
         return sorted(self.first + number for number in found if number != self.always)
 

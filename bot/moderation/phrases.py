@@ -42,7 +42,7 @@ class Hit(NamedTuple):
 
 
 def list_uncovered(hits: Iterable[Hit], covers: Iterable[Hit]) -> Iterator[Hit]:
-    """List the hits that lie within none of the covers, without trying each with each."""
+    """List the hits that lie within none of the covers, without comparing every pair."""
     ordered = sorted(covers, key=attrgetter("start"))
     starts = [cover.start for cover in ordered]
     furthest = [0, *accumulate((cover.end for cover in ordered), max)]
@@ -57,7 +57,7 @@ def split_words(text: str) -> tuple[str, ...]:
 
 
 class PhraseIndex:
-    """Dictionaries from first words to phrases; the cost of a search does not grow with them."""
+    """Finds phrases by their first words. A search does not take longer with more phrases."""
 
     def __init__(
         self,
@@ -66,9 +66,9 @@ class PhraseIndex:
         *,
         whole: PhraseIndex | None = None,
     ) -> None:
-        """inflected: words of phrases that are not searched for with masked letters.
+        """inflected: words that are not searched for with masked letters.
 
-        whole: an index with more words, to explain more letters of words spelled apart.
+        whole: an index with more words, which can explain more of the letters of spelled words.
         """
         self._whole = whole or self
         self._single: dict[str, list[int]] = {}
@@ -87,7 +87,7 @@ class PhraseIndex:
         for first, second in self._longer:
             self._seconds.setdefault(first, set()).add(second)
         self._starts = frozenset(self._seconds.keys() | self._single)
-        ordered = sorted(words)  # the order of a set differs in each run
+        ordered = sorted(words)  # sorted, because the order of a set differs in each run
         self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
         self._squeezed_leet = _group(ordered, lambda word: (_squeeze(_either_i_or_l(word)),))
@@ -106,7 +106,8 @@ class PhraseIndex:
 
         check: called again and again; what it raises ends the search.
         """
-        revealed: dict[str, _Meanings] = {}  # the readings share most of their words
+        # Kept for all readings, because they share most of their words.
+        revealed: dict[str, _Meanings] = {}
         in_runs: dict[str, tuple[str, ...]] = {}
         for reading in readings:
             if reading.is_spelled:
@@ -186,13 +187,13 @@ class PhraseIndex:
     def _list_disguised(
         self, reading: Reading, revealed: dict[str, _Meanings], check: Callable[[], None]
     ) -> dict[int, _Meanings]:
-        """Map words that no phrase has to the words of ours that they may disguise."""
+        """Map the places of disguised words to the words of our phrases that they may stand for."""
         for word in reading.odd - self._words - revealed.keys():
             check()
             revealed[word] = tuple(self._reveal(word))
         suspects = {word for word in reading.odd if revealed.get(word)}
         if not suspects:
-            return {}  # without the words in their order
+            return {}  # return early: putting the words into their order takes time
         words = reading.words
         return {place: revealed[words[place]] for place in _list_places(words, suspects)}
 
@@ -285,7 +286,7 @@ def _list_left(run: str, found: Iterable[tuple[int, str]]) -> Iterator[str]:
 
 
 def _list_places(words: Sequence[str], wanted: Set[str]) -> list[int]:
-    """List the positions of the wanted words; mostly there are none."""
+    """List the positions of the wanted words. Most texts contain none."""
     return [place for place, word in enumerate(words) if word in wanted] if wanted else []
 
 

@@ -1,4 +1,4 @@
-"""Decides from the picture checkers' results what people may see. In doubt, it hides."""
+"""Decides from the picture checkers' results what people may see. In doubt it hides a picture."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Classifier(Protocol):
         ...
 
     def rest(self) -> None:
-        """Free what was needed to judge; called when all pictures of a job are judged."""
+        """Free memory. Called when all pictures of a job are judged."""
         ...
 
 
 class PictureCheck:
-    """The model's own checker and the embedded classifier; what either flags is hidden.
+    """Combines the model's own checker and the built-in classifier, and hides what either flags.
 
-    A panel that could not be judged is hidden as well: no verdict, no picture. Whatever goes wrong
-    in the thread ends as that verdict, so nothing can be shown because of a fault.
+    A panel that could not be judged is hidden as well. Any error in the classifier's thread counts
+    as "could not be judged", so no fault can show a picture.
     """
 
     def __init__(self, threshold: float, load: Callable[[], Classifier] = OpenNsfw) -> None:
@@ -56,7 +56,7 @@ class PictureCheck:
     ) -> Future[tuple[PanelVerdict, ...]]:
         """Return one verdict per picture, in order. images: uint8 (N, H, W, 3) RGB.
 
-        threshold: scores from this one on are flagged, by default the instance's own.
+        threshold: scores from this value on are flagged; None uses the instance's threshold.
         """
         limit = self.threshold if threshold is None else threshold
         return self._thread.submit(self._judge, job_id, images, nsfw_content_detected, limit)

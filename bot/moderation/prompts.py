@@ -31,7 +31,8 @@ _OF_PATTERNS = {
     Outcome.HOLD: Code.PATTERN_HOLDS,
     Outcome.SPOILER: Code.PATTERN_COVERS,
 }
-_OF_CLASSES = {  # by class, outcome, and whether the prompt's own words would have passed
+# Keys: the class, the outcome, and whether the prompt's own words would have passed.
+_OF_CLASSES = {
     (MINORS, Outcome.REFUSE, False): Code.MINORS_REFUSED,
     (MINORS, Outcome.REFUSE, True): Code.MINORS_REFUSED_BEHIND,
     (MINORS, Outcome.HOLD, False): Code.MINORS_HELD,
@@ -43,7 +44,7 @@ _OF_CLASSES = {  # by class, outcome, and whether the prompt's own words would h
 }
 NO_RULES = RuleBook(())
 _TOO_COSTLY = Verdict(Outcome.REFUSE, because(Code.RULES_TOO_COSTLY), "rules that take too long")
-_MAX_UNWANTED = 60  # entries of a negative prompt; each is read separately
+_MAX_UNWANTED = 60  # most entries of a negative prompt to read one by one
 _Read = tuple[str, Sequence[Reading]]
 
 
@@ -57,7 +58,7 @@ class Explanation:
 
 
 class PromptPolicy:
-    """The instance's rules and the built-in classes, and beside them the rules of a server."""
+    """Judges prompts by the instance's rules, the built-in classes and the rules of a server."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class PromptPolicy:
         rules: Iterable[Rule] = (),
         allow: Callable[[], Allowance] = Allowance,
     ) -> None:
-        """allow: the time that a server's own rules may take over one prompt.
+        """allow: makes the time limit for a server's own rules on one prompt.
 
         Raises ConfigError for a pattern that cannot be used.
         """
@@ -75,7 +76,7 @@ class PromptPolicy:
 
     @property
     def num_rules(self) -> int:
-        """Return the number of rules without the built-in classes."""
+        """Return the number of rules, not counting the built-in classes."""
         return len(self._book.rules)
 
     def judge(
@@ -87,13 +88,15 @@ class PromptPolicy:
     ) -> Verdict:
         """Return the strictest verdict of any rule, with its reason.
 
-        own: the rules of the server where it was asked. ancestry: the prompts behind the
-        start picture. Only the built-in classes use them, because the rules judged them before.
+        own: the rules of the server where the prompt was typed. ancestry: the prompts behind the
+        start picture. Only the built-in classes judge these again, because the rules have done so
+        before.
         """
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         readings, negative = texts
         verdicts = [*self._judge_classes((prompt, readings), (negative_prompt, negative), ancestry)]
-        verdicts.sort(key=_is_of_others)  # the first refusal decides, and minors seal the prompt
+        # Minors come first, because the first refusal decides and theirs seals the prompt.
+        verdicts.sort(key=_is_of_others)
         return _pick_strictest(chain(verdicts, self._judge_rules(texts, own)))
 
     def explain(self, prompt: str, own: RuleBook = NO_RULES) -> Explanation:
@@ -137,7 +140,7 @@ class PromptPolicy:
         yield _explain_class(whole, is_behind=True)
 
     def _is_list_of_unwanted(self, negative_prompt: str) -> bool:
-        """Return whether it is a list like "nsfw, child" whose entries are each allowed alone."""
+        """Return whether a negative prompt is a list whose single entries pass: "nsfw, child"."""
         entries = negative_prompt.split(",")
         if not 1 < len(entries) <= _MAX_UNWANTED:
             return False
@@ -155,7 +158,7 @@ class PromptPolicy:
 
 
 def judge_by(book: RuleBook, prompt: str, negative_prompt: str) -> Verdict:
-    """Judge by these rules alone."""
+    """Judge a prompt by one rule book alone."""
     texts = [list_readings(text, latin_only=book.is_latin) for text in (prompt, negative_prompt)]
     return _judge_by(book, texts, Allowance())
 
@@ -170,7 +173,7 @@ def _judge_by(book: RuleBook, texts: Iterable[Sequence[Reading]], allowance: All
 
 
 def _is_of_others(verdict: Verdict | None) -> bool:
-    """Return whether it is not about minors."""
+    """Return whether a verdict is about something other than minors."""
     return verdict is None or verdict.rule != MINORS
 
 
@@ -197,7 +200,7 @@ def _judge_finding(finding: RuleMatch) -> Verdict | None:
 
 
 def _explain_class(verdict: Verdict | None, *, is_behind: bool = False) -> Verdict | None:
-    """Explain a class. is_behind: it matched only because of the prompts behind the picture."""
+    """Explain a verdict of a class. is_behind: only prompts behind the start picture caused it."""
     if verdict is None or verdict.reason is not None:
         return verdict
     return replace(verdict, reason=because(_OF_CLASSES[verdict.rule, verdict.outcome, is_behind]))

@@ -1,4 +1,4 @@
-"""The ways a text can be read. Each undoes one kind of disguise; rules are tried on all."""
+"""Reads a text in several ways, each of which undoes one disguise. Rules judge all readings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import cached_property
 from bot.moderation.chunks import REPEATED, Chunks, is_repeated, part
 from bot.moderation.text import ONLY_UPSIDE_DOWN, fold, fold_lookalikes, turn_round
 
-EITHER_I_OR_L = "I"  # what 1, ! and | become in leetspeak; all other letters are small
+EITHER_I_OR_L = "I"  # 1, ! and | become this in leetspeak; all other letters are lower case
 
 # Possessive quantifiers where a hostile text could make the search backtrack too much.
 _WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # (word:1.2)
@@ -26,7 +26,7 @@ _MASKED_WORD = re.compile(
 )
 # Commas and the like separate words. Hyphens, dots, quotes, stars and emoji may be inside one.
 _INSIDE_WORD = re.compile(r"[^\w\s,;:!?&/+|=](?<=\w.)[^\w\s,;:!?&/+|=]*+(?=\w)")
-_SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # in a text of words and spaces
+_SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # for a text of only words and spaces
 _DRAWN = {  # letters drawn with several characters, longest first; they become capitals
     r"|\/|": "M", "/\\/\\": "M", r"\/\/": "W", r"|\|": "N", r"/\/": "N", "|_|": "U",
     "|-|": "H", r"\/": "V", "/\\": "A", "|<": "K", "|)": "D", "|>": "P", "|=": "F",
@@ -49,11 +49,11 @@ _LEET = _DIGITS | _SYMBOLS
 
 
 class Form(StrEnum):
-    """The disguise that was undone to read a word, as moderators see it."""
+    """The disguise that a reading undoes, as moderators see it."""
 
     PLAIN = "as typed"
     LOOKALIKES = "look-alike letters"
-    JOINED = "joined letters"  # across prompt weights, hyphens, pictures
+    JOINED = "joined letters"  # letters joined across prompt weights, hyphens and emoji
     LEET = "leetspeak"
     TURNED = "upside down"
     SQUEEZED = "squeezed repeats"
@@ -63,10 +63,10 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Reading:
-    """A text read one way.
+    """A text, read in one of the ways.
 
-    distinct: its words, each once. odd: words among them that may be disguised. is_spelled: the
-    words are runs of single letters, whose ends are not ends of words.
+    distinct: the words without repeats. odd: those words that may be disguised. is_spelled: whether
+    each word is a run of single letters, which need not begin or end where a real word does.
     """
 
     form: Form
@@ -77,7 +77,7 @@ class Reading:
 
     @cached_property
     def words(self) -> list[str]:
-        """Return the words in their order, which most texts are judged without."""
+        """Return the words in their order. Only some texts need this, so it is computed late."""
         is_parted = self.is_spelled or self.form is Form.MASKED
         return (self.text if is_parted else part(self.text)).split()
 
@@ -85,9 +85,9 @@ class Reading:
 def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
     """List every way to read a text, without those that equal an earlier one.
 
-    latin_only: no rule has words of other scripts, except as typed.
+    latin_only: whether no rule needs other scripts in any reading except the text as typed.
     """
-    text = _ENTITY.sub(_read_entity, text)  # tokenizers of Stable Diffusion do so, too
+    text = _ENTITY.sub(_read_entity, text)  # Stable Diffusion's tokenizers decode entities too
     chunks, folded = _fold_chunks(text)
     base = folded.casefold()
     look = base if base.isascii() else fold_lookalikes(folded)
@@ -112,26 +112,26 @@ def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
 
 
 def _fold_chunks(text: str) -> tuple[Chunks, str]:
-    """Return the chunks of a text, and what its odd chunks are when folded."""
+    """Return the chunks of a text, and its odd chunks after folding."""
     chunks = Chunks(text.split())
     folded = fold(chunks.odd)
-    if chunks.odd and folded.split() != folded.split("\n"):  # some became none or several
+    if chunks.odd and folded.split() != folded.split("\n"):  # folding emptied or split some chunks
         chunks = Chunks(fold(text).split())
         folded = chunks.odd
     return chunks, folded
 
 
 class _Composer:
-    """Looks at each word of a text once: its readings share most of them."""
+    """Makes readings. It checks each word for disguises once, as readings share most words."""
 
     def __init__(self, chunks: Chunks, look: str) -> None:
-        """look: what is read of odd chunks. Letters are repeated in it, or in no reading."""
+        """look: the odd chunks without look-alikes. If it repeats no letters, no reading does."""
         self._has_repeats = bool(chunks.repeated_words or REPEATED.search(look))
         self._seen: set[str] = set()
         self._odd: set[str] = set()
 
     def compose(self, form: Form, text: str, chunks: Chunks, words: list[str]) -> Reading:
-        """words: of the odd chunks."""
+        """Make one reading. words: the words of its odd chunks."""
         if self._has_repeats:
             self._odd.update(chunks.repeated_words)
         self._look_at(words)
@@ -161,9 +161,9 @@ _Way = tuple[Form, Chunks, str]
 def _list_ways(
     text: str, chunks: Chunks, folded: str, kinds: tuple[str, str], latin_only: bool
 ) -> Iterator[_Way]:
-    """Yield the chunks of each reading, and what becomes of the odd ones.
+    """Yield each way to read a text: its form, its chunks and the changed odd chunks.
 
-    kinds: the odd chunks in small letters, and the same with Latin letters for those alike.
+    kinds: the odd chunks in lower case, and the same with look-alike letters replaced.
     """
     base, look = kinds
     yield Form.PLAIN, chunks, base
@@ -179,7 +179,7 @@ def _list_ways(
 
 
 def _read_leet(chunks: Chunks, text: str, kept: frozenset[str]) -> Iterator[_Way]:
-    """Yield the text with digits and symbols as letters and, if different, with digits only.
+    """Yield readings with digits and symbols as letters, and with only the digits as letters.
 
     kept: words that stay as they are.
     """
@@ -191,7 +191,8 @@ def _read_leet(chunks: Chunks, text: str, kept: frozenset[str]) -> Iterator[_Way
     weightless, joined = _drop_weights(chunks, leet)
     yield Form.LEET, weightless, _join_inside(_replace(joined, _BRACKETS))
     if "(" in text and (whole := chunks.join(text)).count("(") > whole.count(")"):
-        opened = _translate(_OPEN.sub("c", drawn), _LEET, kept)  # none is a bracket of a weight
+        # These brackets belong to no weight.
+        opened = _translate(_OPEN.sub("c", drawn), _LEET, kept)
         yield _read_alone(Form.LEET, chunks.pick_changed(opened, leet))
     digits = _translate(text, _DIGITS, kept)
     if digits != leet:
@@ -204,7 +205,7 @@ def _read_alone(form: Form, chunks: list[str]) -> _Way:
 
 
 def _list_models(folded: str) -> frozenset[str]:
-    """List model names such as Galaxy A55, in small letters; they are no disguise."""
+    """List product names such as Galaxy A55, in lower case. Their digits are no disguise."""
     if folded.isupper():
         return frozenset()
     models = [
@@ -216,7 +217,7 @@ def _list_models(folded: str) -> frozenset[str]:
 
 
 def _read_spelled(chunks: Chunks, parted: str, reading: Reading) -> Reading | None:
-    """Join runs of single letters. parted: the words of odd chunks."""
+    """Join runs of single letters; None if there are none. parted: odd chunks after ``part``."""
     if reading.form is Form.JOINED or 1 not in map(len, reading.distinct):
         return None
     runs = _SPELLED.findall(f" {chunks.join_spelled(parted)} ")
@@ -228,7 +229,7 @@ def _read_spelled(chunks: Chunks, parted: str, reading: Reading) -> Reading | No
 
 
 def _drop_weights(chunks: Chunks, changed: str) -> tuple[Chunks, str]:
-    """Return the chunks of a reading without weights, and the odd ones among them."""
+    """Remove prompt weights such as (word:1.2). Return the new chunks, and their odd chunks."""
     if not any(bracket in changed for bracket in _CLOSING):
         return chunks, changed
     text = chunks.join(changed)
@@ -261,14 +262,14 @@ def _is_kept(chunk: str, kept: frozenset[str]) -> bool:
 
 
 def _replace(text: str, table: dict[str, str]) -> str:
-    """Do the same as ``str.translate``, which is ten times slower if a text is not ASCII."""
+    """Translate like ``str.translate``, but ten times faster for a text that is not ASCII."""
     for old, new in table.items():
         text = text.replace(old, new)
     return text
 
 
 def _is_word(chunk: str) -> bool:
-    """Return whether it is a word. Numbers and 8k are not; single letters may spell one."""
+    """Return whether a chunk may be a word, or a letter of one. Numbers and 8k are no words."""
     size = len(chunk.strip(_AROUND_WORDS))
     return size == 1 or (size > 2 and chunk.lower() != chunk.upper())
 

@@ -1,4 +1,4 @@
-"""Rules compiled once: of the instance, or of one server."""
+"""Compiles the rules of the instance or of one server, and finds them in texts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
 
 @dataclass(frozen=True, slots=True)
 class RuleMatch:
-    """A rule that was found, and how. is_excepted: one of its exceptions allows it there."""
+    """A match of a rule. is_excepted: whether one of the rule's exceptions allows this match."""
 
     rule: Rule
     form: Form
@@ -35,10 +35,10 @@ class RuleMatch:
 
 
 class RuleBook:
-    """Finds its rules in the readings of a text."""
+    """A set of compiled rules, which it finds in the readings of a text."""
 
     def __init__(self, rules: Iterable[Rule], set_steps: int = SET_STEPS) -> None:
-        """set_steps: of the patterns searched between two checks of the time.
+        """set_steps: the most steps of patterns to search between two checks of the time limit.
 
         Raises ConfigError for a pattern that cannot be used.
         """
@@ -97,7 +97,7 @@ class RuleBook:
     def _add_inflections(
         self, words: Iterable[tuple[str, Rule]], numbers: dict[tuple[str, ...], int]
     ) -> frozenset[str]:
-        """Add other forms of the words; return the forms that are no rule themselves."""
+        """Add the words' plurals and verb forms. Return the forms that are not rules themselves."""
         inflected: set[str] = set()
         for word, rule in words:
             for form in list_inflections(word):
@@ -114,7 +114,7 @@ class RuleBook:
         return (hit for each in exceptions for hit in hits_of.get(each, ()))
 
     def _list_spans(self, reading: Reading, check: Callable[[], None]) -> Iterator[_Spans]:
-        """List the rules that match the text itself, and where."""
+        """List the pattern and symbol rules that match a reading's text, and where."""
         if reading.form in _AS_WRITTEN:
             for form, rule in self._symbols:
                 check()
@@ -126,7 +126,7 @@ class RuleBook:
 
 
 def _drop_parted(hits: Iterable[Hit], reading: Reading) -> Iterator[Hit]:
-    """Remove phrases that contain a comma or the end of a sentence."""
+    """Drop hits whose words have a comma or the end of a sentence between them."""
     spans: list[tuple[int, int]] = []
     for hit in hits:
         if hit.end - hit.start > 1 and reading.form in _PUNCTUATED and not reading.is_spelled:
@@ -171,7 +171,7 @@ def _find_symbols(rule: Rule) -> str | None:
 
 
 def _find_whole(form: str, text: str) -> Iterator[tuple[int, int]]:
-    """Find a form between characters that are no letters or digits."""
+    """Find a form where no letter or digit touches it."""
     start = text.find(form)
     while start >= 0:
         end = start + len(form)

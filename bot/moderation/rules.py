@@ -1,4 +1,4 @@
-"""Reads and writes rules as people exchange them: a JSON object with ``rules``."""
+"""Reads and writes files of rules: a JSON object with the key ``rules``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
 def parse_rules(text: str, budget: Weight = OWNER_BUDGET) -> tuple[Rule, ...]:
     """Parse rules. Raises ConfigError with the first 20 faults.
 
-    It may compile, which takes seconds: run it in a worker process for a server's file.
+    Compiling patterns may take seconds, so parse a server's file in a worker process.
     """
     try:
         document = json.loads(text)
@@ -82,7 +82,7 @@ def render_rules(rules: Iterable[Rule]) -> str:
 
 
 def make_word_rules(words: Iterable[str]) -> tuple[Rule, ...]:
-    """Make rules that refuse these words and phrases; invisible ones are dropped."""
+    """Make rules that refuse these words and phrases. Texts without visible letters are dropped."""
     return tuple(Rule(RuleKind.WORD, word) for word in words if normalise(word))
 
 
@@ -98,7 +98,7 @@ def _parse_rule(entry: Any) -> Rule:
 
 
 def make_rule(kind: RuleKind, text: Any, action: Outcome, exceptions: Any = ()) -> Rule:
-    """Make a rule from texts of any source. Raises ConfigError for texts that cannot be used.
+    """Make a rule from unchecked texts. Raises ConfigError for texts that cannot be used.
 
     A pattern is not compiled: ``weigh`` does that.
     """

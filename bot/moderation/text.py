@@ -11,7 +11,7 @@ _INVISIBLE = {"Cf", "Cc", "Cs", "Co", "Cn"}
 _MARKS = {"Mn", "Me"}
 _BLANK_LETTERS = "\u115f\u1160\u2800"  # Hangul fillers and the empty braille cell are invisible
 _MAX_MARKS_PER_LETTER = 3
-_MAX_CACHED_CHARS = 20_000  # limits the tables, whatever people type
+_MAX_CACHED_CHARS = 20_000  # limits the tables' memory, whatever people type
 _LATIN_NAME = re.compile(
     r"(?:NEGATIVE (?:SQUARED|CIRCLED) |REGIONAL INDICATOR SYMBOL )?(?:LATIN )?"
     r"(?:(?:SMALL|CAPITAL) )?(?:LETTER|LIGATURE) "
@@ -28,7 +28,7 @@ ONLY_UPSIDE_DOWN = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
 
 
 class CharTable(dict[int, str | None]):
-    """For ``str.translate``: what a character becomes, looked up once per character."""
+    """A table for ``str.translate`` that looks up each different character only once."""
 
     def __init__(self, find: Callable[[str], str | None]) -> None:
         super().__init__()
@@ -70,17 +70,17 @@ def clean_prompt(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """Return the form that rules compare: folded, casefolded, no marks, nothing invisible."""
+    """Return a text in the form that rules compare: in lower case, no marks, nothing invisible."""
     return collapse(fold(text).casefold())
 
 
 def fold(text: str) -> str:
-    """Turn compatibility forms and foreign digits into plain ones. Drop marks and invisibles."""
+    """Make compatibility forms and foreign digits plain. Drop marks and invisible characters."""
     return text.translate(_FOLDED)
 
 
 def fold_lookalikes(folded: str) -> str:
-    """Replace letters that look like Latin ones by those, in lower case; casefold the others."""
+    """Replace letters that look Latin by the Latin ones, and put all letters in lower case."""
     return folded.translate(_LATIN).casefold()
 
 
@@ -118,7 +118,7 @@ def _find_latin(char: str) -> str:
 
 
 def _read_lookalikes() -> dict[str, str]:
-    """Read lines of a Latin letter and the letters of other scripts that look like it."""
+    """Read the look-alikes: on each line a Latin letter, and letters that look like it."""
     lines = Path(__file__).with_name("lookalikes.txt").read_text("utf-8").splitlines()
     return {char: line[0] for line in lines for char in line[2:]}
 

@@ -32,12 +32,12 @@ class RecordWatch:
         self._was_in_place = True
 
     async def look(self) -> None:
-        """Look once. If the file is gone, log that and save the data, but only the first time."""
+        """Check once. If the file is gone, log that and save the data, but only the first time."""
         was_in_place, self._was_in_place = self._was_in_place, self._database.is_in_place()
         if was_in_place and not self._was_in_place:
             log.error(
-                "the file of the record was removed or replaced while Triptych runs; it takes "
-                "no new prompts. Stop it, then put the file back or run `triptych restore`"
+                "the database file was removed or replaced while Triptych was running, so it takes "
+                "no new prompts. Stop Triptych, then put the file back or run `triptych restore`"
             )
             await self.save()
 

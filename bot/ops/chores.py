@@ -60,7 +60,8 @@ class Apart:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._failing: dict[str, tuple[int, float]] = {}  # failures in a row, end of the pause
+        # For each part: failures in a row, and when the pause ends.
+        self._failing: dict[str, tuple[int, float]] = {}
 
     async def run(self, parts: Mapping[str, Work]) -> None:
         """Run every part (such as ``guild 7``) that is not paused. Raises SomeFailed at the end."""
@@ -146,7 +147,7 @@ async def attempt(work: Work) -> BaseException | None:
     """Do the work and return its error, or None. Only a cancellation of our own task is raised."""
     try:
         await work()
-    except asyncio.CancelledError as error:  # of this task, or of what it waited for
+    except asyncio.CancelledError as error:  # of us, or of what we waited for
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise

@@ -125,4 +125,4 @@ def set_up_logging(
     ) -> None:
         logging.getLogger("bot").critical("crashed", exc_info=(kind, error, trace))
 
-    sys.excepthook = log_crash  # Python's own would print any secrets in the error
+    sys.excepthook = log_crash  # Python's own hook would print any secrets in the error

@@ -19,7 +19,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """faults: what is wrong now, in words; empty if all is well."""
+    """The state that /healthz and /metrics show. faults: what is wrong now, in words."""
 
     faults: tuple[str, ...]
     gauges: Mapping[str, tuple[str, float]]
@@ -53,7 +53,7 @@ class _Gauges(Collector):
 async def serve_monitor(
     port: int | None, examine: Callable[[], Awaitable[Health]]
 ) -> AsyncIterator[None]:
-    """Serve while the context is open; nothing if port is None.
+    """Serve while the context is open. If port is None, serve nothing.
 
     Raises ConfigError for a port that cannot be opened.
     """

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 
 class Systemd:
-    """address, watchdog_seconds: NOTIFY_SOCKET and WATCHDOG_USEC as systemd sets them."""
+    """Sends states to systemd, which sets address (NOTIFY_SOCKET) and watchdog (WATCHDOG_USEC)."""
 
     def __init__(self, address: str | None = None, watchdog_seconds: float | None = None) -> None:
         self._address = address
@@ -19,7 +19,7 @@ class Systemd:
     def of_environment(cls, environment: Mapping[str, str] = os.environ) -> Systemd:
         """Return the supervisor that started this process, if there is one."""
         address = environment.get("NOTIFY_SOCKET")
-        if address and address.startswith("@"):  # an abstract socket
+        if address and address.startswith("@"):  # "@" stands for an abstract socket
             address = "\0" + address[1:]
         microseconds = environment.get("WATCHDOG_USEC", "")
         return cls(address, int(microseconds) / 1e6 if microseconds.isdecimal() else None)

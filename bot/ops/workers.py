@@ -39,7 +39,7 @@ _AT_ONCE = cast("CapacityLimiter", nullcontext())
 class WorkerProcesses:
     """A few processes for work that the event loop must not wait for and may have to stop.
 
-    They are started when they are needed and serve again; one that was killed is replaced.
+    A process starts when it is needed and is used again. A killed process is replaced.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class WorkerProcesses:
         max_wait_seconds: float = 20.0,
         kernel_counts_memory: bool = _KERNEL_COUNTS,
     ) -> None:
-        """memory_bytes: what the work may take on top of what its process has anyway."""
+        """memory_bytes: what the work may use on top of the process's own memory."""
         self._max_processes = max_processes
         self._memory_bytes = memory_bytes
         self._max_wait_seconds = max_wait_seconds
@@ -162,7 +162,7 @@ class WorkerProcesses:
 
 
 class Turns:
-    """Limits how many run at once, one of each share. The share that waited longest is next."""
+    """Limits how many calls run at once, one per share. The share that waited longest is next."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -196,7 +196,7 @@ class Turns:
         """Give the place to whoever waits next."""
         self._busy.discard(share)
         if share in self._waiting:
-            self._waiting[share] = self._waiting.pop(share)  # behind all others
+            self._waiting[share] = self._waiting.pop(share)  # goes behind all others
         self._grant()
 
     def _grant(self) -> None:
@@ -224,7 +224,7 @@ class Turns:
 
 def _prepare(work: Callable[..., Any], memory_bytes: int) -> int:
     """Get a worker process ready; its arguments import the work. Never gets members' data."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # they stop the bot, not its work
+    for number in (signal.SIGINT, signal.SIGTERM):  # these signals stop the bot, not its work
         signal.signal(number, signal.SIG_IGN)
     if _KERNEL_COUNTS and _count_mapped() > _count_at_first(work.__module__) + memory_bytes // 4:
         os._exit(0)  # earlier work left too much memory in use, so start a fresh process

@@ -44,14 +44,14 @@ class PictureJudge:
     async def judge(
         self, job: Job, images: NDArray[np.uint8], found: Sequence[bool | None]
     ) -> Judgement:
-        """Judge uint8 (N, H, W, 3) RGB. found: what the model's own checker says about each."""
+        """Judge uint8 (N, H, W, 3) RGB. found: the verdict of the model's own checker on each."""
         settings = await self._gate.fetch_settings(job.origin)
         threshold = choose_threshold(self._check.threshold, settings, job.origin)
         judging = self._check.judge(job.job_id, images, found, threshold)
         verdicts = await asyncio.wrap_future(judging)
         action = settings.picture_action
         if action is Outcome.SPOILER and not job.origin.age_restricted:
-            action = Outcome.REFUSE  # a spoiler hides less: for adults only
+            action = Outcome.REFUSE  # a spoiler hides less than a refusal, so it is for adults only
         return weigh(verdicts, action, has_review(job.origin, settings))
 
     async def judge_drawn(

@@ -42,7 +42,8 @@ class ReadingRoom:
                 loop.call_soon_threadsafe(self._turns.give_back, whose)
 
         doing = self._threads.submit(work, *args)
-        doing.add_done_callback(give_back)  # not when the call is cancelled: the thread goes on
+        # Not when the call is cancelled, because the thread goes on then.
+        doing.add_done_callback(give_back)
         return await asyncio.wrap_future(doing)
 
     def close(self) -> None:

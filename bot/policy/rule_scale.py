@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _WEIGH_SECONDS = 10.0  # one call needs 1 s at most
-_MAX_NAMED = 8  # rules; a line of the mod log has no room for more
+_MAX_NAMED = 8  # most rules to name; a line of the mod log has no room for more
 
 
 class RuleScale:
@@ -77,7 +77,7 @@ class RuleScale:
             log.error("the rules of guild %s could not be measured: %s", guild_id, error)
             raise StoreError(texts.UNWEIGHED()) from error
         async with self._rules.transaction():
-            kept = await self._rules.fetch_beyond(guild_id)  # perhaps from another call
+            kept = await self._rules.fetch_beyond(guild_id)  # another call may have done it
             fresh = set(found).difference(kept.rule_ids if kept is not None else ())
             await self._rules.put_beyond(guild_id, RulesBeyond(version, budget, found))
             if fresh:
@@ -106,7 +106,11 @@ class RuleScale:
                 reason=reason,
             )
         )
-        log.warning("guild %s: rules beyond the budget: %s", guild_id, ", ".join(named + more))
+        log.warning(
+            "guild %s: these rules are over the budget and do not apply: %s",
+            guild_id,
+            ", ".join(named + more),
+        )
         if (await self._settings.fetch(guild_id)).review_channel_id is not None:
             await self._cards.open_for_rules(guild_id, now=now)
 
@@ -120,7 +124,7 @@ class RuleScale:
         try:
             return await self._run(guild_id, work, *args, rules=rules)
         except WorkerError as error:
-            log.warning("rules of guild %s could not be examined: %s", guild_id, error)
+            log.warning("the rules of guild %s could not be checked: %s", guild_id, error)
             raise UserError(texts.BUSY()) from error
 
     async def _run(
@@ -130,7 +134,11 @@ class RuleScale:
         *args: Any,
         rules: Iterable[Rule] | None = None,
     ) -> T:
-        """rules: all that the work looks at, if they are known. Raises WorkerError."""
+        """Run work on rules in a worker process. Raises WorkerError.
+
+        rules: all rules that the work reads, if known. Without patterns, nothing has to be
+        compiled.
+        """
         if rules is not None and all(rule.kind is not RuleKind.PATTERN for rule in rules):
             return work(*args)  # nothing has to be compiled
         return await self._workers.run(work, *args, share=guild_id, deadline_seconds=_WEIGH_SECONDS)

@@ -15,7 +15,7 @@ REDRAW_FACTOR = 2
 
 
 def compose_again(job: Job) -> Ask:
-    """Ask for the same recipe with new seeds. It starts from the same upload, if there was one.
+    """Ask for the same recipe with new seeds. A recipe with an upload starts from the same upload.
 
     Raises UserError if a newer version of Triptych made the recipe.
     """
@@ -33,7 +33,7 @@ def compose_again(job: Job) -> Ask:
 
 
 def compose_base(job: Job) -> Ask:
-    """Return the ask that variations and changes begin with, at the size before any enlarging."""
+    """Compose the ask that variations and remixes start from, at the size before any enlarging."""
     again, start = compose_again(job), job.recipe.start
     if start is None or not start.is_enlarged:
         return again
@@ -63,9 +63,10 @@ def compose_redraw(job: Job, panel: int) -> Ask:
 
 
 def compose_upscale(job: Job, panel: int, upscaler: UpscalerInfo, max_side_pixels: int) -> Ask:
-    """Ask for one picture as the upscaler enlarges it, as far as the longest side allows.
+    """Ask the upscaler to enlarge one picture, as far as the limit for the longest side allows.
 
-    It enlarges what is shown. If even its smallest factor is too much, the ask will be refused.
+    The upscaler enlarges the picture that people see. If even the smallest factor is too much, the
+    ask will be refused.
     """
     recipe = job.recipe
     side = max(recipe.size) * recipe.shown_factor
@@ -79,7 +80,7 @@ def compose_upscale(job: Job, panel: int, upscaler: UpscalerInfo, max_side_pixel
 
 
 def _find_factor(job: Job) -> int:
-    """Return how many times longer the sides of its pictures became since they were drawn."""
+    """Return how many times longer than drawn the sides of a recipe's pictures are now."""
     return job.recipe.start.factor if job.recipe.start else 1
 
 

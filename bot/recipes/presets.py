@@ -1,4 +1,4 @@
-"""Named values for what a member leaves open."""
+"""The presets: named sets of values for options that a member does not set."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ DEFAULT_STRENGTH = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Values for what a member leaves open; None leaves it to the model.
+    """Values for options that a member does not set. None: the model's default.
 
-    guidance_until: the share of the steps that are guided; the others cost half.
+    guidance_until: the share of the steps that run with guidance; the other steps cost half.
     """
 
     sampler: str | None = None

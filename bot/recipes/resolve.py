@@ -22,14 +22,14 @@ MAX_AREA = 4
 def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
     """Return the recipe as far as it is known without the model; seeds are s, s+1, s+2 modulo 2³².
 
-    What was typed takes precedence over the preset, whose steps and sampler are filled in with
-    the model's defaults, as it depends on the model whether they suit.
+    Typed values take precedence over the preset. ``complete_recipe`` fills in the preset's steps
+    and sampler later, because only some models can use them.
     """
     name = ask.preset if ask.preset in PRESETS else DEFAULT_PRESET
     preset = PRESETS[name]
     first = ask.seed if ask.seed is not None else random_seed
     chosen = {choice: _fit_row(value) for choice, value in ask.choices().items()}
-    typed = chosen["sampler"]  # one that there is not is refused, and stays as it was typed
+    typed = chosen["sampler"]  # an unknown sampler stays as typed, and is refused later
     chosen["sampler"] = find_sampler(typed or "") or typed
     return Recipe(
         **chosen,
@@ -43,7 +43,7 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
 
 
 def _fit_row(value: Any) -> Any:
-    """Replace infinity and NaN, which a row cannot hold. Such a prompt is refused, but stored."""
+    """Replace infinity and NaN, because a row cannot hold them and stores refused prompts too."""
     match value:
         case float():
             return value if math.isfinite(value) else None
@@ -58,7 +58,7 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
     if recipe.start is not None and recipe.start.upscaled:
         return _complete_upscaling(recipe, recipe.start.upscaled, info)
     preset = PRESETS.get(recipe.preset, PRESETS[DEFAULT_PRESET])
-    if info.is_distilled:  # it draws best with its own steps, and is fast already
+    if info.is_distilled:  # such a model draws best with its own steps, and is fast anyway
         preset, recipe = PRESETS[DEFAULT_PRESET], replace(recipe, guidance_until=1.0)
     own_steps = preset.num_inference_steps or info.num_inference_steps
     own_sampler = preset.sampler if preset.sampler in info.samplers else info.default_sampler
@@ -102,7 +102,7 @@ def _check_area(recipe: Recipe, info: ModelInfo) -> None:
 
 
 def _complete_upscaling(recipe: Recipe, factor: int, info: ModelInfo) -> Recipe:
-    """Only the upscaler must fit; another model may have drawn the picture. Raises UserError."""
+    """Fill in the upscaler, and check only that: any model may have drawn it. Raises UserError."""
     if info.upscaler is None or factor not in info.upscaler.factors:
         raise UserError(because(Code.UPSCALER_CHANGED))
     upscaler = info.upscaler.name

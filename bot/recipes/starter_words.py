@@ -26,8 +26,9 @@ def _read() -> dict[str, Any]:
 def describe_unknown(recipe: Recipe) -> str:
     """Name the words that this model never saw; "" for other models and if there are none.
 
-    What follows the first comma is ignored, because it is mostly about style. So is an unknown
-    word before a known noun ("majestic" in "a majestic dog"), because it only describes it.
+    Words after the first comma are ignored, because they are mostly about style. An unknown word
+    before a known noun ("majestic" in "a majestic dog") is ignored too, because it only describes
+    the noun.
     """
     known = _read()
     if recipe.model != known["model"] or recipe.is_enlarged:

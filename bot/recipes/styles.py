@@ -31,7 +31,7 @@ STARTERS = (
 
 
 class Styles:
-    """A server's styles. Its own replace those of the same name that come with Triptych."""
+    """A server's styles. The server's own replace Triptych's styles of the same name."""
 
     def __init__(
         self, styles: StyleRepository, audit: AuditRepository, now: Callable[[], float]
@@ -47,7 +47,7 @@ class Styles:
         return [known[name] for name in sorted(known) if not known[name].is_removed]
 
     async def apply(self, ask: Ask, name: str | None, guild_id: int | None) -> Ask:
-        """Put a style around a prompt; the rules judge the whole. Raises UserError."""
+        """Put a style around a prompt. The rules later judge both together. Raises UserError."""
         if not name or not name.strip():
             return ask
         wanted = name.strip().lower()
@@ -70,7 +70,7 @@ class Styles:
             await self._record(AuditAction.STYLE_SAVED, guild_id, changed_by, old, style)
 
     async def remove(self, guild_id: int, name: str, changed_by: int) -> None:
-        """Take a style away from a server. Raises UserError if it has none of that name."""
+        """Remove a style from a server. Raises UserError if the server does not have it."""
         name = name.strip().lower()
         async with self._styles.transaction():
             old = await self._find(guild_id, name)
@@ -97,7 +97,7 @@ class Styles:
 
 
 def apply_style(style: Style, ask: Ask) -> Ask:
-    """Put a style around a prompt. What was typed takes precedence over the style's values."""
+    """Put a style around a prompt. Typed values take precedence over the style's values."""
     negative = filter(None, (ask.negative_prompt, style.negative_prompt))
     return replace(
         ask,
@@ -119,7 +119,7 @@ def _describe(style: Style | None) -> str:
 
 def _put_around(style: Style, prompt: str) -> str:
     if not prompt.strip():
-        return prompt  # it will be refused, because a style alone is no prompt
+        return prompt  # intake will refuse an empty prompt, because a style alone is no prompt
     start = f"{style.before} {prompt}" if style.before else prompt
     return f"{start}, {style.after}" if style.after else start
 

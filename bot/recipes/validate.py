@@ -18,7 +18,7 @@ _MIN_SIDE_PIXELS = 64
 
 @dataclass(frozen=True, slots=True)
 class ParameterLimits:
-    """The owner's bounds, whatever the model could do."""
+    """The bot owner's limits, which apply with every model."""
 
     max_prompt_length: int
     max_num_inference_steps: int
@@ -62,7 +62,7 @@ def _check_range(value: float | None, code: Code, least: float, most: float, **n
 
 
 def check_sampler(name: str | None) -> None:
-    """Raise UserError if no sampler has this name. It suggests the name that was probably meant."""
+    """Raise UserError if no sampler has this name. The error suggests the nearest name."""
     if name is None or find_sampler(name):
         return
     if near := suggest_sampler(name):

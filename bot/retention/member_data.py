@@ -69,7 +69,7 @@ class MemberData:
         Raises SomeFailed when all others are done.
         """
         now = self._now()
-        young = now - DAY_SECONDS  # no server can choose a shorter time
+        young = now - DAY_SECONDS  # no server can choose to keep data for a shorter time
         guilds = {
             *await self._retention.list_guilds_before(young),
             *await self._audit.list_guilds_before(young),
@@ -152,7 +152,7 @@ class MemberData:
                     leaving=[JobStatus.RENDERED],
                     cost=job.cost,
                 )
-                if ended is not None:  # while its recipe still has its words
+                if ended is not None:  # now, while the recipe still has the member's words
                     await self._status_messages.finish(ended)
         found = await self._retention.list_of_member(user_id)
         guilds = _list_guilds(found, await self._audit.list_about(user_id))

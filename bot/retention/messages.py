@@ -15,7 +15,7 @@ ROUND_SECONDS = 5.0
 
 
 class MessageRemoval:
-    """Keeps its list of messages in the database, so it goes on after a restart."""
+    """Deletes the listed messages. The list is in the database, so this goes on after a restart."""
 
     def __init__(self, retention: RetentionRepository, messenger: Messenger) -> None:
         self._retention = retention
@@ -34,7 +34,7 @@ class MessageRemoval:
             try:
                 await self._messenger.remove_message(channel_id, message_id)
             except Undeliverable as error:
-                log.info("message %s is not there or not ours to delete: %s", message_id, error)
+                log.info("message %s is gone, or the bot may not delete it: %s", message_id, error)
             except Unreachable as error:
                 fault = error
                 self._silent.add(channel_id)

@@ -63,17 +63,17 @@ class PictureFiles:
         await self._apart.run({f"job {job_id}": partial(do, job_id) for job_id, do in work.items()})
 
     async def _note_gone(self, job_id: int) -> None:
-        of_job(log, job_id).warning("its picture files are missing from the disk")
+        of_job(log, job_id).warning("the picture files are missing from the disk")
         await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())
 
     async def _remove_orphan(self, job_id: int) -> None:
         await self._writer.remove(job_id)
-        of_job(log, job_id).info("its picture files were deleted: they are not in the index")
+        of_job(log, job_id).info("picture files deleted, because the index does not list them")
 
     async def _end(self, job_id: int) -> None:
         await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())
         await self._writer.remove(job_id)
-        of_job(log, job_id).info("its pictures were deleted: they are too old or too many")
+        of_job(log, job_id).info("pictures deleted, because they are too old or there are too many")
 
     async def _list_overdue(self) -> list[int]:
         days, most = self._retention.max_days, self._retention.max_bytes

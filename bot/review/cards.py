@@ -51,14 +51,15 @@ class ReviewCards:
         self._now = now
         self._turns = KeyedLocks[int]()
         self._closed_channels: dict[int, int] = {}
-        self._seen: set[tuple[int, int]] = set()  # cards, and the moderators who saw their pictures
+        # For each card, the moderators who saw its pictures.
+        self._seen: set[tuple[int, int]] = set()
 
     async def hold(self, job: Job) -> None:
         """Ask the moderators about a held job, and tell its member."""
         origin, now = job.origin, self._now()
         assert origin.guild_id is not None  # only prompts in servers are held
         settings = await self._fetch_settings(job)
-        async with self._jobs.transaction():  # it may have changed at this moment
+        async with self._jobs.transaction():  # the job may have changed at this moment
             present = await self._jobs.fetch_job(job.job_id)
             if present is None or present.status is not JobStatus.HELD:
                 return
@@ -87,11 +88,11 @@ class ReviewCards:
     async def show(self, card_id: int, *, delete_by_hand: bool = False) -> bool:
         """Post the card or bring it up to date. Return whether nothing is left to show.
 
-        One at a time, so that a card is posted once. What fails is tried again by ``Decisions``.
+        One call at a time, so that a card is posted once. ``Decisions`` retries what fails.
         """
         async with self._turns[card_id]:
             card = await self._cards.fetch(card_id)
-            if card is None:  # it may have expired at this moment
+            if card is None:  # the card may have expired at this moment
                 return True
             try:
                 await self._show(card, delete_by_hand)
@@ -170,7 +171,8 @@ class ReviewCards:
     async def has_seen(self, card: Card, moderator_id: int, *, is_bare: bool = False) -> bool:
         """Return whether a moderator has seen the card's picture, and words that it withholds.
 
-        is_bare: it withholds them. A card with neither has been seen.
+        is_bare: the card withholds words. A card with neither pictures nor withheld words counts as
+        seen.
         """
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         if job is None or not (is_bare or await self.locate_pictures(job)):
@@ -187,7 +189,7 @@ class ReviewCards:
         case = replace(await self.compose_case(card), delete_by_hand=delete_by_hand)
         channel_id = card.channel_id
         if channel_id is None:
-            if card.decision is not None:  # before it could be posted
+            if card.decision is not None:  # the job ended before the card could be posted
                 return
             channel_id = await self._find_channel(case)
             if self._closed_channels.get(card.card_id) == channel_id:
@@ -198,7 +200,7 @@ class ReviewCards:
             if card.message_id is None or card.decision is not None:
                 self._closed_channels[card.card_id] = channel_id
                 raise
-            unposted = replace(case, card=replace(card, message_id=None))  # it was deleted
+            unposted = replace(case, card=replace(card, message_id=None))  # the message was deleted
             message_id = await self._messenger.show_card(unposted, channel_id)
         await self._cards.mark_posted(card.card_id, channel_id=channel_id, message_id=message_id)
 
@@ -242,4 +244,4 @@ class ReviewCards:
         await self._writer.remove(job.job_id)
         return job.end_notified or await self._status_messages.try_finish(
             job
-        )  # the start after a stop may have told them
+        )  # the start after a stop may have sent the message already

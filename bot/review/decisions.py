@@ -280,8 +280,10 @@ class Decisions:
     async def _expire(self, card: Card) -> None:
         try:
             await self._decide(card, Decision.EXPIRE, 0)
-        except UserError as error:  # the member had already taken it back
-            log.info("card %s did not expire: %s", card.card_id, error)
+        except UserError as error:  # the member had already taken the prompt back
+            log.info(
+                "card %s did not expire, because it was already closed: %s", card.card_id, error
+            )
 
     async def _show_open(self, card: Card) -> None:
         if card.kind is CardKind.REPORT:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 6  # rows in one message; with more, it could be longer than Discord allows
 MAX_BATCHES = 5  # messages for one guild at a time, so that others are not kept waiting
-PAUSE_SECONDS = 600.0  # the pause if the channel is deleted or closed to the bot
+PAUSE_SECONDS = 600.0  # seconds to pause if the channel is deleted or closed to the bot
 _SETTING = "mod_log_channel_id"
 
 Post = Callable[[int, Sequence[AuditEntry], str], Awaitable[None]]
@@ -24,7 +24,7 @@ Post = Callable[[int, Sequence[AuditEntry], str], Awaitable[None]]
 
 
 class ModLog:
-    """Writes down which rows it will post before it posts them.
+    """Posts the audit log. Before a message, it saves in the database which rows it will post.
 
     So after a crash it sends exactly the same message, and Discord recognises it by its nonce.
     """

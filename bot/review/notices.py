@@ -157,6 +157,6 @@ class Notices:
         try:
             await self._messenger.write_to(member_id, "\n".join(lines)[:_MESSAGE_MAX], nonce)
         except NotPosted as error:
-            log.info("%s: the member cannot be told: %s", nonce, error)
+            log.info("direct message %s did not reach the member: %s", nonce, error)
             return False if isinstance(error, Undeliverable) else None
         return True

@@ -47,7 +47,8 @@ class Reports:
         self._messenger = messenger
         self._writer = writer
         self._now = now
-        self._shown_hidden: set[int] = set()  # cards
+        # Numbers of the cards whose pictures are shown as hidden.
+        self._shown_hidden: set[int] = set()
 
     async def find(self, message_id: int, guild_id: int | None) -> Job:
         """Find the job whose pictures a message shows. Raises UserError."""
@@ -103,7 +104,7 @@ class Reports:
         try:
             await self._messenger.progress(job, Hidden())
         except NotPosted as error:
-            of_job(log, job.job_id).warning("its message could not be hidden: %s", error)
+            of_job(log, job.job_id).warning("the reported message could not be hidden: %s", error)
             if not isinstance(error, Undeliverable):
                 return False
         self._shown_hidden.add(card.card_id)
@@ -128,7 +129,9 @@ class Reports:
                 nonce = f"report-{report.report_id}"
                 await self._messenger.write_to(report.reporter_id, said, nonce)
             except NotPosted as error:
-                log.info("card %s: a reporter cannot be told: %s", card.card_id, error)
+                log.info(
+                    "card %s: a reporter got no message about the decision: %s", card.card_id, error
+                )
         return by_hand
 
     async def _show_outcome(self, job: Job) -> bool | None:
@@ -140,7 +143,7 @@ class Reports:
             else:
                 await self._restore(job)
         except Undeliverable as error:
-            of_job(log, job.job_id).warning("its message is out of reach: %s", error)
+            of_job(log, job.job_id).warning("the reported message cannot be reached: %s", error)
             return job.hidden
         except NotPosted:
             return None

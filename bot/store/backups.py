@@ -1,5 +1,4 @@
-"""Copies of the database: one a day, one before each migration, and when they go; the way back to
-one, and the way on without any."""
+"""Copies the database daily and before migrations, and replaces it by a copy or an empty one."""
 
 from __future__ import annotations
 
@@ -38,12 +37,13 @@ _STAMP = "%Y%m%d-%H%M%S"
 _ASIDE = ("backups/before-*.sqlite3", "backups/rescued-*.sqlite3", "replaced-*")
 _UNFINISHED = ("backups/*.part", "*.part")
 _DAY_SECONDS = 24 * 3600.0
-_NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}  # these ids are in sent buttons
+# Tables whose ids stand in buttons that were sent.
+_NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}
 _UNREADABLE_MARGIN = 100_000  # ids that a damaged or lost database may have given away
 
 
 class Backups:
-    """Makes today's copy if there is none yet, and lets old ones go."""
+    """Makes today's copy if there is none yet, and deletes old copies."""
 
     def __init__(self, database: Database, data_dir: Path) -> None:
         self._database = database
@@ -211,8 +211,11 @@ async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
 
 
 def _set_aside(path: Path, aside: Path) -> None:
-    """Rename a database and its log, also a log without its database: SQLite would apply it to
-    whatever file takes that place."""
+    """Rename a database and its log.
+
+    A log without a database is renamed too, because SQLite would apply it to whatever file takes
+    the database's place.
+    """
     for part in list_parts(path):
         part.chmod(0o600)
         part.rename(f"{aside}{part.name.removeprefix(path.name)}")

@@ -14,8 +14,8 @@ from bot.domain.recipes import Recipe
 class Words:
     """A column with words that a member wrote, or with a copy of them.
 
-    by: the column that says who wrote it. at: the column that says when. only: the condition for
-    rows in which a member wrote it.
+    by, at: the columns with the author and the time. only: the SQL condition for rows in which a
+    member wrote the words.
     """
 
     column: str

@@ -16,8 +16,8 @@ _INSTRUCTIONS_BETWEEN_LOOKS = 100_000  # about 3 ms; each check needs the interp
 class Reader:
     """Reads what is on disk, without changes that are not committed yet.
 
-    People are answered only after the commit, so it sees everything they were told. Raises
-    sqlite3.Error.
+    People get their answers only after the commit, so a reader sees everything that they know of.
+    Raises sqlite3.Error.
     """
 
     def __init__(self, connection: aiosqlite.Connection) -> None:

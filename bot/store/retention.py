@@ -28,7 +28,7 @@ _IN_DECISION = (
 
 
 class RetentionRepository:
-    """Blanks, forgets and deletes what ``PERSONAL`` names."""
+    """Erases words, removes members from rows, and deletes rows, as ``PERSONAL`` lists them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -87,7 +87,7 @@ class RetentionRepository:
                 )
 
     async def blank_words_of(self, user_id: int) -> None:
-        """Erase what a member wrote to moderators, with all copies. That they wrote is kept."""
+        """Erase what a member wrote to moderators, with all copies. Its row stays without words."""
         async with self.transaction():
             for table, kept in _list_others():
                 for words in kept.words:

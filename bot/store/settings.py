@@ -38,7 +38,7 @@ QUOTA_BOUNDS: dict[str, tuple[float, float]] = {
     "weight": (0.1, 10),
 }
 MAX_IDS = 25  # the most roles or channels in a list, and the most roles with a quota
-MAX_APPEAL_LINE = 300  # characters
+MAX_APPEAL_LINE = 300  # in characters
 CHANNEL_NAMES = frozenset({"picture_action", "nsfw_threshold", "review_everything"})
 """What a channel may have of its own."""
 
@@ -134,7 +134,7 @@ class SettingsRepository:
         return True
 
     async def list_guilds_with(self, name: str) -> list[int]:
-        """Return the guilds that have set it."""
+        """Return the guilds that have set this setting."""
         rows = await self._database.fetch_all(
             "SELECT guild_id FROM setting WHERE name = ? AND channel_id = ?", (name, _WHOLE_GUILD)
         )

@@ -149,7 +149,7 @@ class JobModal(Form):
 
 
 def is_on_message(message: discord.Message | None, custom_id: str) -> bool:
-    """Return whether the message has this button. discord.py drops presses of any other one."""
+    """Return whether the message has this button; discord.py ignores presses of other buttons."""
     if message is None:
         return False
     items = discord.ui.LayoutView.from_message(message).walk_children()

@@ -33,7 +33,7 @@ T = TypeVar("T")
 _ALT_TEXT_MAX = 1024
 _BAR_WIDTH = 12
 _TEXT_MAX = 2000
-_LABEL_MAX = 80  # characters on a button
+_LABEL_MAX = 80  # characters that Discord allows on a button
 _MOST_TO_CHOOSE = 9
 _ROOM_FOR_REST = 40  # characters for the line that counts what did not fit
 

@@ -52,7 +52,7 @@ class Contract:
         return problems
 
     def check_answer(self, method: str, route: str, status: str, body: Any) -> list[str]:
-        """Return the problems of an answer ("200", "4XX"). They are not kept, as they are ours."""
+        """Return the problems of an answer ("200", "4XX") of the playground. They are not kept."""
         return self._problems(method, route, ["responses", status], body)
 
     def _problems(self, method: str, route: str, part: list[str], body: Any) -> list[str]:
@@ -114,7 +114,7 @@ def _find_schema(document: Json, steps: list[str]) -> str | None:
 
 
 def _shape(route: str) -> str:
-    """Return the route with its parameters' names left out."""
+    """Return the route without the names of its parameters."""
     return re.sub(r"\{[^}]*\}", "{}", route)
 
 

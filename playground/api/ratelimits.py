@@ -21,7 +21,7 @@ class RateLimits:
         self._windows: dict[str, Window] = {}
 
     def count(self, route: str, major: str) -> tuple[dict[str, str], float | None]:
-        """Return the headers, and the seconds to wait if this request was one too many."""
+        """Count a request. Return the headers, and the seconds to wait if the limit is exceeded."""
         now = time.monotonic()
         key = f"{route} {major}"
         window = self._windows.get(key)

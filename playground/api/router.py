@@ -29,7 +29,7 @@ MAJOR_PARAMETERS = ("channel_id", "guild_id", "webhook_id", "webhook_token", "in
 
 @dataclass(slots=True, frozen=True)
 class Call:
-    """One request as a handler sees it."""
+    """One request, as the handlers get it."""
 
     params: Mapping[str, str]
     query: Mapping[str, str]
@@ -52,7 +52,7 @@ class Call:
 
 @dataclass(slots=True, frozen=True)
 class RawAnswer:
-    """Bytes to send as they are."""
+    """An answer with bytes that are sent as they are."""
 
     content: bytes
     content_type: str
@@ -70,7 +70,7 @@ Handler = Callable[[Backend, Call], Any]
 
 @dataclass(slots=True, frozen=True)
 class Route:
-    """`path` is in Discord's notation, without the API's prefix."""
+    """A handler and its address. `path` is in Discord's notation, without the API's prefix."""
 
     method: str
     path: str
@@ -85,7 +85,8 @@ async def refuse_strangers(
 ) -> web.StreamResponse:
     """Refuse requests whose Host is not a loopback name, and requests from other web pages.
 
-    A browser names the asking page in Origin, or says in Sec-Fetch-Site whether it is ours.
+    A browser names the page behind a request in Origin, or says in Sec-Fetch-Site whether the page
+    is ours.
     """
     host = request.headers.get("Host", "")
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
@@ -183,7 +184,7 @@ class Router:
                     limit = rate_limited(wait)
                     return headers | limit.headers, 429, limit.body
             answer = route.handler(self._backend, call)
-        except UnknownChannelError:  # files of a message or an interaction that was deleted since
+        except UnknownChannelError:  # the message or interaction was deleted
             refusal = api_error(10003)
             return headers, refusal.status, refusal.body()
         except ApiError as refusal:
@@ -240,7 +241,7 @@ def _respond(
 def _fail(
     request: web.Request, record: RequestRecord, fault: Fault, headers: Mapping[str, str]
 ) -> web.Response:
-    """Send the fault's answer instead of the true one."""
+    """Send the answer of a planned fault instead of the true answer."""
     if fault.reset or fault.status is None:
         return _cut(request, with_reset=fault.reset)
     response = _respond(record, fault.status, fault.body, {**headers, **fault.headers})

@@ -1,1 +1,1 @@
-"""The page's server: answers the browser, and does what people do there."""
+"""Serves the browser page, and carries out what people do on it."""

@@ -141,7 +141,7 @@ async def locale(server: "Playground", form: Form) -> Json:
 
 
 async def trouble(server: "Playground", form: Form) -> Json:
-    """Cause the fault of a button in the side panel."""
+    """Cause the fault that belongs to a button in the side panel."""
     match form.text("what"):
         case "drop":
             await server.drop_gateway()
@@ -198,7 +198,7 @@ def _interaction(server: "Playground", form: Form) -> Interaction:
 
 
 def _options(server: "Playground", form: Form, channel: Channel) -> dict[str, OptionValue]:
-    """Convert the page's fields to option values. Wrong ones stay text and are refused later."""
+    """Convert the page's fields to option values. Unusable ones stay text and are refused later."""
     name, *words = form.text("command").split() or [""]
     offered = server.world.visible_commands(channel.guild_id)
     found = [command for command in offered if (command.type, command.name) == (SLASH, name)]

@@ -9,7 +9,7 @@ from playground.world.log import GatewayRecord, Log, RequestRecord
 from playground.world.world import Json
 
 MAX_BEGINNING = 200
-MAX_DETAIL = 8_000  # characters of one body
+MAX_DETAIL = 8_000  # characters shown of one body
 
 OPCODES = {
     0: "DISPATCH",
@@ -28,7 +28,7 @@ Record = TypeVar("Record", RequestRecord, GatewayRecord)
 
 
 class Tape:
-    """Returns new records of the log. A request is returned again when it is finished."""
+    """Reads new records from the log, and each request a second time when it is finished."""
 
     def __init__(self, log: Log) -> None:
         self._log = log

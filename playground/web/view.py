@@ -47,7 +47,7 @@ class View:
         return [*found, *self._message_changes(), *self._interaction_changes(), *self._tape.wind()]
 
     def _place_mark(self) -> object:
-        """Return a cheap value that changes whenever the place does."""
+        """Return a value that is quick to compute and changes with every change in the channel."""
         world = self._world
         return (
             [(command.id, command.version) for command in world.commands.values()],

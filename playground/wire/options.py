@@ -20,7 +20,7 @@ OptionValue = str | int | float | bool | Upload | User | Channel | Role
 
 
 class ClientRefusedError(Exception):
-    """The Discord client does not let a person do this."""
+    """Raised for what the Discord client does not let a person do."""
 
 
 @dataclass(slots=True)

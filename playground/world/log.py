@@ -72,7 +72,7 @@ class Log:
     ) -> T:
         """Call `look` at every change until it returns something true, and return that.
 
-        Raises TimeoutError, which says what it waited for.
+        Raises TimeoutError that names what was awaited.
         """
         if found := look():
             return found

@@ -65,7 +65,7 @@ class Member:
 
 @dataclass(slots=True)
 class Overwrite:
-    """What a channel gives or takes from one role or member."""
+    """The permissions that a channel gives to or takes from one role or member."""
 
     allow: int = 0
     deny: int = 0
@@ -117,7 +117,7 @@ def walk_components(components: list[Json]) -> Iterator[Json]:
 
 @dataclass(slots=True, frozen=True)
 class Revision:
-    """What a message showed from one instant (`at`, in the clock's seconds) on."""
+    """What a message showed from the time `at` (in the clock's seconds) until the next revision."""
 
     at: float
     content: str = ""
@@ -270,7 +270,7 @@ class Channel:
 
     @property
     def takes_messages(self) -> bool:
-        """Return whether it takes messages. A forum does not, because its threads take them."""
+        """Return whether this channel takes messages. A forum does not; only its threads do."""
         return self.type != ChannelType.GUILD_FORUM
 
 
@@ -330,7 +330,7 @@ class Interaction:
 
 
 class UnknownChannelError(KeyError):
-    """There is no such channel any more."""
+    """Raised if a channel was deleted."""
 
 
 class World:
@@ -342,7 +342,7 @@ class World:
         self.application_id = self.snowflakes.next()
         # GATEWAY_PRESENCE_LIMITED, GATEWAY_GUILD_MEMBERS_LIMITED, GATEWAY_MESSAGE_CONTENT_LIMITED
         self.application_flags = 1 << 13 | 1 << 15 | 1 << 19
-        self.application_team: list[tuple[User, int]] = []  # with 1 invited, 2 accepted
+        self.application_team: list[tuple[User, int]] = []  # for each person: 1 invited, 2 accepted
         self.bot = User(self.application_id, "playground-bot", "Playground Bot", is_bot=True)
         self.users: dict[int, User] = {self.bot.id: self.bot}
         self.guilds: dict[int, Guild] = {}

@@ -459,7 +459,9 @@ async def test_fault_after_the_member_was_told_is_in_the_log_with_its_job(
             raise RuntimeError("a bug")
 
         broken.setattr(JobRepository, "mark_answered", fault)
-        await quiet_house.until(lambda: "job 1: waits for the next start" in caplog.text)
+        await quiet_house.until(
+            lambda: "job 1: is left as it is until the bot starts again" in caplog.text
+        )
     assert "a bug" in caplog.text
 
 

@@ -335,7 +335,7 @@ async def test_recipe_of_a_newer_program_is_said_and_left_alone(
         compose_again(rows[0])
     with pytest.raises(UserError, match="newer Triptych"):
         complete_recipe(rows[0].recipe, INFO)
-    assert "job 2: left alone: its recipe has version 99" in caplog.text
+    assert "job 2: not drawn: the recipe has version 99" in caplog.text
 
 
 async def test_jobs_that_are_left_alone_take_nobodys_place(open_house: OpenHouse):

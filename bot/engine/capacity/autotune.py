@@ -30,7 +30,7 @@ _BUDGET_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """rows: the fewest that reach 95 % of the best speed. max_rows: the most that fit in memory."""
+    """rows: the fewest rows that reach 95 % of the best speed. max_rows: the most that fit."""
 
     rows: int
     max_rows: int | None = None
@@ -52,8 +52,8 @@ def measure_knee(
 ) -> Knee:
     """Time steps of more and more rows until they stop getting faster or memory or time runs out.
 
-    decode_one: decodes one picture; if the device says how much memory that needs, it is kept
-    free. least_rows: where to begin, because a batch always has room for that many.
+    decode_one: decodes one picture; if the device reports the memory for that, as much is kept
+    free. least_rows: the first number to try, because a batch always has room for that many.
     """
     rates: dict[int, float] = {}
     started = time.perf_counter()
@@ -150,7 +150,7 @@ class KneeFile:
 
 
 def make_key(hardware: Hardware, unet: Any, latent_shape: tuple[int, ...]) -> str:
-    """Name what a knee depends on: device, model, size, dtype, threads and versions."""
+    """Make the key under which a knee is stored: device, model, size, dtype, threads, versions."""
     on_cpu = hardware is CPU
     device = f"cpu×{os.cpu_count()}" if on_cpu else name_engine(hardware)
     config = sha256(json.dumps(unet.config, sort_keys=True, default=str).encode()).hexdigest()[:12]

@@ -22,11 +22,11 @@ from bot.errors import ConfigError
 
 
 def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
-    """Check a model's files without loading them; returns what was found, one line each.
+    """Check a model's files without loading them. Returns one line for each thing found.
 
-    It takes milliseconds, and a Hugging Face id is only looked up in the local cache. thorough:
-    check all that is possible without loading; this asks the Hub for missing files and takes
-    seconds, because it imports torch. Raises ConfigError.
+    The check takes milliseconds, and looks up a Hugging Face id only in the local cache. thorough:
+    check all that is possible without loading the model. This asks the Hub for missing files and
+    takes seconds, because it imports torch. Raises ConfigError.
     """
     check = {"folder": _check_folder, "file": _check_file, "hub": _check_id}
     kind = find_kind(source.model)
@@ -52,13 +52,13 @@ def hush_transformers() -> None:
 
 
 def check_vae_fit(found: CheckedFolder | CheckedFile | None, vae: CheckedVae) -> None:
-    """Check that a VAE is of the model's kind, if the model is here. Raises ConfigError."""
+    """Check that a VAE fits the model, if the model's files are here. Raises ConfigError."""
     if found is not None:
         check_fit(vae, read_json(get_config(found) / "vae" / "config.json"))
 
 
 def get_config(found: CheckedFolder | CheckedFile) -> Path:
-    """Return the folder with a checked model's small files."""
+    """Return the folder that holds the config files of a checked model."""
     return found.path if isinstance(found, CheckedFolder) else found.config
 
 
@@ -122,7 +122,7 @@ def _check_id(source: ModelSource) -> _Found:
 
 
 def find_kind(model: str) -> Literal["folder", "file", "hub"]:
-    """Tell what MODEL names. Raises ConfigError for pickle files and missing paths."""
+    """Find out what MODEL names. Raises ConfigError for pickle files and missing paths."""
     path = Path(model)
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise ConfigError(refuse_pickle(model))

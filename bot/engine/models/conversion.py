@@ -1,4 +1,4 @@
-"""Turns a single file's weights into those of diffusers' and transformers' parts."""
+"""Renames the weights of a single file as the parts in diffusers and transformers need them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _VAE_ATTENTION[".proj_attn."] = ".to_out.0."
 def build_parts(family: Family, config: Path, vae: CheckedVae | None = None) -> dict[str, Any]:
     """Build a model's parts without their weights, as its config files describe them.
 
-    vae: takes the place of the model's own. Call it where new tensors take no memory.
+    vae: replaces the model's own VAE. Call this where new tensors take no memory (device "meta").
     """
     own = vae.config if vae else None
     return {
@@ -49,9 +49,9 @@ def _build_part(kind: Any, folder: Path, config: dict[str, Any] | None) -> Any:
 
 
 def build_tokenizers(config: Path) -> dict[str, Any]:
-    """Build the tokenizers of the config folders that come with Triptych, which share one list.
+    """Build the tokenizers for the config folders that come with Triptych; all share one list.
 
-    Other folders have files of their own, and get none here.
+    Other config folders contain their own tokenizer files, so nothing is built for them.
     """
     if config.parent != CONFIGS:
         return {}
@@ -69,34 +69,34 @@ def build_tokenizers(config: Path) -> dict[str, Any]:
 
 
 def convert(tensors: Tensors, parts: Mapping[str, Any]) -> dict[str, Tensors]:
-    """Convert a checkpoint's weights to those of each part, with the part's own names.
+    """Sort a checkpoint's weights by part, under the names that each part uses.
 
-    tensors: as `single_files.choose_tensors` names them. parts: as `build_parts` builds them.
+    tensors: from `single_files.choose_tensors`. parts: from `build_parts`.
     """
     return {name: _convert_part(name, part, tensors) for name, part in parts.items()}
 
 
 def convert_vae(tensors: Tensors, part: Any) -> Tensors:
-    """Convert a VAE's weights, which have the names of a checkpoint or of a diffusers folder."""
+    """Rename a VAE's weights for diffusers. They come from a checkpoint or a diffusers folder."""
     if any(".down_blocks." in name for name in tensors):
         return {rename_attention(name.removeprefix(PREFIX)): each for name, each in tensors.items()}
     return single_file_utils.convert_ldm_vae_checkpoint(tensors, part.config)
 
 
 def rename_attention(name: str) -> str:
-    """Rename as diffusers does when it reads the VAEs of early folders."""
+    """Rename weights from early diffusers folders, as diffusers does when it reads their VAEs."""
     for old, new in _VAE_ATTENTION.items():
         name = name.replace(old, new) if ".attentions." in name else name
     return name
 
 
 def strip(tensors: Tensors) -> Tensors:
-    """Remove a level of the names that transformers has dropped since 5.6."""
+    """Remove the level of the weights' names that transformers dropped in 5.6."""
     return {name.removeprefix("text_model."): value for name, value in tensors.items()}
 
 
 def make_state(header: Tensors) -> Tensors:
-    """Make tensors without content of what a file's header says."""
+    """Make empty tensors with the shapes and types that a file's header lists."""
     return {name: torch.empty(tensor["shape"], device="meta") for name, tensor in header.items()}
 
 
@@ -114,7 +114,7 @@ def _convert_part(name: str, part: Any, tensors: Tensors) -> Tensors:
 
 
 def _read_vocabulary() -> tuple[dict[str, int], list[Any]]:
-    """Derive CLIP's 49,408 words from its list of merges, as CLIP's own tokenizer does."""
+    """Derive CLIP's 49,408 tokens from the list of merges, as CLIP's own tokenizer does."""
     lines = read_text(CONFIGS / "clip" / "merges.txt").split("\n")
     merges = [
         (first, second) for first, _, second in (line.partition(" ") for line in lines if line)

@@ -30,7 +30,7 @@ _NOT_A_NUMBER = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoding:
-    """Pictures being decoded: one transfer of (uint8 (n, H, W, 3), bool (n,) finite) per batch."""
+    """Pictures being decoded. For each batch one transfer: uint8 (n, H, W, 3), bool (n,) finite."""
 
     latents: torch.Tensor
     transfers: tuple[Transfer, ...]
@@ -42,7 +42,7 @@ class Decoding:
 
 
 class Decoder:
-    """Decodes and judges. On CUDA it uses its own stream, in parallel with the next UNet steps."""
+    """Decodes latents and judges the pictures; on CUDA on its own stream, beside UNet steps."""
 
     def __init__(self, pipe: Any) -> None:
         self._pipe = pipe
@@ -86,7 +86,7 @@ class Decoder:
         return Transfer(to_uint8(pictures), pictures.flatten(1).isfinite().all(dim=1))
 
     def _decode_again(self, decoding: Decoding) -> list[tuple[torch.Tensor, ...]]:
-        """Decode in float32. Raises GenerationFailed if even that is not finite."""
+        """Decode in float32. Raises GenerationFailed if a picture still has infinity or NaN."""
         with in_float32(self._vae):
             redone = self.decode_singly(decoding.latents, tiled=decoding.tiled)
             parts = [transfer.get() for transfer in redone.transfers]
@@ -95,9 +95,9 @@ class Decoder:
         return parts
 
     def _judge(self, images: NDArray[np.uint8]) -> tuple[bool | None, ...]:
-        """Ask the model's own checker about each picture by itself; None if it has none.
+        """Let the model's own checker judge each picture alone; None if the model has no checker.
 
-        It paints flagged pictures black, so it gets a copy that is never delivered.
+        The checker paints flagged pictures black, so it gets a copy that is never delivered.
         """
         checker = getattr(self._pipe, "safety_checker", None)
         if checker is None:

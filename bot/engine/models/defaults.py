@@ -21,10 +21,10 @@ _SIDES = range(64, 4097, 8)
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What a model's config files leave open. None: it is as they say.
+    """Facts about a model that its config files do not state. None: trust the config files.
 
-    prediction_type, timestep_spacing: in diffusers' words. zero_snr: trained down to nothing but
-    noise. size: native width and height in pixels.
+    prediction_type, timestep_spacing: the values that diffusers uses. zero_snr: whether the model
+    was trained up to pure noise. size: native width and height in pixels.
     """
 
     prediction_type: str | None = None
@@ -35,11 +35,11 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What an owner says that a model draws with when a member asks for nothing else.
+    """The owner's defaults for a model, used where a member chooses nothing.
 
-    None: what was recognised (``few_steps``), or else the pipeline's own default.
-    shows_enlarged: its pictures are so small that they are shown through the upscaler.
-    traits: what the owner knows better than the model's files.
+    None: use what ``few_steps`` recognised, or else the pipeline's own default.
+    shows_enlarged: whether the upscaler enlarges its small pictures before people see them.
+    traits: facts that overrule the model's files.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Defaults:
 
 
 def read_defaults(folder: Path | None, model: str) -> Defaults:
-    """Read what the owner says of a model.
+    """Read the owner's file about a model.
 
     folder: the diffusers folder; None for a single file, beside which ``NAME.triptych.json`` comes
     before ``triptych.json``. Raises ConfigError.

@@ -1,4 +1,4 @@
-"""The model families that can be drawn with, and how their files are told apart. No torch here."""
+"""The model families that Triptych supports, and how to recognise their files. No torch here."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Config = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What is known of a family without loading a model.
+    """A model family, as far as it is known without loading a model.
 
-    id, label: for programs and for people. example: the Hugging Face id of one model.
-    pipelines: the names of diffusers' pipelines, as model_index.json has them, that are saved of
-    the same parts; the first is the plain one. parts: those
-    with weights. tokenizers: each one's folder, and the text encoder that it goes with.
-    find_fault: takes the configs of the UNet and the VAE, and says why such a model cannot be
-    drawn with; None if it can. implementation: "module:class" of its ``ModelFamily``, which is
-    imported when a model is loaded. samplers: those that suit its kind of noise schedule; a model
-    offers those of them that take its own.
+    id, label: its name for programs and for people. example: the Hugging Face id of one model.
+    pipelines: the diffusers pipelines, by their names in model_index.json, that consist of these
+    parts; the first is the plain text-to-image one. parts: the parts with weights. tokenizers: the
+    folder of each tokenizer, and its text encoder.
+    find_fault: takes the configs of the UNet and the VAE, and says why Triptych cannot use such a
+    model; None if it can. implementation: "module:class" of its ``ModelFamily``, which is imported
+    when a model is loaded. samplers: those for its kind of noise schedule; a model offers those
+    that accept its own schedule.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Family:
 
     @property
     def is_loaded_from(self) -> tuple[str, ...]:
-        """Return what MODEL may be."""
+        """Describe, for an error message, which models MODEL may name."""
         return ("diffusers folder", "Hugging Face id", "single .safetensors file")
 
     def check(self, unet: Config, vae: Config, model: str) -> None:
@@ -50,7 +50,7 @@ class Family:
             raise ConfigError(refuse_family(model, fault))
 
     def load_class(self) -> Any:
-        """Import its ``ModelFamily``, and with it torch."""
+        """Import the family's ``ModelFamily`` class, and with it torch."""
         module, _, name = self.implementation.partition(":")
         return getattr(import_module(module), name)
 
@@ -138,7 +138,7 @@ _OTHERS = (
 
 
 def find_family(index: Config, model: str) -> Family:
-    """Return the family of a model_index.json. Raises ConfigError if it is none of ours."""
+    """Return the family that a model_index.json belongs to. Raises ConfigError for any other."""
     pipeline = str(index.get("_class_name"))
     for family in FAMILIES.values():
         if pipeline in family.pipelines:
@@ -149,7 +149,7 @@ def find_family(index: Config, model: str) -> Family:
 
 
 def refuse_family(model: str, fault: str) -> str:
-    """Explain why a model cannot be used, and which can."""
+    """Explain why a model cannot be used, and list the families that can."""
     known = ", or of ".join(family.label for family in FAMILIES.values())
     examples = " or ".join(family.example for family in FAMILIES.values())
     return (

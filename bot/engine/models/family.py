@@ -1,7 +1,7 @@
-"""What the engine asks of a model family. There is one file for each family beside this one.
+"""The interface between the engine and a model family. Each family has its own file here.
 
-A family knows how its model is built and spoken to. The batch, the samplers and the cost see only
-latents, step tables, rows and FLOP, so that they serve every family alike.
+A family knows how to build its models and what inputs they take. The batch, the samplers and the
+cost see only latents, step tables, rows and FLOP, so they work the same for every family.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from bot.engine.sampling.step_tables import StepTable
 class ModelFamily(Protocol):
     """One loaded model as the engine uses it. Not thread-safe.
 
-    Of the class: pipeline_class: of diffusers. part_classes: of the parts with weights, by name.
-    without_checker: what its constructor gets if there is no safety checker.
+    Class attributes: pipeline_class: the diffusers class. part_classes: the classes of the parts
+    with weights, by name.
+    without_checker: the pipeline's constructor arguments if there is no safety checker.
 
-    pipe: the diffusers pipeline with the weights. network: its part that is called at every step.
+    pipe: the diffusers pipeline with the weights. network: the part that runs at every step.
     decoder: turns finished latents into pictures. size, size_multiple: see ``ModelInfo``.
     sizes: the sizes (width, height) that it was trained with, if there are several. max_tokens,
-    max_clip_skip: of its text encoder. embeds_guidance: the guidance scale is an input
-    of the network, so that a guided picture takes one row instead of two. guidance_scale: its
-    pipeline's own default.
+    max_clip_skip: the limits of its text encoder. embeds_guidance: the guidance scale is an input
+    of the network, so that a guided picture takes one row instead of two. guidance_scale: the
+    pipeline's default.
     """
 
     pipeline_class: Any

@@ -1,7 +1,7 @@
-"""Recognises models that were distilled to draw in a few steps, and what they need. No torch here.
+"""Recognises models distilled to draw in a few steps, and gives their settings. No torch here.
 
-Such a model draws blurs or garish colours with the usual 50 steps and guidance of 7.5. Its steps
-and guidance are those that its authors recommend.
+With the usual 50 steps and guidance of 7.5, such a model draws blurs or garish colours. The values
+here are the ones that each model's authors recommend.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ _NUM_STEPS = re.compile(r"(?<!\d)([1-9])[ _-]?steps?(?![a-z])")
 
 @dataclass(frozen=True, slots=True)
 class FewSteps:
-    """How a distilled model is drawn with when a member asks for nothing else.
+    """The defaults of a distilled model, used where a member chooses nothing.
 
-    label: what people call its kind. guidance_scale: up to 1 leaves guidance out. sampler: the
-    default; None is the model's own. is_trailing: its timesteps are counted from the end, because
-    it was distilled to begin with nothing but noise (https://arxiv.org/abs/2305.08891).
+    label: the kind's name for people. guidance_scale: up to 1 means no guidance. sampler: the
+    default sampler; None is the model's own. is_trailing: whether timesteps are counted from the
+    end, because the model was distilled to start from pure noise
+    (https://arxiv.org/abs/2305.08891).
     """
 
     label: str
@@ -33,12 +34,12 @@ class FewSteps:
 def recognise_few_steps(
     name: str, scheduler: str, settings: dict[str, Any], *, embeds_guidance: bool
 ) -> FewSteps | None:
-    """Tell by what a model's files say; None for one that needs the usual number of steps.
+    """Recognise a distilled model by its files; None if it needs the usual number of steps.
 
-    name: of its file or folder. scheduler: the class of its scheduler, and its settings.
-    embeds_guidance: its UNet takes the guidance scale as an input.
+    name: of the file or folder. scheduler, settings: the scheduler's class, and its config.
+    embeds_guidance: whether the UNet takes the guidance scale as an input.
     """
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)  # "photonLCM"
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)  # "photonLCM" contains two words
     words = re.sub(r"[^a-z0-9]+", " ", parted.lower())
     if embeds_guidance:
         return FewSteps("LCM", 4, 8.0, "lcm")
@@ -46,7 +47,7 @@ def recognise_few_steps(
 
 
 def _find_named(words: str, scheduler: str) -> FewSteps | None:
-    """Recognise kinds that have a scheduler of their own, or a name that nothing else has."""
+    """Recognise kinds with a scheduler or a name that no other kind has."""
     if scheduler == "LCMScheduler" or _has(words, "lcm"):
         return FewSteps("LCM", _read_steps(words, 6), sampler="lcm")
     if scheduler == "TCDScheduler" or _has(words, "tcd"):
@@ -59,7 +60,7 @@ def _find_named(words: str, scheduler: str) -> FewSteps | None:
 
 
 def _find_turbo(words: str, scheduler: str, settings: dict[str, Any]) -> FewSteps | None:
-    """Recognise the original ones by their timesteps, and fine-tunes by their name."""
+    """Recognise original Turbo models by their timesteps, and fine-tunes by their name."""
     is_plain = settings.get("prediction_type", "epsilon") == "epsilon"
     is_trailing = settings.get("timestep_spacing") == "trailing" and scheduler.startswith("Euler")
     if is_plain and is_trailing and not settings.get("rescale_betas_zero_snr"):
@@ -70,7 +71,7 @@ def _find_turbo(words: str, scheduler: str, settings: dict[str, Any]) -> FewStep
 
 
 def _has(words: str, kind: str) -> bool:
-    """Look for a kind as a word, also joined with the base model's name or its version."""
+    """Return whether the words name a kind, also if it is joined to the base model or a version."""
     return re.search(rf"(?:\b|xl|sd){kind}(?:\b|xl|v?\d)", words) is not None
 
 

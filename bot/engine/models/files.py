@@ -22,18 +22,18 @@ _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
 
 
 class BrokenFiles(ConfigError):
-    """Files of the model are missing, cut short or unreadable: they must be copied again."""
+    """Files of the model are missing, cut short or unreadable. The owner must copy them again."""
 
 
 class MissingFiles(BrokenFiles):
-    """Files of the model are missing; they may still be available where it came from."""
+    """Files of the model are missing, but its source may still have them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """The headers of one part's safetensors files.
 
-    size: of the files, in bytes. metadata: what the program that wrote a file says of it.
+    size: of all files, in bytes. metadata: what the program that wrote the file noted in it.
     """
 
     tensors: dict[str, Any]
@@ -42,7 +42,7 @@ class Weights:
 
 
 def read_weights(path: Path) -> Weights:
-    """Read a safetensors file's header. Raises ConfigError if it is cut short or not there.
+    """Read a safetensors file's header. Raises ConfigError for a missing or shortened file.
 
     Format: https://huggingface.co/docs/safetensors — 8 bytes of length, JSON, tensors.
     """
@@ -77,7 +77,7 @@ def read_weights(path: Path) -> Weights:
 
 
 def _measure(header: dict[str, Any]) -> int:
-    """Return the size of the data; check that the tensors follow each other in it."""
+    """Return the size of the data. Check that the tensors fill it without gaps or overlaps."""
     position = 0
     for begin, end in sorted(_find_place(tensor) for tensor in header.values()):
         if begin != position:
@@ -89,7 +89,7 @@ def _measure(header: dict[str, Any]) -> int:
 
 
 def _find_place(tensor: dict[str, Any]) -> tuple[int, int]:
-    """Return where a tensor lies; check that it is as long as its shape says."""
+    """Return a tensor's start and end. Check that its length fits its shape."""
     (begin, end), shape = tensor["data_offsets"], tensor["shape"]
     if not isinstance(shape, list) or not all(type(each) is int for each in (begin, end, *shape)):
         raise TypeError("no shape, or no place")
@@ -101,7 +101,7 @@ def _find_place(tensor: dict[str, Any]) -> tuple[int, int]:
 
 
 def read_tensor(path: Path, tensor: dict[str, Any]) -> NDArray[np.float32] | None:
-    """Read one small tensor of a checked file; None if it has few bits a number."""
+    """Read one small tensor of a checked file; None if its number type is no ordinary float."""
     import numpy as np  # noqa: PLC0415 few models need it
 
     begin, end = tensor["data_offsets"]
@@ -109,7 +109,7 @@ def read_tensor(path: Path, tensor: dict[str, Any]) -> NDArray[np.float32] | Non
         start = 8 + int.from_bytes(file.read(8), "little")
         file.seek(start + begin)
         data = file.read(end - begin)
-    if tensor["dtype"] == "BF16":  # the upper half of a float32
+    if tensor["dtype"] == "BF16":  # a bfloat16 is the upper half of a float32
         return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
     kinds = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
     kind = kinds.get(tensor["dtype"])

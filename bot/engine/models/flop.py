@@ -18,7 +18,7 @@ def count_unet_flop(
 ) -> float:
     """Count the FLOP of one row of the UNet. latent: (h, w). rows: see ``ModelFamily.row_shapes``.
 
-    predict: ``ModelFamily.predict``, which gets another UNet of this configuration.
+    predict: ``ModelFamily.predict``; it is called with an empty UNet of the same configuration.
     """
 
     def call(unet: Any, inputs: torch.Tensor) -> object:
@@ -38,7 +38,7 @@ def count_vae_flop(vae: Any, latent: Sequence[int]) -> float:
 
 
 def _freeze(config: Any) -> str:
-    """Leave out the folder and other notes, which differ between models of one shape."""
+    """Make a key from a config without the folder and notes, which do not change the work."""
     shape = {name: value for name, value in config.items() if not name.startswith("_")}
     return json.dumps(shape, sort_keys=True, default=str)
 
@@ -48,7 +48,7 @@ _COUNTS: dict[tuple[Any, ...], float] = {}
 
 
 def _count(key: tuple[Any, ...], shape: tuple[int, ...], call: _Call) -> float:
-    """Count what ``call`` does with a new model of this key, on inputs of this shape."""
+    """Count the FLOP of ``call`` on a model built from this key, with inputs of this shape."""
     kind, config, *_ = key
     if key not in _COUNTS:
         with (

@@ -34,8 +34,8 @@ WEIGHT_NAMES = {
 class CheckedFolder:
     """A diffusers folder that can be loaded. model: what the owner calls it.
 
-    variant: which of the files are read, as diffusers names it. weights: the weights of each
-    part, without those that are replaced. traits: what the owner knows better than the files.
+    variant: the diffusers variant of the files to read. weights: the weights of each part, without
+    replaced parts. traits: the owner's facts that overrule the files.
     A safety checker that cannot be loaded is left out, and ``notes`` says so.
     """
 
@@ -49,7 +49,7 @@ class CheckedFolder:
 
     @property
     def size(self) -> int:
-        """Return the size of its weights in bytes."""
+        """Return the size of the model's weights in bytes."""
         return sum(weights.size for weights in self.weights.values())
 
 
@@ -58,8 +58,8 @@ def check_folder(
 ) -> CheckedFolder:
     """Check the diffusers folder of ``model`` in the precision in which it will be loaded.
 
-    has_vae: another VAE takes the place of its own. Raises ConfigError, also for files that only
-    the other precision would load.
+    has_vae: whether another VAE replaces the model's own. Raises ConfigError, also for files that
+    would load only in the other precision.
     """
     family, index = check_config_folder(folder, model)
     parts = [part for part in family.parts if part != "vae" or not has_vae]
@@ -93,9 +93,9 @@ def check_folder(
 
 
 def check_config_folder(folder: Path, model: str) -> tuple[Family, dict[str, Any]]:
-    """Check a diffusers folder except its weights.
+    """Check everything in a diffusers folder except the weights.
 
-    Returns its family and its index. Raises ConfigError.
+    Returns the model's family and the content of model_index.json. Raises ConfigError.
     """
     family, index = check_index(folder / "model_index.json", model)
     unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
@@ -110,7 +110,7 @@ def check_config_folder(folder: Path, model: str) -> tuple[Family, dict[str, Any
 def check_index(path: Path, model: str) -> tuple[Family, dict[str, Any]]:
     """Check the pipeline in the model_index.json of ``model``.
 
-    Returns its family and its content. Raises ConfigError.
+    Returns the model's family and the file's content. Raises ConfigError.
     """
     if not path.exists() and not path.is_symlink():
         files = sorted(file.name for file in path.parent.glob("*.safetensors"))
@@ -136,7 +136,7 @@ def has_weights(place: Path, part: str) -> bool:
 
 
 def find_variant(place: Path, part: str) -> str | None:
-    """Return which weights of a part are read alone: the plain ones, if there are any."""
+    """Return the variant to read if a part is read alone: None (plain) if it exists, or fp16."""
     return None if _has(place, part, None) else "fp16"
 
 
@@ -146,7 +146,7 @@ def _is_named(index: dict[str, Any], part: str) -> bool:
 
 
 def _check_tokenizer(folder: Path, vocab_size: object) -> None:
-    """Refuse missing or empty files, because transformers makes a tokenizer without words then."""
+    """Refuse missing or empty tokenizer files: transformers would load them without any words."""
     whole = folder / "tokenizer.json"
     if whole.exists() or whole.is_symlink():
         named, model = whole, read_json(whole).get("model")
@@ -193,7 +193,7 @@ def _list_candidates(place: Path, part: str, variant: str | None) -> tuple[Path,
 
 
 def read_part(place: Path, part: str, variant: str | None) -> Weights:
-    """Read a part as diffusers does: if it has no files of the variant, read the plain ones."""
+    """Read a part's headers. As in diffusers, plain files serve if the variant has none."""
     index, single = _list_candidates(place, part, variant if _has(place, part, variant) else None)
     if not index.exists():
         return read_weights(single)
@@ -206,7 +206,7 @@ def read_part(place: Path, part: str, variant: str | None) -> Weights:
 
 
 def explain_missing(folder: Path, name: str) -> ConfigError:
-    """Say which weights a folder has in place of those that diffusers reads."""
+    """Name the weights in a folder that has none of those that diffusers reads."""
     files = [path.name for path in sorted(folder.glob("*"))]
     pickles = [file for file in files if Path(file).suffix.lower() in PICKLE_SUFFIXES]
     others = [file for file in files if file.endswith(".safetensors")]

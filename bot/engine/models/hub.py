@@ -110,7 +110,7 @@ def download_faults(source: ModelSource, vae: str | None = None) -> Iterator[Non
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """what: what happened. remedy: what helps, in the imperative."""
+    """What happened, and what to do about it, in the imperative."""
 
     what: str
     remedy: str
@@ -129,7 +129,7 @@ def _explain(error: BaseException, asked: str, setting: str) -> _Fault:
 
 
 def _explain_answer(error: BaseException, model: str, setting: str) -> _Fault | None:
-    """Explain what the Hub answered about the account and the model."""
+    """Explain an answer of the Hub that refuses the account or the model."""
     card = f"https://huggingface.co/{model}"
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
     if isinstance(error, GatedRepoError):

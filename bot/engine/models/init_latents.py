@@ -55,7 +55,7 @@ def draw_start(
 def _encode(
     pipe: Any, picture: Image.Image, size: tuple[int, int], generators: list[torch.Generator]
 ) -> torch.Tensor:
-    """Encode to scaled latents (N, C, h, w); a picture of another size is resized (Lanczos)."""
+    """Encode pictures as scaled latents (N, C, h, w). Other sizes are resized first (Lanczos)."""
     width, height = size
     pixels = pipe.image_processor.preprocess(picture, height=height, width=width)
     parameters = _encode_pixels(pipe.vae, pixels)
@@ -70,5 +70,5 @@ def _encode(
 
 
 def _encode_pixels(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
-    """Return mean and log-variance, before noise, which does not depend on the precision."""
+    """Return the posterior's mean and log-variance. Later noise is the same in any precision."""
     return vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.parameters

@@ -16,7 +16,7 @@ PREVIEW_FILE = "preview.json"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreviewMatrix:
-    """latent · weight + bias is a patch of p × p pixels in about [-1, 1].
+    """A linear map from latents to pixels: latent · weight + bias is p × p pixels in about [-1, 1].
 
     weight: float32 (C, 3·p²), bias: float32 (3·p²); p = 1 for Stable Diffusion.
     """
@@ -37,7 +37,7 @@ class PreviewMatrix:
 
 
 def find_matrix(folder: Path | None, vae: Any, known: PreviewMatrix) -> PreviewMatrix:
-    """Find a model's matrix: its own file, else its family's if it has as many channels.
+    """Find a model's matrix: its own file, or its family's if the number of channels fits.
 
     Otherwise fit one.
     """
@@ -51,7 +51,7 @@ def find_matrix(folder: Path | None, vae: Any, known: PreviewMatrix) -> PreviewM
 
 @torch.inference_mode()
 def fit_to_vae(vae: Any, num_pictures: int = 48, latent_side: int = 4) -> PreviewMatrix:
-    """Fit to soft random pictures sent through the VAE's encoder, if no matrix is known."""
+    """Fit a matrix for an unknown model: encode soft random pictures with the VAE and compare."""
     random = torch.Generator().manual_seed(0)
     side = latent_side * 2 ** (len(vae.config.block_out_channels) - 1)
     noise = torch.rand(num_pictures, 3, latent_side, latent_side, generator=random) * 2 - 1

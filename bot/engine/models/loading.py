@@ -93,7 +93,7 @@ def load_model(
 
 
 def _leave_one_core() -> None:
-    """Leave the event loop a core: OpenMP threads that share it wait for each other.
+    """Leave one core to the event loop: OpenMP threads on a shared core wait for each other.
 
     Measured on two busy cores: three starter pictures take 0.6 s with one thread, 2.5 s or far
     more with two. The setting holds for the calling thread's OpenMP regions.
@@ -135,7 +135,7 @@ def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Load
 
 
 def _check_vae(source: ModelSource, checked: CheckedFolder | CheckedFile) -> CheckedVae | None:
-    """Get and check the VAE that takes the place of the model's own."""
+    """Get and check the VAE that replaces the model's own."""
     if source.vae is None:
         return None
     vae = check_vae(source) or check_cached_vae(download_vae(source), source.vae)
@@ -210,7 +210,7 @@ def describe_model(
     notes = (*notes, *choice.notes, *_describe_few_steps(defaults.name, few))
     width, height = family.size
     info = ModelInfo(
-        id=defaults.name,  # for a single model; with several, each has its own
+        id=defaults.name,  # for a single model; several models each have their own
         name=defaults.name,
         width=width,
         height=height,

@@ -1,4 +1,4 @@
-"""Finds what a Hugging Face id names in the download cache."""
+"""Finds files that were downloaded from Hugging Face earlier in the download cache."""
 
 from __future__ import annotations
 

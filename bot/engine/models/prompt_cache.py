@@ -9,7 +9,7 @@ from diffusers.models.attention_processor import Attention
 
 
 class PromptCache(torch.nn.Module):
-    """Returns the same answer again when it is given the very same tensor.
+    """Wraps a part of the model, and repeats the last answer if it gets the very same tensor.
 
     The tensor is recognised by identity, so nobody may write into it.
     """

@@ -1,4 +1,4 @@
-"""Turns text into the embeddings of a CLIP text encoder, also if it is longer than the encoder."""
+"""Turns text into the embeddings of a CLIP text encoder, even if the text is too long for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ captions, so it gets one chunk.
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedText:
-    """embeds: (77·n, width) for a text of n chunks.
+    """The embeddings of one text. embeds: (77·n, width) for a text of n chunks.
 
     pooled: (width,), one vector for the whole text, from its first chunk; None for an encoder
     without projection. cut_words: the end of the text, if it was too long; else "".
@@ -36,8 +36,8 @@ class EncodedText:
 class PromptEncoder:
     """One tokenizer and its text encoder.
 
-    penultimate: read the last layer but one, without the final norm, as SDXL does; otherwise the
-    last one, with it.
+    penultimate: read the last layer but one without the final norm, as SDXL does; otherwise read
+    the last layer with the norm.
     """
 
     def __init__(self, tokenizer: Any, text_encoder: Any, *, penultimate: bool = False) -> None:
@@ -52,7 +52,7 @@ class PromptEncoder:
         self._max_chunks = MAX_CHUNKS if self.max_tokens >= CLIP_TOKENS else 1
 
     def encode(self, text: str, clip_skip: int | None = None) -> EncodedText:
-        """Return what diffusers' ``encode_prompt`` returns for a text of one chunk.
+        """Encode a text; one that fits into a chunk as diffusers' ``encode_prompt`` does.
 
         A longer one is cut between words into chunks, and their embeddings are joined. clip_skip:
         how many of the last layers are left out. Raises GenerationRejected.
@@ -83,7 +83,7 @@ class PromptEncoder:
         return chunks, cut
 
     def _find_end(self, ids: list[int], start: int, *, is_last: bool) -> int:
-        """Return where a chunk ends: behind a whole word, except where the text is cut anyway."""
+        """Return the end of a chunk: after a whole word, unless the text is cut here anyway."""
         full = start + self.max_tokens - 2
         if len(ids) <= full or is_last:
             return min(len(ids), full)

@@ -87,7 +87,7 @@ def find_family_of(kind: Kind) -> Family:
 
 
 def recognise(tensors: dict[str, Any], model: str) -> Kind:
-    """Tell the kind of a checkpoint. Raises ConfigError, with the name of what it is instead."""
+    """Recognise the kind of a checkpoint. Raises ConfigError that names any other kind of file."""
     first, last = (tensors.get(key, {}).get("shape", []) for key in (_FIRST, _LAST))
     if len(first) != 4 or len(last) != 4:
         raise ConfigError(refuse_family(model, _name_other(tensors)))
@@ -99,11 +99,11 @@ def recognise(tensors: dict[str, Any], model: str) -> Kind:
 
 
 def find_traits(kind: Kind, weights: Weights, path: Path) -> tuple[Traits, str]:
-    """Tell what the UNet predicts and its native size, and how that is known.
+    """Find out what the UNet predicts, its native size, and which evidence says so.
 
-    Markers among the weights come first, then what the file says of itself
-    (https://github.com/Stability-AI/ModelSpec). For a 2.x model that says nothing, its weights
-    are the last hint.
+    Markers among the weights count first, then the metadata in the file
+    (https://github.com/Stability-AI/ModelSpec). For a 2.x model without metadata, the values of the
+    weights are the last hint.
     """
     prediction, source = _find_prediction(kind, weights, path)
     size = None
@@ -136,7 +136,7 @@ def _find_prediction(kind: Kind, weights: Weights, path: Path) -> tuple[str | No
 
 
 def _find_kind(tensors: dict[str, Any]) -> Kind:
-    """Tell the kind by the text that the UNet reads, else by the text encoders beside it."""
+    """Recognise the kind by the UNet's text input, or else by the text encoders in the file."""
     width = {key: tensors.get(key, {}).get("shape", [0])[-1:] for key in (_V2_KEY, _XL_KEY)}
     if _has(tensors, _XL_TEXT) or width[_XL_KEY] == [_XL_WIDTH]:
         return "sdxl"
@@ -146,7 +146,7 @@ def _find_kind(tensors: dict[str, Any]) -> Kind:
 def _find_obstacle(
     tensors: dict[str, Any], kind: Kind, first: list[int], last: list[int]
 ) -> str | None:
-    """Say why a checkpoint with a UNet of this kind cannot be drawn with; None if it can."""
+    """Say why Triptych cannot use a checkpoint with this kind of UNet; None if it can."""
     reads = tensors.get(_XL_KEY, {}).get("shape", [0])[-1:]
     if first[0] == _REFINER_CHANNELS and (
         _has(tensors, _REFINER_TEXT) or reads == [_REFINER_WIDTH]

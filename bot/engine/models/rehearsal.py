@@ -39,11 +39,11 @@ def rehearse(
 ) -> Samplers:
     """Load all but the weights, and check that the files have weights for every part.
 
-    config: the folder with the small files. vae: takes the place of the model's own. Raises
-    ConfigError.
+    config: the folder with the config files. vae: replaces the model's own VAE. Raises ConfigError.
     """
     with library_faults(checked.model):
-        checked.family.load_class()  # or what it makes when imported would have no content
+        # Import it outside "meta", where the tensors it makes would have no content.
+        checked.family.load_class()
         with torch.device("meta"):
             parts = build_parts(checked.family, config, vae)
         pipe = assemble(checked.family, config, parts)
@@ -67,7 +67,7 @@ def choose_samplers(samplers: Samplers, model: str) -> SamplerChoice:
 
 
 def assemble(family: Family, config: Path, parts: dict[str, Any], **options: Any) -> Any:
-    """Build a pipeline from parts; the rest is read from a folder. No safety checker."""
+    """Build a pipeline from these parts and a folder for the rest, without a safety checker."""
     hide_progress_bars()
     kind = family.load_class()
     return kind.pipeline_class.from_pretrained(
@@ -82,14 +82,14 @@ def assemble(family: Family, config: Path, parts: dict[str, Any], **options: Any
 
 
 def hide_progress_bars() -> None:
-    """Hide bars for work that takes milliseconds; downloads keep theirs."""
+    """Hide progress bars for work that takes milliseconds. Downloads still show one."""
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
 
 
 @contextmanager
 def library_faults(model: str) -> Iterator[None]:
-    """Turn what the libraries raise over a model's files into a sentence. Raises ConfigError."""
+    """Inside this block, turn errors of the libraries about a model into a ConfigError."""
     try:
         yield
     except (TriptychError, torch.OutOfMemoryError):
@@ -119,7 +119,7 @@ def _check_tokenizer(tokenizer: Any, folder: Path) -> None:
 def _list_tensors(
     checked: CheckedFolder | CheckedFile, parts: dict[str, Any]
 ) -> dict[str, Tensors]:
-    """List each part's tensors in the files, with the names that the part uses."""
+    """List the tensors that the files hold for each part, under the part's own names."""
     if isinstance(checked, CheckedFile):
         return convert(make_state(checked.tensors), {name: parts[name] for name in checked.parts})
     found = {name: make_state(weights.tensors) for name, weights in checked.weights.items()}

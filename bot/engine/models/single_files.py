@@ -60,10 +60,10 @@ _VAE_ATTENTION_NAMES = {
 class CheckedFile:
     """A checkpoint that can be loaded. model: what the owner calls it.
 
-    tensors: the part of its header that is loaded, with diffusers' names for a single file.
-    parts: those in the file; the others come from the config folder or from ``VAE``.
-    config: the folder with the small files. is_lent: the owner has named that folder.
-    label: the kind of model, and how it was told.
+    tensors: the entries of the header that are loaded, under diffusers' names for a single file.
+    parts: the parts in the file; the others come from the config folder or from ``VAE``.
+    config: the folder with the config files. is_lent: whether the owner has named that folder.
+    label: the kind of model, and how it was recognised.
     """
 
     path: Path
@@ -114,7 +114,7 @@ def check_single_file(source: ModelSource) -> CheckedFile:
 
 
 def choose_tensors(tensors: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the second copy of the weights that training keeps, and rename the others.
+    """Choose the weights to load, and rename them. Training may leave a second copy in the file.
 
     Names of 2022 and those from a diffusers folder become those of a checkpoint.
     """
@@ -153,7 +153,7 @@ def check_numbers(path: Path, tensors: dict[str, Any]) -> None:
 
 
 def _choose(owner: Traits, told: Traits) -> Traits:
-    """Put what the owner says before what the file tells."""
+    """Combine the owner's facts with those from the file. The owner's take precedence."""
     prediction = owner.prediction_type or told.prediction_type
     is_zero = told.zero_snr and prediction == "v_prediction"
     return Traits(prediction, is_zero, owner.size or told.size, owner.timestep_spacing)
@@ -171,7 +171,7 @@ def _describe(kind: Kind, traits: Traits, told: Traits, why: str) -> str:
 
 
 def _find_config(source: ModelSource, kind: Kind) -> Path:
-    """Find and check the folder with the small files."""
+    """Find and check the folder with the config files."""
     if source.model_config is None:
         return CONFIGS / kind
     folder = Path(source.model_config)

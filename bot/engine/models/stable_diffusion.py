@@ -86,7 +86,7 @@ class StableDiffusion:
         return shapes
 
     def encode(self, recipe: Recipe) -> tuple[Conditioning, Conditioning | None]:
-        """Return what the pipeline passes to its UNet; the shorter text is filled with nothing."""
+        """Return what the pipeline passes to its UNet. Empty chunks fill up the shorter text."""
         cond = self._encode(recipe.drawn_prompt, recipe.clip_skip)
         if self.embeds_guidance or recipe.drawn_guidance_scale <= 1:
             return self._make_row(recipe, cond, cond.embeds), None
@@ -104,7 +104,7 @@ class StableDiffusion:
 
     @property
     def num_prompts(self) -> int:
-        """Return how many prompts are remembered."""
+        """Return how many prompts are in the cache."""
         return self._encode.cache_info().currsize
 
     def start(self, request: GenerationRequest, table: StepTable, *, tiled: bool = False) -> Start:
@@ -128,7 +128,7 @@ class StableDiffusion:
         return uncond + scale[:, None, None, None] * (cond - uncond)
 
     def find_preview(self) -> PreviewMatrix:
-        """Return the model's own matrix, or the one known for this family."""
+        """Return the matrix for previews: the model's own, or the one known for this family."""
         known = PreviewMatrix(torch.tensor(self.latent_to_rgb), torch.tensor(self.rgb_bias))
         return find_matrix(self._folder, self.pipe.vae, known)
 
@@ -149,7 +149,7 @@ class StableDiffusion:
         return self._encode(text)
 
     def _pad(self, text: EncodedText, length: int, clip_skip: int | None) -> torch.Tensor:
-        """Return its embeddings, with those of empty chunks behind them."""
+        """Return a text's embeddings, followed by those of empty chunks up to this length."""
         missing = (length - len(text.embeds)) // self.max_tokens
         empty = [self._encode("", clip_skip).embeds] if missing else []
         return torch.cat([text.embeds, *empty * missing])

@@ -1,4 +1,4 @@
-"""Stable Diffusion XL: two text encoders, and a UNet that is also told the picture's size."""
+"""Stable Diffusion XL: two text encoders, and a UNet that also gets the picture's size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RGB_BIAS = tuple(each / 127.5 - 1 for each in (150, 140, 130))
 
 
 class StableDiffusionXL(StableDiffusion):
-    """Differs from Stable Diffusion in what a row is told. See ``ModelFamily``."""
+    """Like Stable Diffusion, but each row has more conditioning. See ``ModelFamily``."""
 
     pipeline_class = StableDiffusionXLPipeline
     part_classes = (
@@ -57,7 +57,8 @@ class StableDiffusionXL(StableDiffusion):
         if self.size != self.sizes[0]:
             self.sizes = ()
         if pipe.vae.config.force_upcast and pipe.vae.dtype == torch.float16:
-            # Its own VAE overflows in float16. One that was mended for that says so here.
+            # SDXL's own VAE overflows in float16. A VAE without this fault has the flag switched
+            # off.
             pipe.vae.to(torch.float32)
 
     def row_shapes(self, num_tokens: int | None = None) -> dict[str, tuple[int, ...]]:
@@ -88,13 +89,13 @@ class StableDiffusionXL(StableDiffusion):
         return tuple(PromptEncoder(*pair, penultimate=True) for pair in pairs)
 
     def _encode_text(self, text: str, clip_skip: int | None = None) -> EncodedText:
-        """Join what both encoders say of each token; the second one's pooled vector counts."""
+        """Join both encoders' embeddings of each token, and use the second one's pooled vector."""
         first, second = (encoder.encode(text, clip_skip) for encoder in self._encoders)
         embeds = torch.cat([first.embeds, second.embeds], dim=1)
         return EncodedText(embeds, second.pooled, first.cut_words)
 
     def _encode_negative(self, text: str) -> EncodedText:
-        """Encode it. Models that were trained to see zeros for no negative prompt get zeros."""
+        """Encode the negative prompt. Some models were trained to get zeros if there is none."""
         encoded = self._encode(text)
         if text or not self.pipe.config.force_zeros_for_empty_prompt:
             return encoded
@@ -107,7 +108,7 @@ class StableDiffusionXL(StableDiffusion):
         return text.embeds.new_zeros(length, text.embeds.shape[1])
 
     def _make_row(self, recipe: Recipe, text: EncodedText, embeds: torch.Tensor) -> Conditioning:
-        """Add the sizes: that of the picture before it was cropped, the crop, and the new one."""
+        """Add the time ids: the size before cropping, the corner of the crop, and the new size."""
         row = super()._make_row(recipe, text, embeds)
         width, height = recipe.size
         like: dict[str, Any] = {"dtype": embeds.dtype, "device": embeds.device}

@@ -53,10 +53,10 @@ class TiledNetwork:
 
 @contextmanager
 def tile_vae(pipe: Any) -> Iterator[None]:
-    """Encode and decode tile by tile, blended as diffusers does it.
+    """Make the VAE encode and decode tile by tile; diffusers blends the tiles.
 
-    Tiles have the VAE's own size, or the UNet's if that is smaller: some VAEs are configured for
-    pictures too large for any memory.
+    Tiles have the VAE's configured size, or the UNet's native size if that is smaller, because some
+    VAEs are configured for tiles that fit into no memory.
     """
     vae, side = pipe.vae, pipe.unet.config.sample_size
     own = vae.tile_latent_min_size, vae.tile_sample_min_size

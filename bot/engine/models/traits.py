@@ -1,4 +1,4 @@
-"""Puts into a pipeline what its config files leave open."""
+"""Sets in a pipeline what its config files leave open, such as the kind of prediction."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def set_spacing(pipe: Any, spacing: str) -> None:
 def find_size_multiple(pipe: Any) -> int:
     """Return what both sides of a picture must be multiples of.
 
-    They must halve without remainder at every level of the UNet.
+    Both sides must halve without remainder at every level of the UNet.
     """
     num_halvings = sum(bool(getattr(each, "downsamplers", None)) for each in pipe.unet.down_blocks)
     return pipe.vae_scale_factor * 2**num_halvings

@@ -11,7 +11,7 @@ import torch
 
 @contextmanager
 def in_float32(vae: Any) -> Iterator[None]:
-    """Compute in float32: float16 ends at 65504, and some VAEs exceed that in some blocks."""
+    """Run the VAE in float32 inside this block, because some VAEs exceed float16's 65504."""
     try:
         _cast(vae, torch.float32)
         yield
@@ -20,7 +20,7 @@ def in_float32(vae: Any) -> Iterator[None]:
 
 
 def _cast(vae: Any, dtype: torch.dtype) -> None:
-    """Change the weights while nobody reads them: steps and decoding use different streams."""
+    """Change the weights while no CUDA stream reads them: decoding has a stream of its own."""
     _synchronize(vae)
     vae.to(dtype)
     _synchronize(vae)

@@ -14,13 +14,13 @@ def scale_latents(vae: Any, latents: torch.Tensor) -> torch.Tensor:
 
 
 def unscale_latents(vae: Any, latents: torch.Tensor) -> torch.Tensor:
-    """Undo it, for the decoder."""
+    """Undo ``scale_latents``, for the decoder."""
     mean, std = _read_statistics(vae, latents)
     return latents * std / vae.config.scaling_factor + mean
 
 
 def _read_statistics(vae: Any, latents: torch.Tensor) -> tuple[Any, Any]:
-    """Return mean and standard deviation of each channel; few VAEs have them in their config."""
+    """Return each channel's mean and standard deviation. Few VAE configs contain them."""
     mean, std = (getattr(vae.config, f"latents_{name}", None) for name in ("mean", "std"))
     if mean is None or std is None:
         return 0.0, 1.0

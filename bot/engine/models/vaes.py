@@ -38,9 +38,9 @@ _SCALE = 0.18215
 class CheckedVae:
     """A VAE that can be loaded. name: what the owner calls it.
 
-    tensors: its header; of a single file, with the names of a checkpoint or of a diffusers folder.
-    config: the folder's own; None for a single file, which the model's config describes.
-    variant: which of a folder's files are read, as diffusers names it.
+    tensors: the header; a single file may have the names of a checkpoint or of a diffusers folder.
+    config: from the VAE's folder; None for a single file, which the model's config describes.
+    variant: the diffusers variant of the files to read from a folder.
     """
 
     path: Path
@@ -112,7 +112,7 @@ def _check_folder(folder: Path, name: str) -> CheckedVae:
 
 
 def check_fit(vae: CheckedVae, config: dict[str, Any]) -> None:
-    """Refuse a VAE that was made for another kind of model. config: of the model's own VAE.
+    """Refuse a VAE made for another kind of model. config: the config of the model's own VAE.
 
     Raises ConfigError.
     """
@@ -127,7 +127,7 @@ def check_fit(vae: CheckedVae, config: dict[str, Any]) -> None:
 
 
 def _read_shape(vae: CheckedVae, key: str, otherwise: Any) -> Any:
-    """Read a value off the weights of a single file; the scale does not stand in them."""
+    """Return the latent channels that a single file's shapes show; ``otherwise`` for other keys."""
     if key != "latent_channels":
         return otherwise
     return vae.tensors[f"{PREFIX}decoder.conv_in.weight"]["shape"][1]
@@ -148,7 +148,7 @@ def _check_file(path: Path, name: str) -> CheckedVae:
 
 
 def name_weight(name: str) -> str:
-    """Give a VAE's weight the name that it has in a checkpoint; a file of its own leaves it out."""
+    """Return the name of a VAE's weight in a checkpoint. A file with only a VAE has no prefix."""
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
     is_vae = name.startswith(("encoder.", "decoder.", "quant_conv.", "post_quant_conv."))

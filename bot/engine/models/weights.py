@@ -19,7 +19,7 @@ from bot.errors import ConfigError
 
 
 def read_parts(checked: CheckedFile, vae: CheckedVae | None, dtype: torch.dtype) -> dict[str, Any]:
-    """Read the parts in a checked file, and the VAE that takes the place of its own.
+    """Read the parts in a checked file, and the VAE that replaces the file's own.
 
     Raises ConfigError.
     """
@@ -64,7 +64,7 @@ def _fill(model: str, part: Any, state: Tensors, dtype: torch.dtype) -> None:
 
 
 def _check_numbers(model: str, weights: Tensors) -> None:
-    """Refuse weights that would draw black pictures, as merges that went wrong have them."""
+    """Refuse weights that would draw black pictures. Some failed merges of models have them."""
     broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
     if broken:
         dtype = str(weights[broken[0]].dtype).removeprefix("torch.")

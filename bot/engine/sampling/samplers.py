@@ -32,14 +32,14 @@ from bot.engine.sampling.step_tables import NotTabled, Scheduler, probe_table
 
 @dataclass(frozen=True, slots=True)
 class _Sampler:
-    """ignores: settings that the class takes but does not follow."""
+    """A scheduler class for a sampler. ignores: settings that the class accepts without effect."""
 
     scheduler_class: type[Scheduler]
     settings: dict[str, Any] = field(default_factory=dict)
     ignores: tuple[str, ...] = ()
 
     def knows(self) -> frozenset[str]:
-        """Return the settings that it follows."""
+        """Return the settings that the scheduler class follows."""
         return frozenset(inspect.signature(self.scheduler_class).parameters) - {*self.ignores}
 
 
@@ -186,7 +186,7 @@ class Samplers:
             t, x = scheduler.timesteps[0], torch.zeros(1, 1, 2, 2)
             scheduler.step(scheduler.scale_model_input(x, t), t, x)
         except (NotImplementedError, ValueError):
-            return False  # it knows the setting but not this value
+            return False  # the class knows the setting but not this value
         return True
 
     def _find_fault(self, sampler: str) -> str | None:
@@ -208,7 +208,8 @@ def _make(scheduler_class: type[Scheduler], settings: str) -> Scheduler:
 def _hasten(scheduler_class: type[Scheduler]) -> type[Scheduler]:
     """Return the class with a quick constructor.
 
-    Those of Heun and KDPM2 set a step for each step of training, which takes up to 0.2 s; two do.
+    The constructors of Heun and KDPM2 compute all training steps, which takes up to 0.2 s. Here
+    they compute only two.
     """
     plain = scheduler_class.set_timesteps
     if "num_train_timesteps" not in inspect.signature(plain).parameters:

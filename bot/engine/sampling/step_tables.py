@@ -116,7 +116,8 @@ def _probe_table(
     in_float64: bool = False,
 ) -> StepTable:
     timesteps = _set_timesteps(scheduler, num_inference_steps)
-    if hasattr(scheduler, "set_begin_index"):  # else it picks the time's last occurrence
+    # Otherwise the scheduler picks the time's last occurrence.
+    if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)
     start_image, start_noise = 0.0, float(scheduler.init_noise_sigma)
     if strength is not None:

@@ -22,8 +22,8 @@ PREVIEW_STEPS = 3
 class Panel:
     """One picture of a request: where its latent lies and how many steps are done.
 
-    generator: what its noise is drawn from. drawn_for: the last step that noise was drawn for, so
-    that a step which fails and is tried again has the same.
+    generator: draws the picture's noise. drawn_for: the last step for which noise was drawn, so
+    that a step which is tried again after a failure uses the same noise.
     """
 
     slot: int
@@ -34,10 +34,10 @@ class Panel:
 
 @dataclass(slots=True, eq=False)
 class Drawing:
-    """A request in flight. report must not raise; seconds: what the device gave it so far.
+    """A request in flight. report: must not raise. seconds: the device time it has used so far.
 
     num_guided: the first steps, which take two rows a picture: guided and unguided.
-    due: the tick of its group at which it would be done if it were alone.
+    due: the group's tick at which the request would be done if it were alone in the group.
     """
 
     request: GenerationRequest
@@ -161,7 +161,7 @@ class Group:
             panel.drawn_for = panel.step
 
     def blank(self) -> None:
-        """Overwrite what is left of requests that have left."""
+        """Overwrite the old data in the slots of requests that have left."""
         self._slots.blank()
 
     def free(self) -> None:

@@ -1,4 +1,4 @@
-"""The requests whose pictures are being enlarged. They take turns, one tile at a time."""
+"""Enlarges the pictures of several requests in turn, one tile at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ Attempt = Callable[[Drawing, Callable[[], object]], object]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Turn:
-    """drawn: the finished request whose pictures are enlarged only to be shown, or None."""
+    """One request in the rotation.
+
+    drawn: the drawn pictures if they are enlarged only for showing, or None.
+    """
 
     drawing: Drawing
     enlarging: Enlarging
@@ -33,7 +36,7 @@ class _Turn:
 
 
 class Enlargements:
-    """At most one tile per tick of the batch, and at most half of the time beside others' steps."""
+    """Takes turns with steps: at most one tile per tick of the batch, and half of the time."""
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class Enlargements:
         return [turn.drawing for turn in self._turns]
 
     def begin(self, request: GenerationRequest, report: Callable[[Progress], None]) -> Drawing:
-        """Take in a request that only enlarges its picture. Raises GenerationRejected."""
+        """Start on a request that only enlarges a picture. Raises GenerationRejected."""
         start, image = request.recipe.start, request.image
         upscaler, factor = self._upscaler, start.upscaled if start else 0
         if upscaler is None or upscaler.factor % factor:
@@ -66,7 +69,7 @@ class Enlargements:
         return drawing
 
     def show(self, drawing: Drawing, drawn: GenerationOutput) -> bool:
-        """Enlarge finished pictures if they are shown so; False if there is nothing to do."""
+        """Start to enlarge drawn pictures if people see them enlarged; False if not."""
         factor = drawing.request.recipe.shown_factor
         if self._upscaler is None or factor == 1:
             return False
@@ -79,13 +82,13 @@ class Enlargements:
         self._turns = deque(turn for turn in self._turns if turn.drawing is not drawing)
 
     def pay(self, seconds: float) -> None:
-        """Note that a step was taken: the next tile waits until steps took as long as the last."""
+        """Note a step's time. The next tile waits until steps took as long as the last tile."""
         self._owed_seconds -= seconds
 
     def step(self, attempt: Attempt, *, is_alone: bool) -> list[tuple[Drawing, GenerationOutput]]:
-        """Enlarge one tile of whoever's turn it is; return the request if that was its last.
+        """Enlarge one tile of the request whose turn it is; return the request once it is finished.
 
-        is_alone: nobody waits for a step.
+        is_alone: whether no request waits for a step.
         """
         if not self._turns or (self._owed_seconds > 0 and not is_alone):
             return []
@@ -111,7 +114,7 @@ class Enlargements:
 
 
 def _report(turn: _Turn) -> None:
-    """Report a tile. After a drawing, all steps stay done: that shows only that work goes on."""
+    """Report progress after a tile. For drawn pictures, it repeats that all steps are done."""
     if turn.drawn is not None:
         num_steps = turn.drawing.table.num_steps
         turn.drawing.report(Progress(num_steps, num_steps))

@@ -1,7 +1,8 @@
-"""Tells from a weights file's header which network it holds. Needs no torch.
+"""Recognises the upscaling network in a weights file by the header. Needs no torch.
 
-Two families, by the names that their authors gave the tensors (https://arxiv.org/abs/2107.10833):
-the compact network of Real-ESRGAN, and RRDBNet of ESRGAN (https://arxiv.org/abs/1809.00219).
+There are two families, which differ in the names of their tensors: the compact network of
+Real-ESRGAN (https://arxiv.org/abs/2107.10833), and RRDBNet of ESRGAN
+(https://arxiv.org/abs/1809.00219).
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ PREFIXES = ("params_ema.", "params.")
 
 _DTYPES = {"F16", "BF16", "F32"}
 _MOST_LAYERS = 64
-_NUM_DENSE = 5  # convolutions in a dense block, of which a block of RRDBNet has three
+_NUM_DENSE = 5  # convolutions in a dense block; a block of RRDBNet has three dense blocks
 _COMPACT_FIRST, _RRDB_FIRST = "body.0.weight", "conv_first.weight"
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkPlan:
-    """A network's measures. num_blocks: of the compact network, the convolutions in the middle.
+    """The dimensions of a network. num_blocks: in the compact network, the middle convolutions.
 
-    growth: channels that each convolution of a dense block adds; only RRDBNet has them.
+    growth: the channels that each convolution of a dense block adds (only in RRDBNet).
     """
 
     family: Literal["compact", "rrdb"]
@@ -43,10 +44,10 @@ class NetworkPlan:
 
     @property
     def margin_pixels(self) -> int:
-        """Return how far around a tile the network has to see: a place for each convolution.
+        """Return the margin around a tile that the network needs: one pixel per convolution.
 
-        RRDBNet's 23 blocks could see 349 places; what is beyond 112 changes a value by less than
-        1e-5 (measured on x4plus). A ×2 network has one place for 2×2 pixels.
+        RRDBNet's 23 blocks reach 349 positions far, but positions beyond 112 change a value by less
+        than 1e-5 (measured on x4plus). In a ×2 network, each position stands for 2×2 pixels.
         """
         if self.family == "compact":
             return self.num_blocks + 2
@@ -57,7 +58,7 @@ class NetworkPlan:
         return _list_compact(self) if self.family == "compact" else _list_rrdb(self)
 
     def flop_per_pixel(self) -> float:
-        """Return the work for one pixel of the small picture."""
+        """Return the FLOP for one pixel of the small picture."""
         shapes = self.shapes().items()
         return sum(
             2 * math.prod(shape) * self._density(name)
@@ -66,7 +67,7 @@ class NetworkPlan:
         )
 
     def _density(self, name: str) -> float:
-        """Return at how many places a convolution is computed for one pixel of the picture."""
+        """Return how often a convolution is computed for one pixel of the small picture."""
         if self.family == "compact":
             return 1.0
         inner = (self.factor / 4) ** 2  # the body of a ×2 network works at half the picture's sides
@@ -76,13 +77,13 @@ class NetworkPlan:
 
 
 def check_upscaler(path: Path) -> UpscalerInfo:
-    """Read from a file what its network can do, in milliseconds. Raises ConfigError."""
+    """Read what the network in a file can do. Takes milliseconds. Raises ConfigError."""
     plan, _ = read_plan(path)
     return UpscalerInfo(path.stem, plan.factor, plan.flop_per_pixel(), plan.margin_pixels)
 
 
 def read_plan(path: Path) -> tuple[NetworkPlan, str]:
-    """Find the network of a file, and what is before each name in it. Raises ConfigError."""
+    """Recognise a file's network and the prefix of its tensors' names. Raises ConfigError."""
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise ConfigError(refuse_pickle(str(path)))
     if path.suffix.lower() != ".safetensors":
@@ -166,7 +167,7 @@ def _list_compact(plan: NetworkPlan) -> Shapes:
         channels = features if index else 3
         shapes |= _list_convolution(f"body.{2 * index}", out, channels)
         if index < len(outs) - 1:
-            shapes[f"body.{2 * index + 1}.weight"] = (features,)  # PReLU
+            shapes[f"body.{2 * index + 1}.weight"] = (features,)  # the weights of PReLU
     return shapes
 
 

@@ -1,4 +1,4 @@
-"""The two networks, from their papers; the names of their tensors are those of the authors.
+"""The two upscaling networks as in their papers, with the authors' names for the tensors.
 
 The compact network: https://arxiv.org/abs/2107.10833 (Real-ESRGAN) and its note on small models.
 RRDBNet: https://arxiv.org/abs/1809.00219 (ESRGAN), section 3.1.
@@ -26,9 +26,9 @@ def build_network(plan: NetworkPlan) -> nn.Module:
 
 
 class CompactNetwork(nn.Module):
-    """Convolutions at the small size; the last one has all pixels of the large picture.
+    """The compact network: convolutions at the small size, whose last output is the large picture.
 
-    They are what is added to the picture with its pixels repeated.
+    This output is added to a copy of the picture in which each pixel is repeated.
     """
 
     def __init__(self, plan: NetworkPlan) -> None:
@@ -48,9 +48,9 @@ class CompactNetwork(nn.Module):
 
 
 class ResidualNetwork(nn.Module):
-    """Residual-in-residual dense blocks at the small size, then twice enlarged by two.
+    """RRDBNet: residual-in-residual dense blocks at the small size, then two doublings.
 
-    A ×2 network first packs 2×2 pixels into channels, so that the rest is the same.
+    A ×2 network first packs 2×2 pixels into channels, and then works like a ×4 network.
     """
 
     def __init__(self, plan: NetworkPlan) -> None:
@@ -84,7 +84,7 @@ class _Block(nn.Module):
 
 
 class _Dense(nn.Sequential):
-    """Each convolution sees what came in and what all before it made."""
+    """A dense block: each convolution gets the block's input and all earlier outputs."""
 
     def __init__(self, features: int, growth: int) -> None:
         outs = (growth, growth, growth, growth, features)

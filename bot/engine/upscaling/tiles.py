@@ -1,4 +1,4 @@
-"""Cuts a picture into tiles that are enlarged one by one. Needs no torch, because cost asks too."""
+"""Cuts a picture into tiles that are enlarged one by one. Needs no torch: ``cost`` uses it too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EVEN = 2  # a ×2 network packs 2×2 pixels, so a tile must not begin between t
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One side of a tile: from start to end, and with its margin from outer_start to outer_end."""
+    """A tile along one axis: start to end without its margin, outer_start to outer_end with it."""
 
     start: int
     end: int
@@ -30,7 +30,7 @@ class Tile:
 
     @property
     def num_pixels(self) -> int:
-        """Return how many pixels pass through the network, with the margin."""
+        """Return how many pixels of this tile pass through the network, including the margin."""
         down = self.rows.outer_end - self.rows.outer_start
         return down * (self.columns.outer_end - self.columns.outer_start)
 

@@ -42,7 +42,7 @@ def load_upscaler(path: Path, device: torch.device) -> Upscaler:
 
 
 class Upscaler:
-    """A network on its device: float32 on the CPU, float16 on a GPU (where we have not run it)."""
+    """An upscaling network on its device: float32 on the CPU, float16 on a GPU (not run yet)."""
 
     def __init__(self, network: nn.Module, factor: int, margin: int, device: torch.device) -> None:
         self._dtype = torch.float32 if device.type == "cpu" else torch.float16

@@ -34,7 +34,7 @@ class QuotaCheck:
     async def find_refusal(self, origin: Origin, quota: RoleQuota, cost: float) -> Reason | None:
         """Return the reason why this prompt exceeds a quota, or None.
 
-        quota: what the member's roles allow; it never exceeds the owner's quota.
+        quota: the quota from the member's roles, which never exceeds the owner's.
         """
         if origin.source is Source.TERMINAL:
             return None

@@ -54,10 +54,10 @@ class RecentUse:
         self._open: dict[int, _Charge] = {}  # charges that may still change
         self._settled: dict[Member, _Sum] = {}
         self._epoch = float("-inf")
-        self._now = float("-inf")  # never goes back
+        self._now = float("-inf")  # the clock of this sum, which never goes back
 
     def charge(self, job: Job, at: float) -> None:
-        """Count ``job.cost`` from ``at`` on. It replaces an earlier charge for the same job.
+        """Charge ``job.cost`` at the time ``at``, in place of an earlier charge for the same job.
 
         A job that has ended keeps the charge it had at its end.
         """
@@ -120,7 +120,7 @@ def _decay(seconds: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """by_member: each cost divided by its weight. unweighted: the same costs undivided.
+    """The use at one time. by_member: costs divided by weights. unweighted: undivided costs.
 
     A weight helps a member within their guild; it never helps the guild itself.
     """
