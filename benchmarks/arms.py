@@ -88,7 +88,7 @@ class PipelineArm:
         threading.Thread(target=self._work, daemon=True).start()
 
     def submit(self, ask: Ask, report: Report) -> tuple[Future[Any], Callable[[], None]]:
-        """Put a request in the queue."""
+        """Queue a request; returns its future and a function that cancels it."""
         task = _Task(ask, report, Future())
         self._tasks.put(task)
         return task.future, task.give_up
@@ -214,7 +214,7 @@ class Workshop:
         self._folder.cleanup()
 
     def make_request(self, ask: Ask, preset: Any, number: int) -> GenerationRequest:
-        """Make the engine's request for an ask."""
+        """Make the request that the engine gets for this ask."""
         info = self.info
         recipe = Recipe(
             prompt=PROMPT,

@@ -104,7 +104,7 @@ async def measure_loop_lag(num_requests: int = 8) -> dict[str, float]:
 
 
 async def tick(lags: list[float]) -> None:
-    """Note how late a timer comes, in seconds, until cancelled."""
+    """Note how many seconds late a timer comes, until this task is cancelled."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + _TICK_SECONDS

@@ -70,7 +70,7 @@ def list_cases(seed: int = 17) -> Iterator[Case]:
 
 
 def list_adult_cases(seed: int = 19) -> Iterator[Case]:
-    """List the same frames about unnamed adults, which neither class may stop."""
+    """List the same sentences about unnamed adults, which neither class may stop."""
     pick = random.Random(seed)
     slots, lexicon = read_terms()["en"], read_lexicon()
     for entry in slots["adults"]:
@@ -129,7 +129,7 @@ def measure_false_positives(policy: PromptPolicy, paths: Iterable[Path]) -> dict
 
 
 def main() -> None:
-    """Run both and print them."""
+    """Run both measurements and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("files", nargs="*", type=Path, default=HARMLESS, metavar="FILE")

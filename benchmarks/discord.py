@@ -80,7 +80,7 @@ async def measure_edits(seconds: float) -> dict[str, Any]:
 
 
 async def measure_presses(num_presses: int = 200) -> dict[str, Any]:
-    """Measure the time from press to acknowledgement while the starter model draws."""
+    """Measure the time from a press to its acknowledgement while the starter model draws."""
     async with Playground(_TOKEN) as server, run_bot(server, module="bot") as _:
         art = server.channel("art")
         people = _add_people(server)

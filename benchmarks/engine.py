@@ -56,7 +56,7 @@ def main() -> None:
 
 
 class _Plain(argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of the description."""
+    """Keeps the line breaks of the description in --help."""
 
 
 def measure(workshop: Workshop, plan: Plan) -> dict[str, Any]:

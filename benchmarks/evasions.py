@@ -1,4 +1,4 @@
-"""Ways people disguise a blocked word, each a function of the word. Written for this project."""
+"""Ways to disguise a blocked word. Each is a function of the word."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ async def _measure_audit(services: Services) -> dict[str, Any]:
 
 
 async def _beside(name: str, services: Services, works: list[Awaitable[Any]]) -> dict[str, Any]:
-    """Return how long these take, and how late others and the event loop were at worst."""
+    """Return how long the work takes, and how late others and the event loop were at most."""
     waits, lags = [0.0], [0.0]
     began = time.perf_counter()
     working = asyncio.gather(*works)

@@ -23,14 +23,14 @@ from bot.moderation import PromptPolicy
 from bot.moderation.text import clean_prompt
 
 _NUM_CHARACTERS = 6000
-_NUM_TEXTS = 12  # of the plain and the disguised pool
-_TRIES = 4  # of each text before the other program's turn
+_NUM_TEXTS = 12  # in the plain pool, and in the disguised one
+_TRIES = 4  # for each text, before it is the other program's turn
 _HERE = Path(__file__).resolve().parents[1]
 _Times = dict[str, list[float]]
 
 
 def main() -> None:
-    """Print for each pool the milliseconds there and here, and the ratio."""
+    """Print the milliseconds of each pool in the other checkout and in this one, and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("other", type=Path, help="a checkout of another commit")
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,4 +1,4 @@
-"""Simulated users: in a closed loop, at random, or a short request behind a long one."""
+"""Simulated users: they ask again and again, come at random, or wait behind a long request."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class _Person:
         self.share = 0.0
 
     def _hear(self, share: float, has_preview: bool) -> None:
-        """Called in the drawing thread."""
+        """Note the first step and the first preview. Called in the drawing thread."""
         now = self._clock.now() - self._began
         self.share = share
         if self._first_step is None:
@@ -254,5 +254,5 @@ async def _beat(seen: Round) -> None:
 
 
 async def _settle() -> None:
-    """Let the drawing threads notice cancelled requests; they look at every step."""
+    """Wait until the drawing threads notice cancelled requests; they check at every step."""
     await asyncio.sleep(0.2)

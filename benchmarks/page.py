@@ -1,4 +1,4 @@
-"""How smooth the playground's page stays: 200 messages on it, 50 edits a second.
+"""Measures how smooth the playground's page stays with 200 messages and 50 edits a second.
 
 `python -m benchmarks.page [--seconds 10] [--json]` needs Chromium and the package playwright. The
 longest task is read from Chromium's own trace of the page's main thread.

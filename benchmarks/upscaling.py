@@ -1,4 +1,4 @@
-"""How long enlarging takes: python -m benchmarks.upscaling [FILE]
+"""python -m benchmarks.upscaling [FILE]: measures how long enlarging takes.
 
 FILE: an upscaler; without it, the one that comes with Triptych. Each size is enlarged in tiles as
 in the engine, with one thread, beside Pillow's interpolation. It prints seconds of processor time,

@@ -40,7 +40,7 @@ def _with_chunks() -> bytes:
 
 
 def _with_large_pixels() -> bytes:
-    """Make a small file with as many pixels as are accepted, and transparency."""
+    """Make a small transparent picture with as many pixels as are accepted."""
     return _encode(Image.new("RGBA", (4890, 4890), (1, 2, 3, 4)), "PNG")
 
 

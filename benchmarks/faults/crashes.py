@@ -16,12 +16,12 @@ _EXITS_AT_ONCE = (
     0,
     128 + signal.SIGTERM,
     -signal.SIGTERM,
-)  # the last: it had no handler yet, or its handler was gone already
+)  # the last: the signal came before the handler was set, or after it was removed
 _TWENTY_MINUTES = 20 * 60.0
 
 
 async def measure_kills(plan: Plan) -> Measurement:
-    """F1: SIGKILL at random points, also while starting."""
+    """F1: the bot is killed (SIGKILL) at random moments, also while it starts."""
     num_kills = plan.pick(4, 40, 1000)
     chance = random.Random(plan.seed)
     async with open_bench(plan, "f1") as bench:
@@ -65,7 +65,7 @@ async def _ask_and_wait(bench: Bench, chance: random.Random) -> None:
 
 
 async def measure_stops(plan: Plan) -> Measurement:
-    """F10: SIGTERM at random points, and in one of ten cases a second one."""
+    """F10: the bot is stopped (SIGTERM) at random moments, one time in ten with a second signal."""
     num_stops = plan.pick(2, 15, 200)
     chance = random.Random(plan.seed)
     slowest, intruders, let_in = 0.0, 0, 0

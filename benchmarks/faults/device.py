@@ -15,7 +15,7 @@ _STEPS = 6
 
 
 async def measure_device(plan: Plan) -> Measurement:
-    """F9: out of memory, NaN, a dead context and a hung step, each at a random step."""
+    """F9: at a random step, the engine runs out of memory, draws NaN, loses its device or hangs."""
     num_rounds = plan.pick(1, 1, 10)
     chance = random.Random(plan.seed)
     wrong: list[str] = []

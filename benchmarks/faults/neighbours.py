@@ -22,7 +22,7 @@ _PAUSE_SECONDS = 0.15  # between two prompts of the others
 _GOAL_SECONDS = 0.25
 _EXIT_GOAL_SECONDS = 10.0
 _MAX_EXIT_SECONDS = 40.0
-_LONGEST = 2000  # letters of a prompt, the default limit
+_LONGEST = 2000  # the default limit for the characters of a prompt
 _COSTLY_RULES = {"patterns": "small", "phrases": "phrases that begin alike"}
 _NUM_FLOODERS = 8
 

@@ -19,7 +19,7 @@ _NUM_SLOW = 4
 
 
 async def measure_drops(plan: Plan) -> Measurement:
-    """F4: gateway connections end in every possible way, and a first connection is refused."""
+    """F4: the gateway connection ends in many ways, and the first connections are refused."""
     num_drops = plan.pick(3, 8, 100)
     chance = random.Random(plan.seed)
     async with open_bench(plan, "f4") as bench:

@@ -17,7 +17,7 @@ from benchmarks.faults.finding import Measurement, Plan
 from playground import Member, add_user
 
 _AT_ONCE = 40
-_NUM_MEMBERS = 500  # many, because each prompt sums up its member's prompts of the last hour
+_NUM_MEMBERS = 500  # many, because each prompt adds up its member's prompts of the last hour
 _MEBIBYTE = 2**20
 
 
@@ -175,7 +175,9 @@ async def _measure_equality(plan: Plan) -> float:
     """
     num_members, num_each = 10, plan.pick(4, 10, 40)
     async with open_bench(plan, "f7-equal", checks_contract=False) as bench:
-        load_seconds = 2 + num_members * num_each / 50  # so that all have asked by then
+        load_seconds = (
+            2 + num_members * num_each / 50
+        )  # how long it takes until all members have asked
         await bench.start(FAKE_STEP_SECONDS="0.005", FAKE_LOAD_SECONDS=str(load_seconds))
         for name in _add_people(bench, num_members):
             for _ in range(num_each):
@@ -190,7 +192,7 @@ async def _measure_equality(plan: Plan) -> float:
 
 
 async def measure_lag(plan: Plan) -> Measurement:
-    """F8: how late a 1 ms timer in the bot's loop is while the starter model loads and draws."""
+    """F8: a 1 ms timer must not be late while the starter model loads and draws."""
     num_jobs = plan.pick(1, 4, 30)
     async with open_bench(plan, "f8") as bench:
         path = bench.folder / "lags"

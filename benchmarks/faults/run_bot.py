@@ -2,7 +2,7 @@
 
 
 def main() -> None:
-    """Run the bot. It is imported only here, as worker processes import this module again."""
+    """Run the bot. It is imported here because worker processes import this module again."""
     from benchmarks.faults import shim  # noqa: PLC0415
 
     shim.run()

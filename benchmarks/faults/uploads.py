@@ -1,4 +1,4 @@
-"""Hostile uploads: bombs, cut off, inflated, disguised, oversized and mutated files."""
+"""Hostile uploads: bombs, and files that are cut off, inflated, disguised, oversized or mutated."""
 
 from __future__ import annotations
 
