@@ -1,8 +1,8 @@
 """python -m benchmarks.overhead [--rows 12] [--json]: how much of a step is not the model.
 
 The model is one block of Stable Diffusion XL's UNet at full width, with random weights, at
-512 × 512 pixels. It prints the share of a step that the engine takes around the UNet's forward:
-choosing the pictures, planning, gathering, guiding, and the linear step. Median of 20 steps.
+256 × 256 pixels. It prints the share of a step that the engine takes around the UNet's forward:
+choosing the pictures, planning, gathering, guiding, and the linear step. Median of 10 steps.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from bot.engine.steps.groups import Drawing, Group
 from bot.engine.steps.slots import Slots
 from bot.engine.steps.steppers import Stepper
 
-_LATENT = (4, 64, 64)
+_LATENT = (4, 32, 32)
 _ROWS = {"embeds": (77, 2048), "pooled": (1280,), "time_ids": (6,)}
-_NUM_STEPS = 20
+_NUM_STEPS = 10
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def measure(num_rows: int) -> dict[str, float]:
 
     family = StableDiffusionXL.__new__(StableDiffusionXL)  # no more of it is used than predict
     slots = Slots(num_rows, _LATENT, _ROWS, device=torch.device("cpu"), dtype=torch.float32)
-    group = Group(512, 512, slots, Stepper(slots, family, forward))
+    group = Group(256, 256, slots, Stepper(slots, family, forward))
     _join(group, num_rows // 2)
     shares, seconds = list[float](), list[float]()
     for _ in range(_NUM_STEPS):
