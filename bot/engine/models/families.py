@@ -24,7 +24,8 @@ class Family:
     folder of each tokenizer, and its text encoder.
     find_fault: takes the configs of the UNet and the VAE, and says why Triptych cannot use such a
     model; None if it can. implementation: "module:class" of its ``ModelFamily``, which is imported
-    when a model is loaded. samplers: those for its kind of noise schedule; a model offers those
+    when a model is loaded. kinds: of single files, as ``recognition`` tells them apart; none if
+    they cannot be loaded. samplers: those for its kind of noise schedule; a model offers those
     that accept its own schedule.
     """
 
@@ -36,12 +37,14 @@ class Family:
     tokenizers: Mapping[str, str]
     find_fault: Callable[[Config, Config], str | None]
     implementation: str
+    kinds: tuple[str, ...] = ()
     samplers: tuple[str, ...] = tuple(SAMPLERS)
 
     @property
     def is_loaded_from(self) -> tuple[str, ...]:
-        """Describe, for an error message, which models MODEL may name."""
-        return ("diffusers folder", "Hugging Face id", "single .safetensors file")
+        """Return what the setting MODEL may name for this family."""
+        single = ("single .safetensors file",) if self.kinds else ()
+        return ("diffusers folder", "Hugging Face id", *single)
 
     def check(self, unet: Config, vae: Config, model: str) -> None:
         """Check the configs of the UNet and the VAE. Raises ConfigError."""
@@ -95,6 +98,7 @@ FAMILIES = {
             {"tokenizer": "text_encoder"},
             _find_sd_fault,
             "bot.engine.models.stable_diffusion:StableDiffusion",
+            kinds=("sd1", "sd2"),
         ),
         Family(
             "sdxl",
@@ -109,6 +113,7 @@ FAMILIES = {
             {"tokenizer": "text_encoder", "tokenizer_2": "text_encoder_2"},
             _find_sdxl_fault,
             "bot.engine.models.stable_diffusion_xl:StableDiffusionXL",
+            kinds=("sdxl",),
         ),
     )
 }

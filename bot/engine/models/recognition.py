@@ -19,8 +19,6 @@ LABELS: dict[Kind, str] = {
     "sdxl": "Stable Diffusion XL",
 }
 
-_FAMILIES: dict[Kind, str] = {"sd1": "sd", "sd2": "sd", "sdxl": "sdxl"}
-
 UNET = "model.diffusion_model."
 _FIRST, _LAST = f"{UNET}input_blocks.0.0.weight", f"{UNET}out.2.weight"
 _V2_KEY = f"{UNET}input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
@@ -83,7 +81,7 @@ https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py
 
 def find_family_of(kind: Kind) -> Family:
     """Return the family that a kind of checkpoint belongs to."""
-    return FAMILIES[_FAMILIES[kind]]
+    return next(family for family in FAMILIES.values() if kind in family.kinds)
 
 
 def recognise(tensors: dict[str, Any], model: str) -> Kind:

@@ -160,7 +160,8 @@ def test_a_new_family_is_known_and_checked(grey: Path) -> None:
     [line] = check_model(ModelSource(str(grey)), thorough=True)
 
     assert "a diffusers folder" in line
-    assert "grey" in [each["id"] for each in describe_models()["families"]]
+    loads = {each["id"]: each["loads"] for each in describe_models()["families"]}
+    assert loads["grey"] == ["diffusers folder", "Hugging Face id"]
     assert all("grey" in each["families"] for each in describe_models()["samplers"])
 
 
