@@ -96,8 +96,8 @@ def _break_engine(kind: str, at: int) -> None:
                 result[0].fill_(torch.nan)
         return None
 
-    def load(source: Any, unit_flop: Any) -> Any:
-        model = load_model(source, unit_flop)
+    def load(source: Any, *rest: Any) -> Any:
+        model = load_model(source, *rest)
         if kind:
             model.pipe.unet.register_forward_hook(fail)
         return model

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,8 +67,8 @@ def break_unet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let the next model that is loaded fail inside its UNet; ``when`` is given the times."""
 
     def break_it(error: Exception, when: Callable[[torch.Tensor], bool] | None = None) -> None:
-        def load(source: ModelSource, unit_flop: float | None) -> LoadedModel:
-            model = load_model(source, unit_flop)
+        def load(source: ModelSource, *rest: Any) -> LoadedModel:
+            model = load_model(source, *rest)
             model.pipe.unet.register_forward_pre_hook(Fail(error, when))
             return model
 
@@ -375,7 +376,7 @@ def test_failed_start_arrives_at_the_future_and_fails_every_request(
 def test_unforeseen_error_while_loading_becomes_a_config_error_without_the_token(
     monkeypatch: pytest.MonkeyPatch, tiny_model: Path
 ) -> None:
-    def load(source: ModelSource, unit_flop: float | None) -> LoadedModel:
+    def load(source: ModelSource, *rest: Any) -> LoadedModel:
         raise KeyError(f"no idea, token {source.hf_token}")
 
     monkeypatch.setattr(bot.engine.runner, "load_model", load)
