@@ -115,13 +115,7 @@ class StableDiffusion:
         self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
     ) -> torch.Tensor:
         """Return the UNet's prediction (R, C, h, w)."""
-        return network(
-            inputs,
-            times,
-            encoder_hidden_states=rows["embeds"],
-            timestep_cond=rows.get("timestep_cond"),
-            return_dict=False,
-        )[0]
+        return network(inputs, times, **self._name_inputs(rows), return_dict=False)[0]
 
     def guide(self, uncond: torch.Tensor, cond: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
         """Return classifier-free guidance (Ho and Salimans, https://arxiv.org/abs/2207.12598)."""
@@ -137,6 +131,13 @@ class StableDiffusion:
         _, *latent = self.latent_shape(*self.size)
         row_flop = count_unet_flop(self.network, latent, self.row_shapes(), self.predict)
         return row_flop, count_vae_flop(self.pipe.vae, latent)
+
+    def _name_inputs(self, rows: Rows) -> dict[str, Any]:
+        """Return the conditioning as the UNet's keyword arguments."""
+        return {
+            "encoder_hidden_states": rows["embeds"],
+            "timestep_cond": rows.get("timestep_cond"),
+        }
 
     def _open_encoders(self) -> tuple[PromptEncoder, ...]:
         return (PromptEncoder(self.pipe.tokenizer, self.pipe.text_encoder),)

@@ -13,7 +13,7 @@ from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import
 from transformers import CLIPTextModelWithProjection
 
 from bot.domain.recipes import Recipe
-from bot.engine.conditioning import Conditioning, Network, Rows
+from bot.engine.conditioning import Conditioning, Rows
 from bot.engine.models.prompt_encoder import EncodedText, PromptEncoder
 from bot.engine.models.stable_diffusion import StableDiffusion
 
@@ -70,18 +70,9 @@ class StableDiffusionXL(StableDiffusion):
             "time_ids": (_NUM_TIME_IDS,),
         }
 
-    def predict(
-        self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
-    ) -> torch.Tensor:
-        """Return the UNet's prediction (R, C, h, w)."""
-        return network(
-            inputs,
-            times,
-            encoder_hidden_states=rows["embeds"],
-            timestep_cond=rows.get("timestep_cond"),
-            added_cond_kwargs={"text_embeds": rows["pooled"], "time_ids": rows["time_ids"]},
-            return_dict=False,
-        )[0]
+    def _name_inputs(self, rows: Rows) -> dict[str, Any]:
+        added = {"text_embeds": rows["pooled"], "time_ids": rows["time_ids"]}
+        return {**super()._name_inputs(rows), "added_cond_kwargs": added}
 
     def _open_encoders(self) -> tuple[PromptEncoder, ...]:
         pipe = self.pipe
