@@ -1,8 +1,8 @@
 """Says what each kind of device can do, and finds this machine's devices. Imports torch.
 
 Random numbers are always drawn on the CPU (``init_latents``), so every device starts from the
-same noise. CUDA, ROCm, XPU and MPS are written after torch's documentation; the numbers in
-docs/benchmarks.md say which of them were run.
+same noise. What stands here of CUDA, ROCm, XPU and MPS comes from torch's documentation; none of
+it has been run yet.
 """
 
 from __future__ import annotations

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 
 class KeptFile:
@@ -19,11 +22,19 @@ class KeptFile:
         return kept if isinstance(kept, dict) else {}
 
     def write(self, key: str, value: dict[str, Any]) -> None:
-        """Keep a value under a key, beside the others."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Keep a value under a key, beside the others. If that fails, only log it.
+
+        The engine works as well without the file; the next start only takes longer.
+        """
         partial = self._path.with_suffix(".partial")
-        partial.write_text(json.dumps({**self._read_all(), key: value}, indent=2), "utf-8")
-        partial.replace(self._path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps({**self._read_all(), key: value}, indent=2), "utf-8")
+            partial.replace(self._path)
+        except OSError as error:
+            logger.warning(
+                "%s could not be written, so the next start is slower: %s", partial, error
+            )
 
     def _read_all(self) -> dict[str, Any]:
         try:

@@ -1,7 +1,7 @@
 """Recognises models distilled to draw in a few steps, and gives their settings. No torch here.
 
 With the usual 50 steps and guidance of 7.5, such a model draws blurs or garish colours. The values
-here are the ones that each model's authors recommend.
+here are those that are commonly recommended for each kind; none of these models has been run.
 """
 
 from __future__ import annotations

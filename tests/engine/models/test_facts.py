@@ -100,3 +100,14 @@ def test_damaged_file_is_written_anew(
     assert load(tiny_model, tmp_path).info == info
     assert load(tiny_model, tmp_path).info == info
     assert len(asked) == 2
+
+
+def test_folder_that_cannot_be_written_delays_the_next_start_and_nothing_else(
+    tiny_model: Path, tmp_path: Path, asked: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    in_the_way = tmp_path / "engine"
+    in_the_way.write_text("a file")
+    first, second = (load(tiny_model, in_the_way).info for _ in range(2))
+    assert first == second
+    assert len(asked) == 2
+    assert "could not be written, so the next start is slower" in caplog.text
