@@ -221,3 +221,21 @@ def test_doctor_checks_an_xl_folder(folder: Path) -> None:
     path = build_tiny_xl_model(folder / "doctor")
     source = ModelSource(str(path), device="cpu")
     assert "a diffusers folder" in check_model(source, thorough=True)[0]
+
+
+@pytest.mark.parametrize("build", [build_tiny_model, build_tiny_xl_model])
+def test_enlarged_picture_is_drawn_without_its_prompt(
+    folder: Path, build: Callable[..., Path]
+) -> None:
+    """At twice the size, a prompt would put its subject into the picture once more."""
+    model = load(build(folder / f"enlarged {build.__name__}"))
+    batch, image = open_batch(model), paint(model.info)
+    pictures = [
+        draw(
+            batch,
+            make_request(prompt=p, sampler="ddim", image=image, strength=0.5, may_tile=enlarged),
+        ).images
+        for p, enlarged in (("a dog", True), ("cat hat", True), ("a dog", False))
+    ]
+    assert (pictures[0] == pictures[1]).all()
+    assert (pictures[0] != pictures[2]).any()
