@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -25,7 +23,6 @@ from bot.moderation.text import clean_prompt
 _NUM_CHARACTERS = 6000
 _NUM_TEXTS = 12  # in the plain pool, and in the disguised one
 _TRIES = 4  # for each text, before it is the other program's turn
-_HERE = Path(__file__).resolve().parents[1]
 _Times = dict[str, list[float]]
 
 
@@ -35,10 +32,14 @@ def main() -> None:
     parser.add_argument("other", type=Path, help="a checkout of another commit")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    from benchmarks.checkouts import HERE, measure_in_turn  # noqa: PLC0415 - OTHER may lack it
+
     pools = make_pools()
     times = [
         take_quickest(each)
-        for each in measure([arguments.other.resolve(), _HERE], pools, arguments.rounds)
+        for each in measure_in_turn(
+            __file__, [arguments.other.resolve(), HERE], pools, arguments.rounds
+        )
     ]
     for name in pools:
         there, here = (sum(each[name]) / len(each[name]) for each in times)
@@ -60,25 +61,6 @@ def make_pools() -> dict[str, list[str]]:
     return pools | {name: [text] for name, text in list_hostile(_NUM_CHARACTERS).items()}
 
 
-def measure(
-    checkouts: Sequence[Path], pools: dict[str, list[str]], rounds: int
-) -> list[list[_Times]]:
-    """Return for each checkout the times of each round, in milliseconds."""
-    found: list[list[_Times]] = [[] for _ in checkouts]
-    programs = [_start(checkout) for checkout in checkouts]
-    try:
-        for _ in range(rounds):
-            for program, times in zip(programs, found, strict=True):
-                assert program.stdin is not None and program.stdout is not None
-                program.stdin.write(json.dumps(pools) + "\n")
-                program.stdin.flush()
-                times.append(json.loads(program.stdout.readline()))
-    finally:
-        for program in programs:
-            program.communicate()
-    return found
-
-
 def take_quickest(rounds: Sequence[_Times]) -> _Times:
     """Return the quickest time of each text."""
     return {
@@ -87,19 +69,7 @@ def take_quickest(rounds: Sequence[_Times]) -> _Times:
     }
 
 
-def _start(checkout: Path) -> subprocess.Popen[str]:
-    """Start this file with the modules of a checkout; it judges each line of pools it gets."""
-    return subprocess.Popen(
-        [sys.executable, "-P", __file__, "judge"],  # -P: bot is the package, not benchmarks/bot.py
-        cwd=checkout,
-        env={**os.environ, "PYTHONPATH": str(checkout)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _judge() -> None:
+def _answer() -> None:
     """Judge the pools of each line of input; print how long it took."""
     policy, guard = PromptPolicy(rules=make_rules()), PromptPolicy(TERMS, make_rules())
     for line in sys.stdin:
@@ -117,4 +87,4 @@ def _time(policy: PromptPolicy, text: str) -> float:
 
 
 if __name__ == "__main__":
-    _judge() if sys.argv[1:] == ["judge"] else main()
+    _answer() if sys.argv[1:] == ["answer"] else main()
