@@ -32,6 +32,7 @@ from bot.moderation import PictureCheck
 from bot.ops.logs import of_job
 from bot.policy.pictures import PictureJudge, compose_picture_entry
 from bot.store import Repositories
+from bot.store.patience import outlast
 from bot.texts.catalog import speaking
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
 STORE_RETRY_SECONDS = 5.0
+LOCKED_SECONDS = 600.0  # how long a drawn job waits while another program writes to the database
 _CANCELLED = because(Code.CANCELLED)
 # The largest share of time for computing places, which is slow in a long queue.
 ANNOUNCE_SHARE = 0.1
@@ -322,6 +324,7 @@ class Dispatcher:
             log.error("a job is left as it is until the bot starts again", exc_info=error)
 
     async def _guard(self, job: Job, work: Coroutine[Any, Any, object]) -> None:
+        outlast(LOCKED_SECONDS)
         try:
             await work
         except EngineLost as error:

@@ -17,7 +17,7 @@ from bot.errors import DataDirLocked, StoreError
 from bot.store.faults import describe_damage, explain_os_error, explain_sqlite_error, is_locked
 from bot.store.files import FILE_NAME, check_not_lost, list_parts
 from bot.store.migrate import migrate
-from bot.store.patience import in_time
+from bot.store.patience import get_locked_seconds, in_time
 from bot.store.reader import Reader, create_private
 from bot.texts.codes import Code
 from bot.texts.reasons import because
@@ -28,7 +28,6 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 _CLOSED = because(Code.STOPPING)
-_LOCKED_SECONDS = 5.0  # how long a caller waits while another program writes
 _BETWEEN_TRIES_SECONDS = 0.05
 _BUSY_MILLISECONDS = 20  # how long the connection waits, and every caller with it
 
@@ -192,7 +191,7 @@ class Database:
 
     async def _take_turn(self, *, writes: bool) -> asyncio.Future[None] | None:
         """Take the lock, and open the batch. Others go on while another program is writing."""
-        give_up_at = asyncio.get_running_loop().time() + _LOCKED_SECONDS
+        give_up_at = asyncio.get_running_loop().time() + get_locked_seconds()
         while True:
             async with in_time():
                 await self._lock.acquire()

@@ -20,7 +20,10 @@ class _Hurry:
     is_answered: Callable[[], bool]
 
 
+LOCKED_SECONDS = 5.0  # how long most callers wait while another program writes
+
 _HURRY: ContextVar[_Hurry | None] = ContextVar("hurry", default=None)
+_OUTLASTED: ContextVar[float | None] = ContextVar("outlasted", default=None)
 
 
 def hurry(seconds: float, is_answered: Callable[[], bool]) -> None:
@@ -32,6 +35,16 @@ def hurry(seconds: float, is_answered: Callable[[], bool]) -> None:
 def take_time() -> None:
     """Let this task wait as long as it takes, because no member waits for its first answer."""
     _HURRY.set(None)
+
+
+def outlast(seconds: float) -> None:
+    """Let this task wait this long while another program writes, as its work must not be lost."""
+    _OUTLASTED.set(seconds)
+
+
+def get_locked_seconds() -> float:
+    """Return how long this task waits while another program writes."""
+    return _OUTLASTED.get() or LOCKED_SECONDS
 
 
 @asynccontextmanager

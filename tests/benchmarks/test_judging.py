@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.judging import measure, take_quickest
+from benchmarks import judging
+from benchmarks.checkouts import measure_in_turn
+from benchmarks.judging import take_quickest
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_each_checkout_times_each_text_in_each_round():
     pools = {"plain": ["a dog", "a cat"], "ages": ["a garlic"]}
-    found = measure([ROOT, ROOT], pools, rounds=2)
+    found = measure_in_turn(judging.__file__, [ROOT, ROOT], pools, rounds=2)
     sizes = [{name: len(times) for name, times in each.items()} for one in found for each in one]
     assert sizes == [{"plain": 2, "ages": 1}] * 4
     assert all(

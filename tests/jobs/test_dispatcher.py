@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from bot.images.render import compose_hidden_tile
 from bot.images.store import PictureWriter
 from bot.jobs.ports import Delivery, Ended, InProgress, Undeliverable, Unreachable, Update, Waiting
 from bot.jobs.status_messages import Pacing
-from bot.store import JobRepository
+from bot.store import DATABASE_FILE_NAME, JobRepository
 from bot.texts.catalog import speaking
 from bot.texts.codes import Code
 from bot.texts.jobs import TILE_HIDDEN
@@ -600,6 +602,31 @@ async def test_record_that_is_full_for_a_moment_does_not_stop_the_line(
     assert done.attempt == 1
     await house.until_idle()
     await check_use_is_on_record(house)
+
+
+async def test_drawn_pictures_wait_for_another_program_that_holds_the_database(
+    open_house: OpenHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("bot.store.patience.LOCKED_SECONDS", 0.01)
+    is_drawn, may_finish = threading.Event(), threading.Event()
+
+    def hold_back(request: GenerationRequest) -> None:
+        is_drawn.set()
+        may_finish.wait(10)
+
+    async with open_house(FakeEngine(flaw=hold_back)) as house:
+        house.drawing = asyncio.create_task(house.services.dispatcher.run())
+        job = await house.submit()
+        await house.until(is_drawn.is_set)
+        with closing(sqlite3.connect(tmp_path / "data" / DATABASE_FILE_NAME)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            may_finish.set()
+            await house.until(lambda: pictures(house, job))  # the row is what they wait for now
+            await asyncio.sleep(0.1)
+            assert (await house.fetch(job)).status is JobStatus.RUNNING
+            other.rollback()
+        done = await house.until_status(job, JobStatus.DELIVERED)
+    assert done.attempt == 1
 
 
 async def test_member_is_told_even_if_the_end_cannot_be_recorded(

@@ -479,7 +479,7 @@ async def test_others_read_while_another_program_writes_and_the_writer_waits_for
 async def test_writer_does_not_wait_for_another_program_for_ever(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("bot.store.database._LOCKED_SECONDS", 0.2)
+    monkeypatch.setattr("bot.store.patience.LOCKED_SECONDS", 0.2)
     with closing(sqlite3.connect(tmp_path / DATABASE_FILE_NAME)) as other:
         other.execute("BEGIN IMMEDIATE")
         async with asyncio.timeout(5):
