@@ -18,6 +18,7 @@ TriptychError
     ├── GenerationCancelled    somebody cancelled it
     ├── GenerationRejected     this request can never be drawn
     ├── GenerationFailed       this request failed (not finite, out of memory); others go on
+    ├── EngineGone             one of several engines was lost; another one can draw the request
     └── EngineLost             the device context is dead, and the process must be replaced
 """
 
@@ -102,6 +103,10 @@ class GenerationRejected(Explained, EngineError):
 
 class GenerationFailed(EngineError):
     """The request could not be drawn this time."""
+
+
+class EngineGone(EngineError):
+    """The engine that had the request is lost. Another one can draw it."""
 
 
 class EngineLost(EngineError):

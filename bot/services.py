@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bot.engine import EngineApi, UpscalerInfo, check_upscaler
+from bot.engine import EngineApi, EnginePool, UpscalerInfo, check_upscaler
 from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
 from bot.jobs.dispatcher import Dispatcher, Pictures
@@ -142,7 +142,11 @@ class _Review:
 
 
 def compose_services(
-    settings: Settings, database: Database, engine: EngineApi, messenger: Messenger, now: Clock
+    settings: Settings,
+    database: Database,
+    engine: EngineApi | EnginePool,
+    messenger: Messenger,
+    now: Clock,
 ) -> Services:
     """Connect the parts without starting them. Raises ConfigError for unusable rules or files."""
     store = Repositories.of(database)
@@ -153,7 +157,8 @@ def compose_services(
     policy = _compose_policy(ground, guilds.scale, reading)
     status_messages = _compose_status_messages(ground, policy.judge)
     review_cards = ReviewCards(store, status_messages, messenger, writer, policy.gate, now)
-    jobs = _compose_jobs(ground, engine, policy, status_messages, review_cards)
+    pool = EnginePool.of(engine)
+    jobs = _compose_jobs(ground, pool, policy, status_messages, review_cards)
     review = _compose_review(ground, review_cards, jobs)
     heavy_work = HeavyWork(now)
     return Services(
@@ -164,7 +169,7 @@ def compose_services(
         audit=store.audit,
         guilds=guilds,
         member_data=MemberData(
-            store, jobs.dispatcher, status_messages, engine, writer, heavy_work, now
+            store, jobs.dispatcher, status_messages, pool, writer, heavy_work, now
         ),
         heavy_work=heavy_work,
         pace=make_pace(settings, now),
@@ -220,7 +225,7 @@ def _compose_status_messages(ground: _Ground, judge: PictureJudge) -> StatusMess
 
 def _compose_jobs(
     ground: _Ground,
-    engine: EngineApi,
+    engine: EnginePool,
     policy: _Policy,
     status_messages: StatusMessages,
     lane: ReviewLane,

@@ -21,6 +21,8 @@ from bot.engine.api import (
     SAMPLER_IDS,
     EngineApi,
     EngineOptions,
+    EngineState,
+    EngineStatus,
     GenerationOutput,
     GenerationRequest,
     ModelInfo,
@@ -30,8 +32,10 @@ from bot.engine.api import (
     UpscalerInfo,
 )
 from bot.engine.engine import Engine
+from bot.engine.fleet.pace import Pace
 from bot.engine.models.checks import check_model
 from bot.engine.models.families import FAMILIES
+from bot.engine.pool import EnginePool
 from bot.engine.upscaling.files import check_upscaler
 
 __all__ = [
@@ -41,10 +45,14 @@ __all__ = [
     "Engine",
     "EngineApi",
     "EngineOptions",
+    "EnginePool",
+    "EngineState",
+    "EngineStatus",
     "GenerationOutput",
     "GenerationRequest",
     "ModelInfo",
     "ModelSource",
+    "Pace",
     "Progress",
     "ProgressCallback",
     "UpscalerInfo",

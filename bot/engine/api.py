@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bot.domain.recipes import Recipe
 from bot.domain.samplers import SAMPLERS
+from bot.errors import EngineError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -203,8 +205,62 @@ ProgressCallback = Callable[[Progress], None]
 """Runs in the engine thread: it must only hand over (``loop.call_soon_threadsafe``)."""
 
 
+class EngineState(StrEnum):
+    """What an engine of several is doing. REFUSED: it could not load its model."""
+
+    LOADING = "loading"
+    READY = "ready"
+    DRAINING = "draining"
+    LOST = "lost"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """How an engine of several is doing. outstanding_cost: its work, in default requests.
+
+    info: its model; None until that is loaded. note: why it does not draw.
+    """
+
+    name: str
+    state: EngineState
+    info: ModelInfo | None
+    num_drawing: int
+    outstanding_cost: float
+    pictures_last_hour: int
+    num_faults: int
+    note: str = ""
+
+
+class Estimator(Protocol):
+    """Says what an engine can take and what it costs. It can be sent to another process."""
+
+    def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
+        """Return whether a request fits beside the others. A single request always fits."""
+        ...
+
+    def cost(self, recipe: Recipe) -> float:
+        """Estimate the work, in units of one default request of the default model."""
+        ...
+
+
 class EngineApi(Protocol):
-    """The engine as jobs see it; every method may be called from the event loop's thread."""
+    """One engine: one model on one device. Every method may be called from any thread."""
+
+    @property
+    def estimator(self) -> Estimator | None:
+        """Return how much fits now and what it costs; None until the model is loaded."""
+        ...
+
+    @property
+    def fault(self) -> EngineError | None:
+        """Return why nothing can be drawn any more; None if all is well."""
+        ...
+
+    @property
+    def is_draining(self) -> bool:
+        """Return whether it wants to finish what it draws and take no more."""
+        ...
 
     def start(self) -> Future[ModelInfo]:
         """Start the engine thread and load the model. Fails with ConfigError."""

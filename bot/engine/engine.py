@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from bot.engine.api import (
     ProgressCallback,
 )
 from bot.engine.boundary import attempt
+from bot.engine.capacity.estimator import ModelEstimator
 from bot.engine.models.checks import hush_transformers
 from bot.errors import (
     ConfigError,
@@ -98,6 +100,23 @@ class Engine:
         self._waiting: deque[_Job] = deque()
         self._drawn: dict[Drawing, _Job] = {}
         self._must_forget = False
+
+    @property
+    def estimator(self) -> ModelEstimator | None:
+        """Return how much fits now and what it costs; None until the model is loaded."""
+        if self._cost_model is None or self._capacity is None:
+            return None
+        return ModelEstimator(self._cost_model, copy(self._capacity))
+
+    @property
+    def fault(self) -> EngineError | None:
+        """Return why nothing can be drawn any more; None if all is well."""
+        return self._ended
+
+    @property
+    def is_draining(self) -> bool:
+        """Return False: it ends together with the program."""
+        return False
 
     def start(self) -> Future[ModelInfo]:
         """Start the engine thread and load the model. Fails with ConfigError.

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.pictures import PictureFile
-from bot.engine.api import EngineApi, GenerationOutput, GenerationRequest, ModelInfo, Progress
+from bot.engine import EnginePool, GenerationOutput, GenerationRequest, ModelInfo, Progress
 from bot.errors import (
+    EngineGone,
     EngineLost,
     GenerationCancelled,
     GenerationRejected,
@@ -24,10 +25,10 @@ from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
 from bot.jobs.ports import InProgress, ReviewLane, Waiting
 from bot.jobs.presence import MEMBER_LEFT
+from bot.jobs.queue.turns import Turns
 from bot.jobs.queue.waitlist import Waitlist
 from bot.jobs.start_images import StartPictures
 from bot.jobs.status_messages import MESSAGE_DELETED, StatusMessages
-from bot.jobs.watchdog import Watchdog
 from bot.moderation import PictureCheck
 from bot.ops.logs import of_job
 from bot.policy.pictures import PictureJudge, compose_picture_entry
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
+MAX_ENGINES = 5  # that may be lost with the same job: perhaps it is what kills them
 STORE_RETRY_SECONDS = 5.0
+TEND_SECONDS = 1.0
 LOCKED_SECONDS = 600.0  # how long a drawn job waits while another program writes to the database
 _CANCELLED = because(Code.CANCELLED)
 # The largest share of time for computing places, which is slow in a long queue.
@@ -66,7 +69,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        engine: EngineApi,
+        engine: EnginePool,
         store: Repositories,
         waitlist: Waitlist,
         status_messages: StatusMessages,
@@ -79,6 +82,7 @@ class Dispatcher:
         self._jobs = store.jobs
         self._audit = store.audit
         self._waitlist = waitlist
+        self._turns = Turns(waitlist, engine, now)
         self._status_messages = status_messages
         self._lane = lane
         self._starts = pictures.starts
@@ -95,26 +99,27 @@ class Dispatcher:
         self._announcing: asyncio.TimerHandle | None = None
         self._is_announced = True
         self._lost: EngineLost | None = None
-        self._watchdog = Watchdog()
 
     async def run(self) -> None:
         """Draw until ``stop``. Raises ConfigError if the model does not load, EngineLost."""
         self._check.prepare()
-        watching = asyncio.create_task(self._watch_steps())
+        watching = asyncio.create_task(self._tend_engines())
         try:
             await self._run()
         finally:
             watching.cancel()
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, changed = asyncio.get_running_loop(), self._waitlist.changed
+        self._engine.on_change = lambda: loop.call_soon_threadsafe(changed.set)
         loading = asyncio.wrap_future(self._engine.start())
-        loading.add_done_callback(lambda _: self._waitlist.changed.set())
+        loading.add_done_callback(lambda _: changed.set())
         while not self._stopping:
             self._waitlist.changed.clear()
             try:
                 if loading.done() and self._waitlist.info is None:
                     await self._welcome(loading.result())
+                await self._waitlist.learn_paces()
                 while (job := self._choose()) is not None:
                     await self._begin(job)
             except StoreError as error:  # such as a full disk: jobs stay in the queue
@@ -203,12 +208,7 @@ class Dispatcher:
     def _choose(self) -> Job | None:
         if self._stopping or self._lost is not None or self._waitlist.info is None:
             return None
-        job = self._waitlist.queue.next(self._now())
-        if job is None:
-            return None
-        if job.job_id in self._waitlist.unfit:
-            return job  # _begin will refuse the job
-        return job if self._engine.has_room(job.recipe) else None
+        return self._turns.choose()
 
     async def _begin(self, job: Job) -> None:
         try:
@@ -224,8 +224,6 @@ class Dispatcher:
         if running is None:
             return
         of_job(log, job.job_id).info("begins, attempt %s", running.attempt)
-        if not self._waitlist.running:
-            self._watchdog.begin()
         self._waitlist.running[job.job_id] = running
         self._waitlist.charge(running)
         loop = asyncio.get_running_loop()
@@ -327,6 +325,9 @@ class Dispatcher:
         outlast(LOCKED_SECONDS)
         try:
             await work
+        except EngineGone as error:
+            of_job(log, job.job_id).warning("goes to another engine: %s", error)
+            await self._retry_or_fail(job, MAX_ENGINES)
         except EngineLost as error:
             self._lost = error
             await self._retry_or_fail(job)
@@ -341,8 +342,8 @@ class Dispatcher:
             )
             await self._retry_or_fail(job)
 
-    async def _retry_or_fail(self, job: Job) -> None:
-        if job.attempt >= MAX_ATTEMPTS:
+    async def _retry_or_fail(self, job: Job, max_attempts: int = MAX_ATTEMPTS) -> None:
+        if job.attempt >= max_attempts:
             await self._end(job, JobStatus.FAILED, because(Code.DRAWING_FAILED))
             return
         try:
@@ -371,22 +372,20 @@ class Dispatcher:
             self._waitlist.use.refund(job.job_id)
             await self._status_messages.finish(ended)
 
-    async def _watch_steps(self) -> None:
-        """Treat a device that hangs as lost; the next process draws its jobs.
+    async def _tend_engines(self) -> None:
+        """Look after the engines once a second, until none is left.
 
-        Jobs being drawn stay ``running`` in the database, so that this counts as an attempt.
+        Jobs that a device hangs with stay ``running`` in the database, so that the next process
+        counts this as an attempt.
         """
         while self._lost is None:
-            await asyncio.sleep(1.0)
-            if self._waitlist.running and self._watchdog.is_hung:
-                seconds = self._watchdog.silent_seconds
-                jobs = ", ".join(map(str, self._waitlist.running))
-                log.error("no step for %.0f s; jobs %s hang", seconds, jobs)
-                self._lost = EngineLost(f"The device has not finished a step in {seconds:.0f} s.")
+            await asyncio.sleep(TEND_SECONDS)
+            self._engine.tend()
+            if self._engine.lost is not None:
+                self._lost = self._engine.lost
                 self._waitlist.changed.set()
 
     def _show_progress(self, job: Job, progress: Progress) -> None:
-        self._watchdog.note_step()
         if job.job_id in self._waitlist.running:
             self._progress[job.job_id] = progress
             if progress.preview is not None:

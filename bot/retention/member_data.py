@@ -13,7 +13,7 @@ from typing import Any
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.pictures import PictureFile
-from bot.engine.api import EngineApi
+from bot.engine import EnginePool
 from bot.images.store import PictureWriter
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.status_messages import StatusMessages
@@ -38,7 +38,7 @@ class MemberData:
         store: Repositories,
         dispatcher: Dispatcher,
         status_messages: StatusMessages,
-        engine: EngineApi,
+        engine: EnginePool,
         writer: PictureWriter,
         heavy_work: HeavyWork,
         now: Callable[[], float],

@@ -10,8 +10,9 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,24 @@ FAKE_TILES = 2
 UPSCALING_COST = 0.125
 
 
+@dataclass(frozen=True, slots=True)
+class FakeEstimator:
+    """Says what the fake engine can take: one request at a time."""
+
+    info: ModelInfo
+
+    def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
+        return not list(others)
+
+    def cost(self, recipe: Recipe) -> float:
+        if recipe.is_upscaled:
+            return UPSCALING_COST
+        steps = (recipe.num_inference_steps or 0) / self.info.num_inference_steps
+        width, height = recipe.size
+        area = width * height / (self.info.width * self.info.height)
+        return steps * area * self.info.cost_factor
+
+
 class FakeEngine:
     """Draws one request at a time; ``step_seconds`` per step; ``flaw`` may raise for a request.
 
@@ -75,6 +94,7 @@ class FakeEngine:
     ) -> None:
         self.info = info
         self.drawn: list[GenerationRequest] | deque[GenerationRequest] = []
+        self.is_draining = False
         self.num_forgotten = 0  # how often it had to forget prompts
         self.may_load = threading.Event()  # cleared by a test that holds the model back
         self.may_load.set()
@@ -113,12 +133,15 @@ class FakeEngine:
         return not self._in_flight
 
     def cost(self, recipe: Recipe) -> float:
-        if recipe.is_upscaled:
-            return UPSCALING_COST
-        steps = (recipe.num_inference_steps or 0) / self.info.num_inference_steps
-        width, height = recipe.size
-        area = width * height / (self.info.width * self.info.height)
-        return steps * area * self.info.cost_factor
+        return FakeEstimator(self.info).cost(recipe)
+
+    @property
+    def estimator(self) -> FakeEstimator | None:
+        return FakeEstimator(self.info) if self._loaded.done() else None
+
+    @property
+    def fault(self) -> EngineLost | None:
+        return self._lost
 
     def forget_prompts(self) -> None:
         self.num_forgotten += 1

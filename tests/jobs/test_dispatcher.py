@@ -73,7 +73,7 @@ async def test_prompt_becomes_three_pictures_in_the_channel(house: House):
     assert done.cost > 0
     assert done.cost <= done.cost_estimate
     assert done.engine == house.engine.info.engine
-    assert house.services.waitlist.paces.cost_per_second is not None
+    assert house.services.waitlist.measure_pace() is not None
     await check_use_is_on_record(house)
 
 
@@ -178,14 +178,14 @@ async def test_slow_engine_beside_a_fast_one_charges_no_more(open_house: OpenHou
     engine = let_draw(("fast", 1.0), ("slow", 10.0), ("slow", 10.0), ("fast", 1.0), ("slow", 5.0))
     async with open_house(engine) as house:
         assert await draw_costs(house, 5) == pytest.approx([1.0, 1.0, 1.0, 1.0, 0.5])
-        pace = house.services.waitlist.paces.cost_per_second
+        pace = house.services.waitlist.paces.sum_up(["fast", "slow"])
         assert pace == pytest.approx(2 / 2 + 3 / 25)
 
 
 async def test_member_pays_for_no_slow_moment_and_less_for_a_quick_one(open_house: OpenHouse):
     async with open_house(let_draw(("one", 10.0), ("one", 30.0), ("one", 5.0))) as house:
         assert await draw_costs(house, 3) == pytest.approx([1.0, 1.0, 5.0 * 2 / 40])
-        assert house.services.waitlist.paces.cost_per_second == pytest.approx(3 / 45)
+        assert house.services.waitlist.paces.of("one").cost_per_second == pytest.approx(3 / 45)
 
 
 @pytest.mark.parametrize("is_message_deleted", [False, True])
@@ -800,8 +800,8 @@ async def test_updates_of_a_job_end_with_its_end(house: House):
 async def test_device_that_hangs_ends_the_process_and_its_job_is_drawn_by_the_next_one(
     open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("bot.jobs.watchdog.HUNG_SECONDS", 0.5)
-    monkeypatch.setattr("bot.jobs.watchdog.FIRST_STEP_SECONDS", 0.5)
+    monkeypatch.setattr("bot.engine.fleet.watchdog.HUNG_SECONDS", 0.5)
+    monkeypatch.setattr("bot.engine.fleet.watchdog.FIRST_STEP_SECONDS", 0.5)
     hangs = threading.Event()
 
     def hang(request: GenerationRequest) -> None:

@@ -246,10 +246,10 @@ async def test_pace_is_remembered_over_a_restart(open_house: OpenHouse):
         await before.start()
         await before.until_status(await before.submit(), JobStatus.DELIVERED)
         await before.until_idle()
-        pace = before.services.waitlist.paces.cost_per_second
+        pace = before.services.waitlist.measure_pace()
     async with open_house() as after:
         await after.services.waitlist.welcome(after.engine.info)
-        assert after.services.waitlist.paces.cost_per_second == pytest.approx(pace)
+        assert after.services.waitlist.measure_pace() == pytest.approx(pace)
 
 
 async def test_pace_of_another_model_is_not_taken_over(open_house: OpenHouse):
@@ -258,7 +258,7 @@ async def test_pace_of_another_model_is_not_taken_over(open_house: OpenHouse):
         await before.until_status(await before.submit(), JobStatus.DELIVERED)
     async with open_house() as after:
         await after.services.waitlist.welcome(replace(after.engine.info, id="a larger model"))
-        assert after.services.waitlist.paces.cost_per_second is None
+        assert after.services.waitlist.measure_pace() is None
 
 
 async def test_pace_of_another_engine_is_not_taken_over(open_house: OpenHouse):
@@ -267,7 +267,7 @@ async def test_pace_of_another_engine_is_not_taken_over(open_house: OpenHouse):
         await before.until_status(await before.submit(), JobStatus.DELIVERED)
     async with open_house() as after:
         await after.services.waitlist.welcome(replace(after.engine.info, engine="a faster card"))
-        assert after.services.waitlist.paces.cost_per_second is None
+        assert after.services.waitlist.measure_pace() is None
 
 
 async def test_accepted_job_is_kept_when_discord_cannot_say_whether_it_was_answered(

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.recipes import Recipe
-from bot.engine.api import EngineApi, ModelInfo
+from bot.engine import EnginePool, EngineState, ModelInfo
 from bot.errors import UserError
 from bot.jobs.queue.fair_queue import JobQueue
 from bot.jobs.queue.pace import Paces
@@ -22,12 +22,13 @@ from bot.texts.reasons import Reason
 class Waitlist:
     """The waiting and running jobs of this process. Callers keep it in step with the database."""
 
-    def __init__(self, jobs: JobRepository, engine: EngineApi, now: Callable[[], float]) -> None:
+    def __init__(self, jobs: JobRepository, engine: EnginePool, now: Callable[[], float]) -> None:
         self._jobs = jobs
         self._engine = engine
         self._now = now
         self.use = RecentUse()
         self.paces = Paces()
+        self._known: set[tuple[str, str]] = set()  # models and engines with earlier jobs looked up
         self.queue = JobQueue(self.use)
         self.running: dict[int, Job] = {}
         self.info: ModelInfo | None = None
@@ -46,14 +47,35 @@ class Waitlist:
         self.use.charge(job, min(job.started_at or now, now))
 
     async def welcome(self, info: ModelInfo) -> None:
-        """Take in the loaded model, and work out its engine's pace from earlier jobs."""
+        """Take in the loaded model."""
+        await self._learn_pace(info)
+        self.info = info
+        self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
+
+    async def learn_paces(self) -> None:
+        """Work out the pace of engines that are new here, from earlier jobs."""
+        for info in self._list_infos():
+            await self._learn_pace(info)
+
+    async def _learn_pace(self, info: ModelInfo) -> None:
         pace = self.paces.of(info.engine)
+        if (info.id, info.engine) in self._known:
+            return
         drawn = await self._jobs.list_measured(info.id, info.engine, pace.max_samples)
+        self._known.add((info.id, info.engine))
         for job in reversed(drawn):
             if job.gpu_seconds is not None:
                 pace.add(job.cost_estimate, job.gpu_seconds)
-        self.info = info
-        self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
+
+    def measure_pace(self) -> float | None:
+        """Return the cost per second that all engines draw together; None at first."""
+        return self.paces.sum_up(info.engine for info in self._list_infos())
+
+    def _list_infos(self) -> list[ModelInfo]:
+        """List what the engines that draw now have loaded; one model until one draws again."""
+        engines = self._engine.list_engines()
+        ready = [each.info for each in engines if each.state is EngineState.READY and each.info]
+        return ready or [self.info] if self.info else ready
 
     def enqueue(self, *jobs: Job) -> None:
         """Put jobs into the queue and wake the dispatcher.
@@ -83,8 +105,7 @@ class Waitlist:
 
     def places(self) -> dict[int, Place]:
         """Return the place of every waiting job, in the order they will be drawn."""
-        pace = self.paces.cost_per_second
-        return self.queue.places(self._now(), self._busy_cost(), pace)
+        return self.queue.places(self._now(), self._busy_cost(), self.measure_pace())
 
     def count_of(self, guild_id: int | None) -> tuple[int, int]:
         """Return how many prompts of a server are waiting, and how many are being drawn."""
@@ -97,7 +118,7 @@ class Waitlist:
 
     def estimate_wait_seconds(self, cost: float) -> float | None:
         """Estimate the seconds until a new job of this cost would be done; None if unknown."""
-        pace = self.paces.cost_per_second
+        pace = self.measure_pace()
         return (self._busy_cost() + self.queue.cost + cost) / pace if pace else None
 
     def _busy_cost(self) -> float:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.recipes import Recipe
+from bot.engine import Pace
 from bot.jobs.queue.fair_queue import JobQueue
-from bot.jobs.queue.pace import Pace, Paces
+from bot.jobs.queue.pace import Paces
 from bot.jobs.queue.places import PlaceReason
 from bot.jobs.queue.usage import HALF_LIFE_SECONDS, MEMORY_SECONDS, RecentUse
 
@@ -385,9 +386,11 @@ def test_slow_moment_is_not_charged_yet_makes_waits_longer():
 
 def test_engines_are_as_fast_as_all_together():
     paces = Paces()
-    assert paces.cost_per_second is None
+    assert paces.sum_up(["fast"]) is None
     paces.of("fast").add(1.0, 1.0)
     paces.of("slow").add(1.0, 10.0)
-    paces.of("idle")
-    assert paces.cost_per_second == pytest.approx(1.1)
+    assert paces.sum_up(["fast", "slow"]) == pytest.approx(1.1)
+    assert paces.sum_up(["slow", "slow"]) == pytest.approx(0.2)
+    assert paces.sum_up(["fast", "slow", "new"]) == pytest.approx(1.65)
+    assert paces.sum_up([]) is None
     assert paces.of("slow").measure(1.0, 5.0) == pytest.approx(0.5)

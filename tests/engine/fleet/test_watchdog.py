@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.jobs.watchdog import FIRST_STEP_SECONDS, HUNG_SECONDS, HUNG_STEPS, Watchdog
+from bot.engine.fleet.watchdog import FIRST_STEP_SECONDS, HUNG_SECONDS, HUNG_STEPS, Watchdog
 
 
 class Device:

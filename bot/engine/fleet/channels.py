@@ -1,0 +1,102 @@
+"""Carries bytes between the bot and an engine in another process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from queue import SimpleQueue
+from typing import Protocol
+
+logger = logging.getLogger(__name__)
+
+_KILL_SECONDS = 5.0  # for a process that was told to end
+
+
+class Channel(Protocol):
+    """One side of a connection. Every method may be called from any thread."""
+
+    def open(self, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
+        """Start. From now on, ``on_data`` gets what comes in, in order and in one thread.
+
+        on_end: called at most once, with a reason, if the other side is gone.
+        """
+        ...
+
+    def send(self, data: bytes) -> None:
+        """Send without waiting. Does nothing if the other side is gone."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the other side to end; returns whether it has."""
+        ...
+
+    def close(self) -> None:
+        """End at once, and the other side with it. Idempotent; ``on_end`` is not called."""
+        ...
+
+
+class PipeChannel:
+    """A pipe between a process and its child. process: the child, on the parent's side."""
+
+    def __init__(self, pipe: Connection, process: BaseProcess | None = None) -> None:
+        self._pipe = pipe
+        self._process = process
+        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
+        self._closed = threading.Event()
+
+    def open(self, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
+        """Start a thread for each direction, because writing blocks if the other side hangs."""
+        threading.Thread(target=self._write, daemon=True).start()
+        threading.Thread(target=self._read, args=(on_data, on_end), daemon=True).start()
+
+    def send(self, data: bytes) -> None:
+        """Send without waiting. Does nothing if the other side is gone."""
+        self._outbox.put(data)
+
+    def close(self) -> None:
+        """End at once: the child is killed."""
+        self._closed.set()
+        self._outbox.put(None)
+        if self._process is not None:
+            self._process.kill()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the child to end; returns whether it has."""
+        if self._process is None:
+            return True
+        self._process.join(seconds)
+        return self._process.exitcode is not None
+
+    def _write(self) -> None:
+        with suppress(OSError):
+            while (data := self._outbox.get()) is not None:
+                self._pipe.send_bytes(data)
+
+    def _read(self, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
+        while True:
+            try:
+                data = self._pipe.recv_bytes()
+            except (EOFError, OSError):
+                break
+            if self._closed.is_set():
+                break
+            on_data(data)
+        self._outbox.put(None)
+        if not self._closed.is_set():
+            on_end(self._describe_end())
+
+    def _describe_end(self) -> str:
+        if self._process is None:
+            return "the bot has ended"
+        self._process.join(_KILL_SECONDS)
+        code = self._process.exitcode
+        if code is None:
+            self._process.kill()
+            return "its process closed the connection"
+        if code < 0:
+            return f"its process was ended by signal {-code}"
+        return f"its process ended with exit code {code}"

@@ -1,0 +1,158 @@
+"""What an engine in another process and the bot tell each other, as bytes."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from bot.engine.api import Estimator, GenerationOutput, GenerationRequest, ModelInfo
+from bot.errors import TriptychError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_PREVIEW_BYTES = 50_000
+_QUALITIES = (60, 30, 10)
+ROOMS = {"bot", "numpy"}
+"""The packages whose classes a message may hold."""
+
+_BUILTINS = {"dict", "frozenset", "list", "set", "tuple"}
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Draw a request. Its ``request_id`` is new for each attempt."""
+
+    request: GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop a request."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Forget every prompt that is not being drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Cancel everything and end within these seconds."""
+
+    deadline_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The model is loaded."""
+
+    info: ModelInfo
+    estimator: Estimator
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request failed; or, without a ``request_id``, the model could not be loaded."""
+
+    request_id: int | None
+    error: TriptychError
+
+
+@dataclass(frozen=True, slots=True)
+class Resized:
+    """From now on another amount of work fits."""
+
+    estimator: Estimator
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """Progress of a request. preview: the ``num_pictures`` pictures of a preview as one WebP."""
+
+    request_id: int
+    step: int
+    num_steps: int
+    num_pictures: int = 0
+    preview: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The pictures of a request."""
+
+    request_id: int
+    output: GenerationOutput
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The machine's owner wants it back: it finishes what it draws and takes no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A line for the bot's log."""
+
+    logger: str
+    level: int
+    text: str
+
+
+Order: TypeAlias = Submit | Cancel | Forget | Close
+"""What the bot tells an engine."""
+
+Report: TypeAlias = Loaded | Failed | Resized | Stepped | Drawn | Draining | Logged
+"""What an engine tells the bot."""
+
+
+def pack(message: Order | Report) -> bytes:
+    """Return a message as bytes."""
+    return pickle.dumps(message, protocol=5)
+
+
+def unpack(data: bytes) -> Any:
+    """Return the message in some bytes, or anything else that is made of our classes.
+
+    Raises ValueError for bytes that are no such thing. Nothing outside Triptych and numpy is called
+    while they are read.
+    """
+    try:
+        return _Reader(BytesIO(data)).load()
+    except Exception as error:
+        raise ValueError(f"not a message of Triptych: {type(error).__name__}: {error}") from error
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        is_ours = module.partition(".")[0] in ROOMS
+        if is_ours or (module == "builtins" and name in _BUILTINS):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} is not expected")
+
+
+def pack_preview(pictures: NDArray[np.uint8]) -> bytes:
+    """Join small pictures, uint8 (N, h, w, 3) RGB, as one WebP of at most 50 kB; else b""."""
+    strip = Image.fromarray(pictures.reshape(-1, *pictures.shape[2:]))
+    for quality in _QUALITIES:
+        buffer = BytesIO()
+        strip.save(buffer, "WEBP", quality=quality, method=0)
+        if buffer.tell() <= MAX_PREVIEW_BYTES:
+            return buffer.getvalue()
+    return b""
+
+
+def unpack_preview(report: Stepped) -> NDArray[np.uint8] | None:
+    """Return the preview in a report, uint8 (N, h, w, 3) RGB; None if it has none."""
+    if not report.preview:
+        return None
+    with Image.open(BytesIO(report.preview), formats=["WEBP"]) as strip:
+        pixels = np.asarray(strip.convert("RGB"))
+    return pixels.reshape(report.num_pictures, -1, *pixels.shape[1:])

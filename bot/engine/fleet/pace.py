@@ -1,0 +1,35 @@
+"""Measures how fast an engine draws."""
+
+from __future__ import annotations
+
+
+class Pace:
+    """Measures how fast one engine draws, in cost per second, on the last jobs it finished.
+
+    It compares the estimated cost with the seconds a job took, not the cost that was charged.
+    Waiting times are computed from estimates too, so the two fit together.
+    """
+
+    def __init__(self, max_samples: int = 50) -> None:
+        self._samples: list[tuple[float, float]] = []
+        self.max_samples = max_samples
+
+    def add(self, cost_estimate: float, gpu_seconds: float) -> None:
+        """Learn from one finished job."""
+        if cost_estimate > 0 and gpu_seconds > 0:
+            self._samples = [*self._samples[1 - self.max_samples :], (cost_estimate, gpu_seconds)]
+
+    @property
+    def cost_per_second(self) -> float | None:
+        """Return the pace, or None until the first job is done."""
+        if not self._samples:
+            return None
+        return sum(cost for cost, _ in self._samples) / sum(spent for _, spent in self._samples)
+
+    def measure(self, cost_estimate: float, gpu_seconds: float) -> float:
+        """Return a finished job's cost: its GPU time at this engine's pace, up to the estimate.
+
+        So a member never pays more because a device was slow.
+        """
+        pace = self.cost_per_second
+        return min(gpu_seconds * pace, cost_estimate) if pace else cost_estimate

@@ -1,0 +1,220 @@
+"""The side that asks: an engine in another process, as the rest of the program sees it."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from bot.engine.api import (
+    Estimator,
+    GenerationOutput,
+    GenerationRequest,
+    ModelInfo,
+    Progress,
+    ProgressCallback,
+)
+from bot.engine.fleet.channels import Channel
+from bot.engine.fleet.messages import (
+    Cancel,
+    Close,
+    Draining,
+    Drawn,
+    Failed,
+    Forget,
+    Loaded,
+    Logged,
+    Order,
+    Resized,
+    Stepped,
+    Submit,
+    pack,
+    unpack,
+    unpack_preview,
+)
+from bot.errors import EngineLost, GenerationCancelled, TriptychError
+
+if TYPE_CHECKING:
+    from bot.domain.recipes import Recipe
+
+logger = logging.getLogger(__name__)
+
+_SENSELESS = (ValueError, TypeError, AttributeError, OSError, InvalidStateError)
+"""What reading a message raises if another version, or another program, has sent it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    request: GenerationRequest
+    on_progress: ProgressCallback | None
+    future: Future[GenerationOutput] = field(default_factory=Future)
+
+
+class RemoteEngine:
+    """Sends requests over a channel. If the channel ends, everything fails with EngineLost.
+
+    open_channel: starts the other side; called by ``start``, and only once.
+    Futures and progress callbacks run in the channel's thread.
+    """
+
+    def __init__(self, name: str, open_channel: Callable[[], Channel]) -> None:
+        self._name = name
+        self._open_channel = open_channel
+        self._channel: Channel | None = None
+        self._lock = threading.Lock()
+        self._tickets = itertools.count(1)  # a stale attempt has another number
+        self._tasks: dict[int, _Task] = {}
+        self._estimator: Estimator | None = None
+        self._loaded: Future[ModelInfo] = Future()
+        self._fault: EngineLost | None = None
+        self.is_draining = False
+
+    @property
+    def estimator(self) -> Estimator | None:
+        """Return how much fits and what it costs; None until the model is loaded."""
+        return self._estimator
+
+    @property
+    def fault(self) -> EngineLost | None:
+        """Return why nothing can be drawn any more; None if all is well."""
+        return self._fault
+
+    def start(self) -> Future[ModelInfo]:
+        """Start the other side. Fails with ConfigError or EngineLost."""
+        self._loaded.set_running_or_notify_cancel()
+        self._channel = self._open_channel()
+        self._channel.open(self._receive, self._lose)
+        return self._loaded
+
+    def submit(
+        self, request: GenerationRequest, on_progress: ProgressCallback | None = None
+    ) -> Future[GenerationOutput]:
+        """Send a request. Fails as ``Engine.submit`` does."""
+        task = _Task(request, on_progress)
+        task.future.set_running_or_notify_cancel()
+        ticket = next(self._tickets)
+        with self._lock:
+            fault = self._fault
+            if fault is None:
+                self._tasks[ticket] = task
+        if fault is not None:
+            task.future.set_exception(EngineLost(*fault.args))
+        else:
+            self._send(Submit(replace(request, request_id=ticket)))
+        return task.future
+
+    def cancel(self, request_id: int) -> None:
+        """End a request with GenerationCancelled, within a step of the other side."""
+        with self._lock:
+            tickets = [
+                ticket
+                for ticket, task in self._tasks.items()
+                if task.request.request_id == request_id
+            ]
+        for ticket in tickets:
+            self._send(Cancel(ticket))
+
+    def has_room(self, recipe: Recipe) -> bool:
+        """Return whether a request for it would be drawn from the next step on."""
+        with self._lock:
+            others = [task.request.recipe for task in self._tasks.values()]
+        if self._estimator is None:
+            return not others
+        return self._estimator.fits(others, recipe)
+
+    def cost(self, recipe: Recipe) -> float:
+        """Estimate the work in default requests of the default model; 1.0 until it is loaded."""
+        return 1.0 if self._estimator is None else self._estimator.cost(recipe)
+
+    def forget_prompts(self) -> None:
+        """Forget, within a step, every prompt that is not being drawn."""
+        self._send(Forget())
+
+    def close(self, deadline_seconds: float) -> bool:
+        """Cancel everything and end the other side; it is killed at the deadline."""
+        self._end(GenerationCancelled("the engine is closed"), EngineLost("the engine is closed"))
+        if self._channel is None:
+            return True
+        self._send(Close(deadline_seconds))
+        ended = self._channel.wait(deadline_seconds)
+        self._channel.close()
+        return ended
+
+    def abandon(self, reason: str) -> None:
+        """Kill the other side, because it hangs or answers nonsense."""
+        if self._channel is not None:
+            self._channel.close()
+        self._lose(reason)
+
+    def _send(self, order: Order) -> None:
+        if self._channel is not None:
+            self._channel.send(pack(order))
+
+    def _receive(self, data: bytes) -> None:
+        if self._fault is not None:
+            return
+        try:
+            self._hear(unpack(data))
+        except _SENSELESS as error:
+            logger.error("%s: %s", self._name, error)
+            self.abandon("it sends messages that make no sense")
+
+    def _hear(self, report: object) -> None:
+        match report:
+            case Stepped():
+                self._hear_step(report)
+            case Drawn(ticket, output) if isinstance(output, GenerationOutput):
+                if (task := self._take(ticket)) is not None:
+                    task.future.set_result(output)
+            case Failed(int(ticket), error):
+                if (task := self._take(ticket)) is not None:
+                    task.future.set_exception(error)
+            case _:
+                self._hear_of_engine(report)
+
+    def _hear_of_engine(self, report: object) -> None:
+        match report:
+            case Failed(None, error):
+                self._end(error, EngineLost(str(error)))
+            case Loaded(ModelInfo() as info, estimator):
+                self._estimator = estimator
+                self._loaded.set_result(info)
+            case Resized(estimator):
+                self._estimator = estimator
+            case Draining():
+                self.is_draining = True
+            case Logged(name, level, text):
+                logging.getLogger(name).log(level, "%s: %s", self._name, text)
+            case _:
+                raise ValueError(f"{type(report).__name__} is no report")
+
+    def _hear_step(self, report: Stepped) -> None:
+        with self._lock:
+            task = self._tasks.get(report.request_id)
+        if task is not None and task.on_progress is not None:
+            preview = unpack_preview(report)
+            task.on_progress(Progress(report.step, report.num_steps, preview))
+
+    def _take(self, ticket: int) -> _Task | None:
+        with self._lock:
+            return self._tasks.pop(ticket, None)
+
+    def _lose(self, reason: str) -> None:
+        fault = EngineLost(f"{self._name}: {reason}")
+        self._end(fault, fault)
+
+    def _end(self, error: TriptychError, fault: EngineLost) -> None:
+        """Fail everything with an error, and refuse what comes later because of the fault."""
+        with self._lock:
+            if self._fault is not None:
+                return
+            self._fault = fault
+            tasks, self._tasks = self._tasks, {}
+        for task in tasks.values():
+            task.future.set_exception(type(error)(*error.args))
+        if not self._loaded.done():
+            self._loaded.set_exception(error)

@@ -1,0 +1,375 @@
+"""Several engines, each with a device of its own, as one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from bot.engine.api import (
+    EngineApi,
+    EngineState,
+    EngineStatus,
+    Estimator,
+    GenerationOutput,
+    GenerationRequest,
+    ModelInfo,
+    Progress,
+    ProgressCallback,
+)
+from bot.engine.fleet.seats import Seat, Task
+from bot.errors import EngineGone, EngineLost, GenerationCancelled
+
+if TYPE_CHECKING:
+    from bot.domain.recipes import Recipe
+
+logger = logging.getLogger(__name__)
+
+_TOGETHER = 1.25
+"""An engine that already draws this size is chosen if it takes at most this many times as long."""
+
+MakeEngine = Callable[[], EngineApi]
+
+
+class SeatSource(Protocol):
+    """Adds engines to a pool and takes them away, as machines come and go."""
+
+    @property
+    def note(self) -> str:
+        """Return what the owner should know, such as that nothing answers; "" if all is well."""
+        ...
+
+    def start(self, pool: EnginePool) -> None:
+        """Begin to look for engines, for this pool."""
+        ...
+
+    def tend(self) -> None:
+        """Look after what broke. Called about once a second."""
+        ...
+
+    def close(self, deadline_seconds: float) -> bool:
+        """End everything."""
+        ...
+
+
+class EnginePool:
+    """Draws with all its engines. Every method may be called from any thread.
+
+    makers: makes the engine of each name, and makes it again if it is lost. alone: an engine that
+    cannot be replaced while the program runs. on_change: called when an engine comes, goes or has
+    room again.
+    """
+
+    def __init__(
+        self,
+        makers: Mapping[str, MakeEngine],
+        sources: Sequence[SeatSource] = (),
+        *,
+        alone: EngineApi | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now = now
+        self._lock = threading.RLock()
+        self._seats = {name: Seat(name, make(), now, make) for name, make in makers.items()}
+        if alone is not None:
+            self._seats["engine"] = Seat("engine", alone, now)
+        self._sources = sources
+        self._estimators: dict[str | None, Estimator] = {}
+        self._ready: Future[ModelInfo] = Future()
+        self._lost: EngineLost | None = None
+        self._is_closed = False
+        self.on_change: Callable[[], object] = lambda: None
+
+    @classmethod
+    def of(cls, engine: EngineApi | EnginePool) -> EnginePool:
+        """Return a pool of this engine alone; a pool is returned as it is."""
+        return engine if isinstance(engine, EnginePool) else cls({}, alone=engine)
+
+    @property
+    def lost(self) -> EngineLost | None:
+        """Return why no engine is left and none can be started; None if all is well."""
+        return self._lost
+
+    @property
+    def num_idle(self) -> int:
+        """Return how many engines have nothing to draw."""
+        with self._lock:
+            return sum(
+                seat.state is EngineState.READY and not seat.tasks for seat in self._seats.values()
+            )
+
+    @property
+    def num_models(self) -> int:
+        """Return how many models can be drawn with."""
+        with self._lock:
+            return len({seat.info.id for seat in self._list_ready() if seat.info is not None})
+
+    def start(self) -> Future[ModelInfo]:
+        """Start all engines; the future has the first model that is loaded.
+
+        Fails with ConfigError if no engine can load its model and no other machine can help.
+        """
+        self._ready.set_running_or_notify_cancel()
+        for seat in list(self._seats.values()):
+            self._start(seat)
+        for source in self._sources:
+            source.start(self)
+        return self._ready
+
+    def submit(
+        self, request: GenerationRequest, on_progress: ProgressCallback | None = None
+    ) -> Future[GenerationOutput]:
+        """Draw a request on the engine that will have finished it first.
+
+        Fails as ``EngineApi.submit`` does, and with EngineGone if another engine can draw it.
+        """
+        recipe = request.recipe
+        task = Task(request.request_id, recipe, self.cost(recipe))
+        task.future.set_running_or_notify_cancel()
+        with self._lock:
+            seat = self._pick(recipe) or min(
+                self._list_serving(recipe), key=lambda seat: seat.outstanding, default=None
+            )
+            if seat is not None:
+                if not seat.tasks:
+                    seat.watchdog.begin()
+                seat.tasks[request.request_id] = task
+        if seat is None:
+            fault = GenerationCancelled("closed") if self._is_closed else EngineGone("none is left")
+            task.future.set_exception(fault)
+            return task.future
+        engine = seat.engine
+        future = engine.submit(request, partial(self._hear, seat, task, on_progress))
+        future.add_done_callback(partial(self._settle, seat, engine, task))
+        return task.future
+
+    def cancel(self, request_id: int) -> None:
+        """End a request's future with GenerationCancelled within a step. Idempotent."""
+        with self._lock:
+            engines = [seat.engine for seat in self._seats.values() if request_id in seat.tasks]
+        for engine in engines:
+            engine.cancel(request_id)
+
+    def has_room(self, recipe: Recipe, ahead_cost: float = 0.0) -> bool:
+        """Return whether a request should start now, after others of this cost.
+
+        False also if it would be finished sooner by an engine that is still busy.
+        """
+        with self._lock:
+            return self._pick(recipe, ahead_cost) is not None
+
+    def delays(self, recipe: Recipe, other: Recipe) -> bool:
+        """Return whether starting a request now takes an engine that could draw the other one."""
+        with self._lock:
+            seat = self._pick(recipe)
+            return seat is not None and seat.serves(other)
+
+    def cost(self, recipe: Recipe) -> float:
+        """Estimate the work, in units of one default request of the default model."""
+        estimator = self._estimators.get(recipe.model) or self._estimators.get(None)
+        if estimator is not None:
+            return estimator.cost(recipe)
+        return next((seat.engine.cost(recipe) for seat in list(self._seats.values())), 1.0)
+
+    def forget_prompts(self) -> None:
+        """Forget, within a step, every prompt that is not being drawn."""
+        with self._lock:
+            engines = [seat.engine for seat in self._seats.values()]
+        for engine in engines:
+            engine.forget_prompts()
+
+    def list_engines(self) -> list[EngineStatus]:
+        """Describe every engine for the owner."""
+        with self._lock:
+            return [seat.describe() for seat in self._seats.values()]
+
+    def list_notes(self) -> list[str]:
+        """Return what the owner should know of other machines."""
+        return [source.note for source in self._sources if source.note]
+
+    def add(self, name: str, make: MakeEngine) -> None:
+        """Add an engine and start it."""
+        with self._lock:
+            seat = self._seats[name] = Seat(name, make(), self._now, make)
+        self._start(seat)
+
+    def drop(self, name: str, reason: str) -> None:
+        """Take an engine away, because its machine left. What it drew fails with EngineGone."""
+        with self._lock:
+            seat = self._seats.pop(name, None)
+        if seat is not None:
+            seat.state = EngineState.LOST
+            logger.warning("the engine %s has left: %s", name, reason)
+            _abandon(seat.engine, reason)
+            self.on_change()
+
+    def tend(self) -> None:
+        """Start lost engines again, and give up those that hang. To be called once a second."""
+        for source in self._sources:
+            source.tend()
+        with self._lock:
+            seats = list(self._seats.values())
+        for seat in seats:
+            if seat.state in {EngineState.LOST, EngineState.REFUSED}:
+                self._start_again(seat)
+            elif seat.state is not EngineState.LOADING and seat.engine.fault is not None:
+                self._lose(seat, str(seat.engine.fault))
+            elif seat.engine.is_draining:
+                seat.state = EngineState.DRAINING
+            elif seat.tasks and seat.watchdog.is_hung:
+                self._give_up(seat)
+
+    def close(self, deadline_seconds: float) -> bool:
+        """Cancel what runs and end all engines; False if one is still busy at the deadline."""
+        self._is_closed = True
+        until = time.monotonic() + deadline_seconds
+        ends = [seat.engine.close for seat in list(self._seats.values())]
+        ends += [source.close for source in self._sources]
+        closed: list[bool] = []
+        threads = [
+            threading.Thread(target=lambda end=end: closed.append(end(deadline_seconds)))
+            for end in ends
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()) + 1.0)
+        return len(closed) == len(ends) and all(closed)
+
+    def _list_ready(self) -> list[Seat]:
+        return [seat for seat in self._seats.values() if seat.state is EngineState.READY]
+
+    def _list_serving(self, recipe: Recipe) -> list[Seat]:
+        return [seat for seat in self._seats.values() if seat.serves(recipe)]
+
+    def _pick(self, recipe: Recipe, ahead_cost: float = 0.0) -> Seat | None:
+        """Choose the engine with room that finishes a request first.
+
+        None if all are full, or if a busy one finishes it sooner.
+        """
+        serving = self._list_serving(recipe)
+        usual = _average([seat.pace.cost_per_second for seat in serving])
+        cost = self.cost(recipe)
+
+        def estimate(seat: Seat, ahead: float = 0.0) -> float:
+            pace = seat.pace.cost_per_second or usual
+            return (seat.outstanding + ahead + cost) / pace
+
+        free = [seat for seat in serving if seat.engine.has_room(recipe)]
+        if not free:
+            return None
+        first = min(free, key=estimate)
+        together = [seat for seat in free if seat.steps_together_with(recipe)]
+        near = min(together, key=estimate, default=first)
+        if estimate(near) <= _TOGETHER * estimate(first):
+            first = near
+        busy = [estimate(seat, ahead_cost) for seat in serving if seat not in free]
+        return None if min(busy, default=float("inf")) < estimate(first) else first
+
+    def _start_again(self, seat: Seat) -> None:
+        if seat.make is not None and self._now() >= seat.start_at and not self._is_closed:
+            seat.engine = seat.make()
+            self._start(seat)
+
+    def _start(self, seat: Seat) -> None:
+        seat.state, seat.info = EngineState.LOADING, None
+        engine = seat.engine
+        engine.start().add_done_callback(partial(self._note_loaded, seat, engine))
+
+    def _note_loaded(self, seat: Seat, engine: EngineApi, loading: Future[ModelInfo]) -> None:
+        error = loading.exception()
+        if seat.engine is not engine or self._is_closed:
+            return
+        if error is None:
+            info = loading.result()
+            with self._lock:
+                seat.info, seat.state, seat.note = info, EngineState.READY, ""
+                if engine.estimator is not None:
+                    self._estimators[info.id] = engine.estimator
+                    self._estimators.setdefault(None, engine.estimator)
+            if not self._ready.done():
+                self._ready.set_result(info)
+        else:
+            self._refuse(seat, error)
+        self.on_change()
+
+    def _refuse(self, seat: Seat, error: BaseException) -> None:
+        """Note that an engine could not load its model. Without any engine, the start fails."""
+        with self._lock:
+            if str(error) != seat.note:
+                logger.error("the engine %s cannot start: %s", seat.name, error)
+            seat.fall(str(error), EngineState.REFUSED)
+            others = [each for each in self._seats.values() if each is not seat]
+            hopeless = all(each.state is EngineState.REFUSED for each in others)
+            hopeless = hopeless and not self._sources
+        if hopeless and not self._ready.done():
+            self._ready.set_exception(error)
+
+    def _hear(
+        self, seat: Seat, task: Task, on_progress: ProgressCallback | None, progress: Progress
+    ) -> None:
+        seat.watchdog.note_step()
+        task.done = progress.step / max(progress.num_steps, 1)
+        if on_progress is not None:
+            on_progress(progress)
+
+    def _settle(
+        self, seat: Seat, engine: EngineApi, task: Task, done: Future[GenerationOutput]
+    ) -> None:
+        error = done.exception()
+        with self._lock:
+            seat.tasks.pop(task.request_id, None)
+            if error is None:
+                seat.note_drawn(task, done.result())
+        if isinstance(error, EngineLost):
+            if seat.engine is engine:
+                self._lose(seat, str(error))
+            if seat.make is not None:
+                error = EngineGone(str(error))
+        if error is None:
+            task.future.set_result(done.result())
+        else:
+            task.future.set_exception(error)
+        self.on_change()
+
+    def _lose(self, seat: Seat, reason: str) -> None:
+        """Note that an engine is lost."""
+        with self._lock:
+            if seat.state is EngineState.LOST or self._is_closed:
+                return
+            if seat.make is None:
+                self._lost = EngineLost(reason)
+            else:
+                logger.error("the engine %s is lost and starts again: %s", seat.name, reason)
+            seat.fall(reason)
+        self.on_change()
+
+    def _give_up(self, seat: Seat) -> None:
+        """Treat an engine that hangs as lost."""
+        seconds = seat.watchdog.silent_seconds
+        reason = f"The device has not finished a step in {seconds:.0f} s."
+        requests = ", ".join(map(str, seat.tasks))
+        logger.error("%s: no step for %.0f s; jobs %s hang", seat.name, seconds, requests)
+        if seat.make is None:
+            self._lost = EngineLost(reason)
+            self.on_change()
+        else:
+            _abandon(seat.engine, reason)
+
+
+def _abandon(engine: EngineApi, reason: str) -> None:
+    """Kill an engine in another process; one in this process can only be asked to end."""
+    abandon = getattr(engine, "abandon", None)
+    if abandon is not None:
+        abandon(reason)
+    else:
+        engine.close(0.0)
+
+
+def _average(paces: Sequence[float | None]) -> float:
+    known = [pace for pace in paces if pace is not None]
+    return sum(known) / len(known) if known else 1.0

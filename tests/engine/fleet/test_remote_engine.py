@@ -1,0 +1,241 @@
+"""An engine in a child process behaves as one in this process, until the process dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
+
+import numpy as np
+import pytest
+
+from bot.engine.api import EngineApi, GenerationRequest, Progress
+from bot.engine.fleet.channels import PipeChannel
+from bot.engine.fleet.messages import Drawn, Stepped, pack
+from bot.engine.fleet.processes import start_engine
+from bot.engine.fleet.remote_engine import RemoteEngine
+from bot.errors import (
+    ConfigError,
+    EngineLost,
+    GenerationCancelled,
+    GenerationFailed,
+    GenerationRejected,
+)
+from tests.engine.fleet.asks import make_recipe, make_request
+from tests.fakes.engine import INFO, FakeEngine
+
+SECONDS = 60  # a child imports numpy and this file
+
+
+def fail_some(request: GenerationRequest) -> None:
+    match request.recipe.num_inference_steps:
+        case 13:
+            raise GenerationRejected("It does not fit.")
+        case 14:
+            raise KeyError("a fault of ours")
+        case 15:
+            os._exit(3)
+        case 16:
+            raise EngineLost("the context is dead")
+
+
+def make_fake(step_seconds: float = 0.0, load_error: Exception | None = None) -> EngineApi:
+    return FakeEngine(step_seconds=step_seconds, flaw=fail_some, load_error=load_error)
+
+
+def make_none() -> EngineApi:
+    raise ConfigError("There is no card 7.")
+
+
+Start = Callable[..., RemoteEngine]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    engines: list[RemoteEngine] = []
+
+    def start_(make: Callable[[], EngineApi] = make_fake) -> RemoteEngine:
+        engine = RemoteEngine("cpu:0", lambda: start_engine(make, {"FAKE": "1"}))
+        engines.append(engine)
+        return engine
+
+    yield start_
+    for engine in engines:
+        engine.close(5)
+
+
+def process_of(engine: RemoteEngine) -> int:
+    channel = engine._channel
+    assert isinstance(channel, PipeChannel)
+    assert channel._process is not None
+    assert channel._process.pid is not None
+    return channel._process.pid
+
+
+def test_requests_are_drawn_and_progress_comes_back(start: Start):
+    engine = start()
+    assert engine.start().result(SECONDS) == INFO
+    steps: list[Progress] = []
+    output = engine.submit(make_request(7), steps.append).result(SECONDS)
+    assert output.images.shape == (3, 64, 64, 3)
+    assert output.images[2, 0, 0, 0] == 3
+    assert [(each.step, each.num_steps) for each in steps] == [(n, 4) for n in range(1, 5)]
+    assert steps[0].preview is not None
+    assert np.abs(steps[0].preview[1].astype(int) - 2).max() <= 4
+    assert [each.preview is not None for each in steps[1:]] == [False] * 3  # at most two a second
+
+
+def test_room_and_cost_are_known_without_asking(start: Start):
+    engine = start(partial(make_fake, step_seconds=0.01))
+    assert engine.cost(make_recipe(8)) == 1.0
+    engine.start().result(SECONDS)
+    assert engine.cost(make_recipe(8)) == 2.0
+    assert engine.has_room(make_recipe())
+    future = engine.submit(make_request(7))
+    assert not engine.has_room(make_recipe())
+    future.result(SECONDS)
+    assert engine.has_room(make_recipe())
+
+
+def test_cancelled_request_ends_and_others_go_on(start: Start):
+    engine = start(partial(make_fake, step_seconds=0.01))
+    engine.start().result(SECONDS)
+    began = threading.Event()
+    long = engine.submit(make_request(7, num_steps=5000), lambda progress: began.set())
+    next_one = engine.submit(make_request(8))
+    assert began.wait(SECONDS)
+    engine.cancel(7)
+    with pytest.raises(GenerationCancelled):
+        long.result(SECONDS)
+    next_one.result(SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "kind", "words"),
+    [(13, GenerationRejected, "does not fit"), (14, GenerationFailed, "a fault of ours")],
+)
+def test_request_that_fails_there_fails_here(
+    start: Start, num_steps: int, kind: type[Exception], words: str
+):
+    engine = start()
+    engine.start().result(SECONDS)
+    with pytest.raises(kind, match=words):
+        engine.submit(make_request(7, num_steps)).result(SECONDS)
+    engine.submit(make_request(7)).result(SECONDS)
+
+
+@pytest.mark.parametrize(("num_steps", "words"), [(15, "exit code 3"), (16, "context is dead")])
+def test_engine_that_is_lost_there_is_lost_here(start: Start, num_steps: int, words: str):
+    engine = start()
+    engine.start().result(SECONDS)
+    lost, waiting = engine.submit(make_request(7, num_steps)), engine.submit(make_request(8))
+    with pytest.raises(EngineLost, match=words):
+        lost.result(SECONDS)
+    with pytest.raises(EngineLost):
+        waiting.result(SECONDS)
+    with pytest.raises(EngineLost):
+        engine.submit(make_request(9)).result(SECONDS)
+    assert engine.fault is not None
+
+
+def test_killed_process_fails_everything_at_once(start: Start):
+    engine = start(partial(make_fake, step_seconds=0.01))
+    engine.start().result(SECONDS)
+    futures = [engine.submit(make_request(number, 5000)) for number in range(3)]
+    os.kill(process_of(engine), signal.SIGKILL)
+    for future in futures:
+        with pytest.raises(EngineLost, match="cpu:0: its process was ended by signal 9"):
+            future.result(SECONDS)
+
+
+def test_model_that_cannot_be_loaded_there_is_told_here(start: Start):
+    engine = start(partial(make_fake, load_error=ConfigError("No such model.")))
+    with pytest.raises(ConfigError, match="No such model"):
+        engine.start().result(SECONDS)
+
+
+def test_engine_that_cannot_be_made_there_is_told_here(start: Start):
+    engine = start(make_none)
+    with pytest.raises(ConfigError, match="no card 7"):
+        engine.start().result(SECONDS)
+    assert engine.close(5)
+
+
+def test_process_that_hangs_is_killed(start: Start):
+    engine = start()
+    engine.start().result(SECONDS)
+    pid = process_of(engine)
+    os.kill(pid, signal.SIGSTOP)
+    future = engine.submit(make_request(7))
+    engine.abandon("it hangs")
+    with pytest.raises(EngineLost, match="it hangs"):
+        future.result(SECONDS)
+    channel = engine._channel
+    assert channel is not None
+    assert channel.wait(SECONDS)
+
+
+def test_close_ends_the_process(start: Start):
+    engine = start(partial(make_fake, step_seconds=0.01))
+    engine.start().result(SECONDS)
+    future = engine.submit(make_request(7, 5000))
+    assert engine.close(SECONDS)
+    with pytest.raises(GenerationCancelled):
+        future.result(SECONDS)
+
+
+class _Tape:
+    """A channel whose other side is the test."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.is_closed = False
+
+    def open(self, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
+        self.say, self.end = on_data, on_end
+
+    def send(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def wait(self, seconds: float) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def open_tape() -> tuple[RemoteEngine, _Tape, Future[object]]:
+    tape = _Tape()
+    engine = RemoteEngine("far", lambda: tape)
+    engine.start()
+    return engine, tape, engine.submit(make_request(7))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"garbage", pack(Stepped(1, 1, 4, 3, b"no picture"))],
+    ids=["bytes", "preview"],
+)
+def test_engine_that_sends_nonsense_is_dropped_and_logged_once(
+    data: bytes, caplog: pytest.LogCaptureFixture
+):
+    tape = _Tape()
+    engine = RemoteEngine("far", lambda: tape)
+    engine.start()
+    future = engine.submit(make_request(7), lambda progress: None)
+    for _ in range(3):
+        tape.say(data)
+    assert tape.is_closed
+    assert [record.levelname for record in caplog.records if "far" in record.message] == ["ERROR"]
+    with pytest.raises(EngineLost, match="make no sense"):
+        future.result(0)
+
+
+def test_stale_answer_is_dropped():
+    engine, tape, _ = open_tape()
+    output = FakeEngine()._draw(make_request(1), None)
+    tape.say(pack(Drawn(99, output)))
+    assert engine.fault is None
