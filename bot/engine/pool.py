@@ -131,9 +131,7 @@ class EnginePool:
         task = Task(request.request_id, recipe, self.cost(recipe))
         task.future.set_running_or_notify_cancel()
         with self._lock:
-            seat = self._pick(recipe) or min(
-                self._list_serving(recipe), key=lambda seat: seat.outstanding, default=None
-            )
+            seat = None if self._is_closed else self._pick(recipe) or self._pick_least_busy(recipe)
             if seat is not None:
                 if not seat.tasks:
                     seat.watchdog.begin()
@@ -154,19 +152,20 @@ class EnginePool:
         for engine in engines:
             engine.cancel(request_id)
 
-    def has_room(self, recipe: Recipe, ahead_cost: float = 0.0) -> bool:
-        """Return whether a request should start now, after others of this cost.
+    def find_engine(self, recipe: Recipe, ahead_cost: float = 0.0) -> str | None:
+        """Return the engine on which a request should start now, after others of this cost.
 
-        False also if it would be finished sooner by an engine that is still busy.
+        None if none has room, or if one that is still busy will finish it sooner.
         """
         with self._lock:
-            return self._pick(recipe, ahead_cost) is not None
+            seat = self._pick(recipe, ahead_cost)
+            return None if seat is None else seat.name
 
-    def delays(self, recipe: Recipe, other: Recipe) -> bool:
-        """Return whether starting a request now takes an engine that could draw the other one."""
+    def can_draw(self, name: str, recipe: Recipe) -> bool:
+        """Return whether the engine of this name takes requests for the recipe's model."""
         with self._lock:
-            seat = self._pick(recipe)
-            return seat is not None and seat.serves(other)
+            seat = self._seats.get(name)
+            return seat is not None and seat.serves(recipe)
 
     def cost(self, recipe: Recipe) -> float:
         """Estimate the work, in units of one default request of the default model."""
@@ -269,6 +268,9 @@ class EnginePool:
             first = near
         busy = [estimate(seat, ahead_cost) for seat in serving if seat not in free]
         return None if min(busy, default=float("inf")) < estimate(first) else first
+
+    def _pick_least_busy(self, recipe: Recipe) -> Seat | None:
+        return min(self._list_serving(recipe), key=lambda seat: seat.outstanding, default=None)
 
     def _start_again(self, seat: Seat) -> None:
         if seat.make is not None and self._now() >= seat.start_at and not self._is_closed:

@@ -36,7 +36,8 @@ class Turns:
         for job in self._waitlist.queue.walk(self._now()):
             if job.job_id in self._waitlist.unfit:
                 return job  # whoever begins it will refuse it
-            if self._engine.has_room(job.recipe, ahead_cost) and self._may_begin(job, passed):
+            engine = self._engine.find_engine(job.recipe, ahead_cost)
+            if engine is not None and self._may_begin(job, engine, passed):
                 return job
             if self._engine.num_models < 2 and not self._engine.num_idle:
                 return None  # every engine is busy with what this job waits for
@@ -46,9 +47,9 @@ class Turns:
                 break
         return None
 
-    def _may_begin(self, job: Job, passed: Sequence[Job]) -> bool:
+    def _may_begin(self, job: Job, engine: str, passed: Sequence[Job]) -> bool:
         """Return whether a job may begin before those in front of it, and count it if so."""
-        delayed = [each for each in passed if self._engine.delays(job.recipe, each.recipe)]
+        delayed = [each for each in passed if self._engine.can_draw(engine, each.recipe)]
         cost, most = job.cost_estimate, self._engine.num_idle * _COST_PER_ENGINE + _ROUNDING
         if any(self._overtaken.get(each.job_id, 0.0) + cost > most for each in delayed):
             return False
