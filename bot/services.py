@@ -86,6 +86,7 @@ class Services:
     message_removal: MessageRemoval
     reading: ReadingRoom
     gate: PromptGate
+    engine: EnginePool
     waitlist: Waitlist
     status_messages: StatusMessages
     intake: Intake
@@ -176,6 +177,7 @@ def compose_services(
         message_removal=MessageRemoval(store.retention, messenger),
         reading=reading,
         gate=policy.gate,
+        engine=pool,
         waitlist=jobs.waitlist,
         status_messages=status_messages,
         intake=jobs.intake,

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import ConfigError
@@ -27,6 +34,7 @@ def _find_home(value: Any) -> Any:
     return os.path.expanduser(value) if isinstance(value, str) else value
 
 
+_Device = Annotated[str, StringConstraints(pattern=r"^(cpu|mps|(cuda|rocm|xpu)(:\d{1,3})?)$")]
 _Path = Annotated[Path, BeforeValidator(_find_home)]
 
 
@@ -49,6 +57,7 @@ class Settings(BaseSettings):
     vae: Annotated[str | None, BeforeValidator(_find_home)] = None
     hf_token: SecretStr | None = None
     device: Literal["auto", "cuda", "rocm", "xpu", "mps", "cpu"] = "auto"
+    devices: Annotated[tuple[_Device, ...], NoDecode, BeforeValidator(_split_words)] = ()
     deterministic: bool = False
     compile_unet: bool = Field(default=False, validation_alias="COMPILE")
     upscaler: Annotated[str | None, BeforeValidator(_find_home)] = None
@@ -86,6 +95,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 "must look like http://127.0.0.1:PORT/api/v10 (a stand-in on this machine); "
                 "leave it empty to use Discord"
+            )
+        return value
+
+    @field_validator("devices")
+    @classmethod
+    def _only_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        doubled = {device for device in value if value.count(device) > 1} - {"cpu"}
+        if doubled:
+            raise ValueError(
+                f"names {', '.join(sorted(doubled))} twice; one engine draws on each card"
             )
         return value
 

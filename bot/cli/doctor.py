@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bot.engine import check_model
+from bot.engine import check_model, read_device
 from bot.errors import ConfigError, DataDirLocked, StoreError
 from bot.ops.resources import choose_model_source, get_migrations_folder
 from bot.services import make_picture_check, make_policy, make_upscaler
@@ -77,21 +77,27 @@ def _check_torch(settings: Settings) -> Finding:
     except PackageNotFoundError:
         remedy = "Install Triptych again: pip install . (see README)."
         return Finding(False, "torch", "not installed", remedy)
-    probe = _run_probe(settings.device)
-    if probe is None:
-        remedy = "Reinstall torch for this machine: https://pytorch.org/get-started/locally/"
-        return Finding(False, label, "cannot be loaded", remedy)
-    device, detail = probe
-    if not device:
-        return Finding(False, label, f"DEVICE is {settings.device}, and there is none", detail)
-    note = " (only the starter model is quick on a CPU)" if device == "cpu" else ""
-    return Finding(True, label, f"draws on {device}, {detail}{note}")
+    setting = "DEVICES" if settings.devices else "DEVICE"
+    details = []
+    for wish in dict.fromkeys(settings.devices or (settings.device,)):
+        probe = _run_probe(wish)
+        if probe is None:
+            remedy = "Reinstall torch for this machine: https://pytorch.org/get-started/locally/"
+            return Finding(False, label, "cannot be loaded", remedy)
+        device, detail = probe
+        if not device:
+            return Finding(False, label, f"{setting} names {wish}, and there is none", detail)
+        note = " (only the starter model is quick on a CPU)" if device == "cpu" else ""
+        details.append(f"{wish if settings.devices else device}, {detail}{note}")
+    return Finding(True, label, f"draws on {'; '.join(details)}")
 
 
 def _run_probe(device: str) -> tuple[str, str] | None:
+    kind, environ = read_device(device)
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _DEVICE_PROBE, device],
+            [sys.executable, "-c", _DEVICE_PROBE, kind],
+            env=os.environ | environ,
             capture_output=True,
             text=True,
             timeout=_DEVICE_SECONDS,

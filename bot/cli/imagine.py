@@ -16,7 +16,7 @@ from bot.cli.run import FINISH_SECONDS, REQUEUE_SECONDS, open_data_dir
 from bot.cli.terminal import TerminalCaller, TerminalMessenger
 from bot.domain.jobs import Job, Origin, Source
 from bot.domain.recipes import Ask
-from bot.engine import EngineApi
+from bot.engine import EngineApi, EnginePool
 from bot.errors import UserError
 from bot.jobs.ports import Delivery, list_hidden
 from bot.recipes.starter_words import describe_unknown
@@ -24,7 +24,9 @@ from bot.services import compose_services
 from bot.settings import Settings
 
 
-async def draw_once(settings: Settings, engine: EngineApi, ask: Ask) -> tuple[Job, Delivery]:
+async def draw_once(
+    settings: Settings, engine: EngineApi | EnginePool, ask: Ask
+) -> tuple[Job, Delivery]:
     """Draw one prompt from the terminal, with the same code as the bot.
 
     Raises UserError with the reason if it is not drawn.

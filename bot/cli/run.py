@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bot.engine import Engine, EngineApi, check_model
+from bot.engine import EngineApi, EnginePool, check_model, open_pool
 from bot.errors import ConfigError
 from bot.ops.backups import RecordWatch
 from bot.ops.clock import make_clock
@@ -40,7 +40,7 @@ async def open_data_dir(settings: Settings) -> AsyncIterator[Database]:
         lock.release()
 
 
-async def serve(settings: Settings, engine: EngineApi) -> None:
+async def serve(settings: Settings, engine: EngineApi | EnginePool) -> None:
     """Run the bot until SIGTERM. Raises ConfigError, StoreError or EngineLost."""
     from bot.chat.client import TriptychClient  # noqa: PLC0415 - only `run` needs Discord
     from bot.chat.connection import use_api_base  # noqa: PLC0415
@@ -113,12 +113,13 @@ def _listen_for_signals() -> asyncio.Event:
     return stop
 
 
-def make_engine(settings: Settings) -> Engine:
-    """Check the files of the model in the settings and make its engine. Raises ConfigError."""
+def make_engine(settings: Settings) -> EnginePool:
+    """Check the files of the model in the settings and make its engines. Raises ConfigError."""
     source = choose_model_source(settings)
     check_model(source)
-    return Engine(
+    return open_pool(
         source,
+        settings.devices,
         cache_dir=settings.data_dir / "engine",
         deterministic=settings.deterministic,
         compile_unet=settings.compile_unet,

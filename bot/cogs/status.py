@@ -52,7 +52,8 @@ class Status(commands.Cog):
         return status_views.describe_process(
             counts=(len(waitlist.queue), len(waitlist.running)),
             waits=await self._waits.measure(),
-            info=waitlist.info,
+            engines=self._services.engine.list_engines(),
+            notes=self._services.engine.list_notes(),
             peak_memory_mib=_measure_peak_memory(),
             invalid_requests=self._client.rate_guard.num_invalid,
             chore_faults=self._services.chores.list_faults(),

@@ -32,6 +32,7 @@ from bot.engine.api import (
     UpscalerInfo,
 )
 from bot.engine.engine import Engine
+from bot.engine.fleet.devices import open_pool, read_device
 from bot.engine.fleet.pace import Pace
 from bot.engine.models.checks import check_model
 from bot.engine.models.families import FAMILIES
@@ -58,4 +59,6 @@ __all__ = [
     "UpscalerInfo",
     "check_model",
     "check_upscaler",
+    "open_pool",
+    "read_device",
 ]

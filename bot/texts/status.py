@@ -11,6 +11,16 @@ NO_WAITS = Text("Nothing was drawn in the last hour.")
 ENGINE_UP = Text("**Engine**: up.")
 ENGINE = Text("**Engine**: {model} on {device} ({dtype}).")
 ENGINE_LOADING = Text("**Engine**: the model is loading.")
+ENGINES = Text("**Engines**: {ready:,} of {all:,} draw.")
+ENGINE_LINE = Text(
+    "{name}: {state}; {drawing:,} being drawn; {pictures:,} pictures in the last hour; "
+    "faults: {faults:,}."
+)
+ENGINE_READY = Text("{model} on {device} ({dtype})")
+STATE_LOADING = Text("loads its model")
+STATE_DRAINING = Text("finishes what it draws and takes no more")
+STATE_LOST = Text("lost, and will start again ({note})")
+STATE_REFUSED = Text("cannot load its model ({note})")
 REST_FOR_OWNER = Text("Memory, warnings and the rest are shown to the owner of this bot alone.")
 MEMORY = Text("**Memory**: {peak:,} MiB at the most.")
 REFUSED = Text("**Refused by Discord** in ten minutes: {count:,}.")

@@ -1,0 +1,84 @@
+"""One engine for each device of this machine. Needs no torch."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from bot.engine.api import EngineApi, ModelSource
+from bot.engine.engine import Engine
+from bot.engine.fleet.processes import start_engine
+from bot.engine.fleet.remote_engine import RemoteEngine
+from bot.engine.pool import EnginePool, SeatSource
+
+_VISIBLE = {
+    "cuda": "CUDA_VISIBLE_DEVICES",
+    "rocm": "HIP_VISIBLE_DEVICES",
+    "xpu": "ZE_AFFINITY_MASK",
+}
+"""The variable that limits a process to some cards, by kind of device."""
+
+
+def open_pool(
+    source: ModelSource,
+    devices: Sequence[str],
+    sources: Sequence[SeatSource] = (),
+    **options: Any,
+) -> EnginePool:
+    """Make a pool of one engine for each device, such as "cuda:1". options: those of ``Engine``.
+
+    A single device is drawn on in this process, unless other machines draw as well: then the bot
+    outlives a fault of its card.
+    """
+    if not devices and not sources:
+        return EnginePool({}, alone=Engine(source, **options))
+    if len(devices) == 1 and not sources:
+        kind, environ = read_device(devices[0])
+        os.environ.update(environ)
+        return EnginePool({}, alone=Engine(replace(source, device=kind), **options))
+    makers = {
+        name: partial(
+            _make_child, name, partial(Engine, replace(source, device=kind), **options), environ
+        )
+        for name, kind, environ in list_children(devices)
+    }
+    return EnginePool(makers, sources)
+
+
+def list_children(devices: Sequence[str]) -> list[tuple[str, str, dict[str, str]]]:
+    """Return a name, a kind of device and environment variables for each child process.
+
+    Several on the CPU share its cores.
+    """
+    shares = devices.count("cpu")
+    met: Counter[str] = Counter()
+    children = []
+    for device in devices:
+        met[device] += 1
+        name = device if devices.count(device) == 1 else f"{device} ({met[device]})"
+        children.append((name, *read_device(device, shares)))
+    return children
+
+
+def read_device(device: str, cpu_shares: int = 1) -> tuple[str, dict[str, str]]:
+    """Split "cuda:1" into its kind and the variables that show a process this card alone."""
+    kind, _, index = device.partition(":")
+    environ: dict[str, str] = {}
+    if index and kind in _VISIBLE:
+        variable = _VISIBLE[kind]
+        allowed = [card for card in os.environ.get(variable, "").split(",") if card]
+        number = int(index)
+        environ[variable] = allowed[number] if number < len(allowed) else index
+    if kind == "cpu" and cpu_shares > 1:
+        environ["OMP_NUM_THREADS"] = str(max(1, ((os.cpu_count() or 1) - 1) // cpu_shares))
+    return kind, environ
+
+
+def _make_child(
+    name: str, make_engine: Callable[[], EngineApi], environ: Mapping[str, str]
+) -> RemoteEngine:
+    return RemoteEngine(name, partial(start_engine, make_engine, environ))
