@@ -15,6 +15,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -34,7 +35,7 @@ def _find_home(value: Any) -> Any:
     return os.path.expanduser(value) if isinstance(value, str) else value
 
 
-_Device = Annotated[str, StringConstraints(pattern=r"^(cpu|mps|(cuda|rocm|xpu)(:\d{1,3})?)$")]
+_Device = Annotated[str, StringConstraints(pattern=r"^(none|cpu|mps|(cuda|rocm|xpu)(:\d{1,3})?)$")]
 _Path = Annotated[Path, BeforeValidator(_find_home)]
 
 
@@ -58,6 +59,8 @@ class Settings(BaseSettings):
     hf_token: SecretStr | None = None
     device: Literal["auto", "cuda", "rocm", "xpu", "mps", "cpu"] = "auto"
     devices: Annotated[tuple[_Device, ...], NoDecode, BeforeValidator(_split_words)] = ()
+    cluster: Annotated[str, StringConstraints(pattern=r"^[^\s/]+:\d{1,5}$")] | None = None
+    cluster_token_file: _Path | None = None
     deterministic: bool = False
     compile_unet: bool = Field(default=False, validation_alias="COMPILE")
     upscaler: Annotated[str | None, BeforeValidator(_find_home)] = None
@@ -106,7 +109,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"names {', '.join(sorted(doubled))} twice; one engine draws on each card"
             )
+        if "none" in value and len(value) > 1:
+            raise ValueError("names none and devices; it must be one or the other")
         return value
+
+    @model_validator(mode="after")
+    def _draws_somewhere(self) -> Settings:
+        if self.devices == ("none",) and self.cluster is None:
+            raise ValueError("DEVICES is none, so CLUSTER must name the machines that draw")
+        return self
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot.cli import rules
+from bot.cli import cluster, rules
 from bot.cli.exits import EXIT_REFUSED, leave
 from bot.cli.imagine import copy_pictures, describe, describe_as_json, draw_once
 from bot.cli.models import describe_models, make_tables
@@ -46,6 +46,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(rules.app, name="rules")
+app.add_typer(cluster.cluster, name="cluster")
+app.add_typer(cluster.worker, name="worker")
 
 
 def main() -> None:

@@ -8,7 +8,11 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
+from bot.cluster.machines import Machines, start_driver
+from bot.cluster.nodes import TOKEN_FILE, check_ray, check_token, make_environ
+from bot.cluster.worker_engine import WorkerEngineMaker
 from bot.engine import EngineApi, EnginePool, check_model, open_pool
 from bot.errors import ConfigError
 from bot.ops.backups import RecordWatch
@@ -116,12 +120,26 @@ def _listen_for_signals() -> asyncio.Event:
 def make_engine(settings: Settings) -> EnginePool:
     """Check the files of the model in the settings and make its engines. Raises ConfigError."""
     source = choose_model_source(settings)
-    check_model(source)
+    machines = [connect(settings)] if settings.cluster else []
+    devices = settings.devices or ((settings.device,) if machines else ())
+    if devices != ("none",):
+        check_model(source)
     return open_pool(
         source,
-        settings.devices,
+        [device for device in devices if device != "none"],
+        machines,
         cache_dir=settings.data_dir / "engine",
         deterministic=settings.deterministic,
         compile_unet=settings.compile_unet,
         upscaler=choose_upscaler(settings),
     )
+
+
+def connect(settings: Settings) -> Machines:
+    """Prepare the connection to other machines. Raises ConfigError."""
+    assert settings.cluster is not None
+    check_ray()
+    token_file = settings.cluster_token_file or settings.data_dir / TOKEN_FILE
+    check_token(token_file)
+    start = partial(start_driver, settings.cluster, WorkerEngineMaker.of(settings))
+    return Machines(partial(start, make_environ(token_file)))

@@ -12,6 +12,7 @@ Read it in this order:
         models/tiling         draws an enlarged picture in tiles if it is too large for one pass
         models/family         what the batch asks of a model; one file for each family beside it
         upscaling/            enlarges finished pictures, one tile between two steps
+    pool                  several engines as one; fleet/ has those in other processes
     Around them: runner and the rest of models/ load the model and make pictures;
     capacity/ says how much fits on the device, and what a request costs.
 """
@@ -32,8 +33,13 @@ from bot.engine.api import (
     UpscalerInfo,
 )
 from bot.engine.engine import Engine
+from bot.engine.fleet.channels import Channel, PipeChannel
 from bot.engine.fleet.devices import open_pool, read_device
+from bot.engine.fleet.hosting import EngineHost
+from bot.engine.fleet.messages import pack, unpack
 from bot.engine.fleet.pace import Pace
+from bot.engine.fleet.processes import start_child
+from bot.engine.fleet.remote_engine import RemoteEngine
 from bot.engine.models.checks import check_model
 from bot.engine.models.families import FAMILIES
 from bot.engine.pool import EnginePool
@@ -43,8 +49,10 @@ __all__ = [
     "FAMILIES",
     "NUM_IMAGES",
     "SAMPLER_IDS",
+    "Channel",
     "Engine",
     "EngineApi",
+    "EngineHost",
     "EngineOptions",
     "EnginePool",
     "EngineState",
@@ -54,11 +62,16 @@ __all__ = [
     "ModelInfo",
     "ModelSource",
     "Pace",
+    "PipeChannel",
     "Progress",
     "ProgressCallback",
+    "RemoteEngine",
     "UpscalerInfo",
     "check_model",
     "check_upscaler",
     "open_pool",
+    "pack",
     "read_device",
+    "start_child",
+    "unpack",
 ]

@@ -116,6 +116,12 @@ def find_hardware(wish: str) -> Hardware:
     )
 
 
+def count_cards(wish: str) -> int:
+    """Count this machine's devices of the kind that a value of DEVICE names. Raises ConfigError."""
+    hardware = find_hardware(wish)
+    return hardware.module.device_count() if hardware.has_peaks else 1
+
+
 def name_engine(hardware: Hardware) -> str:
     """Make an id for the engine on this device. Two cards in one machine get different ids."""
     if hardware.type != "cuda":

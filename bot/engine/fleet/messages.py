@@ -113,7 +113,7 @@ Report: TypeAlias = Loaded | Failed | Resized | Stepped | Drawn | Draining | Log
 """What an engine tells the bot."""
 
 
-def pack(message: Order | Report) -> bytes:
+def pack(message: object) -> bytes:
     """Return a message as bytes."""
     return pickle.dumps(message, protocol=5)
 

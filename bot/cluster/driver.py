@@ -1,0 +1,165 @@
+"""The child process with Ray's driver: finds machines and starts workers on them. Imports ray."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from bot.cluster.frames import Data, Ended, Joined, Kill, Left, Noted, Open
+from bot.cluster.versions import CARDS, Versions, read_name
+from bot.cluster.worker import MakeEngine, Worker
+from bot.engine import PipeChannel, pack, unpack
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 1.0
+_MAX_CALLS = 64  # at once to one worker
+NAMESPACE = "triptych"
+
+
+def serve(address: str, make_engine: MakeEngine, channel: PipeChannel) -> None:
+    """Serve until the bot has ended. Ray ends this process if the cluster's head is lost."""
+    asyncio.run(Driver(address, make_engine, channel).run())
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    node_id: str
+    number: int
+    has_gpu: bool
+
+
+class Driver:
+    """Tells the bot which cards there are, and passes bytes between the bot and the workers."""
+
+    def __init__(self, address: str, make_engine: MakeEngine, channel: PipeChannel) -> None:
+        self._address = address
+        self._make_engine = make_engine
+        self._channel = channel
+        self._cards: dict[str, _Card] = {}
+        self._workers: dict[int, Any] = {}  # actor handles, by session
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._misfits: dict[str, str] = {}  # by node id
+
+    async def run(self) -> None:
+        """Connect, then look for machines once a second."""
+        loop = asyncio.get_running_loop()
+
+        def obey(data: bytes) -> None:
+            loop.call_soon_threadsafe(self._obey, unpack(data))
+
+        self._channel.open(obey, lambda reason: os._exit(0))
+        self._tell(Noted(f"connecting to the cluster at {self._address}"))
+        try:
+            await asyncio.to_thread(self._connect)
+        except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+            self._tell(Noted(self._explain(error)))
+            await asyncio.sleep(_LOOK_SECONDS)  # so that the note is on its way
+            return
+        while True:
+            await self._look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _connect(self) -> None:
+        ray.init(
+            self._address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR
+        )
+
+    def _explain(self, error: Exception) -> str:
+        text = str(error).strip().partition("\n")[0]
+        if "auth" in str(error).lower() or "token" in str(error).lower():
+            return (
+                f"The cluster at {self._address} refuses the token. Use the file that `triptych "
+                f"cluster start` names on that machine (CLUSTER_TOKEN_FILE). Trying again. ({text})"
+            )
+        return (
+            f"The cluster at {self._address} does not answer. Start it there with `triptych "
+            f"cluster start`, or correct CLUSTER. Trying again. ({text})"
+        )
+
+    async def _look(self) -> None:
+        """Tell the bot which cards have come and which have gone."""
+        try:
+            nodes: list[dict[str, Any]] = await asyncio.to_thread(ray.nodes)
+        except (RayError, RuntimeError) as error:
+            self._tell(Noted(self._explain(error)))
+            return
+        found: dict[str, tuple[_Card, str]] = {}
+        misfits: dict[str, str] = {}
+        for node in nodes:
+            if not node["Alive"] or CARDS not in node["Resources"]:
+                continue
+            labels, name = node["Labels"], read_name(node["Labels"])
+            misfit = Versions.of_this_machine().find_misfit(Versions.of_labels(labels))
+            if misfit is not None:
+                misfits[node["NodeID"]] = f"The machine {name} was refused: {misfit}."
+                continue
+            count = int(node["Resources"][CARDS])
+            for number in range(count):
+                card = _Card(node["NodeID"], number, node["Resources"].get("GPU", 0) >= count)
+                called = name if count == 1 else f"{name} card {number}"
+                found[f"{card.node_id}/{number}"] = (card, called)
+        for key in self._cards.keys() - found.keys():
+            del self._cards[key]
+            self._tell(Left(key, "its machine has left the cluster"))
+        for key, (card, called) in found.items():
+            if key not in self._cards:
+                self._cards[key] = card
+                self._tell(Joined(key, called))
+        self._tell(Noted(" ".join(misfits.values())))
+
+    def _obey(self, frame: object) -> None:
+        match frame:
+            case Open(key, session):
+                self._open(key, session)
+            case Data(session, data):
+                if (worker := self._workers.get(session)) is not None:
+                    worker.send.remote(data)
+            case Kill(session):
+                if (worker := self._workers.pop(session, None)) is not None:
+                    ray.kill(worker)
+
+    def _open(self, key: str, session: int) -> None:
+        card = self._cards.get(key)
+        if card is None:
+            self._tell(Ended(session, "its machine has left the cluster"))
+            return
+        strategy = NodeAffinitySchedulingStrategy(card.node_id, soft=False)
+        options: dict[str, Any] = {
+            "num_cpus": 0,
+            "num_gpus": 1 if card.has_gpu else 0,
+            "resources": {CARDS: 1},
+            "max_restarts": 0,  # an actor that Ray starts again has no model, and answers
+            "max_task_retries": 0,
+            "max_concurrency": _MAX_CALLS,
+            "scheduling_strategy": strategy,
+        }
+        actor: Any = ray.remote(**options)(Worker)
+        worker = actor.remote(self._make_engine, card.number)
+        self._workers[session] = worker
+        task = asyncio.get_running_loop().create_task(self._listen(session, worker))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _listen(self, session: int, worker: Any) -> None:
+        """Pass on what a worker sends, until it ends."""
+        reason = "it has ended"
+        try:
+            async for reference in worker.receive.options(num_returns="streaming").remote():
+                for data in await reference:
+                    self._tell(Data(session, data))
+        except RayError as error:
+            reason = str(error).strip().partition("\n")[0]
+        if self._workers.pop(session, None) is not None:
+            ray.kill(worker)
+        self._tell(Ended(session, reason))
+
+    def _tell(self, frame: object) -> None:
+        self._channel.send(pack(frame))

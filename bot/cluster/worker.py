@@ -1,0 +1,103 @@
+"""The worker on another machine: an engine behind a Ray actor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+
+from bot.cluster.state import STATE_FOLDER, WorkerState
+from bot.engine import EngineApi, EngineHost
+
+MakeEngine = Callable[[int], EngineApi]
+"""Makes the engine for a card of the worker's machine, by its number there."""
+
+_DRAIN_SECONDS = 1.0  # between two looks at the state
+
+
+class Worker:
+    """Draws with one engine. Ray makes an actor of it (see ``driver``), with one asyncio loop.
+
+    ``send`` takes bytes for the engine, ``receive`` gives those that it sends, until it ends.
+    """
+
+    def __init__(self, make_engine: MakeEngine, number: int) -> None:
+        self._channel = _ActorChannel()
+        self._host = EngineHost(partial(make_engine, number), self._channel)
+        self._number = number
+        path = os.environ.get(STATE_FOLDER)
+        self._state = WorkerState(Path(path)) if path else None
+        if self._state is not None:
+            self._state.note_busy(number)
+
+    async def send(self, data: bytes) -> None:
+        """Take what the bot sends."""
+        self._channel.on_data(data)
+
+    async def receive(self) -> AsyncIterator[list[bytes]]:
+        """Start the engine, and give what it sends for the bot. Called once."""
+        loop = asyncio.get_running_loop()
+        outbox: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._channel.post = lambda data: loop.call_soon_threadsafe(outbox.put_nowait, data)
+        threading.Thread(target=self._run, args=(loop, outbox), daemon=True).start()
+        watching = asyncio.create_task(self._watch_drain_file(outbox))
+        try:
+            while (data := await outbox.get()) is not None:
+                batch = [data]
+                while not outbox.empty() and (more := outbox.get_nowait()) is not None:
+                    batch.append(more)
+                yield batch
+        finally:
+            watching.cancel()
+
+    def _run(self, loop: asyncio.AbstractEventLoop, outbox: asyncio.Queue[bytes | None]) -> None:
+        self._host.run()
+        loop.call_soon_threadsafe(outbox.put_nowait, None)
+
+    async def _watch_drain_file(self, outbox: asyncio.Queue[bytes | None]) -> None:
+        """Take no more once the machine's owner wants it back; end when all is drawn."""
+        if self._state is None:
+            return
+        drains = False
+        while not self._host.is_drained:
+            await asyncio.sleep(_DRAIN_SECONDS)
+            if not drains and await asyncio.to_thread(self._state.is_draining):
+                drains = True
+                self._host.drain()
+        self._state.note_idle(self._number)
+        outbox.put_nowait(None)
+
+
+class _ActorChannel:
+    """The engine's side of the connection. on_data: takes what comes in."""
+
+    def __init__(self) -> None:
+        self.post: Callable[[bytes], object] = lambda data: None
+        self.on_data: Callable[[bytes], None] = self._keep
+        self._kept: list[bytes] = []
+        self._lock = threading.Lock()
+
+    def open(self, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
+        """Start. Ray ends the process of an actor if the bot is gone, so ``on_end`` is not used."""
+        with self._lock:
+            self.on_data = on_data
+            for data in self._kept:
+                on_data(data)
+
+    def send(self, data: bytes) -> None:
+        """Send without waiting."""
+        self.post(data)
+
+    def wait(self, seconds: float) -> bool:
+        """Return True: nothing is to be waited for on this side."""
+        return True
+
+    def close(self) -> None:
+        """Do nothing: the bot ends the actor."""
+
+    def _keep(self, data: bytes) -> None:
+        with self._lock:
+            self._kept.append(data)

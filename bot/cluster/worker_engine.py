@@ -1,0 +1,54 @@
+"""Makes a worker's engine from the bot's settings and from those of its own machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.engine import Engine, EngineApi, check_model, read_device
+from bot.ops.resources import choose_model_source, choose_upscaler
+from bot.settings import Settings, load_settings
+
+ENV_FILE = "TRIPTYCH_ENV_FILE"
+"""The variable with the path of the worker's own .env."""
+
+_MODEL = ("model", "model_config_folder", "vae")
+_DRAWING = ("deterministic", "compile_unet", "upscaler")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerEngineMaker:
+    """Carries the bot's settings to a worker. A worker that sets MODEL draws with its own."""
+
+    wishes: dict[str, Any]
+
+    @classmethod
+    def of(cls, settings: Settings) -> WorkerEngineMaker:
+        """Take what a worker needs from the bot's settings; no token is among it."""
+        return cls({name: getattr(settings, name) for name in (*_MODEL, *_DRAWING)})
+
+    def __call__(self, number: int) -> EngineApi:
+        """Make the engine for a card of this machine, by its number. Raises ConfigError."""
+        settings = self.combine(load_settings(_env_file=os.environ.get(ENV_FILE)))
+        device = settings.devices[number] if settings.devices else settings.device
+        kind, environ = read_device(device, settings.devices.count("cpu"))
+        os.environ.pop("OMP_NUM_THREADS", None)  # Ray allows an actor without CPUs one thread
+        os.environ.update({k: v for k, v in environ.items() if k == "OMP_NUM_THREADS"})
+        source = replace(choose_model_source(settings), device=kind)
+        check_model(source)
+        return Engine(
+            source,
+            cache_dir=settings.data_dir / "engine",
+            deterministic=settings.deterministic,
+            compile_unet=settings.compile_unet,
+            upscaler=choose_upscaler(settings),
+        )
+
+    def combine(self, settings: Settings) -> Settings:
+        """Fill in the bot's wishes where the worker's own settings say nothing."""
+        own = settings.model_fields_set
+        wishes = {name: self.wishes[name] for name in _DRAWING if name not in own}
+        if "model" not in own:
+            wishes |= {name: self.wishes[name] for name in _MODEL}
+        return settings.model_copy(update=wishes)
