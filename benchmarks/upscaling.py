@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from bot.engine.process import keep_freed_memory
 from bot.engine.upscaling.upscaler import Enlarging, Upscaler, load_upscaler
 from bot.ops.resources import choose_upscaler
 from bot.settings import Settings
@@ -49,6 +50,7 @@ def enlarge(upscaler: Upscaler, picture: np.ndarray) -> list[float]:
 
 def main() -> None:
     torch.set_num_threads(1)
+    keep_freed_memory()
     wish = Settings(upscaler=sys.argv[1] if len(sys.argv) > 1 else None)
     path = choose_upscaler(wish) or Path()
     upscaler = load_upscaler(path, torch.device("cpu"))

@@ -24,6 +24,7 @@ from bot.engine.api import (
 from bot.engine.boundary import attempt
 from bot.engine.capacity.estimator import ModelEstimator
 from bot.engine.models.checks import hush_transformers
+from bot.engine.process import importing_libraries
 from bot.errors import (
     ConfigError,
     EngineError,
@@ -203,7 +204,8 @@ class Engine:
     def _load(self) -> Batch | None:
         def load() -> Batch:
             hush_transformers()
-            from bot.engine.batch import open_batch  # noqa: PLC0415 imports torch
+            with importing_libraries():
+                from bot.engine.batch import open_batch  # noqa: PLC0415 imports torch
 
             return open_batch(self._source, self._options)
 

@@ -37,6 +37,7 @@ from bot.engine.models.single_files import CheckedFile, check_single_file
 from bot.engine.models.traits import adjust, set_spacing
 from bot.engine.models.vaes import CheckedVae, check_cached_vae, check_vae
 from bot.engine.models.weights import read_parts, read_vae
+from bot.engine.process import keep_freed_memory
 from bot.engine.sampling.samplers import Samplers
 from bot.errors import ConfigError
 
@@ -76,6 +77,7 @@ def load_model(
     hardware = find_hardware(source.device)
     if hardware is CPU:
         _leave_one_core()
+        keep_freed_memory()
     load = {"folder": _load_local, "file": _load_single_file, "hub": _load_from_hub}
     try:
         loaded = load[find_kind(source.model)](source, hardware.dtype)

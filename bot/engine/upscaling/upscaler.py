@@ -68,10 +68,12 @@ class Upscaler:
         top, left = (each.start - each.outer_start for each in (rows, columns))
         height, width = (each.end - each.start for each in (rows, columns))
         inner = large[:, :, top * k : (top + height) * k, left * k : (left + width) * k]
-        if not inner.isfinite().all():
+        if not inner.sum().isfinite():  # one pass; not-a-number and infinity stay in a sum
             raise GenerationFailed(_NOT_A_NUMBER)
-        inner = functional.avg_pool2d(inner.clamp(0, 1), k // factor)
-        return (inner[0].permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
+        inner = inner.clamp(0, 1)
+        if k > factor:
+            inner = functional.avg_pool2d(inner, k // factor)
+        return inner[0].permute(1, 2, 0).mul_(255).round_().to(torch.uint8).cpu().numpy()
 
 
 class Enlarging:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 from torch.nn import functional
 
 from bot.engine.upscaling.files import NetworkPlan
 from bot.engine.upscaling.networks import build_network
 from bot.engine.upscaling.upscaler import Enlarging, Upscaler
+from bot.errors import GenerationFailed
 from tests.engine.upscaling.conftest import SMALL_RRDB, SMALL_RRDB_BY_TWO
 
 DATA = Path(__file__).parent / "data"
@@ -25,7 +28,24 @@ def test_shipped_network_gives_what_ncnn_gives_within_one_level(shipped: Upscale
     enlarging = Enlarging(shipped, small[None], 4)
     enlarging.step()
     assert enlarging.is_done
-    assert np.abs(enlarging.result[0].astype(int) - wanted).max() <= 1
+    difference = np.abs(enlarging.result[0].astype(int) - wanted)
+    assert difference.max() <= 1
+    assert difference.mean() < 0.001, "both round to the nearest level"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_single_value_that_is_not_a_number_fails_and_is_never_shown(value: float) -> None:
+    class Damaged(nn.Module):
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            large = picture.repeat_interleave(2, 2).repeat_interleave(2, 3)
+            large[0, 1, 3, 5] = value
+            return large
+
+    upscaler = Upscaler(Damaged(), 2, 0, torch.device("cpu"))
+    enlarging = Enlarging(upscaler, np.zeros((1, 8, 8, 3), np.uint8), 2)
+    with pytest.raises(GenerationFailed, match="not-a-number"):
+        enlarging.step()
+    assert not enlarging.is_done
 
 
 def convolve(weights: dict[str, Any], name: str, inner: torch.Tensor) -> torch.Tensor:
