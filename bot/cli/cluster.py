@@ -93,7 +93,9 @@ def work(
         leave(error)
     state.begin()
     num_cards = len(settings.devices) or _count_cards(settings.device)
-    command = make_worker_command(join, Ports(ports), host, name or socket.gethostname(), num_cards)
+    command = make_worker_command(
+        join, Ports(ports), host, name or socket.gethostname(), num_cards, state.folder
+    )
     environ = make_environ(token_file) | {
         STATE_FOLDER: str(state.folder),
         ENV_FILE: str(Path(".env").absolute()),

@@ -13,7 +13,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from bot.cluster.frames import Data, Ended, Joined, Kill, Left, Noted, Open
-from bot.cluster.versions import CARDS, Versions, read_name
+from bot.cluster.versions import CARDS, Versions, read_installation, read_name
 from bot.cluster.worker import MakeEngine, Worker
 from bot.engine import PipeChannel, pack, unpack
 
@@ -46,7 +46,7 @@ class Driver:
         self._cards: dict[str, _Card] = {}
         self._workers: dict[int, Any] = {}  # actor handles, by session
         self._tasks: set[asyncio.Task[None]] = set()
-        self._misfits: dict[str, str] = {}  # by node id
+        self._old: set[str] = set()  # ids of nodes whose machines have joined again
 
     async def run(self) -> None:
         """Connect, then look for machines once a second."""
@@ -93,11 +93,9 @@ class Driver:
             return
         found: dict[str, tuple[_Card, str]] = {}
         misfits: dict[str, str] = {}
-        for node in nodes:
-            if not node["Alive"] or CARDS not in node["Resources"]:
-                continue
-            labels, name = node["Labels"], read_name(node["Labels"])
-            misfit = Versions.of_this_machine().find_misfit(Versions.of_labels(labels))
+        for node in self._list_machines(nodes):
+            name = read_name(node["Labels"])
+            misfit = Versions.of_this_machine().find_misfit(Versions.of_labels(node["Labels"]))
             if misfit is not None:
                 misfits[node["NodeID"]] = f"The machine {name} was refused: {misfit}."
                 continue
@@ -114,6 +112,23 @@ class Driver:
                 self._cards[key] = card
                 self._tell(Joined(key, called))
         self._tell(Noted(" ".join(misfits.values())))
+
+    def _list_machines(self, nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """List the machines that draw. One that has joined again is not there twice.
+
+        Ray takes half a minute to notice that a machine is gone, and it may be back by then.
+        """
+        known = {card.node_id for card in self._cards.values()}
+        newest: dict[str, dict[str, Any]] = {}
+        for node in nodes:
+            if not node["Alive"] or CARDS not in node["Resources"] or node["NodeID"] in self._old:
+                continue
+            installation = read_installation(node["Labels"]) or node["NodeID"]
+            twins = [node, newest[installation]] if installation in newest else [node]
+            twins.sort(key=lambda twin: twin["NodeID"] in known)  # what has just come is first
+            newest[installation] = twins[0]
+            self._old |= {twin["NodeID"] for twin in twins[1:]}
+        return list(newest.values())
 
     def _obey(self, frame: object) -> None:
         match frame:

@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from uuid import getnode
 
 from bot.cluster.versions import CARDS, Versions
 from bot.errors import ConfigError
@@ -104,10 +106,11 @@ def make_head_command(ports: Ports, host: str | None, *, has_dashboard: bool) ->
 
 
 def make_worker_command(
-    address: str, ports: Ports, host: str | None, name: str, num_cards: int
+    address: str, ports: Ports, host: str | None, name: str, num_cards: int, folder: Path
 ) -> list[str]:
-    """Return the command for a machine that draws."""
-    labels = Versions.of_this_machine().as_labels(name)
+    """Return the command for a machine that draws. folder: where this worker keeps its state."""
+    installation = sha256(f"{getnode()} {folder.absolute()}".encode()).hexdigest()[:32]
+    labels = Versions.of_this_machine().as_labels(name, installation)
     return [
         *_RAY_START,
         f"--address={address}",

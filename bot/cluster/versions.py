@@ -13,6 +13,7 @@ CARDS = "triptych_card"
 
 _LABELS = {"triptych": "Triptych", "torch": "torch", "python": "Python"}
 _NAME_LABEL = "triptych-name"
+_INSTALLATION = "triptych-installation"
 _NOT_IN_A_LABEL = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -34,11 +35,11 @@ class Versions:
         """Read the labels of a machine's Ray node."""
         return cls(*(labels.get(name, "unknown") for name in _LABELS))
 
-    def as_labels(self, name: str) -> dict[str, str]:
-        """Return the labels for this machine's Ray node."""
+    def as_labels(self, name: str, installation: str) -> dict[str, str]:
+        """Return the labels for this machine's Ray node. installation: the same at each start."""
         values = zip(_LABELS, (self.triptych, self.torch, self.python), strict=True)
         labels = {label: _clean(value) for label, value in values}
-        return labels | {_NAME_LABEL: _clean(name) or "machine"}
+        return labels | {_NAME_LABEL: _clean(name) or "machine", _INSTALLATION: installation}
 
     def find_misfit(self, other: Versions) -> str | None:
         """Say what is different on another machine, and what to do; None if both fit.
@@ -57,6 +58,11 @@ class Versions:
 def read_name(labels: Mapping[str, str]) -> str:
     """Return the name for people of a machine."""
     return labels.get(_NAME_LABEL, "machine")
+
+
+def read_installation(labels: Mapping[str, str]) -> str:
+    """Return what tells a worker apart from all others, also when it joins again."""
+    return labels.get(_INSTALLATION, "")
 
 
 def _find(package: str) -> str:
