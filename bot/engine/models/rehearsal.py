@@ -42,7 +42,7 @@ def rehearse(
     config: the folder with the config files. vae: replaces the model's own VAE. Raises ConfigError.
     """
     with library_faults(checked.model):
-        # Import it outside "meta", where the tensors it makes would have no content.
+        # Import this before the block "meta", in which its tensors would have no content.
         checked.family.load_class()
         with torch.device("meta"):
             parts = build_parts(checked.family, config, vae)
@@ -94,7 +94,7 @@ def library_faults(model: str) -> Iterator[None]:
         yield
     except (TriptychError, torch.OutOfMemoryError):
         raise
-    except Exception as error:  # some libraries raise nothing more specific
+    except Exception as error:  # some libraries raise a plain Exception
         raise _explain(model, error) from error
 
 
