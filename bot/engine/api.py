@@ -212,13 +212,11 @@ class EngineApi(Protocol):
     def submit(
         self, request: GenerationRequest, on_progress: ProgressCallback | None = None
     ) -> Future[GenerationOutput]:
-        """Queue a request. Its future may get GenerationCancelled, -Rejected, -Failed or
-        EngineLost.
-        """
+        """Queue a request. Fails with GenerationCancelled, -Rejected, -Failed or EngineLost."""
         ...
 
     def cancel(self, request_id: int) -> None:
-        """Cancel a request within one step: its future gets GenerationCancelled. May be repeated."""
+        """Fail a request with GenerationCancelled within one step. May be called again."""
         ...
 
     def has_room(self, recipe: Recipe) -> bool:

@@ -184,7 +184,7 @@ class Batch:
         return min(active, key=lambda group: group.used, default=None)
 
     def _step(self, group: Group, members: Sequence[Member]) -> float:
-        """Take a step, or find requests that make it fail. Return its seconds. Raises EngineLost."""
+        """Take a step, or find requests that let it fail. Return its seconds. Raises EngineLost."""
         started = time.perf_counter()
         fault = attempt(
             "a step of requests " + ", ".join(str(n) for n in _list_ids(members)),
@@ -304,7 +304,7 @@ class Batch:
                 drawing.seconds += time.perf_counter() - started
 
     def _collect_decoded(self, *, wait: bool) -> None:
-        """Collect decoded pictures. With ``wait``, wait for all, because no step is left to take."""
+        """Collect decoded pictures. With ``wait``, wait for all, because there is no other work."""
         ready = [item for item in self._decodings if wait or item[1].is_ready()]
         self._decodings = [item for item in self._decodings if item not in ready]
         for drawing, decoding in ready:

@@ -40,7 +40,7 @@ class NotPosted(TriptychError):
 class Undeliverable(NotPosted):
     """The message can never be delivered; trying again would not help.
 
-    Its text is for the log; why: the reason that members may read.
+    Its text is for the log. why: the reason that members may read.
     """
 
     def __init__(self, text: str, why: Reason = _NOT_TAKEN) -> None:
@@ -49,7 +49,7 @@ class Undeliverable(NotPosted):
 
 
 class NoMessage(Undeliverable):
-    """There is no such message: it was deleted or never posted."""
+    """The message does not exist: it was deleted or never posted."""
 
 
 class MessageDeleted(NoMessage):
@@ -140,7 +140,7 @@ def list_hidden(delivery: Delivery) -> list[str]:
 
 
 class Caller(Protocol):
-    """The person who asks, while a first answer is still possible (3 s on Discord)."""
+    """The person who asks, as long as a first answer is possible (3 s on Discord)."""
 
     async def acknowledge(self, job: Job) -> int | None:
         """Show that the prompt was taken; return the id of the status message, if there is one.
@@ -160,7 +160,7 @@ class Caller(Protocol):
 
 
 class Messenger(Protocol):
-    """Reaches people by a job's row alone, so it works after a restart, too.
+    """Reaches people with only a job's row, so it also works after a restart.
 
     Every method that waits raises Undeliverable or Unreachable.
     """
@@ -214,7 +214,7 @@ class Messenger(Protocol):
 
 
 class ReviewLane(Protocol):
-    """Where held jobs wait for a moderator: ``bot/review/cards.py``."""
+    """Takes jobs that wait for a moderator. ``bot/review/cards.py`` implements it."""
 
     async def hold(self, job: Job) -> None:
         """Ask the moderators about a held job, and tell its member."""

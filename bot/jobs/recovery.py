@@ -121,7 +121,7 @@ class Recovery:
         await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
     async def _drop(self, job: Job, code: Code) -> None:
-        """End a job whose member was never told that it was taken."""
+        """End a job without a message, because its member was never told that it was taken."""
         of_job(log, job.job_id).info("dropped: %s", code)
         await self._jobs.mark_ended(
             job.job_id,
@@ -145,5 +145,5 @@ class Recovery:
 
 
 def _can_be_answered(job: Job) -> bool:
-    """Return whether the job's token or the bot in its channel can still post an answer."""
+    """Return whether an answer can still be posted: with the job's token, or by the bot itself."""
     return job.origin.token is not None or job.origin.bot_in_channel

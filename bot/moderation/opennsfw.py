@@ -63,7 +63,7 @@ class OpenNsfw:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = _FATAL_ONLY
-        # This is a little slower but halves the memory, and there are few pictures to judge.
+        # This is a little slower, but needs half the memory. There are few pictures to judge.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         self._session = onnxruntime.InferenceSession(

@@ -1,4 +1,4 @@
-"""Copies the database once a day, and rescues one whose file was removed."""
+"""Copies the database once a day, and saves its data if its file was removed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ log = logging.getLogger(__name__)
 
 
 async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
-    """Make today's copy if there is none, and remove old ones. Raises StoreError, as when the disk
-    is full."""
+    """Make today's copy if there is none, and remove old ones. Raises StoreError."""
     path = await backups.keep(now())
     if path is not None:
         log.info("backup %s made", path)

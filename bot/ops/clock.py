@@ -1,4 +1,4 @@
-"""The clock of this process: wall-clock seconds that do not jump when the clock is set."""
+"""The clock of this process: seconds since 1970, which do not jump when the clock is set."""
 
 from __future__ import annotations
 

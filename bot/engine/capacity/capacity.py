@@ -9,9 +9,7 @@ from bot.domain.recipes import Recipe
 from bot.engine.api import NUM_IMAGES, ModelInfo
 
 NUM_SHIFTS = 2
-"""Requests in flight may need this many times the rows of one step. After their first steps, some
-of them wait for their turn (``Group.select``).
-"""
+"""How many times the rows of one step may be in flight. Some of them wait for their turn."""
 
 _UPSCALING_SHARE = 0.25
 """A request that only enlarges counts as this share of a step's rows, because of its pictures."""

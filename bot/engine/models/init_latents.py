@@ -70,5 +70,5 @@ def _encode(
 
 
 def _encode_pixels(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
-    """Return the posterior's mean and log-variance. Later noise does not depend on the precision."""
+    """Return the posterior's mean and log-variance. The precision does not affect later noise."""
     return vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.parameters

@@ -6,8 +6,8 @@ from __future__ import annotations
 class Pace:
     """Measures how fast one engine draws, in cost per second, on the last jobs it finished.
 
-    It compares the estimated cost with the seconds a job took, not the cost that was charged.
-    Waiting times are computed from estimates too, so the two fit together.
+    It divides a job's estimated cost, not the cost that was charged, by the seconds it took.
+    Waiting times are computed from estimated costs too, so they fit.
     """
 
     def __init__(self, max_samples: int = 50) -> None:
@@ -27,9 +27,8 @@ class Pace:
         return sum(cost for cost, _ in self._samples) / sum(spent for _, spent in self._samples)
 
     def measure(self, cost_estimate: float, gpu_seconds: float) -> float:
-        """Return a finished job's cost: its GPU time at this engine's pace, up to the estimate.
-
-        So a member never pays more because a device was slow.
+        """Return a finished job's cost: its GPU time multiplied by this engine's pace, but never
+        more than the estimate. So no member pays more because a device was slow.
         """
         pace = self.cost_per_second
         return min(gpu_seconds * pace, cost_estimate) if pace else cost_estimate
