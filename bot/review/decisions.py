@@ -67,12 +67,15 @@ class Decisions:
         self._resume_delivery = resume_delivery
         self._now = now
         self._turns = KeyedLocks[int]()
-        self._not_handed_over: set[int] = set()  # decided here, job not passed on yet
+        # cards that were decided in this process, but whose job was not passed on yet
+        self._not_handed_over: set[int] = set()
         self._apart = Apart(now)
         self._is_fresh = False
 
     async def fetch_card(self, card_id: int, guild_id: int | None) -> Card:
-        """Fetch an open card of this guild. Raises UserError that names who decided first."""
+        """Fetch an open card of this guild. If it is decided, raises UserError that names who did
+        it.
+        """
         card = await self._cards.fetch(card_id)
         if card is None or card.guild_id != guild_id:
             raise UserError(texts.NOT_ON_RECORD())
@@ -104,7 +107,9 @@ class Decisions:
     async def _decide(
         self, card: Card, decision: Decision, moderator_id: int, reason: str = ""
     ) -> Card | None:
-        """Decide one card at a time, so that ``sweep`` does not tell the same people."""
+        """Decide while nothing else handles this card, so that ``sweep`` does not tell people as
+        well.
+        """
         async with self._turns[card.card_id]:
             decided = await self._book(card, decision, moderator_id, reason)
             if decided is not None:
@@ -209,7 +214,7 @@ class Decisions:
         await self._audit.add(entry)
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
-        """Tell everybody. is_fresh: False after a stop, because then ``Recovery`` has the job."""
+        """Tell everybody. is_fresh: False after a stop, when ``Recovery`` takes care of the job."""
         by_hand: bool | None = False
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)
@@ -295,14 +300,14 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Return whether a held job ended otherwise, but a stop left its card open."""
+        """Return whether a held job has ended, but its card is still open because the bot stopped."""
         if card.kind is not CardKind.HELD or card.job_id is None:
             return False
         job = await self._jobs.fetch_job(card.job_id)
         return job is None or job.status is not JobStatus.HELD
 
     async def _refresh(self) -> None:
-        """Repair cards that were deleted, or whose report had no effect before a stop."""
+        """Repair cards that were deleted, or whose reports had no effect because the bot stopped."""
         cards = await self._cards.list_unsettled_ids()
         self._is_fresh = True
         refresh = {f"card {card_id}": partial(self._refresh_card, card_id) for card_id in cards}
@@ -312,7 +317,8 @@ class Decisions:
         card = await self._cards.fetch(card_id)
         if card is None or card.decision is not None:
             return
-        # Do not post a card again if it can expire. But replace one that nobody may see any more.
+        # A deleted card that will expire is not posted again. But one whose words nobody may see
+        # is.
         if card.expires_at is None or await self._review_cards.is_sealed(card):
             await self._reports.show_hidden(card)
             await self._review_cards.show(card.card_id)

@@ -47,7 +47,7 @@ class Reports:
         self._messenger = messenger
         self._writer = writer
         self._now = now
-        # Numbers of the cards whose pictures are shown as hidden.
+        # the numbers of the cards whose pictures we have replaced in the message
         self._shown_hidden: set[int] = set()
 
     async def find(self, message_id: int, guild_id: int | None) -> Job:
@@ -135,10 +135,10 @@ class Reports:
         return by_hand
 
     async def _show_outcome(self, job: Job) -> bool | None:
-        """Show the decision on the message; returns the same as ``settle``."""
+        """Show the decision in the message. Returns the same as ``settle``."""
         try:
             if job.hidden:
-                await self._writer.remove(job.job_id)  # also if the message cannot be edited
+                await self._writer.remove(job.job_id)  # even if the message cannot be edited
                 await self._messenger.progress(job, Hidden(is_removed=True))
             else:
                 await self._restore(job)

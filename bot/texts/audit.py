@@ -40,7 +40,7 @@ ACTIONS = {
     "retention_ended": Text("old records deleted"),
     "audit_exported": Text("audit log exported"),
 }
-"""Every action, by its name on record."""
+"""The text for each action, by the name that is stored."""
 BARE = Text(
     "The server's AutoMod refused the words of these rows, so they are left out here; "
     "`/audit search` shows them."
@@ -74,7 +74,7 @@ DELETED = {
     "strike": Plural("{count:,} strike", "{count:,} strikes"),
     "suspension": Plural("{count:,} suspension", "{count:,} suspensions"),
 }
-"""How much retention has ended, by what is on record."""
+"""What retention deleted, by the name that is stored."""
 
 OLDER = Text("Older")
 NO_ENTRIES = Text("Nothing on record fits.")

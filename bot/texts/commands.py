@@ -1,6 +1,6 @@
 """Names and descriptions of commands, their options and their choices.
 
-Discord gets the English and the translations that ``bot/chat/translator.py`` finds.
+Discord gets the English texts, and the translations that ``bot/chat/translator.py`` finds.
 A description has up to 100 characters, and so has the name of a choice.
 """
 
@@ -193,4 +193,4 @@ NAMES = (
     Name("option", "style"),
     Name("option", "text"),
 )
-"""Of commands, groups and entries of a message's menu, and of options: as they are typed."""
+"""The names of commands, groups, options and entries of a message's menu, as people type them."""

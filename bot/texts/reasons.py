@@ -28,7 +28,8 @@ class Reason:
 
     def __post_init__(self) -> None:
         listed = {k: [*v] if isinstance(v, tuple) else v for k, v in self.params.items()}
-        object.__setattr__(self, "params", listed)  # lists, because JSON has no tuples
+        # tuples become lists, because JSON has no tuples
+        object.__setattr__(self, "params", listed)
         if isinstance(self.code, Code) and listed.keys() != find_fields(self.code):
             named = sorted(find_fields(self.code))
             raise ValueError(f"{self.code} names {named}, not {sorted(listed)}")

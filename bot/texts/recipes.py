@@ -8,7 +8,7 @@ PARAMETERS = {
     "clip_skip": Text("Clip skip"),
     "guidance_scale": Text("Guidance scale"),
 }
-"""What the parameters are called that have bounds, or no sentence of their own below."""
+"""The names of parameters that have bounds, or that no sentence below describes."""
 
 # Under a grid
 SMALL_LINE = Plural(

@@ -22,7 +22,7 @@ TITLES = {
     "appeal": Text("An appeal against a suspension"),
     "rules": Text("Rules of this server were switched off"),
 }
-"""By the kind of a card."""
+"""The title of a card, by its kind."""
 PICTURES_WAIT = Text("Pictures wait for you")
 BUTTONS = {
     "approve": Text("Approve"),

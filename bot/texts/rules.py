@@ -14,7 +14,7 @@ RULES = {
     "hold": Text("{what} → hold"),
     "spoiler": Text("{what} → spoiler"),
 }
-"""By their action; what: of ``KINDS``."""
+"""The description of a rule, by its action. what: a text of ``KINDS``."""
 EXCEPT = Text("{rule}, but not in {shown}")
 EXCEPT_MORE = Plural(
     "{rule}, but not in {shown} and {count} more", "{rule}, but not in {shown} and {count} more"
@@ -30,7 +30,7 @@ BUILT_IN = {
     "picture check": Text("picture check"),
     "suspended": Text("suspended"),
 }
-"""What is no server's rule, by what it is called on record."""
+"""The names of the built-in rules, by the name that is stored."""
 FORMS = {
     "as typed": Text("as typed"),
     "look-alike letters": Text("look-alike letters"),
@@ -41,7 +41,7 @@ FORMS = {
     "masked letters": Text("masked letters"),
     "digits cut off": Text("digits cut off"),
 }
-"""How a word was read."""
+"""How a word was disguised, by the name of the form."""
 
 NO_RULES = Text(
     "This server has no rules of its own. What the owner of this bot blocks, and the built-in "
@@ -133,7 +133,7 @@ UNWEIGHED = Text(
     "try again in a minute. If this lasts, tell the owner, whose log says more."
 )
 
-# Faults: each comes after a colon.
+# Faults of a rule. Each is shown after a colon.
 FAULT_OF_RULE = Text("rule {number}: {fault}")
 NOT_JSON = Text("not JSON: {fault}")
 NO_LIST_OF_RULES = Text('must be an object like {{"rules": [{{"kind": "word", "text": "…"}}]}}')

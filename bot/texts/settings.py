@@ -35,7 +35,7 @@ NAMES = {
     "role_quotas": Text("Quotas by role"),
     "is_paused": Text("Pause"),
 }
-"""Every setting, by its name on record."""
+"""The text for each setting, by the name that is stored."""
 QUOTA_NAMES = {
     "max_cost_per_day": Text("Cost in 24 h (1: default prompt)"),
     "max_waiting": Text("Prompts in the queue at once"),
