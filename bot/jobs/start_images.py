@@ -60,7 +60,7 @@ class StartPictures:
         self._uploads = asyncio.Semaphore(MAX_UPLOADS_AT_ONCE)
 
     async def take(self, job: Job, upload: Upload, caller: Caller) -> Unusable | None:
-        """Fetch, decode, judge and keep a member's picture. Returns the reason if it is unusable."""
+        """Fetch, decode, judge and keep a member's picture. Returns why it is unusable, or None."""
         async with self._uploads:
             return await self._take(job, upload, caller)
 

@@ -75,7 +75,7 @@ def normalise(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Replace special forms of letters and digits by plain ones; drop marks and what is invisible."""
+    """Replace special forms of letters and digits by plain ones. Drop marks and invisible signs."""
     return text.translate(_FOLDED)
 
 

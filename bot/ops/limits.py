@@ -50,7 +50,7 @@ class Buckets(Generic[K]):
 
 
 class HeavyWork:
-    """Limits exports and deletions: one at a time and few an hour per person, few at once in all."""
+    """Limits exports and deletions: one at a time and few an hour per person, and few at once."""
 
     def __init__(self, now: Callable[[], float], *, per_hour: int = 4, at_once: int = 1) -> None:
         self._buckets = Buckets[tuple[int, str]](per_hour, HOUR_SECONDS / per_hour, now)

@@ -106,9 +106,7 @@ class PromptGate:
         return replace(explanation, verdict=verdict)
 
     async def fetch_book(self, guild_id: int | None) -> tuple[int, RuleBook]:
-        """Return the version of a server's rules, and the compiled rules. A version is compiled
-        once.
-        """
+        """Return the version of a server's rules, and these rules compiled, once per version."""
         version = await self._rules.fetch_version(guild_id)
         if guild_id is None or version == 0:
             return version, NO_RULES

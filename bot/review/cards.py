@@ -165,7 +165,7 @@ class ReviewCards:
         return found
 
     def note_seen(self, card_id: int, moderator_id: int) -> None:
-        """Remember until the bot stops that a moderator has seen the pictures and words of a card."""
+        """Remember, until the bot stops, that a moderator has seen a card's pictures and words."""
         self._seen.add((card_id, moderator_id))
 
     async def has_seen(self, card: Card, moderator_id: int, *, is_bare: bool = False) -> bool:

@@ -73,8 +73,8 @@ class Decisions:
         self._is_fresh = False
 
     async def fetch_card(self, card_id: int, guild_id: int | None) -> Card:
-        """Fetch an open card of this guild. If it is decided, raises UserError that names who did
-        it.
+        """Fetch an open card of this guild. Raises UserError that names who decided it, if somebody
+        did.
         """
         card = await self._cards.fetch(card_id)
         if card is None or card.guild_id != guild_id:
@@ -107,9 +107,7 @@ class Decisions:
     async def _decide(
         self, card: Card, decision: Decision, moderator_id: int, reason: str = ""
     ) -> Card | None:
-        """Decide while nothing else handles this card, so that ``sweep`` does not tell people as
-        well.
-        """
+        """Decide with this card locked, so that ``sweep`` does not tell people as well."""
         async with self._turns[card.card_id]:
             decided = await self._book(card, decision, moderator_id, reason)
             if decided is not None:
@@ -300,14 +298,14 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Return whether a held job has ended, but its card is still open because the bot stopped."""
+        """Return whether a held job has ended, but a stop of the bot left its card open."""
         if card.kind is not CardKind.HELD or card.job_id is None:
             return False
         job = await self._jobs.fetch_job(card.job_id)
         return job is None or job.status is not JobStatus.HELD
 
     async def _refresh(self) -> None:
-        """Repair cards that were deleted, or whose reports had no effect because the bot stopped."""
+        """Repair cards that were deleted, or whose reports had no effect because of a stop."""
         cards = await self._cards.list_unsettled_ids()
         self._is_fresh = True
         refresh = {f"card {card_id}": partial(self._refresh_card, card_id) for card_id in cards}

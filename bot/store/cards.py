@@ -72,7 +72,7 @@ class CardRepository:
         return _parse_card(row) if row else None
 
     async def list_unsettled_ids(self) -> list[int]:
-        """Return the cards that are open, or decided but not yet told to everybody, oldest first."""
+        """Return cards that are open, or decided but not yet told to everybody, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT card_id FROM card WHERE settled_at IS NULL ORDER BY card_id"
         )

@@ -63,9 +63,7 @@ class RetentionRepository:
         return [row["guild_id"] for row in rows]
 
     async def list_before(self, guild_id: int | None, moment: float) -> list[int]:
-        """List a guild's jobs older than this that still have words, or a member who can be
-        removed.
-        """
+        """List a guild's jobs older than this that have words, or a member who can be removed."""
         rows = await self._database.fetch_all(
             f"SELECT job_id FROM job WHERE {ENDED} AND guild_id IS ? AND user_id <> 0 "  # noqa: S608
             "AND accepted_at < ? "
@@ -145,7 +143,7 @@ class RetentionRepository:
         return found
 
     async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
-        """Set the time when a member's id is removed from their jobs: this long after acceptance."""
+        """Set when a member's id is removed from their jobs: this long after acceptance."""
         await self._database.execute(
             f"UPDATE job SET forget_after = accepted_at + ? WHERE user_id = ? AND {ENDED}",  # noqa: S608
             (after_seconds, user_id),

@@ -84,7 +84,7 @@ class Plural(Text):
 
 
 class Name(Text):
-    """A word that people type. context: for what, because a command and an option may share a word."""
+    """A word that people type. context: "command" or "option", which may share a word."""
 
     __slots__ = ("context",)
 

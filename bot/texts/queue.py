@@ -61,8 +61,10 @@ IN_THIS_SERVER = Plural(
 )
 OWN_PROMPT = Text("“{prompt}” — {place}")
 LEFT = Plural(
-    "You have {waiting:,} in the queue and {drawing:,} being drawn, of {count:,} prompt at once, "
-    "and {left:.1f} of {most:g} left this hour (1 is one prompt with default settings).",
-    "You have {waiting:,} in the queue and {drawing:,} being drawn, of {count:,} prompts at once, "
-    "and {left:.1f} of {most:g} left this hour (1 is one prompt with default settings).",
+    "You have {waiting:,} in the queue and {drawing:,} being drawn; the most at once is "
+    "{count:,} prompt. You have {left:.1f} of {most:g} left this hour (1 is one prompt with "
+    "default settings).",
+    "You have {waiting:,} in the queue and {drawing:,} being drawn; the most at once is "
+    "{count:,} prompts. You have {left:.1f} of {most:g} left this hour (1 is one prompt with "
+    "default settings).",
 )

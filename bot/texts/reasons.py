@@ -12,7 +12,7 @@ from bot.texts.recipes import name_parameter
 from bot.texts.sentences import SENTENCES
 
 _NOT_KNOWN = Text("A newer version of Triptych saved the reason, and this version cannot show it.")
-_NOT_SAID = Text("No reason is on record.")
+_NOT_SAID = Text("No reason was stored.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,7 @@ class SentForm:
 
 
 class _Spoken:
-    """Sets the person's language and time limit before an action, and refuses people who are too
-    fast.
-    """
+    """Before an action, sets the person's language and time limit, or refuses who is too fast."""
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         return await interaction.client.admit(interaction)
@@ -140,9 +138,7 @@ class Form(discord.ui.Modal):
         super().__init__(title=title, timeout=_FORM_SECONDS, custom_id=custom_id)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Do nothing: the client answers forms by their custom_id, which also works after a
-        restart.
-        """
+        """Do nothing: the client finds the action by the custom_id, so this survives a restart."""
 
 
 class JobModal(Form):

@@ -105,7 +105,7 @@ async def test_direct_message_tried_again_is_the_same_message(monkeypatch: pytes
         (401, 50027, "out of reach"),
         (400, 50083, "archived and locked"),
         (413, 40005, "too large"),
-        (400, 50035, "Discord did not take"),
+        (400, 50035, "Discord did not accept"),
     ],
 )
 async def test_reason_is_in_plain_words_and_the_error_in_the_log(

@@ -298,7 +298,7 @@ async def test_disk_that_takes_nothing_ends_the_command_with_a_sentence(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     async def full(*_: object, **__: object) -> None:
-        raise StoreError("The disk that holds the record is full.")
+        raise StoreError("The disk with the database is full.")
 
     caplog.set_level(logging.CRITICAL)
     monkeypatch.setattr(JobRepository, "mark_rendered", full)

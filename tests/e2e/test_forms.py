@@ -75,7 +75,7 @@ async def test_nobody_else_opens_it_and_a_restart_says_that_it_is_gone(
     assert again is not None
     assert "wolf" not in again
     stolen = await other.unchecked.press(refused, again)
-    assert "not there any more" in (await stolen.wait_answered()).text()
+    assert "this form is gone" in (await stolen.wait_answered()).text()
     assert await bot.stop() == 0
     await start_bot()
     gone = await (await press(member, refused, "Try again")).wait_answered()
@@ -94,7 +94,7 @@ async def test_member_who_deletes_their_data_leaves_no_typed_words_either(
     pressed = await press(member, question, "Delete everything")
     await pressed.wait_for(lambda message: "are deleted" in message.text())
     gone = await (await press(member, refused, "Try again")).wait_answered()
-    assert "not there any more" in gone.text()
+    assert "this form is gone" in gone.text()
     assert await bot.stop() == 0
 
 

@@ -152,7 +152,7 @@ async def test_two_presses_at_once_are_one_job(server: Playground, start_bot: St
         theirs = await press(other, grid, label)
         answers = [await handle.wait_answered(20) for handle in handles]
         assert sum(not message.is_ephemeral for message in answers) == 1
-        assert {m.text()[:16] for m in answers if m.is_ephemeral} == {"You pressed that"}
+        assert {m.text()[:16] for m in answers if m.is_ephemeral} == {"You have already pressed"}
         await theirs.wait_for(has_grid)
         [public] = [h for h, m in zip(handles, answers, strict=True) if not m.is_ephemeral]
         await public.wait_for(has_grid)
@@ -212,7 +212,7 @@ async def test_always_refused_classes_hold_for_a_picture_and_new_words_together(
     first = await draw(member, art, prompt="nude statue")
     single = await (await press(member, first, "1")).wait_answered()
     grid = await (await press(member, first, "Vary 1")).wait_for(has_grid)
-    behind, sealed = "sexual content about minors. The prompts behind", "nothing can be made of"
+    behind, sealed = "sexual content about minors. The earlier prompts", "Nobody can see or use"
     real = "people send may show real persons"
     say = {"vary": sealed, "upload": real, "style": real}.get(way, behind)
     match way:
@@ -295,7 +295,7 @@ async def test_who_manages_messages_elsewhere_deletes_nothing_here(
     grid = await draw(member, art)
     own = await draw(other, elsewhere)
     refused = await refusal(await forge(other, own, "v1:delete:1:0"))
-    assert "no picture like that in this channel" in refused
+    assert "not know that picture in this channel" in refused
     assert not grid.is_deleted
     menu = await (await press(other, own, "⋯")).wait_answered()
     await erase(server, other, menu)
@@ -357,7 +357,7 @@ async def test_buttons_of_a_member_who_deleted_their_data_say_so_and_draw_nothin
     question = await (await member.slash("privacy delete", art)).wait_answered()
     answer = await press(member, question, "Delete everything")
     done = await answer.wait_for(lambda message: "are deleted" in message.text())
-    assert "1 message in a channel goes too" in done.text()
+    assert "1 message in a channel is deleted too" in done.text()
     assert "What stays" in done.text()
     for person, message, label in [
         *((member, single, label) for label in ("Upscale", "Vary", "✎ Remix", "⋯")),
@@ -365,7 +365,7 @@ async def test_buttons_of_a_member_who_deleted_their_data_say_so_and_draw_nothin
         (other, grid, "↻"),
     ]:
         told = await refusal(await person.unchecked.press(message, button(message, label)))
-        assert "their author had them deleted" in told, label
+        assert "their author deleted them" in told, label
     async with asyncio.timeout(20):
         while not grid.is_deleted:  # noqa: ASYNC110 - the bot deletes it in the background
             await asyncio.sleep(0.05)
@@ -431,7 +431,9 @@ async def test_job_of_another_server_is_not_known_here(server: Playground, start
     own = await draw(member, art)
     looking = ("pick", "original", "more", "delete")
     for action in (*looking, "vary", "reroll", "remix", "upscale", "redraw", "start"):
-        assert "I know no picture" in await refusal(await forge(member, own, f"v1:{action}:1:1"))
+        assert "I do not know that picture" in await refusal(
+            await forge(member, own, f"v1:{action}:1:1")
+        )
     assert not grid.is_deleted
     assert len(bot.rows()) == 2
 

@@ -110,7 +110,7 @@ async def test_stranger_with_an_install_of_their_own_sees_nothing_of_others(
             with pytest.raises(ClientRefusedError):
                 await stranger.slash(command, channel, **options)
             answer = await say(stranger.unchecked, command, channel, **options)
-            assert "is for servers that have added Triptych" in answer, command
+            assert "works only in servers that have added Triptych" in answer, command
         queue = await say(stranger, "queue", channel)
         assert "In this server" not in queue or "0 prompts in the queue, 0 being drawn." in queue
     assert "0 prompts in the queue, 1 being drawn" in await say(
@@ -135,7 +135,7 @@ async def test_status_tells_a_server_its_own_and_the_owner_of_the_application_th
         assert word not in told
     whole = await say(server.person("owner"), "status", art)  # of the application, too
     assert "**All servers**: 0 waiting, 1 being drawn. Wait in the last hour: median" in whole
-    for word in ("fake model on cpu", "MiB", "Refused by Discord", "Last warnings", "all well"):
+    for word in ("fake model on cpu", "MiB", "Refused by Discord", "Last warnings", "no faults"):
         assert word in whole
 
 

@@ -15,7 +15,7 @@ TEXT = {200000: 400, 200001: 400, 240000: 400}
 FILES = {20009: 400, 30015: 400, 40005: 413, 50013: 403, 50045: 400, 50046: 400, 400001: 400}
 DELETED = 10008
 PLACE = {
-    0: (400, "Discord did not take them"),
+    0: (400, "Discord did not accept them"),
     10003: (404, "is gone"),
     10004: (404, "is gone"),
     DELETED: (404, "was deleted"),
@@ -23,17 +23,17 @@ PLACE = {
     40001: (403, "may not post"),
     50001: (403, "may not post"),
     50005: (403, "may not post"),
-    50006: (400, "Discord did not take them"),
+    50006: (400, "Discord did not accept them"),
     50008: (400, "may not post"),
     50009: (403, "may not post"),
     50024: (400, "may not post"),
     50027: (401, "out of reach"),
-    50035: (400, "Discord did not take them"),
+    50035: (400, "Discord did not accept them"),
     50083: (400, "archived and locked"),
     160005: (400, "archived and locked"),
-    999999: (405, "Discord did not take them"),
-    999998: (409, "Discord did not take them"),
-    999997: (451, "Discord did not take them"),
+    999999: (405, "Discord did not accept them"),
+    999998: (409, "Discord did not accept them"),
+    999997: (451, "Discord did not accept them"),
 }
 PASSING = {20016: 400, 20028: 400, 30046: 400, 40004: 403, 40006: 403, 40062: 400, 130000: 403}
 

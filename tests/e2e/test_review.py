@@ -277,7 +277,7 @@ async def test_moderator_cannot_suspend_the_owner_or_an_equal_or_decide_about_th
     for author, sentence in (
         (town.owner, "owner of the server"),
         (town.newcomer, "below your own"),
-        (town.moderator, "Somebody else"),
+        (town.moderator, "You cannot decide"),
     ):
         await town.imagine("leek", author)
         card = await town.card(lambda message, author=author: f"<@{author.id}>" in message.text())
@@ -296,7 +296,7 @@ async def test_member_cancels_a_held_prompt(town: Town, start_bot: StartBot):
     answer = await (await town.member.slash("cancel", town.art)).wait_answered()
     assert "cancelled" in answer.text()
     await handle.wait_removed()
-    await town.closed(card, "took it back")
+    await town.closed(card, "cancelled the prompt")
     assert await bot.stop() == 0
     assert bot.rows()[0]["status"] == "cancelled"
 
@@ -446,7 +446,7 @@ async def test_rule_added_while_a_job_waits_holds_for_it_too(
     elif action == "hold":
         await handle.wait_for(lambda m: "Waiting for a moderator" in m.text())
         card = await town.card()
-        assert "ask for care with “leek”" in card.text()
+        assert "hold prompts with “leek”" in card.text()
         assert not any(message.attachments for message in town.server.messages(town.art))
         unseen = await (await town.press(card, "Approve")).wait_for(lambda m: m.is_ephemeral)
         assert "have not seen the picture yet" in unseen.text()
@@ -607,7 +607,7 @@ async def test_only_pictures_of_the_bot_can_be_reported(town: Town, start_bot: S
     await start_bot()
     message = await town.member.send(town.art, "hello")
     handle = await town.newcomer.context_menu("Report picture", message, town.art)
-    assert "no pictures of mine" in (await handle.wait_answered()).text()
+    assert "no pictures from Triptych" in (await handle.wait_answered()).text()
 
 
 async def test_strikes_suspend_and_the_appeal_is_heard(town: Town, start_bot: StartBot):
@@ -686,13 +686,13 @@ async def test_suspend_and_unsuspend_commands_and_who_may_use_them(town: Town, s
     listed = await town.moderator.slash("strike list", art, member=member)
     assert "has no strikes" in (await listed.wait_answered()).text()
     undone = await town.moderator.slash("unsuspend", art, member=member)
-    assert "may prompt again" in (await undone.wait_answered()).text()
+    assert "may make pictures again" in (await undone.wait_answered()).text()
     await (await town.imagine("cat")).wait_for(has_grid)
 
     given = await town.moderator.slash("strike add", art, member=member, reason="rude")
     assert "has 1 strike now" in (await given.wait_answered()).text()
     taken = await town.moderator.slash("strike remove", art, member=member, number=1)
-    assert "does not count" in (await taken.wait_answered()).text()
+    assert "was removed" in (await taken.wait_answered()).text()
 
 
 async def test_everything_is_reviewed_where_that_is_set(town: Town, start_bot: StartBot):

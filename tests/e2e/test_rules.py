@@ -106,9 +106,7 @@ async def test_exported_rules_can_be_imported_elsewhere(server: Playground, star
         "green kale", r"\bturnips?\b",
     ]  # fmt: skip
     again = Upload("rules.json", file.content)
-    assert "All 2 rules are in force here already" in await say(
-        moderator, "rules import", art, file=again
-    )
+    assert "already has all 2 rules" in await say(moderator, "rules import", art, file=again)
     more = Upload("more.json", b'{"rules": [{"kind": "word", "text": "leek"}]}')
     assert "Added `#3` word “leek”" in await say(moderator, "rules import", art, file=more)
     bad = Upload("bad.json", b'{"rules": [{"kind": "word"}, {"kind": "pattern", "text": "("}]}')
@@ -155,7 +153,7 @@ async def test_preview_counts_what_a_rule_would_have_met_and_saves_nothing(
         await (await member.slash("imagine", art, prompt=prompt)).wait_for(has_grid)
     await (await member.slash("imagine", member.direct_channel, prompt="dog")).wait_for(has_grid)
     text = await say(moderator, "rules preview", art, kind="word", text="dog", action="hold")
-    assert "the last 4 prompts on record here. **2** would have been held" in text
+    assert "the last 4 stored prompts of this server. **2** would have been held" in text
     assert "two d0gs and a d.o.g" in text
     assert "hotdog" not in text
     assert await bot.stop() == 0

@@ -135,7 +135,7 @@ async def test_only_channels_for_adults_may_be_looser(server: Playground, start_
         assert ("looser" in await fill(moderator, handle, number="0.8")) is not is_adult
     assert "Its own: Score that flags a picture, What happens to a flagged" in panel.text()
     await change(await moderator.press(panel, f"v1:settings:c{adult.id}.reset"))
-    assert "All as in the whole server" in panel.text()
+    assert "All settings are those of the server" in panel.text()
     assert await bot.stop() == 0
     assert bot.rows("SELECT * FROM setting") == []
 

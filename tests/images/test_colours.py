@@ -258,7 +258,7 @@ def test_other_colours_are_refused_by_name(mode: str):
 )
 def test_other_kinds_of_files_are_refused_by_name(kind: str, mode: str):
     data = encode(Image.new(mode, (32, 32)), kind)
-    with pytest.raises(UserError, match=rf"\({kind}\) is not a picture that can be read here"):
+    with pytest.raises(UserError, match=rf"\({kind}\) is not a picture that Triptych can read"):
         decode_upload(data)
 
 

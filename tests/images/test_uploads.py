@@ -121,7 +121,7 @@ UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     "too wide": (lambda: compose_png(40_000, 1), "too many pixels"),
     "large PNG": (
         lambda: compose_png(12_000, 12_000),
-        "most for such a file is 16,384 on a side and 50 million",
+        "limit for such a file is 16,384 on a side and 50 million",
     ),
     "large WebP": (lambda: compose_webp(6_000, 6_000), "26 million"),
     "large JPEG": (lambda: set_size(PHOTO, 16_000, 16_000), "125 million"),

@@ -86,7 +86,7 @@ async def test_other_half_is_refused_after_any_number_of_steps(
         job = await draw(house, between, start_from(job))
     caplog.set_level("INFO")
     reason = await refuse(house, Ask(other, start=start_from(job)), MINORS)
-    assert "prompts behind the picture" in reason
+    assert "earlier prompts that led to" in reason
     assert half not in caplog.text
     assert other not in caplog.text
 
@@ -118,7 +118,7 @@ async def test_negative_prompt_behind_a_picture_undresses(house: House):
     beach = await draw(house, "at the beach", negative_prompt="clothes")
     start = start_from(beach)
     reason = await refuse(house, Ask("child", start=start), MINORS)
-    assert "no review here" in reason
+    assert "no review channel" in reason
 
 
 async def test_rules_of_the_server_judge_new_words_alone(house: House):
@@ -158,7 +158,9 @@ async def test_words_behind_that_were_deleted_count_as_a_picture_sent(house: Hou
     start = start_from(second)
     assert (await draw(house, "nude statue", start)).status is JobStatus.DELIVERED
     await house.services.member_data.delete(first.origin.user_id)
-    assert "words are gone" in await refuse(house, Ask("nude statue", start=start), REAL_PEOPLE)
+    assert "prompts were deleted" in await refuse(
+        house, Ask("nude statue", start=start), REAL_PEOPLE
+    )
     assert (await draw(house, "marble", start)).status is JobStatus.DELIVERED
 
 
@@ -194,7 +196,7 @@ async def test_moderator_is_asked_about_the_whole_and_approves_no_more_than_that
     source = await draw(house, "nude statue")
     job = await house.submit("girl", start=start_from(source))
     assert (job.status, job.rule) == (JobStatus.HELD, MINORS)
-    assert "prompts behind the picture" in say(job.held_for)
+    assert "earlier prompts that led to" in say(job.held_for)
     [case] = house.messenger.cards
     card_id, decide = case.card.card_id, house.services.decisions.decide
     await put_behind(house, source, "nude child" if is_worse else "nude statue")

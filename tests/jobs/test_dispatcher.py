@@ -424,7 +424,7 @@ async def test_pictures_that_nobody_can_be_given_are_kept_and_refunded(house: Ho
     ended = await house.until_status(job, JobStatus.UNDELIVERABLE)
     await house.until_idle()
     assert ended.cost == 0.0
-    for part in ("Discord did not take them", "/gallery", "nothing was charged"):
+    for part in ("Discord did not accept them", "/gallery", "nothing was charged"):
         assert part in say(ended.reason)
     assert house.messenger.told == [(job.job_id, say(ended.reason))]
     assert len(pictures(house, job)) == 4
@@ -441,7 +441,7 @@ async def test_pictures_that_cannot_be_posted_where_the_message_stands_are_told_
     await house.until_idle()
     assert (house.messenger.updates_of(job.job_id)[-1], house.messenger.told) == (Ended(), [])
     assert (await house.fetch(job)).end_notified
-    assert "Discord did not take them" in say(ended.reason)
+    assert "Discord did not accept them" in say(ended.reason)
 
 
 async def test_member_of_a_refused_job_out_of_reach_is_written_to(open_house: OpenHouse):
@@ -608,7 +608,7 @@ async def test_member_is_told_even_if_the_end_cannot_be_recorded(
     """Disk full for pictures and record alike: nobody waits for ever."""
 
     async def full(*_: object, **__: object) -> None:
-        raise StoreError("The disk that holds the record is full.")
+        raise StoreError("The disk with the database is full.")
 
     caplog.set_level(logging.CRITICAL)
     with monkeypatch.context() as broken:
@@ -627,7 +627,7 @@ async def test_grid_that_is_posted_stays_even_if_its_delivery_cannot_be_recorded
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     async def full(*_: object, **__: object) -> None:
-        raise StoreError("The disk that holds the record is full.")
+        raise StoreError("The disk with the database is full.")
 
     with monkeypatch.context() as broken:
         broken.setattr(JobRepository, "mark_delivered", full)

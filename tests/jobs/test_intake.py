@@ -590,7 +590,7 @@ def lock_record(monkeypatch: pytest.MonkeyPatch, times: int = 10**9) -> None:
 
     async def locked(jobs: JobRepository, job_id: int, **values: Any) -> Job | None:
         if next(tries) < times:
-            raise StoreError("The record could not be written (database is locked).")
+            raise StoreError("The database could not be written (database is locked).")
         return await mark(jobs, job_id, **values)
 
     monkeypatch.setattr(JobRepository, "mark_answered", locked)

@@ -348,7 +348,7 @@ async def test_member_is_written_to_until_discord_takes_it_where_the_message_can
     async with asyncio.timeout(10):
         while not on_record:  # noqa: ASYNC110 - a list of this test's own
             await asyncio.sleep(0.001)
-    assert (tries, on_record, messenger.told) == (3, [1], [(1, "No reason is on record.")])
+    assert (tries, on_record, messenger.told) == (3, [1], [(1, "No reason was stored.")])
     await status_messages.close()
 
 

@@ -72,7 +72,7 @@ def test_rules_beyond_the_budget_are_refused_with_what_is_used_and_the_most():
     with pytest.raises(ConfigError) as refusal:
         require_budget([large(4), large(5)], present)
     left = 5000 - used
-    assert f"more than the {left:,} steps of patterns that are left" in str(refusal.value)
+    assert f"their patterns exceed the {left:,} steps that are left" in str(refusal.value)
     assert f"({used:,} of 5,000 are used)" in str(refusal.value)
 
 

@@ -90,7 +90,7 @@ def test_strictest_action_decides():
 def test_held_prompt_has_a_sentence_of_its_own():
     held = say(policy(word("kale", Outcome.HOLD)).judge("kale", "").reason)
     refused = say(policy(word("kale")).judge("kale", "").reason)
-    assert held == "The rules here ask for care with “kale” in a prompt."
+    assert held == "The rules here hold prompts with “kale” for a moderator."
     assert "Nothing was drawn or charged" in refused
 
 

@@ -55,7 +55,7 @@ async def test_heavy_work_is_done_one_at_a_time_and_not_twice_for_one_person():
     tasks = [asyncio.create_task(do(who)) for who in (1, 2, 3)]
     await asyncio.sleep(0)
     for who in (1, 3):  # 3 is only waiting for it
-        with pytest.raises(UserError, match="still at work"):
+        with pytest.raises(UserError, match="still working"):
             await asyncio.wait_for(do(who), 5.0)
     assert at_work == [1]
     tasks[1].cancel()

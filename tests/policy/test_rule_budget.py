@@ -56,7 +56,7 @@ async def test_rules_beyond_the_budget_are_refused_and_nothing_is_saved(quiet_ho
     await adopt(quiet_house, *[large(number) for number in range(4)])
     with pytest.raises(UserError) as refusal:
         await adopt(quiet_house, KALE, large(4), large(5))
-    assert "more than the 5" in str(refusal.value)
+    assert "exceed the 5" in str(refusal.value)
     assert "of 5,000 are used). Nothing was changed." in str(refusal.value)
     with speaking("de"), pytest.raises(UserError, match=r"of 5\.000 are used"):
         await adopt(quiet_house, KALE, large(4), large(5))  # weighed in another process
@@ -103,11 +103,11 @@ async def test_old_rules_beyond_the_budget_do_not_apply_and_the_others_do(quiet_
         assert (await quiet_house.submit(prompt)).status is JobStatus.REFUSED
     [entry] = await list_switched_off(quiet_house)
     assert say(entry.reason) == (
-        f"2 rules beyond the budget: #{rules[4].rule_id}, #{rules[5].rule_id}"
+        f"2 rules over the budget: #{rules[4].rule_id}, #{rules[5].rule_id}"
     )
     beyond = await quiet_house.services.guilds.scale.list_beyond(GUILD)
     text = describe_rules(rules, 1, beyond)
-    assert "2 rules beyond what a server may have, **switched off**" in text
+    assert "2 rules over the limit for a server, **switched off**" in text
     assert [line.endswith("**off**") for line in text.splitlines()[2:]] == [
         rule in OLD[4:6] for rule in OLD
     ]

@@ -41,7 +41,7 @@ async def test_held_prompt_waits_and_counts_and_its_card_is_posted(open_lane):
         assert not len(house.services.waitlist.queue)
         [case] = house.messenger.cards
         assert (case.card.kind, case.job) == (CardKind.HELD, job)
-        assert "ask for care with “leek”" in say(job.held_for)
+        assert "hold prompts with “leek”" in say(job.held_for)
         standing = await house.services.standing.fetch(job.origin, house.clock())
         assert (standing.member_waiting, standing.member_cost > 0) == (1, True)
         assert await actions(house) == [AuditAction.PROMPT_HELD]
@@ -58,7 +58,7 @@ async def test_where_nobody_can_look_hold_means_refuse(open_lane, origin: dict[s
         caller = FakeCaller()
         job = await house.submit("leek", house.origin(**origin), caller)
         assert job.status is JobStatus.REFUSED
-        assert "there is no review here" in caller.refusals[0]
+        assert "has no review channel" in caller.refusals[0]
         assert house.messenger.cards == []
 
 
@@ -124,7 +124,7 @@ async def test_decision_without_its_record_does_not_happen(open_lane, monkeypatc
         job = await hold(house)
 
         async def fail(entry: AuditEntry) -> AuditEntry:
-            raise UserError("no room for the record")
+            raise UserError("no room for the database")
 
         monkeypatch.setattr(house.services.audit, "add", fail)
         for decision in CHOICES[CardKind.HELD]:
@@ -182,7 +182,7 @@ async def test_where_the_card_cannot_be_posted_the_prompt_is_refused(open_lane):
         job = await house.submit("leek")
         ended = await house.fetch(job)
         assert (ended.status, ended.cost) == (JobStatus.REFUSED, 0)
-        assert "cannot post in the channel" in say(ended.reason)
+        assert "cannot post in the moderators' channel" in say(ended.reason)
         assert house.messenger.updates_of(job.job_id)[-1] == Ended()
         assert await actions(house) == [AuditAction.PROMPT_HELD, AuditAction.REFUSED]
 

@@ -191,7 +191,7 @@ async def test_record_is_restored_although_its_pictures_cannot_be_set_aside(
         raise OSError("read-only")
 
     monkeypatch.setattr("bot.store.backups._set_pictures_aside", fail)
-    with pytest.raises(StoreError, match=r"record is restored.*read-only.*Copy"):
+    with pytest.raises(StoreError, match=r"database is restored.*read-only.*Copy"):
         restore(data_dir, backup, MIGRATIONS, DAY)
     assert await add_job(data_dir) == (42, None)
 

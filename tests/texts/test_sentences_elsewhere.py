@@ -53,7 +53,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "for the monitor and systemd": (
         *("the gateway is silent", "the gateway is not open", "the model is not loaded"),
-        *("Discord refuses too much", "the file of the record is gone"),
+        *("Discord refuses too much", "the database file is gone"),
         "another program answers with this token",
         *("Prompts waiting", "Prompts being drawn", "Since the last frame"),
         *("401, 403 and 429 in ten minutes", "STATUS=online as {}"),
