@@ -47,7 +47,8 @@ FILE_HEADERS = HEADERS | {
 # script there would have to ask first (CORS), which is never granted here.
 ACTION_HEADER = "X-Playground-Page"
 
-QUIET_SECONDS = 1.0  # the page notices at most this late that a time limit has passed
+# seconds after which the page notices at the latest that a time limit has passed
+QUIET_SECONDS = 1.0
 BATCH_SECONDS = 0.03
 PING_EVERY = 10
 
@@ -109,7 +110,7 @@ class Page:
         return response
 
     def _find_person(self, request: web.Request) -> Person:
-        """Find the person asked for, or any other: a page may remember names of an old world."""
+        """Find this person, or any other, because a page may remember names of an older world."""
         name = request.query.get("as", "")
         people = [user.name for user in self._server.world.users.values() if not user.is_bot]
         if not people:

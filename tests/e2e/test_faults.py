@@ -273,7 +273,7 @@ async def test_prompts_that_could_not_be_recorded_in_time_are_not_taken_and_say_
         await wait_in_time(handles)
         for handle in handles:
             message = await handle.wait_answered()
-            assert "not taken" in message.text()
+            assert "was not done" in message.text()
             assert message.is_ephemeral
     later = await member.slash("imagine", art, prompt="cat")
     await later.wait_for(has_grid)
@@ -324,7 +324,7 @@ async def test_every_kind_of_input_is_answered_in_time_while_the_record_is_locke
         ]
         await wait_in_time(handles)
         for handle in handles[:1]:
-            assert "not taken" in (await handle.wait_answered()).text()
+            assert "was not done" in (await handle.wait_answered()).text()
         await asyncio.sleep(1)
     assert await bot.stop() == 0
     assert bot.rows("SELECT * FROM setting") == []

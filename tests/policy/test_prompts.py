@@ -121,7 +121,7 @@ async def test_rules_are_compiled_to_the_end_for_all_who_wait_although_the_first
         await quiet_house.submit("kale")
 
     monkeypatch.setattr(RuleRepository, "list_rules", list_slowly)
-    with pytest.raises(StoreError, match="not taken"):
+    with pytest.raises(StoreError, match="not done"):
         await asyncio.create_task(submit_in_a_hurry())
     assert "“kale”" in await refusal_of(quiet_house, "kale")
     assert calls == 1

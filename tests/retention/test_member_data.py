@@ -414,7 +414,7 @@ async def test_open_report_of_forgotten_pictures_goes_and_its_card_can_be_presse
     await house.services.decisions.sweep()
     [case] = house.messenger.cards
     await house.services.decisions._review_cards.show(case.card.card_id)
-    with pytest.raises(UserError, match="not on record any more"):
+    with pytest.raises(UserError, match="deleted from the database"):
         await house.services.decisions.decide(case.card.card_id, Decision.RESTORE, MODERATOR, GUILD)
 
 

@@ -350,7 +350,7 @@ async def test_card_of_another_server_cannot_be_decided(open_lane):
     async with open_lane() as house:
         job = await hold(house)
         card_id = house.messenger.cards[0].card.card_id
-        with pytest.raises(UserError, match="not on record"):
+        with pytest.raises(UserError, match="deleted from the database"):
             await house.services.decisions.decide(card_id, Decision.APPROVE, MODERATOR, GUILD + 1)
         with pytest.raises(UserError, match="cannot be decided like that"):
             await house.services.decisions.decide(card_id, Decision.GRANT, MODERATOR, GUILD)

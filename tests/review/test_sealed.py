@@ -254,6 +254,6 @@ async def test_buttons_and_recipe_give_nothing_of_it_and_delete_still_works(open
             channel_id=job.origin.channel_id,
             user=SimpleNamespace(id=OTHER),
         )
-        with pytest.raises(UserError, match="Nobody can see the prompt"):
+        with pytest.raises(UserError, match="Nobody can see or use the prompt"):
             await fetch_job(place, job.job_id)
         assert (await fetch_job(place, job.job_id, even_sealed=True)).job_id == job.job_id

@@ -104,7 +104,7 @@ async def test_whoever_is_in_a_hurry_does_not_wait_for_a_long_read(database: Dat
     long = asyncio.create_task(database.fetch_all_apart(LONG))
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
-        with pytest.raises(StoreError, match="not taken"):
+        with pytest.raises(StoreError, match="not done"):
             await asyncio.create_task(read())
     assert not long.done()
     await database.close()
