@@ -1,4 +1,4 @@
-"""The programs ("arms") that are compared: diffusers' pipeline in three forms, this engine in two."""
+"""The arms (compared programs): diffusers' pipeline in three forms, and this engine in two."""
 
 from __future__ import annotations
 
