@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-ACKNOWLEDGE_SECONDS = 2.5  # seconds; Discord allows 3
+ACKNOWLEDGE_SECONDS = 2.5  # in seconds; Discord allows 3
 
 
 FETCH_SECONDS = 20.0

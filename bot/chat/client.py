@@ -49,7 +49,8 @@ PERMISSIONS = discord.Permissions(
 )
 """The permissions that the bot needs in a server. The invite link asks for no others."""
 
-discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptych has no voice
+# Triptych does not use voice channels
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 COGS = (
     "bot.cogs.imagine",
@@ -76,7 +77,8 @@ ANSWER_SECONDS = 2.0
 MAX_SHOWING = 8
 """How many people may get stored pictures at once. Their files are in memory meanwhile."""
 
-_LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # discord.py's name for items that live in memory
+# the ids that discord.py gives to items whose actions are only in memory
+_LIVE_VIEW = re.compile(r"[0-9a-f]{32}")
 
 
 class TriptychTree(app_commands.CommandTree["TriptychClient"]):
@@ -277,7 +279,7 @@ class TriptychClient(commands.Bot):
         self, interaction: discord.Interaction[TriptychClient], error: BaseException
     ) -> None:
         """Handle errors of all interactions: tell the member in a sentence, and log the details."""
-        if self.is_closed():  # the next process finishes every accepted job
+        if self.is_closed():  # the next process finishes every job that was accepted
             log.info("interaction %s came while Triptych was stopping", interaction.id)
             return
         if self.first_answers.is_of_another(interaction.id, error):

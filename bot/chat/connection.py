@@ -84,8 +84,8 @@ class Connection:
                 raise ConfigError(BAD_TOKEN) from error
             except _AWAY as error:
                 if self._heard_at - began_at > MAX_RECONNECT_SECONDS:
-                    # The client had been connected for a while, so this is a new fault, with short
-                    # pauses.
+                    # The client had been connected for a while. So this is a new fault, and pauses
+                    # are short again.
                     delay_seconds = 1.0
                 if isinstance(error, discord.HTTPException) and error.status < 500:
                     delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)
@@ -96,7 +96,8 @@ class Connection:
     async def _stay_connected(self) -> None:
         try:
             await self._connect_until_silent()
-        except AttributeError as error:  # discord.py 2.7.1: the first connection failed
+        # discord.py 2.7.1 raises this if the first connection failed
+        except AttributeError as error:
             raise ConnectionError(str(error)) from error
         except discord.ConnectionClosed as error:
             if error.code == _AUTHENTICATION_FAILED:

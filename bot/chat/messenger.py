@@ -57,11 +57,11 @@ _Files = list[discord.File]
 _Encoded = list[tuple[str, bytes]]
 _Content = tuple[discord.ui.LayoutView, _Files]
 
-TOKEN_USE_SECONDS = 14 * 60  # Discord allows 15 minutes
+TOKEN_USE_SECONDS = 14 * 60  # Discord accepts an interaction token for 15 minutes
 SLOWEST_BYTES_PER_SECOND = 8 * 1024  # an upload that is slower than this is stopped and tried again
 
 
-TOO_LATE = 10062  # an interaction must have its first answer within 3 s
+TOO_LATE = 10062  # Discord's code if the first answer did not come within 3 s
 _MESSAGE_MAX = 2000
 _NOBODY = {10007, 10013}  # Discord's codes for an unknown member and an unknown user
 _EPHEMERAL = discord.MessageFlags(ephemeral=True).value

@@ -55,7 +55,7 @@ async def begin_new_record(data_dir: Path, migrations: Path) -> None:
 
 @contextmanager
 def _own(data_dir: Path) -> Iterator[None]:
-    os.umask(0o077)  # as for the running bot: other users of the machine may read nothing
+    os.umask(0o077)  # other users of the machine may read nothing, as with the running bot
     lock = DataDirLock(data_dir)
     lock.acquire()
     try:

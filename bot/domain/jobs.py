@@ -13,11 +13,11 @@ from bot.texts.reasons import Reason
 class JobStatus(StrEnum):
     """The state of a job. CONTRIBUTING.md shows which state can follow which."""
 
-    ACCEPTED = "accepted"  # committed, not yet answered
+    ACCEPTED = "accepted"  # committed, but the member has no answer yet
     HELD = "held"  # a moderator has to look at it first
     QUEUED = "queued"
     RUNNING = "running"
-    RENDERED = "rendered"  # pictures judged and on disk, not yet posted
+    RENDERED = "rendered"  # the pictures are judged and on disk, but not yet posted
     DELIVERED = "delivered"
     REFUSED = "refused"
     FAILED = "failed"

@@ -184,7 +184,7 @@ class Batch:
         return min(active, key=lambda group: group.used, default=None)
 
     def _step(self, group: Group, members: Sequence[Member]) -> float:
-        """Take a step, or find requests that let it fail. Return its seconds. Raises EngineLost."""
+        """Take a step, or find requests that break it. Return its seconds. Raises EngineLost."""
         started = time.perf_counter()
         fault = attempt(
             "a step of requests " + ", ".join(str(n) for n in _list_ids(members)),

@@ -28,7 +28,7 @@ _PREVIEW_TILE_PIXELS = 192
 _BLURRED_SIDE_PIXELS = 192
 # As a share of the shorter side. Three stripes keep 1/20 of their contrast, four keep 1/50.
 _BLUR = 1 / 6
-PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
+PNG_LEVEL = 1  # a third of the time of the default level, for a tenth more bytes
 
 
 def blur(path: Path) -> bytes | None:

@@ -190,7 +190,7 @@ class Dispatcher:
         if ended is not None:
             of_job(log, job_id).info("cancelled: %s", reason.code)
             self._waitlist.remove(job_id)
-            self._waitlist.running.pop(job_id, None)  # do not show late progress
+            self._waitlist.running.pop(job_id, None)  # so that late progress is not shown
             self._engine.cancel(job_id)
             self._waitlist.charge(ended)
             await self._status_messages.finish(ended)
@@ -205,7 +205,7 @@ class Dispatcher:
         if job is None:
             return None
         if job.job_id in self._waitlist.unfit:
-            return job  # _begin will refuse the job
+            return job  # _begin refuses this job, because the model cannot draw it
         return job if self._engine.has_room(job.recipe) else None
 
     async def _begin(self, job: Job) -> None:

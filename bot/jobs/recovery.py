@@ -79,7 +79,7 @@ class Recovery:
         return [job for job in jobs if not job.recipe.is_newer]
 
     async def drop_terminal_jobs(self) -> None:
-        """End the jobs of interrupted commands; nobody is waiting for them."""
+        """End the jobs of interrupted terminal commands, because nobody is waiting for them."""
         for job in await self._jobs.list_by_status(*_OPEN):
             if job.origin.source is Source.TERMINAL:
                 await self._jobs.mark_ended(

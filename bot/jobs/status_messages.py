@@ -164,7 +164,7 @@ class StatusMessages:
             return
         if job.status is not JobStatus.CANCELLED or job.reason == MESSAGE_DELETED:
             await self._try(job, self._messenger.tell(job, job.reason))
-        # but a person who cancelled already has an answer
+        # (a person who cancelled the job already has an answer)
 
     async def _try(self, job: Job, work: Awaitable[object]) -> bool:
         try:
@@ -188,7 +188,7 @@ class StatusMessages:
             await self._messenger.progress(job, update)
         except MessageDeleted as error:
             of_job(log, job.job_id).info("somebody deleted the message: %s", error)
-            if self.drop is not None:  # in a task, because it waits for this edit
+            if self.drop is not None:  # in a task, because it waits until this edit has ended
                 self._spawn(self.drop(job.job_id))
         except NotPosted as error:
             of_job(log, job.job_id).info("the message was not edited: %s", error)

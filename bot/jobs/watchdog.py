@@ -10,7 +10,7 @@ from collections.abc import Callable
 HUNG_SECONDS = 120.0
 # It also does not count as hung before this many times the seconds of a slow step.
 HUNG_STEPS = 100.0
-FIRST_STEP_SECONDS = 900.0  # longer for the very first step, which may tune or compile
+FIRST_STEP_SECONDS = 900.0  # the limit for the very first step, which may tune or compile
 _RECENT_STEPS = 50
 _SLOW = 0.9  # a slow step: 90 % of the last steps were not slower; the others are outliers
 

@@ -12,7 +12,7 @@ import re2
 _PLAIN = re.compile(r"[a-z]+[.,;:?]*")  # chunks that are the same in every reading
 _LETTER_ALONE = re.compile(r"[a-z][.,;:?]*")
 _LONG_WORD = "aa"  # placeholder for one or more long words; their text does not matter
-_LONG, _SHORT, _ODD = range(3)  # kinds of chunks: a word, a letter, anything else
+_LONG, _SHORT, _ODD = range(3)  # the kinds of chunks: a word, a single letter, anything else
 _LOOSE = re.compile(rb"[\x01\x02]{2,}|\x02")
 
 _PARTED = bytes(

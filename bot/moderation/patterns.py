@@ -74,7 +74,7 @@ class PatternSet:
     def find(self, text: str, check: Callable[[], None] = unlimited) -> Iterator[int]:
         """Return the numbers of the patterns that match anywhere in the text.
 
-        check: called before each part of the search; what it raises ends the search.
+        check: called before each part of the search. If it raises an error, the search ends.
         """
         encoded = text.encode()
         for group in self._groups:

@@ -104,7 +104,7 @@ class PhraseIndex:
     ) -> Iterator[tuple[Reading, list[Hit]]]:
         """Find every phrase in each reading of a text.
 
-        check: called again and again; what it raises ends the search.
+        check: called often during the search. If it raises an error, the search ends.
         """
         # Shared by all readings, because they have most of their words in common.
         revealed: dict[str, _Meanings] = {}

@@ -15,7 +15,7 @@ from bot.moderation.text import ONLY_UPSIDE_DOWN, fold, fold_lookalikes, turn_ro
 EITHER_I_OR_L = "I"  # in leetspeak, 1, ! and | become this letter; all other letters are lower case
 
 # These have possessive quantifiers, or a hostile text could make the search backtrack too much.
-_WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # (word:1.2)
+_WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # as in (word:1.2)
 _WEIGHT_IN_CHUNK = re.compile(_WEIGHT.pattern.replace(r"\s?", ""))
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
 _CLOSING = ")]}>"
@@ -24,7 +24,7 @@ _MASKS = frozenset("*#%?•×✱✳\u2217█■▇●")
 _MASKED_WORD = re.compile(
     r"(?<![^\W_])[^\W_]++(?:[*#%?•×✱✳\u2217█■▇●]{1,2}[^\W_]++)+(?:[*#](?![^\W_]))?"
 )
-# Commas and the like separate words. Hyphens, dots, quotes, stars and emoji may be inside one.
+# Commas and similar signs separate words. Hyphens, dots, quotes, stars and emoji can be inside one.
 _INSIDE_WORD = re.compile(r"[^\w\s,;:!?&/+|=](?<=\w.)[^\w\s,;:!?&/+|=]*+(?=\w)")
 _SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # a text of only words and spaces
 _DRAWN = {  # letters that are drawn with several characters, longest first; they become capitals
@@ -116,7 +116,8 @@ def _fold_chunks(text: str) -> tuple[Chunks, str]:
     """Return the chunks of a text, and its odd chunks after ``fold``."""
     chunks = Chunks(text.split())
     folded = fold(chunks.odd)
-    if chunks.odd and folded.split() != folded.split("\n"):  # folding emptied or split some chunks
+    # ``fold`` has left some chunks empty, or split them
+    if chunks.odd and folded.split() != folded.split("\n"):
         chunks = Chunks(fold(text).split())
         folded = chunks.odd
     return chunks, folded
@@ -270,7 +271,7 @@ def _replace(text: str, table: dict[str, str]) -> str:
 
 
 def _is_word(chunk: str) -> bool:
-    """Return whether a chunk may be a word, or a letter of one. Numbers and 8k are no words."""
+    """Return whether a chunk may be a word or one of its letters. Numbers such as 8k are not."""
     size = len(chunk.strip(_AROUND_WORDS))
     return size == 1 or (size > 2 and chunk.lower() != chunk.upper())
 

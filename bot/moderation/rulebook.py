@@ -77,7 +77,7 @@ class RuleBook:
     ) -> Iterator[RuleMatch]:
         """Find every rule in each reading, including those that an exception allows.
 
-        check: called again and again; what it raises ends the search.
+        check: called often during the search. If it raises an error, the search ends.
         """
         if not self.rules:
             return

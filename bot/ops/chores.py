@@ -120,7 +120,8 @@ class Chores:
                 log.info("chore %s works again", chore.name)
             record.in_a_row = 0
             return chore.interval_seconds
-        if isinstance(error, SomeFailed):  # only the parts that failed pause
+        # no pause for the chore, because the parts that failed have their own pauses
+        if isinstance(error, SomeFailed):
             record.in_a_row = error.in_a_row
             for part, cause in error.errors.items():
                 _note(record, f"{chore.name}, {part}", cause)

@@ -283,7 +283,7 @@ class Decisions:
     async def _expire(self, card: Card) -> None:
         try:
             await self._decide(card, Decision.EXPIRE, 0)
-        except UserError as error:  # the member had already taken the prompt back
+        except UserError as error:  # the member had already cancelled the prompt
             log.info(
                 "card %s did not expire, because it was already closed: %s", card.card_id, error
             )
@@ -315,8 +315,8 @@ class Decisions:
         card = await self._cards.fetch(card_id)
         if card is None or card.decision is not None:
             return
-        # A deleted card that will expire is not posted again. But one whose words nobody may see
-        # is.
+        # If a card was deleted and will expire, do not post it again. But replace a card whose
+        # words nobody may see any more.
         if card.expires_at is None or await self._review_cards.is_sealed(card):
             await self._reports.show_hidden(card)
             await self._review_cards.show(card.card_id)

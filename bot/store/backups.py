@@ -124,7 +124,7 @@ class Backups:
 def _find_time(path: Path) -> float:
     """Return when a copy was made or set aside, by the time in its name: the file may be older."""
     named = re.search(r"-(\d{8}-\d{6})\.", path.name)
-    with suppress(ValueError):  # the name has no valid time
+    with suppress(ValueError):  # the file's name contains no valid time
         if named is not None:
             return datetime.strptime(named[1], _STAMP).replace(tzinfo=UTC).timestamp()
     return path.stat().st_mtime

@@ -16,7 +16,7 @@ from bot.texts.reasons import because
 
 @dataclass(frozen=True, slots=True)
 class _Hurry:
-    until: float  # the deadline, in the event loop's time
+    until: float  # the deadline, by the event loop's clock
     is_answered: Callable[[], bool]
 
 

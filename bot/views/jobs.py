@@ -173,7 +173,7 @@ def list_rows(
 def list_single_rows(
     job: Job, panel: int, *, is_shown: bool, can_upscale: bool
 ) -> list[discord.ui.ActionRow[Any]]:
-    """Return the buttons under one picture; the upper row is about its size."""
+    """Return the buttons under one picture. The buttons for its size are in the upper row."""
 
     def button(action: str, label: str) -> JobButton:
         return JobButton(action, job.job_id, panel, label=label, disabled=not is_shown)

@@ -58,7 +58,7 @@ class Capacity:
 
     def halve(self, num_rows: int, width: int, height: int) -> None:
         """Halve the limit for this size, because this many rows did not fit in memory."""
-        # A new dict: another thread may be reading this one.
+        # Make a new dict, because another thread may be reading the old one.
         self._limits = {**self._limits, width * height: max(1, num_rows // 2)}
 
     def _share(self, recipe: Recipe) -> float:

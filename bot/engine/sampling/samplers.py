@@ -187,7 +187,7 @@ class Samplers:
             t, x = scheduler.timesteps[0], torch.zeros(1, 1, 2, 2)
             scheduler.step(scheduler.scale_model_input(x, t), t, x)
         except (NotImplementedError, ValueError):
-            return False  # the class knows the setting but not this value
+            return False  # the class has this setting, but does not accept this value
         return True
 
     def _find_fault(self, sampler: str) -> str | None:
@@ -219,7 +219,7 @@ def _hasten(scheduler_class: type[Scheduler]) -> type[Scheduler]:
     def set_timesteps(
         self: Scheduler, num_steps: int, device: Any = None, num_train_timesteps: int | None = None
     ) -> None:
-        """num_train_timesteps: only the constructor gives it."""
+        """num_train_timesteps: given only if the constructor calls this method."""
         plain(self, 2 if num_train_timesteps else num_steps, device, num_train_timesteps)
 
     return type(scheduler_class.__name__, (scheduler_class,), {"set_timesteps": set_timesteps})

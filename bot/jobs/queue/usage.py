@@ -10,8 +10,9 @@ Member = tuple[int | None, int]
 """Guild (None for direct messages) and user."""
 
 HALF_LIFE_SECONDS = 3600.0
-MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS  # read at the start; older use counts below 1e-6
-FADED = 1e-9  # default requests; less than this is forgotten
+# how far back the start reads; older use would count less than 1e-6
+MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS
+FADED = 1e-9  # in default requests; sums below this are dropped
 
 _SETTLED = {
     JobStatus.DELIVERED,
