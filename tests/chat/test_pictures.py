@@ -1,4 +1,4 @@
-"""Pictures in answers to presses."""
+"""Pictures in answers to people who press buttons."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ async def set_mod_log(server: Playground, person: Person) -> None:
 
 
 def logged(server: Playground) -> list[str]:
-    """The lines of the mod log that begin a row."""
+    """Return the lines of the mod log at which a row begins."""
     messages = server.messages(server.channel("general"))
     lines = [line for message in messages for line in message.text().splitlines()]
     return [line for line in lines if line.startswith("`#")]
@@ -95,7 +95,7 @@ async def test_restart_neither_loses_nor_doubles_a_row(
     general = f"POST /channels/{server.channel('general').id}/messages"
     if how == "stopped":
         server.fault(general, Fault(status=500), times=None)
-    else:  # it is posted, but the answer does not come
+    else:  # the message is posted, but the bot gets no answer
         server.fault(general, Fault(status=500, applied=True), times=None)
     await refuse(server, "kale 1", "kale 2")
     await server.wait_until(

@@ -1,4 +1,4 @@
-"""Taking prompts back, and looking at the queue."""
+"""Cancelling prompts, and looking at the queue."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_cancel_while_drawing_charges_only_the_steps_drawn(
     assert answer.is_ephemeral
     assert answer.text().startswith("Your prompt was cancelled.")
     await handle.wait_removed()
-    await asyncio.sleep(1)  # the step in flight still reports
+    await asyncio.sleep(1)  # the step that is being drawn still reports progress
     assert [m for m in server.messages(art) if not m.is_ephemeral] == []
     nothing = await (await member.slash("cancel", art)).wait_answered()
     assert nothing.text() == "You have nothing in the queue."

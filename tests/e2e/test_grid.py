@@ -1,4 +1,4 @@
-"""The buttons under a grid: alive after a restart, one job for two presses, the rules for all."""
+"""The buttons under a grid work after a restart, count two presses once, and obey the rules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.e2e.gallery import button, draw, forge, has_grid, open_picture, press
 
 
 def rewrite(data_dir: Path, sql: str) -> None:
-    """What only another version, or time, would have put on record."""
+    """Change the database in a way that only another version, or the passing of time, would do."""
     with closing(sqlite3.connect(data_dir / "triptych.sqlite3")) as connection:
         connection.execute(sql)
         connection.commit()
@@ -168,7 +168,7 @@ async def test_two_presses_at_once_are_one_job(server: Playground, start_bot: St
 async def test_every_way_to_ask_goes_through_the_rules(
     server: Playground, start_bot: StartBot, way: str
 ):
-    """The grid was drawn before the rule came."""
+    """The grid was drawn before the rule was added."""
     member, owner, art = server.person("member"), server.person("owner"), server.channel("art")
     bot = await start_bot()
     grid = await draw(member, art, prompt="a gory scene")
@@ -236,7 +236,7 @@ async def test_always_refused_classes_hold_for_a_picture_and_new_words_together(
             handle = await member.slash("imagine", art, prompt="dog", style="beach", image=image)
     assert say in await refusal(handle)
     assert await bot.stop() == 0
-    refused = [] if way == "vary" else ["refused"]  # a sealed picture gives no prompt
+    refused = [] if way == "vary" else ["refused"]  # a sealed picture shows no prompt
     assert [row["status"] for row in bot.rows()] == ["delivered", "delivered", *refused]
     assert [row["job_id"] for row in bot.rows("SELECT DISTINCT job_id FROM picture")] == [1, 2]
     assert "child" not in bot.log
@@ -244,7 +244,7 @@ async def test_always_refused_classes_hold_for_a_picture_and_new_words_together(
 
 
 async def erase(server: Playground, person: Person, menu: Message) -> None:
-    """Delete the pictures, and say yes."""
+    """Delete the pictures, and confirm that."""
     asked = await (await press(person, menu, "Delete the pictures")).wait_answered()
     await press(person, asked, "Delete for good")
     await server.wait_until(lambda: "Deleted" in asked.text(), 10)
@@ -270,7 +270,7 @@ async def test_only_the_author_and_moderators_delete_and_nothing_is_left(
         await press(person, asked, "Delete for good")
         await server.wait_until(lambda asked=asked: "Deleted" in asked.text(), 10)
         assert grid.is_deleted
-    await forge(moderator, menu, "v1:erase:1:0")  # what its author has deleted already
+    await forge(moderator, menu, "v1:erase:1:0")  # the author has already deleted it
     await server.wait_until(lambda: "Deleted" in menu.text(), 10)
     [told] = await server.wait_until(lambda: server.messages(member.direct_channel), 10)
     assert "removed the pictures of your prompt #2" in told.text()

@@ -21,7 +21,7 @@ async def draw(server: Playground, name: str, prompt: str) -> Message:
 
 
 async def look_behind(server: Playground, name: str, grid: Message) -> str:
-    """What the button ⋯ says to this person."""
+    """Return what the button ⋯ answers to this person."""
     handle = await server.person(name).press(grid, grid.button("⋯").custom_id or "")
     return (await handle.wait_answered()).text()
 

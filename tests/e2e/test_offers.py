@@ -1,4 +1,4 @@
-"""Where each command is offered, as really synced, and what strangers get who try all the same."""
+"""Where Discord offers each command, and the answer to people who try it elsewhere."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ OFFERED = {
     "audit": ([0], [0], MESSAGES),
     "status": ([0], [0], MESSAGES),
 }
-"""Contexts (servers, direct messages, others), installs (server, person), permission asked for."""
+"""For each command: its contexts (servers, direct messages, others), its installs (server, person),
+and the permission that it needs.
+"""
 
 FOR_SERVERS = {
     "status": {},
@@ -55,7 +57,7 @@ FOR_SERVERS = {
 
 @pytest.fixture
 def stranger(server: Playground) -> Person:
-    """Has installed Triptych for themselves, and owns a server that has not."""
+    """A person who has installed Triptych for themselves, and owns a server without it."""
     user = add_user(server.world, "stranger")
     add_channel(server.world, add_guild(server.world, "Elsewhere", owner=user), "den")
     return server.person("stranger")
@@ -85,7 +87,7 @@ async def test_each_command_is_synced_with_places_of_its_own(
 async def test_commands_are_synced_in_the_languages_of_the_catalogues(
     server: Playground, start_bot: StartBot
 ):
-    """That none of their names and descriptions is left out, the ``Lens`` sees."""
+    """The ``Lens`` checks that none of their names and descriptions is left out."""
     await start_bot()
     kept = {each.name: each.definition for each in server.commands}
     assert kept.keys() == OFFERED.keys()

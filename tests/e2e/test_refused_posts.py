@@ -1,4 +1,4 @@
-"""Each way in which Discord refuses an edit or a post for good has an end that a person sees."""
+"""If Discord refuses an edit or a post for good, a person always sees how it ended."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def is_final(message: Message) -> bool:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What Discord refuses in a channel: edits and new messages that ``hits``."""
+    """Lets Discord refuse edits and new messages in a channel for which ``hits`` is true."""
 
     hits: Callable[[RequestRecord], object]
 
@@ -120,7 +120,7 @@ async def test_message_that_is_not_taken_at_all_is_replaced_by_a_private_one(
         cost = "charged only for the steps" if code == DELETED else "nothing was charged"
         assert cost in message.text()
         assert not any(each.is_loading for each in handle.messages), code
-        assert message.is_ephemeral is may_delete  # else it takes the place of "thinking…"
+        assert message.is_ephemeral is may_delete  # otherwise it replaces "thinking…"
         server.faults.clear()
     assert await bot.stop() == 0
     ended = {(row["status"], row["cost"] > 0, row["end_notified"]) for row in bot.rows()}

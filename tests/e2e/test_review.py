@@ -1,4 +1,4 @@
-"""What members and moderators go through, over real sockets: hold, report, strike, appeal."""
+"""Members and moderators hold, report, strike and appeal, over real sockets."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Town:
         self.moderator, self.owner = server.person("moderator"), server.person("owner")
 
     async def set(self, **values: Any) -> None:
-        """Settings, before the bot starts."""
+        """Change settings before the bot starts."""
         self.data_dir.mkdir(exist_ok=True)
         database = await Database.open(self.data_dir, ROOT / "migrations")
         await database.close()
@@ -65,7 +65,7 @@ class Town:
             connection.commit()
 
     async def card(self, holds: Callable[[Message], bool] = lambda message: True) -> Message:
-        """The newest card that has buttons and that this holds for."""
+        """Return the newest card with buttons for which this condition is true."""
         async with asyncio.timeout(15):
             while True:
                 for message in reversed(self.server.messages(self.review)):
@@ -79,7 +79,7 @@ class Town:
                 await asyncio.sleep(0.02)
 
     async def told_directly(self, person: Person, count: int = 1) -> list[Message]:
-        """Wait for so many direct messages, at least."""
+        """Wait for at least this many direct messages."""
 
         def look() -> list[Message] | None:
             messages = self.server.messages(person.direct_channel)
@@ -99,13 +99,13 @@ class Town:
     async def press(
         self, card: Message, label: str, person: Person | None = None, reason: str = ""
     ) -> InteractionHandle:
-        """Press a button of a card, and send the form that some of them open."""
+        """Press a button of a card. If this opens a form, send it."""
         person = person or self.moderator
         pressed = await person.press(card, str(card.button(label).custom_id))
         if label not in ASKING:
             return pressed
         await self.server.wait_until(lambda: pressed.modal or pressed.messages, 5)
-        if pressed.modal is None:  # they may not
+        if pressed.modal is None:  # this person may not decide
             return pressed
         return await person.submit_modal(pressed, {"reason": reason})
 
@@ -123,14 +123,14 @@ def audit(bot: BotProcess) -> list[tuple[str, int]]:
 
 
 async def until_row(bot: BotProcess, sql: str) -> None:
-    """Until this gives a row: what was shown is booked a moment later."""
+    """Wait until this query returns a row, because rows are written a moment after messages."""
     async with asyncio.timeout(15):
         while not bot.rows(sql):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
 async def draw(town: Town, bot: BotProcess) -> Message:
-    """A grid of the member's, and its row delivered."""
+    """Draw a grid for the member, and wait until its row says that it is delivered."""
     message = await (await town.imagine("dog", seed="200")).wait_for(has_grid)
     await until_row(bot, "SELECT 1 FROM job WHERE status = 'delivered'")
     return message
@@ -331,7 +331,7 @@ async def test_held_prompt_whose_words_automod_refuses_is_decided_all_the_same(
     assert bot.rows()[0]["status"] == "held"
     shown = await (await town.press(card, "Show me")).wait_for(lambda m: bool(m.attachments))
     assert shown.attachments[0].filename.endswith("prompt.txt")
-    other = await town.press(card, "Approve", town.owner)  # has not read
+    other = await town.press(card, "Approve", town.owner)  # this moderator has not read the words
     assert "have not seen the words" in (await other.wait_for(lambda m: m.is_ephemeral)).text()
     await town.press(card, "Approve")
     await handle.wait_for(has_grid)
@@ -417,7 +417,7 @@ async def test_card_whose_place_was_not_noted_is_closed_where_it_is_pressed(
 
 
 async def slow_down(town: Town, start_bot: StartBot) -> tuple[BotProcess, InteractionHandle]:
-    """A prompt that passes and is still being drawn."""
+    """Send a prompt that passes the rules and takes long to draw."""
     bot = await start_bot(FAKE_STEP_SECONDS="0.3")
     handle = await town.imagine("a leek in rain", seed="200", steps=10)
     await handle.wait_answered()
@@ -626,7 +626,7 @@ async def test_strikes_suspend_and_the_appeal_is_heard(town: Town, start_bot: St
     assert refused.is_ephemeral
     assert "You are suspended" in refused.text()
     assert "again rude" in refused.text()
-    await town.told_directly(town.member, 3)  # a command tells once, whatever comes after it
+    await town.told_directly(town.member, 3)  # a command tells the member only once
     assert await bot.stop(signal.SIGKILL) == -signal.SIGKILL
     bot = await start_bot()
     assert "You are suspended" in (await (await town.imagine("cat")).wait_answered()).text()
@@ -731,7 +731,8 @@ async def test_picture_that_a_held_prompt_starts_from_is_on_its_card_and_seen_be
 
     shown = await (await town.press(card, "Show me")).wait_for(lambda m: bool(m.attachments))
     assert find_seen(shown, "SPOILER_start").size == (100, 60)
-    other = await town.press(card, label, town.owner)  # has not looked
+    # this moderator has not looked at the picture
+    other = await town.press(card, label, town.owner)
     assert "have not seen" in (await other.wait_for(lambda m: m.is_ephemeral)).text()
     await town.press(card, label)
     await handle.wait_for(has_grid)

@@ -1,4 +1,4 @@
-"""/settings, /pause and what servers ask of their members, through the playground."""
+"""/settings, /pause and the conditions that servers set for members, through the playground."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def open_panel(server: Playground, person: Person, page: str | None = None
 
 
 async def change(handle: InteractionHandle) -> str:
-    """What is said beside the panel; "" if it only moved."""
+    """Change a setting. Return the answer beside the panel; "" if only the panel changed."""
     await handle.wait_acknowledged()
     return "\n".join(message.text() for message in handle.messages if not message.selects())
 

@@ -1,4 +1,4 @@
-"""/imagine image: what is sent is fetched from Discord alone, judged, and drawn from."""
+"""/imagine with a picture: it is fetched only from Discord, judged, and drawn from."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ async def test_stop_while_pictures_are_opened_leaves_no_process_and_the_next_sta
 
 
 async def until_opening(bot: BotProcess) -> list[psutil.Process]:
-    """Two processes of the bot that have laid out the pixels of a picture."""
+    """Wait until two processes of the bot have allocated the pixels of a picture."""
     while True:
         opening = psutil.Process(bot.process.pid).children()
         with suppress(psutil.NoSuchProcess):

@@ -437,7 +437,7 @@ async def test_member_hears_of_a_record_that_stays_locked_and_the_prompt_comes_i
     with monkeypatch.context() as broken:
         lock_record(broken)
         with pytest.raises(
-            StoreError, match=r"was taken.*not in the queue yet.*nothing was charged"
+            StoreError, match=r"was accepted.*not in the queue yet.*Nothing was charged"
         ):
             await quiet_house.submit()
         [job] = await quiet_house.services.jobs.list_by_status(JobStatus.ACCEPTED)
@@ -501,7 +501,7 @@ class SlowCommits:
     async def submit(self, house: House, caller: FakeCaller, origin: Origin) -> None:
         hurry(0.3, lambda: False)
         try:
-            with pytest.raises(StoreError, match=r"not taken.*[Nn]othing was .*charged"):
+            with pytest.raises(StoreError, match=r"not done.*[Nn]othing was .*charged"):
                 await house.submit(origin=origin, caller=caller)
         finally:
             take_time()

@@ -79,7 +79,7 @@ def test_rules_beyond_the_budget_are_refused_with_what_is_used_and_the_most():
 @pytest.mark.parametrize(
     ("rules", "sentence"),
     [
-        ([Rule(RuleKind.WORD, f"kale{n}") for n in range(2001)], "more than the 2,000 rules"),
+        ([Rule(RuleKind.WORD, f"kale{n}") for n in range(2001)], "the limit of 2,000 rules"),
         ([Rule(RuleKind.PHRASE, f"kale {n}" * 100) for n in range(99)], "40,000 characters"),
     ],
 )
@@ -152,7 +152,7 @@ def test_rules_of_automod_that_re2_refuses_are_noted_and_the_others_copied():
     copied = Copied({KALE: "greens", bad: "greens"})
     copied.drop(list_faults(copied.rules))
     assert list(copied.rules) == [KALE]
-    assert copied.notes[0].startswith("“greens”: “(?=kale)”, since the pattern")
+    assert copied.notes[0].startswith("“greens”: “(?=kale)”, because the pattern")
 
 
 def test_lists_of_automod_are_read_once_and_not_for_each_keyword(

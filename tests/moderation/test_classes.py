@@ -216,14 +216,14 @@ def test_unknown_words_behind_a_picture_may_have_been_sexual_and_it_may_have_bee
 
 def test_sentence_says_what_counted_besides_the_words():
     behind = say(GUARD.judge("child", "", ancestry=Ancestry((("nude", ""),))).reason)
-    assert "earlier prompts that led to the start picture count" in behind
+    assert "earlier prompts that led to your start picture count" in behind
     sent = say(GUARD.judge("nude", "", ancestry=Ancestry(is_sent=True)).reason)
     assert sent.startswith("Pictures that people send may show real persons, so")
     for reason in (behind, sent):
         assert "Nothing was drawn or charged" in reason
         assert "another picture" in reason
     alone = say(GUARD.judge("nude child", "", ancestry=Ancestry((("nude", ""),))).reason)
-    assert "behind" not in alone
+    assert "earlier prompts" not in alone
 
 
 def test_of_names_who_is_shown():
