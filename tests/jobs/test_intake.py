@@ -1,4 +1,4 @@
-"""The way in: what is taken, what is refused with which words, and in which order."""
+"""Intake: which prompts are accepted, which are refused with which words, and in which order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 async def refusal_of(house: House, prompt: str = "dog", **ask: object) -> str:
-    """The sentence; checks that the refusal is on record, ended, free and ephemeral."""
+    """Return the refusal. Check that it is stored, ended, free of charge and ephemeral."""
     caller = FakeCaller()
     origin = ask.pop("origin", None)
     job = await house.submit(prompt, origin, caller, **ask)
@@ -482,7 +482,7 @@ async def test_stop_while_the_record_is_locked_leaves_the_prompt_to_the_next_sta
 
 
 class SlowCommits:
-    """Every commit waits until ``go_on``; whoever asks waits for a moment only."""
+    """Lets every commit wait until ``go_on``, while callers wait only for a moment."""
 
     def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         connection = house.database._connection
@@ -585,7 +585,7 @@ async def test_prompt_that_is_judged_too_slowly_is_not_taken_and_leaves_no_row(
 
 
 def lock_record(monkeypatch: pytest.MonkeyPatch, times: int = 10**9) -> None:
-    """Let jobs be inserted and, so often, not be marked as answered."""
+    """Let jobs be inserted, but this many times not be marked as answered."""
     mark, tries = JobRepository.mark_answered, itertools.count()
 
     async def locked(jobs: JobRepository, job_id: int, **values: Any) -> Job | None:

@@ -1,4 +1,4 @@
-"""What rules may cost: counted before they are used, and ended while they are."""
+"""The cost of rules is measured before they are used, and limited while they are used."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KALE = Rule(RuleKind.WORD, "kale")
 
 
 def large(number: int = 0) -> Rule:
-    """Of about 1,100 steps."""
+    """Make a pattern of about 1,100 steps."""
     return Rule(RuleKind.PATTERN, f"[ab]{{{990 + number}}}c{{110}}")
 
 
@@ -47,7 +47,7 @@ def file_of(*rules: Rule) -> str:
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The patterns that were compiled to be weighed."""
+    """A list of the patterns that were compiled to measure their cost."""
     texts: list[str] = []
 
     def count(pattern: str) -> int:
@@ -184,7 +184,7 @@ def test_lists_of_automod_are_read_once_and_not_for_each_keyword(
 
 
 def make_policy(checks: int) -> PromptPolicy:
-    """Whose servers' rules may ask so many times whether there is time left."""
+    """Make a policy in which the rules of servers may check the time limit this many times."""
     return PromptPolicy(
         rules=[Rule(RuleKind.WORD, "leek")],
         allow=lambda: Allowance(checks, itertools.count().__next__),

@@ -1,4 +1,4 @@
-"""The built-in classes, on texts composed by program from the packaged lists of neutral terms."""
+"""The built-in classes judge texts that a program composes from lists of neutral terms."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LEXICON = read_lexicon()
 CLASSES = BuiltInClasses()
 SEXUAL = ("sexual", "sexual_weak", "undressing", "scanty")
 GUARD = PromptPolicy()
-PLAIN = ("nude", "nsfw", "erotic")  # terms of the first list, as a dictionary has them
+PLAIN = ("nude", "nsfw", "erotic")  # terms of the first list, in the form of a dictionary
 WEAK = LEXICON["sexual_weak"]
 
 
 def compose(*lists: tuple[str, ...] | list[str]) -> list[str]:
-    """Terms side by side, between harmless words."""
+    """Compose a text with these terms between harmless words."""
     return [f"picture, {', '.join(terms)}, soft light" for terms in product(*lists)]
 
 
@@ -271,7 +271,7 @@ def test_animal_must_be_the_noun_itself():
 
 
 def test_minors_are_named_also_where_the_words_alone_are_refused_for_another_class():
-    """Only this class seals what moderators would otherwise be shown."""
+    """Only this class hides the prompt from moderators."""
     behind = Ancestry((("a 12 year old girl", ""),))
     verdicts = (
         GUARD.judge("nude emma smith", "", ancestry=behind),

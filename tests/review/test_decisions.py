@@ -1,4 +1,4 @@
-"""The review lane without Discord: every state, every order of events, every record."""
+"""Review without Discord: every state, every order of events, every stored row."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def test_first_decision_wins_and_the_second_moderator_sees_whose_it_was(op
 
 
 async def test_of_two_decisions_at_once_one_counts(open_lane):
-    """Both have seen the open card; the row decides."""
+    """Both moderators have seen the open card. The database decides who was first."""
     async with open_lane() as house:
         job = await hold(house)
         decisions = house.services.decisions
@@ -215,7 +215,7 @@ async def test_outcome_reaches_everybody_once_discord_is_back(open_lane):
 
 
 async def test_stop_before_the_first_answer_was_booked_does_not_draw_a_held_prompt(open_lane):
-    """The row is accepted, the answer may or may not have come: recovery goes on from there."""
+    """The row is accepted, and the answer may have arrived or not. Recovery goes on from there."""
     async with open_lane() as house:
 
         async def die(job: Job) -> None:
@@ -367,7 +367,7 @@ def test_terminal_job_has_no_review():
 
 
 async def test_sweep_that_comes_late_opens_no_second_card(open_lane):
-    """It read the held job a moment before a moderator approved it."""
+    """The sweep read the held job just before a moderator approved it."""
     async with open_lane() as house:
         job = await hold(house)
         await decide(house, Decision.APPROVE)
@@ -436,7 +436,7 @@ async def test_cards_are_looked_after_although_the_first_look_failed(open_lane, 
             await decisions.look_after()
         for _ in range(2):
             await decisions.look_after()
-        assert len(house.messenger.cards) == 2  # once more, in case it was deleted
+        assert len(house.messenger.cards) == 2  # edit the card once more, in case it was deleted
 
 
 async def test_row_that_cannot_be_read_keeps_no_other_card_waiting(open_lane):

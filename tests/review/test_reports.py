@@ -1,4 +1,4 @@
-"""What members report."""
+"""Reports of pictures by members."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What moderators read in the audit log."""
+"""The texts of the audit log for moderators."""
 
 from __future__ import annotations
 
