@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _answer() -> None:
-    """Draw for as many people as each line of input says; print the seconds it took."""
+    """Read numbers of people from the input. Draw for so many at once, and print the seconds."""
     engine = Engine(
         ModelSource(str(get_starter_model_folder()), device="cpu"),
         rows=_ROWS,

@@ -84,8 +84,7 @@ class Connection:
                 raise ConfigError(BAD_TOKEN) from error
             except _AWAY as error:
                 if self._heard_at - began_at > MAX_RECONNECT_SECONDS:
-                    # The client had been connected for a while. So this is a new fault, and pauses
-                    # are short again.
+                    # The client had been connected for a while, so pauses are short again.
                     delay_seconds = 1.0
                 if isinstance(error, discord.HTTPException) and error.status < 500:
                     delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)

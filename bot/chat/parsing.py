@@ -14,8 +14,8 @@ from bot.texts.reasons import because
 from bot.views.escape import quote
 
 _NO_SHAPES: Mapping[str, str] = {}
-# \u0445 and \u0425 are the Cyrillic letters that look like x and X. The sizes that the command
-# suggests end with the name of the shape.
+# \u0445 and \u0425 are the Cyrillic letters that look like x and X.
+# The word in brackets is the name of a shape, as in the suggestions.
 _SIZE = re.compile(r"\s*(\d{1,5})\s*[xX×\u0445\u0425*, ]\s*(\d{1,5})\s*(?:\([^\W\d]+\)\s*)?")
 
 

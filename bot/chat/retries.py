@@ -43,9 +43,9 @@ _GONE = {404, 410, 10003, 10004}
 _OUT_OF_REACH = {10008, 10015, 10062, 50027}
 
 
-# In order: slow mode, two write limits, too many edits of an old message, direct messages opened
-# too fast, sending switched off for now, a feature switched off for now, a limited service, an
-# overloaded service.
+# In order: slow mode, two write limits, too many edits of an old message.
+# Then: direct messages opened too fast, sending or a feature switched off for now.
+# Then: a limited service, an overloaded service.
 _PASSING_CODES = {20016, 20028, 20029, 30046, 40003, 40004, 40006, 40062, 130000}
 FINAL_STATUSES = {400, 401, 403, *range(404, 500)} - {408, 425, 429}
 _REASONS: dict[int, Code] = {

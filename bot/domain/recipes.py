@@ -117,7 +117,7 @@ class Style:
 class Recipe(Parameters):
     """Everything needed to draw a job again.
 
-    If a job is taken before the model is loaded, None stands for the model's defaults until then.
+    Until the model is loaded, None stands for the model's defaults.
     model: ``ModelInfo.id``. preset: the name of the preset that was chosen. guidance_until: the
     share of the steps that are guided. version: the recipe format in which it was made. own_words:
     what the member typed, if a style was put around it. upscaler, upscale_factor: the network that

@@ -119,11 +119,11 @@ class Intake:
     ) -> Job | None:
         """Take a prompt; return its row after the first answer.
 
-        None if this interaction was already taken (Discord may send it twice), or if a job from the
-        same press of a button still waits or is being drawn. refusal: why the prompt cannot be
-        drawn, if the caller already knows that. Raises StoreError if nothing could be recorded in
-        time; then the prompt is never drawn. Raises UserError if too many of this member's prompts
-        were refused.
+        None if there already is a job for this interaction (Discord may send it twice), or if a job
+        from the same press of a button still waits or is being drawn. refusal: why the prompt
+        cannot be drawn, if the caller already knows that. Raises StoreError if nothing could be
+        recorded in time; then the prompt is never drawn. Raises UserError if too many of this
+        member's prompts were refused.
         """
         if not self._jobs.is_in_place():
             raise StoreError(RECORD_GONE())

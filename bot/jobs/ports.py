@@ -1,4 +1,4 @@
-"""The interfaces that jobs use: people who get answers, and places for messages.
+"""The interfaces through which jobs answer people and show messages.
 
 ``bot/chat/messenger.py`` implements them for Discord, ``bot/cli/terminal.py`` for the command
 line.
@@ -221,5 +221,5 @@ class ReviewLane(Protocol):
         ...
 
     async def withdraw(self, job: Job) -> None:
-        """Close the card of a held job that its member has taken back."""
+        """Close the card of a held job that its member has cancelled."""
         ...

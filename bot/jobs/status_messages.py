@@ -267,8 +267,7 @@ class _Channel:
     async def _conduct(self) -> None:
         while (delay := self._delay_seconds()) is not None:
             if delay > 0:
-                # Do not sleep longer than an interval, because a new message may need an edit
-                # meanwhile.
+                # Wake after an interval at the latest, because a new message may need an edit.
                 await asyncio.sleep(min(delay, self.pacing.interval_seconds))
                 continue
             await self.turns.acquire()

@@ -104,8 +104,7 @@ class Sentence:
 
     def is_of_thing(self, hit: Hit, things: Things) -> bool:
         """Return whether a word describes a thing, as in "a topless car"."""
-        # In a reading of words that were spelled apart, positions differ, so we cannot compare
-        # them.
+        # Words that were spelled apart have other positions, so we cannot compare these.
         if not self._spans:
             return False
         before = self.reading.words[hit.start - 1] if hit.start else ""

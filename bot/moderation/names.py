@@ -72,8 +72,7 @@ class NameFinder:
     ) -> bool | None:
         words = [_fold(word) for word in shape.words]
         while words and words[0] in self._not_first:
-            # In "Naked Emma Smith", the first word has a capital only because it begins the
-            # sentence.
+            # In "Naked Emma Smith", the first capital only begins the sentence.
             words = words[1:]
         name = list(takewhile(self._is_name_like, words))
         if len(name) < 2 and len(words) > 1 and words[1] not in self._not_names:

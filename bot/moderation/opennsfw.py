@@ -33,7 +33,7 @@ _FATAL_ONLY = 4
 
 
 def find_weights() -> Path:
-    """Find the file in the installed package and check it. Raises ConfigError."""
+    """Find the file with the weights in its package, and check it. Raises ConfigError."""
     spec = find_spec(_PACKAGE)
     folders = spec.submodule_search_locations if spec else None
     if not folders:

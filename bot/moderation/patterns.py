@@ -19,12 +19,12 @@ MAX_PATTERN_STEPS = 1250
 # Seconds of compiling that count as one step. Normal patterns need a tenth to a quarter of this.
 _STEP_SECONDS = 1e-5
 
-# Bytes of memory for each pattern, which limit compiling (to some 10,000 steps, 10 ms) and the
-# search's cache. A lower limit would make searches up to 400 times slower.
+# Bytes of memory for each pattern. They limit compiling (to some 10,000 steps, 10 ms).
+# They also limit the search's cache. With less, searches would be up to 400 times slower.
 _MAX_MEM = 1 << 20
-# The most steps that one call searches for, because no call can be interrupted. The owner's rules
-# have no time limit, so their sets may be larger. But with four times as many steps, RE2's cache
-# would be too small.
+# The most steps that one call searches for, because no call can be interrupted.
+# The owner's rules have no time limit, so their sets may be larger.
+# With four times as many steps, RE2's cache would be too small.
 SET_STEPS = 512
 OWNER_SET_STEPS = 2048
 _ALWAYS = ""  # this matches every text; so if it is not found, RE2 has given up

@@ -95,8 +95,7 @@ class PromptPolicy:
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         readings, negative = texts
         verdicts = [*self._judge_classes((prompt, readings), (negative_prompt, negative), ancestry)]
-        # The class about minors comes first: the first refusal decides, and this one seals the
-        # prompt.
+        # Minors come first: the first refusal decides, and theirs seals the prompt.
         verdicts.sort(key=_is_of_others)
         return _pick_strictest(chain(verdicts, self._judge_rules(texts, own)))
 

@@ -31,8 +31,8 @@ _START_SECONDS = 20.0
 _ORPHAN_SECONDS = 1.0  # seconds after its deadline when work ends by itself, if the bot has died
 _WATCH_SECONDS = 0.05
 _KERNEL_COUNTS = sys.platform == "linux"  # other systems lack RLIMIT_AS or ignore it
-# ``Turns`` decides who may run, so this limiter never lets anybody wait. Then anyio gives the work
-# to the process that was idle last, which is the one that we have just prepared.
+# ``Turns`` decides who may run, so nobody ever waits for this limiter.
+# So anyio gives the work to the process that was idle last: the one that we just prepared.
 _AT_ONCE = cast("CapacityLimiter", nullcontext())
 
 

@@ -75,7 +75,7 @@ class ReviewCards:
         await self.show(card.card_id)
 
     async def withdraw(self, job: Job) -> None:
-        """Close the card of a held job that its member has taken back."""
+        """Close the card of a held job that its member has cancelled."""
         await self._writer.remove(job.job_id)
         card = await self._cards.fetch_open(job.job_id)
         if card is not None and await self.close(card, Decision.WITHDRAW):

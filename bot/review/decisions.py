@@ -242,9 +242,9 @@ class Decisions:
         return True
 
     async def look_after(self) -> None:
-        """Run one round of the chore. The next start finishes what a stop cuts short.
-
-        Raises SomeFailed. If the first round does so before ``sweep``, the next round sweeps.
+        """Run one round of the chore. If the bot stops in between, the next start finishes the
+        work. Raises SomeFailed. If the first round fails before ``sweep``, the next round runs
+        ``sweep``.
         """
         if not self._is_fresh:
             await self._refresh()
@@ -315,8 +315,7 @@ class Decisions:
         card = await self._cards.fetch(card_id)
         if card is None or card.decision is not None:
             return
-        # If a card was deleted and will expire, do not post it again. But replace a card whose
-        # words nobody may see any more.
+        # Do not repost a deleted card that will expire, but replace one whose words are sealed.
         if card.expires_at is None or await self._review_cards.is_sealed(card):
             await self._reports.show_hidden(card)
             await self._review_cards.show(card.card_id)

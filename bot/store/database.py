@@ -214,8 +214,7 @@ class Database:
 
     async def _open_batch(self) -> asyncio.Future[None]:
         if self._batch is None:
-            # This goes on even if the caller is cancelled, because otherwise the transaction would
-            # never end.
+            # This goes on even if the caller is cancelled, so that the transaction ends.
             return await _uninterrupted(self._begin())
         return self._batch
 
@@ -224,8 +223,7 @@ class Database:
         self._batch = batch = asyncio.get_running_loop().create_future()
         # perhaps all callers that waited were cancelled
         batch.add_done_callback(lambda done: done.exception())
-        # The lock is fair: the commit comes after all callers that wait now, and before all later
-        # ones.
+        # The lock is fair, so the commit comes after all callers that wait now.
         committer = asyncio.create_task(self._commit(batch))
         self._committers.add(committer)
         committer.add_done_callback(self._committers.discard)

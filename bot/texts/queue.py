@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bot.texts.catalog import Plural, Text
 
-# A place and its reason. people: how many people have prompts ahead. count: how many of them the
-# reason is about.
+# A place and its reason. people: those with prompts ahead. count: those the reason is about.
 NEXT = Text("Next in the queue.")
 OWN_FIRST = Text("Number {position:,} in the queue, after your own earlier prompts.")
 CAME_FIRST = Plural(

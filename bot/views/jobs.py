@@ -250,7 +250,7 @@ def describe_drawing(job: Job, drawing: InProgress) -> str:
 
 
 def describe_recipe(job: Job) -> str:
-    """Return the small line under a grid, with everything that is not as the member asked."""
+    """Return the small line under a grid: its settings, and notes such as words that were cut."""
     recipe = job.recipe
     small = recipe_texts.SMALL_LINE(
         model=quote(recipe.model or ""),

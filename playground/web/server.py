@@ -43,8 +43,8 @@ FILE_HEADERS = HEADERS | {
     "Content-Security-Policy": FILE_POLICY,
     "Cache-Control": "max-age=31536000, immutable",
 }
-# Only a script of this page can set this header. A form or a link of another page cannot, and a
-# script there would have to ask first (CORS), which is never granted here.
+# Only a script of this page can set this header. Forms and links of other pages cannot.
+# Scripts of other pages must ask first (CORS), and we always refuse.
 ACTION_HEADER = "X-Playground-Page"
 
 # seconds after which the page notices at the latest that a time limit has passed

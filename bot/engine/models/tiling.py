@@ -56,7 +56,7 @@ def tile_vae(pipe: Any) -> Iterator[None]:
     """Make the VAE encode and decode tile by tile; diffusers blends the tiles.
 
     Tiles have the VAE's configured size, or the UNet's native size if that is smaller, because some
-    VAEs are configured for tiles that fit into no memory.
+    VAEs are configured for tiles that are too large for any memory.
     """
     vae, side = pipe.vae, pipe.unet.config.sample_size
     own = vae.tile_latent_min_size, vae.tile_sample_min_size

@@ -155,8 +155,7 @@ class Samplers:
     def create(self, sampler: str) -> Scheduler:
         """Make an unused scheduler; ``sampler`` must be one of the offered ids."""
         if sampler == self._own_id:
-            # from_config would drop the settings that the pipeline has patched, because it takes
-            # them for defaults.
+            # from_config would drop settings that the pipeline has patched.
             return copy.deepcopy(self._own)
         kind = _SAMPLERS[sampler]
         known = kind.knows()

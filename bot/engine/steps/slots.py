@@ -194,8 +194,7 @@ def advance(
     inputs = inputs.contiguous(memory_format=torch.channels_last)
     rows = slots.gather(plan) if rows is None else rows
 
-    # 2. The model's prediction, guided per picture (without guidance, both rows are the conditional
-    # one)
+    # 2. The model's prediction, guided per picture. Without guidance, both rows are the same.
     times = t[:, 0].index_select(0, owner)
     predicted = family.predict(network, inputs, times, rows).to(slots.state_dtype)
     uncond, cond = predicted.index_select(0, uncond_row), predicted.index_select(0, cond_row)
