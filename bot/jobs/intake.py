@@ -165,7 +165,7 @@ class Intake:
         said = "(sealed)" if job.rule == MINORS else ask.prompt
         of_job(log, job.job_id).debug("user %s: %r", origin.user_id, said)
         if job.status is JobStatus.REFUSED:
-            of_job(log, job.job_id).info("user %s refused", origin.user_id)
+            of_job(log, job.job_id).info("a prompt of user %s is refused", origin.user_id)
             reason = job.reason or because(Code.UNEXPLAINED)
             await caller.refuse(reason, can_appeal=job.rule == SUSPENDED)
             return job
@@ -273,7 +273,7 @@ class Intake:
             return _NOT_JUDGED, _DRAINING
         if not verdict.is_allowed:
             log.info(
-                "a prompt of user %s matched rule %r (text read %s)",
+                "a prompt of user %s matched rule %r (the text was read %s)",
                 origin.user_id,
                 verdict.rule,
                 verdict.form,
@@ -329,7 +329,9 @@ class Intake:
                 try:
                     return await settle()
                 except StoreError as error:
-                    of_job(log, job.job_id).error("is answered, but not on record yet: %s", error)
+                    of_job(log, job.job_id).error(
+                        "is answered, but not in the database yet: %s", error
+                    )
                 await asyncio.sleep(_AGAIN_SECONDS)
 
         task = asyncio.create_task(retry())

@@ -122,7 +122,7 @@ class Recovery:
 
     async def _drop(self, job: Job, code: Code) -> None:
         """End a job without a message, because its member was never told that it was taken."""
-        of_job(log, job.job_id).info("dropped: %s", code)
+        of_job(log, job.job_id).info("ended without an answer: %s", code)
         await self._jobs.mark_ended(
             job.job_id,
             JobStatus.FAILED,

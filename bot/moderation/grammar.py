@@ -104,7 +104,7 @@ class Sentence:
 
     def is_of_thing(self, hit: Hit, things: Things) -> bool:
         """Return whether a word describes a thing, as in "a topless car"."""
-        # Words that were spelled apart have other positions, so we cannot compare these.
+        # If words were spelled apart, positions in the text differ, so nothing can be compared.
         if not self._spans:
             return False
         before = self.reading.words[hit.start - 1] if hit.start else ""

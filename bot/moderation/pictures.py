@@ -31,8 +31,8 @@ class Classifier(Protocol):
 
 
 class PictureCheck:
-    """Combines the model's own checker and the built-in classifier. If either flags a picture,
-    hides it.
+    """Combines the model's own checker and the built-in classifier. If either flags a picture, it
+    is hidden.
 
     A panel that could not be judged is hidden as well. Any error in the classifier's thread counts
     as "could not be judged", so no fault can show a picture.
@@ -87,7 +87,7 @@ class PictureCheck:
             return verdicts
         except Exception:  # boundary: if the checker fails, pictures must be hidden and never shown
             log.exception(
-                "job %s: the picture check does not work; panels are hidden",
+                "job %s: the picture check does not work; the pictures are hidden",
                 job_id,
                 extra={"job_id": job_id},
             )

@@ -88,11 +88,11 @@ class Reports:
             if report is None:
                 raise UserError(texts.REPORTED_TWICE())
             count = len(await self._cards.list_reports(card.card_id))
-            # Nobody could restore what is sealed, so one report is enough.
+            # Nobody may look at sealed pictures, so one report hides them.
             if is_sealed or count >= settings.reports_to_hide:
                 await self._jobs.mark_hidden(job_id, hidden=True)
             await self._audit.add(entry)
-        of_job(log, job_id).info("was reported, %s so far", count)
+        of_job(log, job_id).info("was reported; reports so far: %s", count)
         await self.show_hidden(card)
         await self._review_cards.show(card.card_id)
 

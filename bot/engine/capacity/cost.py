@@ -57,7 +57,7 @@ class CostModel:
         return (measure_area(self.info, recipe) * work + showing) / self._unit
 
     def with_upscaler(self, upscaler: UpscalerInfo) -> CostModel:
-        """Return a model that counts enlarging too; its ``info`` knows the upscaler."""
+        """Return a cost model that also counts the work of enlarging."""
         whole = replace(self, info=replace(self.info, upscaler=upscaler))
         priced = replace(whole.info, request_flop=whole.request_flop, cost_factor=whole.factor)
         return replace(whole, info=priced)
