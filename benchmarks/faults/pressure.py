@@ -132,7 +132,7 @@ def _forget_all(bench: Bench) -> None:
 
 
 async def measure_fairness(plan: Plan) -> Measurement:
-    """F7: one member floods the queue. Then ten members send equal numbers of prompts, in turn."""
+    """F7: one member floods the queue. Then ten members send equally many, one after the other."""
     num_flood, num_others = plan.pick(30, 150, 1_000), plan.pick(9, 49, 49)
     async with open_bench(plan, "f7", checks_contract=False) as bench:
         await bench.start(FAKE_STEP_SECONDS="0.002")
