@@ -47,7 +47,7 @@ def main() -> None:
 
 @torch.inference_mode()
 def measure(num_rows: int) -> dict[str, float]:
-    """Step guided pictures that fill ``num_rows`` rows."""
+    """Time the steps of guided pictures that fill ``num_rows`` rows."""
     unet = _build_block()
     model_seconds = 0.0
 

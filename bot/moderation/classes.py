@@ -31,9 +31,9 @@ _SENT = because(Code.SENT_PICTURE_UNDRESSED)
 
 _SEXUAL = frozenset({"sexual", "sexual_weak", "undressed", "undressing", "scanty", "garments"})
 _AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
-_NAME_GAP_WORDS = 1  # far enough for a middle initial
-_OWN_GAP_WORDS = 2  # far enough for "my old maths teacher"
-_REMOVAL_GAP_WORDS = 2  # far enough for "remove all her clothes"
+_NAME_GAP_WORDS = 1  # words between a given name and a surname; one allows a middle initial
+_OWN_GAP_WORDS = 2  # words between "my" and a role, as in "my old maths teacher"
+_REMOVAL_GAP_WORDS = 2  # words between a verb and clothes, as in "remove all her clothes"
 
 
 Categories = list[tuple[Reading, dict[str, list[Hit]]]]

@@ -112,7 +112,7 @@ class Sanctions:
         days: int | None = None,
         job_id: int | None = None,
     ) -> Suspension:
-        """Suspend a member for some days; None: the server's setting. A longer suspension stays."""
+        """Suspend a member for days, or for the server's default. A longer suspension stays."""
         if days is None:
             days = (await self._settings.fetch(guild_id)).suspension_days
         now = self._now()

@@ -34,7 +34,7 @@ class AncestryRepository:
         self._database = database
 
     async def fetch(self, start: StartPicture | None) -> Ancestry:
-        """Collect the chain back to a picture drawn from words alone or sent by a person."""
+        """Collect the chain back to a picture that has no start picture, or that a person sent."""
         if start is None:
             return Ancestry()
         names = {"job_id": start.job_id, "panel": start.panel, "most": MAX_GENERATIONS}

@@ -133,7 +133,10 @@ async def test_only_channels_for_adults_may_be_looser(server: Playground, start_
         assert ("only in age-restricted channels" in said) is not is_adult
         handle = await moderator.select(panel, f"{page}.number", ["nsfw_threshold"])
         assert ("less strict" in await fill(moderator, handle, number="0.8")) is not is_adult
-    assert "Its own: Score that flags a picture, What happens to a flagged" in panel.text()
+    assert (
+        "Different from the server: Score that flags a picture, What happens to a flagged"
+        in panel.text()
+    )
     await change(await moderator.press(panel, f"v1:settings:c{adult.id}.reset"))
     assert "All settings are those of the server" in panel.text()
     assert await bot.stop() == 0

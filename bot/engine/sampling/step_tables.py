@@ -83,7 +83,7 @@ class StepTables:
     def _make(
         self, sampler: str, num_inference_steps: int, strength: float | None = None
     ) -> StepTable:
-        """Probe one table; ``strength`` in (0, 1] starts from a picture. Raises NotTabled."""
+        """Measure a table. strength: in (0, 1] if there is a start picture. Raises NotTabled."""
         try:
             return probe_table(self._create(sampler), num_inference_steps, strength)
         except NotTabled as error:
@@ -250,7 +250,7 @@ class _Probe:
         return found
 
     def _express_corrected(self, k: int, coefficients: torch.Tensor) -> torch.Tensor:
-        """Write the new corrected sample in the samples and outputs that the next step sees."""
+        """Express the new corrected sample by samples and outputs that the next step has."""
         corrected = self._read(k, self._scheduler.last_sample.flatten().double(), 0.0)
         ratio = float(corrected[-1] / coefficients[-1]) if coefficients[-1] else 0.0
         rest = corrected[:-1] - ratio * coefficients[:-1]
