@@ -7,7 +7,7 @@ TriptychError
 │   ├── StoreError             the database could not be written or read
 │   │   ├── DataDirLocked          another Triptych process owns the data directory
 │   │   ├── Unconfirmed            the change may be written later, or not at all
-│   │   └── NotInQueueYet          but the prompt was taken, so nobody should send it again
+│   │   └── NotInQueueYet          but the prompt was accepted, so nobody should send it again
 │   └── GenerationRejected     an EngineError: see there
 ├── WorkerError            work in a worker process failed
 │   ├── WorkerTimeout          it took too long and was killed
@@ -57,7 +57,7 @@ class StoreError(Explained):
 
 
 class NotInQueueYet(StoreError):
-    """A prompt was taken, although its next state could not be written yet."""
+    """A prompt was accepted, although its next state could not be written yet."""
 
 
 class DataDirLocked(StoreError):

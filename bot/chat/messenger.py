@@ -115,7 +115,7 @@ class DiscordMessenger:
         return False
 
     async def is_refused(self, job: Job) -> bool:
-        """Return whether the first answer is private. Prompts that were taken get a public one."""
+        """Return whether the first answer is private. Accepted prompts get a public one."""
         webhook = discord.Webhook.partial(
             self._client.application_id or 0, job.origin.token or "", client=self._client
         )

@@ -78,7 +78,7 @@ class Destinations:
 
 
 class Intake:
-    """Takes prompts. No other code inserts a job."""
+    """Accepts or refuses each new prompt. No other code inserts jobs."""
 
     def __init__(
         self,

@@ -143,7 +143,7 @@ class Caller(Protocol):
     """The person who asks, as long as a first answer is possible (3 s on Discord)."""
 
     async def acknowledge(self, job: Job) -> int | None:
-        """Show that the prompt was taken; return the id of the status message, if there is one.
+        """Show that the prompt was accepted; return the id of the status message, if there is one.
 
         Raises Undeliverable if the answer came too late, Unreachable if nobody knows whether it
         arrived.
@@ -151,7 +151,7 @@ class Caller(Protocol):
         ...
 
     async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
-        """Tell only this person why the prompt was not taken."""
+        """Tell only this person why the prompt was not accepted."""
         ...
 
     async def fetch_upload(self, upload: Upload) -> bytes:

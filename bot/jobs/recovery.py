@@ -121,7 +121,7 @@ class Recovery:
         await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
     async def _drop(self, job: Job, code: Code) -> None:
-        """End a job without a message, because its member was never told that it was taken."""
+        """End a job without a message, because its member was never told that it was accepted."""
         of_job(log, job.job_id).info("ended without an answer: %s", code)
         await self._jobs.mark_ended(
             job.job_id,

@@ -306,7 +306,9 @@ async def test_card_that_cannot_be_posted_refuses(town: Town, start_bot: StartBo
     town.review.overwrites[town.guild.id] = Overwrite(deny=int(Permission.SEND_MESSAGES))
     bot = await start_bot(RULES_FILE=town.rules)
     handle = await town.imagine("leek")
-    await handle.wait_for(lambda message: "cannot post in the moderators' channel" in message.text())
+    await handle.wait_for(
+        lambda message: "cannot post in the moderators' channel" in message.text()
+    )
     assert await bot.stop() == 0
     assert bot.rows()[0]["status"] == "refused"
     assert audit(bot) == [("prompt_held", 0), ("refused", 0)]
