@@ -82,7 +82,7 @@ class UpscalerInfo:
 
     @property
     def factors(self) -> tuple[int, ...]:
-        """Return the possible factors, largest first. Smaller ones reduce the largest result."""
+        """Return the possible factors, largest first. Smaller results are the largest, reduced."""
         return tuple(n for n in range(self.factor, 1, -1) if self.factor % n == 0)
 
 

@@ -30,7 +30,7 @@ _REPEATED_PLAIN = re2.compile(rf"{_TRIPLES}|\b(?:{_DOUBLES}){{2,}}\b")
 
 class Chunks:
     """A text as chunks. "Odd" chunks may be disguised; the plain ones are the same in all readings.
-    So a reading is passed around as only its odd chunks, one on each line.
+    So functions pass a reading to each other as only its odd chunks, one on each line.
     """
 
     def __init__(self, chunks: list[str]) -> None:

@@ -187,7 +187,7 @@ class PhraseIndex:
     def _list_disguised(
         self, reading: Reading, revealed: dict[str, _Meanings], check: Callable[[], None]
     ) -> dict[int, _Meanings]:
-        """Map the places of disguised words to the words of our phrases that they may stand for."""
+        """For each disguised word, by its place, list the words of ours that it may stand for."""
         for word in reading.odd - self._words - revealed.keys():
             check()
             revealed[word] = tuple(self._reveal(word))

@@ -163,7 +163,7 @@ _Way = tuple[Form, Chunks, str]
 def _list_ways(
     text: str, chunks: Chunks, folded: str, kinds: tuple[str, str], latin_only: bool
 ) -> Iterator[_Way]:
-    """Yield each way to read a text: its form, its chunks and the changed odd chunks.
+    """Yield each way to read a text, as its form, its chunks and those odd chunks that changed.
 
     kinds: the odd chunks in lower case, and the same with look-alike letters replaced.
     """

@@ -22,7 +22,7 @@ async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
 
 
 class RecordWatch:
-    """Notices that the database's file was removed or replaced, and saves what is still open."""
+    """Notices that the database file was removed or replaced, and saves the open one's data."""
 
     def __init__(self, database: Database, backups: Backups, now: Callable[[], float]) -> None:
         self._database = database

@@ -31,8 +31,8 @@ class ReadingRoom:
     async def run(self, whose: int, work: Callable[..., T], *args: Any) -> T:
         """Call ``work`` in a thread; returns or raises what it does.
 
-        whose: the server, or the member in direct messages. Each has one thread at a time, and
-        they take turns. Raises WorkerUnavailable after ``close``.
+        whose: the server that the text belongs to, or the member in direct messages. Each of them
+        has one thread at a time, and they take turns. Raises WorkerUnavailable after ``close``.
         """
         await self._take_turn(whose)
         loop = asyncio.get_running_loop()

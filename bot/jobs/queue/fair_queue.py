@@ -118,7 +118,7 @@ H = TypeVar("H", bound=tuple[Any, ...])
 
 
 def _step(heap: list[H], following: H | None) -> None:
-    """Replace the smallest entry by ``following``; if that is None, remove the entry."""
+    """Replace the first entry of the heap by ``following``; if that is None, remove the entry."""
     if following is None:
         heapq.heappop(heap)
     else:
