@@ -1,4 +1,4 @@
-"""Makes new asks from a finished job: again, varied or enlarged."""
+"""Makes a new request (``Ask``) from a finished job: drawn again, varied or enlarged."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from bot.store.database import Database
 
 
 class PictureRepository:
-    """Answers questions about the picture table with job ids."""
+    """Finds the ids of jobs whose pictures are needed, too old, or too many."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -60,7 +60,7 @@ def check_vae(source: ModelSource) -> CheckedVae | None:
         return None
     try:
         return _check(source.vae)
-    except BrokenFiles as error:  # an incomplete VAE; the model itself is complete
+    except BrokenFiles as error:  # the files of the VAE are incomplete, not those of the model
         raise ConfigError(f"VAE: {error}") from error
 
 

@@ -116,7 +116,7 @@ def _probe_table(
     in_float64: bool = False,
 ) -> StepTable:
     timesteps = _set_timesteps(scheduler, num_inference_steps)
-    # Otherwise the scheduler would take the last step that has this time.
+    # If several steps have the same time, the scheduler would begin at the last of them.
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)
     start_image, start_noise = 0.0, float(scheduler.init_noise_sigma)
