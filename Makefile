@@ -1,9 +1,9 @@
 # make demo                                    the whole bot in your browser, without Discord
 # make imagine PROMPT="dog in autumn leaves"   draw here and now
 # make test                                    everything that can be checked without a GPU
-# make exactness                               every sampler and step count against diffusers, long
-# make faults                                  the fault figures in their short forms
-# make texts                                   read the texts off the code, compile the catalogues
+# make exactness                               compares every sampler with diffusers; takes long
+# make faults                                  runs the experiments with faults in their short forms
+# make texts                                   collects the texts from the code, compiles the catalogues
 # make lint                                    ruff, pyright
 PYTHON ?= python3
 PROMPT ?= dog in autumn leaves
@@ -32,7 +32,7 @@ run: .venv/.installed
 doctor: .venv/.installed
 	$(BIN)/python -m bot doctor
 
-# What is compiled once need not be compiled in every process.
+# So that code is compiled only once, not in every process.
 test: .venv/.installed-dev
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist worksteal
 

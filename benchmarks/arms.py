@@ -1,4 +1,4 @@
-"""The arms that are compared: diffusers' pipeline in three forms, and this engine in two."""
+"""The arms (compared programs): diffusers' pipeline in three forms, and this engine in two."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Ask:
 
 
 Report = Callable[[float, bool], None]
-"""Called with the share of the steps that are done, and whether a preview came with it."""
+"""Called with the share of the steps that are done, and whether there is a preview."""
 
 
 class Arm(Protocol):
@@ -74,7 +74,7 @@ class _Task:
 
 
 class PipelineArm:
-    """diffusers' pipeline in one worker thread, first come first served.
+    """Runs diffusers' pipeline in one worker thread, one request after the other as they come.
 
     max_collected: the most waiting requests that are put into one call.
     """
@@ -142,7 +142,7 @@ class PipelineArm:
 
 
 class EngineArm:
-    """This engine. Requests that do not fit wait inside it, first come first served."""
+    """Runs this engine. Requests that do not fit wait inside it, in the order they came."""
 
     def __init__(self, workshop: Workshop, preset: str) -> None:
         self._workshop = workshop
@@ -163,7 +163,7 @@ class EngineArm:
 
 
 class Workshop:
-    """The weights, loaded once for every arm; all arms use as many threads as the engine."""
+    """Holds the weights for all arms, loaded once. All arms use as many threads as the engine."""
 
     def __init__(self, device: str, model: str | None, clock: Clock, *, compiles: bool) -> None:
         self.device = device
@@ -232,7 +232,7 @@ class Workshop:
 
     @property
     def stepping_share(self) -> float:
-        """Return the share of a picture's work that its steps take; the decoder takes the rest."""
+        """Return which share of a picture's work is in its steps. The rest is in the decoder."""
         cost, info = self.engine._cost_model, self.info
         if cost is None:
             return 1.0

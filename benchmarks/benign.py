@@ -1,7 +1,7 @@
-"""Harmless prompts, composed from short lists, with the classic traps of word filters among them.
+"""Harmless prompts, composed from short lists. Some would typically fool a word filter.
 
-Every trap contains one of the blocked terms of the benchmark, or a term of the built-in classes,
-inside a longer word, a name, or another meaning.
+Each of these contains a blocked term of the benchmark, or a term of the built-in classes, but
+inside a longer word, in a name, or with another meaning.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""python -m benchmarks.bot [--json]: start-up, event-loop lag, acceptance, memory of the bot.
+"""python -m benchmarks.bot [--json]: measures the bot's start, event-loop lag, first answers,
+memory.
 
 Every figure has a reference from the same run: a bare interpreter, an idle loop, one prompt alone.
-It needs no GPU and no token. The real bot process runs against the playground, with the tests' fake
-engine if the engine does not matter, and with the starter model if it does.
+The program needs no GPU and no token. It runs the real bot process with the playground. Where the
+engine matters, the starter model draws; otherwise the tests' fake engine does.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ async def measure_loop_lag(num_requests: int = 8) -> dict[str, float]:
 
 
 async def tick(lags: list[float]) -> None:
-    """Note how many seconds late a timer comes, until this task is cancelled."""
+    """Record how many seconds late a timer comes, until this task is cancelled."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + _TICK_SECONDS

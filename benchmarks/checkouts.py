@@ -1,4 +1,4 @@
-"""Measures the same in two checkouts, in turn, so that other work on the machine slows both."""
+"""Takes the same measurement in two checkouts, in turn, so that other work slows both."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def measure_in_turn(file: str, checkouts: Sequence[Path], question: Any, rounds:
 
 def _start(file: str, checkout: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-P", file, "answer"],  # -P: bot is the package, not benchmarks/bot.py
+        # -P, so that "import bot" finds the package and not benchmarks/bot.py
+        [sys.executable, "-P", file, "answer"],
         cwd=checkout,
         env={**os.environ, "PYTHONPATH": str(checkout)},
         stdin=subprocess.PIPE,

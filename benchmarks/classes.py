@@ -28,7 +28,7 @@ _HERE = Path(__file__).parent
 HARMLESS = tuple(sorted((_HERE / "harmless").glob("*.txt")))
 MAX_FRAME_WORDS = 8
 _YEARS = (8, 11, 14, 17)
-_PER_ENTRY = 12  # texts for each entry of a slot
+_PER_ENTRY = 12  # how many texts are made for each entry of a slot
 _MINORS = ("ages", "schools", "tags")
 _PEOPLE = ("names", "dead", "roles")
 _NEGATIVE = " || "
@@ -37,7 +37,7 @@ _CHOICE = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """entry: the text in the slot. term: the term from the lexicon."""
+    """One text. entry: what fills the slot. term: the term from the lexicon."""
 
     language: str
     kind: str
@@ -48,7 +48,7 @@ class Case:
 
 
 def read_terms() -> dict[str, dict[str, list[str]]]:
-    """Read, by language, the frames and the entries of each slot. # stands for an age."""
+    """Read, by language, sentences with slots and entries for each slot. # stands for an age."""
     return json.loads((_HERE / "class_terms.json").read_text("utf-8"))
 
 
@@ -70,7 +70,7 @@ def list_cases(seed: int = 17) -> Iterator[Case]:
 
 
 def list_adult_cases(seed: int = 19) -> Iterator[Case]:
-    """List the same sentences about unnamed adults, which neither class may stop."""
+    """List the same sentences about adults without names, which neither class may stop."""
     pick = random.Random(seed)
     slots, lexicon = read_terms()["en"], read_lexicon()
     for entry in slots["adults"]:

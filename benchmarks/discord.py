@@ -1,8 +1,8 @@
-"""python -m benchmarks.discord [--json] [--seconds N]: edits per channel, and presses answered.
+"""python -m benchmarks.discord [--json] [--seconds N]: counts edits and times answers to presses.
 
-The real bot process runs against the playground. Edits: 50 prompts of ten people wait in one
-channel (with the tests' fake engine, 8 s per prompt). Presses: buttons of a grid are pressed while
-the starter model draws.
+It runs the real bot process with the playground. For the edits, 50 prompts of ten people wait in
+one channel (with the tests' fake engine, 8 s per prompt). For the presses, it presses buttons of a
+grid while the starter model draws.
 """
 
 from __future__ import annotations

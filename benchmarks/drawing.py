@@ -1,7 +1,7 @@
 """python -m benchmarks.drawing OTHER [--pairs N]: time to draw, here and in the checkout OTHER.
 
 Both programs draw the starter model's pictures for four people at once, in turn, with the same
-number of rows. Seconds of processor time; the ratio is here divided by there.
+number of rows. It prints seconds of processor time, and the time here divided by the time there.
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ def main() -> None:
 
 
 def _answer() -> None:
-    """Draw for as many people as each line of input says; print the seconds it took."""
+    """Read numbers of people from the input. Draw for so many at once, and print the seconds."""
     engine = Engine(
         ModelSource(str(get_starter_model_folder()), device="cpu"),
         rows=_ROWS,
     )
     info = engine.start().result()
-    _draw(engine, info, _NUM_PEOPLE)  # the first time, kernels are chosen and memory is taken
+    # not measured: the first time, torch chooses kernels and takes memory
+    _draw(engine, info, _NUM_PEOPLE)
     for line in sys.stdin:
         started = time.process_time()
         _draw(engine, info, json.loads(line))

@@ -10,11 +10,11 @@ B        the pipeline in the fastest form that diffusers documents: channels_las
 B2       B, with waiting requests put together into one call of the pipeline.
 C        this engine, exact. C-fast: this engine with the preset `fast`.
 
-Closed loop: N users; each asks again as soon as they have their pictures. Open loop: people arrive
-at random (Poisson) at 30, 60 and 90 % of what A can do. A and B show nothing before the end, so
-their first preview is the picture itself. If other programs use the machine, `--clock process`
-measures everything except the loop's lag in processor seconds of this process; it needs one thread
-per arm.
+Closed loop: each of N users asks again as soon as they have their pictures. Open loop: requests
+come at random moments (Poisson), as many as 30, 60 and 90 % of what A can do. A and B show nothing
+before the end, so their first preview is the picture itself. If other programs use the machine,
+`--clock process` measures everything except the loop's lag in processor seconds of this process; it
+needs one thread per arm.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 class _Plain(argparse.RawDescriptionHelpFormatter):
-    """Keeps the line breaks of the description in --help."""
+    """A help formatter that keeps the line breaks of the description."""
 
 
 def measure(workshop: Workshop, plan: Plan) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def find_matmul_share(workshop: Workshop, images_per_second: float) -> float | N
 
 
 def _measure_peak_on_cuda() -> float:
-    """Return the FLOP per second of a large float16 product."""
+    """Return the FLOP per second of a large float16 matrix product."""
     a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.float16) for _ in range(2))
     started, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     torch.matmul(a, b)
@@ -62,7 +62,7 @@ def _measure_peak_on_cuda() -> float:
 
 
 def _measure_peak(workshop: Workshop) -> float:
-    """Return the FLOP per second of a float32 product, the median of 20, with an arm's threads."""
+    """Return the median FLOP per second of 20 float32 matrix products, with an arm's threads."""
     torch.set_num_threads(workshop.num_threads)
     a, b = (torch.randn(1024, 1024) for _ in range(2))
     seconds = []

@@ -86,7 +86,7 @@ async def measure() -> dict[str, Any]:
 
 
 class _Nobody:
-    """Takes the place of the engine and of Discord."""
+    """Stands in for the engine and for Discord, and does nothing."""
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: None
@@ -107,7 +107,7 @@ async def _measure_refusals(services: Services, folder: Path) -> dict[str, Any]:
         await services.audit.add(
             AuditEntry(AuditAction.PROMPT_REFUSED, 0.0, _GUILD, 0, 1, prompt=recipe.prompt)
         )
-    await services.member_data.take_out_deleted()  # empties the log into the file
+    await services.member_data.take_out_deleted()  # writes the log into the database file
     return {"refused_prompt_bytes": (path.stat().st_size - before) // count}
 
 

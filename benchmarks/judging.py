@@ -1,7 +1,8 @@
 """python -m benchmarks.judging OTHER [--rounds N]: time to judge, here and in the checkout OTHER.
 
 Both programs judge the same texts of 6,000 characters in turn, so that other work on the machine
-slows both. CPU time of the quickest judgement of each text; pools as in benchmarks.moderation.
+slows both. The result is the CPU time of the quickest judgement of each text. The texts are made as
+in benchmarks.moderation.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from bot.moderation import PromptPolicy
 from bot.moderation.text import clean_prompt
 
 _NUM_CHARACTERS = 6000
-_NUM_TEXTS = 12  # in the plain pool, and in the disguised one
-_TRIES = 4  # for each text, before it is the other program's turn
+_NUM_TEXTS = 12  # the number of plain texts, and of disguised ones
+_TRIES = 4  # judgements of each text before it is the other program's turn
 _Times = dict[str, list[float]]
 
 

@@ -1,4 +1,4 @@
-"""Simulated users: they ask again and again, come at random, or wait behind a long request."""
+"""Simulated users, who ask again and again, come at random, or wait behind a long request."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _BEATS_PER_LOOK = 20
 class Plan:
     """How much to measure.
 
-    seconds: latencies count for requests that start in this time. A round lasts until they are
-    served; with A this takes one more turn of every user.
+    seconds: the latencies of requests that start within this time count. A round lasts until these
+    are served; with A this takes one more turn of every user.
     """
 
     arms: tuple[str, ...]
@@ -39,8 +39,8 @@ class Plan:
 
     @classmethod
     def choose(cls, quick: bool, users: Sequence[int] | None, compiles: bool) -> Plan:
-        """Choose how much to measure. Quick is one round in which each of 8 users is served once,
-        without B. Otherwise there are three rounds and the open loop.
+        """Choose how much to measure. The quick form is one round in which each of 8 users is
+        served once, without B. The full form has three rounds and the open loop.
         """
         if quick:
             arms = tuple(name for name in ARMS if name != "B")
@@ -144,8 +144,8 @@ def run_closed_loop(workshop: Workshop, name: str, users: int, seconds: float) -
 
     Raises the error of a request that fails.
 
-    Users who are served go on asking, so that the last ones are not drawn alone, but only the
-    requests of the first ``seconds`` count as latencies. Pictures that are half done at the end
+    Users who are served go on asking, so that the last requests are not drawn alone. But only the
+    latencies of requests from the first ``seconds`` count. Pictures that are half done at the end
     count half, in every arm.
     """
     return asyncio.run(_run_closed_loop(workshop, name, users, seconds))
@@ -230,7 +230,7 @@ async def _measure_short(arm: Arm, clock: Clock) -> float:
 
 @contextmanager
 def _watching() -> Iterator[Round]:
-    """Note the event loop's lag and the memory while the block runs."""
+    """Record the event loop's lag and the memory while the block runs."""
     seen = Round()
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
@@ -254,5 +254,5 @@ async def _beat(seen: Round) -> None:
 
 
 async def _settle() -> None:
-    """Wait until the drawing threads notice cancelled requests; they check at every step."""
+    """Wait until the drawing threads have noticed cancelled requests. They check at each step."""
     await asyncio.sleep(0.2)

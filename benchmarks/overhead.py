@@ -47,7 +47,7 @@ def main() -> None:
 
 @torch.inference_mode()
 def measure(num_rows: int) -> dict[str, float]:
-    """Step guided pictures that fill ``num_rows`` rows."""
+    """Time the steps of guided pictures that fill ``num_rows`` rows."""
     unet = _build_block()
     model_seconds = 0.0
 
@@ -58,7 +58,7 @@ def measure(num_rows: int) -> dict[str, float]:
         model_seconds += time.perf_counter() - started
         return result
 
-    family = StableDiffusionXL.__new__(StableDiffusionXL)  # no more of it is used than predict
+    family = StableDiffusionXL.__new__(StableDiffusionXL)  # only its ``predict`` is used
     slots = Slots(num_rows, _LATENT, _ROWS, device=torch.device("cpu"), dtype=torch.float32)
     group = Group(256, 256, slots, Stepper(slots, family, forward))
     _join(group, num_rows // 2)

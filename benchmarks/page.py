@@ -40,7 +40,7 @@ class Result:
     edits: int
     edits_per_second: float
     longest_task_ms: float
-    longest_task_cpu_ms: float  # processor time, without other programs
+    longest_task_cpu_ms: float  # processor time, which leaves out other programs
     tasks_over_50_ms: int
     busy_share: float
     last_edit_shown: bool

@@ -53,7 +53,7 @@ def main() -> None:
 
 def measure(folder: Path, num_pairs: int) -> dict[str, float]:
     """Run the pairs; return the ratios and the seconds."""
-    _run_script(folder)  # the disk's cache is warm for both
+    _run_script(folder)  # so that the files are in the disk's cache for both
     first = _run_triptych(folder, "off") / _run_script(folder)
     plain: list[tuple[float, float]] = []
     enlarged: list[float] = []

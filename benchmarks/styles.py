@@ -27,7 +27,7 @@ from bot.settings import Settings
 from training.scenes import SCENES
 from training.vocabulary import SUBJECTS
 
-_OWN = (  # what the starter model was trained on, besides the photo and the pixel art above
+_OWN = (  # the other styles that the starter model was trained on
     Style("none"),
     Style("flat", "a flat illustration of"),
     Style("black and white", "a black and white photo of"),

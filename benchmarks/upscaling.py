@@ -2,7 +2,7 @@
 
 FILE: an upscaler; without it, the one that comes with Triptych. Each size is enlarged in tiles as
 in the engine, with one thread, beside Pillow's interpolation. It prints seconds of processor time,
-the median of five runs: what one waits on a core that has nothing else to do.
+the median of five runs. This is how long people wait on a core that has nothing else to do.
 """
 
 from __future__ import annotations

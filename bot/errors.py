@@ -6,15 +6,15 @@ TriptychError
 │   ├── UserError              the member must change something
 │   ├── StoreError             the database could not be written or read
 │   │   ├── DataDirLocked          another Triptych process owns the data directory
-│   │   ├── Unconfirmed            it may be written later, or not at all
-│   │   └── NotInQueueYet          a prompt was taken all the same: asking again asks twice
+│   │   ├── Unconfirmed            the change may be written later, or not at all
+│   │   └── NotInQueueYet          but the prompt was accepted, so nobody should send it again
 │   └── GenerationRejected     an EngineError: see there
 ├── WorkerError            work in a worker process failed
 │   ├── WorkerTimeout          it took too long and was killed
 │   ├── WorkerLost             its process died: out of memory, or a fault in a library
-│   └── WorkerUnavailable      it was not tried: no worker was free, or the bot is stopping
+│   └── WorkerUnavailable      it was not started: no worker was free, or the bot is stopping
 ├── TooCostly              a server's rules took too long over one prompt
-└── EngineError            drawing did not work; the text is for the log
+└── EngineError            drawing failed; the text is for the log
     ├── GenerationCancelled    somebody cancelled it
     ├── GenerationRejected     this request can never be drawn
     ├── GenerationFailed       this request failed (not finite, out of memory); others go on
@@ -58,7 +58,7 @@ class StoreError(Explained):
 
 
 class NotInQueueYet(StoreError):
-    """A prompt was taken, although its next state could not be written yet."""
+    """A prompt was accepted, although its next state could not be written yet."""
 
 
 class DataDirLocked(StoreError):
@@ -82,7 +82,7 @@ class WorkerLost(WorkerError):
 
 
 class WorkerUnavailable(WorkerError):
-    """The work was not tried. It may work later."""
+    """The work was not started. Trying again later may work."""
 
 
 class TooCostly(TriptychError):

@@ -109,7 +109,7 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """The parts that all others need."""
+    """The parts that all other parts need."""
 
     settings: Settings
     store: Repositories
@@ -314,7 +314,7 @@ def make_quotas(settings: Settings) -> Quotas:
 
 
 def make_pace(settings: Settings, now: Clock) -> Buckets[tuple[int, bool]]:
-    """Make the limits from the settings: how fast one person may type, and how fast do the rest."""
+    """Read from the settings how many commands, buttons and suggestions a person may use."""
     most = settings.max_actions_per_member_per_minute
     return Buckets(most, 60.0 / most, now)
 

@@ -50,7 +50,7 @@ async def _serve(server: Playground, command: list[str]) -> int:
 
 
 async def _accompany(server: Playground, command: list[str], stopped: asyncio.Event) -> int:
-    """Wait until somebody stops the playground or the bot ends by itself; returns the exit code."""
+    """Wait until somebody stops the playground or the bot ends. Returns the exit code."""
     try:
         bot = await Child.start(command, server.api_base, server.token)
     except OSError as error:

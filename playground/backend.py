@@ -1,4 +1,4 @@
-"""Discord without HTTP: holds the world, applies Discord's rules and sends events."""
+"""Discord behind its HTTP API: holds the world, applies Discord's rules and sends events."""
 
 from playground.gateway import Gateway, Intent
 from playground.interactions import Interactions
@@ -25,7 +25,7 @@ class Backend:
         self.interactions = Interactions(world, clock, self.messages, self.deliver)
 
     def deliver(self, interaction: Interaction) -> None:
-        """Send INTERACTION_CREATE. A second call delivers the same interaction again."""
+        """Send INTERACTION_CREATE. Calling it again delivers the same interaction again."""
         guild_id = interaction.guild_id
         self.gateway.dispatch("INTERACTION_CREATE", interaction.payload, guild_id=guild_id)
 

@@ -38,5 +38,6 @@ class Child:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), GOODBYE_SECONDS)
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # its child processes, if any are left
+            # kill its child processes, if any are left
+            os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()

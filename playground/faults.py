@@ -31,7 +31,7 @@ class Fault:
 
     @property
     def is_lost(self) -> bool:
-        """Return whether the true answer is never sent."""
+        """Return whether the client does not get the true answer."""
         return self.reset or self.closed or self.status is not None
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ def delay(seconds: float) -> Fault:
 
 
 def rate_limited(retry_after: float, *, is_global: bool = False, has_via: bool = True) -> Fault:
-    """Answer 429 with its headers. Without `Via` it is a ban by Discord's proxy."""
+    """Answer 429 with its headers. Without `Via`, it looks like a ban by Discord's proxy."""
     headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Scope": "user"}
     if is_global:
         headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Global": "true"}
@@ -97,7 +97,7 @@ class PlannedFault:
 
     @property
     def struck(self) -> int:
-        """Return how many requests this planned fault has hit."""
+        """Return how many requests had this planned fault so far."""
         strikes = max(0, self.seen - self.skip)
         return strikes if self.times is None else min(self.times, strikes)
 
@@ -131,7 +131,7 @@ class Faults:
         ]
 
     def take(self, record: RequestRecord, *, before_body: bool = False) -> Fault | None:
-        """Return the first planned fault that hits this request. Every matching plan counts it.
+        """Return the first planned fault for this request. All matching plans count the request.
 
         Faults that slow the reading are chosen before the body is read, so their matchers cannot
         use the body.

@@ -17,10 +17,11 @@ from playground.world.world import Json, World
 
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT = 0, 1, 2, 6, 7
 REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
-IGNORED_OPCODES = {3, 4}  # opcodes for presence and voice state
+IGNORED_OPCODES = {3, 4}  # the opcodes for presence and voice state, which need no answer
 
 HEARTBEAT_INTERVAL_MS = 41_250
-ACK_DELAY_SECONDS = 0.02  # else discord.py 2.7.1 takes this for the answer to an earlier heartbeat
+# otherwise discord.py 2.7.1 takes this for the answer to an earlier heartbeat
+ACK_DELAY_SECONDS = 0.02
 RESUME_WINDOW_SECONDS = 5 * 60.0
 KEPT_EVENTS = 5_000
 
@@ -34,7 +35,7 @@ class Intent(IntFlag):
     MESSAGE_CONTENT = 1 << 15
 
 
-# for each privileged intent two application flags (full, limited); one must be set
+# for each privileged intent, two flags of the application (full, limited); one must be set
 PRIVILEGED = {
     Intent.GUILD_PRESENCES: 1 << 12 | 1 << 13,
     Intent.GUILD_MEMBERS: 1 << 14 | 1 << 15,
@@ -116,7 +117,7 @@ class Gateway:
         except CloseGatewayError as refusal:
             await socket.close(code=refusal.code, message=refusal.reason.encode())
         except ConnectionError:
-            pass  # the client disconnected in the middle of a frame
+            pass  # the client disconnected while it sent a frame
         finally:
             pump.cancel()
             await asyncio.gather(pump, return_exceptions=True)
@@ -132,7 +133,7 @@ class Gateway:
         intents: int = 0,
         hidden: Json | None = None,
     ) -> None:
-        """Send an event to every session that covers the place and asked for one of these intents.
+        """Send an event to every session that can see the place and asked for one of these intents.
 
         `hidden` replaces fields for sessions without the message content intent.
         """
@@ -296,7 +297,7 @@ class Gateway:
         self._put(link, {"op": opcode, "s": None, "t": None, "d": data})
 
     def _put(self, link: Link, frame: Json) -> None:
-        if self.is_silent:  # a zombie: its socket is open, but it sends nothing
+        if self.is_silent:  # a "zombie": the socket is open, but nothing is sent over it
             return
         self._record("sent", frame["op"], frame["t"], frame["d"], link)
         link.outbox.put_nowait(json.dumps(frame))

@@ -1,4 +1,4 @@
-"""Delivers interactions to the bot. The bot has 3 s to answer; tokens expire after 15 min."""
+"""Delivers interactions to the bot, which has 3 s to answer. Tokens expire after 15 min."""
 
 import base64
 import secrets
@@ -138,7 +138,7 @@ class Interactions:
         self._messages.delete(self.find_message(interaction, name))
 
     def follow_up(self, interaction: Interaction, request: Request) -> Message:
-        """Post another message. The first one after a deferred answer becomes that answer."""
+        """Post another message. After a deferred answer, the first one replaces "thinking…"."""
         original = interaction.original
         if original is not None and original.is_loading and not original.is_deleted:
             return self._messages.edit(original, request)
@@ -166,14 +166,14 @@ class Interactions:
                 messages.pop(message.id, None)
 
     def size_limit(self, interaction: Interaction) -> int:
-        """Return the largest file in bytes: the larger of the person's and the guild's limit."""
+        """Return the size limit of a file in bytes: the larger of the person's and the guild's."""
         limits = [self._world.users[interaction.user_id].attachment_size_limit]
         if interaction.guild_id is not None:
             limits.append(self._world.guilds[interaction.guild_id].attachment_size_limit)
         return max(limits)
 
     def is_bot_in(self, channel: Channel) -> bool:
-        """Return whether the server has the app. If not, only people with the app can use it."""
+        """Return whether the server has the app. If not, only people who have it can use it."""
         if channel.guild_id is None:
             return self._world.bot.id in channel.recipient_ids
         return self._world.bot.id in self._world.guilds[channel.guild_id].members

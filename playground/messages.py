@@ -36,7 +36,7 @@ Announce = Callable[[str, Channel, Message], None]
 
 @dataclass(slots=True, frozen=True)
 class Request:
-    """What a request says about a message: its JSON, its files, and how to read them.
+    """The content of a request about a message: its JSON, its files, and how to read them.
 
     `root` is the path of the fields in the body, for the error tree. `mention_default` says which
     mentions are parsed if the request has no `allowed_mentions`.
@@ -117,7 +117,7 @@ class Messages:
         return message
 
     def edit(self, message: Message, request: Request) -> Message:
-        """Edit a message: change the fields that the request names, and keep all others."""
+        """Edit a message: change only the fields that the request names."""
         channel = self._world.get_channel(message.channel_id)
         if channel.is_archived and not message.is_ephemeral:
             raise api_error(50083)
@@ -181,7 +181,7 @@ class Messages:
     def _attachments(
         self, channel: Channel, start: Revision, request: Request, errors: FormErrors
     ) -> tuple[Attachment, ...]:
-        """Keep the attachments listed, add the files by their index, and drop the others."""
+        """Keep the listed attachments, add the files by their index, and remove all others."""
         if len(request.files) > MAX_FILES:
             raise api_error(30015)
         if any(len(file.content) > request.size_limit for file in request.files.values()):
@@ -237,7 +237,7 @@ class Messages:
 
 
 def _check_takes_messages(channel: Channel, *, is_ephemeral: bool) -> None:
-    """Check that a message can be posted here: not in an archived thread that is locked."""
+    """Check that a message can be posted here: the thread must not be both archived and locked."""
     if not channel.takes_messages:
         raise api_error(50008)
     if channel.is_archived and channel.is_locked and not is_ephemeral:

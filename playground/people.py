@@ -36,7 +36,7 @@ STRING_SELECT = 3
 
 
 class InteractionHandle:
-    """One thing a person did, and how the bot answered it."""
+    """One thing that a person did, and the bot's answers to it."""
 
     def __init__(self, backend: Backend, interaction: Interaction) -> None:
         self._backend = backend
@@ -91,7 +91,7 @@ class InteractionHandle:
         await self._wait(lambda: self.is_acknowledged, timeout_seconds, "the first response")
 
     async def wait_answered(self, timeout_seconds: float = 10.0) -> Message:
-        """Wait for an answer that is no longer "thinking…"."""
+        """Wait until there is an answer other than "thinking…"."""
         return await self.wait_for(lambda message: not message.is_loading, timeout_seconds)
 
     async def wait_for(

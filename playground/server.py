@@ -1,4 +1,4 @@
-"""The whole playground as one object, for tests: start, stop, inspect, act as its people."""
+"""The whole playground as one object, which tests can start, stop, inspect and act in."""
 
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
@@ -25,7 +25,7 @@ from playground.world.world import Channel, Command, Message, World
 T = TypeVar("T")
 
 Mount = Callable[["Playground", web.Application], None]
-"""Adds more addresses to a playground's app before it starts, such as those of its page."""
+"""Adds addresses to a playground's app before it starts, such as those of the page."""
 
 ROUTES = [
     *account_routes.ROUTES,
@@ -144,8 +144,8 @@ class Playground:
     ) -> PlannedFault:
         """Let the next `times` matching requests (after `skip` of them) fail with this fault.
 
-        The matcher is a "METHOD /path" pattern or a function of the request's record;
-        `times=None` hits all of them until `server.faults.clear()`.
+        The matcher is a "METHOD /path" pattern or a function of the request's record. With
+        `times=None`, all matching requests fail until `server.faults.clear()`.
         """
         return self.faults.plan(matcher, fault, times=times, skip=skip)
 
@@ -154,7 +154,7 @@ class Playground:
         await self.gateway.drop(code)
 
     def silence_gateway(self, *, is_silent: bool = True) -> None:
-        """Keep every connection open, also new ones, but send nothing over them: a zombie."""
+        """Keep all connections open, including new ones, but send nothing over them ("zombies")."""
         self.gateway.is_silent = is_silent
 
     def redeliver(self, handle: InteractionHandle) -> None:
@@ -162,13 +162,13 @@ class Playground:
         self.backend.deliver(handle.interaction)
 
     def forget(self, handle: InteractionHandle) -> None:
-        """Forget an interaction and its messages, so that long runs do not fill the memory."""
+        """Remove an interaction and its messages, so that long runs do not fill the memory."""
         self.backend.interactions.forget(handle.interaction)
 
     async def wait_until(
         self, look: Callable[[], T | None], timeout_seconds: float = 5.0, what: str = "a condition"
     ) -> T:
-        """Call `look` after every change until it returns something true, and return that."""
+        """Call `look` after every change until it returns a true value, and return that."""
         return await self.log.wait_until(look, timeout_seconds, what)
 
     async def wait_connected(self, timeout_seconds: float = 10.0) -> None:

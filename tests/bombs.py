@@ -10,9 +10,8 @@ from PIL import Image
 
 
 def repeat_scan(times: int, side_pixels: int = 4800) -> bytes:
-    """A progressive JPEG that refines its last detail again and again, over all pixels each time.
-
-    At 4,000 times and 350 KiB it takes half a minute.
+    """Make a progressive JPEG that repeats its last scan over all pixels this many times. With
+    4,000 times it has 350 KiB, and opening it takes half a minute.
     """
     buffer = BytesIO()
     Image.new("RGB", (side_pixels, side_pixels), "olive").save(buffer, "JPEG", progressive=True)
@@ -23,7 +22,7 @@ def repeat_scan(times: int, side_pixels: int = 4800) -> bytes:
 
 
 def pad_with_chunks(count: int) -> bytes:
-    """A PNG with this many empty chunks that mean nothing, twelve bytes each."""
+    """Make a PNG with this many empty chunks of twelve bytes, which have no meaning."""
     buffer = BytesIO()
     Image.new("RGB", (32, 32), "olive").save(buffer, "PNG")
     whole = buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Writes pipelines as the single files that people have: the names of the original code."""
+"""Writes pipelines as single files, with the names of weights that the original code used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 def write_single_file(pipe: Any, path: Path, *, open_clip: bool = False, **metadata: str) -> Path:
     """Write a pipeline in the original single-file layout of Stable Diffusion 1.x, or XL.
 
-    open_clip: with the text encoder as in 2.x. metadata: what the file says of itself.
+    open_clip: use the names of 2.x for the text encoder. metadata: for the file's header.
     """
     weights = name_weights(pipe, open_clip=open_clip)
     save_file({name: each.contiguous() for name, each in weights.items()}, path, metadata or None)
@@ -22,7 +22,7 @@ def write_single_file(pipe: Any, path: Path, *, open_clip: bool = False, **metad
 
 
 def write_header(weights: Mapping[str, Any], path: Path, **metadata: str) -> Path:
-    """Write a file of float16 zeros that takes no room on the disk, however large it is."""
+    """Write a file of float16 zeros. It is sparse, so it takes no room on the disk."""
     header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
     end = 0
     for name, tensor in weights.items():

@@ -1,4 +1,4 @@
-"""A whole line with a fake engine and fake people, on a real database."""
+"""A whole bot without Discord: a fake engine and fake people, but a real database."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Clock:
 
 
 class FakeMessenger:
-    """Remembers what people were shown.
+    """Remembers everything that people were shown.
 
-    reachable False: their message is gone. is_away: Discord does not answer at all.
+    reachable: False if their message is gone. is_away: whether Discord does not answer at all.
     """
 
     def __init__(self) -> None:
@@ -154,7 +154,7 @@ class FakeMessenger:
 
 @dataclass
 class FakeCaller:
-    """A member; ``journal`` keeps the order of what happened to them."""
+    """A member who asks. ``journal`` records what happened, in order."""
 
     journal: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
@@ -177,7 +177,7 @@ class FakeCaller:
 
 
 class House:
-    """Everything of one process; ``restart`` gives the next process over the same record."""
+    """All parts of one bot process. ``restart`` makes the next process, with the same database."""
 
     def __init__(
         self,
@@ -196,13 +196,13 @@ class House:
         self._interactions = iter(range(10**17 + 1, 10**18))
 
     async def start(self) -> None:
-        """The dispatcher, with the model loaded."""
+        """Start the dispatcher, with the model loaded."""
         await self.services.waitlist.load()
         self.drawing = asyncio.create_task(self.services.dispatcher.run())
         await self.until(lambda: self.services.waitlist.info is not None)
 
     async def load_model(self) -> None:
-        """The model is known, yet nothing is drawn: intake and the queue can be looked at."""
+        """Make the model known, but draw nothing, for tests of intake and the queue."""
         await self.services.waitlist.welcome(self.engine.info)
 
     def origin(self, user_id: int = MEMBER, **changes: Any) -> Origin:
@@ -242,7 +242,7 @@ class House:
         return found
 
     async def until_idle(self) -> None:
-        """Nothing waits, runs or is being delivered."""
+        """Wait until no job waits, is being drawn or is being delivered."""
         dispatcher, line = self.services.dispatcher, self.services.waitlist
         await self.until(lambda: not (len(line.queue) or line.running or dispatcher._tasks))
 
@@ -256,13 +256,13 @@ OpenHouse = Callable[..., AbstractAsyncContextManager[House]]
 
 @pytest.fixture
 def marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every text says in whose language it is."""
+    """Use a catalogue in which every text names its language."""
     monkeypatch.setattr(catalog, "load_catalog", cache(Marked))
 
 
 @pytest.fixture
 def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
-    """``async with open_house(engine=…, clock=…, max_waiting=3) as house``."""
+    """Use as ``async with open_house(engine=…, clock=…, max_waiting=3) as house``."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
@@ -310,7 +310,7 @@ def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
 
 @pytest.fixture
 async def house(open_house: OpenHouse) -> AsyncIterator[House]:
-    """A running line, model loaded."""
+    """A running bot whose model is loaded."""
     async with open_house() as running:
         await running.start()
         yield running
@@ -318,7 +318,7 @@ async def house(open_house: OpenHouse) -> AsyncIterator[House]:
 
 @pytest.fixture
 async def quiet_house(open_house: OpenHouse) -> AsyncIterator[House]:
-    """The model is known, but nothing is ever drawn."""
+    """A bot whose model is known, but which never draws."""
     async with open_house() as waiting:
         await waiting.load_model()
         yield waiting

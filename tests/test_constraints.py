@@ -18,7 +18,7 @@ def test_constraints_name_a_fitting_version_of_every_dependency():
     for text in project["dependencies"]:
         wanted = Requirement(text)
         name = re.sub(r"[-_.]+", "-", wanted.name).lower()
-        if name == "torch":  # by range: its builds differ per machine
+        if name == "torch":  # given as a range, because its builds differ by machine
             assert name not in pinned
         else:
             assert wanted.specifier.contains(pinned[name]), text

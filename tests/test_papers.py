@@ -1,4 +1,4 @@
-"""What the papers promise: README is short, its commands run, links lead somewhere."""
+"""The documents: README is short, its commands run, and all links have a target."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NOT_OURS = {"data", "build", "dist", "node_modules", "work"}
 
 
 def files(*suffixes: str) -> list[Path]:
-    """Ours with these suffixes: nothing that is installed or made."""
+    """List our own files with these suffixes, without installed and generated ones."""
     found = []
     for folder, inner, names in os.walk(ROOT):
         inner[:] = [each for each in inner if each not in _NOT_OURS and not each.startswith(".")]
@@ -45,7 +45,7 @@ PAPERS = files(".md")
 
 @cache
 def tokens(paper: Path) -> tuple[Token, ...]:
-    """All blocks, and what is within their lines."""
+    """Return all tokens of blocks and of the text inside them."""
     blocks = MarkdownIt().enable("table").parse(paper.read_text("utf-8"))
     return tuple(each for block in blocks for each in (block, *(block.children or ())))
 
@@ -59,7 +59,7 @@ def links(paper: Path) -> Iterator[str]:
 
 @cache
 def anchors(paper: Path) -> frozenset[str]:
-    """Of the headings, as GitHub names them."""
+    """Return the anchors of the headings, as GitHub makes them."""
     found: set[str] = set()
     for heading, inline in pairwise(tokens(paper)):
         if heading.type == "heading_open":
@@ -79,14 +79,14 @@ def code_spans(paper: Path) -> Iterator[str]:
 
 
 def rows(paper: Path) -> Iterator[list[str]]:
-    """The cells of all tables' rows."""
+    """Yield the cells of each row of all tables."""
     for line in paper.read_text("utf-8").splitlines():
         if line.startswith("| "):
             yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def commands(paper: Path) -> Iterator[str]:
-    """Of its console blocks, without their comments."""
+    """Yield the commands in its console blocks, without comments."""
     for block in fences(paper, "console"):
         for line in block.splitlines():
             assert line[:2] in {"$ ", "# "}, f"{paper.name}: this is no command: {line}"
@@ -185,7 +185,7 @@ def test_rules_that_a_page_shows_do_what_it_says(tmp_path: Path, monkeypatch: py
 
 
 def check_make(words: list[str]) -> list[str]:
-    """The targets of a command, which the Makefile knows as well as its variables."""
+    """Return the targets of a make command. Check that the Makefile has them and the variables."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for word in words[1:]:
         known = rf"^{word.partition('=')[0]} \?=" if "=" in word else rf"^{word}:"
@@ -194,16 +194,17 @@ def check_make(words: list[str]) -> list[str]:
 
 
 class Unknown(AssertionError):
-    """This test must learn how to run a command."""
+    """Raised for a command that this test does not know how to run."""
 
 
-TO_DRAW_WITH_MAKE = {"imagine", "doctor"}  # run as they are, but for the installation
-TO_LOOK_AT_WITH_MAKE = {"demo", "run", "test", "exactness"}  # they serve, or run these tests
+TO_DRAW_WITH_MAKE = {"imagine", "doctor"}  # these run unchanged, except for the installation
+# these start a server, or run the tests themselves
+TO_LOOK_AT_WITH_MAKE = {"demo", "run", "test", "exactness"}
 TO_RUN = {("triptych", "imagine"), ("triptych", "--help"), ("cp", ".env.example")}
 
 
 def prepare(command: str) -> str:
-    """How this test runs a command of README: as it stands, but nothing is installed or served."""
+    """Return how to run a command of README: unchanged, but without installing or serving."""
     words = shlex.split(command)
     if words[0] == "make":
         [target] = check_make(words)
@@ -217,7 +218,7 @@ def prepare(command: str) -> str:
 
 
 def scripts() -> Iterator[str]:
-    """README's console blocks, and the commands within its sentences."""
+    """Yield README's console blocks, and the commands inside its sentences."""
     for token in tokens(README):
         if token.type in {"fence", "code_block"}:
             assert token.info == "console", f"what is this for? {token.content}"
@@ -229,14 +230,16 @@ def scripts() -> Iterator[str]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What these commands need of a clone after its installation, without anybody's .env."""
+    """A folder with everything that these commands need from an installed clone, but without an
+    .env.
+    """
     for name in ("Makefile", "pyproject.toml", ".env.example"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv").symlink_to(sys.prefix)
     return tmp_path
 
 
-@pytest.mark.timeout(600)  # it draws twice, and measures the machine first
+@pytest.mark.timeout(600)  # this draws twice, and measures the machine first
 def test_every_command_of_readme_runs_as_it_stands(checkout: Path):
     ours = {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
     left_out = {name.upper() for name in ours} | {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PROMPT"}
@@ -266,7 +269,7 @@ def test_command_that_this_test_cannot_run_is_not_passed_over(command: str):
 
 
 def check_triptych(words: list[str]) -> None:
-    """words: what comes after ``triptych``: its commands, and their options."""
+    """Check that a command exists. words: the command and its options, after ``triptych``."""
     command = typer.main.get_command(app)
     for word in words:
         if isinstance(command, TyperGroup) and not word.startswith("-"):

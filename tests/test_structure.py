@@ -1,5 +1,6 @@
-"""The house, read off the code: who may import whom, where SQL and Discord live, how long
-things are."""
+"""Checks the structure of the code: who may import what, where SQL and Discord are used, and how
+long files and functions are.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ LAYERS: tuple[set[str], ...] = (
 """The rooms of bot/ from the top: a file imports from its own room and from lower layers."""
 
 FACE = {"bot.engine", "bot.engine.api"}
-"""What other rooms may know of the engine."""
+"""The modules of the engine that other rooms may import."""
 
 ONLY_HERE: dict[str, set[str]] = {
     "discord": {"bot.chat", "bot.views", "bot.cogs"},
@@ -68,14 +69,14 @@ MAX_INIT_PARAMETERS = 8
 
 @dataclass(frozen=True)
 class Source:
-    """One module: ``bot.jobs.intake``, its file and its tree."""
+    """One module: its name, such as ``bot.jobs.intake``, its file and its syntax tree."""
 
     name: str
     path: Path
     tree: ast.Module
 
     def imports(self) -> Iterator[tuple[str, int]]:
-        """Every imported module by its full name, ``from bot.views import jobs`` too."""
+        """Return the full names of imported modules, also for ``from bot.views import jobs``."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 yield from ((alias.name, node.lineno) for alias in node.names)
@@ -115,7 +116,7 @@ def lies_in(module: str, room: str) -> bool:
 
 
 def room_of(module: str) -> str:
-    """ "jobs" of bot.jobs.queue.pace; "" of bot itself, which everybody may import."""
+    """Return "jobs" for bot.jobs.queue.pace; "" for bot itself, which everybody may import."""
     return module.partition(".")[2].partition(".")[0]
 
 
@@ -143,11 +144,11 @@ def test_the_check_reads_the_code_at_all():
 @pytest.mark.parametrize(
     ("module", "imported", "allowed"),
     [
-        ("bot.jobs.intake", "bot.review.cards", False),  # upwards
+        ("bot.jobs.intake", "bot.review.cards", False),  # an import of a higher layer
         ("bot.chat.client", "bot.cogs.imagine", False),
-        ("bot.views.jobs", "bot.review.cards", False),  # beside each other
+        ("bot.views.jobs", "bot.review.cards", False),  # an import between rooms of one layer
         ("bot.cogs.grid", "bot.cogs.imagine", False),
-        ("bot.jobs.intake", "bot.engine.batch", False),  # behind the face
+        ("bot.jobs.intake", "bot.engine.batch", False),  # an import of the engine's inner modules
         ("bot", "bot.errors", False),
         ("bot.cogs.imagine", "bot.jobs.intake", True),
         ("bot.jobs.intake", "bot.jobs.queue.pace", True),
@@ -216,7 +217,7 @@ def test_there_are_no_import_cycles_outside_type_checking():
 
 
 def _imports_at_run_time(source: Source) -> Iterator[str]:
-    """Imports at module level: neither inside functions nor under ``if TYPE_CHECKING``."""
+    """Yield imports at module level, not those in functions or under ``if TYPE_CHECKING``."""
     body = [node for node in source.tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     for imported, _ in Source(source.name, source.path, ast.Module(body, [])).imports():
         if imported in module_names() and imported != source.name:
@@ -295,7 +296,7 @@ CREATES_TASKS = {
     "bot.policy.reading": "a turn that is awaited at once, with a deadline",
     "bot.store.database": "a commit that its turns wait for, and calls that may not be cut short",
 }
-"""Who may start a task, and who hears of its end; what is done periodically is a Chore."""
+"""The modules that may start a task, and who notices its end. Periodic work must be a Chore."""
 
 
 def test_tasks_are_started_only_where_somebody_hears_of_their_end():
@@ -310,7 +311,7 @@ def test_tasks_are_started_only_where_somebody_hears_of_their_end():
 
 
 def _broad_handlers(source: Source) -> Iterator[tuple[str, str]]:
-    """``except Exception`` or wider that does not raise again, by module and function."""
+    """List each ``except Exception`` or wider that does not raise, by module and function."""
     for function in ast.walk(source.tree):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -347,7 +348,7 @@ def test_files_and_functions_are_short_enough_to_read(source: Source):
 
 @pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
 def test_nothing_is_made_of_more_than_eight_parts(source: Source):
-    """What belongs together is handed in as one value, such as ``Repositories``."""
+    """Parameters that belong together must be one value, such as ``Repositories``."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             count = sum(isinstance(each, ast.arg) for each in ast.walk(node.args)) - 1
@@ -383,7 +384,7 @@ def test_every_command_describes_itself_and_its_options():
         module = __import__(source.name, fromlist=["_"])
         for cog in vars(module).values():
             if isinstance(cog, type) and issubclass(cog, commands.Cog) and cog is not commands.Cog:
-                for command in cog.__cog_app_commands__:  # of a group: those within it
+                for command in cog.__cog_app_commands__:  # for a group, the commands in it
                     assert isinstance(command, app_commands.Command)
                     found += 1
                     described = [command.description, *(p.description for p in command.parameters)]
@@ -394,7 +395,7 @@ def test_every_command_describes_itself_and_its_options():
 
 
 def test_no_button_class_is_anything_but_dynamic():
-    """An ordinary item in a view takes all dynamic ones with it when the view times out."""
+    """If a view with a normal item times out, discord.py also removes all dynamic items."""
     for source in sources():
         for node in ast.walk(source.tree):
             if not isinstance(node, ast.ClassDef):

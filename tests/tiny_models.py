@@ -1,4 +1,4 @@
-"""Tiny models of random weights in Stable Diffusion's shape, made of the real classes."""
+"""Tiny models with random weights in the form of Stable Diffusion, made with the real classes."""
 
 from __future__ import annotations
 

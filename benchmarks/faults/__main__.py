@@ -37,7 +37,8 @@ FIGURES: dict[str, Measure] = {
     "F15": network.measure_slow_uploads,
     "F16": crashes.measure_absence,
     "F17": neighbours.measure_neighbours,
-    "F13": inputs.measure_contract,  # last, because it counts the requests of the others
+    # F13 is last, because it counts the requests of all other figures
+    "F13": inputs.measure_contract,
 }
 
 

@@ -28,7 +28,7 @@ _CANCEL = re.compile(r"v1:cancel:\d+:\d")
 
 @dataclass(slots=True)
 class Audit:
-    """The final count: how often each forbidden thing happened, and what else was seen."""
+    """The final count: how often each kind of fault happened, and other observations."""
 
     asked: int = 0
     acknowledged: int = 0
@@ -133,7 +133,7 @@ class Bench:
             await asyncio.gather(online, ended, return_exceptions=True)
 
     async def intrude(self) -> int:
-        """Start a second process on the same data directory. Return its exit status."""
+        """Try to start a second process on the same data directory. Return its exit status."""
         intruder = await self._fork(self.folder / "other.log")
         try:
             return await intruder.wait(10)
@@ -237,7 +237,7 @@ def find_answer(handle: InteractionHandle) -> Message | None:
 
 
 def is_settled(handle: InteractionHandle) -> bool:
-    """Return whether a prompt has its last answer, or expired before the first one."""
+    """Return whether a prompt has its last answer, or expired before it got the first one."""
     message = find_answer(handle)
     if message is None:
         return handle.has_failed

@@ -1,4 +1,4 @@
-"""F2 and F3: every call of the database, and every request to Discord, fails once."""
+"""F2 and F3: each call of the database, and each request to Discord, fails once."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Tally:
 
 
 async def measure_store(plan: Plan) -> Measurement:
-    """F2: call N of the database raises, N = 1, 2, … until a run has fewer calls than N."""
+    """F2: call N of the database fails, for N = 1, 2, … until a run has fewer than N calls."""
     tally = Tally()
     num_calls = await _count_store_calls(plan)
 
@@ -153,7 +153,7 @@ async def _start(bench: Bench, **environment: str) -> bool:
 
 
 async def _ask_twice(bench: Bench) -> None:
-    if not bench.server.commands:  # registering them failed; the next start tries again
+    if not bench.server.commands:  # registering the commands failed; the next start tries again
         return
     await bench.ask("dog")
     await asyncio.sleep(0.05)
@@ -176,7 +176,7 @@ async def _finish(bench: Bench) -> Audit:
 
 
 async def measure_requests(plan: Plan) -> Measurement:
-    """F3: request N to Discord fails in every way, N = 1, 2, … for all requests of a run."""
+    """F3: request N to Discord fails in every way, for N = 1, 2, … up to the last request."""
     tally = Tally()
     num_requests = await _count_requests(plan)
 
@@ -226,9 +226,9 @@ async def _count_requests(plan: Plan) -> int:
 
 
 def _count_repeats(bench: Bench) -> int:
-    """Count requests that got a final status and were sent again all the same.
+    """Count requests that were sent again although they had got a final status.
 
-    Not counted: the requests of every start, and the list of commands, which each start sends.
+    Requests that every start sends, such as the list of commands, are not counted.
     """
     requests = list(bench.server.log.requests)
     for index, struck in enumerate(requests):

@@ -12,11 +12,8 @@ from benchmarks.faults.finding import Measurement, Plan
 
 _JOBS_A_CYCLE = 7
 _EXIT_CONFIG = 2
-_EXITS_AT_ONCE = (
-    0,
-    128 + signal.SIGTERM,
-    -signal.SIGTERM,
-)  # the last: the signal came before the handler was set, or after it was removed
+# -SIGTERM: the signal came before the bot set its handler, or after it removed it.
+_EXITS_AT_ONCE = (0, 128 + signal.SIGTERM, -signal.SIGTERM)
 _TWENTY_MINUTES = 20 * 60.0
 
 

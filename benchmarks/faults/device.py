@@ -1,4 +1,4 @@
-"""F9: faults of the engine, raised in the UNet of the real engine with the starter model."""
+"""F9: faults in the UNet of the real engine, with the starter model."""
 
 from __future__ import annotations
 

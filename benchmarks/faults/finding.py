@@ -41,7 +41,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The result of a figure. holds: None if it could not be measured; the result says why."""
+    """The result of a figure. holds: None if it could not be measured; then the result says why."""
 
     figure: str
     load: str

@@ -1,4 +1,4 @@
-"""F12, F13, F14: hostile input, the bot's requests, and moderation."""
+"""F12, F13, F14: hostile input, the bot's own requests, and moderation."""
 
 from __future__ import annotations
 
@@ -147,7 +147,9 @@ def _is_raw(text: str) -> bool:
 
 
 async def measure_contract(plan: Plan) -> Measurement:
-    """F13: all requests of this run, and of a run with every kind of answer, fit the API."""
+    """F13: requests of this run, and of one with all kinds of answers, follow Discord's
+    description.
+    """
     async with open_bench(plan, "f13") as bench:
         await bench.start(FAKE_STEP_SECONDS="0.05")
         await bench.ask("dog")
@@ -175,7 +177,7 @@ async def measure_contract(plan: Plan) -> Measurement:
 
 
 async def measure_moderation(plan: Plan) -> Measurement:
-    """F14: recall on disguised words, and false positives on harmless prompts."""
+    """F14: how many disguised words are found, and how many harmless prompts are stopped."""
     recall, benign = moderation.measure_recall(), moderation.measure_false_positives()
     names = ("recall", "reference_recall", "disguised_prompts", "kinds_of_evasion")
     benign_names = ("false_positive_rate", "reference_false_positive_rate", "benign_prompts")

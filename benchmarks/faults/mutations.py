@@ -1,7 +1,8 @@
-"""python -m benchmarks.faults.mutations [NAME …]: break the code on purpose; its figure must fail.
+"""python -m benchmarks.faults.mutations [NAME …]: breaks the code on purpose; a figure must fail.
 
-Each mutation is applied to a copy of the tree. There the quick form of its figure is run with one
-seed after the other until it fails. The exit status is 1 if a mutation is not noticed.
+The program applies each mutation to a copy of the code. There it runs the quick form of the
+mutation's figure with one seed after the other until it fails. The exit status is 1 if a figure
+does not notice a mutation.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def try_mutation(name: str) -> dict[str, Any]:
 
 
 def _run(copy: Path, figure: str, seed: int) -> dict[str, Any] | None:
-    """Return the figure's result if its goal is missed or the run breaks off; else None."""
+    """Return the figure's result if it misses its goal or the run breaks off, otherwise None."""
     command = ["-m", "benchmarks.faults", "--quick", "--json", "--figure", figure]
     done = subprocess.run(
         [sys.executable, *command, "--seed", str(seed)],

@@ -1,4 +1,4 @@
-"""F17: one member, then one server, sends the costliest input. What do the others notice?"""
+"""F17: one member, then one server, sends the costliest input. How long do others wait?"""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from bot.domain.rules import Rule, RuleKind
 from bot.moderation.rules import render_rules
 from playground import Channel, InteractionHandle, Member, Upload, add_channel, add_guild, add_user
 
-_PAUSE_SECONDS = 0.15  # between two prompts of the others
+_PAUSE_SECONDS = 0.15  # seconds between two prompts of the others
 _GOAL_SECONDS = 0.25
 _EXIT_GOAL_SECONDS = 10.0
 _MAX_EXIT_SECONDS = 40.0
-_LONGEST = 2000  # the default limit for the characters of a prompt
+_LONGEST = 2000  # the default limit for the length of a prompt
 _COSTLY_RULES = {"patterns": "small", "phrases": "phrases that begin alike"}
 _NUM_FLOODERS = 8
 
@@ -38,7 +38,7 @@ class Siege:
     sent: int = 0
 
     def delays(self) -> list[float]:
-        """Return the seconds to the first answer; 3 s, Discord's limit, if there was none."""
+        """Return the seconds to each first answer; 3 s, Discord's limit, if there was none."""
         return sorted(
             min((h.interaction.acknowledged_at or 1e12) - h.interaction.created_at, 3.0)
             for h in self.handles
@@ -80,7 +80,7 @@ async def _measure_pictures(plan: Plan) -> dict[str, Value]:
         places = (
             server.channel("art"),
             member.direct_channel,
-        )  # each place may use one of the two worker processes
+        )  # a server, and direct messages, may each use one of the two worker processes
 
         async def send(number: int) -> None:
             name, data = costly[number // 2 % len(costly)]

@@ -17,12 +17,13 @@ from benchmarks.faults.finding import Measurement, Plan
 from playground import Member, add_user
 
 _AT_ONCE = 40
-_NUM_MEMBERS = 500  # many, because each prompt adds up its member's prompts of the last hour
+# many members, because each prompt adds up the prompts of its member in the last hour
+_NUM_MEMBERS = 500
 _MEBIBYTE = 2**20
 
 
 async def measure_burst(plan: Plan) -> Measurement:
-    """F5: many presses in one write to the socket while a picture is being drawn."""
+    """F5: many commands come in one write to the socket while a picture is being drawn."""
     num_presses = plan.pick(60, 500, 500)
     async with open_bench(plan, "f5", checks_contract=False) as bench:
         await bench.start(FAKE_STEP_SECONDS="0.002")
@@ -90,7 +91,7 @@ async def measure_soak(plan: Plan) -> Measurement:
             delivered += sum(bool(m.attachments) for h in bench.handles for m in h.messages)
             _forget_all(bench)
             if delivered >= num_jobs / 10:
-                sockets = len(process.net_connections())  # the pool keeps them open
+                sockets = len(process.net_connections())  # the connection pool keeps them open
                 files = process.num_fds() - sockets
                 samples.append((process.memory_info().rss / _MEBIBYTE, files, sockets))
         seconds = time.monotonic() - began
@@ -120,7 +121,7 @@ async def measure_soak(plan: Plan) -> Measurement:
 
 
 def _forget_all(bench: Bench) -> None:
-    """Free the playground's memory: settled prompts have been counted."""
+    """Free the playground's memory; prompts that are settled have been counted."""
     for handle in bench.handles:
         bench.server.forget(handle)
     bench.handles.clear()
@@ -131,7 +132,7 @@ def _forget_all(bench: Bench) -> None:
 
 
 async def measure_fairness(plan: Plan) -> Measurement:
-    """F7: one member floods the queue; then ten members ask for the same, one after the other."""
+    """F7: one member floods the queue. Then ten members send equally many, one after the other."""
     num_flood, num_others = plan.pick(30, 150, 1_000), plan.pick(9, 49, 49)
     async with open_bench(plan, "f7", checks_contract=False) as bench:
         await bench.start(FAKE_STEP_SECONDS="0.002")
@@ -175,9 +176,7 @@ async def _measure_equality(plan: Plan) -> float:
     """
     num_members, num_each = 10, plan.pick(4, 10, 40)
     async with open_bench(plan, "f7-equal", checks_contract=False) as bench:
-        load_seconds = (
-            2 + num_members * num_each / 50
-        )  # how long it takes until all members have asked
+        load_seconds = 2 + num_members * num_each / 50  # the seconds until all members have asked
         await bench.start(FAKE_STEP_SECONDS="0.005", FAKE_LOAD_SECONDS=str(load_seconds))
         for name in _add_people(bench, num_members):
             for _ in range(num_each):

@@ -1,8 +1,8 @@
-"""Runs the bot with faults that its environment variables ask for.
+"""Runs the bot with the faults that environment variables ask for.
 
-CLOCK: a file of one float64, seconds by which this process's wall clock is wrong.
+CLOCK: a file with one float64, by how many seconds this process's wall clock is wrong.
 STORE_FAULT: ``full``, ``busy`` or ``ioerr``, at call STORE_FAULT_AT of the database connection.
-STORE_CALLS: a file that gets the number of calls at the end. TICKER: a file for loop lags.
+STORE_CALLS: a file for the number of calls. TICKER: a file for the event loop's lags.
 REAL_ENGINE: the starter model; ENGINE_FAULT: ``oom``, ``nan``, ``assert`` or ``hang`` at call
 FAULT_AT of its UNet after the first request. HUNG_SECONDS, GATEWAY_SILENCE_SECONDS: the limits of
 the watchdogs (the longest pause before a reconnection is shortened too).
@@ -32,7 +32,7 @@ from bot.jobs import watchdog
 from tests.fakes import parts
 
 for cog in client.COGS:
-    importlib.import_module(cog)  # import it here, so that the child processes need not
+    importlib.import_module(cog)  # import it here, so that the child processes do not have to
 
 _STORE_FAULTS = {
     "full": (sqlite3.SQLITE_FULL, "database or disk is full"),
@@ -133,7 +133,7 @@ def _break_store(kind: str | None, at: int) -> None:
 
 
 class _Failure:
-    """Can be awaited or used in "async with", like aiosqlite's results."""
+    """A failing result that can be awaited or used in "async with", like those of aiosqlite."""
 
     def __init__(self, connection: aiosqlite.Connection, kind: str) -> None:
         self._connection = connection
@@ -150,7 +150,7 @@ class _Failure:
 
     async def _raise(self) -> None:
         if self._kind == "full" and self._connection.in_transaction:
-            await self._connection.rollback()  # SQLite does so by itself when the disk is full
+            await self._connection.rollback()  # SQLite does the same when the disk is full
         code, text = _STORE_FAULTS[self._kind]
         error = sqlite3.OperationalError(text)
         error.sqlite_errorcode = code

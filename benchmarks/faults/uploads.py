@@ -1,4 +1,4 @@
-"""Hostile uploads: bombs, and files that are cut off, inflated, disguised, oversized or mutated."""
+"""Hostile uploads: files that expand enormously, are cut off, disguised, oversized or mutated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEBIBYTE = 2**20
 
 
 def list_hostile_uploads(count: int, number: int) -> list[Upload]:
-    """List every kind once if ``count`` allows, then mutants of good pictures."""
+    """List each kind once, as far as ``count`` allows, and then mutations of good pictures."""
     chance = random.Random(number)
     good = [_encode(name) for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")]
     contents = [make() for make in _BOMBS] + good

@@ -24,7 +24,7 @@ _FOREIGN = (
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One thing that Discord told us. remedy: what the owner should do about it; "" if nothing."""
+    """One thing that Discord told us. remedy: what the owner should do about it, or ""."""
 
     label: str
     detail: str
@@ -60,7 +60,7 @@ async def examine_application(token: str, api_base: str | None) -> list[Told]:
 
 
 async def _list_commands() -> Payload:
-    """List the commands that this version registers. The cogs get services that do nothing."""
+    """List the commands that this version registers. The services behind them do nothing."""
     client = TriptychClient(lambda _: cast(Services, _Nothing()), lambda: 0.0)
     await client.load_commands()
     return await compose_payload(client.tree)

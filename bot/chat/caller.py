@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-ACKNOWLEDGE_SECONDS = 2.5  # seconds; Discord allows 3
+ACKNOWLEDGE_SECONDS = 2.5  # in seconds; Discord allows 3
 
 
 FETCH_SECONDS = 20.0
@@ -52,7 +52,7 @@ class InteractionCaller:
         self._interaction = interaction
 
     async def acknowledge(self, job: Job) -> int | None:
-        """Defer with a public answer, which becomes the status message; returns its id."""
+        """Defer with a public answer, which becomes the status message. Returns its id."""
         for attempt in (1, 2):
             try:
                 async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
@@ -63,7 +63,7 @@ class InteractionCaller:
                         "Discord refused the first answer to this job: %s", error
                     )
                     raise final from error
-                # An earlier attempt had succeeded although no answer came.
+                # An earlier attempt succeeded, but we never got Discord's reply.
                 if error.code == ALREADY_ACKNOWLEDGED:
                     return None
                 if attempt == 2:
@@ -98,7 +98,7 @@ class InteractionCaller:
                 await send(text, ephemeral=True)
         except discord.HTTPException as error:
             if not self._is_of_another(error) and error.code != ALREADY_ACKNOWLEDGED:
-                raise  # otherwise Discord sent the same press twice
+                raise  # but ignore the error if Discord sent us the same press twice
 
     def _is_of_another(self, error: discord.HTTPException) -> bool:
         first_answers = self._interaction.client.first_answers

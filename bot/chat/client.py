@@ -47,9 +47,10 @@ log = logging.getLogger(__name__)
 PERMISSIONS = discord.Permissions(
     view_channel=True, send_messages=True, send_messages_in_threads=True, attach_files=True
 )
-"""What the bot needs in a server: nothing else is asked for at the invitation."""
+"""The permissions that the bot needs in a server. The invite link asks for no others."""
 
-discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Triptych has no voice
+# Triptych does not use voice channels
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 COGS = (
     "bot.cogs.imagine",
@@ -71,12 +72,13 @@ COGS = (
     "bot.cogs.status",
 )
 ANSWER_SECONDS = 2.0
-"""So long an interaction may wait for the record: Discord allows 3 s, on the way there and back."""
+"""How long an interaction may wait for the database. Discord allows 3 s, network time included."""
 
 MAX_SHOWING = 8
-"""So many people at once are sent stored pictures, one answer each: the files are in memory."""
+"""How many people may get stored pictures at once. Their files are in memory meanwhile."""
 
-_LIVE_VIEW = re.compile(r"[0-9a-f]{32}")  # discord.py's name for items that live in memory
+# the ids that discord.py gives to items whose actions are only in memory
+_LIVE_VIEW = re.compile(r"[0-9a-f]{32}")
 
 
 class TriptychTree(app_commands.CommandTree["TriptychClient"]):
@@ -129,7 +131,7 @@ class TriptychClient(commands.Bot):
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=TriptychTree,
             http_trace=trace,
-            enable_debug_events=True,  # needed for on_socket_raw_receive
+            enable_debug_events=True,  # discord.py sends ``on_socket_raw_receive`` only with this
         )
         self.messenger = DiscordMessenger(self, now)
         self.services = compose(self.messenger)
@@ -206,14 +208,14 @@ class TriptychClient(commands.Bot):
 
     async def load_commands(self) -> None:
         """Load all commands, buttons and forms."""
-        if self.cogs:  # an earlier login has loaded them, and failed later on
+        if self.cogs:  # an earlier login had loaded them before it failed
             return
         self.add_button_action("again", open_again)
         for cog in COGS:
             await importlib.import_module(cog).setup(self)
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
-        """Drop events after ``close``: discord.py 2.7.1 reports a late ready, with no loop."""
+        """Drop events after ``close``: discord.py 2.7.1 sends a late "ready" without a loop."""
         if not self.is_closed():
             super().dispatch(event, *args, **kwargs)
 
@@ -229,7 +231,7 @@ class TriptychClient(commands.Bot):
         await self._cancel_for_former_servers()
 
     async def on_socket_raw_receive(self, message: str, /) -> None:
-        """Note any frame from the gateway, including the answer to a heartbeat."""
+        """Remember when the gateway last sent a frame. The answer to a heartbeat counts too."""
         self.connection.note_frame()
 
     async def on_message(self, message: discord.Message, /) -> None:
@@ -257,7 +259,7 @@ class TriptychClient(commands.Bot):
             "the model is not loaded": waitlist.info is None,
             "Discord refuses too much": self.rate_guard.is_open,
             "another program answers with this token": self.first_answers.is_contested,
-            "the file of the record is gone": not self.services.jobs.is_in_place(),
+            "the database file is gone": not self.services.jobs.is_in_place(),
         }
         gauges = {
             "waiting_jobs": ("Prompts waiting", float(len(waitlist.queue))),
@@ -276,8 +278,8 @@ class TriptychClient(commands.Bot):
     async def answer_error(
         self, interaction: discord.Interaction[TriptychClient], error: BaseException
     ) -> None:
-        """Handle errors of all interactions: the member gets a sentence, the log the details."""
-        if self.is_closed():  # the next process finishes every accepted job
+        """Handle errors of all interactions: tell the member in a sentence, and log the details."""
+        if self.is_closed():  # the next process finishes every job that was accepted
             log.info("interaction %s came while Triptych was stopping", interaction.id)
             return
         if self.first_answers.is_of_another(interaction.id, error):

@@ -18,7 +18,8 @@ from bot.errors import ConfigError
 log = logging.getLogger(__name__)
 
 MAX_RECONNECT_SECONDS = 60.0
-GATEWAY_SILENCE_SECONDS = 180.0  # four heartbeats; discord.py usually gives up after 60 s itself
+# as long as four heartbeats; discord.py itself usually gives up after 60 s
+GATEWAY_SILENCE_SECONDS = 180.0
 _AUTHENTICATION_FAILED = 4004
 _AWAY = (
     aiohttp.ClientError,
@@ -27,7 +28,8 @@ _AWAY = (
     discord.HTTPException,
     discord.GatewayNotFound,
 )
-REFUSED_DELAY_SECONDS = 10.0  # Discord bans addresses that repeat refused requests
+# after a refusal, because Discord bans addresses that repeat refused requests
+REFUSED_DELAY_SECONDS = 10.0
 BAD_TOKEN = (
     "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of your "
     "application (Reset Token) into .env."
@@ -54,7 +56,7 @@ class Connection:
         self._heard_at = time.monotonic()
 
     def note_frame(self) -> None:
-        """Note that something came from the gateway; the answer to a heartbeat counts too."""
+        """Remember that something came from the gateway. The answer to a heartbeat counts too."""
         self._heard_at = time.monotonic()
 
     @property
@@ -82,7 +84,7 @@ class Connection:
                 raise ConfigError(BAD_TOKEN) from error
             except _AWAY as error:
                 if self._heard_at - began_at > MAX_RECONNECT_SECONDS:
-                    # The client was connected for a while, so this is a new fault.
+                    # The client had been connected for a while, so pauses are short again.
                     delay_seconds = 1.0
                 if isinstance(error, discord.HTTPException) and error.status < 500:
                     delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)
@@ -93,7 +95,8 @@ class Connection:
     async def _stay_connected(self) -> None:
         try:
             await self._connect_until_silent()
-        except AttributeError as error:  # discord.py 2.7.1: the first connection failed
+        # discord.py 2.7.1 raises this if the first connection failed
+        except AttributeError as error:
             raise ConnectionError(str(error)) from error
         except discord.ConnectionClosed as error:
             if error.code == _AUTHENTICATION_FAILED:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS = 3600.0
 MAX_PER_MEMBER = 3
-MAX_DRAFTS = 500  # forms in memory: at most 16 MB, because the longest form has 8,300 characters
+# forms in memory; they need at most 16 MB, because the longest form has 8,300 characters
+MAX_DRAFTS = 500
 _random_number = partial(secrets.randbits, 62)
 
 
@@ -45,7 +46,7 @@ class Drafts:
         self._drafts: dict[int, _Draft] = {}  # the oldest form comes first
 
     def keep(self, user_id: int, form: SentForm) -> int:
-        """Keep a form and return a number for ``find``. The oldest forms make room."""
+        """Keep a form and return a number for ``find``. If there are too many, drop the oldest."""
         now = self._now()
         self._drop(lambda draft: draft.ends_at <= now)
         own = [number for number, draft in self._drafts.items() if draft.user_id == user_id]

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 ALREADY_ACKNOWLEDGED = 40060
 _CALLBACK = re.compile(r"/interactions/([0-9]+)/[^/]+/callback$")
-_MAX_REMEMBERED = 10_000  # interactions that we remember: a few minutes' worth at full load
+_MAX_REMEMBERED = 10_000  # how many interactions we remember; at full load that is a few minutes
 _FRESH_SECONDS = 3600.0
 
 

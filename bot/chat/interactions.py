@@ -22,7 +22,7 @@ from bot.views import recipes as recipe_views
 from bot.views.components import JobButton
 
 _MAX_ROW_ID = 2**63 - 1
-# Somebody can press a grid before its row says that it was delivered.
+# Somebody can press a button before the job's row says that the grid was delivered.
 _DONE = {JobStatus.RENDERED, JobStatus.DELIVERED, JobStatus.UNDELIVERABLE}
 
 
@@ -36,7 +36,7 @@ async def fetch_job(
     """Fetch the finished job behind a button, for somebody who pressed it.
 
     Raises UserError if the job is unknown, may not be shown (any more), or belongs to another
-    channel. Its author may use it anywhere, and so may others who are known to have ``seen`` it.
+    channel. But its author may use it in any channel, and so may people who have ``seen`` it.
     even_sealed: also return a sealed job, because the caller shows none of its words or pictures.
     """
     jobs = interaction.client.services.jobs
@@ -124,7 +124,7 @@ async def submit(
 
 
 def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:
-    """Find who asked and where, and whether the bot itself may post there."""
+    """Return who asked and where, and whether the bot itself may post there."""
     may = interaction.app_permissions
     in_thread = isinstance(interaction.channel, discord.Thread)
     may_send = may.send_messages_in_threads if in_thread else may.send_messages

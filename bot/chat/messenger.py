@@ -57,11 +57,11 @@ _Files = list[discord.File]
 _Encoded = list[tuple[str, bytes]]
 _Content = tuple[discord.ui.LayoutView, _Files]
 
-TOKEN_USE_SECONDS = 14 * 60  # Discord allows 15 minutes
-SLOWEST_BYTES_PER_SECOND = 8 * 1024  # a slower upload is stopped and tried again
+TOKEN_USE_SECONDS = 14 * 60  # Discord accepts an interaction token for 15 minutes
+SLOWEST_BYTES_PER_SECOND = 8 * 1024  # an upload that is slower than this is stopped and tried again
 
 
-TOO_LATE = 10062  # an interaction must have its first answer within 3 s
+TOO_LATE = 10062  # Discord's code if the first answer did not come within 3 s
 _MESSAGE_MAX = 2000
 _NOBODY = {10007, 10013}  # Discord's codes for an unknown member and an unknown user
 _EPHEMERAL = discord.MessageFlags(ephemeral=True).value
@@ -98,7 +98,7 @@ class DiscordMessenger:
         return self.find_locale(guild_id)
 
     def find_guild_name(self, guild_id: int) -> str | None:
-        """Return the name of a server; its markdown is not read."""
+        """Return the name of a server, with any markdown in it escaped."""
         guild = self._client.get_guild(guild_id)
         return None if guild is None else job_views.quote(guild.name)
 
@@ -115,7 +115,7 @@ class DiscordMessenger:
         return False
 
     async def is_refused(self, job: Job) -> bool:
-        """Return whether the first answer is private. Prompts that were taken get a public one."""
+        """Return whether the first answer is private. Accepted prompts get a public one."""
         webhook = discord.Webhook.partial(
             self._client.application_id or 0, job.origin.token or "", client=self._client
         )
@@ -144,7 +144,7 @@ class DiscordMessenger:
                 self._withheld.discard(job.job_id)
 
     async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
-        """Edit the grid into the job's message, or else post a new one that names the author."""
+        """Put the grid into the job's message, or else into a new one that names the author."""
         try:
             return await self._withhold(job, lambda job: self._deliver(job, delivery, can_repost))
         finally:
@@ -327,7 +327,7 @@ class DiscordMessenger:
 
             async def edit(way: _Way = way) -> int:
                 view, files = compose(job)
-                # an error may have left text in content
+                # remove the text that an earlier error message may have left
                 return (await way.edit(content=None, view=view, attachments=files)).id
 
             try:
@@ -337,7 +337,8 @@ class DiscordMessenger:
             except Undeliverable as error:
                 is_deleted = is_deleted or isinstance(error, UnknownMessage)
                 fault = error
-        if is_deleted and job.message_id is not None:  # Discord gave us this id, so it existed
+        # Discord gave us its id, so the message existed
+        if is_deleted and job.message_id is not None:
             raise MessageDeleted(str(fault), because(Code.MESSAGE_DELETED)) from fault
         raise fault
 

@@ -14,8 +14,8 @@ from bot.texts.reasons import because
 from bot.views.escape import quote
 
 _NO_SHAPES: Mapping[str, str] = {}
-# \u0445 and \u0425 are the Cyrillic letters that look like x and X. A suggestion of the command
-# ends with its shape.
+# \u0445 and \u0425 are the Cyrillic letters that look like x and X.
+# The word in brackets is the name of a shape, as in the suggestions.
 _SIZE = re.compile(r"\s*(\d{1,5})\s*[xX×\u0445\u0425*, ]\s*(\d{1,5})\s*(?:\([^\W\d]+\)\s*)?")
 
 
@@ -37,7 +37,7 @@ def parse_size(
 def parse_seed(text: str | None) -> int | None:
     """Read a seed; None means a random one, which other programs write as -1. Raises UserError.
 
-    It comes as text because Discord's own integers end at 2⁵³.
+    The seed comes as text because Discord's own integers end at 2⁵³.
     """
     if not text or text.strip() in {"", "-1"}:
         return None

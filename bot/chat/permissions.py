@@ -85,7 +85,7 @@ async def require_rank(interaction: discord.Interaction[Any], member_id: int) ->
         return
     try:
         member = await guild.fetch_member(member_id)
-    except discord.NotFound:  # they have left, but may come back
+    except discord.NotFound:  # the member has left, but may come back
         return
     if member.top_role >= moderator.top_role:
         raise UserError(texts.NOT_ABOVE())

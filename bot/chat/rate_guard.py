@@ -22,7 +22,7 @@ _INVALID_STATUSES = {401, 403, 429}
 
 
 class RateGuard:
-    """Counts refused requests. While it is open, no request is sent; callers try again later."""
+    """Counts refused requests. While the guard is open, nothing is sent and callers retry later."""
 
     def __init__(
         self, max_invalid: int = MAX_INVALID, now: Callable[[], float] = time.monotonic

@@ -1,6 +1,6 @@
 """Registers the commands with Discord if Discord has different ones, and logs how they differ.
 
-Any program with the same token can change or clear them, so what counts is what Discord has now.
+Any program with the same token can change or clear them, so we compare with what Discord has now.
 https://discord.com/developers/docs/interactions/application-commands
 """
 
@@ -28,7 +28,8 @@ _ADDED = frozenset(
     {
         *("id", "application_id", "guild_id", "version"),
         *("name_localized", "description_localized"),
-        *("default_permission", "dm_permission"),  # Discord derives them from newer fields
+        # Discord computes these old fields from newer ones
+        *("default_permission", "dm_permission"),
     }
 )
 _SETS = frozenset({"contexts", "integration_types", "channel_types"})
@@ -106,7 +107,7 @@ def _normalise(thing: Any) -> Any:
         return thing
     kept = {key: _normalise(each) for key, each in thing.items() if key not in _ADDED}
     if (permissions := kept.get("default_member_permissions")) is not None:
-        kept["default_member_permissions"] = str(permissions)  # Discord sends them as text
+        kept["default_member_permissions"] = str(permissions)  # Discord sends numbers as text here
     for key in kept.keys() & _SETS:
         kept[key] = sorted(kept[key] or ())
     return {key: each for key, each in kept.items() if not _is_absent(each)}

@@ -31,19 +31,21 @@ UNKNOWN_MESSAGE = 10008
 
 # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json-json-error-codes
 _TOO_LARGE = {413, 40005, 50045}
-# Files that are explicit, too many, invalid; too many uploads.
+# In order: explicit files, too many files, an invalid file, too many uploads.
 _BAD_FILES = {20009, 30015, 50046, 400001}
-# 50013: perhaps only the right to attach files is missing.
+# 50013 is a missing permission. Perhaps only the one to attach files is missing.
 _NO_FILES = {50013, *_TOO_LARGE, *_BAD_FILES}
-_NO_TEXT = {200000, 200001, 240000}  # AutoMod (text, title) and the filter for harmful links
+# AutoMod refused the text, or the title; or the text has a harmful link
+_NO_TEXT = {200000, 200001, 240000}
 _THREAD_LOCKED = {ARCHIVED, 160005}
 _MAY_NOT_POST = {403, 50001, 50005, 50008, 50009, 50013, 50024}
 _GONE = {404, 410, 10003, 10004}
 _OUT_OF_REACH = {10008, 10015, 10062, 50027}
 
 
-# Slow mode, two write limits, too many edits of an old message, direct messages opened too fast,
-# sending or a feature switched off for now, a limited service, an overloaded service.
+# In order: slow mode, two write limits, too many edits of an old message.
+# Then: direct messages opened too fast, sending or a feature switched off for now.
+# Then: a limited service, an overloaded service.
 _PASSING_CODES = {20016, 20028, 20029, 30046, 40003, 40004, 40006, 40062, 130000}
 FINAL_STATUSES = {400, 401, 403, *range(404, 500)} - {408, 425, 429}
 _REASONS: dict[int, Code] = {
@@ -113,6 +115,6 @@ def choose_kind(error: discord.HTTPException) -> type[Undeliverable]:
 
 
 def explain(error: discord.HTTPException) -> Reason:
-    """Tell the member why Discord will never accept it. The log has the error itself."""
+    """Return the reason that the member may read: why Discord will never accept the message."""
     code = _REASONS.get(error.code) or _REASONS.get(error.status) or Code.DISCORD_REFUSED
     return because(code)

@@ -15,7 +15,7 @@ _Choices = Coroutine[Any, Any, list[app_commands.Choice[str]]]
 
 
 def or_nothing(complete: Callable[P, _Choices]) -> Callable[P, _Choices]:
-    """Suggest nothing if that fails, because a list of suggestions cannot show an error."""
+    """Return no suggestions after an error, because a list of suggestions cannot show it."""
 
     @functools.wraps(complete)
     async def attempt(*args: P.args, **kwargs: P.kwargs) -> list[app_commands.Choice[str]]:

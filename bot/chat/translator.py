@@ -56,7 +56,7 @@ class CatalogTranslator(app_commands.Translator):
 
 
 def _check(said: str, context: app_commands.TranslationContextTypes) -> None:
-    """Raise ValueError for a text that Discord refuses: it would refuse all commands with it."""
+    """Raise ValueError for a text that would make Discord refuse all our commands."""
     if context.location not in _NAMES:
         if not 0 < len(said) <= _TEXT_MAX:
             raise ValueError(f"it must have 1 to {_TEXT_MAX} characters")

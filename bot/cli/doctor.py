@@ -27,7 +27,7 @@ _MIN_FREE_BYTES = 2 * 10**9
 _SAFE_SQLITE = (3, 51, 3)
 _DEVICE_SECONDS = 120
 _DEVICE_PROBE = "from bot.engine.hardware import main; main()"
-"""Runs in a process of its own: torch takes seconds to import, and a broken driver can crash it."""
+"""Runs in a separate process: importing torch takes seconds, and a broken driver can crash it."""
 
 _COUNT_FOREIGN = "SELECT count(*) FROM job WHERE reason_code = ? AND ended_at > ?"
 _DAY_SECONDS = 86400
@@ -110,7 +110,7 @@ def _run_probe(device: str) -> tuple[str, str] | None:
 
 
 def _check_model(settings: Settings, *, can_build: bool) -> Finding:
-    """Check that the model can be used. can_build: torch loads, so the model can be built too."""
+    """Check that the model can be used. can_build: torch works, so also build the model."""
     try:
         lines = check_model(choose_model_source(settings), thorough=can_build)
     except ConfigError as error:

@@ -20,5 +20,5 @@ def leave(error: TriptychError) -> NoReturn:
     sys.stderr.write(f"{error}\n")
     if isinstance(error, EngineLost):
         logging.shutdown()
-        os._exit(EXIT_ENGINE_LOST)  # with a dead device context, a normal exit can hang
+        os._exit(EXIT_ENGINE_LOST)  # a normal exit can hang if the device has failed
     raise typer.Exit(EXIT_REFUSED if isinstance(error, UserError) else EXIT_CONFIG) from None

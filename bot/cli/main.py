@@ -1,4 +1,4 @@
-"""The commands triptych run, imagine, usage, rules and doctor, and the code that wires them up."""
+"""The commands of triptych, such as run, imagine, usage and doctor, with their options."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 _PRESET_HELP = "; ".join(text.english for text in PRESETS.values()) + "."
 
-_WIDEST = 1000  # columns; no table is wider
+_WIDEST = 1000  # columns of a terminal; no table is wider
 
 app = typer.Typer(
     name="triptych",
@@ -76,7 +76,7 @@ def set_up(
 @app.command()
 def run(
     new: Annotated[
-        bool, typer.Option("--new", help="Where the record is lost: begin an empty one.")
+        bool, typer.Option("--new", help="If the database is lost: start with an empty one.")
     ] = False,
 ) -> None:
     """Go online on Discord and draw until stopped."""
@@ -192,7 +192,7 @@ def restore(
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check this installation; every line says ok or what to do."""
+    """Check this installation. Every line says ok, or what to do."""
     from bot.cli.doctor import examine  # noqa: PLC0415 - only this command needs it
 
     findings = asyncio.run(examine())

@@ -23,7 +23,7 @@ def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> N
     if chosen is None and not backups:
         raise StoreError(
             f"There is no backup in {data_dir / 'backups'}. Nothing was changed. Name the file of "
-            "one, or begin an empty record with `triptych run --new`."
+            "one, or start an empty database with `triptych run --new`."
         )
     with _own(data_dir):
         done = restore(data_dir, chosen or backups[0], get_migrations_folder(), time.time())
@@ -46,7 +46,7 @@ async def begin_new_record(data_dir: Path, migrations: Path) -> None:
         rest = await begin_anew(data_dir, migrations, time.time())
     if rest:
         sys.stdout.write(
-            f"Began an empty record. What there was before ({rest}) lies in {data_dir} under "
+            f"Started an empty database. What there was before ({rest}) is in {data_dir} under "
             "names that begin with replaced-; `triptych restore --list` names its backups. "
             f"The bot deletes all that after {KEPT_ASIDE_DAYS} days; move away what you want to "
             "keep.\n"
@@ -55,7 +55,7 @@ async def begin_new_record(data_dir: Path, migrations: Path) -> None:
 
 @contextmanager
 def _own(data_dir: Path) -> Iterator[None]:
-    os.umask(0o077)  # like the running bot's: other users may read nothing
+    os.umask(0o077)  # other users of the machine may read nothing, as with the running bot
     lock = DataDirLock(data_dir)
     lock.acquire()
     try:

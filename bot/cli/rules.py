@@ -30,7 +30,7 @@ def check(
     prompts: Annotated[Path, typer.Option("--input", help="One prompt a line.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Say for each prompt what the rules and the built-in classes would do with it."""
+    """Print for each prompt what the rules and the built-in classes would do with it."""
     try:
         policy = PromptPolicy(rules=read_rules(rules))
         text = prompts.read_bytes().decode("utf-8", "replace")

@@ -25,7 +25,8 @@ from bot.store import Backups, Database, DataDirLock
 
 FINISH_SECONDS = 5.0
 REQUEUE_SECONDS = 2.0
-SWITCH_SECONDS = 0.0001  # how long a thread that judges texts may block the event loop
+# seconds for which a thread that judges texts may keep the event loop waiting
+SWITCH_SECONDS = 0.0001
 
 
 @asynccontextmanager
@@ -91,7 +92,8 @@ async def serve(settings: Settings, engine: EngineApi | EnginePool) -> None:
             for task in {*tasks, beating} - done:
                 task.cancel()
             await asyncio.gather(*tasks, beating, return_exceptions=True)
-            services.reading.close()  # prompts that wait there are refused: the bot restarts
+            # prompts that still wait to be judged are refused, because the bot stops
+            services.reading.close()
             await services.intake.drain(REQUEUE_SECONDS)
             await services.workers.close()
             await watch.save()

@@ -89,7 +89,7 @@ class TerminalMessenger:
         raise Undeliverable("there are no messages at a terminal")
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """Never called, because the terminal needs no second way to reach the person."""
+        """Never called, because the terminal always reaches the person."""
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
         """Never called, because there are no moderators."""

@@ -61,7 +61,8 @@ class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.engli
         guild_id = await self._require_moderator(interaction)
         before, member, moderator, since, has_rule = (int(part) for part in path.split("."))
         rule = None
-        if has_rule:  # a rule's text may not fit into a button, so read it from the row before
+        # the text of a rule may not fit into a button's id, so read it from the row shown before
+        if has_rule:
             entries = await self._services.audit.search(
                 guild_id, before_entry=before + 1, after_entry=before - 1
             )

@@ -135,9 +135,9 @@ def _check_image(image: discord.Attachment | None, strength: float | None) -> No
 
 
 def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[Text, Text, str]]:
-    """List a model's shapes: the sizes it was trained with, or its native size, also stretched.
-
-    Each entry is the shape's name, the text of the suggestion and the size.
+    """List the sizes to suggest: those that the model was trained with, or else its native size and
+    a wider and a taller one. Each entry is the name of its shape, the text of the suggestion and
+    the size.
     """
 
     def stretch(side: int) -> int:

@@ -49,7 +49,7 @@ async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[s
     ask = replace(
         base,
         prompt=prompt,
-        # The member typed everything else just now.
+        # Everything else was typed into this form just now.
         own_words=base.own_words if prompt == base.prompt else None,
         negative_prompt=fields.get("negative", ""),
         width=width,
@@ -76,7 +76,7 @@ async def compose_start(interaction: Press, job_id: int, panel: int) -> JobModal
 
 
 async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
-    """Draw from that picture (image-to-image)."""
+    """Draw from the picture of the form (image-to-image)."""
     job = await fetch_with_picture(interaction, job_id, panel)
     if job is None:
         return

@@ -89,7 +89,7 @@ class Review(commands.Cog):
         *,
         is_bare: bool = False,
     ) -> None:
-        """Raise UserError if this person may not decide so. is_bare: the card hides the words."""
+        """Raise UserError if this person may not decide this. is_bare: the card hides the words."""
         card = await self._check(interaction, card_id)
         require_other(interaction, card.member_id)
         if decision in AGAINST_MEMBER:
@@ -102,7 +102,7 @@ class Review(commands.Cog):
     async def reveal(self, interaction: discord.Interaction[Any], card_id: int, panel: int) -> None:
         """Show the uncovered pictures and the whole prompt, only to the moderator.
 
-        A moderator who has seen them may approve.
+        After that, the moderator may approve the card.
         """
         await interaction.response.defer(ephemeral=True, thinking=True)
         card = await self._check(interaction, card_id)
@@ -134,7 +134,7 @@ class Review(commands.Cog):
         require_moderator(interaction, settings)
         card = await self._services.decisions.fetch_card(card_id, guild_id)
         pressed = interaction.message
-        # A press of "Try again" comes from a private answer, not from the card.
+        # "Try again" is a button of a private answer, so a press of it does not come from the card.
         is_card = pressed is not None and not pressed.flags.ephemeral
         if card.message_id is None and pressed is not None and is_card:
             await self._services.review_cards.note_posted(card, pressed.channel.id, pressed.id)

@@ -167,7 +167,7 @@ class Rules(GroupCog, group_name="rules", group_description=commands.RULES.engli
 
     @app_commands.command(name="import-automod", description=commands.RULES_IMPORT_AUTOMOD.english)
     async def import_automod(self, interaction: _Interaction) -> None:
-        """Copy AutoMod rules. Discord shows them only to bots with Manage Server."""
+        """Copy the server's AutoMod rules. Discord shows these only to bots with Manage Server."""
         guild_id = require_manager(interaction)
         if interaction.guild is None or not interaction.app_permissions.manage_guild:
             raise UserError(texts.AUTOMOD_NEEDS_PERMISSION())

@@ -158,7 +158,7 @@ class Sanctions(Cog):
     async def submit(
         self, interaction: discord.Interaction[Any], number: int, panel: int, fields: dict[str, str]
     ) -> None:
-        """Put the appeal from the form before the moderators."""
+        """Pass the appeal in the form on to the moderators."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         if interaction.guild_id is None:
             raise UserError(texts.NOTHING_TO_APPEAL())

@@ -32,7 +32,7 @@ class Status(commands.Cog):
     @app_commands.default_permissions(manage_messages=True)
     @in_servers
     async def status(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Show the state. Checked here, because a server can offer the command to others."""
+        """Show the state. Check the person first, because a server can offer this to anybody."""
         if self._client.is_run_by(interaction.user.id):
             text = await self._describe_process()
         else:

@@ -27,7 +27,7 @@ _MAX_CHOICES = 25
 @in_servers
 @app_commands.default_permissions(manage_guild=True)
 class StyleCommands(GroupCog, group_name="style", group_description=commands.STYLE.english):
-    """Edits styles. Discord offers it to people with Manage Server, and this checks it again."""
+    """Edits styles. Discord offers this to people with Manage Server, and we check that again."""
 
     def __init__(self, services: Services) -> None:
         self._styles = services.guilds.styles

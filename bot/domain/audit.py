@@ -72,7 +72,7 @@ class AuditEntry:
     entry_id: int = 0
 
     def seal(self) -> AuditEntry:
-        """Return the row of a sealed job without words that anybody wrote. The hash stays."""
+        """Return the row of a sealed job without any words that people wrote. The hash stays."""
         words = None if self.action is AuditAction.REPORTED else self.reason
         return replace(self, prompt="", reason=words)
 
@@ -97,7 +97,7 @@ def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
         job_id=job.job_id,
         rule=verdict.rule,
         rules_version=verdict.rules_version,
-        prompt=text_of(job) if verdict.rule != SUSPENDED else "",  # no rule has read the prompt
+        prompt=text_of(job) if verdict.rule != SUSPENDED else "",  # no rule has judged the prompt
         reason=verdict.reason,
     )
 

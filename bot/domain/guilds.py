@@ -22,10 +22,10 @@ class RoleQuota:
 
 @dataclass(frozen=True, slots=True)
 class GuildSettings:
-    """The settings of a server. The defaults are safe for one that never opened the settings.
+    """The settings of a server. The defaults are safe for a server that never changes them.
 
     moderator_role_ids: roles that may decide, besides people with Manage Messages.
-    allowed_*: empty means everybody, everywhere.
+    allowed_*: who may prompt, and where; empty means everybody, everywhere.
     picture_action: what happens to flagged pictures.
     nsfw_threshold: None means the bot owner's threshold.
     reviewed_models: ids of models whose pictures are all held for a moderator.

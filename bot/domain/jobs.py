@@ -13,11 +13,11 @@ from bot.texts.reasons import Reason
 class JobStatus(StrEnum):
     """The state of a job. CONTRIBUTING.md shows which state can follow which."""
 
-    ACCEPTED = "accepted"  # committed, not yet answered
+    ACCEPTED = "accepted"  # committed, but the member has no answer yet
     HELD = "held"  # a moderator has to look at it first
     QUEUED = "queued"
     RUNNING = "running"
-    RENDERED = "rendered"  # pictures judged and on disk, not yet posted
+    RENDERED = "rendered"  # the pictures are judged and on disk, but not yet posted
     DELIVERED = "delivered"
     REFUSED = "refused"
     FAILED = "failed"
@@ -31,18 +31,18 @@ class Source(StrEnum):
 
     INTERACTION = "interaction"  # a member on Discord: a command, a button, a form
     TERMINAL = "terminal"  # the owner's command line, which no quota binds
-    ROUND = "round"  # several members together
+    ROUND = "round"  # a group round of several members
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Who asked, and where the answer goes. A terminal job has no ids and user_id 0.
 
-    interaction_id: only makes sure that an interaction gives at most one job.
-    token: Discord's interaction token. It is valid for 15 minutes and erased after that.
-    bot_in_channel: False if the bot is no member there, so that only the token can reach the reply.
-    parent_channel_id: a thread's channel. role_ids, joined_at: known only while the member asks.
-    locale, guild_locale: the language of the member and of the server, as Discord names them.
+    interaction_id: only makes sure that an interaction gives at most one job. token: Discord's
+    interaction token. It is valid for 15 minutes and erased after that. bot_in_channel: False if
+    the bot is not in this channel, so that only the token can edit the reply. parent_channel_id:
+    the channel of a thread. role_ids, joined_at: known only while the member asks. locale,
+    guild_locale: the language of the member and of the server, as Discord names them.
     """
 
     user_id: int = 0
@@ -69,8 +69,8 @@ class Origin:
 class Ancestry:
     """The history of a start picture: the prompts and negative prompts of the jobs behind it.
 
-    is_sent: the first picture was one that a person sent. is_unknown: texts are missing here,
-    because they were deleted, a job is not on record, or there are too many.
+    is_sent: a person sent the first picture. is_unknown: some texts are missing here, because they
+    were deleted, a job is not in the database, or there are too many.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
@@ -83,14 +83,14 @@ class Job:
     """One row of the job table.
 
     cost_estimate, cost: 1.0 is one default request of the default model (three pictures with its
-    default settings). ``cost`` counts against quotas. It is never more than the estimate, and 0
-    if nothing was drawn. engine, gpu_seconds: which engine drew it, and how long that took.
-    attempt: how many times drawing was started. reason: why it ended without pictures.
-    rule, rules_version: the rule that decided, and the version of the server's rules then.
-    is_held: a moderator still has to approve it (approved_by). held_for: the reason for that.
-    weight: its member's share of the queue. hidden: reported, so its pictures are not shown.
-    deleted_at, deleted_by: when its pictures were deleted, and by whom (0: by retention).
-    end_notified: False if it ended without pictures and its message may not show that yet.
+    default settings). ``cost`` counts against quotas. It is never more than the estimate, and 0 if
+    nothing was drawn. engine, gpu_seconds: which engine drew it, and how long that took. attempt:
+    how many times drawing was started. reason: why it ended without pictures. rule, rules_version:
+    the rule that decided, and the version of the server's rules then. is_held: a moderator still
+    has to approve it. held_for: the reason for that. approved_by: who did. weight: its member's
+    share of the queue. hidden: its pictures were reported and are not shown. deleted_at,
+    deleted_by: when its pictures were deleted, and by whom (0: by retention). end_notified: False
+    if it ended without pictures and its message may not show that yet.
     """
 
     job_id: int

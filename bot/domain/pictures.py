@@ -24,14 +24,15 @@ class PanelVerdict:
 
 
 ENLARGED = 3
-"""Added to a picture's panel, this is the panel of the same picture enlarged for showing."""
+"""A picture's panel number plus this is the panel number of its enlarged copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
     """One file of a job. panel: 0 for the grid, 1 to 3 for the pictures as they were drawn.
 
-    4 to 6 are the same pictures enlarged, if they are shown so; they have no verdict of their own.
+    4 to 6 are enlarged copies of these, if people are shown such; they have no verdict of their
+    own.
     """
 
     panel: int

@@ -8,18 +8,18 @@ from typing import Any
 from bot.texts.recipes import GUIDED, GUIDED_UNTIL
 
 RECIPE_VERSION = 1
-"""To be raised with each new parameter that changes the picture, once there has been a release."""
+"""After the first release, raise this with each new parameter that changes the picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartPicture:
     """The picture that drawing starts from: a panel of a job, or a job's upload (panel 0).
 
-    job_id: 0 stands for this job itself, so that the picture is its own upload.
-    strength: (0, 1], the share of the steps that are run on the picture; 1 leaves nothing of it.
-    factor: how many times longer its sides became since it was drawn, without any prompt. upscaled:
-    how many times longer the upscaler makes the sides, without drawing anything; then strength is
-    0. If upscaled is 0, the model draws on the picture.
+    job_id: 0 stands for this job itself: the picture is its own upload. strength: (0, 1], the share
+    of the steps that are run on the picture; 1 leaves nothing of it. factor: how many times longer
+    its sides are than when it was drawn from a prompt. upscaled: how many times longer the upscaler
+    makes its sides now. Then nothing is drawn, and strength is 0. If upscaled is 0, the model draws
+    on the picture.
     """
 
     job_id: int
@@ -30,7 +30,7 @@ class StartPicture:
 
     @property
     def is_enlarged(self) -> bool:
-        """Return whether this enlarges a picture: by the upscaler or by a second pass."""
+        """Return whether the picture is enlarged, by the upscaler or by a second pass."""
         return self.factor > 1
 
 
@@ -83,8 +83,8 @@ class Ask(Parameters):
 
     upload: a picture to start from, not yet fetched or judged. own_words: the prompt without the
     style around it; None if there is no style. press: the button that was pressed, so that two
-    presses at once make one job; "" if the prompt was typed. model: the model that drew a picture
-    which is only to be enlarged.
+    presses at once make one job; "" if the prompt was typed. model: for a picture that is only to
+    be enlarged, the model that drew it.
     """
 
     _: KW_ONLY
@@ -101,7 +101,7 @@ class Ask(Parameters):
 class Style:
     """Text to put around a prompt, and values for options that the member does not set.
 
-    is_removed: the server does not offer the style of this name that comes with Triptych.
+    is_removed: the server has removed the style of this name that comes with Triptych.
     """
 
     name: str
@@ -117,12 +117,12 @@ class Style:
 class Recipe(Parameters):
     """Everything needed to draw a job again.
 
-    If a job is taken before the model is loaded, None stands for the model's defaults until then.
-    model: ``ModelInfo.id``. preset: the preset that the values came from. guidance_until: the share
-    of the steps that are guided. version: the recipe format in which it was made. own_words: what
-    the member typed, if a style was put around it. upscaler, upscale_factor: what enlarged the
-    pictures, and how many times; width and height are those of the result, unless the pictures
-    were drawn small and are only shown enlarged.
+    Until the model is loaded, None stands for the model's defaults.
+    model: ``ModelInfo.id``. preset: the name of the preset that was chosen. guidance_until: the
+    share of the steps that are guided. version: the recipe format in which it was made. own_words:
+    what the member typed, if a style was put around it. upscaler, upscale_factor: the network that
+    enlarged the pictures, and how many times. width and height are those after enlarging; but if
+    pictures are only shown enlarged, those before it.
     """
 
     seeds: tuple[int, ...] = ()
@@ -175,7 +175,7 @@ class Recipe(Parameters):
 
     @property
     def is_upscaled(self) -> bool:
-        """Return whether the upscaler enlarges a picture, and nothing is drawn."""
+        """Return whether the upscaler only enlarges a picture, without drawing."""
         return self.start is not None and self.start.upscaled > 0
 
     @property
@@ -190,7 +190,7 @@ class Recipe(Parameters):
 
     @property
     def drawn_guidance_scale(self) -> float:
-        """Return how much the prompt guides the model. Up to 1 means that it does not."""
+        """Return how much the prompt guides the model. Up to 1 means no guidance."""
         return 1.0 if self.is_enlarged else self.guidance_scale or 0.0
 
     def describe(self) -> dict[str, Any]:

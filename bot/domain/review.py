@@ -16,11 +16,12 @@ class CardKind(StrEnum):
     HELD = "held"  # a prompt, or pictures that nobody has seen yet
     REPORT = "report"  # pictures that members have reported
     APPEAL = "appeal"  # a suspension
-    RULES = "rules"  # the server's rules that are over its budget; moderators can only read it
+    # rules of the server that are over its budget; moderators can only read this card
+    RULES = "rules"
 
 
 class Decision(StrEnum):
-    """How a card ended; the names of the buttons on it."""
+    """The ways in which a card can end. The buttons on it have the same names."""
 
     APPROVE = "approve"
     COVER = "cover"  # approved as a spoiler
@@ -33,7 +34,7 @@ class Decision(StrEnum):
     DENY = "deny"
     NOTE = "note"  # a moderator has read it
     EXPIRE = "expire"  # no moderator decided in time
-    WITHDRAW = "withdraw"  # the member took the prompt back
+    WITHDRAW = "withdraw"  # the member cancelled the prompt
     UNSEEN = "unseen"  # the card could not be posted, so no moderator saw it
 
 
@@ -43,21 +44,21 @@ CHOICES = {
     CardKind.APPEAL: (Decision.GRANT, Decision.DENY),
     CardKind.RULES: (Decision.NOTE,),
 }
-"""What a moderator may choose, in the order of the buttons."""
+"""The decisions that a moderator may choose from, in the order of the buttons."""
 
 APPROVING = frozenset({Decision.APPROVE, Decision.COVER})
-"""Only for moderators who have seen what they approve."""
+"""Only moderators who have seen what they approve may choose these."""
 
 SHOWING = frozenset({Decision.APPROVE, Decision.COVER, Decision.RESTORE})
-"""What lets people see pictures."""
+"""After these decisions, people see the pictures."""
 
 ASKING = frozenset(
     {Decision.REFUSE, Decision.SUSPEND, Decision.REMOVE, Decision.STRIKE, Decision.DENY}
 )
-"""What cannot be taken back: a form asks once, and takes a reason."""
+"""These cannot be undone, so a form asks the moderator to confirm and takes a reason."""
 
 AGAINST_MEMBER = frozenset({Decision.SUSPEND, Decision.STRIKE})
-"""Only for moderators who stand above the member."""
+"""Only moderators who rank above the member may choose these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Card:
     """A question to the moderators of a guild, and its answer.
 
     channel_id, message_id: None until it is posted. decided_by: 0 is Triptych itself. reason: the
-    moderator's, for the member. settled_at: when everybody concerned had a message about the
+    moderator's, for the member. settled_at: when everybody concerned had been told about the
     decision.
     """
 
@@ -111,7 +112,7 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """A suspension: the member may not prompt until it ends. appealed_at: there is one appeal."""
+    """The member may not prompt until it ends. appealed_at: when they used their appeal."""
 
     suspension_id: int
     guild_id: int

@@ -8,10 +8,10 @@ from enum import StrEnum
 from bot.texts.reasons import Reason
 
 MINORS = "built-in: sexual content about minors"
-"""The rule whose prompts are sealed: nobody but their author may read them."""
+"""The rule about minors. Prompts that it refuses are sealed: only their author may read them."""
 
 SUSPENDED = "suspended"
-"""The rule that a verdict names if the member may not prompt at all, so that nothing was judged."""
+"""The name in a verdict if the member is suspended. Then the prompt itself was not judged."""
 
 
 class Outcome(StrEnum):

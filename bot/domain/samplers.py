@@ -17,7 +17,7 @@ class Sampler:
 
 
 def _spaced(id_: str, label: str, *aliases: str) -> tuple[Sampler, ...]:
-    """List a sampler with its variants that use Karras' and exponential sigmas."""
+    """List a sampler and its variants with Karras sigmas and exponential sigmas."""
     return (
         Sampler(id_, label, aliases),
         Sampler(f"{id_}_karras", f"{label} Karras", tuple(f"{each} karras" for each in aliases)),

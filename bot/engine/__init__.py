@@ -6,7 +6,7 @@ Read it in this order:
         batch                 `Batch.tick`: everything in flight takes one step
         steps/groups          which pictures take part in a step: `Group.select`
     steps/slots           the step itself: `advance`, a few operations around the model
-    sampling/step_tables  what a scheduler's step is, read off diffusers' own object
+    sampling/step_tables  a scheduler's steps as numbers, measured on diffusers' own object
     steps/steppers        the same step as a captured CUDA graph, and compiled
         models/prompt_cache   the parts of the UNet that are computed once per prompt, on the CPU
         models/tiling         draws an enlarged picture in tiles if it is too large for one pass

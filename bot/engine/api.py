@@ -21,23 +21,21 @@ NUM_IMAGES = 3
 """Pictures per request: one triptych."""
 
 SHOWN_PIXELS = 512
-"""A small picture is enlarged for showing as far as its sides stay within this."""
+"""Small pictures are shown enlarged, but their sides may not become longer than this."""
 
 SAMPLER_IDS = tuple(SAMPLERS)
-"""Every sampler a person may name; a model offers those that take its whole noise schedule."""
+"""Every sampler that people may name. A model offers those that support its noise schedule."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
     """Says where the model comes from and which device runs it.
 
-    model: a diffusers folder, a ``.safetensors`` file or a Hugging Face id.
-    model_config: a diffusers folder whose small config files describe a single ``.safetensors``
-    file; None means those that come with Triptych.
-    vae: a ``.safetensors`` file, a diffusers folder or a Hugging Face id of a VAE that takes the
-    place of the model's own.
-    device: ``auto`` (the first accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``,
-    ``mps`` or ``cpu``.
+    model: a diffusers folder, a ``.safetensors`` file or a Hugging Face id. model_config: a
+    diffusers folder with the config files for a single ``.safetensors`` file; None means the config
+    files that come with Triptych. vae: a ``.safetensors`` file, a diffusers folder or a Hugging
+    Face id of a VAE that takes the place of the model's own. device: ``auto`` (the first
+    accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``, ``mps`` or ``cpu``.
     """
 
     model: str
@@ -52,7 +50,7 @@ class EngineOptions:
     """Options for how the engine works. None of them changes what a drawn picture shows.
 
     cache_dir: where measurements and compiled code are kept for the next start; None keeps none.
-    rows: latents in the UNet's batch of one step; None measures what is best.
+    rows: how many latents one call of the UNet gets; None measures the best number.
     deterministic: always step with the same number of rows, so that a picture is the same bit by
     bit, whatever else is drawn. A small batch then costs as much as a full one. The exception is
     an enlarged picture that is drawn in tiles because memory runs short: it looks different.
@@ -86,7 +84,7 @@ class UpscalerInfo:
 
     @property
     def factors(self) -> tuple[int, ...]:
-        """Return the possible factors, largest first. Smaller ones average the largest result."""
+        """Return the possible factors, largest first. Smaller results are the largest, reduced."""
         return tuple(n for n in range(self.factor, 1, -1) if self.factor % n == 0)
 
 
@@ -138,7 +136,7 @@ class ModelInfo:
         return 2 if guidance_scale > 1 and not self.embeds_guidance else 1
 
     def find_shown_factor(self, width: int, height: int) -> int | None:
-        """Return how many times larger people see a picture of this size; None if as drawn."""
+        """Return how many times larger people see a picture of this size; None if not larger."""
         if self.upscaler is None or not self.shows_enlarged:
             return None
         room = SHOWN_PIXELS // max(width, height, 1)
@@ -151,9 +149,9 @@ class GenerationRequest:
 
     It has one seed in [0, 2³²) for each picture. Classifier-free guidance runs if the scale is
     above 1. If ``guidance_until`` is below 1, the last steps run without guidance and cost half,
-    and the picture is no longer the one that diffusers' pipeline draws.
-    image: uint8 (H, W, 3) RGB to start from. If it is None, the strength affects only the cost. If
-    the recipe ``is_upscaled``, the image is enlarged and nothing is drawn.
+    and the picture is no longer the one that diffusers' pipeline draws. image: uint8 (H, W, 3) RGB
+    to start from. If it is None, the recipe's strength only affects the cost. If the recipe
+    ``is_upscaled``, the image is enlarged and nothing is drawn.
     """
 
     request_id: int
@@ -191,7 +189,8 @@ class GenerationOutput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """Progress: ``step`` of ``num_steps`` UNet steps done. preview: uint8 (N, h, w, 3) RGB or None.
+    """How far a request is: ``step`` of ``num_steps`` are done. preview: uint8 (N, h, w, 3) RGB or
+    None.
 
     If a picture is only enlarged, its tiles count as steps.
     """
@@ -202,7 +201,7 @@ class Progress:
 
 
 ProgressCallback = Callable[[Progress], None]
-"""Runs in the engine thread: it must only hand over (``loop.call_soon_threadsafe``)."""
+"""Called in the engine thread, so it must be quick: ``loop.call_soon_threadsafe`` passes it on."""
 
 
 class EngineState(StrEnum):
@@ -273,7 +272,7 @@ class EngineApi(Protocol):
         ...
 
     def cancel(self, request_id: int) -> None:
-        """End a request's future with GenerationCancelled within a step. Idempotent."""
+        """Fail a request with GenerationCancelled within one step. May be called again."""
         ...
 
     def has_room(self, recipe: Recipe) -> bool:
@@ -289,5 +288,5 @@ class EngineApi(Protocol):
         ...
 
     def close(self, deadline_seconds: float) -> bool:
-        """Cancel what runs and stop the thread; False if it is still busy at the deadline."""
+        """Cancel all requests and stop the thread; False if it is still busy at the deadline."""
         ...

@@ -30,10 +30,10 @@ from bot.texts.reasons import because
 logger = logging.getLogger(__name__)
 
 PREVIEW_SECONDS = 1.0
-"""A preview is made every PREVIEW_STEPS steps, at most once in so many seconds per request."""
+"""The least seconds between two previews of a request. They come every PREVIEW_STEPS steps."""
 
 TILED_SECONDS = 3600.0
-"""A size that ran out of memory in one pass is tiled for so long: what took it may be gone then."""
+"""How long a size is tiled after one pass ran out of memory. Memory may be free again then."""
 
 _MAX_GROUPS = 4
 
@@ -57,7 +57,7 @@ def open_batch(source: ModelSource, options: EngineOptions) -> Batch:
 
 
 class Batch:
-    """Requests share every UNet call, join at any step and leave when done. Not thread-safe."""
+    """Draws requests together: they share every UNet call and join at any step. Not thread-safe."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Batch:
     def join(self, request: GenerationRequest, report: Callable[[Progress], None]) -> Drawing:
         """Start a request beside all others in flight.
 
-        Raises GenerationRejected, and whatever torch raises; nothing is in flight then.
+        Raises GenerationRejected, and torch's errors; then the request has not joined.
         """
         if request.recipe.is_upscaled:
             return self._enlargements.begin(request, report)
@@ -104,17 +104,17 @@ class Batch:
         return drawing
 
     def _enter(self, drawing: Drawing, cond: Conditioning, uncond: Conditioning | None) -> None:
-        """Give a request its rows, so that the next step can begin with it."""
+        """Give a request its rows, so that it takes part from the next step on."""
         request = drawing.request
         tiled = self._is_tiled(request)
         recipe = request.recipe
         start, may_fail = None, recipe.is_enlarged and not tiled
         with suppress(torch.OutOfMemoryError) if may_fail else nullcontext():
             start = self.runner.family.start(request, drawing.table, tiled=tiled)
-        if start is None:  # not in "except", because the traceback there keeps the tensors alive
+        if start is None:  # after "except", because inside it the traceback keeps the tensors alive
             return self._enter_in_tiles(drawing)
         group = self._get_group((*recipe.size, tiled, cond.num_tokens), len(recipe.seeds))
-        if not group.is_active:  # a group that was idle must not catch up
+        if not group.is_active:  # a group that was idle does not get extra turns for that time
             active = [other.used for other in self._groups.values() if other.is_active]
             group.used = max(group.used, min(active, default=0.0))
         group.join(drawing, start, cond, uncond)
@@ -147,10 +147,9 @@ class Batch:
 
     @torch.inference_mode()
     def tick(self) -> list[tuple[Drawing, RequestResult]]:
-        """Take one step with the group whose turn it is. Return requests that finished or failed.
-
-        Requests that have finished are returned before the next step, because they may make room.
-        Raises EngineLost.
+        """Take one step with the group whose turn it is. Return the requests that finished or
+        failed. Requests that have finished are returned before the next step, because new ones may
+        fit then. Raises EngineLost.
         """
         self._decode_finished()
         group = self._choose_group()
@@ -185,7 +184,7 @@ class Batch:
         return min(active, key=lambda group: group.used, default=None)
 
     def _step(self, group: Group, members: Sequence[Member]) -> float:
-        """Take a step, or find requests that make it fail. Return its time. Raises EngineLost."""
+        """Take a step, or find requests that break it. Return its seconds. Raises EngineLost."""
         started = time.perf_counter()
         fault = attempt(
             "a step of requests " + ", ".join(str(n) for n in _list_ids(members)),
@@ -209,7 +208,7 @@ class Batch:
             self._last_step = event
 
     def _recover(self, group: Group, members: Sequence[Member], fault: TriptychError) -> None:
-        """Go on after a step failed without effect: with fewer rows, or one request at a time."""
+        """After a failed step, which changed nothing, try fewer rows, or one request at a time."""
         if isinstance(fault, EngineLost):
             raise fault
         if isinstance(fault, DeviceFull):
@@ -250,7 +249,7 @@ class Batch:
         self._outcomes.append((drawing, fault))
 
     def _charge(self, group: Group, members: Sequence[Member], seconds: float) -> None:
-        """Divide the step's time among requests by rows, and charge the group for its next turn."""
+        """Share the step's time among requests by their rows, and count it as the group's use."""
         num_rows = sum(member.entry.num_rows for member in members)
         for member in members:
             member.drawing.seconds += seconds * member.entry.num_rows / num_rows
@@ -270,7 +269,7 @@ class Batch:
                 drawing.report(Progress(drawing.step, drawing.table.num_steps))
 
     def _send_previews(self) -> None:
-        """Hand over the previews that have arrived, unless their request is gone or done."""
+        """Report the previews that are ready, unless their request has ended."""
         here = {drawing for group in self._groups.values() for drawing in group.drawings}
         arrived = [item for item in self._previews if item[1].is_ready()]
         self._previews = [item for item in self._previews if item not in arrived]
@@ -305,7 +304,7 @@ class Batch:
                 drawing.seconds += time.perf_counter() - started
 
     def _collect_decoded(self, *, wait: bool) -> None:
-        """Take in decoded pictures. With ``wait``, wait for all, as there is nothing else to do."""
+        """Collect decoded pictures. With ``wait``, wait for all, because there is no other work."""
         ready = [item for item in self._decodings if wait or item[1].is_ready()]
         self._decodings = [item for item in self._decodings if item not in ready]
         for drawing, decoding in ready:

@@ -29,7 +29,7 @@ class Conditioning:
 
     @property
     def num_tokens(self) -> int:
-        """Return the length of the text. Only rows of one length share a batch."""
+        """Return the length of the text in tokens. Only rows with the same length share a batch."""
         return self.tensors["embeds"].shape[0]
 
 

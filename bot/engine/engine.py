@@ -53,7 +53,7 @@ class _Job:
     taken: bool = False
 
     def fail(self, error: TriptychError) -> None:
-        """Fail a job that the engine thread never took, unless its future was cancelled."""
+        """End a job that the engine thread never took with this error, unless it was cancelled."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(error)
 
@@ -68,7 +68,7 @@ class _Job:
 
 
 class Engine:
-    """Draws requests together, step by step; requests that do not fit wait in order.
+    """Draws requests together, step by step. Requests that do not fit wait in the order they came.
 
     Every method may be called from any thread. Futures are resolved in the engine thread, or in
     the caller's thread for requests that the engine never took.
@@ -151,7 +151,7 @@ class Engine:
         return job.future
 
     def cancel(self, request_id: int) -> None:
-        """End a request with GenerationCancelled: at once if it waits, else within a step."""
+        """End a request with GenerationCancelled: at once if it waits, otherwise within a step."""
         with self._lock:
             job = self._jobs.get(request_id)
             if job is None:
@@ -163,7 +163,7 @@ class Engine:
         job.fail(GenerationCancelled(f"request {request_id} was cancelled"))
 
     def has_room(self, recipe: Recipe) -> bool:
-        """Return whether a request for it would be drawn from the next step on."""
+        """Return whether a request for this recipe would be drawn from the next step on."""
         with self._lock:
             others = [job.request.recipe for job in self._jobs.values()]
         if self._capacity is None:
@@ -277,7 +277,7 @@ class Engine:
                 self._drawn[drawing] = job
 
     def _take(self, job: _Job) -> bool:
-        """Begin with a job, unless it was cancelled or left while it waited."""
+        """Start a job, unless it was cancelled while it waited."""
         with self._lock:
             if self._jobs.get(job.request.request_id) is not job:
                 return False

@@ -1,8 +1,7 @@
-"""Says what each kind of device can do, and finds this machine's devices. Imports torch.
+"""Describes what each kind of device can do, and finds this machine's devices. Imports torch.
 
-Random numbers are always drawn on the CPU (``init_latents``), so every device starts from the
-same noise. What stands here of CUDA, ROCm, XPU and MPS comes from torch's documentation; none of
-it has been run yet.
+Random numbers are always drawn on the CPU (``init_latents``), so every device starts from the same
+noise. The code for CUDA, ROCm, XPU and MPS follows torch's documentation and has not been run yet.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ class Hardware:
 
     id: the device's name in the DEVICE setting. type: its name in torch. label: its name for
     people. dtype: the number type in which models are loaded. has_graphs: whether steps are
-    captured as graphs. has_peaks: whether torch reports the free memory and the most memory that
-    some work needed; only then can memory limit the number of rows. remedy: what to do if torch
-    finds no such device.
+    captured as graphs. has_peaks: whether torch reports the free memory, and the most memory that
+    some work needed. Without this, memory cannot limit the number of rows. remedy: what to do if
+    torch finds no such device.
     """
 
     id: str

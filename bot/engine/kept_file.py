@@ -1,4 +1,4 @@
-"""A small JSON file in which the engine keeps what it found out, for the next start."""
+"""A small JSON file in which the engine keeps results for the next start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class KeptFile:
-    """A JSON object by key. A file that cannot be read counts as empty, and is replaced."""
+    """A file with one JSON object. If it cannot be read, it counts as empty and is replaced."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Holds a loaded model, and runs each part of the work on the right part of the pipeline."""
+"""Holds a loaded model, and does each piece of work with the right part of its pipeline."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ class ModelRunner:
     def start_compiling(self, max_rows: int) -> None:
         """Compile the model in the background, if the options ask for it and there is CUDA."""
         if self._options.compile_unet and self.hardware.has_graphs:
-            if self._options.cache_dir:  # the only place where Inductor and Triton look for it
+            # Inductor and Triton read the folder only from these variables
+            if self._options.cache_dir:
                 folder = self._options.cache_dir / "inductor"
                 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
             compiled = CompiledNetwork(self.family)
@@ -122,13 +123,13 @@ class ModelRunner:
         if not tiled:
             with suppress(torch.OutOfMemoryError):
                 return self.family.decoder.start(latents)
-            self.free()  # not in "except", because the traceback there keeps the tensors alive
+            self.free()  # after "except", because inside it the traceback keeps the tensors alive
         return self.family.decoder.decode_singly(latents, tiled=tiled or may_tile)
 
     def explain(self, error: Exception) -> EngineError:
         """Turn torch's error into one of ours. A CUDA error means that the context is dead."""
         # If memory runs out during a graph capture, ending the capture raises another error.
-        # On Apple's chips, torch says so in words only.
+        # On Apple's chips, only the text of torch's error says so.
         is_full = any(isinstance(e, torch.OutOfMemoryError) for e in (error, error.__context__))
         if is_full or "out of memory" in str(error):
             return DeviceFull(
@@ -139,7 +140,7 @@ class ModelRunner:
         return GenerationFailed(f"{type(error).__name__}: {_first_line(error)}")
 
     def forget_prompts(self) -> None:
-        """Clear what the model has cached of prompts. Prompts in flight are computed again."""
+        """Clear the model's caches of prompts. Prompts that are being drawn are computed again."""
         forget_prompts(self.family.network)
 
     def free(self) -> None:
@@ -148,7 +149,8 @@ class ModelRunner:
         if self.device.type == "cpu":
             return
         try:
-            self.hardware.module.synchronize()  # this raises if the context has died unnoticed
+            # this raises an error if the device's context is dead
+            self.hardware.module.synchronize()
             self.hardware.module.empty_cache()
         except RuntimeError as error:
             raise EngineLost(f"The device is lost: {_first_line(error)}") from None

@@ -19,7 +19,7 @@ _SMOOTH_MODES = {
     "P": "RGBA",
     "RGBa": "RGBA",
 }
-"""What each mode is turned into before it is resized: 8 bits a channel, without a palette."""
+"""The mode that each mode is converted to before resizing: 8 bits a channel, no palette."""
 
 _KEY_FACTORS = {"1": 255, "L;2": 85, "L;4": 17}
 _WITH_ALPHA = {"LA": "L", "RGBA": "RGB"}
@@ -41,7 +41,7 @@ def even_out(picture: Image.Image) -> Image.Image:
 
 
 def fit_key(picture: ImageFile.ImageFile) -> None:
-    """Scale the colour that a PNG makes transparent to the depth that Pillow gives the pixels."""
+    """Scale a PNG's transparent colour to the bit depth to which Pillow converts the pixels."""
     key, raw = picture.info.get("transparency"), picture.tile[0][3]
     if isinstance(key, int):
         picture.info["transparency"] = key * _KEY_FACTORS.get(str(raw), 1)
@@ -78,7 +78,7 @@ def _apply_profile(picture: Image.Image, profile: bytes) -> Image.Image:
     mode = _PROFILE_MODES.get(profile[16:20])
     base = _WITH_ALPHA.get(picture.mode, picture.mode)
     if mode != base and (mode, base) != ("RGB", "L"):
-        return picture  # the profile describes other colours than these
+        return picture  # the profile does not fit this mode
     mapped = ImageCms.profileToProfile(
         picture.convert(mode), BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
     )

@@ -26,15 +26,15 @@ _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
 _PREVIEW_TILE_PIXELS = 192
 _BLURRED_SIDE_PIXELS = 192
-# Share of the shorter side; leaves 1/20 of the contrast of three stripes, 1/50 of four.
+# As a share of the shorter side. Three stripes keep 1/20 of their contrast, four keep 1/50.
 _BLUR = 1 / 6
-PNG_LEVEL = 1  # a third of the default level's time for a tenth more bytes
+PNG_LEVEL = 1  # a third of the time of the default level, for a tenth more bytes
 
 
 def blur(path: Path) -> bytes | None:
     """Make a small PNG of a picture's colours, in which nobody can tell what it shows.
 
-    None if it is gone or damaged. Pictures side by side are blurred by the side of one of them.
+    None if the file is gone or damaged. In a grid, the size of one picture decides how much.
     """
     try:
         with Image.open(path) as picture:
@@ -128,7 +128,8 @@ def encode_png(picture: Image.Image, recipe: Recipe) -> bytes:
     size = f"{recipe.width}x{recipe.height}"
     entries = recipe.describe() | {"seed": ", ".join(map(str, recipe.seeds)), "size": size}
     del entries["seeds"]
-    entries.pop("start", None)  # a private number: the picture is not in the file
+    # other people have no use for this number: the picture is not in the file
+    entries.pop("start", None)
     for key, value in (entries | {"Software": "Triptych"}).items():
         info.add_itxt(key, str(value))
     buffer = BytesIO()

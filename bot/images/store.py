@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-import numpy as np  # before there are threads, because importing it in two at once breaks it
+# imported before there are threads, because two threads that import it at once break it
+import numpy as np
 from PIL import Image, ImageOps
 
 from bot.domain.pictures import ENLARGED, PanelVerdict, PictureFile
@@ -43,9 +44,9 @@ _HELD = "held"
 class PictureWriter:
     """Writes ``pictures/<job id>/{grid,1,2,3}.png`` under the data directory, all or nothing.
 
-    If pictures are shown enlarged, the grid is made of these, and they lie beside the small ones
-    as ``{1,2,3}.large.png``.
-    Pictures that a moderator has to see first stay in ``pictures/held/<job id>`` until then.
+    If pictures are shown enlarged, the grid shows the enlarged ones, and they are stored beside the
+    small ones as ``{1,2,3}.large.png``. Pictures that a moderator has to see first stay in
+    ``pictures/held/<job id>`` until then.
     """
 
     def __init__(self, folder: Path, max_threads: int = 2) -> None:
@@ -98,7 +99,7 @@ class PictureWriter:
             held.rename(self.folder_of(job_id))
 
     async def locate_grid(self, job_id: int) -> Path | None:
-        """Find the grid as a moderator may see it: uncovered while held. None if there is none."""
+        """Find the grid for a moderator: uncovered while the job is held. None if there is none."""
         folders = (self._folder / _HELD / str(job_id), self.folder_of(job_id))
         return next((path for each in folders if (path := each / "grid.png").is_file()), None)
 
@@ -250,7 +251,7 @@ def _list_files(
     verdicts: Sequence[PanelVerdict],
     enlarged: NDArray[np.uint8] | None,
 ) -> list[tuple[int, str, Image.Image, Recipe]]:
-    """List panel, file name, picture and what its file says about it, the grid first."""
+    """List each file's panel, name, picture and metadata, the grid first."""
     small = _make_tiles(images, verdicts)
     large = small if enlarged is None else _make_tiles(enlarged, verdicts)
     of_each = [replace(recipe, seeds=(seed,)) for seed in recipe.seeds]

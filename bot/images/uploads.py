@@ -20,25 +20,26 @@ from bot.texts.reasons import Reason, because
 MAX_UPLOAD_BYTES = 10 * 2**20
 MAX_UPLOAD_SIDE_PIXELS = 16_384
 MAX_DECODED_BYTES = 480 * 2**20
-"""What a picture may take in memory; a worker process has 512 MiB for all it does."""
+"""How much memory a picture may take. A worker process has 512 MiB in all."""
 
 _BYTES_PER_PIXEL = {"JPEG": 4, "MPO": 4, "PNG": 10, "WEBP": 19, "AVIF": 14, "HEIF": 10}
-"""What decoding takes at its worst, by format. A large JPEG is decoded at a fraction of its size.
+"""The most memory that decoding takes, by format. A large JPEG is decoded at a fraction of its
+size.
 """
 _KEPT_SIDE_PIXELS = 2048
-_REDUCING_GAP = 1.0  # a 24-megapixel WebP: 0.24 s of CPU instead of 0.63 s at 1.4
+_REDUCING_GAP = 1.0  # a 24-megapixel WebP takes 0.24 s of CPU, instead of 0.63 s with a gap of 1.4
 _DAMAGED = (
     *(OSError, SyntaxError, ValueError, EOFError, ArithmeticError, RuntimeError),
-    *(struct.error, TypeError, AttributeError, LookupError),  # from broken EXIF
+    *(struct.error, TypeError, AttributeError, LookupError),  # Pillow raises these for broken EXIF
 )
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _JPEGS = {"JPEG", "MPO"}  # Pillow opens an MPO file as a JPEG and then names the format MPO
 _JPEG_END = b"\xff\xd9"
-_JPEG_NOISE = b"\x55\xaa" * 32  # decodes to pixels where data is missing
+_JPEG_NOISE = b"\x55\xaa" * 32  # a decoder turns these bytes into pixels where data is missing
 _JPEG_BLOCK_PIXELS = 16
 
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread takes memory in the worker
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # one thread, because each one takes memory in the worker
 
 
 def check_size(num_bytes: int) -> None:
@@ -140,7 +141,7 @@ def _check_shape(picture: Image.Image) -> None:
     num_bytes = width * height * _BYTES_PER_PIXEL[kind]
     if max(width, height) > MAX_UPLOAD_SIDE_PIXELS or num_bytes > MAX_DECODED_BYTES:
         raise UserError(_explain_pixels(kind))
-    # An MPO is a photo with others after it, such as its thumbnail or a left and a right view.
+    # An MPO file has a photo and more pictures after it, such as a thumbnail or a second view.
     if kind not in {"MPO", "HEIF"} and getattr(picture, "is_animated", False):
         raise UserError(because(Code.UPLOAD_MOVES))
 

@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 class Deliverer:
     """Posts finished pictures. If that fails, the job is refunded and its files stay on disk.
 
-    If the member has left or the message was deleted, the job costs what was drawn, as if the
-    member had cancelled it.
+    If the member has left or the message was deleted, the member pays for what was drawn, as after
+    a cancellation.
     """
 
     def __init__(
@@ -100,9 +100,9 @@ class Deliverer:
         return ended
 
     async def _pass_rules(self, job: Job) -> Job | None:
-        """Judge the prompt again, because the rules may have changed while the job waited.
-
-        The job may now be covered, held or refused. None if its status has changed meanwhile.
+        """Judge the prompt again, because the rules may have changed while the job waited. Return
+        the job, which may now be covered, held or refused. None if its status has changed
+        meanwhile.
         """
         verdict = await self._gate.judge_again(job)
         entry = compose_audit_entry(replace(job, accepted_at=self._now()), verdict)
@@ -137,7 +137,8 @@ class Deliverer:
         return changed
 
     async def _post(self, job: Job, delivery: Delivery) -> int | None:
-        """Try until the message is posted or cannot be. If the bot stops, the next start goes on.
+        """Try until the message is posted or can never be. If the bot stops, the next start goes
+        on.
 
         Between two tries, other messages of the channel are updated.
         """
@@ -150,7 +151,7 @@ class Deliverer:
                 await asyncio.sleep(self._again_seconds)
 
     async def _give_up(self, job: Job, error: Undeliverable) -> Job | None:
-        """End a job that can never be posted. Pictures that somebody removed are not kept."""
+        """End a job that can never be posted. Delete pictures that somebody removed."""
         of_job(log, job.job_id).warning("is undeliverable: %s", error)
         status, reason = JobStatus.UNDELIVERABLE, because(Code.NOT_POSTED, why=error.why)
         if isinstance(error, MessageDeleted):
@@ -160,7 +161,7 @@ class Deliverer:
         cost = job.cost if reason == MESSAGE_DELETED else 0.0
         ended = await self._mark_ended(job, status, reason, cost)
         if ended is not None:
-            # The row comes first, so that a stop of the bot loses no reason.
+            # Save the row first, so that the reason is not lost if the bot stops now.
             if isinstance(error, MessageDeleted):
                 await self._writer.remove(job.job_id)
             await self._status_messages.finish(ended)

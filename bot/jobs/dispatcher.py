@@ -50,7 +50,7 @@ STORE_RETRY_SECONDS = 5.0
 TEND_SECONDS = 1.0
 LOCKED_SECONDS = 600.0  # how long a drawn job waits while another program writes to the database
 _CANCELLED = because(Code.CANCELLED)
-# The largest share of time for computing places, which is slow in a long queue.
+# At most this share of the time is spent on computing places, which is slow for a long queue.
 ANNOUNCE_SHARE = 0.1
 
 
@@ -122,7 +122,7 @@ class Dispatcher:
                 await self._waitlist.learn_paces()
                 while (job := self._choose()) is not None:
                     await self._begin(job)
-            except StoreError as error:  # such as a full disk: jobs stay in the queue
+            except StoreError as error:  # such as a full disk; the jobs stay in the queue
                 log.error("no job can be started, trying again in a moment: %s", error)
                 loop.call_later(STORE_RETRY_SECONDS, self._waitlist.changed.set)
             if self._lost is not None:
@@ -146,7 +146,7 @@ class Dispatcher:
             self._announce()
 
     def _show_places(self) -> None:
-        """Show the places. Messages with the same place are not edited."""
+        """Show the places. Do not edit messages whose place is still the same."""
         waitlist, is_ready = self._waitlist, self._waitlist.info is not None
         for job_id, place in waitlist.places().items():
             self._status_messages.post(waitlist.queue.get(job_id), Waiting(place, is_ready))
@@ -169,7 +169,7 @@ class Dispatcher:
             await asyncio.wait(self._tasks, timeout=requeue_seconds)
 
     async def resume_delivery(self, job: Job) -> None:
-        """Deliver a job that an earlier process had rendered."""
+        """Deliver a job whose pictures an earlier process drew."""
         self._spawn(job, self._deliver(job))
 
     async def cancel(self, job_id: int, reason: Reason = _CANCELLED) -> Job | None:
@@ -197,7 +197,7 @@ class Dispatcher:
         if ended is not None:
             of_job(log, job_id).info("cancelled: %s", reason.code)
             self._waitlist.remove(job_id)
-            self._waitlist.running.pop(job_id, None)  # do not show late progress
+            self._waitlist.running.pop(job_id, None)  # so that late progress is not shown
             self._engine.cancel(job_id)
             self._waitlist.charge(ended)
             await self._status_messages.finish(ended)
@@ -236,7 +236,7 @@ class Dispatcher:
         num_steps = 1 if job.recipe.is_upscaled else job.recipe.num_inference_steps or 0
         self._status_messages.post(running, InProgress(0, num_steps))
         self._spawn(running, self._draw(running, future))
-        self._track(self._drop_departed(running))  # meanwhile, the drawing goes on
+        self._track(self._drop_departed(running))  # the drawing goes on meanwhile
 
     async def _drop_departed(self, job: Job) -> None:
         if await self._deliverer.presence.has_left(job):
@@ -248,9 +248,8 @@ class Dispatcher:
             rendered = await self._render(job, output)
         except GenerationCancelled:
             if await self._jobs.mark_requeued(job, attempted=False) is not None:
-                self._waitlist.use.refund(
-                    job.job_id
-                )  # the bot stops; if the member cancels, ``cancel`` charges it
+                # here the bot stops; if a member cancels, ``cancel`` charges the job
+                self._waitlist.use.refund(job.job_id)
             return
         finally:
             self._waitlist.running.pop(job.job_id, None)
@@ -263,7 +262,7 @@ class Dispatcher:
     async def _deliver(self, job: Job) -> None:
         try:
             ended = await self._deliverer.deliver(job)
-        except StoreError as error:  # a posted grid must not be replaced by an apology
+        except StoreError as error:  # an apology must not replace a grid that may be posted already
             of_job(log, job.job_id).error("will be delivered again at the next start: %s", error)
             return
         if ended is not None:  # an undeliverable job costs nothing
@@ -281,7 +280,7 @@ class Dispatcher:
         pace = self._waitlist.paces.of(output.engine)
         cost = pace.measure(job.cost_estimate, output.gpu_seconds)
         if not any(verdict.was_judged for verdict in judgement.verdicts):
-            cost = 0.0  # our own mistake, so no picture can be shown
+            cost = 0.0  # a bug of ours, so no picture can be shown
         entry = compose_picture_entry(job, judgement, self._now())
         async with self._jobs.transaction():
             rendered = await self._jobs.mark_rendered(
@@ -336,7 +335,7 @@ class Dispatcher:
         except StoreError as error:
             of_job(log, job.job_id).error("%s", error)
             await self._end(job, JobStatus.FAILED, error.reason)
-        except Exception:  # boundary: one job's fault must not stop the queue
+        except Exception:  # boundary: a fault in one job must not stop the queue
             log.exception(
                 "job %s failed at attempt %s", job.job_id, job.attempt, extra={"job_id": job.job_id}
             )

@@ -44,12 +44,14 @@ from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 
-_MAX_COMMITS_AT_ONCE = 64  # the first of 500 prompts must not wait for the last
-_MAX_OF_MEMBER_AT_ONCE = 8  # per server, so that refusals are counted before the rest is judged
-_MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name; the row stores it
+_MAX_COMMITS_AT_ONCE = 64  # so that the first of 500 prompts does not wait for the last
+# in one server; few, so that refusals are counted before the member's other prompts are judged
+_MAX_OF_MEMBER_AT_ONCE = 8
+_MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name, and the row stores what was typed
 _AGAIN_SECONDS = 1.0
-_PATIENCE_SECONDS = 8.0  # the store waits 5 s for a lock, for example during a copy
-_NOT_JUDGED = Verdict(Outcome.ALLOW)  # for prompts that are refused for another reason anyway
+_PATIENCE_SECONDS = 8.0  # the database waits up to 5 s for a lock, for example during a copy
+# for prompts that are refused for another reason, and therefore not judged
+_NOT_JUDGED = Verdict(Outcome.ALLOW)
 _STARTS_COVERED = because(Code.STARTS_COVERED)
 _DRAINING = because(Code.RESTARTING)
 
@@ -68,7 +70,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Where an accepted job goes: into the queue, to the moderators, or to its end."""
+    """The objects that take over an accepted job: the queue, the moderators, or what ends it."""
 
     waitlist: Waitlist
     lane: ReviewLane
@@ -76,7 +78,7 @@ class Destinations:
 
 
 class Intake:
-    """The only code that inserts a job."""
+    """Accepts or refuses each new prompt. No other code inserts jobs."""
 
     def __init__(
         self,
@@ -117,10 +119,11 @@ class Intake:
     ) -> Job | None:
         """Take a prompt; return its row after the first answer.
 
-        None if this interaction was already taken (Discord may send one twice), or if a job of the
-        same press waits or is being drawn. refusal: why the prompt cannot be drawn, if the caller
-        knows. Raises StoreError if nothing could be recorded in time; then the prompt is never
-        drawn. Raises UserError if too many of this member's prompts were refused.
+        None if there already is a job for this interaction (Discord may send it twice), or if a job
+        from the same press of a button still waits or is being drawn. refusal: why the prompt
+        cannot be drawn, if the caller already knows that. Raises StoreError if nothing could be
+        recorded in time; then the prompt is never drawn. Raises UserError if too many of this
+        member's prompts were refused.
         """
         if not self._jobs.is_in_place():
             raise StoreError(RECORD_GONE())
@@ -146,7 +149,7 @@ class Intake:
         with suppress(TimeoutError):
             async with asyncio.timeout(max_seconds):
                 await self._idle.wait()
-        for task in self._settling:  # the next start settles the rest
+        for task in self._settling:  # the next start takes care of the rest
             task.cancel()
         await asyncio.gather(*self._settling, return_exceptions=True)
 
@@ -162,14 +165,14 @@ class Intake:
         said = "(sealed)" if job.rule == MINORS else ask.prompt
         of_job(log, job.job_id).debug("user %s: %r", origin.user_id, said)
         if job.status is JobStatus.REFUSED:
-            of_job(log, job.job_id).info("user %s refused", origin.user_id)
+            of_job(log, job.job_id).info("a prompt of user %s is refused", origin.user_id)
             reason = job.reason or because(Code.UNEXPLAINED)
             await caller.refuse(reason, can_appeal=job.rule == SUSPENDED)
             return job
         return await self._answer(job, caller, ask.upload)
 
     async def _commit(self, ask: Ask, origin: Origin, refusal: Reason | None) -> Job | None:
-        """Insert the row. Others do not wait while a prompt is judged."""
+        """Insert the row. While a prompt is judged, other prompts do not wait."""
         recipe = compose_recipe(ask, self._random_seed())
         async with self._looks:
             settings = await self._gate.fetch_settings(origin)
@@ -195,7 +198,7 @@ class Intake:
     async def _insert(self, row: _Row, refusal: Reason | None) -> Job | None:
         job = None
         try:
-            # In one transaction: two prompts must not both fit into the last place.
+            # One transaction, so that two prompts cannot both take the last place.
             async with self._jobs.transaction():
                 if refusal is None:
                     refusal = await self._quota_check.find_refusal(row.origin, row.quota, row.cost)
@@ -249,7 +252,7 @@ class Intake:
         return refusal or find_admission_refusal(origin, settings, self._now())
 
     def _price(self, recipe: Recipe, refusal: Reason | None) -> tuple[Recipe, float, Reason | None]:
-        """Return the complete recipe, cost and refusal. No await: the model may load meanwhile."""
+        """Return the complete recipe, cost and refusal. No await, so no model loads in between."""
         try:
             if self._waitlist.info is not None:
                 recipe = complete_recipe(recipe, self._waitlist.info)
@@ -270,7 +273,7 @@ class Intake:
             return _NOT_JUDGED, _DRAINING
         if not verdict.is_allowed:
             log.info(
-                "a prompt of user %s matched rule %r (text read %s)",
+                "a prompt of user %s matched rule %r (the text was read %s)",
                 origin.user_id,
                 verdict.rule,
                 verdict.form,
@@ -326,7 +329,9 @@ class Intake:
                 try:
                     return await settle()
                 except StoreError as error:
-                    of_job(log, job.job_id).error("is answered, but not on record yet: %s", error)
+                    of_job(log, job.job_id).error(
+                        "is answered, but not in the database yet: %s", error
+                    )
                 await asyncio.sleep(_AGAIN_SECONDS)
 
         task = asyncio.create_task(retry())
@@ -352,7 +357,7 @@ class Intake:
         return answered
 
     async def _finish_cancelled(self, job: Job, message_id: int | None) -> Job | None:
-        """Show the end of a job that was cancelled before its message existed."""
+        """Show how a job ended that was cancelled before its message existed."""
         ended = await self._jobs.fetch_job(job.job_id)
         if ended is not None and ended.status is JobStatus.CANCELLED:
             await self._status_messages.finish(replace(ended, message_id=message_id))

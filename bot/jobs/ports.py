@@ -1,4 +1,4 @@
-"""The interfaces that jobs use: people who get answers, and places for messages.
+"""The interfaces through which jobs answer people and show messages.
 
 ``bot/chat/messenger.py`` implements them for Discord, ``bot/cli/terminal.py`` for the command
 line.
@@ -40,7 +40,7 @@ class NotPosted(TriptychError):
 class Undeliverable(NotPosted):
     """The message can never be delivered; trying again would not help.
 
-    Its text is for the log; why: the reason that members may read.
+    Its text is for the log. why: the reason that members may read.
     """
 
     def __init__(self, text: str, why: Reason = _NOT_TAKEN) -> None:
@@ -49,7 +49,7 @@ class Undeliverable(NotPosted):
 
 
 class NoMessage(Undeliverable):
-    """There is no such message: it was deleted or never posted."""
+    """The message does not exist: it was deleted or never posted."""
 
 
 class MessageDeleted(NoMessage):
@@ -140,10 +140,10 @@ def list_hidden(delivery: Delivery) -> list[str]:
 
 
 class Caller(Protocol):
-    """The person who asks, while a first answer is still possible (3 s on Discord)."""
+    """The person who asks, as long as a first answer is possible (3 s on Discord)."""
 
     async def acknowledge(self, job: Job) -> int | None:
-        """Show that the prompt was taken; return the id of the status message, if there is one.
+        """Show that the prompt was accepted; return the id of the status message, if there is one.
 
         Raises Undeliverable if the answer came too late, Unreachable if nobody knows whether it
         arrived.
@@ -151,7 +151,7 @@ class Caller(Protocol):
         ...
 
     async def refuse(self, reason: Reason, *, can_appeal: bool = False) -> None:
-        """Tell only this person why the prompt was not taken."""
+        """Tell only this person why the prompt was not accepted."""
         ...
 
     async def fetch_upload(self, upload: Upload) -> bytes:
@@ -160,7 +160,7 @@ class Caller(Protocol):
 
 
 class Messenger(Protocol):
-    """Reaches people by a job's row alone, so it works after a restart, too.
+    """Reaches people with only a job's row, so it also works after a restart.
 
     Every method that waits raises Undeliverable or Unreachable.
     """
@@ -214,12 +214,12 @@ class Messenger(Protocol):
 
 
 class ReviewLane(Protocol):
-    """Where held jobs wait for a moderator: ``bot/review/cards.py``."""
+    """Takes jobs that wait for a moderator. ``bot/review/cards.py`` implements it."""
 
     async def hold(self, job: Job) -> None:
         """Ask the moderators about a held job, and tell its member."""
         ...
 
     async def withdraw(self, job: Job) -> None:
-        """Close the card of a held job that its member has taken back."""
+        """Close the card of a held job that its member has cancelled."""
         ...

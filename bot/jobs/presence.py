@@ -18,9 +18,10 @@ from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
 
-FRESH_SECONDS = 60.0  # do not ask again about members seen this recently
+FRESH_SECONDS = 60.0  # seconds for which we do not ask about the same member again
 ANSWER_SECONDS = 2.0
-MAX_PER_MINUTE = 60  # Discord allows 50 requests a second, and most are needed for messages
+# few, because Discord allows 50 requests a second and messages need most of them
+MAX_PER_MINUTE = 60
 _MAX_SEEN = 1000
 _MINUTE_SECONDS = 60.0
 

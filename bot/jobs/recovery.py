@@ -79,7 +79,7 @@ class Recovery:
         return [job for job in jobs if not job.recipe.is_newer]
 
     async def drop_terminal_jobs(self) -> None:
-        """End the jobs of interrupted commands; nobody is waiting for them."""
+        """End the jobs of interrupted terminal commands, because nobody is waiting for them."""
         for job in await self._jobs.list_by_status(*_OPEN):
             if job.origin.source is Source.TERMINAL:
                 await self._jobs.mark_ended(
@@ -121,8 +121,8 @@ class Recovery:
         await self._jobs.mark_answered(job.job_id, message_id=message_id, now=self._now())
 
     async def _drop(self, job: Job, code: Code) -> None:
-        """End a job whose member was never told that it was taken."""
-        of_job(log, job.job_id).info("dropped: %s", code)
+        """End a job without a message, because its member was never told that it was accepted."""
+        of_job(log, job.job_id).info("ended without an answer: %s", code)
         await self._jobs.mark_ended(
             job.job_id,
             JobStatus.FAILED,
@@ -145,5 +145,5 @@ class Recovery:
 
 
 def _can_be_answered(job: Job) -> bool:
-    """Return whether the job's token or the bot in its channel can still post an answer."""
+    """Return whether an answer can still be posted: with the job's token, or by the bot itself."""
     return job.origin.token is not None or job.origin.bot_in_channel

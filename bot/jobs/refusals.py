@@ -19,7 +19,7 @@ _BURST_SHARE = 4  # a quarter of what an hour allows may come at once
 class Refusals:
     """Allows each member a number of refused prompts. Prompts after that are only counted.
 
-    Prompts that are taken do not count.
+    Accepted prompts do not count.
     """
 
     def __init__(self, audit: AuditRepository, per_hour: int, now: Callable[[], float]) -> None:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DECODE_SECONDS = 3.0
-MAX_UPLOADS_AT_ONCE = 16  # each one holds up to 10 MiB in memory while it is fetched and opened
+# few, because each upload takes up to 10 MiB of memory while it is fetched and opened
+MAX_UPLOADS_AT_ONCE = 16
 _GONE = because(Code.START_GONE)
 
 
@@ -59,7 +60,7 @@ class StartPictures:
         self._uploads = asyncio.Semaphore(MAX_UPLOADS_AT_ONCE)
 
     async def take(self, job: Job, upload: Upload, caller: Caller) -> Unusable | None:
-        """Fetch, decode, judge and keep a member's picture. Returns why, if it cannot be used."""
+        """Fetch, decode, judge and keep a member's picture. Returns why it is unusable, or None."""
         async with self._uploads:
             return await self._take(job, upload, caller)
 
@@ -95,7 +96,7 @@ class StartPictures:
     async def load(self, job: Job) -> NDArray[np.uint8] | None:
         """Return the start picture of a job as uint8 (height, width, 3) RGB; None if it has none.
 
-        A picture to be enlarged keeps the size that people see; others are fitted to the recipe's.
+        A picture to be enlarged has the size that people see. All others get the recipe's size.
 
         The recipe must be complete. Raises UserError if the picture is gone.
         """

@@ -35,9 +35,10 @@ from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
 
-MAX_EDITS_AT_ONCE = 2  # first answers and finished pictures must not wait behind updates of places
+# so that first answers and finished pictures do not wait for updates of places
+MAX_EDITS_AT_ONCE = 2
 
-_BURSTS = 4  # a quarter of a window's edits may go in a quarter of the window
+_BURSTS = 4  # in each quarter of a window, at most a quarter of its edits are used
 
 MESSAGE_DELETED = because(Code.MESSAGE_DELETED)
 
@@ -113,7 +114,7 @@ class StatusMessages:
         if self._mark_end_notified is not None:
             try:
                 await self._mark_end_notified(job.job_id)
-            except StoreError as error:  # the next start repeats it
+            except StoreError as error:  # the next start shows it once more
                 of_job(log, job.job_id).warning(
                     "the message shows the job's end, but this could not be saved: %s", error
                 )
@@ -163,7 +164,7 @@ class StatusMessages:
             return
         if job.status is not JobStatus.CANCELLED or job.reason == MESSAGE_DELETED:
             await self._try(job, self._messenger.tell(job, job.reason))
-        # otherwise the person who cancelled already got an answer
+        # (a person who cancelled the job already has an answer)
 
     async def _try(self, job: Job, work: Awaitable[object]) -> bool:
         try:
@@ -187,7 +188,7 @@ class StatusMessages:
             await self._messenger.progress(job, update)
         except MessageDeleted as error:
             of_job(log, job.job_id).info("somebody deleted the message: %s", error)
-            if self.drop is not None:  # in a task, because it waits for this edit
+            if self.drop is not None:  # in a task, because it waits until this edit has ended
                 self._spawn(self.drop(job.job_id))
         except NotPosted as error:
             of_job(log, job.job_id).info("the message was not edited: %s", error)
@@ -239,11 +240,11 @@ class _Channel:
             await asyncio.gather(message.editing, return_exceptions=True)
 
     def begin_edit(self) -> None:
-        """Note that an edit starts: Discord may apply it from now on."""
+        """Remember that an edit starts: Discord may apply it from now on."""
         self.num_under_way += 1
 
     def end_edit(self) -> None:
-        """Note that an edit ended: Discord may have applied it only now."""
+        """Remember that an edit ended: Discord may have applied it only now."""
         self.num_under_way -= 1
         self.edits.append(_now())
 
@@ -266,7 +267,7 @@ class _Channel:
     async def _conduct(self) -> None:
         while (delay := self._delay_seconds()) is not None:
             if delay > 0:
-                # Do not sleep longer than an interval, because a new message may come meanwhile.
+                # Wake after an interval at the latest, because a new message may need an edit.
                 await asyncio.sleep(min(delay, self.pacing.interval_seconds))
                 continue
             await self.turns.acquire()
@@ -293,7 +294,7 @@ class _Channel:
         return max(min(due), self._find_free(room, 1), self._find_free(burst, burst / room)) - now
 
     def _find_free(self, count: int, share: float) -> float:
-        """Find when ``count`` edits in this share of the window leave room for one more."""
+        """Return when one more edit has room, at ``count`` edits per share of the window."""
         ended = count - self.num_under_way
         if ended <= 0:
             return float("inf")
@@ -336,7 +337,7 @@ class _Channel:
 
 
 def _concerns_member_alone(job: Job) -> bool:
-    """Return whether the job's end is of no interest to the whole channel."""
+    """Return whether only the member, not the whole channel, has to know how the job ended."""
     is_upload = job.reason is not None and job.reason.code.startswith("upload_")
     is_refused_upload = job.status is JobStatus.REFUSED and is_upload
     return job.status is JobStatus.CANCELLED or is_refused_upload

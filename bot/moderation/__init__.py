@@ -1,4 +1,4 @@
-"""The guard: judges prompts and pictures. Knows nothing of Discord, SQL or torch."""
+"""Judges prompts and pictures. Knows nothing of Discord, SQL or torch."""
 
 from bot.moderation.pictures import PictureCheck
 from bot.moderation.prompts import NO_RULES, Explanation, PromptPolicy, judge_by

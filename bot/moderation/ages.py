@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 _ADULT_AGE = 18
-_MIN_LIMIT = 10  # because "under 4 lamps" is about lamps, not an age
+_MIN_LIMIT = 10  # because "under 4 lamps" is not about an age
 _NOT_YEARS = (
     "balloons|cm|days|degrees|feet|fps|grams|hours|inches|kg|kilometers|km|knots|m|meters|metres|"
     "miles|minutes|mm|months|percent|points|pounds|seconds|steps|weeks|wheels|grad|minutos"
@@ -20,7 +20,7 @@ _ORDINALS = (
 
 
 class Age(NamedTuple):
-    """An age found at words[start:end]. is_plain: it almost certainly is the age of a minor."""
+    """An age, written in words[start:end]. is_plain: it is almost certainly the age of a minor."""
 
     is_plain: bool
     start: int
@@ -31,7 +31,7 @@ class Age(NamedTuple):
 class _Way:
     """One way to write an age.
 
-    signs: each text that matches contains one of these; they are searched first, because that is
+    signs: each text that matches contains one of these. We search for them first, because that is
     quick. least, most: the range of numbers that count as a minor's age.
     """
 
@@ -117,7 +117,7 @@ class AgeFinder:
         self._ways = list_ways(numbers)
 
     def find(self, words: list[str]) -> Iterator[Age]:
-        """Return each age in a reading, and which words it consists of."""
+        """Return each age of a minor in a reading, with the place of its words."""
         text = " ".join(words)
         for way in self._ways:
             for match in way.find(text):

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from bot.errors import TooCostly
 
-ALLOWED_SECONDS = 0.05  # this thread's CPU time; most servers' rules need about 1 ms
+# seconds of this thread's CPU time; the rules of most servers need about 1 ms
+ALLOWED_SECONDS = 0.05
 
 
 class Allowance:
-    """Stops a search that has used up its CPU seconds."""
+    """Stops a search that has used up its CPU time."""
 
     def __init__(
         self, seconds: float = ALLOWED_SECONDS, clock: Callable[[], float] = time.thread_time

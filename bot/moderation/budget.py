@@ -1,7 +1,8 @@
-"""Weighs a server's rules against a fixed budget, so that no server can slow down another.
+"""Keeps the cost of a server's rules within a fixed budget, so that none can slow down another.
 
-Weighing compiles unknown patterns, and compiling blocks all other threads. So a server's rules are
-weighed in a worker process. Rules within the budget compile in a few milliseconds.
+Measuring the cost (``weigh``) compiles unknown patterns, and compiling blocks all other threads. So
+a server's rules are measured in a worker process. Rules within the budget compile in a few
+milliseconds.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from bot.errors import ConfigError
 from bot.moderation.patterns import count_steps
 from bot.texts import rules as texts
 
-# Rules beyond one of these limits are refused without being weighed.
-_MAX_WEIGHED = 10  # times the budget
-_MAX_WEIGHING_SECONDS = 2.0  # CPU time; the caller waits five times as long
+# Rules beyond one of these limits are refused, and their cost is not measured.
+_MAX_WEIGHED = 10  # as a multiple of the budget
+_MAX_WEIGHING_SECONDS = 2.0  # seconds of CPU time; the caller waits five times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Weight:
         )
 
     def fits(self, budget: Weight) -> bool:
-        """Return whether this weight exceeds no part of the budget."""
+        """Return whether this cost is within every part of the budget."""
         return (
             self.rules <= budget.rules
             and self.steps <= budget.steps
@@ -49,14 +50,14 @@ class Weight:
 NOTHING = Weight()
 
 SERVER_BUDGET = Weight(rules=2000, steps=5000, letters=40_000)
-"""Of one server's own rules; the worst of them are measured in docs/moderation.md."""
+"""The budget for one server's rules. docs/moderation.md has the times of the costliest rules."""
 
 OWNER_BUDGET = Weight(rules=5000, steps=50_000, letters=400_000)
-"""Of the instance's rules, which every prompt pays for; the owner has chosen them."""
+"""The budget for the bot owner's own rules, which judge every prompt."""
 
 
 def weigh(rule: Rule) -> Weight:
-    """Weigh a rule. Raises ConfigError with the reason for a pattern that is refused."""
+    """Return the cost of a rule. Raises ConfigError with the reason if its pattern is refused."""
     steps = count_steps(rule.text) if rule.kind is RuleKind.PATTERN else 0
     return Weight(1, steps, len(rule.text) + sum(map(len, rule.exceptions)))
 
@@ -64,7 +65,7 @@ def weigh(rule: Rule) -> Weight:
 def require_budget(
     rules: Iterable[Rule], present: Iterable[Rule] = (), budget: Weight = SERVER_BUDGET
 ) -> None:
-    """Raise ConfigError for new rules that are unusable or do not fit beside the present ones."""
+    """Raise ConfigError if new rules are unusable, or exceed the budget with the present ones."""
     used = total = sum(map(weigh, present), NOTHING)
     for rule in rules:
         total += weigh(rule)
@@ -72,7 +73,7 @@ def require_budget(
 
 
 def require_fit(total: Weight, budget: Weight, used: Weight = NOTHING) -> None:
-    """Raise ConfigError if the budget is exceeded. The error names the use so far and the limit."""
+    """Raise ConfigError if the budget is exceeded. The error names what is used and the limit."""
     for what, need, most, before in (
         ("rules", total.rules, budget.rules, used.rules),
         ("steps", total.steps, budget.steps, used.steps),
@@ -100,7 +101,7 @@ def list_beyond(
     budget: Weight = SERVER_BUDGET,
     clock: Callable[[], float] = time.thread_time,
 ) -> tuple[int, ...]:
-    """List the numbers of the rules for which earlier rules leave no room."""
+    """List the numbers of the rules that no longer fit into the budget after earlier ones."""
     total, beyond = NOTHING, list[int]()
     weighed, end = 0, clock() + _MAX_WEIGHING_SECONDS
     for number, rule in rules.items():

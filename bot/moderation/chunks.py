@@ -9,10 +9,10 @@ from operator import itemgetter
 
 import re2
 
-_PLAIN = re.compile(r"[a-z]+[.,;:?]*")  # every reading leaves these chunks as they are
+_PLAIN = re.compile(r"[a-z]+[.,;:?]*")  # chunks that are the same in every reading
 _LETTER_ALONE = re.compile(r"[a-z][.,;:?]*")
 _LONG_WORD = "aa"  # placeholder for one or more long words; their text does not matter
-_LONG, _SHORT, _ODD = range(3)  # kinds of chunks: a word, a letter, anything else
+_LONG, _SHORT, _ODD = range(3)  # the kinds of chunks: a word, a single letter, anything else
 _LOOSE = re.compile(rb"[\x01\x02]{2,}|\x02")
 
 _PARTED = bytes(
@@ -29,15 +29,14 @@ _REPEATED_PLAIN = re2.compile(rf"{_TRIPLES}|\b(?:{_DOUBLES}){{2,}}\b")
 
 
 class Chunks:
-    """A text as chunks. Odd chunks may be disguised; the plain ones are the same in all readings.
-
-    So a reading is passed around as its odd chunks alone, one on each line.
+    """A text as chunks. "Odd" chunks may be disguised; the plain ones are the same in all readings.
+    So functions pass a reading to each other as only its odd chunks, one on each line.
     """
 
     def __init__(self, chunks: list[str]) -> None:
         distinct = dict.fromkeys(chunks)
         self._odd = list(filterfalse(_PLAIN.fullmatch, distinct))
-        # Then it is not worth separating the plain ones.
+        # Then separating the plain chunks would save no time.
         self._are_all_odd = 2 * len(self._odd) > len(chunks)
         if self._are_all_odd:
             self._odd, self._plain, self._places = chunks, [_LONG_WORD], list(range(len(chunks)))

@@ -1,9 +1,9 @@
 """The two classes that nobody can switch off: sexual content about minors, and about real people.
 
-A sexual term alone belongs to neither class. It does together with words for a minor or a real
-person, in the same text or in a prompt behind the start picture. The prompt is refused if both
-terms are clear, and held if one of them may mean something else. A picture that a person sent
-counts as a real person.
+A sexual term alone belongs to neither class. But it does together with words for a minor or a real
+person, in the same text or in an earlier prompt that led to the start picture. The prompt is
+refused if both terms are clear, and held if one of them may mean something else. A picture that a
+person sent counts as a real person.
 """
 
 from __future__ import annotations
@@ -31,26 +31,27 @@ _SENT = because(Code.SENT_PICTURE_UNDRESSED)
 
 _SEXUAL = frozenset({"sexual", "sexual_weak", "undressed", "undressing", "scanty", "garments"})
 _AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
-_NAME_GAP_WORDS = 1  # allows a middle initial
-_OWN_GAP_WORDS = 2  # allows "my old maths teacher"
-_REMOVAL_GAP_WORDS = 2  # allows "remove all her clothes"
+_NAME_GAP_WORDS = 1  # words between a given name and a surname; one allows a middle initial
+_OWN_GAP_WORDS = 2  # words between "my" and a role, as in "my old maths teacher"
+_REMOVAL_GAP_WORDS = 2  # words between a verb and clothes, as in "remove all her clothes"
 
 
 Categories = list[tuple[Reading, dict[str, list[Hit]]]]
-"""For each reading of a text the hits of each category."""
+"""For each reading of a text, the hits in each category."""
 
 
 @dataclass(slots=True)
 class Signs:
     """Signs found in texts, each with the form in which it was first read.
 
-    undressed: counts as sexual with a real person, and may do so with a minor. undressing, grown:
-    count only in a negative prompt. scanty: counts only with a picture that a person sent. worn
-    (garments): counts only in a negative prompt with such a picture. In each field, True: clear
-    terms; False: terms that may mean something else.
+    undressed: counts as sexual with a real person, and perhaps with a minor. undressing (verbs) and
+    grown (words for adults): count only in a negative prompt. scanty (revealing clothes): counts
+    only with a picture that a person sent. worn (clothes): counts only in a negative prompt with
+    such a picture. The key True of each field has clear terms, and the key False has terms that may
+    mean something else.
     """
 
-    sexual: dict[bool, Form] = field(default_factory=dict)  # keyed by whether the term is clear
+    sexual: dict[bool, Form] = field(default_factory=dict)  # the keys say whether a term is clear
     minor: dict[bool, Form] = field(default_factory=dict)
     person: dict[bool, Form] = field(default_factory=dict)
     undressed: dict[bool, Form] = field(default_factory=dict)
@@ -91,11 +92,11 @@ class BuiltInClasses:
 
     @property
     def is_latin(self) -> bool:
-        """Return True: terms of other scripts are searched only in the text as typed."""
+        """Return True, because terms in other scripts are searched only in the text as typed."""
         return True
 
     def may_concern(self, readings: Sequence[Reading]) -> bool:
-        """Return whether the text may have a sexual term. This quick check rules out most texts."""
+        """Return whether the text may contain a sexual term. This check is quick."""
         return any(hits for _, hits in self._sexual.find(map(self._segmenter.segment, readings)))
 
     def find(self, readings: Sequence[Reading]) -> Categories:
@@ -136,7 +137,7 @@ class BuiltInClasses:
         """
         sexual = (negative.undressing if negative else {}) | signs.sexual
         minor = dict(signs.minor)
-        if negative and negative.grown and True in sexual:  # adults are excluded
+        if negative and negative.grown and True in sexual:  # the negative prompt excludes adults
             minor[False in minor] = next(iter(negative.grown.values()))
         exposed = [*sexual.values(), *signs.scanty.values()]
         exposed += negative.worn.values() if negative else ()

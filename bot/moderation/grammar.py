@@ -15,7 +15,8 @@ from bot.moderation.phrases import Hit
 from bot.moderation.readings import Reading
 
 _WORD = re.compile(r"[^\W_]+")
-CREDIT_CHARS = 80  # how far back from a name to look; limits the time for a hostile text
+# characters before a name that are searched; this limits the time for a hostile text
+CREDIT_CHARS = 80
 _CREDIT = re.compile(
     r"(?:([^\W_]+) )?\b(?:by|par|por|after|(?:style|manner) of)\b"
     r"(?: (?:the|great|famous|artist|painter|photographer|director)\b)*[^\w,;.!?]*$"
@@ -28,7 +29,7 @@ _BESIDE = {"close", "cosplay", "dance", "driven", "held", "lie", "lies", "look",
            "performance", "portrayal", "pose", "poses", "ridden", "seen", "selfie", "selfies",
            "shown", "sit", "sits", "stand", "stands", "striptease", "worn"}  # fmt: skip
 _YOUNG = {"babies", "baby", "infant", "juvenile", "juveniles", "kid", "newborn"}
-_SO_CALLED = {  # these words mean children unless one of these few animals follows
+_SO_CALLED = {  # words that mean children, unless one of the few animals named here follows
     "kid": frozenset({"goat", "goats"}),
     "infant": frozenset({"ape", "gorilla", "monkey"}),
 }
@@ -77,7 +78,7 @@ class Sentence:
         self.reading = reading
 
     def credits(self, name: Hit) -> bool:
-        """Return whether a name is only the artist's: "a painting by Emma", not "of Emma"."""
+        """Return whether a name is only that of the artist: "a painting by Emma", not "of Emma"."""
         spans = self._spans
         return bool(spans) and ends_in_credit(self.reading.text[: spans[name.start][0]])
 
@@ -103,7 +104,7 @@ class Sentence:
 
     def is_of_thing(self, hit: Hit, things: Things) -> bool:
         """Return whether a word describes a thing, as in "a topless car"."""
-        # Words spelled apart are numbered differently, so there is nothing to compare.
+        # If words were spelled apart, positions in the text differ, so nothing can be compared.
         if not self._spans:
             return False
         before = self.reading.words[hit.start - 1] if hit.start else ""
@@ -116,7 +117,7 @@ class Sentence:
         return self._ends_in_thing(end, things.nouns, things.kinds | _ARTICLES)
 
     def is_age_of_thing(self, age: Age, things: Things) -> bool:
-        """Return whether a thing has this age: a 12 year old red wine, whisky aged 12 years."""
+        """Return whether a thing has this age: "a 12 year old red wine", "whisky aged 12 years"."""
         if not self._spans:
             return False
         words, owners = self.reading.words, things.owners

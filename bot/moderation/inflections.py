@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_MIN_LETTERS, _MAX_LETTERS = 3, 14  # longer words would make too many forms for a server's rules
+# letters; longer words would have too many forms for a server's rules
+_MIN_LETTERS, _MAX_LETTERS = 3, 14
 _HISSING = ("s", "x", "z", "ch", "sh")
 _INFLECTED = ("ed", "ing", "ies")
-# Words that double their last letter: dig, digging.
+# Words that double their last letter, as in: dig, digging.
 _SHORT = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")
-# British English doubles the l: shovelled.
+# British English doubles the l, as in: shovelled.
 _LAST_MAY_DOUBLE = re.compile(r"[^aeiou][aeiou][^aeiouwxy]")
 
 

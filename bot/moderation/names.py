@@ -19,7 +19,7 @@ _PARTICLES = {"al", "bin", "d", "da", "das", "de", "del", "della", "den", "der",
               "du", "la", "le", "van", "von", "y", "zu"}  # fmt: skip
 _POSSESSIVE = ("'s", "’s")
 _ACTIONS = ("ed", "ing", "ly")
-# If more than this share of the other words have capitals, a capital means nothing.
+# If more than this share of the other words have capitals, a capital is no sign of a name.
 _TITLE_CASE = 0.6
 _MAX_NAMES = 200  # look at no more names than this in one text
 
@@ -72,7 +72,8 @@ class NameFinder:
     ) -> bool | None:
         words = [_fold(word) for word in shape.words]
         while words and words[0] in self._not_first:
-            words = words[1:]  # "Naked Emma Smith": the first capital only begins the sentence
+            # In "Naked Emma Smith", the first capital only begins the sentence.
+            words = words[1:]
         name = list(takewhile(self._is_name_like, words))
         if len(name) < 2 and len(words) > 1 and words[1] not in self._not_names:
             has_first = words[0] in self._given or words[0] in self._titles
@@ -114,7 +115,7 @@ def _list_shapes(
 ) -> Iterator[_Shape]:
     """Yield runs of capitalised words with only a space or a particle between them.
 
-    given: names that "of" may follow, as in Joan of Arc. Elsewhere "of" is no part of a name.
+    given: the names after which "of" is part of a name, as in Joan of Arc.
     """
     shape = _Shape()
     for place, (start, word) in enumerate(tokens):
@@ -160,6 +161,6 @@ def _is_particle(word: str, shape: _Shape, given: frozenset[str]) -> bool:
 
 
 def _leads_on(tokens: list[tuple[int, str]], place: int) -> bool:
-    """Return whether a name may go on after one or two particles, as in van der Meer."""
+    """Return whether a name may continue after one or two particles, as in "van der Meer"."""
     follower = tokens[place + 1 : place + 2]
     return bool(follower) and (follower[0][1][0].isupper() or follower[0][1] in _PARTICLES)

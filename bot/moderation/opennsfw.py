@@ -33,7 +33,7 @@ _FATAL_ONLY = 4
 
 
 def find_weights() -> Path:
-    """Find the file in the installed package and check it. Raises ConfigError."""
+    """Find the file with the weights in its package, and check it. Raises ConfigError."""
     spec = find_spec(_PACKAGE)
     folders = spec.submodule_search_locations if spec else None
     if not folders:
@@ -63,7 +63,7 @@ class OpenNsfw:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = _FATAL_ONLY
-        # This is a little slower but halves the memory, and there are few pictures to judge.
+        # This is a little slower, but needs half the memory. There are few pictures to judge.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         self._session = onnxruntime.InferenceSession(

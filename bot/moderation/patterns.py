@@ -13,20 +13,21 @@ from bot.moderation.allowance import unlimited
 from bot.texts import rules as texts
 
 MAX_PATTERN_STEPS = 1250
-"""Of one pattern; a search that cannot be cut short takes up to 30 ns for each and character."""
+"""The most steps of one pattern. A search takes up to 30 ns per step and character, uninterrupted.
+"""
 
-# Compile time that counts as a step; normal patterns need a tenth to a quarter of it.
+# Seconds of compiling that count as one step. Normal patterns need a tenth to a quarter of this.
 _STEP_SECONDS = 1e-5
 
-# Bytes of memory for each pattern, which limit compiling (to some 10,000 steps, 10 ms) and the
-# search's cache. A lower limit would make searches up to 400 times slower.
+# Bytes of memory for each pattern. They limit compiling (to some 10,000 steps, 10 ms).
+# They also limit the search's cache. With less, searches would be up to 400 times slower.
 _MAX_MEM = 1 << 20
-# The most steps of patterns that one call searches for; no call can be interrupted. The owner's
-# rules have no time limit, so their sets are larger, but with four times as many steps RE2's cache
-# would be too small for them.
+# The most steps that one call searches for, because no call can be interrupted.
+# The owner's rules have no time limit, so their sets may be larger.
+# With four times as many steps, RE2's cache would be too small.
 SET_STEPS = 512
 OWNER_SET_STEPS = 2048
-_ALWAYS = ""  # matches every text, so RE2 has given up if even this does not match
+_ALWAYS = ""  # this matches every text; so if it is not found, RE2 has given up
 
 
 def _make_options() -> re2.Options:
@@ -34,7 +35,7 @@ def _make_options() -> re2.Options:
     options.log_errors = False
     options.max_mem = _MAX_MEM
     options.case_sensitive = False
-    options.never_capture = True  # we need only the place of a match
+    options.never_capture = True  # we only need the place of a match
     return options
 
 
@@ -44,7 +45,7 @@ def count_steps(pattern: str, clock: Callable[[], float] = time.thread_time) -> 
 
     Compiling blocks all threads for up to 0.2 s, so weigh unknown patterns in a worker process.
     """
-    re2.purge()  # otherwise RE2's cache would make compiling seem free
+    re2.purge()  # otherwise RE2's cache would make compiling seem to cost nothing
     begin = clock()
     size = compile_pattern(pattern).programsize
     steps = max(size, int((clock() - begin) / _STEP_SECONDS))
@@ -54,7 +55,7 @@ def count_steps(pattern: str, clock: Callable[[], float] = time.thread_time) -> 
 
 
 class PatternSet:
-    """Patterns compiled once and searched a few at a time."""
+    """Patterns that are compiled once and then searched for in small groups."""
 
     def __init__(self, patterns: Sequence[str], set_steps: int = SET_STEPS) -> None:
         """Raises ConfigError with RE2's reason for a pattern that it refuses."""
@@ -73,7 +74,7 @@ class PatternSet:
     def find(self, text: str, check: Callable[[], None] = unlimited) -> Iterator[int]:
         """Return the numbers of the patterns that match anywhere in the text.
 
-        check: called before each part of the search; what it raises ends the search.
+        check: called before each part of the search. If it raises an error, the search ends.
         """
         encoded = text.encode()
         for group in self._groups:
@@ -107,7 +108,7 @@ class _Group:
 
     def compile(self) -> None:
         if len(self.patterns) == 1:
-            return  # for a single pattern, RE2's ordinary search is faster in the worst case
+            return  # for a single pattern, RE2's normal search is faster in the worst case
         together = re2.Set.SearchSet(_make_options())
         for pattern in self.patterns:
             together.Add(pattern)

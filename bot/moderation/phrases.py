@@ -18,11 +18,12 @@ from bot.moderation.text import normalise
 _WORD = re.compile(r"[^\W_]+")
 _MASK_CHAR = re.compile(r"\W")
 _MIN_SPELLED = 3
-_MIN_SPELLED_APART = 5  # a shorter word can occur in a longer one: A S S E M B L Y
-_ALONE = frozenset("aiox0123456789")  # letters that are words of their own
+# because a shorter word can be part of a longer one that is spelled: A S S E M B L Y
+_MIN_SPELLED_APART = 5
+_ALONE = frozenset("aiox0123456789")  # single letters that are words
 _MIN_LEET = 3
 _MIN_MASKED = 4
-_MAX_MASKED = 14  # longer words would have more than a hundred masked forms each
+_MAX_MASKED = 14  # letters; a longer word would have more than a hundred masked forms
 _HOLE = "*"
 _Disguised = dict[str, tuple[str, ...]]
 _Meanings = tuple[tuple[Form, str], ...]
@@ -42,7 +43,7 @@ class Hit(NamedTuple):
 
 
 def list_uncovered(hits: Iterable[Hit], covers: Iterable[Hit]) -> Iterator[Hit]:
-    """List the hits that lie within none of the covers, without comparing every pair."""
+    """List the hits that no cover contains, without comparing every pair."""
     ordered = sorted(covers, key=attrgetter("start"))
     starts = [cover.start for cover in ordered]
     furthest = [0, *accumulate((cover.end for cover in ordered), max)]
@@ -66,9 +67,8 @@ class PhraseIndex:
         *,
         whole: PhraseIndex | None = None,
     ) -> None:
-        """inflected: words that are not searched for with masked letters.
-
-        whole: an index with more words, which can explain more of the letters of spelled words.
+        """inflected: words that are not searched for with masked letters. whole: an index with more
+        words, which explains more of the letters in spelled words.
         """
         self._whole = whole or self
         self._single: dict[str, list[int]] = {}
@@ -87,7 +87,7 @@ class PhraseIndex:
         for first, second in self._longer:
             self._seconds.setdefault(first, set()).add(second)
         self._starts = frozenset(self._seconds.keys() | self._single)
-        ordered = sorted(words)  # sorted, because the order of a set differs in each run
+        ordered = sorted(words)  # sorted, because the order of a set is different in each run
         self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
         self._squeezed_leet = _group(ordered, lambda word: (_squeeze(_either_i_or_l(word)),))
@@ -104,9 +104,9 @@ class PhraseIndex:
     ) -> Iterator[tuple[Reading, list[Hit]]]:
         """Find every phrase in each reading of a text.
 
-        check: called again and again; what it raises ends the search.
+        check: called often during the search. If it raises an error, the search ends.
         """
-        # Kept for all readings, because they share most of their words.
+        # Shared by all readings, because they have most of their words in common.
         revealed: dict[str, _Meanings] = {}
         in_runs: dict[str, tuple[str, ...]] = {}
         for reading in readings:
@@ -187,13 +187,13 @@ class PhraseIndex:
     def _list_disguised(
         self, reading: Reading, revealed: dict[str, _Meanings], check: Callable[[], None]
     ) -> dict[int, _Meanings]:
-        """Map the places of disguised words to the words of our phrases that they may stand for."""
+        """For each disguised word, by its place, list the words of ours that it may stand for."""
         for word in reading.odd - self._words - revealed.keys():
             check()
             revealed[word] = tuple(self._reveal(word))
         suspects = {word for word in reading.odd if revealed.get(word)}
         if not suspects:
-            return {}  # return early: putting the words into their order takes time
+            return {}  # return early, because putting the words in order takes time
         words = reading.words
         return {place: revealed[words[place]] for place in _list_places(words, suspects)}
 
@@ -243,9 +243,8 @@ class PhraseIndex:
                 yield tuple((Form.MASKED, each) for each in meant)
 
     def _find_spelled(self, run: str, check: Callable[[], None]) -> Iterator[str]:
-        """Yield our words in a run of single letters, which may have other letters around them.
-
-        A short word counts only if the other letters are our words or single-letter words.
+        """Yield our words in a run of single letters. Other letters may stand around a word. But
+        for a short word, the other letters must be words of ours or single-letter words.
         """
         if run in self._words:
             yield run
@@ -311,7 +310,7 @@ def _count_runs(word: str) -> list[int]:
 
 
 def _list_masked(word: str) -> Iterator[str]:
-    """List the word with one or two letters masked; a single hole is never at its ends."""
+    """List the word's forms with one or two letters masked; a single one is never at its ends."""
     if not _MIN_MASKED <= len(word) <= _MAX_MASKED:
         return
     for first in range(1, len(word) - 1):

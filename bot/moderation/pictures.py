@@ -1,4 +1,4 @@
-"""Decides from the picture checkers' results what people may see. In doubt it hides a picture."""
+"""Decides from the picture checkers' results what people may see. If in doubt, hides a picture."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Classifier(Protocol):
 
 
 class PictureCheck:
-    """Combines the model's own checker and the built-in classifier, and hides what either flags.
+    """Combines the model's own checker and the built-in classifier. If either flags a picture, it
+    is hidden.
 
     A panel that could not be judged is hidden as well. Any error in the classifier's thread counts
     as "could not be judged", so no fault can show a picture.
@@ -84,11 +85,9 @@ class PictureCheck:
             )
             classifier.rest()
             return verdicts
-        except (
-            Exception
-        ):  # boundary: a fault of the checker must hide the pictures, never show them
+        except Exception:  # boundary: if the checker fails, pictures must be hidden and never shown
             log.exception(
-                "job %s: the picture check does not work; panels are hidden",
+                "job %s: the picture check does not work; the pictures are hidden",
                 job_id,
                 extra={"job_id": job_id},
             )

@@ -31,7 +31,7 @@ _OF_PATTERNS = {
     Outcome.HOLD: Code.PATTERN_HOLDS,
     Outcome.SPOILER: Code.PATTERN_COVERS,
 }
-# Keys: the class, the outcome, and whether the prompt's own words would have passed.
+# The keys: the class, the outcome, and whether the prompt's own words would have passed.
 _OF_CLASSES = {
     (MINORS, Outcome.REFUSE, False): Code.MINORS_REFUSED,
     (MINORS, Outcome.REFUSE, True): Code.MINORS_REFUSED_BEHIND,
@@ -44,7 +44,7 @@ _OF_CLASSES = {
 }
 NO_RULES = RuleBook(())
 _TOO_COSTLY = Verdict(Outcome.REFUSE, because(Code.RULES_TOO_COSTLY), "rules that take too long")
-_MAX_UNWANTED = 60  # most entries of a negative prompt to read one by one
+_MAX_UNWANTED = 60  # the most entries of a negative prompt that are judged one by one
 _Read = tuple[str, Sequence[Reading]]
 
 
@@ -88,14 +88,14 @@ class PromptPolicy:
     ) -> Verdict:
         """Return the strictest verdict of any rule, with its reason.
 
-        own: the rules of the server where the prompt was typed. ancestry: the prompts behind the
-        start picture. Only the built-in classes judge these again, because the rules have done so
-        before.
+        own: the rules of the server where the prompt was typed. ancestry: the prompts that led to
+        the start picture. Only the built-in classes judge these again, because the rules judged
+        them before.
         """
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         readings, negative = texts
         verdicts = [*self._judge_classes((prompt, readings), (negative_prompt, negative), ancestry)]
-        # Minors come first, because the first refusal decides and theirs seals the prompt.
+        # Minors come first: the first refusal decides, and theirs seals the prompt.
         verdicts.sort(key=_is_of_others)
         return _pick_strictest(chain(verdicts, self._judge_rules(texts, own)))
 
@@ -122,7 +122,7 @@ class PromptPolicy:
     def _judge_classes(
         self, prompt: _Read, negative: _Read, ancestry: Ancestry
     ) -> Iterator[Verdict | None]:
-        """Judge the words alone, and then together with the prompts behind the start picture."""
+        """Judge the words alone, then together with the prompts that led to the start picture."""
         prompts = [prompt, *self._read_behind(text for text, _ in ancestry.texts)]
         negatives = [negative, *self._read_behind(text for _, text in ancestry.texts)]
         readings = [each for _, each in (*prompts, *negatives)]
@@ -140,7 +140,7 @@ class PromptPolicy:
         yield _explain_class(whole, is_behind=True)
 
     def _is_list_of_unwanted(self, negative_prompt: str) -> bool:
-        """Return whether a negative prompt is a list whose single entries pass: "nsfw, child"."""
+        """Return whether a negative prompt is a list whose entries pass alone: "nsfw, child"."""
         entries = negative_prompt.split(",")
         if not 1 < len(entries) <= _MAX_UNWANTED:
             return False
@@ -158,7 +158,7 @@ class PromptPolicy:
 
 
 def judge_by(book: RuleBook, prompt: str, negative_prompt: str) -> Verdict:
-    """Judge a prompt by one rule book alone."""
+    """Judge a prompt by one rule book only."""
     texts = [list_readings(text, latin_only=book.is_latin) for text in (prompt, negative_prompt)]
     return _judge_by(book, texts, Allowance())
 
@@ -200,7 +200,7 @@ def _judge_finding(finding: RuleMatch) -> Verdict | None:
 
 
 def _explain_class(verdict: Verdict | None, *, is_behind: bool = False) -> Verdict | None:
-    """Explain a verdict of a class. is_behind: only prompts behind the start picture caused it."""
+    """Explain a verdict of a class. is_behind: only the earlier prompts caused it."""
     if verdict is None or verdict.reason is not None:
         return verdict
     return replace(verdict, reason=because(_OF_CLASSES[verdict.rule, verdict.outcome, is_behind]))

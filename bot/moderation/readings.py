@@ -12,10 +12,10 @@ from functools import cached_property
 from bot.moderation.chunks import REPEATED, Chunks, is_repeated, part
 from bot.moderation.text import ONLY_UPSIDE_DOWN, fold, fold_lookalikes, turn_round
 
-EITHER_I_OR_L = "I"  # 1, ! and | become this in leetspeak; all other letters are lower case
+EITHER_I_OR_L = "I"  # in leetspeak, 1, ! and | become this letter; all other letters are lower case
 
-# Possessive quantifiers where a hostile text could make the search backtrack too much.
-_WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # (word:1.2)
+# These have possessive quantifiers, or a hostile text could make the search backtrack too much.
+_WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # as in (word:1.2)
 _WEIGHT_IN_CHUNK = re.compile(_WEIGHT.pattern.replace(r"\s?", ""))
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
 _CLOSING = ")]}>"
@@ -24,10 +24,10 @@ _MASKS = frozenset("*#%?•×✱✳\u2217█■▇●")
 _MASKED_WORD = re.compile(
     r"(?<![^\W_])[^\W_]++(?:[*#%?•×✱✳\u2217█■▇●]{1,2}[^\W_]++)+(?:[*#](?![^\W_]))?"
 )
-# Commas and the like separate words. Hyphens, dots, quotes, stars and emoji may be inside one.
+# Commas and similar signs separate words. Hyphens, dots, quotes, stars and emoji can be inside one.
 _INSIDE_WORD = re.compile(r"[^\w\s,;:!?&/+|=](?<=\w.)[^\w\s,;:!?&/+|=]*+(?=\w)")
-_SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # for a text of only words and spaces
-_DRAWN = {  # letters drawn with several characters, longest first; they become capitals
+_SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # a text of only words and spaces
+_DRAWN = {  # letters that are drawn with several characters, longest first; they become capitals
     r"|\/|": "M", "/\\/\\": "M", r"\/\/": "W", r"|\|": "N", r"/\/": "N", "|_|": "U",
     "|-|": "H", r"\/": "V", "/\\": "A", "|<": "K", "|)": "D", "|>": "P", "|=": "F",
     "|_": "L", "()": "O", "[]": "O", "><": "X", "(_)": "U", "[_]": "U", "[)": "D", "[}": "D",
@@ -35,7 +35,7 @@ _DRAWN = {  # letters drawn with several characters, longest first; they become 
 }  # fmt: skip
 _DRAWN_PARTS = ("|", "/", "\\", "()", "[]", "><", "_)", "_]", "[)", "[}", "^^", "}{")
 _DRAWN_LETTER = re.compile("|".join(map(re.escape, sorted(_DRAWN, key=len, reverse=True))))
-_OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # a bracket that is not closed in the same word
+_OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # a bracket that stays open in its word
 _MODEL = re.compile(r"[A-Z]{1,2}\d{2,}(?![^\W_])")
 _NAMED_MODEL = re.compile(r"model ([a-z]\d{2,})(?![^\W_])")
 _DIGITS = {"0": "o", "1": EITHER_I_OR_L, "2": "z", "3": "e", "4": "a", "5": "s", "6": "g",
@@ -53,7 +53,7 @@ class Form(StrEnum):
 
     PLAIN = "as typed"
     LOOKALIKES = "look-alike letters"
-    JOINED = "joined letters"  # letters joined across prompt weights, hyphens and emoji
+    JOINED = "joined letters"  # letters that were joined across prompt weights, hyphens and emoji
     LEET = "leetspeak"
     TURNED = "upside down"
     SQUEEZED = "squeezed repeats"
@@ -65,8 +65,9 @@ class Form(StrEnum):
 class Reading:
     """A text, read in one of the ways.
 
-    distinct: the words without repeats. odd: those words that may be disguised. is_spelled: whether
-    each word is a run of single letters, which need not begin or end where a real word does.
+    distinct: the words without repeats. odd: those of them that may be disguised. is_spelled:
+    whether each word is a run of single letters. Such a run may begin or end in the middle of a
+    real word.
     """
 
     form: Form
@@ -77,7 +78,7 @@ class Reading:
 
     @cached_property
     def words(self) -> list[str]:
-        """Return the words in their order. Only some texts need this, so it is computed late."""
+        """Return the words in their order. This is computed late, because few texts need it."""
         is_parted = self.is_spelled or self.form is Form.MASKED
         return (self.text if is_parted else part(self.text)).split()
 
@@ -85,7 +86,7 @@ class Reading:
 def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
     """List every way to read a text, without those that equal an earlier one.
 
-    latin_only: whether no rule needs other scripts in any reading except the text as typed.
+    latin_only: whether other scripts are needed in no reading except the text as typed.
     """
     text = _ENTITY.sub(_read_entity, text)  # Stable Diffusion's tokenizers decode entities too
     chunks, folded = _fold_chunks(text)
@@ -112,20 +113,21 @@ def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
 
 
 def _fold_chunks(text: str) -> tuple[Chunks, str]:
-    """Return the chunks of a text, and its odd chunks after folding."""
+    """Return the chunks of a text, and its odd chunks after ``fold``."""
     chunks = Chunks(text.split())
     folded = fold(chunks.odd)
-    if chunks.odd and folded.split() != folded.split("\n"):  # folding emptied or split some chunks
+    # ``fold`` has left some chunks empty, or split them
+    if chunks.odd and folded.split() != folded.split("\n"):
         chunks = Chunks(fold(text).split())
         folded = chunks.odd
     return chunks, folded
 
 
 class _Composer:
-    """Makes readings. It checks each word for disguises once, as readings share most words."""
+    """Makes readings. Checks each word for disguises once, because readings share most words."""
 
     def __init__(self, chunks: Chunks, look: str) -> None:
-        """look: the odd chunks without look-alikes. If it repeats no letters, no reading does."""
+        """look: the odd chunks without look-alikes. If they repeat no letters, no reading does."""
         self._has_repeats = bool(chunks.repeated_words or REPEATED.search(look))
         self._seen: set[str] = set()
         self._odd: set[str] = set()
@@ -161,7 +163,7 @@ _Way = tuple[Form, Chunks, str]
 def _list_ways(
     text: str, chunks: Chunks, folded: str, kinds: tuple[str, str], latin_only: bool
 ) -> Iterator[_Way]:
-    """Yield each way to read a text: its form, its chunks and the changed odd chunks.
+    """Yield each way to read a text, as its form, its chunks and those odd chunks that changed.
 
     kinds: the odd chunks in lower case, and the same with look-alike letters replaced.
     """
@@ -181,7 +183,7 @@ def _list_ways(
 def _read_leet(chunks: Chunks, text: str, kept: frozenset[str]) -> Iterator[_Way]:
     """Yield readings with digits and symbols as letters, and with only the digits as letters.
 
-    kept: words that stay as they are.
+    kept: words that are left unchanged.
     """
     drawn = text
     if any(drawing in text for drawing in _DRAWN_PARTS):
@@ -191,7 +193,7 @@ def _read_leet(chunks: Chunks, text: str, kept: frozenset[str]) -> Iterator[_Way
     weightless, joined = _drop_weights(chunks, leet)
     yield Form.LEET, weightless, _join_inside(_replace(joined, _BRACKETS))
     if "(" in text and (whole := chunks.join(text)).count("(") > whole.count(")"):
-        # These brackets belong to no weight.
+        # These brackets belong to no prompt weight.
         opened = _translate(_OPEN.sub("c", drawn), _LEET, kept)
         yield _read_alone(Form.LEET, chunks.pick_changed(opened, leet))
     digits = _translate(text, _DIGITS, kept)
@@ -269,7 +271,7 @@ def _replace(text: str, table: dict[str, str]) -> str:
 
 
 def _is_word(chunk: str) -> bool:
-    """Return whether a chunk may be a word, or a letter of one. Numbers and 8k are no words."""
+    """Return whether a chunk may be a word or one of its letters. Numbers such as 8k are not."""
     size = len(chunk.strip(_AROUND_WORDS))
     return size == 1 or (size > 2 and chunk.lower() != chunk.upper())
 

@@ -43,7 +43,8 @@ class RuleBook:
         Raises ConfigError for a pattern that cannot be used.
         """
         self.rules = tuple(rules)
-        numbers: dict[tuple[str, ...], int] = {}  # phrases, each once: many rules may share one
+        # each phrase only once, because many rules may share it
+        numbers: dict[tuple[str, ...], int] = {}
         self._rules_of: defaultdict[int, list[Rule]] = defaultdict(list)
         self._exceptions_of: dict[int, tuple[int, ...]] = {}
         self._symbols: list[tuple[str, Rule]] = []
@@ -76,7 +77,7 @@ class RuleBook:
     ) -> Iterator[RuleMatch]:
         """Find every rule in each reading, including those that an exception allows.
 
-        check: called again and again; what it raises ends the search.
+        check: called often during the search. If it raises an error, the search ends.
         """
         if not self.rules:
             return
@@ -165,13 +166,13 @@ def _are_covered(
 
 
 def _find_symbols(rule: Rule) -> str | None:
-    """Match words with symbols (c++) exactly as written; None if there are no symbols."""
+    """Match words with symbols (such as c++) exactly as written; None if no word has symbols."""
     form = normalise(rule.text)
     return None if _PLAIN_WORDS.fullmatch(form.strip("'\"“”’_*-")) else form
 
 
 def _find_whole(form: str, text: str) -> Iterator[tuple[int, int]]:
-    """Find a form where no letter or digit touches it."""
+    """Find a form if no letter or digit is directly before or after it."""
     start = text.find(form)
     while start >= 0:
         end = start + len(form)

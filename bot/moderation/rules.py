@@ -15,7 +15,7 @@ from bot.texts import rules as texts
 
 MAX_EXCEPTIONS = 100
 MAX_RULE_LENGTH = 1000
-_MAX_FAULTS = 20  # faults reported at once; each may take a while to find
+_MAX_FAULTS = 20  # the most faults that are reported at once, because finding each may take a while
 _KEYS = {"kind", "text", "action", "exceptions"}
 _ACTIONS = (Outcome.REFUSE, Outcome.HOLD, Outcome.SPOILER)
 
@@ -57,7 +57,7 @@ def parse_rules(text: str, budget: Weight = OWNER_BUDGET) -> tuple[Rule, ...]:
         except ConfigError as error:
             faults.append(f"  {texts.FAULT_OF_RULE(number=number, fault=error)}")
         if len(faults) >= _MAX_FAULTS or total.steps > budget.steps:
-            break  # compiling the rest would find nothing new
+            break  # compiling the other patterns would find nothing new
     if faults:
         raise ConfigError("\n".join(faults))
     try:

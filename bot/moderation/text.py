@@ -11,7 +11,7 @@ _INVISIBLE = {"Cf", "Cc", "Cs", "Co", "Cn"}
 _MARKS = {"Mn", "Me"}
 _BLANK_LETTERS = "\u115f\u1160\u2800"  # Hangul fillers and the empty braille cell are invisible
 _MAX_MARKS_PER_LETTER = 3
-_MAX_CACHED_CHARS = 20_000  # limits the tables' memory, whatever people type
+_MAX_CACHED_CHARS = 20_000  # the most characters in a table, which limits its memory
 _LATIN_NAME = re.compile(
     r"(?:NEGATIVE (?:SQUARED|CIRCLED) |REGIONAL INDICATOR SYMBOL )?(?:LATIN )?"
     r"(?:(?:SMALL|CAPITAL) )?(?:LETTER|LIGATURE) "
@@ -28,7 +28,7 @@ ONLY_UPSIDE_DOWN = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
 
 
 class CharTable(dict[int, str | None]):
-    """A table for ``str.translate`` that looks up each different character only once."""
+    """A table for ``str.translate`` that computes the replacement of each character only once."""
 
     def __init__(self, find: Callable[[str], str | None]) -> None:
         super().__init__()
@@ -45,9 +45,9 @@ def clean_prompt(text: str) -> str:
     """Make a prompt safe to save, show and draw.
 
     Lone surrogates (they cannot be stored) become U+FFFD. Control characters and line breaks become
-    spaces. Text direction overrides are dropped, because they would turn our own words around. So
-    are combining marks, if one letter has more than any language needs. Text with nothing visible
-    becomes empty.
+    spaces. Text direction overrides are dropped, because they would reverse our own words.
+    Combining marks are dropped if one letter has more of them than any language needs. A text with
+    nothing visible becomes empty.
     """
     kept: list[str] = []
     marks = 0
@@ -75,7 +75,7 @@ def normalise(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Make compatibility forms and foreign digits plain. Drop marks and invisible characters."""
+    """Replace special forms of letters and digits by plain ones. Drop marks and invisible signs."""
     return text.translate(_FOLDED)
 
 

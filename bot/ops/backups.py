@@ -1,4 +1,4 @@
-"""Copies the database once a day, and rescues one whose file was removed."""
+"""Copies the database once a day, and saves its data if its file was removed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ log = logging.getLogger(__name__)
 
 
 async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
-    """Make today's copy if there is none, and remove old ones. Raises StoreError, as when the disk
-    is full."""
+    """Make today's copy if there is none, and remove old ones. Raises StoreError."""
     path = await backups.keep(now())
     if path is not None:
         log.info("backup %s made", path)
@@ -23,7 +22,7 @@ async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
 
 
 class RecordWatch:
-    """Notices that the database's file was removed or replaced, and saves what is still open."""
+    """Notices that the database file was removed or replaced, and saves the open one's data."""
 
     def __init__(self, database: Database, backups: Backups, now: Callable[[], float]) -> None:
         self._database = database

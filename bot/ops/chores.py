@@ -12,7 +12,7 @@ from bot.errors import StoreError, UserError
 log = logging.getLogger(__name__)
 
 FAULT_AFTER = 3
-"""After this many failures in a row, a chore is a fault in /healthz."""
+"""After this many failures in a row, /healthz reports the chore as a fault."""
 
 LONGEST_PAUSE_SECONDS = 3600.0
 _FIRST_PAUSE_SECONDS = 30.0
@@ -113,14 +113,15 @@ class Chores:
             await self._sleep(self._book(chore, error))
 
     def _book(self, chore: Chore, error: BaseException | None) -> float:
-        """Note how a round went, and return the seconds until the next."""
+        """Record how a round went, and return the seconds until the next."""
         record = self.records[chore.name]
         if error is None:
             if record.in_a_row:
                 log.info("chore %s works again", chore.name)
             record.in_a_row = 0
             return chore.interval_seconds
-        if isinstance(error, SomeFailed):  # only the parts that failed pause
+        # no pause for the chore, because the parts that failed have their own pauses
+        if isinstance(error, SomeFailed):
             record.in_a_row = error.in_a_row
             for part, cause in error.errors.items():
                 _note(record, f"{chore.name}, {part}", cause)
@@ -144,10 +145,11 @@ def compute_pause(in_a_row: int, interval_seconds: float) -> float:
 
 
 async def attempt(work: Work) -> BaseException | None:
-    """Do the work and return its error, or None. Only a cancellation of our own task is raised."""
+    """Do the work. Return its error, or None. Raises only if our own task is cancelled."""
     try:
         await work()
-    except asyncio.CancelledError as error:  # of us, or of what we waited for
+    # either our own task was cancelled, or one that we waited for
+    except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise

@@ -1,4 +1,4 @@
-"""The clock of this process: wall-clock seconds that do not jump when the clock is set."""
+"""The clock of this process: seconds since 1970, which do not jump when the clock is set."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 def make_clock() -> Callable[[], float]:
     """Return a clock of seconds since 1970. It never jumps, even if the machine's clock is set."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # BOOTTIME also counts sleep
+    # CLOCK_BOOTTIME also counts the time while the machine sleeps
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     offset_seconds = time.time() - time.clock_gettime(clock)
     return lambda: offset_seconds + time.clock_gettime(clock)

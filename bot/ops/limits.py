@@ -14,18 +14,19 @@ from bot.texts.reasons import because
 K = TypeVar("K", bound=Hashable)
 
 HOUR_SECONDS = 3600.0
-_MAX_KEPT = 1000  # beyond this, buckets that are full again are dropped
+_MAX_KEPT = 1000  # if there are more buckets, those that are full again are dropped
 
 
 class Buckets(Generic[K]):
     """A token bucket for each key. It is full at first, and fills up again over time."""
 
     def __init__(self, size: int, refill_seconds: float, now: Callable[[], float]) -> None:
-        """refill_seconds: how long one token takes to come back."""
+        """refill_seconds: after how long one token comes back."""
         self._size = size
         self._refill_seconds = refill_seconds
         self._now = now
-        self._kept: dict[K, tuple[float, float]] = {}  # tokens left, and when we counted them
+        # for each key: the tokens left, and when we counted them
+        self._kept: dict[K, tuple[float, float]] = {}
 
     def take(self, key: K) -> bool:
         """Take one token. Returns False if there was none."""
@@ -49,7 +50,7 @@ class Buckets(Generic[K]):
 
 
 class HeavyWork:
-    """Limits exports and deletions: one at a time for each person, few an hour, few at once."""
+    """Limits exports and deletions: one at a time and few an hour per person, and few at once."""
 
     def __init__(self, now: Callable[[], float], *, per_hour: int = 4, at_once: int = 1) -> None:
         self._buckets = Buckets[tuple[int, str]](per_hour, HOUR_SECONDS / per_hour, now)

@@ -1,4 +1,4 @@
-"""Keeps one lock per key, such as a card, a member or a server."""
+"""One lock for each key, such as a card, a member or a server."""
 
 from __future__ import annotations
 

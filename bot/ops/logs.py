@@ -12,7 +12,7 @@ from collections.abc import Iterable, MutableMapping
 from types import TracebackType
 from typing import Any, Literal
 
-# Bot tokens have three parts with dots between them; interaction tokens are part of addresses.
+# Bot tokens have three parts, separated by dots. Interaction tokens are parts of web addresses.
 _TOKENS = re.compile(
     r"[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"
     r"|(?<=/webhooks/)(\d+/)[\w-]{20,}|(?<=/interactions/)(\d+/)[\w-]{20,}"
@@ -109,8 +109,9 @@ def get_last_warnings() -> list[str]:
 def set_up_logging(
     level: str, form: Literal["plain", "json"] = "plain", secrets: Iterable[str] = ()
 ) -> None:
-    """Send logs to stderr. Other libraries than discord.py log from WARNING on: aiosqlite logs SQL
-    parameters, and so tokens, at DEBUG."""
+    """Send logs to stderr. For libraries other than discord.py, the level is WARNING, because
+    aiosqlite logs SQL parameters at DEBUG, and these contain tokens.
+    """
     redactor = Redactor(secrets)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(redactor) if form == "json" else PlainFormatter(redactor))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 
 class Systemd:
-    """Sends states to systemd, which sets address (NOTIFY_SOCKET) and watchdog (WATCHDOG_USEC)."""
+    """Sends states to systemd, at the address in NOTIFY_SOCKET. WATCHDOG_USEC is its time limit."""
 
     def __init__(self, address: str | None = None, watchdog_seconds: float | None = None) -> None:
         self._address = address

@@ -28,11 +28,11 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _START_SECONDS = 20.0
-_ORPHAN_SECONDS = 1.0  # if the bot is gone, work ends this long after its deadline
+_ORPHAN_SECONDS = 1.0  # seconds after its deadline when work ends by itself, if the bot has died
 _WATCH_SECONDS = 0.05
 _KERNEL_COUNTS = sys.platform == "linux"  # other systems lack RLIMIT_AS or ignore it
-# ``Turns`` decides who may run, so this limiter never waits, not even for the event loop. So the
-# work gets the process that was just prepared, because anyio takes the one that was idle last.
+# ``Turns`` decides who may run, so nobody ever waits for this limiter.
+# So anyio gives the work to the process that was idle last: the one that we just prepared.
 _AT_ONCE = cast("CapacityLimiter", nullcontext())
 
 
@@ -50,7 +50,7 @@ class WorkerProcesses:
         max_wait_seconds: float = 20.0,
         kernel_counts_memory: bool = _KERNEL_COUNTS,
     ) -> None:
-        """memory_bytes: what the work may use on top of the process's own memory."""
+        """memory_bytes: how much the work may use beside the memory of the process itself."""
         self._max_processes = max_processes
         self._memory_bytes = memory_bytes
         self._max_wait_seconds = max_wait_seconds
@@ -64,12 +64,13 @@ class WorkerProcesses:
     async def run(
         self, work: Callable[..., T], *args: Any, share: int | None, deadline_seconds: float
     ) -> T:
-        """Call a function in a worker process. Returns or raises what it does.
+        """Call a function in a worker process. Returns its result or raises its error.
 
         Its module must be light to import. Its texts are in the caller's language.
 
-        share: the server that pays, or the member in direct messages. Each has at most one process
-        at a time, and they take turns. The deadline counts from a process that is ready.
+        share: the server, or in direct messages the member, for whom the work is done. Each share
+        has at most one process at a time, and the shares take turns. The deadline starts when the
+        process is ready.
 
         Raises WorkerTimeout, WorkerLost, WorkerUnavailable.
         """
@@ -99,7 +100,8 @@ class WorkerProcesses:
                     watch.cancel()
 
     async def close(self) -> None:
-        """Kill what is being worked on, cancel the tasks that wait for it, and take nothing more.
+        """Kill the processes that are working, cancel the tasks that wait for them, and take no
+        more work.
 
         Processes at rest end with the event loop.
         """
@@ -138,7 +140,8 @@ class WorkerProcesses:
     async def _warm(self, work: Callable[..., Any]) -> int:
         """Make sure a process has imported what the work needs. Return its id."""
         fault = None
-        for _ in range(self._max_processes + 1):  # all idle processes may have died
+        # several times, because all idle processes may have died
+        for _ in range(self._max_processes + 1):
             try:
                 async with asyncio.timeout(_START_SECONDS):
                     return await to_process.run_sync(
@@ -162,7 +165,7 @@ class WorkerProcesses:
 
 
 class Turns:
-    """Limits how many calls run at once, one per share. The share that waited longest is next."""
+    """Limits how many calls run at once, one per share. Next is the share that waited longest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -196,7 +199,7 @@ class Turns:
         """Give the place to whoever waits next."""
         self._busy.discard(share)
         if share in self._waiting:
-            self._waiting[share] = self._waiting.pop(share)  # goes behind all others
+            self._waiting[share] = self._waiting.pop(share)  # this share is now behind all others
         self._grant()
 
     def _grant(self) -> None:
@@ -223,11 +226,12 @@ class Turns:
 
 
 def _prepare(work: Callable[..., Any], memory_bytes: int) -> int:
-    """Get a worker process ready; its arguments import the work. Never gets members' data."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # these signals stop the bot, not its work
+    """Get a worker ready: unpickling the arguments imports the work. Gets no members' data."""
+    # these signals are for the bot, which then stops its workers
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if _KERNEL_COUNTS and _count_mapped() > _count_at_first(work.__module__) + memory_bytes // 4:
-        os._exit(0)  # earlier work left too much memory in use, so start a fresh process
+        os._exit(0)  # earlier work still takes too much memory, so start a fresh process
     return os.getpid()
 
 
@@ -238,7 +242,7 @@ def _attempt(
     work: Callable[..., T],
     args: tuple[Any, ...],
 ) -> T:
-    """Run the work. An alarm ends this process if the bot was killed and cannot end it."""
+    """Run the work. If the bot was killed and cannot end this process, an alarm does it."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
     before = resource.getrlimit(resource.RLIMIT_AS)
     try:

@@ -10,7 +10,7 @@ from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
 
 DAY_SECONDS = 24 * 3600.0
-_SHOWN = 5  # channels or roles
+_SHOWN = 5  # the most channels or roles that a sentence names
 
 
 def find_admission_refusal(origin: Origin, settings: GuildSettings, now: float) -> Reason | None:
@@ -47,7 +47,7 @@ def _list_some(mention: str, ids: Sequence[int]) -> list[str]:
 
 
 def compose_quota(settings: GuildSettings, role_ids: Iterable[int]) -> RoleQuota:
-    """Return the best quotas of a member's roles, as role_id 0. None: the same as everybody."""
+    """Return the best quotas of a member's roles, with role_id 0. None: as for everybody."""
     held = set(role_ids)
     quotas = [quota for quota in settings.role_quotas if quota.role_id in held]
     return RoleQuota(

@@ -27,7 +27,9 @@ _FLAGGED = because(Code.PICTURES_FLAGGED)
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The decision about pictures. spoiler: cover them. held_for: why a moderator decides first."""
+    """The decision about pictures. spoiler: cover them. held_for: why a moderator must decide
+    first.
+    """
 
     verdicts: tuple[PanelVerdict, ...]
     spoiler: bool = False
@@ -51,7 +53,8 @@ class PictureJudge:
         verdicts = await asyncio.wrap_future(judging)
         action = settings.picture_action
         if action is Outcome.SPOILER and not job.origin.age_restricted:
-            action = Outcome.REFUSE  # a spoiler hides less than a refusal, so it is for adults only
+            # a spoiler shows more than a refusal, so it is only for age-restricted channels
+            action = Outcome.REFUSE
         return weigh(verdicts, action, has_review(job.origin, settings))
 
     async def judge_drawn(

@@ -26,7 +26,8 @@ _EVERYTHING = Verdict(Outcome.HOLD, because(Code.EVERYTHING_REVIEWED), "review e
 _NEWCOMER = Verdict(Outcome.HOLD, because(Code.NEWCOMERS_REVIEWED), "review new members")
 
 
-_MAX_BOOKS = 32  # at worst about 40 MB each, and search caches; quickly compiled again
+# compiled rules in memory: at most about 40 MB each, plus caches; compiling them again is quick
+_MAX_BOOKS = 32
 
 
 class PromptGate:
@@ -63,8 +64,8 @@ class PromptGate:
     ) -> Verdict:
         """Judge a new prompt.
 
-        start: the picture it starts from; the built-in classes also judge the prompts behind it.
-        Raises StoreError, and WorkerUnavailable if the bot is stopping.
+        start: the picture it starts from; the built-in classes also judge the prompts that led to
+        it. Raises StoreError, and WorkerUnavailable if the bot is stopping.
         """
         settings = settings or await self.fetch_settings(origin)
         verdict = await self._judge_text(origin, prompt, negative_prompt, start)
@@ -105,7 +106,7 @@ class PromptGate:
         return replace(explanation, verdict=verdict)
 
     async def fetch_book(self, guild_id: int | None) -> tuple[int, RuleBook]:
-        """Return the version of a server's rules, and the rules compiled (once per version)."""
+        """Return the version of a server's rules, and these rules compiled, once per version."""
         version = await self._rules.fetch_version(guild_id)
         if guild_id is None or version == 0:
             return version, NO_RULES
@@ -171,7 +172,7 @@ def has_review(origin: Origin, settings: GuildSettings) -> bool:
 
 
 def find_review(origin: Origin, settings: GuildSettings, now: float) -> Verdict | None:
-    """Return the verdict if every prompt here, or of this member, is reviewed; else None."""
+    """Return the verdict if all prompts here, or all of this member, are reviewed; else None."""
     if settings.review_everything:
         return _EVERYTHING
     newest_seconds = settings.review_newcomer_days * _DAY_SECONDS

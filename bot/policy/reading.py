@@ -26,23 +26,23 @@ class ReadingRoom:
         self._waiting: set[asyncio.Task[None]] = set()
         self._closed = False
         self.trials = KeyedLocks[int]()
-        """By server: what its moderators try out is read one by one, between its prompts."""
+        """One lock per server: moderators' trials run one by one, between the server's prompts."""
 
     async def run(self, whose: int, work: Callable[..., T], *args: Any) -> T:
         """Call ``work`` in a thread; returns or raises what it does.
 
-        whose: the server, or the member in direct messages. Each has one thread at a time, and
-        they take turns. Raises WorkerUnavailable after ``close``.
+        whose: the server that the text belongs to, or the member in direct messages. Each of them
+        has one thread at a time, and they take turns. Raises WorkerUnavailable after ``close``.
         """
         await self._take_turn(whose)
         loop = asyncio.get_running_loop()
 
         def give_back(_: Future[T]) -> None:
-            with suppress(RuntimeError):  # the loop is closed, so nobody is waiting
+            with suppress(RuntimeError):  # the event loop is closed, so nobody waits for the result
                 loop.call_soon_threadsafe(self._turns.give_back, whose)
 
         doing = self._threads.submit(work, *args)
-        # Not when the call is cancelled, because the thread goes on then.
+        # The turn does not end if the call is cancelled, because the thread goes on.
         doing.add_done_callback(give_back)
         return await asyncio.wrap_future(doing)
 

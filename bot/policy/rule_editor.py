@@ -48,7 +48,7 @@ class RuleEditor:
 
     async def adopt(self, guild_id: int, rules: Sequence[Rule], actor_id: int) -> list[GuildRule]:
         """Add the new rules and return them. Raises UserError, and then adds none."""
-        async with self._turns[guild_id]:  # two calls must not both take the same free budget
+        async with self._turns[guild_id]:  # so that two calls cannot both use the same free budget
             in_force = await self._rules.list_rules(guild_id)
             beyond = await self._scale.list_beyond(guild_id)
             known = {each.rule for each in in_force}
@@ -74,7 +74,9 @@ class RuleEditor:
         return Preview(len(jobs), tuple(met), frozenset(sealed))
 
     async def _is_met(self, guild_id: int, book: RuleBook, job: Job) -> bool:
-        """Judge one job. One at a time, so that new prompts can be judged in between."""
+        """Return whether the rule matches a job. Called per job, so that new prompts can go
+        between.
+        """
         texts = (job.recipe.prompt, job.recipe.negative_prompt)
         verdict = await self._room.run(guild_id, judge_by, book, *texts)
         return verdict.outcome is not Outcome.ALLOW

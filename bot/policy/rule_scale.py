@@ -1,4 +1,4 @@
-"""Weighs each server's rules in a worker process and keeps them within a budget."""
+"""Measures each server's rules in a worker process, and keeps them within a budget."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_WEIGH_SECONDS = 10.0  # one call needs 1 s at most
-_MAX_NAMED = 8  # most rules to name; a line of the mod log has no room for more
+_WEIGH_SECONDS = 10.0  # one call needs at most 1 s
+_MAX_NAMED = 8  # the most rules that are named; a line of the mod log has no room for more
 
 
 class RuleScale:
@@ -61,10 +61,9 @@ class RuleScale:
     async def find_beyond(
         self, guild_id: int, version: int, rules: Sequence[GuildRule]
     ) -> frozenset[int]:
-        """List the numbers of rules that do not apply because the server's budget is used up.
-
-        Only rules from before there was a budget can exceed it. This is found once for each version
-        of the rules, and the moderators are told. Raises StoreError.
+        """List the numbers of rules that do not apply because the server's budget is used up. Only
+        rules from before there was a budget can exceed it. Each version of the rules is checked
+        once, and the moderators are told the result. Raises StoreError.
         """
         budget = repr(SERVER_BUDGET)
         kept = await self._rules.fetch_beyond(guild_id)

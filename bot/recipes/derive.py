@@ -1,4 +1,4 @@
-"""Makes new asks from a finished job: again, varied or enlarged."""
+"""Makes a new request (``Ask``) from a finished job: drawn again, varied or enlarged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REDRAW_FACTOR = 2
 
 
 def compose_again(job: Job) -> Ask:
-    """Ask for the same recipe with new seeds. A recipe with an upload starts from the same upload.
+    """Ask for the same recipe with new seeds, and with the same upload if it has one.
 
     Raises UserError if a newer version of Triptych made the recipe.
     """
@@ -33,7 +33,7 @@ def compose_again(job: Job) -> Ask:
 
 
 def compose_base(job: Job) -> Ask:
-    """Compose the ask that variations and remixes start from, at the size before any enlarging."""
+    """Return the ask for variations and remixes, with the size from before any enlarging."""
     again, start = compose_again(job), job.recipe.start
     if start is None or not start.is_enlarged:
         return again
@@ -56,7 +56,7 @@ def compose_variation(job: Job, panel: int) -> Ask:
 
 
 def compose_redraw(job: Job, panel: int) -> Ask:
-    """Ask for one picture with sides twice as long: a second, short pass over the enlarged one."""
+    """Ask to enlarge one picture twofold and then draw over it in a second, short pass."""
     start = StartPicture(job.job_id, panel, REDRAW_STRENGTH, _find_factor(job) * REDRAW_FACTOR)
     press = f"redraw:{job.job_id}:{panel}"
     return replace(_compose_larger(job, panel, REDRAW_FACTOR), start=start, press=press)
@@ -65,8 +65,8 @@ def compose_redraw(job: Job, panel: int) -> Ask:
 def compose_upscale(job: Job, panel: int, upscaler: UpscalerInfo, max_side_pixels: int) -> Ask:
     """Ask the upscaler to enlarge one picture, as far as the limit for the longest side allows.
 
-    The upscaler enlarges the picture that people see. If even the smallest factor is too much, the
-    ask will be refused.
+    The upscaler enlarges the picture that people see. If even the smallest factor exceeds the
+    limit, the ask will be refused later.
     """
     recipe = job.recipe
     side = max(recipe.size) * recipe.shown_factor

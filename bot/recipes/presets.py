@@ -24,4 +24,4 @@ PRESETS = {
     "quality": Preset(),
     "fast": Preset("dpmpp_2m_karras", num_inference_steps=20, guidance_until=0.6),
 }
-"""What each of them says of itself is in ``bot/texts/recipes.py``."""
+"""The presets by name. ``bot/texts/recipes.py`` has their descriptions."""

@@ -16,7 +16,7 @@ from bot.texts.codes import Code
 from bot.texts.reasons import because
 
 MAX_AREA = 4
-"""From so many times the model's own area on, a picture shows its subject several times."""
+"""A picture with this many times the model's own area, or more, repeats its subject."""
 
 
 def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
@@ -29,21 +29,21 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
     preset = PRESETS[name]
     first = ask.seed if ask.seed is not None else random_seed
     chosen = {choice: _fit_row(value) for choice, value in ask.choices().items()}
-    typed = chosen["sampler"]  # an unknown sampler stays as typed, and is refused later
+    typed = chosen["sampler"]  # keep an unknown sampler as it was typed; it is refused later
     chosen["sampler"] = find_sampler(typed or "") or typed
     return Recipe(
         **chosen,
         seeds=tuple((first + n) % (MAX_SEED + 1) for n in range(ask.num_images)),
         preset=name,
         guidance_until=preset.guidance_until,
-        # The rules judge the prompt, so only words that are part of it may be shown.
+        # The rules judge only the prompt, so the words that are shown must be part of it.
         own_words=ask.own_words if ask.own_words and ask.own_words in ask.prompt else None,
         model=ask.model,
     )
 
 
 def _fit_row(value: Any) -> Any:
-    """Replace infinity and NaN, because a row cannot hold them and stores refused prompts too."""
+    """Replace infinity and NaN, which a row cannot hold. Refused prompts get rows too."""
     match value:
         case float():
             return value if math.isfinite(value) else None
@@ -58,7 +58,7 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
     if recipe.start is not None and recipe.start.upscaled:
         return _complete_upscaling(recipe, recipe.start.upscaled, info)
     preset = PRESETS.get(recipe.preset, PRESETS[DEFAULT_PRESET])
-    if info.is_distilled:  # such a model draws best with its own steps, and is fast anyway
+    if info.is_distilled:  # a distilled model draws best with its own steps, and is fast anyway
         preset, recipe = PRESETS[DEFAULT_PRESET], replace(recipe, guidance_until=1.0)
     own_steps = preset.num_inference_steps or info.num_inference_steps
     own_sampler = preset.sampler if preset.sampler in info.samplers else info.default_sampler
@@ -102,7 +102,7 @@ def _check_area(recipe: Recipe, info: ModelInfo) -> None:
 
 
 def _complete_upscaling(recipe: Recipe, factor: int, info: ModelInfo) -> Recipe:
-    """Fill in the upscaler, and check only that: any model may have drawn it. Raises UserError."""
+    """Fill in and check the upscaler; any model may have drawn the picture. Raises UserError."""
     if info.upscaler is None or factor not in info.upscaler.factors:
         raise UserError(because(Code.UPSCALER_CHANGED))
     upscaler = info.upscaler.name

@@ -119,7 +119,7 @@ def _describe(style: Style | None) -> str:
 
 def _put_around(style: Style, prompt: str) -> str:
     if not prompt.strip():
-        return prompt  # intake will refuse an empty prompt, because a style alone is no prompt
+        return prompt  # leave it empty, so that intake refuses it: a style alone is no prompt
     start = f"{style.before} {prompt}" if style.before else prompt
     return f"{start}, {style.after}" if style.after else start
 

@@ -26,7 +26,7 @@ class ParameterLimits:
 
 
 def check_is_known(recipe: Recipe) -> None:
-    """Raise UserError if a newer version made this recipe, because parts of it would be lost."""
+    """Raise UserError if a newer version made this recipe, because we would lose parts of it."""
     if recipe.is_newer:
         raise UserError(because(Code.RECIPE_NEWER))
 

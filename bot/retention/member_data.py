@@ -152,7 +152,7 @@ class MemberData:
                     leaving=[JobStatus.RENDERED],
                     cost=job.cost,
                 )
-                if ended is not None:  # now, while the recipe still has the member's words
+                if ended is not None:  # do this while the recipe still has the member's words
                     await self._status_messages.finish(ended)
         found = await self._retention.list_of_member(user_id)
         guilds = _list_guilds(found, await self._audit.list_about(user_id))
@@ -195,7 +195,8 @@ def _describe_jobs(
         values["reason"], values["held_for"] = describe(job.reason), describe(job.held_for)
         values["pictures"] = [asdict(file) for file in files.get(job.job_id, ())]
         values["origin"].pop("token")
-        values.pop("engine")  # it has the serial number of the owner's card
+        # the engine's id contains the serial number of the owner's graphics card
+        values.pop("engine")
         said.append(values)
     return said
 

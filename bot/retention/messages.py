@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 MESSAGES_PER_ROUND = 3
 ROUND_SECONDS = 5.0
-"""36 messages a minute for all servers together: Discord allows about 5 in 5 s in one channel."""
+"""Seconds between rounds. In all, 36 messages a minute; Discord allows 5 in 5 s in one channel."""
 
 
 class MessageRemoval:
@@ -20,7 +20,8 @@ class MessageRemoval:
     def __init__(self, retention: RetentionRepository, messenger: Messenger) -> None:
         self._retention = retention
         self._messenger = messenger
-        self._silent: set[int] = set()  # channels that gave no answer since all others were tried
+        # channels without an answer, which have to wait until all others were tried
+        self._silent: set[int] = set()
 
     async def run(self) -> None:
         """Delete the next messages. Raises Unreachable at the end if one request got no answer."""

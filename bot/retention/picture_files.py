@@ -50,7 +50,8 @@ class PictureFiles:
         Raises SomeFailed at the end.
         """
         overdue = await self._list_overdue()
-        on_disk = await self._writer.list_jobs()  # before rows: files are written first
+        # list files before rows, because a job's files are written before its rows
+        on_disk = await self._writer.list_jobs()
         kept = await self._pictures.list_kept()
         gone: set[int] = set()
         if kept and not on_disk:

@@ -51,7 +51,7 @@ class ReviewCards:
         self._now = now
         self._turns = KeyedLocks[int]()
         self._closed_channels: dict[int, int] = {}
-        # For each card, the moderators who saw its pictures.
+        # for each card, the moderators who have seen its pictures
         self._seen: set[tuple[int, int]] = set()
 
     async def hold(self, job: Job) -> None:
@@ -59,7 +59,7 @@ class ReviewCards:
         origin, now = job.origin, self._now()
         assert origin.guild_id is not None  # only prompts in servers are held
         settings = await self._fetch_settings(job)
-        async with self._jobs.transaction():  # the job may have changed at this moment
+        async with self._jobs.transaction():  # the job may have changed just before this
             present = await self._jobs.fetch_job(job.job_id)
             if present is None or present.status is not JobStatus.HELD:
                 return
@@ -75,24 +75,24 @@ class ReviewCards:
         await self.show(card.card_id)
 
     async def withdraw(self, job: Job) -> None:
-        """Close the card of a held job that its member has taken back."""
+        """Close the card of a held job that its member has cancelled."""
         await self._writer.remove(job.job_id)
         card = await self._cards.fetch_open(job.job_id)
         if card is not None and await self.close(card, Decision.WITHDRAW):
             await self.settle(card.card_id)
 
     async def close(self, card: Card, decision: Decision) -> Card | None:
-        """Close a card without a moderator; None if a moderator decided first."""
+        """Close a card without a moderator's decision; None if a moderator decided first."""
         return await self._cards.mark_decided(card.card_id, decision, decided_by=0, now=self._now())
 
     async def show(self, card_id: int, *, delete_by_hand: bool = False) -> bool:
-        """Post the card or bring it up to date. Return whether nothing is left to show.
+        """Post the card or update it. Return whether it is now shown as it should be.
 
         One call at a time, so that a card is posted once. ``Decisions`` retries what fails.
         """
         async with self._turns[card_id]:
             card = await self._cards.fetch(card_id)
-            if card is None:  # the card may have expired at this moment
+            if card is None:  # the card may have expired just before this
                 return True
             try:
                 await self._show(card, delete_by_hand)
@@ -165,14 +165,12 @@ class ReviewCards:
         return found
 
     def note_seen(self, card_id: int, moderator_id: int) -> None:
-        """Remember that a moderator has seen picture and words uncovered, until the bot stops."""
+        """Remember, until the bot stops, that a moderator has seen a card's pictures and words."""
         self._seen.add((card_id, moderator_id))
 
     async def has_seen(self, card: Card, moderator_id: int, *, is_bare: bool = False) -> bool:
-        """Return whether a moderator has seen the card's picture, and words that it withholds.
-
-        is_bare: the card withholds words. A card with neither pictures nor withheld words counts as
-        seen.
+        """Return whether a moderator has seen what the card hides: pictures, and words if
+        ``is_bare``. A card that hides neither counts as seen.
         """
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         if job is None or not (is_bare or await self.locate_pictures(job)):
@@ -244,4 +242,4 @@ class ReviewCards:
         await self._writer.remove(job.job_id)
         return job.end_notified or await self._status_messages.try_finish(
             job
-        )  # the start after a stop may have sent the message already
+        )  # after a stop, ``Recovery`` may have sent the message already

@@ -67,12 +67,15 @@ class Decisions:
         self._resume_delivery = resume_delivery
         self._now = now
         self._turns = KeyedLocks[int]()
-        self._not_handed_over: set[int] = set()  # decided here, job not passed on yet
+        # cards that were decided in this process, but whose job was not passed on yet
+        self._not_handed_over: set[int] = set()
         self._apart = Apart(now)
         self._is_fresh = False
 
     async def fetch_card(self, card_id: int, guild_id: int | None) -> Card:
-        """Fetch an open card of this guild. Raises UserError that names who decided first."""
+        """Fetch an open card of this guild. Raises UserError that names who decided it, if somebody
+        did.
+        """
         card = await self._cards.fetch(card_id)
         if card is None or card.guild_id != guild_id:
             raise UserError(texts.NOT_ON_RECORD())
@@ -104,7 +107,7 @@ class Decisions:
     async def _decide(
         self, card: Card, decision: Decision, moderator_id: int, reason: str = ""
     ) -> Card | None:
-        """Decide one card at a time, so that ``sweep`` does not tell the same people."""
+        """Decide with this card locked, so that ``sweep`` does not tell people as well."""
         async with self._turns[card.card_id]:
             decided = await self._book(card, decision, moderator_id, reason)
             if decided is not None:
@@ -209,7 +212,7 @@ class Decisions:
         await self._audit.add(entry)
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
-        """Tell everybody. is_fresh: False after a stop, because then ``Recovery`` has the job."""
+        """Tell everybody. is_fresh: False after a stop, when ``Recovery`` takes care of the job."""
         by_hand: bool | None = False
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)
@@ -239,9 +242,9 @@ class Decisions:
         return True
 
     async def look_after(self) -> None:
-        """Run one round of the chore. The next start finishes what a stop cuts short.
-
-        Raises SomeFailed. If the first round does so before ``sweep``, the next round sweeps.
+        """Run one round of the chore. If the bot stops in between, the next start finishes the
+        work. Raises SomeFailed. If the first round fails before ``sweep``, the next round runs
+        ``sweep``.
         """
         if not self._is_fresh:
             await self._refresh()
@@ -280,7 +283,7 @@ class Decisions:
     async def _expire(self, card: Card) -> None:
         try:
             await self._decide(card, Decision.EXPIRE, 0)
-        except UserError as error:  # the member had already taken the prompt back
+        except UserError as error:  # the member had already cancelled the prompt
             log.info(
                 "card %s did not expire, because it was already closed: %s", card.card_id, error
             )
@@ -295,14 +298,14 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Return whether a held job ended otherwise, but a stop left its card open."""
+        """Return whether a held job has ended, but a stop of the bot left its card open."""
         if card.kind is not CardKind.HELD or card.job_id is None:
             return False
         job = await self._jobs.fetch_job(card.job_id)
         return job is None or job.status is not JobStatus.HELD
 
     async def _refresh(self) -> None:
-        """Repair cards that were deleted, or whose report had no effect before a stop."""
+        """Repair cards that were deleted, or whose reports had no effect because of a stop."""
         cards = await self._cards.list_unsettled_ids()
         self._is_fresh = True
         refresh = {f"card {card_id}": partial(self._refresh_card, card_id) for card_id in cards}
@@ -312,7 +315,7 @@ class Decisions:
         card = await self._cards.fetch(card_id)
         if card is None or card.decision is not None:
             return
-        # Do not post a card again if it can expire. But replace one that nobody may see any more.
+        # Do not repost a deleted card that will expire, but replace one whose words are sealed.
         if card.expires_at is None or await self._review_cards.is_sealed(card):
             await self._reports.show_hidden(card)
             await self._review_cards.show(card.card_id)

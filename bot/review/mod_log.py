@@ -14,8 +14,8 @@ from bot.store import AuditRepository, MetaRepository, SettingsRepository
 
 log = logging.getLogger(__name__)
 
-BATCH = 6  # rows in one message; with more, it could be longer than Discord allows
-MAX_BATCHES = 5  # messages for one guild at a time, so that others are not kept waiting
+BATCH = 6  # rows in one message; with more, the message could be longer than Discord allows
+MAX_BATCHES = 5  # messages for one guild in one round, so that other guilds do not wait
 PAUSE_SECONDS = 600.0  # seconds to pause if the channel is deleted or closed to the bot
 _SETTING = "mod_log_channel_id"
 
@@ -74,7 +74,7 @@ class ModLog:
         )
         if pending > posted:
             entries = [entry for entry in entries if entry.entry_id <= pending]
-        if not entries:  # nothing new, or retention has deleted the pending rows
+        if not entries:  # there is nothing new, or retention has deleted the pending rows
             if pending > posted:
                 await self._put_cursor(guild_id, pending, pending)
             return pending > posted

@@ -17,7 +17,7 @@ from bot.texts.reasons import Reason, because, say
 log = logging.getLogger(__name__)
 
 Told = bool | None
-"""Whether the member was told; None if Discord is away and it is worth another try."""
+"""Whether the member was told; None if Discord is away and another try may work."""
 
 _MESSAGE_MAX = 2000
 
@@ -37,7 +37,7 @@ class Notices:
         self._now = now
 
     async def tell_decided(self, card: Card) -> Told:
-        """Tell how a card was decided, if the member's own message does not show it."""
+        """Tell a member how a card was decided, if the message of their job does not show it."""
         guild_id, member_id = card.guild_id, card.member_id
         match card.decision:
             case Decision.GRANT:

@@ -47,7 +47,7 @@ class Reports:
         self._messenger = messenger
         self._writer = writer
         self._now = now
-        # Numbers of the cards whose pictures are shown as hidden.
+        # the numbers of the cards whose pictures we have replaced in the message
         self._shown_hidden: set[int] = set()
 
     async def find(self, message_id: int, guild_id: int | None) -> Job:
@@ -88,11 +88,11 @@ class Reports:
             if report is None:
                 raise UserError(texts.REPORTED_TWICE())
             count = len(await self._cards.list_reports(card.card_id))
-            # Nobody could restore what is sealed, so one report is enough.
+            # Nobody may look at sealed pictures, so one report hides them.
             if is_sealed or count >= settings.reports_to_hide:
                 await self._jobs.mark_hidden(job_id, hidden=True)
             await self._audit.add(entry)
-        of_job(log, job_id).info("was reported, %s so far", count)
+        of_job(log, job_id).info("was reported; reports so far: %s", count)
         await self.show_hidden(card)
         await self._review_cards.show(card.card_id)
 
@@ -135,10 +135,10 @@ class Reports:
         return by_hand
 
     async def _show_outcome(self, job: Job) -> bool | None:
-        """Show the decision on the message; returns the same as ``settle``."""
+        """Show the decision in the message. Returns the same as ``settle``."""
         try:
             if job.hidden:
-                await self._writer.remove(job.job_id)  # also if the message cannot be edited
+                await self._writer.remove(job.job_id)  # even if the message cannot be edited
                 await self._messenger.progress(job, Hidden(is_removed=True))
             else:
                 await self._restore(job)

@@ -1,4 +1,4 @@
-"""Strikes, suspends and hears appeals. Each of these writes a row into the audit log."""
+"""Gives strikes, suspends members and takes appeals. Each action is a row of the audit log."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Sanctions:
         days: int | None = None,
         job_id: int | None = None,
     ) -> Suspension:
-        """Suspend a member for some days, by default the server's. A longer suspension stays."""
+        """Suspend a member for days, or for the server's default. A longer suspension stays."""
         if days is None:
             days = (await self._settings.fetch(guild_id)).suspension_days
         now = self._now()

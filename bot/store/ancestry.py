@@ -1,4 +1,4 @@
-"""Finds the chain of jobs that a picture was drawn from."""
+"""Finds the chain of jobs that led to a picture."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from bot.domain.jobs import Ancestry
 from bot.domain.recipes import StartPicture
 from bot.store.database import Database
 
-MAX_GENERATIONS = 100  # also ends a loop, which only a damaged database can contain
-MAX_CHARACTERS = 12_000  # judged again at each press; the worst case takes a quarter of a second
+MAX_GENERATIONS = 100  # this also ends a loop, which only a damaged database can contain
+# all of them are judged again at each press; this many take a quarter of a second at most
+MAX_CHARACTERS = 12_000
 _BEHIND = """
     WITH RECURSIVE behind (job_id, panel, generation) AS (
         VALUES (:job_id, :panel, 1)
@@ -33,7 +34,7 @@ class AncestryRepository:
         self._database = database
 
     async def fetch(self, start: StartPicture | None) -> Ancestry:
-        """Collect the chain back to a picture drawn from words alone or sent by a person."""
+        """Collect the chain back to a picture that has no start picture, or that a person sent."""
         if start is None:
             return Ancestry()
         names = {"job_id": start.job_id, "panel": start.panel, "most": MAX_GENERATIONS}

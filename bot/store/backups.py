@@ -37,9 +37,10 @@ _STAMP = "%Y%m%d-%H%M%S"
 _ASIDE = ("backups/before-*.sqlite3", "backups/rescued-*.sqlite3", "replaced-*")
 _UNFINISHED = ("backups/*.part", "*.part")
 _DAY_SECONDS = 24 * 3600.0
-# Tables whose ids stand in buttons that were sent.
+# Tables whose ids are in the buttons of messages.
 _NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}
-_UNREADABLE_MARGIN = 100_000  # ids that a damaged or lost database may have given away
+# how many ids a damaged or lost database may have used that we do not know of
+_UNREADABLE_MARGIN = 100_000
 
 
 class Backups:
@@ -121,10 +122,9 @@ class Backups:
 
 
 def _find_time(path: Path) -> float:
-    """Return when a copy was made or set aside. The time in its name counts, even if the file
-    itself is older."""
+    """Return when a copy was made or set aside, by the time in its name: the file may be older."""
     named = re.search(r"-(\d{8}-\d{6})\.", path.name)
-    with suppress(ValueError):  # the name has no valid time
+    with suppress(ValueError):  # the file's name contains no valid time
         if named is not None:
             return datetime.strptime(named[1], _STAMP).replace(tzinfo=UTC).timestamp()
     return path.stat().st_mtime
@@ -132,8 +132,9 @@ def _find_time(path: Path) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """set_aside, pictures_aside: where the earlier database is now, and the pictures that only it
-    lists; None if there were none."""
+    """The result of ``restore``. set_aside: where the earlier database is now. pictures_aside:
+    where the pictures are that only it lists. None if there were none.
+    """
 
     backup: Path
     set_aside: Path | None
@@ -169,19 +170,18 @@ def restore(data_dir: Path, backup: Path, migrations: Path, now: float) -> Resto
             pictures_aside = _set_pictures_aside(data_dir, known, aside.with_suffix(".pictures"))
     except OSError as error:
         raise StoreError(
-            f"The record is restored from {backup}, but pictures of prompts since then could not "
+            f"The database is restored from {backup}, but pictures of prompts since then could not "
             f"be set aside: {error}. Copy {data_dir / PICTURES} before you start the bot, "
-            "which removes what the record does not know."
+            "which deletes pictures that the database does not list."
         ) from error
     return Restored(backup, aside if existed else None, pictures_aside)
 
 
 async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
-    """Replace a lost or damaged database by an empty one, and set aside what is left of the old
-    one. The new database does not use ids again that the old one may have used.
-
-    Return what was set aside; "" if there was nothing. Raises StoreError if the database is whole.
-    The caller owns the data directory.
+    """Replace a lost or damaged database by an empty one. Rename what is left of the old one. The
+    new database does not use ids again that the old one may have used. Return what was renamed, in
+    words; "" if there was nothing. Raises StoreError if the database is whole. The caller owns the
+    data directory.
     """
     path = data_dir / FILE_NAME
     if is_record(path, whole=True):
@@ -203,7 +203,7 @@ async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
             if (data_dir / folder).exists():
                 (data_dir / folder).rename(f"{aside}.{folder}")
         _set_aside(path, Path(f"{aside}.sqlite3"))
-        _put(built / FILE_NAME, path)  # comes last, so that every start asks again until then
+        _put(built / FILE_NAME, path)  # the last step, so that after a crash every start asks again
         shutil.rmtree(built)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"No new record could be made in {data_dir}: {error}") from error
@@ -223,7 +223,7 @@ def _set_aside(path: Path, aside: Path) -> None:
 
 @contextmanager
 def _for_owner_alone() -> Iterator[None]:
-    """Inside this block, give new files mode 0600 and folders 0700, whatever the umask is."""
+    """Inside this block, new files get mode 0600 and new folders 0700, whatever the umask is."""
     before = os.umask(0o077)
     try:
         yield
@@ -242,7 +242,7 @@ def _stamp(now: float) -> str:
 
 
 def _raise_ids(copy: Path, data_dir: Path) -> int:
-    """Write into the copy which ids are taken. Return the last job of the copy itself."""
+    """Write into the copy which ids are taken. Return the id of the last job in the copy."""
     last = dict.fromkeys(_NAMED_IN_MESSAGES.values(), 0)
     is_readable = _add_last_ids(data_dir / FILE_NAME, last)
     for path in (copy, *list_backups(data_dir), *data_dir.glob("replaced-*.sqlite3")):
@@ -277,7 +277,7 @@ def _add_last_ids(path: Path, last: dict[str, int]) -> bool:
 
 
 def _set_pictures_aside(data_dir: Path, known: int, aside: Path) -> Path | None:
-    """Move pictures of jobs after ``known`` away, because the sweep would delete them."""
+    """Move away the pictures of jobs after ``known``, because the running bot would delete them."""
     folder = data_dir / PICTURES
     newer = [path for job_id, path in list_pictures(folder) if job_id > known]
     for path in newer:

@@ -72,7 +72,7 @@ class CardRepository:
         return _parse_card(row) if row else None
 
     async def list_unsettled_ids(self) -> list[int]:
-        """Return the cards that are open or not settled yet, oldest first."""
+        """Return cards that are open, or decided but not yet told to everybody, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT card_id FROM card WHERE settled_at IS NULL ORDER BY card_id"
         )
@@ -96,7 +96,7 @@ class CardRepository:
     async def mark_decided(
         self, card_id: int, decision: Decision, *, decided_by: int, now: float, reason: str = ""
     ) -> Card | None:
-        """Move a card from open to decided; None if somebody else decided first."""
+        """Mark an open card as decided; None if somebody else decided first."""
         row = await self._database.fetch_one(
             "UPDATE card SET decision = ?, decided_by = ?, decided_at = ?, reason = ? "
             "WHERE card_id = ? AND decision = '' RETURNING *",

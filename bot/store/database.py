@@ -29,7 +29,7 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 _CLOSED = because(Code.STOPPING)
 _BETWEEN_TRIES_SECONDS = 0.05
-_BUSY_MILLISECONDS = 20  # how long the connection waits, and every caller with it
+_BUSY_MILLISECONDS = 20  # that the connection itself waits; meanwhile all callers wait
 
 
 class DataDirLock:
@@ -101,7 +101,8 @@ class Database:
         path = data_dir / FILE_NAME
         try:
             check_not_lost(data_dir)
-            sqlite3.connect(path).close()  # aiosqlite's thread would outlive the loop if this fails
+            # if this fails, close it, or aiosqlite's thread would outlive the event loop
+            sqlite3.connect(path).close()
             connection = await aiosqlite.connect(path, isolation_level=None)
         except sqlite3.Error as error:
             raise StoreError(explain_sqlite_error(error, path)) from error
@@ -130,7 +131,7 @@ class Database:
             return all(_identify(part) == found for part, found in self._parts.items())
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except OSError:  # the disk does not answer; the next write reports that
+        except OSError:  # the disk does not answer; the next write will report that
             return True
 
     async def close(self) -> None:
@@ -140,7 +141,8 @@ class Database:
     async def _close(self) -> None:
         async with self._lock:
             self._closed = True
-        await self._reader.close()  # first: the last to close clears the log and must write
+        # first, because the last connection to close empties the log, and must be able to write
+        await self._reader.close()
         await asyncio.gather(*self._committers, return_exceptions=True)
         await self._connection.close()
 
@@ -168,10 +170,10 @@ class Database:
 
     @asynccontextmanager
     async def _turn(self, *, writes: bool = True) -> AsyncIterator[None]:
-        """Use the connection alone, inside the open batch. Ends when the batch is on disk.
-
-        A reader opens no batch, but waits for the open one, because it saw what that one wrote.
-        A caller in a hurry (``patience``) gets StoreError or, once it has written, Unconfirmed.
+        """Use the connection alone, inside the open batch. Ends when the batch is on disk. A caller
+        that only reads opens no batch. But if one is open, it waits for that one's commit, because
+        it saw what was written. If a caller's time limit (``patience``) is over, it gets
+        StoreError; if it has already written, it gets Unconfirmed.
         """
         try:
             batch = await self._take_turn(writes=writes)
@@ -181,7 +183,8 @@ class Database:
             finally:
                 self._owner = None
                 if batch is not None and not self._connection.in_transaction:
-                    self._fail_batch(batch)  # a full disk undid the whole batch
+                    # if the disk was full, SQLite has undone the whole batch
+                    self._fail_batch(batch)
                 self._lock.release()
             if batch is not None:
                 async with in_time(is_written=writes):
@@ -210,15 +213,16 @@ class Database:
 
     async def _open_batch(self) -> asyncio.Future[None]:
         if self._batch is None:
-            # Not cut short if the caller is cancelled, or the transaction would never end.
+            # This goes on even if the caller is cancelled, so that the transaction ends.
             return await _uninterrupted(self._begin())
         return self._batch
 
     async def _begin(self) -> asyncio.Future[None]:
         await self._connection.execute("BEGIN IMMEDIATE")
         self._batch = batch = asyncio.get_running_loop().create_future()
-        batch.add_done_callback(lambda done: done.exception())  # all who waited may be cancelled
-        # The lock is fair: the commit comes after all who wait now, before all who come later.
+        # perhaps all callers that waited were cancelled
+        batch.add_done_callback(lambda done: done.exception())
+        # The lock is fair, so the commit comes after all callers that wait now.
         committer = asyncio.create_task(self._commit(batch))
         self._committers.add(committer)
         committer.add_done_callback(self._committers.discard)
@@ -231,7 +235,7 @@ class Database:
 
     async def _commit_now(self, batch: asyncio.Future[None]) -> None:
         """Commit the batch. The caller must hold the lock."""
-        if not self._connection.in_transaction:  # a statement whose caller was cancelled undid it
+        if not self._connection.in_transaction:  # a statement of a cancelled caller has undone it
             self._fail_batch(batch)
             return
         try:
@@ -260,7 +264,7 @@ class Database:
             raise StoreError(explain_sqlite_error(error, path)) from error
 
     async def _copy_apart(self, path: Path) -> None:
-        reader = await Reader.open(self._path)  # so that no answer waits for this copy
+        reader = await Reader.open(self._path)  # so that no member waits for this copy
         try:
             await reader.copy_to(path)
         finally:
@@ -275,11 +279,9 @@ class Database:
             await self._connection.execute("VACUUM INTO ?", (str(path),))
 
     async def take_out_deleted(self) -> bool:
-        """Remove every trace of what was deleted: free room holds only zeros, and the log is
-        emptied. Raises StoreError.
-
-        Return False if a reader may still need the log. Then try again later, so that no reader
-        has to wait.
+        """Remove what was deleted from the files: overwrite free pages with zeros, and empty the
+        log. Raises StoreError. Return False if a reader may still need the log. Then the caller
+        should try again later, so that no reader has to wait.
         """
         if not _has_log(self._path):
             return True
@@ -310,7 +312,7 @@ class Database:
             batch.set_exception(fault)
 
     async def execute(self, sql: str, parameters: Parameters = ()) -> None:
-        """Run one writing statement, in the caller's transaction or as one of its own."""
+        """Run one writing statement, in the caller's transaction or in a new one."""
         await self.fetch_all(sql, parameters)
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -15,7 +15,7 @@ def is_locked(error: sqlite3.Error) -> bool:
 
 
 def explain_sqlite_error(error: sqlite3.Error, path: Path) -> Reason | str:
-    """Return what to tell the member, or the owner if the file is damaged."""
+    """Return what to tell the member, or what to tell the owner if the file is damaged."""
     text = str(error)
     if "full" in text:
         return because(Code.DISK_FULL)

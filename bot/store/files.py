@@ -18,7 +18,7 @@ _UNRELEASED_IDS = {
     0x54524950,
     0x54525031,
     0x54525032,
-}  # from development versions whose 0001 differs
+}  # the application ids of development versions with another 0001_initial.sql
 _UNRELEASED = "it was made by a version of Triptych from before the first release"
 _FOREIGN = "it belongs to another program"
 
@@ -59,7 +59,7 @@ def open_with_log(path: Path) -> sqlite3.Connection:
 
 
 def describe_stranger(connection: sqlite3.Connection) -> str:
-    """Say why this database cannot be used here; "" if it can, or if it is still empty."""
+    """Return why this database cannot be used here; "" if it can, or if it is still empty."""
     [application_id] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
     if application_id in _UNRELEASED_IDS:
@@ -75,7 +75,7 @@ def check_is_ours(path: Path) -> None:
         with closing(open_with_log(path)) as connection:
             reason = describe_stranger(connection)
     except sqlite3.Error:
-        return  # damaged or not readable: whoever opens it next reports that
+        return  # the file is damaged or not readable; the code that opens it next reports that
     if reason:
         raise StoreError(
             f"The database {path} cannot be used: {reason}. Nothing was changed. "
@@ -85,8 +85,8 @@ def check_is_ours(path: Path) -> None:
 
 
 def is_record(path: Path, *, whole: bool = False) -> bool:
-    """Return whether our database is there. A damaged or unreadable one counts too, unless it has
-    to be ``whole``.
+    """Return whether our database is there. A damaged or unreadable one counts, unless ``whole`` is
+    set.
 
     An empty file is not opened: SQLite would make it a database and delete the log beside it.
     """
@@ -119,13 +119,13 @@ def describe_rest(data_dir: Path) -> str:
 def check_not_lost(data_dir: Path) -> None:
     """Raise StoreError if the database is lost or not ours.
 
-    Starting without it would delete every picture that the lost database lists.
+    A start without the database would delete every picture that it lists.
     """
     check_is_ours(data_dir / FILE_NAME)
     rest = "" if is_record(data_dir / FILE_NAME) else describe_rest(data_dir)
     if rest:
         raise StoreError(
-            f"The record {data_dir / FILE_NAME} is missing or empty, but {data_dir} still has "
+            f"The database {data_dir / FILE_NAME} is missing or empty, but {data_dir} still has "
             f"{rest}. Nothing was changed. `triptych restore` brings back the newest backup; "
             "`triptych run --new` keeps all that under another name and starts with an empty "
             "database. If the file was moved, move it back, or set DATA_DIR to its folder."

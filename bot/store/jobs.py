@@ -1,7 +1,8 @@
 """Rows of the job and picture tables.
 
-Every ``mark_…`` changes a job only if it is in one of the states in its WHERE clause, and returns
-the changed job. It returns None if the job was in another state, as two people can press at once.
+Every ``mark_…`` changes a job only if the job is in one of the states in its WHERE clause, and
+returns the changed job. If the job is in another state, it returns None: two people may press
+buttons at once.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class JobRepository:
     ) -> Job | None:
         """Commit a prompt, ``accepted`` or ``refused``.
 
-        None if this interaction has a row, or the member's same press waits or is being drawn.
+        None if this interaction has a row, or if a job from the same press is still open.
         """
         refused = refusal is not None
         values = {
@@ -124,7 +125,7 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_started_since(self, moment: float) -> list[Job]:
-        """List jobs whose drawing began after ``moment`` and that still cost something."""
+        """List jobs that began after ``moment`` and have a cost."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE started_at > ? AND cost > 0 ORDER BY job_id", (moment,)
         )
@@ -210,7 +211,7 @@ class JobRepository:
         )
 
     async def mark_sealed(self, job_id: int) -> None:
-        """Record that nobody may read this job, so that the audit log leaves its words out."""
+        """Record that nobody may read this job. The audit log then leaves out its words."""
         await self._database.execute("UPDATE job SET rule = ? WHERE job_id = ?", (MINORS, job_id))
 
     async def mark_running(self, job: Job, *, now: float) -> Job | None:
@@ -303,7 +304,7 @@ class JobRepository:
     ) -> Job | None:
         """End a job without pictures if its status is in ``leaving``. By default it costs nothing.
 
-        end_notified: True if nobody waits for a message, or nobody can be reached.
+        end_notified: True if no message is needed, or nobody can be reached.
         """
         why = format_reason("reason", reason)
         return await self._change(

@@ -1,4 +1,4 @@
-"""Single values to remember, such as the hash of the commands that were last synced."""
+"""Stores single values, such as the hash of the commands that were last synced."""
 
 from __future__ import annotations
 

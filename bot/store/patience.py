@@ -16,7 +16,7 @@ from bot.texts.reasons import because
 
 @dataclass(frozen=True, slots=True)
 class _Hurry:
-    until: float  # in the event loop's time
+    until: float  # the deadline, by the event loop's clock
     is_answered: Callable[[], bool]
 
 
@@ -27,13 +27,13 @@ _OUTLASTED: ContextVar[float | None] = ContextVar("outlasted", default=None)
 
 
 def hurry(seconds: float, is_answered: Callable[[], bool]) -> None:
-    """Let this task, and those it starts, wait no longer than this until the member is answered."""
+    """Limit how long this task, and tasks that it starts, wait until the member is answered."""
     until = asyncio.get_running_loop().time() + seconds
     _HURRY.set(_Hurry(until, is_answered))
 
 
 def take_time() -> None:
-    """Let this task wait as long as it takes, because no member waits for its first answer."""
+    """Remove the limit for this task, because no member waits for a first answer any more."""
     _HURRY.set(None)
 
 
@@ -49,9 +49,8 @@ def get_locked_seconds() -> float:
 
 @asynccontextmanager
 async def in_time(*, is_written: bool = False) -> AsyncIterator[None]:
-    """Limit the time spent inside this block. Raises StoreError if the time is over.
-
-    is_written: the change may still be saved later, so Unconfirmed is raised instead.
+    """Apply the limit to this block. Raises StoreError if the time is over. is_written: the change
+    may still be saved later, so Unconfirmed is raised instead.
     """
     present = _HURRY.get()
     if present is None or present.is_answered():

@@ -14,8 +14,8 @@ from bot.domain.recipes import Recipe
 class Words:
     """A column with words that a member wrote, or with a copy of them.
 
-    by, at: the columns with the author and the time. only: the SQL condition for rows in which a
-    member wrote the words.
+    by, at: the columns with the author and the time. only: an SQL condition; in other rows, a
+    member did not write the words.
     """
 
     column: str
@@ -29,10 +29,10 @@ class Words:
 class PersonalData:
     """What one table holds about people.
 
-    until: when its rows, or the parts about people, are deleted.
-    people: columns that name a person or lead to one, and the value that replaces them.
-    plain: columns of text that no member wrote. They are deleted with the row.
-    over: the condition for rows of :guild_id from before :moment that retention deletes at :now.
+    until: when its rows, or the parts about people, are deleted. people: columns that name a person
+    or lead to one, and the value that replaces them. plain: columns of text that no member wrote.
+    They are deleted with the row. over: the SQL condition for rows that retention deletes at :now;
+    they are of :guild_id and from before :moment.
     """
 
     until: str
@@ -44,13 +44,13 @@ class PersonalData:
 
 ENDED = (
     "status IN ('delivered', 'refused', 'failed', 'cancelled', 'expired', 'undeliverable') "
-    "AND source <> 'terminal'"  # the owner keeps what they drew in the terminal
+    "AND source <> 'terminal'"  # pictures that the owner drew in the terminal are kept
 )
 _KNOWN = ", ".join(f"'{each.name}'" for each in fields(Recipe))
-_WORDLESS = (  # the sampler of a refused prompt is a member's own words
+_WORDLESS = (  # a refused prompt may have a sampler that the member typed freely
     "json_set((SELECT json_group_object(key, CASE WHEN type IN ('object', 'array') "  # noqa: S608
     "THEN json(value) ELSE value END) FROM json_each(recipe) "
-    f"WHERE key IN ({_KNOWN})),"  # fields from a newer version may hold words
+    f"WHERE key IN ({_KNOWN})),"  # fields that a newer version added may contain words
     " '$.prompt', '', '$.negative_prompt', '', '$.sampler', NULL, '$.own_words', NULL)"
 )
 _WITH_SERVER = "it is changed or removed; who changed it stays with it"
@@ -72,7 +72,7 @@ _REPORT_IN_AUDIT = tuple(
     for column, blank in (("reason_code", "''"), ("reason_params", "'{}'"))
 )
 
-# In the order of deletion: a table comes before the tables that it refers to.
+# The tables in the order of deletion: each comes before the tables that it refers to.
 PERSONAL: dict[str, PersonalData] = {
     "report": PersonalData(
         "its card goes; its words, when the server's time for them is over",

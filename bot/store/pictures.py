@@ -1,4 +1,4 @@
-"""The index of pictures: which files are needed, and which are to be deleted."""
+"""The index of picture files: which are needed, and which have to be deleted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bot.store.database import Database
 
 
 class PictureRepository:
-    """Answers questions about the picture table with job ids."""
+    """Finds the ids of jobs whose pictures are needed, too old, or too many."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,8 +32,8 @@ class PictureRepository:
     async def list_kept(self) -> set[int]:
         """List jobs whose files are needed: those in the index, and those that have not ended.
 
-        A job that ended another way may be in the index still, if a stop came before its files
-        were deleted.
+        A job that ended without pictures may still be in the index, if the bot stopped before its
+        files were deleted.
         """
         rows = await self._database.fetch_all(
             "SELECT job_id FROM picture JOIN job USING (job_id) "

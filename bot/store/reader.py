@@ -10,7 +10,8 @@ from typing import Any, Self
 
 import aiosqlite
 
-_INSTRUCTIONS_BETWEEN_LOOKS = 100_000  # about 3 ms; each check needs the interpreter lock
+# SQLite steps, about 3 ms; more checks would cost time, because each needs the interpreter lock
+_INSTRUCTIONS_BETWEEN_LOOKS = 100_000
 
 
 class Reader:
@@ -28,15 +29,16 @@ class Reader:
     async def open(cls, path: Path) -> Self:
         """Open the database at ``path``, which this process already holds open for writing."""
         address = _compose_address(path)
-        sqlite3.connect(address, uri=True).close()  # aiosqlite's thread would outlive a failure
+        # close it after a failure, or aiosqlite's thread would go on
+        sqlite3.connect(address, uri=True).close()
         reader = cls(await aiosqlite.connect(address, uri=True, isolation_level=None))
         try:
             reader._connection.row_factory = sqlite3.Row
-            # ``interrupt`` would miss statements that have not begun yet
+            # needed beside ``interrupt``, which does not stop statements that have not begun
             await reader._connection.set_progress_handler(
                 lambda: reader._is_closing, _INSTRUCTIONS_BETWEEN_LOOKS
             )
-            await reader.fetch_all("SELECT 1 FROM sqlite_schema")  # opens the log too
+            await reader.fetch_all("SELECT 1 FROM sqlite_schema")  # this opens the log too
         except BaseException:
             await reader.close()
             raise
@@ -59,7 +61,8 @@ class Reader:
 
 
 def _compose_address(path: Path) -> str:
-    return f"{path.absolute().as_uri()}?mode=ro"  # query_only would refuse VACUUM INTO
+    # mode=ro and not query_only, which would refuse VACUUM INTO
+    return f"{path.absolute().as_uri()}?mode=ro"
 
 
 def create_private(path: Path) -> None:

@@ -22,7 +22,7 @@ from bot.store.styles import StyleRepository
 
 @dataclass(frozen=True, slots=True)
 class Repositories:
-    """One of each repository, over one connection."""
+    """All repositories, which share one connection."""
 
     jobs: JobRepository
     standing: StandingRepository

@@ -63,7 +63,7 @@ class RetentionRepository:
         return [row["guild_id"] for row in rows]
 
     async def list_before(self, guild_id: int | None, moment: float) -> list[int]:
-        """List a guild's jobs older than this that have words or name a member without need."""
+        """List a guild's jobs older than this that have words, or a member who can be removed."""
         rows = await self._database.fetch_all(
             f"SELECT job_id FROM job WHERE {ENDED} AND guild_id IS ? AND user_id <> 0 "  # noqa: S608
             "AND accepted_at < ? "
@@ -73,7 +73,7 @@ class RetentionRepository:
         return [row["job_id"] for row in rows]
 
     async def blank(self, job_ids: Sequence[int]) -> None:
-        """Erase the words and pictures of these jobs. Their ids and costs stay."""
+        """Erase the words and pictures of these jobs, but not their ids and costs."""
         async with self.transaction():
             ids = [(job_id,) for job_id in job_ids]
             await self._database.execute_many(
@@ -99,7 +99,7 @@ class RetentionRepository:
                     )
 
     async def end_words(self, guild_id: int | None, moment: float) -> None:
-        """Erase what members wrote before this moment, in rows that must stay."""
+        """Erase what members wrote before this moment, in rows that are kept."""
         async with self.transaction():
             for table, kept in _list_others():
                 for words in kept.words if kept.over else ():
@@ -143,7 +143,7 @@ class RetentionRepository:
         return found
 
     async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
-        """Set when a member's jobs forget their member: this long after they were accepted."""
+        """Set when a member's id is removed from their jobs: this long after acceptance."""
         await self._database.execute(
             f"UPDATE job SET forget_after = accepted_at + ? WHERE user_id = ? AND {ENDED}",  # noqa: S608
             (after_seconds, user_id),
@@ -188,7 +188,7 @@ class RetentionRepository:
         )
 
     async def forget(self, job_ids: Sequence[int], moment: float) -> None:
-        """Remove the member from these rows, unless a card opened since then is undecided."""
+        """Remove the member from these rows, except those with a newer card that is still open."""
         await self._database.execute_many(
             f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL "  # noqa: S608 - own columns
             f"WHERE job_id = ? AND {ENDED} AND NOT {_IN_DECISION}",

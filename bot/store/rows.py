@@ -14,7 +14,7 @@ from bot.texts.reasons import Reason, recall
 
 
 def compose_next_id(table: str, column: str) -> str:
-    """Return SQL for a new row's id, after all ids in the table and all that a backup lacks."""
+    """Return SQL for a new row's id, higher than all ids in the table and all lost ones."""
     last = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_{column}')"  # noqa: S608
     most = f"(SELECT max({column}) FROM {table})"  # noqa: S608 - our own names
     return f"max(coalesce({most}, 0), coalesce({last}, 0)) + 1"
@@ -25,7 +25,7 @@ def format_recipe(recipe: Recipe) -> str:
 
 
 def parse_recipe(text: str) -> Recipe:
-    """Read a recipe as far as this version knows it: see ``Recipe.is_newer``."""
+    """Read the parts of a recipe that this version knows: see ``Recipe.is_newer``."""
     values = json.loads(text)
     start = values["start"]
     values["start"] = start and StartPicture(**_keep_known(StartPicture, start))

@@ -33,7 +33,7 @@ class RuleRepository:
             "coalesce((SELECT max(removed_in) FROM rule WHERE guild_id = :guild), 0)) AS version",
             {"guild": guild_id},
         )
-        assert row is not None  # an aggregate always gives one row
+        assert row is not None  # an SQL aggregate always returns one row
         return row["version"]
 
     async def list_rules(self, guild_id: int) -> list[GuildRule]:

@@ -11,7 +11,7 @@ from bot.texts.reasons import Reason
 
 
 class SanctionRepository:
-    """Stores strikes and suspensions. Both run out, so callers pass the time that counts."""
+    """Stores strikes and suspensions. Both expire, so callers pass the current time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -15,9 +15,10 @@ _NAMED = 3
 
 
 def describe_oddity(connection: sqlite3.Connection, migrations: Path) -> str:
-    """Say why this program cannot use a database; "" if it can.
+    """Return why this program cannot use a database; "" if it can.
 
-    A database of an older release must be as its migrations made it. The next start updates it.
+    A database from an older release must be exactly as its migrations made it. The next start
+    updates it.
     """
     stranger = describe_stranger(connection)
     if stranger:

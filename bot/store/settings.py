@@ -38,9 +38,9 @@ QUOTA_BOUNDS: dict[str, tuple[float, float]] = {
     "weight": (0.1, 10),
 }
 MAX_IDS = 25  # the most roles or channels in a list, and the most roles with a quota
-MAX_APPEAL_LINE = 300  # in characters
+MAX_APPEAL_LINE = 300  # the most characters in a text
 CHANNEL_NAMES = frozenset({"picture_action", "nsfw_threshold", "review_everything"})
-"""What a channel may have of its own."""
+"""The settings that a channel may have of its own."""
 
 
 class SettingsRepository:
@@ -167,7 +167,7 @@ def _check_bounds(name: str, value: Any) -> None:
         numbers = [item for each in value for item in each.items()]
     for key, number in numbers:
         bounds = (BOUNDS | QUOTA_BOUNDS).get(key)
-        # "not (… <= …)" also refuses NaN
+        # written as "not (… <= …)" because that also refuses NaN
         if bounds is not None and number is not None and not bounds[0] <= number <= bounds[1]:
             low, high = bounds
             text = texts.TOO_SMALL if number < low else texts.TOO_LARGE

@@ -1,4 +1,4 @@
-"""Sums from the job table how much of the quotas is used, so a restart changes nothing."""
+"""Adds up in the job table how much of the quotas is used, so a restart changes nothing."""
 
 from __future__ import annotations
 

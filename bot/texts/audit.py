@@ -6,7 +6,7 @@ from bot.texts.catalog import Plural, Text
 
 ACTIONS = {
     "prompt_refused": Text("prompt refused"),
-    "prompts_not_read": Text("prompts refused unread"),
+    "prompts_not_read": Text("prompts refused without reading them"),
     "prompt_held": Text("prompt held for review"),
     "prompt_covered": Text("prompt covered with a spoiler"),
     "upload_refused": Text("upload refused"),
@@ -37,10 +37,10 @@ ACTIONS = {
     "resumed": Text("resumed"),
     "data_exported": Text("member's data exported"),
     "data_deleted": Text("member's data deleted"),
-    "retention_ended": Text("old records deleted"),
+    "retention_ended": Text("old data deleted"),
     "audit_exported": Text("audit log exported"),
 }
-"""Every action, by its name on record."""
+"""The text for each action, by the name that is stored."""
 BARE = Text(
     "The server's AutoMod refused the words of these rows, so they are left out here; "
     "`/audit search` shows them."
@@ -63,8 +63,8 @@ STYLE_PARTS = {
     "sampler": Text("sampler {shown}"),
     "num_inference_steps": Text("steps {shown}"),
 }
-STYLE_PART_TAKEN_OUT = Text("{part} taken out")
-STYLE_UNCHANGED = Text("as it was")
+STYLE_PART_TAKEN_OUT = Text("{part} removed")
+STYLE_UNCHANGED = Text("unchanged")
 
 DELETED = {
     "prompts": Plural("{count:,} prompt", "{count:,} prompts"),
@@ -74,10 +74,10 @@ DELETED = {
     "strike": Plural("{count:,} strike", "{count:,} strikes"),
     "suspension": Plural("{count:,} suspension", "{count:,} suspensions"),
 }
-"""How much retention has ended, by what is on record."""
+"""What retention deleted, by the name that is stored."""
 
 OLDER = Text("Older")
-NO_ENTRIES = Text("Nothing on record fits.")
+NO_ENTRIES = Text("Nothing in the audit log matches.")
 NOT_A_TIME = Text(
-    "“{text}” is no time. Write a date like 2026-11-01, or how long ago: 12h, 30d, 4w."
+    "“{text}” is not a time. Write a date like 2026-11-01, or how long ago: 12h, 30d, 4w."
 )

@@ -25,11 +25,12 @@ log = logging.getLogger(__name__)
 DOMAIN = "triptych"
 ENGLISH = "en-US"
 LOCALES = Path(__file__).with_name("locales")
-"""<language>/LC_MESSAGES/triptych.mo, compiled by ``make texts``."""
+"""The folder with <language>/LC_MESSAGES/triptych.mo; ``make texts`` compiles these files."""
 
 _NUMBERS = {",": "#,##0", ".1f": "0.0", ",.1f": "#,##0.0", "g": "0.######"}
-"""What languages write in their own way. Other format specifications are Python's: ``d`` and
-``.0f`` are for what Discord reads (``<t:…>``) and for ids."""
+"""The formats of numbers that depend on the language. All other formats are Python's own: ``d`` and
+``.0f`` are for ids and for what Discord reads (``<t:…>``).
+"""
 _BROKEN_FILE = (OSError, ValueError, struct.error)
 _BROKEN_TEXT = (LookupError, ValueError, TypeError, AttributeError)
 _locale: ContextVar[str] = ContextVar("locale", default=ENGLISH)
@@ -83,7 +84,7 @@ class Plural(Text):
 
 
 class Name(Text):
-    """A word that people type. context: where, because a command and an option may share it."""
+    """A word that people type. context: "command" or "option", which may share a word."""
 
     __slots__ = ("context",)
 
@@ -97,7 +98,7 @@ class Name(Text):
 
 
 class _Formatter(Formatter):
-    """``str.format`` that writes numbers as a language does."""
+    """``str.format`` that writes numbers in the way of a language."""
 
     def fill(self, template: str, params: dict[str, Any], locale: str) -> str:
         token = _locale.set(locale)
@@ -109,7 +110,7 @@ class _Formatter(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec in _NUMBERS:
             number = value if isinstance(value, int) and format_spec == "," else float(value)
-            with suppress(ArithmeticError):  # more digits than Babel writes
+            with suppress(ArithmeticError):  # the number has more digits than Babel can write
                 return format_decimal(number, _NUMBERS[format_spec], parse_locale(get_locale()))
         return format(value, format_spec)
 
@@ -146,7 +147,8 @@ def is_offered(locale: str) -> bool:
 def load_catalog(locale: str) -> gettext.NullTranslations:
     """Load the texts of a language; English if there are none."""
     parsed = parse_locale(locale)
-    plain = f"{parsed.language}_{parsed.territory}"  # zh_CN, which is zh_Hans_CN to Babel
+    # Discord's zh-CN, for example, is zh_Hans_CN in Babel
+    plain = f"{parsed.language}_{parsed.territory}"
     folders = [LOCALES / name for name in (str(parsed), plain, parsed.language)]
     return _load([*filter(Path.is_dir, folders), LOCALES / "en"][0])
 

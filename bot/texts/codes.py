@@ -1,6 +1,6 @@
 """Every reason that can be saved. The sentences are in ``sentences``.
 
-Codes are saved for good. You may change a sentence, but not a code's name or what its fields mean.
+Codes are stored in databases. So you may change a sentence, but not a code's name or fields.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Code(StrEnum):
     SUSPENDED = auto()
     RESTARTING = auto()
 
-    # How much
+    # Limits and quotas
     ROLES_MAY_NOT_WAIT = auto()
     MEMBER_WAITS = auto()
     SERVER_WAITS = auto()
@@ -111,7 +111,7 @@ class Code(StrEnum):
     CARD_NOT_POSTED = auto()
     UNEXPLAINED = auto()
 
-    # Why Discord does not take a message
+    # Why Discord refuses a message
     MAY_NOT_POST = auto()
     MESSAGE_GONE = auto()
     MESSAGE_OUT_OF_REACH = auto()
@@ -120,7 +120,7 @@ class Code(StrEnum):
     THREAD_ARCHIVED = auto()
     DISCORD_REFUSED = auto()
 
-    # The record and the disk
+    # The database and the disk
     DISK_FULL = auto()
     RECORD_READ_ONLY = auto()
     RECORD_NOT_WRITTEN = auto()
@@ -165,7 +165,7 @@ class Code(StrEnum):
     # Pictures of a model that the picture check does not know
     MODEL_REVIEWED = auto()
 
-    # Why, and where to turn to
+    # Why a moderator decided so, and how to appeal
     EXPLAINED = auto()
     WITH_APPEAL = auto()
     APPEAL_TO_MODERATORS = auto()
@@ -174,7 +174,7 @@ class Code(StrEnum):
     # Members who left
     MEMBER_LEFT = auto()
 
-    # Too much at once
+    # Too many requests
     TOO_BUSY = auto()
     TOO_FAST = auto()
     TOO_MANY_REFUSED = auto()

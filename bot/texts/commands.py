@@ -1,6 +1,6 @@
 """Names and descriptions of commands, their options and their choices.
 
-Discord gets the English and the translations that ``bot/chat/translator.py`` finds.
+Discord gets the English texts, and the translations that ``bot/chat/translator.py`` finds.
 A description has up to 100 characters, and so has the name of a choice.
 """
 
@@ -26,21 +26,21 @@ IMAGINE_OPTIONS = {
 }
 PRESETS = {
     "quality": Text("quality: the model's own sampler and steps, as in diffusers"),
-    "fast": Text("fast: DPM++ 2M Karras, 20 steps: sooner, and other pictures"),
+    "fast": Text("fast: DPM++ 2M Karras, 20 steps; quicker, but different pictures"),
 }
 GALLERY = Text("Your own pictures, newest first")
-RECIPE = Text("The recipe of the pictures that a message shows")
+RECIPE = Text("How the pictures in a message were made")
 RECIPE_OPTIONS = {"link": Text("Right-click the message → Copy Message Link")}
 QUEUE = Text("The queue, and what is left of your quota")
-CANCEL = Text("Take back a prompt that waits or is being drawn, or all")
+CANCEL = Text("Cancel a prompt that waits or is being drawn, or all of them")
 HELP = Text("What Triptych does and how to ask")
 PRIVACY = Text("Your own data")
-PRIVACY_ABOUT = Text("What Triptych keeps of you, and for how long")
-PRIVACY_EXPORT = Text("Get everything that is on record of you as a file")
-PRIVACY_DELETE = Text("Delete your prompts and pictures; it asks once more")
+PRIVACY_ABOUT = Text("What Triptych keeps about you, and for how long")
+PRIVACY_EXPORT = Text("Get everything that Triptych keeps about you as a file")
+PRIVACY_DELETE = Text("Delete your prompts and pictures; asks you to confirm")
 
 # For moderators and managers of a server
-STATUS = Text("How Triptych is: queue, waits, engine")
+STATUS = Text("The state of Triptych: queue, waiting times, engine")
 SETTINGS = Text("What Triptych may do in this server")
 PAUSE = Text("Take no new prompts in this server until /resume")
 RESUME = Text("Take prompts in this server again")
@@ -52,10 +52,10 @@ STYLE_SAVE_OPTIONS = {
     "before": Text("Put before the prompt"),
     "after": Text("Put after the prompt"),
     "negative_prompt": Text("What to avoid"),
-    "sampler": Text("Used where the member names none"),
-    "steps": Text("Used where the member names none"),
+    "sampler": Text("Used if the member names none"),
+    "steps": Text("Used if the member names none"),
 }
-STYLE_REMOVE = Text("Take a style away from this server")
+STYLE_REMOVE = Text("Remove a style from this server")
 STYLE_REMOVE_OPTIONS = {"name": Text("Which one")}
 STYLE_LIST = Text("The styles that /imagine offers here")
 
@@ -65,7 +65,7 @@ SUSPEND_OPTIONS = {
     "days": Text("For how many days"),
     "reason": Text("What the member reads about it"),
 }
-UNSUSPEND = Text("Let a suspended member prompt again")
+UNSUSPEND = Text("Let a suspended member make pictures again")
 UNSUSPEND_OPTIONS = {"member": Text("The member")}
 STRIKE = Text("Strikes of members")
 STRIKE_ADD = Text("Give a member a strike")
@@ -73,7 +73,7 @@ STRIKE_ADD_OPTIONS = {
     "member": Text("Who gets it"),
     "reason": Text("What the member may read about it"),
 }
-STRIKE_LIST = Text("The strikes of a member that still count")
+STRIKE_LIST = Text("Show the active strikes of a member")
 STRIKE_LIST_OPTIONS = {"member": Text("Whose strikes")}
 STRIKE_REMOVE = Text("Take a strike back")
 STRIKE_REMOVE_OPTIONS = {
@@ -87,7 +87,7 @@ RULES_ADD_OPTIONS = {
     "kind": Text("How the text is read; disguises of words and phrases are found, too"),
     "text": Text("What to look for"),
     "action": Text("What happens to a prompt that has it"),
-    "exceptions": Text("Phrases within which it is allowed, parted by commas"),
+    "exceptions": Text("Phrases in which it is allowed, with commas between them"),
 }
 RULE_KINDS = {
     "word": Text("word, never inside another word"),
@@ -100,32 +100,32 @@ RULE_ACTIONS = {
     "spoiler": Text("cover the pictures with a spoiler"),
 }
 RULES_REMOVE = Text("Remove one of this server's rules")
-RULES_REMOVE_OPTIONS = {"rule": Text("Which one; begin to type and choose")}
+RULES_REMOVE_OPTIONS = {"rule": Text("Start to type, and choose from the list")}
 RULES_LIST = Text("Show this server's rules")
-RULES_LIST_OPTIONS = {"page": Text("From 1 on")}
-RULES_IMPORT = Text("Add the rules of a file to those in force")
+RULES_LIST_OPTIONS = {"page": Text("The first page is 1")}
+RULES_IMPORT = Text("Add the rules in a file to those of this server")
 RULES_IMPORT_OPTIONS = {"file": Text("JSON as /rules export writes it")}
 RULES_EXPORT = Text("Get this server's rules as a file")
-RULES_TEST = Text("Try a prompt: how it is read, which rules are found")
+RULES_TEST = Text("Test a prompt: how it is read, and which rules match")
 RULES_TEST_OPTIONS = {"prompt": Text("Nobody else sees it, and nothing is drawn")}
-RULES_PREVIEW = Text("What a rule would have done to the last 500 prompts here")
+RULES_PREVIEW = Text("Show what a rule would have done to the last 500 prompts here")
 RULES_PREVIEW_OPTIONS = RULES_ADD_OPTIONS | {
     "action": Text("What would happen to a prompt that has it")
 }
 RULES_IMPORT_AUTOMOD = Text("Copy the keyword lists of Discord's AutoMod")
 
-AUDIT = Text("What was decided, by whom")
-AUDIT_SEARCH = Text("Search what was decided in this server")
+AUDIT = Text("Decisions in this server, and who made them")
+AUDIT_SEARCH = Text("Search the decisions made in this server")
 AUDIT_SEARCH_OPTIONS = {
     "member": Text("Whose prompts or pictures it was about"),
     "moderator": Text("Who decided"),
     "rule": Text("The text of the rule"),
     "since": Text("A date like 2026-11-01, or 12h, 30d, 4w"),
 }
-AUDIT_EXPORT = Text("Get this server's record as a file; for its owner")
+AUDIT_EXPORT = Text("Get this server's audit log as a file; only for its owner")
 AUDIT_EXPORT_OPTIONS = {
     "format": Text("What kind of file"),
-    "since": Text("From then on: a date, 12h, 30d, 4w"),
+    "since": Text("The earliest time: a date, 12h, 30d, 4w"),
 }
 AUDIT_FORMATS = {"csv": Text("CSV"), "json": Text("JSON")}
 
@@ -193,4 +193,4 @@ NAMES = (
     Name("option", "style"),
     Name("option", "text"),
 )
-"""Of commands, groups and entries of a message's menu, and of options: as they are typed."""
+"""The names of commands, groups, options and entries of a message's menu, as people type them."""

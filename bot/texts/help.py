@@ -16,35 +16,36 @@ EVERYBODY = (
         "to 1."
     ),
     Text(
-        "**Under a grid**: 1 2 3 show one picture (with Upscale and Use as start), Vary draws "
-        "siblings of it, ↻ the same prompt with new seeds, ✎ Remix with changes; ⋯ has the recipe "
-        "and Delete."
+        "**Under a grid**: 1 2 3 show one picture (with Upscale and Use as start). Vary draws "
+        "variations of it, ↻ draws the same prompt with new seeds, and ✎ Remix with your "
+        "changes. ⋯ has the recipe and Delete."
     ),
     Text(
-        "`/gallery` shows your pictures, `/recipe` what is behind a message, `/privacy` what is "
-        "kept."
+        "`/gallery` shows your pictures, `/recipe` how the pictures in a message were made, "
+        "`/privacy` what is kept about you."
     ),
     Text(
-        "`/queue` shows the queue and what is left of your quota. The next picture goes first to "
-        "the server, then to the member that has drawn least lately, so nobody can crowd the "
-        "others out."
+        "`/queue` shows the queue and what is left of your quota. The next turn goes to the "
+        "server that has drawn least lately, and there to the member who has drawn least. So "
+        "nobody can keep the others waiting."
     ),
     Text(
-        "`/cancel` takes back a prompt that waits or is being drawn; what was not drawn costs "
-        "nothing."
+        "`/cancel` cancels a prompt that waits or is being drawn. You are charged only for the "
+        "steps that were drawn."
     ),
 )
 IN_SERVERS = (
     Text(
-        "`style` adds a style of this server. A picture that should not be here: *Apps*, then "
-        "*Report picture*, on its message."
+        "`style` adds a style of this server. If a picture should not be here, choose *Apps*, "
+        "then *Report picture*, in the menu of its message."
     ),
 )
 MODERATORS = (
     Text(
-        "**For moderators**: `/rules list` and `/rules test` show what the rules do, `/audit` what "
-        "was decided, `/status` how the queue is. `/strike` and `/suspend` are about members, "
-        "`/pause` and `/resume` about this server. Cards in the review channel ask you to decide."
+        "**For moderators**: `/rules list` and `/rules test` show what the rules do, `/audit` "
+        "shows what was decided, and `/status` shows how many prompts wait. `/strike` and "
+        "`/suspend` are for members who break the rules, `/pause` and `/resume` stop and "
+        "restart this server's queue. Cards in the review channel ask you to decide."
     ),
 )
 MANAGERS = (

@@ -14,22 +14,23 @@ MODEL_LOADING = Text("The model is still loading; drawing starts by itself.")
 DRAWING = Text("Drawing {bar} step {step} of {steps}")
 ENLARGING = Text("Enlarging {bar} part {step} of {steps}")
 TOO_LARGE_TO_SHOW = Text(
-    "Discord does not take this picture here, not even as a smaller file. Nothing was lost or "
-    "charged: the picture is kept as it is. Please try again later, or tell a moderator."
+    "Discord does not accept this picture here, not even as a smaller file. Nothing was lost "
+    "or charged, and the picture is kept. Please try again later, or tell a moderator."
 )
-IN_REVIEW = Text("Waiting for a moderator, who looks at this first.")
+IN_REVIEW = Text("Waiting for a moderator, who has to look at this first.")
 HELD = Text("Waiting for a moderator.")
 HIDDEN = Text(
     "Members have reported these pictures. They are hidden until a moderator has looked at them."
 )
 REMOVED = Text("A moderator has removed these pictures.")
 SEALED = Text(
-    "This prompt counts as sexual content about minors. Nobody can see the prompt or its pictures, "
-    "and nothing can be made of them."
+    "This prompt counts as sexual content about minors. Nobody can see or use the prompt or "
+    "its pictures."
 )
 NOT_ATTACHED = Text(
-    "The pictures are drawn and kept, but Discord does not take them here: I may not attach files, "
-    "they are too large for this server, or it takes none. `/gallery` shows them to you."
+    "The pictures are drawn and kept, but Discord does not accept them here: I may not attach "
+    "files, or the files are too large for this server, or files are not allowed. `/gallery` "
+    "shows them to you."
 )
 
 WITHHELD = Text("(the words of this prompt are not shown: the server's AutoMod refused them)")
@@ -48,41 +49,41 @@ PANELS_HIDDEN = Plural(
     "Hidden by the filter: picture {panels}.", "Hidden by the filter: pictures {panels}."
 )
 PANELS_UNCHECKED = Plural(
-    "Not shown, because the picture check does not work: picture {panels}. The owner finds more in "
-    "the log.",
-    "Not shown, because the picture check does not work: pictures {panels}. The owner finds more "
-    "in the log.",
+    "Not shown, because the picture check does not work: picture {panels}. The owner can read "
+    "the reason in the log.",
+    "Not shown, because the picture check does not work: pictures {panels}. The owner can read "
+    "the reason in the log.",
 )
 
 # Answers to people who ask for a picture
 NO_SUCH_PICTURE = Text(
-    "I know no picture like that in this channel, so nothing was done and nothing was charged. "
+    "I do not know that picture in this channel, so nothing was done and nothing was charged. "
     "`/gallery` has your own pictures."
 )
 TIME_OVER = Text(
-    "Nothing is on record of these pictures any more: the time for which they are kept is over, or "
-    "their author had them deleted. Nothing was done or charged. A moderator can delete the "
-    "message."
+    "Triptych no longer has any data about these pictures: the time for which they are kept is "
+    "over, or their author deleted them. Nothing was done or charged. A moderator can delete "
+    "the message."
 )
 PANEL_HIDDEN = Text(
-    "That picture is hidden by the filter, so nothing can be made of it. Nothing was charged; take "
-    "another one, or ↻ for new ones."
+    "That picture is hidden by the filter, so you cannot use it. Nothing was charged. Choose "
+    "another one, or press ↻ for new ones."
 )
-REMOVED_BY_MODERATOR = Text("A moderator has removed that picture, so nothing can be made of it.")
+REMOVED_BY_MODERATOR = Text("A moderator has removed that picture, so you cannot use it.")
 NO_LINK = Text(
-    "That is no link to a message. Right-click the message that shows the pictures (or hold it), "
-    "choose Copy Message Link, and paste it here."
+    "That is not a link to a message. Right-click the message that shows the pictures (on a "
+    "phone, press and hold it), choose Copy Message Link, and paste the link here."
 )
 
 # Deleting and cancelling
 DELETE_FOR_GOOD = Text(
-    "Delete these pictures for good? They leave the message, the disk and the gallery, and nobody "
-    "can bring them back."
+    "Delete these pictures for good? They are removed from the message, the disk and the "
+    "gallery, and nobody can bring them back."
 )
-DELETED = Text("Deleted: the pictures have left the message, the disk and the gallery.")
+DELETED = Text("Deleted: the pictures are removed from the message, the disk and the gallery.")
 DELETED_BUT_SHOWN = Text(
-    "The pictures have left the disk and the gallery, but I may not delete the message that shows "
-    "them. Press again later, or ask a moderator to delete it."
+    "The pictures are removed from the disk and the gallery, but I may not delete the message "
+    "that shows them. Press again later, or ask a moderator to delete it."
 )
 NOT_YOURS_TO_DELETE = Text(
     "Only the member who asked for these pictures and people with Manage Messages can delete them."
@@ -92,7 +93,7 @@ CANCELLED = Plural(
     "Your {count} prompts were cancelled. Only steps that were already drawn count towards your "
     "quota.",
 )
-WHICH_TO_CANCEL = Text("Which of your prompts do you want to take back? The newest come first.")
+WHICH_TO_CANCEL = Text("Which of your prompts do you want to cancel? The newest come first.")
 NOTHING_TO_CANCEL = Text("You have nothing in the queue.")
 NOT_YOURS = Text("Only the member who asked for these pictures can cancel them.")
-TOO_LATE = Text("This prompt neither waits nor is being drawn any more, so nothing was cancelled.")
+TOO_LATE = Text("This prompt has already ended, so nothing was cancelled.")

@@ -1,4 +1,4 @@
-"""The end of every shortened list."""
+"""The text at the end of every shortened list."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ OUTCOMES: dict[Code, Text] = {
         "moderator."
     ),
     Code.CARD_NOT_POSTED: Text(
-        "A moderator has to look at this first, and I cannot post in the channel where they would. "
+        "A moderator has to look at this first, but I cannot post in the moderators' channel. "
         "Nothing was charged; please tell a moderator."
     ),
     Code.UNEXPLAINED: Text(
@@ -83,23 +83,23 @@ OUTCOMES: dict[Code, Text] = {
     ),
     Code.MAY_NOT_POST: Text("Triptych may not post there."),
     Code.MESSAGE_GONE: Text("The channel or the message is gone."),
-    Code.MESSAGE_OUT_OF_REACH: Text("The message is out of reach."),
+    Code.MESSAGE_OUT_OF_REACH: Text("Triptych cannot reach the message."),
     Code.FILES_TOO_LARGE: Text("The files are too large for that channel."),
-    Code.FILES_NOT_TAKEN: Text("Discord takes no files there at the moment."),
+    Code.FILES_NOT_TAKEN: Text("Discord accepts no files there at the moment."),
     Code.THREAD_ARCHIVED: Text("The thread is archived and locked."),
-    Code.TEXT_NOT_TAKEN: Text("Discord or a rule of this server does not take the text."),
-    Code.DISCORD_REFUSED: Text("Discord did not take them."),
+    Code.TEXT_NOT_TAKEN: Text("Discord or a rule of this server does not accept the text."),
+    Code.DISCORD_REFUSED: Text("Discord did not accept them."),
     Code.DISK_FULL: Text(
-        "The disk that holds the record is full, so nothing was saved and nothing was charged. The "
+        "The disk with the database is full, so nothing was saved and nothing was charged. The "
         "owner must make room on it; please try again after that."
     ),
     Code.RECORD_READ_ONLY: Text(
-        "The record ({path}) cannot be written, so nothing was saved and nothing was charged. The "
-        "owner must make DATA_DIR a folder that Triptych may write to."
+        "The database ({path}) cannot be written, so nothing was saved and nothing was "
+        "charged. The owner must make DATA_DIR a folder that Triptych may write to."
     ),
     Code.RECORD_NOT_WRITTEN: Text(
-        "The record could not be written ({fault}), so nothing was saved and nothing was charged. "
-        "Please try again; if it happens again, the owner should look at the log."
+        "The database could not be written ({fault}), so nothing was saved and nothing was "
+        "charged. Please try again; if it happens again, the owner should look at the log."
     ),
     Code.PICTURES_NOT_SAVED: Text(
         "The pictures could not be saved ({fault}), so nothing was charged. The owner must make "
@@ -109,7 +109,7 @@ OUTCOMES: dict[Code, Text] = {
         "Triptych is stopping, so nothing was saved or charged. Please try again in a minute."
     ),
     Code.MODEL_NOT_LOADED: Text(
-        "This engine has the model {loaded} loaded, not {asked}. Nothing was drawn or charged."
+        "This engine has loaded the model {loaded}, not {asked}. Nothing was drawn or charged."
     ),
     Code.NO_SEEDS: Text("The list of seeds is empty, so there is no picture to draw."),
     Code.SIZE_NOT_OF_MODEL: Text(
@@ -125,8 +125,9 @@ OUTCOMES: dict[Code, Text] = {
         "charged."
     ),
     Code.UPSCALER_CHANGED: Text(
-        "The owner of the bot has changed or turned off what enlarges pictures since you pressed. "
-        "Nothing was charged, and your picture is as it was; press Upscale again."
+        "After you pressed, the owner of the bot changed or turned off the network that "
+        "enlarges pictures. Nothing was charged, and your picture is unchanged; press Upscale "
+        "again."
     ),
     Code.START_OF_WRONG_SHAPE: Text("The picture to start from must be (height, width, 3)."),
     Code.NOT_IN_TABLES: Text(
@@ -158,7 +159,7 @@ OUTCOMES: dict[Code, Text] = {
     Code.SETTING_OF_CHANNEL: Text("{name}, channel {channel_id}"),
     Code.STYLE: Text("{name}"),
     Code.RULES_BEYOND_BUDGET: Plural(
-        "{count} rule beyond the budget: {rules}",
-        "{count} rules beyond the budget: {rules}",
+        "{count} rule over the budget: {rules}",
+        "{count} rules over the budget: {rules}",
     ),
 }

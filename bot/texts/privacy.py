@@ -19,13 +19,13 @@ ABOUT = Text(
     "`/privacy export` gives you the record as a file. `/privacy delete` deletes it."
 )
 CONFIRM_DELETION = Text(
-    "This deletes all your prompts and pictures, in every server and in direct messages, and what "
-    "you wrote in reports and appeals, and cancels what waits or is being drawn. It cannot be "
-    "undone. The messages that show them in channels go too, one after another, where Triptych "
-    "still may delete them.\n"
-    "These things stay: the cost of each prompt, without its words, for one more day, so that "
-    "quotas hold; the decisions of moderators, without your words, until each server's time for "
-    "them is over; and the owner's backups, for up to a week."
+    "This deletes all your prompts and pictures, in every server and in direct messages, and "
+    "what you wrote in reports and appeals. Prompts that wait or are being drawn are "
+    "cancelled. It cannot be undone. Triptych also deletes the messages in channels that show "
+    "them, one after another, where it still may.\nThese things stay: the cost of each prompt, "
+    "without its words, for one more day, so that quotas hold; the decisions of moderators, "
+    "without your words, until each server's time for them is over; and the owner's backups, "
+    "for up to a week."
 )
 DELETE = Text("Delete everything")
 DELETED = Plural(
@@ -33,11 +33,11 @@ DELETED = Plural(
     "Done: the words and pictures of {count:,} prompts are deleted.",
 )
 MESSAGES_GO = Plural(
-    "{count:,} message in a channel goes too, in the next minute.",
-    "{count:,} messages in channels go too, about 36 a minute. You do not have to wait.",
+    "{count:,} message in a channel is deleted too, in the next minute.",
+    "{count:,} messages in channels are deleted too, about 36 a minute. You do not have to wait.",
 )
 STAYS = Text(
     "What stays: messages in places that Triptych has left or never joined, messages in the "
-    "moderators' channels, and what decisions and quotas need, without your words. If a message "
-    "of yours is still there tomorrow, a moderator can delete it."
+    "moderators' channels, and the data for decisions and quotas, without your words. If a "
+    "message of yours is still there tomorrow, a moderator can delete it."
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.texts.catalog import Plural, Text
 
-# A place and its reason. people: who have prompts ahead. count: those the reason is about.
+# A place and its reason. people: those with prompts ahead. count: those the reason is about.
 NEXT = Text("Next in the queue.")
 OWN_FIRST = Text("Number {position:,} in the queue, after your own earlier prompts.")
 CAME_FIRST = Plural(
@@ -60,8 +60,10 @@ IN_THIS_SERVER = Plural(
 )
 OWN_PROMPT = Text("“{prompt}” — {place}")
 LEFT = Plural(
-    "You have {waiting:,} in the queue and {drawing:,} being drawn, of {count:,} prompt at once, "
-    "and {left:.1f} of {most:g} left this hour (1 is one prompt with default settings).",
-    "You have {waiting:,} in the queue and {drawing:,} being drawn, of {count:,} prompts at once, "
-    "and {left:.1f} of {most:g} left this hour (1 is one prompt with default settings).",
+    "You have {waiting:,} in the queue and {drawing:,} being drawn; the most at once is "
+    "{count:,} prompt. You have {left:.1f} of {most:g} left this hour (1 is one prompt with "
+    "default settings).",
+    "You have {waiting:,} in the queue and {drawing:,} being drawn; the most at once is "
+    "{count:,} prompts. You have {left:.1f} of {most:g} left this hour (1 is one prompt with "
+    "default settings).",
 )

@@ -12,7 +12,7 @@ from bot.texts.recipes import name_parameter
 from bot.texts.sentences import SENTENCES
 
 _NOT_KNOWN = Text("A newer version of Triptych saved the reason, and this version cannot show it.")
-_NOT_SAID = Text("No reason is on record.")
+_NOT_SAID = Text("No reason was stored.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Reason:
 
     def __post_init__(self) -> None:
         listed = {k: [*v] if isinstance(v, tuple) else v for k, v in self.params.items()}
-        object.__setattr__(self, "params", listed)  # lists, because JSON has no tuples
+        # tuples become lists, because JSON has no tuples
+        object.__setattr__(self, "params", listed)
         if isinstance(self.code, Code) and listed.keys() != find_fields(self.code):
             named = sorted(find_fields(self.code))
             raise ValueError(f"{self.code} names {named}, not {sorted(listed)}")

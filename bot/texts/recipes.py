@@ -8,7 +8,7 @@ PARAMETERS = {
     "clip_skip": Text("Clip skip"),
     "guidance_scale": Text("Guidance scale"),
 }
-"""What the parameters are called that have bounds, or no sentence of their own below."""
+"""The names of parameters that have bounds, or that no sentence below describes."""
 
 # Under a grid
 SMALL_LINE = Plural(
@@ -37,10 +37,10 @@ FROM_PICTURE = Text("from picture {panel} of #{job_id}, strength {strength:g}")
 FROM_ENLARGED = Text("×2 from picture {panel} of #{job_id}, strength {strength:g}")
 UPSCALED = Text("×{factor} from picture {panel} of #{job_id}, by {upscaler}")
 SHOWN_ENLARGED = Text(
-    "drawn at {size}, shown ×{factor} by {upscaler}; under a single picture, Original size shows "
-    "it as it was drawn"
+    "drawn at {size}, shown ×{factor} by {upscaler}; for the drawn size, open one picture and "
+    "press Original size"
 )
-FROM_UPLOAD = Text("from a picture sent with it, strength {strength:g}")
+FROM_UPLOAD = Text("from a picture that the member sent, strength {strength:g}")
 
 # A whole recipe
 TITLE = Text("Recipe of #{job_id}")
@@ -61,23 +61,24 @@ PROMPT_FIELD = Text("Prompt")
 NEGATIVE_PROMPT_FIELD = Text("Negative prompt")
 SIZE_FIELD = Text("Size")
 SEED_FIELD = Text("Seed")
-SEED_HINT = Text("empty: new pictures")
+SEED_HINT = Text("empty for new pictures")
 SETTINGS_FIELD = Text("Steps / guidance / sampler")
 STRENGTH_FIELD = Text("Strength (0 to 1)")
-STRENGTH_HINT = Text("low keeps the picture, high follows the prompt")
+STRENGTH_HINT = Text("low: keep the picture; high: follow the prompt")
 TOO_MANY_SETTINGS = Text(
     "Write steps / guidance / sampler like 30 / 7.5 / ddim, or leave a part empty. Nothing was "
     "drawn."
 )
 NO_NUMBER_OF_STEPS = Text(
-    "“{text}” is not a number of steps. Write it like 30, or leave it out. Nothing was drawn."
+    "“{text}” is not a number of steps. Write a number like 30, or leave it out. Nothing was drawn."
 )
 NO_GUIDANCE = Text(
-    "“{text}” is not a number for guidance. Write it like 7 or 7.5, or leave it out. Nothing "
-    "was drawn."
+    "“{text}” is not a number for guidance. Write a number like 7 or 7.5, or leave it out. "
+    "Nothing was drawn."
 )
 NO_STRENGTH = Text(
-    "“{text}” is not a number for strength. Write it like 0.7, or leave it out. Nothing was drawn."
+    "“{text}” is not a number for strength. Write a number like 0.7, or leave it out. Nothing "
+    "was drawn."
 )
 
 # What /imagine offers

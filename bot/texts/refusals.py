@@ -32,8 +32,8 @@ REFUSALS: dict[Code, Text] = {
         "charged."
     ),
     Code.STRENGTH_OUT_OF_RANGE: Text(
-        "Strength must be more than 0 and at most 1: low keeps the picture, high follows the "
-        "prompt. Nothing was drawn or charged."
+        "Strength must be more than 0 and at most 1. A low value keeps the picture, a high one "
+        "follows the prompt. Nothing was drawn or charged."
     ),
     Code.STRENGTH_WITHOUT_PICTURE: Text(
         "Strength says how much of a picture changes, but you sent no picture. Send one as image, "
@@ -68,17 +68,19 @@ REFUSALS: dict[Code, Text] = {
         "{side}, use {lower} or {upper}. Nothing was drawn or charged."
     ),
     Code.AREA_NOT_OF_MODEL: Text(
-        "{width}x{height} is too large for the model {model}: it was trained on pictures of about "
-        "{own_width}x{own_height}, and at four times that it shows everything twice. Choose a "
-        "smaller size and press Upscale afterwards. Nothing was drawn or charged."
+        "{width}x{height} is too large for the model {model}: it was trained on pictures of "
+        "about {own_width}x{own_height}. In pictures with four times as many pixels, it shows "
+        "everything twice. Choose a smaller size and press Upscale afterwards. Nothing was "
+        "drawn or charged."
     ),
     Code.RECIPE_NEWER: Text(
         "This prompt uses settings of a newer Triptych that this version does not know, so it "
-        "cannot be drawn here. It was left as it is; the owner can install the newer version again."
+        "cannot be drawn here. Nothing was changed; the owner can install the newer version "
+        "again."
     ),
     Code.ALREADY_PRESSED: Text(
-        "You pressed that already, and it is in the queue for you. Nothing more was charged; press "
-        "again when it is done."
+        "You have already pressed that, and your prompt is in the queue. Nothing more was "
+        "charged; press again when it is done."
     ),
     Code.MAY_NOT_ATTACH: Text(
         "I may not attach files in this channel, so the pictures could not be shown. Nothing was "
@@ -162,14 +164,14 @@ REFUSALS: dict[Code, Text] = {
         "The rules here do not allow “{text}” in a prompt. Nothing was drawn or charged; change "
         "the prompt and try again."
     ),
-    Code.RULE_HOLDS: Text("The rules here ask for care with “{text}” in a prompt."),
+    Code.RULE_HOLDS: Text("The rules here hold prompts with “{text}” for a moderator."),
     Code.RULE_COVERS: Text("The rules here cover pictures with “{text}” in the prompt."),
     Code.PATTERN_REFUSES: Text(
         "The rules here do not allow this in a prompt. Nothing was drawn or charged; change the "
         "prompt and try again."
     ),
-    Code.PATTERN_HOLDS: Text("The rules here ask for care with this in a prompt."),
-    Code.PATTERN_COVERS: Text("The rules here cover pictures with this in the prompt."),
+    Code.PATTERN_HOLDS: Text("The rules here hold prompts like this for a moderator."),
+    Code.PATTERN_COVERS: Text("The rules here cover the pictures of prompts like this."),
     Code.RULES_TOO_COSTLY: Text(
         "The rules of this server take too long to read this prompt, so it was refused. Nothing "
         "was drawn or charged; change the prompt, or ask a moderator to make the patterns simpler."
@@ -179,42 +181,42 @@ REFUSALS: dict[Code, Text] = {
         "prompt and try again."
     ),
     Code.MINORS_REFUSED_BEHIND: Text(
-        "Triptych draws no sexual content about minors. The prompts behind the picture that this "
-        "one starts from count, too. Nothing was drawn or charged; change the prompt, or start "
+        "Triptych draws no sexual content about minors. The earlier prompts that led to your "
+        "start picture count, too. Nothing was drawn or charged; change the prompt, or start "
         "from another picture, and try again."
     ),
     Code.MINORS_HELD: Text("This may be sexual content about minors."),
     Code.MINORS_HELD_BEHIND: Text(
-        "This may be sexual content about minors. The prompts behind the picture that this one "
-        "starts from count, too."
+        "This may be sexual content about minors. The earlier prompts that led to the start "
+        "picture count, too."
     ),
     Code.PEOPLE_REFUSED: Text(
         "Triptych draws no sexual content about real people. Nothing was drawn or charged; change "
         "the prompt and try again."
     ),
     Code.PEOPLE_REFUSED_BEHIND: Text(
-        "Triptych draws no sexual content about real people. The prompts behind the picture that "
-        "this one starts from count, too. Nothing was drawn or charged; change the prompt, or "
+        "Triptych draws no sexual content about real people. The earlier prompts that led to "
+        "your start picture count, too. Nothing was drawn or charged; change the prompt, or "
         "start from another picture, and try again."
     ),
     Code.PEOPLE_HELD: Text("This may be sexual content about real people."),
     Code.PEOPLE_HELD_BEHIND: Text(
-        "This may be sexual content about real people. The prompts behind the picture that this "
-        "one starts from count, too."
+        "This may be sexual content about real people. The earlier prompts that led to the "
+        "start picture count, too."
     ),
     Code.SENT_PICTURE_UNDRESSED: Text(
         "Pictures that people send may show real persons, so Triptych draws nothing sexual and "
-        "nobody undressed from them. The same holds for what was drawn from one, and for pictures "
-        "whose words are gone. Nothing was drawn or charged; change the prompt, or start from "
-        "another picture, and try again."
+        "nobody undressed from them. This also applies to pictures that were drawn from such a "
+        "picture, and to pictures whose prompts were deleted. Nothing was drawn or charged; "
+        "change the prompt, or start from another picture, and try again."
     ),
     Code.EVERYTHING_REVIEWED: Text("Every prompt here is reviewed."),
     Code.NEWCOMERS_REVIEWED: Text("Prompts of new members are reviewed here."),
     Code.NO_REVIEW_HERE: Text(
-        "{why} A moderator would have to look at it first, and there is no review here. Nothing "
-        "was drawn or charged; change the prompt and try again."
+        "{why} A moderator would have to look at it first, but this place has no review "
+        "channel. Nothing was drawn or charged; change the prompt and try again."
     ),
-    Code.STARTS_COVERED: Text("It starts from a covered picture."),
+    Code.STARTS_COVERED: Text("The prompt starts from a covered picture."),
     Code.PICTURES_FLAGGED: Text("The picture check has flagged these pictures."),
     Code.MODEL_REVIEWED: Text(
         "In this server, moderators see all pictures of the model {model} before they are posted."
@@ -223,30 +225,30 @@ REFUSALS: dict[Code, Text] = {
         "The picture check does not work, so a moderator has to look at the pictures."
     ),
     Code.UPLOAD_TOO_LARGE: Text(
-        "The picture has {size:,.1f} MiB; the most is {most}. Nothing was drawn or charged; please "
-        "send a PNG, JPEG or WebP picture that is smaller."
+        "The picture has {size:,.1f} MiB; the limit is {most}. Nothing was drawn or charged; "
+        "please send a smaller PNG, JPEG or WebP picture."
     ),
     Code.UPLOAD_TOO_MANY_PIXELS: Text(
-        "That picture has too many pixels: the most for such a file is {side:,} on a side and "
-        "{millions} million in all. Nothing was drawn or charged; please send a PNG, JPEG or WebP "
-        "picture that is smaller."
+        "That picture has too many pixels: the limit for such a file is {side:,} on a side and "
+        "{millions} million in all. Nothing was drawn or charged; please send a smaller PNG, "
+        "JPEG or WebP picture."
     ),
     Code.UPLOAD_NO_PICTURE: Text(
-        "That file is not a picture that can be read here. Nothing was drawn or charged; please "
-        "send a PNG, JPEG or WebP picture."
+        "That file is not a picture that Triptych can read. Nothing was drawn or charged; "
+        "please send a PNG, JPEG or WebP picture."
     ),
     Code.UPLOAD_HEIC: Text(
-        "That is a HEIC picture, as iPhones keep them, and this Triptych does not read HEIC. "
-        "Nothing was drawn or charged; please send it as a JPEG. On an iPhone, a screenshot of it "
-        "will do; for new photos, choose Settings, Camera, Formats, Most Compatible."
+        "That is a HEIC picture, the format of iPhones, and this Triptych cannot read HEIC. "
+        "Nothing was drawn or charged; please send it as a JPEG. On an iPhone, you can send a "
+        "screenshot of it; for new photos, choose Settings, Camera, Formats, Most Compatible."
     ),
     Code.UPLOAD_OF_OTHER_KIND: Text(
-        "That file ({kind}) is not a picture that can be read here. Nothing was drawn or charged; "
-        "please save it as PNG, JPEG or WebP and send that."
+        "That file ({kind}) is not a picture that Triptych can read. Nothing was drawn or "
+        "charged; please save it as PNG, JPEG or WebP and send that."
     ),
     Code.UPLOAD_OF_OTHER_COLOURS: Text(
-        "That picture keeps its colours in a way that cannot be read here ({mode}). Nothing was "
-        "drawn or charged; please save it as a plain PNG or JPEG and send that."
+        "Triptych cannot read the colour format of that picture ({mode}). Nothing was drawn or "
+        "charged; please save it as a plain PNG or JPEG and send that."
     ),
     Code.UPLOAD_DAMAGED: Text(
         "That picture is damaged and cannot be read. Nothing was drawn or charged; please send a "
@@ -273,36 +275,38 @@ REFUSALS: dict[Code, Text] = {
         "charged; please start from another one."
     ),
     Code.UPLOAD_UNCHECKED: Text(
-        "The picture check does not work at present, so pictures cannot be sent. Nothing was drawn "
-        "or charged; please tell the owner, whose log says more."
+        "The picture check does not work at present, so you cannot send pictures. Nothing was "
+        "drawn or charged; please tell the owner, who can read more in the log."
     ),
     Code.TOO_BUSY: Text(
-        "This was not taken, because Triptych could not save it in time. Nothing was "
-        "changed, drawn or charged; please try again in a moment."
+        "This was not done, because Triptych could not save it in time. Nothing was changed, "
+        "drawn or charged; please try again in a moment."
     ),
     Code.TOO_FAST: Text(
-        "That was faster than Triptych can answer one person, so it was not done. Nothing was "
+        "You are faster than Triptych can answer one person, so this was not done. Nothing was "
         "changed or charged; you can go on <t:{opens:.0f}:R>."
     ),
     Code.TOO_MANY_REFUSED: Text(
         "Many of your prompts were refused in a short time, so Triptych did not read this one. "
-        "Nothing was drawn or charged. Please read what the refusals say; you can try again "
+        "Nothing was drawn or charged. Please read why they were refused; you can try again "
         "<t:{opens:.0f}:R>."
     ),
     Code.NOT_READ: Plural(
-        "{count:,} more prompt was refused unread, because so many before it were refused.",
-        "{count:,} more prompts were refused unread, because so many before them were refused.",
+        "{count:,} more prompt was refused without reading it, because so many before it were "
+        "refused.",
+        "{count:,} more prompts were refused without reading them, because so many before them "
+        "were refused.",
     ),
     Code.HEAVY_WORK_GOES_ON: Text(
-        "Triptych is still at work on your last request, so it did not start this one. Please "
+        "Triptych is still working on your last request, so it did not start this one. Please "
         "wait until that is done."
     ),
     Code.HEAVY_WORK_SPENT: Text(
-        "You have asked for this several times within an hour. It takes much work, so it was not "
-        "done again. Nothing is lost; you can ask for it again <t:{opens:.0f}:R>."
+        "You have asked for this several times within an hour. It takes much work, so it was "
+        "not done again. Nothing was lost; you can ask for it again <t:{opens:.0f}:R>."
     ),
     Code.UPLOAD_NOT_FETCHED: Text(
-        "Discord did not hand over the picture you sent, so nothing was drawn or charged. Please "
-        "send it again."
+        "Triptych could not download the picture you sent from Discord, so nothing was drawn "
+        "or charged. Please send it again."
     ),
 }

@@ -10,7 +10,7 @@ NOT_MODERATOR = Text(
 )
 NOT_MANAGER = Text("Only members with “Manage Server” may do this. Nothing was changed.")
 NOT_SERVER_OWNER = Text("Only the owner of this server may do this. Nothing was changed.")
-NOT_OWN = Text("Somebody else has to decide about what is yours. Nothing was changed.")
+NOT_OWN = Text("You cannot decide about your own prompts and pictures. Nothing was changed.")
 NOT_ABOVE = Text(
     "You can do this only to members whose highest role is below your own. Nothing was changed."
 )
@@ -22,7 +22,7 @@ TITLES = {
     "appeal": Text("An appeal against a suspension"),
     "rules": Text("Rules of this server were switched off"),
 }
-"""By the kind of a card."""
+"""The title of a card, by its kind."""
 PICTURES_WAIT = Text("Pictures wait for you")
 BUTTONS = {
     "approve": Text("Approve"),
@@ -54,12 +54,12 @@ BEYOND_MORE = Plural(
     "and {count} more; `/rules list` shows them all",
 )
 BEYOND_WHY = Text(
-    "All rules of a server together may cost only so much, so that nobody else has to wait for "
-    "them. These came before there was such a limit and are beyond it: **they do not apply any "
-    "more**; all others do. Nothing was deleted. Remove them with `/rules remove`, and add simpler "
-    "ones: words in place of patterns, + or * in place of counting."
+    "There is a limit to what all rules of a server together may cost, so that no other server "
+    "has to wait. These rules are older than the limit and over it: **they do not apply any "
+    "more**; all others do. Nothing was deleted. Remove them with `/rules remove`, and add "
+    "simpler ones: words instead of patterns, + or * instead of counting."
 )
-BEYOND_REMOVED = Text("They have all been removed since.")
+BEYOND_REMOVED = Text("All of them have been removed since then.")
 
 OUTCOMES = {
     "approve": Text("Approved by <@{by}>, <t:{at:.0f}:f>."),
@@ -73,7 +73,7 @@ OUTCOMES = {
     "deny": Text("Denied by <@{by}>, <t:{at:.0f}:f>: the suspension stays."),
     "note": Text("Read by <@{by}>, <t:{at:.0f}:f>."),
     "expire": Text("Expired <t:{at:.0f}:f>: nobody decided in time. Nothing was charged."),
-    "withdraw": Text("Closed <t:{at:.0f}:f>: the member took it back."),
+    "withdraw": Text("Closed <t:{at:.0f}:f>: the member cancelled the prompt."),
     "unseen": Text("Refused <t:{at:.0f}:f>: the card could not be posted."),
 }
 DELETE_BY_HAND = Text("I could not reach the message; please delete it by hand.")
@@ -95,12 +95,12 @@ FIRST = {
     "note": Text("<@{by}> was first and has read it. Nothing was changed."),
 }
 CLOSED = Text("This card was closed without a moderator, so there is nothing left to decide.")
-NOT_ON_RECORD = Text("This card is not on record any more, so nothing was decided.")
+NOT_ON_RECORD = Text("This card was deleted from the database, so nothing was decided.")
 NOT_A_CHOICE = Text("This card cannot be decided like that. Nothing was changed.")
-TAKEN_BACK = Text("The member has taken this prompt back, so there is nothing left to decide.")
+TAKEN_BACK = Text("The member has cancelled this prompt, so there is nothing left to decide.")
 SEALED = Text(
-    "This prompt falls under **sexual content about minors**. Neither it nor its pictures are "
-    "shown to anybody, not even blurred. The handbook for moderators says where to report it."
+    "This prompt counts as **sexual content about minors**. Nobody can see the prompt or its "
+    "pictures, not even blurred. The handbook for moderators says where to report it."
 )
 SEALED_CHOICE = Text(
     "This prompt counts as sexual content about minors, so nobody can approve or restore it. "
@@ -127,14 +127,14 @@ WHOLE_PROMPT = Text("prompt: {prompt}\nnegative prompt: {negative_prompt}\n")
 REPORT = Text("Report picture")
 REPORT_QUESTION = Text("What is wrong with it?")
 REPORT_HINT = Text("Only moderators read this.")
-REPORTED = Text("Thank you. Your report was taken; you will hear what a moderator decides.")
+REPORTED = Text("Thank you for your report. I will tell you what a moderator decides.")
 NOBODY_SEES_REPORT = Text(
     "This server has no review channel, so nobody would see your report. Nothing was sent; please "
     "tell a moderator."
 )
-NOT_OUR_PICTURES = Text("There are no pictures of mine in this message that could be reported.")
-REPORTED_TWICE = Text("You have reported these pictures already; a moderator will see it.")
-REMOVED_ALREADY = Text("These pictures were removed already. Thank you for looking out.")
+NOT_OUR_PICTURES = Text("This message has no pictures from Triptych that you could report.")
+REPORTED_TWICE = Text("You have already reported these pictures; a moderator will see your report.")
+REMOVED_ALREADY = Text("These pictures were already removed. Thank you for reporting them.")
 TOO_MANY_REPORTS = Plural(
     "You have reported {count} picture within a day, the most one member may. If it is urgent, "
     "please write to a moderator.",

@@ -14,7 +14,7 @@ RULES = {
     "hold": Text("{what} → hold"),
     "spoiler": Text("{what} → spoiler"),
 }
-"""By their action; what: of ``KINDS``."""
+"""The description of a rule, by its action. what: a text of ``KINDS``."""
 EXCEPT = Text("{rule}, but not in {shown}")
 EXCEPT_MORE = Plural(
     "{rule}, but not in {shown} and {count} more", "{rule}, but not in {shown} and {count} more"
@@ -30,7 +30,7 @@ BUILT_IN = {
     "picture check": Text("picture check"),
     "suspended": Text("suspended"),
 }
-"""What is no server's rule, by what it is called on record."""
+"""The names of the built-in rules, by the name that is stored."""
 FORMS = {
     "as typed": Text("as typed"),
     "look-alike letters": Text("look-alike letters"),
@@ -41,29 +41,29 @@ FORMS = {
     "masked letters": Text("masked letters"),
     "digits cut off": Text("digits cut off"),
 }
-"""How a word was read."""
+"""How a word was disguised, by the name of the form."""
 
 NO_RULES = Text(
-    "This server has no rules of its own. What the owner of this bot blocks, and the built-in "
-    "classes (sexual content about minors or real people), hold here anyway. Add a rule with "
-    "`/rules add`, or copy those of AutoMod with `/rules import-automod`."
+    "This server has no rules of its own. The words that the owner of this bot blocks and the "
+    "built-in classes (sexual content about minors or real people) always apply. Add a rule "
+    "with `/rules add`, or copy the rules of AutoMod with `/rules import-automod`."
 )
 LISTED = Plural(
     "**{count:,} rule**, page {page} of {num_pages}",
     "**{count:,} rules**, page {page} of {num_pages}",
 )
 LISTED_BEYOND = Plural(
-    "{count:,} rule beyond what a server may have, **switched off**",
-    "{count:,} rules beyond what a server may have, **switched off**",
+    "{count:,} rule over the limit for a server, **switched off**",
+    "{count:,} rules over the limit for a server, **switched off**",
 )
 SWITCHED_OFF = Text("{rule} · **off**")
 NEXT_PAGE = Text("Next: `/rules list page:{page}`")
 ADDED = Text("Added `#{rule_id}` {rule}.")
 ADDED_MANY = Plural("Added {count:,} rule.", "Added {count:,} rules.")
-SOME_IN_FORCE = Plural("{count:,} was in force already.", "{count:,} were in force already.")
+SOME_IN_FORCE = Plural("{count:,} was there already.", "{count:,} were there already.")
 ALL_IN_FORCE = Plural(
-    "That rule is in force here already. Nothing was changed.",
-    "All {count:,} rules are in force here already. Nothing was changed.",
+    "This server already has that rule. Nothing was changed.",
+    "This server already has all {count:,} rules. Nothing was changed.",
 )
 REMOVED = Text("Removed `#{rule_id}` {rule}.")
 NO_SUCH_RULE = Text("There is no such rule here any more. Nothing was changed.")
@@ -87,11 +87,11 @@ HOW_READ = Text("How it was read")
 FOUND = Text("Rules that were found")
 FOUND_NONE = Text("none")
 EXCEPTED = Text("{finding} — allowed by an exception")
-NO_LANE = Text("There is no review channel (/settings), so what would be held is refused.")
+NO_LANE = Text("There is no review channel (/settings), so prompts that would be held are refused.")
 SEALED = Text("(sexual content about minors: shown to nobody)")
 PREVIEWED = Plural(
-    "It was tried on the last {count:,} prompt on record here.",
-    "It was tried on the last {count:,} prompts on record here.",
+    "It was tried on the last {count:,} stored prompt of this server.",
+    "It was tried on the last {count:,} stored prompts of this server.",
 )
 WOULD_BE = {
     "spoiler": Plural(
@@ -114,12 +114,14 @@ AUTOMOD_NEEDS_PERMISSION = Text(
 )
 NO_AUTOMOD_RULES = Text("AutoMod has no keyword rules here. Nothing was changed.")
 NOT_COPIED = Text("Not copied:")
-NOT_COPIED_KIND = Text("“{name}”: only keyword rules have lists to copy")
+NOT_COPIED_KIND = Text("“{name}”: only keyword rules can be copied")
 NOT_COPIED_OFF = Text("“{name}”: it is switched off")
-NOT_COPIED_EXEMPT = Text("“{name}”: its exempt roles and channels (the rules hold for all)")
+NOT_COPIED_EXEMPT = Text(
+    "“{name}”: its exempt roles and channels (the copied rules apply to everybody)"
+)
 NOT_COPIED_TIMEOUTS = Text("“{name}”: its time-outs")
 NOT_COPIED_STARS = Text("“{name}”: allowed words with a * in them")
-NOT_COPIED_FAULT = Text("“{name}”: “{text}”, since {fault}")
+NOT_COPIED_FAULT = Text("“{name}”: “{text}”, because {fault}")
 
 UNUSABLE = Text("This cannot be used: {fault}. Nothing was changed.")
 UNUSABLE_RULE = Text("This rule cannot be used: {fault}. Nothing was changed.")
@@ -129,20 +131,20 @@ BUSY = Text(
     "was changed; please try again in a minute, with fewer rules or simpler patterns."
 )
 UNWEIGHED = Text(
-    "The rules of this server cannot be read at the moment. Nothing was drawn or charged; please "
-    "try again in a minute. If this lasts, tell the owner, whose log says more."
+    "The rules of this server cannot be read at the moment. Nothing was drawn or charged; "
+    "please try again in a minute. If this lasts, tell the owner, who can read more in the log."
 )
 
-# Faults: each comes after a colon.
+# Faults of a rule. Each is shown after a colon.
 FAULT_OF_RULE = Text("rule {number}: {fault}")
 NOT_JSON = Text("not JSON: {fault}")
 NO_LIST_OF_RULES = Text('must be an object like {{"rules": [{{"kind": "word", "text": "…"}}]}}')
 TOO_MANY_RULES = Plural(
-    "{count:,} rule; the most there may be are {most:,}",
-    "{count:,} rules; the most there may be are {most:,}",
+    "{count:,} rule; the limit is {most:,}",
+    "{count:,} rules; the limit is {most:,}",
 )
 NOT_AN_OBJECT = Text("must be an object")
-UNKNOWN_KEYS = Text("does not know {keys}")
+UNKNOWN_KEYS = Text("has unknown keys: {keys}")
 EXCEPTIONS_NOT_A_LIST = Plural(
     "exceptions must be a list of at most {count} text",
     "exceptions must be a list of at most {count} texts",
@@ -154,36 +156,33 @@ NOT_VISIBLE_TEXT = Plural(
 )
 OVER_BUDGET = {
     "rules": Plural(
-        "together they need more than the {count:,} rule that there may be",
-        "together they need more than the {count:,} rules that there may be",
+        "together they exceed the limit of {count:,} rule",
+        "together they exceed the limit of {count:,} rules",
     ),
     "steps": Plural(
-        "together they need more than the {count:,} step of patterns that there may be",
-        "together they need more than the {count:,} steps of patterns that there may be",
+        "together their patterns exceed the limit of {count:,} step",
+        "together their patterns exceed the limit of {count:,} steps",
     ),
     "letters": Plural(
-        "together they need more than the {count:,} character that there may be",
-        "together they need more than the {count:,} characters that there may be",
+        "together they exceed the limit of {count:,} character",
+        "together they exceed the limit of {count:,} characters",
     ),
 }
 OVER_WHAT_IS_LEFT = {
     "rules": Plural(
-        "together they need more than the {count:,} rule that is left ({used:,} of {most:,} are "
-        "used)",
-        "together they need more than the {count:,} rules that are left ({used:,} of {most:,} are "
-        "used)",
+        "together they exceed the {count:,} rule that is left ({used:,} of {most:,} are used)",
+        "together they exceed the {count:,} rules that are left ({used:,} of {most:,} are used)",
     ),
     "steps": Plural(
-        "together they need more than the {count:,} step of patterns that is left ({used:,} of "
-        "{most:,} are used)",
-        "together they need more than the {count:,} steps of patterns that are left ({used:,} of "
+        "together their patterns exceed the {count:,} step that is left ({used:,} of {most:,} "
+        "are used)",
+        "together their patterns exceed the {count:,} steps that are left ({used:,} of "
         "{most:,} are used)",
     ),
     "letters": Plural(
-        "together they need more than the {count:,} character that is left ({used:,} of {most:,} "
-        "are used)",
-        "together they need more than the {count:,} characters that are left ({used:,} of {most:,} "
-        "are used)",
+        "together they exceed the {count:,} character that is left ({used:,} of {most:,} are used)",
+        "together they exceed the {count:,} characters that are left ({used:,} of {most:,} are "
+        "used)",
     ),
 }
 PATTERN_REFUSED = Text("the pattern {pattern} cannot be used: {fault}")
@@ -192,9 +191,9 @@ PATTERN_TOO_SLOW = Text(
     r"not need, such as {{0}}, and use fewer classes like \PL"
 )
 PATTERN_TOO_LARGE = Plural(
-    "the pattern {pattern} cannot be used: it is too large ({count:,} step, the most are "
+    "the pattern {pattern} cannot be used: it is too large ({count:,} step; the limit is "
     "{most:,}); write + or * instead of counting",
-    "the pattern {pattern} cannot be used: it is too large ({count:,} steps, the most are "
+    "the pattern {pattern} cannot be used: it is too large ({count:,} steps; the limit is "
     "{most:,}); write + or * instead of counting",
 )
 TOO_MANY = Text(

@@ -9,20 +9,20 @@ LIMIT_REACHED = Text("That reaches the limit of this server.")
 NO_STRIKES = Text("<@{member_id}> has no strikes.")
 STRIKES_OF = Text("Strikes of <@{member_id}>:")
 STRIKE = Text("`#{strike_id}` by <@{given_by}>, expires <t:{lapses_at:.0f}:R>: {reason}")
-STRIKE_REMOVED = Text("Strike {strike_id} of <@{member_id}> does not count any more.")
-NO_SUCH_STRIKE = Text("They have no strike {strike_id} that still counts. Nothing was changed.")
+STRIKE_REMOVED = Text("Strike {strike_id} of <@{member_id}> was removed.")
+NO_SUCH_STRIKE = Text("They have no active strike {strike_id}. Nothing was changed.")
 
 SUSPENDED_BY_MODERATOR = Text("Suspended by <@{given_by}> until <t:{ends_at:.0f}:f>: {reason}")
 SUSPENDED_BY_STRIKES = Text("Suspended by strikes until <t:{ends_at:.0f}:f>: {reason}")
 NOT_SUSPENDED = Text("They are not suspended here. Nothing was changed.")
-LIFTED = Text("<@{member_id}> may prompt again.")
+LIFTED = Text("<@{member_id}> may make pictures again.")
 
 TOLD_STRUCK = Text("You got a strike in **{server}**. It expires <t:{lapses_at:.0f}:f>.")
 TOLD_STRIKES = Plural(
     "You have {count} strike there now; {limit} suspend a member.",
     "You have {count} strikes there now; {limit} suspend a member.",
 )
-TOLD_STRIKE_REMOVED = Text("Your strike {strike_id} in **{server}** does not count any more.")
+TOLD_STRIKE_REMOVED = Text("Your strike {strike_id} in **{server}** was removed.")
 TOLD_SUSPENDED = Text("You cannot make pictures in **{server}** until <t:{ends_at:.0f}:f>.")
 TOLD_LIFTED = Text("You may make pictures in **{server}** again.")
 TOLD_REMOVED = Text("A moderator of **{server}** removed the pictures of your prompt #{job_id}.")
@@ -36,13 +36,13 @@ APPEAL = Text("Appeal")
 APPEAL_TITLE = Text("Appeal your suspension")
 APPEAL_QUESTION = Text("Why should it end?")
 APPEAL_HINT = Text("You can appeal once. A moderator reads this and decides.")
-APPEALED = Text("Your appeal was passed on. You will hear what a moderator decides.")
+APPEALED = Text("Your appeal was passed on. I will tell you what a moderator decides.")
 APPEAL_GRANTED = Text("Your appeal against your suspension in **{server}** was granted.")
 APPEAL_DENIED = Text("Your appeal against your suspension in **{server}** was denied.")
 NOTHING_TO_APPEAL = Text("There is nothing to appeal here.")
 NO_SUSPENSION = Text("You are not suspended here at present, so there is nothing to appeal.")
 APPEALED_TWICE = Text(
-    "You have appealed this suspension already, and there is one appeal for each."
+    "You have already appealed against this suspension, and you can do that only once."
 )
 NOBODY_SEES_APPEAL = Text(
     "This server has no review channel, so nobody could look at your appeal; you can still make it "

@@ -14,7 +14,7 @@ PAGES = {
 }
 NAMES = {
     "min_member_days": Text("Days of membership needed"),
-    "review_newcomer_days": Text("Days that newcomers are held"),
+    "review_newcomer_days": Text("Days that newcomers are reviewed"),
     "review_hours": Text("Hours until a card expires"),
     "reports_to_hide": Text("Reports that hide a picture"),
     "strikes_to_suspend": Text("Strikes that suspend"),
@@ -23,8 +23,8 @@ NAMES = {
     "nsfw_threshold": Text("Score that flags a picture"),
     "appeal_line": Text("How to appeal, in your words"),
     "appeal_channel_id": Text("Channel for appeals"),
-    "reviewed_models": Text("Models that are all reviewed"),
-    "retention_days": Text("Days that records are kept"),
+    "reviewed_models": Text("Models that are always reviewed"),
+    "retention_days": Text("Days that data is kept"),
     "moderator_role_ids": Text("Moderator roles"),
     "allowed_role_ids": Text("Roles that may prompt"),
     "allowed_channel_ids": Text("Channels to prompt in"),
@@ -35,7 +35,7 @@ NAMES = {
     "role_quotas": Text("Quotas by role"),
     "is_paused": Text("Pause"),
 }
-"""Every setting, by its name on record."""
+"""The text for each setting, by the name that is stored."""
 QUOTA_NAMES = {
     "max_cost_per_day": Text("Cost in 24 h (1: default prompt)"),
     "max_waiting": Text("Prompts in the queue at once"),
@@ -73,18 +73,18 @@ LINE_TOO_LONG = Plural(
     "A text may have up to {count} characters. Nothing was changed.",
 )
 HOLD_MEANS_REFUSE = Text(
-    "**No review channel is set, so whatever should be held for a moderator is refused.**"
+    "**No review channel is set, so everything that a moderator should review is refused.**"
 )
 IS_PAUSED = Text("**Paused**: no new prompts are taken until `/resume`.")
 FLAGGED = Text("A flagged picture: **{action}**")
 FLAGGED_FROM = Text(
-    "A picture is flagged from a score of {threshold:g} on, as the owner of this bot has set; less "
-    "is stricter. Only channels for adults may be looser."
+    "A picture is flagged if its score is {threshold:g} or more, as the owner of this bot has "
+    "set. A lower number is stricter. Only channels for adults may be less strict."
 )
 REVIEWED_MODELS = Text("Models whose pictures are all held for a moderator: {models}")
 WHY_REVIEWED_MODELS = Text(
-    "The picture check was made for photographs. Choose a model here if it draws in another way "
-    "and a moderator should see each of its pictures before the channel does."
+    "The picture check was made for photographs. If a model draws other pictures, you can "
+    "choose it here. Then a moderator sees each of its pictures before the channel does."
 )
 CHOOSE_MODELS = Text("Models whose pictures are all held")
 NEEDS_REVIEW_CHANNEL = Text(
@@ -95,11 +95,11 @@ OF_CHANNELS = Text(
     "A channel may have its own picture check, and “review everything”. Channels with values of "
     "their own: {channels}"
 )
-OWN = Text("Its own: {names}")
-NOTHING_OWN = Text("All as in the whole server.")
+OWN = Text("Different from the server: {names}")
+NOTHING_OWN = Text("All settings are those of the server.")
 ABOUT_QUOTAS = Text(
-    "Members get the best of what their roles give, and never more than the owner of this bot "
-    "allows. A role without a quota changes nothing."
+    "A member with several roles gets the best of their quotas, but never more than the owner "
+    "of this bot allows. A role without a quota changes nothing."
 )
 QUOTA = Text("<@&{role_id}>: {quota}")
 QUOTA_COST = Text("cost {cost:g} in 24 hours")
@@ -115,7 +115,7 @@ CHOOSE_CHANNEL = Text("Choose a channel")
 CHOOSE_ACTION = Text("Flagged: {action}")
 REVIEW_ALL = Text("Review everything")
 STOP_REVIEW_ALL = Text("Turn off “Review everything”")
-RESET = Text("As in the whole server")
+RESET = Text("Same as the server")
 
 NO_SPOILER = Text(
     "Flagged pictures can be shown under a spoiler only in age-restricted channels. Nothing was "
@@ -125,18 +125,20 @@ CANNOT_SEND = Text(
     "I cannot write in <#{channel_id}>: give me “View Channel” and “Send Messages” there, then "
     "choose it again. Nothing was changed."
 )
-NOT_OF_CHANNELS = Text("A channel cannot have this of its own. Nothing was changed.")
+NOT_OF_CHANNELS = Text(
+    "A channel cannot have a value of its own for this setting. Nothing was changed."
+)
 TOO_LOOSE = Text(
-    "{number:g} is looser than the {threshold:g} that the owner of this bot has set; only channels "
-    "that Discord restricts to adults may be. Nothing was changed."
+    "{number:g} is less strict than the {threshold:g} that the owner of this bot has set. Only "
+    "channels that Discord restricts to adults may be less strict. Nothing was changed."
 )
 NOT_A_NUMBER = Text("“{text}” is not a number. Nothing was changed.")
-NOT_HERE = Text("This cannot be changed here any more; open /settings again.")
-UNKNOWN = Text("“{name}” is no setting. Nothing was changed.")
-NEVER_SHOWN = Text("A flagged picture cannot simply be shown. Nothing was changed.")
+NOT_HERE = Text("This panel is out of date; open /settings again.")
+UNKNOWN = Text("There is no setting “{name}”. Nothing was changed.")
+NEVER_SHOWN = Text("Flagged pictures cannot be shown without a cover. Nothing was changed.")
 TOO_MANY = Plural(
-    "The most there may be is {count}. Nothing was changed.",
-    "The most there may be are {count}. Nothing was changed.",
+    "The limit is {count}. Nothing was changed.",
+    "The limit is {count}. Nothing was changed.",
 )
 TOO_SMALL = Text(
     "{number:g} is too small for “{name}”: choose from {low:g} to {high:g}. Nothing was changed."
@@ -144,7 +146,7 @@ TOO_SMALL = Text(
 TOO_LARGE = Text(
     "{number:g} is too large for “{name}”: choose from {low:g} to {high:g}. Nothing was changed."
 )
-DOES_NOT_FIT = Text("That value does not fit ({names}). Nothing was changed.")
+DOES_NOT_FIT = Text("That value is not allowed ({names}). Nothing was changed.")
 
 PAUSED = Text(
     "Triptych is paused in this server. New prompts are refused; prompts in the queue are still "

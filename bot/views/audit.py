@@ -23,12 +23,13 @@ from bot.views.moderation import compose_text, name_rule
 from bot.views.settings import describe_value
 
 _SHOWN = 80
-_STYLE_SHOWN = 40  # characters, because a row may contain three texts before and after a change
+# characters of one text; few, because a row may contain three texts before and after a change
+_STYLE_SHOWN = 40
 _STYLE = {AuditAction.STYLE_SAVED, AuditAction.STYLE_REMOVED}
 
 
 def describe_entry(entry: AuditEntry, *, is_bare: bool = False) -> str:
-    """Describe one row of the audit log in one or two lines. is_bare: without anybody's words."""
+    """Describe one row of the audit log in one or two lines. is_bare: leave out members' words."""
     parts = [f"`#{entry.entry_id}` <t:{entry.at:.0f}:f> **{texts.ACTIONS[entry.action]()}**"]
     if entry.member_id is not None:
         parts.append(texts.MEMBER(member_id=entry.member_id))
@@ -50,7 +51,7 @@ def describe_entry(entry: AuditEntry, *, is_bare: bool = False) -> str:
 def compose_entries(
     entries: Sequence[AuditEntry], *, is_bare: bool = False
 ) -> discord.ui.LayoutView:
-    """Build a message for the mod-log channel. is_bare: where nobody's words are taken."""
+    """Build a message for the mod-log channel. is_bare: leave out members' words."""
     lines = [describe_entry(entry, is_bare=is_bare) for entry in entries]
     return compose_text("\n".join([*lines, f"-# {texts.BARE()}"] if is_bare else lines))
 

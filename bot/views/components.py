@@ -13,18 +13,18 @@ from bot.errors import UserError
 from bot.texts.faults import UNKNOWN_BUTTON
 
 ButtonAction = Callable[[discord.Interaction[Any], int, int], Awaitable[None]]
-"""Called with the press, the job id and the panel."""
+"""Called with the interaction, the job id and the panel."""
 
 PanelAction = Callable[[discord.Interaction[Any], str, Sequence[str]], Awaitable[None]]
-"""Called with the interaction, the path of the item, and what was picked in it, ids as text."""
+"""Called with the interaction, the path of the item, and the values picked in it (ids as text)."""
 
 Place = tuple[int, int] | tuple[str]
-"""What a form is about: a job's id and a panel, or the path of a panel's item."""
+"""What a form is about: the id of a job and a panel, or the path of an item in a panel."""
 
 _CUSTOM_ID = re.compile(r"v1:(?P<action>[a-z]+):(?P<job_id>[0-9]{1,19}):(?P<panel>[0-3])")
 _PANEL_ID = re.compile(r"v1:(?P<panel>settings|audit|privacy):(?P<path>.{1,80})")
-_SENT = "sent_form"  # in an interaction's extras
-_FORM_SECONDS = 3600.0  # how long discord.py remembers a form; after that it still works
+_SENT = "sent_form"  # keys in an interaction's ``extras``
+_FORM_SECONDS = 3600.0  # how long discord.py remembers a form; later, the client still answers it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ class SentForm:
 
 
 class _Spoken:
-    """Answers in the person's language, in time, and refuses people who are too fast."""
+    """Before an action, sets the person's language and time limit, or refuses who is too fast."""
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         return await interaction.client.admit(interaction)
 
 
 class JobButton(_Spoken, discord.ui.DynamicItem[discord.ui.Button[Any]], template=_CUSTOM_ID):
-    """``v1:<action>:<job id>:<panel>``; cogs register actions with ``add_button_action``."""
+    """A button with the id ``v1:<action>:<job id>:<panel>``; see ``add_button_action``."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class PanelItem(
     discord.ui.DynamicItem[Any],
     template=_PANEL_ID,
 ):
-    """``v1:<panel>:<path>`` around a button or a select; see ``add_panel_action``."""
+    """A button or select with the id ``v1:<panel>:<path>``; see ``add_panel_action``."""
 
     def __init__(self, panel: str, path: str, item: Any) -> None:
         item.custom_id = f"v1:{panel}:{path}"
@@ -138,7 +138,7 @@ class Form(discord.ui.Modal):
         super().__init__(title=title, timeout=_FORM_SECONDS, custom_id=custom_id)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Do nothing: the client answers by the custom_id, which also works after a restart."""
+        """Do nothing: the client finds the action by the custom_id, so this survives a restart."""
 
 
 class JobModal(Form):
@@ -202,7 +202,7 @@ async def answer_form(
 
 
 def find_sent(interaction: discord.Interaction[Any]) -> SentForm | None:
-    """Return the form that this interaction sent, or None."""
+    """Return the form that was sent with this interaction, or None."""
     return interaction.extras.get(_SENT)
 
 

@@ -54,7 +54,7 @@ _OVERTAKEN = {
     PlaceReason.GUILD_LESS_USE: (queue.ALL_SERVERS_DREW_LESS, queue.SOME_SERVERS_DREW_LESS),
     PlaceReason.GREATER_SHARE: (queue.ALL_HAVE_GREATER_SHARE, queue.SOME_HAVE_GREATER_SHARE),
 }
-"""Where others came later and stand ahead: for all who stand there, and for some of them."""
+"""The texts if people who asked later are ahead: for all of them, and for some of them."""
 
 
 def _for_all(compose: Callable[Concatenate[Job, P], T]) -> Callable[Concatenate[Job, P], T]:
@@ -173,7 +173,7 @@ def list_rows(
 def list_single_rows(
     job: Job, panel: int, *, is_shown: bool, can_upscale: bool
 ) -> list[discord.ui.ActionRow[Any]]:
-    """Return the buttons under one picture; the upper row is about its size."""
+    """Return the buttons under one picture. The buttons for its size are in the upper row."""
 
     def button(action: str, label: str) -> JobButton:
         return JobButton(action, job.job_id, panel, label=label, disabled=not is_shown)
@@ -229,7 +229,7 @@ def describe_waiting(waiting: Waiting) -> str:
 
 
 def describe_place(place: Place) -> str:
-    """Say the place, as in: Number 3 in the queue: 2 people asked before you. Ready in …"""
+    """Describe the place, as in: Number 3 in the queue: 2 people asked before you. Ready in …"""
     if place.reason in _OVERTAKEN:
         is_of_all = place.overtaken_by == place.members_ahead
         text, count = _OVERTAKEN[place.reason][not is_of_all], place.overtaken_by
@@ -250,7 +250,7 @@ def describe_drawing(job: Job, drawing: InProgress) -> str:
 
 
 def describe_recipe(job: Job) -> str:
-    """Return the small line under a grid, with everything that differs from what was asked."""
+    """Return the small line under a grid: its settings, and notes such as words that were cut."""
     recipe = job.recipe
     small = recipe_texts.SMALL_LINE(
         model=quote(recipe.model or ""),

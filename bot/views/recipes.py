@@ -24,8 +24,9 @@ _TOLD = {
     *("guidance_scale", "guidance_until", "preset", "model", "start", "version", "own_words"),
     *("upscaler", "upscale_factor"),
 }
-"""Of a recipe, what has its place in the text; what else there is stands at its end."""
-_LONG_PROMPT = 700  # quoting may double their length, and two of them must fit into one message
+"""The values of a recipe that the text names. All others are listed at its end."""
+# characters of a prompt; quoting may double them, and two prompts must fit into one message
+_LONG_PROMPT = 700
 
 
 def compose_single(

@@ -37,7 +37,7 @@ _LISTED = 3  # at most this many roles or channels in one line of the audit log
 class SettingsPage:
     """What a page shows. page: of ``texts.PAGES``, or ``c`` and a channel's id.
 
-    settings: those in force. own: those set only for this channel. threshold: the bot owner's.
+    settings: the values in force. own: the values set for this channel. threshold: the bot owner's.
     models: the ids of the models that can be chosen.
     """
 
@@ -138,7 +138,7 @@ def _describe_listed(name: str, value: Any) -> str:
     if name == "reviewed_models":
         return quote(str(value), _SHOWN)
     if name == "role_quotas":
-        known = RoleQuota.__slots__  # a newer version may have saved settings unknown here
+        known = RoleQuota.__slots__  # a newer version may have saved settings that we do not know
         return _describe_quota(RoleQuota(**{k: v for k, v in value.items() if k in known}))
     return f"<@&{value}>" if name.endswith("role_ids") else f"<#{value}>"
 
@@ -274,7 +274,7 @@ def _channel_select(page: str, name: str, settings: GuildSettings, most: int) ->
 
 
 def _model_selects(panel: SettingsPage) -> list[PanelItem]:
-    """Build a select of models. Return nothing before the model is loaded: it would be empty."""
+    """Build a select of models; none before the model is loaded, because it would be empty."""
     options = [
         discord.SelectOption(
             label=cut_model(model),

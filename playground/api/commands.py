@@ -10,7 +10,7 @@ from playground.wire.errors import FormErrors, Path, api_error, form_error
 from playground.wire.payloads import command_payload
 from playground.world.world import Command, Json
 
-# Discord's pattern adds the letters of two scripts that \w lacks; \w serves for the rest.
+# Discord's pattern also allows letters of two scripts that \w lacks. We leave these out.
 NAME = re.compile(r"[-_'\w]{1,32}")
 # https://discord.com/developers/docs/reference#locales
 LOCALES = (
@@ -39,7 +39,7 @@ def overwrite_commands(backend: Backend, call: Call) -> list[Json]:
 
 
 def list_commands(backend: Backend, call: Call) -> list[Json]:
-    """List the commands, with the names in other languages only if asked for."""
+    """List the commands. Names in other languages come only if the request asks for them."""
     found = [command_payload(backend.world, c) for c in _commands(backend, _scope(call))]
     is_asked = call.query.get("with_localizations", "").lower() in {"1", "true"}
     return found if is_asked else _without_localizations(found)
@@ -146,7 +146,7 @@ def _check_texts(thing: Json, path: Path, errors: FormErrors) -> None:
 def _in_all_languages(
     thing: Json, field: str, path: Path, errors: FormErrors
 ) -> Iterator[tuple[Path, str]]:
-    """List every form of the name or description, and where it stands in the payload."""
+    """List the name or description in every language, each with its place in the payload."""
     yield (*path, field), thing.get(field) or ""
     for locale, text in (thing.get(f"{field}_localizations") or {}).items():
         where: Path = (*path, f"{field}_localizations", locale)

@@ -34,7 +34,7 @@ class Violation:
 
 
 class Contract:
-    """Checks bodies. `reason` says why nothing is checked; it is None if the check is on."""
+    """Checks bodies. `reason` says why nothing is checked, or is None if bodies are checked."""
 
     def __init__(self, path: Path | None = None, *, is_on: bool = True) -> None:
         self.path = path or Path(os.environ.get(VARIABLE) or DEFAULT_PATH)
@@ -46,13 +46,13 @@ class Contract:
         self._make: Callable[[Json], Draft202012Validator]
 
     def check(self, method: str, route: str, body: Any) -> list[str]:
-        """Return the problems of a request body. They are also kept in `violations`."""
+        """Return the problems of a request body, and add them to `violations`."""
         problems = self._problems(method, route, ["requestBody"], body)
         self.violations += [Violation(method, route, problem, body) for problem in problems]
         return problems
 
     def check_answer(self, method: str, route: str, status: str, body: Any) -> list[str]:
-        """Return the problems of an answer ("200", "4XX") of the playground. They are not kept."""
+        """Return the problems of one of the playground's own answers ("200", "4XX")."""
         return self._problems(method, route, ["responses", status], body)
 
     def _problems(self, method: str, route: str, part: list[str], body: Any) -> list[str]:
@@ -100,7 +100,7 @@ def _why_not(path: Path) -> str | None:
 
 
 def _find_schema(document: Json, steps: list[str]) -> str | None:
-    """Return a JSON pointer to the schema at these steps, with references followed."""
+    """Follow these steps and all references, and return a JSON pointer to the schema there."""
     node, taken = document, []
     for step in [*steps, "content", MEDIA_TYPE, "schema"]:
         if "$ref" in node:
@@ -143,7 +143,7 @@ def _normalised(body: Any) -> Any:
 
 
 def _describe(error: "ValidationError") -> str:
-    """Describe the deepest fault of the alternative that has the fewest faults, in one line."""
+    """Describe one fault in a line: the deepest one in the alternative with the fewest faults."""
     while error.context:
         alternatives: dict[Any, list[ValidationError]] = {}
         for inner in error.context:

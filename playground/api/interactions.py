@@ -1,4 +1,4 @@
-"""Answers to interactions: the callback, and the webhook addresses that use the token."""
+"""Handles answers to interactions: the callback, and the webhook addresses with the token."""
 
 from playground.api.router import Call, Route
 from playground.backend import Backend

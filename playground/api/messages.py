@@ -1,4 +1,4 @@
-"""Channels, messages, direct messages and files, for requests with the bot's token."""
+"""Handles the bot's requests about channels, messages, direct messages and files."""
 
 from playground.api.router import Call, RawAnswer, Route
 from playground.backend import Backend
@@ -95,7 +95,7 @@ def _channel(backend: Backend, call: Call, extra: Permission | None = None) -> C
 
 
 def _message(channel: Channel, call: Call) -> Message:
-    """Find a message. As on Discord, ephemeral ones cannot be reached here, even the bot's own."""
+    """Find a message. As on Discord, the bot cannot reach ephemeral ones here, not even its own."""
     message = channel.messages.get(call.id("message_id"))
     if message is None or message.is_ephemeral:
         raise api_error(10008)

@@ -1,4 +1,4 @@
-"""Discord's rate-limit headers, and its 429 for a client that ignores them."""
+"""Sends Discord's rate-limit headers, and 429 to a client that ignores them."""
 
 import hashlib
 import time

@@ -22,14 +22,15 @@ from playground.world.world import Json, UnknownChannelError
 API_PREFIX = "/api/v10"
 MAX_REQUEST_BYTES = 25 * 1024 * 1024
 LOOPBACK_NAMES = {"127.0.0.1", "localhost", "::1"}
-OWN_SITES = {"same-origin", "none"}  # "none" means that the address was typed into the address bar
+# "none" means that a person typed the address into the address bar
+OWN_SITES = {"same-origin", "none"}
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 MAJOR_PARAMETERS = ("channel_id", "guild_id", "webhook_id", "webhook_token", "interaction_token")
 
 
 @dataclass(slots=True, frozen=True)
 class Call:
-    """One request, as the handlers get it."""
+    """A request, in the form that handlers get."""
 
     params: Mapping[str, str]
     query: Mapping[str, str]
@@ -52,7 +53,7 @@ class Call:
 
 @dataclass(slots=True, frozen=True)
 class RawAnswer:
-    """An answer with bytes that are sent as they are."""
+    """An answer of bytes, which are sent unchanged."""
 
     content: bytes
     content_type: str
@@ -60,7 +61,7 @@ class RawAnswer:
 
 @dataclass(slots=True, frozen=True)
 class Created:
-    """A JSON answer with 201."""
+    """A JSON answer with the status 201 (created)."""
 
     body: Json
 
@@ -142,7 +143,7 @@ class Router:
             return await self._handle(route, request, record, body, files)
         except ApiError as refusal:
             return _respond(record, refusal.status, refusal.body(), {})
-        except ConnectionError:  # the client disconnected in the middle of its body
+        except ConnectionError:  # the client disconnected while it sent the body
             return web.Response(status=400)
         finally:
             record.is_finished = True
@@ -217,7 +218,7 @@ def _respond(
     record: RequestRecord, status: int, answer: Any, headers: Mapping[str, str]
 ) -> web.Response:
     record.status = status
-    # discord.py thinks that a 429 without Via is a ban by Discord's proxy
+    # discord.py takes a 429 without the header Via for a ban by Discord's proxy
     headers = {"Via": "1.1 playground", **headers}
     if isinstance(answer, RawAnswer):
         return web.Response(
@@ -241,7 +242,7 @@ def _respond(
 def _fail(
     request: web.Request, record: RequestRecord, fault: Fault, headers: Mapping[str, str]
 ) -> web.Response:
-    """Send the answer of a planned fault instead of the true answer."""
+    """Send the answer that a planned fault asks for, instead of the true one."""
     if fault.reset or fault.status is None:
         return _cut(request, with_reset=fault.reset)
     response = _respond(record, fault.status, fault.body, {**headers, **fault.headers})

@@ -126,7 +126,7 @@ export class CommandForm {
     return { options, files };
   }
 
-  /** The values of the other fields, sent along when one field asks for suggestions. */
+  /** The values of the other fields, which are sent too when one field asks for suggestions. */
   others(field) {
     const filled = [...this.fields.values()].filter(
       (each) => each !== field && !each.isEmpty() && !each.fault() && !each.file,
@@ -229,7 +229,7 @@ class Field {
     }
   }
 
-  /** Returns the choices that need no question to the bot; null if anything can be typed. */
+  /** Returns the choices that are known without asking the bot; null if anything can be typed. */
   known() {
     const channel = channelById(state.channel);
     const guild = guildOf(channel);

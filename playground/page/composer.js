@@ -82,7 +82,7 @@ function begin(offer, rest) {
   command.start(rest);
 }
 
-/** Drop the command and go back to plain text. */
+/** Remove the command and go back to plain text. */
 export function cancel() {
   suggestions.hide();
   command?.node.remove();
@@ -165,14 +165,14 @@ function resize() {
   text.style.height = `${Math.min(text.scrollHeight, 180)}px`;
 }
 
-/** Drop the command and the suggestions, for another channel or person. */
+/** Remove the command and the suggestions, because the channel or the person has changed. */
 export function refresh() {
   if (command) cancel();
   suggestions.hide();
   renew();
 }
 
-/** Update after news about this place. What is being typed stays, with new suggestions. */
+/** Update after a change in this channel. Keep what is being typed, with new suggestions. */
 export function renew() {
   const channel = channelById(state.channel);
   const canWrite = may(channel, "sendMessages") && channel.type !== FORUM;

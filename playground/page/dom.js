@@ -55,7 +55,7 @@ export function morph(old, fresh) {
 }
 
 function morphAttributes(old, fresh) {
-  const kept = old.dataset.kept?.split(" ") ?? []; // what the person changed here stays
+  const kept = old.dataset.kept?.split(" ") ?? []; // keep what the person has changed here
   for (const { name } of [...old.attributes]) {
     if (
       !fresh.hasAttribute(name) &&
@@ -67,7 +67,7 @@ function morphAttributes(old, fresh) {
     }
   }
   for (const { name, value } of fresh.attributes) {
-    if (name === "style" || kept.includes(name)) continue; // the policy forbids style attributes
+    if (name === "style" || kept.includes(name)) continue; // the page's policy forbids style attributes
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
   if (old.style && old.style.cssText !== fresh.style.cssText)
@@ -98,7 +98,7 @@ export function nameOf(user) {
   return user.global_name || user.username;
 }
 
-/** Returns the address if a link may lead to it, otherwise null. */
+/** Returns the address if a link to it is allowed, otherwise null. */
 export function safeUrl(text) {
   try {
     const url = new URL(text);

@@ -76,7 +76,7 @@ async function submit(fields) {
   }
   current.submitted = answer.interaction;
   state.mine.set(answer.interaction, {});
-  const known = state.interactions.get(answer.interaction); // the form may have come before the answer
+  const known = state.interactions.get(answer.interaction); // the form may have arrived before the answer to the press
   if (known) followModal(known);
 }
 

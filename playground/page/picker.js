@@ -217,7 +217,7 @@ export class Suggestions {
     this.list = h("ul", { role: "listbox", id: "suggestion-list", "aria-label": "Suggestions" });
     this.title = h("p", { class: "suggest-title" });
     box.append(this.title, this.list);
-    // the press must not take the focus out of the field
+    // so that the press does not take the focus out of the field
     box.addEventListener("pointerdown", (event) => event.preventDefault());
     this.list.addEventListener("click", (event) =>
       this.choose(event.target.closest("[role=option]")),

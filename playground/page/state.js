@@ -7,7 +7,7 @@ export const state = {
   channel: null, // the id of the one that is open
   messages: new Map(), // id → {data, has_died}
   interactions: new Map(), // id → the newest state
-  mine: new Map(), // ids of interactions that this page started → what waits for their answer
+  mine: new Map(), // id of an interaction that this page started → what to show until its answer comes
   chosen: new Map(), // "message custom_id" → what the person picked in a select, until the next edit
   dismissed: new Set(), // ephemeral messages that the person dismissed
   unread: new Set(), // channels

@@ -24,7 +24,7 @@ export function touch(id) {
   frame ||= requestAnimationFrame(flush);
 }
 
-/** Start again for another channel or another person. */
+/** Empty the list, because the channel or the person has changed. */
 export function rebuild() {
   nodes.clear();
   dirty.clear();
@@ -37,7 +37,7 @@ export function rebuild() {
 
 /** Scrolls to the end of the channel, where this person's next message will appear. */
 export function toNewest() {
-  scroller.scrollTop = 0; // the scroller is reversed
+  scroller.scrollTop = 0; // the list is laid out in reverse order
 }
 
 function flush() {
@@ -233,7 +233,7 @@ scroller.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches(".message")) {
     const message = messageOf(event.target);
     if (!message) return;
-    event.preventDefault(); // otherwise the same key would also press the menu's first entry
+    event.preventDefault(); // otherwise the same key press would also choose the menu's first entry
     openMessageMenu(event.target.querySelector(".more"), message);
   }
 });

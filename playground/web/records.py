@@ -9,7 +9,7 @@ from playground.world.log import GatewayRecord, Log, RequestRecord
 from playground.world.world import Json
 
 MAX_BEGINNING = 200
-MAX_DETAIL = 8_000  # characters shown of one body
+MAX_DETAIL = 8_000  # how many characters of a body are shown
 
 OPCODES = {
     0: "DISPATCH",

@@ -43,11 +43,12 @@ FILE_HEADERS = HEADERS | {
     "Content-Security-Policy": FILE_POLICY,
     "Cache-Control": "max-age=31536000, immutable",
 }
-# Only a script of this page can set this header. A form or a link of another page cannot, and a
-# script there would have to ask first (CORS), which is never granted here.
+# Only a script of this page can set this header. Forms and links of other pages cannot.
+# Scripts of other pages must ask first (CORS), and we always refuse.
 ACTION_HEADER = "X-Playground-Page"
 
-QUIET_SECONDS = 1.0  # the page notices at most this late that a time limit has passed
+# seconds after which the page notices at the latest that a time limit has passed
+QUIET_SECONDS = 1.0
 BATCH_SECONDS = 0.03
 PING_EVERY = 10
 
@@ -109,7 +110,7 @@ class Page:
         return response
 
     def _find_person(self, request: web.Request) -> Person:
-        """Find the person asked for, or any other: a page may remember names of an old world."""
+        """Find this person, or any other, because a page may remember names of an older world."""
         name = request.query.get("as", "")
         people = [user.name for user in self._server.world.users.values() if not user.is_bot]
         if not people:

@@ -30,7 +30,7 @@ class View:
         self._status: Json = {}
         self._messages: dict[Message, tuple[int, bool]] = {}
         self._interactions: dict[int, Json] = {}
-        # opened here, so that the page lists it before the first message
+        # create the private channel now, so that the page lists it before the first message
         self._world.open_private_channel(self._world.bot.id, person.id)
 
     def changes(self) -> list[Json]:
@@ -47,7 +47,7 @@ class View:
         return [*found, *self._message_changes(), *self._interaction_changes(), *self._tape.wind()]
 
     def _place_mark(self) -> object:
-        """Return a value that is quick to compute and changes with every change in the channel."""
+        """Return a value that changes with every change in the channel, and is quick to compute."""
         world = self._world
         return (
             [(command.id, command.version) for command in world.commands.values()],

@@ -60,7 +60,7 @@ def api_error(code: int) -> ApiError:
 
 
 class FormErrors:
-    """Collects the faults of a request body in the tree that error 50035 contains."""
+    """Collects the faults of a request body, in the tree form of error 50035."""
 
     def __init__(self, root: Path = ()) -> None:
         self._root = root

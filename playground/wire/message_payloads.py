@@ -12,7 +12,7 @@ from playground.world.world import (
     World,
 )
 
-# Fields that Discord adds if a component (or a gallery's item, 0) was sent without them.
+# Fields that Discord adds to components sent without them. The key 0 is for a gallery's items.
 DEFAULTS: dict[int, Json] = {
     0: {"description": None, "spoiler": False},
     11: {"description": None, "spoiler": False},
@@ -24,7 +24,7 @@ DEFAULTS: dict[int, Json] = {
 
 
 class MessagePayloads:
-    """Composes messages and attachments. It needs the addresses of files."""
+    """Composes the JSON of messages and attachments, with the addresses of files."""
 
     def __init__(self, world: World, cdn: Cdn) -> None:
         self._world = world
@@ -116,7 +116,7 @@ class MessagePayloads:
         return metadata
 
     def _embed(self, embed: Json, shown: Revision) -> Json:
-        """Return an embed as Discord does, with its type and with resolved pictures."""
+        """Return an embed in Discord's form: with its type and the addresses of its pictures."""
         resolved = {"type": "rich"} | embed
         for key in ("image", "thumbnail"):
             if embed.get(key):

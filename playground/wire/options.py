@@ -52,7 +52,7 @@ class Resolved:
         return str(value.id)
 
     def add_mentioned(self, text: str) -> None:
-        """Add the people, roles and channels that a text mentions, as Discord does for strings."""
+        """Add the people, roles and channels that a text option mentions, as Discord does."""
         guild = self.world.guilds.get(self.channel.guild_id or 0)
         things: list[tuple[re.Pattern[str], Mapping[int, OptionValue]]]
         things = [(USER_MENTION, self.world.users)]
@@ -93,7 +93,7 @@ def find_subcommand(command: Command, words: list[str]) -> Json:
 def fill_options(
     definition: Json, values: Mapping[str, OptionValue], resolved: Resolved, *, checked: bool
 ) -> list[Json]:
-    """Return the `options` of the payload. Unchecked values are sent as they are."""
+    """Return the `options` of the payload. Unchecked values are sent unchanged."""
     known = {option["name"]: option for option in definition.get("options") or []}
     if checked:
         _check_names(known, values)

@@ -183,7 +183,7 @@ def guild_payload(guild: Guild) -> Json:
 
 
 def guild_create_payload(world: World, guild: Guild) -> Json:
-    """Return a guild as in the event, with channels, threads and the members that bots get."""
+    """Return a guild as the event GUILD_CREATE has it, with channels, threads and members."""
     places = guild.channels.values()
     bot = guild.members[world.bot.id]
     return guild_payload(guild) | {
@@ -273,7 +273,7 @@ def command_payload(world: World, command: Command) -> Json:
 
 
 def integration_owners(interaction: Interaction) -> Json:
-    """Return who installed the app. "0": the guild (0 in a direct message). "1": the person."""
+    """Return who installed the app: "0" is the guild (0 in a direct message), "1" the person."""
     if interaction.is_user_installed:
         return {"1": str(interaction.user_id)}
     return {"0": str(interaction.guild_id or 0)}

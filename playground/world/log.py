@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, eq=False)
 class RequestRecord:
-    """One HTTP request. `path` is without API base and query; `route` is also without ids."""
+    """One HTTP request. `path` has no API base and no query. `route` is the path without ids."""
 
     at: float
     method: str
@@ -60,7 +60,7 @@ class Log:
         return [r for r in self.requests if r.is_finished and r.matches(method, path)]
 
     def ring(self) -> None:
-        """Wake everyone who waits for a change, once for all changes of this moment."""
+        """Wake everybody who waits for a change, only once for changes that come together."""
         for bell in self.bells:
             bell.set()
         if self._waiting and not self._is_rung:
@@ -70,9 +70,8 @@ class Log:
     async def wait_until(
         self, look: Callable[[], T | None], timeout_seconds: float, what: str
     ) -> T:
-        """Call `look` at every change until it returns something true, and return that.
-
-        Raises TimeoutError that names what was awaited.
+        """Call `look` at every change until it returns a true value, and return that. Raises
+        TimeoutError, which says what was not found.
         """
         if found := look():
             return found

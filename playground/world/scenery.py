@@ -19,9 +19,9 @@ _FOUNDED_NS = 1_577_836_800_000_000_000  # 1 January 2020, long before anything 
 def default_world(locale: str = "en-US") -> World:
     """Make a world with one guild, four people, the bot, public channels and a staff channel.
 
-    Their ids are always the same, so that a bot's database still fits them after a restart. Only
-    the application's id is new each time, because it has no commands yet. locale: the language of
-    everybody who is added to this world.
+    Their ids are always the same, so that they still fit a bot's database after a restart. Only the
+    application's id is new each time, because the new application has no commands yet. locale: the
+    language of everybody who is added to this world.
     """
     world = World(locale)
     world.snowflakes, later = Snowflakes(lambda: _FOUNDED_NS), world.snowflakes

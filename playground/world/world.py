@@ -289,7 +289,7 @@ class Guild:
 
 @dataclass(slots=True)
 class Command:
-    """An application command as the bot synced it; `guild_id` is None for a global one."""
+    """An application command as the bot registered it. `guild_id` is None for a global one."""
 
     id: int
     version: int
@@ -307,7 +307,7 @@ class Command:
 
 @dataclass(slots=True, eq=False)
 class Interaction:
-    """One thing a person did with the bot, and how the bot has answered so far."""
+    """One thing that a person did with the bot, and the bot's answers so far."""
 
     id: int
     token: str
@@ -342,7 +342,8 @@ class World:
         self.application_id = self.snowflakes.next()
         # GATEWAY_PRESENCE_LIMITED, GATEWAY_GUILD_MEMBERS_LIMITED, GATEWAY_MESSAGE_CONTENT_LIMITED
         self.application_flags = 1 << 13 | 1 << 15 | 1 << 19
-        self.application_team: list[tuple[User, int]] = []  # for each person: 1 invited, 2 accepted
+        # for each person: 1 means invited, 2 means accepted
+        self.application_team: list[tuple[User, int]] = []
         self.bot = User(self.application_id, "playground-bot", "Playground Bot", is_bot=True)
         self.users: dict[int, User] = {self.bot.id: self.bot}
         self.guilds: dict[int, Guild] = {}

@@ -1,4 +1,4 @@
-"""The smallest forms of the fault figures: each must hold, whatever the machine's speed."""
+"""The smallest forms of the fault figures. Each must meet its goal, however slow the machine is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def nursery() -> Iterator[Nursery]:
 async def test_figure_holds_in_its_smallest_form(
     nursery: Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure: str
 ):
-    if figure in {"F2", "F3"}:  # they are about faults, and no first answer is late by the machine
+    # these figures are about faults, so a slow machine must not make first answers late
+    if figure in {"F2", "F3"}:
         for module in (interactions, people):
             monkeypatch.setattr(module, "FIRST_RESPONSE_SECONDS", 10.0)
     found = await FIGURES[figure](Plan("test", 1, nursery, tmp_path))

@@ -1,4 +1,4 @@
-"""Two programs judge the same texts in turn, and the quickest time of each text counts."""
+"""The judging benchmark lets two programs judge the same texts in turn; best times count."""
 
 from __future__ import annotations
 

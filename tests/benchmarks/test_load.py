@@ -1,4 +1,4 @@
-"""A request that fails ends a benchmark with its error; it does not hang."""
+"""If a request fails, a benchmark ends with its error and does not hang."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.load import measure_short_behind_long, run_closed_loop
 
 
 class FailingArm:
-    """Every request from the third on fails, or the first already."""
+    """An arm in which every request fails, from the third one or from the first one on."""
 
     def __init__(self, num_good: int) -> None:
         self._num_good = num_good

@@ -1,4 +1,4 @@
-"""A real browser on the playground's page. Skips where there is no Chromium."""
+"""Opens the playground's page in a real browser. Without Chromium, these tests are skipped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import discord
 
-playwright.expect.set_options(timeout=15_000)  # a busy machine is not a fault of the page
+playwright.expect.set_options(timeout=15_000)  # seconds; long, because the machine may be busy
 
 TOKEN = "a-token"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -68,9 +68,9 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Playground]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[playwright.Browser]:
-    # All pages are ours, and nothing is drawn by a graphics card: fewer processes do the same work.
+    # We need no isolation of web pages and no graphics card, so fewer processes are enough.
     arguments = ["--disable-gpu", "--in-process-gpu", "--disable-site-isolation-trials"]
-    if os.geteuid() == 0:  # the sandbox refuses root, which containers and CI run as
+    if os.geteuid() == 0:  # Chromium's sandbox refuses to run as root, as in containers and CI
         arguments.append("--no-sandbox")
     async with playwright.async_playwright() as driver:
         chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
@@ -80,7 +80,7 @@ async def browser() -> AsyncIterator[playwright.Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_page(server: Playground, browser: playwright.Browser) -> AsyncIterator[OpenPage]:
-    """`await open_page(who, channel, **context)`: the page as that person sees it.
+    """`await open_page(who, channel, **context)` opens the page as this person.
 
     An error in the page's scripts, a break of its policy or a request to anywhere else fails
     the test.
@@ -120,7 +120,7 @@ async def open_page(server: Playground, browser: playwright.Browser) -> AsyncIte
 
 
 class Bot(discord.Client):
-    """A scripted bot; a test hangs commands into its tree before it connects."""
+    """A bot for one test, which adds commands to its tree before it connects."""
 
     def __init__(self) -> None:
         super().__init__(intents=discord.Intents(guilds=True))
@@ -137,7 +137,7 @@ async def bot() -> Bot:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def connect(server: Playground) -> AsyncIterator[Callable[[Bot], Awaitable[None]]]:
-    """`await connect(bot)` has it online until the test ends."""
+    """`await connect(bot)` keeps the bot online until the test ends."""
     running: list[tuple[Bot, asyncio.Task[None]]] = []
 
     async def start(bot: Bot) -> None:

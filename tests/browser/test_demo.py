@@ -1,6 +1,6 @@
-"""What `make demo` runs: playground and bot as one process tree.
+"""Tests what `make demo` runs: the playground with the bot as its child process.
 
-The engine is the tests' own: the starter model draws in tests/e2e/test_starter_model.py.
+The tests' fake engine draws. The starter model draws in tests/e2e/test_starter_model.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What people do on Discord without thinking works on the page, too."""
+"""Things that people are used to on Discord also work on the page."""
 
 from __future__ import annotations
 

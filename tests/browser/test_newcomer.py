@@ -1,4 +1,4 @@
-"""What a newcomer, and then a moderator, does on the page with the whole bot behind it."""
+"""A newcomer and a moderator use the page, with the whole bot behind it."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ async def test_contributor_makes_trouble_and_reads_the_wire(
         await expect(traffic.locator(".check.good").first).to_be_visible()
 
 
-# texts whose contrast with what lies behind them is under 4.5:1, WCAG 2's level AA
+# finds texts whose contrast with their background is under 4.5:1 (level AA of WCAG 2)
 FAINT = """
 (() => {
   const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);

@@ -1,4 +1,4 @@
-"""A plain discord.py bot that is not ours, as docs/playground.md tells its owner to run it."""
+"""A discord.py bot that is not ours runs on the playground, as docs/playground.md describes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything a bot can show or ask for, with a scripted bot."""
+"""The page can show everything that a bot can send, and every kind of input."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def layout(*items: ui.Item) -> ui.LayoutView:
 
 
 async def type_command(page, text: str) -> None:
-    """As a person would: the first letters, the completion, the value."""
+    """Type a command as a person does: the first letters, the completion, the value."""
     name, _, value = text.partition(" ")
     await page.locator("#text").press_sequentially(name)
     await expect(page.locator("#suggestions")).to_be_visible()

@@ -1,4 +1,4 @@
-"""What the bot hears of its connection, and what it hears when it is closed."""
+"""The client notices what happens to its connection, and copes with events while it closes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_nobody_is_told_of_events_after_the_close():
     client.dispatch("ready")
     await asyncio.sleep(0)
     await client.close()
-    client.dispatch("ready")  # as the connection's own task does, up to two seconds later
+    client.dispatch("ready")  # the connection's own task does this up to two seconds later
     await asyncio.sleep(0)
     assert len(ready) == 1
 
@@ -43,7 +43,7 @@ async def test_every_frame_ends_the_silence():
 
 
 class Elsewhere(TriptychClient):
-    """Is in one server, which is not GUILD."""
+    """A client that is in one server, but not in GUILD."""
 
     @property
     def guilds(self) -> Any:
@@ -58,7 +58,8 @@ async def test_prompts_of_a_server_that_removed_the_bot_are_cancelled(
         quiet_house.origin(),
         quiet_house.origin(guild_id=GUILD + 1),
         quiet_house.origin(guild_id=None),
-        quiet_house.origin(bot_in_channel=False),  # the member brought the bot along
+        # a member uses the bot there through their own install
+        quiet_house.origin(bot_in_channel=False),
     ]
     jobs = [await quiet_house.submit("dog", origin) for origin in origins]
     client = Elsewhere(lambda _: quiet_house.services, lambda: 0.0)

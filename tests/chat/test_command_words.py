@@ -1,4 +1,4 @@
-"""What commands are called in other languages, as far as Discord takes it."""
+"""Names and descriptions of commands in other languages, if Discord accepts them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.texts.catalogues import HERE, forget, write_catalog
 @app_commands.command(name="style", description="Pick a style")
 @app_commands.choices(name=[app_commands.Choice(name="Oil", value="oil")])
 async def style(interaction: discord.Interaction[Any], name: str) -> None:
-    """Never run."""
+    """Is never run."""
 
 
 @app_commands.context_menu(name="Recipe")
 async def recipe(interaction: discord.Interaction[Any], message: discord.Message) -> None:
-    """Never run."""
+    """Is never run."""
 
 
 WORDS = {

@@ -1,4 +1,4 @@
-"""When a connection counts as dead, and how long the bot waits before it calls again."""
+"""When a connection counts as dead, and how long the bot waits before it connects again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.chat.connection import Connection
 
 
 class HungClient(discord.Client):
-    """Its connection stands, and nothing comes."""
+    """A client whose connection is open, but nothing comes over it."""
 
     was_cut = False
 
@@ -36,7 +36,7 @@ async def test_connection_that_says_nothing_is_cut(monkeypatch: pytest.MonkeyPat
 async def list_pauses(
     monkeypatch: pytest.MonkeyPatch, stood_seconds: list[float], *, is_heard: bool = True
 ) -> list[float]:
-    """Seconds between connections that stood so long, with frames or without, and then broke."""
+    """List the pauses between connections that were open for some time, with or without frames."""
     clock = 0.0
     pauses: list[float] = []
     client = discord.Client(intents=discord.Intents.none())

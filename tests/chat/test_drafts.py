@@ -1,4 +1,4 @@
-"""What was typed into a refused form is kept for a while, for its author, within bounds."""
+"""The words of a refused form are kept for some time, only for their author, and only so many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/reliability.md says of everything that people can send what it may cost."""
+"""docs/reliability.md lists everything that people can send, and what it may cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TITLE = "## What people can send"
 
 
 def list_rows() -> list[tuple[set[str], list[str]]]:
-    """The inputs of each row, and its other cells."""
+    """List for each row of the table its inputs and its other cells."""
     text = (ROOT / "docs" / "reliability.md").read_text("utf-8")
     section = text.partition(_TITLE)[2].partition("\n## ")[0]
     lines = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
@@ -25,7 +25,7 @@ def list_rows() -> list[tuple[set[str], list[str]]]:
 
 
 def list_inputs(client: TriptychClient) -> set[str]:
-    """Commands, options with suggestions or files, buttons, forms, panels and events."""
+    """List the commands, options with suggestions or files, buttons, forms, panels and events."""
     found = {f"button {name}" for name in client.button_actions}
     found |= {f"form {name}" for name in client.forms}
     found |= {f"panel {name}" for name in client.panel_actions}

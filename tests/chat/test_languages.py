@@ -1,4 +1,4 @@
-"""What everybody in a channel sees is in the server's language, whoever pressed something."""
+"""Messages that a whole channel sees are in the server's language, whoever pressed a button."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("marked")
 
 
 class FakeChannel:
-    """A client of one Polish server with one channel; it keeps what was posted or edited."""
+    """A client in one Polish server with one channel. It keeps every post and edit."""
 
     def __init__(self) -> None:
         self.shown: list[discord.ui.LayoutView] = []
@@ -35,7 +35,7 @@ class FakeChannel:
         self.is_ready = True
 
     def get_guild(self, guild_id: int) -> Any:
-        """None is known before Discord has told."""
+        """Return None until Discord has listed the servers."""
         locale = discord.Locale.polish
         if not self.is_ready:
             return None

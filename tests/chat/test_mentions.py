@@ -1,4 +1,4 @@
-"""What Discord writes as numbers is words for the model and for the rules."""
+"""Mentions, which Discord writes as ids, become names for the model and for the rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.chat.mentions import spell_out
 
 
 class Known:
-    """A server or a client that knows a few things by their ids."""
+    """A server or a client that knows a few objects by their ids."""
 
     def __init__(self, **names: dict[int, str]) -> None:
         self._names = names

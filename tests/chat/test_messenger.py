@@ -1,4 +1,4 @@
-"""Direct messages: never longer than Discord takes, and the same message however often sent."""
+"""Direct messages are never too long for Discord, and Discord posts a repeated one only once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ JOB = Job(7, Origin(1), Recipe("dog", "", (1, 2, 3)), JobStatus.FAILED, 1.0, 1.0
 
 
 class FakeDirectMessages:
-    """A client of one member's channel; ``faults`` are raised before anything is taken."""
+    """A client with one member's channel. It raises the ``faults`` first, and then accepts
+    messages.
+    """
 
     def __init__(self, *faults: Exception) -> None:
         self.faults = list(faults)
@@ -38,13 +40,13 @@ class FakeDirectMessages:
 
 
 class FakeMessage:
-    """A client and its one message, in which Discord refuses the prompt's words."""
+    """A client with one message, in which Discord refuses the words of the prompt."""
 
     application_id = 5
 
     def __init__(self, words: str) -> None:
         self.words = words
-        self.has_words: list[bool] = []  # of each edit that was tried
+        self.has_words: list[bool] = []  # the texts of each edit that was tried
 
     def get_partial_messageable(self, channel_id: int) -> FakeMessage:
         return self
@@ -101,11 +103,11 @@ async def test_direct_message_tried_again_is_the_same_message(monkeypatch: pytes
         (403, 50013, "may not post"),
         (403, 50001, "may not post"),
         (404, 10003, "is gone."),
-        (404, 10008, "out of reach"),
-        (401, 50027, "out of reach"),
+        (404, 10008, "cannot reach"),
+        (401, 50027, "cannot reach"),
         (400, 50083, "archived and locked"),
         (413, 40005, "too large"),
-        (400, 50035, "Discord did not take"),
+        (400, 50035, "Discord did not accept"),
     ],
 )
 async def test_reason_is_in_plain_words_and_the_error_in_the_log(
@@ -131,5 +133,5 @@ async def test_refused_words_are_left_out_of_each_edit_until_the_message_is_remo
     await messenger.progress(job, InReview())
     assert message.has_words == [True, False, False]
     await messenger.remove(job)
-    await messenger.progress(job, InReview())  # nothing is remembered of what is gone
+    await messenger.progress(job, InReview())  # nothing is kept about a message that is gone
     assert message.has_words == [True, False, False, True, False]

@@ -1,4 +1,4 @@
-"""What the cogs make of what was typed."""
+"""Sizes, seeds and numbers are read as people type them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bot.errors import UserError
         ("512, 768", (512, 768)),
         ("512X768", (512, 768)),
         ("512\u0445768", (512, 768)),  # a Cyrillic letter
-        ("512x768 (portrait)", (512, 768)),  # the suggestion as it stands
+        ("512x768 (portrait)", (512, 768)),  # a suggestion of the command, unchanged
         ("Square ", (64, 64)),
         ("0x0", (0, 0)),
         ("99999x1", (99999, 1)),

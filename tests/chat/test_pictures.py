@@ -1,4 +1,4 @@
-"""Pictures in answers to presses."""
+"""Pictures in answers to people who press buttons."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_picture_that_is_too_large_and_damaged_is_a_sentence(tmp_path: Pat
     path.write_bytes(data)
     with Image.open(path) as image, pytest.raises(SyntaxError):
         image.load()
-    with pytest.raises(UserError, match="I know no picture like that"):
+    with pytest.raises(UserError, match="I do not know that picture"):
         await send_pictures(nullcontext(), {"1": path}, refuse)
 
 

@@ -1,4 +1,4 @@
-"""Who has left a server, as Discord says it to the real client."""
+"""The real client asks Discord whether a member has left a server."""
 
 from __future__ import annotations
 

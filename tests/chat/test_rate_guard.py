@@ -1,4 +1,4 @@
-"""The count of requests that Discord refused."""
+"""Requests that Discord refused are counted, and too many stop all sending."""
 
 from __future__ import annotations
 

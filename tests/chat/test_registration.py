@@ -1,4 +1,4 @@
-"""What Discord has is what counts: compared with what this version offers."""
+"""The commands that Discord has are compared with those of this version."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ OURS: list[dict[str, Any]] = [
 
 
 def as_kept() -> list[dict[str, Any]]:
-    """The same as Discord answers: in another order, with what it adds and without the rest."""
+    """Return the payload as Discord returns it: in another order, with added fields, without empty
+    ones.
+    """
     imagine, recipe = copy.deepcopy(OURS)
     imagine["options"] = [
         {"type": 3, "name": "prompt", "description": "What", "required": True},

@@ -1,4 +1,4 @@
-"""What is suggested while somebody types."""
+"""Suggestions while somebody types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names and descriptions of commands: what Discord is asked for, and what the texts have."""
+"""discord.py asks for exactly those names and descriptions of commands that the texts have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.texts.catalog import Text
 from tests.conftest import House
 
 Asked = tuple[str | None, str]
-"""The context of a name, None for any other text; and the English."""
+"""The context of a name (None for any other text), and the English text."""
 
 
 class Recorder(CatalogTranslator):
@@ -41,7 +41,7 @@ class Recorder(CatalogTranslator):
 
 
 def list_texts() -> Iterator[Text]:
-    """Of descriptions and choices."""
+    """List the texts of descriptions and choices."""
     for value in vars(commands).values():
         for each in value.values() if isinstance(value, dict) else [value]:
             if isinstance(each, Text):
@@ -54,7 +54,7 @@ def list_known() -> set[Asked]:
 
 
 async def compose_payload(services: Services, translator: CatalogTranslator) -> list[Any]:
-    """What Discord would be told."""
+    """Return the payload that Discord would get."""
     client = TriptychClient(lambda _: services, lambda: 0.0)
     await client._async_setup_hook()
     try:

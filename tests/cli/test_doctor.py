@@ -1,4 +1,4 @@
-"""Doctor: one line per check, each ok or with what to do; it changes nothing."""
+"""doctor prints one line per check, which says ok or what to do. It changes nothing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def probe(device: str) -> tuple[str, str]:
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder, no environment, and torch's own process answered for."""
+    """An empty folder and no environment variables. The separate process for torch is replaced."""
     monkeypatch.chdir(tmp_path)
     for name in (*Settings.model_fields, "model_config"):
         monkeypatch.delenv(name.upper(), raising=False)
@@ -99,7 +99,7 @@ async def test_model_that_only_loading_would_stumble_over_is_a_fault(
     finding = await find("Model")
     assert not finding.ok
     assert "Copy or download it again" in finding.remedy
-    monkeypatch.setattr(doctor, "_run_probe", lambda device: None)  # then nothing can be built
+    monkeypatch.setattr(doctor, "_run_probe", lambda device: None)  # then the model cannot be built
     assert (await find("Model")).ok
 
 

@@ -1,4 +1,4 @@
-"""The command line: one prompt at the terminal, usage, and what each fault is called."""
+"""The command line: one prompt in the terminal, usage, and the message for each fault."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MakeEngine = Callable[..., FakeEngine]
 
 @pytest.fixture(autouse=True)
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """An empty folder and no environment."""
+    """An empty folder and no environment variables."""
     monkeypatch.chdir(tmp_path)
     for name in (*Settings.model_fields, "model_config"):
         monkeypatch.delenv(name.upper(), raising=False)
@@ -56,7 +56,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 def engines(monkeypatch: pytest.MonkeyPatch) -> list[FakeEngine]:
-    """The engines that commands will use, first come first; a plain one when there is none."""
+    """The engines that commands will use, in this order; after that, a plain fake engine."""
     prepared: list[FakeEngine] = []
     monkeypatch.setattr(cli, "make_engine", lambda _: prepared.pop(0) if prepared else FakeEngine())
     return prepared
@@ -298,7 +298,7 @@ async def test_disk_that_takes_nothing_ends_the_command_with_a_sentence(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     async def full(*_: object, **__: object) -> None:
-        raise StoreError("The disk that holds the record is full.")
+        raise StoreError("The disk with the database is full.")
 
     caplog.set_level(logging.CRITICAL)
     monkeypatch.setattr(JobRepository, "mark_rendered", full)
@@ -419,7 +419,7 @@ def test_new_record_on_purpose_keeps_the_pictures_and_gives_no_number_twice(
     imagine()
     lose_record()
     result = invoke("run", "--new")
-    assert result.exit_code == 2  # there is no token here
+    assert result.exit_code == 2  # there is no token in this test
     assert "pictures" in result.stdout
     assert "deletes all that after 30 days" in result.stdout
     [kept] = Path("data").glob("replaced-*.pictures/1/grid.png")

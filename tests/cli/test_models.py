@@ -1,4 +1,4 @@
-"""What triptych models lists, and that the docs list the same."""
+"""triptych models lists the families and samplers, and the docs list the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What /imagine offers."""
+"""The sizes that /imagine offers."""
 
 from __future__ import annotations
 

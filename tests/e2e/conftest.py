@@ -1,4 +1,4 @@
-"""The real bot process, over real sockets, against the playground."""
+"""Runs the real bot process with the playground, over real sockets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ StartBot = Callable[..., Awaitable["BotProcess"]]
 
 
 class BotProcess:
-    """A child process running `run`; its log is kept for looking into."""
+    """A child process that runs the bot. Tests can read its log."""
 
     def __init__(self, process: Child, log_path: Path, data_dir: Path) -> None:
         self.process = process
@@ -50,19 +50,19 @@ class BotProcess:
         return await asyncio.wait_for(self.process.wait(), within)
 
     def rows(self, sql: str = "SELECT * FROM job ORDER BY job_id") -> list[sqlite3.Row]:
-        """What is on record; read only while the process is stopped or for a moment."""
+        """Return the job rows. Read them only while the process is stopped, or quickly."""
         uri = f"file:{self.data_dir / 'triptych.sqlite3'}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute(sql).fetchall()
 
     def recipes(self) -> list[Recipe]:
-        """Of all jobs on record."""
+        """Return the recipes of all jobs in the database."""
         return [parse_recipe(row["recipe"]) for row in self.rows()]
 
 
 async def examine(start: StartBot, **environment: str) -> list[dict[str, Any]]:
-    """The checks of ``doctor``. It finds no model, because checking one takes seconds."""
+    """Run the checks of ``doctor``, without a model, because checking one takes seconds."""
     environment = {"MODEL": "./nothing"} | environment
     bot = await start(arguments=("doctor", "--json"), connected=False, **environment)
     await bot.wait()
@@ -70,7 +70,7 @@ async def examine(start: StartBot, **environment: str) -> list[dict[str, Any]]:
 
 
 def say_of(row: sqlite3.Row) -> str:
-    """The sentence of the reason in a row."""
+    """Return the sentence for the reason in a row."""
     return say(parse_reason("reason", row))
 
 
@@ -84,7 +84,9 @@ def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def server() -> AsyncIterator[Playground]:
-    """Its people read the pseudo-locale; tests and the world see English, by the ``Lens``."""
+    """A playground whose people use the pseudo-locale. The ``Lens`` turns the texts back into
+    English.
+    """
     world = default_world(PSEUDO)
     async with Playground(TOKEN, world=world, contract=Lens(world)) as playground:
         yield playground
@@ -108,7 +110,7 @@ def lens(server: Playground) -> Lens:
 async def open_bots(
     server: Playground, tmp_path: Path, nursery: Nursery, locales: Path
 ) -> AsyncIterator[StartBot]:
-    """``await start(…)`` starts bots that are killed at the end."""
+    """``await start(…)`` starts a bot, which is killed at the end of the test."""
     started: list[tuple[BotProcess, bool]] = []
 
     async def start(

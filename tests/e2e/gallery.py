@@ -1,4 +1,4 @@
-"""What the stories about grids have in common."""
+"""Helpers for the tests about grids."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def has_grid(message: Message) -> bool:
 
 
 async def draw(person: Person, channel: Channel, **options: object) -> Message:
-    """A delivered grid."""
+    """Draw a grid and wait until it is delivered."""
     handle = await person.slash("imagine", channel, **{"prompt": "dog", "seed": "7"} | options)
     return await handle.wait_for(has_grid, 20)
 
 
 def button(message: Message, label: str) -> str:
-    """The custom_id of the button with this label."""
+    """Return the custom_id of the button with this label."""
     [custom_id] = [b.custom_id for b in message.buttons() if b.label == label]
     assert custom_id is not None
     return custom_id
@@ -37,20 +37,20 @@ def open_picture(message: Message) -> Image.Image:
 
 
 def make_noise(side_pixels: int = 400) -> Upload:
-    """A picture whose PNG is large."""
+    """Make a picture whose PNG is large."""
     buffer = BytesIO()
     Image.effect_noise((side_pixels, side_pixels), 40).convert("RGB").save(buffer, "PNG")
     return Upload("mine.png", buffer.getvalue())
 
 
 def limit_files(server: Playground, person: Person, channel: Channel, num_bytes: int) -> None:
-    """How large a file Discord takes, from now on."""
+    """Set the size limit of Discord for files, from now on."""
     person.user.attachment_size_limit = num_bytes
     server.world.guilds[channel.guild_id or 0].attachment_size_limit = num_bytes
 
 
 async def refusal(handle: InteractionHandle) -> str:
-    """The sentence that only the person who pressed sees."""
+    """Return the sentence that only the person who pressed sees."""
     message = await handle.wait_answered()
     assert message.is_ephemeral, message.text()
     assert len(message.text()) > 30, message.text()
@@ -58,13 +58,13 @@ async def refusal(handle: InteractionHandle) -> str:
 
 
 def upload_of(message: Message) -> Upload:
-    """The picture of a message, saved and sent again."""
+    """Return the picture of a message as a file to upload, as if saved and sent again."""
     [attachment] = message.attachments
     return Upload("saved.png", attachment.content)
 
 
 async def forge(person: Person, message: Message, custom_id: str) -> InteractionHandle:
-    """Press a button that is put on the message for it."""
+    """Add a button with this id to the message, and press it."""
     button = {"type": 2, "style": 2, "label": "forged", "custom_id": custom_id, "id": 901}
     row = {"type": 1, "id": 900, "components": [button]}
     shown = message.current

@@ -1,4 +1,4 @@
-"""Checks between the bot and the stand-in that everything is translated and fits."""
+"""Checks between the bot and the playground that every text is translated and fits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from playground.world.world import Interaction, Json, MessageFlag, World
 from tests.texts.catalogues import PSEUDO, find_undisguised, undisguise
 
 SAID = {"content", "label", "placeholder", "title", "description"}
-"""The fields of a message or a form that people read; choices have a ``name`` as well."""
+"""The fields of a message or a form that people read. Choices also have a ``name``."""
 MAX_CONTENT, MAX_CHOICE = 2000, 100
 MODAL = 9
 NAMES = (
@@ -32,16 +32,15 @@ NAMES = (
         "database is locked",
     ),  # words from RE2 and SQLite, which speak only English
 )
-"""What the model, its engine and its presets are called, and what libraries say."""
+"""Names of the model, its engine and its presets, and words that come from libraries."""
 _MARKUP = re.compile(r"<[@#/:at][^>]*>|attachment://\S+|https://discord\.com/\S+|`/[\w -]+`")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 class Lens(Contract):
-    """Finds what is not said in the disguise of ``catalogues.disguise``, or is too long in it.
-
-    Then it takes the disguise off, so that the world and its people see English. world: what its
-    people wrote may be repeated as it is. known: other words that may be.
+    """Finds texts that are not in the disguised language of ``catalogues.disguise``, or too long in
+    it. Then it removes the disguise, so that the playground's people see English. world: the words
+    of its people need no disguise. known: other words that need none.
     """
 
     def __init__(self, world: World) -> None:
@@ -52,7 +51,7 @@ class Lens(Contract):
         self.known = {word for text in (*NAMES, *styles) for word in list_words(text)}
 
     def learn(self, settings: Iterable[str]) -> None:
-        """The words that the owner of the bot wrote into its environment and its files."""
+        """Learn the words in the bot's environment variables and files, which need no disguise."""
         for text in settings:
             is_file = text.startswith("/") and Path(text).is_file()
             self.known |= list_words(Path(text).read_text("utf-8") if is_file else text)
@@ -76,7 +75,7 @@ class Lens(Contract):
                 yield f"not translated: {sorted(strange)} in {key} {text!r}"
 
     def _list_written(self, words: set[str]) -> set[str]:
-        """List what people have written; the end of a text may be cut within a word."""
+        """List what people have written. The bot may cut the end of a text within a word."""
         world = self._world
         people = [text for user in world.users.values() for text in (user.name, user.global_name)]
         places: list[Any] = [*people, *map(self._list_sent, world.interactions.values())]
@@ -123,7 +122,7 @@ def _list_said(thing: Any, within: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _undisguise(thing: Any) -> None:
-    """Remove the disguise in place, in the body that the stand-in reads."""
+    """Remove the disguise in place, in the body that the playground reads."""
     if isinstance(thing, dict | list):
         pairs: Iterable[tuple[Any, Any]] = (
             thing.items() if isinstance(thing, dict) else enumerate(thing)

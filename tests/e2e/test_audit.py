@@ -28,7 +28,7 @@ async def set_mod_log(server: Playground, person: Person) -> None:
 
 
 def logged(server: Playground) -> list[str]:
-    """The lines of the mod log that begin a row."""
+    """Return the lines of the mod log at which a row begins."""
     messages = server.messages(server.channel("general"))
     lines = [line for message in messages for line in message.text().splitlines()]
     return [line for line in lines if line.startswith("`#")]
@@ -95,7 +95,7 @@ async def test_restart_neither_loses_nor_doubles_a_row(
     general = f"POST /channels/{server.channel('general').id}/messages"
     if how == "stopped":
         server.fault(general, Fault(status=500), times=None)
-    else:  # it is posted, but the answer does not come
+    else:  # the message is posted, but the bot gets no answer
         server.fault(general, Fault(status=500, applied=True), times=None)
     await refuse(server, "kale 1", "kale 2")
     await server.wait_until(
@@ -130,9 +130,9 @@ async def test_search_narrows_and_turns_pages_also_after_a_restart(
 
     assert [*map(len, map(rows, [await search(), await search(rule="leek")]))] == [6, 1]
     assert "**paused**" in rows(await search(moderator=moderator.user))[0]
-    assert "Nothing on record" in (await search(member=moderator.user)).text()
+    assert "Nothing in the audit log" in (await search(member=moderator.user)).text()
     assert len(rows(await search(since="1h", member=member.user))) == 6
-    assert "is no time" in (await search(since="soon")).text()
+    assert "is not a time" in (await search(since="soon")).text()
     page = await search(rule="kale", member=member.user)
     assert len(rows(page)) == 6
     await (await moderator.press(page, page.button("Older").custom_id or "")).wait_acknowledged()

@@ -1,4 +1,4 @@
-"""Taking prompts back, and looking at the queue."""
+"""Cancelling prompts, and looking at the queue."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_cancel_while_drawing_charges_only_the_steps_drawn(
     assert answer.is_ephemeral
     assert answer.text().startswith("Your prompt was cancelled.")
     await handle.wait_removed()
-    await asyncio.sleep(1)  # the step in flight still reports
+    await asyncio.sleep(1)  # the step that is being drawn still reports progress
     assert [m for m in server.messages(art) if not m.is_ephemeral] == []
     nothing = await (await member.slash("cancel", art)).wait_answered()
     assert nothing.text() == "You have nothing in the queue."
@@ -132,7 +132,7 @@ async def test_queue_shows_the_line_and_what_is_left_of_the_own_quota(
     assert "1 prompt in the queue, 1 being drawn" in text
     assert "“first” — Being drawn." in text
     assert "“second” — Next in the queue" in text
-    assert "You have 1 in the queue and 1 being drawn, of 100 prompts at once" in text
+    assert "You have 1 in the queue and 1 being drawn; the most at once is 100 prompts" in text
     assert "48.0 of 60 left this hour" in text
 
 

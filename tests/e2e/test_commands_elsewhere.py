@@ -1,4 +1,4 @@
-"""Commands that another program with the token has cleared or changed."""
+"""Another program with the same token has cleared or changed the commands."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def is_told(message: Message) -> bool:
 
 
 async def expect_dropped(bot: BotProcess, least: float = 0.0, most: float = 1.0) -> None:
-    """least, most: the share of its steps that was drawn, which is charged."""
+    """least, most: the bounds for the share of the steps that was drawn and is charged."""
     assert await bot.stop() == 0
     row = bot.rows()[-1]
     assert row["status"] == "cancelled"
@@ -35,7 +35,7 @@ async def test_message_deleted_while_its_prompt_waits_ends_it_undrawn(
     bot = await start_bot(FAKE_STEP_SECONDS="0.2", FAKE_MAX_JOBS="1")
     member, art = server.person("member"), server.channel("art")
     first = await member.slash("imagine", art, prompt="dog", steps=30)
-    await first.wait_acknowledged()  # so that the other one's row is the last
+    await first.wait_acknowledged()  # so that the other job's row is the last
     handle = await member.slash("imagine", art, prompt="cat", steps=100)
     await server.person("moderator").delete(await handle.wait_answered())
     message = await handle.wait_for(is_told, 20)
@@ -60,7 +60,7 @@ async def test_message_deleted_while_it_is_drawn_stops_the_drawing(
 
 
 async def drop_at_delivery(server: Playground) -> InteractionHandle:
-    """Its message is deleted after the first edit and before the second one, the grid."""
+    """Delete the message after the first edit and before the second one, which is the grid."""
     member, art = server.person("member"), server.channel("art")
     handle = await member.slash("imagine", art, prompt="dog", steps=2)
     await server.person("moderator").delete(await handle.wait_answered())

@@ -1,4 +1,4 @@
-"""Upscale, Upscale (redraw) and Original size, with the upscaler and without."""
+"""Upscale, Upscale (redraw) and Original size, with and without the upscaler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the grid cannot be posted: smaller, singly, and at last in words."""
+"""If the grid cannot be posted: a smaller file, then single pictures, and finally words."""
 
 from __future__ import annotations
 

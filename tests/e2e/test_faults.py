@@ -1,4 +1,4 @@
-"""Answers that are slow, lost or late: one visible outcome all the same."""
+"""If answers are slow, lost or late, there is still exactly one visible result."""
 
 from __future__ import annotations
 
@@ -147,7 +147,9 @@ async def test_process_killed_between_the_answer_and_the_line_draws_the_prompt_l
 async def test_answer_that_discord_itself_makes_private_is_no_refusal(
     server: Playground, start_bot: StartBot
 ):
-    """As for a member's own app in a server that does not allow them to show it to others."""
+    """Discord does this for an app of the member's own, in a server that does not let others see
+    it.
+    """
     art = server.channel("art")
     bot = await start_bot()
     server.fault(is_callback, delay(1.0), times=1)
@@ -203,7 +205,7 @@ async def test_record_that_is_locked_for_a_moment_delays_drawing_and_nothing_els
             await asyncio.sleep(0.02)
     [number] = [n for n, row in enumerate(bot.rows()) if row["status"] == "queued"]
     is_second = bot.recipes()[number].prompt == "second"
-    waiting = second if is_second else first  # either may have come first
+    waiting = second if is_second else first  # either of them may have come first
     with closing(sqlite3.connect(bot.data_dir / "triptych.sqlite3")) as other:
         other.execute("BEGIN IMMEDIATE")
         await asyncio.sleep(7)  # longer than SQLite itself waits
@@ -247,7 +249,7 @@ async def test_record_that_is_locked_after_the_first_answer_delays_the_prompt_an
 
 @contextmanager
 def lock(bot: BotProcess) -> Iterator[None]:
-    """As a backup tool or a shell in the owner's hands does."""
+    """Lock the database, as a backup tool or the owner's shell does."""
     with closing(sqlite3.connect(bot.data_dir / "triptych.sqlite3")) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -273,7 +275,7 @@ async def test_prompts_that_could_not_be_recorded_in_time_are_not_taken_and_say_
         await wait_in_time(handles)
         for handle in handles:
             message = await handle.wait_answered()
-            assert "not taken" in message.text()
+            assert "was not done" in message.text()
             assert message.is_ephemeral
     later = await member.slash("imagine", art, prompt="cat")
     await later.wait_for(has_grid)
@@ -324,7 +326,7 @@ async def test_every_kind_of_input_is_answered_in_time_while_the_record_is_locke
         ]
         await wait_in_time(handles)
         for handle in handles[:1]:
-            assert "not taken" in (await handle.wait_answered()).text()
+            assert "was not done" in (await handle.wait_answered()).text()
         await asyncio.sleep(1)
     assert await bot.stop() == 0
     assert bot.rows("SELECT * FROM setting") == []

@@ -23,13 +23,13 @@ REMIX = {
 
 
 async def list_typed(form: InteractionHandle) -> dict[str, str]:
-    """What stands in the fields of an open form."""
+    """Return what is in the fields of an open form."""
     parts = [part["component"] for part in (await form.wait_modal())["components"]]
     return {part["custom_id"]: part.get("value") or "" for part in parts}
 
 
 async def find_again(handle: InteractionHandle) -> Message:
-    """The refusal, which has the button."""
+    """Return the refusal, which has the button."""
     message = await handle.wait_for(
         lambda shown: any(b.label == "Try again" for b in shown.buttons())
     )
@@ -52,7 +52,7 @@ async def test_refused_remix_opens_again_with_what_was_typed_until_it_is_taken(
     assert "not a size" in refused.text()
     form = await press(member, refused, "Try again")
     assert await list_typed(form) == REMIX
-    # The rules refuse it now, in intake and not in the form; the same words come back.
+    # Now intake refuses the words because of the rules, not the form; the same words come back.
     second = REMIX | {"prompt": "a wolf with kale", "size": "64x64"}
     refused = await refuse(member, form, second)
     form = await press(member, refused, "Try again")
@@ -75,7 +75,7 @@ async def test_nobody_else_opens_it_and_a_restart_says_that_it_is_gone(
     assert again is not None
     assert "wolf" not in again
     stolen = await other.unchecked.press(refused, again)
-    assert "not there any more" in (await stolen.wait_answered()).text()
+    assert "this form is gone" in (await stolen.wait_answered()).text()
     assert await bot.stop() == 0
     await start_bot()
     gone = await (await press(member, refused, "Try again")).wait_answered()
@@ -94,7 +94,7 @@ async def test_member_who_deletes_their_data_leaves_no_typed_words_either(
     pressed = await press(member, question, "Delete everything")
     await pressed.wait_for(lambda message: "are deleted" in message.text())
     gone = await (await press(member, refused, "Try again")).wait_answered()
-    assert "not there any more" in gone.text()
+    assert "this form is gone" in gone.text()
     assert await bot.stop() == 0
 
 
@@ -146,7 +146,8 @@ async def test_reports_and_appeals_come_back_too(server: Playground, start_bot: 
     await form.wait_modal()
     await (await moderator.slash("unsuspend", art, member=member.user)).wait_answered()
     refused = await find_again(await member.submit_modal(form, {"text": "I am sorry"}))
-    handle = await press(member, refused, "Try again")  # nothing to appeal any more
+    # there is nothing to appeal against any more
+    handle = await press(member, refused, "Try again")
     message = await handle.wait_for(lambda shown: bool(shown.attachments))
     assert message.attachments[0].content.decode() == "I am sorry"
     assert await bot.stop() == 0
@@ -168,7 +169,8 @@ async def test_numbers_of_settings_come_back_and_forms_survive_a_restart(
     assert await list_typed(form) == {"review_hours": number}
     sent = await moderator.submit_modal(form, {"review_hours": "48"})
     await sent.wait_acknowledged()
-    assert "Hours until a card expires: **48**" in refused.text()  # it has become the panel
+    # the message has become the panel
+    assert "Hours until a card expires: **48**" in refused.text()
     assert await bot.stop() == 0
 
 

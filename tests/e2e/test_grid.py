@@ -1,4 +1,4 @@
-"""The buttons under a grid: alive after a restart, one job for two presses, the rules for all."""
+"""The buttons under a grid work after a restart, count two presses once, and obey the rules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.e2e.gallery import button, draw, forge, has_grid, open_picture, press
 
 
 def rewrite(data_dir: Path, sql: str) -> None:
-    """What only another version, or time, would have put on record."""
+    """Change the database in a way that only another version, or the passing of time, would do."""
     with closing(sqlite3.connect(data_dir / "triptych.sqlite3")) as connection:
         connection.execute(sql)
         connection.commit()
@@ -152,7 +152,7 @@ async def test_two_presses_at_once_are_one_job(server: Playground, start_bot: St
         theirs = await press(other, grid, label)
         answers = [await handle.wait_answered(20) for handle in handles]
         assert sum(not message.is_ephemeral for message in answers) == 1
-        assert {m.text()[:16] for m in answers if m.is_ephemeral} == {"You pressed that"}
+        assert {m.text()[:16] for m in answers if m.is_ephemeral} == {"You have already"}
         await theirs.wait_for(has_grid)
         [public] = [h for h, m in zip(handles, answers, strict=True) if not m.is_ephemeral]
         await public.wait_for(has_grid)
@@ -168,7 +168,7 @@ async def test_two_presses_at_once_are_one_job(server: Playground, start_bot: St
 async def test_every_way_to_ask_goes_through_the_rules(
     server: Playground, start_bot: StartBot, way: str
 ):
-    """The grid was drawn before the rule came."""
+    """The grid was drawn before the rule was added."""
     member, owner, art = server.person("member"), server.person("owner"), server.channel("art")
     bot = await start_bot()
     grid = await draw(member, art, prompt="a gory scene")
@@ -212,7 +212,7 @@ async def test_always_refused_classes_hold_for_a_picture_and_new_words_together(
     first = await draw(member, art, prompt="nude statue")
     single = await (await press(member, first, "1")).wait_answered()
     grid = await (await press(member, first, "Vary 1")).wait_for(has_grid)
-    behind, sealed = "sexual content about minors. The prompts behind", "nothing can be made of"
+    behind, sealed = "sexual content about minors. The earlier prompts", "Nobody can see or use"
     real = "people send may show real persons"
     say = {"vary": sealed, "upload": real, "style": real}.get(way, behind)
     match way:
@@ -236,7 +236,7 @@ async def test_always_refused_classes_hold_for_a_picture_and_new_words_together(
             handle = await member.slash("imagine", art, prompt="dog", style="beach", image=image)
     assert say in await refusal(handle)
     assert await bot.stop() == 0
-    refused = [] if way == "vary" else ["refused"]  # a sealed picture gives no prompt
+    refused = [] if way == "vary" else ["refused"]  # a sealed picture shows no prompt
     assert [row["status"] for row in bot.rows()] == ["delivered", "delivered", *refused]
     assert [row["job_id"] for row in bot.rows("SELECT DISTINCT job_id FROM picture")] == [1, 2]
     assert "child" not in bot.log
@@ -244,7 +244,7 @@ async def test_always_refused_classes_hold_for_a_picture_and_new_words_together(
 
 
 async def erase(server: Playground, person: Person, menu: Message) -> None:
-    """Delete the pictures, and say yes."""
+    """Delete the pictures, and confirm that."""
     asked = await (await press(person, menu, "Delete the pictures")).wait_answered()
     await press(person, asked, "Delete for good")
     await server.wait_until(lambda: "Deleted" in asked.text(), 10)
@@ -270,7 +270,7 @@ async def test_only_the_author_and_moderators_delete_and_nothing_is_left(
         await press(person, asked, "Delete for good")
         await server.wait_until(lambda asked=asked: "Deleted" in asked.text(), 10)
         assert grid.is_deleted
-    await forge(moderator, menu, "v1:erase:1:0")  # what its author has deleted already
+    await forge(moderator, menu, "v1:erase:1:0")  # the author has already deleted it
     await server.wait_until(lambda: "Deleted" in menu.text(), 10)
     [told] = await server.wait_until(lambda: server.messages(member.direct_channel), 10)
     assert "removed the pictures of your prompt #2" in told.text()
@@ -295,7 +295,7 @@ async def test_who_manages_messages_elsewhere_deletes_nothing_here(
     grid = await draw(member, art)
     own = await draw(other, elsewhere)
     refused = await refusal(await forge(other, own, "v1:delete:1:0"))
-    assert "no picture like that in this channel" in refused
+    assert "not know that picture in this channel" in refused
     assert not grid.is_deleted
     menu = await (await press(other, own, "⋯")).wait_answered()
     await erase(server, other, menu)
@@ -357,7 +357,7 @@ async def test_buttons_of_a_member_who_deleted_their_data_say_so_and_draw_nothin
     question = await (await member.slash("privacy delete", art)).wait_answered()
     answer = await press(member, question, "Delete everything")
     done = await answer.wait_for(lambda message: "are deleted" in message.text())
-    assert "1 message in a channel goes too" in done.text()
+    assert "1 message in a channel is deleted too" in done.text()
     assert "What stays" in done.text()
     for person, message, label in [
         *((member, single, label) for label in ("Upscale", "Vary", "✎ Remix", "⋯")),
@@ -365,7 +365,7 @@ async def test_buttons_of_a_member_who_deleted_their_data_say_so_and_draw_nothin
         (other, grid, "↻"),
     ]:
         told = await refusal(await person.unchecked.press(message, button(message, label)))
-        assert "their author had them deleted" in told, label
+        assert "their author deleted them" in told, label
     async with asyncio.timeout(20):
         while not grid.is_deleted:  # noqa: ASYNC110 - the bot deletes it in the background
             await asyncio.sleep(0.05)
@@ -431,7 +431,9 @@ async def test_job_of_another_server_is_not_known_here(server: Playground, start
     own = await draw(member, art)
     looking = ("pick", "original", "more", "delete")
     for action in (*looking, "vary", "reroll", "remix", "upscale", "redraw", "start"):
-        assert "I know no picture" in await refusal(await forge(member, own, f"v1:{action}:1:1"))
+        assert "I do not know that picture" in await refusal(
+            await forge(member, own, f"v1:{action}:1:1")
+        )
     assert not grid.is_deleted
     assert len(bot.rows()) == 2
 

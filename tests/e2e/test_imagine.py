@@ -1,4 +1,4 @@
-"""What a member sees of /imagine, from the press to the grid."""
+"""Everything that a member sees of /imagine, from the command to the grid."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ async def test_where_the_bot_is_no_member_the_token_alone_delivers(
     assert await bot.stop() == 0
     assert [row["status"] for row in bot.rows()] == ["delivered", "undeliverable"]
     assert server.requests(f"* /channels/{private.id}/*") == []
-    [told] = server.messages(member.direct_channel)  # the member alone hears how it ended
+    [told] = server.messages(member.direct_channel)  # only the member is told how it ended
     assert "/gallery" in told.content and "nothing was charged" in told.content
 
 

@@ -1,4 +1,4 @@
-"""What the lens lets through, and what it does not."""
+"""The lens accepts some texts and reports others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ MESSAGES = "/channels/{channel_id}/messages"
 
 
 def find_faults(lens: Lens, body: Any, route: str = MESSAGES) -> list[str]:
-    """What it says beside Discord's description, which these bodies are too short for."""
+    """Return what the lens reports. Discord's description is not checked: these bodies are too
+    short.
+    """
     lens.check("POST", route, body)
     found = [each.problem for each in lens.violations]
     lens.violations.clear()

@@ -1,4 +1,4 @@
-"""What one person repeats without end, through the playground."""
+"""One person repeats something again and again, through the playground."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of the record is removed under the running bot, through to the choices of its owner."""
+"""The database file is removed while the bot runs: what people see, and what the owner can do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def draw(server: Playground, name: str, prompt: str) -> Message:
 
 
 async def look_behind(server: Playground, name: str, grid: Message) -> str:
-    """What the button ⋯ says to this person."""
+    """Return what the button ⋯ answers to this person."""
     handle = await server.person(name).press(grid, grid.button("⋯").custom_id or "")
     return (await handle.wait_answered()).text()
 
@@ -46,14 +46,14 @@ async def test_record_removed_under_the_bot_is_noticed_saved_and_restored(
     await under_way.wait_for(lambda message: "Drawing" in message.text())
     remove_record(bot)
     refused = await say(server.person("member"), "imagine", art, prompt="owl")
-    assert "record has been removed or replaced" in refused
+    assert "removed or replaced Triptych's database" in refused
     assert "Nothing was drawn or charged" in refused
     async with (
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
         session.get("/healthz") as response,
     ):
         assert response.status == 503
-        assert "the file of the record is gone" in (await response.json())["faults"]
+        assert "the database file is gone" in (await response.json())["faults"]
     cat = await under_way.wait_for(has_grid)
     assert await bot.stop() == 0
     assert "is saved in" in bot.log
@@ -80,6 +80,6 @@ async def test_after_a_new_beginning_no_old_button_shows_a_strangers_recipe(
         assert await refused.wait() == CONFIG_EXIT
     await start_bot(arguments=("run", "--new"))
     new = await draw(server, "newcomer", "a secret")
-    assert "I know no picture like that" in await look_behind(server, "member", grid)
+    assert "I do not know that picture" in await look_behind(server, "member", grid)
     assert "a secret" in await look_behind(server, "member", new)
     assert len(find_set_aside(bot)) == 1

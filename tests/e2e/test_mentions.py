@@ -15,7 +15,8 @@ def has_grid(message: Message) -> bool:
 async def test_names_stand_in_a_prompt_and_the_rules_read_them(
     server: Playground, start_bot: StartBot, lens: Lens
 ):
-    lens.learn(["cat", "Nightshade"])  # words of people that they did not type as such
+    # names that stand for mentions, which people did not type in this form
+    lens.learn(["cat", "Nightshade"])
     bot = await start_bot(BLOCKED_WORDS="nightshade")
     member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
     guild = server.world.guilds[art.guild_id or 0]

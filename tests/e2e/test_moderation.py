@@ -174,7 +174,7 @@ def _list_gallery_items(body: object) -> list[dict[str, object]]:
 
 
 def _colours(png: bytes, drawn: tuple[int, ...]) -> set[int]:
-    """Which of the fake engine's flat greys cover a tile's middle."""
+    """Return which flat greys of the fake engine cover the middle of a tile."""
     with Image.open(BytesIO(png)) as grid:
         width, height = grid.size
         pixels = [

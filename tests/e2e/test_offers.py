@@ -1,4 +1,4 @@
-"""Where each command is offered, as really synced, and what strangers get who try all the same."""
+"""Where Discord offers each command, and the answer to people who try it elsewhere."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ OFFERED = {
     "audit": ([0], [0], MESSAGES),
     "status": ([0], [0], MESSAGES),
 }
-"""Contexts (servers, direct messages, others), installs (server, person), permission asked for."""
+"""For each command: its contexts (servers, direct messages, others), its installs (server, person),
+and the permission that it needs.
+"""
 
 FOR_SERVERS = {
     "status": {},
@@ -55,7 +57,7 @@ FOR_SERVERS = {
 
 @pytest.fixture
 def stranger(server: Playground) -> Person:
-    """Has installed Triptych for themselves, and owns a server that has not."""
+    """A person who has installed Triptych for themselves, and owns a server without it."""
     user = add_user(server.world, "stranger")
     add_channel(server.world, add_guild(server.world, "Elsewhere", owner=user), "den")
     return server.person("stranger")
@@ -85,7 +87,7 @@ async def test_each_command_is_synced_with_places_of_its_own(
 async def test_commands_are_synced_in_the_languages_of_the_catalogues(
     server: Playground, start_bot: StartBot
 ):
-    """That none of their names and descriptions is left out, the ``Lens`` sees."""
+    """The ``Lens`` checks that none of their names and descriptions is left out."""
     await start_bot()
     kept = {each.name: each.definition for each in server.commands}
     assert kept.keys() == OFFERED.keys()
@@ -110,7 +112,7 @@ async def test_stranger_with_an_install_of_their_own_sees_nothing_of_others(
             with pytest.raises(ClientRefusedError):
                 await stranger.slash(command, channel, **options)
             answer = await say(stranger.unchecked, command, channel, **options)
-            assert "is for servers that have added Triptych" in answer, command
+            assert "works only in servers that have added Triptych" in answer, command
         queue = await say(stranger, "queue", channel)
         assert "In this server" not in queue or "0 prompts in the queue, 0 being drawn." in queue
     assert "0 prompts in the queue, 1 being drawn" in await say(
@@ -135,7 +137,7 @@ async def test_status_tells_a_server_its_own_and_the_owner_of_the_application_th
         assert word not in told
     whole = await say(server.person("owner"), "status", art)  # of the application, too
     assert "**All servers**: 0 waiting, 1 being drawn. Wait in the last hour: median" in whole
-    for word in ("fake model on cpu", "MiB", "Refused by Discord", "Last warnings", "all well"):
+    for word in ("fake model on cpu", "MiB", "Refused by Discord", "Last warnings", "no faults"):
         assert word in whole
 
 

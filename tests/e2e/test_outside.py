@@ -1,4 +1,4 @@
-"""The running bot as systemd, Prometheus and a moderator see it."""
+"""What systemd, Prometheus and a moderator see of the running bot."""
 
 from __future__ import annotations
 

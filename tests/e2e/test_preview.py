@@ -1,4 +1,4 @@
-"""What is shown while a picture is drawn: judged first, gone when it is done."""
+"""Previews are judged before they are shown, and removed when the picture is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each way in which Discord refuses an edit or a post for good has an end that a person sees."""
+"""If Discord refuses an edit or a post for good, a person always sees how it ended."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ TEXT = {200000: 400, 200001: 400, 240000: 400}
 FILES = {20009: 400, 30015: 400, 40005: 413, 50013: 403, 50045: 400, 50046: 400, 400001: 400}
 DELETED = 10008
 PLACE = {
-    0: (400, "Discord did not take them"),
+    0: (400, "Discord did not accept them"),
     10003: (404, "is gone"),
     10004: (404, "is gone"),
     DELETED: (404, "was deleted"),
-    10015: (404, "out of reach"),
+    10015: (404, "cannot reach"),
     40001: (403, "may not post"),
     50001: (403, "may not post"),
     50005: (403, "may not post"),
-    50006: (400, "Discord did not take them"),
+    50006: (400, "Discord did not accept them"),
     50008: (400, "may not post"),
     50009: (403, "may not post"),
     50024: (400, "may not post"),
-    50027: (401, "out of reach"),
-    50035: (400, "Discord did not take them"),
+    50027: (401, "cannot reach"),
+    50035: (400, "Discord did not accept them"),
     50083: (400, "archived and locked"),
     160005: (400, "archived and locked"),
-    999999: (405, "Discord did not take them"),
-    999998: (409, "Discord did not take them"),
-    999997: (451, "Discord did not take them"),
+    999999: (405, "Discord did not accept them"),
+    999998: (409, "Discord did not accept them"),
+    999997: (451, "Discord did not accept them"),
 }
 PASSING = {20016: 400, 20028: 400, 30046: 400, 40004: 403, 40006: 403, 40062: 400, 130000: 403}
 
@@ -48,7 +48,7 @@ def is_final(message: Message) -> bool:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What Discord refuses in a channel: edits and new messages that ``hits``."""
+    """Lets Discord refuse edits and new messages in a channel for which ``hits`` is true."""
 
     hits: Callable[[RequestRecord], object]
 
@@ -120,7 +120,7 @@ async def test_message_that_is_not_taken_at_all_is_replaced_by_a_private_one(
         cost = "charged only for the steps" if code == DELETED else "nothing was charged"
         assert cost in message.text()
         assert not any(each.is_loading for each in handle.messages), code
-        assert message.is_ephemeral is may_delete  # else it takes the place of "thinking…"
+        assert message.is_ephemeral is may_delete  # otherwise it replaces "thinking…"
         server.faults.clear()
     assert await bot.stop() == 0
     ended = {(row["status"], row["cost"] > 0, row["end_notified"]) for row in bot.rows()}

@@ -1,4 +1,4 @@
-"""Stops, crashes, dead tokens, lost gateways: what was accepted is answered."""
+"""After stops, crashes, expired tokens and lost gateways, every accepted prompt is answered."""
 
 from __future__ import annotations
 
@@ -127,7 +127,8 @@ async def test_message_that_may_not_be_edited_is_replaced_by_a_new_one_that_name
     first = await handle.wait_answered()
     server.fault("PATCH *", answer(403, 50001, "Missing Access"), times=None)
     to_channel = f"POST /channels/{art.id}/messages"
-    server.fault(to_channel, reset(applied=True), times=1)  # it is taken, and the answer is lost
+    # Discord accepts the message, but the bot gets no answer
+    server.fault(to_channel, reset(applied=True), times=1)
     await server.wait_until(lambda: len(server.requests(to_channel)) == 2, 20)
     message = server.messages(art)[-1]
     assert has_grid(message)

@@ -1,4 +1,4 @@
-"""What members and moderators go through, over real sockets: hold, report, strike, appeal."""
+"""Members and moderators hold, report, strike and appeal, over real sockets."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Town:
         self.moderator, self.owner = server.person("moderator"), server.person("owner")
 
     async def set(self, **values: Any) -> None:
-        """Settings, before the bot starts."""
+        """Change settings before the bot starts."""
         self.data_dir.mkdir(exist_ok=True)
         database = await Database.open(self.data_dir, ROOT / "migrations")
         await database.close()
@@ -65,7 +65,7 @@ class Town:
             connection.commit()
 
     async def card(self, holds: Callable[[Message], bool] = lambda message: True) -> Message:
-        """The newest card that has buttons and that this holds for."""
+        """Return the newest card with buttons for which this condition is true."""
         async with asyncio.timeout(15):
             while True:
                 for message in reversed(self.server.messages(self.review)):
@@ -79,7 +79,7 @@ class Town:
                 await asyncio.sleep(0.02)
 
     async def told_directly(self, person: Person, count: int = 1) -> list[Message]:
-        """Wait for so many direct messages, at least."""
+        """Wait for at least this many direct messages."""
 
         def look() -> list[Message] | None:
             messages = self.server.messages(person.direct_channel)
@@ -99,13 +99,13 @@ class Town:
     async def press(
         self, card: Message, label: str, person: Person | None = None, reason: str = ""
     ) -> InteractionHandle:
-        """Press a button of a card, and send the form that some of them open."""
+        """Press a button of a card. If this opens a form, send it."""
         person = person or self.moderator
         pressed = await person.press(card, str(card.button(label).custom_id))
         if label not in ASKING:
             return pressed
         await self.server.wait_until(lambda: pressed.modal or pressed.messages, 5)
-        if pressed.modal is None:  # they may not
+        if pressed.modal is None:  # this person may not decide
             return pressed
         return await person.submit_modal(pressed, {"reason": reason})
 
@@ -123,14 +123,14 @@ def audit(bot: BotProcess) -> list[tuple[str, int]]:
 
 
 async def until_row(bot: BotProcess, sql: str) -> None:
-    """Until this gives a row: what was shown is booked a moment later."""
+    """Wait until this query returns a row, because rows are written a moment after messages."""
     async with asyncio.timeout(15):
         while not bot.rows(sql):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
 async def draw(town: Town, bot: BotProcess) -> Message:
-    """A grid of the member's, and its row delivered."""
+    """Draw a grid for the member, and wait until its row says that it is delivered."""
     message = await (await town.imagine("dog", seed="200")).wait_for(has_grid)
     await until_row(bot, "SELECT 1 FROM job WHERE status = 'delivered'")
     return message
@@ -277,7 +277,7 @@ async def test_moderator_cannot_suspend_the_owner_or_an_equal_or_decide_about_th
     for author, sentence in (
         (town.owner, "owner of the server"),
         (town.newcomer, "below your own"),
-        (town.moderator, "Somebody else"),
+        (town.moderator, "You cannot decide"),
     ):
         await town.imagine("leek", author)
         card = await town.card(lambda message, author=author: f"<@{author.id}>" in message.text())
@@ -296,7 +296,7 @@ async def test_member_cancels_a_held_prompt(town: Town, start_bot: StartBot):
     answer = await (await town.member.slash("cancel", town.art)).wait_answered()
     assert "cancelled" in answer.text()
     await handle.wait_removed()
-    await town.closed(card, "took it back")
+    await town.closed(card, "cancelled the prompt")
     assert await bot.stop() == 0
     assert bot.rows()[0]["status"] == "cancelled"
 
@@ -306,7 +306,9 @@ async def test_card_that_cannot_be_posted_refuses(town: Town, start_bot: StartBo
     town.review.overwrites[town.guild.id] = Overwrite(deny=int(Permission.SEND_MESSAGES))
     bot = await start_bot(RULES_FILE=town.rules)
     handle = await town.imagine("leek")
-    await handle.wait_for(lambda message: "cannot post in the channel" in message.text())
+    await handle.wait_for(
+        lambda message: "cannot post in the moderators' channel" in message.text()
+    )
     assert await bot.stop() == 0
     assert bot.rows()[0]["status"] == "refused"
     assert audit(bot) == [("prompt_held", 0), ("refused", 0)]
@@ -331,7 +333,7 @@ async def test_held_prompt_whose_words_automod_refuses_is_decided_all_the_same(
     assert bot.rows()[0]["status"] == "held"
     shown = await (await town.press(card, "Show me")).wait_for(lambda m: bool(m.attachments))
     assert shown.attachments[0].filename.endswith("prompt.txt")
-    other = await town.press(card, "Approve", town.owner)  # has not read
+    other = await town.press(card, "Approve", town.owner)  # this moderator has not read the words
     assert "have not seen the words" in (await other.wait_for(lambda m: m.is_ephemeral)).text()
     await town.press(card, "Approve")
     await handle.wait_for(has_grid)
@@ -417,7 +419,7 @@ async def test_card_whose_place_was_not_noted_is_closed_where_it_is_pressed(
 
 
 async def slow_down(town: Town, start_bot: StartBot) -> tuple[BotProcess, InteractionHandle]:
-    """A prompt that passes and is still being drawn."""
+    """Send a prompt that passes the rules and takes long to draw."""
     bot = await start_bot(FAKE_STEP_SECONDS="0.3")
     handle = await town.imagine("a leek in rain", seed="200", steps=10)
     await handle.wait_answered()
@@ -446,7 +448,7 @@ async def test_rule_added_while_a_job_waits_holds_for_it_too(
     elif action == "hold":
         await handle.wait_for(lambda m: "Waiting for a moderator" in m.text())
         card = await town.card()
-        assert "ask for care with “leek”" in card.text()
+        assert "hold prompts with “leek”" in card.text()
         assert not any(message.attachments for message in town.server.messages(town.art))
         unseen = await (await town.press(card, "Approve")).wait_for(lambda m: m.is_ephemeral)
         assert "have not seen the picture yet" in unseen.text()
@@ -607,7 +609,7 @@ async def test_only_pictures_of_the_bot_can_be_reported(town: Town, start_bot: S
     await start_bot()
     message = await town.member.send(town.art, "hello")
     handle = await town.newcomer.context_menu("Report picture", message, town.art)
-    assert "no pictures of mine" in (await handle.wait_answered()).text()
+    assert "no pictures from Triptych" in (await handle.wait_answered()).text()
 
 
 async def test_strikes_suspend_and_the_appeal_is_heard(town: Town, start_bot: StartBot):
@@ -626,7 +628,7 @@ async def test_strikes_suspend_and_the_appeal_is_heard(town: Town, start_bot: St
     assert refused.is_ephemeral
     assert "You are suspended" in refused.text()
     assert "again rude" in refused.text()
-    await town.told_directly(town.member, 3)  # a command tells once, whatever comes after it
+    await town.told_directly(town.member, 3)  # a command tells the member only once
     assert await bot.stop(signal.SIGKILL) == -signal.SIGKILL
     bot = await start_bot()
     assert "You are suspended" in (await (await town.imagine("cat")).wait_answered()).text()
@@ -686,13 +688,13 @@ async def test_suspend_and_unsuspend_commands_and_who_may_use_them(town: Town, s
     listed = await town.moderator.slash("strike list", art, member=member)
     assert "has no strikes" in (await listed.wait_answered()).text()
     undone = await town.moderator.slash("unsuspend", art, member=member)
-    assert "may prompt again" in (await undone.wait_answered()).text()
+    assert "may make pictures again" in (await undone.wait_answered()).text()
     await (await town.imagine("cat")).wait_for(has_grid)
 
     given = await town.moderator.slash("strike add", art, member=member, reason="rude")
     assert "has 1 strike now" in (await given.wait_answered()).text()
     taken = await town.moderator.slash("strike remove", art, member=member, number=1)
-    assert "does not count" in (await taken.wait_answered()).text()
+    assert "was removed" in (await taken.wait_answered()).text()
 
 
 async def test_everything_is_reviewed_where_that_is_set(town: Town, start_bot: StartBot):
@@ -731,7 +733,8 @@ async def test_picture_that_a_held_prompt_starts_from_is_on_its_card_and_seen_be
 
     shown = await (await town.press(card, "Show me")).wait_for(lambda m: bool(m.attachments))
     assert find_seen(shown, "SPOILER_start").size == (100, 60)
-    other = await town.press(card, label, town.owner)  # has not looked
+    # this moderator has not looked at the picture
+    other = await town.press(card, label, town.owner)
     assert "have not seen" in (await other.wait_for(lambda m: m.is_ephemeral)).text()
     await town.press(card, label)
     await handle.wait_for(has_grid)

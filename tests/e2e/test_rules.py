@@ -1,4 +1,4 @@
-"""A server's own rules, from the command to what members and moderators see."""
+"""A server's own rules: the commands, and what members and moderators see."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ONLY_MANAGERS = "Only members with “Manage Server” may do this"
 
 
 async def say(person: Person, command: str, channel: Channel, **options: object) -> str:
-    """The text of a private answer."""
+    """Return the text of a private answer."""
     handle = await person.slash(command, channel, **options)
     message = await handle.wait_answered()
     assert message.is_ephemeral, message.text()
@@ -106,9 +106,7 @@ async def test_exported_rules_can_be_imported_elsewhere(server: Playground, star
         "green kale", r"\bturnips?\b",
     ]  # fmt: skip
     again = Upload("rules.json", file.content)
-    assert "All 2 rules are in force here already" in await say(
-        moderator, "rules import", art, file=again
-    )
+    assert "already has all 2 rules" in await say(moderator, "rules import", art, file=again)
     more = Upload("more.json", b'{"rules": [{"kind": "word", "text": "leek"}]}')
     assert "Added `#3` word “leek”" in await say(moderator, "rules import", art, file=more)
     bad = Upload("bad.json", b'{"rules": [{"kind": "word"}, {"kind": "pattern", "text": "("}]}')
@@ -124,7 +122,7 @@ async def test_exported_rules_can_be_imported_elsewhere(server: Playground, star
 async def test_a_trial_shows_each_form_and_hit_and_draws_nothing(
     server: Playground, start_bot: StartBot, lens: Lens
 ):
-    lens.learn(["aeveryone"])  # how it is read
+    lens.learn(["aeveryone"])  # how the prompt is read
     bot = await start_bot(BLOCKED_WORDS="yam")
     moderator, art = server.person("moderator"), server.channel("art")
     await say(moderator, "rules add", art, kind="word", text="kale", exceptions="kale chips")
@@ -155,7 +153,7 @@ async def test_preview_counts_what_a_rule_would_have_met_and_saves_nothing(
         await (await member.slash("imagine", art, prompt=prompt)).wait_for(has_grid)
     await (await member.slash("imagine", member.direct_channel, prompt="dog")).wait_for(has_grid)
     text = await say(moderator, "rules preview", art, kind="word", text="dog", action="hold")
-    assert "the last 4 prompts on record here. **2** would have been held" in text
+    assert "the last 4 stored prompts of this server. **2** would have been held" in text
     assert "two d0gs and a d.o.g" in text
     assert "hotdog" not in text
     assert await bot.stop() == 0
@@ -183,7 +181,7 @@ AUTOMOD = {
 async def test_automod_rules_are_copied_and_what_cannot_be_is_said(
     server: Playground, start_bot: StartBot, lens: Lens
 ):
-    lens.learn([r"\\bturnip[^\s[:punct:]]*"])  # what is made of turnip*
+    lens.learn([r"\\bturnip[^\s[:punct:]]*"])  # the copy of turnip*
     bot = await start_bot()
     moderator, member = server.person("moderator"), server.person("member")
     art = server.channel("art")

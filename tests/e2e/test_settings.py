@@ -1,4 +1,4 @@
-"""/settings, /pause and what servers ask of their members, through the playground."""
+"""/settings, /pause and the conditions that servers set for members, through the playground."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def open_panel(server: Playground, person: Person, page: str | None = None
 
 
 async def change(handle: InteractionHandle) -> str:
-    """What is said beside the panel; "" if it only moved."""
+    """Change a setting. Return the answer beside the panel; "" if only the panel changed."""
     await handle.wait_acknowledged()
     return "\n".join(message.text() for message in handle.messages if not message.selects())
 
@@ -132,10 +132,13 @@ async def test_only_channels_for_adults_may_be_looser(server: Playground, start_
         said = await change(await moderator.select(panel, f"{page}.picture_action", ["spoiler"]))
         assert ("only in age-restricted channels" in said) is not is_adult
         handle = await moderator.select(panel, f"{page}.number", ["nsfw_threshold"])
-        assert ("looser" in await fill(moderator, handle, number="0.8")) is not is_adult
-    assert "Its own: Score that flags a picture, What happens to a flagged" in panel.text()
+        assert ("less strict" in await fill(moderator, handle, number="0.8")) is not is_adult
+    assert (
+        "Different from the server: Score that flags a picture, What happens to a flagged"
+        in panel.text()
+    )
     await change(await moderator.press(panel, f"v1:settings:c{adult.id}.reset"))
-    assert "All as in the whole server" in panel.text()
+    assert "All settings are those of the server" in panel.text()
     assert await bot.stop() == 0
     assert bot.rows("SELECT * FROM setting") == []
 

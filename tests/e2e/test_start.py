@@ -1,4 +1,4 @@
-"""A start that cannot work says why, at once."""
+"""If the bot cannot start, it says at once why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packaged model, in processes that are forked when PyTorch has been imported."""
+"""The starter model, in processes that are forked after PyTorch was imported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_pictures(report: dict[str, Any]) -> list[bytes]:
 async def test_real_engine_draws_three_pictures_of_the_starter_model(
     server: Playground, start_bot: StartBot, lens: Lens
 ):
-    lens.is_open = False  # this bot speaks English alone
+    lens.is_open = False  # this bot has only English texts
     bot = await start_bot("bot", connected=True)
     prompt = "dog in autumn leaves, " + "very very beautiful " * 20
     handle = await server.person("member").slash(

@@ -1,4 +1,4 @@
-"""Buttons in threads: open, archived meanwhile, archived long ago, locked."""
+"""Buttons in threads that are open, archived meanwhile, archived long ago, or locked."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ async def test_pictures_for_a_thread_that_is_locked_meanwhile_are_kept_and_their
     thread.is_archived = thread.is_locked = True
     server.fault("POST /webhooks/*", answer(401, 50027, "Invalid Webhook Token"), times=None)
     to_member = f"POST /channels/{member.direct_channel.id}/messages"
-    server.fault(to_member, reset(applied=True), times=1)  # it is taken, and the answer is lost
+    # Discord accepts the message, but the bot gets no answer
+    server.fault(to_member, reset(applied=True), times=1)
     await server.wait_until(lambda: len(server.requests(to_member)) == 2, 20)
     [told] = server.messages(member.direct_channel)
     for part in (

@@ -1,4 +1,4 @@
-"""Two processes with one token and two data folders; and answers that only look like that."""
+"""Two processes with one token and two data folders, and cases that only look like this."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/imagine image: what is sent is fetched from Discord alone, judged, and drawn from."""
+"""/imagine with a picture: it is fetched only from Discord, judged, and drawn from."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_upload_is_drawn_from_and_a_restart_keeps_it(server: Playground, s
     grid = await draw(member, art, image=make_upload(), strength=0.4, seed="0")
     tile = open_picture(grid).getpixel((5, 5))
     assert tile == (153, 153, 153)  # 0.6 of white
-    assert "a picture sent with it, strength 0.4" in grid.text()
+    assert "a picture that the member sent, strength 0.4" in grid.text()
     assert await bot.stop() == 0
 
     bot = await start_bot()
@@ -199,7 +199,7 @@ async def test_stop_while_pictures_are_opened_leaves_no_process_and_the_next_sta
 
 
 async def until_opening(bot: BotProcess) -> list[psutil.Process]:
-    """Two processes of the bot that have laid out the pixels of a picture."""
+    """Wait until two processes of the bot have allocated the pixels of a picture."""
     while True:
         opening = psutil.Process(bot.process.pid).children()
         with suppress(psutil.NoSuchProcess):

@@ -27,7 +27,7 @@ _RECIPE = Recipe(
 
 
 def make_request(**changes: Any) -> GenerationRequest:
-    """strength, may_tile: of the picture that it starts from, which may be enlarged."""
+    """Make a request. strength, may_tile: for the start picture, which may be an enlarged one."""
     request_id, image = changes.pop("request_id", 1), changes.pop("image", None)
     strength, may_tile = changes.pop("strength", None), changes.pop("may_tile", False)
     if strength is not None or may_tile:
@@ -38,7 +38,9 @@ def make_request(**changes: Any) -> GenerationRequest:
 
 @pytest.fixture(autouse=True, scope="session")
 def one_torch_thread() -> None:
-    """As the engine thread does: two OpenMP threads on two busy cores wait for each other."""
+    """Use one thread, as the engine does: on two busy cores, two OpenMP threads wait for each
+    other.
+    """
     torch.set_num_threads(1)
 
 
@@ -64,7 +66,7 @@ def open_engine() -> Iterator[Callable[..., Engine]]:
 
 @pytest.fixture(scope="module")
 def engine(tiny_model: Path) -> Iterator[Engine]:
-    """One engine for the tests of a module that leave nothing running in it."""
+    """One engine for all tests of a module. Each test must leave it without requests."""
     engine = Engine(ModelSource(str(tiny_model), device="cpu"), rows=12)
     engine.start()
     yield engine

@@ -1,4 +1,4 @@
-"""One model, drawn by the engine's batch and by diffusers alone."""
+"""Draws the same model with the engine's batch and with diffusers alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bot.engine.steps.groups import Drawing
 
 _CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
-    "ddim": ("DDIMScheduler", {"clip_sample": False}),  # the pipeline's constructor insists on it
+    "ddim": ("DDIMScheduler", {"clip_sample": False}),  # the pipeline's constructor requires this
     "ddpm": ("DDPMScheduler", {"clip_sample": False}),
     "euler_a": ("EulerAncestralDiscreteScheduler", {}),
     "euler": ("EulerDiscreteScheduler", {}),
@@ -39,7 +39,7 @@ _CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 FEW = ("ddim", "euler_a", "dpmpp_2m_sde_karras", "kdpm2_a", "unipc", "lcm")
-"""One of each kind of step, for tests that need not see every sampler."""
+"""One sampler for each kind of step, for tests that do not need every sampler."""
 
 
 def find_class(sampler: str) -> tuple[str, dict[str, Any]]:
@@ -61,13 +61,13 @@ def open_batch(model: LoadedModel, *, rows: int = 48, **options: Any) -> Batch:
 
 
 def ignore(progress: Progress) -> None:
-    """Nobody listens."""
+    """Do nothing with the progress."""
 
 
 def draw(
     batch: Batch, request: GenerationRequest, report: Callable[[Progress], None] = ignore
 ) -> GenerationOutput:
-    """Draw one request alone. Raises what the engine would book."""
+    """Draw one request alone. Raises the error that its future would get."""
     drawing = batch.join(request, report)
     outcome = run(batch, [drawing])[drawing]
     if isinstance(outcome, Exception):
@@ -76,7 +76,7 @@ def draw(
 
 
 def run(batch: Batch, drawings: Iterable[Drawing]) -> dict[Drawing, Any]:
-    """Tick until these are finished or failed."""
+    """Tick until these requests have finished or failed."""
     outcomes: dict[Drawing, Any] = {}
     wanted = set(drawings)
     while not wanted <= outcomes.keys():
@@ -85,7 +85,7 @@ def run(batch: Batch, drawings: Iterable[Drawing]) -> dict[Drawing, Any]:
 
 
 class Pair:
-    """The same weights twice: in the engine's batch, and in diffusers' own pipelines."""
+    """The same weights in the engine's batch and in diffusers' own pipelines."""
 
     def __init__(self, folder: Path, dtype: torch.dtype = torch.float32, **options: Any) -> None:
         model = load(folder)
@@ -120,8 +120,9 @@ class Pair:
         return self._call_from_first(request, "latent")
 
     def _call_from_first(self, request: GenerationRequest, output_type: str) -> Any:
-        """Where times repeat at the start, diffusers begins at the last of them and runs past its
-        own end; then it is told to begin at step 0, as its image-to-image pipeline tells it."""
+        """If the first times are equal, diffusers begins at the last of them and runs past its own
+        end. In this case, set its first step to 0, as its image-to-image pipeline does.
+        """
         try:
             return self._call(request, output_type)
         except IndexError:
@@ -155,9 +156,9 @@ class Pair:
             scheduler.set_timesteps = set_timesteps_and_start
         encoder: Any = pipe.text_encoder
         if "XL" in type(pipe).__name__:
-            pass  # it reads the hidden states without the final norm
+            pass  # take the hidden states without the final norm
         elif recipe.clip_skip is not None and not hasattr(encoder, "text_model"):
-            # as huggingface/diffusers#14043 mends it; no module of its own, or it would hold itself
+            # the repair of huggingface/diffusers#14043; not a submodule, or it would contain itself
             object.__setattr__(encoder, "text_model", encoder)
         return pipe(
             [recipe.prompt] * len(recipe.seeds),
@@ -177,7 +178,7 @@ class Pair:
         if sampler == self.info.default_sampler:
             return type(self.own)(**{k: v for k, v in self.own.config.items() if k[0] != "_"})
         name, extra = find_class(sampler)
-        # from_config drops what the model's file left to its class's defaults; hand over all
+        # pass all values, because from_config drops those that the model's file leaves to the class
         config = {k: v for k, v in self.own.config.items() if k != "_use_default_values"}
         return getattr(diffusers, name).from_config(config, **extra)
 
@@ -187,7 +188,7 @@ def cast(pipe: Any, dtype: torch.dtype) -> None:
     for part in (pipe.unet, pipe.vae, *encoders):
         torch.nn.Module.to(
             part, dtype
-        )  # diffusers' own warns of precisions that are not meant here
+        )  # because that of diffusers warns about precisions, which does not matter here
 
 
 def find_worst(ours: np.ndarray, alone: np.ndarray) -> int:

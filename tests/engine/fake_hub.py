@@ -1,4 +1,4 @@
-"""A loopback stand-in for the Hugging Face Hub: serves one folder, or refuses like the real one."""
+"""A stand-in for the Hugging Face Hub on loopback: serves one folder, or refuses like the Hub."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class FakeHub(ThreadingHTTPServer):
-    """Answers ``/api/models/…`` and ``/<id>/resolve/…``; notes what was asked for."""
+    """Answers ``/api/models/…`` and ``/<id>/resolve/…``. Records the requests."""
 
     daemon_threads = True
 

@@ -26,7 +26,7 @@ def batch(tiny_model: Path) -> Batch:
 
 
 def count_calls(batch: Batch) -> list[int]:
-    """Note the rows of every UNet call."""
+    """Record the number of rows of every UNet call."""
     rows: list[int] = []
     batch.runner._network.register_forward_pre_hook(lambda _, args: rows.append(args[0].shape[0]))
     return rows
@@ -198,7 +198,7 @@ def test_previews_come_every_few_steps_but_not_twice_a_second(tiny_model: Path) 
 
 
 class SlowTransfer(Transfer):
-    """On its way while another size has its turn, as on CUDA."""
+    """A transfer that is not ready while another size has its turn, as on CUDA."""
 
     looks = 0
 
@@ -243,7 +243,7 @@ def test_last_preview_of_the_starter_model_resembles_its_picture(
 
 
 def test_matrix_is_fitted_to_a_vae_that_nobody_knows(tiny_model: Path) -> None:
-    pipe = load(STARTER).pipe  # as if its preview.json were not there
+    pipe = load(STARTER).pipe  # as if the model had no preview.json
     matrix = StableDiffusion(pipe).find_preview()
     channels = pipe.vae.config.latent_channels
     assert (matrix.weight.shape, matrix.bias.shape) == ((channels, 3), (3,))

@@ -27,7 +27,7 @@ from tests.engine.conftest import make_request
 
 
 class Gate:
-    """A progress callback that holds the engine thread after the first step until it opens."""
+    """A progress callback that blocks the engine thread after the first step until ``open``."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()
@@ -48,7 +48,7 @@ class Gate:
 
 
 class Fail:
-    """A forward hook that lets the UNet fail, the first time or whenever ``when`` says."""
+    """A forward hook that lets the UNet fail: the first time, or if ``when`` returns True."""
 
     def __init__(self, error: Exception, when: Callable[[torch.Tensor], bool] | None) -> None:
         self._errors = [error]
@@ -64,7 +64,7 @@ class Fail:
 
 @pytest.fixture
 def break_unet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let the next model that is loaded fail inside its UNet; ``when`` is given the times."""
+    """Let the UNet of the next loaded model fail. ``when`` gets the times."""
 
     def break_it(error: Exception, when: Callable[[torch.Tensor], bool] | None = None) -> None:
         def load(source: ModelSource, *rest: Any) -> LoadedModel:
@@ -107,7 +107,8 @@ def test_request_submitted_while_the_model_loads_is_drawn_after_it(tiny_model: P
 def test_progress_counts_the_unet_steps(engine: Engine) -> None:
     seen: list[Progress] = []
     engine.submit(make_request(sampler="pndm", num_inference_steps=4), seen.append).result(30)
-    assert [(p.step, p.num_steps) for p in seen] == [(n, 5) for n in range(1, 6)]  # PNDM: one more
+    # PNDM makes one call more
+    assert [(p.step, p.num_steps) for p in seen] == [(n, 5) for n in range(1, 6)]
 
 
 def test_failing_progress_callback_is_logged_once_and_harms_nothing(
@@ -179,7 +180,7 @@ def test_engine_that_is_to_forget_prompts_does_so_though_nobody_draws(
     future = engine.submit(make_request(num_inference_steps=50), gate)
     gate.wait()
     engine.cancel(1)
-    engine.forget_prompts()  # what was cancelled goes first
+    engine.forget_prompts()  # requests that were cancelled are removed first
     gate.open()
     assert isinstance(future.exception(30), GenerationCancelled)
     assert forgotten.wait(30)

@@ -1,4 +1,4 @@
-"""Whoever else is in the batch, a picture is the one that diffusers would have drawn alone.
+"""No matter what else is in the batch, a picture is the one that diffusers draws alone.
 
 `make test` draws each sampler once and a few mixed schedules with tiny models; `make exactness`
 sets EXACTNESS=full and draws each sampler in twelve combinations of model, steps, guidance and
@@ -38,7 +38,7 @@ MODELS = (
 )
 MIXED = ("epsilon", "v-prediction", "xl") if FULL else ("epsilon", "xl")
 FLOAT32 = ("euler", "dpmpp")
-"""Samplers that diffusers steps in float32; the others use the sample's own precision."""
+"""The samplers that diffusers computes in float32. The others use the sample's own precision."""
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,9 @@ def describe(sampler: str) -> str:
 
 
 def bound(sampler: str, dtype: torch.dtype, guidance_scale: float) -> float:
-    """Guidance multiplies what diffusers rounds in float32: 1.04e-5 was seen at a scale of 14."""
+    """Return the allowed difference. Guidance multiplies float32 rounding: 1.04e-5 at a scale of
+    14.
+    """
     if dtype == torch.float32:
         return 1e-3
     if not sampler.startswith(FLOAT32):
@@ -106,7 +108,7 @@ def paint(info: Any) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Case:
-    """One sampler's way of drawing one picture alone."""
+    """One way to draw one picture alone with a sampler."""
 
     model: str
     sampler: str
@@ -121,12 +123,12 @@ class Case:
 
 
 def list_cases() -> Iterator[Case]:
-    """Every sampler with every value, and any two values somewhere together."""
+    """List cases so that each sampler has each value, and any two values appear together once."""
     for n, sampler in enumerate(SAMPLER_IDS):
         for k in range(n, n + NUM_COMBINATIONS):
             model, steps = MODELS[k % len(MODELS)], STEPS[(n + k) % len(STEPS)]
             guidance = GUIDANCES[(k + k // len(GUIDANCES)) % len(GUIDANCES)]
-            # with fewer than two steps the pipeline leaves none for a picture of this strength
+            # with fewer than two steps and this strength, the pipeline would run no step
             yield Case(model, sampler, steps, guidance, steps > 1 and bool((k // 2 + n) % 2))
 
 
@@ -170,7 +172,7 @@ def test_request_alone_is_what_the_pipeline_draws(
 
 @dataclass(frozen=True)
 class Visit:
-    """Somebody's request: from which tick on, and until which if it is cancelled."""
+    """A request: the tick at which it joins, and the tick at which it is cancelled, if any."""
 
     request: GenerationRequest
     tick: int
@@ -196,7 +198,7 @@ def visits(pair: Pair, max_steps: int) -> st.SearchStrategy[list[Visit]]:
 
 
 def play(pair: Pair, schedule: list[Visit]) -> dict[int, tuple[torch.Tensor, np.ndarray]]:
-    """Let people come and go; returns latents and pictures of those who stayed."""
+    """Let requests join and be cancelled. Return latents and pictures of those that finished."""
     batch, tick = pair.batch, 0
     inside: dict[Any, tuple[int, Visit, int]] = {}
     finished: dict[int, tuple[torch.Tensor, np.ndarray]] = {}

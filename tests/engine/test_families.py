@@ -1,4 +1,4 @@
-"""Each family's oracle is its own pipeline of diffusers: same weights and seeds, same picture."""
+"""With equal weights and seeds, each family draws the pictures of its diffusers pipeline."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_xl_of_velocity_and_zero_snr_draws_what_its_pipeline_draws(
 
 
 def test_xl_rows_of_different_people_do_not_mix(xl: Pair) -> None:
-    """Other prompts, sizes, guidance and numbers of steps, joined in mid-flight; one leaves."""
+    """Requests with other prompts, sizes, guidance and steps join in between; one is cancelled."""
     requests = [
         make_request(request_id=1, sampler="euler", prompt="a dog", num_inference_steps=6),
         make_request(request_id=2, sampler="ddim", prompt="a cat", guidance_scale=3.0, seeds=(7,)),
@@ -133,7 +133,7 @@ def test_distilled_model_is_told_its_guidance_and_takes_one_row(
 
 @pytest.mark.parametrize("build", [build_tiny_model, build_tiny_xl_model])
 def test_long_prompt_is_encoded_in_chunks(folder: Path, build: Callable[..., Path]) -> None:
-    """75 tokens each; the shorter of prompt and negative prompt is filled with empty chunks."""
+    """Chunks have 75 tokens. The shorter of prompt and negative prompt gets empty chunks."""
     pair = Pair(build(folder / f"long {build.__name__}", max_tokens=77), torch.float64)
     first, second = " ".join(["dog"] * 75), " ".join(["cat"] * 5)
     request = make_request(sampler="ddim", prompt=f"{first} {second}", negative_prompt="hat")
@@ -207,7 +207,7 @@ def test_xl_vae_that_overflows_in_float16_stays_in_float32(
 
 
 def test_xl_in_a_single_file_draws_what_its_folder_draws(folder: Path) -> None:
-    """The folder's small files describe it, as it is no full-size model."""
+    """The small files of a folder describe it, because it does not have the full size."""
     config = build_tiny_xl_model(folder / "config")
     path = write_single_file(build_tiny_xl_pipeline(), folder / "xl.safetensors")
     source = ModelSource(str(path), model_config=str(config), device="cpu")
@@ -227,7 +227,7 @@ def test_doctor_checks_an_xl_folder(folder: Path) -> None:
 def test_enlarged_picture_is_drawn_without_its_prompt(
     folder: Path, build: Callable[..., Path]
 ) -> None:
-    """At twice the size, a prompt would put its subject into the picture once more."""
+    """At twice the size, a prompt would draw its subject a second time."""
     model = load(build(folder / f"enlarged {build.__name__}"))
     batch, image = open_batch(model), paint(model.info)
     pictures = [

@@ -1,4 +1,4 @@
-"""Which device draws, on machines that are not here: torch is told what it finds."""
+"""Which device is chosen, on machines that we do not have: torch is told which devices exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The oracle is StableDiffusionPipeline itself: same weights, seeds and scheduler, same picture."""
+"""The engine draws what StableDiffusionPipeline draws, with equal weights, seeds and scheduler."""
 
 from __future__ import annotations
 

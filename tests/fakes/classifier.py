@@ -1,4 +1,4 @@
-"""A classifier of pictures that finds what a test wants, at once."""
+"""A fake classifier of pictures that returns the score that a test wants, at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class FakeClassifier:
-    """score: of every picture; None crashes. shapes: of the pictures that it was shown."""
+    """score: that of every picture; None raises an error. shapes: those of the pictures it got."""
 
     def __init__(self, score: float | None = 0.0) -> None:
         self.value = score

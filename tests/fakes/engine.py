@@ -1,7 +1,6 @@
-"""An engine that draws flat colours in a thread of its own: fast, deterministic, no torch.
-
-It follows the real engine's face, so tests and benchmarks can put it in the real one's place;
-no product setting selects it.
+"""An engine that draws flat colours in its own thread: fast, deterministic, without torch. It has
+the interface of the real engine, so tests and benchmarks can use it instead. No setting of the
+product selects it.
 """
 
 from __future__ import annotations
@@ -74,9 +73,8 @@ class FakeEstimator:
 
 
 class FakeEngine:
-    """Draws one request at a time; ``step_seconds`` per step; ``flaw`` may raise for a request.
-
-    drawn_by: the engine that an output names in its place, and the seconds it says it took.
+    """Draws one request at a time, with ``step_seconds`` per step. ``flaw`` may raise an error for
+    a request. drawn_by: the engine id and the seconds that outputs name instead of the real ones.
     """
 
     def __init__(
@@ -95,8 +93,8 @@ class FakeEngine:
         self.info = info
         self.drawn: list[GenerationRequest] | deque[GenerationRequest] = []
         self.is_draining = False
-        self.num_forgotten = 0  # how often it had to forget prompts
-        self.may_load = threading.Event()  # cleared by a test that holds the model back
+        self.num_forgotten = 0  # how often ``forget_prompts`` was called
+        self.may_load = threading.Event()  # a test clears this to delay the loading of the model
         self.may_load.set()
         self._step_seconds = step_seconds
         self._load_seconds = load_seconds
@@ -201,7 +199,7 @@ class FakeEngine:
         )
         if (
             request.image is not None and not recipe.is_upscaled
-        ):  # between the picture it starts from and its own colour
+        ):  # a mixture of the start picture and the engine's own colour
             share = request.recipe.strength
             images = (request.image * (1 - share) + images * share).round().astype(np.uint8)
         if request.recipe.start is not None and request.recipe.start.upscaled:

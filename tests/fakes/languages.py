@@ -1,4 +1,4 @@
-"""A test language: the English text, marked with its reader's language."""
+"""A test language: the English text, marked with the reader's language."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gettext
 
 
 class Marked(gettext.NullTranslations):
-    """``de[Nothing.]`` for a reader of German."""
+    """Translates "Nothing." to ``de[Nothing.]`` for a reader of German."""
 
     def __init__(self, locale: str) -> None:
         super().__init__()
@@ -19,5 +19,5 @@ class Marked(gettext.NullTranslations):
         return self.gettext(msgid1 if n == 1 else msgid2)
 
     def pgettext(self, context: str, message: str) -> str:
-        """A word of any context that Discord takes: ``option-preset-pl``."""
+        """Translate a word into a form that Discord accepts: ``option-preset-pl``."""
         return f"{context}-{message}-{self._locale}".lower()

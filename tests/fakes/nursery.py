@@ -1,9 +1,8 @@
-"""Starts bot processes by fork, so that their modules are read only once.
-
-A forked process runs a module from its first line on, as ``python -m`` does. This file is also the
-process that forks (``python -m tests.fakes.nursery SOCKET MODULE…``). One connection to it is one
-process: a line of JSON says what to run, a line with its pid comes back, and one with its return
-code when it has ended.
+"""Starts bot processes by fork, so that their modules are imported only once. A forked process runs
+a module from its first line, as ``python -m`` does. This file is also the process that forks
+(``python -m tests.fakes.nursery SOCKET MODULE…``). Each connection to it starts one process: the
+client sends a line of JSON that says what to run, gets back a line with the pid, and a line with
+the return code when the process has ended.
 """
 
 from __future__ import annotations
@@ -30,9 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Nursery:
-    """``with Nursery() as nursery`` and ``await nursery.start(…)``, from any event loop.
-
-    modules: what is read before it forks, beside what every bot reads.
+    """Use as ``with Nursery() as nursery`` and ``await nursery.start(…)``, from any event loop.
+    modules: further modules to import before it forks.
     """
 
     def __init__(self, *modules: str) -> None:
@@ -92,7 +90,7 @@ class Child:
         self._ended = asyncio.create_task(self._read(reader, writer))
 
     async def wait(self, within_seconds: float | None = None) -> int:
-        """The exit status, negative for a signal. Raises TimeoutError."""
+        """Return the exit status, which is negative for a signal. Raises TimeoutError."""
         return await asyncio.wait_for(asyncio.shield(self._ended), within_seconds)
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -122,7 +120,7 @@ def load_modules(*modules: str) -> None:
         importlib.import_module(module)
     load_classes()
     for locale in discord.Locale:
-        parse_locale(locale.value)  # Babel reads a file for each
+        parse_locale(locale.value)  # Babel reads a file for each language
     for name in ("en-US", "en-GB"):
         format_decimal(1, locale=parse_locale(name))  # and another one for numbers
 
@@ -175,7 +173,7 @@ class _Server:
             if pid == 0:
                 break
             connection = self._children.pop(pid)
-            with contextlib.suppress(OSError):  # the client has gone
+            with contextlib.suppress(OSError):  # the client has disconnected
                 connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
             connection.close()
 

@@ -1,10 +1,10 @@
 """The fakes that ``tests.fakes.run_bot`` puts into the real bot process.
 
-FAKE_STEP_SECONDS, FAKE_LOAD_SECONDS: how slow it is. FAKE_FLAW: ``lost`` loses the device on the
-word "poison", ``fail`` fails on it. FAKE_LOAD_ERROR: the model does not load. FAKE_PICTURE_CHECK:
-``crash`` fails at every picture, ``missing`` does not load, a number is every picture's score;
-without it the real network looks at them. FAKE_SHOWS_ENLARGED: the model's pictures are shown
-enlarged.
+FAKE_STEP_SECONDS, FAKE_LOAD_SECONDS: how long steps and loading take. FAKE_FLAW: at a prompt with
+the word "poison", ``lost`` loses the device and ``fail`` fails. FAKE_LOAD_ERROR: the model does not
+load. FAKE_PICTURE_CHECK: ``crash`` fails at every picture, ``missing`` does not load, and a number
+is the score of every picture; without it, the real network judges them. FAKE_SHOWS_ENLARGED: the
+model's pictures are shown enlarged.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def _make_engine(settings: object) -> FakeEngine:
         load_error=ConfigError(error) if error else None,
         flaw=_flaw,
     )
-    engine.drawn = deque(maxlen=0)  # it is not read here, and a soak test would measure its growth
+    # nobody reads this list, and a soak test would measure its growth
+    engine.drawn = deque(maxlen=0)
     return engine
 
 
@@ -61,4 +62,4 @@ def install() -> None:
     if os.environ.get("FAKE_PICTURE_CHECK"):
         services.make_picture_check = _make_picture_check
     cli.make_engine = _make_engine
-    doctor._run_probe = lambda device: ("cpu", "2 threads")  # it would import torch
+    doctor._run_probe = lambda device: ("cpu", "2 threads")  # the real one would import torch

@@ -1,6 +1,7 @@
-"""python -m tests.fakes.run_bot: the real bot process with the fake engine, see ``parts``.
+"""python -m tests.fakes.run_bot runs the real bot process with the fake engine; see ``parts``.
 
-FAKE_LOCALES: the folder of the catalogues, also for worker processes, which import this again.
+FAKE_LOCALES: the folder of the catalogues. Worker processes import this module again and use it
+too.
 """
 
 import os
@@ -13,7 +14,7 @@ if "FAKE_LOCALES" in os.environ:
 
 
 def main() -> None:
-    """Light until here, because worker processes import the main module again."""
+    """Run the bot. Imports are in here, because worker processes import this module again."""
     from bot.cli import main as cli
     from tests.fakes import parts
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """For tests marked ``virtual_time`` that wait for no threads or other processes."""
+    """For tests marked ``virtual_time``, which must not wait for threads or other processes."""
 
     def __init__(self) -> None:
         self._now = 0.0

@@ -1,4 +1,4 @@
-"""Functions that tests run in a worker process; light to import."""
+"""Functions that tests run in a worker process. Importing this module is quick."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sleep_until_killed(pid_file: Path) -> None:
 def take_memory(num_bytes: int) -> int:
     block = bytearray(num_bytes)
     block[::4096] = b"x" * len(range(0, num_bytes, 4096))
-    time.sleep(0.5)  # a watcher has to see it
+    time.sleep(0.5)  # long enough for a watcher to see it
     return len(block)
 
 

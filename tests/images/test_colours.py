@@ -1,4 +1,4 @@
-"""However a file keeps its colours, what is drawn from has those that a person sees."""
+"""No matter how a file stores its colours, the start picture has those that a person sees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.images.uploads import decode_upload
 
 DATA = Path(__file__).parent / "data"
 TOLERANCE = 2
-PATCH = 16  # pixels; as a JPEG's blocks
+PATCH = 16  # pixels, the size of a JPEG's blocks
 Colour = tuple[int, int, int]
 COLOURS: list[Colour] = [(200, 30, 40), (30, 180, 60), (20, 60, 200), (240, 240, 240)]
 GREYS = [0, 80, 171, 255]
@@ -29,7 +29,7 @@ WIDE = [0, 100, 30_000, 65_535]
 
 
 def paint(mode: str, values: list, **info: object) -> Image.Image:
-    """One patch of each value, side by side."""
+    """Make one patch of each value, side by side."""
     picture = Image.new(mode, (PATCH * len(values), PATCH))
     for number, value in enumerate(values):
         picture.paste(value, (number * PATCH, 0, (number + 1) * PATCH, PATCH))
@@ -48,7 +48,9 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def write_png(depth: int, colour_type: int, pixels: list[tuple[int, ...]], *more: bytes) -> bytes:
-    """A PNG of these patches in a way that Pillow does not write. more: chunks before the data."""
+    """Write a PNG of these patches in a form that Pillow cannot write. more: chunks before the
+    data.
+    """
     bits = "".join(f"{v:0{depth}b}" * 1 for pixel in pixels for _ in range(PATCH) for v in pixel)
     row = int(bits, 2).to_bytes(len(bits) // 8, "big")
     header = struct.pack(">IIBBBBB", PATCH * len(pixels), PATCH, depth, colour_type, 0, 0, 0)
@@ -66,13 +68,13 @@ def key(*values: int) -> bytes:
 
 
 def swap_profile() -> bytes:
-    """sRGB, but what a file calls red is green to the eye, and the other way round."""
+    """Make an sRGB profile in which red and green are exchanged."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return profile.replace(b"rXYZ", b"xXYZ").replace(b"gXYZ", b"rXYZ").replace(b"xXYZ", b"gXYZ")
 
 
 def grey_profile() -> bytes:
-    """Linear light."""
+    """Make a grey profile with linear light."""
     white = b"XYZ \0\0\0\0" + struct.pack(">iii", 0xF6D6, 0x10000, 0xD32D)
     curve = b"curv\0\0\0\0" + struct.pack(">IHxx", 1, 0x100)
     tags = struct.pack(">I4sII4sII", 2, b"wtpt", 156, 20, b"kTRC", 176, 16)
@@ -96,7 +98,7 @@ def with_alpha(colours: list, alphas: list[int]) -> list:
 
 
 def write_ycck() -> bytes:
-    """Adobe's: the inks turned into brightness and colour; Pillow itself writes only plain CMYK."""
+    """Write Adobe's form of CMYK, as brightness and colour. Pillow can write only plain CMYK."""
     inks = paint("RGB", [ink[:3] for ink in INKS]).convert("YCbCr")
     black = paint("L", [255 - ink[3] for ink in INKS])
     stored = Image.merge("CMYK", [ImageOps.invert(band) for band in (*inks.split(), black)])
@@ -196,7 +198,7 @@ CASES: dict[str, tuple[bytes, list[Colour]]] = {
     "PNG L with a profile for colours": (encode(GREY, "PNG", **SWAP), GREY_COLOURS),
     "PNG L with a profile": (
         encode(GREY, "PNG", **LINEAR),
-        [(v, v, v) for v in (0, 151, 213, 255)],  # by sRGB's curve
+        [(v, v, v) for v in (0, 151, 213, 255)],  # by the curve of sRGB
     ),
     "PNG RGB with a profile for greys": (encode(RGB, "PNG", **LINEAR), COLOURS),
     "PNG with a broken profile": (encode(RGB, "PNG", icc_profile=b"nonsense" * 30), COLOURS),
@@ -258,7 +260,7 @@ def test_other_colours_are_refused_by_name(mode: str):
 )
 def test_other_kinds_of_files_are_refused_by_name(kind: str, mode: str):
     data = encode(Image.new(mode, (32, 32)), kind)
-    with pytest.raises(UserError, match=rf"\({kind}\) is not a picture that can be read here"):
+    with pytest.raises(UserError, match=rf"\({kind}\) is not a picture that Triptych can read"):
         decode_upload(data)
 
 
@@ -272,7 +274,9 @@ ORIENTATIONS = {
     7: [3, 1, 2, 0],
     8: [1, 3, 0, 2],
 }
-"""Which corner of the file is seen where: above left, above right, below left, below right."""
+"""For each orientation, which corners of the file people see above left, above right, below left
+and below right.
+"""
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF", "MPO"])
@@ -301,5 +305,5 @@ def test_heic_stands_upright_and_keeps_nothing_else():
     assert b"taken at home" in data
     picture = decode_upload(data)
     assert picture.size == (32, 64)
-    assert picture.getpixel((8, 8))[0] > 150  # red has come from the left to the top
+    assert picture.getpixel((8, 8))[0] > 150  # red has moved from the left to the top
     assert picture.info == {}

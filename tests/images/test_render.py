@@ -119,15 +119,14 @@ def test_png_keeps_every_pixel_and_is_the_same_every_time():
 
 
 def draw_waves(width: int, height: int, waves: int, *, across: bool) -> Image.Image:
-    """A grating with this many light stripes on the shorter side."""
+    """Draw this many light stripes on the shorter side."""
     y, x = np.mgrid[0:height, 0:width]
     phase = 2 * np.pi * waves * (x if across else y) / min(width, height)
     return Image.fromarray((127.5 + 127.5 * np.sin(phase)).astype(np.uint8)).convert("RGB")
 
 
 def measure_kept(blurred: Image.Image, original: Image.Image) -> float:
-    """How much of a picture's structure is still there, from 0 to 1: the slope of one on the
-    other."""
+    """Return how much of a picture's structure is left, from 0 to 1: the slope of a linear fit."""
     grey = original.convert("L").resize(blurred.size, Image.Resampling.BOX)
     left, whole = (np.asarray(each.convert("L"), np.float64) for each in (blurred, grey))
     return float(((left - left.mean()) * (whole - whole.mean())).mean() / whole.var())
@@ -147,7 +146,7 @@ def blur_file(picture: Image.Image, folder: Path) -> Image.Image:
 def test_nothing_finer_than_a_third_of_a_picture_is_seen_through_the_blur_at_any_size(
     tmp_path: Path, size: tuple[int, int], num_tiles: int, across: bool
 ):
-    """People know a face or an animal by what is finer than that."""
+    """To recognise a face or an animal, people need finer details than that."""
     for waves in (3, 4, 6, 8, 12):
         grid = compose_grid([draw_waves(*size, waves, across=across)] * num_tiles)
         pair = blur_file(grid, tmp_path), grid
@@ -156,7 +155,7 @@ def test_nothing_finer_than_a_third_of_a_picture_is_seen_through_the_blur_at_any
 
 
 def test_damaged_file_is_as_one_that_is_gone(tmp_path: Path):
-    """Where a moderator looks at a card, not at a traceback."""
+    """So a moderator sees a card, and not a traceback."""
     path = tmp_path / "damaged.png"
     Image.effect_noise((400, 400), 60).save(path)
     data = bytearray(path.read_bytes())

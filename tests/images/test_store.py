@@ -1,4 +1,4 @@
-"""The files of a job's pictures: written whole, found again, taken away."""
+"""The picture files of a job are written completely, found again, and deleted."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ ENLARGED_RECIPE = replace(RECIPE, upscaler="an upscaler", upscale_factor=2)
 
 
 def make_large(images: np.ndarray) -> np.ndarray:
-    """Pictures of twice the size that are told apart from the small ones."""
+    """Make pictures of twice the size that differ from the small ones."""
     return 255 - images.repeat(2, axis=1).repeat(2, axis=2)
 
 

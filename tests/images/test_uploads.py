@@ -1,4 +1,4 @@
-"""What members hand in: upright, flat, without metadata; bombs and fakes are a sentence."""
+"""Members' pictures become upright, flat and free of metadata. Hostile files get a message."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def encode(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def compose_png(width: int, height: int, data: bytes = b"") -> bytes:
-    """A header of this size, whatever follows."""
+    """Make a PNG whose header has this size, without matching pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (
@@ -58,13 +58,13 @@ def compose_gif(*colours: int) -> bytes:
 
 
 def set_size(jpeg: bytes, width: int, height: int) -> bytes:
-    """The same file with another size in its header."""
+    """Return the same file with another size in its header."""
     start = jpeg.index(b"\xff\xc0") + 5
     return jpeg[:start] + struct.pack(">HH", height, width) + jpeg[start + 4 :]
 
 
 def compose_webp(width: int, height: int) -> bytes:
-    """A lossless one's header of this size, whatever follows."""
+    """Make a lossless WebP whose header has this size, without matching pixels."""
     bits = (width - 1) | (height - 1) << 14
     body = b"VP8L" + struct.pack("<IBI", 30, 0x2F, bits) + bytes(25)
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
@@ -89,7 +89,7 @@ def test_picture_is_taken(kind: str):
 
 def test_picture_stands_upright_and_nothing_of_its_metadata_is_kept():
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90° clockwise
+    exif[0x0112] = 6  # readers have to turn it by 90° clockwise
     exif[0x010E] = "taken at home"
     turned = decode_upload(encode(Image.new("RGB", (30, 20)), "JPEG", exif=exif))
     assert turned.size == (20, 30)
@@ -121,7 +121,7 @@ UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     "too wide": (lambda: compose_png(40_000, 1), "too many pixels"),
     "large PNG": (
         lambda: compose_png(12_000, 12_000),
-        "most for such a file is 16,384 on a side and 50 million",
+        "limit for such a file is 16,384 on a side and 50 million",
     ),
     "large WebP": (lambda: compose_webp(6_000, 6_000), "26 million"),
     "large JPEG": (lambda: set_size(PHOTO, 16_000, 16_000), "125 million"),
@@ -170,7 +170,7 @@ def test_jpeg_without_half_of_its_pixels_is_damaged(photo: bytes):
 
 
 def compose_mpo() -> bytes:
-    """As phones write them: a photo, and another picture behind it."""
+    """Make an MPO file as phones write it: a photo, and another picture after it."""
     photo = Image.open(BytesIO(PHOTO))
     return encode(photo, "MPO", save_all=True, append_images=[Image.new("RGB", (80, 60), "red")])
 
@@ -195,7 +195,7 @@ def test_photo_of_todays_phones_is_decoded_smaller_than_it_is(monkeypatch: pytes
 
 
 def test_heic_without_its_reader_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "pi_heif", None)  # as if it were not installed
+    monkeypatch.setitem(sys.modules, "pi_heif", None)  # as if the reader were not installed
     for brand in (b"heic", b"heix", b"mif1"):
         with pytest.raises(UserError, match=r"HEIC.*Nothing was drawn or charged.*as a JPEG"):
             decode_upload(compose_heif(brand))
@@ -210,7 +210,7 @@ def test_broken_heic_is_damaged():
 
 
 def print_elsewhere(code: str) -> str:
-    """What it prints in a process of its own."""
+    """Run the code in a separate process, and return what it prints."""
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""The always-refused classes in two steps: what is behind a start picture counts for new words."""
+"""The two built-in classes also count the earlier prompts that led to a start picture."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def draw(house: House, prompt: str, start: StartPicture | None = None, **a
 
 
 async def refuse(house: House, ask: Ask, rule: str) -> str:
-    """Why it is refused; checks that nobody but its member, and no machine, gets any of it."""
+    """Return why it is refused. Check that only its member reads this and nothing is drawn."""
     caller = FakeCaller()
     num_drawn, num_shown = len(house.engine.drawn), len(house.messenger.shown)
     job = await house.services.intake.submit(ask, house.origin(), caller)
@@ -70,7 +70,7 @@ def start_from(job: Job) -> StartPicture:
 
 
 async def put_behind(house: House, source: Job, prompt: str) -> None:
-    """As if an older version had drawn it, which judged new words alone."""
+    """Store it as if an older version had drawn it, which judged only the new words."""
     await house.database.execute(
         "UPDATE job SET recipe = json_set(recipe, '$.prompt', ?) WHERE job_id = ?",
         (prompt, source.job_id),
@@ -86,7 +86,7 @@ async def test_other_half_is_refused_after_any_number_of_steps(
         job = await draw(house, between, start_from(job))
     caplog.set_level("INFO")
     reason = await refuse(house, Ask(other, start=start_from(job)), MINORS)
-    assert "prompts behind the picture" in reason
+    assert "earlier prompts that led to" in reason
     assert half not in caplog.text
     assert other not in caplog.text
 
@@ -118,7 +118,7 @@ async def test_negative_prompt_behind_a_picture_undresses(house: House):
     beach = await draw(house, "at the beach", negative_prompt="clothes")
     start = start_from(beach)
     reason = await refuse(house, Ask("child", start=start), MINORS)
-    assert "no review here" in reason
+    assert "no review channel" in reason
 
 
 async def test_rules_of_the_server_judge_new_words_alone(house: House):
@@ -158,7 +158,9 @@ async def test_words_behind_that_were_deleted_count_as_a_picture_sent(house: Hou
     start = start_from(second)
     assert (await draw(house, "nude statue", start)).status is JobStatus.DELIVERED
     await house.services.member_data.delete(first.origin.user_id)
-    assert "words are gone" in await refuse(house, Ask("nude statue", start=start), REAL_PEOPLE)
+    assert "prompts were deleted" in await refuse(
+        house, Ask("nude statue", start=start), REAL_PEOPLE
+    )
     assert (await draw(house, "marble", start)).status is JobStatus.DELIVERED
 
 
@@ -194,7 +196,7 @@ async def test_moderator_is_asked_about_the_whole_and_approves_no_more_than_that
     source = await draw(house, "nude statue")
     job = await house.submit("girl", start=start_from(source))
     assert (job.status, job.rule) == (JobStatus.HELD, MINORS)
-    assert "prompts behind the picture" in say(job.held_for)
+    assert "earlier prompts that led to" in say(job.held_for)
     [case] = house.messenger.cards
     card_id, decide = case.card.card_id, house.services.decisions.decide
     await put_behind(house, source, "nude child" if is_worse else "nude statue")

@@ -1,4 +1,4 @@
-"""A job from the queue to its delivery, and every way in which that can end."""
+"""A job's way from the queue to its delivery, and every way in which it can end."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def used(house: House) -> dict[tuple[int | None, int], float]:
 
 
 async def used_after_restart(house: House) -> dict[tuple[int | None, int], float]:
-    """The same sum, as the next process will read it from the record."""
+    """Return the same sum as the next process will read it from the database."""
     line = type(house.services.waitlist)(house.services.jobs, house.engine, house.clock)
     await line.load()
     return line.use.totals(house.clock.now).by_member
@@ -160,13 +160,13 @@ async def test_cancelled_waiting_job_is_never_drawn_and_frees_its_place(open_hou
 
 
 def let_draw(*drawn: tuple[str, float]) -> FakeEngine:
-    """An engine whose jobs name these engines and seconds, one after the other."""
+    """Let the jobs' results name these engines and seconds, one after the other."""
     turns = iter(drawn)
     return FakeEngine(drawn_by=lambda request: next(turns))
 
 
 async def draw_costs(house: House, count: int) -> list[float]:
-    """What jobs with default settings cost that are drawn one after the other."""
+    """Return the costs of jobs with default settings that are drawn one after the other."""
     await house.start()
     return [
         (await house.until_status(await house.submit(), JobStatus.DELIVERED)).cost
@@ -218,7 +218,7 @@ async def test_cancelled_running_job_costs_the_share_that_was_drawn(
 async def test_nothing_is_shown_after_a_cancelled_job_was_removed(
     open_house: OpenHouse,
 ):
-    """Progress of the last steps may still be on its way from the engine's thread."""
+    """Progress of the last steps may still come from the engine's thread."""
     messenger = FakeMessenger()
     messenger.edit_seconds = 0.005
     async with open_house(FakeEngine(step_seconds=0.002), messenger=messenger) as house:
@@ -426,7 +426,7 @@ async def test_pictures_that_nobody_can_be_given_are_kept_and_refunded(house: Ho
     ended = await house.until_status(job, JobStatus.UNDELIVERABLE)
     await house.until_idle()
     assert ended.cost == 0.0
-    for part in ("Discord did not take them", "/gallery", "nothing was charged"):
+    for part in ("Discord did not accept them", "/gallery", "nothing was charged"):
         assert part in say(ended.reason)
     assert house.messenger.told == [(job.job_id, say(ended.reason))]
     assert len(pictures(house, job)) == 4
@@ -443,7 +443,7 @@ async def test_pictures_that_cannot_be_posted_where_the_message_stands_are_told_
     await house.until_idle()
     assert (house.messenger.updates_of(job.job_id)[-1], house.messenger.told) == (Ended(), [])
     assert (await house.fetch(job)).end_notified
-    assert "Discord did not take them" in say(ended.reason)
+    assert "Discord did not accept them" in say(ended.reason)
 
 
 async def test_member_of_a_refused_job_out_of_reach_is_written_to(open_house: OpenHouse):
@@ -587,7 +587,7 @@ async def test_full_disk_fails_the_job_with_a_sentence_and_leaves_no_half_writte
 async def test_record_that_is_full_for_a_moment_does_not_stop_the_line(
     house: House, monkeypatch: pytest.MonkeyPatch
 ):
-    """The row cannot be marked running: the job stays in the queue and is tried again."""
+    """If the row cannot be marked as running, the job stays in the queue and is tried again."""
     monkeypatch.setattr("bot.jobs.dispatcher.STORE_RETRY_SECONDS", 0.005)
     mark, refusals = JobRepository.mark_running, iter(range(3))
 
@@ -632,10 +632,10 @@ async def test_drawn_pictures_wait_for_another_program_that_holds_the_database(
 async def test_member_is_told_even_if_the_end_cannot_be_recorded(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    """Disk full for pictures and record alike: nobody waits for ever."""
+    """The disk is full for pictures and database; still nobody waits for ever."""
 
     async def full(*_: object, **__: object) -> None:
-        raise StoreError("The disk that holds the record is full.")
+        raise StoreError("The disk with the database is full.")
 
     caplog.set_level(logging.CRITICAL)
     with monkeypatch.context() as broken:
@@ -647,14 +647,14 @@ async def test_member_is_told_even_if_the_end_cannot_be_recorded(
     shown = house.messenger.shown[-1][2]
     assert shown.status is JobStatus.FAILED
     assert "could not be saved" in say(shown.reason)
-    assert (await house.fetch(job)).status is JobStatus.RUNNING  # for the next start to settle
+    assert (await house.fetch(job)).status is JobStatus.RUNNING  # the next start takes care of it
 
 
 async def test_grid_that_is_posted_stays_even_if_its_delivery_cannot_be_recorded(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     async def full(*_: object, **__: object) -> None:
-        raise StoreError("The disk that holds the record is full.")
+        raise StoreError("The disk with the database is full.")
 
     with monkeypatch.context() as broken:
         broken.setattr(JobRepository, "mark_delivered", full)
@@ -750,7 +750,9 @@ async def test_fifty_prompts_of_many_people_are_all_delivered_and_all_charged(
 
 
 async def test_job_cancelled_at_any_moment_ends_exactly_once(open_house: OpenHouse):
-    """Cancelled after 0, 1, 2 … turns of the loop; it is cancelled or delivered, never both."""
+    """If a job is cancelled after 0, 1, 2 … turns of the loop, it is cancelled or delivered, never
+    both.
+    """
     async with open_house(FakeEngine(step_seconds=0.0005)) as house:
         await house.start()
         outcomes = []
@@ -771,7 +773,7 @@ async def test_job_cancelled_at_any_moment_ends_exactly_once(open_house: OpenHou
 
 
 async def test_updates_of_a_job_end_with_its_end(house: House):
-    """Whatever order the threads run in, no place or progress follows the grid."""
+    """In whatever order the threads run, no place or progress is shown after the grid."""
     order: list[tuple[int, str]] = []
     progress, deliver = house.messenger.progress, house.messenger.deliver
 

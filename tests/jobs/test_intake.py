@@ -1,4 +1,4 @@
-"""The way in: what is taken, what is refused with which words, and in which order."""
+"""Intake: which prompts are accepted, which are refused with which words, and in which order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 async def refusal_of(house: House, prompt: str = "dog", **ask: object) -> str:
-    """The sentence; checks that the refusal is on record, ended, free and ephemeral."""
+    """Return the refusal. Check that it is stored, ended, free of charge and ephemeral."""
     caller = FakeCaller()
     origin = ask.pop("origin", None)
     job = await house.submit(prompt, origin, caller, **ask)
@@ -437,7 +437,7 @@ async def test_member_hears_of_a_record_that_stays_locked_and_the_prompt_comes_i
     with monkeypatch.context() as broken:
         lock_record(broken)
         with pytest.raises(
-            StoreError, match=r"was taken.*not in the queue yet.*nothing was charged"
+            StoreError, match=r"was accepted.*not in the queue yet.*Nothing was charged"
         ):
             await quiet_house.submit()
         [job] = await quiet_house.services.jobs.list_by_status(JobStatus.ACCEPTED)
@@ -482,7 +482,7 @@ async def test_stop_while_the_record_is_locked_leaves_the_prompt_to_the_next_sta
 
 
 class SlowCommits:
-    """Every commit waits until ``go_on``; whoever asks waits for a moment only."""
+    """Lets every commit wait until ``go_on``, while callers wait only for a moment."""
 
     def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         connection = house.database._connection
@@ -501,7 +501,7 @@ class SlowCommits:
     async def submit(self, house: House, caller: FakeCaller, origin: Origin) -> None:
         hurry(0.3, lambda: False)
         try:
-            with pytest.raises(StoreError, match=r"not taken.*[Nn]othing was .*charged"):
+            with pytest.raises(StoreError, match=r"not done.*[Nn]othing was .*charged"):
                 await house.submit(origin=origin, caller=caller)
         finally:
             take_time()
@@ -585,12 +585,12 @@ async def test_prompt_that_is_judged_too_slowly_is_not_taken_and_leaves_no_row(
 
 
 def lock_record(monkeypatch: pytest.MonkeyPatch, times: int = 10**9) -> None:
-    """Let jobs be inserted and, so often, not be marked as answered."""
+    """Let jobs be inserted, but this many times not be marked as answered."""
     mark, tries = JobRepository.mark_answered, itertools.count()
 
     async def locked(jobs: JobRepository, job_id: int, **values: Any) -> Job | None:
         if next(tries) < times:
-            raise StoreError("The record could not be written (database is locked).")
+            raise StoreError("The database could not be written (database is locked).")
         return await mark(jobs, job_id, **values)
 
     monkeypatch.setattr(JobRepository, "mark_answered", locked)

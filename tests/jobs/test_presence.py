@@ -18,7 +18,7 @@ OTHER = MEMBER + 1
 
 
 async def wait_long(house: House, prompt: str = "dog", **origin: Any) -> Job:
-    """A prompt that has waited for longer than anybody is taken to be there unasked."""
+    """Submit a prompt that has waited so long that Discord is asked about its member."""
     job = await house.submit(prompt, house.origin(**origin))
     house.clock.now += LONG
     return job

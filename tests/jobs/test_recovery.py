@@ -1,4 +1,4 @@
-"""What a process finds of the one before it."""
+"""A process resumes or ends the jobs that an earlier process left."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RENDE
 
 
 async def leave(house: House, status: JobStatus, origin: Origin | None = None) -> Job:
-    """A job as a killed process leaves it."""
+    """Store a job as a killed process leaves it."""
     origin = origin or house.origin()
     services = house.services
     services.waitlist.info = INFO
@@ -154,7 +154,7 @@ async def test_job_whose_token_died_is_told_where_the_bot_is_no_member(
         assert ended.reason
         resumed = await after.fetch(here)
         waiting = [waiting.job_id for waiting in after.services.waitlist.queue.walk(0)]
-        if status is JobStatus.ACCEPTED:  # without a token there is no way to its first answer
+        if status is JobStatus.ACCEPTED:  # without a token, nobody can reach its first answer
             assert (resumed.status, waiting) == (JobStatus.FAILED, [])
         else:
             assert (resumed.status, resumed.origin.token) == (JobStatus.QUEUED, None)
@@ -203,7 +203,7 @@ async def test_finished_jobs_are_left_alone(open_house: OpenHouse):
 
 
 async def test_line_is_in_the_same_order_after_a_restart(open_house: OpenHouse):
-    """Some jobs are drawn, one is cancelled half-way, one fails; then the process ends."""
+    """Before the restart, some jobs are drawn, one is cancelled halfway, and one fails."""
     clock = Clock()
 
     def flaw(request: GenerationRequest) -> None:
@@ -283,7 +283,7 @@ async def test_accepted_job_is_kept_when_discord_cannot_say_whether_it_was_answe
 
 
 async def test_job_accepted_by_this_process_is_answered_once(open_house: OpenHouse):
-    """Recovery runs before the first interaction can arrive; later jobs it leaves alone."""
+    """Recovery runs before the first interaction can arrive, and does not touch later jobs."""
     async with open_house() as house:
         await house.services.recovery.run()
         caller = FakeCaller()

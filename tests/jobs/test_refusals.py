@@ -1,4 +1,4 @@
-"""Who has many prompts refused costs little after that; nobody else meets a limit."""
+"""After many refused prompts, a member's next ones cost little. Nobody else has a limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def count_rows(house: House) -> int:
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The prompts that the gate has read."""
+    """A list of the prompts that the gate has judged."""
     judge, prompts = PromptGate.judge, []
 
     async def note(gate: PromptGate, origin: Origin, prompt: str, *rest: Any) -> Any:
@@ -85,7 +85,7 @@ async def test_moderators_read_how_many_were_refused_unread(open_house: OpenHous
                 await house.submit("kale")
         with pytest.raises(UserError):
             await house.submit("kale", house.origin(guild_id=GUILD + 1))
-        for _ in range(2):  # the second time there is nothing new
+        for _ in range(2):  # the second time, there is nothing new
             await house.services.intake.refusals.write_down()
         [entry, *before] = await house.services.audit.search(GUILD)
         assert (entry.action, entry.member_id, entry.prompt) == ("prompts_not_read", MEMBER, "")
@@ -96,7 +96,7 @@ async def test_moderators_read_how_many_were_refused_unread(open_house: OpenHous
 
 
 class Sender(FakeCaller):
-    """Sends what is no picture."""
+    """A member who sends a file that is not a picture."""
 
     async def fetch_upload(self, upload: Upload) -> bytes:
         return b"GIF89a"

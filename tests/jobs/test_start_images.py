@@ -1,4 +1,4 @@
-"""Members' pictures are opened where none of them takes time or memory from others."""
+"""Opening a member's picture takes no time or memory from other members."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_picture_that_takes_too_much_memory_is_a_sentence_and_the_next_is_
     await workers.close()
 
 
-PHONE = (5712, 4284)  # 24.5 megapixels, what phones take unless they are told otherwise
+PHONE = (5712, 4284)  # 24.5 megapixels, the default of many phones
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ async def test_picture_that_was_not_looked_at_is_no_decision_about_its_sender(
 
 @dataclass
 class Sender(FakeCaller):
-    """Whose picture is a long time on its way."""
+    """A member whose picture takes long to arrive."""
 
     may_go: asyncio.Event = field(default_factory=asyncio.Event)
     fetching: list[int] = field(default_factory=list)
@@ -127,4 +127,5 @@ async def test_prompt_that_is_cancelled_before_its_answer_leaves_no_message_if_i
     caller.at_acknowledge = lambda job: quiet_house.services.dispatcher.cancel(job.job_id)
     job = await quiet_house.submit(caller=caller, upload=Upload("", 1))
     assert job.status is JobStatus.CANCELLED
-    assert quiet_house.messenger.removed == [job.job_id, job.job_id]  # the second is there
+    # the second picture has arrived
+    assert quiet_house.messenger.removed == [job.job_id, job.job_id]

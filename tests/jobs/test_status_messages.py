@@ -1,4 +1,4 @@
-"""Messages move seldom, to the newest state, and end with the last one."""
+"""Messages are edited rarely, always to the newest state, and end with the last state."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_job(job_id: int = 1) -> Job:
 
 
 class TimedMessenger(FakeMessenger):
-    """Also notes when an edit began and ended, and how many were under way at once."""
+    """Also records when edits began and ended, and how many ran at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -179,7 +179,7 @@ async def test_message_out_of_reach_is_not_an_error(
 async def test_fault_in_one_edit_does_not_stop_the_last_one(
     status_messages: StatusMessages, messenger: TimedMessenger, caplog: pytest.LogCaptureFixture
 ):
-    """A bug in composing one state must not leave the message without its end."""
+    """If one state cannot be composed because of a bug, the message must still show the end."""
     progress = messenger.progress
 
     async def broken_at_first(job: Job, update: Update) -> None:
@@ -233,7 +233,7 @@ async def test_edits_of_one_channel_are_limited_and_those_in_front_move_more_oft
 
 
 async def test_edits_that_arrive_late_or_at_once_are_not_too_many_in_any_window():
-    """Five uploads arrive at their end, longer than a window after they began; edits at once."""
+    """Five uploads arrive only at their end, more than a window after they began; edits at once."""
     window, arrivals = 0.4, []
 
     class PromptMessenger(FakeMessenger):
@@ -315,7 +315,7 @@ async def test_channels_do_not_wait_for_each_other(messenger: TimedMessenger):
         status_messages.post(
             replace(job, origin=replace(job.origin, channel_id=job_id)), InProgress(1, 9)
         )
-    async with asyncio.timeout(10):  # one channel would take 60 s
+    async with asyncio.timeout(10):  # in one channel, this would take 60 s
         while {job_id for job_id, *_ in messenger.times} != set(range(5)):  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     await status_messages.close()
@@ -348,7 +348,7 @@ async def test_member_is_written_to_until_discord_takes_it_where_the_message_can
     async with asyncio.timeout(10):
         while not on_record:  # noqa: ASYNC110 - a list of this test's own
             await asyncio.sleep(0.001)
-    assert (tries, on_record, messenger.told) == (3, [1], [(1, "No reason is on record.")])
+    assert (tries, on_record, messenger.told) == (3, [1], [(1, "No reason was stored.")])
     await status_messages.close()
 
 

@@ -1,4 +1,4 @@
-"""What rules may cost: counted before they are used, and ended while they are."""
+"""The cost of rules is measured before they are used, and limited while they are used."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KALE = Rule(RuleKind.WORD, "kale")
 
 
 def large(number: int = 0) -> Rule:
-    """Of about 1,100 steps."""
+    """Make a pattern of about 1,100 steps."""
     return Rule(RuleKind.PATTERN, f"[ab]{{{990 + number}}}c{{110}}")
 
 
@@ -47,7 +47,7 @@ def file_of(*rules: Rule) -> str:
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The patterns that were compiled to be weighed."""
+    """A list of the patterns that were compiled to measure their cost."""
     texts: list[str] = []
 
     def count(pattern: str) -> int:
@@ -72,14 +72,14 @@ def test_rules_beyond_the_budget_are_refused_with_what_is_used_and_the_most():
     with pytest.raises(ConfigError) as refusal:
         require_budget([large(4), large(5)], present)
     left = 5000 - used
-    assert f"more than the {left:,} steps of patterns that are left" in str(refusal.value)
+    assert f"their patterns exceed the {left:,} steps that are left" in str(refusal.value)
     assert f"({used:,} of 5,000 are used)" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
     ("rules", "sentence"),
     [
-        ([Rule(RuleKind.WORD, f"kale{n}") for n in range(2001)], "more than the 2,000 rules"),
+        ([Rule(RuleKind.WORD, f"kale{n}") for n in range(2001)], "the limit of 2,000 rules"),
         ([Rule(RuleKind.PHRASE, f"kale {n}" * 100) for n in range(99)], "40,000 characters"),
     ],
 )
@@ -152,7 +152,7 @@ def test_rules_of_automod_that_re2_refuses_are_noted_and_the_others_copied():
     copied = Copied({KALE: "greens", bad: "greens"})
     copied.drop(list_faults(copied.rules))
     assert list(copied.rules) == [KALE]
-    assert copied.notes[0].startswith("“greens”: “(?=kale)”, since the pattern")
+    assert copied.notes[0].startswith("“greens”: “(?=kale)”, because the pattern")
 
 
 def test_lists_of_automod_are_read_once_and_not_for_each_keyword(
@@ -184,7 +184,7 @@ def test_lists_of_automod_are_read_once_and_not_for_each_keyword(
 
 
 def make_policy(checks: int) -> PromptPolicy:
-    """Whose servers' rules may ask so many times whether there is time left."""
+    """Make a policy in which the rules of servers may check the time limit this many times."""
     return PromptPolicy(
         rules=[Rule(RuleKind.WORD, "leek")],
         allow=lambda: Allowance(checks, itertools.count().__next__),

@@ -1,4 +1,4 @@
-"""The built-in classes, on texts composed by program from the packaged lists of neutral terms."""
+"""The built-in classes judge texts that a program composes from lists of neutral terms."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LEXICON = read_lexicon()
 CLASSES = BuiltInClasses()
 SEXUAL = ("sexual", "sexual_weak", "undressing", "scanty")
 GUARD = PromptPolicy()
-PLAIN = ("nude", "nsfw", "erotic")  # terms of the first list, as a dictionary has them
+PLAIN = ("nude", "nsfw", "erotic")  # terms of the first list, in the form of a dictionary
 WEAK = LEXICON["sexual_weak"]
 
 
 def compose(*lists: tuple[str, ...] | list[str]) -> list[str]:
-    """Terms side by side, between harmless words."""
+    """Compose a text with these terms between harmless words."""
     return [f"picture, {', '.join(terms)}, soft light" for terms in product(*lists)]
 
 
@@ -216,14 +216,14 @@ def test_unknown_words_behind_a_picture_may_have_been_sexual_and_it_may_have_bee
 
 def test_sentence_says_what_counted_besides_the_words():
     behind = say(GUARD.judge("child", "", ancestry=Ancestry((("nude", ""),))).reason)
-    assert "prompts behind the picture that this one starts from count" in behind
+    assert "earlier prompts that led to your start picture count" in behind
     sent = say(GUARD.judge("nude", "", ancestry=Ancestry(is_sent=True)).reason)
     assert sent.startswith("Pictures that people send may show real persons, so")
     for reason in (behind, sent):
         assert "Nothing was drawn or charged" in reason
         assert "another picture" in reason
     alone = say(GUARD.judge("nude child", "", ancestry=Ancestry((("nude", ""),))).reason)
-    assert "behind" not in alone
+    assert "earlier prompts" not in alone
 
 
 def test_of_names_who_is_shown():
@@ -271,7 +271,7 @@ def test_animal_must_be_the_noun_itself():
 
 
 def test_minors_are_named_also_where_the_words_alone_are_refused_for_another_class():
-    """Only this class seals what moderators would otherwise be shown."""
+    """Only this class hides the prompt from moderators."""
     behind = Ancestry((("a 12 year old girl", ""),))
     verdicts = (
         GUARD.judge("nude emma smith", "", ancestry=behind),

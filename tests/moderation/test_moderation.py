@@ -1,4 +1,4 @@
-"""What the rules see through, and what they leave alone."""
+"""Disguises that the rules see through, and harmless texts that they allow."""
 
 from __future__ import annotations
 

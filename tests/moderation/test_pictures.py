@@ -1,4 +1,4 @@
-"""No verdict, no picture."""
+"""Without a verdict of the picture check, no picture is shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_CHECKER = (None, None, None)
 
 
 class FakeClassifier:
-    """Scores in order; an exception in the list is raised."""
+    """Returns these scores in order. If one is an exception, raises it."""
 
     def __init__(self, *scores: float | Exception) -> None:
         self._scores = iter(scores)
@@ -121,7 +121,7 @@ def test_pictures_are_prepared_as_the_weights_were_trained(classifier: OpenNsfw)
     image = np.full((40, 50, 3), (10, 200, 30), np.uint8)
     prepared = prepare(image)
     assert (prepared.shape, prepared.dtype) == ((224, 224, 3), np.float32)
-    # blue, green, red, less the means; JPEG moves a flat colour by a grey level or two
+    # blue, green, red, minus the means; JPEG changes a flat colour by one or two levels
     assert np.abs(prepared[0, 0] - (30 - 104, 200 - 117, 10 - 123)).max() <= 3
     assert classifier.score(image) == classifier.score(image)
 

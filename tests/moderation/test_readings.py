@@ -1,4 +1,4 @@
-"""Disguises are seen through, harmless prompts are left alone, any text can be read."""
+"""Disguises are undone, harmless prompts are allowed, and any text can be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules: what they find, what they leave alone, and what a file of them may hold."""
+"""Rules: what they find, what they allow, and what a file of rules may contain."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_strictest_action_decides():
 def test_held_prompt_has_a_sentence_of_its_own():
     held = say(policy(word("kale", Outcome.HOLD)).judge("kale", "").reason)
     refused = say(policy(word("kale")).judge("kale", "").reason)
-    assert held == "The rules here ask for care with “kale” in a prompt."
+    assert held == "The rules here hold prompts with “kale” for a moderator."
     assert "Nothing was drawn or charged" in refused
 
 
@@ -144,7 +144,8 @@ def test_no_pattern_and_no_text_can_stall_it(hostile: str):
     guard = policy(pattern(hostile))
     started = time.thread_time()
     guard.judge("a" * 6000 + "!", "")
-    assert time.thread_time() - started < 1.0  # the standard library needs longer than a lifetime
+    # Python's own ``re`` would need longer than a lifetime
+    assert time.thread_time() - started < 1.0
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_pattern_set_that_gives_up_for_lack_of_memory_still_finds():
 
 def test_patterns_are_searched_in_parts_and_keep_their_numbers():
     texts = [f"x{number}y" for number in range(200)]
-    texts[50] = "(?:a?){300}!"  # too large to go with others
+    texts[50] = "(?:a?){300}!"  # too large to be searched together with others
     patterns = PatternSet(texts)
     assert len(patterns._groups) > 3
     assert list(patterns.find("x0y x51y x199y !")) == [0, 50, 51, 199]

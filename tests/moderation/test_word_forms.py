@@ -1,4 +1,4 @@
-"""Forms of a blocked word, and words that only look like it."""
+"""Forms of a blocked word are found, and words that only look like it are not."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_forms_are_those_that_english_makes(word: str, forms: set[str]):
         ("n u d e s", "nude"),
         ("asses", "ass"),
         ("raps", "rap"),
-        ("rapping", ""),  # excepted
+        ("rapping", ""),  # allowed by an exception
         ("grapes", ""),
         ("rapid", ""),
     ],
@@ -96,10 +96,10 @@ def test_words_that_only_look_like_it_are_left_alone(prompt: str):
     [
         ("a n u d e dog", "nude"),
         ("n u d e n u d e", "nude"),
-        ("x t u r n i p y z", "turnip"),  # a long word stands nowhere by chance
-        ("i r a p e", "rape"),  # of two words that begin alike, the longer one counts
+        ("x t u r n i p y z", "turnip"),  # a long word does not occur by chance
+        ("i r a p e", "rape"),  # if two words begin alike, the longer one counts
         ("a55", "ass"),
-        ("A55", "ass"),  # all is in capitals: they say nothing
+        ("A55", "ass"),  # everything is in capitals, so they mean nothing
         ("red.carpet", "red carpet"),
         ("red-carpet", "red carpet"),
         ("St. Petersburg", "st petersburg"),

@@ -1,4 +1,4 @@
-"""Chores fail alone, are tried again, and are told of."""
+"""A chore that fails does not stop others, is tried again, and is reported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.ops.chores import FAULT_AFTER, LONGEST_PAUSE_SECONDS, Apart, Chore, Cho
 
 
 class VirtualTime:
-    """Time that a test moves; whoever sleeps wakes when it has come so far."""
+    """A clock that a test moves forward. Sleepers wake when their time has come."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -48,7 +48,7 @@ async def settle() -> None:
 
 
 class Work:
-    """Fails with what ``fault`` makes, if anything; remembers when it was done."""
+    """Work that fails if ``fault`` returns an error. It remembers when it was done."""
 
     def __init__(self, time: VirtualTime, fault: Callable[[], BaseException] | None = None) -> None:
         self._time = time
@@ -95,7 +95,7 @@ async def test_chore_that_fails_is_tried_again_and_stops_no_other(
     bad, good = Work(time, fault), Work(time)
     async with running(time, Chore("bad", 10.0, bad), Chore("good", 10.0, good)) as chores:
         await time.advance(299)
-        assert bad.done_at == [0, 20, 60, 140]  # twice as long each time
+        assert bad.done_at == [0, 20, 60, 140]  # the pause is twice as long each time
         assert good.done_at == [10.0 * number for number in range(30)]
         assert (chores.records["bad"].total, chores.records["good"].total) == (4, 0)
         errors = [record for record in caplog.records if record.levelno == logging.ERROR]
@@ -114,7 +114,7 @@ async def test_chore_that_always_fails_is_tried_every_hour_in_the_end(time: Virt
         await time.advance(86_400 * 2)
     for work in (bad, rare):
         assert work.done_at[-1] - work.done_at[-2] == LONGEST_PAUSE_SECONDS
-    assert rare.done_at[1] == 60  # what is done once a day is not left undone for a day
+    assert rare.done_at[1] == 60  # a daily chore does not wait a whole day after a failure
 
 
 async def test_chore_that_has_failed_three_times_is_a_fault_until_it_works(time: VirtualTime):
@@ -157,7 +157,7 @@ async def test_part_that_fails_pauses_alone(time: VirtualTime, caplog: pytest.Lo
             "mod_log failed 3 times in a row, last: mod_log, guild 1: OSError"
         ]
         assert caplog.text.count("chore mod_log, guild 1 failed") == 3
-        del parts["guild 1"]  # it has removed the bot
+        del parts["guild 1"]  # this server has removed the bot
         await time.advance(3)
         assert chores.list_faults() == []
 
@@ -167,7 +167,7 @@ async def test_whoever_asks_for_all_parts_hears_that_some_failed(time: VirtualTi
     with pytest.raises(SomeFailed, match="guild 1") as failed:
         await apart.run({"guild 1": bad, "guild 2": good})
     assert [type(error) for error in failed.value.errors.values()] == [OSError]
-    with pytest.raises(SomeFailed):  # it was not done this time either
+    with pytest.raises(SomeFailed):  # the paused part was not done this time either
         await apart.run({"guild 1": bad, "guild 2": good})
     assert (len(bad.done_at), len(good.done_at)) == (1, 2)
 

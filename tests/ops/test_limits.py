@@ -1,4 +1,4 @@
-"""How often somebody may do something, and how many at once may do what is heavy."""
+"""Limits for how often people may do something, and for how much heavy work runs at once."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ async def test_heavy_work_is_done_one_at_a_time_and_not_twice_for_one_person():
 
     tasks = [asyncio.create_task(do(who)) for who in (1, 2, 3)]
     await asyncio.sleep(0)
-    for who in (1, 3):  # 3 is only waiting for it
-        with pytest.raises(UserError, match="still at work"):
+    for who in (1, 3):  # person 3 only waits for a turn
+        with pytest.raises(UserError, match="still working"):
             await asyncio.wait_for(do(who), 5.0)
     assert at_work == [1]
     tasks[1].cancel()

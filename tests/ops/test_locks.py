@@ -1,4 +1,4 @@
-"""One at a time for each key, and nothing is kept of a key that nobody uses."""
+"""Only one caller at a time holds a key, and a key that nobody uses is dropped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ async def test_one_at_a_time_for_a_key_and_others_do_not_wait():
     assert len(locks) == 1
     may_go.set()
     await first
-    third = asyncio.create_task(hold(1, "third"))  # while the second waits or holds
+    # while the second caller waits for the lock or holds it
+    third = asyncio.create_task(hold(1, "third"))
     await asyncio.gather(second, third)
     assert order == ["first", "other", "second", "third"]
 

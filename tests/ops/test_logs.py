@@ -1,4 +1,4 @@
-"""What is seen from outside: logs without secrets, the supervisor, the breaker, versions."""
+"""Logs contain no secrets, name the job, and say what crashed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What /metrics and /healthz say of chores."""
+"""/metrics and /healthz report chores that fail."""
 
 from __future__ import annotations
 

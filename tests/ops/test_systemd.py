@@ -1,4 +1,4 @@
-"""What the supervisor is told."""
+"""The messages that systemd gets."""
 
 from __future__ import annotations
 

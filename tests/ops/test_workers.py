@@ -1,4 +1,4 @@
-"""Work in processes of its own, each killed for what it may not: real processes, real kills."""
+"""Worker processes are killed if they take too long or too much memory. The processes are real."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_work_that_takes_too_long_is_killed_and_the_next_is_done(workers: 
 async def test_deadline_counts_from_a_process_that_has_imported_what_the_work_needs(
     workers: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # here; not in the process
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # in this process, not in the worker
     from tests.fakes import slow_import
 
     assert await workers.run(slow_import.answer, share=1, deadline_seconds=1) == 42

@@ -22,7 +22,7 @@ TOKEN = "a-token"
 
 
 class Bot(commands.Bot):
-    """An ordinary bot that a test hangs its commands into before it connects."""
+    """A normal bot, to which a test adds commands before it connects."""
 
     def __init__(self, intents: discord.Intents | None = None) -> None:
         super().__init__(
@@ -50,7 +50,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Playground]:
 
 
 def wrong_parts_of_answer(server: Playground, record: RequestRecord) -> list[str]:
-    """What Discord's description would not allow in the playground's own answer."""
+    """List the parts of the playground's own answer that Discord's description does not allow."""
     if record.status is None or record.fault or record.answer is None:
         return []
     status = str(record.status)
@@ -58,7 +58,7 @@ def wrong_parts_of_answer(server: Playground, record: RequestRecord) -> list[str
         status = "4XX"
     answer = record.answer
     if status == "4XX":
-        # the description calls the codes in the errors tree integers; Discord sends names
+        # in the description, the codes in the errors tree are integers, but Discord sends names
         answer = {key: value for key, value in answer.items() if key != "errors"}
     return server.contract.check_answer(record.method, record.route, status, answer)
 
@@ -78,7 +78,7 @@ Action = Callable[[discord.Interaction], Awaitable[Any]]
 
 @pytest.fixture
 async def on_go() -> Callable[[commands.Bot, Action], asyncio.Future[Any]]:
-    """Gives the bot a command `/go`; the future holds what the action returned or raised."""
+    """Gives the bot a command `/go`. The future gets the result or the error of the action."""
 
     def register(bot: commands.Bot, action: Action) -> asyncio.Future[Any]:
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -97,13 +97,15 @@ async def on_go() -> Callable[[commands.Bot, Action], asyncio.Future[Any]]:
 
 @pytest.fixture
 async def online() -> Callable[..., AbstractAsyncContextManager[None]]:
-    """`async with online(bot):` has the bot connected and ready, and sees it to its end."""
+    """`async with online(bot):` connects the bot, waits until it is ready, and closes it at the
+    end.
+    """
 
     @asynccontextmanager
     async def connected(bot: commands.Bot, token: str = TOKEN) -> AsyncIterator[None]:
         async with bot:
             task = asyncio.create_task(bot.start(token))
-            # only login makes wait_until_ready possible
+            # wait_until_ready works only after login
             while not bot._ready:
                 await asyncio.wait({task}, timeout=0.01)
                 if task.done():

@@ -1,4 +1,4 @@
-"""What commands are called in other languages."""
+"""The names of commands in other languages."""
 
 import discord
 import pytest
@@ -6,7 +6,7 @@ from discord import app_commands
 
 
 class InOneLanguage(app_commands.Translator):
-    """What it is given, by the English word, in one of Discord's languages."""
+    """Translates these English words into one of Discord's languages."""
 
     def __init__(self, locale: discord.Locale, **words: str) -> None:
         self.locale = locale

@@ -1,4 +1,4 @@
-"""Login, sync, the gateway's handshake, and coming back after a drop."""
+"""Login, sync, the gateway's handshake, and the return after a lost connection."""
 
 import asyncio
 import signal
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @asynccontextmanager
 async def connect(server):
-    """A bare gateway connection that has been greeted."""
+    """Open a plain gateway connection and wait for HELLO."""
     async with aiohttp.ClientSession() as session, session.ws_connect(server.gateway_url) as socket:
         assert (await socket.receive_json())["op"] == 10
         yield socket
@@ -148,7 +148,7 @@ async def test_heartbeat_is_acknowledged(server, bot, online):
             lambda: sum(r.opcode == 11 and r.direction == "sent" for r in server.log.gateway) == 4
         )
         await asyncio.sleep(0.05)
-        assert bot.latency < 0.4  # not the time since the beat before
+        assert bot.latency < 0.4  # not the time since the last heartbeat but one
 
 
 async def test_message_events_go_only_where_intents_ask(server, new_bot, online):
@@ -217,7 +217,7 @@ def test_clock_moves_by_advance_alone_when_frozen():
 
 @asynccontextmanager
 async def run_playground(*arguments):
-    """The process of `python -m playground`, ended if the test does not."""
+    """Run `python -m playground`, and end the process if the test does not."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -250,7 +250,7 @@ async def test_command_line_names_what_a_bot_owner_needs_and_ends_with_ctrl_c():
     assert "chosen" in printed
 
 
-# prints what it was given, and begins a process of its own that would go on for ever
+# prints its arguments, and starts a child process that would run for ever
 CHILD = """
 import os, subprocess, sys, time
 left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -272,7 +272,7 @@ async def test_bot_on_the_command_line_is_given_the_address_and_ends_with_the_pl
 
 
 def is_alive(pid):
-    """A process whose parent has gone may stay as a zombie where no init reaps it."""
+    """Return whether a process runs. In a container, an orphan may stay as a zombie."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -18,7 +18,7 @@ FIFTEEN_MINUTES = 15 * 60
 
 
 async def refusal(awaitable):
-    """Status and code of the HTTPException that the call must raise."""
+    """Return status and code of the HTTPException that the call must raise."""
     with pytest.raises(discord.HTTPException) as caught:
         await awaitable
     return caught.value.status, caught.value.code
@@ -114,7 +114,8 @@ async def test_first_response_after_three_seconds_is_unknown_interaction(
 async def test_second_response_is_already_acknowledged(server, bot, online, on_go):
     async def action(interaction):
         await interaction.response.defer()
-        interaction.response._response_type = None  # the library would stop it otherwise
+        # otherwise the library would not let the call through
+        interaction.response._response_type = None
         return await refusal(interaction.response.send_message("again"))
 
     outcome = on_go(bot, action)

@@ -1,4 +1,4 @@
-"""Messages by the bot's token, components of both generations, modals."""
+"""Messages with the bot's token, components of both generations, and modals."""
 
 import io
 
@@ -12,7 +12,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR" + b"\x00\x00\x06\x00\x00\x00\
 
 
 async def refusal(awaitable):
-    """Status and code of the HTTPException that the call must raise."""
+    """Return status and code of the HTTPException that the call must raise."""
     with pytest.raises(discord.HTTPException) as caught:
         await awaitable
     return caught.value.status, caught.value.code

@@ -1,4 +1,4 @@
-"""What a person can do in the client, and how it reaches the bot."""
+"""A person's actions in the client, and how they reach the bot."""
 
 import discord
 import pytest

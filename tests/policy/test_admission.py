@@ -1,4 +1,4 @@
-"""What a server decides about prompts: its rules, its lists, its quotas, its pause."""
+"""A server's own conditions for prompts: rules, lists of roles and channels, quotas, and pause."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_weight_is_on_record_and_counts_after_a_restart(open_house: OpenHo
         totals = house.services.waitlist.use.totals(clock.now)
         drawn = sum(job.cost for job in [await house.fetch(1), await house.fetch(2)])
         assert totals.by_member[GUILD, 1] == pytest.approx(drawn / 4)
-        assert totals.by_guild[GUILD] > drawn  # a server gains nothing by it
+        assert totals.by_guild[GUILD] > drawn  # this gives the server no advantage
 
 
 @pytest.mark.parametrize(

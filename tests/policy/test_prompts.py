@@ -82,7 +82,7 @@ async def test_few_servers_rules_are_kept_in_memory(
 
 
 async def test_hostile_rules_and_prompts_never_stall_the_line(quiet_house: House):
-    """The loop ticks on while texts are judged; the goal is 50 ms, crowded machines get more."""
+    """The event loop goes on while texts are judged. The goal is 50 ms; busy machines get more."""
     patterns = [Rule(RuleKind.PATTERN, rf"(a|b|{n})+c{{1,9}}(x+x+)+y") for n in range(100)]
     await adopt(quiet_house, *patterns)
     longest = 0.0
@@ -121,7 +121,7 @@ async def test_rules_are_compiled_to_the_end_for_all_who_wait_although_the_first
         await quiet_house.submit("kale")
 
     monkeypatch.setattr(RuleRepository, "list_rules", list_slowly)
-    with pytest.raises(StoreError, match="not taken"):
+    with pytest.raises(StoreError, match="not done"):
         await asyncio.create_task(submit_in_a_hurry())
     assert "“kale”" in await refusal_of(quiet_house, "kale")
     assert calls == 1

@@ -1,4 +1,4 @@
-"""Texts of one server never keep those of another waiting, nor a stop."""
+"""The texts of one server never make another server's texts wait, or a stop of the bot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODERATOR = MEMBER + 100
 
 
 class BlockingPolicy(PromptPolicy):
-    """Judges only what is not "slow", until it is let go on; remembers what it was asked."""
+    """A policy that blocks at "slow" until it is released. It remembers the prompts it got."""
 
     def __init__(self) -> None:
         super().__init__(blocked_words=["kale"])
@@ -67,7 +67,7 @@ async def test_one_servers_prompts_however_many_leave_room_for_another(
     policy.released.set()
     assert {job.status for job in await asyncio.gather(*slow)} == {
         JobStatus.QUEUED,
-        JobStatus.REFUSED,  # by the quota
+        JobStatus.REFUSED,  # refused because of the quota
     }
 
 
@@ -151,7 +151,7 @@ async def refused(
     caller: FakeCaller | None = None,
     **ask: Any,
 ) -> Job:
-    """A prompt with a blocked word that is refused without being judged."""
+    """Submit a prompt with a blocked word, which must be refused without being judged."""
     policy.asked.clear()
     job = await house.submit(prompt, caller=caller, **ask)
     assert job.status is JobStatus.REFUSED

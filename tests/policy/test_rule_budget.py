@@ -1,4 +1,4 @@
-"""A server's rules beyond its budget: not taken, and switched off where they were there before."""
+"""Rules over a server's budget are refused; older ones are switched off."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ KALE = Rule(RuleKind.WORD, "kale")
 
 
 def large(number: int, tail: str = "") -> Rule:
-    """Of about 1,100 steps."""
+    """Make a pattern of about 1,100 steps."""
     return Rule(RuleKind.PATTERN, f"[ab]{{{990 + number}}}c{{110}}{tail}")
 
 
 OLD = [*[large(number) for number in range(6)], Rule(RuleKind.PATTERN, "yams?"), KALE]
-"""Saved before there was a budget: the fifth and sixth are beyond it."""
+"""Rules that were saved before there was a budget. The fifth and sixth exceed it."""
 
 
 async def save_old(house: House, *rules: Rule) -> list[GuildRule]:
@@ -56,10 +56,11 @@ async def test_rules_beyond_the_budget_are_refused_and_nothing_is_saved(quiet_ho
     await adopt(quiet_house, *[large(number) for number in range(4)])
     with pytest.raises(UserError) as refusal:
         await adopt(quiet_house, KALE, large(4), large(5))
-    assert "more than the 5" in str(refusal.value)
+    assert "exceed the 5" in str(refusal.value)
     assert "of 5,000 are used). Nothing was changed." in str(refusal.value)
     with speaking("de"), pytest.raises(UserError, match=r"of 5\.000 are used"):
-        await adopt(quiet_house, KALE, large(4), large(5))  # weighed in another process
+        # their cost is measured in another process
+        await adopt(quiet_house, KALE, large(4), large(5))
     assert len(await quiet_house.services.guilds.rules.list_rules(GUILD)) == 4
     assert len(await adopt(quiet_house, KALE, large(0))) == 1
 
@@ -103,11 +104,11 @@ async def test_old_rules_beyond_the_budget_do_not_apply_and_the_others_do(quiet_
         assert (await quiet_house.submit(prompt)).status is JobStatus.REFUSED
     [entry] = await list_switched_off(quiet_house)
     assert say(entry.reason) == (
-        f"2 rules beyond the budget: #{rules[4].rule_id}, #{rules[5].rule_id}"
+        f"2 rules over the budget: #{rules[4].rule_id}, #{rules[5].rule_id}"
     )
     beyond = await quiet_house.services.guilds.scale.list_beyond(GUILD)
     text = describe_rules(rules, 1, beyond)
-    assert "2 rules beyond what a server may have, **switched off**" in text
+    assert "2 rules over the limit for a server, **switched off**" in text
     assert [line.endswith("**off**") for line in text.splitlines()[2:]] == [
         rule in OLD[4:6] for rule in OLD
     ]
@@ -126,7 +127,7 @@ async def test_moderators_get_a_card_that_names_them_once(open_house: OpenHouse)
         assert "Rules of this server were switched off" in text
         assert f"`#{case.beyond[0].rule_id}`" in text
         assert "Nothing was deleted" in text
-    async with open_house() as house:  # started anew
+    async with open_house() as house:  # after a restart
         await house.services.gate.fetch_book(GUILD)
         await house.services.decisions.sweep()
         assert house.messenger.cards == []
@@ -139,7 +140,8 @@ async def test_moderators_get_a_card_that_names_them_once(open_house: OpenHouse)
             GUILD, case.beyond[0].rule_id, MODERATOR
         )
         assert removed is not None
-        _, book = await house.services.gate.fetch_book(GUILD)  # of a new version, nothing new off
+        # a new version of the rules, in which no more rules are switched off
+        _, book = await house.services.gate.fetch_book(GUILD)
         assert OLD[5] not in book.rules
         await house.services.decisions.sweep()
         assert len(await list_switched_off(house)) == 1

@@ -1,4 +1,4 @@
-"""Rules are tried before they are saved."""
+"""New rules are tried out before they are saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recipe is checked for once the model is known."""
+"""The checks of a recipe when the model is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A prompt that the starter model cannot wholly draw says which words it does not know."""
+"""A message names the words of a prompt that the starter model does not know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The styles that come with Triptych leave room for a prompt, which stays what its member typed."""
+"""Triptych's own styles leave room for a prompt, and do not change the member's words."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bot.recipes.styles import STARTERS
 from tests.conftest import GUILD, House
 from tests.views.test_jobs import make_job
 
-MOST = 20  # of the 75 tokens that a prompt may have: 77 less two markers
+MOST = 20  # of the 75 tokens that a prompt may have: 77 minus two markers
 
 
 @pytest.mark.parametrize("style", STARTERS, ids=lambda style: style.name)
 def test_starter_styles_take_a_quarter_of_the_tokens_at_most(style: Style):
-    """In the tokens of the starter model, which has the fewest words of its own."""
+    """Counted in tokens of the starter model, which has the smallest vocabulary."""
     path = get_starter_model_folder() / "tokenizer" / "tokenizer.json"
     tokenizer = Tokenizer.from_file(str(path))
     text = " ".join((style.before, style.after))

@@ -1,4 +1,4 @@
-"""What Upscale asks for, and what becomes of it when the upscaler has changed."""
+"""The ask that Upscale makes, and its result if the upscaler has changed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_strength_of_nothing_is_for_the_upscaler_alone():
 
 
 def test_upscaling_fits_any_model_and_names_the_one_that_drew():
-    ask = compose_upscale(make_job(250), 1, SHIPPED, 1024)  # not a multiple of this model's
+    ask = compose_upscale(make_job(250), 1, SHIPPED, 1024)  # not a multiple of this model's step
     recipe = complete_recipe(compose_recipe(ask, 0), INFO)
     assert (recipe.model, recipe.upscaler) == ("another model", SHIPPED.name)
     assert (recipe.upscale_factor, recipe.shown_factor) == (4, 1)

@@ -1,4 +1,4 @@
-"""How long things are kept, and the mod log."""
+"""How long members' data is kept, and the mod log."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def test_setting_that_cannot_be_read_keeps_no_other_server_waiting(open_ho
         assert [(await house.fetch(n)).recipe.prompt for n in (damaged, job)] == ["dog", ""]
         await house.database.execute(damage, ("2", GUILD))
         house.clock.now += 3600
-        await keeping.run_daily()  # not only on the next day
+        await keeping.run_daily()  # and not only on the next day
         assert (await house.fetch(damaged)).recipe.prompt == ""
 
 
@@ -158,7 +158,7 @@ async def test_deletion_without_a_record_of_it_blanks_nothing(
 
 
 class Channel:
-    """A mod-log channel; a nonce that it knows is not posted again."""
+    """A mod-log channel. It does not post a message again if it knows the nonce."""
 
     def __init__(self) -> None:
         self.posted: dict[str, list[int]] = {}
@@ -222,7 +222,7 @@ async def test_row_whose_post_got_no_answer_is_neither_lost_nor_doubled(quiet_ho
     await record(quiet_house, 2)
     channel.fault, channel.loses_answers = Unreachable("no answer"), True
     await quiet_house.services.guilds.modlog.flush(channel.post)
-    await record(quiet_house, 2)  # would join the batch, and Discord would not show them
+    await record(quiet_house, 2)  # these rows would join the batch, and Discord would not show them
     channel.fault = None
     for _ in range(2):
         await restarted(quiet_house).flush(channel.post)
@@ -247,7 +247,7 @@ SAID = {"my dog", "not that", "dream-sampler", "an ugly dog", "I am sorry", "be 
 
 
 async def dump(house: House) -> dict[str, list[dict[str, Any]]]:
-    """The whole database."""
+    """Return the whole content of the database."""
     tables = await house.database.fetch_all("SELECT name FROM sqlite_schema WHERE type = 'table'")
     return {
         table["name"]: [
@@ -264,7 +264,7 @@ def find_said(rows: dict[str, list[dict[str, Any]]], said: set[str] = SAID) -> s
 
 
 async def live(house: House) -> None:
-    """Each table gets something of a member, of one who reports, and of a moderator."""
+    """Fill each table with data of a member, a reporter and a moderator."""
     services = house.services
     for name, value in (("review_channel_id", 4), ("reports_to_hide", 1)):
         await services.settings.put(GUILD, name, value)
@@ -414,7 +414,7 @@ async def test_open_report_of_forgotten_pictures_goes_and_its_card_can_be_presse
     await house.services.decisions.sweep()
     [case] = house.messenger.cards
     await house.services.decisions._review_cards.show(case.card.card_id)
-    with pytest.raises(UserError, match="not on record any more"):
+    with pytest.raises(UserError, match="deleted from the database"):
         await house.services.decisions.decide(case.card.card_id, Decision.RESTORE, MODERATOR, GUILD)
 
 
@@ -444,7 +444,7 @@ async def test_reported_pictures_stay_within_reach_until_a_moderator_has_decided
         house.clock.now += 1.5 * DAY_SECONDS
         await house.services.reports.take(number, REPORTER, "an ugly dog", GUILD)
         house.clock.now += DAY_SECONDS
-        for _ in range(2):  # the second finds nothing
+        for _ in range(2):  # the second call finds nothing
             await house.services.member_data.end_retention()
         job = await house.fetch(number)
         assert (job.recipe.prompt, job.origin.user_id) == ("", MEMBER)

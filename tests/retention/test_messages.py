@@ -1,4 +1,4 @@
-"""The messages of members who deleted their data go too, a few at a time."""
+"""Messages of members who deleted their data are deleted too, a few at a time."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ async def test_message_that_is_gone_or_not_ours_keeps_nothing_waiting(house: Hou
 
 
 async def test_time_that_is_over_deletes_no_messages(house: House):
-    """A server chose how long words are kept; what is posted in its channels is its own."""
+    """A server chooses how long Triptych keeps words. Messages in its channels belong to the
+    server.
+    """
     number = await draw(house, "my dog", channel_id=CHANNEL)
     house.clock.now += 1000 * 86400
     await house.services.member_data.end_retention()

@@ -1,4 +1,4 @@
-"""Pictures leave when their time is over; files and rows agree after every sweep."""
+"""Pictures are deleted when their time is over. After every sweep, files and rows match."""
 
 from __future__ import annotations
 

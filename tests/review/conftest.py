@@ -32,7 +32,9 @@ def scores(monkeypatch: pytest.MonkeyPatch) -> FakeClassifier:
 
 @pytest.fixture
 async def open_lane(open_house: OpenHouse, scores: FakeClassifier, tmp_path: Path):
-    """``async with open_lane(review_hours=2) as house``: the model is known, nothing is drawn."""
+    """Use as ``async with open_lane(review_hours=2) as house``. The model is known, but never
+    draws.
+    """
     path = tmp_path / "rules.json"
     path.write_text('{"rules": [{"kind": "word", "text": "leek", "action": "hold"}]}')
 

@@ -1,4 +1,4 @@
-"""The review lane without Discord: every state, every order of events, every record."""
+"""Review without Discord: every state, every order of events, every stored row."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_held_prompt_waits_and_counts_and_its_card_is_posted(open_lane):
         assert not len(house.services.waitlist.queue)
         [case] = house.messenger.cards
         assert (case.card.kind, case.job) == (CardKind.HELD, job)
-        assert "ask for care with “leek”" in say(job.held_for)
+        assert "hold prompts with “leek”" in say(job.held_for)
         standing = await house.services.standing.fetch(job.origin, house.clock())
         assert (standing.member_waiting, standing.member_cost > 0) == (1, True)
         assert await actions(house) == [AuditAction.PROMPT_HELD]
@@ -58,7 +58,7 @@ async def test_where_nobody_can_look_hold_means_refuse(open_lane, origin: dict[s
         caller = FakeCaller()
         job = await house.submit("leek", house.origin(**origin), caller)
         assert job.status is JobStatus.REFUSED
-        assert "there is no review here" in caller.refusals[0]
+        assert "has no review channel" in caller.refusals[0]
         assert house.messenger.cards == []
 
 
@@ -108,7 +108,7 @@ async def test_first_decision_wins_and_the_second_moderator_sees_whose_it_was(op
 
 
 async def test_of_two_decisions_at_once_one_counts(open_lane):
-    """Both have seen the open card; the row decides."""
+    """Both moderators have seen the open card. The database decides who was first."""
     async with open_lane() as house:
         job = await hold(house)
         decisions = house.services.decisions
@@ -124,7 +124,7 @@ async def test_decision_without_its_record_does_not_happen(open_lane, monkeypatc
         job = await hold(house)
 
         async def fail(entry: AuditEntry) -> AuditEntry:
-            raise UserError("no room for the record")
+            raise UserError("no room for the database")
 
         monkeypatch.setattr(house.services.audit, "add", fail)
         for decision in CHOICES[CardKind.HELD]:
@@ -182,7 +182,7 @@ async def test_where_the_card_cannot_be_posted_the_prompt_is_refused(open_lane):
         job = await house.submit("leek")
         ended = await house.fetch(job)
         assert (ended.status, ended.cost) == (JobStatus.REFUSED, 0)
-        assert "cannot post in the channel" in say(ended.reason)
+        assert "cannot post in the moderators' channel" in say(ended.reason)
         assert house.messenger.updates_of(job.job_id)[-1] == Ended()
         assert await actions(house) == [AuditAction.PROMPT_HELD, AuditAction.REFUSED]
 
@@ -215,7 +215,7 @@ async def test_outcome_reaches_everybody_once_discord_is_back(open_lane):
 
 
 async def test_stop_before_the_first_answer_was_booked_does_not_draw_a_held_prompt(open_lane):
-    """The row is accepted, the answer may or may not have come: recovery goes on from there."""
+    """The row is accepted, and the answer may have arrived or not. Recovery goes on from there."""
     async with open_lane() as house:
 
         async def die(job: Job) -> None:
@@ -350,7 +350,7 @@ async def test_card_of_another_server_cannot_be_decided(open_lane):
     async with open_lane() as house:
         job = await hold(house)
         card_id = house.messenger.cards[0].card.card_id
-        with pytest.raises(UserError, match="not on record"):
+        with pytest.raises(UserError, match="deleted from the database"):
             await house.services.decisions.decide(card_id, Decision.APPROVE, MODERATOR, GUILD + 1)
         with pytest.raises(UserError, match="cannot be decided like that"):
             await house.services.decisions.decide(card_id, Decision.GRANT, MODERATOR, GUILD)
@@ -367,7 +367,7 @@ def test_terminal_job_has_no_review():
 
 
 async def test_sweep_that_comes_late_opens_no_second_card(open_lane):
-    """It read the held job a moment before a moderator approved it."""
+    """The sweep read the held job just before a moderator approved it."""
     async with open_lane() as house:
         job = await hold(house)
         await decide(house, Decision.APPROVE)
@@ -436,7 +436,7 @@ async def test_cards_are_looked_after_although_the_first_look_failed(open_lane, 
             await decisions.look_after()
         for _ in range(2):
             await decisions.look_after()
-        assert len(house.messenger.cards) == 2  # once more, in case it was deleted
+        assert len(house.messenger.cards) == 2  # edit the card once more, in case it was deleted
 
 
 async def test_row_that_cannot_be_read_keeps_no_other_card_waiting(open_lane):

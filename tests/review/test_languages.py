@@ -1,4 +1,4 @@
-"""Members are not written to in the language of the moderator who decided."""
+"""Messages to members are not in the language of the moderator who decided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a member reads about a decision: what, why, until when, and how to appeal."""
+"""A member reads what was decided, why, until when, and how to appeal."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_suspended_member_is_told_why_until_when_and_how_to_appeal(open_la
         assert "The moderator's reason: third time" in text
         assert text.endswith(TO_MODERATORS)
         assert "press “Appeal”" in text
-        await set_values(house, review_channel_id=None)  # nobody would see it there
+        await set_values(house, review_channel_id=None)  # nobody would see the appeal there
         await house.services.notices.tell_suspended(GUILD, MEMBER)
         assert "press “Appeal”" not in told(house)[-1]
 
@@ -147,7 +147,7 @@ async def test_member_without_direct_messages_holds_no_card_open(open_lane):
         job = await hold(house)
         await decide(house, Decision.SUSPEND)
         assert (await house.fetch(job)).status is JobStatus.REFUSED
-        assert house.messenger.cards[-1].card.settled_at is None  # as it was shown
+        assert house.messenger.cards[-1].card.settled_at is None  # in the form that was shown
         assert await house.services.review_cards._cards.list_unsettled_ids() == []
         assert await house.services.notices.tell_suspended(GUILD, MEMBER) is False
 

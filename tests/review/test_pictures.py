@@ -1,4 +1,4 @@
-"""Pictures that a moderator has to look at."""
+"""Pictures that wait for a moderator."""
 
 from __future__ import annotations
 

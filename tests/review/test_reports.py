@@ -1,4 +1,4 @@
-"""What members report."""
+"""Reports of pictures by members."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_removed_pictures_stay_away_and_their_member_gets_a_strike(open_la
         assert await house.services.writer.locate_grid(job.job_id) is None
         [strike] = await house.services.sanctions.list_strikes(GUILD, MEMBER)
         assert (strike.given_by, strike.job_id) == (MODERATOR, job.job_id)
-        with pytest.raises(UserError, match="removed already"):
+        with pytest.raises(UserError, match="already removed"):
             await house.services.reports.take(job.job_id, 2, "late", GUILD)
 
 

@@ -47,7 +47,7 @@ async def test_strike_that_was_taken_back_does_not_count(open_lane):
         [strike] = await sanctions.list_strikes(GUILD, MEMBER)
         await sanctions.remove_strike(GUILD, MEMBER, strike.strike_id, by=OTHER)
         assert await sanctions.strike(GUILD, MEMBER, by=MODERATOR, reason=own_words("two")) is None
-        with pytest.raises(UserError, match="no strike"):
+        with pytest.raises(UserError, match="no active strike"):
             await sanctions.remove_strike(GUILD, MEMBER, strike.strike_id, by=OTHER)
         taken_back = [AuditAction.STRUCK, AuditAction.STRIKE_REMOVED, AuditAction.STRUCK]
         assert await actions(house) == taken_back

@@ -1,6 +1,7 @@
-"""What is refused as sexual content about minors is shown on no card: not blurred, not in words.
+"""Prompts about minors and their pictures are shown on no card, not even blurred.
 
-No such words are needed: a judge that refuses "dog" in that class stands for a stricter version.
+The tests need no such words: they use a policy that refuses "dog" as this class, like a newer and
+stricter version.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from tests.review.conftest import OTHER, decide, deliver, hold
 
 
 class StricterPolicy(PromptPolicy):
-    """Refuses every dog."""
+    """A policy that refuses every "dog" as content about minors."""
 
     def judge(self, prompt: str, *rest: Any, **named: Any) -> Verdict:
         if "dog" in prompt:
@@ -179,7 +180,7 @@ async def test_show_me_shows_nothing_of_it(open_lane):
 
 
 async def list_shown(house: Any) -> list[AuditEntry]:
-    """What the mod log, ``/audit search`` and ``/audit export`` read."""
+    """Return the rows that the mod log, ``/audit search`` and ``/audit export`` show."""
     return await house.services.audit.search(GUILD, newest_first=False)
 
 
@@ -230,7 +231,7 @@ async def test_rule_is_tried_on_it_without_showing_it(open_lane):
         editor, rule = house.services.guilds.rule_editor, Rule(RuleKind.WORD, "dog")
         preview = await editor.preview(GUILD, rule, house.services.gate.is_sealed)
         assert len(preview.met) == 2
-        assert describe_preview(rule, preview).count("dog") == 1  # the rule's own
+        assert describe_preview(rule, preview).count("dog") == 1  # the text of the rule
 
 
 async def test_no_log_has_the_words(open_lane, caplog):
@@ -254,6 +255,6 @@ async def test_buttons_and_recipe_give_nothing_of_it_and_delete_still_works(open
             channel_id=job.origin.channel_id,
             user=SimpleNamespace(id=OTHER),
         )
-        with pytest.raises(UserError, match="Nobody can see the prompt"):
+        with pytest.raises(UserError, match="Nobody can see or use the prompt"):
             await fetch_job(place, job.job_id)
         assert (await fetch_job(place, job.job_id, even_sealed=True)).job_id == job.job_id

@@ -18,7 +18,7 @@ from bot.store import DATABASE_FILE_NAME, Database, JobRepository
 
 @cache
 def _migrated() -> Path:
-    """One migrated file for the whole run; migrating anew for each test waits for the disk."""
+    """One migrated database for the whole run, because each migration waits for the disk."""
     folder = Path(tempfile.mkdtemp(prefix="triptych-tests-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
@@ -36,7 +36,7 @@ def _prepare(data_dir: Path) -> None:
 
 
 async def open_database(data_dir: Path) -> Database:
-    """The product's own database, which does not wait for the disk."""
+    """Open the product's database, but without waiting for the disk."""
     await asyncio.to_thread(_prepare, data_dir)
     database = await Database.open(data_dir, get_migrations_folder())
     await database._connection.execute("PRAGMA synchronous=OFF")

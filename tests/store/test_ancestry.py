@@ -1,4 +1,4 @@
-"""What is behind a picture, followed back through the rows of jobs."""
+"""The prompts that led to a picture are found through the rows of jobs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ async def test_picture_that_a_person_sent_is_seen_behind_all_that_came_of_it(
 ):
     own = StartPicture(0, 0, 0.7)
     first = await insert(jobs, "dog", own)
-    rerolled = await insert(jobs, "cat", panel(first, 0))  # of the same picture, not of the words
+    # about the same picture, not about the words
+    rerolled = await insert(jobs, "cat", panel(first, 0))
     varied = await insert(jobs, "wolf", panel(rerolled))
     assert await ancestry.fetch(own) == Ancestry(is_sent=True)
     assert await ancestry.fetch(panel(first, 0)) == Ancestry(is_sent=True)

@@ -1,4 +1,4 @@
-"""The audit log: added to, searched, and changed by nobody."""
+"""Rows of the audit log can be added and searched, but nobody can change them."""
 
 from __future__ import annotations
 

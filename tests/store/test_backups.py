@@ -1,4 +1,4 @@
-"""One copy a day, and the way back to it."""
+"""Daily copies of the database, and how to restore one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def read_mark(folder: Path) -> str | None:
 
 @pytest.fixture
 async def data_dir(tmp_path: Path) -> Path:
-    """A record with a backup of "before" and, by now, "after" in it."""
+    """A database that contains "after", with a backup that contains "before"."""
     folder = tmp_path / "data"
     database = await open_database(folder)
     meta = MetaRepository(database)
@@ -96,7 +96,7 @@ async def test_backup_comes_back_and_the_database_of_before_is_kept(data_dir: Pa
 
 
 async def test_database_that_was_set_aside_comes_back_with_its_log(data_dir: Path):
-    """A process that is killed leaves its last turns in the log alone."""
+    """After a kill, the last changes are only in the write-ahead log."""
     database, aside = await open_database(data_dir), data_dir / "replaced-20260101-000000.sqlite3"
     await MetaRepository(database).put("mark", "at last")
     for suffix in ("", "-wal"):
@@ -121,7 +121,7 @@ async def test_damaged_database_is_refused_and_can_be_replaced(data_dir: Path):
 
 
 async def add_job(folder: Path, *, with_card: bool = False) -> tuple[int, int | None]:
-    """The ids of a new job and of its card."""
+    """Add a job with a card, and return their ids."""
     database = await open_database(folder)
     try:
         recipe = Recipe("dog", "", (1, 2, 3))
@@ -191,7 +191,7 @@ async def test_record_is_restored_although_its_pictures_cannot_be_set_aside(
         raise OSError("read-only")
 
     monkeypatch.setattr("bot.store.backups._set_pictures_aside", fail)
-    with pytest.raises(StoreError, match=r"record is restored.*read-only.*Copy"):
+    with pytest.raises(StoreError, match=r"database is restored.*read-only.*Copy"):
         restore(data_dir, backup, MIGRATIONS, DAY)
     assert await add_job(data_dir) == (42, None)
 
@@ -317,7 +317,7 @@ async def test_what_restore_leaves_is_for_its_owner_alone(data_dir: Path):
 
 
 def put(data_dir: Path, name: str, day: float = 0.0) -> Path:
-    """A file, or a folder with one in it, of this day."""
+    """Make a file, or a folder with a file, with the date of this day."""
     path = data_dir / name
     inner = path if path.suffix in {".sqlite3", ".part"} else path / "1" / "grid.png"
     inner.parent.mkdir(parents=True, exist_ok=True)
@@ -358,7 +358,7 @@ async def test_old_copies_go_and_young_ones_stay(tmp_path: Path):
     }.items():
         for name in names:
             put(data_dir, name, today - age)
-    for day in (69, 71):  # what lies in there may be older, or was touched since
+    for day in (69, 71):  # the files in there may be older or newer
         for suffix in (".sqlite3", ".pictures", ".backups"):
             put(data_dir, f"replaced-{stamp(day)}{suffix}", 1.0 if day == 71 else today)
     for day in (50, 93, 94, 100, 101):

@@ -87,7 +87,7 @@ async def test_cancelled_transaction_is_undone_and_the_next_one_can_begin(databa
 async def test_cancellation_at_any_moment_leaves_all_or_nothing(
     database: Database, num_switches: int
 ):
-    """The task is cancelled after so many turns of the loop; whatever it was doing."""
+    """The task is cancelled after this many turns of the loop, no matter what it was doing."""
 
     async def write_two() -> None:
         async with database.transaction():
@@ -541,7 +541,7 @@ async def test_whoever_does_not_wait_for_a_slow_commit_hears_that_it_may_still_c
     with pytest.raises(Unconfirmed, match="a little later or not at all"):
         await asyncio.create_task(write("a"))
     with pytest.raises(StoreError, match="Nothing was changed") as caught:
-        await asyncio.create_task(write("b"))  # which comes while that commit goes on
+        await asyncio.create_task(write("b"))  # this call comes while that commit goes on
     assert not isinstance(caught.value, Unconfirmed)
     go_on.set()
     assert await keys(database) == ["a"]

@@ -1,4 +1,4 @@
-"""What was deleted cannot be read in the files of the record, by whoever gets hold of them."""
+"""Deleted words cannot be found in the files of the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.texts.reasons import because
 
 
 def read_files(data_dir: Path) -> bytes:
-    """All that a record has on disk, log and index of the log included."""
+    """Return the bytes of all files of the database, including the log and its index."""
     return b"".join(path.read_bytes() for path in data_dir.glob(f"{DATABASE_FILE_NAME}*"))
 
 
@@ -28,7 +28,7 @@ def list_found(data_dir: Path, words: dict[int, str]) -> set[int]:
 
 
 async def add_jobs(database: Database, count: int, rng: random.Random) -> dict[int, str]:
-    """Ended prompts, short and long, with a word each that is nowhere else, by their ids."""
+    """Add ended prompts, short and long, each with a unique word. Return the words by id."""
     jobs, words = JobRepository(database), {}
     for number in range(count):
         word = f"word{number}x{rng.getrandbits(64):x}"
@@ -61,7 +61,7 @@ async def test_deleted_words_leave_the_file_and_its_log(database: Database, tmp_
     words = await add_jobs(database, 120, rng)
     assert list_found(tmp_path, words) == set(words)
     gone = set(rng.sample(sorted(words), 60))
-    for job_id in gone:  # one by one, others between them: pages are split and joined
+    for job_id in gone:  # one by one, with others between them, so that pages are split and joined
         await retention.blank([job_id])
         if rng.random() < 0.2:
             words |= await add_jobs(database, 1, rng)
@@ -79,7 +79,7 @@ async def test_nobody_waits_while_a_reader_keeps_the_log(database: Database, tmp
     reader.execute("SELECT count(*) FROM job").fetchall()
     retention = RetentionRepository(database)
     await retention.blank(sorted(words))
-    async with asyncio.timeout(2):  # a connection's own patience is 5 s
+    async with asyncio.timeout(2):  # a connection itself waits up to 5 s
         assert not await retention.take_out_deleted()
         await add_jobs(database, 1, rng)
     reader.close()
@@ -93,7 +93,7 @@ async def test_who_is_in_the_middle_of_a_turn_is_not_cut_short(database: Databas
         async with database.transaction():
             await database.execute("INSERT INTO meta VALUES ('mark', 'half of it')")
             taking = asyncio.create_task(retention.take_out_deleted())
-            for _ in range(50):  # time enough, if it did not wait
+            for _ in range(50):  # enough time for a call that does not wait
                 await database.fetch_all_apart("SELECT 1")
             raise ZeroDivisionError
     assert await taking

@@ -1,4 +1,4 @@
-"""Rows of jobs: the states they may go through, what they count, what they keep."""
+"""Rows of jobs: their states, their costs, and the data that they keep."""
 
 from __future__ import annotations
 

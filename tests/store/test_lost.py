@@ -1,4 +1,4 @@
-"""A record that is lost: never replaced by an empty one unasked, and noticed while it is open."""
+"""A lost database is never replaced by an empty one unless asked, and its loss is noticed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ BESIDE = [
     (state, rest)
     for state in STATES
     for rest in RESTS
-    if state != "unwritten" or not rest.endswith("-wal")  # SQLite drops a log that is none
+    # SQLite deletes a log file that is not valid
+    if state != "unwritten" or not rest.endswith("-wal")
 ]
 
 
@@ -108,7 +109,7 @@ async def test_record_that_is_only_in_its_log_so_far_is_there(tmp_path: Path):
     await database.close()
     draw(killed, 1)
     content = (killed / DATABASE_FILE_NAME).read_bytes()
-    assert int.from_bytes(content[60:64], "big") == 0  # the file alone is of version 0
+    assert int.from_bytes(content[60:64], "big") == 0  # without its log, the file has version 0
     assert await read_mark(killed) == "logged"
 
 
@@ -133,7 +134,7 @@ async def test_second_loss_knows_the_ids_of_the_beginning_before(tmp_path: Path)
     draw(tmp_path, 41)
     await begin(tmp_path)
     database = await open_database(tmp_path)
-    await Backups(database, tmp_path).keep(DAY)  # as the bot does at its start
+    await Backups(database, tmp_path).keep(DAY)  # the bot does the same at its start
     await database.close()
     (tmp_path / DATABASE_FILE_NAME).unlink()
     await begin_anew(tmp_path, get_migrations_folder(), DAY + 60)

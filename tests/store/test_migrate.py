@@ -1,4 +1,4 @@
-"""Numbered migrations: each whole, or not at all."""
+"""Numbered migrations run completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.store import DATABASE_FILE_NAME, Database
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the migrations that may be added to; the number of the next one is 2."""
+    """A copy of the migrations, to which a test can add. The next number is 2."""
     copied = tmp_path / "migrations"
     copied.mkdir()
     shutil.copy(get_migrations_folder() / "0001_initial.sql", copied)
@@ -82,7 +82,7 @@ async def test_migration_that_fails_halfway_leaves_the_old_version_whole(
 ):
     await open_and_close(data_dir, folder)
     (folder / "0002_bad.sql").write_text(second)
-    for _ in range(2):  # the second start meets the backup of the first
+    for _ in range(2):  # the second start finds the backup of the first
         with pytest.raises(StoreError):
             await open_and_close(data_dir, folder)
     assert version(data_dir) == 1

@@ -1,4 +1,4 @@
-"""The page that says what is kept of people knows the whole schema."""
+"""The list of what is kept about people covers the whole schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAMES_A_PERSON = re.compile(r"(user|member|actor|reporter|moderator|owner)_id|\
 
 
 async def read_schema(database: Database) -> dict[str, dict[str, str]]:
-    """The types of the columns of each table."""
+    """Return the types of the columns of each table."""
     tables = await database.fetch_all("SELECT name FROM sqlite_schema WHERE type = 'table'")
     return {
         table["name"]: {
@@ -24,7 +24,7 @@ async def read_schema(database: Database) -> dict[str, dict[str, str]]:
 
 
 def find_unknown(schema: dict[str, dict[str, str]]) -> set[str]:
-    """What nobody has said anything about."""
+    """List the tables and columns that the list lacks."""
     unknown = set(schema) - set(PERSONAL)
     for table, kept in PERSONAL.items():
         known = {*kept.plain, *kept.people, *(words.column for words in kept.words)}

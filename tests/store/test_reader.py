@@ -1,4 +1,4 @@
-"""Whoever reads for long keeps nobody waiting who writes."""
+"""Long reads do not make writers wait."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from bot.store.reader import Reader
 LONG = (
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 50000000) "
     "SELECT count(*) FROM n"
-)  # many seconds, and cut short in all that follows
+)  # this would take many seconds; each test interrupts it
 LONG_READS: dict[str, Callable[[Database], Awaitable[object]]] = {
     "jobs by status": lambda database: JobRepository(database).count_by_status(),
     "waits": lambda database: JobRepository(database).list_waits_since(0.0),
@@ -44,7 +44,7 @@ LONG_READS: dict[str, Callable[[Database], Awaitable[object]]] = {
 
 @pytest.fixture
 def is_reading(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Makes every copy last long; set once it has begun."""
+    """Makes every copy take long. The event is set when a copy has begun."""
     begun = asyncio.Event()
 
     async def copy_to(self: Reader, path: Path) -> None:
@@ -61,7 +61,7 @@ async def test_writing_and_short_reading_go_on_beside_a_long_read(database: Data
     await meta.put("mark", "written")
     assert await meta.fetch("mark") == "written"
     assert not reading.done()
-    await database.close()  # cuts it short
+    await database.close()  # interrupts the copy
     with pytest.raises(StoreError, match="is stopping"):
         await reading
 
@@ -104,7 +104,7 @@ async def test_whoever_is_in_a_hurry_does_not_wait_for_a_long_read(database: Dat
     long = asyncio.create_task(database.fetch_all_apart(LONG))
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
-        with pytest.raises(StoreError, match="not taken"):
+        with pytest.raises(StoreError, match="not done"):
             await asyncio.create_task(read())
     assert not long.done()
     await database.close()

@@ -1,4 +1,4 @@
-"""Rules of servers: nothing is changed in place, every change is on record."""
+"""Rules of servers are never edited, and every change writes a row of the audit log."""
 
 from __future__ import annotations
 

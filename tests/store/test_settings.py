@@ -1,4 +1,4 @@
-"""What servers have set, and whose word goes first."""
+"""Settings of servers and channels, and which of them take precedence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Totals over the record."""
+"""The totals of `triptych usage`."""
 
 from __future__ import annotations
 

@@ -21,7 +21,9 @@ HERE = Path(bot.texts.__path__[0])
 KEYWORDS = {"Text": None, "Plural": (1, 2), "Name": ((1, "c"), 2)}
 
 PSEUDO = "en-GB"
-"""One of Discord's own, so that it can be registered; numbers are written as in English."""
+"""The pseudo-locale has the name of one of Discord's languages, so that commands can be registered
+in it. Numbers are written as in English.
+"""
 OPEN, CLOSE, VALUE, VALUE_END, PADDING, SUFFIX = "⟦⟧⦃⦄ӿö"
 LONGER_BY = 0.4
 _MARKS = re.compile(f"[{OPEN}{CLOSE}{VALUE}{VALUE_END}{PADDING}]|-{SUFFIX}")

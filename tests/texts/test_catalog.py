@@ -1,4 +1,4 @@
-"""Texts in the reader's language, and what becomes of a catalogue that cannot be read."""
+"""Texts are in the reader's language. A catalogue that cannot be read is replaced by English."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def read_catalog(path: Path) -> Catalog:
 
 @pytest.mark.parametrize("path", sorted((HERE / "locales").glob("*/LC_MESSAGES/*.po")), ids=str)
 def test_committed_catalogue_holds_the_texts_of_the_code_compiled(path: Path):
-    """Otherwise: ``make texts``."""
+    """If this fails, run ``make texts``."""
     committed = read_catalog(path)
     found = {(message.context, message.id) for message in committed if message.id}
     assert found == find_texts()

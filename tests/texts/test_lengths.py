@@ -1,4 +1,4 @@
-"""Texts fit Discord's limits for their place."""
+"""Texts fit Discord's limits for the place where they are shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.texts import buttons, help, recipes
 from bot.texts.catalog import Plural, Text
 from tests.texts.test_catalog import list_texts
 
-VIEW_MAX, LONGER = 4000, 1.4  # of other languages
+VIEW_MAX, LONGER = 4000, 1.4  # for other languages
 MESSAGE_MAX, BUTTON_MAX, LABEL_MAX, HINT_MAX = 2000, 80, 45, 100
 ENDINGS = {"_FORM": LABEL_MAX, "_FIELD": LABEL_MAX, "_HINT": HINT_MAX}
 

@@ -32,7 +32,9 @@ class Names:
                 self._known.setdefault(name.id, self.find(node.value))
 
     def find(self, node: ast.expr) -> Any:
-        """A text, a table of texts (also for one of them), a module of texts, or None."""
+        """Return the text, table of texts or module of texts that an expression stands for, or
+        None.
+        """
         match node:
             case ast.Name(id=name):
                 return self._known.get(name)
@@ -51,7 +53,7 @@ def _load(module: str, name: str) -> Any:
 
 
 def find_wrong(path: Path, source: str) -> Iterator[str]:
-    """Calls of texts with other fields than theirs, as ``file:line: names …, is given …``."""
+    """List calls of texts with wrong fields, as ``file:line: names …, is given …``."""
     tree = ast.parse(source)
     names = Names(path, tree)
     for call in ast.walk(tree):

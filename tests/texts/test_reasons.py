@@ -30,7 +30,7 @@ MODERATOR, REPORTER = 31, 32
 _OF_LISTS = {"known", "channels", "roles", "rules"}
 _OF_REASONS = {"why", "last"}
 _OF_TEXT = {"text", "name", "path", "fault", "model", "sampler", "parameter", "loaded", "asked"}
-_IS_A_SENTENCE = 12  # characters; what is shorter may be anything
+_IS_A_SENTENCE = 12  # characters; shorter pieces could come from anywhere
 
 
 def sample(field: str) -> Any:
@@ -122,9 +122,11 @@ async def test_every_reason_comes_back_from_the_record(quiet_house: House):
     [
         Reason("tired_of_drawing", {"hours": 3}),
         Reason("tired_of_drawing", {"why": Reason("also_new")}),
-        Reason("strikes", {"count": 2, "last": "x", "first": "y"}),  # with a field more
-        Reason("out_of_range", {"parameter": "x", "least": "a", "most": "b"}),  # of another kind
-        Reason("out_of_range", {"parameter": "x", "least": 0, "most": 10**400}),  # beyond a float
+        Reason("strikes", {"count": 2, "last": "x", "first": "y"}),  # with one field too many
+        # with a field of another kind
+        Reason("out_of_range", {"parameter": "x", "least": "a", "most": "b"}),
+        # too large for a float
+        Reason("out_of_range", {"parameter": "x", "least": 0, "most": 10**400}),
     ],
 )
 async def test_reason_of_a_newer_program_is_said_plainly_and_kept(
@@ -239,7 +241,7 @@ SHOWN_AT_ONCE = {
     ("recipes/styles.py", "remove"),
     ("recipes/styles.py", "_check"),
 }
-"""Whose errors answer somebody and go on no record."""
+"""The functions whose errors are shown to somebody but never stored."""
 
 
 def find_sentences() -> set[tuple[str, str]]:
@@ -282,7 +284,7 @@ def test_what_may_go_on_record_is_refused_with_a_reason():
 
 
 def test_refusal_of_a_name_does_not_repeat_it():
-    """It goes on record beside the prompt, in whatever words the member chose."""
+    """The name would be stored beside the prompt, in whatever words the member chose."""
     for ask in (Ask("dog", sampler="dream"), Ask("dog", preset="dream")):
         with pytest.raises(UserError) as refused:
             check_ask(ask, ParameterLimits(100, 100, 1024))

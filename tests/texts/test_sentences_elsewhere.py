@@ -19,7 +19,7 @@ ROOMS = (
     *("cogs", "chat", "views", "services.py", "review", "retention", "jobs", "policy"),
     *("recipes", "images", "moderation"),
 )
-"""Where members are answered; the command line and what it starts speak English to the owner."""
+"""The rooms that answer members. The command line speaks English to the owner."""
 
 NOT_SHOWN = {
     "AssertionError": "a mistake in the code",
@@ -36,11 +36,13 @@ NOT_SHOWN = {
     "ValueError": "a mistake in the code",
     "WorkerUnavailable": "what a person hears is said where it is caught",
 }
-"""Whose words no member reads, nearly all of them exceptions: why not."""
+"""Calls whose words no member reads (mostly exceptions), each with the reason."""
 
 SHOWN_KEYWORDS = {"label", "placeholder", "title", "description", "content"}
 SHOWN_CALLS = {"Choice", "TextDisplay", "UserError", "edit", "edit_message", "send", "send_message"}
-"""Even one word is read there: Choice's name, and the first argument of the others."""
+"""Calls in which people read even a single word: the name of a Choice, and the first argument of
+all others.
+"""
 
 ALLOWED_FILES = {
     "chat/application.py": "what `doctor` prints in the owner's terminal",
@@ -53,7 +55,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "for the monitor and systemd": (
         *("the gateway is silent", "the gateway is not open", "the model is not loaded"),
-        *("Discord refuses too much", "the file of the record is gone"),
+        *("Discord refuses too much", "the database file is gone"),
         "another program answers with this token",
         *("Prompts waiting", "Prompts being drawn", "Since the last frame"),
         *("401, 403 and 429 in ten minutes", "STATUS=online as {}"),
@@ -64,7 +66,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "a command's name, of which a `Name` says what others call it": ("Report picture",),
 }
-"""Words that are no sentences for members: why not, and which."""
+"""Words that are not sentences for members: the reason, and the words."""
 
 _TWO_WORDS = re.compile(r"[^\W\d_]{2,}[^\w\s]* [^\w\s]*(?:[^\W\d_]{2,}|\{)|\}[^\w\s]* [^\W\d_]{2,}")
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -151,7 +153,7 @@ def test_what_people_read_is_said_by_a_text(path: Path):
 
 
 def test_no_member_is_refused_by_a_literal_anywhere():
-    """Also in rooms whose other sentences are for the owner. The command line is the owner's."""
+    """This includes rooms whose other sentences are for the owner, but not the command line."""
     for path in sorted(set(ROOT.rglob("*.py")) - set((ROOT / "cli").rglob("*.py"))):
         calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if is_refusal(node)]
         assert not [ast.unparse(call) for call in calls if read(call.args[0])], path

@@ -1,4 +1,4 @@
-"""A two-noun world with made-up sprites: no download, seconds to train."""
+"""A world with two nouns and generated sprites, which needs no download and trains in seconds."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +40,7 @@ TINY = Config(
 
 
 def sprite(number: int) -> np.ndarray:
-    """A disc or a bar in a colour of its own."""
+    """Draw a disc or a bar, each in its own colour."""
     y, x = np.mgrid[-1 : 1 : SPRITE_PIXELS * 1j, -1 : 1 : SPRITE_PIXELS * 1j]
     shape = x**2 + y**2 < 0.9 if number % 2 else abs(x) < 0.4
     pixels = np.zeros((SPRITE_PIXELS, SPRITE_PIXELS, 4), np.uint8)
@@ -67,9 +67,10 @@ def world(tmp_path_factory) -> World:
 
 @pytest.fixture(scope="package", autouse=True)
 def quick_and_talkative():
-    """Every step is logged, sample grids are small."""
+    """Options with which every step is logged and sample grids are small."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the tensors are tiny, and other tests may run beside
+    # one thread, because the tensors are tiny and other tests may run at the same time
+    torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.loop.LOG_SECONDS", 0.0)
         patch.setattr("training.unet.GRID_PROMPTS", ("a dog in the snow", "horse in a desert"))

@@ -34,7 +34,7 @@ def test_exported_model_names_the_words_that_its_captions_are_made_of():
     specs = [replace(draw_spec(INTERIM, chance), count=n % 3 + 1) for n in range(2000)]
     captions = [compose_caption(spec, INTERIM, chance).lower() for spec in specs]
     counts = Counter(word for text in captions for word in re.findall(r"[^\W\d_]+", text))
-    often = {word for word, count in counts.items() if count > 3}  # others are made up
+    often = {word for word, count in counts.items() if count > 3}  # the other words are invented
     assert often <= {*exported["words"], *exported["links"]}
 
 

@@ -1,4 +1,4 @@
-"""The whole way from made-up sprites to an export that StableDiffusionPipeline draws with."""
+"""All stages, from generated sprites to an export with which StableDiffusionPipeline draws."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ def falls(values, share=0.25):
 
 @pytest.fixture(scope="module")
 def trained(world):
-    """Everything before the UNet, once."""
+    """Run all stages before the UNet once."""
     run = world.run("pipeline")
     autoencoder.train(run)
     text_encoder.train(run)
@@ -141,7 +141,7 @@ def test_judge_is_trained_on_real_scenes_and_stored_with_its_ceiling(
 
 
 def test_a_larger_model_grown_from_an_export_draws_the_same_at_first(trained, world):
-    """New latent channels go in and come out as nothing until they are trained."""
+    """New latent channels have no effect until they are trained."""
     folder = trained.work / "export" / "unet"
     small = UNet2DConditionModel.from_pretrained(folder, dtype=torch.float32)
     large = models.build_unet(replace(trained.config, latent_channels=12))

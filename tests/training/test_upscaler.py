@@ -1,4 +1,4 @@
-"""ncnn's files become safetensors with the authors' names. The files here are made up."""
+"""ncnn's files become safetensors with the authors' names. The test generates its files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write_wheel(path: Path, text: str, data: bytes) -> Path:
 
 
 def make_data(mark: int) -> bytes:
-    """Weights 0, 1, 2 … of each layer; what ncnn keeps in float32 it does not mark."""
+    """Make weights 0, 1, 2 … for each layer. In ncnn's format, float32 data has no mark."""
     dtype, data = "<f2" if mark else "<f4", b""
     for size, out in ((108, 4), (144, 4), (432, 12)):
         data += struct.pack("<I", mark) + np.arange(size).astype(dtype).tobytes()

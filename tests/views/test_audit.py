@@ -1,4 +1,4 @@
-"""What moderators read in the audit log."""
+"""The texts of the audit log for moderators."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ A_LOT = "a" * 39 + "…"
             "text after “oil paint”, steps “30”",
         ),
         ({"after": "oil"}, {"after": "ink"}, "text after “oil” → “ink”"),
-        ({"after": "oil", "sampler": "ddim"}, {"after": "oil"}, "sampler “ddim” taken out"),
+        ({"after": "oil", "sampler": "ddim"}, {"after": "oil"}, "sampler “ddim” removed"),
         ({"after": "oil"}, {"after": "oil", "before": "a print of"}, "text before “a print of”"),
-        ({"after": "oil"}, {"after": "oil"}, "as it was"),
+        ({"after": "oil"}, {"after": "oil"}, "unchanged"),
         ({"after": "a" * 90}, {"after": "a" * 90 + "b"}, f"text after “{A_LOT}” → “{A_LOT}”"),
         ({"before": "a *bold* print of"}, None, "text before “a \\*bold\\* print of”"),
     ],
@@ -124,7 +124,7 @@ def test_log_says_which_strike_and_until_when(action: str, old: object, new: obj
 
 def test_log_says_what_retention_has_deleted():
     text = entry_of(AuditAction.RETENTION_ENDED, None, {"prompts": 1, "audit_rows": 2000})
-    assert text == "old records deleted** · 1 prompt, 2,000 rows of the audit log"
+    assert text == "old data deleted** · 1 prompt, 2,000 rows of the audit log"
 
 
 @pytest.mark.parametrize(

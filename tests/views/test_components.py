@@ -1,4 +1,4 @@
-"""Buttons say all they know in their custom_id."""
+"""The custom_id of a button contains everything that it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from people shows as text and nothing else."""
+"""Text from people is shown only as text."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_quoted_text_has_no_live_markdown_mention_or_link(text: str):
 
 @given(st.text(st.characters(), max_size=400).map(clean_prompt))
 def test_quoted_text_reads_as_it_was_typed(text: str):
-    """Without the backslashes and invisible marks it is the same text."""
+    """Without backslashes and invisible marks, it is the same text."""
     quoted = job_views.quote(text, 1000)
     read = re.sub(r"\\([^0-9A-Za-z\s])", r"\1", quoted)
     marks = {"\u2068", "\u2069", "\u200b"}

@@ -1,4 +1,4 @@
-"""Every word the bot says: hostile prompts stay text, and nothing grows too long."""
+"""The bot's messages: hostile prompts stay plain text, and nothing becomes too long."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_message_names_prompt_and_author_and_the_recipe():
             Place(3, 2, 0, PlaceReason.CAME_FIRST, 125.0),
             "Number 3 in the queue: 2 people asked before you. Ready in about 2 minutes.",
         ),
-        (  # the design's own example
+        (  # the example in the design document
             Place(3, 2, 2, PlaceReason.LESS_USE, 40.0),
             "Number 3 in the queue: 2 people ahead have drawn less in the last hours. "
             "Ready in about 40 seconds.",
@@ -233,8 +233,8 @@ def test_queue_shows_the_line_and_what_is_left():
         "• “dog in autumn leaves” — Being drawn.",
         "• “cat” — Number 2 in the queue, after your own earlier prompts. "
         "Ready in about 8 seconds.",
-        "You have 1 in the queue and 1 being drawn, of 5 prompts at once, and 55.5 of 60 left this "
-        "hour (1 is one prompt with default settings).",
+        "You have 1 in the queue and 1 being drawn; the most at once is 5 prompts. You have 55.5 "
+        "of 60 left this hour (1 is one prompt with default settings).",
     ]
 
 

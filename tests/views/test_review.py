@@ -1,4 +1,4 @@
-"""What people wrote stays text where others read it as a reason."""
+"""Reasons that people wrote are shown to others only as text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.views.test_jobs import make_job, text_of
 WHY = own_words("**rude** <@1> @everyone [here](https://a.example)")
 QUOTED = r"\*\*rude\*\* \<@"
 SUSPENSION = Suspension(1, 2, 3, WHY, 4, 0.0, 1.0)
-HELD = because(Code.STRIKES, count=2, last=WHY)  # any reason with another one in it
+HELD = because(Code.STRIKES, count=2, last=WHY)  # any reason that contains another one
 CARD = Card(1, CardKind.HELD, 2, 3, 0.0, job_id=5)
 
 

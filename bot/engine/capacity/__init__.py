@@ -1,1 +1,1 @@
-"""Says how much fits on the device at once, and what a request costs."""
+"""Computes how much fits on the device at once, and what a request costs."""

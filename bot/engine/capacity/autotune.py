@@ -30,7 +30,7 @@ _BUDGET_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """rows: the fewest rows that reach 95 % of the best speed. max_rows: the most that fit."""
+    """rows: the fewest that reach 95 % of the best speed. max_rows: the most that fit in memory."""
 
     rows: int
     max_rows: int | None = None
@@ -50,10 +50,10 @@ def measure_knee(
     least_rows: int,
     budget_seconds: float = _BUDGET_SECONDS,
 ) -> Knee:
-    """Time steps of more and more rows until they stop getting faster or memory or time runs out.
+    """Time steps with more and more rows, until that is not faster or memory or time runs out.
 
-    decode_one: decodes one picture; if the device reports the memory for that, as much is kept
-    free. least_rows: the first number to try, because a batch always has room for that many.
+    decode_one: decodes one picture. The memory that this takes is kept free, if the device reports
+    it. least_rows: the first number to try, because a batch always has room for that many.
     """
     rates: dict[int, float] = {}
     started = time.perf_counter()
@@ -94,7 +94,7 @@ def _time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:
     entries = [Entry(slot, row, None) for slot in range(num_rows)]
     plan = slots.plan(entries, num_rows)
     times = []
-    for _ in range(_REPEATS + 1):  # the first one warms up
+    for _ in range(_REPEATS + 1):  # the first step is not timed, because it warms up
         _synchronize(slots.device)
         started = clock()
         stepper(plan)

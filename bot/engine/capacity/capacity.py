@@ -1,4 +1,4 @@
-"""Limits how much is drawn at once. Needs no torch, as jobs ask from the event loop's thread."""
+"""Limits how much is drawn at once. Needs no torch, because jobs call it from the event loop."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from bot.domain.recipes import Recipe
 from bot.engine.api import NUM_IMAGES, ModelInfo
 
 NUM_SHIFTS = 2
-"""Requests in flight may need this many times the rows of one step. Those in excess take their
-first steps and then wait their turn (``Group.select``)."""
+"""How many times the rows of one step may be in flight. Some of them wait for their turn."""
 
 _UPSCALING_SHARE = 0.25
-"""Of the rows of one step: enlarging takes few rows' memory, but each request its pictures'."""
+"""A request that only enlarges counts as this share of a step's rows, because of its pictures."""
 
 _ROUNDING = 1e-9
 
@@ -35,7 +34,8 @@ class Capacity:
 
     info: ModelInfo
     rows: int
-    _limits: dict[int, int] = field(default_factory=dict[int, int], init=False)  # by pixels
+    # the lowered limits, by the number of pixels
+    _limits: dict[int, int] = field(default_factory=dict[int, int], init=False)
 
     @classmethod
     def from_knee(cls, info: ModelInfo, knee: int, max_rows: int | None) -> Capacity:
@@ -53,12 +53,12 @@ class Capacity:
         return max(1, int(self._limit(width, height) + _ROUNDING))
 
     def count_slots(self, width: int, height: int) -> int:
-        """Return the most unguided pictures of this size that can ever be in flight."""
+        """Return how many unguided pictures of this size can be in flight at most."""
         return int(NUM_SHIFTS * self.rows / self._area(width, height) + _ROUNDING)
 
     def halve(self, num_rows: int, width: int, height: int) -> None:
         """Halve the limit for this size, because this many rows did not fit in memory."""
-        # A new dict: another thread may be reading this one.
+        # Make a new dict, because another thread may be reading the old one.
         self._limits = {**self._limits, width * height: max(1, num_rows // 2)}
 
     def _share(self, recipe: Recipe) -> float:

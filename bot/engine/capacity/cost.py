@@ -1,4 +1,4 @@
-"""Counts a request's work. Needs no torch, because jobs ask from the event loop's thread."""
+"""Counts a request's work. Needs no torch, because jobs call it from the event loop."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class CostModel:
         return self.request_flop / self._unit
 
     def estimate(self, recipe: Recipe) -> float:
-        """Return a recipe's work in default requests of the default model; 0.0 if there is none."""
+        """Return a recipe's work in default requests of the default model; 0.0 for no work."""
         if recipe.start is not None and recipe.start.upscaled:
             return self._upscaling_flop(*recipe.size, recipe.start.upscaled) / self._unit
         work = self._flop(
@@ -57,7 +57,7 @@ class CostModel:
         return (measure_area(self.info, recipe) * work + showing) / self._unit
 
     def with_upscaler(self, upscaler: UpscalerInfo) -> CostModel:
-        """Return a model that counts enlarging too; its ``info`` knows the upscaler."""
+        """Return a cost model that also counts the work of enlarging."""
         whole = replace(self, info=replace(self.info, upscaler=upscaler))
         priced = replace(whole.info, request_flop=whole.request_flop, cost_factor=whole.factor)
         return replace(whole, info=priced)

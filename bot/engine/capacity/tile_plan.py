@@ -11,7 +11,7 @@ MAX_FACTOR = 2
 """Enlarged pictures up to this many times the model's native sides are drawn in one pass."""
 
 OVERLAP = 1 / 4
-"""At least this share of a tile is also covered by its neighbour."""
+"""Neighbouring tiles overlap by at least this share of a tile."""
 
 
 def must_tile(info: ModelInfo, recipe: Recipe) -> bool:

@@ -6,12 +6,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-# Seconds without a step after which a device counts as hung, but not before ...
+# A device counts as hung after this many seconds without a step, but not before the next limit.
 HUNG_SECONDS = 120.0
-HUNG_STEPS = 100.0  # ... this many times as long as a slow step takes
-FIRST_STEP_SECONDS = 900.0  # the very first step may tune or compile
+# It also does not count as hung before this many times the seconds of a slow step.
+HUNG_STEPS = 100.0
+FIRST_STEP_SECONDS = 900.0  # the limit for the very first step, which may tune or compile
 _RECENT_STEPS = 50
-_SLOW = 0.9  # a slow step: 90 % of the last ones were as quick or quicker; the rest are outliers
+_SLOW = 0.9  # a slow step: 90 % of the last steps were not slower; the others are outliers
 
 
 class Watchdog:

@@ -47,7 +47,7 @@ def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
 
 
 def hush_transformers() -> None:
-    """Silence a warning that two image processors work without torchvision."""
+    """Silence a warning that two image processors run without torchvision."""
     logging.getLogger("transformers.utils.import_utils").setLevel(logging.ERROR)
 
 
@@ -91,7 +91,7 @@ def _describe_vae(name: str, vae: CheckedVae | None) -> str:
 
 
 _Found = tuple[CheckedFolder | CheckedFile | None, list[str]]
-"""None where something has yet to be downloaded, and what is to be said."""
+"""What was found, or None if it has to be downloaded first; and the notes for the owner."""
 
 
 def _check_folder(source: ModelSource) -> _Found:

@@ -16,13 +16,13 @@ from bot.engine.models.single_files import CONFIGS
 from bot.engine.models.vaes import PREFIX, CheckedVae
 
 Tensors = dict[str, Any]
-"""By name; on the device "meta", where they have a shape and no content."""
+"""Tensors by name, on the device "meta": they have a shape but no content."""
 
 _OPEN_CLIP = {
     "text_encoder": "cond_stage_model.model.",
     "text_encoder_2": "conditioner.embedders.1.model.",
 }
-"""What the names of a text encoder begin with that was trained with OpenCLIP."""
+"""How the names begin in a text encoder that was trained with OpenCLIP."""
 
 _VAE_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v."}
 _VAE_ATTENTION[".proj_attn."] = ".to_out.0."
@@ -49,7 +49,8 @@ def _build_part(kind: Any, folder: Path, config: dict[str, Any] | None) -> Any:
 
 
 def build_tokenizers(config: Path) -> dict[str, Any]:
-    """Build the tokenizers for the config folders that come with Triptych; all share one list.
+    """Build the tokenizers for the config folders that come with Triptych; all use one list of
+    merges.
 
     Other config folders contain their own tokenizer files, so nothing is built for them.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_PICTURES = 4
-"""Pictures decoded at once: the decoder's memory is that of dozens of UNet rows per picture."""
+"""How many pictures are decoded at once. One takes as much memory as dozens of UNet rows."""
 
 _NOT_A_NUMBER = (
     "The picture came out as not-a-number, in float32 too: a lower guidance scale or another "
@@ -30,7 +30,9 @@ _NOT_A_NUMBER = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoding:
-    """Pictures being decoded. For each batch one transfer: uint8 (n, H, W, 3), bool (n,) finite."""
+    """Pictures being decoded, in batches of n. Each transfer has the pictures, uint8 (n, H, W, 3),
+    and whether all values of each are finite, bool (n,).
+    """
 
     latents: torch.Tensor
     transfers: tuple[Transfer, ...]
@@ -42,7 +44,7 @@ class Decoding:
 
 
 class Decoder:
-    """Decodes latents and judges the pictures; on CUDA on its own stream, beside UNet steps."""
+    """Decodes latents and judges the pictures. On CUDA it does so in a stream of its own."""
 
     def __init__(self, pipe: Any) -> None:
         self._pipe = pipe
@@ -54,7 +56,7 @@ class Decoder:
         return self._begin(latents, MAX_PICTURES)
 
     def decode_singly(self, latents: torch.Tensor, *, tiled: bool = False) -> Decoding:
-        """Decode one picture or tile at a time, if more did not fit into memory."""
+        """From now on, decode one picture or tile at a time: more did not fit into memory."""
         return self._begin(latents, 1, tiled=tiled)
 
     def finish(self, decoding: Decoding) -> tuple[NDArray[np.uint8], tuple[bool | None, ...]]:

@@ -12,7 +12,7 @@ from bot.engine.models.files import BrokenFiles, read_json
 from bot.errors import ConfigError
 
 PREDICTION_TYPES = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
-"""What people call what a UNet was trained to predict, and what diffusers calls it."""
+"""What a UNet can predict: the names that people use, each with diffusers' own name."""
 
 _FILE = "triptych.json"
 _SPACINGS = ("leading", "linspace", "trailing")
@@ -53,8 +53,8 @@ class Defaults:
 def read_defaults(folder: Path | None, model: str) -> Defaults:
     """Read the owner's file about a model.
 
-    folder: the diffusers folder; None for a single file, beside which ``NAME.triptych.json`` comes
-    before ``triptych.json``. Raises ConfigError.
+    folder: the diffusers folder; None for a single file. Beside a single file,
+    ``NAME.triptych.json`` is used if it exists, otherwise ``triptych.json``. Raises ConfigError.
     """
     path = Path(model)
     is_file = model.lower().endswith(".safetensors")

@@ -1,4 +1,4 @@
-"""Finds out what a model can do, and keeps the answer, because it takes a second at every start."""
+"""Finds out what a model can do. That takes a second, so the answer is kept for the next start."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ class Facts:
 def find_facts(
     family: ModelFamily, samplers: Samplers, model: str, cache_dir: Path | None
 ) -> Facts:
-    """Read what an earlier start found, or find it out and keep it. Raises ConfigError.
-
-    cache_dir: where it is kept; None keeps nothing.
+    """Read the facts that an earlier start kept, or find them out and keep them. Raises
+    ConfigError. cache_dir: the folder for them; None keeps nothing.
     """
     if cache_dir is None:
         return _find(family, samplers, model)
@@ -78,7 +77,7 @@ def _find(family: ModelFamily, samplers: Samplers, model: str) -> Facts:
 
 
 def _parse(kept: dict[str, Any]) -> Facts | None:
-    """Read what was kept; None if that is nothing, or not what this program writes."""
+    """Read the facts that were kept; None if there are none, or not in the form that we write."""
     try:
         choice = kept["choice"]
         ids, notes = tuple(map(str, choice["ids"])), tuple(map(str, choice["notes"]))

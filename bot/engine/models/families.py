@@ -21,12 +21,12 @@ class Family:
     id, label: its name for programs and for people. example: the Hugging Face id of one model.
     pipelines: the diffusers pipelines, by their names in model_index.json, that consist of these
     parts; the first is the plain text-to-image one. parts: the parts with weights. tokenizers: the
-    folder of each tokenizer, and its text encoder.
-    find_fault: takes the configs of the UNet and the VAE, and says why Triptych cannot use such a
-    model; None if it can. implementation: "module:class" of its ``ModelFamily``, which is imported
-    when a model is loaded. kinds: of single files, as ``recognition`` tells them apart; none if
-    they cannot be loaded. samplers: those for its kind of noise schedule; a model offers those
-    that accept its own schedule.
+    folder of each tokenizer, and its text encoder. find_fault: takes the configs of the UNet and
+    the VAE, and says why Triptych cannot use such a model; None if it can. implementation:
+    "module:class" of its ``ModelFamily``, which is imported when a model is loaded. kinds: the
+    kinds of single files, as ``recognition`` names them; none if Triptych loads no single files of
+    this family. samplers: the samplers for its kind of noise schedule; a model offers those of them
+    that support its own schedule.
     """
 
     id: str
@@ -117,7 +117,7 @@ FAMILIES = {
         ),
     )
 }
-"""By id. Another family is one more entry, and one more file beside this one."""
+"""The families by id. A new family needs one more entry here, and one more file in this folder."""
 
 _OTHERS = (
     ("StableDiffusion3", "Stable Diffusion 3"),
@@ -139,7 +139,7 @@ _OTHERS = (
     ("StableDiffusionX4Upscale", "the Stable Diffusion upscaler"),
     ("StableDiffusionUpscale", "the Stable Diffusion upscaler"),
 )
-"""How the names of other families' pipelines begin, and what people call those families."""
+"""Unsupported families: how the names of their pipelines begin, and their usual names."""
 
 
 def find_family(index: Config, model: str) -> Family:

@@ -1,7 +1,7 @@
 """The interface between the engine and a model family. Each family has its own file here.
 
-A family knows how to build its models and what inputs they take. The batch, the samplers and the
-cost see only latents, step tables, rows and FLOP, so they work the same for every family.
+A family knows how to build its models and what inputs they take. All other code (the batch, the
+samplers, the cost) works only with latents, step tables, rows and FLOP, the same for all families.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ModelFamily(Protocol):
         ...
 
     def row_shapes(self, num_tokens: int | None = None) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each conditioning tensor of one row; None is the shortest text."""
+        """Return the shape of each conditioning tensor of one row. None means the shortest text."""
         ...
 
     def encode(self, recipe: Recipe) -> tuple[Conditioning, Conditioning | None]:
@@ -74,7 +74,7 @@ class ModelFamily(Protocol):
     def predict(
         self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
     ) -> torch.Tensor:
-        """Call ``network`` (or what stands in for it) once for inputs (R, C, h, w), times (R,)."""
+        """Call ``network`` (or its replacement) once, for inputs (R, C, h, w) and times (R,)."""
         ...
 
     def guide(self, uncond: torch.Tensor, cond: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

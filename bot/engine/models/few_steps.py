@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 _NUM_STEPS = re.compile(r"(?<!\d)([1-9])[ _-]?steps?(?![a-z])")
-"""Models for one number of steps have it in their name: "sdxl_lightning_4step"."""
+"""A model made for one number of steps has this number in its name: "sdxl_lightning_4step"."""
 
 
 @dataclass(frozen=True, slots=True)
 class FewSteps:
-    """The defaults of a distilled model, used where a member chooses nothing.
+    """The defaults of a distilled model, used if a member chooses nothing else.
 
     label: the kind's name for people. guidance_scale: up to 1 means no guidance. sampler: the
     default sampler; None is the model's own. is_trailing: whether timesteps are counted from the
@@ -39,7 +39,7 @@ def recognise_few_steps(
     name: of the file or folder. scheduler, settings: the scheduler's class, and its config.
     embeds_guidance: whether the UNet takes the guidance scale as an input.
     """
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)  # "photonLCM" contains two words
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)  # "photonLCM" counts as two words
     words = re.sub(r"[^a-z0-9]+", " ", parted.lower())
     if embeds_guidance:
         return FewSteps("LCM", 4, 8.0, "lcm")
@@ -47,7 +47,7 @@ def recognise_few_steps(
 
 
 def _find_named(words: str, scheduler: str) -> FewSteps | None:
-    """Recognise kinds with a scheduler or a name that no other kind has."""
+    """Recognise a kind by a scheduler or a name that no other kind has."""
     if scheduler == "LCMScheduler" or _has(words, "lcm"):
         return FewSteps("LCM", _read_steps(words, 6), sampler="lcm")
     if scheduler == "TCDScheduler" or _has(words, "tcd"):
@@ -71,7 +71,7 @@ def _find_turbo(words: str, scheduler: str, settings: dict[str, Any]) -> FewStep
 
 
 def _has(words: str, kind: str) -> bool:
-    """Return whether the words name a kind, also if it is joined to the base model or a version."""
+    """Return whether the words name a kind, even joined to the name of a base model or version."""
     return re.search(rf"(?:\b|xl|sd){kind}(?:\b|xl|v?\d)", words) is not None
 
 

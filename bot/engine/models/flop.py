@@ -1,4 +1,4 @@
-"""Counts a model's work from its configuration, without computing it."""
+"""Counts a model's work from its configuration, without running the model."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def count_vae_flop(vae: Any, latent: Sequence[int]) -> float:
 
 
 def _freeze(config: Any) -> str:
-    """Make a key from a config without the folder and notes, which do not change the work."""
+    """Make a key from a config. Leave out the folder and notes, which do not change the work."""
     shape = {name: value for name, value in config.items() if not name.startswith("_")}
     return json.dumps(shape, sort_keys=True, default=str)
 
 
 _COUNTS: dict[tuple[Any, ...], float] = {}
-"""By class, configuration and shapes: fine-tunes share one, and a UNet takes a second."""
+"""Results by class, configuration and shapes. A UNet takes a second; fine-tunes share one."""
 
 
 def _count(key: tuple[Any, ...], shape: tuple[int, ...], call: _Call) -> float:

@@ -27,16 +27,16 @@ WEIGHT_NAMES = {
     "text_encoder_2": "model",
     "safety_checker": "model",
 }
-"""What diffusers calls the weights of each part, without .safetensors."""
+"""The file name that diffusers gives to the weights of each part, without .safetensors."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedFolder:
     """A diffusers folder that can be loaded. model: what the owner calls it.
 
-    variant: the diffusers variant of the files to read. weights: the weights of each part, without
-    replaced parts. traits: the owner's facts that overrule the files.
-    A safety checker that cannot be loaded is left out, and ``notes`` says so.
+    variant: the diffusers variant of the files to read. weights: the weights of each part that is
+    loaded from here. traits: facts from the owner, which overrule the files. A safety checker that
+    cannot be loaded is left out, and ``notes`` says so.
     """
 
     path: Path
@@ -169,7 +169,7 @@ def _check_tokenizer(folder: Path, vocab_size: object) -> None:
 
 
 def _choose_variant(folder: Path, parts: list[str], *, half: bool) -> str | None:
-    """Choose half precision if it was asked for, or if a part comes in nothing else."""
+    """Choose half precision if it was asked for, or if a part exists in nothing else."""
     is_offered = half and _has(folder / "unet", "unet", "fp16")
     is_needed = any(not _has(folder / part, part, None) for part in parts)
     return "fp16" if is_offered or is_needed else None
@@ -193,7 +193,7 @@ def _list_candidates(place: Path, part: str, variant: str | None) -> tuple[Path,
 
 
 def read_part(place: Path, part: str, variant: str | None) -> Weights:
-    """Read a part's headers. As in diffusers, plain files serve if the variant has none."""
+    """Read a part's headers. As in diffusers, use the plain files if the variant has none."""
     index, single = _list_candidates(place, part, variant if _has(place, part, variant) else None)
     if not index.exists():
         return read_weights(single)
@@ -206,7 +206,7 @@ def read_part(place: Path, part: str, variant: str | None) -> Weights:
 
 
 def explain_missing(folder: Path, name: str) -> ConfigError:
-    """Name the weights in a folder that has none of those that diffusers reads."""
+    """Name the weights in a folder that has no weights that diffusers reads."""
     files = [path.name for path in sorted(folder.glob("*"))]
     pickles = [file for file in files if Path(file).suffix.lower() in PICKLE_SUFFIXES]
     others = [file for file in files if file.endswith(".safetensors")]

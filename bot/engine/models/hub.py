@@ -28,7 +28,7 @@ from bot.engine.models.folders import check_index
 from bot.errors import ConfigError
 
 NO_SAFETENSORS = "necessary `safetensors` weights"
-"""What diffusers says of a model that has a part as pickle only."""
+"""Part of diffusers' error for a model with a part that exists only as a pickle."""
 
 
 def ask_hub(source: ModelSource) -> None:
@@ -110,7 +110,7 @@ def download_faults(source: ModelSource, vae: str | None = None) -> Iterator[Non
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """What happened, and what to do about it, in the imperative."""
+    """What happened, and what the owner should do, as in "Set HF_TOKEN"."""
 
     what: str
     remedy: str
@@ -129,7 +129,7 @@ def _explain(error: BaseException, asked: str, setting: str) -> _Fault:
 
 
 def _explain_answer(error: BaseException, model: str, setting: str) -> _Fault | None:
-    """Explain an answer of the Hub that refuses the account or the model."""
+    """Explain an answer in which the Hub refuses the account or the model."""
     card = f"https://huggingface.co/{model}"
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
     if isinstance(error, GatedRepoError):

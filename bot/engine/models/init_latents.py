@@ -29,10 +29,10 @@ def draw_start(
 ) -> Start:
     """Draw the latents that the pipelines of diffusers would start from.
 
-    One CPU generator per picture, drawn in the pipeline's dtype, so that every device starts from
-    the same noise; float32 from there on (float64 for a float64 pipeline). With a picture, the
-    generator first samples the VAE's posterior, as ``StableDiffusionImg2ImgPipeline`` has it.
-    tiled: the VAE encodes tile by tile.
+    Each picture has its own CPU generator, which draws in the pipeline's dtype, so that every
+    device starts from the same noise. After that, latents are float32 (float64 for a float64
+    pipeline). With a picture, the generator first samples the VAE's posterior, as in
+    ``StableDiffusionImg2ImgPipeline``. tiled: the VAE encodes tile by tile.
     """
     dtype, device = pipe.unet.dtype, pipe.unet.device
     state = torch.promote_types(dtype, torch.float32)
@@ -70,5 +70,5 @@ def _encode(
 
 
 def _encode_pixels(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
-    """Return the posterior's mean and log-variance. Later noise is the same in any precision."""
+    """Return the posterior's mean and log-variance. The precision does not affect later noise."""
     return vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.parameters

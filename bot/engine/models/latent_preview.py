@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
 PREVIEW_FILE = "preview.json"
-"""Lies in a model's folder: {"weight": [[…] × C], "bias": […]}, both of 3·p² columns."""
+"""A file in a model's folder: {"weight": [[…] × C], "bias": […]}, both with 3·p² columns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +37,8 @@ class PreviewMatrix:
 
 
 def find_matrix(folder: Path | None, vae: Any, known: PreviewMatrix) -> PreviewMatrix:
-    """Find a model's matrix: its own file, or its family's if the number of channels fits.
-
-    Otherwise fit one.
+    """Find a model's matrix: from its own file, or else its family's, if the number of channels
+    fits. Otherwise compute one.
     """
     if folder is not None and (folder / PREVIEW_FILE).is_file():
         content = json.loads((folder / PREVIEW_FILE).read_text("utf-8"))
@@ -51,7 +50,7 @@ def find_matrix(folder: Path | None, vae: Any, known: PreviewMatrix) -> PreviewM
 
 @torch.inference_mode()
 def fit_to_vae(vae: Any, num_pictures: int = 48, latent_side: int = 4) -> PreviewMatrix:
-    """Fit a matrix for an unknown model: encode soft random pictures with the VAE and compare."""
+    """Compute a matrix for an unknown model: encode soft random pictures with its VAE and fit."""
     random = torch.Generator().manual_seed(0)
     side = latent_side * 2 ** (len(vae.config.block_out_channels) - 1)
     noise = torch.rand(num_pictures, 3, latent_side, latent_side, generator=random) * 2 - 1
@@ -68,7 +67,7 @@ def fit_matrix(latents: torch.Tensor, pictures: torch.Tensor, patch: int) -> Pre
     known = latents.movedim(1, -1).flatten(0, 2)
     known = torch.cat([known, torch.ones(len(known), 1)], dim=1).double()
     wanted = targets.movedim(1, -1).flatten(0, 2).double()
-    # A little ridge, because the channels of a latent may be correlated.
+    # A little ridge regression, because the channels of a latent may be correlated.
     gram = known.T @ known + 1e-3 * len(known) * torch.eye(known.shape[1]).double()
     solution = torch.linalg.solve(gram, known.T @ wanted).float()
     return PreviewMatrix(solution[:-1], solution[-1])

@@ -212,7 +212,7 @@ def describe_model(
     notes = (*notes, *choice.notes, *_describe_few_steps(defaults.name, few))
     width, height = family.size
     info = ModelInfo(
-        id=defaults.name,  # for a single model; several models each have their own
+        id=defaults.name,  # with a single model, its name is unique
         name=defaults.name,
         width=width,
         height=height,

@@ -1,4 +1,4 @@
-"""Finds files that were downloaded from Hugging Face earlier in the download cache."""
+"""Finds files in the cache of earlier downloads from Hugging Face."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def find_cached_file(repository: str, name: str) -> Path | None:
 
 
 def blame_cache(error: BrokenFiles, folder: Path) -> ConfigError:
-    """Explain how to fetch a snapshot's files again."""
+    """Explain how to download the files of a damaged snapshot again."""
     return ConfigError(
         f"{error} It lies in the download cache: delete {folder.parents[1]} and start again "
         "with the Hugging Face Hub in reach."

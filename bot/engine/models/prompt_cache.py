@@ -9,9 +9,9 @@ from diffusers.models.attention_processor import Attention
 
 
 class PromptCache(torch.nn.Module):
-    """Wraps a part of the model, and repeats the last answer if it gets the very same tensor.
+    """Wraps a part of the model. If it gets the very same tensor again, it returns the last result.
 
-    The tensor is recognised by identity, so nobody may write into it.
+    It recognises the tensor object itself, so nobody may change the tensor's content.
     """
 
     def __init__(self, part: torch.nn.Module) -> None:
@@ -27,14 +27,15 @@ class PromptCache(torch.nn.Module):
         return self._answer
 
     def forget(self) -> None:
-        """Drop the last answer."""
+        """Drop the last result."""
         self._asked = self._answer = None
 
 
 def remember_prompts(unet: Any) -> None:
     """Cache the cross-attention's keys and values, and the text's share of the time embedding.
 
-    For a UNet that runs eagerly: a captured graph would keep the answers for good.
+    Only for a UNet that runs eagerly, because a captured graph would keep the cached values for
+    ever.
     """
     attentions: list[Any] = [part for part in unet.modules() if isinstance(part, Attention)]
     for layer in attentions:

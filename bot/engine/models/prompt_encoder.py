@@ -13,10 +13,10 @@ from bot.texts.reasons import because
 
 CLIP_TOKENS = 77
 MAX_CHUNKS = 4
-"""A prompt may be so many times as long as CLIP's own text encoder.
+"""A prompt may be this many times as long as the input of CLIP's text encoder.
 
-Models with that encoder are used so everywhere. One with a shorter encoder was trained with whole
-captions, so it gets one chunk.
+Other programs do the same for models with that encoder. A model with a shorter encoder was trained
+with whole captions, so it gets one chunk.
 """
 
 
@@ -36,8 +36,8 @@ class EncodedText:
 class PromptEncoder:
     """One tokenizer and its text encoder.
 
-    penultimate: read the last layer but one without the final norm, as SDXL does; otherwise read
-    the last layer with the norm.
+    penultimate: use the output of the last layer but one, without the final norm, as SDXL does.
+    Otherwise use the last layer's, with the norm.
     """
 
     def __init__(self, tokenizer: Any, text_encoder: Any, *, penultimate: bool = False) -> None:
@@ -52,10 +52,9 @@ class PromptEncoder:
         self._max_chunks = MAX_CHUNKS if self.max_tokens >= CLIP_TOKENS else 1
 
     def encode(self, text: str, clip_skip: int | None = None) -> EncodedText:
-        """Encode a text; one that fits into a chunk as diffusers' ``encode_prompt`` does.
-
-        A longer one is cut between words into chunks, and their embeddings are joined. clip_skip:
-        how many of the last layers are left out. Raises GenerationRejected.
+        """Encode a text. If it fits into one chunk, the result is that of diffusers'
+        ``encode_prompt``. A longer text is cut between words into chunks, and their embeddings are
+        joined. clip_skip: how many of the last layers are left out. Raises GenerationRejected.
         """
         if clip_skip is not None and clip_skip > self.max_clip_skip:
             bounds = {"least": 0, "most": self.max_clip_skip}
@@ -102,7 +101,7 @@ class PromptEncoder:
         output = encoder(ids, attention_mask=mask, output_hidden_states=True)
         embeds = output.hidden_states[-1 - self._penultimate - (clip_skip or 0)]
         if not self._penultimate:
-            # transformers 5.6 removed the layer in between: huggingface/diffusers#14043
+            # transformers 5.6 removed the level ``text_model``: huggingface/diffusers#14043
             embeds = getattr(encoder, "text_model", encoder).final_layer_norm(embeds)
         pooled = output[0][0] if output[0].ndim == 2 else None
         return embeds.to(encoder.dtype), pooled

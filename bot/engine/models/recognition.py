@@ -29,7 +29,7 @@ _XL_WIDTH, _REFINER_WIDTH, _REFINER_CHANNELS = 2048, 1280, 384
 _LABELS_KEY = f"{UNET}label_emb."
 
 _CHANNELS = {5: "depth", 7: "enlarging", 8: "editing by instructions", 9: "inpainting"}
-"""What UNets with more channels than pictures have are for."""
+"""The purpose of a UNet, by its number of input channels, if that is not the usual one."""
 
 _OTHER_SCHEDULES = {
     "edm_mean": "it is a Playground 2.5 checkpoint",
@@ -65,7 +65,7 @@ _OTHERS: tuple[tuple[str, str], ...] = (
     ("clip_txt_mapper.", "it is a Stable Cascade checkpoint"),
     ("channelwise.0.weight", "it is a Stable Cascade checkpoint"),
 )
-"""Parts of names that only one kind of file has, the most telling first."""
+"""Parts of weights' names, each with the only kind of file that has them; the surest ones first."""
 
 _UNET_ALONE = ("input_blocks.0.0.weight", "down_blocks.0.resnets.0.conv1.weight")
 _VAE_ALONE = ("encoder.conv_in.weight", "decoder.conv_in.weight")
@@ -73,7 +73,8 @@ _TEXT_ALONE = ("token_embedding.weight",)
 
 _GUESS_KEY = f"{UNET}output_blocks.11.1.transformer_blocks.0.norm1.bias"
 _GUESS_SPREAD = 0.09
-"""Above it, a 2.x model predicts v: ComfyUI's rule, which has no reason but that it works.
+"""If the weights spread more than this, a 2.x model predicts v. This is ComfyUI's rule; it has no
+other reason than that it works.
 
 https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py
 """
@@ -97,7 +98,7 @@ def recognise(tensors: dict[str, Any], model: str) -> Kind:
 
 
 def find_traits(kind: Kind, weights: Weights, path: Path) -> tuple[Traits, str]:
-    """Find out what the UNet predicts, its native size, and which evidence says so.
+    """Find out what the UNet predicts and its native size, and name the evidence for it.
 
     Markers among the weights count first, then the metadata in the file
     (https://github.com/Stability-AI/ModelSpec). For a 2.x model without metadata, the values of the

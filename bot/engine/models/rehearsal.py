@@ -42,7 +42,7 @@ def rehearse(
     config: the folder with the config files. vae: replaces the model's own VAE. Raises ConfigError.
     """
     with library_faults(checked.model):
-        # Import it outside "meta", where the tensors it makes would have no content.
+        # Import this before the block "meta", in which its tensors would have no content.
         checked.family.load_class()
         with torch.device("meta"):
             parts = build_parts(checked.family, config, vae)
@@ -67,7 +67,7 @@ def choose_samplers(samplers: Samplers, model: str) -> SamplerChoice:
 
 
 def assemble(family: Family, config: Path, parts: dict[str, Any], **options: Any) -> Any:
-    """Build a pipeline from these parts and a folder for the rest, without a safety checker."""
+    """Build a pipeline from these parts and, for all else but a safety checker, a folder."""
     hide_progress_bars()
     kind = family.load_class()
     return kind.pipeline_class.from_pretrained(
@@ -94,7 +94,7 @@ def library_faults(model: str) -> Iterator[None]:
         yield
     except (TriptychError, torch.OutOfMemoryError):
         raise
-    except Exception as error:  # some libraries raise nothing more specific
+    except Exception as error:  # some libraries raise a plain Exception
         raise _explain(model, error) from error
 
 

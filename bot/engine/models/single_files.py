@@ -23,7 +23,7 @@ from bot.engine.models.recognition import (
 from bot.errors import ConfigError
 
 CONFIGS = Path(__file__).parent / "configs"
-"""The small files of each kind of model, so that a single file needs nothing else."""
+"""The folder with each kind's small files, so that a single file needs nothing else."""
 
 _SPOKEN = {"vae": "VAE", "text_encoder": "text encoder", "text_encoder_2": "second text encoder"}
 _STARTS = {
@@ -62,7 +62,7 @@ class CheckedFile:
 
     tensors: the entries of the header that are loaded, under diffusers' names for a single file.
     parts: the parts in the file; the others come from the config folder or from ``VAE``.
-    config: the folder with the config files. is_lent: whether the owner has named that folder.
+    config: the folder with the config files. is_lent: whether the owner has named this folder.
     label: the kind of model, and how it was recognised.
     """
 
@@ -116,7 +116,7 @@ def check_single_file(source: ModelSource) -> CheckedFile:
 def choose_tensors(tensors: dict[str, Any]) -> dict[str, Any]:
     """Choose the weights to load, and rename them. Training may leave a second copy in the file.
 
-    Names of 2022 and those from a diffusers folder become those of a checkpoint.
+    Older names (of 2022), and names from a diffusers folder, become the names of a checkpoint.
     """
     return {
         rename_key(name): tensor
@@ -136,7 +136,7 @@ def rename_key(name: str) -> str:
 
 
 def check_numbers(path: Path, tensors: dict[str, Any]) -> None:
-    """Refuse weights that are not plain numbers: casting them would draw noise."""
+    """Refuse weights that are not plain numbers, because after a cast they would draw noise."""
     starts = tuple(start for starts in _STARTS.values() for start in starts)
     odd = {
         str(tensor["dtype"])
@@ -153,7 +153,7 @@ def check_numbers(path: Path, tensors: dict[str, Any]) -> None:
 
 
 def _choose(owner: Traits, told: Traits) -> Traits:
-    """Combine the owner's facts with those from the file. The owner's take precedence."""
+    """Combine the owner's facts with those from the file. If they differ, the owner's count."""
     prediction = owner.prediction_type or told.prediction_type
     is_zero = told.zero_snr and prediction == "v_prediction"
     return Traits(prediction, is_zero, owner.size or told.size, owner.timestep_spacing)

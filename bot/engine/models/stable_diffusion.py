@@ -25,7 +25,7 @@ from bot.engine.models.traits import find_size_multiple
 from bot.engine.sampling.step_tables import StepTable
 
 _MAX_PROMPTS = 128
-"""Embeddings kept: the empty prompt above all, and those of somebody who changes a number."""
+"""How many embeddings are kept, for the empty prompt and for prompts that are drawn again."""
 
 _LATENT_TO_RGB = (
     (0.298, 0.207, 0.208),

@@ -23,7 +23,7 @@ _LATENT_TO_RGB = tuple(
     for row in ((60, 60, 60), (-60, -5, 10), (25, 15, -5), (-70, -50, -35))
 )
 _RGB_BIAS = tuple(each / 127.5 - 1 for each in (150, 140, 130))
-"""https://huggingface.co/blog/TimothyAlexisVass/explaining-the-sdxl-latent-space, of 255."""
+"""https://huggingface.co/blog/TimothyAlexisVass/explaining-the-sdxl-latent-space (of 255)."""
 
 
 class StableDiffusionXL(StableDiffusion):
@@ -50,15 +50,14 @@ class StableDiffusionXL(StableDiffusion):
         (640, 1536),
         (1536, 640),
     )
-    """Of about one megapixel, as it was trained (https://arxiv.org/abs/2307.01952, appendix I)."""
+    """The sizes it was trained with (https://arxiv.org/abs/2307.01952, appendix I)."""
 
     def __init__(self, pipe: Any, folder: Path | None = None) -> None:
         super().__init__(pipe, folder)
         if self.size != self.sizes[0]:
             self.sizes = ()
         if pipe.vae.config.force_upcast and pipe.vae.dtype == torch.float16:
-            # SDXL's own VAE overflows in float16. A VAE without this fault has the flag switched
-            # off.
+            # SDXL's own VAE overflows in float16. A VAE without this fault has the flag false.
             pipe.vae.to(torch.float32)
 
     def row_shapes(self, num_tokens: int | None = None) -> dict[str, tuple[int, ...]]:

@@ -4,9 +4,9 @@ A request may be tiled only if it is a second pass over an enlarged picture (``m
 start picture keeps the tiles consistent. Anything else is drawn in one pass, exactly as
 diffusers draws it, or refused. An enlarged picture must be tiled
 
-- beyond twice the model's native sides: the attention's work and memory grow with the square of
-  the pixels, and the model was trained on nothing that large; one doubling still works;
-- if one pass has run out of the device's memory within the hour, whatever the size.
+- if it is larger than twice the model's native sides: the attention's work and memory grow with the
+square of the pixels, and the model was not trained on pictures that large (twice still works); - if
+one pass ran out of memory within the last hour, whatever the size.
 
 Tiles are of native size and share a quarter of it at least. Every step predicts each tile, blends
 the predictions and then moves the whole latent (https://arxiv.org/abs/2302.08113), so that
@@ -56,7 +56,7 @@ def tile_vae(pipe: Any) -> Iterator[None]:
     """Make the VAE encode and decode tile by tile; diffusers blends the tiles.
 
     Tiles have the VAE's configured size, or the UNet's native size if that is smaller, because some
-    VAEs are configured for tiles that fit into no memory.
+    VAEs are configured for tiles that are too large for any memory.
     """
     vae, side = pipe.vae, pipe.unet.config.sample_size
     own = vae.tile_latent_min_size, vae.tile_sample_min_size

@@ -20,7 +20,7 @@ def in_float32(vae: Any) -> Iterator[None]:
 
 
 def _cast(vae: Any, dtype: torch.dtype) -> None:
-    """Change the weights while no CUDA stream reads them: decoding has a stream of its own."""
+    """Convert the weights, but only after all CUDA streams, such as the decoder's, are done."""
     _synchronize(vae)
     vae.to(dtype)
     _synchronize(vae)

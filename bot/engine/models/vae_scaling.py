@@ -1,4 +1,4 @@
-"""Brings a VAE's latents to the scale that the sampler works in, and back."""
+"""Converts between the scale of a VAE's latents and the scale that samplers use."""
 
 from __future__ import annotations
 

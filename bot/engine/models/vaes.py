@@ -26,12 +26,12 @@ from bot.engine.models.single_files import check_numbers, rename_key
 from bot.errors import ConfigError
 
 PREFIX = "first_stage_model."
-"""What the names of a checkpoint's VAE begin with."""
+"""How the names of a VAE's weights begin in a checkpoint."""
 
 _PREFIXES = (PREFIX, "vae.")
 _WHAT = "a .safetensors file, a diffusers folder or a Hugging Face id of a VAE"
 _SCALE = 0.18215
-"""What diffusers takes where a config names no scaling factor."""
+"""The scaling factor that diffusers uses if a config names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def check_vae(source: ModelSource) -> CheckedVae | None:
         return None
     try:
         return _check(source.vae)
-    except BrokenFiles as error:  # which the model's own files are not
+    except BrokenFiles as error:  # the files of the VAE are incomplete, not those of the model
         raise ConfigError(f"VAE: {error}") from error
 
 
@@ -127,7 +127,7 @@ def check_fit(vae: CheckedVae, config: dict[str, Any]) -> None:
 
 
 def _read_shape(vae: CheckedVae, key: str, otherwise: Any) -> Any:
-    """Return the latent channels that a single file's shapes show; ``otherwise`` for other keys."""
+    """Return a single file's number of latent channels; for any other key, return ``otherwise``."""
     if key != "latent_channels":
         return otherwise
     return vae.tensors[f"{PREFIX}decoder.conv_in.weight"]["shape"][1]
@@ -148,7 +148,7 @@ def _check_file(path: Path, name: str) -> CheckedVae:
 
 
 def name_weight(name: str) -> str:
-    """Return the name of a VAE's weight in a checkpoint. A file with only a VAE has no prefix."""
+    """Return a VAE weight's name in a checkpoint; in a file of its own, it has no prefix."""
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
     is_vae = name.startswith(("encoder.", "decoder.", "quant_conv.", "post_quant_conv."))

@@ -49,7 +49,7 @@ def read_vae(vae: CheckedVae, config: Path, dtype: torch.dtype) -> Any:
 
 
 def _read(path: Path, wanted: Tensors, rename: Any) -> Tensors:
-    """Read some of a file's weights; their content stays on the disk until it is copied."""
+    """Read some of a file's weights. Their content stays on the disk until ``_fill`` copies it."""
     with safe_open(path, framework="pt") as file:
         names = {rename(name): name for name in file.keys()}  # noqa: SIM118 it is no dict
         return {name: file.get_tensor(names[name]) for name in wanted}

@@ -61,7 +61,7 @@ _SAMPLERS = {
     "tcd": _Sampler(TCDScheduler, ignores=("thresholding",)),
 }
 _SPACINGS = {"karras": "use_karras_sigmas", "exponential": "use_exponential_sigmas"}
-"""Other ways to space the noise levels, where the class has them."""
+"""The settings for other ways to space the noise levels, in the classes that have them."""
 
 _SAMPLERS |= {
     f"{name}_{spacing}": _Sampler(kind.scheduler_class, kind.settings | {setting: True})
@@ -85,8 +85,8 @@ _SCHEDULE_SETTINGS = (
 )
 _NUM_PROBED_STEPS = 10
 _SUBSTITUTES = ("euler", "ddim")
-"""What takes the place of a scheduler that is not one of ours."""
-# Where the last step ends: only PNDM and DDIM ask, the others always end at sigma 0.
+"""The samplers that replace a model's own scheduler if we do not support it."""
+# Where the last step ends. Only PNDM and DDIM have this setting; others always end at sigma 0.
 _OPTIONAL_SETTINGS = ("set_alpha_to_one", "clip_sample")
 
 
@@ -112,7 +112,7 @@ class SamplerChoice:
 
 _CHOICES: dict[str, SamplerChoice] = {}
 _EVALUATIONS: dict[tuple[str, str, int], int] = {}
-"""What depends on the scheduler's class and settings alone; models of one kind share both."""
+"""Results that depend only on the scheduler's class and settings, so that models can share them."""
 
 
 class Samplers:
@@ -155,7 +155,7 @@ class Samplers:
     def create(self, sampler: str) -> Scheduler:
         """Make an unused scheduler; ``sampler`` must be one of the offered ids."""
         if sampler == self._own_id:
-            # from_config would drop settings patched by the pipeline, taking them for defaults.
+            # from_config would drop settings that the pipeline has patched.
             return copy.deepcopy(self._own)
         kind = _SAMPLERS[sampler]
         known = kind.knows()
@@ -168,7 +168,7 @@ class Samplers:
         return copy.deepcopy(_make(kind.scheduler_class, json.dumps(settings, sort_keys=True)))
 
     def count_evaluations(self, sampler: str, num_inference_steps: int) -> int:
-        """Count the UNet calls for so many steps of a sampler (PNDM: one more)."""
+        """Count the UNet calls for this many steps of a sampler. PNDM makes one more."""
         key = (self._key, sampler, num_inference_steps)
         if key not in _EVALUATIONS:
             scheduler = self.create(sampler)
@@ -186,11 +186,11 @@ class Samplers:
             t, x = scheduler.timesteps[0], torch.zeros(1, 1, 2, 2)
             scheduler.step(scheduler.scale_model_input(x, t), t, x)
         except (NotImplementedError, ValueError):
-            return False  # the class knows the setting but not this value
+            return False  # the class has this setting, but does not accept this value
         return True
 
     def _find_fault(self, sampler: str) -> str | None:
-        """Say why a sampler's steps cannot be written as a table; None if they can."""
+        """Return why a sampler's steps cannot be written as a table; None if they can."""
         try:
             probe_table(self.create(sampler), _NUM_PROBED_STEPS)
         except NotTabled as fault:
@@ -200,7 +200,7 @@ class Samplers:
 
 @lru_cache(maxsize=64)
 def _make(scheduler_class: type[Scheduler], settings: str) -> Scheduler:
-    """Make a scheduler that is only copied; ``set_timesteps`` comes before any use."""
+    """Make a scheduler to be copied. ``set_timesteps`` must be called before a copy is used."""
     return _hasten(scheduler_class)(**json.loads(settings))
 
 
@@ -218,14 +218,14 @@ def _hasten(scheduler_class: type[Scheduler]) -> type[Scheduler]:
     def set_timesteps(
         self: Scheduler, num_steps: int, device: Any = None, num_train_timesteps: int | None = None
     ) -> None:
-        """num_train_timesteps: only the constructor gives it."""
+        """num_train_timesteps: given only if the constructor calls this method."""
         plain(self, 2 if num_train_timesteps else num_steps, device, num_train_timesteps)
 
     return type(scheduler_class.__name__, (scheduler_class,), {"set_timesteps": set_timesteps})
 
 
 def _off_by_default(known: Any) -> dict[str, bool]:
-    """Switch off DDIM's clipping of samples, as the pipeline's constructor always does."""
+    """Switch off the clipping of samples in DDIM, as the pipeline's constructor does."""
     return {"clip_sample": False} if "clip_sample" in known else {}
 
 

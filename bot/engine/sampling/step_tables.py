@@ -32,12 +32,12 @@ Scheduler = Any
 """One of diffusers' scheduler objects: they share methods but no typed base class."""
 
 DEPTH = 5
-"""Samples and outputs that a step may look back on, the present ones included."""
+"""How many of the last samples and outputs a step may use, including the present ones."""
 
 _NUM_HEAD_COLUMNS = 2
 _NUM_CHECKS = 4
 _NUM_SILENT = 16
-"""Columns in which samples and outputs are zero: what is seen there is noise."""
+"""Extra columns in which samples and outputs are zero, so that only noise appears there."""
 NUM_COLUMNS = _NUM_HEAD_COLUMNS + 2 * DEPTH + 1
 _MAX_RESIDUAL = 1e-5
 _MIN_ALPHA = 1e-3
@@ -52,7 +52,7 @@ class StepTable:
     """The coefficients of all steps, from ``start_index`` of a scheduler's steps to the end.
 
     rows: float64 (steps, NUM_COLUMNS) on the CPU: s, t, A[0..DEPTH), B[0..DEPTH), D.
-    draws: for each step, whether it draws noise (it may do so although D is 0).
+    draws: for each step, whether it draws noise (a step may draw noise and multiply it by 0).
     noise_dtype: the dtype in which noise is drawn; None is the model's own dtype.
     estimate: float64 (steps, 2): p and q. The clean latent is estimated as p·x[k] + q·e[k].
     start_image, start_noise: x[0] = start_image·image + start_noise·noise. Here image is the
@@ -83,7 +83,7 @@ class StepTables:
     def _make(
         self, sampler: str, num_inference_steps: int, strength: float | None = None
     ) -> StepTable:
-        """Probe one table; ``strength`` in (0, 1] starts from a picture. Raises NotTabled."""
+        """Measure a table. strength: in (0, 1] if there is a start picture. Raises NotTabled."""
         try:
             return probe_table(self._create(sampler), num_inference_steps, strength)
         except NotTabled as error:
@@ -98,8 +98,8 @@ def probe_table(
     The start index is that of ``StableDiffusionImg2ImgPipeline.get_timesteps``, but at least one
     step is run, even if that pipeline would refuse.
 
-    Where the scheduler steps in float32 and large terms cancel, its rounding errors look like
-    something that is not linear. So what fails is tried once more, all in float64.
+    If the scheduler computes in float32 and large terms cancel, rounding errors make it look not
+    linear. So if the first try fails, the second one is all in float64.
     """
     spare = copy.deepcopy(scheduler)
     try:
@@ -116,7 +116,7 @@ def _probe_table(
     in_float64: bool = False,
 ) -> StepTable:
     timesteps = _set_timesteps(scheduler, num_inference_steps)
-    # Otherwise the scheduler picks the time's last occurrence.
+    # If several steps have the same time, the scheduler would begin at the last of them.
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)
     start_image, start_noise = 0.0, float(scheduler.init_noise_sigma)
@@ -155,7 +155,7 @@ def _probe_start(scheduler: Scheduler, timesteps: torch.Tensor) -> tuple[float, 
 
 
 class _Float64(torch.Tensor):
-    """Stays in float64 where a scheduler asks for float32."""
+    """A tensor that stays in float64 even if a scheduler asks for float32."""
 
     @classmethod
     def __torch_function__(
@@ -235,7 +235,7 @@ class _Probe:
         raise NotTabled("it draws more noise than one picture's in a step")
 
     def _read(self, k: int, after: torch.Tensor, noise_scale: float) -> torch.Tensor:
-        """Return A, B and the hidden state's coefficient. Raises NotTabled if that is not all."""
+        """Return A, B and the hidden state's coefficient. Raises NotTabled if there is more."""
         history = 3 * torch.arange(k, k - min(DEPTH, k + 1), -1)
         found = torch.zeros(2 * DEPTH + 1, dtype=torch.float64)
         found[: len(history)] = after[history]
@@ -250,13 +250,14 @@ class _Probe:
         return found
 
     def _express_corrected(self, k: int, coefficients: torch.Tensor) -> torch.Tensor:
-        """Write the new corrected sample in the samples and outputs that the next step sees."""
+        """Express the new corrected sample by samples and outputs that the next step has."""
         corrected = self._read(k, self._scheduler.last_sample.flatten().double(), 0.0)
         ratio = float(corrected[-1] / coefficients[-1]) if coefficients[-1] else 0.0
         rest = corrected[:-1] - ratio * coefficients[:-1]
         if rest[DEPTH - 1] or rest[-1]:
             raise NotTabled("it reaches back too far")
-        expressed = rest.roll(1)  # the next step's sample comes first; it has no output yet
+        # the first sample is that of the next step, which has no output yet
+        expressed = rest.roll(1)
         expressed[0] = ratio
         return expressed
 

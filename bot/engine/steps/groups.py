@@ -15,7 +15,7 @@ from bot.engine.steps.slots import Entry, Slots
 from bot.engine.steps.steppers import Stepper
 
 PREVIEW_STEPS = 3
-"""Steps between previews, and those that newcomers take before everybody else."""
+"""How many steps lie between previews, and how many a new request takes before all others."""
 
 
 @dataclass(slots=True)
@@ -36,8 +36,8 @@ class Panel:
 class Drawing:
     """A request in flight. report: must not raise. seconds: the device time it has used so far.
 
-    num_guided: the first steps, which take two rows a picture: guided and unguided.
-    due: the group's tick at which the request would be done if it were alone in the group.
+    num_guided: how many of its first steps take two rows for each picture, guided and unguided.
+    due: the tick of the group in which the request would finish if it were alone in the group.
     """
 
     request: GenerationRequest
@@ -58,7 +58,7 @@ class Drawing:
 
     @property
     def is_done(self) -> bool:
-        """Return whether its latents are finished."""
+        """Return whether all of its latents are finished."""
         return self.step == self.table.num_steps
 
     def make_entry(self, panel: Panel) -> Entry:
@@ -78,7 +78,7 @@ class Member:
 
 
 class Group:
-    """All requests of one size. used: the work done for it so far, per request, in native rows."""
+    """All requests of one size. used: the work done so far, in native rows per request."""
 
     def __init__(
         self, width: int, height: int, slots: Slots, stepper: Stepper, *, is_tiled: bool = False
@@ -120,11 +120,10 @@ class Group:
         self._slots.free([panel.slot for panel in drawing.panels])
 
     def select(self, max_rows: int) -> list[Member]:
-        """Choose the pictures of the next step, one at least.
-
-        New requests come first, so that everybody sees a preview soon. Then the one that is due
-        first: equal requests finish in the order they came, and a short one passes a long one.
-        No request waits for ever, because later ones are due later.
+        """Choose the pictures of the next step, at least one. New requests come first, so that
+        everybody sees a preview soon. After them, the request that is due first comes first. So
+        equal requests finish in the order they came, and a short one overtakes a long one. No
+        request waits for ever, because later requests are due later.
         """
         line = [
             (drawing, panel)
@@ -152,7 +151,7 @@ class Group:
             member.panel.step += 1
 
     def _draw_noise(self, table: StepTable, panel: Panel) -> None:
-        """Draw what a step adds, as diffusers would: on the CPU, one picture, in its dtype."""
+        """Draw a step's noise as diffusers does: on the CPU, for one picture, in its dtype."""
         if table.draws[panel.step] and panel.drawn_for < panel.step:
             noise, dtype = self._slots.noise, table.noise_dtype or self._slots.dtype
             shape = (1, *noise.shape[1:])

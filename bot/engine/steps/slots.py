@@ -16,7 +16,7 @@ from bot.engine.sampling.step_tables import DEPTH, NUM_COLUMNS
 class Entry:
     """One picture in a step.
 
-    row: its row of the step table. guidance_scale: None runs it without an unconditional row.
+    row: its row of the step table. guidance_scale: None if it has no unconditional row.
     """
 
     slot: int
@@ -31,7 +31,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """All that one step reads. These are tensors, so a captured graph can run with another plan.
+    """Everything that one step reads, as tensors, so that a captured graph can run with other
+    plans.
 
     numbers: (N, 1 + NUM_COLUMNS): guidance, s, t, A, B, D of the N pictures, in the state's dtype.
     pictures: int64 (3, N): slot, conditional row and unconditional row of each picture.
@@ -61,12 +62,12 @@ class Plan:
 class Slots:
     """Keeps the last DEPTH samples and model outputs of up to ``num_slots`` pictures.
 
-    rings: (num_slots + 1, 2·DEPTH, C, h, w), newest first, samples before outputs; float32, or
-    float64 for a float64 model, because diffusers' own float16 steps are 1e-3 to 8e-3 off.
-    noise: (num_slots + 1, C, h, w) in the same precision, what the next step may add.
-    conditioning: the family's tensors, each with 2·num_slots + 2 rows, in the model's dtype. Slot i
-    has its unconditional row at 2·i and its conditional one at 2·i + 1. The last slot is used for
-    padding only.
+    rings: (num_slots + 1, 2·DEPTH, C, h, w), newest first, samples before outputs; float32 (or
+    float64 for a float64 model), because float16 steps as in diffusers are 1e-3 to 8e-3 off. noise:
+    (num_slots + 1, C, h, w) in the same precision, the noise for the next step. conditioning: the
+    family's tensors, each with 2·num_slots + 2 rows, in the model's dtype. Slot i has its
+    unconditional row at 2·i and its conditional one at 2·i + 1. The last slot is used for padding
+    only.
     """
 
     def __init__(
@@ -96,7 +97,8 @@ class Slots:
     def take(self, latent: torch.Tensor, cond: Conditioning, uncond: Conditioning) -> int:
         """Give a free slot to a latent (C, h, w) and its conditioning."""
         slot = self._free.pop()
-        self.rings[slot] = 0  # an old infinity times a coefficient of zero would be NaN
+        # if an old value were infinity, a coefficient of zero would turn it into NaN
+        self.rings[slot] = 0
         self.rings[slot, 0] = latent
         for name, rows in self.conditioning.items():
             rows[2 * slot] = uncond.tensors[name]
@@ -123,9 +125,8 @@ class Slots:
         return {name: each.index_select(0, rows) for name, each in self.conditioning.items()}
 
     def recall(self, plan: Plan) -> Rows:
-        """Gather the conditioning of a plan's rows. The same rows give the same tensors again.
-
-        It compares the rows on the host, so it is only for the CPU.
+        """Gather the conditioning of a plan's rows. For the same rows, return the same tensor
+        objects again. This reads the plan on the host, so it is only for the CPU.
         """
         rows = plan.rows[1]
         if not torch.equal(rows, self._gathered[0]):
@@ -175,7 +176,7 @@ class Slots:
 def advance(
     slots: Slots, family: ModelFamily, network: Network, plan: Plan, rows: Rows | None = None
 ) -> None:
-    """Advance every picture of a plan by one step. Nothing changes before the model is done.
+    """Advance every picture of a plan by one step. No state changes before the model has finished.
 
     It works on tensors only and never waits for the device. rows: what ``Slots.recall`` returns
     for this plan.
@@ -193,13 +194,13 @@ def advance(
     inputs = inputs.contiguous(memory_format=torch.channels_last)
     rows = slots.gather(plan) if rows is None else rows
 
-    # 2. The model's prediction, guided per picture (unguided: both rows are the conditional one)
+    # 2. The model's prediction, guided per picture. Without guidance, both rows are the same.
     times = t[:, 0].index_select(0, owner)
     predicted = family.predict(network, inputs, times, rows).to(slots.state_dtype)
     uncond, cond = predicted.index_select(0, uncond_row), predicted.index_select(0, cond_row)
     output = family.guide(uncond, cond, guidance[:, 0])
 
-    # 3. The linear step; then the rings move on by one
+    # 3. The linear step. Then all older samples and outputs move one place back.
     outputs = torch.cat([output[:, None], outputs[:, :-1]], dim=1)
     terms = torch.cat([samples, outputs], dim=1) * coefficients[:, :, None, None, None]
     noise = slots.noise.index_select(0, slot) * _spread(noise_scale[:, 0])

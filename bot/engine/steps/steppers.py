@@ -1,4 +1,4 @@
-"""Runs the step: directly on the CPU; on CUDA as a captured graph, one per bucket of rows."""
+"""Runs the step: directly on the CPU; on CUDA as a captured graph for each bucket of rows."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class CompiledNetwork:
         self._ready: frozenset[int] = frozenset()
 
     def __call__(self, latents: torch.Tensor, times: torch.Tensor, **rest: Any) -> Any:
-        """Run the compiled model if it is ready for these shapes, else the plain one."""
+        """Run the compiled model if it is ready for these shapes, otherwise the plain one."""
         embeds = rest["encoder_hidden_states"]
         shapes = (tuple(latents.shape[1:]), tuple(embeds.shape[1:]))
         fits = shapes == (self._latent_shape, self._row_shapes["embeds"])

@@ -6,7 +6,7 @@ import torch
 
 
 class Transfer:
-    """Copies tensors to the host: on CUDA when the stream gets there, elsewhere at once."""
+    """Copies tensors to the host: on CUDA later, in the stream; on other devices at once."""
 
     def __init__(self, *tensors: torch.Tensor) -> None:
         self._event: torch.cuda.Event | None = None

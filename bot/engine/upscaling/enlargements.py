@@ -20,14 +20,13 @@ from bot.texts.reasons import because
 _NO_STEPS = StepTable(torch.empty(0, 0), torch.empty(0, 2), 0.0, 0.0, (), None)
 
 Attempt = Callable[[Drawing, Callable[[], object]], object]
-"""Does work for a request. If that fails, it books the fault and returns it."""
+"""Does work for a request. If that fails, it fails the request and returns the error."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Turn:
-    """One request in the rotation.
-
-    drawn: the drawn pictures if they are enlarged only for showing, or None.
+    """One of the requests that take turns. drawn: the pictures as they were drawn, if they are only
+    shown enlarged; otherwise None.
     """
 
     drawing: Drawing
@@ -36,7 +35,7 @@ class _Turn:
 
 
 class Enlargements:
-    """Takes turns with steps: at most one tile per tick of the batch, and half of the time."""
+    """Enlarges between the steps: at most one tile per tick of the batch, and half of the time."""
 
     def __init__(
         self,
@@ -82,11 +81,12 @@ class Enlargements:
         self._turns = deque(turn for turn in self._turns if turn.drawing is not drawing)
 
     def pay(self, seconds: float) -> None:
-        """Note a step's time. The next tile waits until steps took as long as the last tile."""
+        """Count a step's time. The next tile waits until steps took as long as the last tile."""
         self._owed_seconds -= seconds
 
     def step(self, attempt: Attempt, *, is_alone: bool) -> list[tuple[Drawing, GenerationOutput]]:
-        """Enlarge one tile of the request whose turn it is; return the request once it is finished.
+        """Enlarge one tile of the request whose turn it is. Return the request if it is now
+        finished.
 
         is_alone: whether no request waits for a step.
         """

@@ -21,11 +21,11 @@ Shapes = dict[str, tuple[int, ...]]
 
 FACTORS = (2, 3, 4)
 PREFIXES = ("params_ema.", "params.")
-"""What is before each name in a file that was made from all of a training checkpoint."""
+"""A prefix of each name in a file that was made from a whole training checkpoint."""
 
 _DTYPES = {"F16", "BF16", "F32"}
 _MOST_LAYERS = 64
-_NUM_DENSE = 5  # convolutions in a dense block; a block of RRDBNet has three dense blocks
+_NUM_DENSE = 5  # how many convolutions a dense block has; a block of RRDBNet has three dense blocks
 _COMPACT_FIRST, _RRDB_FIRST = "body.0.weight", "conv_first.weight"
 
 
@@ -46,8 +46,9 @@ class NetworkPlan:
     def margin_pixels(self) -> int:
         """Return the margin around a tile that the network needs: one pixel per convolution.
 
-        RRDBNet's 23 blocks reach 349 positions far, but positions beyond 112 change a value by less
-        than 1e-5 (measured on x4plus). In a ×2 network, each position stands for 2×2 pixels.
+        In RRDBNet with 23 blocks, a value depends on positions up to 349 away, but those beyond 112
+        change it by less than 1e-5 (measured on x4plus). In a ×2 network, each position stands for
+        2×2 pixels.
         """
         if self.family == "compact":
             return self.num_blocks + 2
@@ -63,7 +64,7 @@ class NetworkPlan:
         return sum(
             2 * math.prod(shape) * self._density(name)
             for name, shape in shapes
-            if len(shape) == 4  # the rest of the work is a thousandth of the convolutions'
+            if len(shape) == 4  # the rest of the work is a thousandth of that of the convolutions
         )
 
     def _density(self, name: str) -> float:

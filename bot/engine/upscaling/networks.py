@@ -16,12 +16,12 @@ from torch.nn import functional
 from bot.engine.upscaling.files import NetworkPlan
 
 _RESIDUAL = 0.2
-"""The share of a block's result that is added to what came in (section 3.1)."""
+"""The share of a block's result that is added to the block's input (section 3.1)."""
 _SLOPE = 0.2
 
 
 def build_network(plan: NetworkPlan) -> nn.Module:
-    """Build a network without weights; it takes and gives (1, 3, h, w) in [0, 1]."""
+    """Build a network without weights. Its input and output are (1, 3, h, w) in [0, 1]."""
     return CompactNetwork(plan) if plan.family == "compact" else ResidualNetwork(plan)
 
 

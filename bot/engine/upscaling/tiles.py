@@ -8,7 +8,7 @@ from itertools import pairwise, product
 TILE_PIXELS = 128
 """The longest side of a tile without its margin. One tile takes about as long as a step."""
 
-_EVEN = 2  # a ×2 network packs 2×2 pixels, so a tile must not begin between them
+_EVEN = 2  # a ×2 network packs 2×2 pixels, so tiles must begin at even pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Picks the guild with the least recent use, then its member with the least, then the oldest job.
 
-*Recent use* adds up the cost of every job that was started, halved for each hour since then. A
-member's use is divided by the weight of their roles. It is a sum over job rows, so a restart
-changes nothing.
+*Recent use* is the sum of the costs of all jobs that were started, each halved for every hour since
+then. A member's use is divided by the weight of their roles. The sum is computed from the job rows,
+so a restart changes nothing.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class JobQueue:
         return next(self.walk(now), None)
 
     def walk(self, now: float) -> Iterator[Job]:
-        """List all waiting jobs in the order in which they would be drawn if no more came."""
+        """List all waiting jobs in the order in which they will be drawn if no more come."""
         totals = self._use.totals(now)
         lines: dict[Member, deque[Job]] = {}
         for job in sorted(self._jobs.values(), key=lambda job: job.job_id):
@@ -118,7 +118,7 @@ H = TypeVar("H", bound=tuple[Any, ...])
 
 
 def _step(heap: list[H], following: H | None) -> None:
-    """Replace the smallest entry with ``following``, or remove it if that is None."""
+    """Replace the first entry of the heap by ``following``; if that is None, remove the entry."""
     if following is None:
         heapq.heappop(heap)
     else:

@@ -12,9 +12,12 @@ class PlaceReason(Enum):
     NEXT = auto()
     CAME_FIRST = auto()  # everyone ahead asked earlier
     LESS_USE = auto()  # people who asked later are ahead because they have drawn less lately
-    GUILD_LESS_USE = auto()  # … because their server has drawn less lately
-    GREATER_SHARE = auto()  # … because their roles have a greater share of the queue
-    TURNS = auto()  # nobody has drawn less, but the prompts ahead of this one count as use too
+    # people who asked later are ahead because their server has drawn less lately
+    GUILD_LESS_USE = auto()
+    # people who asked later are ahead because their roles have a greater share of the queue
+    GREATER_SHARE = auto()
+    # nobody has drawn less lately, but the member's prompts ahead of this one count as use too
+    TURNS = auto()
     OWN_FIRST = auto()  # only the member's own prompts are ahead
 
 

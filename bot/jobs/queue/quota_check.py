@@ -17,7 +17,7 @@ TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
 
 
 class QuotaCheck:
-    """Counts what was used from the database, so a restart changes nothing."""
+    """Adds up in the database what was used, so a restart changes nothing."""
 
     def __init__(
         self,

@@ -10,8 +10,9 @@ Member = tuple[int | None, int]
 """Guild (None for direct messages) and user."""
 
 HALF_LIFE_SECONDS = 3600.0
-MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS  # read at the start; older use counts below 1e-6
-FADED = 1e-9  # default requests; less than this is forgotten
+# how far back the start reads; older use would count less than 1e-6
+MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS
+FADED = 1e-9  # in default requests; sums below this are dropped
 
 _SETTLED = {
     JobStatus.DELIVERED,
@@ -33,7 +34,7 @@ class _Charge:
 
 @dataclass(slots=True)
 class _Sum:
-    """The settled costs of one member as of the epoch, as they are and divided by weight."""
+    """The settled costs of one member, valued at the epoch: undivided, and divided by weight."""
 
     cost: float = 0.0
     by_weight: float = 0.0
@@ -46,15 +47,16 @@ class _Sum:
 class RecentUse:
     """Sums what guilds and members drew lately, in default requests. Costs halve every hour.
 
-    All costs halve together. So each member needs only one sum of settled costs, worked out for one
-    common moment: the epoch, which follows the clock. Charges that may still change are kept apart.
+    Because all costs halve together, one sum of settled costs per member is enough. All sums are
+    valued at one moment, the epoch, which moves with the clock. Charges that may still change are
+    kept apart.
     """
 
     def __init__(self) -> None:
         self._open: dict[int, _Charge] = {}  # charges that may still change
         self._settled: dict[Member, _Sum] = {}
         self._epoch = float("-inf")
-        self._now = float("-inf")  # the clock of this sum, which never goes back
+        self._now = float("-inf")  # the latest time seen, which never goes back
 
     def charge(self, job: Job, at: float) -> None:
         """Charge ``job.cost`` at the time ``at``, in place of an earlier charge for the same job.
@@ -96,7 +98,7 @@ class RecentUse:
         return totals
 
     def _move(self, now: float) -> None:
-        """Follow the clock. The epoch moves once per half-life, so that no sum overflows."""
+        """Move the epoch forward once per half-life, so that no sum overflows."""
         self._now = max(self._now, now)
         if self._now - self._epoch <= HALF_LIFE_SECONDS:
             return
@@ -122,7 +124,7 @@ def _decay(seconds: float) -> float:
 class Totals:
     """The use at one time. by_member: costs divided by weights. unweighted: undivided costs.
 
-    A weight helps a member within their guild; it never helps the guild itself.
+    A weight helps a member against others in the guild, but never the guild against other guilds.
     """
 
     by_guild: dict[int | None, float]
@@ -138,7 +140,7 @@ class Totals:
     def use_of(self, member: Member) -> tuple[float, float]:
         """Return the use of the guild and of the member. All direct messages are one guild.
 
-        Rounded, so that equal sums are equal in whatever order they were added up.
+        They are rounded, so that equal sums are equal no matter in which order they were added up.
         """
         guild_id, _ = member
         return (

@@ -32,7 +32,8 @@ class Waitlist:
         self.queue = JobQueue(self.use)
         self.running: dict[int, Job] = {}
         self.info: ModelInfo | None = None
-        self.unfit: dict[int, Reason] = {}  # why this model cannot draw these waiting jobs
+        # for waiting jobs that this model cannot draw: the reason
+        self.unfit: dict[int, Reason] = {}
         self.changed = asyncio.Event()
 
     async def load(self) -> None:

@@ -122,7 +122,7 @@ def test_batch_is_padded_to_the_next_bucket(num_rows: int, bucket: int) -> None:
 
 
 class Cramped(Stepper):
-    """Steps of nothing, up to 16 rows; then the memory is full."""
+    """Steps that do nothing, with up to 16 rows. With more, memory runs out."""
 
     def __call__(self, plan: Plan) -> None:
         if plan.rows.shape[1] > 16:

@@ -82,7 +82,7 @@ def test_cost_of_every_model_is_in_default_requests_of_the_default_model(
     assert (first.info.cost_factor, second.info.cost_factor) == (1.0, factor)
     assert first.cost_model.estimate(default()) == 1.0
     assert second.cost_model.estimate(default(num_inference_steps=20)) == pytest.approx(factor)
-    # PNDM takes one call more than steps; the two models have one VAE.
+    # PNDM makes one call more than steps. The two models have the same VAE.
     flop = [
         3 * (51 * 2 * m.cost_model.row_flop + m.cost_model.decode_flop) for m in (first, second)
     ]

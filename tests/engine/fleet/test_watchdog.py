@@ -8,7 +8,7 @@ from bot.engine.fleet.watchdog import FIRST_STEP_SECONDS, HUNG_SECONDS, HUNG_STE
 
 
 class Device:
-    """A clock of its own that steps move on."""
+    """A device with its own clock, which steps move forward."""
 
     def __init__(self) -> None:
         self.now = 1000.0

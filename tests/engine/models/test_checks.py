@@ -1,6 +1,6 @@
-"""Models as people have them on disk: what can be drawn with, and the one sentence for what cannot.
+"""Models as people have them on disk: some can be used, and for each other one there is a message.
 
-``doctor`` and the start must say the same: `refuse` asks both.
+``doctor`` and the start must say the same, so `refuse` asks both.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ UNET = "diffusion_pytorch_model"
 
 @pytest.fixture
 def model(tiny_model: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny model that a test may spoil."""
+    """A copy of the tiny model that a test may damage."""
     return Path(shutil.copytree(tiny_model, tmp_path / "model"))
 
 
 @pytest.fixture
 def config(model: Path) -> Path:
-    """A folder that lends nothing but its small files."""
+    """A folder with only the small files of a model."""
     for weights in model.rglob("*.safetensors"):
         weights.unlink()
     return model
@@ -59,7 +59,7 @@ def source_of(path: Path, config: Path | None = None) -> ModelSource:
 
 
 def refuse(source: ModelSource) -> str:
-    """What doctor says, which the start must say too."""
+    """Return the message of doctor, and check that the start gives the same."""
     said = []
     for ask in (partial(check_model, thorough=True), load_model):
         with pytest.raises(ConfigError) as caught:
@@ -86,7 +86,7 @@ def link_to_nowhere(path: Path) -> None:
 
 
 def only_words_and_merges(model: Path) -> tuple[Path, Path]:
-    """As folders of 2022 have their tokenizer."""
+    """Change the tokenizer to the form of 2022."""
     whole = model / "tokenizer" / "tokenizer.json"
     known = json.loads(whole.read_text())["model"]
     words, merges = model / "tokenizer" / "vocab.json", model / "tokenizer" / "merges.txt"
@@ -113,7 +113,7 @@ def shard(part: Path, name: str = UNET) -> None:
 
 
 def drop(path: Path, start: str) -> None:
-    """Leave out the weights whose names begin so."""
+    """Remove the weights whose names begin in this way."""
     rename_weights(path, lambda name: None if name.startswith(start) else name)
 
 

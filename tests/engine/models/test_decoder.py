@@ -1,4 +1,4 @@
-"""What happens between the last latent and the uint8 picture."""
+"""The way from the finished latents to uint8 pictures."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_picture_that_is_not_a_number_fails_and_never_becomes_black(tiny_model: 
 def test_decoder_that_overflows_float16_is_run_again_in_float32(tiny_model: Path) -> None:
     model = load(tiny_model)
     with torch.no_grad():
-        model.pipe.vae.decoder.conv_in.weight.mul_(5e4)  # group norms undo it, in float32
+        model.pipe.vae.decoder.conv_in.weight.mul_(5e4)  # in float32, group norms undo this
     expected = draw(model).images
     model.pipe.to(torch.float16)
     half = draw(model).images
@@ -106,7 +106,7 @@ def test_decoder_whose_cast_to_float32_runs_out_of_memory_is_whole_again(
     def cast(dtype: torch.dtype) -> object:
         if dtype is torch.float16:
             return cast_whole(dtype)
-        vae.decoder.conv_in.to(dtype)  # the first of its parts
+        vae.decoder.conv_in.to(dtype)  # the first part of the VAE
         raise torch.OutOfMemoryError("full")
 
     monkeypatch.setattr(vae, "to", cast)
@@ -123,7 +123,7 @@ def test_values_are_rounded_as_diffusers_rounds_them(tiny_model: Path) -> None:
 
 
 def note_batches(model: LoadedModel, most: int) -> list[int]:
-    """Note how many pictures are decoded at once; more than ``most`` do not fit into memory."""
+    """Record how many pictures are decoded at once. More than ``most`` do not fit into memory."""
     sizes: list[int] = []
 
     def look(_: object, args: tuple[torch.Tensor, ...]) -> None:
@@ -157,7 +157,7 @@ def test_pictures_that_do_not_fit_into_memory_together_are_decoded_one_by_one(
 def test_decoding_in_another_stream_waits_for_the_latents_and_keeps_them(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    """The order of calls on CUDA, with a stream that only takes notes."""
+    """Checks the order of calls on CUDA with a fake stream that records them."""
     decoder = open_batch(load(tiny_model)).runner.family.decoder
     notes: list[str] = []
 

@@ -1,4 +1,4 @@
-"""``triptych.json``: what an owner says of a model, in its folder or beside its file."""
+"""``triptych.json`` has the owner's facts about a model, in its folder or beside its file."""
 
 from __future__ import annotations
 

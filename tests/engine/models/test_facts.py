@@ -1,4 +1,4 @@
-"""What a model can do is found out once, and kept for the next start."""
+"""The bot finds out once what a model can do, and keeps the result for the next start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load(model: Path, cache_dir: Path | None) -> LoadedModel:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Each model whose samplers were chosen by trying them."""
+    """A list of the models for which the samplers were tried out."""
     models: list[str] = []
     choose = facts.choose_samplers
 

@@ -1,4 +1,4 @@
-"""Models that draw in a few steps are recognised, and get the steps that they were made for."""
+"""Models that draw in a few steps are recognised, and get the right number of steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real huggingface_hub client against a loopback stand-in that refuses as the Hub does."""
+"""The real huggingface_hub client with a stand-in on loopback that refuses like the Hub."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def hub(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", hub.url)
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)  # it tries again
+    # the client tries again
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
     yield hub
     hub.close()
 
@@ -55,7 +56,7 @@ def say(ask: Callable[[ModelSource], object], source: ModelSource) -> str:
 
 
 def refuse(source: ModelSource = SOURCE) -> str:
-    """What doctor says, which the start must say too."""
+    """Return the message of doctor, and check that the start gives the same."""
     said = say(partial(check_model, thorough=True), source)
     assert said == say(load_model, source)
     return said
@@ -208,7 +209,7 @@ def test_full_disk_is_said_so(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> 
     def fill_up(*args: object, **kwargs: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(StableDiffusionPipeline, "download", fill_up)  # no disk to fill here
+    monkeypatch.setattr(StableDiffusionPipeline, "download", fill_up)  # we cannot fill a real disk
     text = say(load_model, SOURCE)
     assert "The disk is full" in text
     assert "HF_HOME" in text

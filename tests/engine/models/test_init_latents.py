@@ -1,4 +1,4 @@
-"""What a request starts from, where float16 is not enough for it."""
+"""The first latents of a request, if float16 is not precise enough for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def start(model: LoadedModel) -> torch.Tensor:
 
 @pytest.fixture
 def loud(tiny_model: Path) -> LoadedModel:
-    """A model whose encoder passes 65504, which group norms undo in float32; almost no noise."""
+    """A model whose encoder exceeds 65504. In float32, group norms undo this. It adds almost no
+    noise.
+    """
     model = load(tiny_model)
     with torch.no_grad():
         model.pipe.vae.encoder.conv_in.weight.mul_(5e4)
@@ -52,7 +54,7 @@ def test_encoder_that_is_enough_in_float16_stays_in_it(
 ) -> None:
     model = load(tiny_model)
     model.pipe.to(torch.float16)
-    monkeypatch.setattr(model.pipe.vae, "to", None)  # nothing is cast
+    monkeypatch.setattr(model.pipe.vae, "to", None)  # nothing is converted
     assert start(model).isfinite().all()
 
 
@@ -67,7 +69,7 @@ def test_encoder_whose_cast_to_float32_runs_out_of_memory_is_whole_again(
     def cast(dtype: torch.dtype) -> Any:
         if dtype is torch.float16:
             return cast_whole(dtype)
-        vae.encoder.conv_in.to(dtype)  # the first of its parts
+        vae.encoder.conv_in.to(dtype)  # the first part of the VAE
         raise torch.OutOfMemoryError("full")
 
     monkeypatch.setattr(vae, "to", cast)

@@ -1,4 +1,4 @@
-"""Loading from folders and single files: what works, and the sentence for what does not."""
+"""Loading from folders and single files: what works, and the messages for what does not."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tests.tiny_models import (
 
 @pytest.fixture
 def model(tiny_model: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny model that a test may spoil."""
+    """A copy of the tiny model that a test may damage."""
     return Path(shutil.copytree(tiny_model, tmp_path / "model"))
 
 
 def assert_refused(source: ModelSource, words: str) -> None:
-    """Both the cheap check and loading must refuse, in the same words."""
+    """Check that both the quick check and loading refuse the model, with the same message."""
     for refuse in (check_model, load_model):
         with pytest.raises(ConfigError, match=words):
             refuse(source)
@@ -65,7 +65,7 @@ def test_single_file_with_a_config_folder_draws_the_same_picture(
 ) -> None:
     path = write_single_file(build_tiny_pipeline(), tmp_path / "one.safetensors")
     for weights in model.rglob("*.safetensors"):
-        weights.unlink()  # the folder only lends its small files
+        weights.unlink()  # only the small files of the folder are used
     source = ModelSource(str(path), model_config=str(model), device="cpu")
     [line] = check_model(source)
     assert f"small config files from {model}" in line

@@ -1,4 +1,4 @@
-"""A third model family, added as CONTRIBUTING says: nothing else has to change."""
+"""A third model family, added as CONTRIBUTING describes. No other code has to change."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RESCALE = 0.7
 
 
 class GreyPipeline(StableDiffusionPipeline):
-    """Its UNet is also told how wide the picture is, and its guidance is rescaled."""
+    """A pipeline whose UNet also gets the width of the picture, and whose guidance is rescaled."""
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         shades = [torch.tensor([shade]) for shade in (0.0, float(options["width"]))]
@@ -94,7 +94,7 @@ class Grey:
         return cond, self._make_row(recipe.negative_prompt, 0)
 
     def forget(self) -> None:
-        """It remembers no prompt."""
+        """Do nothing, because it caches no prompts."""
 
     def start(self, request: GenerationRequest, table: StepTable, *, tiled: bool = False) -> Start:
         return draw_start(self.pipe, request, table, tiled=tiled)
@@ -111,7 +111,7 @@ class Grey:
         )[0]
 
     def guide(self, uncond: torch.Tensor, cond: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        """Rescale it (https://arxiv.org/abs/2305.08891, section 3.4)."""
+        """Rescale the guidance (https://arxiv.org/abs/2305.08891, section 3.4)."""
         guided = uncond + scale[:, None, None, None] * (cond - uncond)
         spread, wanted = (each.std(dim=(1, 2, 3), keepdim=True) for each in (guided, cond))
         return RESCALE * guided * (wanted / spread) + (1 - RESCALE) * guided

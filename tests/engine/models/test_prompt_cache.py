@@ -11,7 +11,7 @@ from tests.engine.drawing import Pair, find_worst, ignore, load, open_batch, run
 
 
 def count_keys(unet: torch.nn.Module) -> list[int]:
-    """Note the rows of every projection of prompts, of the first layer that has one."""
+    """Record how many rows the first layer with a projection of prompts gets at each call."""
     rows: list[int] = []
     part = next(part for part in unet.modules() if isinstance(part, PromptCache)).part
     part.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
@@ -52,7 +52,7 @@ def test_nothing_is_kept_of_prompts_while_nobody_draws(tiny_model: Path) -> None
 def test_prompts_that_are_to_be_forgotten_leave_nothing_and_harm_nobody(tiny_model: Path) -> None:
     pair = Pair(tiny_model)
     request = make_request(request_id=2, num_inference_steps=6)
-    for _ in range(2):  # the second time with nothing to recall
+    for _ in range(2):  # the second time without any cached prompt
         other, drawing = (
             pair.batch.join(make_request(request_id=1, prompt="a car", seeds=(1,)), ignore),
             pair.batch.join(request, ignore),
@@ -89,14 +89,15 @@ def test_prompt_in_the_place_of_another_is_not_drawn_with_its_keys() -> None:
     info = pair.info
     size = {"width": info.width, "height": info.height}
     neighbour = make_request(num_inference_steps=50, sampler=info.default_sampler, **size)
-    drawing = pair.batch.join(neighbour, ignore)  # or all would be forgotten in between
+    # otherwise everything would be forgotten in between
+    drawing = pair.batch.join(neighbour, ignore)
     for prompt, negative in (("dog in autumn leaves", ""), ("a red car", ""), ("a red car", "hat")):
         request = make_request(
             prompt=prompt,
             negative_prompt=negative,
             **size,
             num_inference_steps=3,
-            seeds=(1,),  # one picture: it gets the place of the one before
+            seeds=(1,),  # one picture, so it gets the slot of the one before
             sampler=info.default_sampler,
         )
         assert find_worst(pair.draw(request).images, pair.draw_alone(request)) <= 1

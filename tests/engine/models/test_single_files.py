@@ -1,4 +1,4 @@
-"""Single files describe themselves: by the configs that come with Triptych, and without a Hub."""
+"""Single files need only the config files that come with Triptych, and no Hub."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ GUESSED_BY = f"{UNET}output_blocks.11.1.transformer_blocks.0.norm1.bias"
 
 @cache
 def full_size(kind: str) -> dict[str, torch.Tensor]:
-    """The weights of a real checkpoint, without content."""
+    """Write the header of a real checkpoint, with zeros as content."""
     with torch.device("meta"):
         weights = name_weights(
             SimpleNamespace(**build_parts(find_family_of(kind), CONFIGS / kind)),
             open_clip=kind == "sd2",
         )
-    if kind == "sd2":  # real ones have the last layer too, which nobody uses
+    if kind == "sd2":  # real files also have the last layer, which nobody uses
         last = "cond_stage_model.model.transformer.resblocks."
         names = [name for name in weights if name.startswith(f"{last}22.")]
         weights |= {name.replace(f"{last}22.", f"{last}23."): weights[name] for name in names}
@@ -108,7 +108,7 @@ def test_list_of_words_is_clips_own() -> None:
 
 
 def test_prompts_become_the_numbers_that_clip_was_trained_with() -> None:
-    """The numbers are those of OpenAI's own tokenizer, by open_clip 3.3.0."""
+    """The expected numbers come from OpenAI's own tokenizer, in open_clip 3.3.0."""
     tokenizers = {kind: build_tokenizers(CONFIGS / kind) for kind in PUBLISHED}
     first = tokenizers["sd1"]["tokenizer"]
     assert len(first) == 49_408
@@ -162,7 +162,7 @@ def test_smaller_relative_of_a_model_is_said_so(tmp_path: Path) -> None:
 
 @pytest.fixture
 def two(tmp_path: Path) -> Callable[..., Path]:
-    """A 2.x checkpoint whose telling weights spread as they are asked to."""
+    """Write a 2.x checkpoint in which the weight that shows the kind has this spread."""
 
     def write(spread: float, **metadata: str) -> Path:
         path = write_header(full_size("sd2"), tmp_path / "two.safetensors", **metadata)
@@ -257,7 +257,7 @@ def test_marks_come_before_what_the_file_says(tmp_path: Path) -> None:
 
 
 def build_tiny_xl() -> SimpleNamespace:
-    """The parts of a tiny Stable Diffusion XL; the shapes stand in diffusers' own tests."""
+    """Build the parts of a tiny Stable Diffusion XL, with the shapes of diffusers' own tests."""
     torch.manual_seed(0)
     text = CLIPTextConfig(
         bos_token_id=0,
@@ -423,7 +423,7 @@ def test_part_that_is_missing_is_named_with_the_remedy(
 
 
 def edit_header(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
-    """Change what a file of zeros says of itself."""
+    """Change the metadata in the header of a file of zeros."""
     with path.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     edit(header)

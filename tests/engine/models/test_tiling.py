@@ -28,7 +28,7 @@ FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
 
 def make_picture(side: int) -> np.ndarray:
-    """Soft colours that run across the whole picture."""
+    """Make a picture with soft colours across its whole width."""
     down, across = np.mgrid[0:side, 0:side] / side
     return (np.stack([down, across, (down + across) / 2], axis=2) * 255).astype(np.uint8)
 
@@ -67,7 +67,7 @@ def batch(tiny: LoadedModel) -> Batch:
 
 
 def note_calls(batch: Batch) -> list[tuple[int, int]]:
-    """Note the latent size of every UNet call."""
+    """Record the latent size of every UNet call."""
     sizes: list[tuple[int, int]] = []
     batch.runner._network.register_forward_pre_hook(lambda _, args: sizes.append(args[0].shape[2:]))
     return sizes
@@ -88,7 +88,7 @@ def make_copy(request: GenerationRequest, **changes: Any) -> GenerationRequest:
 
 
 def measure_seams(differences: np.ndarray, side: int, tile: int) -> tuple[float, float]:
-    """Mean jump of a (H, W) between neighbouring columns: at the tiles' edges, and elsewhere."""
+    """Return the mean step between neighbouring columns, at the tiles' edges and elsewhere."""
     jumps = np.abs(np.diff(differences, axis=1)).mean(axis=0)
     num_tiles = count_tiles(side, tile)
     starts = [round(n * (side - tile) / (num_tiles - 1)) for n in range(num_tiles)]
@@ -115,7 +115,7 @@ def test_tiles_of_a_prediction_that_looks_at_single_pixels_are_the_whole() -> No
 
 @pytest.mark.parametrize("side", range(9, 80, 7))
 def test_neighbours_share_a_quarter_and_change_hands_without_a_jump(side: int) -> None:
-    """Each tile predicts its own number: what is left of that is the blending."""
+    """Each tile predicts its own number, so the result shows how tiles are blended."""
     numbers = iter(range(100))
 
     def predict(tile: torch.Tensor, times: torch.Tensor) -> tuple[torch.Tensor]:
@@ -142,7 +142,7 @@ def test_enlarged_picture_is_tiled_beyond_twice_the_native_side_only(batch: Batc
 
 
 def test_tiles_leave_no_seam(starter: LoadedModel) -> None:
-    """Against the same request in one pass: no more difference at the tiles' edges."""
+    """Compared with one pass, differences are not larger at the tiles' edges."""
     side, tile = 4 * starter.info.width, starter.info.width
     request = make_upscale(side, sampler=starter.info.default_sampler)
     batch = open_batch(starter)
@@ -201,7 +201,7 @@ def test_cost_counts_what_tiles_share(tiny: LoadedModel) -> None:
 
 
 def fail_on_large(part: Any, method: str, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a part of the model run out of memory beyond so many pixels or latents a side."""
+    """Let a part of the model run out of memory above this many pixels or latents a side."""
     own = getattr(part, method)
 
     def run_out(tensor: torch.Tensor, *args: Any, **rest: Any) -> Any:
@@ -213,7 +213,7 @@ def fail_on_large(part: Any, method: str, limit: int, monkeypatch: pytest.Monkey
 
 
 def note_sides(part: torch.nn.Module) -> set[int]:
-    """Note the width of everything that a part of the model is asked about."""
+    """Record the width of every input that a part of the model gets."""
     sides: set[int] = set()
     part.register_forward_pre_hook(lambda _, args: sides.add(args[0].shape[-1]))
     return sides
@@ -242,7 +242,7 @@ def test_vae_that_was_configured_for_large_pictures_works_in_tiles_of_the_models
 def test_tiles_that_overflow_float16_are_decoded_again_in_tiles(tiny_model: Path) -> None:
     model = load(tiny_model)
     with torch.no_grad():
-        model.pipe.vae.decoder.conv_in.weight.mul_(5e4)  # group norms undo it, in float32
+        model.pipe.vae.decoder.conv_in.weight.mul_(5e4)  # in float32, group norms undo this
     model.pipe.to(torch.float16)
     decoded = note_sides(model.pipe.vae.decoder)
     draw(open_batch(model), make_upscale())

@@ -1,4 +1,4 @@
-"""A VAE that the owner puts in place of the model's own, or where a checkpoint has none."""
+"""A VAE that replaces the model's own, or that completes a checkpoint without one."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def draw_with(source: ModelSource) -> Any:
 
 @pytest.fixture(scope="module")
 def expected(other: AutoencoderKL, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What the tiny model draws with the other VAE."""
+    """Return the pictures that the tiny model draws with the other VAE."""
     pipe = build_tiny_pipeline()
     pipe.vae = other
     folder = tmp_path_factory.mktemp("expected") / "model"

@@ -105,7 +105,7 @@ def test_other_samplers_follow_the_models_schedule_but_not_its_samplers_habits()
     assert not plain.config.use_karras_sigmas
     assert plain.config.beta_schedule == "scaled_linear"
     plain.set_timesteps(50)
-    assert int(plain.timesteps[0]) == 951  # with linspace, its own default: 999
+    assert int(plain.timesteps[0]) == 951  # with linspace, the class's own default, it would be 999
 
 
 @pytest.mark.parametrize("sampler", ["pndm", "ddim"])

@@ -22,7 +22,7 @@ from bot.engine.sampling.step_tables import (
 from tests.tiny_models import SCHEDULERS, SD_SCHEDULE
 
 FLOAT32 = ("euler", "dpmpp")
-"""Samplers that diffusers steps in float32; the others use the sample's own precision."""
+"""The samplers that diffusers computes in float32. The others use the sample's own precision."""
 
 COUNTS = (1, 2, 3, 7, 13, 37, 50)
 
@@ -81,7 +81,7 @@ def check_walk(
 
 
 def predict(sample: torch.Tensor, t: Any) -> torch.Tensor:
-    """Stand in for a model: not linear, and different at every time."""
+    """Stand in for a model: a function that is not linear, and different for each time."""
     return torch.tanh(sample.roll(1, -1) * 1.3 + float(t) / 1000)
 
 
@@ -118,7 +118,7 @@ def test_table_says_where_noise_is_drawn_and_in_what(
 
 
 def test_unipc_needs_no_more_than_the_ring_holds() -> None:
-    """Its corrected sample is written in samples and outputs; the table alone walks the same."""
+    """UniPC's corrected sample follows from samples and outputs, so the table is enough."""
     table = probe_table(Samplers(SCHEDULERS["pndm"]()).create("unipc"), 25)
     samples, outputs = table.rows[:, 2 : 2 + DEPTH], table.rows[:, 2 + DEPTH : -1]
     assert (samples[2:-1, 1] != 0).all()
@@ -201,7 +201,9 @@ def test_table_is_probed_once() -> None:
 def test_rounding_errors_of_float32_do_not_make_a_scheduler_less_linear(
     num_inference_steps: int,
 ) -> None:
-    """On this schedule the terms of its first steps cancel: 3e-4 are left in float32."""
+    """With this schedule, the terms of the first steps cancel; in float32, an error of 3e-4 is
+    left.
+    """
     scheduler = DPMSolverMultistepScheduler(
         beta_schedule="squaredcos_cap_v2",
         prediction_type="v_prediction",

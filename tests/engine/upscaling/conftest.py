@@ -24,7 +24,7 @@ def shipped() -> Upscaler:
 
 
 def save_network(path: Path, plan: NetworkPlan, prefix: str = "", **changes: torch.Tensor) -> Path:
-    """A file with random weights; names in ``changes`` have __ in place of dots."""
+    """Write a file with random weights. Names in ``changes`` have __ in place of dots."""
     torch.manual_seed(1)
     tensors = dict(build_network(plan).state_dict())
     tensors |= {name.replace("__", "."): tensor for name, tensor in changes.items()}
@@ -33,7 +33,7 @@ def save_network(path: Path, plan: NetworkPlan, prefix: str = "", **changes: tor
 
 
 def make_picture(width: int, height: int) -> NDArray[np.uint8]:
-    """Noise on a slope, in which a seam would show."""
+    """Make noise on a gradient, in which a seam would be visible."""
     noise = np.random.default_rng(7).integers(0, 120, (height, width, 3))
     slope = np.linspace(0, 120, width)[None, :, None]
     return (noise + slope).astype(np.uint8)

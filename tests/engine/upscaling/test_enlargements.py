@@ -1,4 +1,4 @@
-"""Enlarging through the engine's batch: beside drawings, cancelled, refused, priced."""
+"""Enlarging in the engine's batch: beside drawings, cancelled, refused, and its cost."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def test_picture_is_enlarged_without_the_model(
 def test_neighbours_take_a_step_between_two_tiles(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    instants = itertools.count(step=1e-9)  # a tile is quicker than any step
+    instants = itertools.count(step=1e-9)  # one tile takes less time than any step
     monkeypatch.setattr(batch._enlargements, "_clock", lambda: next(instants))
-    monkeypatch.setattr(batch._enlargements, "_owed_seconds", 0.0)  # by an earlier test
+    monkeypatch.setattr(batch._enlargements, "_owed_seconds", 0.0)  # set by an earlier test
     order: list[str] = []
     neighbour = make_request(request_id=1, num_inference_steps=12, sampler="ddim")
     drawn = batch.join(neighbour, lambda _: order.append("step"))

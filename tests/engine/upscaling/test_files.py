@@ -1,4 +1,4 @@
-"""Which files UPSCALER may name, and what is said about the others."""
+"""Files that UPSCALER may name, and the messages about others."""
 
 from __future__ import annotations
 

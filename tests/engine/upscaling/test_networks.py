@@ -1,4 +1,4 @@
-"""The networks against ncnn, and against the formulas of the papers."""
+"""The networks give the results of ncnn, and of the formulas in the papers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiles: no seams, nothing left out, little memory."""
+"""Tiles leave no seams, cover everything, and need little memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_tiles_of_the_shipped_network_have_no_seams(
     monkeypatch.setattr(tiles, "TILE_PIXELS", 40)
     pieces = enlarge(shipped, 96, 64, 4)
     assert len(cut(96, 64, shipped.margin)) == 6
-    assert np.abs(whole.astype(int) - pieces).max() <= 1  # rounding; seams are many levels
+    assert np.abs(whole.astype(int) - pieces).max() <= 1  # rounding; a seam would be many levels
     assert (whole != pieces).mean() < 1e-3
 
 

@@ -1,4 +1,4 @@
-"""Who is next, and whether the reasons given for it are true."""
+"""Whose job is next, and whether the reasons for places are true."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def make_queue(*jobs: Job, use: RecentUse | None = None) -> JobQueue:
 
 
 def use_of(*charges: tuple[int, int | None, float, float]) -> RecentUse:
-    """Each: member, guild, cost, seconds ago."""
+    """Return the use after these charges: member, guild, cost, seconds ago."""
     use = RecentUse()
     for number, (user_id, guild_id, cost, age) in enumerate(charges, start=10_000):
         use.charge(make_job(number, user_id, guild_id, cost), NOW - age)
@@ -48,7 +48,7 @@ def order(queue: JobQueue, now: float = NOW) -> list[int]:
 
 
 def draw_all(queue: JobQueue, use: RecentUse, now: float = NOW) -> list[Job]:
-    """Take jobs as the dispatcher does: next, out of line, charged."""
+    """Take jobs as the dispatcher does: choose the next, take it out of the queue, charge it."""
     drawn = []
     while (job := queue.next(now)) is not None:
         queue.remove(job.job_id)
@@ -84,7 +84,7 @@ def test_member_who_has_drawn_least_is_next():
 
 
 def test_guild_comes_before_member():
-    """Member 2 has drawn nothing, but others of the same server have."""
+    """Member 2 has drawn nothing, but other members of the same server have."""
     use = use_of((9, 1, 5.0, 0), (3, 2, 1.0, 0))
     assert order(make_queue(make_job(1, 2, 1), make_job(2, 3, 2), use=use)) == [2, 1]
 
@@ -186,7 +186,7 @@ def test_use_is_the_decayed_sum_of_what_was_charged_last(
             use.totals(now)
         elif what == "end":
             ended = make_job(key, job_id % 3, cost=cost, weight=2.0, status=JobStatus.DELIVERED)
-            for _ in range(2):  # the second time it has ended already
+            for _ in range(2):  # the second time, it has already ended
                 use.charge(ended, at)
             if key in known:
                 known[key] = (cost, at, True)
@@ -237,7 +237,7 @@ def test_within_a_member_first_come_is_first_served(
 
 @given(jobs=waiting_jobs)
 def test_with_equal_costs_every_waiting_member_is_served_in_each_round(jobs: list[Job]):
-    """Nobody waits longer than one picture of each of the others, however much they ask for."""
+    """Everybody waits for at most one job of each other member, no matter how many these have."""
     jobs = [
         replace(job, origin=replace(job.origin, guild_id=1), cost=1.0, cost_estimate=1.0)
         for job in jobs
@@ -274,7 +274,7 @@ def test_next_job_is_of_a_guild_with_least_use(
 def test_order_does_not_depend_on_the_order_in_which_the_record_is_read(
     jobs: list[Job], past: list[tuple[int, int, float, float]], shuffle: object
 ):
-    """In memory things happened in one order; after a restart they are read in another."""
+    """After a restart, jobs are read in another order than that in which they happened."""
     charged = [(make_job(n, *row[:3]), NOW - row[3]) for n, row in enumerate(past, start=10_000)]
     orders = []
     for _ in range(2):
@@ -336,7 +336,7 @@ def _check_reason_for_being_overtaken(
     if reason is PlaceReason.TURNS:
         assert any(used(other) >= used(job) for other in later)
         return
-    for other in later:  # each of them, or their server, has really drawn less
+    for other in later:  # each of these members, or their server, has really drawn less
         assert used(other) < used(job)
         if reason is PlaceReason.LESS_USE:
             assert used(other)[1] < used(job)[1]

@@ -1,4 +1,4 @@
-"""The page's server side, without a browser: who may ask, what each person is told."""
+"""The page's server, without a browser: who may send requests, and what each person gets."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ HEADERS = {"X-Playground-Page": "1"}
 
 @asynccontextmanager
 async def live(server, name):
-    """A function that waits for the next batch of changes on this person's stream."""
+    """Return a function that waits for the next batch of changes in this person's stream."""
     url = f"{server.url}/play/live?as={name}"
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         assert response.status == 200
