@@ -165,3 +165,26 @@ def test_example_file_has_every_setting_in_order_with_one_line_of_comment():
 def test_example_file_as_it_is_means_the_defaults(tmp_path: Path):
     (tmp_path / ".env").write_text((ROOT / ".env.example").read_text("utf-8"), "utf-8")
     assert load_settings() == Settings(_env_file=None)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"devices": "cuda:0,cuda:0"}, "names cuda:0 twice"),
+        ({"devices": "cuda:0,none"}, "one or the other"),
+        ({"devices": "none"}, "CLUSTER must name"),
+        ({"devices": "gpu"}, "DEVICES"),
+        ({"cluster": "192.168.1.5"}, "CLUSTER"),
+        ({"cluster": "http://192.168.1.5:6379"}, "CLUSTER"),
+    ],
+)
+def test_devices_and_machines_that_cannot_be_are_refused(values: dict[str, str], words: str):
+    with pytest.raises(ConfigError, match=words):
+        load_settings(**values)
+
+
+def test_devices_and_machines_are_read():
+    settings = load_settings(devices="cuda:0, cuda:1", cluster="pc.local:6379")
+    assert settings.devices == ("cuda:0", "cuda:1")
+    assert load_settings(devices="none", cluster="pc.local:6379").devices == ("none",)
+    assert load_settings(devices="cpu,cpu").devices == ("cpu", "cpu")

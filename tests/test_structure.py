@@ -25,6 +25,7 @@ LAYERS: tuple[set[str], ...] = (
     {"views", "review", "retention"},
     {"jobs"},
     {"policy", "recipes"},
+    {"cluster"},
     {"ops"},
     {"moderation", "store", "images", "engine"},
     {"domain", "settings"},
@@ -54,6 +55,7 @@ ONLY_HERE: dict[str, set[str]] = {
     "re2": {"bot.moderation"},
     "typer": {"bot.cli", "playground"},
     "rich": {"bot.cli"},
+    "ray": {"bot.cluster.driver"},
     "pydantic_settings": {"bot.settings"},
 }
 NEVER_IN: dict[str, set[str]] = {
@@ -287,7 +289,9 @@ CREATES_TASKS = {
     "bot.chat.connection": "the connection, watched while it stands",
     "bot.cli.imagine": "the parts of one prompt, awaited at its end",
     "bot.cli.run": "the parts of the process: the first to end is looked at; systemd hears beats",
-    "bot.jobs.dispatcher": "a job behind its guard, and the watchdog beside the loop",
+    "bot.cluster.driver": "what a worker sends; its errors are told as the worker's end",
+    "bot.cluster.worker": "the look at the drain file, as long as the worker works",
+    "bot.jobs.dispatcher": "a job behind its guard, and the look after the engines beside the loop",
     "bot.jobs.intake": "an accepted job on its way into the queue, awaited at the stop",
     "bot.jobs.status_messages": "a message of a job, awaited at the stop",
     "bot.ops.chores": "all chores, in one group",

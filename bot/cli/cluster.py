@@ -15,11 +15,11 @@ import typer
 from bot.cli.exits import leave
 from bot.cluster.nodes import (
     DEFAULT_PORT,
-    TOKEN_FILE,
     Ports,
     Supervisor,
     check_ray,
     check_token,
+    find_token_file,
     make_environ,
     make_head_command,
     make_token,
@@ -55,7 +55,7 @@ def start(
 ) -> None:
     """Let other machines join this one; runs until it is stopped."""
     settings = _prepare()
-    token_file = (settings.cluster_token_file or settings.data_dir / TOKEN_FILE).absolute()
+    token_file = find_token_file(settings)
     make_token(token_file)
     address = f"{host or _find_own_address()}:{ports}"
     typer.echo(

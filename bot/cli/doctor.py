@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bot.cluster.nodes import check_ray, check_token, find_token_file
 from bot.engine import check_model, read_device
 from bot.errors import ConfigError, DataDirLocked, StoreError
 from bot.ops.resources import choose_model_source, get_migrations_folder
@@ -26,6 +29,7 @@ from bot.texts.codes import Code
 _MIN_FREE_BYTES = 2 * 10**9
 _SAFE_SQLITE = (3, 51, 3)
 _DEVICE_SECONDS = 120
+_CONNECT_SECONDS = 5.0
 _DEVICE_PROBE = "from bot.engine.hardware import main; main()"
 """Runs in a separate process: importing torch takes seconds, and a broken driver can crash it."""
 
@@ -68,6 +72,8 @@ async def examine() -> list[Finding]:
         await asyncio.to_thread(_check_disk, settings),
         await asyncio.to_thread(_check_database, settings),
     ]
+    if settings.cluster is not None:
+        findings.append(await asyncio.to_thread(_check_cluster, settings))
     return findings + [finding async for finding in _check_discord(settings)]
 
 
@@ -126,6 +132,32 @@ def _check_upscaler(settings: Settings) -> Finding:
     if upscaler is None:
         return Finding(True, "Upscaler", "off, so pictures stay as they are drawn")
     return Finding(True, "Upscaler", f"{upscaler.name} enlarges pictures {upscaler.factor} times")
+
+
+def _check_cluster(settings: Settings) -> Finding:
+    address = settings.cluster or ""
+    try:
+        check_ray()
+        check_token(find_token_file(settings))
+    except ConfigError as error:
+        return Finding(False, "Cluster", "cannot be used", str(error))
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        remedy = "Start `triptych cluster start` there, or correct CLUSTER."
+        return Finding(False, "Cluster", f"{address} does not answer ({error})", remedy)
+    private = "; keep its ports inside your private network" if not _is_private(host) else ""
+    return Finding(
+        True, "Cluster", f"{address} answers; the token is asked for at the start{private}"
+    )
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(socket.gethostbyname(host)).is_private
+    except (OSError, ValueError):
+        return False
 
 
 def _check_rules(settings: Settings) -> Finding:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from bot.cluster.machines import Machines, start_driver
-from bot.cluster.nodes import TOKEN_FILE, check_ray, check_token, make_environ
+from bot.cluster.nodes import check_ray, check_token, find_token_file, make_environ
 from bot.cluster.worker_engine import WorkerEngineMaker
 from bot.engine import EngineApi, EnginePool, check_model, open_pool
 from bot.errors import ConfigError
@@ -141,7 +141,7 @@ def connect(settings: Settings) -> Machines:
     """Prepare the connection to other machines. Raises ConfigError."""
     assert settings.cluster is not None
     check_ray()
-    token_file = settings.cluster_token_file or settings.data_dir / TOKEN_FILE
+    token_file = find_token_file(settings)
     check_token(token_file)
     start = partial(start_driver, settings.cluster, WorkerEngineMaker.of(settings))
     return Machines(partial(start, make_environ(token_file)))

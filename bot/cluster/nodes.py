@@ -19,6 +19,7 @@ from uuid import getnode
 
 from bot.cluster.versions import CARDS, Versions
 from bot.errors import ConfigError
+from bot.settings import Settings
 
 DEFAULT_PORT = 6379
 TOKEN_FILE = "cluster-token"
@@ -63,6 +64,11 @@ class Ports:
         if is_head:
             pinned |= {"port": first}
         return [f"--{name}={port}" for name, port in pinned.items()]
+
+
+def find_token_file(settings: Settings) -> Path:
+    """Return where the token of the cluster is, or will be."""
+    return (settings.cluster_token_file or settings.data_dir / TOKEN_FILE).absolute()
 
 
 def make_token(path: Path) -> None:

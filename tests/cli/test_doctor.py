@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sqlite3
 import time
 from contextlib import closing
@@ -117,6 +118,36 @@ async def test_upscaler_is_checked(monkeypatch: pytest.MonkeyPatch, wish: str, o
     finding = await find("Upscaler")
     assert finding.ok is ok
     assert said in (finding.detail if ok else finding.remedy)
+
+
+async def test_cluster_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv("CLUSTER", f"127.0.0.1:{port}")
+        finding = await find("Cluster")
+        assert not finding.ok
+        assert "token of the cluster cannot be read" in finding.remedy
+        token = tmp_path / "token"
+        monkeypatch.setenv("CLUSTER_TOKEN_FILE", str(token))
+        token.write_text("short")
+        assert "holds no token" in (await find("Cluster")).remedy
+        token.write_text("0" * 64)
+        finding = await find("Cluster")
+        assert finding.ok
+        assert f"127.0.0.1:{port} answers" in finding.detail
+        assert "private network" not in finding.detail
+    finding = await find("Cluster")
+    assert not finding.ok
+    assert "does not answer" in finding.detail
+    assert "triptych cluster start" in finding.remedy
+
+
+async def test_each_of_several_devices_is_checked(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DEVICES", "cpu,cpu")
+    assert (await find("torch")).detail.startswith("draws on cpu, 2 threads")
+    monkeypatch.setenv("DEVICES", "cpu,cuda")
+    finding = await find("torch")
+    assert "DEVICES names cuda, and there is none" in finding.detail
 
 
 async def test_faulty_settings_are_listed(monkeypatch: pytest.MonkeyPatch):

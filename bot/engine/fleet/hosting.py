@@ -31,7 +31,6 @@ from bot.engine.fleet.messages import (
     Stepped,
     Submit,
     pack,
-    pack_preview,
     unpack,
 )
 from bot.errors import ConfigError, EngineLost, GenerationFailed, TriptychError
@@ -154,6 +153,8 @@ class _Teller:
     def tell(self, progress: Progress) -> None:
         now, preview, num_pictures = time.monotonic(), b"", 0
         if progress.preview is not None and now - self._shown_at >= PREVIEW_SECONDS:
+            from bot.engine.fleet.preview_files import pack_preview  # noqa: PLC0415 imports numpy
+
             self._shown_at = now
             preview, num_pictures = pack_preview(progress.preview), len(progress.preview)
         self._report(

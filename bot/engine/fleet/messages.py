@@ -5,19 +5,11 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import numpy as np
-from PIL import Image
+from typing import Any, TypeAlias
 
 from bot.engine.api import Estimator, GenerationOutput, GenerationRequest, ModelInfo
 from bot.errors import TriptychError
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-MAX_PREVIEW_BYTES = 50_000
-_QUALITIES = (60, 30, 10)
 ROOMS = {"bot", "numpy"}
 """The packages whose classes a message may hold."""
 
@@ -136,23 +128,3 @@ class _Reader(pickle.Unpickler):
         if is_ours or (module == "builtins" and name in _BUILTINS):
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} is not expected")
-
-
-def pack_preview(pictures: NDArray[np.uint8]) -> bytes:
-    """Join small pictures, uint8 (N, h, w, 3) RGB, as one WebP of at most 50 kB; else b""."""
-    strip = Image.fromarray(pictures.reshape(-1, *pictures.shape[2:]))
-    for quality in _QUALITIES:
-        buffer = BytesIO()
-        strip.save(buffer, "WEBP", quality=quality, method=0)
-        if buffer.tell() <= MAX_PREVIEW_BYTES:
-            return buffer.getvalue()
-    return b""
-
-
-def unpack_preview(report: Stepped) -> NDArray[np.uint8] | None:
-    """Return the preview in a report, uint8 (N, h, w, 3) RGB; None if it has none."""
-    if not report.preview:
-        return None
-    with Image.open(BytesIO(report.preview), formats=["WEBP"]) as strip:
-        pixels = np.asarray(strip.convert("RGB"))
-    return pixels.reshape(report.num_pictures, -1, *pixels.shape[1:])

@@ -34,7 +34,6 @@ from bot.engine.fleet.messages import (
     Submit,
     pack,
     unpack,
-    unpack_preview,
 )
 from bot.errors import EngineLost, GenerationCancelled, TriptychError
 
@@ -196,6 +195,8 @@ class RemoteEngine:
         with self._lock:
             task = self._tasks.get(report.request_id)
         if task is not None and task.on_progress is not None:
+            from bot.engine.fleet.preview_files import unpack_preview  # noqa: PLC0415 imports numpy
+
             preview = unpack_preview(report)
             task.on_progress(Progress(report.step, report.num_steps, preview))
 

@@ -12,17 +12,15 @@ from bot.engine.capacity.capacity import Capacity
 from bot.engine.capacity.cost import CostModel
 from bot.engine.capacity.estimator import ModelEstimator
 from bot.engine.fleet.messages import (
-    MAX_PREVIEW_BYTES,
     Drawn,
     Failed,
     Loaded,
     Stepped,
     Submit,
     pack,
-    pack_preview,
     unpack,
-    unpack_preview,
 )
+from bot.engine.fleet.preview_files import MAX_PREVIEW_BYTES, pack_preview, unpack_preview
 from bot.errors import EngineLost, GenerationRejected
 from bot.texts.codes import Code
 from bot.texts.reasons import because

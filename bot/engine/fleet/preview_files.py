@@ -1,0 +1,34 @@
+"""Makes previews small enough for a network. Imports numpy."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bot.engine.fleet.messages import Stepped
+
+MAX_PREVIEW_BYTES = 50_000
+_QUALITIES = (60, 30, 10)
+
+
+def pack_preview(pictures: NDArray[np.uint8]) -> bytes:
+    """Join small pictures, uint8 (N, h, w, 3) RGB, as one WebP of at most 50 kB; else b""."""
+    strip = Image.fromarray(pictures.reshape(-1, *pictures.shape[2:]))
+    for quality in _QUALITIES:
+        buffer = BytesIO()
+        strip.save(buffer, "WEBP", quality=quality, method=0)
+        if buffer.tell() <= MAX_PREVIEW_BYTES:
+            return buffer.getvalue()
+    return b""
+
+
+def unpack_preview(report: Stepped) -> NDArray[np.uint8] | None:
+    """Return the preview in a report, uint8 (N, h, w, 3) RGB; None if it has none."""
+    if not report.preview:
+        return None
+    with Image.open(BytesIO(report.preview), formats=["WEBP"]) as strip:
+        pixels = np.asarray(strip.convert("RGB"))
+    return pixels.reshape(report.num_pictures, -1, *pixels.shape[1:])
