@@ -19,12 +19,21 @@ GOOD_ENOUGH = 0.95
 _GOOD_ENOUGH_TO_SHRINK = 0.97
 """Fewer rows than now must reach more than that, or noise would move the rows up and down."""
 
+_WORTH_GROWING = 1.01
+"""The next larger bucket must be so many times as fast, whatever still larger ones promise."""
+
 EXPIRY_SECONDS = 600.0
 _KEPT = 50
 """So many steps are remembered for each bucket."""
 
 _ENOUGH = 4
 """So many steps of a bucket are compared before the rows are changed."""
+
+_AROUND = 12
+"""A trial is compared with so many steps as usual before it, and as many after it."""
+
+_STEADY = 1.1
+"""It does not count if those after it took so many times longer or shorter than those before."""
 
 _PAUSE = 30
 """Full steps as usual for each step of a trial."""
@@ -54,17 +63,18 @@ class Learner:
     """
 
     def __init__(self, rows: int, least_rows: int, max_rows: int | None = None) -> None:
-        self.next_trial: int | None = None
         self.rows = rows
+        self.next_trial: int | None = None
         self._choices = [bucket for bucket in BUCKETS if bucket >= least_rows]
-        self._now: _Samples = deque(maxlen=_KEPT)  # of ``rows``, in seconds
+        self._now: _Samples = deque(maxlen=2 * _AROUND)  # of ``rows``, in seconds
         self._cost = 1.0  # of a row with ``rows`` rows, in units of the first choice's
         self._tried: dict[int, _Samples] = {}  # of other buckets, in the same units
-        self.limit(max_rows or BUCKETS[-1])
-        self._num_regular = 0
-        self._num_tried = 0
-        self._num_samples = 0
+        self._trial: list[tuple[int, float]] = []  # rows and seconds of the last trial's steps
+        self._num_tried = 0  # steps of this trial
+        self._num_usual = 0  # steps since then
+        self._num_after = 0  # those of them that count
         self._pause = _PAUSE
+        self.limit(max_rows or BUCKETS[-1])
 
     @property
     def next_rows(self) -> int:
@@ -73,7 +83,7 @@ class Learner:
 
     def limit(self, max_rows: int) -> None:
         """Choose at most so many rows from now on, because more do not fit in memory."""
-        self.next_trial = None
+        self.next_trial, self._trial, self._num_tried = None, [], 0
         self._choices = [each for each in self._choices if each <= max_rows]
         self._tried = {each: self._tried[each] for each in self._tried if each in self._choices}
         if self._choices:
@@ -85,27 +95,39 @@ class Learner:
         """Take in a step. seconds: None if it did more than usual, such as encoding a prompt."""
         bucket = find_bucket(rows)
         if bucket == self.next_trial:
-            self._note_trial(bucket, seconds and seconds / rows, now)
+            self._note_trial(bucket, seconds and seconds / rows)
         elif bucket == self.rows:
-            if seconds is not None:
-                self._now.append((now, seconds / rows))
-            self._num_regular += 1
-            if self._num_regular >= self._pause:
-                self._num_regular, self._pause = 0, _PAUSE
-                self.next_trial = self._choose_trial(now)
+            self._note_usual(seconds and seconds / rows, now)
 
-    def _note_trial(self, bucket: int, cost: float | None, now: float) -> None:
-        usual = _find_typical(self._now, now)
+    def _note_trial(self, bucket: int, cost: float | None) -> None:
         self._num_tried += 1
-        if cost and usual:
-            samples = self._tried.setdefault(bucket, deque(maxlen=_KEPT))
-            samples.append((now, self._cost * cost / usual))
-            self._num_samples += 1
-        if self._num_samples >= _TRIAL_SAMPLES or self._num_tried >= _TRIAL_STEPS:
-            self._pause = _PAUSE * self._num_tried
-            self._num_samples = self._num_tried = 0
+        self._trial += [(bucket, cost)] if cost else []
+        if len(self._trial) >= _TRIAL_SAMPLES or self._num_tried >= _TRIAL_STEPS:
+            self._pause, self._num_usual = _PAUSE * self._num_tried, 0
+            self._num_after = self._num_tried = 0
             self.next_trial = None
-            self._choose(now)
+
+    def _note_usual(self, cost: float | None, now: float) -> None:
+        if cost:
+            self._now.append((now, cost))
+            self._num_after += 1
+        self._num_usual += 1
+        if self._trial and self._num_after >= _AROUND:
+            self._compare(now)
+        if self._num_usual >= self._pause and self._num_after >= _AROUND:
+            self._pause, self._num_usual = _PAUSE, 0
+            self.next_trial = self._choose_trial(now)
+
+    def _compare(self, now: float) -> None:
+        """Compare the last trial with the steps around it, unless the device's pace changed."""
+        around = [cost for _, cost in self._now][-2 * _AROUND :]
+        before, after = _find_typical(around[:_AROUND]), _find_typical(around[_AROUND:])
+        if 1 / _STEADY < after / before < _STEADY:
+            for bucket, cost in self._trial:
+                samples = self._tried.setdefault(bucket, deque(maxlen=_KEPT))
+                samples.append((now, self._cost * cost / _find_typical(around)))
+        self._trial = []
+        self._choose(now)
 
     def _choose_trial(self, now: float) -> int | None:
         """Choose the next larger bucket, and the next smaller one from time to time."""
@@ -127,35 +149,32 @@ class Learner:
         """Move to a neighbour if it has been tried often enough and is better."""
         known = {self.rows: self._cost}
         for bucket, samples in self._tried.items():
-            cost = _find_typical(samples, now)
-            if cost is not None:
-                known.setdefault(bucket, cost)
+            while samples and samples[0][0] < now - EXPIRY_SECONDS:
+                samples.popleft()
+            if len(samples) >= _ENOUGH:
+                known.setdefault(bucket, _find_typical([cost for _, cost in samples]))
         speeds = {bucket: 1 / cost for bucket, cost in _fit(known, self._choices).items()}
         best, here = max(speeds.values()), speeds[self.rows]
         smaller, larger = self._find_neighbours()
         if smaller in known and known[smaller] * best <= 1 / _GOOD_ENOUGH_TO_SHRINK:
             self._move(smaller, known, now)
-        elif larger in known and here < GOOD_ENOUGH * best and speeds[larger] > here:
+        elif (
+            larger in known and here < GOOD_ENOUGH * best and speeds[larger] > _WORTH_GROWING * here
+        ):
             self._move(larger, known, now)
 
     def _move(self, rows: int, known: Mapping[int, float], now: float) -> None:
         self._tried[self.rows] = deque([(now, self._cost)] * _ENOUGH, maxlen=_KEPT)
         self._now.clear()
+        self._num_after = 0
         self._cost = known[rows]
         self._tried.pop(rows)
         self.rows = rows
 
 
-def _find_typical(samples: _Samples, now: float) -> float | None:
-    """Return the fast quartile: most disturbances make a step slower. None without enough steps.
-
-    Forgets what has expired.
-    """
-    while samples and samples[0][0] < now - EXPIRY_SECONDS:
-        samples.popleft()
-    if len(samples) < _ENOUGH:
-        return None
-    return sorted(cost for _, cost in samples)[(len(samples) - 1) // 4]
+def _find_typical(costs: Sequence[float]) -> float:
+    """Return the fast quartile, because most disturbances make a step slower."""
+    return sorted(costs)[(len(costs) - 1) // 4]
 
 
 def _fit(known: Mapping[int, float], choices: Sequence[int]) -> dict[int, float]:

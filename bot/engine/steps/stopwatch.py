@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot.engine.steps.groups import Member, Panel
 
@@ -17,8 +17,8 @@ class Stopwatch:
     pictures must have been the same for three steps.
     """
 
-    def __init__(self, *, on_cpu: bool) -> None:
-        self._clock = time.process_time if on_cpu else time.perf_counter
+    def __init__(self, *, on_cpu: bool, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or (time.process_time if on_cpu else time.perf_counter)
         self._on_cpu = on_cpu
         self._last: list[tuple[Panel, int]] = []
         self._num_same = 0
