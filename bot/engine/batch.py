@@ -244,7 +244,9 @@ class Batch:
         """Take a step. Return how long it took, if that is like any other step with its rows."""
         num_rows = sum(member.entry.num_rows for member in members)
         padded = self.runner.pad(num_rows, self.capacity.count_rows(group.width, group.height))
-        self._stopwatch.start(members)
+        in_flight = [d.request.request_id for other in self._groups for d in other.drawings]
+        kind = (self._groups[group], find_bucket(self._count_native_rows(group, members)))
+        self._stopwatch.start(kind, tuple(in_flight))
         group.step(members, padded)
         if self.runner.device.type != "cpu":
             # Stay only one step ahead of the device, so that requests can join and leave soon.
