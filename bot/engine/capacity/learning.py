@@ -19,7 +19,7 @@ GOOD_ENOUGH = 0.95
 _GOOD_ENOUGH_TO_SHRINK = 0.97
 """Fewer rows than now must reach more than that, or noise would move the rows up and down."""
 
-_WORTH_GROWING = 1.01
+_WORTH_GROWING = 1.02
 """The next larger bucket must be so many times as fast, whatever still larger ones promise."""
 
 EXPIRY_SECONDS = 600.0
@@ -32,14 +32,14 @@ _ENOUGH = 4
 _AROUND = 12
 """A trial is compared with so many steps as usual before it, and as many after it."""
 
-_STEADY = 1.1
+_STEADY = 1.2
 """It does not count if those after it took so many times longer or shorter than those before."""
 
 _PAUSE = 30
 """Full steps as usual for each step of a trial."""
 
-_TRIAL_SAMPLES = 2
-_TRIAL_STEPS = 6
+_TRIAL_SAMPLES = 4
+_TRIAL_STEPS = 8
 """A trial ends after so many samples, or so many steps if they are too disturbed to count."""
 
 _RECHECK_SECONDS = 60.0
@@ -166,7 +166,7 @@ class Learner:
     def _move(self, rows: int, known: Mapping[int, float], now: float) -> None:
         self._tried[self.rows] = deque([(now, self._cost)] * _ENOUGH, maxlen=_KEPT)
         self._now.clear()
-        self._num_after = 0
+        self._pause, self._num_usual, self._num_after = _PAUSE, 0, 0
         self._cost = known[rows]
         self._tried.pop(rows)
         self.rows = rows
