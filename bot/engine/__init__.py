@@ -13,7 +13,8 @@ Read it in this order:
         models/family         what the batch asks of a model; one file for each family beside it
         upscaling/            enlarges finished pictures, one tile between two steps
     Around them: runner and the rest of models/ load the model and make pictures;
-    capacity/ says how much fits on the device, and what a request costs.
+    capacity/ says how much fits on the device, and what a request costs; capacity/learning learns
+    from the steps how many rows at once are best.
 """
 
 from bot.engine.api import (

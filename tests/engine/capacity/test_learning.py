@@ -143,12 +143,27 @@ def test_rows_do_not_go_up_and_down_on_a_machine_that_is_always_busy() -> None:
     assert len(simulation.moves) <= 6
 
 
-def test_what_was_learned_expires_and_is_learned_anew() -> None:
+def test_machine_that_changed_is_learned_anew() -> None:
     simulation = Simulation(LEAST)
     simulation.draw(take_flat, 300)
     assert simulation.learner.rows == 64
-    simulation.draw(take_linear, 3 * EXPIRY_SECONDS)
+    simulation.draw(take_linear, 1800)
     assert simulation.learner.rows == LEAST
+
+
+@pytest.mark.parametrize(("gap", "rows"), [(1.0, 16), (EXPIRY_SECONDS, LEAST)])
+def test_trials_are_forgotten_after_ten_minutes(gap: float, rows: int) -> None:
+    learner, now = Learner(LEAST, LEAST), 0.0
+    for _ in range(2):
+        while learner.next_trial is None:
+            learner.note(LEAST, 1.2, now := now + 1e-3)
+        for seconds in (1.0, 1.0, *[None] * 6):  # half as many as it needs
+            assert learner.next_trial == 16
+            learner.note(16, seconds, now)
+        for _ in range(12):
+            learner.note(LEAST, 1.2, now)
+        now += gap
+    assert learner.rows == rows
 
 
 def test_steps_that_did_more_than_usual_teach_nothing() -> None:
@@ -159,9 +174,9 @@ def test_steps_that_did_more_than_usual_teach_nothing() -> None:
 
 
 def test_other_sizes_count_by_their_area() -> None:
-    """Rows that fill a bucket nearly count as that bucket, by what they are, not by its name."""
+    """A bucket that they do not fill counts as what they are, not as what it is called."""
     learner = Learner(LEAST, LEAST)
     for now in range(2000):
-        rows = 15.75 if learner.next_trial == 16 else 11.25
+        rows = 12.5 if learner.next_trial == 16 else 12.0
         learner.note(rows, 0.1 * rows, float(now))
     assert learner.rows == LEAST, "as fast for a row"
