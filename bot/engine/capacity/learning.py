@@ -85,7 +85,6 @@ class Learner:
         """Choose at most so many rows from now on, because more do not fit in memory."""
         self.next_trial, self._trial, self._num_tried = None, [], 0
         self._choices = [each for each in self._choices if each <= max_rows]
-        self._tried = {each: self._tried[each] for each in self._tried if each in self._choices}
         if self._choices:
             self.rows = max(
                 [each for each in self._choices if each <= self.rows], default=self.rows

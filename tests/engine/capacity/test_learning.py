@@ -128,12 +128,22 @@ def test_machine_that_was_busy_when_it_was_measured_recovers() -> None:
     assert simulation.learner.rows in {32, 48}
 
 
-def test_busy_spell_does_not_move_the_rows() -> None:
-    for factor in (1.5, 3.0, 10.0):
+@pytest.mark.parametrize("factor", [1.5, 3.0, 10.0])
+def test_busy_spell_does_not_move_the_rows(factor: float) -> None:
+    for begin in range(100, 130):  # before, in and after a trial
         simulation = Simulation(32)
-        machine = slow_down(take_saturating, 100, 160, factor)
-        simulation.draw(machine, 300, noise=0.02)
-        assert simulation.moves == [], f"{factor} times slower"
+        machine = slow_down(take_saturating, begin, begin + 20, factor)
+        simulation.draw(machine, 200, noise=0.02)
+        assert simulation.moves == [], f"it began after {begin} s"
+
+
+def test_promise_of_many_rows_is_not_enough_where_the_next_are_no_faster() -> None:
+    def take_stepped(rows: int, now: float) -> float:
+        return 0.004 * rows * (1.3 if rows < 16 else 1.0)
+
+    simulation = Simulation(LEAST)
+    simulation.draw(take_stepped, 600)
+    assert simulation.moves == [16]
 
 
 def test_rows_do_not_go_up_and_down_on_a_machine_that_is_always_busy() -> None:
