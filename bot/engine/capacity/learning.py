@@ -32,9 +32,6 @@ _ENOUGH = 4
 _AROUND = 12
 """A trial is compared with so many steps as usual before it, and as many after it."""
 
-_STEADY = 1.2
-"""It does not count if those after it took so many times longer or shorter than those before."""
-
 _PAUSE = 30
 """Full steps as usual for each step of a trial."""
 
@@ -118,13 +115,15 @@ class Learner:
             self.next_trial = self._choose_trial(now)
 
     def _compare(self, now: float) -> None:
-        """Compare the last trial with the steps around it, unless the device's pace changed."""
-        around = [cost for _, cost in self._now][-2 * _AROUND :]
-        before, after = _find_typical(around[:_AROUND]), _find_typical(around[_AROUND:])
-        if 1 / _STEADY < after / before < _STEADY:
-            for bucket, cost in self._trial:
-                samples = self._tried.setdefault(bucket, deque(maxlen=_KEPT))
-                samples.append((now, self._cost * cost / _find_typical(around)))
+        """Compare the last trial with the steps around it.
+
+        If the device became busy or free meanwhile, the steps at its usual pace are found on one
+        side at least. Then the trial looks too slow, never too fast, and moves nothing.
+        """
+        usual = _find_typical([cost for _, cost in self._now])
+        for bucket, cost in self._trial:
+            samples = self._tried.setdefault(bucket, deque(maxlen=_KEPT))
+            samples.append((now, self._cost * cost / usual))
         self._trial = []
         self._choose(now)
 
