@@ -95,7 +95,7 @@ def _draw(pipe: Any, name: str, recipe: Recipe) -> tuple[torch.Tensor, float]:
     batch = Batch(runner, Capacity(model.info, 2))
     started = time.perf_counter()
     drawing = batch.join(GenerationRequest(1, recipe), lambda progress: None)
-    [group] = batch._groups.values()  # pyright: ignore[reportPrivateUsage]
+    [group] = batch._groups  # pyright: ignore[reportPrivateUsage]
     while not drawing.is_done:
         batch.tick()
     return group.get_latents(drawing), time.perf_counter() - started

@@ -271,8 +271,10 @@ def test_command_that_this_test_cannot_run_is_not_passed_over(command: str):
 def check_triptych(words: list[str]) -> None:
     """Check that a command exists. words: the command and its options, after ``triptych``."""
     command = typer.main.get_command(app)
+    has_options = False
     for word in words:
-        if isinstance(command, TyperGroup) and not word.startswith("-"):
+        has_options |= word.startswith("--")
+        if isinstance(command, TyperGroup) and not has_options:
             assert word in command.commands, f"triptych has no command {word}"
             command = command.commands[word]
         elif word.startswith("--"):

@@ -28,7 +28,7 @@ import aiosqlite
 
 from bot.chat import client, connection, messenger, retries
 from bot.cli import main as cli
-from bot.jobs import watchdog
+from bot.engine.fleet import watchdog
 from tests.fakes import parts
 
 for cog in client.COGS:

@@ -14,7 +14,8 @@ Read it in this order:
         upscaling/            enlarges finished pictures, one tile between two steps
     pool                  several engines as one; fleet/ has those in other processes
     Around them: runner and the rest of models/ load the model and make pictures;
-    capacity/ says how much fits on the device, and what a request costs.
+    capacity/ says how much fits on the device, and what a request costs; capacity/learning learns
+    from the steps how many rows at once are best.
 """
 
 from bot.engine.api import (

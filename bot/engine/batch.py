@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 
@@ -13,12 +13,15 @@ import torch
 
 from bot.engine.api import EngineOptions, GenerationOutput, GenerationRequest, ModelSource, Progress
 from bot.engine.boundary import attempt
+from bot.engine.capacity.buckets import find_bucket
 from bot.engine.capacity.capacity import Capacity
+from bot.engine.capacity.learning import Learner
 from bot.engine.capacity.tile_plan import must_tile
 from bot.engine.conditioning import Conditioning
 from bot.engine.models.decoder import Decoding
 from bot.engine.runner import DeviceFull, ModelRunner, open_runner
-from bot.engine.steps.groups import PREVIEW_STEPS, Drawing, Group, Member
+from bot.engine.steps.groups import PREVIEW_STEPS, Drawing, Group, Member, list_drawings
+from bot.engine.steps.stopwatch import Stopwatch
 from bot.engine.steps.transfers import Transfer
 from bot.engine.upscaling.enlargements import Enlargements
 from bot.engine.upscaling.files import check_upscaler
@@ -53,7 +56,10 @@ def open_batch(source: ModelSource, options: EngineOptions) -> Batch:
     knee = runner.find_knee()
     capacity = Capacity.from_knee(runner.info, knee.rows, knee.max_rows)
     runner.start_compiling(capacity.rows)
-    return Batch(runner, capacity, upscaler=upscaler)
+    learner = runner.make_learner(capacity, knee.max_rows)
+    if learner is not None:
+        runner.start_compiling(learner.next_rows)
+    return Batch(runner, capacity, upscaler=upscaler, learner=learner)
 
 
 class Batch:
@@ -65,11 +71,14 @@ class Batch:
         capacity: Capacity,
         clock: Callable[[], float] = time.monotonic,
         upscaler: Upscaler | None = None,
+        learner: Learner | None = None,
     ) -> None:
         self.runner = runner
         self.capacity = capacity
         self._clock = clock
-        self._groups: dict[_GroupKey, Group] = {}
+        self._learner = learner
+        self._stopwatch = Stopwatch(on_cpu=runner.device.type == "cpu")
+        self._groups: dict[Group, _GroupKey] = {}
         self._tiled_until: dict[tuple[int, int], float] = {}
         self._decodings: list[tuple[Drawing, Decoding]] = []
         self._previews: list[tuple[Drawing, Transfer]] = []
@@ -80,7 +89,7 @@ class Batch:
     @property
     def drawings(self) -> list[Drawing]:
         """List every request in flight."""
-        stepping = [d for group in self._groups.values() for d in group.drawings]
+        stepping = [d for group in self._groups for d in group.drawings]
         decoding = [drawing for drawing, _ in self._decodings]
         return stepping + decoding + self._enlargements.drawings
 
@@ -115,7 +124,7 @@ class Batch:
             return self._enter_in_tiles(drawing)
         group = self._get_group((*recipe.size, tiled, cond.num_tokens), len(recipe.seeds))
         if not group.is_active:  # a group that was idle does not get extra turns for that time
-            active = [other.used for other in self._groups.values() if other.is_active]
+            active = [other.used for other in self._groups if other.is_active]
             group.used = max(group.used, min(active, default=0.0))
         group.join(drawing, start, cond, uncond)
         return None
@@ -128,7 +137,7 @@ class Batch:
 
     def leave(self, drawing: Drawing) -> None:
         """Forget a request; its rows are free for the next step."""
-        for group in self._groups.values():
+        for group in self._groups:
             if drawing in group.drawings:
                 group.leave(drawing)
         self._decodings = [item for item in self._decodings if item[0] is not drawing]
@@ -142,7 +151,7 @@ class Batch:
         """Forget every prompt that is not being drawn."""
         self.runner.family.forget()
         self.runner.forget_prompts()
-        for group in self._groups.values():
+        for group in self._groups:
             group.blank()
 
     @torch.inference_mode()
@@ -155,10 +164,12 @@ class Batch:
         group = self._choose_group()
         if group is None:
             self.runner.forget_prompts()
+        if self._enlargements.drawings:
+            self._stopwatch.interrupt()
         self._collect_decoded(wait=group is None)
         self._outcomes += self._enlargements.step(self._attempt_for, is_alone=group is None)
         if group is not None and not self._outcomes:
-            members = group.select(self.capacity.count_rows(group.width, group.height))
+            members = self._select(group)
             seconds = self._step(group, members)
             self._enlargements.pay(seconds)
             self._charge(group, members, seconds)
@@ -168,36 +179,73 @@ class Batch:
         return outcomes
 
     def _get_group(self, key: _GroupKey, num_pictures: int) -> Group:
-        group = self._groups.get(key)
-        if group is not None and (group.drawings or group.num_free >= num_pictures):
-            return group
-        if len(self._groups) >= _MAX_GROUPS:
-            self._groups = {key: group for key, group in self._groups.items() if group.drawings}
+        """Find room for a request; a group is replaced by a larger one only while it is empty."""
         width, height, tiled, num_tokens = key
         num_slots = max(self.capacity.count_slots(width, height), num_pictures)
+        for group in reversed(self._groups):
+            needed = num_pictures if group.drawings else num_slots
+            if self._groups[group] == key and group.num_free >= needed:
+                return group
+        is_full = len(self._groups) >= _MAX_GROUPS
+        self._groups = {
+            other: known
+            for other, known in self._groups.items()
+            if other.drawings or not (is_full or known == key)
+        }
         group = self.runner.make_group(width, height, num_slots, num_tokens, tiled=tiled)
-        self._groups[key] = group
+        self._groups[group] = key
         return group
 
     def _choose_group(self) -> Group | None:
-        active = [group for group in self._groups.values() if group.is_active]
+        active = [group for group in self._groups if group.is_active]
         return min(active, key=lambda group: group.used, default=None)
 
+    def _select(self, group: Group) -> list[Member]:
+        """Choose who takes the next step: as many as a trial takes, if one is due and they wait."""
+        trial = self._learner and self._learner.next_trial
+        if trial and not group.is_tiled:
+            num_rows = self.capacity.count_rows(group.width, group.height, trial)
+            members = group.select(num_rows)
+            if find_bucket(self._count_native_rows(group, members)) == trial:
+                return members
+        return group.select(self.capacity.count_rows(group.width, group.height))
+
+    def _learn(self, group: Group, members: Sequence[Member], seconds: float | None) -> None:
+        """Learn from a step. If other rows are better, take them from the next step on."""
+        if self._learner is None or group.is_tiled:
+            return
+        self._learner.note(self._count_native_rows(group, members), seconds, self._clock())
+        if self._learner.rows != self.capacity.rows:
+            before, self.capacity.rows = self.capacity.rows, self._learner.rows
+            logger.info("%s rows a step are better than %s", self.capacity.rows, before)
+            self.runner.use_learned(self._learner)
+
+    def _count_native_rows(self, group: Group, members: Sequence[Member]) -> float:
+        num_rows = sum(member.entry.num_rows for member in members)
+        return self.capacity.count_native_rows(num_rows, group.width, group.height)
+
     def _step(self, group: Group, members: Sequence[Member]) -> float:
-        """Take a step, or find requests that break it. Return its seconds. Raises EngineLost."""
-        started = time.perf_counter()
-        fault = attempt(
-            "a step of requests " + ", ".join(str(n) for n in _list_ids(members)),
+        """Take a step, or find requests that make it fail. Return its time. Raises EngineLost."""
+        drawings, started = list_drawings(members), time.perf_counter()
+        result = attempt(
+            "a step of requests " + ", ".join(str(d.request.request_id) for d in drawings),
             partial(self._advance, group, members),
             self.runner.explain,
         )
-        if fault is not None:
-            self._recover(group, members, fault)
+        if isinstance(result, TriptychError):
+            self._stopwatch.reset()
+            self._recover(group, members, result)
+        else:
+            self._learn(group, members, result)
         return time.perf_counter() - started
 
-    def _advance(self, group: Group, members: Sequence[Member]) -> None:
+    def _advance(self, group: Group, members: Sequence[Member]) -> float | None:
+        """Take a step. Return how long it took, if that is like any other step with its rows."""
         num_rows = sum(member.entry.num_rows for member in members)
         padded = self.runner.pad(num_rows, self.capacity.count_rows(group.width, group.height))
+        in_flight = [d.request.request_id for other in self._groups for d in other.drawings]
+        kind = (self._groups[group], find_bucket(self._count_native_rows(group, members)))
+        self._stopwatch.start(kind, tuple(in_flight))
         group.step(members, padded)
         if self.runner.device.type != "cpu":
             # Stay only one step ahead of the device, so that requests can join and leave soon.
@@ -206,20 +254,19 @@ class Batch:
             if self._last_step is not None:
                 self._last_step.synchronize()
             self._last_step = event
+        return self._stopwatch.stop()
 
     def _recover(self, group: Group, members: Sequence[Member], fault: TriptychError) -> None:
         """After a failed step, which changed nothing, try fewer rows, or one request at a time."""
         if isinstance(fault, EngineLost):
             raise fault
         if isinstance(fault, DeviceFull):
-            for other in self._groups.values():
+            for other in self._groups:
                 other.free()
         self.runner.free()
-        drawings = _list_drawings(members)
+        drawings = list_drawings(members)
         if isinstance(fault, DeviceFull) and len(members) > 1:
-            num_rows = sum(member.entry.num_rows for member in members)
-            self.capacity.halve(num_rows, group.width, group.height)
-            logger.warning("%s rows did not fit in memory, so the limit is halved", num_rows)
+            self._take_fewer(group, members)
         elif (
             isinstance(fault, DeviceFull)
             and drawings[0].request.recipe.is_enlarged
@@ -237,6 +284,17 @@ class Batch:
             for drawing in drawings:
                 self._step(group, [m for m in members if m.drawing is drawing])
 
+    def _take_fewer(self, group: Group, members: Sequence[Member]) -> None:
+        """Lower the limit after so many rows did not fit in memory."""
+        num_rows = sum(member.entry.num_rows for member in members)
+        native = self._count_native_rows(group, members)
+        if self._learner is not None and native > self._learner.rows:
+            self._learner.limit(self._learner.rows)
+            logger.warning("%s rows were tried and did not fit in memory", num_rows)
+        else:
+            self.capacity.halve(num_rows, group.width, group.height)
+            logger.warning("%s rows did not fit in memory, so the limit is halved", num_rows)
+
     def _enter_in_tiles(self, drawing: Drawing) -> None:
         recipe = drawing.request.recipe
         logger.warning("%s×%s is too large for one pass, so it is drawn in tiles", *recipe.size)
@@ -253,12 +311,12 @@ class Batch:
         num_rows = sum(member.entry.num_rows for member in members)
         for member in members:
             member.drawing.seconds += seconds * member.entry.num_rows / num_rows
-        area = (group.width * group.height) / (self.runner.info.width * self.runner.info.height)
-        group.used += num_rows * area / len(_list_drawings(members))
+        native = self._count_native_rows(group, members)
+        group.used += native / len(list_drawings(members))
 
     def _report(self, group: Group, members: Sequence[Member]) -> None:
         now = self._clock()
-        for drawing in _list_drawings(members):
+        for drawing in list_drawings(members):
             if drawing not in group.drawings:
                 continue
             if self._is_preview_due(drawing, now):
@@ -270,7 +328,7 @@ class Batch:
 
     def _send_previews(self) -> None:
         """Report the previews that are ready, unless their request has ended."""
-        here = {drawing for group in self._groups.values() for drawing in group.drawings}
+        here = {drawing for group in self._groups for drawing in group.drawings}
         arrived = [item for item in self._previews if item[1].is_ready()]
         self._previews = [item for item in self._previews if item not in arrived]
         for drawing, transfer in arrived:
@@ -289,7 +347,7 @@ class Batch:
         )
 
     def _decode_finished(self) -> None:
-        for group in self._groups.values():
+        for group in self._groups:
             for drawing in [drawing for drawing in group.drawings if drawing.is_done]:
                 started = time.perf_counter()
                 latents = group.get_latents(drawing)
@@ -335,11 +393,3 @@ class Batch:
             self.runner.free()
             self._outcomes.append((drawing, result))
         return result
-
-
-def _list_drawings(members: Iterable[Member]) -> list[Drawing]:
-    return list(dict.fromkeys(member.drawing for member in members))
-
-
-def _list_ids(members: Iterable[Member]) -> list[int]:
-    return [drawing.request.request_id for drawing in _list_drawings(members)]

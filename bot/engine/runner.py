@@ -6,13 +6,16 @@ import gc
 import math
 import os
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import torch
 
 from bot.engine.api import EngineOptions, GenerationRequest, ModelSource
 from bot.engine.capacity.autotune import Knee, KneeFile, make_key, measure_knee
-from bot.engine.capacity.capacity import count_default_rows
+from bot.engine.capacity.buckets import find_bucket
+from bot.engine.capacity.capacity import Capacity, count_default_rows
+from bot.engine.capacity.learning import Learner
 from bot.engine.conditioning import Network
 from bot.engine.models.decoder import Decoding
 from bot.engine.models.loading import LoadedModel, load_model
@@ -21,7 +24,7 @@ from bot.engine.models.tiling import TiledNetwork
 from bot.engine.sampling.step_tables import NotTabled, StepTable, StepTables
 from bot.engine.steps.groups import Group
 from bot.engine.steps.slots import Slots
-from bot.engine.steps.steppers import CompiledNetwork, GraphStepper, Stepper, find_bucket
+from bot.engine.steps.steppers import CompiledNetwork, GraphStepper, Stepper
 from bot.errors import EngineError, EngineLost, GenerationFailed, GenerationRejected
 from bot.texts.codes import Code
 from bot.texts.reasons import because
@@ -54,13 +57,10 @@ class ModelRunner:
 
     @torch.inference_mode()
     def find_knee(self) -> Knee:
-        """Read the knee that an earlier start measured, or measure it and keep it."""
+        """Read the knee that an earlier start measured or learned, or measure it and keep it."""
         if self._options.rows is not None:
             return Knee(self._options.rows)
-        folder = self._options.cache_dir
-        shape = self.family.latent_shape(*self.family.size)
-        key = make_key(self.hardware, self.family.network, shape)
-        known = KneeFile(folder).read(key) if folder else None
+        known = self._read_knee()
         if known is None:
             known = measure_knee(
                 self.hardware,
@@ -70,15 +70,43 @@ class ModelRunner:
                 least_rows=count_default_rows(self.info),
             )
             self.forget_prompts()
-            if folder:
-                KneeFile(folder).write(key, known)
+            self._keep_knee(known)
         return known
 
+    def make_learner(self, capacity: Capacity, max_rows: int | None) -> Learner | None:
+        """Make what learns the rows from the steps; None if the options fix the rows."""
+        if self._options.rows is not None or self._options.deterministic:
+            return None
+        return Learner(capacity.rows, count_default_rows(self.info), max_rows)
+
+    def use_learned(self, learner: Learner) -> None:
+        """Prepare for rows that were learned, and keep them for the next start."""
+        self.start_compiling(learner.next_rows)
+        known = self._read_knee()
+        if known is not None:
+            self._keep_knee(replace(known, rows=learner.rows))
+
+    def _read_knee(self) -> Knee | None:
+        folder = self._options.cache_dir
+        return KneeFile(folder).read(self._make_key()) if folder else None
+
+    def _keep_knee(self, knee: Knee) -> None:
+        if self._options.cache_dir:
+            KneeFile(self._options.cache_dir).write(self._make_key(), knee)
+
+    def _make_key(self) -> str:
+        shape = self.family.latent_shape(*self.family.size)
+        return make_key(self.hardware, self.family.network, shape)
+
     def start_compiling(self, max_rows: int) -> None:
-        """Compile the model in the background, if the options ask for it and there is CUDA."""
-        if self._options.compile_unet and self.hardware.has_graphs:
-            # Inductor and Triton read the folder only from these variables
-            if self._options.cache_dir:
+        """Compile the model in the background, if the options ask for it and there is CUDA.
+
+        It may be called again with more rows.
+        """
+        if isinstance(self._network, CompiledNetwork):
+            self._network.start(find_bucket(max_rows))
+        elif self._options.compile_unet and self.hardware.has_graphs:
+            if self._options.cache_dir:  # Inductor and Triton read only these variables
                 folder = self._options.cache_dir / "inductor"
                 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
             compiled = CompiledNetwork(self.family)

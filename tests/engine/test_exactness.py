@@ -290,7 +290,7 @@ def test_request_that_turns_into_not_a_number_leaves_its_neighbours_as_they_were
     first = batch.join(good, ignore)
     batch.tick()
     second = batch.join(bad, ignore)
-    [group] = batch._groups.values()
+    [group] = batch._groups
     with torch.inference_mode():
         group._slots.rings[second.panels[0].slot, 0] = float("nan")
     outcomes: dict[Any, Any] = {}

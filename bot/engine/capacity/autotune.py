@@ -1,4 +1,4 @@
-"""Measures how many rows per batch the device draws best, and remembers it for the next start."""
+"""Measures at the first start how many rows at once the device draws best, and keeps the answer."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from typing import Any
 import diffusers
 import torch
 
+from bot.engine.capacity.buckets import BUCKETS
+from bot.engine.capacity.learning import find_knee
 from bot.engine.hardware import CPU, Hardware, name_engine
 from bot.engine.kept_file import KeptFile
 from bot.engine.sampling.step_tables import NUM_COLUMNS
 from bot.engine.steps.slots import Entry, Slots
-from bot.engine.steps.steppers import BUCKETS, Stepper
+from bot.engine.steps.steppers import Stepper
 
 logger = logging.getLogger(__name__)
 
-_GOOD_ENOUGH = 0.95
 _REPEATS = 3
 _BUDGET_SECONDS = 5.0
 
@@ -34,12 +35,6 @@ class Knee:
 
     rows: int
     max_rows: int | None = None
-
-
-def find_knee(rates: Mapping[int, float]) -> int:
-    """Return the fewest rows that reach nearly the best speed measured."""
-    best = max(rates.values())
-    return min(rows for rows, rate in rates.items() if rate >= _GOOD_ENOUGH * best)
 
 
 def measure_knee(
@@ -132,20 +127,20 @@ def _synchronize(device: torch.device) -> None:
 
 
 class KneeFile:
-    """``knee.json`` in a folder: one measured knee per device, model, size and versions."""
+    """``knee.json`` in a folder: one knee per device, model, size and versions."""
 
     def __init__(self, folder: Path) -> None:
         self._file = KeptFile(folder / "knee.json")
 
     def read(self, key: str) -> Knee | None:
-        """Return what an earlier start measured; None if there is none or it cannot be read."""
+        """Return what an earlier start measured or learned; None if nothing can be read."""
         try:
             return Knee(**self._file.read(key))
         except TypeError:
             return None
 
     def write(self, key: str, knee: Knee) -> None:
-        """Add a measured knee to the file."""
+        """Keep a knee in the file, in place of an earlier one."""
         self._file.write(key, asdict(knee))
 
 

@@ -27,7 +27,8 @@ class Capacity:
     """Limits the rows of the UNet's batch. Other sizes than the native one count by their area.
 
     rows: how many rows step at once. This is the knee (the fewest rows that reach 95 % of the best
-    speed) or two default requests, if that is more, but never more than fit in memory. If memory
+    speed) or two default requests, if that is more, but never more than fit in memory. The engine
+    thread replaces it when it has learned better, while other threads read it. If memory
     runs out later, the lower limit applies to that size and larger ones, because attention needs
     more memory than the area suggests.
     """
@@ -48,9 +49,13 @@ class Capacity:
         shares = [self._share(other) for other in others]
         return not shares or sum(shares) + self._share(recipe) <= NUM_SHIFTS + _ROUNDING
 
-    def count_rows(self, width: int, height: int) -> int:
-        """Return how many rows of this size step at once."""
-        return max(1, int(self._limit(width, height) + _ROUNDING))
+    def count_rows(self, width: int, height: int, rows: int | None = None) -> int:
+        """Return how many rows of this size step at once. rows: try this many native ones."""
+        return max(1, int(self._limit(width, height, rows) + _ROUNDING))
+
+    def count_native_rows(self, num_rows: int, width: int, height: int) -> float:
+        """Return how many rows of the native size are as large as these."""
+        return num_rows * self._area(width, height)
 
     def count_slots(self, width: int, height: int) -> int:
         """Return how many unguided pictures of this size can be in flight at most."""
@@ -67,10 +72,10 @@ class Capacity:
         num_rows = len(recipe.seeds) * self.info.count_rows(recipe.drawn_guidance_scale)
         return num_rows / self._limit(*recipe.size)
 
-    def _limit(self, width: int, height: int) -> float:
+    def _limit(self, width: int, height: int, rows: int | None = None) -> float:
         pixels = width * height
         limits = [rows * n / pixels for n, rows in self._limits.items() if n <= pixels]
-        return min([self.rows / self._area(width, height), *limits])
+        return min([(rows or self.rows) / self._area(width, height), *limits])
 
     def _area(self, width: int, height: int) -> float:
         return (width * height) / (self.info.width * self.info.height)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -75,6 +75,11 @@ class Member:
     drawing: Drawing
     panel: Panel
     entry: Entry
+
+
+def list_drawings(members: Iterable[Member]) -> list[Drawing]:
+    """List the requests of these pictures, each once."""
+    return list(dict.fromkeys(member.drawing for member in members))
 
 
 class Group:

@@ -11,23 +11,13 @@ from typing import Any
 import torch
 
 from bot.engine.boundary import attempt
+from bot.engine.capacity.buckets import BUCKETS
 from bot.engine.conditioning import Network, Rows
 from bot.engine.models.family import ModelFamily
 from bot.engine.steps.slots import Plan, Slots, advance
 from bot.errors import EngineError
 
 logger = logging.getLogger(__name__)
-
-BUCKETS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-"""The numbers of rows that graphs are captured for. A batch is padded up to the next one."""
-
-
-def find_bucket(num_rows: int) -> int:
-    """Return the smallest bucket for this many rows; beyond the last one, a multiple of it."""
-    for bucket in BUCKETS:
-        if num_rows <= bucket:
-            return bucket
-    return -(-num_rows // BUCKETS[-1]) * BUCKETS[-1]
 
 
 class Stepper:
@@ -112,6 +102,8 @@ class CompiledNetwork:
             self._network, mode="max-autotune-no-cudagraphs", dynamic=False, fullgraph=True
         )
         self._ready: frozenset[int] = frozenset()
+        self._asked: set[int] = set()
+        self._turn = threading.Lock()
 
     def __call__(self, latents: torch.Tensor, times: torch.Tensor, **rest: Any) -> Any:
         """Run the compiled model if it is ready for these shapes, otherwise the plain one."""
@@ -126,8 +118,14 @@ class CompiledNetwork:
         return num_rows in self._ready
 
     def start(self, max_rows: int) -> None:
-        """Compile the buckets up to ``max_rows`` in a thread, the largest first."""
-        buckets = [bucket for bucket in reversed(BUCKETS) if bucket <= max_rows]
+        """Compile the buckets up to ``max_rows`` in a thread, the largest first.
+
+        It may be called again with more rows, whose buckets are compiled after the others.
+        """
+        buckets = [
+            each for each in reversed(BUCKETS) if each <= max_rows and each not in self._asked
+        ]
+        self._asked.update(buckets)
         label = "compiling the model, which goes on uncompiled,"
         work = partial(attempt, label, partial(self._compile, buckets), EngineError)
         threading.Thread(target=work, name="compiler", daemon=True).start()
@@ -135,7 +133,7 @@ class CompiledNetwork:
     @torch.inference_mode()
     def _compile(self, buckets: Sequence[int]) -> None:
         like = {"dtype": self._network.dtype, "device": self._network.device}
-        with torch.cuda.stream(torch.cuda.Stream()):
+        with self._turn, torch.cuda.stream(torch.cuda.Stream()):
             for bucket in buckets:
                 latents = torch.randn(bucket, *self._latent_shape, **like)
                 latents = latents.contiguous(memory_format=torch.channels_last)

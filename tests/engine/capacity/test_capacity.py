@@ -7,11 +7,13 @@ import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from bot.engine.api import ModelInfo
-from bot.engine.capacity.autotune import Knee, KneeFile, find_knee, make_key, measure_knee
+from bot.engine.capacity.autotune import Knee, KneeFile, make_key, measure_knee
+from bot.engine.capacity.buckets import BUCKETS, find_bucket
 from bot.engine.capacity.capacity import Capacity
+from bot.engine.capacity.learning import find_knee
 from bot.engine.hardware import CPU
 from bot.engine.steps.slots import Plan, Slots
-from bot.engine.steps.steppers import BUCKETS, Stepper, find_bucket
+from bot.engine.steps.steppers import Stepper
 from tests.engine.conftest import make_request
 from tests.engine.drawing import load
 from tests.fakes.engine import INFO

@@ -63,7 +63,7 @@ def test_prompts_that_are_to_be_forgotten_leave_nothing_and_harm_nobody(tiny_mod
         assert pair.batch.runner.family.num_prompts == 0
         outcome = run(pair.batch, [drawing])[drawing]
         assert find_worst(outcome.images, pair.draw_alone(request)) <= 1
-        [group] = pair.batch._groups.values()
+        [group] = pair.batch._groups
         assert group._slots.conditioning["embeds"].any()
         pair.batch.forget_prompts()
         assert not (group._slots.conditioning["embeds"].any() or group._slots.rings.any())

@@ -1,0 +1,15 @@
+"""The numbers of rows that a step is made for. Needs no torch."""
+
+from __future__ import annotations
+
+BUCKETS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+"""The numbers of rows that are measured, and that graphs are captured for. A captured batch is
+padded up to the next one."""
+
+
+def find_bucket(num_rows: float) -> int:
+    """Return the smallest bucket for this many rows; beyond the last one, a multiple of it."""
+    for bucket in BUCKETS:
+        if num_rows <= bucket:
+            return bucket
+    return int(-(-num_rows // BUCKETS[-1]) * BUCKETS[-1])

@@ -1,0 +1,187 @@
+"""Learns from the steps that are taken anyway how many rows at once the device draws best.
+
+Needs no torch. Other programs may slow the device down at any time, so nothing is compared with
+what was measured at another time: now and then some steps are tried with the next larger or
+smaller bucket of rows, and their time for a row is compared with that of the steps around them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
+from bot.engine.capacity.buckets import BUCKETS, find_bucket
+
+GOOD_ENOUGH = 0.95
+"""The knee is the fewest rows that reach this share of the best speed."""
+
+_GOOD_ENOUGH_TO_SHRINK = 0.97
+"""Fewer rows than now must reach more than that, or noise would move the rows up and down."""
+
+_WORTH_GROWING = 1.02
+"""The next larger bucket must be so many times as fast, whatever still larger ones promise."""
+
+EXPIRY_SECONDS = 600.0
+_KEPT = 50
+"""So many steps are remembered for each bucket."""
+
+_ENOUGH = 4
+"""So many steps of a bucket are compared before the rows are changed."""
+
+_AROUND = 12
+"""A trial is compared with so many steps as usual before it, and as many after it."""
+
+_PAUSE = 30
+"""Full steps as usual for each step of a trial."""
+
+_TRIAL_SAMPLES = 4
+_TRIAL_STEPS = 8
+"""A trial ends after so many samples, or so many steps if they are too disturbed to count."""
+
+_RECHECK_SECONDS = 60.0
+"""The smaller bucket is tried again if its last trial is older."""
+
+_Samples = deque[tuple[float, float]]
+"""When a step was taken, and how long it took for a row."""
+
+
+def find_knee(rates: Mapping[int, float]) -> int:
+    """Return the fewest rows that reach nearly the best speed measured."""
+    best = max(rates.values())
+    return min(rows for rows, rate in rates.items() if rate >= GOOD_ENOUGH * best)
+
+
+class Learner:
+    """Chooses the rows of a step. Rows of other sizes than the native one count by their area.
+
+    rows: the present choice. next_trial: the rows to take the next step with, if as many wait;
+    None for ``rows``. least_rows, max_rows: it chooses between these two.
+    """
+
+    def __init__(self, rows: int, least_rows: int, max_rows: int | None = None) -> None:
+        self.rows = rows
+        self.next_trial: int | None = None
+        self._choices = [bucket for bucket in BUCKETS if bucket >= least_rows]
+        self._now: _Samples = deque(maxlen=2 * _AROUND)  # of ``rows``, in seconds
+        self._cost = 1.0  # of a row with ``rows`` rows, in units of the first choice's
+        self._tried: dict[int, _Samples] = {}  # of other buckets, in the same units
+        self._trial: list[tuple[int, float]] = []  # rows and seconds of the last trial's steps
+        self._num_tried = 0  # steps of this trial
+        self._num_usual = 0  # steps since then
+        self._num_after = 0  # those of them that count
+        self._pause = _PAUSE
+        self.limit(max_rows or BUCKETS[-1])
+
+    @property
+    def next_rows(self) -> int:
+        """Return the next larger choice, or the present one if it is the largest."""
+        return next((each for each in self._choices if each > self.rows), self.rows)
+
+    def limit(self, max_rows: int) -> None:
+        """Choose at most so many rows from now on, because more do not fit in memory."""
+        self.next_trial, self._trial, self._num_tried = None, [], 0
+        self._choices = [each for each in self._choices if each <= max_rows]
+        if self._choices:
+            self.rows = max(
+                [each for each in self._choices if each <= self.rows], default=self.rows
+            )
+
+    def note(self, rows: float, seconds: float | None, now: float) -> None:
+        """Take in a step. seconds: None if it did more than usual, such as encoding a prompt."""
+        bucket = find_bucket(rows)
+        if bucket == self.next_trial:
+            self._note_trial(bucket, seconds and seconds / rows)
+        elif bucket == self.rows:
+            self._note_usual(seconds and seconds / rows, now)
+
+    def _note_trial(self, bucket: int, cost: float | None) -> None:
+        self._num_tried += 1
+        self._trial += [(bucket, cost)] if cost else []
+        if len(self._trial) >= _TRIAL_SAMPLES or self._num_tried >= _TRIAL_STEPS:
+            self._pause, self._num_usual = _PAUSE * self._num_tried, 0
+            self._num_after = self._num_tried = 0
+            self.next_trial = None
+
+    def _note_usual(self, cost: float | None, now: float) -> None:
+        if cost:
+            self._now.append((now, cost))
+            self._num_after += 1
+        self._num_usual += 1
+        if self._trial and self._num_after >= _AROUND:
+            self._compare(now)
+        if self._num_usual >= self._pause and self._num_after >= _AROUND:
+            self._pause, self._num_usual = _PAUSE, 0
+            self.next_trial = self._choose_trial(now)
+
+    def _compare(self, now: float) -> None:
+        """Compare the last trial with the steps around it.
+
+        If the device became busy or free meanwhile, the steps at its usual pace are found on one
+        side at least. Then the trial looks too slow, never too fast, and moves nothing.
+        """
+        usual = _find_typical([cost for _, cost in self._now])
+        for bucket, cost in self._trial:
+            samples = self._tried.setdefault(bucket, deque(maxlen=_KEPT))
+            samples.append((now, self._cost * cost / usual))
+        self._trial = []
+        self._choose(now)
+
+    def _choose_trial(self, now: float) -> int | None:
+        """Choose the next larger bucket, and the next smaller one from time to time."""
+        smaller, larger = self._find_neighbours()
+        if smaller is not None:
+            samples = self._tried.get(smaller)
+            if not samples or samples[-1][0] < now - _RECHECK_SECONDS:
+                return smaller
+        return larger
+
+    def _find_neighbours(self) -> tuple[int | None, int | None]:
+        if self.rows not in self._choices:
+            return None, None
+        padded = [None, *self._choices, None]
+        place = padded.index(self.rows)
+        return padded[place - 1], padded[place + 1]
+
+    def _choose(self, now: float) -> None:
+        """Move to a neighbour if it has been tried often enough and is better."""
+        known = {self.rows: self._cost}
+        for bucket, samples in self._tried.items():
+            while samples and samples[0][0] < now - EXPIRY_SECONDS:
+                samples.popleft()
+            if len(samples) >= _ENOUGH:
+                known.setdefault(bucket, _find_typical([cost for _, cost in samples]))
+        speeds = {bucket: 1 / cost for bucket, cost in _fit(known, self._choices).items()}
+        best, here = max(speeds.values()), speeds[self.rows]
+        smaller, larger = self._find_neighbours()
+        if smaller in known and known[smaller] * best <= 1 / _GOOD_ENOUGH_TO_SHRINK:
+            self._move(smaller, known, now)
+        elif (
+            larger in known and here < GOOD_ENOUGH * best and speeds[larger] > _WORTH_GROWING * here
+        ):
+            self._move(larger, known, now)
+
+    def _move(self, rows: int, known: Mapping[int, float], now: float) -> None:
+        self._tried[self.rows] = deque([(now, self._cost)] * _ENOUGH, maxlen=_KEPT)
+        self._now.clear()
+        self._pause, self._num_usual, self._num_after = _PAUSE, 0, 0
+        self._cost = known[rows]
+        self._tried.pop(rows)
+        self.rows = rows
+
+
+def _find_typical(costs: Sequence[float]) -> float:
+    """Return the fast quartile, because most disturbances make a step slower."""
+    return sorted(costs)[(len(costs) - 1) // 4]
+
+
+def _fit(known: Mapping[int, float], choices: Sequence[int]) -> dict[int, float]:
+    """Fill in the costs of a row: a step takes a + b·rows, so a row takes b + a / rows."""
+    xs = [1 / rows for rows in known]
+    middle, level = mean(xs), mean(known.values())
+    spread = sum((x - middle) ** 2 for x in xs)
+    covariance = sum((x - middle) * (y - level) for x, y in zip(xs, known.values(), strict=True))
+    slope = max(0.0, covariance / spread) if spread else 0.0
+    fitted = {rows: level + slope * (1 / rows - middle) for rows in choices}
+    least = min(known.values()) / 2  # no extrapolation beyond twice the best speed seen
+    return {**{rows: max(cost, least) for rows, cost in fitted.items()}, **known}

@@ -1,0 +1,45 @@
+"""Times steps that did nothing else than to step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+
+
+class Stopwatch:
+    """Times a step if it is like the one before, so that neither warming up nor capturing counts.
+
+    On the CPU it counts processor time, so that other programs do not disturb it; prompts are
+    encoded and pictures decoded before it starts. Other devices do that between two steps, and the
+    engine is one step ahead of them: the time between two ends is that of the step before. So
+    the same requests must have been in flight for three steps.
+    """
+
+    def __init__(self, *, on_cpu: bool, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or (time.process_time if on_cpu else time.perf_counter)
+        self._on_cpu = on_cpu
+        self._last: Hashable = None
+        self._num_alike = 0
+        self._mark = 0.0
+
+    def reset(self) -> None:
+        """Do not compare the next step with the one before."""
+        self._last = None
+
+    def interrupt(self) -> None:
+        """Note that something else than steps uses the device."""
+        if not self._on_cpu:
+            self.reset()
+
+    def start(self, kind: Hashable, in_flight: Hashable) -> None:
+        """Begin with a step. kind: its size and its bucket. in_flight: all requests that step."""
+        this = (kind, None if self._on_cpu else in_flight)
+        self._num_alike = self._num_alike + 1 if this == self._last else 0
+        self._last = this
+        if self._on_cpu:
+            self._mark = self._clock()
+
+    def stop(self) -> float | None:
+        """End a step. Return its seconds, or None if they do not count."""
+        began, self._mark = self._mark, self._clock()
+        return self._mark - began if self._num_alike >= (1 if self._on_cpu else 2) else None
