@@ -154,26 +154,28 @@ async def test_strength_needs_a_picture_and_sense(server: Playground, start_bot:
     assert {row["status"] for row in bot.rows()} == {"refused"}
 
 
-BOMB = Upload("holiday.jpg", repeat_scan(4000))
+@pytest.fixture(scope="module")
+def bomb() -> Upload:
+    return Upload("holiday.jpg", repeat_scan(4000))
 
 
 async def test_pictures_that_take_too_long_to_open_stop_nobody_elsewhere(
-    server: Playground, start_bot: StartBot
+    server: Playground, start_bot: StartBot, bomb: Upload
 ):
     art = server.channel("art")
     member, moderator = server.person("member"), server.person("moderator")
     newcomer, owner = server.person("newcomer"), server.person("owner")
     bot = await start_bot()
-    bombs = [
-        await person.slash("imagine", channel, prompt="dog", image=BOMB)
+    handles = [
+        await person.slash("imagine", channel, prompt="dog", image=bomb)
         for _ in range(3)
         for person, channel in ((member, art), (moderator, moderator.direct_channel))
     ]
     await until_opening(bot)
     await draw(newcomer, art)
     await draw(owner, owner.direct_channel, image=make_upload())
-    for bomb in bombs:
-        assert "takes too long to open" in (await bomb.wait_answered(30)).text()
+    for handle in handles:
+        assert "takes too long to open" in (await handle.wait_answered(30)).text()
     assert await bot.stop() == 0
     assert [row["cost"] for row in bot.rows() if row["status"] == "refused"] == [0] * 6
     assert len(list((bot.data_dir / "pictures").glob("*.start.png"))) == 1
@@ -181,12 +183,12 @@ async def test_pictures_that_take_too_long_to_open_stop_nobody_elsewhere(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_stop_while_pictures_are_opened_leaves_no_process_and_the_next_start_says_it(
-    server: Playground, start_bot: StartBot, number: signal.Signals
+    server: Playground, start_bot: StartBot, bomb: Upload, number: signal.Signals
 ):
     member, art = server.person("member"), server.channel("art")
     bot = await start_bot()
     handles = [
-        await member.slash("imagine", channel, prompt="dog", image=BOMB)
+        await member.slash("imagine", channel, prompt="dog", image=bomb)
         for channel in (art, member.direct_channel) * 3
     ]
     opening = await until_opening(bot)
