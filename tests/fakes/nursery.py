@@ -209,6 +209,8 @@ def end(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    gc.disable()
     load_modules(*sys.argv[2:])
+    gc.enable()
     gc.freeze()
     become(_Server(sys.argv[1]).serve())
