@@ -97,16 +97,15 @@ def test_every_card_has_its_own_engine_id(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_doctors_probe_prints_the_device_or_why_there_is_none() -> None:
-    program = "import sys; sys.argv[1:] = [{!r}]; from bot.engine.hardware import main; main()"
+    program = (
+        "import sys; from bot.engine.hardware import main\n"
+        "for wish in list(sys.argv[1:]):\n    sys.argv[1:] = [wish]\n    main()"
+    )
     wishes = ("cpu", "mps") if sys.platform != "darwin" else ("cpu",)
-    printed = [
-        subprocess.run(
-            [sys.executable, "-c", program.format(wish)],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for wish in wishes
-    ]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *wishes], capture_output=True, text=True, check=True
+    )
+    printed = done.stdout.splitlines()
+    assert len(printed) == len(wishes)
     assert printed[0].startswith("cpu|")
     assert all(line.startswith("|The device is set to mps") for line in printed[1:])
