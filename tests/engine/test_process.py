@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine import Engine, ModelSource
+from bot.engine import Engine, ModelSource, check_model
 
 _ROOT = Path(__file__).parents[2]
 
@@ -97,3 +97,19 @@ def test_engine_on_the_cpu_starts_with_both(
     engine.start().result(60)
     assert used == ["imports", "memory"]
     assert engine.close(30)
+
+
+def test_thorough_check_of_a_model_imports_them_in_the_same_way(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[str] = []
+
+    def note() -> nullcontext[None]:
+        used.append("imports")
+        return nullcontext()
+
+    monkeypatch.setattr("bot.engine.models.checks.importing_libraries", note)
+    assert check_model(ModelSource(str(tiny_model), device="cpu"))
+    assert used == []
+    assert check_model(ModelSource(str(tiny_model), device="cpu"), thorough=True)
+    assert used == ["imports"]

@@ -18,6 +18,7 @@ from bot.engine.models.folders import CheckedFolder, check_folder
 from bot.engine.models.places import blame_cache, find_cached_file, is_hub_id
 from bot.engine.models.single_files import CheckedFile, check_single_file
 from bot.engine.models.vaes import CheckedVae, check_fit, check_vae
+from bot.engine.process import importing_libraries
 from bot.errors import ConfigError
 
 
@@ -64,7 +65,8 @@ def get_config(found: CheckedFolder | CheckedFile) -> Path:
 
 def _rehearse(found: CheckedFolder | CheckedFile, vae: CheckedVae | None) -> None:
     hush_transformers()
-    from bot.engine.models.rehearsal import choose_samplers, rehearse  # noqa: PLC0415 imports torch
+    with importing_libraries():
+        from bot.engine.models.rehearsal import choose_samplers, rehearse  # noqa: PLC0415
 
     choose_samplers(rehearse(found, get_config(found), vae), found.model)
 
