@@ -104,6 +104,7 @@ def work(
     typer.echo(f"This machine joins {join} with {num_cards} engine(s). Ctrl-C ends it.")
     log_file = settings.data_dir / "worker.log"
     _supervise(Supervisor(command, environ, typer.echo, log_file, state.is_drained))
+    state.end()
 
 
 @worker.command()

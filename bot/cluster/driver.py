@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +21,14 @@ from bot.engine import PipeChannel, pack, unpack
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
+_REACH_SECONDS = 5.0
 _MAX_CALLS = 64  # at once to one worker
 NAMESPACE = "triptych"
 
 
 def serve(address: str, make_engine: MakeEngine, channel: PipeChannel) -> None:
     """Serve until the bot has ended. Ray ends this process if the cluster's head is lost."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Ray prints what happens to its nodes
     asyncio.run(Driver(address, make_engine, channel).run())
 
 
@@ -68,16 +71,23 @@ class Driver:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _connect(self) -> None:
+        """Connect. Raises OSError if nobody is at the address, ConnectionError without the token.
+
+        Ray itself takes 20 seconds for both and says the same of both.
+        """
+        host, _, port = self._address.rpartition(":")
+        socket.create_connection((host, int(port)), _REACH_SECONDS).close()
         ray.init(
             self._address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR
         )
 
     def _explain(self, error: Exception) -> str:
         text = str(error).strip().partition("\n")[0]
-        if "auth" in str(error).lower() or "token" in str(error).lower():
+        if isinstance(error, ConnectionError) and not error.errno:  # by Ray, not by the system
             return (
                 f"The cluster at {self._address} refuses the token. Use the file that `triptych "
-                f"cluster start` names on that machine (CLUSTER_TOKEN_FILE). Trying again. ({text})"
+                "cluster start` names on that machine (CLUSTER_TOKEN_FILE). Trying again. "
+                f"({text})"
             )
         return (
             f"The cluster at {self._address} does not answer. Start it there with `triptych "

@@ -97,11 +97,12 @@ def check_token(path: Path) -> None:
 
 
 def make_environ(token_file: Path) -> dict[str, str]:
-    """Return the variables with which Ray asks for the token and reports nothing to its makers."""
+    """Return Ray's variables: it asks for the token, reports to nobody, and logs little."""
     return {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token_file.absolute()),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_BACKEND_LOG_LEVEL": "error",
     }
 
 

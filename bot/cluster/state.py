@@ -26,6 +26,10 @@ class WorkerState:
             path.unlink()
         self._write(_SUPERVISOR)
 
+    def end(self) -> None:
+        """Note that the worker has ended."""
+        (self.folder / _SUPERVISOR).unlink(missing_ok=True)
+
     def is_supervised(self) -> bool:
         """Return whether a worker runs on this machine."""
         return self._is_alive(self.folder / _SUPERVISOR)

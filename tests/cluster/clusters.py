@@ -114,6 +114,11 @@ class Nodes:
             "PYTHONUNBUFFERED": "1",
             "DATA_DIR": str(self.folder / name),
             "DEVICE": "cpu",
+            # Ray notices sooner that a node is gone than it does by itself
+            "RAY_health_check_period_ms": "1000",
+            "RAY_health_check_timeout_ms": "3000",
+            "RAY_health_check_failure_threshold": "3",
+            "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
         }
 
 

@@ -45,6 +45,7 @@ def connect(nodes: Nodes) -> Iterator[Connect]:
     def connect_(address: str = "", token_file: Path | None = None, **fake: float) -> EnginePool:
         start = partial(start_driver, address or nodes.address, FakeMaker(**fake))
         environ = make_environ(token_file or nodes.token_file)
+        environ |= {"RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
         pool = EnginePool({}, [Machines(partial(start, environ))])
         pools.append(pool)
         return pool
