@@ -45,11 +45,13 @@ class Worker:
         threading.Thread(target=self._run, args=(loop, outbox), daemon=True).start()
         watching = asyncio.create_task(self._watch_drain_file(outbox))
         try:
-            while (data := await outbox.get()) is not None:
-                batch = [data]
-                while not outbox.empty() and (more := outbox.get_nowait()) is not None:
-                    batch.append(more)
-                yield batch
+            has_ended = False
+            while not has_ended:
+                batch = [await outbox.get()]
+                while not outbox.empty():
+                    batch.append(outbox.get_nowait())
+                has_ended = None in batch
+                yield [data for data in batch if data is not None]
         finally:
             watching.cancel()
 
