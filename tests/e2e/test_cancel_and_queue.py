@@ -78,14 +78,11 @@ async def test_cancel_takes_back_the_one_that_is_chosen_or_all_of_them(
 ):
     bot = await start_bot(FAKE_STEP_SECONDS="0.5")
     member, art = server.person("member"), server.channel("art")
-    handles = [
-        await member.slash(
-            "imagine", art, prompt=f"{word} in autumn leaves " + "and more " * 10, steps=60
-        )
-        for word in ("dog", "cat", "fox")
-    ]
-    for handle in handles:
-        await handle.wait_answered()
+    handles = []
+    for word in ("dog", "cat", "fox"):  # one after the other, because the newest comes first
+        prompt = f"{word} in autumn leaves " + "and more " * 10
+        handles.append(await member.slash("imagine", art, prompt=prompt, steps=60))
+        await handles[-1].wait_answered()
     choice = await (await member.slash("cancel", art)).wait_answered()
     assert choice.is_ephemeral
     labels = [button.label or "" for button in choice.buttons()]
