@@ -181,7 +181,8 @@ class Supervisor:
                 pause_seconds = 1.0
             reason = self._read_last_line()
             self._say(
-                f"Ray ended ({reason or f'exit code {code}'}); again in {pause_seconds:.0f} s."
+                f"Ray ended ({reason or f'exit code {code}'}). "
+                f"It starts again in {pause_seconds:.0f} s."
             )
             self._stop.wait(pause_seconds)
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)

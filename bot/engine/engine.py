@@ -257,7 +257,7 @@ class Engine:
                 self._end(fault)
 
     def _admit(self, batch: Batch) -> None:
-        """Take in the requests that have waited longest, as long as they fit."""
+        """Start the requests that have waited longest, as long as they fit."""
         while self._waiting:
             request = self._waiting[0].request
             others = [job.request.recipe for job in self._drawn.values()]

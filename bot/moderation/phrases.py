@@ -53,7 +53,7 @@ def list_uncovered(hits: Iterable[Hit], covers: Iterable[Hit]) -> Iterator[Hit]:
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """Split a rule's text into words in the form that readings have."""
+    """Split a rule's text into words, written as they are in readings."""
     return tuple(_WORD.findall(normalise(text)))
 
 

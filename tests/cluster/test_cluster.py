@@ -152,7 +152,7 @@ def test_drained_machine_finishes_what_it_draws_and_ends(nodes: Nodes, connect: 
     assert first.result(SECONDS).images is not None
     assert second.result(SECONDS).images is not None
     watch.until(old=None, near=EngineState.READY)
-    assert "No worker runs here" in nodes.run("old", "worker", "drain").stderr
+    assert "No worker runs on this machine" in nodes.run("old", "worker", "drain").stderr
     nodes.stop("old")
 
 

@@ -63,13 +63,13 @@ class Learner:
         self.rows = rows
         self.next_trial: int | None = None
         self._choices = [bucket for bucket in BUCKETS if bucket >= least_rows]
-        self._now: _Samples = deque(maxlen=2 * _AROUND)  # of ``rows``, in seconds
-        self._cost = 1.0  # of a row with ``rows`` rows, in units of the first choice's
-        self._tried: dict[int, _Samples] = {}  # of other buckets, in the same units
+        self._now: _Samples = deque(maxlen=2 * _AROUND)  # of steps with ``rows`` rows, in seconds
+        self._cost = 1.0  # for a row in such a step; 1.0 at the first choice
+        self._tried: dict[int, _Samples] = {}  # of steps with other buckets, in the same units
         self._trial: list[tuple[int, float]] = []  # rows and seconds of the last trial's steps
-        self._num_tried = 0  # steps of this trial
-        self._num_usual = 0  # steps since then
-        self._num_after = 0  # those of them that count
+        self._num_tried = 0  # steps of the present trial
+        self._num_usual = 0  # steps since the trial
+        self._num_after = 0  # those of these steps that count
         self._pause = _PAUSE
         self.limit(max_rows or BUCKETS[-1])
 
@@ -88,7 +88,7 @@ class Learner:
             )
 
     def note(self, rows: float, seconds: float | None, now: float) -> None:
-        """Take in a step. seconds: None if it did more than usual, such as encoding a prompt."""
+        """Learn from a step. seconds: None if it did more than usual, such as encoding a prompt."""
         bucket = find_bucket(rows)
         if bucket == self.next_trial:
             self._note_trial(bucket, seconds and seconds / rows)
