@@ -85,7 +85,7 @@ def work(
     host: _Host = None,
     ports: _Ports = DEFAULT_PORT,
 ) -> None:
-    """Draw for the bot on this machine until you stop it. It also reads MODEL, DEVICE and DEVICES."""
+    """Draw for the bot on this machine until stopped. Reads MODEL, DEVICE and DEVICES here."""
     if context.invoked_subcommand is not None:
         return
     settings = _prepare()

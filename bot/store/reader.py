@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import aiosqlite
 
-# SQLite's virtual machine takes 3 ms for so many. Checking more often would be slow, because
+# SQLite's virtual machine takes 3 ms for this many. Checking more often would be slow, because
 # each check waits for the interpreter lock.
 _INSTRUCTIONS_BETWEEN_LOOKS = 100_000
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Hashable
 
 
 class Stopwatch:
-    """Times a step if it is like the one before, so that neither warming up nor capturing counts.
+    """Times a step if it is like the one before, so that warming up and capturing do not count.
 
-    On the CPU it counts processor time, so that other programs do not disturb it; prompts are
-    encoded and pictures decoded before it starts. Other devices do that between two steps, and the
-    engine is one step ahead of them: the time between two ends is that of the step before. So
-    the same requests must have been in flight for three steps.
+    On the CPU, it measures processor time, which other programs do not disturb. Prompts are encoded
+    and pictures decoded before the step is timed. On other devices, this happens between two steps.
+    There, the engine is one step ahead of the device, so the time from one end to the next is that
+    of the earlier step. Therefore, the same requests must have been in flight for three steps.
     """
 
     def __init__(self, *, on_cpu: bool, clock: Callable[[], float] | None = None) -> None:
