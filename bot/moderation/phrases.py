@@ -243,7 +243,7 @@ class PhraseIndex:
                 yield tuple((Form.MASKED, each) for each in meant)
 
     def _find_spelled(self, run: str, check: Callable[[], None]) -> Iterator[str]:
-        """Yield the indexed words in a run of single letters. Other letters may stand around a word.
+        """Yield the indexed words in a run of single letters. Other letters may surround a word.
         For a short word, those letters must be indexed words or single-letter words.
         """
         if run in self._words:
