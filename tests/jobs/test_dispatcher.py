@@ -395,10 +395,12 @@ async def test_stop_while_the_model_loads_ends_the_run(open_house: OpenHouse):
         house.drawing = asyncio.create_task(house.services.dispatcher.run())
         job = await house.submit()
         await house.until(lambda: house.places_shown(job))
-        await house.services.dispatcher.stop(1.0, 1.0)
-        engine.may_load.set()
-        async with asyncio.timeout(2):
-            await house.drawing
+        try:
+            await house.services.dispatcher.stop(1.0, 1.0)
+            async with asyncio.timeout(2):
+                await house.drawing
+        finally:
+            engine.may_load.set()
         assert (await house.fetch(job)).status is JobStatus.QUEUED
 
 
