@@ -70,7 +70,7 @@ def list_cases(seed: int = 17) -> Iterator[Case]:
 
 
 def list_adult_cases(seed: int = 19) -> Iterator[Case]:
-    """List the same sentences about adults without names, which neither class may stop."""
+    """List the same sentences about unnamed adults. Neither class may refuse them."""
     pick = random.Random(seed)
     slots, lexicon = read_terms()["en"], read_lexicon()
     for entry in slots["adults"]:

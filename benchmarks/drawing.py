@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _answer() -> None:
-    """Read numbers of people from the input. Draw for so many at once, and print the seconds."""
+    """Read numbers of people from the input. Draw for that many at once; print the seconds."""
     engine = Engine(
         ModelSource(str(get_starter_model_folder()), device="cpu"),
         rows=_ROWS,

@@ -71,7 +71,7 @@ def take_quickest(rounds: Sequence[_Times]) -> _Times:
 
 
 def _answer() -> None:
-    """Judge the pools of each line of input; print how long it took."""
+    """For each line of input, judge the pools that it names; print how long that took."""
     policy, guard = PromptPolicy(rules=make_rules()), PromptPolicy(TERMS, make_rules())
     for line in sys.stdin:
         times: _Times = {}

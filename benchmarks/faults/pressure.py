@@ -15,6 +15,7 @@ import psutil
 from benchmarks.faults.bench import Bench, open_bench
 from benchmarks.faults.finding import Measurement, Plan
 from playground import Member, add_user
+from tests.fakes.gate import Gate
 
 _AT_ONCE = 40
 # many members, because each prompt adds up the prompts of its member in the last hour
@@ -176,11 +177,15 @@ async def _measure_equality(plan: Plan) -> float:
     """
     num_members, num_each = 10, plan.pick(4, 10, 40)
     async with open_bench(plan, "f7-equal", checks_contract=False) as bench:
-        load_seconds = 2 + num_members * num_each / 50  # the seconds until all members have asked
-        await bench.start(FAKE_STEP_SECONDS="0.005", FAKE_LOAD_SECONDS=str(load_seconds))
-        for name in _add_people(bench, num_members):
-            for _ in range(num_each):
-                await bench.ask("equal", who=name)
+        path = bench.folder / "gate"
+        with Gate(path) as gate:
+            await bench.start(FAKE_STEP_SECONDS="0.005", FAKE_LOAD_GATE=str(path))
+            for name in _add_people(bench, num_members):
+                for _ in range(num_each):
+                    await bench.ask("equal", who=name)
+            for handle in bench.handles:
+                await handle.wait_acknowledged(10)
+            gate.open()  # now that all have asked
         await bench.settle(60 + num_members * num_each / 4)
         await bench.stop()
         rows = bench.rows()

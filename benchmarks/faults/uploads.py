@@ -41,7 +41,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _claim_size(width: int, height: int) -> bytes:
-    """Make a PNG of this size. Its pixels are missing, or zero if they are few enough."""
+    """Make a PNG of this size. If it is huge, its pixels are missing; otherwise all are zero."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     rows = bytes((width + 7) // 8 + 1) * height if width * height < 10**8 else b""
     parts = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")

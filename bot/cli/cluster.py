@@ -53,7 +53,7 @@ def start(
     ports: _Ports = DEFAULT_PORT,
     dashboard: Annotated[bool, typer.Option(help="Also start Ray's dashboard.")] = False,
 ) -> None:
-    """Let other machines join this one; runs until it is stopped."""
+    """Let other machines join this one. It runs until you stop it."""
     settings = _prepare()
     token_file = find_token_file(settings)
     make_token(token_file)
@@ -73,16 +73,19 @@ def start(
 def work(
     context: typer.Context,
     join: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="What `triptych cluster start` printed.")
+        str,
+        typer.Option(metavar="ADDRESS", help="The address that `triptych cluster start` printed."),
     ] = "",
     token_file: Annotated[
         Path | None, typer.Option(help="The copy of the cluster's token.", dir_okay=False)
     ] = None,
-    name: Annotated[str, typer.Option(help="For /status; the machine's name if left out.")] = "",
+    name: Annotated[
+        str, typer.Option(help="The name in /status. Default: the machine's name.")
+    ] = "",
     host: _Host = None,
     ports: _Ports = DEFAULT_PORT,
 ) -> None:
-    """Draw for the bot on this machine until stopped. MODEL, DEVICE and DEVICES count here too."""
+    """Draw for the bot on this machine until stopped. Reads MODEL, DEVICE and DEVICES here."""
     if context.invoked_subcommand is not None:
         return
     settings = _prepare()
@@ -109,12 +112,12 @@ def work(
 
 @worker.command()
 def drain() -> None:
-    """Finish what this machine draws, take no more, and end the worker: for an update, say."""
+    """End the worker after its present pictures, for example before an update."""
     state = WorkerState((_prepare().data_dir / "worker").absolute())
     if not state.is_supervised():
-        leave(ConfigError("No worker runs here. (DATA_DIR must be the one of the worker.)"))
+        leave(ConfigError("No worker runs on this machine with this DATA_DIR."))
     state.ask_to_drain()
-    typer.echo("The worker takes no more, finishes what it draws, and ends.")
+    typer.echo("The worker takes no more prompts. It ends when its pictures are finished.")
     while state.is_supervised():
         time.sleep(0.5)
     typer.echo("The worker has ended.")
@@ -129,7 +132,7 @@ def _prepare() -> Settings:
 
 
 def _check_worker(join: str, token_file: Path | None, state: WorkerState) -> Path:
-    """Return the token's file. Raises ConfigError for a worker that cannot begin."""
+    """Return the token's file. Raises ConfigError if the worker cannot start."""
     if not join or token_file is None:
         raise ConfigError(
             "A worker needs --join ADDRESS and --token-file FILE; `triptych cluster start` on the "
@@ -137,7 +140,7 @@ def _check_worker(join: str, token_file: Path | None, state: WorkerState) -> Pat
         )
     check_token(token_file)
     if state.is_supervised():
-        raise ConfigError(f"A worker runs here already, with {state.folder}.")
+        raise ConfigError(f"A worker is already running on this machine; it uses {state.folder}.")
     return token_file
 
 
@@ -148,7 +151,7 @@ def _supervise(supervisor: Supervisor) -> None:
 
 
 def _count_cards(device: str) -> int:
-    """Count the cards with torch, in a process of its own: this one stays small."""
+    """Count the cards with torch, in another process, so that this one does not import torch."""
     done = subprocess.run(
         [sys.executable, "-c", _COUNT_CARDS.format(device)],
         capture_output=True,
@@ -160,7 +163,7 @@ def _count_cards(device: str) -> int:
 
 
 def _find_own_address() -> str:
-    """Return the address of this machine that other machines reach. Nothing is sent."""
+    """Return the address at which other machines reach this one. Sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # an address that nobody has (RFC 5737)

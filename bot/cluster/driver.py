@@ -1,4 +1,4 @@
-"""The child process with Ray's driver: finds machines and starts workers on them. Imports ray."""
+"""Finds machines and starts workers on them, in a child process with Ray's driver. Imports ray."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ NAMESPACE = "triptych"
 
 
 def serve(address: str, make_engine: MakeEngine, channel: PipeChannel) -> None:
-    """Serve until the bot has ended. Ray ends this process if the cluster's head is lost."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Ray prints what happens to its nodes
+    """Serve until the bot ends. Ray ends this process if it loses the cluster's head."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Ray prints messages about its nodes
     asyncio.run(Driver(address, make_engine, channel).run())
 
 
@@ -64,16 +64,17 @@ class Driver:
             await asyncio.to_thread(self._connect)
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
             self._tell(Noted(self._explain(error)))
-            await asyncio.sleep(_LOOK_SECONDS)  # so that the note is on its way
+            await asyncio.sleep(_LOOK_SECONDS)  # because the note is sent by another thread
             return
         while True:
             await self._look()
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _connect(self) -> None:
-        """Connect. Raises OSError if nobody is at the address, ConnectionError without the token.
+        """Connect. Raises OSError if nothing answers at the address, or a ConnectionError without
+        ``errno`` if the token is wrong.
 
-        Ray itself takes 20 seconds for both and says the same of both.
+        Ray itself takes 20 seconds to notice either, and its errors do not tell them apart.
         """
         host, _, port = self._address.rpartition(":")
         socket.create_connection((host, int(port)), _REACH_SECONDS).close()
@@ -83,7 +84,7 @@ class Driver:
 
     def _explain(self, error: Exception) -> str:
         text = str(error).strip().partition("\n")[0]
-        if isinstance(error, ConnectionError) and not error.errno:  # by Ray, not by the system
+        if isinstance(error, ConnectionError) and not error.errno:  # from Ray, not the system
             return (
                 f"The cluster at {self._address} refuses the token. Use the file that `triptych "
                 "cluster start` names on that machine (CLUSTER_TOKEN_FILE). Trying again. "
@@ -95,7 +96,7 @@ class Driver:
         )
 
     async def _look(self) -> None:
-        """Tell the bot which cards have come and which have gone."""
+        """Tell the bot which cards are new and which have left."""
         try:
             nodes: list[dict[str, Any]] = await asyncio.to_thread(ray.nodes)
         except (RayError, RuntimeError) as error:
@@ -124,9 +125,10 @@ class Driver:
         self._tell(Noted(" ".join(misfits.values())))
 
     def _list_machines(self, nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """List the machines that draw. One that has joined again is not there twice.
+        """List the machines that draw. If one has joined again, only its new node is listed.
 
-        Ray takes half a minute to notice that a machine is gone, and it may be back by then.
+        Ray takes half a minute to notice that a machine has left. By then, the machine may have
+        joined again.
         """
         known = {card.node_id for card in self._cards.values()}
         newest: dict[str, dict[str, Any]] = {}
@@ -135,7 +137,7 @@ class Driver:
                 continue
             installation = read_installation(node["Labels"]) or node["NodeID"]
             twins = [node, newest[installation]] if installation in newest else [node]
-            twins.sort(key=lambda twin: twin["NodeID"] in known)  # what has just come is first
+            twins.sort(key=lambda twin: twin["NodeID"] in known)  # the new one comes first
             newest[installation] = twins[0]
             self._old |= {twin["NodeID"] for twin in twins[1:]}
         return list(newest.values())
@@ -161,7 +163,7 @@ class Driver:
             "num_cpus": 0,
             "num_gpus": 1 if card.has_gpu else 0,
             "resources": {CARDS: 1},
-            "max_restarts": 0,  # an actor that Ray starts again has no model, and answers
+            "max_restarts": 0,  # if Ray started an actor again, it would answer without a model
             "max_task_retries": 0,
             "max_concurrency": _MAX_CALLS,
             "scheduling_strategy": strategy,

@@ -1,4 +1,4 @@
-"""What the bot's process and the child process with Ray's driver tell each other."""
+"""The messages between the bot's process and the child process with Ray's driver."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A card can be used. key: the card, for as long as its machine stays. name: for people."""
+    """A card can be used. key: names the card until its machine leaves. name: for people."""
 
     key: str
     name: str
@@ -30,7 +30,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Start a worker on a card. session: a number that no other worker has had."""
+    """Start a worker on a card. session: the worker's number; no earlier worker had it."""
 
     key: str
     session: int
@@ -53,7 +53,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Bytes from or for a worker, see ``bot.engine.fleet.messages``."""
+    """Bytes to or from a worker; see ``bot.engine.fleet.messages``."""
 
     session: int
     data: bytes

@@ -1,4 +1,4 @@
-"""The bot's side: one engine in the pool for each card of each machine of the cluster."""
+"""Runs in the bot: keeps one engine in the pool for each card of each machine in the cluster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
-_CLOSE_SECONDS = 2.0  # the most that a worker gets to end by itself
+_CLOSE_SECONDS = 2.0  # how long a worker may take to end by itself
 
 StartDriver = Callable[[], Channel]
 
@@ -37,14 +37,14 @@ class _DriverTarget:
 
 
 def start_driver(address: str, make_engine: MakeEngine, environ: Mapping[str, str]) -> PipeChannel:
-    """Start a child process with Ray's driver. make_engine: is called on the workers."""
+    """Start a child process with Ray's driver. make_engine: called on the workers."""
     return start_child(_DriverTarget(address, make_engine), environ)
 
 
 class Machines:
-    """Adds engines to a pool as machines join, and takes them away as they leave.
+    """Adds engines to a pool as machines join, and removes them as machines leave.
 
-    start_driver: starts the child process with Ray's driver, which is started again if it ends.
+    start_driver: starts the child process with Ray's driver. It is called again if that ends.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Machines:
         self.note = "connecting to the cluster"
 
     def start(self, pool: EnginePool) -> None:
-        """Begin to look for machines, for this pool."""
+        """Start looking for machines, and add their engines to this pool."""
         self._pool = pool
         self._launch()
 
@@ -145,7 +145,7 @@ class Machines:
             line.end(reason)
 
     def _lose_driver(self, driver: Channel, reason: str) -> None:
-        """Take all engines away until the driver has found their machines again."""
+        """Remove all engines until a new driver has found their machines again."""
         if driver is not self._driver or self._is_closed:
             return
         self._driver = None
@@ -160,7 +160,7 @@ class Machines:
 
 
 class _Line:
-    """A channel to one worker, as a part of the connection to the driver."""
+    """A channel to one worker. All such channels share the connection to the driver."""
 
     def __init__(self, session: int, key: str, tell: Callable[[object], None]) -> None:
         self.session = session

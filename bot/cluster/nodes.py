@@ -24,10 +24,10 @@ from bot.settings import Settings
 DEFAULT_PORT = 6379
 TOKEN_FILE = "cluster-token"
 _NUM_WORKER_PORTS = 90
-_STORE_BYTES = 512 * 2**20  # pictures on their way; Ray's own default is a third of the memory
+_STORE_BYTES = 512 * 2**20  # for pictures in transit; Ray's default is a third of the memory
 _STOP_SECONDS = 20.0
 _LOOK_SECONDS = 0.5
-_STEADY_SECONDS = 60.0  # after which a node that ends is started again at once
+_STEADY_SECONDS = 60.0  # a node that ran for longer is started again at once
 _LONGEST_PAUSE_SECONDS = 30.0
 
 MISSING = (
@@ -72,7 +72,7 @@ def find_token_file(settings: Settings) -> Path:
 
 
 def make_token(path: Path) -> None:
-    """Write a new token that only this user can read, unless the file is there."""
+    """Write a new token that only this user can read, unless the file exists already."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,17 +87,18 @@ def check_token(path: Path) -> None:
         text = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"The token of the cluster cannot be read from {path} ({error}). Copy it from the "
+            f"The cluster's token cannot be read from {path} ({error}). Copy it from the "
             "machine on which `triptych cluster start` runs, which names the file."
         ) from None
     if len(text) < 32:
         raise ConfigError(
-            f"{path} holds no token of a cluster. `triptych cluster start` names the right file."
+            f"{path} does not contain a cluster token. `triptych cluster start` names the right "
+            "file."
         )
 
 
 def make_environ(token_file: Path) -> dict[str, str]:
-    """Return Ray's variables: it asks for the token, reports to nobody, and logs little."""
+    """Return Ray's environment variables: require the token, send no statistics, and log little."""
     return {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token_file.absolute()),
@@ -146,7 +147,7 @@ def _make_options(
 
 
 class Supervisor:
-    """Runs a command, and runs it again when it ends, until it is told to stop or ``is_done``."""
+    """Runs a command, and runs it again whenever it ends, until ``stop`` or until ``is_done``."""
 
     def __init__(
         self,
@@ -165,11 +166,11 @@ class Supervisor:
         self._stop = threading.Event()
 
     def stop(self) -> None:
-        """End the command and do not run it again. May be called from a signal handler."""
+        """End the command and do not run it again. A signal handler may call this."""
         self._stop.set()
 
     def run(self) -> None:
-        """Return once it was told to stop and the command has ended."""
+        """Run the command. Returns after ``stop``, once the command has ended."""
         pause_seconds = 1.0
         while not self._stop.is_set():
             began_at = time.monotonic()
@@ -180,7 +181,8 @@ class Supervisor:
                 pause_seconds = 1.0
             reason = self._read_last_line()
             self._say(
-                f"Ray ended ({reason or f'exit code {code}'}); again in {pause_seconds:.0f} s."
+                f"Ray ended ({reason or f'exit code {code}'}). "
+                f"It starts again in {pause_seconds:.0f} s."
             )
             self._stop.wait(pause_seconds)
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
@@ -194,7 +196,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches it through us alone
+                start_new_session=True,  # so that Ctrl-C does not reach it directly; we end it
             )
             while process.poll() is None and not self._stop.wait(_LOOK_SECONDS):
                 if self._is_done():

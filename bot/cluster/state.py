@@ -1,4 +1,4 @@
-"""What `triptych worker`, its engines and `triptych worker drain` tell each other: small files."""
+"""Small files through which `triptych worker`, its engines and `triptych worker drain` talk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class WorkerState:
     folder: Path
 
     def begin(self) -> None:
-        """Note that this process supervises the worker, and forget what an earlier one left."""
+        """Note that this process supervises the worker, and delete the files of an earlier one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.iterdir():
             path.unlink()
@@ -35,11 +35,11 @@ class WorkerState:
         return self._is_alive(self.folder / _SUPERVISOR)
 
     def ask_to_drain(self) -> None:
-        """Ask the worker to finish what it draws and to end."""
+        """Ask the worker to finish its pictures and then end."""
         (self.folder / _DRAIN).touch()
 
     def is_draining(self) -> bool:
-        """Return whether it was asked to."""
+        """Return whether the worker was asked to."""
         return (self.folder / _DRAIN).exists()
 
     def note_busy(self, number: int) -> None:
@@ -51,7 +51,7 @@ class WorkerState:
         (self.folder / f"card-{number}").unlink(missing_ok=True)
 
     def is_drained(self) -> bool:
-        """Return whether it was asked to drain, and no engine draws any more."""
+        """Return whether the worker was asked to drain, and no engine is drawing any more."""
         return self.is_draining() and not any(map(self._is_alive, self.folder.glob("card-*")))
 
     def _write(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Which versions of Triptych, torch and Python draw together."""
+"""Checks whether the versions of Triptych, torch and Python on two machines fit together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 CARDS = "triptych_card"
-"""The Ray resource of which each machine has as many as it has devices to draw on."""
+"""The name of a Ray resource: each machine has one for each device that it draws on."""
 
 _LABELS = {"triptych": "Triptych", "torch": "torch", "python": "Python"}
 _NAME_LABEL = "triptych-name"
@@ -36,15 +36,15 @@ class Versions:
         return cls(*(labels.get(name, "unknown") for name in _LABELS))
 
     def as_labels(self, name: str, installation: str) -> dict[str, str]:
-        """Return the labels for this machine's Ray node. installation: the same at each start."""
+        """Return the labels for this machine's Ray node. installation: never changes."""
         values = zip(_LABELS, (self.triptych, self.torch, self.python), strict=True)
         labels = {label: _clean(value) for label, value in values}
         return labels | {_NAME_LABEL: _clean(name) or "machine", _INSTALLATION: installation}
 
     def find_misfit(self, other: Versions) -> str | None:
-        """Say what is different on another machine, and what to do; None if both fit.
+        """Say which version differs on another machine, and what to do; None if all fit.
 
-        Triptych must be the same; torch and Python the same but for their last number.
+        Triptych's version must be equal. For torch and Python, the first two numbers must be equal.
         """
         ours = (_clean(self.triptych), _shorten(self.torch), _shorten(self.python))
         theirs = (_clean(other.triptych), _shorten(other.torch), _shorten(other.python))
@@ -56,12 +56,12 @@ class Versions:
 
 
 def read_name(labels: Mapping[str, str]) -> str:
-    """Return the name for people of a machine."""
+    """Return the name of a machine that people see."""
     return labels.get(_NAME_LABEL, "machine")
 
 
 def read_installation(labels: Mapping[str, str]) -> str:
-    """Return what tells a worker apart from all others, also when it joins again."""
+    """Return the id of a worker, which stays the same when the worker joins again."""
     return labels.get(_INSTALLATION, "")
 
 
@@ -73,7 +73,7 @@ def _find(package: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Leave out what a Ray label must not have, and "+cpu" and the like."""
+    """Remove endings such as "+cpu", and characters that Ray labels must not contain."""
     return _NOT_IN_A_LABEL.sub("-", text.partition("+")[0]).strip("-_.")[:63]
 
 

@@ -1,4 +1,4 @@
-"""The worker on another machine: an engine behind a Ray actor."""
+"""Runs on another machine: a Ray actor that draws with one engine."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from bot.cluster.state import STATE_FOLDER, WorkerState
 from bot.engine import EngineApi, EngineHost
 
 MakeEngine = Callable[[int], EngineApi]
-"""Makes the engine for a card of the worker's machine, by its number there."""
+"""Makes the engine for the card with this number on the worker's machine."""
 
-_DRAIN_SECONDS = 1.0  # between two looks at the state
+_DRAIN_SECONDS = 1.0  # how often it checks whether it was asked to drain
 
 
 class Worker:
-    """Draws with one engine. Ray makes an actor of it (see ``driver``), with one asyncio loop.
+    """Draws with one engine. Ray turns it into an actor with one asyncio loop (see ``driver``).
 
-    ``send`` takes bytes for the engine, ``receive`` gives those that it sends, until it ends.
+    ``send`` passes bytes to the engine; ``receive`` yields the engine's answers until it ends.
     """
 
     def __init__(self, make_engine: MakeEngine, number: int) -> None:
@@ -34,11 +34,11 @@ class Worker:
             self._state.note_busy(number)
 
     async def send(self, data: bytes) -> None:
-        """Take what the bot sends."""
+        """Pass bytes from the bot to the engine."""
         self._channel.on_data(data)
 
     async def receive(self) -> AsyncIterator[list[bytes]]:
-        """Start the engine, and give what it sends for the bot. Called once."""
+        """Start the engine, and yield the bytes that it sends to the bot. Called once."""
         loop = asyncio.get_running_loop()
         outbox: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._channel.post = lambda data: loop.call_soon_threadsafe(outbox.put_nowait, data)
@@ -60,7 +60,9 @@ class Worker:
         loop.call_soon_threadsafe(outbox.put_nowait, None)
 
     async def _watch_drain_file(self, outbox: asyncio.Queue[bytes | None]) -> None:
-        """Take no more once the machine's owner wants it back; end when all is drawn."""
+        """Wait until the worker is asked to drain. Then take no more prompts, and end when all are
+        drawn.
+        """
         if self._state is None:
             return
         drains = False
@@ -74,7 +76,7 @@ class Worker:
 
 
 class _ActorChannel:
-    """The engine's side of the connection. on_data: takes what comes in."""
+    """The engine's side of the connection. on_data: called with the bytes that arrive."""
 
     def __init__(self) -> None:
         self.post: Callable[[bytes], object] = lambda data: None
@@ -83,7 +85,7 @@ class _ActorChannel:
         self._lock = threading.Lock()
 
     def open(self, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
-        """Start. Ray ends the process of an actor if the bot is gone, so ``on_end`` is not used."""
+        """Start. If the bot is gone, Ray ends this process, so ``on_end`` is not used."""
         with self._lock:
             self.on_data = on_data
             for data in self._kept:
@@ -94,7 +96,7 @@ class _ActorChannel:
         self.post(data)
 
     def wait(self, seconds: float) -> bool:
-        """Return True: nothing is to be waited for on this side."""
+        """Return True, because there is nothing to wait for on this side."""
         return True
 
     def close(self) -> None:

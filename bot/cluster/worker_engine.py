@@ -1,4 +1,4 @@
-"""Makes a worker's engine from the bot's settings and from those of its own machine."""
+"""Makes a worker's engine from the bot's settings and the settings of the worker's machine."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _DRAWING = ("deterministic", "compile_unet", "upscaler")
 
 @dataclass(frozen=True, slots=True)
 class WorkerEngineMaker:
-    """Carries the bot's settings to a worker. A worker that sets MODEL draws with its own."""
+    """Carries the bot's settings to a worker. If the worker sets MODEL, it uses its own model."""
 
     wishes: dict[str, Any]
 
     @classmethod
     def of(cls, settings: Settings) -> WorkerEngineMaker:
-        """Take what a worker needs from the bot's settings; no token is among it."""
+        """Copy the settings that a worker needs from the bot's. No token is among them."""
         return cls({name: getattr(settings, name) for name in (*_MODEL, *_DRAWING)})
 
     def __call__(self, number: int) -> EngineApi:
-        """Make the engine for a card of this machine, by its number. Raises ConfigError."""
+        """Make the engine for the card with this number. Raises ConfigError."""
         settings = self.combine(load_settings(_env_file=os.environ.get(ENV_FILE)))
         device = settings.devices[number] if settings.devices else settings.device
         kind, environ = read_device(device, settings.devices.count("cpu"))
-        os.environ.pop("OMP_NUM_THREADS", None)  # Ray allows an actor without CPUs one thread
+        os.environ.pop("OMP_NUM_THREADS", None)  # Ray sets it to 1 for an actor without CPUs
         os.environ.update({k: v for k, v in environ.items() if k == "OMP_NUM_THREADS"})
         source = replace(choose_model_source(settings), device=kind)
         check_model(source)
@@ -46,7 +46,7 @@ class WorkerEngineMaker:
         )
 
     def combine(self, settings: Settings) -> Settings:
-        """Fill in the bot's wishes where the worker's own settings say nothing."""
+        """Use the bot's values for what the worker's own settings leave open."""
         own = settings.model_fields_set
         wishes = {name: self.wishes[name] for name in _DRAWING if name not in own}
         if "model" not in own:

@@ -55,7 +55,7 @@ class GuildRule:
 class Verdict:
     """What happens to a prompt, with the reason unless it is allowed.
 
-    rule: the rule that decided. form: the way of reading the prompt in which that rule matched.
+    rule: the rule that decided. form: the disguise that was undone when that rule matched.
     rules_version: the version of the server's rules; 0 if it has none of its own.
     """
 

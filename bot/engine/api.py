@@ -84,7 +84,7 @@ class UpscalerInfo:
 
     @property
     def factors(self) -> tuple[int, ...]:
-        """Return the possible factors, largest first. Smaller results are the largest, reduced."""
+        """Return the possible factors, largest first. Smaller ones reduce the largest result."""
         return tuple(n for n in range(self.factor, 1, -1) if self.factor % n == 0)
 
 
@@ -205,7 +205,7 @@ ProgressCallback = Callable[[Progress], None]
 
 
 class EngineState(StrEnum):
-    """What an engine of several is doing. REFUSED: it could not load its model."""
+    """The state of an engine in a pool. REFUSED: it could not load its model."""
 
     LOADING = "loading"
     READY = "ready"
@@ -216,9 +216,9 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """How an engine of several is doing. outstanding_cost: its work, in default requests.
+    """Describes an engine in a pool. outstanding_cost: the work left, in default requests.
 
-    info: its model; None until that is loaded. note: why it does not draw.
+    info: its model; None until that is loaded. note: why it is not drawing.
     """
 
     name: str

@@ -201,7 +201,7 @@ class Batch:
         return min(active, key=lambda group: group.used, default=None)
 
     def _select(self, group: Group) -> list[Member]:
-        """Choose who takes the next step: as many as a trial takes, if one is due and they wait."""
+        """Choose the pictures for the next step. If a trial is due, choose as many as it needs."""
         trial = self._learner and self._learner.next_trial
         if trial and not group.is_tiled:
             num_rows = self.capacity.count_rows(group.width, group.height, trial)
@@ -240,7 +240,7 @@ class Batch:
         return time.perf_counter() - started
 
     def _advance(self, group: Group, members: Sequence[Member]) -> float | None:
-        """Take a step. Return how long it took, if that is like any other step with its rows."""
+        """Take a step. Return its seconds if it is typical for its number of rows, else None."""
         num_rows = sum(member.entry.num_rows for member in members)
         padded = self.runner.pad(num_rows, self.capacity.count_rows(group.width, group.height))
         in_flight = [d.request.request_id for other in self._groups for d in other.drawings]
@@ -285,7 +285,7 @@ class Batch:
                 self._step(group, [m for m in members if m.drawing is drawing])
 
     def _take_fewer(self, group: Group, members: Sequence[Member]) -> None:
-        """Lower the limit after so many rows did not fit in memory."""
+        """Lower the limit, because this many rows did not fit in memory."""
         num_rows = sum(member.entry.num_rows for member in members)
         native = self._count_native_rows(group, members)
         if self._learner is not None and native > self._learner.rows:

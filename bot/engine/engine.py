@@ -53,7 +53,7 @@ class _Job:
     taken: bool = False
 
     def fail(self, error: TriptychError) -> None:
-        """End a job that the engine thread never took with this error, unless it was cancelled."""
+        """Fail a job that the engine thread never started, unless it was cancelled."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(error)
 
@@ -116,7 +116,7 @@ class Engine:
 
     @property
     def is_draining(self) -> bool:
-        """Return False: it ends together with the program."""
+        """Return False, because this engine draws until the program ends."""
         return False
 
     def start(self) -> Future[ModelInfo]:
@@ -257,7 +257,7 @@ class Engine:
                 self._end(fault)
 
     def _admit(self, batch: Batch) -> None:
-        """Take in the requests that have waited longest, as long as they fit."""
+        """Start the requests that have waited longest, as long as they fit."""
         while self._waiting:
             request = self._waiting[0].request
             others = [job.request.recipe for job in self._drawn.values()]

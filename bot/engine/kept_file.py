@@ -22,7 +22,7 @@ class KeptFile:
         return kept if isinstance(kept, dict) else {}
 
     def write(self, key: str, value: dict[str, Any]) -> None:
-        """Keep a value under a key, beside the others. If that fails, only log it.
+        """Keep a value under a key; other keys stay. If that fails, only log it.
 
         The engine works as well without the file; the next start only takes longer.
         """

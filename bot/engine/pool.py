@@ -1,4 +1,4 @@
-"""Several engines, each with a device of its own, as one."""
+"""Uses several engines, each with a device of its own, as if they were one."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TOGETHER = 1.25
-"""An engine that already draws this size is chosen if it takes at most this many times as long."""
+"""An engine that already draws this size may take this many times as long and is still chosen."""
 
 MakeEngine = Callable[[], EngineApi]
 
 
 class SeatSource(Protocol):
-    """Adds engines to a pool and takes them away, as machines come and go."""
+    """Adds engines to a pool and removes them, as machines come and go."""
 
     @property
     def note(self) -> str:
-        """Return what the owner should know, such as that nothing answers; "" if all is well."""
+        """Return what the owner should know, such as that no machine answers; "" if all is well."""
         ...
 
     def start(self, pool: EnginePool) -> None:
-        """Begin to look for engines, for this pool."""
+        """Start looking for engines for this pool."""
         ...
 
     def tend(self) -> None:
-        """Look after what broke. Called about once a second."""
+        """Start again what has ended by itself. Called about once a second."""
         ...
 
     def close(self, deadline_seconds: float) -> bool:
@@ -59,9 +59,9 @@ class SeatSource(Protocol):
 class EnginePool:
     """Draws with all its engines. Every method may be called from any thread.
 
-    makers: makes the engine of each name, and makes it again if it is lost. alone: an engine that
-    cannot be replaced while the program runs. on_change: called when an engine comes, goes or has
-    room again.
+    makers: for each name, makes the engine, also in place of one that is lost. alone: an engine
+    that cannot be replaced while the program runs. on_change: called when an engine is ready, is
+    lost or has room again.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class EnginePool:
 
     @classmethod
     def of(cls, engine: EngineApi | EnginePool) -> EnginePool:
-        """Return a pool of this engine alone; a pool is returned as it is."""
+        """Return a pool with only this engine. If it is a pool already, return it unchanged."""
         return engine if isinstance(engine, EnginePool) else cls({}, alone=engine)
 
     @property
     def lost(self) -> EngineLost | None:
-        """Return why no engine is left and none can be started; None if all is well."""
+        """Return why no engine is left and no other can be started; None if all is well."""
         return self._lost
 
     @property
@@ -104,14 +104,14 @@ class EnginePool:
 
     @property
     def num_models(self) -> int:
-        """Return how many models can be drawn with."""
+        """Return how many different models are ready."""
         with self._lock:
             return len({seat.info.id for seat in self._list_ready() if seat.info is not None})
 
     def start(self) -> Future[ModelInfo]:
-        """Start all engines; the future has the first model that is loaded.
+        """Start all engines. The future's result is the first model that is loaded.
 
-        Fails with ConfigError if no engine can load its model and no other machine can help.
+        It fails with ConfigError if no engine can load its model and no other machine can join.
         """
         self._ready.set_running_or_notify_cancel()
         for seat in list(self._seats.values()):
@@ -123,9 +123,10 @@ class EnginePool:
     def submit(
         self, request: GenerationRequest, on_progress: ProgressCallback | None = None
     ) -> Future[GenerationOutput]:
-        """Draw a request on the engine that will have finished it first.
+        """Draw a request on the engine that will finish it first.
 
-        Fails as ``EngineApi.submit`` does, and with EngineGone if another engine can draw it.
+        Fails as ``EngineApi.submit`` does. Fails with EngineGone if its engine is lost and another
+        engine can draw it.
         """
         recipe = request.recipe
         task = Task(request.request_id, recipe, self.cost(recipe))
@@ -153,9 +154,10 @@ class EnginePool:
             engine.cancel(request_id)
 
     def find_engine(self, recipe: Recipe, ahead_cost: float = 0.0) -> str | None:
-        """Return the engine on which a request should start now, after others of this cost.
+        """Return the engine on which a request should start now; None if it should wait.
 
-        None if none has room, or if one that is still busy will finish it sooner.
+        It should wait if no engine has room, or if an engine that is still busy will finish it
+        sooner. ahead_cost: the cost of the requests that such an engine will draw before it.
         """
         with self._lock:
             seat = self._pick(recipe, ahead_cost)
@@ -187,7 +189,7 @@ class EnginePool:
             return [seat.describe() for seat in self._seats.values()]
 
     def list_notes(self) -> list[str]:
-        """Return what the owner should know of other machines."""
+        """Return what the owner should know about other machines."""
         return [source.note for source in self._sources if source.note]
 
     def add(self, name: str, make: MakeEngine) -> None:
@@ -197,7 +199,7 @@ class EnginePool:
         self._start(seat)
 
     def drop(self, name: str, reason: str) -> None:
-        """Take an engine away, because its machine left. What it drew fails with EngineGone."""
+        """Remove an engine, because its machine left. Its requests fail with EngineGone."""
         with self._lock:
             seat = self._seats.pop(name, None)
         if seat is not None:
@@ -207,7 +209,7 @@ class EnginePool:
             self.on_change()
 
     def tend(self) -> None:
-        """Start lost engines again, and give up those that hang. To be called once a second."""
+        """Start lost engines again, and give up those that hang. Call this once a second."""
         for source in self._sources:
             source.tend()
         with self._lock:
@@ -223,7 +225,7 @@ class EnginePool:
                 self._give_up(seat)
 
     def close(self, deadline_seconds: float) -> bool:
-        """Cancel what runs and end all engines; False if one is still busy at the deadline."""
+        """Cancel all requests and end all engines; False if one is still busy at the deadline."""
         self._is_closed = True
         until = time.monotonic() + deadline_seconds
         ends = [seat.engine.close for seat in list(self._seats.values())]
@@ -246,10 +248,7 @@ class EnginePool:
         return [seat for seat in self._seats.values() if seat.serves(recipe)]
 
     def _pick(self, recipe: Recipe, ahead_cost: float = 0.0) -> Seat | None:
-        """Choose the engine with room that finishes a request first.
-
-        None if all are full, or if a busy one finishes it sooner.
-        """
+        """Choose the engine with room that will finish a request first; see ``find_engine``."""
         serving = self._list_serving(recipe)
         usual = _average([seat.pace.cost_per_second for seat in serving])
         cost = self.cost(recipe)
@@ -300,7 +299,7 @@ class EnginePool:
         self.on_change()
 
     def _refuse(self, seat: Seat, error: BaseException) -> None:
-        """Note that an engine could not load its model. Without any engine, the start fails."""
+        """Note that an engine could not load its model. If no engine can, ``start`` fails."""
         with self._lock:
             if str(error) != seat.note:
                 logger.error("the engine %s cannot start: %s", seat.name, error)
@@ -364,7 +363,7 @@ class EnginePool:
 
 
 def _abandon(engine: EngineApi, reason: str) -> None:
-    """Kill an engine in another process; one in this process can only be asked to end."""
+    """Kill an engine in another process. An engine in this process can only be asked to end."""
     abandon = getattr(engine, "abandon", None)
     if abandon is not None:
         abandon(reason)

@@ -74,7 +74,7 @@ class ModelRunner:
         return known
 
     def make_learner(self, capacity: Capacity, max_rows: int | None) -> Learner | None:
-        """Make what learns the rows from the steps; None if the options fix the rows."""
+        """Make the object that learns the best number of rows; None if the options fix it."""
         if self._options.rows is not None or self._options.deterministic:
             return None
         return Learner(capacity.rows, count_default_rows(self.info), max_rows)

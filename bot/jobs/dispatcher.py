@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
-MAX_ENGINES = 5  # that may be lost with the same job: perhaps it is what kills them
+MAX_ENGINES = 5  # a job that was lost with this many engines may be the cause
 STORE_RETRY_SECONDS = 5.0
 TEND_SECONDS = 1.0
 LOCKED_SECONDS = 600.0  # how long a drawn job waits while another program writes to the database

@@ -114,7 +114,7 @@ class StatusMessages:
         if self._mark_end_notified is not None:
             try:
                 await self._mark_end_notified(job.job_id)
-            except StoreError as error:  # the next start shows it once more
+            except StoreError as error:  # the next start will show the end once more
                 of_job(log, job.job_id).warning(
                     "the message shows the job's end, but this could not be saved: %s", error
                 )

@@ -16,7 +16,7 @@ _LAST_MAY_DOUBLE = re.compile(r"[^aeiou][aeiou][^aeiouwxy]")
 
 
 def list_inflections(word: str) -> Iterator[str]:
-    """List other forms of a word; none for short, very long and other than English words.
+    """List other forms of a word; none for words that are short, very long or not English.
 
     The forms follow English spelling rules, so that "rap" does not give "raped".
     """

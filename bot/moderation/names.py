@@ -35,7 +35,7 @@ class _Shape:
 
 
 class NameFinder:
-    """Finds names with the packaged lists of names and of words that are not names."""
+    """Finds names. It knows lists of names, and lists of words that are not names."""
 
     def __init__(self, lexicon: Mapping[str, Sequence[str]]) -> None:
         def fold(key: str) -> frozenset[str]:

@@ -53,7 +53,7 @@ def list_uncovered(hits: Iterable[Hit], covers: Iterable[Hit]) -> Iterator[Hit]:
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """Split a rule's text into words in the form that readings have."""
+    """Split a rule's text into words, written as they are in readings."""
     return tuple(_WORD.findall(normalise(text)))
 
 
@@ -67,8 +67,8 @@ class PhraseIndex:
         *,
         whole: PhraseIndex | None = None,
     ) -> None:
-        """inflected: words that are not searched for with masked letters. whole: an index with more
-        words, which explains more of the letters in spelled words.
+        """inflected: words that are not searched for with masked letters. whole: a larger index,
+        whose words also count as known in a run of single letters.
         """
         self._whole = whole or self
         self._single: dict[str, list[int]] = {}
@@ -129,7 +129,7 @@ class PhraseIndex:
     def _pick_starts(
         self, distinct: frozenset[str], disguised: Mapping[int, _Meanings]
     ) -> frozenset[str]:
-        """Return the words that may begin a phrase in a text of these words."""
+        """Return those of these words with which a phrase may begin."""
         starts = distinct & self._starts
         if disguised or not starts:
             return starts
@@ -187,7 +187,7 @@ class PhraseIndex:
     def _list_disguised(
         self, reading: Reading, revealed: dict[str, _Meanings], check: Callable[[], None]
     ) -> dict[int, _Meanings]:
-        """For each disguised word, by its place, list the words of ours that it may stand for."""
+        """For the place of each disguised word, list the indexed words that it may stand for."""
         for word in reading.odd - self._words - revealed.keys():
             check()
             revealed[word] = tuple(self._reveal(word))
@@ -234,7 +234,7 @@ class PhraseIndex:
                 yield meant
 
     def _find_masked(self, words: Iterable[str], check: Callable[[], None]) -> Iterator[_Meanings]:
-        """Yield, for each masked word, the words of ours that it may stand for."""
+        """For each masked word, yield the indexed words that it may stand for."""
         for word in words:
             check()
             shape = _MASK_CHAR.sub(_HOLE, word)
@@ -243,8 +243,8 @@ class PhraseIndex:
                 yield tuple((Form.MASKED, each) for each in meant)
 
     def _find_spelled(self, run: str, check: Callable[[], None]) -> Iterator[str]:
-        """Yield our words in a run of single letters. Other letters may stand around a word. But
-        for a short word, the other letters must be words of ours or single-letter words.
+        """Yield the indexed words in a run of single letters. Other letters may surround a word.
+        For a short word, those letters must be indexed words or single-letter words.
         """
         if run in self._words:
             yield run
@@ -310,7 +310,9 @@ def _count_runs(word: str) -> list[int]:
 
 
 def _list_masked(word: str) -> Iterator[str]:
-    """List the word's forms with one or two letters masked; a single one is never at its ends."""
+    """List the word's forms with one or two masked letters. The first letter is never masked, and
+    the last one is not the only masked letter.
+    """
     if not _MIN_MASKED <= len(word) <= _MAX_MASKED:
         return
     for first in range(1, len(word) - 1):

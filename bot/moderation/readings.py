@@ -86,7 +86,8 @@ class Reading:
 def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
     """List every way to read a text, without those that equal an earlier one.
 
-    latin_only: whether other scripts are needed in no reading except the text as typed.
+    latin_only: whether the rules have only Latin letters. If so, other scripts are kept only in the
+    text as typed.
     """
     text = _ENTITY.sub(_read_entity, text)  # Stable Diffusion's tokenizers decode entities too
     chunks, folded = _fold_chunks(text)

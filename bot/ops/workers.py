@@ -50,7 +50,7 @@ class WorkerProcesses:
         max_wait_seconds: float = 20.0,
         kernel_counts_memory: bool = _KERNEL_COUNTS,
     ) -> None:
-        """memory_bytes: how much the work may use beside the memory of the process itself."""
+        """memory_bytes: how much the work may use besides what the process itself needs."""
         self._max_processes = max_processes
         self._memory_bytes = memory_bytes
         self._max_wait_seconds = max_wait_seconds

@@ -238,7 +238,7 @@ class ReviewCards:
             await self._status_messages.finish(ended)
 
     async def tell_ended(self, job: Job) -> bool:
-        """Tell a held job's member how it ended; return whether that is done for good."""
+        """Tell a held job's member how it ended. Return False if this must be tried again."""
         await self._writer.remove(job.job_id)
         return job.end_notified or await self._status_messages.try_finish(
             job

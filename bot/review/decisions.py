@@ -298,7 +298,7 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Return whether a held job has ended, but a stop of the bot left its card open."""
+        """Return whether a held job has ended, but the bot stopped before it closed the card."""
         if card.kind is not CardKind.HELD or card.job_id is None:
             return False
         job = await self._jobs.fetch_job(card.job_id)

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 import aiosqlite
 
-# SQLite steps, about 3 ms; more checks would cost time, because each needs the interpreter lock
+# SQLite's virtual machine takes 3 ms for this many. Checking more often would be slow, because
+# each check waits for the interpreter lock.
 _INSTRUCTIONS_BETWEEN_LOOKS = 100_000
 
 

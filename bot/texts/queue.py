@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bot.texts.catalog import Plural, Text
 
-# A place and its reason. people: those with prompts ahead. count: those the reason is about.
+# A place and its reason. people: how many have prompts ahead. count: for how many of them the
+# reason is true.
 NEXT = Text("Next in the queue.")
 OWN_FIRST = Text("Number {position:,} in the queue, after your own earlier prompts.")
 CAME_FIRST = Plural(

@@ -170,9 +170,9 @@ async def open_form(
     *place: int | str,
     typed: Mapping[str, str] | None = None,
 ) -> bool:
-    """Open a form, filled in with what was typed before. False if something else was answered.
+    """Open a form, filled in with what was typed before. Raises UserError.
 
-    Raises UserError.
+    Returns False if the interaction got another answer instead of the form.
     """
     form = await interaction.client.forms[name].compose(interaction, *place)
     if form is None:

@@ -24,7 +24,7 @@ def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Cut a text after the last whole word that fits. Cut inside a word longer than half."""
+    """Cut a text after the last word that fits, or within a word that is very long."""
     if len(text) <= limit:
         return text
     kept = text[:limit]

@@ -147,7 +147,7 @@ def compose_gallery(
 ) -> discord.ui.LayoutView:
     """Build a page of a member's own pictures.
 
-    older: the id of the last job on this page, if there are older ones, which the next page shows.
+    older: the id of the last job on this page; None if there is no next page with older ones.
     """
     if not shown:
         text = texts.GALLERY_EMPTY if is_first else texts.GALLERY_AT_END

@@ -30,7 +30,7 @@ async def imagine(page: Page, prompt: str, **options: str) -> None:
 async def test_newcomer_sees_line_progress_and_grid_and_cancels_with_a_button(
     server: Playground, start_bot: StartBot, open_page: OpenPage
 ):
-    await start_bot(FAKE_STEP_SECONDS="0.5", FAKE_LOAD_SECONDS="1")
+    await start_bot(FAKE_STEP_SECONDS="0.5")
     page = await open_page("newcomer", "art")
     await expect(page.locator("#bot-state")).to_have_text("bot online")
     await imagine(page, "dog in autumn leaves", steps="14", seed="7")

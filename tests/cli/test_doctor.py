@@ -126,11 +126,11 @@ async def test_cluster_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("CLUSTER", f"127.0.0.1:{port}")
         finding = await find("Cluster")
         assert not finding.ok
-        assert "token of the cluster cannot be read" in finding.remedy
+        assert "cluster's token cannot be read" in finding.remedy
         token = tmp_path / "token"
         monkeypatch.setenv("CLUSTER_TOKEN_FILE", str(token))
         token.write_text("short")
-        assert "holds no token" in (await find("Cluster")).remedy
+        assert "does not contain a cluster token" in (await find("Cluster")).remedy
         token.write_text("0" * 64)
         finding = await find("Cluster")
         assert finding.ok

@@ -263,12 +263,12 @@ async def test_draw_once_raises_what_went_wrong_and_leaves_nothing_waiting(
     assert "never retrieved" not in caplog.text
 
 
-@pytest.mark.parametrize("load_seconds", [0.0, 0.2])
+@pytest.mark.parametrize("is_loaded", [True, False])
 async def test_interrupted_drawing_is_cancelled_at_once(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    load_seconds: float,
+    is_loaded: bool,
 ):
     in_line = asyncio.Event()
     wait = TerminalMessenger.wait
@@ -278,11 +278,14 @@ async def test_interrupted_drawing_is_cancelled_at_once(
         return await wait(messenger)
 
     monkeypatch.setattr(TerminalMessenger, "wait", note_and_wait)
-    engine = FakeEngine(step_seconds=0.01, load_seconds=load_seconds)
+    engine = FakeEngine(step_seconds=0.01)
+    if not is_loaded:
+        engine.may_load.clear()
     drawing = asyncio.create_task(draw_once(settings, engine, Ask("dog", num_inference_steps=100)))
     await in_line.wait()
     await asyncio.sleep(0.05)
     drawing.cancel()
+    engine.may_load.set()
     async with asyncio.timeout(2):
         with pytest.raises(asyncio.CancelledError):
             await drawing

@@ -146,13 +146,13 @@ def test_drained_machine_finishes_what_it_draws_and_ends(nodes: Nodes, connect: 
     watch.until(old=EngineState.READY)
     first, second = begin(pool, 1, 400), begin(pool, 2, 400)
     drained = nodes.run("old", "worker", "drain")
-    assert "finishes what it draws" in drained.stdout
+    assert "takes no more prompts" in drained.stdout
     assert "has ended" in drained.stdout
     assert worker.wait(SECONDS) == 0
     assert first.result(SECONDS).images is not None
     assert second.result(SECONDS).images is not None
     watch.until(old=None, near=EngineState.READY)
-    assert "No worker runs here" in nodes.run("old", "worker", "drain").stderr
+    assert "No worker runs on this machine" in nodes.run("old", "worker", "drain").stderr
     nodes.stop("old")
 
 

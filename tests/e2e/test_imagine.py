@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from io import BytesIO
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -20,6 +21,7 @@ from playground import (
     add_user,
 )
 from tests.e2e.conftest import StartBot
+from tests.fakes.gate import Gate
 
 
 def has_grid(message: Message) -> bool:
@@ -134,13 +136,14 @@ async def test_hostile_prompt_is_drawn_and_shown_as_plain_text(
 
 
 async def test_prompts_are_taken_while_the_model_loads_and_drawn_when_it_is_ready(
-    server: Playground, start_bot: StartBot
+    server: Playground, start_bot: StartBot, tmp_path: Path
 ):
-    await start_bot(FAKE_LOAD_SECONDS="3")
-    handle = await server.person("member").slash("imagine", server.channel("art"), prompt="dog")
-    message = await handle.wait_answered()
-    assert "still loading" in message.text()
-    await handle.wait_for(has_grid)
+    with Gate(tmp_path / "gate") as gate:
+        await start_bot(FAKE_LOAD_GATE=str(tmp_path / "gate"))
+        handle = await server.person("member").slash("imagine", server.channel("art"), prompt="dog")
+        await handle.wait_for(lambda message: "still loading" in message.text())
+        gate.open()
+        await handle.wait_for(has_grid)
 
 
 async def test_direct_message_is_drawn(server: Playground, start_bot: StartBot):

@@ -81,7 +81,6 @@ class FakeEngine:
         self,
         *,
         step_seconds: float = 0.0,
-        load_seconds: float = 0.0,
         info: ModelInfo = INFO,
         load_error: Exception | None = None,
         flaw: Callable[[GenerationRequest], None] = lambda request: None,
@@ -97,7 +96,6 @@ class FakeEngine:
         self.may_load = threading.Event()  # a test clears this to delay the loading of the model
         self.may_load.set()
         self._step_seconds = step_seconds
-        self._load_seconds = load_seconds
         self._load_error = load_error
         self._flaw = flaw
         self._flagged = flagged
@@ -152,7 +150,6 @@ class FakeEngine:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        time.sleep(self._load_seconds)
         self.may_load.wait()
         if self._load_error is not None:
             self._loaded.set_exception(self._load_error)

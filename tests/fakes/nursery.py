@@ -35,23 +35,24 @@ class Nursery:
 
     def __init__(self, *modules: str) -> None:
         self._modules = modules
-        self._exits = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        self._path = str(Path(self._exits.enter_context(tempfile.TemporaryDirectory()), "s"))
-        process = self._exits.enter_context(
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.fakes.nursery", self._path, *self._modules],
-                cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+        with contextlib.ExitStack() as exits:  # what was opened is closed if this fails
+            self._path = str(Path(exits.enter_context(tempfile.TemporaryDirectory()), "s"))
+            process = exits.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tests.fakes.nursery", self._path, *self._modules],
+                    cwd=ROOT,
+                    env=os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                )
             )
-        )
-        assert process.stdin and process.stdout
-        self._exits.callback(process.stdin.close)
-        if process.stdout.readline() != b"ready\n":
-            raise RuntimeError("the process that forks bots did not start")
+            assert process.stdin and process.stdout
+            exits.callback(process.stdin.close)
+            if process.stdout.readline() != b"ready\n":
+                raise RuntimeError("the process that forks bots did not start")
+            self._exits = exits.pop_all()
         return self
 
     def __exit__(self, *fault: object) -> None:

@@ -1,15 +1,16 @@
 """The fakes that ``tests.fakes.run_bot`` puts into the real bot process.
 
-FAKE_STEP_SECONDS, FAKE_LOAD_SECONDS: how long steps and loading take. FAKE_FLAW: at a prompt with
-the word "poison", ``lost`` loses the device and ``fail`` fails. FAKE_LOAD_ERROR: the model does not
-load. FAKE_PICTURE_CHECK: ``crash`` fails at every picture, ``missing`` does not load, and a number
-is the score of every picture; without it, the real network judges them. FAKE_SHOWS_ENLARGED: the
-model's pictures are shown enlarged.
+FAKE_STEP_SECONDS: how long a step takes. FAKE_LOAD_GATE: the path of a ``Gate``; the model loads
+once it is open. FAKE_FLAW: at a prompt with the word "poison", ``lost`` loses the device and
+``fail`` fails. FAKE_LOAD_ERROR: the model does not load. FAKE_PICTURE_CHECK: ``crash`` fails at
+every picture, ``missing`` does not load, and a number is the score of every picture; without it,
+the real network judges them. FAKE_SHOWS_ENLARGED: the model's pictures are shown enlarged.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from bot.moderation import PictureCheck
 from bot.settings import Settings
 from tests.fakes.classifier import FakeClassifier
 from tests.fakes.engine import INFO, FakeEngine
+from tests.fakes.gate import wait_at
 
 
 def _flaw(request: GenerationRequest) -> None:
@@ -37,13 +39,20 @@ def _make_engine(settings: object) -> FakeEngine:
     engine = FakeEngine(
         info=replace(INFO, upscaler=upscaler, shows_enlarged=shows_enlarged),
         step_seconds=float(os.environ.get("FAKE_STEP_SECONDS", "0")),
-        load_seconds=float(os.environ.get("FAKE_LOAD_SECONDS", "0")),
         load_error=ConfigError(error) if error else None,
         flaw=_flaw,
     )
+    if gate := os.environ.get("FAKE_LOAD_GATE"):
+        engine.may_load.clear()
+        threading.Thread(target=_load_after, args=(gate, engine), daemon=True).start()
     # nobody reads this list, and a soak test would measure its growth
     engine.drawn = deque(maxlen=0)
     return engine
+
+
+def _load_after(gate: str, engine: FakeEngine) -> None:
+    wait_at(gate)
+    engine.may_load.set()
 
 
 def _load_classifier() -> FakeClassifier:

@@ -389,12 +389,19 @@ async def test_stop_puts_back_in_line_what_it_cannot_finish(open_house: OpenHous
 
 
 async def test_stop_while_the_model_loads_ends_the_run(open_house: OpenHouse):
-    async with open_house(FakeEngine(load_seconds=0.05)) as house:
+    engine = FakeEngine()
+    engine.may_load.clear()
+    async with open_house(engine) as house:
         house.drawing = asyncio.create_task(house.services.dispatcher.run())
-        await asyncio.sleep(0.005)
-        await house.services.dispatcher.stop(1.0, 1.0)
-        async with asyncio.timeout(2):
-            await house.drawing
+        job = await house.submit()
+        await house.until(lambda: house.places_shown(job))
+        try:
+            await house.services.dispatcher.stop(1.0, 1.0)
+            async with asyncio.timeout(2):
+                await house.drawing
+        finally:
+            engine.may_load.set()
+        assert (await house.fetch(job)).status is JobStatus.QUEUED
 
 
 async def test_picture_lost_from_the_disk_is_told_and_not_charged(

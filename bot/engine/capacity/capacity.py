@@ -50,7 +50,7 @@ class Capacity:
         return not shares or sum(shares) + self._share(recipe) <= NUM_SHIFTS + _ROUNDING
 
     def count_rows(self, width: int, height: int, rows: int | None = None) -> int:
-        """Return how many rows of this size step at once. rows: try this many native ones."""
+        """Return how many rows of this size step at once. rows: use this limit of native rows."""
         return max(1, int(self._limit(width, height, rows) + _ROUNDING))
 
     def count_native_rows(self, num_rows: int, width: int, height: int) -> float:

@@ -1,8 +1,8 @@
-"""Learns from the steps that are taken anyway how many rows at once the device draws best.
+"""Learns how many rows at once the device draws best, from steps that members wait for anyway.
 
-Needs no torch. Other programs may slow the device down at any time, so nothing is compared with
-what was measured at another time: now and then some steps are tried with the next larger or
-smaller bucket of rows, and their time for a row is compared with that of the steps around them.
+Needs no torch. Now and then, it tries a few steps with the next larger or smaller bucket of rows.
+It compares their time for a row only with the steps directly before and after them, because other
+programs may slow the device down at any time.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ GOOD_ENOUGH = 0.95
 """The knee is the fewest rows that reach this share of the best speed."""
 
 _GOOD_ENOUGH_TO_SHRINK = 0.97
-"""Fewer rows than now must reach more than that, or noise would move the rows up and down."""
+"""Fewer rows than now must reach even more, so that noise does not move the rows up and down."""
 
 _WORTH_GROWING = 1.02
-"""The next larger bucket must be so many times as fast, whatever still larger ones promise."""
+"""The next larger bucket must be this many times as fast, however fast larger ones may be."""
 
 EXPIRY_SECONDS = 600.0
 _KEPT = 50
-"""So many steps are remembered for each bucket."""
+"""How many steps are remembered for each bucket."""
 
 _ENOUGH = 4
-"""So many steps of a bucket are compared before the rows are changed."""
+"""How many steps of a bucket must be compared before the rows are changed."""
 
 _AROUND = 12
-"""A trial is compared with so many steps as usual before it, and as many after it."""
+"""A trial is compared with this many normal steps before it, and this many after it."""
 
 _PAUSE = 30
-"""Full steps as usual for each step of a trial."""
+"""How many normal, full steps are taken for each step of a trial."""
 
 _TRIAL_SAMPLES = 4
 _TRIAL_STEPS = 8
-"""A trial ends after so many samples, or so many steps if they are too disturbed to count."""
+"""A trial ends after this many steps that count, or this many steps in all."""
 
 _RECHECK_SECONDS = 60.0
 """The smaller bucket is tried again if its last trial is older."""
@@ -55,7 +55,7 @@ def find_knee(rates: Mapping[int, float]) -> int:
 class Learner:
     """Chooses the rows of a step. Rows of other sizes than the native one count by their area.
 
-    rows: the present choice. next_trial: the rows to take the next step with, if as many wait;
+    rows: the present choice. next_trial: the rows for the next step, if enough are waiting;
     None for ``rows``. least_rows, max_rows: it chooses between these two.
     """
 
@@ -63,13 +63,13 @@ class Learner:
         self.rows = rows
         self.next_trial: int | None = None
         self._choices = [bucket for bucket in BUCKETS if bucket >= least_rows]
-        self._now: _Samples = deque(maxlen=2 * _AROUND)  # of ``rows``, in seconds
-        self._cost = 1.0  # of a row with ``rows`` rows, in units of the first choice's
-        self._tried: dict[int, _Samples] = {}  # of other buckets, in the same units
+        self._now: _Samples = deque(maxlen=2 * _AROUND)  # of steps with ``rows`` rows, in seconds
+        self._cost = 1.0  # for a row in such a step; 1.0 at the first choice
+        self._tried: dict[int, _Samples] = {}  # of steps with other buckets, in the same units
         self._trial: list[tuple[int, float]] = []  # rows and seconds of the last trial's steps
-        self._num_tried = 0  # steps of this trial
-        self._num_usual = 0  # steps since then
-        self._num_after = 0  # those of them that count
+        self._num_tried = 0  # steps of the present trial
+        self._num_usual = 0  # steps since the trial
+        self._num_after = 0  # those of these steps that count
         self._pause = _PAUSE
         self.limit(max_rows or BUCKETS[-1])
 
@@ -79,7 +79,7 @@ class Learner:
         return next((each for each in self._choices if each > self.rows), self.rows)
 
     def limit(self, max_rows: int) -> None:
-        """Choose at most so many rows from now on, because more do not fit in memory."""
+        """Do not choose more rows than this from now on, because they do not fit in memory."""
         self.next_trial, self._trial, self._num_tried = None, [], 0
         self._choices = [each for each in self._choices if each <= max_rows]
         if self._choices:
@@ -88,7 +88,7 @@ class Learner:
             )
 
     def note(self, rows: float, seconds: float | None, now: float) -> None:
-        """Take in a step. seconds: None if it did more than usual, such as encoding a prompt."""
+        """Learn from a step. seconds: None if it did more than usual, such as encoding a prompt."""
         bucket = find_bucket(rows)
         if bucket == self.next_trial:
             self._note_trial(bucket, seconds and seconds / rows)
@@ -117,8 +117,8 @@ class Learner:
     def _compare(self, now: float) -> None:
         """Compare the last trial with the steps around it.
 
-        If the device became busy or free meanwhile, the steps at its usual pace are found on one
-        side at least. Then the trial looks too slow, never too fast, and moves nothing.
+        If the device became busy or free during the trial, the steps on at least one side were
+        fast. Then the trial looks too slow, never too fast, and changes nothing.
         """
         usual = _find_typical([cost for _, cost in self._now])
         for bucket, cost in self._trial:
@@ -171,12 +171,12 @@ class Learner:
 
 
 def _find_typical(costs: Sequence[float]) -> float:
-    """Return the fast quartile, because most disturbances make a step slower."""
+    """Return the first quartile, because most disturbances make a step slower."""
     return sorted(costs)[(len(costs) - 1) // 4]
 
 
 def _fit(known: Mapping[int, float], choices: Sequence[int]) -> dict[int, float]:
-    """Fill in the costs of a row: a step takes a + b·rows, so a row takes b + a / rows."""
+    """Estimate the unknown costs of a row: a step takes a + b·rows, so a row takes b + a / rows."""
     xs = [1 / rows for rows in known]
     middle, level = mean(xs), mean(known.values())
     spread = sum((x - middle) ** 2 for x in xs)

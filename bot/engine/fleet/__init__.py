@@ -1,8 +1,8 @@
-"""Engines outside this thread: in child processes, and through them on other machines.
+"""Engines in child processes and on other machines.
 
-messages       what the two sides tell each other
-channels       carries messages: here a pipe to a child process
-hosting        the side that draws: an engine behind a channel
-remote_engine  the side that asks: an engine as the rest of the program sees it
+messages       the messages between the bot and such an engine
+channels       carry the messages; here a pipe to a child process
+hosting        runs in the other process: draws with an engine as the messages say
+remote_engine  runs in the bot: the same interface as an engine of its own
 processes      starts a child process with an engine for one device
 """

@@ -13,16 +13,16 @@ from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
-_KILL_SECONDS = 5.0  # for a process that was told to end
+_KILL_SECONDS = 5.0  # how long to wait for a process that should have ended
 
 
 class Channel(Protocol):
     """One side of a connection. Every method may be called from any thread."""
 
     def open(self, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
-        """Start. From now on, ``on_data`` gets what comes in, in order and in one thread.
+        """Start. From now on, ``on_data`` is called with what arrives, in order, in one thread.
 
-        on_end: called at most once, with a reason, if the other side is gone.
+        on_end: called with a reason if the other side is gone; at most once.
         """
         ...
 
@@ -31,16 +31,16 @@ class Channel(Protocol):
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the other side to end; returns whether it has."""
+        """Wait for the other side to end. Return False if it has not ended by then."""
         ...
 
     def close(self) -> None:
-        """End at once, and the other side with it. Idempotent; ``on_end`` is not called."""
+        """End both sides at once. ``on_end`` is not called. May be called again."""
         ...
 
 
 class PipeChannel:
-    """A pipe between a process and its child. process: the child, on the parent's side."""
+    """A pipe between a process and its child. process: the child; None in the child itself."""
 
     def __init__(self, pipe: Connection, process: BaseProcess | None = None) -> None:
         self._pipe = pipe
@@ -65,7 +65,7 @@ class PipeChannel:
             self._process.kill()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the child to end; returns whether it has."""
+        """Wait for the child to end. Return False if it has not ended by then."""
         if self._process is None:
             return True
         self._process.join(seconds)

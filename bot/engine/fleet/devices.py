@@ -1,4 +1,4 @@
-"""One engine for each device of this machine. Needs no torch."""
+"""Makes one engine for each device of this machine. Needs no torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _VISIBLE = {
     "rocm": "HIP_VISIBLE_DEVICES",
     "xpu": "ZE_AFFINITY_MASK",
 }
-"""The variable that limits a process to some cards, by kind of device."""
+"""For each kind of device, the variable that limits a process to some cards."""
 
 
 def open_pool(
@@ -29,10 +29,10 @@ def open_pool(
     sources: Sequence[SeatSource] = (),
     **options: Any,
 ) -> EnginePool:
-    """Make a pool of one engine for each device, such as "cuda:1". options: those of ``Engine``.
+    """Make a pool with one engine for each device, such as "cuda:1". options: see ``Engine``.
 
-    A single device is drawn on in this process, unless other machines draw as well: then the bot
-    outlives a fault of its card.
+    A single device is used in this process. If other machines draw as well, it gets a child
+    process, so that the bot goes on if its own card fails.
     """
     if not devices and not sources:
         return EnginePool({}, alone=Engine(source, **options))
@@ -52,7 +52,7 @@ def open_pool(
 def list_children(devices: Sequence[str]) -> list[tuple[str, str, dict[str, str]]]:
     """Return a name, a kind of device and environment variables for each child process.
 
-    Several on the CPU share its cores.
+    Several processes on the CPU share its cores.
     """
     shares = devices.count("cpu")
     met: Counter[str] = Counter()
@@ -65,7 +65,7 @@ def list_children(devices: Sequence[str]) -> list[tuple[str, str, dict[str, str]
 
 
 def read_device(device: str, cpu_shares: int = 1) -> tuple[str, dict[str, str]]:
-    """Split "cuda:1" into its kind and the variables that show a process this card alone."""
+    """Return the kind in "cuda:1", and the variables with which a process sees only this card."""
     kind, _, index = device.partition(":")
     environ: dict[str, str] = {}
     if index and kind in _VISIBLE:

@@ -1,4 +1,4 @@
-"""The side that draws: an engine behind a channel, in a process of its own."""
+"""Draws in another process with an engine, as the bot's messages say."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from bot.engine.fleet.messages import (
 )
 from bot.errors import ConfigError, EngineLost, GenerationFailed, TriptychError
 
-PREVIEW_SECONDS = 0.5  # at least, between two previews of a request
-_CLOSE_SECONDS = 5.0  # for the engine, if the bot has ended
+PREVIEW_SECONDS = 0.5  # the least time between two previews of a request
+_CLOSE_SECONDS = 5.0  # how long the engine may take to close if the bot has ended
 
 
 class EngineHost:
-    """Does what the bot orders, and reports. Runs until the bot closes it or has ended."""
+    """Carries out the bot's orders and reports back. Runs until the bot closes it or ends."""
 
     def __init__(
         self, make_engine: Callable[[], EngineApi], channel: Channel, *, forwards_logs: bool = True
@@ -58,7 +58,7 @@ class EngineHost:
             logging.getLogger().addHandler(_Forwarder(self._report))
 
     def run(self) -> None:
-        """Make the engine, load the model, and draw until the end."""
+        """Make the engine, load the model, and draw until the bot closes it or ends."""
         try:
             self._engine = self._make_engine()
         except TriptychError as error:
@@ -71,13 +71,13 @@ class EngineHost:
             self._engine.close(self._close_seconds)
 
     def drain(self) -> None:
-        """Tell the bot to send nothing more."""
+        """Tell the bot to send no more requests."""
         self._drains = True
         self._report(Draining())
 
     @property
     def is_drained(self) -> bool:
-        """Return whether it was told to drain and has finished everything."""
+        """Return whether ``drain`` was called and all requests are finished."""
         with self._lock:
             return self._drains and not self._num_drawn_now
 
@@ -163,7 +163,7 @@ class _Teller:
 
 
 class _Forwarder(logging.Handler):
-    """Sends what is logged to the bot, which knows the secrets that must not be in a log."""
+    """Sends log lines to the bot, because only the bot knows which secrets to remove."""
 
     def __init__(self, report: Callable[[Report], None]) -> None:
         super().__init__(logging.INFO)

@@ -1,4 +1,4 @@
-"""What an engine in another process and the bot tell each other, as bytes."""
+"""The messages between the bot and an engine in another process, and their form as bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.engine.api import Estimator, GenerationOutput, GenerationRequest, Model
 from bot.errors import TriptychError
 
 ROOMS = {"bot", "numpy"}
-"""The packages whose classes a message may hold."""
+"""The packages whose classes a message may contain."""
 
 _BUILTINS = {"dict", "frozenset", "list", "set", "tuple"}
 
@@ -60,14 +60,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Resized:
-    """From now on another amount of work fits."""
+    """How much work fits has changed."""
 
     estimator: Estimator
 
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """Progress of a request. preview: the ``num_pictures`` pictures of a preview as one WebP."""
+    """Progress of a request. preview: ``num_pictures`` small pictures as one WebP, or b""."""
 
     request_id: int
     step: int
@@ -86,7 +86,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """The machine's owner wants it back: it finishes what it draws and takes no more."""
+    """The engine finishes its requests and takes no more: the owner wants the machine back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +111,10 @@ def pack(message: object) -> bytes:
 
 
 def unpack(data: bytes) -> Any:
-    """Return the message in some bytes, or anything else that is made of our classes.
+    """Read a message from bytes. Raises ValueError if they contain anything unexpected.
 
-    Raises ValueError for bytes that are no such thing. Nothing outside Triptych and numpy is called
-    while they are read.
+    The result may be any object of the classes of Triptych and numpy, not only a message. Reading
+    calls nothing outside these packages.
     """
     try:
         return _Reader(BytesIO(data)).load()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class Pace:
-    """Measures how fast one engine draws, in cost per second, on the last jobs it finished.
+    """Measures how fast one engine draws, in cost per second, by the last jobs that it finished.
 
-    It compares the estimated cost with the seconds a job took, not the cost that was charged.
-    Waiting times are computed from estimates too, so the two fit together.
+    It divides the estimated cost of these jobs, not the charged cost, by their seconds. Waiting
+    times are computed from estimated costs too.
     """
 
     def __init__(self, max_samples: int = 50) -> None:
@@ -27,9 +27,9 @@ class Pace:
         return sum(cost for cost, _ in self._samples) / sum(spent for _, spent in self._samples)
 
     def measure(self, cost_estimate: float, gpu_seconds: float) -> float:
-        """Return a finished job's cost: its GPU time at this engine's pace, up to the estimate.
+        """Return a finished job's cost: its GPU time multiplied by this engine's pace.
 
-        So a member never pays more because a device was slow.
+        The estimate is the most, so that a member never pays more because a device was slow.
         """
         pace = self.cost_per_second
         return min(gpu_seconds * pace, cost_estimate) if pace else cost_estimate

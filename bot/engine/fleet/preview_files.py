@@ -15,7 +15,7 @@ _QUALITIES = (60, 30, 10)
 
 
 def pack_preview(pictures: NDArray[np.uint8]) -> bytes:
-    """Join small pictures, uint8 (N, h, w, 3) RGB, as one WebP of at most 50 kB; else b""."""
+    """Join small pictures, uint8 (N, h, w, 3) RGB, into one WebP. b"" if it exceeds 50 kB."""
     strip = Image.fromarray(pictures.reshape(-1, *pictures.shape[2:]))
     for quality in _QUALITIES:
         buffer = BytesIO()

@@ -17,12 +17,12 @@ Target = Callable[[PipeChannel], None]
 
 
 def start_engine(make_engine: Callable[[], EngineApi], environ: Mapping[str, str]) -> PipeChannel:
-    """Start a child process that draws. make_engine: is called in it, so it must be picklable."""
+    """Start a child process that draws. make_engine: called in the child; must be picklable."""
     return start_child(EngineTarget(make_engine), environ)
 
 
 class EngineTarget:
-    """What a child process does that draws."""
+    """The work of a child process: to draw with one engine."""
 
     def __init__(self, make_engine: Callable[[], EngineApi]) -> None:
         self._make_engine = make_engine
@@ -33,9 +33,9 @@ class EngineTarget:
 
 
 def start_child(target: Target, environ: Mapping[str, str]) -> PipeChannel:
-    """Start a process that runs ``target``; it is not forked, because torch and threads forbid it.
+    """Start a process that runs ``target``. It is not forked: that is unsafe beside threads.
 
-    environ: added to the child's environment before it imports anything of Triptych.
+    environ: the child adds these variables to its environment before it runs ``target``.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -50,4 +50,4 @@ def _run(environ: Mapping[str, str], pipe: Connection, target: Target) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the bot, which ends its children
     logging.getLogger("bot").setLevel(logging.INFO)
     target(PipeChannel(pipe))
-    os._exit(0)  # a thread of torch may still be busy
+    os._exit(0)  # without waiting for threads of torch

@@ -1,4 +1,4 @@
-"""The side that asks: an engine in another process, as the rest of the program sees it."""
+"""Makes an engine in another process look to the bot like an engine of its own."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SENSELESS = (ValueError, TypeError, AttributeError, OSError, InvalidStateError)
-"""What reading a message raises if another version, or another program, has sent it."""
+"""The errors that reading a message raises if another version or program has sent it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,10 +54,10 @@ class _Task:
 
 
 class RemoteEngine:
-    """Sends requests over a channel. If the channel ends, everything fails with EngineLost.
+    """Sends requests over a channel. If the channel ends, all of them fail with EngineLost.
 
-    open_channel: starts the other side; called by ``start``, and only once.
-    Futures and progress callbacks run in the channel's thread.
+    open_channel: starts the other side; ``start`` calls it once.
+    Callbacks, also those of futures, run in the channel's thread.
     """
 
     def __init__(self, name: str, open_channel: Callable[[], Channel]) -> None:
@@ -65,7 +65,7 @@ class RemoteEngine:
         self._open_channel = open_channel
         self._channel: Channel | None = None
         self._lock = threading.Lock()
-        self._tickets = itertools.count(1)  # a stale attempt has another number
+        self._tickets = itertools.count(1)  # so that messages for an earlier attempt are ignored
         self._tasks: dict[int, _Task] = {}
         self._estimator: Estimator | None = None
         self._loaded: Future[ModelInfo] = Future()
@@ -107,7 +107,7 @@ class RemoteEngine:
         return task.future
 
     def cancel(self, request_id: int) -> None:
-        """End a request with GenerationCancelled, within a step of the other side."""
+        """End a request with GenerationCancelled. The other side may finish its step first."""
         with self._lock:
             tickets = [
                 ticket
@@ -118,7 +118,7 @@ class RemoteEngine:
             self._send(Cancel(ticket))
 
     def has_room(self, recipe: Recipe) -> bool:
-        """Return whether a request for it would be drawn from the next step on."""
+        """Return whether a request for this recipe would be drawn from the next step on."""
         with self._lock:
             others = [task.request.recipe for task in self._tasks.values()]
         if self._estimator is None:
@@ -144,7 +144,7 @@ class RemoteEngine:
         return ended
 
     def abandon(self, reason: str) -> None:
-        """Kill the other side, because it hangs or answers nonsense."""
+        """Kill the other side, because it hangs or sends nonsense."""
         if self._channel is not None:
             self._channel.close()
         self._lose(reason)
@@ -209,7 +209,7 @@ class RemoteEngine:
         self._end(fault, fault)
 
     def _end(self, error: TriptychError, fault: EngineLost) -> None:
-        """Fail everything with an error, and refuse what comes later because of the fault."""
+        """Fail all requests with ``error``, and all later ones with ``fault``."""
         with self._lock:
             if self._fault is not None:
                 return

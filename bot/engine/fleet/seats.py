@@ -1,4 +1,4 @@
-"""One place of the pool: an engine, what it draws, and how it has done so far."""
+"""An engine of the pool, with the requests that it draws and its record so far."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HOUR_SECONDS = 3600.0
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A request that an engine draws. cost: in default requests. done: the share of its steps."""
+    """A request being drawn. cost: in default requests. done: the finished share of its steps."""
 
     request_id: int
     recipe: Recipe
@@ -33,9 +33,9 @@ class Task:
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """An engine of the pool. make: makes another engine in its place; None if nothing can.
+    """An engine of the pool. make: makes a new engine in its place; None if that is impossible.
 
-    note: why it does not draw. start_at: when it is started again.
+    note: why it is not drawing. start_at: when it will be started again.
     """
 
     name: str
@@ -58,17 +58,17 @@ class Seat:
 
     @property
     def outstanding(self) -> float:
-        """Return the work that it still has to do, in default requests."""
+        """Return the work that is left to do, in default requests."""
         return sum(task.cost * (1 - task.done) for task in self.tasks.values())
 
     def serves(self, recipe: Recipe) -> bool:
-        """Return whether it takes requests for the recipe's model."""
+        """Return whether the engine takes requests for the recipe's model."""
         if self.state is not EngineState.READY or self.info is None:
             return False
         return recipe.model in (None, self.info.id)
 
     def steps_together_with(self, recipe: Recipe) -> bool:
-        """Return whether it is drawing pictures of the same size, which share their steps."""
+        """Return whether it is drawing pictures of the same size, which would share its steps."""
         return any(task.recipe.size == recipe.size for task in self.tasks.values())
 
     def note_drawn(self, task: Task, output: GenerationOutput) -> None:
@@ -80,14 +80,14 @@ class Seat:
             self.drawn.popleft()
 
     def fall(self, note: str, state: EngineState = EngineState.LOST) -> None:
-        """Note that it draws no more, and when it is started again."""
+        """Note that the engine has stopped drawing, and when to start it again."""
         self.state, self.note = state, note
         self.num_faults += 1
         self.start_at = self.now() + self.pause_seconds
         self.pause_seconds = min(2 * self.pause_seconds, _LONGEST_PAUSE_SECONDS)
 
     def describe(self) -> EngineStatus:
-        """Describe it for the owner."""
+        """Describe the engine for the owner."""
         since = self.now() - _HOUR_SECONDS
         return EngineStatus(
             name=self.name,

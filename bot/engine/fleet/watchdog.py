@@ -1,4 +1,4 @@
-"""Notices a device that hangs: a step takes far longer than the last ones did."""
+"""Notices a device that hangs, because a step takes far longer than the last ones."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-# A device counts as hung after this many seconds without a step, but not before the next limit.
+# A device counts as hung if both limits are exceeded: this many seconds without a step,
 HUNG_SECONDS = 120.0
-# It also does not count as hung before this many times the seconds of a slow step.
+# and this many times as long as a slow step takes.
 HUNG_STEPS = 100.0
 FIRST_STEP_SECONDS = 900.0  # the limit for the very first step, which may tune or compile
 _RECENT_STEPS = 50
-_SLOW = 0.9  # a slow step: 90 % of the last steps were not slower; the others are outliers
+_SLOW = 0.9  # a slow step takes longer than this share of the last steps
 
 
 class Watchdog:
-    """Times the steps of everything that is being drawn."""
+    """Times the steps of an engine."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now

@@ -206,7 +206,7 @@ def read_part(place: Path, part: str, variant: str | None) -> Weights:
 
 
 def explain_missing(folder: Path, name: str) -> ConfigError:
-    """Name the weights in a folder that has no weights that diffusers reads."""
+    """Say which weights a folder has instead of those that diffusers reads."""
     files = [path.name for path in sorted(folder.glob("*"))]
     pickles = [file for file in files if Path(file).suffix.lower() in PICKLE_SUFFIXES]
     others = [file for file in files if file.endswith(".safetensors")]

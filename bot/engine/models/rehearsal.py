@@ -67,7 +67,7 @@ def choose_samplers(samplers: Samplers, model: str) -> SamplerChoice:
 
 
 def assemble(family: Family, config: Path, parts: dict[str, Any], **options: Any) -> Any:
-    """Build a pipeline from these parts and, for all else but a safety checker, a folder."""
+    """Build a pipeline from these parts. Read the others from a folder, but no safety checker."""
     hide_progress_bars()
     kind = family.load_class()
     return kind.pipeline_class.from_pretrained(

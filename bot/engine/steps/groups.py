@@ -83,7 +83,10 @@ def list_drawings(members: Iterable[Member]) -> list[Drawing]:
 
 
 class Group:
-    """All requests of one size. used: the work done so far, in native rows per request."""
+    """All requests of one size. used: how many rows it has drawn for each request.
+
+    Rows of other sizes than the native one count by their area.
+    """
 
     def __init__(
         self, width: int, height: int, slots: Slots, stepper: Stepper, *, is_tiled: bool = False
@@ -110,7 +113,7 @@ class Group:
     def join(
         self, drawing: Drawing, start: Start, cond: Conditioning, uncond: Conditioning | None
     ) -> None:
-        """Take in a request; uncond is None if each of its pictures takes one row."""
+        """Add a request; uncond is None if each of its pictures takes one row."""
         other = cond if uncond is None else uncond
         drawing.panels = [
             Panel(self._slots.take(latent, cond, other), generator)

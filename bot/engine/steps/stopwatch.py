@@ -1,4 +1,4 @@
-"""Times steps that did nothing else than to step."""
+"""Times steps, except those that also did other work."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable, Hashable
 
 
 class Stopwatch:
-    """Times a step if it is like the one before, so that neither warming up nor capturing counts.
+    """Times a step if it is like the one before, so that warming up and capturing do not count.
 
-    On the CPU it counts processor time, so that other programs do not disturb it; prompts are
-    encoded and pictures decoded before it starts. Other devices do that between two steps, and the
-    engine is one step ahead of them: the time between two ends is that of the step before. So
-    the same requests must have been in flight for three steps.
+    On the CPU, it measures processor time, which other programs do not disturb. Prompts are encoded
+    and pictures decoded before the step is timed. On other devices, this happens between two steps.
+    There, the engine is one step ahead of the device, so the time from one end to the next is that
+    of the earlier step. Therefore, the same requests must have been in flight for three steps.
     """
 
     def __init__(self, *, on_cpu: bool, clock: Callable[[], float] | None = None) -> None:
@@ -27,12 +27,12 @@ class Stopwatch:
         self._last = None
 
     def interrupt(self) -> None:
-        """Note that something else than steps uses the device."""
+        """Note that other work than steps uses the device."""
         if not self._on_cpu:
             self.reset()
 
     def start(self, kind: Hashable, in_flight: Hashable) -> None:
-        """Begin with a step. kind: its size and its bucket. in_flight: all requests that step."""
+        """Start timing a step. kind: its size and bucket. in_flight: all requests in it."""
         this = (kind, None if self._on_cpu else in_flight)
         self._num_alike = self._num_alike + 1 if this == self._last else 0
         self._last = this
@@ -40,6 +40,6 @@ class Stopwatch:
             self._mark = self._clock()
 
     def stop(self) -> float | None:
-        """End a step. Return its seconds, or None if they do not count."""
+        """Stop timing. Return the step's seconds, or None if they do not count."""
         began, self._mark = self._mark, self._clock()
         return self._mark - began if self._num_alike >= (1 if self._on_cpu else 2) else None

@@ -35,7 +35,7 @@ class _Turn:
 
 
 class Enlargements:
-    """Enlarges between the steps: at most one tile per tick of the batch, and half of the time."""
+    """Enlarges between the steps: one tile per tick of the batch, for at most half of the time."""
 
     def __init__(
         self,

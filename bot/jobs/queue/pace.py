@@ -18,9 +18,9 @@ class Paces:
         return self._by_engine.setdefault(engine, Pace())
 
     def sum_up(self, engines: Iterable[str]) -> float | None:
-        """Return the pace of these engines together, because they draw in parallel. None at first.
+        """Return the sum of these engines' paces, because they draw in parallel. None at first.
 
-        An id may come twice. An engine that has not drawn yet counts as an average one.
+        An id may occur twice. An engine that has not drawn yet counts as an average one.
         """
         paces = [self.of(engine).cost_per_second for engine in engines]
         known = [pace for pace in paces if pace is not None]

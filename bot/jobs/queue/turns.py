@@ -1,4 +1,4 @@
-"""Chooses the prompt that is drawn next: the first in fair order for which an engine has room."""
+"""Chooses the next prompt to draw: the first in fair order for which an engine has room."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from bot.engine import EnginePool
 from bot.jobs.queue.waitlist import Waitlist
 
 MAX_PASSED = 64
-"""Prompts that are looked at if the first ones find no engine."""
+"""How many prompts may be passed over in the search for one that can start."""
 
 _COST_PER_ENGINE = 1.0
 _ROUNDING = 1e-9
 
 
 class Turns:
-    """Chooses from the waitlist, and counts what was begun before prompts that were passed by.
+    """Chooses from the waitlist, and limits how much may overtake a prompt that has to wait.
 
     A prompt waits if no engine has room for it, or if a busy engine will finish it sooner than an
-    idle one. Meanwhile, the engines that it could use begin at most one default request of other
-    work for each engine that has nothing to do.
+    idle one. While it waits, the engines that it could use may start other work: for each idle
+    engine, at most as much as one default request.
     """
 
     def __init__(self, waitlist: Waitlist, engine: EnginePool, now: Callable[[], float]) -> None:
         self._waitlist = waitlist
         self._engine = engine
         self._now = now
-        self._overtaken: dict[int, float] = {}  # by job, the work begun before it
+        self._overtaken: dict[int, float] = {}  # for each job, the work that has overtaken it
 
     def choose(self) -> Job | None:
-        """Return the job that begins next; it stays in the queue. None if none can begin now."""
+        """Return the next job to start; it stays in the queue. None if no job can start now."""
         passed: list[Job] = []
         ahead_cost = 0.0
         for job in self._waitlist.queue.walk(self._now()):
             if job.job_id in self._waitlist.unfit:
-                return job  # whoever begins it will refuse it
+                return job  # it is refused when it is started
             engine = self._engine.find_engine(job.recipe, ahead_cost)
             if engine is not None and self._may_begin(job, engine, passed):
                 return job
             if self._engine.num_models < 2 and not self._engine.num_idle:
-                return None  # every engine is busy with what this job waits for
+                return None  # all engines are busy, and all jobs need the same model
             passed.append(job)
             ahead_cost += job.cost_estimate
             if len(passed) >= MAX_PASSED:
@@ -48,7 +48,7 @@ class Turns:
         return None
 
     def _may_begin(self, job: Job, engine: str, passed: Sequence[Job]) -> bool:
-        """Return whether a job may begin before those in front of it, and count it if so."""
+        """Return whether a job may overtake those in front of it. If so, count its cost."""
         delayed = [each for each in passed if self._engine.can_draw(engine, each.recipe)]
         cost, most = job.cost_estimate, self._engine.num_idle * _COST_PER_ENGINE + _ROUNDING
         if any(self._overtaken.get(each.job_id, 0.0) + cost > most for each in delayed):

@@ -34,7 +34,7 @@ class _Charge:
 
 @dataclass(slots=True)
 class _Sum:
-    """The settled costs of one member, valued at the epoch: undivided, and divided by weight."""
+    """The sum of one member's settled costs at the epoch. by_weight: each divided by its weight."""
 
     cost: float = 0.0
     by_weight: float = 0.0

@@ -28,11 +28,12 @@ class Waitlist:
         self._now = now
         self.use = RecentUse()
         self.paces = Paces()
-        self._known: set[tuple[str, str]] = set()  # models and engines with earlier jobs looked up
+        # pairs of model and engine whose earlier jobs were read
+        self._known: set[tuple[str, str]] = set()
         self.queue = JobQueue(self.use)
         self.running: dict[int, Job] = {}
         self.info: ModelInfo | None = None
-        # for waiting jobs that this model cannot draw: the reason
+        # for each waiting job that this model cannot draw, the reason
         self.unfit: dict[int, Reason] = {}
         self.changed = asyncio.Event()
 
@@ -48,13 +49,13 @@ class Waitlist:
         self.use.charge(job, min(job.started_at or now, now))
 
     async def welcome(self, info: ModelInfo) -> None:
-        """Take in the loaded model."""
+        """Note which model is loaded, and complete the waiting jobs with its defaults."""
         await self._learn_pace(info)
         self.info = info
         self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
 
     async def learn_paces(self) -> None:
-        """Work out the pace of engines that are new here, from earlier jobs."""
+        """Compute the pace of new engines from earlier jobs."""
         for info in self._list_infos():
             await self._learn_pace(info)
 
@@ -73,7 +74,7 @@ class Waitlist:
         return self.paces.sum_up(info.engine for info in self._list_infos())
 
     def _list_infos(self) -> list[ModelInfo]:
-        """List what the engines that draw now have loaded; one model until one draws again."""
+        """List the models of the ready engines. If none is ready, list the last one known."""
         engines = self._engine.list_engines()
         ready = [each.info for each in engines if each.state is EngineState.READY and each.info]
         return ready or [self.info] if self.info else ready
