@@ -146,7 +146,9 @@ async def _measure_demand(
 
     async def use(member: int) -> None:
         while True:
-            origin = house.origin(member, channel_id=member)  # a channel may have few edits a minute
+            origin = house.origin(
+                member, channel_id=member
+            )  # a channel may have few edits a minute
             job = await house.submit(origin=origin, num_inference_steps=plan.num_steps)
             await messenger.wait_for(job.job_id).wait()
 
@@ -227,7 +229,9 @@ async def _flood(plan: Plan, house: House, folder: Path) -> list[int]:
         for member in range(1, 1 + _NUM_MEMBERS):
             await asyncio.sleep(chance.uniform(0.0, 2 * plan.step_seconds))
             asked_at = time.time()
-            origin = house.origin(member, channel_id=member)  # a channel may have few edits a minute
+            origin = house.origin(
+                member, channel_id=member
+            )  # a channel may have few edits a minute
             job = await house.submit(origin=origin, num_inference_steps=4)
             asked[job.job_id] = asked_at
     running = house.services.waitlist
