@@ -4,7 +4,9 @@ FAKE_STEP_SECONDS, FAKE_LOAD_SECONDS: how long steps and loading take. FAKE_FLAW
 the word "poison", ``lost`` loses the device and ``fail`` fails. FAKE_LOAD_ERROR: the model does not
 load. FAKE_PICTURE_CHECK: ``crash`` fails at every picture, ``missing`` does not load, and a number
 is the score of every picture; without it, the real network judges them. FAKE_SHOWS_ENLARGED: the
-model's pictures are shown enlarged.
+model's pictures are shown enlarged. FAKE_CHILDREN: how many child processes draw, instead of the
+bot's own. FAKE_CLUSTER, FAKE_CLUSTER_TOKEN: the address and the token's file of a cluster of Ray,
+whose machines draw as well.
 """
 
 from __future__ import annotations
@@ -12,11 +14,18 @@ from __future__ import annotations
 import os
 from collections import deque
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from bot import services
 from bot.cli import doctor
 from bot.cli import main as cli
+from bot.cluster.machines import Machines, start_driver
+from bot.cluster.nodes import make_environ
+from bot.engine import EnginePool, RemoteEngine
 from bot.engine.api import GenerationRequest
+from bot.engine.fleet import messages
+from bot.engine.fleet.processes import start_engine
 from bot.errors import ConfigError, EngineLost, GenerationFailed
 from bot.moderation import PictureCheck
 from bot.settings import Settings
@@ -30,7 +39,9 @@ def _flaw(request: GenerationRequest) -> None:
         raise EngineLost("the device is gone") if kind == "lost" else GenerationFailed("no luck")
 
 
-def _make_engine(settings: object) -> FakeEngine:
+def _make_engine(settings: object) -> FakeEngine | EnginePool:
+    if "FAKE_CHILDREN" in os.environ:
+        return _make_fleet(int(os.environ["FAKE_CHILDREN"]), os.environ.get("FAKE_CLUSTER"))
     error = os.environ.get("FAKE_LOAD_ERROR")
     upscaler = None if os.environ.get("UPSCALER") == "off" else INFO.upscaler
     shows_enlarged = "FAKE_SHOWS_ENLARGED" in os.environ
@@ -44,6 +55,22 @@ def _make_engine(settings: object) -> FakeEngine:
     # nobody reads this list, and a soak test would measure its growth
     engine.drawn = deque(maxlen=0)
     return engine
+
+
+def _make_fleet(num_children: int, cluster: str | None) -> EnginePool:
+    from tests.cluster.clusters import FakeMaker
+
+    messages.ROOMS |= {"tests"}  # the fake's estimator
+    make = FakeMaker(float(os.environ["FAKE_STEP_SECONDS"]))
+    names = [f"card {number}" for number in range(num_children)]
+    makers = {
+        each: partial(RemoteEngine, each, partial(start_engine, partial(make, 0), {}))
+        for each in names
+    }
+    if cluster is None:
+        return EnginePool(makers)
+    environ = make_environ(Path(os.environ["FAKE_CLUSTER_TOKEN"]))
+    return EnginePool(makers, [Machines(partial(start_driver, cluster, make, environ))])
 
 
 def _load_classifier() -> FakeClassifier:
