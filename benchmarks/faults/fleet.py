@@ -7,7 +7,7 @@ import random
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ _NUM_CHILDREN = 3
 _NUM_OPEN = 12  # prompts at once
 _JOIN_SECONDS = 180.0
 _FIRST_PORT = 23_000
+_LOSSES = ["far"] * 20 + ["driver"] * 5 + ["head"] * 5
 _MOVED = re.compile(r"job (\d+): goes to another engine")
 
 
@@ -36,7 +37,7 @@ async def measure_losses(plan: Plan) -> Measurement:
     result |= audit.describe() | {"moved": wrong.moved, "wrong_attempts": wrong.attempts}
     holds = _is_whole(audit, wrong)
     if plan.size == "full" and find_spec("ray") is not None:
-        losses, lost_wrong, lost_audit = await _lose_machines(plan)
+        losses, lost_wrong, lost_audit = await _lose_machines(plan, _LOSSES)
         named = lost_audit.describe() | {"moved": lost_wrong.moved}
         result |= losses | {f"machines_{name}": value for name, value in named.items()}
         holds = holds and _is_whole(lost_audit, lost_wrong)
@@ -108,9 +109,10 @@ def _list_engines(bench: Bench) -> list[psutil.Process]:
     return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
 
 
-async def _lose_machines(plan: Plan) -> tuple[dict[str, Value], _Wrong, Audit]:
+async def _lose_machines(
+    plan: Plan, kinds: Sequence[str]
+) -> tuple[dict[str, Value], _Wrong, Audit]:
     """Lose nodes, the driver's process and the head while machines draw."""
-    kinds = ["far"] * 20 + ["driver"] * 5 + ["head"] * 5
     with _open_cluster(plan) as nodes:
         async with open_bench(plan, "f18-machines") as bench:
             await bench.start(
