@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.cluster.clusters import Nodes
 
 _STEP_SECONDS = 0.08
-_NUM_CHILDREN = 3
+_NUM_CHILDREN = 6
 _NUM_OPEN = 12  # prompts at once
 _JOIN_SECONDS = 180.0
 _FIRST_PORT = 23_000
@@ -76,9 +76,10 @@ async def _kill_children(plan: Plan, num_kills: int) -> tuple[_Wrong, Audit]:
     async with open_bench(plan, "f18") as bench:
         await bench.start(FAKE_CHILDREN=str(_NUM_CHILDREN), FAKE_STEP_SECONDS=str(_STEP_SECONDS))
         for _ in range(num_kills):
-            await _ask_until(bench, chance.uniform(0.0, 2.0))
-            while not (children := _list_engines(bench)):
-                await _ask_until(bench, 0.1)
+            drawn = _count_drawn(bench)
+            await _ask_until(bench, chance.uniform(0.0, 1.0))
+            while _count_drawn(bench) == drawn or not (children := _list_engines(bench)):
+                await _ask_until(bench, 0.05)  # engines that never draw start again ever later
             chance.choice(children).kill()
         return await _end(bench)
 
@@ -100,6 +101,10 @@ async def _ask_until(bench: Bench, seconds: float) -> None:
         if loop.time() >= until:
             return
         await asyncio.sleep(min(0.1, until - loop.time()))
+
+
+def _count_drawn(bench: Bench) -> int:
+    return bench.log.count(": delivered\n")
 
 
 def _list_engines(bench: Bench) -> list[psutil.Process]:
