@@ -50,7 +50,7 @@ def main() -> None:
 def measure(*, is_quick: bool) -> dict[str, Any]:
     """Measure all transports, then who is served when."""
     counts = (4,) if is_quick else (2, 4, 8)
-    size = 25 if is_quick else 60
+    size = 20 if is_quick else 60
     alone = run_bot("demand", "alone", 1, size)
     runs = [Run("children", count, run_bot("demand", "children", count, size)) for count in counts]
     streaming = [] if is_quick else [run_bot("demand", "children", 8, 8, num_steps=20)]
