@@ -8,7 +8,7 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -80,7 +80,8 @@ async def _kill_children(plan: Plan, num_kills: int) -> tuple[_Wrong, Audit]:
             await _ask_until(bench, chance.uniform(0.0, 1.0))
             while _count_drawn(bench) == drawn or not (children := _list_engines(bench)):
                 await _ask_until(bench, 0.05)  # engines that never draw start again ever later
-            chance.choice(children).kill()
+            with suppress(psutil.Error):
+                chance.choice(children).kill()
         return await _end(bench)
 
 
@@ -110,8 +111,12 @@ def _count_drawn(bench: Bench) -> int:
 def _list_engines(bench: Bench) -> list[psutil.Process]:
     """List the bot's child processes that draw, or hold Ray's driver."""
     assert bench.bot is not None
-    children = psutil.Process(bench.bot.pid).children()
-    return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+    found: list[psutil.Process] = []
+    for child in psutil.Process(bench.bot.pid).children():
+        with suppress(psutil.Error):  # it has just ended
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 async def _lose_machines(
@@ -144,7 +149,8 @@ def _lose(kind: str, bench: Bench, nodes: Nodes) -> None:
     else:
         victims = psutil.Process(nodes.processes[kind].pid).children(recursive=True)
     for process in victims:
-        process.kill()
+        with suppress(psutil.Error):
+            process.kill()
 
 
 def _count_joined(bench: Bench) -> Counter[str]:
