@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.cluster.clusters import Nodes
 
 _STEP_SECONDS = 0.08
+_LONG_STEP_SECONDS = 0.3  # so that most losses hit a prompt
 _NUM_CHILDREN = 6
 _NUM_OPEN = 12  # prompts at once
 _JOIN_SECONDS = 180.0
@@ -129,7 +130,7 @@ async def _lose_machines(
                 FAKE_CHILDREN="0",
                 FAKE_CLUSTER=nodes.address,
                 FAKE_CLUSTER_TOKEN=str(nodes.token_file),
-                FAKE_STEP_SECONDS=str(_STEP_SECONDS),
+                FAKE_STEP_SECONDS=str(_LONG_STEP_SECONDS),
             )
             await _ask_until_joined(bench, {"near": 0, "far": 0})
             for kind in kinds:
