@@ -16,6 +16,7 @@ import psutil
 
 from benchmarks.faults.bench import Audit, Bench, is_settled, open_bench
 from benchmarks.faults.finding import Measurement, Plan, Value
+from bot.jobs.dispatcher import MAX_ENGINES
 
 if TYPE_CHECKING:
     from tests.cluster.clusters import Nodes
@@ -35,11 +36,11 @@ async def measure_losses(plan: Plan) -> Measurement:
     num_kills = plan.pick(3, 8, 200)
     result: dict[str, Value] = {"kills": num_kills}
     wrong, audit = await _kill_children(plan, num_kills)
-    result |= audit.describe() | {"moved": wrong.moved, "wrong_attempts": wrong.attempts}
+    result |= audit.describe() | wrong.describe()
     holds = _is_whole(audit, wrong)
     if plan.size == "full" and find_spec("ray") is not None:
         losses, lost_wrong, lost_audit = await _lose_machines(plan, _LOSSES)
-        named = lost_audit.describe() | {"moved": lost_wrong.moved}
+        named = lost_audit.describe() | lost_wrong.describe()
         result |= losses | {f"machines_{name}": value for name, value in named.items()}
         holds = holds and _is_whole(lost_audit, lost_wrong)
     else:
@@ -50,8 +51,8 @@ async def measure_losses(plan: Plan) -> Measurement:
         faults=f"{num_kills} SIGKILLs of child processes at random moments; full form: nodes, the "
         "driver and the head of a cluster of Ray on this machine as well",
         result=result,
-        goal="all delivered once, 0 lost, 0 double posts, debits = deliveries, "
-        "one attempt more for each engine lost",
+        goal="all delivered once, except prompts that lost five engines, 0 lost, 0 double posts, "
+        "debits = deliveries, one attempt more for each engine lost",
         holds=holds,
     )
 
@@ -61,15 +62,21 @@ class _Wrong:
 
     def __init__(self, rows: list[sqlite3.Row], log: str) -> None:
         lost = Counter(int(number) for number in _MOVED.findall(log))
+        given_up = {row["job_id"] for row in rows if lost[row["job_id"]] == MAX_ENGINES}
         self.moved = lost.total()
+        self.given_up = len(given_up)  # a prompt that loses so many engines ends with an apology
         self.attempts = sum(
-            row["attempt"] != 1 + lost[row["job_id"]] or row["cost"] > row["cost_estimate"] + 1e-9
+            row["attempt"] != lost[row["job_id"]] + (row["job_id"] not in given_up)
+            or row["cost"] > row["cost_estimate"] + 1e-9
             for row in rows
         )
 
+    def describe(self) -> dict[str, Value]:
+        return {"moved": self.moved, "given_up": self.given_up, "wrong_attempts": self.attempts}
+
 
 def _is_whole(audit: Audit, wrong: _Wrong) -> bool:
-    return audit.is_clean and audit.delivered == audit.asked and not wrong.attempts
+    return audit.is_clean and audit.delivered + wrong.given_up == audit.asked and not wrong.attempts
 
 
 async def _kill_children(plan: Plan, num_kills: int) -> tuple[_Wrong, Audit]:
