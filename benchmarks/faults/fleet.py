@@ -84,10 +84,10 @@ async def _kill_children(plan: Plan, num_kills: int) -> tuple[_Wrong, Audit]:
     async with open_bench(plan, "f18") as bench:
         await bench.start(FAKE_CHILDREN=str(_NUM_CHILDREN), FAKE_STEP_SECONDS=str(_STEP_SECONDS))
         for _ in range(num_kills):
-            drawn = _count_drawn(bench)
             await _ask_until(bench, chance.uniform(0.0, 1.0))
-            while _count_drawn(bench) == drawn or not (children := _list_engines(bench)):
-                await _ask_until(bench, 0.05)  # engines that never draw start again ever later
+            await _ask_until_drawn(bench)  # engines that never draw start again ever later
+            while not (children := _list_engines(bench)):
+                await _ask_until(bench, 0.05)
             with suppress(psutil.Error):
                 chance.choice(children).kill()
         return await _end(bench)
@@ -112,8 +112,11 @@ async def _ask_until(bench: Bench, seconds: float) -> None:
         await asyncio.sleep(min(0.1, until - loop.time()))
 
 
-def _count_drawn(bench: Bench) -> int:
-    return bench.log.count(": delivered\n")
+async def _ask_until_drawn(bench: Bench) -> None:
+    """Go on asking until one more prompt was drawn."""
+    drawn = bench.log.count(": delivered\n")
+    while bench.log.count(": delivered\n") == drawn:
+        await _ask_until(bench, 0.05)
 
 
 def _list_engines(bench: Bench) -> list[psutil.Process]:
@@ -131,6 +134,7 @@ async def _lose_machines(
     plan: Plan, kinds: Sequence[str]
 ) -> tuple[dict[str, Value], _Wrong, Audit]:
     """Lose nodes, the driver's process and the head while machines draw."""
+    chance = random.Random(plan.seed)
     with _open_cluster(plan) as nodes:
         async with open_bench(plan, "f18-machines") as bench:
             await bench.start(
@@ -145,7 +149,8 @@ async def _lose_machines(
                 back = {"far"} if kind == "far" else {"near", "far"}
                 _lose(kind, bench, nodes)
                 await _ask_until_joined(bench, {name: joined[name] for name in back})
-                await _ask_until(bench, 1.0)
+                await _ask_until_drawn(bench)
+                await _ask_until(bench, chance.uniform(0.0, 1.0))
             wrong, audit = await _end(bench)
     names = {"far": "lost_nodes", "driver": "lost_drivers", "head": "lost_heads"}
     return {names[kind]: kinds.count(kind) for kind in names}, wrong, audit
