@@ -101,6 +101,26 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
         "F1",
         (Edit("bot/jobs/recovery.py", "await self._jobs.list_not_notified()", "[]"),),
     ),
+    "a lost engine is no attempt": (
+        "F18",
+        (
+            Edit(
+                "bot/jobs/dispatcher.py",
+                "mark_requeued(job, attempted=True)",
+                "mark_requeued(job, attempted=False)",
+            ),
+        ),
+    ),
+    "a prompt dies with its engine": (
+        "F18",
+        (
+            Edit(
+                "bot/jobs/dispatcher.py",
+                "_retry_or_fail(job, MAX_ENGINES)",
+                "_retry_or_fail(job, 1)",
+            ),
+        ),
+    ),
 }
 
 

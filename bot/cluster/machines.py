@@ -93,7 +93,12 @@ class Machines:
         return line
 
     def _launch(self) -> None:
-        driver = self._driver = self._start_driver()
+        try:
+            driver = self._driver = self._start_driver()
+        except OSError as error:  # such as too many processes
+            self._take_note(f"the connection to the cluster cannot be started ({error})")
+            self._lose_driver(None, str(error))
+            return
         driver.open(partial(self._receive, driver), partial(self._lose_driver, driver))
 
     def _tell(self, frame: object) -> None:
@@ -144,7 +149,7 @@ class Machines:
         if line is not None:
             line.end(reason)
 
-    def _lose_driver(self, driver: Channel, reason: str) -> None:
+    def _lose_driver(self, driver: Channel | None, reason: str) -> None:
         """Remove all engines until a new driver has found their machines again."""
         if driver is not self._driver or self._is_closed:
             return

@@ -60,11 +60,12 @@ class Nodes:
         assert process.stdout is not None
         return "".join(process.stdout.readline() for _ in range(4))
 
-    def start_worker(self, name: str) -> subprocess.Popen[str]:
+    def start_worker(self, name: str, **environ: str) -> subprocess.Popen[str]:
         self._num_started += 1
         ports = str(self.first_port + 120 * self._num_started)
         arguments = ["--join", self.address, "--token-file", str(self.token_file)]
-        return self._run(name, "worker", *arguments, "--ports", ports, "--name", name)
+        arguments += ["--ports", ports, "--name", name]
+        return self._run(name, "worker", *arguments, **environ)
 
     def start_stale_worker(self, name: str) -> subprocess.Popen[str]:
         """Start a worker whose Triptych is another version."""
@@ -97,10 +98,10 @@ class Nodes:
         for name in reversed(list(self.processes)):
             self.stop(name)
 
-    def _run(self, name: str, *arguments: str) -> subprocess.Popen[str]:
+    def _run(self, name: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         process = self.processes[name] = subprocess.Popen(
             [sys.executable, *self.python, *arguments, "--host", "127.0.0.1"],
-            env=self._environ(name),
+            env=self._environ(name) | environ,
             cwd=self.folder,
             stdout=subprocess.PIPE,
             text=True,

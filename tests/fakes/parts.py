@@ -5,6 +5,8 @@ once it is open. FAKE_FLAW: at a prompt with the word "poison", ``lost`` loses t
 ``fail`` fails. FAKE_LOAD_ERROR: the model does not load. FAKE_PICTURE_CHECK: ``crash`` fails at
 every picture, ``missing`` does not load, and a number is the score of every picture; without it,
 the real network judges them. FAKE_SHOWS_ENLARGED: the model's pictures are shown enlarged.
+FAKE_CHILDREN: how many child processes draw, instead of the bot's own. FAKE_CLUSTER,
+FAKE_CLUSTER_TOKEN: the address and the token's file of a cluster of Ray, whose machines draw too.
 """
 
 from __future__ import annotations
@@ -13,11 +15,18 @@ import os
 import threading
 from collections import deque
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from bot import services
 from bot.cli import doctor
 from bot.cli import main as cli
+from bot.cluster.machines import Machines, start_driver
+from bot.cluster.nodes import make_environ
+from bot.engine import EnginePool, RemoteEngine
 from bot.engine.api import GenerationRequest
+from bot.engine.fleet import messages
+from bot.engine.fleet.processes import start_engine
 from bot.errors import ConfigError, EngineLost, GenerationFailed
 from bot.moderation import PictureCheck
 from bot.settings import Settings
@@ -32,7 +41,9 @@ def _flaw(request: GenerationRequest) -> None:
         raise EngineLost("the device is gone") if kind == "lost" else GenerationFailed("no luck")
 
 
-def _make_engine(settings: object) -> FakeEngine:
+def _make_engine(settings: object) -> FakeEngine | EnginePool:
+    if "FAKE_CHILDREN" in os.environ:
+        return _make_fleet(int(os.environ["FAKE_CHILDREN"]), os.environ.get("FAKE_CLUSTER"))
     error = os.environ.get("FAKE_LOAD_ERROR")
     upscaler = None if os.environ.get("UPSCALER") == "off" else INFO.upscaler
     shows_enlarged = "FAKE_SHOWS_ENLARGED" in os.environ
@@ -53,6 +64,22 @@ def _make_engine(settings: object) -> FakeEngine:
 def _load_after(gate: str, engine: FakeEngine) -> None:
     wait_at(gate)
     engine.may_load.set()
+
+
+def _make_fleet(num_children: int, cluster: str | None) -> EnginePool:
+    from tests.cluster.clusters import FakeMaker
+
+    messages.ROOMS |= {"tests"}  # the fake's estimator
+    make = FakeMaker(float(os.environ["FAKE_STEP_SECONDS"]))
+    names = [f"card {number}" for number in range(num_children)]
+    makers = {
+        each: partial(RemoteEngine, each, partial(start_engine, partial(make, 0), {}))
+        for each in names
+    }
+    if cluster is None:
+        return EnginePool(makers)
+    environ = make_environ(Path(os.environ["FAKE_CLUSTER_TOKEN"]))
+    return EnginePool(makers, [Machines(partial(start_driver, cluster, make, environ))])
 
 
 def _load_classifier() -> FakeClassifier:

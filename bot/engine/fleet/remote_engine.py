@@ -85,8 +85,12 @@ class RemoteEngine:
     def start(self) -> Future[ModelInfo]:
         """Start the other side. Fails with ConfigError or EngineLost."""
         self._loaded.set_running_or_notify_cancel()
-        self._channel = self._open_channel()
-        self._channel.open(self._receive, self._lose)
+        try:
+            self._channel = self._open_channel()
+        except OSError as error:  # such as too many processes
+            self._lose(f"its process cannot be started: {error}")
+        else:
+            self._channel.open(self._receive, self._lose)
         return self._loaded
 
     def submit(

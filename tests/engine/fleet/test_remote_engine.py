@@ -17,6 +17,7 @@ from bot.engine.fleet.channels import PipeChannel
 from bot.engine.fleet.messages import Drawn, Stepped, pack
 from bot.engine.fleet.processes import start_engine
 from bot.engine.fleet.remote_engine import RemoteEngine
+from bot.engine.pool import EnginePool
 from bot.errors import (
     ConfigError,
     EngineLost,
@@ -239,3 +240,21 @@ def test_stale_answer_is_dropped():
     output = FakeEngine()._draw(make_request(1), None)
     tape.say(pack(Drawn(99, output)))
     assert engine.fault is None
+
+
+def test_process_that_cannot_be_started_is_tried_again(caplog: pytest.LogCaptureFixture):
+    tries: list[str] = []
+
+    def start_no_process() -> PipeChannel:
+        tries.append("now")
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    now = [0.0]
+    pool = EnginePool({"a": lambda: RemoteEngine("a", start_no_process)}, now=lambda: now[0])
+    ready = pool.start()
+    with pytest.raises(EngineLost, match=r"cannot be started.*temporarily unavailable"):
+        ready.result(0)
+    assert "temporarily unavailable" in caplog.text
+    now[0] = 1.5
+    pool.tend()
+    assert len(tries) == 2
