@@ -22,6 +22,7 @@ from bot.engine.api import (
     ProgressCallback,
 )
 from bot.engine.fleet.seats import Seat, Task
+from bot.engine.fleet.watchdog import Watchdog
 from bot.errors import EngineGone, EngineLost, GenerationCancelled
 
 if TYPE_CHECKING:
@@ -275,6 +276,7 @@ class EnginePool:
     def _start_again(self, seat: Seat) -> None:
         if seat.make is not None and self._now() >= seat.start_at and not self._is_closed:
             seat.engine = seat.make()
+            seat.watchdog = Watchdog(self._now)  # its first step may tune or compile again
             self._start(seat)
 
     def _start(self, seat: Seat) -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from bot.engine.api import EngineState, Progress
+from bot.engine.fleet.watchdog import FIRST_STEP_SECONDS
 from bot.engine.pool import EnginePool
 from bot.errors import (
     ConfigError,
@@ -218,6 +219,23 @@ def test_engine_that_hangs_is_killed_and_its_request_drawn_elsewhere(
     with pytest.raises(EngineGone):
         hung.result(0)
     assert not fine.done()
+
+
+def test_engine_that_was_started_again_may_tune_or_compile_again(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.CRITICAL)
+    rig.submit(1)
+    for step in (1, 2, 3):
+        rig["a"].step(1, step)
+    rig["a"].lose()
+    rig.tend(2.0)
+    rig["a"].load()
+    rig.submit(1)
+    rig.tend(2.0 + FIRST_STEP_SECONDS)
+    assert rig["a"].abandoned == []
+    rig.tend(3.0 + FIRST_STEP_SECONDS)
+    assert rig["a"].abandoned
 
 
 def test_request_in_the_moment_in_which_the_last_engine_is_lost_goes_back(
