@@ -275,6 +275,7 @@ class EnginePool:
 
     def _start_again(self, seat: Seat) -> None:
         if seat.make is not None and self._now() >= seat.start_at and not self._is_closed:
+            _abandon(seat.engine, "it is started again")  # its process may still run
             seat.engine = seat.make()
             seat.watchdog = Watchdog(self._now)  # its first step may tune or compile again
             self._start(seat)

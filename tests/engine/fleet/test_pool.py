@@ -238,6 +238,19 @@ def test_engine_that_was_started_again_may_tune_or_compile_again(
     assert rig["a"].abandoned
 
 
+def test_engine_that_is_replaced_is_ended_first(rig: Rig, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.CRITICAL)
+    rig["a"].lose()
+    for second in range(1, 100):
+        count = len(rig.made["a"])
+        rig.tend(float(second))
+        if len(rig.made["a"]) > count:
+            assert all(each.abandoned for each in rig.made["a"][:-1])
+            assert not rig["a"].abandoned
+            rig["a"].loading.set_exception(ConfigError("There is no card 7."))
+    assert len(rig.made["a"]) > 4
+
+
 def test_request_in_the_moment_in_which_the_last_engine_is_lost_goes_back(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ):
