@@ -216,11 +216,13 @@ class EnginePool:
         for seat in seats:
             if seat.state in {EngineState.LOST, EngineState.REFUSED}:
                 self._start_again(seat)
-            elif seat.state is not EngineState.LOADING and seat.engine.fault is not None:
+                continue
+            if seat.state is not EngineState.LOADING and seat.engine.fault is not None:
                 self._lose(seat, str(seat.engine.fault))
-            elif seat.engine.is_draining:
+                continue
+            if seat.engine.is_draining:
                 seat.state = EngineState.DRAINING
-            elif seat.tasks and seat.watchdog.is_hung:
+            if seat.tasks and seat.watchdog.is_hung:
                 self._give_up(seat)
 
     def close(self, deadline_seconds: float) -> bool:

@@ -251,6 +251,16 @@ def test_engine_that_is_replaced_is_ended_first(rig: Rig, caplog: pytest.LogCapt
     assert len(rig.made["a"]) > 4
 
 
+def test_drained_engine_that_hangs_is_given_up_too(rig: Rig, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.CRITICAL)
+    future = rig.submit(1)
+    rig["a"].is_draining = True
+    rig.tend(1.0)
+    rig.tend(FIRST_STEP_SECONDS + 1.0)
+    with pytest.raises(EngineGone, match="has not finished a step"):
+        future.result(0)
+
+
 def test_request_in_the_moment_in_which_the_last_engine_is_lost_goes_back(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ):
