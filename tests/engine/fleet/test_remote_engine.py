@@ -7,14 +7,19 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
+from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from bot.engine.api import EngineApi, GenerationRequest, Progress
+from bot.engine.api import EngineApi, GenerationOutput, GenerationRequest, Progress
 from bot.engine.fleet.channels import PipeChannel
-from bot.engine.fleet.messages import Drawn, Stepped, pack
+from bot.engine.fleet.messages import Drawn, Failed, Stepped, pack
+from bot.engine.fleet.preview_files import unpack_preview
 from bot.engine.fleet.processes import start_engine
 from bot.engine.fleet.remote_engine import RemoteEngine
 from bot.errors import (
@@ -178,6 +183,17 @@ def test_process_that_hangs_is_killed(start: Start):
     assert channel.wait(SECONDS)
 
 
+def test_process_that_cannot_be_started_is_a_lost_engine():
+    def fail() -> PipeChannel:
+        raise OSError(24, "Too many open files")
+
+    engine = RemoteEngine("cpu:0", fail)
+    with pytest.raises(EngineLost, match=r"cpu:0: it cannot be started: .*Too many open files"):
+        engine.start().result(0)
+    assert engine.fault is not None
+    assert engine.close(0)
+
+
 def test_close_ends_the_process(start: Start):
     engine = start(partial(make_fake, step_seconds=0.01))
     engine.start().result(SECONDS)
@@ -214,10 +230,40 @@ def open_tape() -> tuple[RemoteEngine, _Tape, Future[object]]:
     return engine, tape, engine.submit(make_request(7))
 
 
+def _make_output(**wrong: Any) -> GenerationOutput:
+    return replace(FakeEngine()._draw(make_request(1), None), **wrong)
+
+
+def _make_picture(side: int) -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (side, side)).save(buffer, "WEBP", quality=10, method=0)
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     "data",
-    [b"garbage", pack(Stepped(1, 1, 4, 3, b"no picture"))],
-    ids=["bytes", "preview"],
+    [
+        b"garbage",
+        pack(Stepped(1, 1, 4, 3, b"no picture")),
+        pack(Stepped(1, 1, 4, 1, _make_picture(2500))),
+        pack(Stepped(1, 1, 0)),
+        pack(Failed(1, "no exception")),  # pyright: ignore[reportArgumentType]
+        pack(Failed(None, "no exception")),  # pyright: ignore[reportArgumentType]
+        pack(Drawn(1, _make_output(gpu_seconds="long"))),
+        pack(Drawn(1, _make_output(gpu_seconds=float("inf")))),
+        pack(Drawn(1, _make_output(images=None))),
+    ],
+    ids=[
+        "bytes",
+        "preview",
+        "large preview",
+        "no steps",
+        "error",
+        "fault",
+        "seconds",
+        "endless",
+        "pictures",
+    ],
 )
 def test_engine_that_sends_nonsense_is_dropped_and_logged_once(
     data: bytes, caplog: pytest.LogCaptureFixture
@@ -232,6 +278,12 @@ def test_engine_that_sends_nonsense_is_dropped_and_logged_once(
     assert [record.levelname for record in caplog.records if "far" in record.message] == ["ERROR"]
     with pytest.raises(EngineLost, match="make no sense"):
         future.result(0)
+
+
+def test_preview_that_pillow_refuses_is_nonsense_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ValueError, match="DecompressionBombError"):
+        unpack_preview(Stepped(1, 1, 4, 1, _make_picture(64)))
 
 
 def test_stale_answer_is_dropped():
