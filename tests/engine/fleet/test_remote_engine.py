@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from bot.engine.api import EngineApi, GenerationOutput, GenerationRequest, Progr
 from bot.engine.fleet.channels import PipeChannel
 from bot.engine.fleet.messages import Drawn, Failed, Stepped, pack
 from bot.engine.fleet.preview_files import unpack_preview
-from bot.engine.fleet.processes import start_engine
+from bot.engine.fleet.processes import start_child, start_engine
 from bot.engine.fleet.remote_engine import RemoteEngine
 from bot.errors import (
     ConfigError,
@@ -291,3 +292,23 @@ def test_stale_answer_is_dropped():
     output = FakeEngine()._draw(make_request(1), None)
     tape.say(pack(Drawn(99, output)))
     assert engine.fault is None
+
+
+def fail_to_obey(channel: PipeChannel) -> None:
+    """What a child does if it cannot read an order: a fault of ours."""
+    raised = threading.Event()
+    threading.excepthook = lambda args: raised.set()
+
+    def obey(data: bytes) -> None:
+        raise KeyError(data)
+
+    channel.open(obey, lambda reason: os._exit(7))
+    raised.wait()
+    threading.Event().wait()
+
+
+def test_fault_while_reading_ends_the_connection_on_both_sides():
+    channel, ended = start_child(fail_to_obey, {}), SimpleQueue[str]()
+    channel.open(lambda data: None, ended.put)
+    channel.send(b"order")
+    assert ended.get(timeout=SECONDS) == "its process ended with exit code 7"
