@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -193,6 +197,54 @@ def test_process_that_cannot_be_started_is_a_lost_engine():
         engine.start().result(0)
     assert engine.fault is not None
     assert engine.close(0)
+
+
+def test_signal_to_all_processes_of_the_bot_ends_no_drawing(start: Start):
+    engine = start(partial(make_fake, step_seconds=0.01))
+    engine.start().result(SECONDS)
+    began, went_on = threading.Event(), threading.Event()
+
+    def hear(progress: Progress) -> None:
+        (went_on if progress.step > 30 else began).set()
+
+    future = engine.submit(make_request(7, 50), hear)
+    assert began.wait(SECONDS)
+    os.kill(process_of(engine), signal.SIGTERM)  # systemd sends it to all of them
+    assert future.result(SECONDS).images is not None
+    assert went_on.is_set()
+
+
+_BOT_THAT_FAILS = """
+import threading
+from tests.engine.fleet.test_remote_engine import make_fake, process_of
+from bot.engine.fleet.preview_files import unpack_preview
+from bot.engine.fleet.processes import start_child, start_engine
+from bot.engine.fleet.remote_engine import RemoteEngine
+from bot.engine.fleet import messages
+
+if __name__ == "__main__":
+    messages.ROOMS.add("tests")
+    engine = RemoteEngine("cpu:0", lambda: start_engine(make_fake, {}))
+    engine.start().result(60)
+    print(process_of(engine))
+    raise SystemExit(1)  # without closing the engine
+"""
+
+
+def test_bot_that_ends_without_closing_takes_its_children_along(tmp_path: Path):
+    script = tmp_path / "bot_that_fails.py"
+    script.write_text(_BOT_THAT_FAILS)
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert not psutil.pid_exists(int(done.stdout))
 
 
 def test_close_ends_the_process(start: Start):
