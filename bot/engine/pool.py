@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -298,7 +299,7 @@ class EnginePool:
                 if engine.estimator is not None:
                     self._estimators[info.id] = engine.estimator
                     self._estimators.setdefault(None, engine.estimator)
-            if not self._ready.done():
+            with suppress(InvalidStateError):  # another one was first
                 self._ready.set_result(info)
         else:
             self._refuse(seat, error)
@@ -313,8 +314,9 @@ class EnginePool:
             others = [each for each in self._seats.values() if each is not seat]
             hopeless = all(each.state is EngineState.REFUSED for each in others)
             hopeless = hopeless and not self._sources
-        if hopeless and not self._ready.done():
-            self._ready.set_exception(error)
+        if hopeless:
+            with suppress(InvalidStateError):  # it had a model once
+                self._ready.set_exception(error)
 
     def _hear(
         self, seat: Seat, task: Task, on_progress: ProgressCallback | None, progress: Progress

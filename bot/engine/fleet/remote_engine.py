@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -224,7 +225,7 @@ class RemoteEngine:
             tasks, self._tasks = self._tasks, {}
         for task in tasks.values():
             task.future.set_exception(type(error)(*error.args))
-        if not self._loaded.done():
+        with suppress(InvalidStateError):  # it is loaded, perhaps since a moment ago
             self._loaded.set_exception(error)
 
 

@@ -41,6 +41,17 @@ def test_pool_is_ready_with_the_first_engine():
     assert rig.states() == {"a": EngineState.LOADING, "b": EngineState.READY}
 
 
+def test_two_engines_that_load_in_the_same_moment_are_both_told_of():
+    rig = Rig("a", "b")
+    ready = rig.pool.start()
+    rig["a"].load()
+    ready.done = lambda: False  # so it was a moment ago
+    before = rig.num_changes
+    rig["b"].load()
+    assert rig.num_changes == before + 1
+    assert ready.result(0) == INFO
+
+
 def test_requests_are_spread_over_idle_engines(rig: Rig):
     first, second = rig.submit(1), rig.submit(2)
     assert [list(rig[name].drawing) for name in "ab"] == [[1], [2]]

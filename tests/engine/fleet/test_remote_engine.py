@@ -23,7 +23,7 @@ from PIL import Image
 
 from bot.engine.api import EngineApi, GenerationOutput, GenerationRequest, Progress
 from bot.engine.fleet.channels import PipeChannel
-from bot.engine.fleet.messages import Drawn, Failed, Stepped, pack
+from bot.engine.fleet.messages import Drawn, Failed, Loaded, Stepped, pack
 from bot.engine.fleet.preview_files import unpack_preview
 from bot.engine.fleet.processes import start_child, start_engine
 from bot.engine.fleet.remote_engine import RemoteEngine
@@ -35,7 +35,7 @@ from bot.errors import (
     GenerationRejected,
 )
 from tests.engine.fleet.asks import make_recipe, make_request
-from tests.fakes.engine import INFO, FakeEngine
+from tests.fakes.engine import INFO, FakeEngine, FakeEstimator
 
 SECONDS = 60  # a child imports numpy and this file
 
@@ -337,6 +337,17 @@ def test_preview_that_pillow_refuses_is_nonsense_too(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(ValueError, match="DecompressionBombError"):
         unpack_preview(Stepped(1, 1, 4, 1, _make_picture(64)))
+
+
+def test_engine_that_is_given_up_in_the_moment_in_which_it_loads_is_lost_quietly():
+    tape = _Tape()
+    engine = RemoteEngine("far", lambda: tape)
+    loading = engine.start()
+    tape.say(pack(Loaded(INFO, FakeEstimator(INFO))))
+    loading.done = lambda: False  # so it was a moment ago
+    engine.abandon("its machine has left")
+    assert loading.result(0) == INFO
+    assert engine.fault is not None
 
 
 def test_stale_answer_is_dropped():
