@@ -276,7 +276,7 @@ class _Tape:
         self.is_closed = True
 
 
-def open_tape() -> tuple[RemoteEngine, _Tape, Future[object]]:
+def open_tape() -> tuple[RemoteEngine, _Tape, Future[GenerationOutput]]:
     tape = _Tape()
     engine = RemoteEngine("far", lambda: tape)
     engine.start()
@@ -352,9 +352,32 @@ def test_engine_that_is_given_up_in_the_moment_in_which_it_loads_is_lost_quietly
 
 def test_stale_answer_is_dropped():
     engine, tape, _ = open_tape()
-    output = FakeEngine()._draw(make_request(1), None)
-    tape.say(pack(Drawn(99, output)))
+    tape.say(pack(Drawn(99, _make_output())))
     assert engine.fault is None
+
+
+def test_answer_to_an_earlier_attempt_is_none_to_a_later_one():
+    engine, tape, first = open_tape()
+    tape.say(pack(Failed(1, GenerationFailed("not finite"))))
+    second = engine.submit(make_request(7))
+    tape.say(pack(Drawn(1, _make_output())))
+    assert isinstance(first.exception(0), GenerationFailed)
+    assert not second.done()
+    tape.say(pack(Drawn(2, _make_output())))
+    assert second.result(0).images is not None
+
+
+def test_engine_that_was_given_up_is_not_heard_any_more():
+    engine, tape, future = open_tape()
+    steps: list[Progress] = []
+    engine.submit(make_request(8), steps.append)
+    engine.abandon("it hangs")
+    tape.say(pack(Stepped(2, 1, 4)))
+    tape.say(pack(Drawn(1, _make_output())))
+    tape.say(pack(Loaded(INFO, FakeEstimator(INFO))))
+    assert isinstance(future.exception(0), EngineLost)
+    assert steps == []
+    assert engine.estimator is None
 
 
 def fail_to_obey(channel: PipeChannel) -> None:
