@@ -69,6 +69,19 @@ async def test_job_that_loses_five_engines_ends_with_an_apology_and_costs_nothin
         await check_use_is_on_record(house)
 
 
+async def test_job_that_waits_for_another_engine_is_not_charged_meanwhile(
+    open_house: OpenHouse, rig: Rig
+):
+    async with open_house(rig.pool) as house:
+        await house.start()
+        job, other = await house.submit(), await house.submit()
+        await begin(house, rig, job)
+        name = await begin(house, rig, other)
+        rig[name].lose()
+        await house.until(lambda: len(house.services.waitlist.queue))
+        assert sum(used(house).values()) == pytest.approx(1.0)  # the one that is drawn
+
+
 async def test_late_progress_of_a_lost_engine_is_not_counted(open_house: OpenHouse, rig: Rig):
     async with open_house(rig.pool) as house:
         await house.start()

@@ -133,8 +133,8 @@ class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if name in _OTHERS.get(module, ()):
             return super().find_class(module, name)
-        if module.partition(".")[0] in ROOMS and "." not in name:  # "os.system" would be found
-            found = super().find_class(module, name)
+        if module.partition(".")[0] in ROOMS:
+            found = super().find_class(module, name)  # also finds "os.system" where os is imported
             if getattr(found, "__module__", "") == module and _is_data(found):
                 return found
         raise pickle.UnpicklingError(f"{module}.{name} is not expected")

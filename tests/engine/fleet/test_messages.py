@@ -103,6 +103,7 @@ def _call(module: str, name: str, argument: str) -> bytes:
     [
         _call("bot.engine.fleet.processes", "os.system", "echo this must not run"),
         _call("bot.engine.fleet.processes", "logging.warning", "this must not run"),
+        _call("bot.engine.fleet.processes", "signal.Signals", "an enum of another library"),
         _call("bot.cluster.nodes", "Path", "/"),
         _call("bot.settings", "load_settings", "/"),
         _call("numpy", "load", __file__),
