@@ -59,7 +59,6 @@ class Driver:
             loop.call_soon_threadsafe(self._obey, unpack(data))
 
         self._channel.open(obey, lambda reason: os._exit(0))
-        self._tell(Noted(f"connecting to the cluster at {self._address}"))
         try:
             await asyncio.to_thread(self._connect)
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:

@@ -95,11 +95,15 @@ class Machines:
     def _launch(self) -> None:
         try:
             driver = self._driver = self._start_driver()
-        except OSError as error:  # such as too many processes
-            self._take_note(f"the connection to the cluster cannot be started ({error})")
-            self._lose_driver(None, str(error))
+        except OSError as error:  # such as too little memory
+            self._take_note(f"the connection to the cluster cannot be started: {error}")
+            self._try_again_later()
             return
         driver.open(partial(self._receive, driver), partial(self._lose_driver, driver))
+
+    def _try_again_later(self) -> None:
+        self._start_at = self._now() + self._pause_seconds
+        self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
 
     def _tell(self, frame: object) -> None:
         if self._driver is not None:
@@ -128,13 +132,13 @@ class Machines:
         self.note = text
 
     def _join(self, key: str, name: str) -> None:
+        assert self._pool is not None
         with self._lock:
-            taken = set(self._names.values())
+            taken = {each.name for each in self._pool.list_engines()}
             numbered = (f"{name} ({number})" for number in itertools.count(2))
             free = next(each for each in itertools.chain([name], numbered) if each not in taken)
             self._names[key] = free
         logger.info("%s has joined", free)
-        assert self._pool is not None
         self._pool.add(free, lambda: RemoteEngine(free, partial(self.open_line, key)))
 
     def _leave(self, key: str, reason: str) -> None:
@@ -154,8 +158,7 @@ class Machines:
         if driver is not self._driver or self._is_closed:
             return
         self._driver = None
-        self._start_at = self._now() + self._pause_seconds
-        self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
+        self._try_again_later()
         if not self.note:
             self._take_note(f"the connection to the cluster was lost ({reason}); trying again")
         for session in list(self._lines):

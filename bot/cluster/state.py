@@ -60,7 +60,8 @@ class WorkerState:
     @staticmethod
     def _is_alive(path: Path) -> bool:
         try:
-            os.kill(int(path.read_text("utf-8")), 0)
+            process = int(path.read_text("utf-8"))
+            os.kill(process, 0)
         except (OSError, ValueError):
             return False
-        return True
+        return process != os.getpid()  # an earlier process: each start of a container has the same

@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +23,7 @@ from bot.engine.api import (
     ProgressCallback,
 )
 from bot.engine.fleet.seats import Seat, Task
+from bot.engine.fleet.watchdog import Watchdog
 from bot.errors import EngineGone, EngineLost, GenerationCancelled
 
 if TYPE_CHECKING:
@@ -217,11 +219,13 @@ class EnginePool:
         for seat in seats:
             if seat.state in {EngineState.LOST, EngineState.REFUSED}:
                 self._start_again(seat)
-            elif seat.state is not EngineState.LOADING and seat.engine.fault is not None:
+                continue
+            if seat.state is not EngineState.LOADING and seat.engine.fault is not None:
                 self._lose(seat, str(seat.engine.fault))
-            elif seat.engine.is_draining:
+                continue
+            if seat.engine.is_draining:
                 seat.state = EngineState.DRAINING
-            elif seat.tasks and seat.watchdog.is_hung:
+            if seat.tasks and seat.watchdog.is_hung:
                 self._give_up(seat)
 
     def close(self, deadline_seconds: float) -> bool:
@@ -273,7 +277,9 @@ class EnginePool:
 
     def _start_again(self, seat: Seat) -> None:
         if seat.make is not None and self._now() >= seat.start_at and not self._is_closed:
+            _abandon(seat.engine, "it is started again")  # its process may still run
             seat.engine = seat.make()
+            seat.watchdog = Watchdog(self._now)  # its first step may tune or compile again
             self._start(seat)
 
     def _start(self, seat: Seat) -> None:
@@ -292,7 +298,7 @@ class EnginePool:
                 if engine.estimator is not None:
                     self._estimators[info.id] = engine.estimator
                     self._estimators.setdefault(None, engine.estimator)
-            if not self._ready.done():
+            with suppress(InvalidStateError):  # another one was first
                 self._ready.set_result(info)
         else:
             self._refuse(seat, error)
@@ -307,8 +313,9 @@ class EnginePool:
             others = [each for each in self._seats.values() if each is not seat]
             hopeless = all(each.state is EngineState.REFUSED for each in others)
             hopeless = hopeless and not self._sources
-        if hopeless and not self._ready.done():
-            self._ready.set_exception(error)
+        if hopeless:
+            with suppress(InvalidStateError):  # it had a model once
+                self._ready.set_exception(error)
 
     def _hear(
         self, seat: Seat, task: Task, on_progress: ProgressCallback | None, progress: Progress

@@ -385,7 +385,7 @@ class Dispatcher:
                 self._waitlist.changed.set()
 
     def _show_progress(self, job: Job, progress: Progress) -> None:
-        if job.job_id in self._waitlist.running:
+        if self._waitlist.running.get(job.job_id) is job:  # and not another attempt
             self._progress[job.job_id] = progress
             if progress.preview is not None:
                 self._sketches[job.job_id] = progress.preview

@@ -77,17 +77,21 @@ class PipeChannel:
                 self._pipe.send_bytes(data)
 
     def _read(self, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
-        while True:
-            try:
-                data = self._pipe.recv_bytes()
-            except (EOFError, OSError):
-                break
-            if self._closed.is_set():
-                break
-            on_data(data)
-        self._outbox.put(None)
-        if not self._closed.is_set():
-            on_end(self._describe_end())
+        try:
+            while (data := self._receive()) is not None:
+                on_data(data)
+        finally:  # also after a fault in ``on_data``: nobody may wait for more
+            self._outbox.put(None)
+            if not self._closed.is_set():
+                on_end(self._describe_end())
+
+    def _receive(self) -> bytes | None:
+        """Return what comes in; None if that was all."""
+        try:
+            data = self._pipe.recv_bytes()
+        except (EOFError, OSError):
+            return None
+        return None if self._closed.is_set() else data
 
     def _describe_end(self) -> str:
         if self._process is None:

@@ -11,6 +11,7 @@ from PIL import Image
 from bot.engine.fleet.messages import Stepped
 
 MAX_PREVIEW_BYTES = 50_000
+_MAX_PIXELS = 2**22
 _QUALITIES = (60, 30, 10)
 
 
@@ -26,9 +27,17 @@ def pack_preview(pictures: NDArray[np.uint8]) -> bytes:
 
 
 def unpack_preview(report: Stepped) -> NDArray[np.uint8] | None:
-    """Return the preview in a report, uint8 (N, h, w, 3) RGB; None if it has none."""
+    """Return the preview in a report, uint8 (N, h, w, 3) RGB; None if it has none.
+
+    Raises ValueError for what is no preview.
+    """
     if not report.preview:
         return None
-    with Image.open(BytesIO(report.preview), formats=["WEBP"]) as strip:
-        pixels = np.asarray(strip.convert("RGB"))
-    return pixels.reshape(report.num_pictures, -1, *pixels.shape[1:])
+    try:
+        with Image.open(BytesIO(report.preview), formats=["WEBP"]) as strip:
+            if strip.width * strip.height > _MAX_PIXELS:
+                raise ValueError(f"{strip.size} is too large")
+            pixels = np.asarray(strip.convert("RGB"))
+        return pixels.reshape(report.num_pictures, -1, *pixels.shape[1:])
+    except Exception as error:  # Pillow raises many kinds
+        raise ValueError(f"no preview: {type(error).__name__}: {error}") from error

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from weakref import WeakSet
 
 from bot.engine.api import EngineApi
 from bot.engine.fleet.channels import PipeChannel
 from bot.engine.fleet.hosting import EngineHost
 
 Target = Callable[[PipeChannel], None]
+
+_children: WeakSet[BaseProcess] = WeakSet()
 
 
 def start_engine(make_engine: Callable[[], EngineApi], environ: Mapping[str, str]) -> PipeChannel:
@@ -41,13 +46,22 @@ def start_child(target: Target, environ: Mapping[str, str]) -> PipeChannel:
     ours, theirs = context.Pipe()
     process = context.Process(target=_run, args=(dict(environ), theirs, target), daemon=True)
     process.start()
+    _children.add(process)
     theirs.close()
     return PipeChannel(ours, process)
 
 
+@atexit.register
+def _end_children() -> None:
+    """End what a bot that fails has not closed. ``multiprocessing`` would wait for it for ever."""
+    for process in list(_children):
+        process.kill()
+
+
 def _run(environ: Mapping[str, str], pipe: Connection, target: Target) -> None:
     os.environ.update(environ)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the bot, which ends its children
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and systemd send them to all processes
+        signal.signal(number, signal.SIG_IGN)  # the bot ends its children once they have finished
     logging.getLogger("bot").setLevel(logging.INFO)
     target(PipeChannel(pipe))
     os._exit(0)  # without waiting for threads of torch

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -87,8 +89,8 @@ class RemoteEngine:
         self._loaded.set_running_or_notify_cancel()
         try:
             self._channel = self._open_channel()
-        except OSError as error:  # such as too many processes
-            self._lose(f"its process cannot be started: {error}")
+        except OSError as error:
+            self._lose(f"it cannot be started: {error}")
         else:
             self._channel.open(self._receive, self._lose)
         return self._loaded
@@ -170,10 +172,10 @@ class RemoteEngine:
         match report:
             case Stepped():
                 self._hear_step(report)
-            case Drawn(ticket, output) if isinstance(output, GenerationOutput):
+            case Drawn(ticket, GenerationOutput() as output) if _is_whole(output):
                 if (task := self._take(ticket)) is not None:
                     task.future.set_result(output)
-            case Failed(int(ticket), error):
+            case Failed(int(ticket), TriptychError() as error):
                 if (task := self._take(ticket)) is not None:
                     task.future.set_exception(error)
             case _:
@@ -181,7 +183,7 @@ class RemoteEngine:
 
     def _hear_of_engine(self, report: object) -> None:
         match report:
-            case Failed(None, error):
+            case Failed(None, TriptychError() as error):
                 self._end(error, EngineLost(str(error)))
             case Loaded(ModelInfo() as info, estimator):
                 self._estimator = estimator
@@ -196,6 +198,8 @@ class RemoteEngine:
                 raise ValueError(f"{type(report).__name__} is no report")
 
     def _hear_step(self, report: Stepped) -> None:
+        if report.num_steps < 1:
+            raise ValueError("a request has no steps")
         with self._lock:
             task = self._tasks.get(report.request_id)
         if task is not None and task.on_progress is not None:
@@ -221,5 +225,10 @@ class RemoteEngine:
             tasks, self._tasks = self._tasks, {}
         for task in tasks.values():
             task.future.set_exception(type(error)(*error.args))
-        if not self._loaded.done():
+        with suppress(InvalidStateError):  # it is loaded, perhaps since a moment ago
             self._loaded.set_exception(error)
+
+
+def _is_whole(output: GenerationOutput) -> bool:
+    """Return whether everything that the pool reads of an output is there."""
+    return getattr(output.images, "ndim", 0) == 4 and math.isfinite(output.gpu_seconds)

@@ -27,6 +27,9 @@ class JobQueue:
     def __len__(self) -> int:
         return len(self._jobs)
 
+    def __contains__(self, job_id: int) -> bool:
+        return job_id in self._jobs
+
     @property
     def cost(self) -> float:
         """Return the estimated cost of all waiting jobs."""

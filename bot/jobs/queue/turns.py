@@ -53,8 +53,8 @@ class Turns:
         cost, most = job.cost_estimate, self._engine.num_idle * _COST_PER_ENGINE + _ROUNDING
         if any(self._overtaken.get(each.job_id, 0.0) + cost > most for each in delayed):
             return False
-        waiting = {each.job_id for each in passed}
-        self._overtaken = {k: done for k, done in self._overtaken.items() if k in waiting}
+        queue = self._waitlist.queue
+        self._overtaken = {k: done for k, done in self._overtaken.items() if k in queue}
         for each in delayed:
             self._overtaken[each.job_id] = self._overtaken.get(each.job_id, 0.0) + cost
         return True

@@ -90,6 +90,32 @@ class _Evil:
         return print, ("this must not run",)
 
 
+def _call(module: str, name: str, argument: str) -> bytes:
+    """A pickle that calls something found by its name."""
+    found = b"".join(b"\x8c" + bytes([len(each)]) + each.encode() for each in (module, name))
+    return (
+        b"\x80\x04" + found + b"\x93\x8c" + bytes([len(argument)]) + argument.encode() + b"\x85R."
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _call("bot.engine.fleet.processes", "os.system", "echo this must not run"),
+        _call("bot.engine.fleet.processes", "logging.warning", "this must not run"),
+        _call("bot.engine.fleet.processes", "signal.Signals", "an enum of another library"),
+        _call("bot.cluster.nodes", "Path", "/"),
+        _call("bot.settings", "load_settings", "/"),
+        _call("numpy", "load", __file__),
+        _call("numpy.testing._private.utils", "build_err_msg", "this must not run"),
+    ],
+)
+def test_only_our_own_data_is_made(data: bytes, capfd: pytest.CaptureFixture[str]):
+    with pytest.raises(ValueError, match="is not expected"):
+        unpack(data)
+    assert capfd.readouterr().out == ""
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"hello", pickle.dumps(_Evil()), pickle.dumps(__import__("os").system), b"\x80\x05"],

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from bot.engine.api import EngineState, Progress
+from bot.engine.fleet.watchdog import FIRST_STEP_SECONDS
 from bot.engine.pool import EnginePool
 from bot.errors import (
     ConfigError,
@@ -38,6 +39,17 @@ def test_pool_is_ready_with_the_first_engine():
     rig.submit(1)
     assert list(rig["b"].drawing) == [1]
     assert rig.states() == {"a": EngineState.LOADING, "b": EngineState.READY}
+
+
+def test_two_engines_that_load_in_the_same_moment_are_both_told_of():
+    rig = Rig("a", "b")
+    ready = rig.pool.start()
+    rig["a"].load()
+    ready.done = lambda: False  # so it was a moment ago
+    before = rig.num_changes
+    rig["b"].load()
+    assert rig.num_changes == before + 1
+    assert ready.result(0) == INFO
 
 
 def test_requests_are_spread_over_idle_engines(rig: Rig):
@@ -218,6 +230,46 @@ def test_engine_that_hangs_is_killed_and_its_request_drawn_elsewhere(
     with pytest.raises(EngineGone):
         hung.result(0)
     assert not fine.done()
+
+
+def test_engine_that_was_started_again_may_tune_or_compile_again(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.CRITICAL)
+    rig.submit(1)
+    for step in (1, 2, 3):
+        rig["a"].step(1, step)
+    rig["a"].lose()
+    rig.tend(2.0)
+    rig["a"].load()
+    rig.submit(1)
+    rig.tend(2.0 + FIRST_STEP_SECONDS)
+    assert rig["a"].abandoned == []
+    rig.tend(3.0 + FIRST_STEP_SECONDS)
+    assert rig["a"].abandoned
+
+
+def test_engine_that_is_replaced_is_ended_first(rig: Rig, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.CRITICAL)
+    rig["a"].lose()
+    for second in range(1, 100):
+        count = len(rig.made["a"])
+        rig.tend(float(second))
+        if len(rig.made["a"]) > count:
+            assert all(each.abandoned for each in rig.made["a"][:-1])
+            assert not rig["a"].abandoned
+            rig["a"].loading.set_exception(ConfigError("There is no card 7."))
+    assert len(rig.made["a"]) > 4
+
+
+def test_drained_engine_that_hangs_is_given_up_too(rig: Rig, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.CRITICAL)
+    future = rig.submit(1)
+    rig["a"].is_draining = True
+    rig.tend(1.0)
+    rig.tend(FIRST_STEP_SECONDS + 1.0)
+    with pytest.raises(EngineGone, match="has not finished a step"):
+        future.result(0)
 
 
 def test_request_in_the_moment_in_which_the_last_engine_is_lost_goes_back(

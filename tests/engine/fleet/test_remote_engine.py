@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
+from io import BytesIO
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
+from PIL import Image
 
-from bot.engine.api import EngineApi, GenerationRequest, Progress
+from bot.engine.api import EngineApi, GenerationOutput, GenerationRequest, Progress
 from bot.engine.fleet.channels import PipeChannel
-from bot.engine.fleet.messages import Drawn, Stepped, pack
-from bot.engine.fleet.processes import start_engine
+from bot.engine.fleet.messages import Drawn, Failed, Loaded, Stepped, pack
+from bot.engine.fleet.preview_files import unpack_preview
+from bot.engine.fleet.processes import start_child, start_engine
 from bot.engine.fleet.remote_engine import RemoteEngine
 from bot.engine.pool import EnginePool
 from bot.errors import (
@@ -26,7 +36,7 @@ from bot.errors import (
     GenerationRejected,
 )
 from tests.engine.fleet.asks import make_recipe, make_request
-from tests.fakes.engine import INFO, FakeEngine
+from tests.fakes.engine import INFO, FakeEngine, FakeEstimator
 
 SECONDS = 60  # a child imports numpy and this file
 
@@ -179,6 +189,65 @@ def test_process_that_hangs_is_killed(start: Start):
     assert channel.wait(SECONDS)
 
 
+def test_process_that_cannot_be_started_is_a_lost_engine():
+    def fail() -> PipeChannel:
+        raise OSError(24, "Too many open files")
+
+    engine = RemoteEngine("cpu:0", fail)
+    with pytest.raises(EngineLost, match=r"cpu:0: it cannot be started: .*Too many open files"):
+        engine.start().result(0)
+    assert engine.fault is not None
+    assert engine.close(0)
+
+
+def test_signal_to_all_processes_of_the_bot_ends_no_drawing(start: Start):
+    engine = start(partial(make_fake, step_seconds=0.01))
+    engine.start().result(SECONDS)
+    began, went_on = threading.Event(), threading.Event()
+
+    def hear(progress: Progress) -> None:
+        (went_on if progress.step > 30 else began).set()
+
+    future = engine.submit(make_request(7, 50), hear)
+    assert began.wait(SECONDS)
+    os.kill(process_of(engine), signal.SIGTERM)  # systemd sends it to all of them
+    assert future.result(SECONDS).images is not None
+    assert went_on.is_set()
+
+
+_BOT_THAT_FAILS = """
+import threading
+from tests.engine.fleet.test_remote_engine import make_fake, process_of
+from bot.engine.fleet.preview_files import unpack_preview
+from bot.engine.fleet.processes import start_child, start_engine
+from bot.engine.fleet.remote_engine import RemoteEngine
+from bot.engine.fleet import messages
+
+if __name__ == "__main__":
+    messages.ROOMS.add("tests")
+    engine = RemoteEngine("cpu:0", lambda: start_engine(make_fake, {}))
+    engine.start().result(60)
+    print(process_of(engine))
+    raise SystemExit(1)  # without closing the engine
+"""
+
+
+def test_bot_that_ends_without_closing_takes_its_children_along(tmp_path: Path):
+    script = tmp_path / "bot_that_fails.py"
+    script.write_text(_BOT_THAT_FAILS)
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert not psutil.pid_exists(int(done.stdout))
+
+
 def test_close_ends_the_process(start: Start):
     engine = start(partial(make_fake, step_seconds=0.01))
     engine.start().result(SECONDS)
@@ -208,17 +277,47 @@ class _Tape:
         self.is_closed = True
 
 
-def open_tape() -> tuple[RemoteEngine, _Tape, Future[object]]:
+def open_tape() -> tuple[RemoteEngine, _Tape, Future[GenerationOutput]]:
     tape = _Tape()
     engine = RemoteEngine("far", lambda: tape)
     engine.start()
     return engine, tape, engine.submit(make_request(7))
 
 
+def _make_output(**wrong: Any) -> GenerationOutput:
+    return replace(FakeEngine()._draw(make_request(1), None), **wrong)
+
+
+def _make_picture(side: int) -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (side, side)).save(buffer, "WEBP", quality=10, method=0)
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     "data",
-    [b"garbage", pack(Stepped(1, 1, 4, 3, b"no picture"))],
-    ids=["bytes", "preview"],
+    [
+        b"garbage",
+        pack(Stepped(1, 1, 4, 3, b"no picture")),
+        pack(Stepped(1, 1, 4, 1, _make_picture(2500))),
+        pack(Stepped(1, 1, 0)),
+        pack(Failed(1, "no exception")),  # pyright: ignore[reportArgumentType]
+        pack(Failed(None, "no exception")),  # pyright: ignore[reportArgumentType]
+        pack(Drawn(1, _make_output(gpu_seconds="long"))),
+        pack(Drawn(1, _make_output(gpu_seconds=float("inf")))),
+        pack(Drawn(1, _make_output(images=None))),
+    ],
+    ids=[
+        "bytes",
+        "preview",
+        "large preview",
+        "no steps",
+        "error",
+        "fault",
+        "seconds",
+        "endless",
+        "pictures",
+    ],
 )
 def test_engine_that_sends_nonsense_is_dropped_and_logged_once(
     data: bytes, caplog: pytest.LogCaptureFixture
@@ -235,10 +334,26 @@ def test_engine_that_sends_nonsense_is_dropped_and_logged_once(
         future.result(0)
 
 
+def test_preview_that_pillow_refuses_is_nonsense_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ValueError, match="DecompressionBombError"):
+        unpack_preview(Stepped(1, 1, 4, 1, _make_picture(64)))
+
+
+def test_engine_that_is_given_up_in_the_moment_in_which_it_loads_is_lost_quietly():
+    tape = _Tape()
+    engine = RemoteEngine("far", lambda: tape)
+    loading = engine.start()
+    tape.say(pack(Loaded(INFO, FakeEstimator(INFO))))
+    loading.done = lambda: False  # so it was a moment ago
+    engine.abandon("its machine has left")
+    assert loading.result(0) == INFO
+    assert engine.fault is not None
+
+
 def test_stale_answer_is_dropped():
     engine, tape, _ = open_tape()
-    output = FakeEngine()._draw(make_request(1), None)
-    tape.say(pack(Drawn(99, output)))
+    tape.say(pack(Drawn(99, _make_output())))
     assert engine.fault is None
 
 
@@ -258,3 +373,47 @@ def test_process_that_cannot_be_started_is_tried_again(caplog: pytest.LogCapture
     now[0] = 1.5
     pool.tend()
     assert len(tries) == 2
+
+
+def test_answer_to_an_earlier_attempt_is_none_to_a_later_one():
+    engine, tape, first = open_tape()
+    tape.say(pack(Failed(1, GenerationFailed("not finite"))))
+    second = engine.submit(make_request(7))
+    tape.say(pack(Drawn(1, _make_output())))
+    assert isinstance(first.exception(0), GenerationFailed)
+    assert not second.done()
+    tape.say(pack(Drawn(2, _make_output())))
+    assert second.result(0).images is not None
+
+
+def test_engine_that_was_given_up_is_not_heard_any_more():
+    engine, tape, future = open_tape()
+    steps: list[Progress] = []
+    engine.submit(make_request(8), steps.append)
+    engine.abandon("it hangs")
+    tape.say(pack(Stepped(2, 1, 4)))
+    tape.say(pack(Drawn(1, _make_output())))
+    tape.say(pack(Loaded(INFO, FakeEstimator(INFO))))
+    assert isinstance(future.exception(0), EngineLost)
+    assert steps == []
+    assert engine.estimator is None
+
+
+def fail_to_obey(channel: PipeChannel) -> None:
+    """What a child does if it cannot read an order: a fault of ours."""
+    raised = threading.Event()
+    threading.excepthook = lambda args: raised.set()
+
+    def obey(data: bytes) -> None:
+        raise KeyError(data)
+
+    channel.open(obey, lambda reason: os._exit(7))
+    raised.wait()
+    threading.Event().wait()
+
+
+def test_fault_while_reading_ends_the_connection_on_both_sides():
+    channel, ended = start_child(fail_to_obey, {}), SimpleQueue[str]()
+    channel.open(lambda data: None, ended.put)
+    channel.send(b"order")
+    assert ended.get(timeout=SECONDS) == "its process ended with exit code 7"

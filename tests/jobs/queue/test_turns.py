@@ -115,6 +115,28 @@ def test_waiting_prompt_is_overtaken_by_one_default_request_for_each_idle_engine
     assert line.begin()[0] == 1
 
 
+def test_prompt_is_overtaken_once_also_if_the_first_in_line_begins_meanwhile(rig: Rig):
+    line = Turns(rig.pool, *(ask(number) for number in range(1, 13)))
+    assert line.begin() == [9]
+    rig["slow"].finish(9, seconds=1.0)
+    rig["fast"].finish(500, seconds=0.1)
+    assert line.begin() == [1]  # the others were overtaken by 9 already
+    assert rig["slow"].drawing == {}
+    for number in range(1, 8):
+        rig["fast"].finish(number, seconds=0.1)
+        assert line.begin()[0] == number + 1
+
+
+def test_nothing_is_kept_of_prompts_that_have_begun(rig: Rig):
+    line = Turns(rig.pool, *(ask(number) for number in range(1, 13)))
+    assert line.begin() == [9]
+    rig["fast"].finish(500, seconds=0.1)
+    assert line.begin() == [1]
+    rig["fast"].finish(1, seconds=0.1)
+    assert line.begin() == [2]
+    assert set(line._turns._overtaken) == set(range(2, 9))  # 2 until the next one begins
+
+
 def test_costly_prompt_does_not_overtake(rig: Rig):
     line = Turns(rig.pool, *(ask(number) for number in range(1, 9)), ask(9, cost=1.5))
     assert line.begin() == []

@@ -1,0 +1,41 @@
+"""The token of a cluster, and what Ray is told."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from bot.cluster.nodes import check_token, make_environ, make_token
+from bot.errors import ConfigError
+
+
+def test_token_is_made_once_and_only_its_user_can_read_it(tmp_path: Path):
+    path = tmp_path / "data" / "cluster-token"
+    before = os.umask(0)
+    try:
+        make_token(path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    token = path.read_text()
+    make_token(path)
+    assert path.read_text() == token
+    check_token(path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"short", b"\xff" * 40])
+def test_file_that_holds_no_token_is_named(tmp_path: Path, content: bytes | None):
+    path = tmp_path / "cluster-token"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match="cluster start"):
+        check_token(path)
+
+
+def test_ray_always_asks_for_the_token(tmp_path: Path):
+    environ = make_environ(tmp_path / "cluster-token")
+    assert environ["RAY_AUTH_MODE"] == "token"
+    assert environ["RAY_AUTH_TOKEN_PATH"] == str(tmp_path / "cluster-token")

@@ -1,0 +1,99 @@
+"""A job whose engine is lost goes to another one, and is charged once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from bot.domain.jobs import Job, JobStatus
+from bot.engine.api import Progress
+from bot.jobs import dispatcher
+from tests.conftest import House, OpenHouse
+from tests.engine.fleet.puppets import Rig
+from tests.jobs.test_dispatcher import check_use_is_on_record, used
+
+
+@pytest.fixture
+def rig(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Rig:
+    """Two engines that are ready as soon as the dispatcher starts them."""
+    monkeypatch.setattr(dispatcher, "TEND_SECONDS", 0.005)
+    caplog.set_level(logging.CRITICAL)
+    rig = Rig("a", "b")
+    for name in "ab":
+        rig[name].load()
+    return rig
+
+
+async def begin(house: House, rig: Rig, job: Job) -> str:
+    """Wait until an engine draws the job; returns its name."""
+    await house.until(lambda: any(job.job_id in rig[name].drawing for name in "ab"))
+    return next(name for name in "ab" if job.job_id in rig[name].drawing)
+
+
+async def test_job_whose_engine_is_lost_is_drawn_by_another_and_charged_once(
+    open_house: OpenHouse, rig: Rig
+):
+    async with open_house(rig.pool) as house:
+        await house.start()
+        job = await house.submit()
+        first = await begin(house, rig, job)
+        rig[first].lose()
+        second = await begin(house, rig, job)
+        assert second != first
+        rig[second].finish(job.job_id)
+        done = await house.until_status(job, JobStatus.DELIVERED)
+        assert (done.attempt, done.cost) == (2, 1.0)
+        await house.until_idle()
+        assert sum(used(house).values()) == pytest.approx(1.0)
+        await check_use_is_on_record(house)
+
+
+async def test_job_that_loses_five_engines_ends_with_an_apology_and_costs_nothing(
+    open_house: OpenHouse, rig: Rig
+):
+    async with open_house(rig.pool) as house:
+        await house.start()
+        job = await house.submit()
+        for _ in range(5):
+            name = await begin(house, rig, job)
+            rig[name].lose()
+            rig.now += 1000.0
+            await house.until(lambda name=name: rig[name].fault is None)
+            rig[name].load()
+        ended = await house.until_status(job, JobStatus.FAILED)
+        assert (ended.attempt, ended.cost) == (5, 0.0)
+        await house.until_idle()
+        assert used(house) == {}
+        await check_use_is_on_record(house)
+
+
+async def test_job_that_waits_for_another_engine_is_not_charged_meanwhile(
+    open_house: OpenHouse, rig: Rig
+):
+    async with open_house(rig.pool) as house:
+        await house.start()
+        job, other = await house.submit(), await house.submit()
+        await begin(house, rig, job)
+        name = await begin(house, rig, other)
+        rig[name].lose()
+        await house.until(lambda: len(house.services.waitlist.queue))
+        assert sum(used(house).values()) == pytest.approx(1.0)  # the one that is drawn
+
+
+async def test_late_progress_of_a_lost_engine_is_not_counted(open_house: OpenHouse, rig: Rig):
+    async with open_house(rig.pool) as house:
+        await house.start()
+        job = await house.submit()
+        first = await begin(house, rig, job)
+        _, tell, _ = rig[first].drawing[job.job_id]
+        rig[first].lose()
+        second = await begin(house, rig, job)
+        assert tell is not None
+        tell(Progress(3, 4))
+        await asyncio.sleep(0.01)
+        ended = await house.services.dispatcher.cancel(job.job_id)
+        assert ended is not None
+        assert ended.cost == 0.0  # the second engine has drawn nothing yet
+        await house.until(lambda: not rig[second].drawing)
