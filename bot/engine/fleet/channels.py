@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing.connection
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -47,15 +48,22 @@ class PipeChannel:
         self._process = process
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         self._closed = threading.Event()
+        self._writer = threading.Thread(target=self._write, daemon=True)
 
     def open(self, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
         """Start a thread for each direction, because writing blocks if the other side hangs."""
-        threading.Thread(target=self._write, daemon=True).start()
+        self._writer.start()
         threading.Thread(target=self._read, args=(on_data, on_end), daemon=True).start()
 
     def send(self, data: bytes) -> None:
         """Send without waiting. Does nothing if the other side is gone."""
         self._outbox.put(data)
+
+    def flush(self, seconds: float) -> None:
+        """Wait until everything is sent; nothing can be sent after that."""
+        self._outbox.put(None)
+        if self._writer.is_alive():
+            self._writer.join(seconds)
 
     def close(self) -> None:
         """End at once: the child is killed."""
@@ -68,8 +76,8 @@ class PipeChannel:
         """Wait for the child to end. Return False if it has not ended by then."""
         if self._process is None:
             return True
-        self._process.join(seconds)
-        return self._process.exitcode is not None
+        # Not ``join``: if two threads are in it, one finds no process and goes on too soon.
+        return bool(multiprocessing.connection.wait([self._process.sentinel], seconds))
 
     def _write(self) -> None:
         with suppress(OSError):
@@ -96,8 +104,8 @@ class PipeChannel:
     def _describe_end(self) -> str:
         if self._process is None:
             return "the bot has ended"
-        self._process.join(_KILL_SECONDS)
-        code = self._process.exitcode
+        self.wait(_KILL_SECONDS)
+        code = self._process.exitcode  # no other thread asks for it
         if code is None:
             self._process.kill()
             return "its process closed the connection"

@@ -16,6 +16,8 @@ from bot.engine.api import EngineApi
 from bot.engine.fleet.channels import PipeChannel
 from bot.engine.fleet.hosting import EngineHost
 
+_FLUSH_SECONDS = 5.0  # for the last words of a child
+
 Target = Callable[[PipeChannel], None]
 
 _children: WeakSet[BaseProcess] = WeakSet()
@@ -63,5 +65,7 @@ def _run(environ: Mapping[str, str], pipe: Connection, target: Target) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and systemd send them to all processes
         signal.signal(number, signal.SIG_IGN)  # the bot ends its children once they have finished
     logging.getLogger("bot").setLevel(logging.INFO)
-    target(PipeChannel(pipe))
+    channel = PipeChannel(pipe)
+    target(channel)
+    channel.flush(_FLUSH_SECONDS)
     os._exit(0)  # without waiting for threads of torch
