@@ -76,7 +76,7 @@ class PipeChannel:
         """Wait for the child to end. Return False if it has not ended by then."""
         if self._process is None:
             return True
-        # Not ``join``: if two threads are in it, one finds no process and goes on too soon.
+        # Not ``join``: of two threads in it, one may find no process and go on too soon.
         return bool(multiprocessing.connection.wait([self._process.sentinel], seconds))
 
     def _write(self) -> None:
@@ -104,8 +104,8 @@ class PipeChannel:
     def _describe_end(self) -> str:
         if self._process is None:
             return "the bot has ended"
-        self.wait(_KILL_SECONDS)
-        code = self._process.exitcode  # no other thread asks for it
+        self._process.join(_KILL_SECONDS)  # the only place: see ``wait``
+        code = self._process.exitcode
         if code is None:
             self._process.kill()
             return "its process closed the connection"
