@@ -777,7 +777,8 @@ async def test_what_is_too_large_for_a_moderator_is_shown_as_a_smaller_file(
         content = find_seen_bytes(shown, "SPOILER_start")
         assert Image.open(BytesIO(content)).format == kind
         limit_files(town.server, town.moderator, town.art, len(content) - 1)
-    shown = await (await town.press(card, "Show me")).wait_answered()
+    pressed = await town.press(card, "Show me")
+    shown = await pressed.wait_answered(60)  # three large files are made and refused
     assert "not even as a smaller file. Nothing was lost" in shown.text()
     unseen = await (await town.press(card, "Approve", town.owner)).wait_for(
         lambda m: m.is_ephemeral
