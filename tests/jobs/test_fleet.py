@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 
 from bot.domain.jobs import Job, JobStatus
+from bot.engine import EnginePool
 from bot.engine.api import Progress
 from bot.jobs import dispatcher
 from tests.conftest import House, OpenHouse
-from tests.engine.fleet.puppets import Rig
+from tests.engine.fleet.puppets import Puppet, Rig
+from tests.fakes.engine import FakeEngine
 from tests.jobs.test_dispatcher import check_use_is_on_record, used
 
 
@@ -97,3 +100,19 @@ async def test_late_progress_of_a_lost_engine_is_not_counted(open_house: OpenHou
         assert ended is not None
         assert ended.cost == 0.0  # the second engine has drawn nothing yet
         await house.until(lambda: not rig[second].drawing)
+
+
+async def test_pace_of_an_engine_that_is_ready_later_is_remembered_too(open_house: OpenHouse):
+    async with open_house(FakeEngine(drawn_by=lambda request: ("slow card", 8.0))) as before:
+        await before.start()
+        await before.until_status(await before.submit(), JobStatus.DELIVERED)
+        await before.until_idle()
+    fast, slow = Puppet(), Puppet()
+    slow.info = replace(slow.info, engine="slow card")
+    fast.load()
+    async with open_house(EnginePool({"fast": lambda: fast, "slow": lambda: slow})) as after:
+        await after.start()
+        await after.until(lambda: after.services.waitlist.info)
+        slow.load()
+        pace = after.services.waitlist.paces.of("slow card")
+        await after.until(lambda: pace.cost_per_second == pytest.approx(1 / 8))
