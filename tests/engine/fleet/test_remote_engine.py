@@ -436,6 +436,14 @@ def test_engine_does_not_wait_until_its_preview_is_packed(monkeypatch: pytest.Mo
     monkeypatch.setattr(preview_files, "pack_preview", pack_slowly)
     tape, engine = _Tape(), FakeEngine()
     host = EngineHost(lambda: engine, tape, forwards_logs=False)
+    drained: list[bool] = []  # at each message that is sent
+    send = tape.send
+
+    def look_and_send(data: bytes) -> None:
+        drained.append(host.is_drained)
+        send(data)
+
+    monkeypatch.setattr(tape, "send", look_and_send)
     hosting = threading.Thread(target=host.run)
     hosting.start()
     tape.until(Loaded)
@@ -450,6 +458,7 @@ def test_engine_does_not_wait_until_its_preview_is_packed(monkeypatch: pytest.Mo
     assert engine._thread.name not in packed_in
     kinds = [type(unpack(data)) for data in tape.sent]
     assert kinds.index(Drawn) > max(n for n, kind in enumerate(kinds) if kind is Stepped)
+    assert not drained[kinds.index(Drawn)]
 
 
 def test_fault_while_reading_ends_the_connection_on_both_sides():
