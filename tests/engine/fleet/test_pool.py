@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from bot.domain.recipes import Recipe
 from bot.engine.api import EngineState, Progress
 from bot.engine.fleet.watchdog import FIRST_STEP_SECONDS
 from bot.engine.pool import EnginePool
@@ -113,10 +114,15 @@ def test_request_goes_to_an_engine_with_its_model():
         pool.submit(make_request(1)).result(0)
 
 
+class _Dear(PuppetEstimator):
+    def cost(self, recipe: Recipe) -> float:
+        return 99.0
+
+
 def test_model_that_the_owner_of_another_machine_chose_does_not_become_the_default():
     foreign, own = Puppet(model="another model"), Puppet()
     foreign.info = replace(foreign.info, is_default=False)
-    foreign.estimator = PuppetEstimator(7)
+    foreign.estimator = _Dear(1)
     engines = {"a": foreign, "b": own}
     pool = EnginePool({name: lambda name=name: engines[name] for name in engines})
     ready = pool.start()
@@ -125,6 +131,7 @@ def test_model_that_the_owner_of_another_machine_chose_does_not_become_the_defau
     assert pool.list_engines()[0].state is EngineState.READY
     own.load()
     assert ready.result(0) == own.info
+    assert pool.cost(make_recipe(model=None)) == pytest.approx(1.0)
 
 
 def test_engine_is_found_for_each_model():

@@ -26,7 +26,17 @@ from bot.engine.api import EngineApi, GenerationOutput, GenerationRequest, Progr
 from bot.engine.fleet import preview_files
 from bot.engine.fleet.channels import PipeChannel
 from bot.engine.fleet.hosting import EngineHost
-from bot.engine.fleet.messages import Close, Drawn, Failed, Loaded, Stepped, Submit, pack, unpack
+from bot.engine.fleet.messages import (
+    Close,
+    Drawn,
+    Failed,
+    Loaded,
+    Resized,
+    Stepped,
+    Submit,
+    pack,
+    unpack,
+)
 from bot.engine.fleet.preview_files import unpack_preview
 from bot.engine.fleet.processes import start_child, start_engine
 from bot.engine.fleet.remote_engine import RemoteEngine
@@ -316,8 +326,6 @@ def _make_picture(side: int) -> bytes:
         pack(Drawn(1, _make_output(gpu_seconds="long"))),
         pack(Drawn(1, _make_output(gpu_seconds=float("inf")))),
         pack(Drawn(1, _make_output(images=None))),
-        pack(Loaded(INFO, INFO)),  # pyright: ignore[reportArgumentType]
-        pack(Loaded(INFO, FakeEstimator(None))),  # pyright: ignore[reportArgumentType]
     ],
     ids=[
         "bytes",
@@ -329,8 +337,6 @@ def _make_picture(side: int) -> bytes:
         "seconds",
         "endless",
         "pictures",
-        "estimator",
-        "broken estimator",
     ],
 )
 def test_engine_that_sends_nonsense_is_dropped_and_logged_once(
@@ -346,6 +352,24 @@ def test_engine_that_sends_nonsense_is_dropped_and_logged_once(
     assert [record.levelname for record in caplog.records if "far" in record.message] == ["ERROR"]
     with pytest.raises(EngineLost, match="make no sense"):
         future.result(0)
+
+
+@pytest.mark.parametrize("estimator", [INFO, FakeEstimator(None)])  # type: ignore[arg-type]
+def test_estimator_that_does_not_work_is_nonsense_too(estimator: Any):
+    tape = _Tape()
+    loading = RemoteEngine("far", lambda: tape).start()
+    tape.say(pack(Loaded(INFO, estimator)))
+    with pytest.raises(EngineLost, match="make no sense"):
+        loading.result(0)
+    assert tape.is_closed
+
+
+def test_later_estimator_is_tried_out_too():
+    engine, tape, _ = open_tape()
+    tape.say(pack(Loaded(INFO, FakeEstimator(INFO))))
+    tape.say(pack(Resized(FakeEstimator(replace(INFO, num_inference_steps=0)))))
+    assert engine.fault is not None
+    assert tape.is_closed
 
 
 def test_preview_that_pillow_refuses_is_nonsense_too(monkeypatch: pytest.MonkeyPatch):
