@@ -78,8 +78,8 @@ class _Way:
 class DiscordMessenger:
     """Reaches a job's message by its token, then by the bot itself, then with a new message.
 
-    It tries the next way only if the way before can never work. If Discord did not answer an edit,
-    it may have applied the edit, and a new message would be a duplicate.
+    It tries the next of these ways only if the previous one can never work. If Discord does not
+    answer an edit, it may have applied the edit, and a new message would be a duplicate.
     """
 
     def __init__(self, client: TriptychClient, now: Callable[[], float]) -> None:
@@ -103,7 +103,7 @@ class DiscordMessenger:
         return None if guild is None else job_views.quote(guild.name)
 
     async def has_left(self, guild_id: int, user_id: int) -> bool:
-        """Ask Discord once. Events about members who leave would need a privileged intent."""
+        """Ask Discord once whether a member has left. Its events need a privileged intent."""
         try:
             await self._client.http.get_member(guild_id, user_id)
         except discord.NotFound as error:
@@ -115,7 +115,7 @@ class DiscordMessenger:
         return False
 
     async def is_refused(self, job: Job) -> bool:
-        """Return whether the first answer is private. Accepted prompts get a public one."""
+        """Return whether the first answer is private. Accepted prompts get a public answer."""
         webhook = discord.Webhook.partial(
             self._client.application_id or 0, job.origin.token or "", client=self._client
         )
@@ -337,7 +337,7 @@ class DiscordMessenger:
             except Undeliverable as error:
                 is_deleted = is_deleted or isinstance(error, UnknownMessage)
                 fault = error
-        # Discord gave us its id, so the message existed
+        # Discord gave us the message's id, so the message existed
         if is_deleted and job.message_id is not None:
             raise MessageDeleted(str(fault), because(Code.MESSAGE_DELETED)) from fault
         raise fault

@@ -47,7 +47,7 @@ class Grid(commands.Cog):
         await self._show(interaction, job_id, panel, is_original=False)
 
     async def original(self, interaction: Press, job_id: int, panel: int) -> None:
-        """Show a picture as it was drawn, before it was enlarged for showing."""
+        """Show a picture in the size in which it was drawn, not enlarged."""
         await self._show(interaction, job_id, panel, is_original=True)
 
     async def _show(
@@ -129,7 +129,7 @@ class Grid(commands.Cog):
         await interaction.response.send_message(view=view, ephemeral=True)
 
     async def erase(self, interaction: Press, job_id: int, panel: int) -> None:
-        """Delete from the database first, so that pressing again retries whatever failed."""
+        """Delete from the database first. If a later step fails, a second press tries it again."""
         job = await _fetch_to_delete(interaction, job_id)
         await interaction.response.defer()
         now, by = self._services.now(), interaction.user.id

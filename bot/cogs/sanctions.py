@@ -173,7 +173,7 @@ async def _check(
     interaction: discord.Interaction[TriptychClient],
     member_id: int | None = None,
 ) -> int:
-    """Defer, and check that this person may do this to the member. Raises UserError."""
+    """Defer the answer, and check that this person may do this to the member. Raises UserError."""
     await interaction.response.defer(ephemeral=True, thinking=True)
     guild_id = interaction.guild_id
     require_moderator(interaction, await services.settings.fetch(guild_id))

@@ -24,7 +24,7 @@ _TOLD = {
     *("guidance_scale", "guidance_until", "preset", "model", "start", "version", "own_words"),
     *("upscaler", "upscale_factor"),
 }
-"""The values of a recipe that the text names. All others are listed at its end."""
+"""The values that the text about a recipe mentions. It lists all other values at its end."""
 # characters of a prompt; quoting may double them, and two prompts must fit into one message
 _LONG_PROMPT = 700
 

@@ -191,7 +191,7 @@ def compose_reason_form(decision: Decision, card_id: int) -> JobModal:
 
 
 def compose_suspended(reason: str, *buttons: JobButton) -> discord.ui.LayoutView:
-    """Build what a suspended member sees instead of pictures."""
+    """Build the answer that a suspended member gets instead of pictures."""
     return compose_answer(reason, JobButton("appeal", 0, label=sanction_texts.APPEAL()), *buttons)
 
 
