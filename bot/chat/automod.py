@@ -86,7 +86,7 @@ def _first(exceptions: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read_keyword(keyword: str) -> tuple[RuleKind, str]:
-    """Turn a keyword into a rule: ``cat`` is a whole word; ``*`` also matches parts of words."""
+    """Turn a keyword into a rule. ``cat`` is a whole word; ``*`` stands for the rest of a word."""
     core = keyword.strip("*")
     if core == keyword or not normalise(core):
         return (RuleKind.PHRASE if " " in core else RuleKind.WORD), core

@@ -1,4 +1,4 @@
-"""The Discord client: commands, buttons, the one error boundary, start and stop."""
+"""The Discord client: commands, buttons, handling of errors, start and stop."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ _LIVE_VIEW = re.compile(r"[0-9a-f]{32}")
 
 
 class TriptychTree(app_commands.CommandTree["TriptychClient"]):
-    """Sends every exception from a command to the one error boundary."""
+    """Passes every exception from a command to ``answer_error``."""
 
     async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
         """Check whether the command is allowed here. Discord should have checked this too."""
@@ -185,7 +185,7 @@ class TriptychClient(commands.Bot):
         return False
 
     async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Answer forms, and buttons with a custom_id unknown to us."""
+        """Answer sent forms, and presses of buttons whose custom_id we do not know."""
         if interaction.type is discord.InteractionType.modal_submit:
             await answer_form(interaction, self.forms)
         elif interaction.type is discord.InteractionType.component:
@@ -231,7 +231,7 @@ class TriptychClient(commands.Bot):
         await self._cancel_for_former_servers()
 
     async def on_socket_raw_receive(self, message: str, /) -> None:
-        """Remember when the gateway last sent a frame. The answer to a heartbeat counts too."""
+        """Remember when the gateway last sent a frame. Answers to heartbeats count too."""
         self.connection.note_frame()
 
     async def on_message(self, message: discord.Message, /) -> None:

@@ -1,4 +1,4 @@
-"""Connects to Discord, and again whenever the connection goes silent or breaks."""
+"""Connects to Discord, and connects again whenever the connection goes silent or breaks."""
 
 from __future__ import annotations
 

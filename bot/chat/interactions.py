@@ -79,9 +79,9 @@ def _is_at_home(job: Job, interaction: discord.Interaction[TriptychClient]) -> b
 async def fetch_with_picture(
     interaction: discord.Interaction[TriptychClient], job_id: int, panel: int
 ) -> Job | None:
-    """Fetch the job if people may see this panel; None if the member was told that it is gone.
+    """Fetch the job if people may see this panel.
 
-    Raises UserError.
+    Returns None if the pictures are gone; then the member was told so. Raises UserError.
     """
     job = await fetch_job(interaction, job_id)
     files = await interaction.client.services.jobs.list_pictures(job_id)

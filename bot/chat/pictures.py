@@ -1,4 +1,4 @@
-"""Sends pictures in answers to presses, as smaller files if Discord refuses their size."""
+"""Sends pictures to people who press a button, as smaller files if Discord refuses their size."""
 
 from __future__ import annotations
 

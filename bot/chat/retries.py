@@ -104,7 +104,7 @@ def is_final(error: discord.HTTPException) -> bool:
 
 
 def choose_kind(error: discord.HTTPException) -> type[Undeliverable]:
-    """Choose the kind of error to raise when Discord refuses a request for good."""
+    """Choose the kind of error to raise when Discord will never accept a request."""
     if error.code in _NO_TEXT:
         return TextRefused
     if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:
@@ -115,6 +115,6 @@ def choose_kind(error: discord.HTTPException) -> type[Undeliverable]:
 
 
 def explain(error: discord.HTTPException) -> Reason:
-    """Say in words for the member why Discord will never accept the message."""
+    """Return a reason, for the member to read, why Discord will never accept the message."""
     code = _REASONS.get(error.code) or _REASONS.get(error.status) or Code.DISCORD_REFUSED
     return because(code)

@@ -37,7 +37,7 @@ Press = discord.Interaction[TriptychClient]
 
 
 class Grid(commands.Cog):
-    """Handles the buttons. Anybody may view, vary and draw again; it uses their own quota."""
+    """Handles the buttons. Anybody may view, vary and draw again, with their own quota."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -82,7 +82,7 @@ class Grid(commands.Cog):
             await submit(interaction, compose_variation(job, panel))
 
     async def upscale(self, interaction: Press, job_id: int, panel: int) -> None:
-        """Enlarge a picture without drawing it again; without an upscaler, redraw it."""
+        """Enlarge a picture with the upscaler. If there is none, draw the picture again, larger."""
         job = await fetch_with_picture(interaction, job_id, panel)
         upscaler, most = self._services.upscaler, self._services.limits.max_side_pixels
         if job is not None and upscaler is not None:

@@ -76,7 +76,7 @@ async def compose_start(interaction: Press, job_id: int, panel: int) -> JobModal
 
 
 async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
-    """Draw from the picture of the form (image-to-image)."""
+    """Draw from the picture that the form is about (image-to-image)."""
     job = await fetch_with_picture(interaction, job_id, panel)
     if job is None:
         return

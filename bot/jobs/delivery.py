@@ -151,7 +151,7 @@ class Deliverer:
                 await asyncio.sleep(self._again_seconds)
 
     async def _give_up(self, job: Job, error: Undeliverable) -> Job | None:
-        """End a job that can never be posted. Delete pictures that somebody removed."""
+        """End a job that can never be posted. If its message was deleted, delete its pictures."""
         of_job(log, job.job_id).warning("is undeliverable: %s", error)
         status, reason = JobStatus.UNDELIVERABLE, because(Code.NOT_POSTED, why=error.why)
         if isinstance(error, MessageDeleted):

@@ -201,7 +201,7 @@ class Messenger(Protocol):
         ...
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
-        """Send a direct message. The same nonce within minutes posts it only once."""
+        """Send a direct message. Within minutes, calls with the same nonce post it only once."""
         ...
 
     async def remove_message(self, channel_id: int, message_id: int) -> None:

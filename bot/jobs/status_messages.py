@@ -1,4 +1,4 @@
-"""Edits each job's message rarely, always to the newest state, the front of the queue first.
+"""Edits the jobs' messages. Edits are few, show the newest state, and favour the queue's front.
 
 Discord limits how often messages of one channel may be edited, so the messages of a channel share
 a number of edits a minute: a message at place n gets its turn about n times as seldom as the first.
@@ -294,7 +294,7 @@ class _Channel:
         return max(min(due), self._find_free(room, 1), self._find_free(burst, burst / room)) - now
 
     def _find_free(self, count: int, share: float) -> float:
-        """Return when one more edit is allowed, with ``count`` edits in each share of a window."""
+        """Return when one more edit is allowed: ``count`` edits in a ``share`` of the window."""
         ended = count - self.num_under_way
         if ended <= 0:
             return float("inf")

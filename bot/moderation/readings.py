@@ -14,7 +14,7 @@ from bot.moderation.text import ONLY_UPSIDE_DOWN, fold, fold_lookalikes, turn_ro
 
 EITHER_I_OR_L = "I"  # in leetspeak, 1, ! and | become this letter; all other letters are lower case
 
-# These have possessive quantifiers, because a hostile text could make others backtrack too much.
+# These have possessive quantifiers, so that a hostile text cannot make them backtrack too much.
 _WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # as in (word:1.2)
 _WEIGHT_IN_CHUNK = re.compile(_WEIGHT.pattern.replace(r"\s?", ""))
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
@@ -128,7 +128,10 @@ class _Composer:
     """Makes readings. Checks each word for disguises once, because readings share most words."""
 
     def __init__(self, chunks: Chunks, look: str) -> None:
-        """look: the odd chunks with look-alikes replaced. Letters repeat here or nowhere."""
+        """look: the odd chunks with look-alike letters replaced.
+
+        If no letters repeat in them, no letters repeat in any reading.
+        """
         self._has_repeats = bool(chunks.repeated_words or REPEATED.search(look))
         self._seen: set[str] = set()
         self._odd: set[str] = set()

@@ -85,7 +85,7 @@ def fold_lookalikes(folded: str) -> str:
 
 
 def turn_round(chunks: Iterable[str]) -> str | None:
-    """Read chunks with upside-down letters as if turned round; None if there are no chunks."""
+    """Turn chunks of upside-down letters the right way up; None if there are no chunks."""
     return " ".join(chunks).translate(_UPSIDE_DOWN)[::-1].casefold() or None
 
 

@@ -47,7 +47,7 @@ class PictureFiles:
     async def sweep(self) -> None:
         """Delete overdue pictures and files without a job; mark jobs whose files are missing.
 
-        Raises SomeFailed at the end.
+        Raises SomeFailed at the end if this failed for some jobs.
         """
         overdue = await self._list_overdue()
         # List files before rows. A job's files are written before its rows, so none looks orphaned.

@@ -27,7 +27,7 @@ _HOUR_SECONDS = 3600.0
 
 
 class ReviewCards:
-    """Opens the cards, and shows moderators their state in the database."""
+    """Opens cards, and makes them show what the database says."""
 
     def __init__(
         self,

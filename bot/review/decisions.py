@@ -42,7 +42,7 @@ _ENDS = {
 
 
 class Decisions:
-    """Takes decisions, and finishes those that a stop or an outage of Discord cut short."""
+    """Carries out decisions, and finishes those that a stop or an outage of Discord interrupted."""
 
     def __init__(
         self,
@@ -298,7 +298,7 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Return whether the job has ended. Then the bot stopped before it closed the card."""
+        """Return whether a held job has ended, although its card is open because of a stop."""
         if card.kind is not CardKind.HELD or card.job_id is None:
             return False
         job = await self._jobs.fetch_job(card.job_id)

@@ -1,4 +1,4 @@
-"""Takes reports. Enough of them hide a picture until a moderator has decided."""
+"""Takes reports. After enough reports, a job's pictures are hidden until a moderator decides."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ class Sanctions:
         return suspension
 
     async def appeal(self, guild_id: int, member_id: int, text: str) -> None:
-        """Put an appeal before the moderators. Raises UserError."""
+        """Show an appeal to the moderators. Raises UserError."""
         suspension = await self.check_appeal(guild_id, member_id)
         async with self._sanctions.transaction():
             now = self._now()

@@ -1,4 +1,4 @@
-"""Buttons, selects and forms. Their custom_id says what they do, so they survive a restart."""
+"""Buttons, selects and forms. Their custom_id says what they do, so they work after a restart."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SentForm:
 
 
 class _Spoken:
-    """Before an action, sets the person's language and time limit, or refuses too fast a person."""
+    """Sets a person's language and time limit before an action. Refuses people who are too fast."""
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         return await interaction.client.admit(interaction)
@@ -131,14 +131,14 @@ async def _answer(interaction: discord.Interaction[Any], work: Awaitable[None]) 
 
 
 class Form(discord.ui.Modal):
-    """A form with a custom_id like that of a button or a panel's item, so it survives a restart."""
+    """A form with a custom_id like that of a button or panel item, so it works after a restart."""
 
     def __init__(self, name: str, *place: int | str, title: str) -> None:
         custom_id = ":".join(map(str, ("v1", name, *place)))
         super().__init__(title=title, timeout=_FORM_SECONDS, custom_id=custom_id)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Do nothing: the client finds the action by the custom_id, so this survives a restart."""
+        """Do nothing. The client finds the action by the custom_id, even after a restart."""
 
 
 class JobModal(Form):

@@ -16,7 +16,7 @@ def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
     """Escape a text, so that Discord shows it as typed: no markdown, mention or link, on one line.
 
     First it is cut at ``limit``. Escaping at most doubles its length, and adds two marks, so that a
-    text from right to left does not turn other text.
+    text from right to left does not change the direction of other text.
     """
     text = cut(" ".join(text.split()), limit)
     escaped = discord.utils.escape_mentions(_MARKDOWN.sub(r"\\\g<0>", text))

@@ -1,7 +1,7 @@
-"""Picks the guild that has used the least lately, in it the member who has, and their oldest job.
+"""Picks the guild with the smallest use, then its member with the smallest, then the oldest job.
 
-The *recent use* is the sum of the costs of all started jobs. Each cost halves every hour after the
-job's start. A member's use is divided by the weight of their roles. The sum is computed from the
+The *use* is the sum of the costs of all started jobs. Each cost halves every hour after the job's
+start. A member's use is divided by the weight of their roles. The sum is computed from the
 job rows, so a restart changes nothing.
 """
 
@@ -95,7 +95,7 @@ class JobQueue:
             member = member_of(job)
             num_others = len(ahead) - (member[1] in ahead)
             later: list[Member] = []
-            if newest_ahead > job.job_id:  # otherwise skip this, which is slow in a long queue
+            if newest_ahead > job.job_id:  # only then, because this is slow in a long queue
                 later = [
                     other
                     for other, job_id in newest.items()

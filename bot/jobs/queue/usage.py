@@ -10,7 +10,7 @@ Member = tuple[int | None, int]
 """Guild (None for direct messages) and user."""
 
 HALF_LIFE_SECONDS = 3600.0
-# At the start, older jobs are not read. They would count less than 1e-6 of their cost.
+# older jobs are not read at the start; less than 1e-6 of their cost would count
 MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS
 FADED = 1e-9  # in default requests; sums below this are dropped
 

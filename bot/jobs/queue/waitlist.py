@@ -106,7 +106,7 @@ class Waitlist:
         return self.queue.remove(job_id)
 
     def places(self) -> dict[int, Place]:
-        """Return the place of every waiting job, in the order they will be drawn."""
+        """Return the place of every waiting job, in the order in which they will be drawn."""
         return self.queue.places(self._now(), self._busy_cost(), self.measure_pace())
 
     def count_of(self, guild_id: int | None) -> tuple[int, int]:

@@ -17,7 +17,7 @@ class WaitMeter:
         self._now = now
 
     async def measure(self, guild_id: int | None = None) -> tuple[float, float] | None:
-        """Return the median and the 95th percentile in seconds, for one server or all; or None."""
+        """Return median and 95th percentile in seconds, of one server or all; None without data."""
         waits = sorted(await self._jobs.list_waits_since(self._now() - _HOUR_SECONDS, guild_id))
         if not waits:
             return None
