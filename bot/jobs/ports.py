@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TOKEN_LIFE_SECONDS = 15 * 60
-"""How long an interaction token is good for."""
+"""How long an interaction token is valid."""
 
 
 _NOT_TAKEN = because(Code.DISCORD_REFUSED)

@@ -22,7 +22,7 @@ from bot.texts.reasons import because
 log = logging.getLogger(__name__)
 
 _OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RENDERED)
-"""The jobs resumed here. Held jobs wait for a moderator instead; see ``review/decisions``."""
+"""The states of jobs that we resume. Held jobs wait for moderators: ``review/decisions``."""
 
 
 class Recovery:

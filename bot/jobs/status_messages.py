@@ -92,7 +92,7 @@ class StatusMessages:
         """Show how a job ended without pictures.
 
         Waits for a running edit, then tries once. If that fails, retries go on in the background
-        until one succeeds, or until it is clear that none can.
+        until one succeeds, or until it is clear that no retry can succeed.
         """
         if await self.try_finish(job):
             return
