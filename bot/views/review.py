@@ -170,7 +170,7 @@ def describe_suspension(suspension: Suspension) -> str:
 
 
 def add_told(text: str, told: bool | None) -> str:
-    """Add to a moderator's answer whether the member was told."""
+    """Add a line to the moderator's answer: whether the member was told."""
     said = sanction_texts.TOLD if told else sanction_texts.NOT_TOLD
     return f"{text}\n-# {said()}"
 

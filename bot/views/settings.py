@@ -274,7 +274,7 @@ def _channel_select(page: str, name: str, settings: GuildSettings, most: int) ->
 
 
 def _model_selects(panel: SettingsPage) -> list[PanelItem]:
-    """Build a select of models. None before a model is loaded, because the select would be empty."""
+    """Build a select of models. Before a model is loaded, it would be empty, so there is none."""
     options = [
         discord.SelectOption(
             label=cut_model(model),
