@@ -71,7 +71,7 @@ class FirstAnswers:
             "could; Triptych does not draw the prompt and charges nothing. While both run, members "
             "get answers from either. Stop the other one; if you do not know it, reset the token "
             "(Reset Token on the Bot page of https://discord.com/developers/applications) and put "
-            "the new one into the .env of the one that you want to run.",
+            "the new token into the .env of the program that you want to run.",
             interaction_id,
         )
         return True

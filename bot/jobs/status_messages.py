@@ -294,7 +294,7 @@ class _Channel:
         return max(min(due), self._find_free(room, 1), self._find_free(burst, burst / room)) - now
 
     def _find_free(self, count: int, share: float) -> float:
-        """Return when one more edit is allowed: ``count`` edits in a ``share`` of the window."""
+        """Return when the next edit is allowed: ``count`` edits in each ``share`` of a window."""
         ended = count - self.num_under_way
         if ended <= 0:
             return float("inf")

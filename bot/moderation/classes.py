@@ -137,7 +137,7 @@ class BuiltInClasses:
         """
         sexual = (negative.undressing if negative else {}) | signs.sexual
         minor = dict(signs.minor)
-        # Words for adults in a negative prompt count as a word for a minor.
+        # A negative prompt with words for adults asks for minors.
         if negative and negative.grown and True in sexual:
             minor[False in minor] = next(iter(negative.grown.values()))
         exposed = [*sexual.values(), *signs.scanty.values()]

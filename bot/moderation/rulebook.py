@@ -69,7 +69,7 @@ class RuleBook:
 
     @property
     def is_latin(self) -> bool:
-        """Return whether no rule has letters of another script."""
+        """Return whether all letters in the rules are Latin."""
         return self._index.is_latin
 
     def find(
