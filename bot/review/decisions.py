@@ -73,7 +73,9 @@ class Decisions:
         self._is_fresh = False
 
     async def fetch_card(self, card_id: int, guild_id: int | None) -> Card:
-        """Fetch an open card of this guild. For a decided card, raises UserError with who decided.
+        """Fetch an open card of this guild.
+
+        Raises UserError if there is none, or if it is decided. The error says who decided.
         """
         card = await self._cards.fetch(card_id)
         if card is None or card.guild_id != guild_id:
