@@ -60,7 +60,7 @@ async def examine_application(token: str, api_base: str | None) -> list[Told]:
 
 
 async def _list_commands() -> Payload:
-    """List the commands that this version registers. The services behind them do nothing."""
+    """List the commands that this version registers. They get dummy services, and are never run."""
     client = TriptychClient(lambda _: cast(Services, _Nothing()), lambda: 0.0)
     await client.load_commands()
     return await compose_payload(client.tree)

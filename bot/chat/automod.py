@@ -15,7 +15,8 @@ from bot.moderation.text import normalise
 from bot.texts import rules as texts
 from bot.texts.catalog import Text
 
-_WORD_PART = r"[^\s[:punct:]]*"  # RE2 needs a hundredth of the steps that it needs for [\pL\pN]
+# For these characters, RE2 needs a hundredth of the steps that it needs for [\pL\pN].
+_WORD_PART = r"[^\s[:punct:]]*"
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class Copied:
 
 
 def copy_automod_rules(found: Sequence[discord.AutoModRule]) -> Copied:
-    """Copy keyword lists and regex lists, with their allow-lists. No regex is compiled yet."""
+    """Copy lists of keywords and of regexes, and their allow-lists. This compiles no regex."""
     copied = Copied()
     for rule in found:
         name = rule.name
@@ -85,7 +86,7 @@ def _first(exceptions: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read_keyword(keyword: str) -> tuple[RuleKind, str]:
-    """Turn a keyword into a rule: ``cat`` is a whole word; ``*`` also matches parts of words."""
+    """Turn a keyword into a rule. ``cat`` is a whole word; ``*`` stands for the rest of a word."""
     core = keyword.strip("*")
     if core == keyword or not normalise(core):
         return (RuleKind.PHRASE if " " in core else RuleKind.WORD), core

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-ACKNOWLEDGE_SECONDS = 2.5  # in seconds; Discord allows 3
+ACKNOWLEDGE_SECONDS = 2.5  # Discord allows 3 s
 
 
 FETCH_SECONDS = 20.0
@@ -63,7 +63,7 @@ class InteractionCaller:
                         "Discord refused the first answer to this job: %s", error
                     )
                     raise final from error
-                # An earlier attempt succeeded, but we never got Discord's reply.
+                # An earlier attempt had succeeded, but Discord's reply to it was lost.
                 if error.code == ALREADY_ACKNOWLEDGED:
                     return None
                 if attempt == 2:
@@ -76,7 +76,7 @@ class InteractionCaller:
         raise AssertionError("unreachable")
 
     def _find_end(self, error: discord.HTTPException) -> Undeliverable | None:
-        """Return the error to raise if another attempt cannot help."""
+        """Return the error to raise if another attempt would fail too; otherwise None."""
         if self._is_of_another(error):
             return AnsweredElsewhere(str(error), because(Code.ANSWERED_ELSEWHERE))
         if error.code == ARCHIVED:
@@ -98,7 +98,8 @@ class InteractionCaller:
                 await send(text, ephemeral=True)
         except discord.HTTPException as error:
             if not self._is_of_another(error) and error.code != ALREADY_ACKNOWLEDGED:
-                raise  # but ignore the error if Discord sent us the same press twice
+                # We ignore the error only if Discord sent us the same press twice.
+                raise
 
     def _is_of_another(self, error: discord.HTTPException) -> bool:
         first_answers = self._interaction.client.first_answers

@@ -1,4 +1,4 @@
-"""The Discord client: commands, buttons, the one error boundary, start and stop."""
+"""The Discord client: commands, buttons, handling of errors, start and stop."""
 
 from __future__ import annotations
 
@@ -77,15 +77,15 @@ ANSWER_SECONDS = 2.0
 MAX_SHOWING = 8
 """How many people may get stored pictures at once. Their files are in memory meanwhile."""
 
-# the ids that discord.py gives to items whose actions are only in memory
+# discord.py gives such an id to a button or select whose action is only in memory
 _LIVE_VIEW = re.compile(r"[0-9a-f]{32}")
 
 
 class TriptychTree(app_commands.CommandTree["TriptychClient"]):
-    """Sends every exception from a command to the one error boundary."""
+    """Passes every exception from a command to ``answer_error``."""
 
     async def interaction_check(self, interaction: discord.Interaction[TriptychClient], /) -> bool:
-        """Check again whether the command is allowed here, although Discord should have done it."""
+        """Check whether the command is allowed here. Discord should have checked this too."""
         if not await interaction.client.admit(interaction):
             return False
         command = interaction.command
@@ -100,7 +100,7 @@ class TriptychTree(app_commands.CommandTree["TriptychClient"]):
         interaction: discord.Interaction[TriptychClient],
         error: app_commands.AppCommandError,
     ) -> None:
-        """Answer the member, whatever the error."""
+        """Tell the member about any error."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
             log.warning("Discord offers a command that this version does not have: %s", error)
@@ -131,7 +131,7 @@ class TriptychClient(commands.Bot):
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=TriptychTree,
             http_trace=trace,
-            enable_debug_events=True,  # discord.py sends ``on_socket_raw_receive`` only with this
+            enable_debug_events=True,  # otherwise discord.py does not call on_socket_raw_receive
         )
         self.messenger = DiscordMessenger(self, now)
         self.services = compose(self.messenger)
@@ -167,9 +167,9 @@ class TriptychClient(commands.Bot):
         self._item_templates += [item.__discord_ui_compiled_template__ for item in items]
 
     async def admit(self, interaction: discord.Interaction[TriptychClient]) -> bool:
-        """Set an interaction's language and time limit. Return False if the person is too fast.
+        """Set an interaction's language and time limit. Called before all other work on it.
 
-        Called before anything else is done about the interaction.
+        Returns False if the person sends interactions too fast.
         """
         speak(interaction.locale.value)
         hurry(ANSWER_SECONDS, interaction.response.is_done)
@@ -185,7 +185,7 @@ class TriptychClient(commands.Bot):
         return False
 
     async def on_interaction(self, interaction: discord.Interaction[TriptychClient]) -> None:
-        """Answer forms, and buttons with a custom_id unknown to us."""
+        """Answer sent forms, and presses of buttons whose custom_id we do not know."""
         if interaction.type is discord.InteractionType.modal_submit:
             await answer_form(interaction, self.forms)
         elif interaction.type is discord.InteractionType.component:
@@ -198,7 +198,7 @@ class TriptychClient(commands.Bot):
                 await self.answer_error(interaction, UserError(faults.UNKNOWN_BUTTON()))
 
     async def setup_hook(self) -> None:
-        """Prepare after login and before the gateway opens, when no event can arrive yet."""
+        """Prepare the bot after login. The gateway opens later, so no event can arrive yet."""
         self.add_dynamic_items(JobButton, PanelItem)
         await self.load_commands()
         if self.application_id is not None:
@@ -208,14 +208,14 @@ class TriptychClient(commands.Bot):
 
     async def load_commands(self) -> None:
         """Load all commands, buttons and forms."""
-        if self.cogs:  # an earlier login had loaded them before it failed
+        if self.cogs:  # loaded during an earlier attempt to log in, which failed later
             return
         self.add_button_action("again", open_again)
         for cog in COGS:
             await importlib.import_module(cog).setup(self)
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
-        """Drop events after ``close``: discord.py 2.7.1 sends a late "ready" without a loop."""
+        """Drop events after ``close``, because discord.py 2.7.1 may still send "ready" then."""
         if not self.is_closed():
             super().dispatch(event, *args, **kwargs)
 
@@ -231,14 +231,14 @@ class TriptychClient(commands.Bot):
         await self._cancel_for_former_servers()
 
     async def on_socket_raw_receive(self, message: str, /) -> None:
-        """Remember when the gateway last sent a frame. The answer to a heartbeat counts too."""
+        """Remember when the gateway last sent a frame. Answers to heartbeats count too."""
         self.connection.note_frame()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Do nothing: there are no message commands."""
 
     def is_run_by(self, user_id: int) -> bool:
-        """Return whether this user is the bot's owner or in its team, as Discord said at login."""
+        """Return whether Discord named this user as the bot's owner or team member at login."""
         application = self.application
         if application is None or application.team is None:
             return application is not None and application.owner.id == user_id

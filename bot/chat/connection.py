@@ -1,4 +1,4 @@
-"""Connects to Discord, and again whenever the connection goes silent or breaks."""
+"""Connects to Discord, and connects again whenever the connection goes silent or breaks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from bot.errors import ConfigError
 log = logging.getLogger(__name__)
 
 MAX_RECONNECT_SECONDS = 60.0
-# as long as four heartbeats; discord.py itself usually gives up after 60 s
+# After this silence, the connection counts as dead. It is as long as four heartbeats.
+# discord.py itself usually gives up after 60 s.
 GATEWAY_SILENCE_SECONDS = 180.0
 _AUTHENTICATION_FAILED = 4004
 _AWAY = (
@@ -28,7 +29,7 @@ _AWAY = (
     discord.HTTPException,
     discord.GatewayNotFound,
 )
-# after a refusal, because Discord bans addresses that repeat refused requests
+# the least pause after a refusal, because Discord bans addresses that repeat refused requests
 REFUSED_DELAY_SECONDS = 10.0
 BAD_TOKEN = (
     "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of your "
@@ -37,10 +38,10 @@ BAD_TOKEN = (
 
 
 def use_api_base(api_base: str) -> None:
-    """Use another API than Discord's: ``http://127.0.0.1:PORT/api/v10``.
+    """Send requests to this address instead of Discord: ``http://127.0.0.1:PORT/api/v10``.
 
-    The settings have checked that it is on loopback. Its gateway must be on the same host and port,
-    at ``/gateway``.
+    The settings have checked that the address is on loopback. The gateway must be at ``/gateway``
+    on the same host and port.
     """
     discord.http.Route.BASE = api_base
     gateway = yarl.URL(api_base).with_scheme("ws").with_path("/gateway")
@@ -56,7 +57,7 @@ class Connection:
         self._heard_at = time.monotonic()
 
     def note_frame(self) -> None:
-        """Remember that something came from the gateway. The answer to a heartbeat counts too."""
+        """Remember when the gateway last sent something. Answers to heartbeats count too."""
         self._heard_at = time.monotonic()
 
     @property
@@ -84,7 +85,7 @@ class Connection:
                 raise ConfigError(BAD_TOKEN) from error
             except _AWAY as error:
                 if self._heard_at - began_at > MAX_RECONNECT_SECONDS:
-                    # The client had been connected for a while, so pauses are short again.
+                    # The connection lasted more than a minute, so pauses become short again.
                     delay_seconds = 1.0
                 if isinstance(error, discord.HTTPException) and error.status < 500:
                     delay_seconds = max(delay_seconds, REFUSED_DELAY_SECONDS)

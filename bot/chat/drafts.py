@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS = 3600.0
 MAX_PER_MEMBER = 3
-# forms in memory; they need at most 16 MB, because the longest form has 8,300 characters
+# The most forms in memory. They need at most 16 MB; the longest form has 8,300 characters.
 MAX_DRAFTS = 500
 _random_number = partial(secrets.randbits, 62)
 
@@ -59,7 +59,7 @@ class Drafts:
         return number
 
     def find(self, number: int, user_id: int) -> SentForm:
-        """Return the form that this person sent. Raises UserError if it is not kept any more."""
+        """Return the form that this person sent. Raises UserError if we no longer have it."""
         draft = self._drafts.get(number)
         if draft is None or draft.user_id != user_id or draft.ends_at <= self._now():
             raise UserError(TYPED_GONE())
@@ -74,7 +74,7 @@ class Drafts:
 
 
 def offer_again(interaction: discord.Interaction[TriptychClient]) -> list[JobButton]:
-    """List the button that opens the refused form again. Empty if no form was sent."""
+    """Return a list with the button that opens the refused form again; [] if no form was sent."""
     form = find_sent(interaction)
     if form is None:
         return []

@@ -1,6 +1,6 @@
 """Finds out why Discord already has a first answer: we sent it, or another program did.
 
-Discord takes one first answer to an interaction and refuses all later ones with 40060. If this
+Discord takes one first answer to an interaction and refuses all later ones with code 40060. If this
 process sent only one answer and that was refused, a second program with the same token has
 answered.
 """
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 ALREADY_ACKNOWLEDGED = 40060
 _CALLBACK = re.compile(r"/interactions/([0-9]+)/[^/]+/callback$")
-_MAX_REMEMBERED = 10_000  # how many interactions we remember; at full load that is a few minutes
+_MAX_REMEMBERED = 10_000  # interactions; at full load, so many arrive in a few minutes
 _FRESH_SECONDS = 3600.0
 
 
@@ -58,7 +58,7 @@ class FirstAnswers:
             self._sent.popitem(last=False)
 
     def is_of_another(self, interaction_id: int, error: BaseException) -> bool:
-        """Return whether Discord refused our only answer because another program's came first.
+        """Return whether Discord refused our only answer because another program answered first.
 
         Warns the owner.
         """
@@ -71,7 +71,7 @@ class FirstAnswers:
             "could; Triptych does not draw the prompt and charges nothing. While both run, members "
             "get answers from either. Stop the other one; if you do not know it, reset the token "
             "(Reset Token on the Bot page of https://discord.com/developers/applications) and put "
-            "the new one into the .env of the one that you want to run.",
+            "the new token into the .env of the program that you want to run.",
             interaction_id,
         )
         return True

@@ -36,7 +36,7 @@ async def fetch_job(
     """Fetch the finished job behind a button, for somebody who pressed it.
 
     Raises UserError if the job is unknown, may not be shown (any more), or belongs to another
-    channel. But its author may use it in any channel, and so may people who have ``seen`` it.
+    channel. The author may use the job in any channel, and so may people who have ``seen`` it.
     even_sealed: also return a sealed job, because the caller shows none of its words or pictures.
     """
     jobs = interaction.client.services.jobs
@@ -63,7 +63,7 @@ async def fetch_job_of(interaction: discord.Interaction[TriptychClient], message
 
 
 def _is_forgotten(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:
-    """Return whether a member deleted this prompt, so that only its cost is on record."""
+    """Return whether a member deleted this prompt. Then only its cost is still stored."""
     origin = job.origin
     if origin.user_id:  # the cost is kept for a day after a deletion, so that quotas hold
         return not job.recipe.prompt and _is_at_home(job, interaction)
@@ -79,9 +79,9 @@ def _is_at_home(job: Job, interaction: discord.Interaction[TriptychClient]) -> b
 async def fetch_with_picture(
     interaction: discord.Interaction[TriptychClient], job_id: int, panel: int
 ) -> Job | None:
-    """Fetch the job if people may see this panel; None if the member was told that it is gone.
+    """Fetch the job if people may see this panel.
 
-    Raises UserError.
+    Returns None if the pictures are gone; then the member was told so. Raises UserError.
     """
     job = await fetch_job(interaction, job_id)
     files = await interaction.client.services.jobs.list_pictures(job_id)
@@ -151,6 +151,6 @@ def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:
 
 
 def is_age_restricted(channel: object) -> bool:
-    """Return whether Discord shows the channel to adults only; never in direct messages."""
+    """Return whether Discord shows the channel to adults only. False for direct messages."""
     is_nsfw = getattr(channel, "is_nsfw", None)
     return bool(is_nsfw and is_nsfw())

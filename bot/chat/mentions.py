@@ -26,7 +26,7 @@ def spell_out(text: str, interaction: discord.Interaction[Any]) -> str:
     def name(match: re.Match[str]) -> str:
         kind, value = match.lastgroup or "", match[match.lastgroup or 0]
         found = _find_name(kind, value, interaction)
-        # Discord drops the space between two mentions, so add it. Names must not contain mentions.
+        # Discord drops the space between two mentions, so add one. Names must not contain mentions.
         space = " " if match.string.startswith("<", match.end()) else ""
         return _MARKUP.sub("", found) + space
 

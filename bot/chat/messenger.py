@@ -76,10 +76,10 @@ class _Way:
 
 
 class DiscordMessenger:
-    """Reaches a job's message by its token, then by the bot itself, then with a new message.
+    """Reaches a job's message with the job's token, then as the bot, then with a new message.
 
-    It tries the next way only if the way before can never work. If Discord did not answer an edit,
-    it may have applied the edit, and a new message would be a duplicate.
+    It tries the next of these ways only if the previous one can never work. If Discord does not
+    answer an edit, it may have applied the edit, and a new message would be a duplicate.
     """
 
     def __init__(self, client: TriptychClient, now: Callable[[], float]) -> None:
@@ -103,7 +103,7 @@ class DiscordMessenger:
         return None if guild is None else job_views.quote(guild.name)
 
     async def has_left(self, guild_id: int, user_id: int) -> bool:
-        """Ask Discord once. Events about members who leave would need a privileged intent."""
+        """Ask Discord once whether a member left; events about that need a privileged intent."""
         try:
             await self._client.http.get_member(guild_id, user_id)
         except discord.NotFound as error:
@@ -115,7 +115,7 @@ class DiscordMessenger:
         return False
 
     async def is_refused(self, job: Job) -> bool:
-        """Return whether the first answer is private. Accepted prompts get a public one."""
+        """Return whether the first answer is private. Accepted prompts get a public answer."""
         webhook = discord.Webhook.partial(
             self._client.application_id or 0, job.origin.token or "", client=self._client
         )
@@ -144,7 +144,7 @@ class DiscordMessenger:
                 self._withheld.discard(job.job_id)
 
     async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
-        """Put the grid into the job's message, or else into a new one that names the author."""
+        """Put the grid into the job's message, or else into a new message that names the author."""
         try:
             return await self._withhold(job, lambda job: self._deliver(job, delivery, can_repost))
         finally:
@@ -165,7 +165,7 @@ class DiscordMessenger:
     async def _post(
         self, job: Job, delivery: Delivery, files: _Encoded, can_repost: bool
     ) -> int | None:
-        """Post files, given by name and content. Raises _Unwelcome if Discord refuses them."""
+        """Post files, given by name and content. Raises Unwelcome if Discord refuses them."""
         alt_texts = job_views.describe_files(job, delivery, len(files))
 
         def compose(job: Job) -> _Content:
@@ -337,7 +337,7 @@ class DiscordMessenger:
             except Undeliverable as error:
                 is_deleted = is_deleted or isinstance(error, UnknownMessage)
                 fault = error
-        # Discord gave us its id, so the message existed
+        # Discord gave us the message's id, so the message existed
         if is_deleted and job.message_id is not None:
             raise MessageDeleted(str(fault), because(Code.MESSAGE_DELETED)) from fault
         raise fault

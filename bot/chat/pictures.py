@@ -1,4 +1,4 @@
-"""Sends pictures in answers to presses, as smaller files if Discord refuses their size."""
+"""Sends pictures to people who press a button, as smaller files if Discord refuses their size."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ async def send_pictures(
 ) -> None:
     """Send these files as they are. If Discord finds them too large, send WebP, then small WebP.
 
-    turn: held while files are loaded, so that few are in memory at once. Raises UserError if even
-    small WebP is too large, or if the files are gone.
+    turn: a lock, which is held while files are loaded, so that few are in memory at once.
+
+    Raises UserError if even small WebP is too large, or if the files are gone.
     """
     async with turn:
         await _send(paths, send, alt_text, spoiler)

@@ -22,7 +22,7 @@ _INVALID_STATUSES = {401, 403, 429}
 
 
 class RateGuard:
-    """Counts refused requests. While the guard is open, nothing is sent and callers retry later."""
+    """Counts refused requests. After too many, it blocks all requests, and callers retry later."""
 
     def __init__(
         self, max_invalid: int = MAX_INVALID, now: Callable[[], float] = time.monotonic
@@ -33,7 +33,7 @@ class RateGuard:
 
     @property
     def num_invalid(self) -> int:
-        """Count the invalid answers in the last ten minutes."""
+        """Return the number of refused requests in the last ten minutes."""
         while self._moments and self._moments[0] < self._now() - WINDOW_SECONDS:
             self._moments.popleft()
         return len(self._moments)

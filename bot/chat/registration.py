@@ -28,7 +28,7 @@ _ADDED = frozenset(
     {
         *("id", "application_id", "guild_id", "version"),
         *("name_localized", "description_localized"),
-        # Discord computes these old fields from newer ones
+        # Discord computes these old fields from newer fields
         *("default_permission", "dm_permission"),
     }
 )
@@ -36,7 +36,7 @@ _SETS = frozenset({"contexts", "integration_types", "channel_types"})
 
 
 async def compose_payload(tree: app_commands.CommandTree[Any]) -> Payload:
-    """Return what we send to Discord, in every language."""
+    """Return the commands as we send them to Discord, in every language."""
     translator = CatalogTranslator()
     commands = tree.get_commands()
     return [await command.get_translated_payload(tree, translator) for command in commands]
@@ -60,7 +60,7 @@ async def register(
     http, ours = tree.client.http, await compose_payload(tree)
     try:
         kept = await fetch_payload(http, application_id)
-        # Discord may store something in another form; we compare with that form at the next start.
+        # Discord may store a command in another form. At the next start, we compare with that form.
         if not (found := find_differences(ours, kept)) or (
             await meta.fetch(_KEPT) == _digest(application_id, ours, kept)
         ):
@@ -77,7 +77,7 @@ async def register(
 
 
 async def _send(tree: app_commands.CommandTree[Any], application_id: int, payload: Payload) -> None:
-    """Do what ``tree.sync`` does, which would translate everything a second time."""
+    """Replace ``tree.sync``, which would translate all commands a second time."""
     try:
         await tree.client.http.bulk_upsert_global_commands(application_id, payload=payload)
     except discord.HTTPException as error:
@@ -87,7 +87,7 @@ async def _send(tree: app_commands.CommandTree[Any], application_id: int, payloa
 
 
 def find_differences(ours: Payload, kept: Payload) -> list[str]:
-    """Name the commands that are missing, different or not ours."""
+    """Name the commands that are missing at Discord, that differ, or that we do not have."""
     wanted, found = _index(ours), _index(kept)
     keys = wanted.keys() | found.keys()
     return sorted(
@@ -100,14 +100,14 @@ def _index(payload: Payload) -> dict[tuple[int, str], Any]:
 
 
 def _normalise(thing: Any) -> Any:
-    """Leave out what Discord adds, and values that mean the same as no value."""
+    """Remove the fields that Discord adds, and values that mean the same as no value."""
     if isinstance(thing, list):
         return [_normalise(each) for each in thing]
     if not isinstance(thing, dict):
         return thing
     kept = {key: _normalise(each) for key, each in thing.items() if key not in _ADDED}
     if (permissions := kept.get("default_member_permissions")) is not None:
-        kept["default_member_permissions"] = str(permissions)  # Discord sends numbers as text here
+        kept["default_member_permissions"] = str(permissions)  # Discord sends this number as text
     for key in kept.keys() & _SETS:
         kept[key] = sorted(kept[key] or ())
     return {key: each for key, each in kept.items() if not _is_absent(each)}

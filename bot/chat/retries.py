@@ -31,11 +31,11 @@ UNKNOWN_MESSAGE = 10008
 
 # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json-json-error-codes
 _TOO_LARGE = {413, 40005, 50045}
-# In order: explicit files, too many files, an invalid file, too many uploads.
+# These mean: explicit files, too many files, an invalid file, too many uploads.
 _BAD_FILES = {20009, 30015, 50046, 400001}
-# 50013 is a missing permission. Perhaps only the one to attach files is missing.
+# 50013 means a missing permission, perhaps only the permission to attach files.
 _NO_FILES = {50013, *_TOO_LARGE, *_BAD_FILES}
-# AutoMod refused the text, or the title; or the text has a harmful link
+# These mean: AutoMod refused the text, AutoMod refused the title, the text has a harmful link.
 _NO_TEXT = {200000, 200001, 240000}
 _THREAD_LOCKED = {ARCHIVED, 160005}
 _MAY_NOT_POST = {403, 50001, 50005, 50008, 50009, 50013, 50024}
@@ -43,9 +43,9 @@ _GONE = {404, 410, 10003, 10004}
 _OUT_OF_REACH = {10008, 10015, 10062, 50027}
 
 
-# In order: slow mode, two write limits, too many edits of an old message.
-# Then: direct messages opened too fast, sending or a feature switched off for now.
-# Then: a limited service, an overloaded service.
+# The first four mean: slow mode, two limits on writing, too many edits of an old message.
+# The next three mean: direct messages opened too fast, sending or a feature is switched off.
+# The last two mean: a limited service, an overloaded service.
 _PASSING_CODES = {20016, 20028, 20029, 30046, 40003, 40004, 40006, 40062, 130000}
 FINAL_STATUSES = {400, 401, 403, *range(404, 500)} - {408, 425, 429}
 _REASONS: dict[int, Code] = {
@@ -63,11 +63,11 @@ PASSING_FAULTS = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 class Unwelcome(Undeliverable):
-    """Discord refused the files of the message; it may accept others, or none."""
+    """Discord refused the files. It may accept the message with other files, or without files."""
 
 
 class TextRefused(Undeliverable):
-    """Discord or a server's AutoMod refused the words of the message; it may accept others."""
+    """Discord or a server's AutoMod refused the words of the message, but may accept others."""
 
 
 class UnknownMessage(NoMessage):
@@ -77,7 +77,7 @@ class UnknownMessage(NoMessage):
 async def send_with_retry(
     what: str, send: Callable[[], Awaitable[T]], seconds: float | None = None
 ) -> T:
-    """Send, and try again after resets and timeouts, which discord.py does not do itself.
+    """Send. Also try again after resets and timeouts, because discord.py does not.
 
     Raises Undeliverable or Unreachable.
     """
@@ -99,12 +99,12 @@ async def send_with_retry(
 
 
 def is_final(error: discord.HTTPException) -> bool:
-    """Return whether Discord would refuse the same request again, so that a retry is useless."""
+    """Return whether a retry is useless, because Discord would refuse the request again."""
     return error.status in FINAL_STATUSES and error.code not in _PASSING_CODES
 
 
 def choose_kind(error: discord.HTTPException) -> type[Undeliverable]:
-    """Choose the kind of error to raise when Discord refuses a request for good."""
+    """Choose the kind of error to raise when Discord will never accept a request."""
     if error.code in _NO_TEXT:
         return TextRefused
     if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.code in _NO_FILES:
@@ -115,6 +115,6 @@ def choose_kind(error: discord.HTTPException) -> type[Undeliverable]:
 
 
 def explain(error: discord.HTTPException) -> Reason:
-    """Return the reason that the member may read: why Discord will never accept the message."""
+    """Return a reason, for the member to read, why Discord will never accept the message."""
     code = _REASONS.get(error.code) or _REASONS.get(error.status) or Code.DISCORD_REFUSED
     return because(code)

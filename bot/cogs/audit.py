@@ -57,7 +57,7 @@ class Audit(GroupCog, group_name="audit", group_description=commands.AUDIT.engli
         await interaction.response.send_message(view=view, ephemeral=True)
 
     async def press(self, interaction: _Interaction, path: str, values: Sequence[str]) -> None:
-        """Show older rows. The button carries the search."""
+        """Show older rows. The button's id contains the search."""
         guild_id = await self._require_moderator(interaction)
         before, member, moderator, since, has_rule = (int(part) for part in path.split("."))
         rule = None

@@ -37,7 +37,7 @@ Press = discord.Interaction[TriptychClient]
 
 
 class Grid(commands.Cog):
-    """Handles the buttons. Anybody may view, vary and draw again; it uses their own quota."""
+    """Handles the buttons. Anybody may view, vary and draw again, with their own quota."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -47,7 +47,7 @@ class Grid(commands.Cog):
         await self._show(interaction, job_id, panel, is_original=False)
 
     async def original(self, interaction: Press, job_id: int, panel: int) -> None:
-        """Show a picture as it was drawn, before it was enlarged for showing."""
+        """Show a picture in the size in which it was drawn, not enlarged."""
         await self._show(interaction, job_id, panel, is_original=True)
 
     async def _show(
@@ -82,7 +82,7 @@ class Grid(commands.Cog):
             await submit(interaction, compose_variation(job, panel))
 
     async def upscale(self, interaction: Press, job_id: int, panel: int) -> None:
-        """Enlarge a picture without drawing it again; without an upscaler, redraw it."""
+        """Enlarge a picture with the upscaler. If there is none, draw the picture again, larger."""
         job = await fetch_with_picture(interaction, job_id, panel)
         upscaler, most = self._services.upscaler, self._services.limits.max_side_pixels
         if job is not None and upscaler is not None:
@@ -129,7 +129,7 @@ class Grid(commands.Cog):
         await interaction.response.send_message(view=view, ephemeral=True)
 
     async def erase(self, interaction: Press, job_id: int, panel: int) -> None:
-        """Delete from the database first, so that pressing again retries whatever failed."""
+        """Delete from the database first. If a later step fails, a second press tries it again."""
         job = await _fetch_to_delete(interaction, job_id)
         await interaction.response.defer()
         now, by = self._services.now(), interaction.user.id

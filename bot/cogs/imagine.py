@@ -106,10 +106,10 @@ class Imagine(Cog):
         return [app_commands.Choice(name=name, value=name) for name in names][:_MAX_CHOICES]
 
     def _list_shapes(self) -> dict[str, str]:
-        """Return the sizes of the shapes that the model draws, by their names."""
+        """Map the name of each shape that the model draws to its size."""
         info = self._services.waitlist.info
         sizes = list_sizes(info, self._services.limits.max_side_pixels) if info else []
-        # If several sizes have one shape, the first is the usual one.
+        # If several sizes have the same shape, use the first, which is the usual size.
         return {name().lower(): size for name, _, size in reversed(sizes)}
 
     @imagine.autocomplete("size")

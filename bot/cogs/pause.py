@@ -1,4 +1,4 @@
-"""/pause and /resume: the queue of one server."""
+"""/pause and /resume: whether one server takes new prompts."""
 
 from __future__ import annotations
 

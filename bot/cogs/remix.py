@@ -1,4 +1,4 @@
-"""Forms to change a recipe, or to write a prompt for a picture to start from."""
+"""Two forms: one to change a recipe, one to draw from a picture with a new prompt."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[s
     ask = replace(
         base,
         prompt=prompt,
-        # Everything else was typed into this form just now.
+        # A prompt that was changed in the form counts as the member's own words.
         own_words=base.own_words if prompt == base.prompt else None,
         negative_prompt=fields.get("negative", ""),
         width=width,
@@ -76,7 +76,7 @@ async def compose_start(interaction: Press, job_id: int, panel: int) -> JobModal
 
 
 async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
-    """Draw from the picture of the form (image-to-image)."""
+    """Draw from the picture that the form is about (image-to-image)."""
     job = await fetch_with_picture(interaction, job_id, panel)
     if job is None:
         return

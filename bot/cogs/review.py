@@ -134,7 +134,7 @@ class Review(commands.Cog):
         require_moderator(interaction, settings)
         card = await self._services.decisions.fetch_card(card_id, guild_id)
         pressed = interaction.message
-        # "Try again" is a button of a private answer, so a press of it does not come from the card.
+        # "Try again" is on a private answer, so a press of that button does not come from the card.
         is_card = pressed is not None and not pressed.flags.ephemeral
         if card.message_id is None and pressed is not None and is_card:
             await self._services.review_cards.note_posted(card, pressed.channel.id, pressed.id)

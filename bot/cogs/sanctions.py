@@ -30,7 +30,7 @@ _Reason = app_commands.Range[str, 1, review_views.REASON_MAX]
 @in_servers
 @app_commands.default_permissions(manage_messages=True)
 class StrikeCommands(GroupCog, group_name="strike", group_description=commands.STRIKE.english):
-    """Gives, lists and removes strikes. Strikes expire; enough of them suspend the member."""
+    """Gives, lists and removes strikes. Strikes expire. A member with too many is suspended."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -173,7 +173,7 @@ async def _check(
     interaction: discord.Interaction[TriptychClient],
     member_id: int | None = None,
 ) -> int:
-    """Defer, and check that this person may do this to the member. Raises UserError."""
+    """Defer the answer, and check that this person may do this to the member. Raises UserError."""
     await interaction.response.defer(ephemeral=True, thinking=True)
     guild_id = interaction.guild_id
     require_moderator(interaction, await services.settings.fetch(guild_id))

@@ -181,7 +181,7 @@ class SettingsPanel(Cog):
         return settings_views.compose_panel(panel)
 
     def _choose_models(self, settings: GuildSettings, values: Sequence[str]) -> list[str]:
-        """Return the ids of the chosen models. Raises UserError if nobody could review pictures."""
+        """Return the ids of the chosen models. Raises UserError if there is no review channel."""
         if values and settings.review_channel_id is None:
             raise UserError(texts.NEEDS_REVIEW_CHANNEL())
         known = self._list_models(settings)

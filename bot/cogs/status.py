@@ -1,4 +1,4 @@
-"""/status: the state of one server for moderators, of the whole process for the bot's owner."""
+"""/status: moderators see the state of their server, the bot's owner sees the whole process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KIBIBYTES_PER_MEBIBYTE = 1024
 
 
 class Status(commands.Cog):
-    """Shows the state of the server's queue, and to the bot's owner that of the whole process."""
+    """Shows moderators the queue of their server, and the bot's owner the whole process."""
 
     def __init__(self, client: TriptychClient) -> None:
         self._client = client

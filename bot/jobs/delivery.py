@@ -62,7 +62,7 @@ class Deliverer:
         self._again_seconds = again_seconds
 
     async def deliver(self, job: Job) -> Job | None:
-        """Post a job's pictures if the rules still allow it, and return the job's last row."""
+        """Post a job's pictures if the rules still allow it, and return the job's new row."""
         if job.is_held:
             held = await self._jobs.mark_held(job.job_id, held_for=job.held_for, rule=job.rule)
             if held is not None:
@@ -137,10 +137,10 @@ class Deliverer:
         return changed
 
     async def _post(self, job: Job, delivery: Delivery) -> int | None:
-        """Try until the message is posted or can never be. If the bot stops, the next start goes
-        on.
+        """Try until the message is posted, or until it is clear that it can never be posted.
 
-        Between two tries, other messages of the channel are updated.
+        If the bot stops, the next start continues. Between two tries, other messages of the
+        channel are updated.
         """
         while True:
             try:
@@ -151,7 +151,7 @@ class Deliverer:
                 await asyncio.sleep(self._again_seconds)
 
     async def _give_up(self, job: Job, error: Undeliverable) -> Job | None:
-        """End a job that can never be posted. Delete pictures that somebody removed."""
+        """End a job that can never be posted. If its message was deleted, delete its pictures."""
         of_job(log, job.job_id).warning("is undeliverable: %s", error)
         status, reason = JobStatus.UNDELIVERABLE, because(Code.NOT_POSTED, why=error.why)
         if isinstance(error, MessageDeleted):

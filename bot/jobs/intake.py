@@ -44,13 +44,14 @@ from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 
-_MAX_COMMITS_AT_ONCE = 64  # so that the first of 500 prompts does not wait for the last
-# in one server; few, so that refusals are counted before the member's other prompts are judged
+# few prompts are saved at once, so that the first of 500 does not wait for the last
+_MAX_COMMITS_AT_ONCE = 64
+# in each server; few, so that a refusal counts before the member's other prompts are judged
 _MAX_OF_MEMBER_AT_ONCE = 8
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name, and the row stores what was typed
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # the database waits up to 5 s for a lock, for example during a copy
-# for prompts that are refused for another reason, and therefore not judged
+# the verdict for prompts that are refused for another reason, and so are not judged
 _NOT_JUDGED = Verdict(Outcome.ALLOW)
 _STARTS_COVERED = because(Code.STARTS_COVERED)
 _DRAINING = because(Code.RESTARTING)
@@ -70,7 +71,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """The objects that take over an accepted job: the queue, the moderators, or what ends it."""
+    """Where an accepted job goes next: the queue, the moderators, or the message about its end."""
 
     waitlist: Waitlist
     lane: ReviewLane
@@ -149,7 +150,7 @@ class Intake:
         with suppress(TimeoutError):
             async with asyncio.timeout(max_seconds):
                 await self._idle.wait()
-        for task in self._settling:  # the next start takes care of the rest
+        for task in self._settling:  # the next start finishes these jobs
             task.cancel()
         await asyncio.gather(*self._settling, return_exceptions=True)
 
@@ -225,7 +226,7 @@ class Intake:
         return job
 
     async def _retract(self, job: Job) -> Job | None:
-        """End a row that was committed too late. If the commit failed, another job has its id."""
+        """End a job that was committed too late. If the commit failed, another job has its id."""
         async with self._jobs.transaction():
             found = await self._jobs.fetch_job(job.job_id)
             if found is None or found.origin.interaction_id != job.origin.interaction_id:
@@ -243,7 +244,7 @@ class Intake:
     def _find_plain_refusal(
         self, ask: Ask, origin: Origin, settings: GuildSettings, refusal: Reason | None
     ) -> Reason | None:
-        """Find refusals that need neither the rules nor the queue."""
+        """Return a reason to refuse that does not depend on the rules or the queue, or None."""
         refusal = _DRAINING if self.draining else refusal
         try:
             check_ask(ask, self._limits)
@@ -252,7 +253,7 @@ class Intake:
         return refusal or find_admission_refusal(origin, settings, self._now())
 
     def _price(self, recipe: Recipe, refusal: Reason | None) -> tuple[Recipe, float, Reason | None]:
-        """Return the complete recipe, cost and refusal. No await, so no model loads in between."""
+        """Return the complete recipe, cost and refusal. Not async, so the model cannot change."""
         try:
             if self._waitlist.info is not None:
                 recipe = complete_recipe(recipe, self._waitlist.info)
@@ -273,7 +274,7 @@ class Intake:
             return _NOT_JUDGED, _DRAINING
         if not verdict.is_allowed:
             log.info(
-                "a prompt of user %s matched rule %r (the text was read %s)",
+                "a prompt of user %s matched rule %r (reading: %s)",
                 origin.user_id,
                 verdict.rule,
                 verdict.form,
@@ -321,7 +322,7 @@ class Intake:
     def _insist(
         self, job: Job, settle: Callable[[], Awaitable[Job | None]]
     ) -> asyncio.Task[Job | None]:
-        """Retry until the database takes the next state. The member already has an answer."""
+        """Retry until the job's next state is saved, because the member already has an answer."""
 
         async def retry() -> Job | None:
             take_time()
@@ -330,7 +331,7 @@ class Intake:
                     return await settle()
                 except StoreError as error:
                     of_job(log, job.job_id).error(
-                        "is answered, but not in the database yet: %s", error
+                        "the member has an answer, but the new state is not saved yet: %s", error
                     )
                 await asyncio.sleep(_AGAIN_SECONDS)
 
@@ -357,7 +358,7 @@ class Intake:
         return answered
 
     async def _finish_cancelled(self, job: Job, message_id: int | None) -> Job | None:
-        """Show how a job ended that was cancelled before its message existed."""
+        """If the job was cancelled before its message existed, show this in the message."""
         ended = await self._jobs.fetch_job(job.job_id)
         if ended is not None and ended.status is JobStatus.CANCELLED:
             await self._status_messages.finish(replace(ended, message_id=message_id))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TOKEN_LIFE_SECONDS = 15 * 60
-"""How long an interaction token is good for."""
+"""How long an interaction token is valid."""
 
 
 _NOT_TAKEN = because(Code.DISCORD_REFUSED)
@@ -38,9 +38,9 @@ class NotPosted(TriptychError):
 
 
 class Undeliverable(NotPosted):
-    """The message can never be delivered; trying again would not help.
+    """The message can never be delivered, so a retry would not help.
 
-    Its text is for the log. why: the reason that members may read.
+    The error's text is for the log. why: the reason that members may read.
     """
 
     def __init__(self, text: str, why: Reason = _NOT_TAKEN) -> None:
@@ -74,7 +74,7 @@ class Unreachable(NotPosted):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The job waits. place is None until it is known; model_ready is False while loading."""
+    """The job waits. place: None until it is known. model_ready: False while the model loads."""
 
     place: Place | None
     model_ready: bool = True
@@ -124,7 +124,7 @@ class Delivery:
 
     @classmethod
     def of(cls, files: Sequence[PictureFile], paths: Sequence[Path]) -> Delivery:
-        """Choose from a job's files, in the order of their panels, what people are shown."""
+        """Build a delivery from a job's files, in the order of their panels, and their paths."""
         verdicts = tuple(file.verdict for file in files if file.verdict is not None)
         return cls(paths[0], tuple(paths[-len(verdicts) :]), verdicts)
 
@@ -140,7 +140,7 @@ def list_hidden(delivery: Delivery) -> list[str]:
 
 
 class Caller(Protocol):
-    """The person who asks, as long as a first answer is possible (3 s on Discord)."""
+    """The person who asks. Used only while a first answer is possible (3 s on Discord)."""
 
     async def acknowledge(self, job: Job) -> int | None:
         """Show that the prompt was accepted; return the id of the status message, if there is one.
@@ -201,7 +201,7 @@ class Messenger(Protocol):
         ...
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
-        """Send a direct message. The same nonce within minutes posts it only once."""
+        """Send a direct message. Within minutes, calls with the same nonce post it only once."""
         ...
 
     async def remove_message(self, channel_id: int, message_id: int) -> None:

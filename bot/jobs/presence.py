@@ -1,6 +1,6 @@
 """Finds out whether a member is still in the server where they asked.
 
-If Discord does not answer clearly and soon, the member counts as still there and nothing waits.
+If Discord gives no clear answer in time, the member counts as still there, and no job waits.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from bot.texts.reasons import because
 log = logging.getLogger(__name__)
 
 _OPEN = (JobStatus.ACCEPTED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RENDERED)
-"""The jobs resumed here. Held jobs wait for a moderator instead; see ``review/decisions``."""
+"""The states of jobs that we resume. Held jobs wait for moderators: ``review/decisions``."""
 
 
 class Recovery:
@@ -66,7 +66,7 @@ class Recovery:
             await self._dispatcher.resume_delivery(job)
 
     async def _list(self, status: JobStatus) -> list[Job]:
-        """List the jobs that this version can draw. Others wait for the newer version."""
+        """List the jobs that this version can draw. Jobs of a newer version wait for it."""
         jobs = await self._jobs.list_by_status(status)
         for job in jobs:
             if job.recipe.is_newer:
@@ -92,7 +92,7 @@ class Recovery:
                 )
 
     async def _find_out_if_answered(self, job: Job) -> None:
-        """Check whether Discord has our first answer; if so, edit it and mark the job answered.
+        """Check whether Discord has our first answer. If so, edit it and mark the job as answered.
 
         End the job if there is no answer, because then the member never saw one. Also end it if
         the answer was a refusal, because the row was committed too late (``Intake``).

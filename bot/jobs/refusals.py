@@ -13,13 +13,13 @@ from bot.store import AuditRepository
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
-_BURST_SHARE = 4  # a quarter of what an hour allows may come at once
+_BURST_SHARE = 4  # at once, a member may use a quarter of what is allowed in an hour
 
 
 class Refusals:
-    """Allows each member a number of refused prompts. Prompts after that are only counted.
+    """Allows each member a number of refused prompts per hour. Prompts after that are not read.
 
-    Accepted prompts do not count.
+    Accepted prompts do not count towards this limit.
     """
 
     def __init__(self, audit: AuditRepository, per_hour: int, now: Callable[[], float]) -> None:
@@ -38,7 +38,7 @@ class Refusals:
         raise UserError(because(Code.TOO_MANY_REFUSED, opens=opens))
 
     def book(self, origin: Origin) -> None:
-        """Count a refused prompt. Raises UserError, as ``check`` does, if it is one too many."""
+        """Call ``check``, then count a refused prompt."""
         self.check(origin)
         self.note(origin)
 

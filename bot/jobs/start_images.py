@@ -85,7 +85,7 @@ class StartPictures:
         )
 
     async def fetch_source(self, recipe: Recipe) -> Job | None:
-        """Find the job that a recipe starts from; None if its pictures may no longer be seen."""
+        """Find the job whose picture a recipe starts from; None if that may no longer be seen."""
         if recipe.start is None or not recipe.start.job_id:
             return None
         source = await self._jobs.fetch_job(recipe.start.job_id)
@@ -96,7 +96,8 @@ class StartPictures:
     async def load(self, job: Job) -> NDArray[np.uint8] | None:
         """Return the start picture of a job as uint8 (height, width, 3) RGB; None if it has none.
 
-        A picture to be enlarged has the size that people see. All others get the recipe's size.
+        If the job enlarges a picture, this has the size that people saw. Otherwise the picture has
+        the recipe's size.
 
         The recipe must be complete. Raises UserError if the picture is gone.
         """

@@ -1,4 +1,4 @@
-"""Edits each job's message rarely, always to the newest state, the front of the queue first.
+"""Edits the jobs' messages. Edits are few, show the newest state, and favour the queue's front.
 
 Discord limits how often messages of one channel may be edited, so the messages of a channel share
 a number of edits a minute: a message at place n gets its turn about n times as seldom as the first.
@@ -35,10 +35,10 @@ from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
 
-# so that first answers and finished pictures do not wait for updates of places
+# edits at once; few, so that first answers and finished pictures do not wait for them
 MAX_EDITS_AT_ONCE = 2
 
-_BURSTS = 4  # in each quarter of a window, at most a quarter of its edits are used
+_BURSTS = 4  # a quarter of a window may use only a quarter of the window's edits
 
 MESSAGE_DELETED = because(Code.MESSAGE_DELETED)
 
@@ -49,9 +49,9 @@ Develop = Callable[[Job, InProgress], Awaitable[Update]]
 class Pacing:
     """How often messages are edited.
 
-    max_edits: in one channel and window, finished pictures included. for_finished: how many of
-    them are reserved for finished pictures, which never wait. again_seconds: the pause after
-    Discord did not answer at all.
+    max_edits: the most edits in one channel and window, finished pictures included. for_finished:
+    how many of them are reserved for finished pictures, which never wait. again_seconds: the pause
+    if Discord did not answer at all.
     """
 
     interval_seconds: float = 3.0
@@ -62,7 +62,7 @@ class Pacing:
 
 
 class StatusMessages:
-    """Updates each channel's messages in turn. Outdated states are never sent.
+    """Updates each channel's messages in turn. Only a job's newest state is sent.
 
     develop: makes the preview of a running job just before it is shown. drop: ends a
     job whose message somebody has deleted.
@@ -91,8 +91,8 @@ class StatusMessages:
     async def finish(self, job: Job) -> None:
         """Show how a job ended without pictures.
 
-        Waits for a running edit, then tries once. Retries go on in the background, until one
-        succeeds or none can.
+        Waits for a running edit, then tries once. If that fails, retries go on in the background
+        until one succeeds, or until it is clear that no retry can succeed.
         """
         if await self.try_finish(job):
             return
@@ -101,7 +101,7 @@ class StatusMessages:
     async def try_finish(self, job: Job) -> bool:
         """Stop other edits and show how the job ended. If that fails, send its member a message.
 
-        Returns False if it has to be tried again later.
+        Returns False if the caller has to try again later.
         """
         async with self.finishing(job):
             try:
@@ -164,7 +164,7 @@ class StatusMessages:
             return
         if job.status is not JobStatus.CANCELLED or job.reason == MESSAGE_DELETED:
             await self._try(job, self._messenger.tell(job, job.reason))
-        # (a person who cancelled the job already has an answer)
+        # A person who cancelled the job already has an answer.
 
     async def _try(self, job: Job, work: Awaitable[object]) -> bool:
         try:
@@ -188,7 +188,7 @@ class StatusMessages:
             await self._messenger.progress(job, update)
         except MessageDeleted as error:
             of_job(log, job.job_id).info("somebody deleted the message: %s", error)
-            if self.drop is not None:  # in a task, because it waits until this edit has ended
+            if self.drop is not None:  # run it in a task, because it waits for the end of this edit
                 self._spawn(self.drop(job.job_id))
         except NotPosted as error:
             of_job(log, job.job_id).info("the message was not edited: %s", error)
@@ -213,9 +213,9 @@ class _Message:
 
 @dataclass(eq=False)
 class _Channel:
-    """The messages of one channel, and when edits of them ended.
+    """The messages of one channel, and the times when edits of them ended.
 
-    Its task ends when there is nothing to show, and starts again with the next state.
+    Its task ends when there is nothing to show. The next update starts the task again.
     """
 
     pacing: Pacing
@@ -267,12 +267,12 @@ class _Channel:
     async def _conduct(self) -> None:
         while (delay := self._delay_seconds()) is not None:
             if delay > 0:
-                # Wake after an interval at the latest, because a new message may need an edit.
+                # Look again after one interval at the latest, because there may be new messages.
                 await asyncio.sleep(min(delay, self.pacing.interval_seconds))
                 continue
             await self.turns.acquire()
             message = self._choose()
-            if message is None or message.latest is None:  # the message was forgotten meanwhile
+            if message is None or message.latest is None:  # nothing is left to show
                 self.turns.release()
                 continue
             (job, update), message.latest = message.latest, None
@@ -289,12 +289,12 @@ class _Channel:
             return None
         self._drop_old_edits()
         room = max(self.pacing.max_edits - self.pacing.for_finished, 1)
-        # Do not use all edits at once, so that finished pictures find room at any time.
+        # Spread the edits over the window, so that finished pictures have room at any time.
         burst = -(-room // _BURSTS)
         return max(min(due), self._find_free(room, 1), self._find_free(burst, burst / room)) - now
 
     def _find_free(self, count: int, share: float) -> float:
-        """Return when one more edit has room, at ``count`` edits per share of the window."""
+        """Return when the next edit is allowed: ``count`` edits in each ``share`` of a window."""
         ended = count - self.num_under_way
         if ended <= 0:
             return float("inf")
@@ -306,7 +306,7 @@ class _Channel:
         return [each for each in self.messages.values() if each.latest and each.editing is None]
 
     def _choose(self) -> _Message | None:
-        """Choose the message that waited longest; messages near the front count more."""
+        """Choose the message that waited longest. Near the front, the same wait counts more."""
         now = _now()
         due = [
             each

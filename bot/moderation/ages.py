@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 _ADULT_AGE = 18
-_MIN_LIMIT = 10  # because "under 4 lamps" is not about an age
+_MIN_LIMIT = 10  # years; "under 4 lamps", for example, is not about an age
 _NOT_YEARS = (
     "balloons|cm|days|degrees|feet|fps|grams|hours|inches|kg|kilometers|km|knots|m|meters|metres|"
     "miles|minutes|mm|months|percent|points|pounds|seconds|steps|weeks|wheels|grad|minutos"
@@ -31,8 +31,8 @@ class Age(NamedTuple):
 class _Way:
     """One way to write an age.
 
-    signs: each text that matches contains one of these. We search for them first, because that is
-    quick. least, most: the range of numbers that count as a minor's age.
+    signs: every text that matches contains one of these words. A search for them is quick, so we do
+    it first. least, most: the range of numbers that count as a minor's age.
     """
 
     signs: tuple[str, ...]
@@ -51,7 +51,7 @@ class _Way:
 
 
 def list_ways(numbers: Iterable[str]) -> tuple[_Way, ...]:
-    """List the ways to write an age. numbers: the ages of minors as words, in small letters."""
+    """List the ways to write an age. numbers: the ages of minors as words, in lower case."""
     ordered = sorted(numbers, key=len, reverse=True)
     # Checking a word's first letter is quicker than trying all numbers, and rules out most words.
     first = re.escape("".join(sorted({number[0] for number in ordered})))

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from bot.errors import TooCostly
 
-# seconds of this thread's CPU time; the rules of most servers need about 1 ms
+# seconds of CPU time of this thread; the rules of most servers need about 1 ms
 ALLOWED_SECONDS = 0.05
 
 
 class Allowance:
-    """Stops a search that has used up its CPU time."""
+    """Stops a search when its CPU time is used up."""
 
     def __init__(
         self, seconds: float = ALLOWED_SECONDS, clock: Callable[[], float] = time.thread_time
@@ -27,4 +27,4 @@ class Allowance:
 
 
 def unlimited() -> None:
-    """Do nothing. Replaces ``Allowance.check`` for rules that the owner of the bot has chosen."""
+    """Do nothing. The bot owner's own rules have this check instead of ``Allowance.check``."""

@@ -1,4 +1,4 @@
-"""Keeps the cost of a server's rules within a fixed budget, so that none can slow down another.
+"""Limits the cost of a server's rules to a budget, so that no server can slow down another.
 
 Measuring the cost (``weigh``) compiles unknown patterns, and compiling blocks all other threads. So
 a server's rules are measured in a worker process. Rules within the budget compile in a few
@@ -17,7 +17,7 @@ from bot.moderation.patterns import count_steps
 from bot.texts import rules as texts
 
 # Rules beyond one of these limits are refused, and their cost is not measured.
-_MAX_WEIGHED = 10  # as a multiple of the budget
+_MAX_WEIGHED = 10  # times the budget
 _MAX_WEIGHING_SECONDS = 2.0  # seconds of CPU time; the caller waits five times as long
 
 
@@ -25,8 +25,8 @@ _MAX_WEIGHING_SECONDS = 2.0  # seconds of CPU time; the caller waits five times 
 class Weight:
     """The cost of some rules, or a budget for them.
 
-    steps: the size of the patterns' programs or the time to compile them, as ``count_steps``
-    counts. letters: the length of texts and exceptions.
+    rules: how many there are. steps: the cost of their patterns, from ``count_steps``. letters: the
+    length of their texts and exceptions.
     """
 
     rules: int = 0
@@ -65,11 +65,11 @@ def weigh(rule: Rule) -> Weight:
 def require_budget(
     rules: Iterable[Rule], present: Iterable[Rule] = (), budget: Weight = SERVER_BUDGET
 ) -> None:
-    """Raise ConfigError if new rules are unusable, or exceed the budget with the present ones."""
+    """Raise ConfigError if new rules are unusable, or if all rules together exceed the budget."""
     used = total = sum(map(weigh, present), NOTHING)
     for rule in rules:
         total += weigh(rule)
-        require_fit(total, budget, used)  # stop here, so that the next rule is not even compiled
+        require_fit(total, budget, used)  # check here, so that the next rule is not compiled
 
 
 def require_fit(total: Weight, budget: Weight, used: Weight = NOTHING) -> None:
@@ -101,7 +101,7 @@ def list_beyond(
     budget: Weight = SERVER_BUDGET,
     clock: Callable[[], float] = time.thread_time,
 ) -> tuple[int, ...]:
-    """List the numbers of the rules that no longer fit into the budget after earlier ones."""
+    """List the numbers of the rules for which earlier rules leave too little of the budget."""
     total, beyond = NOTHING, list[int]()
     weighed, end = 0, clock() + _MAX_WEIGHING_SECONDS
     for number, rule in rules.items():

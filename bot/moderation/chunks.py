@@ -1,4 +1,4 @@
-"""Splits a text at spaces into chunks, so that only chunks that may be disguised are re-read."""
+"""Splits a text at spaces into chunks. Only chunks that may be disguised are read in many ways."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ REPEATED = re.compile(r"([^\W_])\1\1|(?<![^\W_])(?:([^\W_])\2){2,}(?![^\W_])")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _TRIPLES = "|".join(3 * letter for letter in _LETTERS)
 _DOUBLES = "|".join(2 * letter for letter in _LETTERS)
-# RE2 is fifty times as fast as re here.
+# For this pattern, RE2 is fifty times as fast as re.
 _REPEATED_PLAIN = re2.compile(rf"{_TRIPLES}|\b(?:{_DOUBLES}){{2,}}\b")
 
 
 class Chunks:
-    """A text as chunks. "Odd" chunks may be disguised; the plain ones are the same in all readings.
-    So functions pass a reading to each other as only its odd chunks, one on each line.
+    """A text as chunks. Odd chunks may be disguised. Plain chunks are the same in all readings.
+
+    So functions pass only the odd chunks of a reading to each other, one on each line.
     """
 
     def __init__(self, chunks: list[str]) -> None:
         distinct = dict.fromkeys(chunks)
         self._odd = list(filterfalse(_PLAIN.fullmatch, distinct))
-        # Then separating the plain chunks would save no time.
+        # With many odd chunks, it saves no time to separate the plain ones.
         self._are_all_odd = 2 * len(self._odd) > len(chunks)
         if self._are_all_odd:
             self._odd, self._plain, self._places = chunks, [_LONG_WORD], list(range(len(chunks)))
@@ -77,7 +78,7 @@ class Chunks:
         return " ".join(_pick(self._loose, [*self._split(parted), *self._parted_plain]))
 
     def pick_changed(self, changed: str, other: str) -> list[str]:
-        """List the chunks of a reading that another one does not have."""
+        """List the chunks in which a reading differs from another one."""
         chunks, others = self._split(changed), self._split(other)
         wanted = {place for place, chunk in enumerate(chunks) if chunk != others[place]}
         return [chunks[place] for place in self._places if place in wanted]
@@ -92,7 +93,7 @@ class Chunks:
 
     @cached_property
     def _loose(self) -> list[int]:
-        """Return the places of odd chunks and single letters, with a placeholder after each run."""
+        """Return the places of odd chunks and single letters; each run ends with a placeholder."""
         kinds = [_ODD] * len(self._odd)
         kinds += [_SHORT if _LETTER_ALONE.fullmatch(chunk) else _LONG for chunk in self._plain]
         long_word = len(kinds) - 1

@@ -1,9 +1,9 @@
 """The two classes that nobody can switch off: sexual content about minors, and about real people.
 
-A sexual term alone belongs to neither class. But it does together with words for a minor or a real
-person, in the same text or in an earlier prompt that led to the start picture. The prompt is
-refused if both terms are clear, and held if one of them may mean something else. A picture that a
-person sent counts as a real person.
+A sexual term alone belongs to neither class. A sexual term together with words for a minor or a
+real person does, also if one of them is in an earlier prompt that led to the start picture. The
+prompt is refused if both terms are clear, and held if one of them may mean something else. A
+picture that a person sent counts as a real person.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ Categories = list[tuple[Reading, dict[str, list[Hit]]]]
 class Signs:
     """Signs found in texts, each with the form in which it was first read.
 
-    undressed: counts as sexual with a real person, and perhaps with a minor. undressing (verbs) and
-    grown (words for adults): count only in a negative prompt. scanty (revealing clothes): counts
-    only with a picture that a person sent. worn (clothes): counts only in a negative prompt with
-    such a picture. The key True of each field has clear terms, and the key False has terms that may
-    mean something else.
+    undressed: counts as sexual with a real person, and perhaps with a minor. undressing (words such
+    as "clothed") and grown (words for adults): count only in a negative prompt. scanty (revealing
+    clothes): counts only with a picture that a person sent. worn (clothes such as a dress): counts
+    only in a negative prompt with such a picture. In each field, the key True has clear terms, and
+    the key False has terms that may mean something else.
     """
 
     sexual: dict[bool, Form] = field(default_factory=dict)  # the keys say whether a term is clear
@@ -130,14 +130,15 @@ class BuiltInClasses:
     ) -> Verdict | None:
         """Judge the signs of a prompt.
 
-        negative: the signs of the negative prompt, which can undress people too.
+        negative: the signs of the negative prompt. For example, clothes in it mean no clothes.
 
         behind: the history of the start picture. If its words are unknown, they may have been
         sexual, and a person may have sent the first picture.
         """
         sexual = (negative.undressing if negative else {}) | signs.sexual
         minor = dict(signs.minor)
-        if negative and negative.grown and True in sexual:  # the negative prompt excludes adults
+        # A negative prompt with words for adults asks for minors.
+        if negative and negative.grown and True in sexual:
             minor[False in minor] = next(iter(negative.grown.values()))
         exposed = [*sexual.values(), *signs.scanty.values()]
         exposed += negative.worn.values() if negative else ()
@@ -218,7 +219,7 @@ class BuiltInClasses:
 
 
 def _note(forms: dict[bool, Form], is_plain: bool, hits: Iterable[Hit]) -> None:
-    """Note the form of the first hit, unless one is known already."""
+    """Note the form of the first hit, unless a form is known already."""
     if is_plain not in forms and (first := next(iter(hits), None)) is not None:
         forms[is_plain] = first.form
 
@@ -244,7 +245,7 @@ def _weigh(
 def _list_pairs(
     hits: Mapping[str, list[Hit]], first: str, second: str, gap_words: int = _NAME_GAP_WORDS
 ) -> Iterator[Hit]:
-    """List hits of one category that are followed by one of another."""
+    """List the hits of category ``first`` that a hit of category ``second`` follows."""
     seconds = {hit.start: hit for hit in hits.get(second, ())}
     for hit in hits.get(first, ()):
         for gap in range(gap_words + 1):

@@ -1,6 +1,6 @@
-"""Recognises harmless uses of words: the maker of a picture, young animals, bare or old things.
+"""Recognises harmless uses of words: names of artists, young animals, bare or old things.
 
-Each of these allows a text that would otherwise be refused, so only clear cases count.
+Each harmless use allows a text that would otherwise be refused, so only clear cases count.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bot.moderation.phrases import Hit
 from bot.moderation.readings import Reading
 
 _WORD = re.compile(r"[^\W_]+")
-# characters before a name that are searched; this limits the time for a hostile text
+# how many characters before a name are searched; this limits the time for a hostile text
 CREDIT_CHARS = 80
 _CREDIT = re.compile(
     r"(?:([^\W_]+) )?\b(?:by|par|por|after|(?:style|manner) of)\b"
@@ -55,7 +55,7 @@ _DRESSED_UP = {"anthro", "bodysuit", "cosplay", "costume", "costumes", "ears", "
 
 def ends_in_credit(text: str) -> bool:
     """Return whether an artist's name must come next, as after "painted by". text: lower case."""
-    before = f", {text}"[-CREDIT_CHARS:]  # the start of a text counts like a comma
+    before = f", {text}"[-CREDIT_CHARS:]  # the start of a text counts as a comma
     if _LABEL.search(before):
         return True
     credit = _CREDIT.search(before)
@@ -64,7 +64,7 @@ def ends_in_credit(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Things:
-    """Recognises words about things: the things, words that describe them, and their ages."""
+    """Words for things. kinds: words that describe things. owners: things that can have an age."""
 
     nouns: frozenset[str]
     kinds: frozenset[str]
@@ -78,12 +78,12 @@ class Sentence:
         self.reading = reading
 
     def credits(self, name: Hit) -> bool:
-        """Return whether a name is only that of the artist: "a painting by Emma", not "of Emma"."""
+        """Return whether a name is only the artist's: "a painting by Emma", not "of Emma"."""
         spans = self._spans
         return bool(spans) and ends_in_credit(self.reading.text[: spans[name.start][0]])
 
     def is_young_animal(self, hit: Hit, animals: Set[str], kinds: Set[str]) -> bool:
-        """Return whether words name a young animal: a baby elephant, but no kid in a costume.
+        """Return whether words name a young animal: "baby elephant", but not "kid in a costume".
 
         kinds: words for kinds of animals, such as african.
         """
@@ -104,7 +104,7 @@ class Sentence:
 
     def is_of_thing(self, hit: Hit, things: Things) -> bool:
         """Return whether a word describes a thing, as in "a topless car"."""
-        # If words were spelled apart, positions in the text differ, so nothing can be compared.
+        # Without positions (for words that were spelled apart), nothing can be compared.
         if not self._spans:
             return False
         before = self.reading.words[hit.start - 1] if hit.start else ""
@@ -129,7 +129,7 @@ class Sentence:
         return self._ends_in_thing(age.end, owners, things.kinds)
 
     def _ends_in_thing(self, start: int, nouns: Set[str], kinds: Set[str]) -> bool:
-        """Return whether the words from here on name a thing and no person that it belongs to."""
+        """Return whether the words from ``start`` name a thing: "car", but not "car owner"."""
         words, spans = self.reading.words, self._spans
         if not spans:
             return False
@@ -150,7 +150,7 @@ class Sentence:
 
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:
-        """Return the places of the words; empty if the words are not those of the text."""
+        """Return the places of the words in the text; [] if the text has other words."""
         if self.reading.is_spelled:
             return []
         spans = [match.span() for match in _WORD.finditer(self.reading.text)]

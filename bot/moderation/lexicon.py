@@ -19,12 +19,12 @@ Lexicon = Mapping[str, Sequence[str]]
 
 
 def read_lexicon() -> Lexicon:
-    """Return the categories of English terms in small letters."""
+    """Return the English terms of each category, in lower case."""
     return json.loads(Path(__file__).with_name("lexicon.json").read_text("utf-8"))
 
 
 def read_languages() -> Mapping[str, Lexicon]:
-    """Return the same categories for other languages, by language."""
+    """Return the terms of each category for other languages, by language."""
     return json.loads(Path(__file__).with_name("lexicon_languages.json").read_text("utf-8"))
 
 
@@ -38,7 +38,7 @@ def unite(lexicons: Iterable[Lexicon]) -> Lexicon:
 
 
 class Segmenter:
-    """Puts spaces round known words of Japanese, the longest first."""
+    """Puts spaces around known Japanese words. Longer words come first."""
 
     def __init__(self, terms: Iterable[str]) -> None:
         known = {normalise(term) for term in chain(terms, _AGE_WORDS) if UNSPACED.search(term)}
@@ -61,7 +61,7 @@ class Segmenter:
 
 
 def _bound(term: str) -> str:
-    """Return a regex. A katakana term must be a whole word, because "noodle" contains one."""
+    """Return a regex. Katakana terms must be whole words, because "nude" is part of "noodle"."""
     if re.fullmatch(rf"[{_KATAKANA}]+", term):
         return rf"(?<![{_KATAKANA}]){term}(?![{_KATAKANA}])"
     return re.escape(term)

@@ -21,7 +21,7 @@ _POSSESSIVE = ("'s", "’s")
 _ACTIONS = ("ed", "ing", "ly")
 # If more than this share of the other words have capitals, a capital is no sign of a name.
 _TITLE_CASE = 0.6
-_MAX_NAMES = 200  # look at no more names than this in one text
+_MAX_NAMES = 200  # the most possible names that are checked in one text
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class _Shape:
 
 
 class NameFinder:
-    """Finds names. It knows lists of names, and lists of words that are not names."""
+    """Finds names with lists of names and lists of words that are not names."""
 
     def __init__(self, lexicon: Mapping[str, Sequence[str]]) -> None:
         def fold(key: str) -> frozenset[str]:
@@ -72,7 +72,7 @@ class NameFinder:
     ) -> bool | None:
         words = [_fold(word) for word in shape.words]
         while words and words[0] in self._not_first:
-            # In "Naked Emma Smith", the first capital only begins the sentence.
+            # In "Naked Emma Smith", "Naked" has a capital only because it comes first.
             words = words[1:]
         name = list(takewhile(self._is_name_like, words))
         if len(name) < 2 and len(words) > 1 and words[1] not in self._not_names:
@@ -96,7 +96,7 @@ class NameFinder:
         return word not in self._not_names and not word.endswith(_ACTIONS)
 
     def _is_named_in_small(self, text: str, tokens: list[tuple[int, str]]) -> bool:
-        """Return whether a lower-case text has a given name or a title before another name."""
+        """Return whether a text in lower case has a given name or a title before another name."""
         folded = [(start, len(word), _fold(word)) for start, word in tokens[: 10 * _MAX_NAMES]]
         for (start, size, first), (after, _, second) in pairwise(folded):
             is_named = first in self._unmistakable and len(second) > 2
@@ -113,7 +113,7 @@ class NameFinder:
 def _list_shapes(
     text: str, tokens: list[tuple[int, str]], given: frozenset[str]
 ) -> Iterator[_Shape]:
-    """Yield runs of capitalised words with only a space or a particle between them.
+    """Yield the runs of capitalised words between which there is only a space or a particle.
 
     given: the names after which "of" is part of a name, as in Joan of Arc.
     """

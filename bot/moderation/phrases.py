@@ -18,7 +18,7 @@ from bot.moderation.text import normalise
 _WORD = re.compile(r"[^\W_]+")
 _MASK_CHAR = re.compile(r"\W")
 _MIN_SPELLED = 3
-# because a shorter word can be part of a longer one that is spelled: A S S E M B L Y
+# shorter words are not searched in this way, because longer words contain them: A S S E M B L Y
 _MIN_SPELLED_APART = 5
 _ALONE = frozenset("aiox0123456789")  # single letters that are words
 _MIN_LEET = 3
@@ -38,12 +38,12 @@ class Hit(NamedTuple):
     end: int
 
     def lies_within(self, other: Hit) -> bool:
-        """Return whether another hit in the same reading covers it."""
+        """Return whether this hit lies within another one in the same reading."""
         return other.start <= self.start and self.end <= other.end
 
 
 def list_uncovered(hits: Iterable[Hit], covers: Iterable[Hit]) -> Iterator[Hit]:
-    """List the hits that no cover contains, without comparing every pair."""
+    """List the hits that lie within none of the covers, without comparing every pair."""
     ordered = sorted(covers, key=attrgetter("start"))
     starts = [cover.start for cover in ordered]
     furthest = [0, *accumulate((cover.end for cover in ordered), max)]
@@ -58,7 +58,7 @@ def split_words(text: str) -> tuple[str, ...]:
 
 
 class PhraseIndex:
-    """Finds phrases by their first words. A search does not take longer with more phrases."""
+    """Finds phrases by their first words. So more phrases do not make a search slower."""
 
     def __init__(
         self,
@@ -67,8 +67,9 @@ class PhraseIndex:
         *,
         whole: PhraseIndex | None = None,
     ) -> None:
-        """inflected: words that are not searched for with masked letters. whole: a larger index,
-        whose words also count as known in a run of single letters.
+        """inflected: words that are not searched for with masked letters.
+
+        whole: a larger index, whose words are known too when a run of single letters is split.
         """
         self._whole = whole or self
         self._single: dict[str, list[int]] = {}
@@ -87,7 +88,7 @@ class PhraseIndex:
         for first, second in self._longer:
             self._seconds.setdefault(first, set()).add(second)
         self._starts = frozenset(self._seconds.keys() | self._single)
-        ordered = sorted(words)  # sorted, because the order of a set is different in each run
+        ordered = sorted(words)  # because a set has another order in each run of the program
         self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
         self._squeezed_leet = _group(ordered, lambda word: (_squeeze(_either_i_or_l(word)),))
@@ -106,7 +107,7 @@ class PhraseIndex:
 
         check: called often during the search. If it raises an error, the search ends.
         """
-        # Shared by all readings, because they have most of their words in common.
+        # All readings share these results, because they have most words in common.
         revealed: dict[str, _Meanings] = {}
         in_runs: dict[str, tuple[str, ...]] = {}
         for reading in readings:
@@ -187,13 +188,13 @@ class PhraseIndex:
     def _list_disguised(
         self, reading: Reading, revealed: dict[str, _Meanings], check: Callable[[], None]
     ) -> dict[int, _Meanings]:
-        """For the place of each disguised word, list the indexed words that it may stand for."""
+        """Map the place of each disguised word to the indexed words that it may stand for."""
         for word in reading.odd - self._words - revealed.keys():
             check()
             revealed[word] = tuple(self._reveal(word))
         suspects = {word for word in reading.odd if revealed.get(word)}
         if not suspects:
-            return {}  # return early, because putting the words in order takes time
+            return {}  # return early, because it takes time to list all words in order
         words = reading.words
         return {place: revealed[words[place]] for place in _list_places(words, suspects)}
 
@@ -244,7 +245,8 @@ class PhraseIndex:
 
     def _find_spelled(self, run: str, check: Callable[[], None]) -> Iterator[str]:
         """Yield the indexed words in a run of single letters. Other letters may surround a word.
-        For a short word, those letters must be indexed words or single-letter words.
+
+        If the word is short, the other letters must be indexed words or single-letter words.
         """
         if run in self._words:
             yield run
@@ -276,7 +278,7 @@ class PhraseIndex:
 
 
 def _list_left(run: str, found: Iterable[tuple[int, str]]) -> Iterator[str]:
-    """Yield the letters outside the words. found: each word with its start, in order."""
+    """Yield the letters outside the found words. found: (start, word) pairs in order."""
     end = 0
     for start, word in found:
         yield from run[end:start]
@@ -310,8 +312,9 @@ def _count_runs(word: str) -> list[int]:
 
 
 def _list_masked(word: str) -> Iterator[str]:
-    """List the word's forms with one or two masked letters. The first letter is never masked, and
-    the last one is not the only masked letter.
+    """List the word's forms with one or two masked letters.
+
+    The first letter is never masked. The last letter is masked only together with another one.
     """
     if not _MIN_MASKED <= len(word) <= _MAX_MASKED:
         return

@@ -26,7 +26,7 @@ class Classifier(Protocol):
         ...
 
     def rest(self) -> None:
-        """Free memory. Called when all pictures of a job are judged."""
+        """Free memory. Called after all pictures of a job are judged."""
         ...
 
 
@@ -63,11 +63,11 @@ class PictureCheck:
         return self._thread.submit(self._judge, job_id, images, nsfw_content_detected, limit)
 
     def probe(self) -> Future[Classifier]:
-        """Load the classifier; the future raises what loading raises."""
+        """Load the classifier. If that fails, the future raises the error."""
         return self._thread.submit(self._ensure_loaded)
 
     def close(self) -> None:
-        """Wait for the pictures being judged and stop the thread."""
+        """Wait until all pictures are judged, and stop the thread."""
         self._thread.shutdown()
 
     def _judge(

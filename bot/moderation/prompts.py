@@ -89,18 +89,18 @@ class PromptPolicy:
         """Return the strictest verdict of any rule, with its reason.
 
         own: the rules of the server where the prompt was typed. ancestry: the prompts that led to
-        the start picture. Only the built-in classes judge these again, because the rules judged
-        them before.
+        the start picture. Only the built-in classes judge these prompts again, because the
+        rules have already judged them.
         """
         texts = [self._read(text, own) for text in (prompt, negative_prompt)]
         readings, negative = texts
         verdicts = [*self._judge_classes((prompt, readings), (negative_prompt, negative), ancestry)]
-        # Minors come first: the first refusal decides, and theirs seals the prompt.
+        # The first refusal counts. Refusals about minors come first, because they seal the prompt.
         verdicts.sort(key=_is_of_others)
         return _pick_strictest(chain(verdicts, self._judge_rules(texts, own)))
 
     def explain(self, prompt: str, own: RuleBook = NO_RULES) -> Explanation:
-        """Explain a verdict to moderators."""
+        """Explain to moderators how a prompt is judged."""
         readings = self._read(prompt, own)
         findings = list(self._book.find(readings))
         with suppress(TooCostly):
@@ -140,7 +140,7 @@ class PromptPolicy:
         yield _explain_class(whole, is_behind=True)
 
     def _is_list_of_unwanted(self, negative_prompt: str) -> bool:
-        """Return whether a negative prompt is a list whose entries pass alone: "nsfw, child"."""
+        """Return whether a negative prompt is a list and each entry passes alone: "nsfw, child"."""
         entries = negative_prompt.split(",")
         if not 1 < len(entries) <= _MAX_UNWANTED:
             return False
@@ -178,7 +178,7 @@ def _is_of_others(verdict: Verdict | None) -> bool:
 
 
 def _pick_strictest(verdicts: Iterable[Verdict | None]) -> Verdict:
-    """Return the first of the strictest verdicts."""
+    """Return the strictest verdict. If several are equally strict, return the first of them."""
     strictest = Verdict(Outcome.ALLOW)
     for verdict in verdicts:
         if verdict and _SEVERITY[verdict.outcome] > _SEVERITY[strictest.outcome]:
@@ -200,7 +200,7 @@ def _judge_finding(finding: RuleMatch) -> Verdict | None:
 
 
 def _explain_class(verdict: Verdict | None, *, is_behind: bool = False) -> Verdict | None:
-    """Explain a verdict of a class. is_behind: only the earlier prompts caused it."""
+    """Add the reason to a verdict of a class. is_behind: only earlier prompts caused it."""
     if verdict is None or verdict.reason is not None:
         return verdict
     return replace(verdict, reason=because(_OF_CLASSES[verdict.rule, verdict.outcome, is_behind]))

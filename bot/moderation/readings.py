@@ -1,4 +1,4 @@
-"""Reads a text in several ways, each of which undoes one disguise. Rules judge all readings."""
+"""Reads a text in several ways. Each way undoes one disguise. Rules judge all these readings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.moderation.text import ONLY_UPSIDE_DOWN, fold, fold_lookalikes, turn_ro
 
 EITHER_I_OR_L = "I"  # in leetspeak, 1, ! and | become this letter; all other letters are lower case
 
-# These have possessive quantifiers, or a hostile text could make the search backtrack too much.
+# These have possessive quantifiers, so that a hostile text cannot make them backtrack too much.
 _WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # as in (word:1.2)
 _WEIGHT_IN_CHUNK = re.compile(_WEIGHT.pattern.replace(r"\s?", ""))
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
@@ -26,8 +26,8 @@ _MASKED_WORD = re.compile(
 )
 # Commas and similar signs separate words. Hyphens, dots, quotes, stars and emoji can be inside one.
 _INSIDE_WORD = re.compile(r"[^\w\s,;:!?&/+|=](?<=\w.)[^\w\s,;:!?&/+|=]*+(?=\w)")
-_SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # a text of only words and spaces
-_DRAWN = {  # letters that are drawn with several characters, longest first; they become capitals
+_SPELLED = re.compile(r" \w(?: {1,4}\w)+(?= )")  # for texts with only words and spaces
+_DRAWN = {  # letters that are drawn with several characters; they become capitals
     r"|\/|": "M", "/\\/\\": "M", r"\/\/": "W", r"|\|": "N", r"/\/": "N", "|_|": "U",
     "|-|": "H", r"\/": "V", "/\\": "A", "|<": "K", "|)": "D", "|>": "P", "|=": "F",
     "|_": "L", "()": "O", "[]": "O", "><": "X", "(_)": "U", "[_]": "U", "[)": "D", "[}": "D",
@@ -35,7 +35,7 @@ _DRAWN = {  # letters that are drawn with several characters, longest first; the
 }  # fmt: skip
 _DRAWN_PARTS = ("|", "/", "\\", "()", "[]", "><", "_)", "_]", "[)", "[}", "^^", "}{")
 _DRAWN_LETTER = re.compile("|".join(map(re.escape, sorted(_DRAWN, key=len, reverse=True))))
-_OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # a bracket that stays open in its word
+_OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # a bracket that its word does not close
 _MODEL = re.compile(r"[A-Z]{1,2}\d{2,}(?![^\W_])")
 _NAMED_MODEL = re.compile(r"model ([a-z]\d{2,})(?![^\W_])")
 _DIGITS = {"0": "o", "1": EITHER_I_OR_L, "2": "z", "3": "e", "4": "a", "5": "s", "6": "g",
@@ -65,8 +65,8 @@ class Form(StrEnum):
 class Reading:
     """A text, read in one of the ways.
 
-    distinct: the words without repeats. odd: those of them that may be disguised. is_spelled:
-    whether each word is a run of single letters. Such a run may begin or end in the middle of a
+    distinct: the words without repeats. odd: the words that may be disguised. is_spelled: whether
+    each word is a run of single letters. Such a run may begin or end in the middle of a
     real word.
     """
 
@@ -78,16 +78,16 @@ class Reading:
 
     @cached_property
     def words(self) -> list[str]:
-        """Return the words in their order. This is computed late, because few texts need it."""
+        """Return the words in order. Computed only when needed, because few texts need this."""
         is_parted = self.is_spelled or self.form is Form.MASKED
         return (self.text if is_parted else part(self.text)).split()
 
 
 def list_readings(text: str, *, latin_only: bool = False) -> list[Reading]:
-    """List every way to read a text, without those that equal an earlier one.
+    """List the readings of a text. A reading that equals an earlier one is left out.
 
-    latin_only: whether the rules have only Latin letters. If so, other scripts are kept only in the
-    text as typed.
+    latin_only: whether the rules have only Latin letters. If so, only the reading as typed keeps
+    other scripts.
     """
     text = _ENTITY.sub(_read_entity, text)  # Stable Diffusion's tokenizers decode entities too
     chunks, folded = _fold_chunks(text)
@@ -117,7 +117,7 @@ def _fold_chunks(text: str) -> tuple[Chunks, str]:
     """Return the chunks of a text, and its odd chunks after ``fold``."""
     chunks = Chunks(text.split())
     folded = fold(chunks.odd)
-    # ``fold`` has left some chunks empty, or split them
+    # In this case, ``fold`` has emptied or split some chunks.
     if chunks.odd and folded.split() != folded.split("\n"):
         chunks = Chunks(fold(text).split())
         folded = chunks.odd
@@ -128,13 +128,16 @@ class _Composer:
     """Makes readings. Checks each word for disguises once, because readings share most words."""
 
     def __init__(self, chunks: Chunks, look: str) -> None:
-        """look: the odd chunks without look-alikes. If they repeat no letters, no reading does."""
+        """look: the odd chunks with look-alike letters replaced.
+
+        If no letters repeat in them, no letters repeat in any reading.
+        """
         self._has_repeats = bool(chunks.repeated_words or REPEATED.search(look))
         self._seen: set[str] = set()
         self._odd: set[str] = set()
 
     def compose(self, form: Form, text: str, chunks: Chunks, words: list[str]) -> Reading:
-        """Make one reading. words: the words of its odd chunks."""
+        """Make one reading. words: the words of the reading's odd chunks."""
         if self._has_repeats:
             self._odd.update(chunks.repeated_words)
         self._look_at(words)
@@ -164,9 +167,9 @@ _Way = tuple[Form, Chunks, str]
 def _list_ways(
     text: str, chunks: Chunks, folded: str, kinds: tuple[str, str], latin_only: bool
 ) -> Iterator[_Way]:
-    """Yield each way to read a text, as its form, its chunks and those odd chunks that changed.
+    """Yield each way to read a text: the form, the chunks, and the odd chunks in this reading.
 
-    kinds: the odd chunks in lower case, and the same with look-alike letters replaced.
+    kinds: the odd chunks in lower case, and the same chunks with look-alike letters replaced.
     """
     base, look = kinds
     yield Form.PLAIN, chunks, base
@@ -182,7 +185,7 @@ def _list_ways(
 
 
 def _read_leet(chunks: Chunks, text: str, kept: frozenset[str]) -> Iterator[_Way]:
-    """Yield readings with digits and symbols as letters, and with only the digits as letters.
+    """Yield readings in which digits and symbols become letters, and one with only digits changed.
 
     kept: words that are left unchanged.
     """
@@ -194,7 +197,7 @@ def _read_leet(chunks: Chunks, text: str, kept: frozenset[str]) -> Iterator[_Way
     weightless, joined = _drop_weights(chunks, leet)
     yield Form.LEET, weightless, _join_inside(_replace(joined, _BRACKETS))
     if "(" in text and (whole := chunks.join(text)).count("(") > whole.count(")"):
-        # These brackets belong to no prompt weight.
+        # These brackets do not belong to a prompt weight.
         opened = _translate(_OPEN.sub("c", drawn), _LEET, kept)
         yield _read_alone(Form.LEET, chunks.pick_changed(opened, leet))
     digits = _translate(text, _DIGITS, kept)
@@ -208,7 +211,7 @@ def _read_alone(form: Form, chunks: list[str]) -> _Way:
 
 
 def _list_models(folded: str) -> frozenset[str]:
-    """List product names such as Galaxy A55, in lower case. Their digits are no disguise."""
+    """List product names such as Galaxy A55, in lower case. Their digits are not a disguise."""
     if folded.isupper():
         return frozenset()
     models = [

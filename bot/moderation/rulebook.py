@@ -35,7 +35,7 @@ class RuleMatch:
 
 
 class RuleBook:
-    """A set of compiled rules, which it finds in the readings of a text."""
+    """A set of compiled rules. It finds them in the readings of a text."""
 
     def __init__(self, rules: Iterable[Rule], set_steps: int = SET_STEPS) -> None:
         """set_steps: the most steps of patterns to search between two checks of the time limit.
@@ -43,7 +43,7 @@ class RuleBook:
         Raises ConfigError for a pattern that cannot be used.
         """
         self.rules = tuple(rules)
-        # each phrase only once, because many rules may share it
+        # the number of each phrase; many rules may share one phrase
         numbers: dict[tuple[str, ...], int] = {}
         self._rules_of: defaultdict[int, list[Rule]] = defaultdict(list)
         self._exceptions_of: dict[int, tuple[int, ...]] = {}
@@ -69,7 +69,7 @@ class RuleBook:
 
     @property
     def is_latin(self) -> bool:
-        """Return whether no rule has letters of another script."""
+        """Return whether all letters in the rules are Latin."""
         return self._index.is_latin
 
     def find(
@@ -127,7 +127,7 @@ class RuleBook:
 
 
 def _drop_parted(hits: Iterable[Hit], reading: Reading) -> Iterator[Hit]:
-    """Drop hits whose words have a comma or the end of a sentence between them."""
+    """Drop hits with a comma or the end of a sentence between their words."""
     spans: list[tuple[int, int]] = []
     for hit in hits:
         if hit.end - hit.start > 1 and reading.form in _PUNCTUATED and not reading.is_spelled:
@@ -172,7 +172,7 @@ def _find_symbols(rule: Rule) -> str | None:
 
 
 def _find_whole(form: str, text: str) -> Iterator[tuple[int, int]]:
-    """Find a form if no letter or digit is directly before or after it."""
+    """Match a form if no letter or digit is directly before or after it."""
     start = text.find(form)
     while start >= 0:
         end = start + len(form)

@@ -15,7 +15,7 @@ from bot.texts import rules as texts
 
 MAX_EXCEPTIONS = 100
 MAX_RULE_LENGTH = 1000
-_MAX_FAULTS = 20  # the most faults that are reported at once, because finding each may take a while
+_MAX_FAULTS = 20  # the most faults that are reported; it may take a while to find each one
 _KEYS = {"kind", "text", "action", "exceptions"}
 _ACTIONS = (Outcome.REFUSE, Outcome.HOLD, Outcome.SPOILER)
 
@@ -57,7 +57,7 @@ def parse_rules(text: str, budget: Weight = OWNER_BUDGET) -> tuple[Rule, ...]:
         except ConfigError as error:
             faults.append(f"  {texts.FAULT_OF_RULE(number=number, fault=error)}")
         if len(faults) >= _MAX_FAULTS or total.steps > budget.steps:
-            break  # compiling the other patterns would find nothing new
+            break  # enough is known, so the other patterns are not compiled
     if faults:
         raise ConfigError("\n".join(faults))
     try:
@@ -100,7 +100,7 @@ def _parse_rule(entry: Any) -> Rule:
 def make_rule(kind: RuleKind, text: Any, action: Outcome, exceptions: Any = ()) -> Rule:
     """Make a rule from unchecked texts. Raises ConfigError for texts that cannot be used.
 
-    A pattern is not compiled: ``weigh`` does that.
+    This does not compile a pattern; ``weigh`` does.
     """
     text = _parse_text(text, "text")
     if not isinstance(exceptions, list | tuple) or len(exceptions) > MAX_EXCEPTIONS:

@@ -44,10 +44,10 @@ class CharTable(dict[int, str | None]):
 def clean_prompt(text: str) -> str:
     """Make a prompt safe to save, show and draw.
 
-    Lone surrogates (they cannot be stored) become U+FFFD. Control characters and line breaks become
-    spaces. Text direction overrides are dropped, because they would reverse our own words.
-    Combining marks are dropped if one letter has more of them than any language needs. A text with
-    nothing visible becomes empty.
+    Lone surrogates become U+FFFD, because they cannot be stored. Control characters and line breaks
+    become spaces. Overrides of the text direction are dropped, because they would reverse our own
+    words. Combining marks are dropped if one letter has more of them than any language needs. A
+    text with nothing visible becomes empty.
     """
     kept: list[str] = []
     marks = 0
@@ -70,7 +70,7 @@ def clean_prompt(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """Return a text in the form that rules compare: in lower case, no marks, nothing invisible."""
+    """Return a text as rules compare it: in lower case, without marks and invisible signs."""
     return collapse(fold(text).casefold())
 
 
@@ -80,17 +80,17 @@ def fold(text: str) -> str:
 
 
 def fold_lookalikes(folded: str) -> str:
-    """Replace letters that look Latin by the Latin ones, and put all letters in lower case."""
+    """Replace letters that look like Latin letters by those, and put all letters in lower case."""
     return folded.translate(_LATIN).casefold()
 
 
 def turn_round(chunks: Iterable[str]) -> str | None:
-    """Turn folded chunks with upside-down letters the right way up; None if there are none."""
+    """Turn chunks of upside-down letters the right way up; None if there are no chunks."""
     return " ".join(chunks).translate(_UPSIDE_DOWN)[::-1].casefold() or None
 
 
 def collapse(text: str) -> str:
-    """Reduce white space to one space, with none at the ends."""
+    """Replace each stretch of white space by one space, and remove it at both ends."""
     return " ".join(text.split())
 
 

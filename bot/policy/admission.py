@@ -14,7 +14,10 @@ _SHOWN = 5  # the most channels or roles that a sentence names
 
 
 def find_admission_refusal(origin: Origin, settings: GuildSettings, now: float) -> Reason | None:
-    """Return why this member may not prompt here now (a pause, a list, too new), or None."""
+    """Return why this member may not prompt here now, or None if they may.
+
+    It looks at pauses, at the lists of allowed channels and roles, and at the days of membership.
+    """
     if origin.guild_id is None:
         return None
     if settings.is_paused:
@@ -47,7 +50,7 @@ def _list_some(mention: str, ids: Sequence[int]) -> list[str]:
 
 
 def compose_quota(settings: GuildSettings, role_ids: Iterable[int]) -> RoleQuota:
-    """Return the best quotas of a member's roles, with role_id 0. None: as for everybody."""
+    """Return the best quotas of a member's roles, with role_id 0. None: the same as everybody's."""
     held = set(role_ids)
     quotas = [quota for quota in settings.role_quotas if quota.role_id in held]
     return RoleQuota(

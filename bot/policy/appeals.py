@@ -8,7 +8,7 @@ from bot.texts.reasons import Reason, because, own_words
 
 
 def compose_appeal(settings: GuildSettings) -> Reason:
-    """Compose the server's own line about appeals, or name its channel, or its moderators."""
+    """Return the server's line about appeals, or else name its channel or its moderators."""
     if settings.appeal_line:
         return own_words(settings.appeal_line)
     if settings.appeal_channel_id is not None:

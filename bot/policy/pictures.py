@@ -27,8 +27,9 @@ _FLAGGED = because(Code.PICTURES_FLAGGED)
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The decision about pictures. spoiler: cover them. held_for: why a moderator must decide
-    first.
+    """The decision about pictures.
+
+    spoiler: whether to cover them. held_for: why a moderator must decide first.
     """
 
     verdicts: tuple[PanelVerdict, ...]
@@ -46,7 +47,7 @@ class PictureJudge:
     async def judge(
         self, job: Job, images: NDArray[np.uint8], found: Sequence[bool | None]
     ) -> Judgement:
-        """Judge uint8 (N, H, W, 3) RGB. found: the verdict of the model's own checker on each."""
+        """Judge uint8 (N, H, W, 3) RGB. found: the verdicts of the model's checker, in order."""
         settings = await self._gate.fetch_settings(job.origin)
         threshold = choose_threshold(self._check.threshold, settings, job.origin)
         judging = self._check.judge(job.job_id, images, found, threshold)
@@ -70,13 +71,13 @@ class PictureJudge:
 
 
 def choose_threshold(default: float, settings: GuildSettings, origin: Origin) -> float:
-    """Choose the threshold. The server's may be looser only in age-restricted channels."""
+    """Choose the threshold. A server may loosen it only for age-restricted channels."""
     chosen = default if settings.nsfw_threshold is None else settings.nsfw_threshold
     return chosen if origin.age_restricted else min(chosen, default)
 
 
 def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool) -> Judgement:
-    """Decide. Unchecked pictures are held if a moderator can see them, otherwise hidden."""
+    """Decide. Unchecked pictures are held if moderators can review them, otherwise hidden."""
     if any(verdict.nsfw_score is None for verdict in verdicts):
         return Judgement(verdicts, held_for=_UNCHECKED if is_reviewed else None)
     if all(verdict.shown for verdict in verdicts):
@@ -89,7 +90,7 @@ def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool
 
 
 def compose_picture_entry(job: Job, judgement: Judgement, now: float) -> AuditEntry | None:
-    """Return the audit row for a decision about pictures; None if they simply passed."""
+    """Return the audit row for a decision about pictures; None if all may be shown."""
     if judgement.held_for:
         action = AuditAction.PICTURES_HELD
     elif judgement.spoiler:

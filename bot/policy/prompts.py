@@ -64,8 +64,8 @@ class PromptGate:
     ) -> Verdict:
         """Judge a new prompt.
 
-        start: the picture it starts from; the built-in classes also judge the prompts that led to
-        it. Raises StoreError, and WorkerUnavailable if the bot is stopping.
+        start: the picture to start from. The built-in classes also judge the prompts that led to
+        this picture. Raises StoreError, and WorkerUnavailable if the bot is stopping.
         """
         settings = settings or await self.fetch_settings(origin)
         verdict = await self._judge_text(origin, prompt, negative_prompt, start)
@@ -87,9 +87,9 @@ class PromptGate:
         return verdict if has_review(job.origin, settings) else _refuse_held(verdict)
 
     async def is_sealed(self, job: Job) -> bool:
-        """Return whether it is sexual content about minors, which not even moderators may see.
+        """Return whether a prompt is sexual content about minors. Not even moderators may see it.
 
-        Such a prompt is never drawn, but an older version may have let it through.
+        Such a prompt is never drawn, but an older version may have accepted it.
         """
         recipe = job.recipe
         verdict = await self._judge_by(
@@ -98,7 +98,7 @@ class PromptGate:
         return verdict.outcome is Outcome.REFUSE and verdict.rule == MINORS
 
     async def explain(self, guild_id: int, prompt: str) -> Explanation:
-        """Show how a prompt is judged in a server: every form, every match and the verdict."""
+        """Return how a prompt is judged in a server: every reading, every match and the verdict."""
         version, book = await self.fetch_book(guild_id)
         async with self._room.trials[guild_id]:
             explanation = await self._room.run(guild_id, self._policy.explain, prompt, book)
@@ -106,7 +106,7 @@ class PromptGate:
         return replace(explanation, verdict=verdict)
 
     async def fetch_book(self, guild_id: int | None) -> tuple[int, RuleBook]:
-        """Return the version of a server's rules, and these rules compiled, once per version."""
+        """Return the version of a server's rules, and the rules. Each version is compiled once."""
         version = await self._rules.fetch_version(guild_id)
         if guild_id is None or version == 0:
             return version, NO_RULES
@@ -166,13 +166,13 @@ class PromptGate:
 
 
 def has_review(origin: Origin, settings: GuildSettings) -> bool:
-    """Return whether a held prompt can reach a moderator, and the decision can reach the member."""
+    """Return whether moderators can see a held prompt, and whether their decision can be posted."""
     is_reachable = origin.guild_id is not None and origin.bot_in_channel
     return is_reachable and settings.review_channel_id is not None
 
 
 def find_review(origin: Origin, settings: GuildSettings, now: float) -> Verdict | None:
-    """Return the verdict if all prompts here, or all of this member, are reviewed; else None."""
+    """Return a verdict if every prompt here or of this member is reviewed, otherwise None."""
     if settings.review_everything:
         return _EVERYTHING
     newest_seconds = settings.review_newcomer_days * _DAY_SECONDS

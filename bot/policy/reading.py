@@ -26,13 +26,15 @@ class ReadingRoom:
         self._waiting: set[asyncio.Task[None]] = set()
         self._closed = False
         self.trials = KeyedLocks[int]()
-        """One lock per server: moderators' trials run one by one, between the server's prompts."""
+        """One lock per server, so that moderators' trials of rules run one at a time."""
 
     async def run(self, whose: int, work: Callable[..., T], *args: Any) -> T:
-        """Call ``work`` in a thread; returns or raises what it does.
+        """Call ``work`` in a thread. Return its result, or raise its error.
 
-        whose: the server that the text belongs to, or the member in direct messages. Each of them
-        has one thread at a time, and they take turns. Raises WorkerUnavailable after ``close``.
+        whose: the server that the text belongs to, or the member in direct messages. Each server
+        or member has one thread at a time, and they take turns.
+
+        Raises WorkerUnavailable after ``close``.
         """
         await self._take_turn(whose)
         loop = asyncio.get_running_loop()
@@ -47,7 +49,7 @@ class ReadingRoom:
         return await asyncio.wrap_future(doing)
 
     def close(self) -> None:
-        """Cancel all waiting calls. Running ones (about 0.1 s each) are not waited for."""
+        """Cancel all waiting calls. Do not wait for running calls, which take about 0.1 s each."""
         self._closed = True
         for waiting in self._waiting:
             waiting.cancel()

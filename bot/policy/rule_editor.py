@@ -47,7 +47,7 @@ class RuleEditor:
         self._turns = KeyedLocks[int]()
 
     async def adopt(self, guild_id: int, rules: Sequence[Rule], actor_id: int) -> list[GuildRule]:
-        """Add the new rules and return them. Raises UserError, and then adds none."""
+        """Add the new rules and return them. If it raises UserError, it has added none."""
         async with self._turns[guild_id]:  # so that two calls cannot both use the same free budget
             in_force = await self._rules.list_rules(guild_id)
             beyond = await self._scale.list_beyond(guild_id)
@@ -74,8 +74,9 @@ class RuleEditor:
         return Preview(len(jobs), tuple(met), frozenset(sealed))
 
     async def _is_met(self, guild_id: int, book: RuleBook, job: Job) -> bool:
-        """Return whether the rule matches a job. Called per job, so that new prompts can go
-        between.
+        """Return whether the rule matches a job.
+
+        One call is about one job, so that new prompts can be judged between two calls.
         """
         texts = (job.recipe.prompt, job.recipe.negative_prompt)
         verdict = await self._room.run(guild_id, judge_by, book, *texts)

@@ -1,4 +1,4 @@
-"""Measures each server's rules in a worker process, and keeps them within a budget."""
+"""Measures the cost of each server's rules in a worker process, and enforces a budget."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_WEIGH_SECONDS = 10.0  # one call needs at most 1 s
+_WEIGH_SECONDS = 10.0  # far more than a call needs, which is at most 1 s
 _MAX_NAMED = 8  # the most rules that are named; a line of the mod log has no room for more
 
 
@@ -46,7 +46,7 @@ class RuleScale:
     async def require_room(
         self, guild_id: int, rules: Sequence[Rule], present: Sequence[Rule] = ()
     ) -> None:
-        """Raise UserError if the rules cannot be used, or do not fit beside those present."""
+        """Raise UserError if the rules cannot be used, or do not fit beside the present ones."""
         try:
             await self._ask(
                 guild_id, require_budget, list(rules), list(present), rules=(*rules, *present)
@@ -61,9 +61,10 @@ class RuleScale:
     async def find_beyond(
         self, guild_id: int, version: int, rules: Sequence[GuildRule]
     ) -> frozenset[int]:
-        """List the numbers of rules that do not apply because the server's budget is used up. Only
-        rules from before there was a budget can exceed it. Each version of the rules is checked
-        once, and the moderators are told the result. Raises StoreError.
+        """List the numbers of rules that do not apply because the server's budget is used up.
+
+        Only rules that were saved before there was a budget can exceed it. Each version of the
+        rules is checked once, and moderators are told the result. Raises StoreError.
         """
         budget = repr(SERVER_BUDGET)
         kept = await self._rules.fetch_beyond(guild_id)
@@ -76,7 +77,7 @@ class RuleScale:
             log.error("the rules of guild %s could not be measured: %s", guild_id, error)
             raise StoreError(texts.UNWEIGHED()) from error
         async with self._rules.transaction():
-            kept = await self._rules.fetch_beyond(guild_id)  # another call may have done it
+            kept = await self._rules.fetch_beyond(guild_id)  # another call may have just saved it
             fresh = set(found).difference(kept.rule_ids if kept is not None else ())
             await self._rules.put_beyond(guild_id, RulesBeyond(version, budget, found))
             if fresh:
@@ -84,14 +85,14 @@ class RuleScale:
         return frozenset(found)
 
     async def list_beyond(self, guild_id: int) -> frozenset[int]:
-        """List the rules that are over budget, for people who look at the rules."""
+        """List the numbers of the rules that are over the budget."""
         version = await self._rules.fetch_version(guild_id)
         if not version:
             return frozenset()
         return await self.find_beyond(guild_id, version, await self._rules.list_rules(guild_id))
 
     async def _tell(self, guild_id: int, version: int, found: Sequence[int]) -> None:
-        """Tell moderators in the audit log, which the mod log shows, and on a card."""
+        """Tell moderators in the audit log (which the mod log shows) and on a card."""
         now = self._now()
         named = [f"#{rule_id}" for rule_id in found[:_MAX_NAMED]]
         more = ["…"] if len(found) > _MAX_NAMED else []
@@ -135,8 +136,8 @@ class RuleScale:
     ) -> T:
         """Run work on rules in a worker process. Raises WorkerError.
 
-        rules: all rules that the work reads, if known. Without patterns, nothing has to be
-        compiled.
+        rules: all rules that the work reads, if known. If none is a pattern, no worker is needed,
+        because nothing has to be compiled.
         """
         if rules is not None and all(rule.kind is not RuleKind.PATTERN for rule in rules):
             return work(*args)  # nothing has to be compiled

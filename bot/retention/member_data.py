@@ -69,7 +69,7 @@ class MemberData:
         Raises SomeFailed when all others are done.
         """
         now = self._now()
-        young = now - DAY_SECONDS  # no server can choose to keep data for a shorter time
+        young = now - DAY_SECONDS  # a day is the shortest time that a server can choose
         guilds = {
             *await self._retention.list_guilds_before(young),
             *await self._audit.list_guilds_before(young),
@@ -113,7 +113,7 @@ class MemberData:
             log.info("deleted data stays in the write-ahead log until a reader is done")
 
     async def export(self, user_id: int) -> dict[str, Any]:
-        """Return everything on record about a member. Raises UserError if asked too often."""
+        """Return everything that is stored about a member. Raises UserError if asked too often."""
         async with self._heavy_work.turn(user_id, "export"):
             jobs = await self._retention.list_of_member(user_id)
             files = await self._retention.list_pictures_of_member(user_id)
@@ -152,7 +152,7 @@ class MemberData:
                     leaving=[JobStatus.RENDERED],
                     cost=job.cost,
                 )
-                if ended is not None:  # do this while the recipe still has the member's words
+                if ended is not None:  # now, because the recipe still has the member's words
                     await self._status_messages.finish(ended)
         found = await self._retention.list_of_member(user_id)
         guilds = _list_guilds(found, await self._audit.list_about(user_id))
@@ -202,7 +202,7 @@ def _describe_jobs(
 
 
 def _conceal(entry: AuditEntry, user_id: int) -> dict[str, Any]:
-    """Return an audit row as its member may read it. Only moderators see who reported them."""
+    """Return an audit row as its member may read it, without who reported the member and why."""
     if entry.action is AuditAction.REPORTED and entry.actor_id != user_id:
         entry = replace(entry, actor_id=0, reason=None)
     return asdict(entry) | {"reason": describe(entry.reason)}

@@ -15,16 +15,16 @@ ROUND_SECONDS = 5.0
 
 
 class MessageRemoval:
-    """Deletes the listed messages. The list is in the database, so this goes on after a restart."""
+    """Deletes the listed messages. The list is in the database, so a restart does not stop this."""
 
     def __init__(self, retention: RetentionRepository, messenger: Messenger) -> None:
         self._retention = retention
         self._messenger = messenger
-        # channels without an answer, which have to wait until all others were tried
+        # Discord did not answer about these channels, so we try all other channels first
         self._silent: set[int] = set()
 
     async def run(self) -> None:
-        """Delete the next messages. Raises Unreachable at the end if one request got no answer."""
+        """Delete the next messages. Raises Unreachable at the end if any request got no answer."""
         fault: Unreachable | None = None
         list_next = self._retention.list_messages_to_delete
         messages = await list_next(MESSAGES_PER_ROUND, self._silent)

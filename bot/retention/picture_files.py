@@ -1,4 +1,4 @@
-"""Deletes pictures that are too old, and keeps folder and index in step."""
+"""Deletes pictures that are too old, and makes the files on disk match the database."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Retention:
 
 
 class PictureFiles:
-    """Deletes picture files. The rows of their jobs stay, so that they can be drawn again."""
+    """Deletes picture files. The rows of their jobs stay, so that the jobs can be drawn again."""
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class PictureFiles:
     async def sweep(self) -> None:
         """Delete overdue pictures and files without a job; mark jobs whose files are missing.
 
-        Raises SomeFailed at the end.
+        Raises SomeFailed at the end if this failed for some jobs.
         """
         overdue = await self._list_overdue()
-        # list files before rows, because a job's files are written before its rows
+        # List files before rows. A job's files are written before its rows, so none looks orphaned.
         on_disk = await self._writer.list_jobs()
         kept = await self._pictures.list_kept()
         gone: set[int] = set()
@@ -69,7 +69,7 @@ class PictureFiles:
 
     async def _remove_orphan(self, job_id: int) -> None:
         await self._writer.remove(job_id)
-        of_job(log, job_id).info("picture files deleted, because the index does not list them")
+        of_job(log, job_id).info("picture files deleted, because the database does not list them")
 
     async def _end(self, job_id: int) -> None:
         await self._jobs.mark_deleted(job_id, deleted_by=_BY_RETENTION, now=self._now())

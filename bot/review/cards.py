@@ -1,4 +1,4 @@
-"""Opens, posts and updates cards for moderators. Rows are saved first, so none is lost."""
+"""Opens, posts and updates cards for moderators. Cards are saved before they are posted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HOUR_SECONDS = 3600.0
 
 
 class ReviewCards:
-    """Opens the cards and keeps what moderators see in step with the database."""
+    """Opens cards, and makes them show what the database says."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ReviewCards:
         origin, now = job.origin, self._now()
         assert origin.guild_id is not None  # only prompts in servers are held
         settings = await self._fetch_settings(job)
-        async with self._jobs.transaction():  # the job may have changed just before this
+        async with self._jobs.transaction():  # the job may have changed, so look again
             present = await self._jobs.fetch_job(job.job_id)
             if present is None or present.status is not JobStatus.HELD:
                 return
@@ -88,11 +88,12 @@ class ReviewCards:
     async def show(self, card_id: int, *, delete_by_hand: bool = False) -> bool:
         """Post the card or update it. Return whether it is now shown as it should be.
 
-        One call at a time, so that a card is posted once. ``Decisions`` retries what fails.
+        Only one call runs at a time, so that a card is posted once. If this fails, ``Decisions``
+        tries again.
         """
         async with self._turns[card_id]:
             card = await self._cards.fetch(card_id)
-            if card is None:  # the card may have expired just before this
+            if card is None:  # the card may just have expired
                 return True
             try:
                 await self._show(card, delete_by_hand)
@@ -106,11 +107,11 @@ class ReviewCards:
         return True
 
     async def note_posted(self, card: Card, channel_id: int, message_id: int) -> None:
-        """Save where a card was posted, if the bot stopped before it could do so."""
+        """Save where a card was posted. Called if the bot stopped before it could save this."""
         await self._cards.mark_posted(card.card_id, channel_id=channel_id, message_id=message_id)
 
     async def settle(self, card_id: int, *, delete_by_hand: bool = False) -> None:
-        """Show how a card was decided, once everybody else has been told."""
+        """Show how a card was decided. Called after everybody else was told."""
         self._seen = {each for each in self._seen if each[0] != card_id}
         if await self.show(card_id, delete_by_hand=delete_by_hand):
             await self._cards.mark_settled(card_id, now=self._now())
@@ -140,7 +141,7 @@ class ReviewCards:
         )
 
     async def is_job_sealed(self, job: Job) -> bool:
-        """Return whether nobody may see a prompt and its pictures. If so, mark its row."""
+        """Return whether nobody may see a prompt and its pictures. If so, mark the job's row."""
         is_sealed = await self._gate.is_sealed(job)
         if is_sealed and job.rule != MINORS:
             await self._jobs.mark_sealed(job.job_id)
@@ -169,8 +170,9 @@ class ReviewCards:
         self._seen.add((card_id, moderator_id))
 
     async def has_seen(self, card: Card, moderator_id: int, *, is_bare: bool = False) -> bool:
-        """Return whether a moderator has seen what the card hides: pictures, and words if
-        ``is_bare``. A card that hides neither counts as seen.
+        """Return whether a moderator has seen what the card hides.
+
+        Cards hide pictures, and with ``is_bare`` also words. A card without them counts as seen.
         """
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         if job is None or not (is_bare or await self.locate_pictures(job)):
@@ -219,7 +221,7 @@ class ReviewCards:
     async def _refuse_unseen(self, card: Card) -> None:
         """Refuse a prompt whose card nobody can see, and tell its member."""
         if card.message_id is not None or card.job_id is None:
-            return  # the card was posted and then deleted, so it expires by itself
+            return  # the card was posted and then deleted; the deadline will close it
         async with self._jobs.transaction():
             if await self.close(card, Decision.UNSEEN) is None:
                 return

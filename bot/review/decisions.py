@@ -1,4 +1,4 @@
-"""Carries out decisions by moderators and by deadlines. The first decision counts."""
+"""Carries out decisions by moderators and by deadlines. For each card, the first one counts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _ENDS = {
 
 
 class Decisions:
-    """Takes decisions, and finishes those that a stop or an outage of Discord cut short."""
+    """Carries out decisions, and finishes those that a stop or an outage of Discord interrupted."""
 
     def __init__(
         self,
@@ -67,14 +67,15 @@ class Decisions:
         self._resume_delivery = resume_delivery
         self._now = now
         self._turns = KeyedLocks[int]()
-        # cards that were decided in this process, but whose job was not passed on yet
+        # cards that this process has decided, but whose jobs it has not passed on yet
         self._not_handed_over: set[int] = set()
         self._apart = Apart(now)
         self._is_fresh = False
 
     async def fetch_card(self, card_id: int, guild_id: int | None) -> Card:
-        """Fetch an open card of this guild. Raises UserError that names who decided it, if somebody
-        did.
+        """Fetch an open card of this guild.
+
+        Raises UserError if there is none, or if it is decided. The error says who decided.
         """
         card = await self._cards.fetch(card_id)
         if card is None or card.guild_id != guild_id:
@@ -91,7 +92,7 @@ class Decisions:
         guild_id: int | None,
         reason: str = "",
     ) -> None:
-        """Carry out a decision. Raises UserError if somebody was first or the prompt is gone.
+        """Carry out a decision. Raises UserError if somebody decided first or the prompt is gone.
 
         reason: the moderator's own words; the member reads them.
         """
@@ -107,7 +108,7 @@ class Decisions:
     async def _decide(
         self, card: Card, decision: Decision, moderator_id: int, reason: str = ""
     ) -> Card | None:
-        """Decide with this card locked, so that ``sweep`` does not tell people as well."""
+        """Lock the card and decide it. Without the lock, ``sweep`` might tell people too."""
         async with self._turns[card.card_id]:
             decided = await self._book(card, decision, moderator_id, reason)
             if decided is not None:
@@ -119,7 +120,7 @@ class Decisions:
     async def _book(
         self, card: Card, decision: Decision, moderator_id: int, reason: str
     ) -> Card | None:
-        """Save the decision, its effects and its audit row: all or nothing."""
+        """Save the decision, its effects and its audit row in one transaction."""
         async with self._jobs.transaction():
             decided = await self._cards.mark_decided(
                 card.card_id, decision, decided_by=moderator_id, now=self._now(), reason=reason
@@ -137,7 +138,7 @@ class Decisions:
         return decided
 
     async def _settle_late(self, card_id: int) -> None:
-        """Tell everybody about a decision, after a stop or an outage of Discord."""
+        """Tell everybody about a decision that a stop or an outage of Discord interrupted."""
         async with self._turns[card_id]:
             card = await self._cards.fetch(card_id)
             if card is not None and card.decision is not None and card.settled_at is None:
@@ -212,7 +213,7 @@ class Decisions:
         await self._audit.add(entry)
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
-        """Tell everybody. is_fresh: False after a stop, when ``Recovery`` takes care of the job."""
+        """Tell everybody. is_fresh: False after a restart, when ``Recovery`` passes the job on."""
         by_hand: bool | None = False
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)
@@ -242,9 +243,10 @@ class Decisions:
         return True
 
     async def look_after(self) -> None:
-        """Run one round of the chore. If the bot stops in between, the next start finishes the
-        work. Raises SomeFailed. If the first round fails before ``sweep``, the next round runs
-        ``sweep``.
+        """Run one round of the chore. If the bot stops meanwhile, the next start finishes the work.
+
+        The first round also refreshes open cards. If this fails, ``sweep`` waits for the next
+        round. Raises SomeFailed.
         """
         if not self._is_fresh:
             await self._refresh()
@@ -298,14 +300,14 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Return whether a held job has ended, but the bot stopped before it closed the card."""
+        """Return whether a held job has ended, although its card is open because of a stop."""
         if card.kind is not CardKind.HELD or card.job_id is None:
             return False
         job = await self._jobs.fetch_job(card.job_id)
         return job is None or job.status is not JobStatus.HELD
 
     async def _refresh(self) -> None:
-        """Repair cards that were deleted, or whose reports had no effect because of a stop."""
+        """Repair deleted cards, and hide reported pictures if a stop prevented this before."""
         cards = await self._cards.list_unsettled_ids()
         self._is_fresh = True
         refresh = {f"card {card_id}": partial(self._refresh_card, card_id) for card_id in cards}
@@ -315,7 +317,7 @@ class Decisions:
         card = await self._cards.fetch(card_id)
         if card is None or card.decision is not None:
             return
-        # Do not repost a deleted card that will expire, but replace one whose words are sealed.
+        # Leave deleted cards that will expire. But replace a card whose words nobody may see.
         if card.expires_at is None or await self._review_cards.is_sealed(card):
             await self._reports.show_hidden(card)
             await self._review_cards.show(card.card_id)

@@ -24,9 +24,9 @@ Post = Callable[[int, Sequence[AuditEntry], str], Awaitable[None]]
 
 
 class ModLog:
-    """Posts the audit log. Before a message, it saves in the database which rows it will post.
+    """Posts the audit log. Before each message, it saves in the database which rows it will post.
 
-    So after a crash it sends exactly the same message, and Discord recognises it by its nonce.
+    So it sends exactly the same message after a crash, and Discord recognises the nonce.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ModLog:
         return True
 
     async def _fetch_cursor(self, guild_id: int) -> tuple[int, int]:
-        """Return the last row that was certainly posted, and the last one that may have been."""
+        """Return the last row that was certainly posted, and the last row that perhaps was."""
         kept = json.loads(await self._meta.fetch(_key(guild_id)) or '{"posted": 0, "pending": 0}')
         # Begin with the row that switched the mod log on. Do not post older rows.
         since = (await self._audit.fetch_first_set(guild_id, _SETTING) or 1) - 1

@@ -17,13 +17,13 @@ from bot.texts.reasons import Reason, because, say
 log = logging.getLogger(__name__)
 
 Told = bool | None
-"""Whether the member was told; None if Discord is away and another try may work."""
+"""Whether the member was told. None if Discord is away, so that a retry may work."""
 
 _MESSAGE_MAX = 2000
 
 
 def explain(what: Reason, why: str) -> Reason:
-    """Add a moderator's own words, if there are any."""
+    """Add the reason that a moderator wrote, if there is one."""
     return because(Code.EXPLAINED, what=what, why=why) if why else what
 
 
@@ -67,7 +67,8 @@ class Notices:
     async def tell_struck(self, guild_id: int, member_id: int, job_id: int | None = None) -> Told:
         """Tell a member about a strike, and about the suspension if it led to one.
 
-        job_id: the job that it was given for; None stands for the newest one that a command gave.
+        job_id: the job for which the strike was given. None means the newest strike that was given
+        with a command.
         """
         now = self._now()
         strikes = await self._sanctions.list_strikes(guild_id, member_id, now)
@@ -144,8 +145,8 @@ class Notices:
     ) -> Told:
         """Send a direct message to a member.
 
-        has_appeal: say how to appeal. has_button: mention the Appeal button, if the server has a
-        review channel.
+        has_appeal: whether to say how to appeal. has_button: whether to mention the Appeal button,
+        if the server has a review channel.
         """
         settings = await self._settings.fetch(guild_id)
         with speaking(self._messenger.find_locale(guild_id)):

@@ -1,4 +1,4 @@
-"""Takes reports. Enough of them hide a picture until a moderator has decided."""
+"""Takes reports. After enough reports, a job's pictures are hidden until a moderator decides."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DAY_SECONDS = 86400.0
 
 
 class Reports:
-    """Takes one report per member and job. The card shows how many there are."""
+    """Takes one report per member and job. The job's card shows how many reports there are."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Reports:
         self._messenger = messenger
         self._writer = writer
         self._now = now
-        # the numbers of the cards whose pictures we have replaced in the message
+        # the numbers of the cards whose pictures are already hidden in the message
         self._shown_hidden: set[int] = set()
 
     async def find(self, message_id: int, guild_id: int | None) -> Job:
@@ -88,7 +88,7 @@ class Reports:
             if report is None:
                 raise UserError(texts.REPORTED_TWICE())
             count = len(await self._cards.list_reports(card.card_id))
-            # Nobody may look at sealed pictures, so one report hides them.
+            # Moderators may not look at sealed pictures, so one report is enough to hide them.
             if is_sealed or count >= settings.reports_to_hide:
                 await self._jobs.mark_hidden(job_id, hidden=True)
             await self._audit.add(entry)
@@ -113,7 +113,7 @@ class Reports:
     async def settle(self, card: Card) -> bool | None:
         """Restore or remove the pictures and tell the reporters; None if Discord is away.
 
-        Returns whether a moderator has to delete the message by hand, for the card to say so.
+        Returns whether a moderator has to delete the message by hand. The card then says so.
         """
         assert card.job_id is not None
         job = await self._jobs.fetch_job(card.job_id)
@@ -138,7 +138,7 @@ class Reports:
         """Show the decision in the message. Returns the same as ``settle``."""
         try:
             if job.hidden:
-                await self._writer.remove(job.job_id)  # even if the message cannot be edited
+                await self._writer.remove(job.job_id)  # first, because editing the message may fail
                 await self._messenger.progress(job, Hidden(is_removed=True))
             else:
                 await self._restore(job)

@@ -47,7 +47,7 @@ class Sanctions:
     async def strike(
         self, guild_id: int, member_id: int, *, by: int, reason: Reason, job_id: int | None = None
     ) -> Suspension | None:
-        """Give a strike, and return the suspension if there are now too many."""
+        """Give a strike. If the member now has too many, suspend them and return the suspension."""
         settings, now = await self._settings.fetch(guild_id), self._now()
         async with self._sanctions.transaction():
             strike = await self._sanctions.add_strike(
@@ -169,7 +169,7 @@ class Sanctions:
         return suspension
 
     async def appeal(self, guild_id: int, member_id: int, text: str) -> None:
-        """Put an appeal before the moderators. Raises UserError."""
+        """Show an appeal to the moderators. Raises UserError."""
         suspension = await self.check_appeal(guild_id, member_id)
         async with self._sanctions.transaction():
             now = self._now()

@@ -23,7 +23,7 @@ from bot.views.moderation import compose_text, name_rule
 from bot.views.settings import describe_value
 
 _SHOWN = 80
-# characters of one text; few, because a row may contain three texts before and after a change
+# characters of each text; few, because a row may have three texts, each before and after a change
 _STYLE_SHOWN = 40
 _STYLE = {AuditAction.STYLE_SAVED, AuditAction.STYLE_REMOVED}
 
@@ -84,7 +84,7 @@ def _list_details(entry: AuditEntry) -> list[str]:
 
 
 def _describe_sanction(entry: AuditEntry) -> str:
-    """Name a row's strike, or the end of its suspension; "" for other rows."""
+    """Say which strike a row is about, or when its suspension ends; "" for other rows."""
     match _parse(entry.new_value or entry.old_value):
         case {"strike": strike, "lapses_at": lapses_at}:
             return texts.STRIKE_UNTIL(strike=strike, lapses_at=lapses_at)
@@ -146,7 +146,7 @@ def pack_entries(entries: Sequence[AuditEntry], kind: str) -> tuple[bytes, str]:
 
 
 def render_entries(entries: Sequence[AuditEntry]) -> str:
-    """Write rows as CSV with a header. No cell can be run as a formula by a spreadsheet."""
+    """Write rows as CSV with a header. A spreadsheet cannot run any cell as a formula."""
     buffer = io.StringIO()
     table = csv.writer(buffer)
     table.writerow(_AUDIT_COLUMNS)

@@ -1,4 +1,4 @@
-"""Buttons, selects and forms. Their custom_id says what they do, so they survive a restart."""
+"""Buttons, selects and forms. Their custom_id says what they do, so they work after a restart."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Place = tuple[int, int] | tuple[str]
 
 _CUSTOM_ID = re.compile(r"v1:(?P<action>[a-z]+):(?P<job_id>[0-9]{1,19}):(?P<panel>[0-3])")
 _PANEL_ID = re.compile(r"v1:(?P<panel>settings|audit|privacy):(?P<path>.{1,80})")
-_SENT = "sent_form"  # keys in an interaction's ``extras``
-_FORM_SECONDS = 3600.0  # how long discord.py remembers a form; later, the client still answers it
+_SENT = "sent_form"  # a key in an interaction's ``extras``
+_FORM_SECONDS = 3600.0  # how long discord.py remembers a form; the client answers older forms too
 
 
 @dataclass(frozen=True, slots=True)
 class FormActions:
-    """The two functions of a kind of form. Both get the interaction and the place.
+    """The two functions for a kind of form. Both get the interaction and what the form is about.
 
     compose: builds the form, or answers and returns None. It also opens a refused form again.
     submit: handles a sent form. It also gets what was typed, by field.
@@ -49,7 +49,7 @@ class SentForm:
 
 
 class _Spoken:
-    """Before an action, sets the person's language and time limit, or refuses who is too fast."""
+    """Sets a person's language and time limit before an action. Refuses people who are too fast."""
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         return await interaction.client.admit(interaction)
@@ -123,7 +123,7 @@ class PanelItem(
 
 
 async def _answer(interaction: discord.Interaction[Any], work: Awaitable[None]) -> None:
-    """Run the work and answer its errors; discord.py would only log them."""
+    """Run the work, and tell the person about errors. discord.py would only log them."""
     try:
         await work
     except Exception as error:  # noqa: BLE001 - boundary: the same answers as for commands
@@ -131,14 +131,14 @@ async def _answer(interaction: discord.Interaction[Any], work: Awaitable[None]) 
 
 
 class Form(discord.ui.Modal):
-    """A form with a custom_id like that of a button or a panel's item, so it survives a restart."""
+    """A form with a custom_id like that of a button or panel item, so it works after a restart."""
 
     def __init__(self, name: str, *place: int | str, title: str) -> None:
         custom_id = ":".join(map(str, ("v1", name, *place)))
         super().__init__(title=title, timeout=_FORM_SECONDS, custom_id=custom_id)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Do nothing: the client finds the action by the custom_id, so this survives a restart."""
+        """Do nothing. The client finds the action by the custom_id, even after a restart."""
 
 
 class JobModal(Form):
@@ -149,7 +149,7 @@ class JobModal(Form):
 
 
 def is_on_message(message: discord.Message | None, custom_id: str) -> bool:
-    """Return whether the message has this button; discord.py ignores presses of other buttons."""
+    """Return whether the message has this button. If not, discord.py ignores presses of it."""
     if message is None:
         return False
     items = discord.ui.LayoutView.from_message(message).walk_children()
@@ -172,7 +172,7 @@ async def open_form(
 ) -> bool:
     """Open a form, filled in with what was typed before. Raises UserError.
 
-    Returns False if the interaction got another answer instead of the form.
+    Returns False if the person got another answer instead of the form.
     """
     form = await interaction.client.forms[name].compose(interaction, *place)
     if form is None:
@@ -188,7 +188,7 @@ async def open_form(
 async def answer_form(
     interaction: discord.Interaction[Any], forms: Mapping[str, FormActions]
 ) -> None:
-    """Run the action of a sent form. If it is refused, ``find_sent`` has what was typed."""
+    """Run the action of a sent form. If the action refuses, ``find_sent`` has what was typed."""
     data: Any = interaction.data
     if not await interaction.client.admit(interaction):
         return
@@ -207,7 +207,7 @@ def find_sent(interaction: discord.Interaction[Any]) -> SentForm | None:
 
 
 def _parse_form_id(custom_id: str) -> tuple[str, Place]:
-    """Return the name and the place; an empty name for forms of another version."""
+    """Return a form's name and what it is about. The name is "" for forms of another version."""
     if match := _CUSTOM_ID.fullmatch(custom_id):
         return match["action"], (int(match["job_id"]), int(match["panel"]))
     if match := _PANEL_ID.fullmatch(custom_id):

@@ -1,4 +1,4 @@
-"""Shows members' words to other people as typed, with nothing that Discord acts on."""
+"""Shows members' words to other people as typed, without Discord's formatting or mentions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import unicodedata
 import discord
 
 _PROMPT_SHOWN = 300
-# Discord formats or links these: anywhere in a line, in a web address, at the start of a line.
+# signs that Discord acts on: anywhere, in a web address, or at the start of a line
 _MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
 
 
 def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:
-    """Return text as typed: no markdown, mention or link, on one line, cut at ``limit``.
+    """Escape a text, so that Discord shows it as typed: no markdown, mention or link, on one line.
 
-    It at most doubles in length, plus two marks that limit its text direction to itself.
+    First it is cut at ``limit``. Escaping at most doubles its length, and adds two marks, so that a
+    text from right to left does not change the direction of other text.
     """
     text = cut(" ".join(text.split()), limit)
     escaped = discord.utils.escape_mentions(_MARKDOWN.sub(r"\\\g<0>", text))
@@ -34,7 +35,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def quote_lines(text: str, limit: int) -> str:
-    """Quote a text of several lines, and cut it after the last whole line that fits."""
+    """Escape a text of several lines, and cut it after the last whole line that fits."""
     lines: list[str] = []
     for line in text.splitlines():
         limit -= len(line) + 1

@@ -10,7 +10,7 @@ _MAX_PLAIN_BYTES = 8 << 20  # Discord takes 10 MiB
 
 
 def pack(text: str, name: str) -> tuple[bytes, str]:
-    """Return the file and its name; a large one is compressed."""
+    """Return the file and its name. A large file is compressed."""
     data = text.encode()
     return (data, name) if len(data) <= _MAX_PLAIN_BYTES else (gzip.compress(data), f"{name}.gz")
 

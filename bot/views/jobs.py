@@ -35,7 +35,7 @@ _BAR_WIDTH = 12
 _TEXT_MAX = 2000
 _LABEL_MAX = 80  # characters that Discord allows on a button
 _MOST_TO_CHOOSE = 9
-_ROOM_FOR_REST = 40  # characters for the line that counts what did not fit
+_ROOM_FOR_REST = 40  # characters for the line that says how many did not fit
 
 _CAN_BE_CANCELLED = {
     JobStatus.ACCEPTED,
@@ -54,7 +54,7 @@ _OVERTAKEN = {
     PlaceReason.GUILD_LESS_USE: (queue.ALL_SERVERS_DREW_LESS, queue.SOME_SERVERS_DREW_LESS),
     PlaceReason.GREATER_SHARE: (queue.ALL_HAVE_GREATER_SHARE, queue.SOME_HAVE_GREATER_SHARE),
 }
-"""The texts if people who asked later are ahead: for all of them, and for some of them."""
+"""The texts if people who asked later are ahead: if all people ahead did, and if only some did."""
 
 
 def _for_all(compose: Callable[Concatenate[Job, P], T]) -> Callable[Concatenate[Job, P], T]:
@@ -114,7 +114,7 @@ def describe_preview(job: Job) -> str:
 def compose_delivery(
     job: Job, delivery: Delivery, *file_names: str, can_upscale: bool = True
 ) -> discord.ui.LayoutView:
-    """Build the message with the grid or single pictures, or with none if files are not allowed."""
+    """Build the message with the grid, single pictures, or none if files are not allowed."""
     gallery = None
     if file_names:
         alt_texts = describe_files(job, delivery, len(file_names))
@@ -250,7 +250,7 @@ def describe_drawing(job: Job, drawing: InProgress) -> str:
 
 
 def describe_recipe(job: Job) -> str:
-    """Return the small line under a grid: its settings, and notes such as words that were cut."""
+    """Return the small line under a grid: its settings, and notes, for example about cut words."""
     recipe = job.recipe
     small = recipe_texts.SMALL_LINE(
         model=quote(recipe.model or ""),

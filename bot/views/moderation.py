@@ -36,7 +36,7 @@ def describe_rule(rule: Rule) -> str:
 
 
 def describe_rules(rules: Sequence[GuildRule], page: int, beyond: Collection[int] = ()) -> str:
-    """Return the answer to /rules list. page: from 1. beyond: rules that do not apply."""
+    """Return the answer to /rules list. page: starts at 1. beyond: rules that do not apply."""
     if not rules:
         return texts.NO_RULES()
     num_pages = -(-len(rules) // RULES_PER_PAGE)

@@ -24,8 +24,8 @@ _TOLD = {
     *("guidance_scale", "guidance_until", "preset", "model", "start", "version", "own_words"),
     *("upscaler", "upscale_factor"),
 }
-"""The values of a recipe that the text names. All others are listed at its end."""
-# characters of a prompt; quoting may double them, and two prompts must fit into one message
+"""The values that the text about a recipe mentions. It lists all other values at its end."""
+# characters of a prompt; escaping may double them, and two prompts must fit into one message
 _LONG_PROMPT = 700
 
 
@@ -48,7 +48,7 @@ def compose_single(
 def compose_recipe(
     job: Job, *choices: JobButton, head: str = ""
 ) -> tuple[discord.ui.LayoutView, list[discord.File]]:
-    """Show everything needed to draw a job again. Prompts too long for a message become a file."""
+    """Show all that is needed to draw a job again. Prompts too long for a message become a file."""
     recipe = job.recipe
     is_long = max(len(recipe.prompt), len(recipe.negative_prompt)) > _LONG_PROMPT
     title = texts.TITLE(job_id=job.job_id)

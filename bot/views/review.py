@@ -31,7 +31,7 @@ from bot.views.escape import quote
 
 REASON_MAX = 300
 APPEAL_MAX = 500
-# characters of a text; quoting may double them, and a message has room for 4000 in all
+# characters of a prompt; escaping may double them, and a message has room for 4000 in all
 _PROMPT_SHOWN = 900
 _REPORTS_SHOWN = 5
 _RULES_SHOWN = 15
@@ -170,7 +170,7 @@ def describe_suspension(suspension: Suspension) -> str:
 
 
 def add_told(text: str, told: bool | None) -> str:
-    """Add to the answer to a moderator whether the member was told."""
+    """Add a line to the moderator's answer: whether the member was told."""
     said = sanction_texts.TOLD if told else sanction_texts.NOT_TOLD
     return f"{text}\n-# {said()}"
 
@@ -191,7 +191,7 @@ def compose_reason_form(decision: Decision, card_id: int) -> JobModal:
 
 
 def compose_suspended(reason: str, *buttons: JobButton) -> discord.ui.LayoutView:
-    """Build what a suspended member sees instead of pictures."""
+    """Build the answer that a suspended member gets instead of pictures."""
     return compose_answer(reason, JobButton("appeal", 0, label=sanction_texts.APPEAL()), *buttons)
 
 

@@ -30,15 +30,15 @@ _PAGE_NUMBERS = {
     "pictures": ("nsfw_threshold",),
     "record": ("retention_days",),
 }  # fmt: skip
-_LISTED = 3  # at most this many roles or channels in one line of the audit log
+_LISTED = 3  # the most roles or channels in one line of the audit log
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsPage:
-    """What a page shows. page: of ``texts.PAGES``, or ``c`` and a channel's id.
+    """What a page shows. page: a key of ``texts.PAGES``, or ``c`` and a channel's id.
 
-    settings: the values in force. own: the values set for this channel. threshold: the bot owner's.
-    models: the ids of the models that can be chosen.
+    settings: the values in force. own: the names of the values that this channel has of its own.
+    threshold: the bot owner's value. models: the ids of the models that can be chosen.
     """
 
     page: str
@@ -50,7 +50,7 @@ class SettingsPage:
 
     @property
     def channel_id(self) -> int | None:
-        """Return the channel of a channel's page."""
+        """Return the channel that this page is about; None if it is about the whole server."""
         return int(self.page[1:]) if self.page not in texts.PAGES else None
 
 
@@ -148,7 +148,7 @@ def _say_action(action: str) -> str:
 
 
 def compose_number_field(name: str, value: float | None) -> discord.ui.Label[Any]:
-    """Build a form field. Empty means the default."""
+    """Build a form field for a number. An empty field means the default."""
     low, high = (BOUNDS | QUOTA_BOUNDS)[name]
     field = discord.ui.TextInput[Any](
         custom_id=name,
@@ -274,7 +274,7 @@ def _channel_select(page: str, name: str, settings: GuildSettings, most: int) ->
 
 
 def _model_selects(panel: SettingsPage) -> list[PanelItem]:
-    """Build a select of models; none before the model is loaded, because it would be empty."""
+    """Build a select of models. Before a model is loaded, it would be empty, so there is none."""
     options = [
         discord.SelectOption(
             label=cut_model(model),

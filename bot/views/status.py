@@ -37,7 +37,8 @@ def describe_process(
 ) -> str:
     """Describe all servers together, for the owner of the bot.
 
-    counts: prompts in the queue and being drawn. waits: seconds at p50 and p95 of the last hour.
+    counts: prompts in the queue and being drawn. waits: median and 95th percentile of the last
+    hour, in seconds.
     notes: what is wrong with other machines.
     """
     lines = [

@@ -51,7 +51,7 @@ async def draw(house: House, prompt: str, start: StartPicture | None = None, **a
 
 
 async def refuse(house: House, ask: Ask, rule: str) -> str:
-    """Return why it is refused. Check that only its member reads this and nothing is drawn."""
+    """Return why a prompt is refused. Check that only its member reads this; nothing is drawn."""
     caller = FakeCaller()
     num_drawn, num_shown = len(house.engine.drawn), len(house.messenger.shown)
     job = await house.services.intake.submit(ask, house.origin(), caller)
@@ -70,7 +70,7 @@ def start_from(job: Job) -> StartPicture:
 
 
 async def put_behind(house: House, source: Job, prompt: str) -> None:
-    """Store it as if an older version had drawn it, which judged only the new words."""
+    """Store a job as if an older version had drawn it. That version judged only the new words."""
     await house.database.execute(
         "UPDATE job SET recipe = json_set(recipe, '$.prompt', ?) WHERE job_id = ?",
         (prompt, source.job_id),

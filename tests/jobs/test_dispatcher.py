@@ -42,7 +42,7 @@ def used(house: House) -> dict[tuple[int | None, int], float]:
 
 
 async def used_after_restart(house: House) -> dict[tuple[int | None, int], float]:
-    """Return the same sum as the next process will read it from the database."""
+    """Return the sum that the next process will compute from the database."""
     line = type(house.services.waitlist)(house.services.jobs, house.engine, house.clock)
     await line.load()
     return line.use.totals(house.clock.now).by_member

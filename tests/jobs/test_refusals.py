@@ -1,4 +1,4 @@
-"""After many refused prompts, a member's next ones cost little. Nobody else has a limit."""
+"""After many refused prompts, a member's next prompts cost little. Others have no limit."""
 
 from __future__ import annotations
 

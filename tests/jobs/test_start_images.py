@@ -74,7 +74,7 @@ LARGEST: list[tuple[str, str, tuple[int, int], dict[str, object]]] = [
 async def test_largest_pictures_open_in_the_memory_that_there_is(
     workers: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
 ):
-    """One process opens them all, so what one leaves behind is there when the next is opened."""
+    """One process opens all pictures, so what one leaves in memory is there for the next one."""
     monkeypatch.setattr(start_images, "DECODE_SECONDS", 60.0)
     exif = Image.Exif()
     exif[0x0112] = 6

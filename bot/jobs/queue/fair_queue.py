@@ -1,8 +1,8 @@
-"""Picks the guild with the least recent use, then its member with the least, then the oldest job.
+"""Picks the guild with the smallest use, then its member with the smallest, then the oldest job.
 
-*Recent use* is the sum of the costs of all jobs that were started, each halved for every hour since
-then. A member's use is divided by the weight of their roles. The sum is computed from the job rows,
-so a restart changes nothing.
+The *use* is the sum of the costs of all started jobs. Each cost halves every hour after the job's
+start. A member's use is divided by the weight of their roles. The sum is computed from the
+job rows, so a restart changes nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class JobQueue:
 
     @property
     def cost(self) -> float:
-        """Return the estimated cost of all waiting jobs."""
+        """Return the estimated cost of all waiting jobs together."""
         return sum(job.cost_estimate for job in self._jobs.values())
 
     def count_of(self, guild_id: int | None) -> int:
@@ -95,7 +95,7 @@ class JobQueue:
             member = member_of(job)
             num_others = len(ahead) - (member[1] in ahead)
             later: list[Member] = []
-            if newest_ahead > job.job_id:  # comparing every pair would be slow in a long queue
+            if newest_ahead > job.job_id:  # only then, because this is slow in a long queue
                 later = [
                     other
                     for other, job_id in newest.items()
@@ -115,13 +115,13 @@ class JobQueue:
 
 
 _Turn = tuple[float, int, Member]
-"""A member's recent use and the id of their next job. The smallest is next in the guild."""
+"""A member's recent use, and the id of their next job. The smallest turn is next in the guild."""
 
 H = TypeVar("H", bound=tuple[Any, ...])
 
 
 def _step(heap: list[H], following: H | None) -> None:
-    """Replace the first entry of the heap by ``following``; if that is None, remove the entry."""
+    """Replace the first entry of the heap by ``following``, or only remove it if that is None."""
     if following is None:
         heapq.heappop(heap)
     else:

@@ -8,19 +8,19 @@ from bot.engine import Pace
 
 
 class Paces:
-    """The pace of every engine, by its id."""
+    """The pace of each engine, found by the engine's id."""
 
     def __init__(self) -> None:
         self._by_engine: dict[str, Pace] = {}
 
     def of(self, engine: str) -> Pace:
-        """Return the pace of one engine; it is empty at first."""
+        """Return the pace of one engine. A new engine has a pace without measurements."""
         return self._by_engine.setdefault(engine, Pace())
 
     def sum_up(self, engines: Iterable[str]) -> float | None:
         """Return the sum of these engines' paces, because they draw in parallel. None at first.
 
-        An id may occur twice. An engine that has not drawn yet counts as an average one.
+        An id may occur twice. An engine that has not drawn yet counts with the average pace.
         """
         paces = [self.of(engine).cost_per_second for engine in engines]
         known = [pace for pace in paces if pace is not None]

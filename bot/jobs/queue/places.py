@@ -16,17 +16,17 @@ class PlaceReason(Enum):
     GUILD_LESS_USE = auto()
     # people who asked later are ahead because their roles have a greater share of the queue
     GREATER_SHARE = auto()
-    # nobody has drawn less lately, but the member's prompts ahead of this one count as use too
+    # others are ahead because the member has prompts ahead too, and these count as use
     TURNS = auto()
     OWN_FIRST = auto()  # only the member's own prompts are ahead
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a job stands.
+    """A job's place in the queue.
 
-    position: starts at 1. members_ahead: other people with a prompt ahead. overtaken_by: how many
-    of them asked later. wait_seconds: until the picture is done.
+    position: starts at 1. members_ahead: how many other people have a prompt ahead. overtaken_by:
+    how many of these people asked later. wait_seconds: the time until the picture is done.
     """
 
     position: int

@@ -17,7 +17,7 @@ TOKEN_ONLY_MAX_WAIT_SECONDS = 12 * 60
 
 
 class QuotaCheck:
-    """Adds up in the database what was used, so a restart changes nothing."""
+    """Sums the used quota from the database, so a restart changes nothing."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class QuotaCheck:
     async def find_refusal(self, origin: Origin, quota: RoleQuota, cost: float) -> Reason | None:
         """Return the reason why this prompt exceeds a quota, or None.
 
-        quota: the quota from the member's roles, which never exceeds the owner's.
+        quota: the quota from the member's roles. It is never more than the bot owner's limit.
         """
         if origin.source is Source.TERMINAL:
             return None

@@ -27,7 +27,7 @@ class Turns:
         self._waitlist = waitlist
         self._engine = engine
         self._now = now
-        self._overtaken: dict[int, float] = {}  # for each job, the work that has overtaken it
+        self._overtaken: dict[int, float] = {}  # for each job, the cost of jobs that overtook it
 
     def choose(self) -> Job | None:
         """Return the next job to start; it stays in the queue. None if no job can start now."""
@@ -35,7 +35,7 @@ class Turns:
         ahead_cost = 0.0
         for job in self._waitlist.queue.walk(self._now()):
             if job.job_id in self._waitlist.unfit:
-                return job  # it is refused when it is started
+                return job  # the dispatcher will refuse this job
             engine = self._engine.find_engine(job.recipe, ahead_cost)
             if engine is not None and self._may_begin(job, engine, passed):
                 return job

@@ -10,7 +10,7 @@ Member = tuple[int | None, int]
 """Guild (None for direct messages) and user."""
 
 HALF_LIFE_SECONDS = 3600.0
-# how far back the start reads; older use would count less than 1e-6
+# older jobs are not read at the start; less than 1e-6 of their cost would count
 MEMORY_SECONDS = 20 * HALF_LIFE_SECONDS
 FADED = 1e-9  # in default requests; sums below this are dropped
 
@@ -34,7 +34,7 @@ class _Charge:
 
 @dataclass(slots=True)
 class _Sum:
-    """The sum of one member's settled costs at the epoch. by_weight: each divided by its weight."""
+    """A member's use from ended jobs, valued at the epoch. by_weight: divided by the weights."""
 
     cost: float = 0.0
     by_weight: float = 0.0
@@ -47,16 +47,16 @@ class _Sum:
 class RecentUse:
     """Sums what guilds and members drew lately, in default requests. Costs halve every hour.
 
-    Because all costs halve together, one sum of settled costs per member is enough. All sums are
-    valued at one moment, the epoch, which moves with the clock. Charges that may still change are
-    kept apart.
+    Because all costs halve together, one sum for the ended jobs of each member is enough. The sums
+    say how much the costs count at one moment, the epoch, which is moved forward every hour. The
+    costs of other jobs may still change, so these are stored one by one.
     """
 
     def __init__(self) -> None:
-        self._open: dict[int, _Charge] = {}  # charges that may still change
+        self._open: dict[int, _Charge] = {}  # jobs whose cost may still change
         self._settled: dict[Member, _Sum] = {}
         self._epoch = float("-inf")
-        self._now = float("-inf")  # the latest time seen, which never goes back
+        self._now = float("-inf")  # the latest time so far, even if the clock goes back
 
     def charge(self, job: Job, at: float) -> None:
         """Charge ``job.cost`` at the time ``at``, in place of an earlier charge for the same job.
@@ -67,7 +67,7 @@ class RecentUse:
             self.load(job, at)
 
     def load(self, job: Job, at: float) -> None:
-        """Count a job from the database that was not counted yet."""
+        """Count a job that was not counted yet."""
         self.refund(job.job_id)
         if job.cost <= 0:
             return
@@ -122,7 +122,7 @@ def _decay(seconds: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The use at one time. by_member: costs divided by weights. unweighted: undivided costs.
+    """The use at one moment. by_member: costs divided by weights. unweighted: the costs themselves.
 
     A weight helps a member against others in the guild, but never the guild against other guilds.
     """
@@ -138,9 +138,9 @@ class Totals:
         self.unweighted[member] = self.unweighted.get(member, 0.0) + cost
 
     def use_of(self, member: Member) -> tuple[float, float]:
-        """Return the use of the guild and of the member. All direct messages are one guild.
+        """Return the use of the guild and of the member. All direct messages count as one guild.
 
-        They are rounded, so that equal sums are equal no matter in which order they were added up.
+        Both are rounded, so that the order of adding costs makes no difference.
         """
         guild_id, _ = member
         return (

@@ -20,7 +20,7 @@ from bot.texts.reasons import Reason
 
 
 class Waitlist:
-    """The waiting and running jobs of this process. Callers keep it in step with the database."""
+    """The waiting and running jobs of this process. Callers also write changes to the database."""
 
     def __init__(self, jobs: JobRepository, engine: EnginePool, now: Callable[[], float]) -> None:
         self._jobs = jobs
@@ -28,12 +28,12 @@ class Waitlist:
         self._now = now
         self.use = RecentUse()
         self.paces = Paces()
-        # pairs of model and engine whose earlier jobs were read
+        # (model, engine) pairs whose pace was computed from earlier jobs
         self._known: set[tuple[str, str]] = set()
         self.queue = JobQueue(self.use)
         self.running: dict[int, Job] = {}
         self.info: ModelInfo | None = None
-        # for each waiting job that this model cannot draw, the reason
+        # for each waiting job that the loaded model cannot draw: the reason
         self.unfit: dict[int, Reason] = {}
         self.changed = asyncio.Event()
 
@@ -49,7 +49,7 @@ class Waitlist:
         self.use.charge(job, min(job.started_at or now, now))
 
     async def welcome(self, info: ModelInfo) -> None:
-        """Note which model is loaded, and complete the waiting jobs with its defaults."""
+        """Note which model is loaded, and fill in its defaults in the waiting jobs."""
         await self._learn_pace(info)
         self.info = info
         self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
@@ -70,11 +70,11 @@ class Waitlist:
                 pace.add(job.cost_estimate, job.gpu_seconds)
 
     def measure_pace(self) -> float | None:
-        """Return the cost per second that all engines draw together; None at first."""
+        """Return the cost that all engines together draw in a second; None if none drew yet."""
         return self.paces.sum_up(info.engine for info in self._list_infos())
 
     def _list_infos(self) -> list[ModelInfo]:
-        """List the models of the ready engines. If none is ready, list the last one known."""
+        """List the models of the ready engines. If none is ready, list the last known model."""
         engines = self._engine.list_engines()
         ready = [each.info for each in engines if each.state is EngineState.READY and each.info]
         return ready or [self.info] if self.info else ready
@@ -106,7 +106,7 @@ class Waitlist:
         return self.queue.remove(job_id)
 
     def places(self) -> dict[int, Place]:
-        """Return the place of every waiting job, in the order they will be drawn."""
+        """Return the place of every waiting job, in the order in which they will be drawn."""
         return self.queue.places(self._now(), self._busy_cost(), self.measure_pace())
 
     def count_of(self, guild_id: int | None) -> tuple[int, int]:
@@ -115,7 +115,7 @@ class Waitlist:
         return self.queue.count_of(guild_id), drawing
 
     def estimate_cost(self, recipe: Recipe) -> float:
-        """Return the cost, in default requests of the default model; 1.0 before it is loaded."""
+        """Return the cost in default requests of the default model; 1.0 before it is loaded."""
         return self._engine.cost(recipe) if self.info else 1.0
 
     def estimate_wait_seconds(self, cost: float) -> float | None:

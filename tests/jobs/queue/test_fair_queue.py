@@ -274,7 +274,7 @@ def test_next_job_is_of_a_guild_with_least_use(
 def test_order_does_not_depend_on_the_order_in_which_the_record_is_read(
     jobs: list[Job], past: list[tuple[int, int, float, float]], shuffle: object
 ):
-    """After a restart, jobs are read in another order than that in which they happened."""
+    """After a restart, jobs are read in another order than they were drawn in."""
     charged = [(make_job(n, *row[:3]), NOW - row[3]) for n, row in enumerate(past, start=10_000)]
     orders = []
     for _ in range(2):

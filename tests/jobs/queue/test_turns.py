@@ -33,7 +33,7 @@ def ask(number: int, cost: float = 1.0, side: int = 64, model: str = INFO.id) ->
 
 
 class Turns:
-    """The turns over a pool. ``begin`` draws what is chosen."""
+    """``Turns`` with a pool of engines. ``begin`` draws the chosen jobs."""
 
     def __init__(self, pool: EnginePool, *jobs: Job) -> None:
         self.pool = pool
