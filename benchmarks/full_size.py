@@ -1,8 +1,12 @@
-"""python -m benchmarks.full_size [--model sdxl-random] [--size 512] [--steps 1] [--json]: draws one
-picture with a full-size model of random weights, by the engine and by diffusers' own pipeline.
+"""python -m benchmarks.full_size [--model sdxl-random] [--size 512] [--steps 1] [--device cpu]
+[--rates] [--json]: draws one picture with a full-size model of random weights, by the engine and by
+diffusers' own pipeline.
 
-Both use the same weights in float32 on the CPU, so SDXL needs about 16 GB of memory. It prints the
-relative difference of the latents, the seconds of both, and the most memory that was used.
+Both use the same weights. A reference is drawn by the pipeline in float32, so on the CPU SDXL needs
+about 16 GB of memory. On the CPU the two others use float32 as well; on another device they use its
+own dtype. It prints how far the latents of each are from the reference (relative), the seconds of
+both, and the most memory that was used. --rates: also the rows per second of a step, for each
+number of rows that fits.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import json
 import resource
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -20,8 +25,10 @@ from benchmarks.random_models import KINDS, make_pipeline
 from bot.domain.recipes import Recipe
 from bot.engine import EngineOptions, GenerationRequest, ModelSource
 from bot.engine.batch import Batch
+from bot.engine.capacity.autotune import time_step
+from bot.engine.capacity.buckets import BUCKETS
 from bot.engine.capacity.capacity import Capacity
-from bot.engine.hardware import CPU
+from bot.engine.hardware import CPU, Hardware, find_hardware
 from bot.engine.models.loading import describe_model
 from bot.engine.models.recognition import find_family_of
 from bot.engine.runner import ModelRunner
@@ -33,18 +40,28 @@ def main() -> None:
     parser.add_argument("--model", choices=KINDS, default="sdxl-random")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--steps", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="as DEVICE")
+    parser.add_argument("--rates", action="store_true", help="also time steps")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    report = compare(arguments.model, arguments.size, arguments.steps)
+    report = compare(
+        arguments.model,
+        arguments.size,
+        arguments.steps,
+        find_hardware(arguments.device),
+        has_rates=arguments.rates,
+    )
     if arguments.json:
         sys.stdout.write(json.dumps(report) + "\n")
     else:
         sys.stdout.write("".join(f"{name}: {value:.3g}\n" for name, value in report.items()))
 
 
-def compare(name: str, size: int, num_steps: int) -> dict[str, float]:
-    """Draw the same request twice; return the figures."""
-    pipe = make_pipeline(name)
+def compare(
+    name: str, size: int, num_steps: int, hardware: Hardware = CPU, *, has_rates: bool = False
+) -> dict[str, float]:
+    """Draw the same request with the engine and with the pipeline; return the figures."""
+    pipe = make_pipeline(name).to(hardware.type)
     recipe = Recipe(
         prompt="dog in autumn leaves",
         negative_prompt="hat",
@@ -55,15 +72,28 @@ def compare(name: str, size: int, num_steps: int) -> dict[str, float]:
         sampler="euler",
         seeds=(5,),
     )
-    alone, pipeline_seconds = _draw_alone(pipe, recipe)
-    ours, engine_seconds = _draw(pipe, name, recipe)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    reference, pipeline_seconds = _draw_alone(pipe, recipe)
+    alone = reference
+    if hardware.dtype != torch.float32:
+        pipe.to(hardware.dtype)
+        alone, pipeline_seconds = _draw_alone(pipe, recipe)
+    runner = _make_runner(pipe, name, hardware)
+    ours, engine_seconds = _draw(runner, recipe)
+    if hardware.has_peaks:
+        peak = hardware.module.max_memory_allocated()
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
-        "relative_error": float((ours - alone).norm() / alone.norm()),
+        "relative_error": _compare(ours, reference),
+        "pipeline_error": _compare(alone, reference),
         "engine_seconds": engine_seconds,
         "pipeline_seconds": pipeline_seconds,
         "peak_memory_gb": peak / 1e9,
-    }
+    } | (_measure_rates(runner, size) if has_rates else {})
+
+
+def _compare(latents: torch.Tensor, reference: torch.Tensor) -> float:
+    return float((latents.float() - reference.float()).norm() / reference.float().norm())
 
 
 def _draw_alone(pipe: Any, recipe: Recipe) -> tuple[torch.Tensor, float]:
@@ -87,18 +117,32 @@ def _draw_alone(pipe: Any, recipe: Recipe) -> tuple[torch.Tensor, float]:
     return latents, time.perf_counter() - started
 
 
-def _draw(pipe: Any, name: str, recipe: Recipe) -> tuple[torch.Tensor, float]:
-    """Draw with the engine up to the decoder; return the latents and the seconds."""
+def _make_runner(pipe: Any, name: str, hardware: Hardware) -> ModelRunner:
     family = find_family_of(KINDS[name]).load_class()(pipe)
-    model = describe_model(ModelSource(name), family, CPU)
-    runner = ModelRunner(model, EngineOptions(rows=2))
-    batch = Batch(runner, Capacity(model.info, 2))
+    model = describe_model(ModelSource(name), family, hardware)
+    return ModelRunner(model, EngineOptions(rows=2))
+
+
+def _draw(runner: ModelRunner, recipe: Recipe) -> tuple[torch.Tensor, float]:
+    """Draw with the engine up to the decoder; return the latents and the seconds."""
+    batch = Batch(runner, Capacity(runner.info, 2))
     started = time.perf_counter()
     drawing = batch.join(GenerationRequest(1, recipe), lambda progress: None)
     [group] = batch._groups  # pyright: ignore[reportPrivateUsage]
     while not drawing.is_done:
         batch.tick()
     return group.get_latents(drawing), time.perf_counter() - started
+
+
+def _measure_rates(runner: ModelRunner, size: int) -> dict[str, float]:
+    rates: dict[str, float] = {}
+    with torch.inference_mode(), suppress(torch.OutOfMemoryError):
+        for num_rows in BUCKETS:
+            group = runner.make_group(size, size, num_rows, 77)
+            slots, stepper = group._slots, group._stepper  # pyright: ignore[reportPrivateUsage]
+            seconds = time_step(slots, stepper, num_rows)
+            rates[f"rows_per_second_{num_rows}"] = num_rows / seconds
+    return rates
 
 
 if __name__ == "__main__":

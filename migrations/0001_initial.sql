@@ -1,7 +1,7 @@
 -- Times are Unix seconds in UTC. The unit of cost is one default request of the default model.
 -- reason_code is a code from texts/codes.py ('' for no reason), and reason_params has the values
 -- that its sentence needs.
-PRAGMA application_id = 0x54525033;  -- "TRP3"; store/files.py has the same number and checks it
+PRAGMA application_id = 0x54525034;  -- "TRP4"; store/files.py has the same number and checks it
 
 -- token: erased after it has expired.
 -- spoiler: its pictures are covered because of a rule.
@@ -43,6 +43,7 @@ CREATE TABLE job (
     cost                REAL NOT NULL CHECK (cost >= 0),
     weight              REAL NOT NULL DEFAULT 1.0 CHECK (weight > 0),
     attempt             INTEGER NOT NULL DEFAULT 0,
+    engines_lost        INTEGER NOT NULL DEFAULT 0,
     gpu_seconds         REAL,
     engine              TEXT NOT NULL DEFAULT '',
     cut_words           TEXT NOT NULL DEFAULT '',

@@ -270,6 +270,7 @@ def test_sql_is_written_only_in_the_store():
 
 BOUNDARIES = {
     ("bot.jobs.dispatcher", "_guard"),
+    ("bot.jobs.dispatcher", "_tend_engines"),
     ("bot.engine.boundary", "attempt"),
     ("bot.views.components", "_answer"),
     ("bot.moderation.pictures", "_judge"),

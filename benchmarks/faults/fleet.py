@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from benchmarks.faults.bench import Audit, Bench, is_settled, open_bench
+from benchmarks.faults.cables import Cable, lay_cable
 from benchmarks.faults.finding import Measurement, Plan, Value
 from bot.jobs.dispatcher import MAX_ENGINES
 
@@ -26,8 +27,10 @@ _LONG_STEP_SECONDS = 0.3  # so that most losses hit a prompt
 _NUM_CHILDREN = 6
 _NUM_OPEN = 12  # prompts at once
 _JOIN_SECONDS = 180.0
+_NOTICE_SECONDS = 10.0  # how long Ray may take to notice that a machine was cut off
 _FIRST_PORT = 23_000
 _LOSSES = ["far"] * 20 + ["driver"] * 5 + ["head"] * 5
+_CUT_SECONDS = (5, 60, 5, 60)
 _MOVED = re.compile(r"job (\d+): goes to another engine")
 
 
@@ -39,7 +42,7 @@ async def measure_losses(plan: Plan) -> Measurement:
     result |= audit.describe() | wrong.describe()
     holds = _is_whole(audit, wrong)
     if plan.size == "full" and find_spec("ray") is not None:
-        losses, lost_wrong, lost_audit = await _lose_machines(plan, _LOSSES)
+        losses, lost_wrong, lost_audit = await _lose_machines(plan, _LOSSES, _CUT_SECONDS)
         named = lost_audit.describe() | lost_wrong.describe()
         result |= losses | {f"machines_{name}": value for name, value in named.items()}
         holds = holds and _is_whole(lost_audit, lost_wrong)
@@ -49,7 +52,7 @@ async def measure_losses(plan: Plan) -> Measurement:
         figure="F18",
         load=f"{_NUM_OPEN} prompts at once for {_NUM_CHILDREN} child processes, 0.3 s each",
         faults=f"{num_kills} SIGKILLs of child processes at random moments; full form: nodes, the "
-        "driver and the head of a cluster of Ray on this machine as well",
+        "driver, the head and the network of a cluster of Ray on this machine as well",
         result=result,
         goal="all delivered once, except prompts that lost five engines, 0 lost, 0 double posts, "
         "debits = deliveries, one attempt more for each engine lost",
@@ -131,11 +134,11 @@ def _list_engines(bench: Bench) -> list[psutil.Process]:
 
 
 async def _lose_machines(
-    plan: Plan, kinds: Sequence[str]
+    plan: Plan, kinds: Sequence[str], cuts: Sequence[int]
 ) -> tuple[dict[str, Value], _Wrong, Audit]:
-    """Lose nodes, the driver's process and the head while machines draw."""
+    """Lose nodes, the driver's process, the head and the network while machines draw."""
     chance = random.Random(plan.seed)
-    with _open_cluster(plan) as nodes:
+    with lay_cable() as cable, _open_cluster(plan, cable) as nodes:
         async with open_bench(plan, "f18-machines") as bench:
             await bench.start(
                 FAKE_CHILDREN="0",
@@ -151,9 +154,29 @@ async def _lose_machines(
                 await _ask_until_joined(bench, {name: joined[name] for name in back})
                 await _ask_until_drawn(bench)
                 await _ask_until(bench, chance.uniform(0.0, 1.0))
+            if cable is not None:
+                for seconds in cuts:
+                    await _cut(bench, cable, seconds)
             wrong, audit = await _end(bench)
     names = {"far": "lost_nodes", "driver": "lost_drivers", "head": "lost_heads"}
-    return {names[kind]: kinds.count(kind) for kind in names}, wrong, audit
+    losses: dict[str, Value] = {names[kind]: kinds.count(kind) for kind in names}
+    losses["network_cuts_s"] = "not run: needs root and iproute2" if cable is None else str(cuts)
+    return losses, wrong, audit
+
+
+async def _cut(bench: Bench, cable: Cable, seconds: int) -> None:
+    """Cut the far machine off, and go on until it is there again."""
+    await _ask_until(bench, 2.0)
+    cable.cut()
+    try:
+        await _ask_until(bench, seconds)
+    finally:
+        cable.mend()
+    await _ask_until(bench, _NOTICE_SECONDS)
+    async with asyncio.timeout(_JOIN_SECONDS):
+        while _count_joined(bench)["far"] <= bench.log.count("the engine far has left"):
+            await _ask_until(bench, 0.5)
+    await _ask_until_drawn(bench)
 
 
 def _lose(kind: str, bench: Bench, nodes: Nodes) -> None:
@@ -178,15 +201,18 @@ async def _ask_until_joined(bench: Bench, before: dict[str, int]) -> None:
 
 
 @contextmanager
-def _open_cluster(plan: Plan) -> Iterator[Nodes]:
+def _open_cluster(plan: Plan, cable: Cable | None) -> Iterator[Nodes]:
     from tests.cluster.clusters import Nodes  # noqa: PLC0415 - only where ray is installed
 
     folder = plan.folder / "cluster"
     folder.mkdir()
     nodes = Nodes(folder, _FIRST_PORT)
+    far: dict[str, Any] = {}
+    if cable is not None:
+        nodes.host, far = cable.here, {"prefix": cable.prefix, "host": cable.there}
     nodes.start_head()
-    for name in ("near", "far"):
-        nodes.start_worker(name)
+    nodes.start_worker("near")
+    nodes.start_worker("far", **far)
     try:
         yield nodes
     finally:

@@ -57,6 +57,7 @@ def start(
     settings = _prepare()
     token_file = find_token_file(settings)
     make_token(token_file)
+    check_token(token_file)
     address = f"{host or _find_own_address()}:{ports}"
     typer.echo(
         f"The cluster starts at {address}.\n"

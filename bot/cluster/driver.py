@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,7 @@ class Driver:
         self._channel = channel
         self._cards: dict[str, _Card] = {}
         self._workers: dict[int, Any] = {}  # actor handles, by session
+        self._num_sent: Counter[int] = Counter()  # by session
         self._tasks: set[asyncio.Task[None]] = set()
         self._old: set[str] = set()  # ids of nodes whose machines have joined again
 
@@ -147,10 +149,10 @@ class Driver:
                 self._open(key, session)
             case Data(session, data):
                 if (worker := self._workers.get(session)) is not None:
-                    worker.send.remote(data)
+                    worker.send.remote(self._num_sent[session], data)
+                    self._num_sent[session] += 1
             case Kill(session):
-                if (worker := self._workers.pop(session, None)) is not None:
-                    ray.kill(worker)
+                self._end(session)
 
     def _open(self, key: str, session: int) -> None:
         card = self._cards.get(key)
@@ -183,9 +185,13 @@ class Driver:
                     self._tell(Data(session, data))
         except RayError as error:
             reason = str(error).strip().partition("\n")[0]
-        if self._workers.pop(session, None) is not None:
-            ray.kill(worker)
+        self._end(session)
         self._tell(Ended(session, reason))
+
+    def _end(self, session: int) -> None:
+        self._num_sent.pop(session, None)
+        if (worker := self._workers.pop(session, None)) is not None:
+            ray.kill(worker)
 
     def _tell(self, frame: object) -> None:
         self._channel.send(pack(frame))

@@ -76,9 +76,11 @@ def make_token(path: Path) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")  # complete before it has its name
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(secrets.token_hex(32))
+    draft.replace(path)
 
 
 def check_token(path: Path) -> None:
@@ -92,8 +94,8 @@ def check_token(path: Path) -> None:
         ) from None
     if len(text) < 32:
         raise ConfigError(
-            f"{path} does not contain a cluster token. `triptych cluster start` names the right "
-            "file."
+            f"{path} does not contain a cluster token. Use the file that `triptych cluster start` "
+            "names. If it is this one, delete it and run that command again: it makes a new one."
         )
 
 

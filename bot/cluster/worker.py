@@ -28,14 +28,22 @@ class Worker:
         self._channel = _ActorChannel()
         self._host = EngineHost(partial(make_engine, number), self._channel)
         self._number = number
+        self._early: dict[int, bytes] = {}
+        self._num_passed = 0
         path = os.environ.get(STATE_FOLDER)
         self._state = WorkerState(Path(path)) if path else None
         if self._state is not None:
             self._state.note_busy(number)
 
-    async def send(self, data: bytes) -> None:
-        """Pass bytes from the bot to the engine."""
-        self._channel.on_data(data)
+    async def send(self, number: int, data: bytes) -> None:
+        """Pass bytes from the bot to the engine, in the order of their numbers.
+
+        Ray carries large arguments another way than small ones, so a later call may come first.
+        """
+        self._early[number] = data
+        while (due := self._early.pop(self._num_passed, None)) is not None:
+            self._num_passed += 1
+            self._channel.on_data(due)
 
     async def receive(self) -> AsyncIterator[list[bytes]]:
         """Start the engine, and yield the bytes that it sends to the bot. Called once."""

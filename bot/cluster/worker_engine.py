@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from bot.engine import Engine, EngineApi, check_model, read_device
+from bot.engine import Engine, EngineApi, ModelSource, check_model, read_device
 from bot.ops.resources import choose_model_source, choose_upscaler
 from bot.settings import Settings, load_settings
 
@@ -35,7 +36,7 @@ class WorkerEngineMaker:
         kind, environ = read_device(device, settings.devices.count("cpu"))
         os.environ.pop("OMP_NUM_THREADS", None)  # Ray sets it to 1 for an actor without CPUs
         os.environ.update({k: v for k, v in environ.items() if k == "OMP_NUM_THREADS"})
-        source = replace(choose_model_source(settings), device=kind)
+        source = replace(self.choose_source(settings), device=kind)
         check_model(source)
         return Engine(
             source,
@@ -52,3 +53,13 @@ class WorkerEngineMaker:
         if "model" not in own:
             wishes |= {name: self.wishes[name] for name in _MODEL}
         return settings.model_copy(update=wishes)
+
+    def choose_source(self, settings: Settings) -> ModelSource:
+        """Return where a worker's model comes from, and whether it is the bot's own model."""
+        is_default = _name(settings.model) == _name(self.wishes["model"])
+        return replace(choose_model_source(settings), is_default=is_default)
+
+
+def _name(model: str | None) -> str | None:
+    """Return the part of MODEL that is the same on every machine, wherever the files are."""
+    return None if model is None else Path(model).name

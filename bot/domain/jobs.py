@@ -85,7 +85,8 @@ class Job:
     cost_estimate, cost: 1.0 is one default request of the default model (three pictures with its
     default settings). ``cost`` counts against quotas. It is never more than the estimate, and 0 if
     nothing was drawn. engine, gpu_seconds: which engine drew it, and how long that took. attempt:
-    how many times drawing was started. reason: why it ended without pictures. rule, rules_version:
+    how many times drawing was started. engines_lost: how often that failed because the engine was
+    lost, while other engines went on. reason: why it ended without pictures. rule, rules_version:
     the rule that decided, and the version of the server's rules then. is_held: a moderator still
     has to approve it. held_for: the reason for that. approved_by: who did. weight: its member's
     share of the queue. hidden: its pictures were reported and are not shown. deleted_at,
@@ -101,6 +102,7 @@ class Job:
     cost: float
     accepted_at: float
     attempt: int = 0
+    engines_lost: int = 0
     message_id: int | None = None
     queued_at: float | None = None
     started_at: float | None = None
@@ -122,6 +124,11 @@ class Job:
     approved_by: int | None = None
     hidden: bool = False
     end_notified: bool = True
+
+    @property
+    def num_tries(self) -> int:
+        """Return how many attempts there were, apart from those that only lost their engine."""
+        return self.attempt - self.engines_lost
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class ModelSource:
     files that come with Triptych. vae: a ``.safetensors`` file, a diffusers folder or a Hugging
     Face id of a VAE that takes the place of the model's own. device: ``auto`` (the first
     accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``, ``mps`` or ``cpu``.
+    is_default: see ``ModelInfo``.
     """
 
     model: str
@@ -43,6 +44,7 @@ class ModelSource:
     vae: str | None = None
     hf_token: str | None = None
     device: str = "auto"
+    is_default: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class ModelInfo:
     width, height: native size in pixels. size_multiple: both sides must be multiples of it.
     max_tokens: the text encoder's length, start and end markers included.
     samplers: ids offered for this model, ``default_sampler`` (the model's own scheduler) first.
+    is_default: it is the bot's own model; False if the owner of another machine chose it.
     device: the id of its kind of device, such as "cuda" or "cpu"; dtype: "float16" or "float32".
     engine: the id of the engine that has loaded it.
     request_flop: the work of its default request. cost_factor: that work in default requests of the
@@ -130,6 +133,7 @@ class ModelInfo:
     sizes: tuple[tuple[int, int], ...] = ()
     shows_enlarged: bool = False
     upscaler: UpscalerInfo | None = None
+    is_default: bool = True
 
     def count_rows(self, guidance_scale: float) -> int:
         """Return how many rows of a batch one picture takes. Most models need two for guidance."""
@@ -285,6 +289,10 @@ class EngineApi(Protocol):
 
     def forget_prompts(self) -> None:
         """Forget, within a step, every prompt that is not being drawn."""
+        ...
+
+    def abandon(self, reason: str) -> None:
+        """Stop without waiting, because it hangs or its machine has left."""
         ...
 
     def close(self, deadline_seconds: float) -> bool:

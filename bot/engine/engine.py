@@ -178,6 +178,10 @@ class Engine:
         """Forget, within a step, every prompt that is not being drawn."""
         self._inbox.put("forget")
 
+    def abandon(self, reason: str) -> None:
+        """Ask the thread to stop, and do not wait for it."""
+        self.close(0.0)
+
     def close(self, deadline_seconds: float) -> bool:
         """Cancel everything and stop the thread; False if it is still busy at the deadline.
 

@@ -111,7 +111,7 @@ class EnginePool:
             return len({seat.info.id for seat in self._list_ready() if seat.info is not None})
 
     def start(self) -> Future[ModelInfo]:
-        """Start all engines. The future's result is the first model that is loaded.
+        """Start all engines. The future's result is the default model, once it is loaded.
 
         It fails with ConfigError if no engine can load its model and no other machine can join.
         """
@@ -207,7 +207,7 @@ class EnginePool:
         if seat is not None:
             seat.state = EngineState.LOST
             logger.warning("the engine %s has left: %s", name, reason)
-            _abandon(seat.engine, reason)
+            seat.engine.abandon(reason)
             self.on_change()
 
     def tend(self) -> None:
@@ -277,7 +277,7 @@ class EnginePool:
 
     def _start_again(self, seat: Seat) -> None:
         if seat.make is not None and self._now() >= seat.start_at and not self._is_closed:
-            _abandon(seat.engine, "it is started again")  # its process may still run
+            seat.engine.abandon("it is started again")  # its process may still run
             seat.engine = seat.make()
             seat.watchdog = Watchdog(self._now)  # its first step may tune or compile again
             self._start(seat)
@@ -297,9 +297,11 @@ class EnginePool:
                 seat.info, seat.state, seat.note = info, EngineState.READY, ""
                 if engine.estimator is not None:
                     self._estimators[info.id] = engine.estimator
-                    self._estimators.setdefault(None, engine.estimator)
-            with suppress(InvalidStateError):  # another one was first
-                self._ready.set_result(info)
+                    if info.is_default:
+                        self._estimators.setdefault(None, engine.estimator)
+            if info.is_default:
+                with suppress(InvalidStateError):  # another one was first
+                    self._ready.set_result(info)
         else:
             self._refuse(seat, error)
         self.on_change()
@@ -366,16 +368,7 @@ class EnginePool:
             self._lost = EngineLost(reason)
             self.on_change()
         else:
-            _abandon(seat.engine, reason)
-
-
-def _abandon(engine: EngineApi, reason: str) -> None:
-    """Kill an engine in another process. An engine in this process can only be asked to end."""
-    abandon = getattr(engine, "abandon", None)
-    if abandon is not None:
-        abandon(reason)
-    else:
-        engine.close(0.0)
+            seat.engine.abandon(reason)
 
 
 def _average(paces: Sequence[float | None]) -> float:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
-MAX_ENGINES = 5  # a job that was lost with this many engines may be the cause
+MAX_ENGINES = 5  # a job may be the cause if this many engines were lost while they drew it
 STORE_RETRY_SECONDS = 5.0
 TEND_SECONDS = 1.0
 LOCKED_SECONDS = 600.0  # how long a drawn job waits while another program writes to the database
@@ -326,7 +326,7 @@ class Dispatcher:
             await work
         except EngineGone as error:
             of_job(log, job.job_id).warning("goes to another engine: %s", error)
-            await self._retry_or_fail(job, MAX_ENGINES)
+            await self._retry_or_fail(job, engine_is_gone=True)
         except EngineLost as error:
             self._lost = error
             await self._retry_or_fail(job)
@@ -341,8 +341,9 @@ class Dispatcher:
             )
             await self._retry_or_fail(job)
 
-    async def _retry_or_fail(self, job: Job, max_attempts: int = MAX_ATTEMPTS) -> None:
-        if job.attempt >= max_attempts:
+    async def _retry_or_fail(self, job: Job, *, engine_is_gone: bool = False) -> None:
+        job = replace(job, engines_lost=job.engines_lost + engine_is_gone)
+        if job.num_tries >= MAX_ATTEMPTS or job.engines_lost >= MAX_ENGINES:
             await self._end(job, JobStatus.FAILED, because(Code.DRAWING_FAILED))
             return
         try:
@@ -379,7 +380,10 @@ class Dispatcher:
         """
         while self._lost is None:
             await asyncio.sleep(TEND_SECONDS)
-            self._engine.tend()
+            try:
+                self._engine.tend()
+            except Exception:  # boundary: a fault with one engine must not stop the others
+                log.exception("the engines could not be looked after, trying again")
             if self._engine.lost is not None:
                 self._lost = self._engine.lost
                 self._waitlist.changed.set()

@@ -53,7 +53,7 @@ class Recovery:
         for job in await self._list(JobStatus.ACCEPTED):
             await self._find_out_if_answered(job)
         for job in await self._list(JobStatus.RUNNING):
-            if job.attempt >= MAX_ATTEMPTS:
+            if job.num_tries >= MAX_ATTEMPTS:
                 await self._apologise(job, Code.DRAWING_INTERRUPTED)
             else:
                 await self._jobs.mark_requeued(job, attempted=True)

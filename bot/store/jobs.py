@@ -234,6 +234,7 @@ class JobRepository:
             (JobStatus.RUNNING,),
             JobStatus.QUEUED,
             attempt=job.attempt if attempted else job.attempt - 1,
+            engines_lost=job.engines_lost,
             started_at=None,
         )
 

@@ -72,6 +72,7 @@ def parse_job(row: Row) -> Job:
         cost=row["cost"],
         accepted_at=row["accepted_at"],
         attempt=row["attempt"],
+        engines_lost=row["engines_lost"],
         message_id=row["message_id"],
         queued_at=row["queued_at"],
         started_at=row["started_at"],

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -42,13 +43,14 @@ class Nodes:
 
     folder: Path
     first_port: int = FIRST_PORT
+    host: str = "127.0.0.1"
     processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     python: list[str] = field(default_factory=lambda: ["-m", "bot"])
     _num_started: int = 0
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.first_port}"
+        return f"{self.host}:{self.first_port}"
 
     @property
     def token_file(self) -> Path:
@@ -56,16 +58,21 @@ class Nodes:
 
     def start_head(self) -> str:
         """Start the head; returns what the command prints."""
-        process = self._run("head", "cluster", "start", "--ports", str(self.first_port))
+        options = ["--ports", str(self.first_port), "--host", self.host]
+        process = self._run("head", "cluster", "start", *options)
         assert process.stdout is not None
         return "".join(process.stdout.readline() for _ in range(4))
 
-    def start_worker(self, name: str, **environ: str) -> subprocess.Popen[str]:
+    def start_worker(
+        self, name: str, prefix: Sequence[str] = (), host: str = "", **environ: str
+    ) -> subprocess.Popen[str]:
+        """Start a worker. prefix: what its command begins with. host: its address, if another."""
         self._num_started += 1
         ports = str(self.first_port + 120 * self._num_started)
         arguments = ["--join", self.address, "--token-file", str(self.token_file)]
         arguments += ["--ports", ports, "--name", name]
-        return self._run(name, "worker", *arguments, **environ)
+        arguments += ["--host", host or self.host]
+        return self._run(name, "worker", *arguments, prefix=prefix, **environ)
 
     def start_stale_worker(self, name: str) -> subprocess.Popen[str]:
         """Start a worker whose Triptych is another version."""
@@ -98,9 +105,11 @@ class Nodes:
         for name in reversed(list(self.processes)):
             self.stop(name)
 
-    def _run(self, name: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+    def _run(
+        self, name: str, *arguments: str, prefix: Sequence[str] = (), **environ: str
+    ) -> subprocess.Popen[str]:
         process = self.processes[name] = subprocess.Popen(
-            [sys.executable, *self.python, *arguments, "--host", "127.0.0.1"],
+            [*prefix, sys.executable, *self.python, *arguments],
             env=self._environ(name) | environ,
             cwd=self.folder,
             stdout=subprocess.PIPE,

@@ -53,3 +53,5 @@ def connect(nodes: Nodes) -> Iterator[Connect]:
     yield connect_
     for pool in pools:
         pool.close(5)
+    for name in nodes.processes.keys() - {"head", "near"}:  # a test that failed left them
+        nodes.stop(name)

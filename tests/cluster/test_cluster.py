@@ -129,7 +129,6 @@ def test_machines_come_and_go_and_the_others_draw_on(nodes: Nodes, connect: Conn
     )
     assert isinstance(lost.exception(SECONDS), EngineGone)
     assert not kept.done()
-    watch.until(far=None)
     watch.until(far=EngineState.READY)  # its command starts Ray again
     nodes.stop("far")
     watch.until(far=None, near=EngineState.READY)

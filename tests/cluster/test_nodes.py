@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -23,6 +24,22 @@ def test_token_is_made_once_and_only_its_user_can_read_it(tmp_path: Path):
     token = path.read_text()
     make_token(path)
     assert path.read_text() == token
+    check_token(path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_crash_while_the_token_is_written_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def crash(num_bytes: int) -> str:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "cluster-token"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(secrets, "token_hex", crash)
+        make_token(path)
+    assert not path.exists()
+    make_token(path)
     check_token(path)
 
 

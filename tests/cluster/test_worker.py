@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
+
+import pytest
 
 from bot.cluster.worker import Worker
+from bot.cluster.worker_engine import WorkerEngineMaker
 from bot.engine import EngineApi
 from bot.errors import ConfigError
+from bot.settings import Settings
 
 
 def refuse(number: int) -> EngineApi:
@@ -25,3 +30,33 @@ async def test_stream_ends_also_if_the_end_comes_together_with_the_last_words():
     async with asyncio.timeout(10):
         assert b"There is no card 7" in b"".join(await first)
         assert [batch async for batch in stream] == []
+
+
+async def test_orders_are_obeyed_in_order_although_a_large_one_arrives_late():
+    worker = Worker(refuse, 0)
+    obeyed: list[bytes] = []
+    worker._channel.open(obeyed.append, lambda reason: None)
+    for number, data in [(1, b"cancel"), (0, b"submit, with a large picture"), (2, b"forget")]:
+        await worker.send(number, data)
+    assert obeyed == [b"submit, with a large picture", b"cancel", b"forget"]
+
+
+@pytest.mark.parametrize(
+    ("bots", "own", "is_default"),
+    [
+        (None, None, True),
+        ("/models/dream", None, True),
+        ("/models/dream", "/disk/dream", True),
+        ("someone/dream", "/disk/dream", True),
+        ("/models/dream", "/disk/sleep", False),
+        (None, "/disk/sleep", False),
+    ],
+)
+def test_worker_says_whether_it_draws_with_the_model_of_the_bot(
+    bots: str | None, own: str | None, is_default: bool
+):
+    maker = WorkerEngineMaker.of(Settings(_env_file=None, model=bots))
+    here = Settings(_env_file=None) if own is None else Settings(_env_file=None, model=own)
+    source = maker.choose_source(maker.combine(here))
+    assert source.is_default is is_default
+    assert Path(source.model).name in {Path(own or bots or "starter_model").name}

@@ -142,6 +142,9 @@ class FakeEngine:
     def forget_prompts(self) -> None:
         self.num_forgotten += 1
 
+    def abandon(self, reason: str) -> None:
+        self.close(0.0)
+
     def close(self, deadline_seconds: float) -> bool:
         self._cancelled |= self._in_flight
         self._inbox.put(None)

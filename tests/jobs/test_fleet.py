@@ -47,7 +47,7 @@ async def test_job_whose_engine_is_lost_is_drawn_by_another_and_charged_once(
         assert second != first
         rig[second].finish(job.job_id)
         done = await house.until_status(job, JobStatus.DELIVERED)
-        assert (done.attempt, done.cost) == (2, 1.0)
+        assert (done.attempt, done.engines_lost, done.cost) == (2, 1, 1.0)
         await house.until_idle()
         assert sum(used(house).values()) == pytest.approx(1.0)
         await check_use_is_on_record(house)
@@ -70,6 +70,64 @@ async def test_job_that_loses_five_engines_ends_with_an_apology_and_costs_nothin
         await house.until_idle()
         assert used(house) == {}
         await check_use_is_on_record(house)
+
+
+async def test_lost_engine_does_not_count_as_one_of_the_two_attempts(
+    open_house: OpenHouse, rig: Rig
+):
+    async with open_house(rig.pool) as house:
+        await house.start()
+        job = await house.submit()
+        rig[await begin(house, rig, job)].lose()
+        name = await begin(house, rig, job)
+        rig[name].fail(job.job_id)
+        rig[await begin(house, rig, job)].finish(job.job_id)
+        done = await house.until_status(job, JobStatus.DELIVERED)
+        assert (done.attempt, done.engines_lost, done.cost) == (3, 1, 1.0)
+
+
+async def test_bot_that_ends_while_a_moved_job_is_drawn_draws_it_again(
+    open_house: OpenHouse, rig: Rig
+):
+    async with open_house(rig.pool) as before:
+        await before.start()
+        job = await before.submit()
+        rig[await begin(before, rig, job)].lose()
+        await begin(before, rig, job)
+        row = await before.fetch(job)  # as it stays if the bot is killed now
+    assert (row.status, row.attempt, row.engines_lost) == (JobStatus.RUNNING, 2, 1)
+    async with open_house() as after:
+        await after.database.execute(
+            "UPDATE job SET status = 'running', attempt = 2, engines_lost = 1"
+        )
+        await after.services.recovery.run()
+        assert (await after.fetch(job)).status is JobStatus.QUEUED
+
+
+async def test_fault_while_engines_are_looked_after_is_logged_and_stops_nothing(
+    open_house: OpenHouse,
+    rig: Rig,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    tries: list[None] = []
+    tend = rig.pool.tend
+
+    def fail_twice() -> None:
+        tries.append(None)
+        if len(tries) < 3:
+            raise KeyError("a fault of ours")
+        tend()
+
+    monkeypatch.setattr(rig.pool, "tend", fail_twice)
+    caplog.set_level(logging.ERROR)
+    async with open_house(rig.pool) as house:
+        await house.start()
+        await house.until(lambda: len(tries) > 2)
+        job = await house.submit()
+        rig[await begin(house, rig, job)].finish(job.job_id)
+        await house.until_status(job, JobStatus.DELIVERED)
+    assert "a fault of ours" in caplog.text
 
 
 async def test_job_that_waits_for_another_engine_is_not_charged_meanwhile(

@@ -59,7 +59,7 @@ def measure_knee(
     max_rows = None
     for num_rows in [bucket for bucket in BUCKETS if bucket >= least_rows]:
         try:
-            rates[num_rows] = num_rows / _time_step(slots, stepper, num_rows)
+            rates[num_rows] = num_rows / time_step(slots, stepper, num_rows)
             if device:
                 max_rows = _bound_by_memory(device, slots, stepper, num_rows, reserve)
         except torch.OutOfMemoryError:
@@ -78,7 +78,7 @@ def _is_flat(rates: Mapping[int, float]) -> bool:
     return max(last, final) < max(before, default=0.0)
 
 
-def _time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:
+def time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:
     """Return the seconds of the fastest of a few steps on noise.
 
     On the CPU this is processor time, so that other programs do not disturb it.

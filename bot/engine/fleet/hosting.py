@@ -7,6 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from bot.engine.api import (
     EngineApi,
@@ -35,6 +38,10 @@ from bot.engine.fleet.messages import (
 )
 from bot.errors import ConfigError, EngineLost, GenerationFailed, TriptychError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 PREVIEW_SECONDS = 0.5  # the least time between two previews of a request
 _CLOSE_SECONDS = 5.0  # how long the engine may take to close if the bot has ended
 
@@ -51,8 +58,9 @@ class EngineHost:
         self._close_seconds = _CLOSE_SECONDS
         self._estimator: Estimator | None = None
         self._engine: EngineApi | None = None
-        self._num_drawn_now = 0
+        self._num_unfinished = 0  # requests whose end has not been sent yet
         self._lock = threading.Lock()
+        self._reports: SimpleQueue[Report | Callable[[], Report] | None] = SimpleQueue()
         self._drains = False
         if forwards_logs:
             logging.getLogger().addHandler(_Forwarder(self._report))
@@ -64,11 +72,15 @@ class EngineHost:
         except TriptychError as error:
             self._report(Failed(None, error))
         self._channel.open(self._obey, lambda reason: self._ended.set())
+        reporting = threading.Thread(target=self._send_reports, daemon=True)
+        reporting.start()
         if self._engine is not None:
             self._engine.start().add_done_callback(self._tell_loaded)
         self._ended.wait()
         if self._engine is not None:
             self._engine.close(self._close_seconds)
+        self._reports.put(None)
+        reporting.join()
 
     def drain(self) -> None:
         """Tell the bot to send no more requests."""
@@ -79,7 +91,7 @@ class EngineHost:
     def is_drained(self) -> bool:
         """Return whether ``drain`` was called and all requests are finished."""
         with self._lock:
-            return self._drains and not self._num_drawn_now
+            return self._drains and not self._num_unfinished
 
     def _tell_loaded(self, loading: Future[ModelInfo]) -> None:
         error = loading.exception()
@@ -113,7 +125,7 @@ class EngineHost:
         request_id = request.request_id
         teller = _Teller(request_id, self._report)
         with self._lock:
-            self._num_drawn_now += 1
+            self._num_unfinished += 1
         future = engine.submit(request, teller.tell)
         future.add_done_callback(lambda done: self._tell_end(request_id, done))
 
@@ -127,8 +139,6 @@ class EngineHost:
         else:
             text = f"{type(error).__name__}: {error}"
             self._report(Failed(request_id, GenerationFailed(text)))
-        with self._lock:
-            self._num_drawn_now -= 1
         if isinstance(error, EngineLost):
             self._ended.set()
 
@@ -138,28 +148,42 @@ class EngineHost:
             self._estimator = estimator
             self._report(Resized(estimator))
 
-    def _report(self, report: Report) -> None:
-        self._channel.send(pack(report))
+    def _report(self, report: Report | Callable[[], Report]) -> None:
+        """Send a report from another thread, so that the engine does not wait for it."""
+        self._reports.put(report)
+
+    def _send_reports(self) -> None:
+        while (made := self._reports.get()) is not None:
+            report = made() if callable(made) else made
+            self._channel.send(pack(report))
+            if isinstance(report, Drawn | Failed) and report.request_id is not None:
+                with self._lock:
+                    self._num_unfinished -= 1
 
 
 class _Teller:
     """Reports the progress of one request, with at most two previews a second."""
 
-    def __init__(self, request_id: int, report: Callable[[Report], None]) -> None:
+    def __init__(
+        self, request_id: int, report: Callable[[Report | Callable[[], Report]], None]
+    ) -> None:
         self._request_id = request_id
         self._report = report
         self._shown_at = float("-inf")
 
     def tell(self, progress: Progress) -> None:
-        now, preview, num_pictures = time.monotonic(), b"", 0
-        if progress.preview is not None and now - self._shown_at >= PREVIEW_SECONDS:
-            from bot.engine.fleet.preview_files import pack_preview  # noqa: PLC0415 imports numpy
-
+        now = time.monotonic()
+        if progress.preview is None or now - self._shown_at < PREVIEW_SECONDS:
+            self._report(Stepped(self._request_id, progress.step, progress.num_steps))
+        else:
             self._shown_at = now
-            preview, num_pictures = pack_preview(progress.preview), len(progress.preview)
-        self._report(
-            Stepped(self._request_id, progress.step, progress.num_steps, num_pictures, preview)
-        )
+            self._report(partial(self._make_preview, progress, progress.preview))
+
+    def _make_preview(self, progress: Progress, preview: NDArray[np.uint8]) -> Stepped:
+        from bot.engine.fleet.preview_files import pack_preview  # noqa: PLC0415 imports numpy
+
+        data = pack_preview(preview)
+        return Stepped(self._request_id, progress.step, progress.num_steps, len(preview), data)
 
 
 class _Forwarder(logging.Handler):

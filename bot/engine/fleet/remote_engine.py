@@ -10,8 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
+from bot.domain.recipes import Recipe
 from bot.engine.api import (
     Estimator,
     GenerationOutput,
@@ -39,12 +39,17 @@ from bot.engine.fleet.messages import (
 )
 from bot.errors import EngineLost, GenerationCancelled, TriptychError
 
-if TYPE_CHECKING:
-    from bot.domain.recipes import Recipe
-
 logger = logging.getLogger(__name__)
 
-_SENSELESS = (ValueError, TypeError, AttributeError, OSError, InvalidStateError)
+_SENSELESS = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    OSError,
+    InvalidStateError,
+)
 """The errors that reading a message raises if another version or program has sent it."""
 
 
@@ -70,6 +75,7 @@ class RemoteEngine:
         self._tickets = itertools.count(1)  # so that messages for an earlier attempt are ignored
         self._tasks: dict[int, _Task] = {}
         self._estimator: Estimator | None = None
+        self._info: ModelInfo | None = None
         self._loaded: Future[ModelInfo] = Future()
         self._fault: EngineLost | None = None
         self.is_draining = False
@@ -186,9 +192,11 @@ class RemoteEngine:
             case Failed(None, TriptychError() as error):
                 self._end(error, EngineLost(str(error)))
             case Loaded(ModelInfo() as info, estimator):
-                self._estimator = estimator
+                _try_out(estimator, info)
+                self._estimator, self._info = estimator, info
                 self._loaded.set_result(info)
-            case Resized(estimator):
+            case Resized(estimator) if self._info is not None:
+                _try_out(estimator, self._info)
                 self._estimator = estimator
             case Draining():
                 self.is_draining = True
@@ -227,6 +235,24 @@ class RemoteEngine:
             task.future.set_exception(type(error)(*error.args))
         with suppress(InvalidStateError):  # it is loaded, perhaps since a moment ago
             self._loaded.set_exception(error)
+
+
+def _try_out(estimator: Estimator, info: ModelInfo) -> None:
+    """Raise one of ``_SENSELESS`` if the estimator cannot estimate a model's default request."""
+    recipe = Recipe(
+        prompt="",
+        negative_prompt="",
+        seeds=(0, 1, 2),
+        width=info.width,
+        height=info.height,
+        num_inference_steps=info.num_inference_steps,
+        guidance_scale=info.guidance_scale,
+        sampler=info.default_sampler,
+        model=info.id,
+    )
+    if not (math.isfinite(estimator.cost(recipe)) and estimator.fits((), recipe)):
+        raise ValueError("it sends an estimator that does not work")
+    estimator.fits((recipe,), recipe)
 
 
 def _is_whole(output: GenerationOutput) -> bool:

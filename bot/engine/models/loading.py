@@ -212,6 +212,7 @@ def describe_model(
     notes = (*notes, *choice.notes, *_describe_few_steps(defaults.name, few))
     width, height = family.size
     info = ModelInfo(
+        is_default=source.is_default,
         id=defaults.name,  # with a single model, its name is unique
         name=defaults.name,
         width=width,

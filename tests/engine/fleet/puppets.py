@@ -19,7 +19,7 @@ from bot.engine.api import (
     ProgressCallback,
 )
 from bot.engine.pool import EnginePool
-from bot.errors import EngineError, EngineLost, GenerationCancelled
+from bot.errors import EngineError, EngineLost, GenerationCancelled, GenerationFailed
 from tests.engine.fleet.asks import make_request
 from tests.fakes.engine import INFO
 
@@ -77,6 +77,10 @@ class Puppet:
         images = np.zeros((3, 64, 64, 3), np.uint8)
         future.set_result(GenerationOutput(images, (None,) * 3, seconds, engine=self.info.engine))
         assert request.request_id == request_id
+
+    def fail(self, request_id: int) -> None:
+        _, _, future = self.drawing.pop(request_id)
+        future.set_exception(GenerationFailed("not finite"))
 
     def lose(self, reason: str = "the card fell off") -> None:
         self.fault = EngineLost(reason)

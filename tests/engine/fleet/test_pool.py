@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,7 @@ from bot.errors import (
     GenerationFailed,
 )
 from tests.engine.fleet.asks import make_recipe, make_request
-from tests.engine.fleet.puppets import Puppet, Rig
+from tests.engine.fleet.puppets import Puppet, PuppetEstimator, Rig
 from tests.fakes.engine import INFO
 
 
@@ -110,6 +111,20 @@ def test_request_goes_to_an_engine_with_its_model():
     assert pool.num_models == 1
     with pytest.raises(EngineGone):
         pool.submit(make_request(1)).result(0)
+
+
+def test_model_that_the_owner_of_another_machine_chose_does_not_become_the_default():
+    foreign, own = Puppet(model="another model"), Puppet()
+    foreign.info = replace(foreign.info, is_default=False)
+    foreign.estimator = PuppetEstimator(7)
+    engines = {"a": foreign, "b": own}
+    pool = EnginePool({name: lambda name=name: engines[name] for name in engines})
+    ready = pool.start()
+    foreign.load()
+    assert not ready.done()
+    assert pool.list_engines()[0].state is EngineState.READY
+    own.load()
+    assert ready.result(0) == own.info
 
 
 def test_engine_is_found_for_each_model():

@@ -19,11 +19,14 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from bot.engine.api import EngineApi, GenerationOutput, GenerationRequest, Progress
+from bot.engine.fleet import preview_files
 from bot.engine.fleet.channels import PipeChannel
-from bot.engine.fleet.messages import Drawn, Failed, Loaded, Stepped, pack
+from bot.engine.fleet.hosting import EngineHost
+from bot.engine.fleet.messages import Close, Drawn, Failed, Loaded, Stepped, Submit, pack, unpack
 from bot.engine.fleet.preview_files import unpack_preview
 from bot.engine.fleet.processes import start_child, start_engine
 from bot.engine.fleet.remote_engine import RemoteEngine
@@ -262,6 +265,7 @@ class _Tape:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self.news: SimpleQueue[None] = SimpleQueue()
         self.is_closed = False
 
     def open(self, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
@@ -269,6 +273,12 @@ class _Tape:
 
     def send(self, data: bytes) -> None:
         self.sent.append(data)
+        self.news.put(None)
+
+    def until(self, kind: type) -> None:
+        """Wait until a message of this kind was sent."""
+        while not any(isinstance(unpack(data), kind) for data in self.sent):
+            self.news.get(timeout=SECONDS)
 
     def wait(self, seconds: float) -> bool:
         return True
@@ -306,6 +316,8 @@ def _make_picture(side: int) -> bytes:
         pack(Drawn(1, _make_output(gpu_seconds="long"))),
         pack(Drawn(1, _make_output(gpu_seconds=float("inf")))),
         pack(Drawn(1, _make_output(images=None))),
+        pack(Loaded(INFO, INFO)),  # pyright: ignore[reportArgumentType]
+        pack(Loaded(INFO, FakeEstimator(None))),  # pyright: ignore[reportArgumentType]
     ],
     ids=[
         "bytes",
@@ -317,6 +329,8 @@ def _make_picture(side: int) -> bytes:
         "seconds",
         "endless",
         "pictures",
+        "estimator",
+        "broken estimator",
     ],
 )
 def test_engine_that_sends_nonsense_is_dropped_and_logged_once(
@@ -410,6 +424,41 @@ def fail_to_obey(channel: PipeChannel) -> None:
     channel.open(obey, lambda reason: os._exit(7))
     raised.wait()
     threading.Event().wait()
+
+
+def test_engine_does_not_wait_until_its_preview_is_packed(monkeypatch: pytest.MonkeyPatch):
+    packed_in: list[str] = []
+
+    def pack_slowly(preview: NDArray[np.uint8]) -> bytes:
+        packed_in.append(threading.current_thread().name)
+        return _make_picture(8)
+
+    monkeypatch.setattr(preview_files, "pack_preview", pack_slowly)
+    tape, engine = _Tape(), FakeEngine()
+    host = EngineHost(lambda: engine, tape, forwards_logs=False)
+    drained: list[bool] = []  # at each message that is sent
+    send = tape.send
+
+    def look_and_send(data: bytes) -> None:
+        drained.append(host.is_drained)
+        send(data)
+
+    monkeypatch.setattr(tape, "send", look_and_send)
+    hosting = threading.Thread(target=host.run)
+    hosting.start()
+    tape.until(Loaded)
+    host.drain()
+    assert host.is_drained
+    tape.say(pack(Submit(make_request(1))))
+    tape.until(Drawn)
+    tape.say(pack(Close(SECONDS)))
+    hosting.join(SECONDS)
+    assert host.is_drained
+    assert packed_in
+    assert engine._thread.name not in packed_in
+    kinds = [type(unpack(data)) for data in tape.sent]
+    assert kinds.index(Drawn) > max(n for n, kind in enumerate(kinds) if kind is Stepped)
+    assert not drained[kinds.index(Drawn)]
 
 
 def test_fault_while_reading_ends_the_connection_on_both_sides():
