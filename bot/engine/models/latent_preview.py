@@ -37,8 +37,8 @@ class PreviewMatrix:
 
 
 def find_matrix(folder: Path | None, vae: Any, known: PreviewMatrix) -> PreviewMatrix:
-    """Find a model's matrix: from its own file, or else its family's, if the number of channels
-    fits. Otherwise compute one.
+    """Find a model's matrix: in its own file, or else its family's matrix, if the number of
+    channels fits. Otherwise compute a matrix.
     """
     if folder is not None and (folder / PREVIEW_FILE).is_file():
         content = json.loads((folder / PREVIEW_FILE).read_text("utf-8"))

@@ -148,7 +148,7 @@ def _check_file(path: Path, name: str) -> CheckedVae:
 
 
 def name_weight(name: str) -> str:
-    """Return a VAE weight's name in a checkpoint; in a file of its own, it has no prefix."""
+    """Return a VAE weight's name in a checkpoint. In a VAE's own file, names have no prefix."""
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
     is_vae = name.startswith(("encoder.", "decoder.", "quant_conv.", "post_quant_conv."))

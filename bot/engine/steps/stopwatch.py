@@ -27,12 +27,12 @@ class Stopwatch:
         self._last = None
 
     def interrupt(self) -> None:
-        """Note that other work than steps uses the device."""
+        """Note that work other than steps uses the device."""
         if not self._on_cpu:
             self.reset()
 
     def start(self, kind: Hashable, in_flight: Hashable) -> None:
-        """Start timing a step. kind: its size and bucket. in_flight: all requests in it."""
+        """Start timing a step. kind: its size and bucket. in_flight: all requests."""
         this = (kind, None if self._on_cpu else in_flight)
         self._num_alike = self._num_alike + 1 if this == self._last else 0
         self._last = this

@@ -1,4 +1,4 @@
-"""Cuts a picture into tiles that are enlarged one by one. Needs no torch: ``cost`` uses it too."""
+"""Cuts a picture into tiles that are enlarged one by one. Without torch: ``cost`` uses it too."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A part of the small picture. Tiles touch; their margins overlap and are thrown away."""
+    """A part of the small picture. Tiles touch; their margins overlap and are cut off later."""
 
     rows: Span
     columns: Span
