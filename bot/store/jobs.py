@@ -50,9 +50,9 @@ class JobRepository:
         weight: float = 1.0,
         press: str = "",
     ) -> Job | None:
-        """Commit a prompt, ``accepted`` or ``refused``.
+        """Commit a prompt as a job that is ``accepted`` or ``refused``.
 
-        None if this interaction has a row, or if a job from the same press is still open.
+        None if this interaction has a job, or if a job from the same press has not ended.
         """
         refused = refusal is not None
         values = {
@@ -125,7 +125,7 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_started_since(self, moment: float) -> list[Job]:
-        """List jobs that began after ``moment`` and have a cost."""
+        """List jobs that were started after ``moment`` and have a cost."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE started_at > ? AND cost > 0 ORDER BY job_id", (moment,)
         )
@@ -323,9 +323,9 @@ class JobRepository:
         await self._database.execute("UPDATE job SET end_notified = 1 WHERE job_id = ?", (job_id,))
 
     async def list_waits_since(self, moment: float, guild_id: int | None = None) -> list[float]:
-        """List the seconds that jobs begun after this moment waited in the queue.
+        """List how many seconds jobs waited in the queue, if they were started after ``moment``.
 
-        guild_id: only of this server.
+        guild_id: list only jobs of this server.
         """
         rows = await self._database.fetch_all_apart(
             "SELECT started_at - queued_at FROM job WHERE started_at > :moment "
@@ -354,7 +354,7 @@ class JobRepository:
         )
 
     async def mark_deleted(self, job_id: int, *, deleted_by: int, now: float) -> Job | None:
-        """Record that its pictures must be deleted. None if there are none."""
+        """Record that a job's pictures must be deleted. None if it has no pictures."""
         async with self._database.transaction():
             row = await self._database.fetch_one(
                 "UPDATE job SET deleted_at = ?, deleted_by = ? WHERE job_id = ? "
