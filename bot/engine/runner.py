@@ -151,7 +151,8 @@ class ModelRunner:
         if not tiled:
             with suppress(torch.OutOfMemoryError):
                 return self.family.decoder.start(latents)
-            self.free()  # after "except", because inside it the traceback keeps the tensors alive
+            # Inside the block above, the traceback would keep the tensors alive.
+            self.free()
         return self.family.decoder.decode_singly(latents, tiled=tiled or may_tile)
 
     def explain(self, error: Exception) -> EngineError:

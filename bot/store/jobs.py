@@ -105,7 +105,9 @@ class JobRepository:
         return parse_job(row) if row else None
 
     async def list_gallery(self, user_id: int, *, before: int | None, limit: int) -> list[Job]:
-        """List a member's jobs whose pictures are kept, newest first, older than job ``before``."""
+        """List a member's jobs whose pictures still exist, newest first, with ids below
+        ``before``.
+        """
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE user_id = ? AND job_id < ? AND deleted_at IS NULL "
             "AND hidden = 0 AND is_held = 0 AND status IN ('delivered', 'undeliverable') "
@@ -302,7 +304,7 @@ class JobRepository:
         end_notified: bool = False,
         **columns: str,
     ) -> Job | None:
-        """End a job without pictures if its status is in ``leaving``. By default it costs nothing.
+        """End a job without pictures if its status is one of ``leaving``. By default it is free.
 
         end_notified: True if no message is needed, or nobody can be reached.
         """

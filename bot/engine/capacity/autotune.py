@@ -128,7 +128,7 @@ def _synchronize(device: torch.device) -> None:
 
 
 class KneeFile:
-    """``knee.json`` in a folder: one knee per device, model, size and versions."""
+    """The file ``knee.json``: one knee for each device, model, size and set of versions."""
 
     def __init__(self, folder: Path) -> None:
         self._file = KeptFile(folder / "knee.json")

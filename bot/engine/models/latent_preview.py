@@ -50,7 +50,10 @@ def find_matrix(folder: Path | None, vae: Any, known: PreviewMatrix) -> PreviewM
 
 @torch.inference_mode()
 def fit_to_vae(vae: Any, num_pictures: int = 48, latent_side: int = 4) -> PreviewMatrix:
-    """Compute a matrix for an unknown model: encode soft random pictures with its VAE and fit."""
+    """Compute a matrix for an unknown model.
+
+    It is fitted to smooth random pictures and to the latents that the VAE makes of them.
+    """
     random = torch.Generator().manual_seed(0)
     side = latent_side * 2 ** (len(vae.config.block_out_channels) - 1)
     noise = torch.rand(num_pictures, 3, latent_side, latent_side, generator=random) * 2 - 1

@@ -11,8 +11,9 @@ class Stopwatch:
 
     On the CPU, it measures processor time, which other programs do not disturb. Prompts are encoded
     and pictures decoded before the step is timed. On other devices, this happens between two steps.
-    There, the engine is one step ahead of the device, so the time from one end to the next is that
-    of the earlier step. Therefore, the same requests must have been in flight for three steps.
+    There, the engine is one step ahead of the device, so the time from one call of ``stop`` to the
+    next is that of the earlier step. Therefore, the same requests must have been in flight for
+    three steps.
     """
 
     def __init__(self, *, on_cpu: bool, clock: Callable[[], float] | None = None) -> None:
