@@ -72,8 +72,7 @@ class AuditEntry:
     entry_id: int = 0
 
     def seal(self) -> AuditEntry:
-        """Return the row of a sealed job without people's words. The prompt's hash stays.
-        """
+        """Return the row of a sealed job without people's words. The prompt's hash stays."""
         words = None if self.action is AuditAction.REPORTED else self.reason
         return replace(self, prompt="", reason=words)
 

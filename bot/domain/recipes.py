@@ -156,8 +156,7 @@ class Recipe(Parameters):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return width and height in pixels; 0 means that the model's size will be filled in.
-        """
+        """Return width and height in pixels; 0 means that the model's size will be filled in."""
         return self.width or 0, self.height or 0
 
     @property
@@ -181,8 +180,7 @@ class Recipe(Parameters):
 
     @property
     def shown_factor(self) -> int:
-        """Return how many times longer the pictures' sides are when shown than when drawn.
-        """
+        """Return how many times longer the pictures' sides are when shown than when drawn."""
         return 1 if self.is_upscaled else self.upscale_factor or 1
 
     @property

@@ -11,8 +11,7 @@ MINORS = "built-in: sexual content about minors"
 """The rule about minors. Prompts that it refuses are sealed: only their author may read them."""
 
 SUSPENDED = "suspended"
-"""A verdict names this rule if the member is suspended. Then the prompt itself is not judged.
-"""
+"""A verdict names this rule if the member is suspended. Then the prompt itself is not judged."""
 
 
 class Outcome(StrEnum):

@@ -9,8 +9,7 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """One sampler. id: stored in recipes. label: shown to people. aliases: more names to type.
-    """
+    """One sampler. id: stored in recipes. label: shown to people. aliases: more names to type."""
 
     id: str
     label: str

@@ -120,7 +120,7 @@ class Batch:
         start, may_fail = None, recipe.is_enlarged and not tiled
         with suppress(torch.OutOfMemoryError) if may_fail else nullcontext():
             start = self.runner.family.start(request, drawing.table, tiled=tiled)
-        # Inside the block above, the traceback would keep the tensors alive.
+        # This is after the block, because inside it the traceback keeps the tensors alive.
         if start is None:
             return self._enter_in_tiles(drawing)
         group = self._get_group((*recipe.size, tiled, cond.num_tokens), len(recipe.seeds))

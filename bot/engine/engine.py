@@ -289,7 +289,7 @@ class Engine:
     def _book(
         self, batch: Batch, outcomes: list[tuple[Drawing, RequestResult]] | TriptychError
     ) -> None:
-        """Resolve the futures of finished requests. If the step itself failed, fail them all."""
+        """Resolve the futures of finished requests. If the step itself failed, fail all futures."""
         if isinstance(outcomes, EngineLost):
             self._end(outcomes)
         if isinstance(outcomes, TriptychError):

@@ -151,7 +151,7 @@ class ModelRunner:
         if not tiled:
             with suppress(torch.OutOfMemoryError):
                 return self.family.decoder.start(latents)
-            # Inside the block above, the traceback would keep the tensors alive.
+            # This is after the block, because inside it the traceback keeps the tensors alive.
             self.free()
         return self.family.decoder.decode_singly(latents, tiled=tiled or may_tile)
 

@@ -239,7 +239,7 @@ class Database:
 
     async def _commit_now(self, batch: asyncio.Future[None]) -> None:
         """Commit the batch. The caller must hold the lock."""
-        if not self._connection.in_transaction:  # a cancelled caller's statement undid it
+        if not self._connection.in_transaction:  # a cancelled caller's statement undid the batch
             self._fail_batch(batch)
             return
         try:

@@ -105,9 +105,7 @@ class JobRepository:
         return parse_job(row) if row else None
 
     async def list_gallery(self, user_id: int, *, before: int | None, limit: int) -> list[Job]:
-        """List a member's jobs whose pictures still exist, newest first, with ids below
-        ``before``.
-        """
+        """List a member's jobs with ids below ``before`` that still have pictures, newest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE user_id = ? AND job_id < ? AND deleted_at IS NULL "
             "AND hidden = 0 AND is_held = 0 AND status IN ('delivered', 'undeliverable') "
@@ -325,7 +323,7 @@ class JobRepository:
         await self._database.execute("UPDATE job SET end_notified = 1 WHERE job_id = ?", (job_id,))
 
     async def list_waits_since(self, moment: float, guild_id: int | None = None) -> list[float]:
-        """List how many seconds jobs waited in the queue, if they were started after ``moment``.
+        """List the waits in the queue, in seconds, of jobs that were started after ``moment``.
 
         guild_id: list only jobs of this server.
         """

@@ -31,7 +31,11 @@ _BUDGET_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """rows: the fewest that reach 95 % of the best speed. max_rows: the most that fit in memory."""
+    """The best number of rows per step.
+
+    rows: the smallest number that reaches 95 % of the best speed. max_rows: the most that fit in
+    memory; None if that is unknown.
+    """
 
     rows: int
     max_rows: int | None = None
@@ -45,7 +49,7 @@ def measure_knee(
     least_rows: int,
     budget_seconds: float = _BUDGET_SECONDS,
 ) -> Knee:
-    """Time steps with more and more rows, until more are not faster or memory or time runs out.
+    """Time steps with more and more rows, until speed stops growing, or memory or time runs out.
 
     decode_one: decodes one picture. The memory that this takes is kept free, if the device reports
     how much it is. least_rows: the first number to try, because a batch always has room for that

@@ -47,7 +47,7 @@ def ask_hub(source: ModelSource) -> None:
 def check_before_download(source: ModelSource, folder: str | None = None) -> Family:
     """Read a model's family from small files, before gigabytes are downloaded. Raises ConfigError.
 
-    folder: where the small files are saved; None is the cache.
+    folder: where the small files are saved; None means the cache.
     """
 
     def fetch(name: str) -> Path:

@@ -64,7 +64,10 @@ def fit_to_vae(vae: Any, num_pictures: int = 48, latent_side: int = 4) -> Previe
 
 
 def fit_matrix(latents: torch.Tensor, pictures: torch.Tensor, patch: int) -> PreviewMatrix:
-    """Fit by least squares from scaled latents (N, C, h, w) to pictures (N, 3, H, W) in [-1, 1]."""
+    """Fit a matrix by least squares.
+
+    It turns scaled latents (N, C, h, w) into pictures (N, 3, H, W) in [-1, 1].
+    """
     size = (patch * latents.shape[2], patch * latents.shape[3])
     targets = pixel_unshuffle(interpolate(pictures, size=size, mode="area"), patch)
     known = latents.movedim(1, -1).flatten(0, 2)

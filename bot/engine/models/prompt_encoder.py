@@ -37,7 +37,7 @@ class PromptEncoder:
     """One tokenizer and its text encoder.
 
     penultimate: use the output of the last layer but one, without the final norm, as SDXL does.
-    Otherwise use the last layer's, with the norm.
+    Otherwise use that of the last layer, with the norm.
     """
 
     def __init__(self, tokenizer: Any, text_encoder: Any, *, penultimate: bool = False) -> None:

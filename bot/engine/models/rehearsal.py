@@ -1,4 +1,4 @@
-"""Builds a model without its weights, which finds faults in its files within a second."""
+"""Builds a model without its weights, to find faults in its files within a second."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def rehearse(
     config: the folder with the config files. vae: replaces the model's own VAE. Raises ConfigError.
     """
     with library_faults(checked.model):
-        # Import this before the block "meta", in which its tensors would have no content.
+        # Import this first: inside the block "meta", its tensors would have no content.
         checked.family.load_class()
         with torch.device("meta"):
             parts = build_parts(checked.family, config, vae)

@@ -114,7 +114,7 @@ def check_single_file(source: ModelSource) -> CheckedFile:
 
 
 def choose_tensors(tensors: dict[str, Any]) -> dict[str, Any]:
-    """Choose the weights to load, and rename them. Training may leave a second copy: leave it out.
+    """Choose the weights to load, and rename them. Leave out a second copy from training (EMA).
 
     Older names (of 2022), and names from a diffusers folder, become the names of a checkpoint.
     """

@@ -1,4 +1,7 @@
-"""Cuts a picture into tiles that are enlarged one by one. Without torch: ``cost`` uses it too."""
+"""Cuts a picture into tiles that are enlarged one by one.
+
+Needs no torch, because ``cost`` uses it too.
+"""
 
 from __future__ import annotations
 
