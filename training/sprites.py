@@ -84,7 +84,7 @@ def render_3d(sources: Path, stems: list[str]) -> np.ndarray | None:
 
 
 def render_bank(sources: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """ Return sprites by "name|style", and the names that no source has.
+    """Return sprites by "name|style", and the names that no source has.
 
     A sprite is uint8 (128, 128, 4) with straight alpha.
     """
