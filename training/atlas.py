@@ -19,14 +19,17 @@ Bank = dict[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class PropPatches:
-    """patches[size, variant]: variants are names, tints, turns and mirror images."""
+    """The patches of a prop. A variant is a name, a tint, a turn or a mirror image."""
 
     patches: torch.Tensor  # (sizes, variants, 4, side, side) float16
     is_standing: bool
 
 
 def cut(sprite: np.ndarray, size: int, turn: int = 0) -> np.ndarray:
-    """Scale to a longer side of `size`, trim and premultiply: float (h, w, 4), 0…1."""
+    """Scale a sprite so that its longer side is `size`, trim it, and premultiply its alpha.
+
+    Returns float (h, w, 4) in 0…1.
+    """
     picture = Image.fromarray(sprite)
     if turn:
         picture = picture.rotate(turn, expand=True, resample=Image.Resampling.BICUBIC)
@@ -42,7 +45,7 @@ def cut(sprite: np.ndarray, size: int, turn: int = 0) -> np.ndarray:
 
 
 def _placed(pixels: np.ndarray, side: int, top: int) -> np.ndarray:
-    """Put pixels on a transparent square, centred horizontally: (4, side, side)."""
+    """Put pixels on a transparent square, centred horizontally. Returns (4, side, side)."""
     height, width = pixels.shape[:2]
     left = side // 2 - width // 2
     square = np.zeros((side, side, 4), np.float32)
@@ -58,7 +61,7 @@ def _shadow(width: int, height: int) -> np.ndarray:
 
 
 def _subject_patches(sprite: np.ndarray, size: int) -> np.ndarray:
-    """(2, 4, side, side): floating in the middle, and standing with a shadow."""
+    """Return a subject floating in the middle, and standing with a shadow: (2, 4, side, side)."""
     pixels = cut(sprite, size)
     height, width = pixels.shape[:2]
     floating = _placed(pixels, SUBJECT_PATCH, SUBJECT_PATCH // 2 - height // 2)
@@ -69,8 +72,11 @@ def _subject_patches(sprite: np.ndarray, size: int) -> np.ndarray:
 
 
 def subject_patches(bank: Bank, config: Config) -> dict[tuple[str, int], torch.Tensor]:
-    """(style, size) → (subjects, 2, 4, side, side) float16, in the order of subject_indices.
-    If a style lacks a noun, the first style's sprite is used."""
+    """Return the patches of all subjects, float16 (subjects, 2, 4, side, side), by style and size.
+
+    The subjects are in the order of subject_indices. If a style has no sprite for a noun, the first
+    style's sprite is used.
+    """
     table = {}
     for style in config.styles:
         for size in {*config.sizes, config.crowd_size}:

@@ -22,7 +22,7 @@ DECODER_PEAK, ENCODER_PEAK = 1.5e-3, 2e-3
 LATENT_NOISE = 0.25  # the most noise, so that the decoder tolerates the UNet's errors
 WHOLE_FROM = 0.6  # after this share of the training, whole pictures replace crops
 CROP = 64
-LOG_VARIANCE = -9.0  # of the encoder's distribution, which is practically a point
+LOG_VARIANCE = -9.0  # of the encoder's distribution: so small that sampling changes nearly nothing
 
 
 def differences(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -30,7 +30,7 @@ def differences(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def reconstruction_loss(made: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """L1 loss of pixels, and of their differences at three scales, which keeps edges sharp."""
+    """Return the L1 loss of pixels, and of their differences at three scales for sharp edges."""
     loss = (made - truth).abs().mean()
     for scale in range(3):
         for a, b in zip(differences(made), differences(truth), strict=True):
@@ -41,7 +41,7 @@ def reconstruction_loss(made: torch.Tensor, truth: torch.Tensor) -> torch.Tensor
 
 
 class Pictures:
-    """Batches of composed scenes in -1…1: two crops of each, on the latent grid, or whole ones."""
+    """Batches of composed scenes in -1…1: whole, or two crops of each scene on the latent grid."""
 
     def __init__(self, run: Run, name: str) -> None:
         self.run, self.name = run, name
@@ -73,7 +73,7 @@ def obtain_basis(run: Run, earlier: Path | None) -> Basis:
 
 @torch.no_grad()
 def earlier_basis(run: Run, earlier: Path, composer: Composer) -> Basis:
-    """The basis of an earlier model: from its work folder, or read off the encoder of an export."""
+    """Return the basis of an earlier model, from its work folder or from an export's encoder."""
     if (earlier / "basis.pt").is_file():
         return read_basis(earlier / "basis.pt")
     vae = AutoencoderKL.from_pretrained(earlier / "vae", dtype=torch.float32).to(run.device)
@@ -88,7 +88,7 @@ def build(run: Run, earlier: Path | None) -> torch.nn.Module:
     channels = run.config.latent_channels
     identity = torch.eye(channels).view(channels, channels, 1, 1)
     with torch.no_grad():
-        new = vae.post_quant_conv.weight.abs().sum((1, 2, 3)) == 0  # the earlier one lacked these
+        new = vae.post_quant_conv.weight.abs().sum((1, 2, 3)) == 0  # channels it lacked before
         rows = new if earlier is not None else slice(None)
         vae.post_quant_conv.weight[rows] = identity[rows]
         vae.quant_conv.weight.zero_()
@@ -174,7 +174,7 @@ def train_encoder(run: Run, vae: torch.nn.Module, basis: Basis) -> Loop:
 
 
 def measure(run: Run, vae: torch.nn.Module, basis: Basis) -> dict[str, float]:
-    """PSNR in dB on held-back scenes: of linear latents, with the decoder, with both networks."""
+    """Return PSNRs in dB on held-back scenes: linear latents, with decoder, with both networks."""
     truth, basis = check_pictures(run), basis.to(run.device)
     with torch.no_grad():
         exact = basis.encode(truth)

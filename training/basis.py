@@ -1,7 +1,7 @@
 """The fixed linear latents: principal components of 16 × 16 pixel patches.
 
-So only the decoder must be trained, latents are there from the start, and encoding is one matrix
-product.
+With them, only the decoder must be trained, latents exist from the start, and encoding is one
+matrix product.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Basis:
         return Basis(self.encoder.to(device), self.decoder.to(device), self.mean.to(device))
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
-        """(n, 3, h, w) in -1…1 → (n, channels, h/16, w/16)."""
+        """Turn pictures (n, 3, h, w) in -1…1 into latents (n, channels, h/16, w/16)."""
         return ((patches_of(pictures) - self.mean) @ self.encoder.T).permute(0, 3, 1, 2)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
@@ -41,15 +41,17 @@ class Basis:
 
 
 def patches_of(pictures: torch.Tensor) -> torch.Tensor:
-    """(n, 3, h, w) → (n, h/16, w/16, 768), each patch as rows of RGB pixels."""
+    """Cut pictures (n, 3, h, w) into patches (n, h/16, w/16, 768), each as rows of RGB pixels."""
     n, _, height, width = pictures.shape
     grid = pictures.reshape(n, 3, height // CELL, CELL, width // CELL, CELL)
     return grid.permute(0, 2, 4, 3, 5, 1).reshape(n, height // CELL, width // CELL, -1)
 
 
 def fit_basis(composer: Composer, run: Run, known: Basis | None = None) -> Basis:
-    """Eigenvectors of the patch covariance, with fixed signs. `known` components stay as they are,
-    and the new ones are fitted to the rest."""
+    """Return eigenvectors of the patch covariance, with fixed signs.
+
+    Components in `known` stay as they are. The new ones are fitted to what these leave over.
+    """
     wanted = run.config.latent_channels - (0 if known is None else len(known.encoder))
     if known is not None and wanted == 0:
         return known
@@ -82,9 +84,11 @@ def fit_basis(composer: Composer, run: Run, known: Basis | None = None) -> Basis
 
 
 def read_off(encode: Callable[[torch.Tensor], torch.Tensor], composer: Composer, run: Run) -> Basis:
-    """The basis that an encoder was trained on, found by least squares on composed scenes. Only
-    directions in which patches vary are used: in the others, the encoder's errors would look like
-    a signal."""
+    """Find the basis that an encoder was trained on, by least squares on composed scenes.
+
+    Only directions in which patches vary are used. In the others, the encoder's errors would look
+    like a signal.
+    """
     patches, latents = [], []
     for number in range(max(1, run.config.basis_scenes // _BATCH)):
         scenes = composer.compose(min(_BATCH, run.config.basis_scenes), run.seed, "basis", number)

@@ -84,7 +84,7 @@ def place_names(config: Config) -> tuple[str, ...]:
 
 
 def is_held_out(subject: int, place: str) -> bool:
-    """Whether a pair is never used for training, but for evaluation. It is one in eleven."""
+    """Return whether a pair is used only for evaluation, never for training. One in eleven is."""
     if (SUBJECT_NAMES[subject], place) in ALWAYS_SEEN:
         return False
     if place.startswith("plain-"):
@@ -96,13 +96,13 @@ def is_held_out(subject: int, place: str) -> bool:
 
 
 def colourless_words(subject: int) -> tuple[str, ...]:
-    """The names of a subject that do not contain a colour."""
+    """Return the names of a subject that do not contain a colour."""
     words = SUBJECTS[subject].words
     return tuple(word for word in words if not {*word.split()} & {*SUBJECT_COLOURS, "golden"})
 
 
 def paintable_colours(subject: int) -> tuple[str, ...]:
-    """The colours that a subject may have. Black cats are left out: they are their own noun."""
+    """Return the colours that a subject may have. Cats are never black: that is another noun."""
     if not colourless_words(subject):
         return ()
     taken = {"black"} if SUBJECT_NAMES[subject] == "cat" else set()
@@ -153,7 +153,7 @@ def _unknown_word(chance: random.Random) -> str:
 
 
 def plural(noun: str) -> str:
-    """The noun with its last word in the plural."""
+    """Return the noun with its last word in the plural."""
     rest, _, word = noun.rpartition(" ")
     if word in PLURALS:
         many = PLURALS[word]
@@ -167,7 +167,7 @@ def plural(noun: str) -> str:
 
 
 def _named(spec: Spec, chance: random.Random) -> tuple[str, str]:
-    """The noun, and the word for its colour if it has another than its own."""
+    """Return the noun, and a word for its colour if that is not its usual one."""
     assert spec.subject is not None
     words = colourless_words(spec.subject) if spec.colour else SUBJECTS[spec.subject].words
     words = tuple(word for word in words if spec.count == 1 or " of " not in word)
@@ -193,8 +193,11 @@ def _noun_phrase(spec: Spec, chance: random.Random) -> str:
 
 
 def _style_words(spec: Spec, config: Config, chance: random.Random) -> tuple[str, str]:
-    """The words for the style, before and after the rest. Every style is named except the default,
-    which may be left out or called by the words of styles that are not trained."""
+    """Return the words for the style that come before and after the other words.
+
+    Every style is named except the default. That one may be left out, or called by the words of
+    styles that are not trained.
+    """
     if spec.style != DEFAULT_STYLE:
         if spec.style in STYLE_TAILS and chance.random() < 0.5:
             return "", f", {chance.choice(STYLE_TAILS[spec.style])}"
@@ -227,7 +230,7 @@ def compose_caption(spec: Spec, config: Config, chance: random.Random) -> str:
 
 
 def training_caption(spec: Spec, config: Config, chance: random.Random) -> str:
-    """A random caption for a scene. One in ten is empty, for the unconditional part of guidance."""
+    """Return a random caption. One in ten is empty, for the unconditional part of guidance."""
     if chance.random() < NO_CAPTION_SHARE:
         return ""
     return compose_caption(spec, config, chance)
@@ -240,11 +243,11 @@ LINKING_WORDS = (
     "their them there these they this those through to toward towards two three under until up "
     "upon very was were what where which while who with within without you your"
 )
-"""How things stand to each other, which the model takes from the rest."""
+"""Words for how things stand to each other. The model takes that from the other words."""
 
 
 def list_vocabulary() -> dict[str, object]:
-    """What the exported model says about the words it knows: see bot/recipes/starter_words.py."""
+    """List the words that the exported model knows, for bot/recipes/starter_words.py."""
     names = {word for subject in SUBJECTS for word in subject.words}
     nouns = _split(*names, *map(plural, names))
     looks = [word for words in (*STYLE_WORDS.values(), *STYLE_TAILS.values()) for word in words]

@@ -12,25 +12,28 @@ _BODY_GREY = 0.6  # how much a grey pixel counts against a coloured one
 
 
 def luma(pixels: torch.Tensor) -> torch.Tensor:
-    """(…, 3 or more, h, w) → (…, 1, h, w)."""
+    """Return the luma (…, 1, h, w) of colours (…, 3 or more, h, w)."""
     weights = torch.tensor(LUMA, device=pixels.device).view(3, 1, 1)
     return (pixels[..., :3, :, :] * weights).sum(-3, keepdim=True)
 
 
 def straight(patches: torch.Tensor) -> torch.Tensor:
-    """Premultiplied (n, 4, h, w) → colours (n, 3, h, w)."""
+    """Return the colours (n, 3, h, w) of premultiplied patches (n, 4, h, w)."""
     return (patches[:, :3] / patches[:, 3:].clamp(min=0.04)).clamp(0, 1)
 
 
 def _hue(chroma: torch.Tensor) -> torch.Tensor:
-    """The hue of colours without their luma, 0…1 around the circle."""
+    """Return the hue of colours from which the luma was subtracted, 0…1 around the circle."""
     red, green, blue = chroma.unbind(-3)
     angle = torch.atan2(3**0.5 * (green - blue), 2 * red - green - blue)
     return angle / (2 * torch.pi) % 1
 
 
 def body_colour(patch: torch.Tensor) -> torch.Tensor:
-    """The mean colour (3,) of a premultiplied patch (4, h, w) in its commonest hue or its greys."""
+    """Return the mean colour (3,) of a patch's commonest hue, or of its greys.
+
+    patch: (4, h, w), premultiplied.
+    """
     pixels = patch[None].float()
     colours = straight(pixels)
     brightness = luma(colours)
@@ -56,7 +59,7 @@ def _smooth(value: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 
 def _belongs(colours: torch.Tensor, bodies: torch.Tensor) -> torch.Tensor:
-    """(n, 1, h, w): how much each pixel has the body's colour, by hue or by greyness."""
+    """Return how much each pixel has the body's colour, by hue or by greyness: (n, 1, h, w)."""
     bodies = bodies.view(-1, 3, 1, 1)
     brightness, body_brightness = luma(colours), luma(bodies)
     chroma, body = colours - brightness, bodies - body_brightness

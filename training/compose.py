@@ -186,7 +186,7 @@ class Composer:
     def _corners(
         self, places: list[tuple[int, int]], specs: list[Spec]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The top left corners of the patches on the canvas."""
+        """Return the top left corners of the patches on the canvas."""
         half = atlas.SUBJECT_PATCH // 2
         rises = [half if placement.floats(spec) else atlas.GROUND_ROW for spec in specs]
         x = [place[0] - half + _MARGIN for place in places]
@@ -197,7 +197,7 @@ class Composer:
 def _prop_places(
     prop: Prop, horizon: torch.Tensor, draw: Draw, count: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The x and y of props, each (n, count), 0…1 of the picture."""
+    """Return the x and y of props, each (n, count), as shares 0…1 of the picture."""
     n = len(horizon)
     x, y = draw.uniform(0, 1, n, count), draw.uniform(0, 1, n, count)
     beside = torch.where(x < 0.5, 0.04 + 0.24 * x, 0.84 + 0.24 * (x - 0.5))

@@ -1,8 +1,9 @@
 """Give way to others on a busy machine.
 
-Two threads of one job wait for each other at every operation. So on a shared machine the job is as
-slow as the more disturbed thread, and a single thread on the quieter core is several times faster.
-Sums then differ by rounding: do not use this if runs must be equal to the last bit.
+Two threads of one job wait for each other at every operation. So on a shared machine, the job is as
+slow as the thread that is disturbed more. A single thread on the quieter core is several times
+faster. But with another number of threads, sums are rounded differently, so do not use this if runs
+must be equal to the last bit.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-_STAT = Path("/proc/stat")  # only on Linux; elsewhere the number of threads stays
+_STAT = Path("/proc/stat")  # only on Linux; elsewhere, the number of threads never changes
 _WINDOW_SECONDS = 2.0
 _BUSY_CORES = 0.25
 
@@ -27,7 +28,7 @@ class Courtesy:
 
     @staticmethod
     def _used() -> float:
-        """Core-seconds that other processes have used since some fixed time."""
+        """Return the core-seconds that other processes have used since some fixed time."""
         if not _STAT.is_file():
             return 0.0
         _, user, nice, system, _ = _STAT.read_text(encoding="ascii").split(maxsplit=4)

@@ -9,7 +9,7 @@ import torch
 
 
 def seed_of(*parts: object) -> int:
-    """A 63-bit seed from, for example, (run seed, "scenes", batch number)."""
+    """Return a 63-bit seed made from, for example, (run seed, "scenes", batch number)."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest) >> 1
 

@@ -28,7 +28,7 @@ LOOKS = ("subject", "count", "colour", "style")
 def load_pipeline(folder: Path, device: torch.device) -> StableDiffusionPipeline:
     if not (folder / "model_index.json").is_file():
         raise SystemExit(f"{folder} is not a diffusers folder. Name one with --model.")
-    # At every start it would log that two image processors work without torchvision.
+    # transformers would log at every start that two image processors work without torchvision.
     getLogger("transformers.utils.import_utils").setLevel(ERROR)
     pipeline = StableDiffusionPipeline.from_pretrained(
         str(folder), dtype=torch.float32, safety_checker=None
@@ -66,7 +66,7 @@ def _shares(rows: list[tuple[bool, bool]]) -> dict[str, float]:
 def judged(
     prompts: list[Prompt], seen: list[dict[str, str]]
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """The figures, and a list of the pictures in which something else was seen."""
+    """Return the figures, and a list of the pictures in which the judge saw something else."""
     rows, faults = [], []
     for prompt, row in zip(prompts, seen, strict=True):
         right = (row["subject"] == prompt.subject, row["scene"] == prompt.scene)
@@ -81,11 +81,12 @@ def judged(
 def judged_looks(
     prompts: list[Prompt], seen: list[dict[str, str]]
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """How often the number, colour and style asked for were seen, and how often the subject was."""
+    """Return how often the judge saw the number, colour, style and subject that were asked for."""
     hits: dict[str, list[bool]] = {name: [] for name in LOOKS}
     faults = []
     for prompt, row in zip(prompts, seen, strict=True):
-        count = str(prompt.count) if prompt.count > 1 else ""  # one is not asked for
+        # a prompt for one subject names no number
+        count = str(prompt.count) if prompt.count > 1 else ""
         values = (prompt.subject, count, prompt.colour, prompt.style)
         asked = {name: value for name, value in zip(LOOKS, values, strict=True) if value}
         for name, value in asked.items():
@@ -98,7 +99,7 @@ def judged_looks(
 
 
 def diversity(pipeline: StableDiffusionPipeline, prompts: list[Prompt], seed: int) -> float:
-    """The mean pixel distance between the three pictures of a prompt."""
+    """Return the mean pixel distance between the three pictures of a prompt."""
     distances = []
     for prompt in prompts[:DIVERSE_PROMPTS]:
         pictures = draw(pipeline, [prompt.text] * 3, [seed, seed + 1, seed + 2])
@@ -108,7 +109,7 @@ def diversity(pipeline: StableDiffusionPipeline, prompts: list[Prompt], seed: in
 
 @torch.no_grad()
 def round_trip_psnr(pipeline: StableDiffusionPipeline, run: Run) -> float | None:
-    """PSNR of the model's own autoencoder on held-back scenes, in dB; None without sprites."""
+    """Return the PSNR (dB) of the model's autoencoder on held-back scenes; None without sprites."""
     if not (run.work / "sprites.npz").is_file():
         return None
     vae, truth = pipeline.vae, check_pictures(run)

@@ -64,7 +64,7 @@ def edit_config(path: Path, **values: str | None) -> None:
 
     The text encoder is stored as float16 but declares float32. transformers 5 loads the dtype that
     is declared, and diffusers loads all other parts as float32 by default. The two must agree, or
-    drawing fails ("Half and Float"). With an explicit dtype, both use it.
+    drawing fails ("Half and Float"). If a program passes a dtype, both use that one.
     """
     config = {**json.loads(path.read_text(encoding="utf-8")), **values}
     kept = {
@@ -74,7 +74,7 @@ def edit_config(path: Path, **values: str | None) -> None:
 
 
 def export(run: Run, folder: Path) -> int:
-    """Export the model; returns its size in bytes. Written beside the target, then renamed."""
+    """Export the model to a folder beside the target, then rename it. Return its size in bytes."""
     scratch = folder.with_name(folder.name + ".part")
     shutil.rmtree(scratch, ignore_errors=True)
     pipeline = assemble(run)
@@ -82,7 +82,7 @@ def export(run: Run, folder: Path) -> int:
     edit_config(scratch / "text_encoder" / "config.json", dtype="float32")
     save_tokenizer(pipeline.tokenizer, scratch / "tokenizer")
     for path in scratch.glob("*/config.json"):
-        edit_config(path, _name_or_path=None)  # the path it was loaded from is useless to others
+        edit_config(path, _name_or_path=None)  # a path on this machine
     (scratch / "triptych.json").write_text(json.dumps(DEFAULTS) + "\n", encoding="utf-8")
     vocabulary = {"model": DEFAULTS["name"], **list_vocabulary()}
     (scratch / "vocabulary.json").write_text(json.dumps(vocabulary) + "\n", encoding="utf-8")

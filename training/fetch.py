@@ -25,7 +25,7 @@ def verify(tarball: Path, source: Source) -> None:
 
 
 def unpack(tarball: Path, folder: Path) -> None:
-    """Unpack beside the target and rename, so that an existing folder is always complete."""
+    """Unpack beside the target, then rename, so that the target is complete if it exists."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         with tarfile.open(tarball) as archive:
             archive.extractall(scratch, filter="data")

@@ -5,8 +5,8 @@ to blurred and blocky copies, blurred subjects and mixtures of two subjects, bec
 names blobs is useless. Its weights are small and in the repository, so that evaluation needs no
 training.
 
-One judge names subject and scene of single subjects in their own look; all models are measured
-with it. Another, trained with `--looks`, also names number, colour and style.
+One judge names the subject and the scene of pictures with one subject in its usual look. All models
+are measured with it. Another, trained with `--looks`, also names number, colour and style.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ class Judge(nn.Module):
         )
 
     def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        """(n, 3, 128, 128) in 0…1 → logits, in the order of the heads."""
+        """Return the logits of pictures (n, 3, 128, 128) in 0…1, in the order of the heads."""
         features = self.features(F.avg_pool2d(pictures, 2) * 2 - 1)
         return [head(features) for head in self.heads.values()]
 
     @torch.no_grad()
     def look(self, pictures: torch.Tensor) -> list[dict[str, str]]:
-        """What it sees in each picture, by head; "nothing" if it recognises nothing."""
+        """Return what it sees in each picture, by head; "nothing" if it recognises nothing."""
         seen: list[dict[str, str]] = [{} for _ in pictures]
         for name, logits in zip(self.heads, self(pictures), strict=True):
             for row, choice in zip(seen, logits.argmax(1).tolist(), strict=True):
@@ -82,7 +82,7 @@ class Judge(nn.Module):
 
 
 def labels_of(spec: Spec) -> tuple[int, ...]:
-    """The labels of a scene. No subject is "nothing"; a subject's own colour is unasked."""
+    """Return a scene's labels. No subject is "nothing"; its usual colour gets no label."""
     if spec.subject is None:
         subject, count = NOTHING, NOTHING
     else:
@@ -175,7 +175,7 @@ class Examples:
 
 
 def measure(judge: Judge, examples: Examples, count: int) -> dict[str, float]:
-    """Measure on held-back real scenes, and count the spoilt ones it rightly calls "nothing"."""
+    """Measure on held-back real scenes, and count spoilt ones that it rightly calls "nothing"."""
     judge.eval()
     heads = len(judge.heads)
     hits, asked, refused, spoilt = torch.zeros(heads), torch.zeros(heads), 0, 0
@@ -198,7 +198,7 @@ def measure(judge: Judge, examples: Examples, count: int) -> dict[str, float]:
 
 
 def real_diversity(examples: Examples) -> float:
-    """The mean pixel distance between two real scenes of one prompt, over 30 prompts."""
+    """Return the mean pixel distance between two real scenes of one prompt, over 30 prompts."""
     distances = []
     scenes = examples.composer.compose(30, examples.run.seed, "judge", "diversity")
     for number, spec in enumerate(scenes.specs):
@@ -208,7 +208,7 @@ def real_diversity(examples: Examples) -> float:
 
 
 def mean_pairwise_distance(pictures: torch.Tensor) -> float:
-    """The mean absolute difference of pixels 0…1 over all pairs."""
+    """Return the mean absolute difference of pixels 0…1 over all pairs."""
     n = len(pictures)
     pairs = [(pictures[i] - pictures[j]).abs().mean() for i in range(n) for j in range(i)]
     return float(torch.stack(pairs).mean())

@@ -1,4 +1,4 @@
-"""Shared by all training stages: checkpoints, a clean stop, a progress bar, an average."""
+"""What all training stages share: checkpoints, a clean stop, a progress bar, an average."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ class Average:
 
 
 def learning_rate(peak: float, seen: int, total: int, batch: int, decay_share: float) -> float:
-    """Warm-up over 100 steps, then constant, then half a cosine down to 2 % of the peak."""
+    """Return the learning rate.
+
+    It rises for 100 steps, stays constant, and then falls like half a cosine to 2 % of the peak.
+    """
     warm = min(1.0, (seen / batch + 1) / 100)
     begin = (1 - decay_share) * total
     if seen < begin:
@@ -64,8 +67,10 @@ def learning_rate(peak: float, seen: int, total: int, batch: int, decay_share: f
 
 @dataclass
 class Loop:
-    """Counts samples, saves and resumes. Random numbers depend only on `seen`, so this counter is
-    their whole state."""
+    """Counts samples, saves and resumes.
+
+    Random numbers depend only on `seen`, so no other state of theirs is saved.
+    """
 
     name: str
     folder: Path

@@ -1,4 +1,4 @@
-"""How many drawn pictures are nearly copies of a training scene."""
+"""Measures how many drawn pictures are nearly copies of a training scene."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ QUANTILE = 0.05
 
 
 def _nearest(pictures: torch.Tensor, scenes: torch.Tensor) -> torch.Tensor:
-    """The root mean square distance of each picture to the nearest scene."""
+    """Return the root mean square distance of each picture to the nearest scene."""
     a = F.interpolate(pictures, SIDE, mode="area").flatten(1)
     b = F.interpolate(scenes, SIDE, mode="area").flatten(1)
     return torch.cdist(a, b).amin(1) / a.shape[1] ** 0.5
 
 
 def share(run: Run, prompts: list[Prompt], pictures: torch.Tensor) -> float | None:
-    """The share of trained pairs whose picture is nearer to one of 64 training scenes of that pair
-    than 95 of 100 new real scenes are. None if there are no sprites."""
+    """Return the share of trained pairs whose picture is nearly a copy; None without sprites.
+
+    Such a picture is nearer to one of 64 training scenes of its pair than 95 of 100 new real scenes
+    are.
+    """
     if not (run.work / "sprites.npz").is_file():
         return None
     composer = Composer.of(run)

@@ -17,7 +17,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(slots=True)
 class Backdrop:
-    """n unfinished pictures. y runs 0…1 downwards, x 0…1 to the right; horizon is a y."""
+    """n unfinished pictures. y runs 0…1 downwards, x 0…1 to the right; horizon is a value of y."""
 
     pixels: torch.Tensor  # (n, 3, PIXELS, PIXELS)
     horizon: torch.Tensor  # (n, 1, 1, 1)
@@ -47,7 +47,7 @@ def rgb(colour: Colour, device: torch.device) -> torch.Tensor:
 
 @cache
 def noise_textures(roughness: float, device: torch.device) -> torch.Tensor:
-    """Noise (64, 1, PIXELS, PIXELS), 0…1. A smaller roughness number gives more small detail."""
+    """Make noise (64, 1, PIXELS, PIXELS), 0…1. A smaller roughness gives more small detail."""
     generator = torch.Generator().manual_seed(7)
     total = torch.zeros(64, 1, PIXELS, PIXELS)
     for cells in (4, 8, 16, 32):

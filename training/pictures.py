@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def to_bytes(pictures: torch.Tensor) -> np.ndarray:
-    """(n, 3, h, w) in -1…1 → (n, h, w, 3) uint8."""
+    """Turn pictures (n, 3, h, w) in -1…1 into uint8 (n, h, w, 3)."""
     scaled = (pictures.detach().float().clamp(-1, 1) + 1) * 127.5
     return scaled.round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
@@ -27,6 +27,6 @@ def write_grid(path: Path, pictures: np.ndarray, columns: int) -> None:
 
 
 def psnr(pictures: torch.Tensor, truth: torch.Tensor) -> float:
-    """PSNR in dB, for the range 0…1. Both inputs are in -1…1."""
+    """Return the PSNR in dB, for the range 0…1. Both inputs are in -1…1."""
     error = ((pictures.clamp(-1, 1) - truth) / 2).square().mean()
     return float(-10 * error.log10())

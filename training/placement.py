@@ -10,9 +10,10 @@ from training.scenes import SCENE_NAMES, SCENES
 from training.vocabulary import SUBJECTS, Kind
 
 GROUND_Y = 118  # the row on which a subject stands
-BEHIND = 32  # pixels that a subject further back is higher
-APART = 16  # pixels that floating subjects in front are lower, so that three do not touch
-# Columns of the middles. Those of a row differ by whole latent cells, so their latents are alike.
+BEHIND = 32  # by how many pixels a subject further back is higher
+APART = 16  # by how many pixels floating subjects in front are lower, so that three do not touch
+# The columns of the subjects' middles. In each row, they differ by whole latent cells, so that
+# the latents are alike.
 PAIRS = ((24, 88), (40, 104), (24, 104))
 TRIOS = ((56, 24, 88), (72, 40, 104))  # the first one is behind the others
 
@@ -27,8 +28,10 @@ def floats(spec: Spec) -> bool:
 
 
 def places(specs: list[Spec], config: Config, draw: Draw) -> list[list[tuple[int, int]]]:
-    """For each picture the (x, y) of its subjects, back to front. It is the middle of a floating
-    subject, and the middle of the foot of a standing one."""
+    """Return for each picture the (x, y) of its subjects, back to front.
+
+    (x, y) is the middle of a floating subject, and the middle of the foot of a standing one.
+    """
     n = len(specs)
     offsets = draw.integers(0, len(config.offsets) - 1, n).tolist()
     rows = draw.uniform(0, 1, n).tolist()

@@ -24,7 +24,7 @@ LOOKS = (  # (count, with a colour, style), used in turn
     *((2, True, ""), (1, False, "pixel"), (3, True, ""), (1, True, ""), (1, False, "mono")),
 )
 LOOKED_AT = 70
-LIST_SEED = 20_261_123  # another number is another list
+LIST_SEED = 20_261_123  # a different seed makes a different list
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ CANONICAL = (
 
 
 def _worded(subject: int, scene: int, number: int, held_out: bool) -> Prompt:
-    """Every third has a synonym, every fourth a tail; the scene's phrases take turns."""
+    """Every third prompt has a synonym, every fourth a tail; the scene's phrases take turns."""
     chance = python_random(LIST_SEED, "words", subject, scene)
     words = SUBJECTS[subject].words
     word = chance.choice(words) if number % 3 == 0 else words[0]
@@ -57,7 +57,7 @@ def _worded(subject: int, scene: int, number: int, held_out: bool) -> Prompt:
 
 
 def _pairs(held_out: bool, count: int) -> list[tuple[int, int]]:
-    """Every subject once before any comes twice, with scenes spread evenly."""
+    """Choose pairs: no subject comes twice before all have come, and scenes are spread evenly."""
     pairs = [
         (subject, scene)
         for subject in range(len(SUBJECTS))
@@ -86,7 +86,7 @@ def evaluation_prompts(*, quick: bool = False) -> list[Prompt]:
 
 
 def _dressed(subject: int, scene: int, count: int, coloured: bool, style: str) -> Prompt:
-    """A trained pair with a number, a colour or a style."""
+    """Return a trained pair with a number, a colour or a style."""
     chance = python_random(LIST_SEED, "looks", subject, scene)
     colour = chance.choice(paintable_colours(subject)) if coloured else ""
     word = (colourless_words(subject) if colour else SUBJECTS[subject].words)[0]
@@ -99,7 +99,7 @@ def _dressed(subject: int, scene: int, count: int, coloured: bool, style: str) -
 
 
 def looks_prompts(*, quick: bool = False) -> list[Prompt]:
-    """Prompts with numbers, colours and styles, for nouns and scenes in turn."""
+    """Return prompts with numbers, colours and styles, for nouns and scenes in turn."""
     pairs = [pair for pair in _pairs(False, len(SUBJECTS)) if paintable_colours(pair[0])]
     prompts = []
     for (subject, scene), (count, coloured, style) in zip(pairs, LOOKS * len(pairs), strict=False):

@@ -64,7 +64,7 @@ def render_icon(folder: Path, name: str) -> np.ndarray | None:
 
 
 def _code_points(sources: Path) -> dict[str, list[str]]:
-    """Emoji name → file stems in the 3D package, which has only code points."""
+    """Find each emoji's file stems in the 3D package, which has only code points."""
     stems: dict[str, list[str]] = {}
     for source in NAMING:
         table = json.loads((sources / source.folder / "chars.json").read_text(encoding="utf-8"))
@@ -84,7 +84,10 @@ def render_3d(sources: Path, stems: list[str]) -> np.ndarray | None:
 
 
 def render_bank(sources: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """ "name|style" → (128, 128, 4) uint8 with straight alpha; and the names no source has."""
+    """Return sprites by "name|style", and the names that no source has.
+
+    A sprite is uint8 (128, 128, 4) with straight alpha.
+    """
     stems = _code_points(sources)
     bank, missing = {}, []
     for name in dict.fromkeys((*SUBJECT_NAMES, *prop_names())):

@@ -52,7 +52,7 @@ class Reader(torch.nn.Module):
 
 
 def labelled_captions(run: Run, *name: object) -> tuple[list[str], torch.Tensor]:
-    """Captions and labels (n, 5) in the order of HEADS. Subject 0: none. Colour 0: its own."""
+    """Return captions and labels (n, 5) in the order of HEADS. Subject 0: none. Colour 0: usual."""
     config, chance = run.config, python_random(run.seed, *name)
     specs = [draw_spec(config, chance) for _ in range(BATCH)]
     places, colours = place_names(config), tuple(SUBJECT_COLOURS)

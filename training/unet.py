@@ -38,7 +38,10 @@ def timesteps_of(count: int, generator: torch.Generator) -> torch.Tensor:
 
 
 def loss_weights(alphas: torch.Tensor, cover: torch.Tensor, cover_weight: float) -> torch.Tensor:
-    """(n, 1, h, w) with mean 1: half flat, half min-SNR-5 (arXiv:2303.09556), more on subjects."""
+    """Return weights (n, 1, h, w) with mean 1, larger on subjects.
+
+    They are half flat and half min-SNR-5 (arXiv:2303.09556).
+    """
     snr = alphas / (1 - alphas)
     by_noise = snr.clamp(max=5) / (snr + 1)
     by_noise = 0.5 + 0.5 * by_noise / by_noise.mean()
@@ -75,7 +78,7 @@ class Trainer:
         return learning_rate(peak, loop.seen, loop.total, loop.batch, share)
 
     def loss(self, batch: SampleBatch, loop: Loop) -> tuple[torch.Tensor, torch.Tensor]:
-        """The weighted loss to minimise, and the plain one to report."""
+        """Return the weighted loss to minimise, and the plain loss to report."""
         device = self.run.device
         generator = torch_generator(self.run.seed, "noise", loop.step)
         timesteps = timesteps_of(len(batch.latents), generator).to(device)

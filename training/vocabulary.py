@@ -24,7 +24,7 @@ class Subject:
 
 
 def _subjects(kind: Kind, *rows: str) -> list[Subject]:
-    """Rows read "emoji-name [weight]: word, word"."""
+    """Each row is "emoji-name [weight]: word, word"."""
     subjects = []
     for row in rows:
         head, words = row.split(":")

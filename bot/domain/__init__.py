@@ -1,1 +1,1 @@
-"""The frozen values that packages pass to each other. They import only each other, and texts."""
+"""The frozen values that packages pass to each other. They use no other package than texts."""

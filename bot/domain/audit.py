@@ -11,7 +11,7 @@ from bot.texts.reasons import Reason
 
 
 class AuditAction(StrEnum):
-    """What was done, as a row of the audit log names it."""
+    """The actions that the audit log records."""
 
     PROMPT_REFUSED = "prompt_refused"
     PROMPTS_NOT_READ = "prompts_not_read"
@@ -72,7 +72,7 @@ class AuditEntry:
     entry_id: int = 0
 
     def seal(self) -> AuditEntry:
-        """Return the row of a sealed job without any words that people wrote. The hash stays."""
+        """Return the row of a sealed job without people's words. The prompt's hash stays."""
         words = None if self.action is AuditAction.REPORTED else self.reason
         return replace(self, prompt="", reason=words)
 
@@ -97,13 +97,14 @@ def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
         job_id=job.job_id,
         rule=verdict.rule,
         rules_version=verdict.rules_version,
-        prompt=text_of(job) if verdict.rule != SUSPENDED else "",  # no rule has judged the prompt
+        # a suspended member's prompt was not judged
+        prompt=text_of(job) if verdict.rule != SUSPENDED else "",
         reason=verdict.reason,
     )
 
 
 def text_of(job: Job) -> str:
-    """Return everything that the member wrote in a job."""
+    """Return the prompt and the negative prompt of a job as one text."""
     return "\n".join(filter(None, (job.recipe.prompt, job.recipe.negative_prompt)))
 
 

@@ -11,7 +11,8 @@ from bot.domain.rules import Outcome
 class RoleQuota:
     """The quotas of a role's members; None means the same as for everybody.
 
-    weight: their share of the queue. A member with several roles gets the best of each.
+    weight: these members' share of the queue. A member with several roles gets the best value of
+    each field.
     """
 
     role_id: int
@@ -29,9 +30,9 @@ class GuildSettings:
     picture_action: what happens to flagged pictures.
     nsfw_threshold: None means the bot owner's threshold.
     reviewed_models: ids of models whose pictures are all held for a moderator.
-    review_newcomer_days: prompts of members who joined less than this long ago are held.
-    appeal_line, appeal_channel_id: what members read about how to appeal against a decision.
-    min_member_days: members who joined less than this long ago may not prompt.
+    review_newcomer_days: prompts of members who joined fewer days ago than this are held.
+    appeal_line, appeal_channel_id: a text and a channel, from which members learn how to appeal.
+    min_member_days: members who joined fewer days ago than this may not prompt.
     """
 
     review_channel_id: int | None = None

@@ -1,4 +1,4 @@
-"""The values about jobs. Times are Unix seconds (UTC); ids are Discord snowflakes."""
+"""The values that describe jobs. Times are Unix seconds (UTC); ids are Discord snowflakes."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who asked, and where the answer goes. A terminal job has no ids and user_id 0.
+    """Who asked, and where the answer goes. A job from the terminal has user_id 0 and no other ids.
 
-    interaction_id: only makes sure that an interaction gives at most one job. token: Discord's
-    interaction token. It is valid for 15 minutes and erased after that. bot_in_channel: False if
-    the bot is not in this channel, so that only the token can edit the reply. parent_channel_id:
-    the channel of a thread. role_ids, joined_at: known only while the member asks. locale,
-    guild_locale: the language of the member and of the server, as Discord names them.
+    interaction_id: used only to make sure that an interaction makes at most one job. token:
+    Discord's interaction token. It is valid for 15 minutes and erased after that. bot_in_channel:
+    False if the bot is not in this channel, so that only the token can edit the reply.
+    parent_channel_id: the channel of a thread. role_ids, joined_at: known only when the member
+    asks, because they are not stored. locale, guild_locale: the language of the member and of the
+    server, as Discord names them.
     """
 
     user_id: int = 0
@@ -67,10 +68,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Ancestry:
-    """The history of a start picture: the prompts and negative prompts of the jobs behind it.
+    """The history of a start picture: the prompts of the jobs that led to it.
 
-    is_sent: a person sent the first picture. is_unknown: some texts are missing here, because they
-    were deleted, a job is not in the database, or there are too many.
+    texts: each job's prompt and negative prompt. is_sent: a person sent the first picture.
+    is_unknown: some texts are missing here, because they were deleted, a job is not in the
+    database, or there are too many.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
@@ -84,14 +86,15 @@ class Job:
 
     cost_estimate, cost: 1.0 is one default request of the default model (three pictures with its
     default settings). ``cost`` counts against quotas. It is never more than the estimate, and 0 if
-    nothing was drawn. engine, gpu_seconds: which engine drew it, and how long that took. attempt:
-    how many times drawing was started. engines_lost: how often that failed because the engine was
-    lost, while other engines went on. reason: why it ended without pictures. rule, rules_version:
-    the rule that decided, and the version of the server's rules then. is_held: a moderator still
-    has to approve it. held_for: the reason for that. approved_by: who did. weight: its member's
-    share of the queue. hidden: its pictures were reported and are not shown. deleted_at,
-    deleted_by: when its pictures were deleted, and by whom (0: by retention). end_notified: False
-    if it ended without pictures and its message may not show that yet.
+    nothing was drawn. engine, gpu_seconds: the engine that drew the job, and how long that took.
+    attempt: how many times drawing was started. engines_lost: how often that failed because the
+    engine was lost, while other engines went on. reason: why it ended without pictures. rule,
+    rules_version: the rule that decided, and the version of the server's rules at that moment.
+    is_held: a moderator still has to approve it. held_for: why it is held. approved_by: the
+    moderator who approved it. weight: its member's share of the queue. hidden: its pictures were
+    reported and are not shown. deleted_at, deleted_by: when its pictures were deleted, and by whom
+    (0: by retention). end_notified: False if the job ended without pictures and its message may not
+    show that yet.
     """
 
     job_id: int
@@ -133,7 +136,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How much of the quotas is used. Costs are in default requests, within the last hour."""
+    """How much of the quotas is used. member_cost: of the last hour, in default requests."""
 
     member_waiting: int
     guild_waiting: int

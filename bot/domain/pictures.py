@@ -24,15 +24,15 @@ class PanelVerdict:
 
 
 ENLARGED = 3
-"""A picture's panel number plus this is the panel number of its enlarged copy."""
+"""Add this to a picture's panel number to get the panel number of its enlarged copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
     """One file of a job. panel: 0 for the grid, 1 to 3 for the pictures as they were drawn.
 
-    4 to 6 are enlarged copies of these, if people are shown such; they have no verdict of their
-    own.
+    4 to 6 are the enlarged copies of 1 to 3, if people see the pictures enlarged. They have no
+    verdict of their own.
     """
 
     panel: int

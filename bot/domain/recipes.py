@@ -15,11 +15,11 @@ RECIPE_VERSION = 1
 class StartPicture:
     """The picture that drawing starts from: a panel of a job, or a job's upload (panel 0).
 
-    job_id: 0 stands for this job itself: the picture is its own upload. strength: (0, 1], the share
+    job_id: 0 means that the picture is the upload of this job itself. strength: (0, 1], the share
     of the steps that are run on the picture; 1 leaves nothing of it. factor: how many times longer
     its sides are than when it was drawn from a prompt. upscaled: how many times longer the upscaler
-    makes its sides now. Then nothing is drawn, and strength is 0. If upscaled is 0, the model draws
-    on the picture.
+    makes its sides; then nothing is drawn, and strength is 0. If upscaled is 0, the model draws on
+    the picture.
     """
 
     job_id: int
@@ -36,7 +36,7 @@ class StartPicture:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that a member handed to Discord, not fetched yet."""
+    """A file that a member attached in Discord. It is not downloaded yet."""
 
     url: str
     num_bytes: int
@@ -52,7 +52,7 @@ class Parameters:
     """The parameters that people can choose. Their names are those in diffusers.
 
     None: the model's default will be filled in. clip_skip: how many of the text encoder's last
-    layers are left out for the prompt, but not for the negative prompt.
+    layers are skipped for the prompt. The negative prompt uses all layers.
     """
 
     prompt: str
@@ -79,12 +79,12 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Ask(Parameters):
-    """A person's request as typed, unchecked. seed: None is a random one.
+    """A person's request as typed, unchecked. seed: None means a random seed.
 
     upload: a picture to start from, not yet fetched or judged. own_words: the prompt without the
     style around it; None if there is no style. press: the button that was pressed, so that two
-    presses at once make one job; "" if the prompt was typed. model: for a picture that is only to
-    be enlarged, the model that drew it.
+    presses at once make one job; "" if the prompt was typed. model: the model that drew the
+    picture, if the picture is only to be enlarged.
     """
 
     _: KW_ONLY
@@ -119,10 +119,10 @@ class Recipe(Parameters):
 
     Until the model is loaded, None stands for the model's defaults.
     model: ``ModelInfo.id``. preset: the name of the preset that was chosen. guidance_until: the
-    share of the steps that are guided. version: the recipe format in which it was made. own_words:
-    what the member typed, if a style was put around it. upscaler, upscale_factor: the network that
-    enlarged the pictures, and how many times. width and height are those after enlarging; but if
-    pictures are only shown enlarged, those before it.
+    share of the steps that are guided. version: the version of the recipe format. own_words: what
+    the member typed, if a style was put around it. upscaler, upscale_factor: the network that
+    enlarges the pictures, and how many times longer it makes their sides. width, height: the size
+    after enlarging; but if the pictures are only shown enlarged, the size before it.
     """
 
     seeds: tuple[int, ...] = ()
@@ -142,7 +142,7 @@ class Recipe(Parameters):
 
     @property
     def is_newer(self) -> bool:
-        """Return whether a newer version made this recipe. It may have parameters unknown here."""
+        """Return whether a newer version made this recipe, perhaps with unknown parameters."""
         return self.version > RECIPE_VERSION
 
     @property
@@ -156,7 +156,7 @@ class Recipe(Parameters):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return width and height in pixels; 0 means that the model's own will be filled in."""
+        """Return width and height in pixels; 0 means that the model's size will be filled in."""
         return self.width or 0, self.height or 0
 
     @property
@@ -180,7 +180,7 @@ class Recipe(Parameters):
 
     @property
     def shown_factor(self) -> int:
-        """Return how many times larger people see the pictures than they were drawn."""
+        """Return how many times longer the pictures' sides are when shown than when drawn."""
         return 1 if self.is_upscaled else self.upscale_factor or 1
 
     @property
@@ -190,7 +190,7 @@ class Recipe(Parameters):
 
     @property
     def drawn_guidance_scale(self) -> float:
-        """Return how much the prompt guides the model. Up to 1 means no guidance."""
+        """Return how much the prompt guides the model. Values up to 1 mean no guidance."""
         return 1.0 if self.is_enlarged else self.guidance_scale or 0.0
 
     def describe(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The values about review: cards, reports, strikes, suspensions."""
+"""The values for review: cards, reports, strikes, suspensions."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ AGAINST_MEMBER = frozenset({Decision.SUSPEND, Decision.STRIKE})
 class Card:
     """A question to the moderators of a guild, and its answer.
 
-    channel_id, message_id: None until it is posted. decided_by: 0 is Triptych itself. reason: the
-    moderator's, for the member. settled_at: when everybody concerned had been told about the
+    channel_id, message_id: None until it is posted. decided_by: 0 is Triptych itself. reason: what
+    the moderator wrote for the member. settled_at: when everybody concerned had been told about the
     decision.
     """
 
@@ -89,7 +89,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a member said about a picture."""
+    """A member's report about the pictures of a job."""
 
     report_id: int
     reporter_id: int
@@ -112,7 +112,7 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """The member may not prompt until it ends. appealed_at: when they used their appeal."""
+    """A member may not prompt until the suspension ends. appealed_at: when the member appealed."""
 
     suspension_id: int
     guild_id: int
@@ -128,7 +128,7 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class RulesBeyond:
-    """Which of a server's rules exceed its budget, by number, for one version of the rules."""
+    """The numbers of a server's rules that exceed its budget, for one version of the rules."""
 
     version: int
     budget: str
@@ -139,9 +139,10 @@ class RulesBeyond:
 class Case:
     """Everything that a card shows. picture: a blurred PNG. strikes: the number of active ones.
 
-    delete_by_hand: a moderator must delete the message of removed pictures, as the bot cannot.
-    beyond: rules that do not apply. is_sealed: nobody may see the prompt or the pictures.
-    is_bare: the card shows no member's words, because Discord refuses them there.
+    delete_by_hand: a moderator must delete the message of removed pictures, because the bot cannot.
+    beyond: rules that do not apply, because they exceed the budget. is_sealed: nobody may see the
+    prompt or the pictures. is_bare: the card shows no words of members, because Discord refuses the
+    card with them.
     """
 
     card: Card

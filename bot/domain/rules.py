@@ -11,7 +11,7 @@ MINORS = "built-in: sexual content about minors"
 """The rule about minors. Prompts that it refuses are sealed: only their author may read them."""
 
 SUSPENDED = "suspended"
-"""The name in a verdict if the member is suspended. Then the prompt itself was not judged."""
+"""A verdict names this rule if the member is suspended. Then the prompt itself is not judged."""
 
 
 class Outcome(StrEnum):
@@ -33,7 +33,10 @@ class RuleKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A text, and what happens to prompts with it. exceptions: phrases in which it is allowed."""
+    """A text, and what happens to prompts that contain it.
+
+    exceptions: phrases in which the text is allowed.
+    """
 
     kind: RuleKind
     text: str
@@ -56,7 +59,7 @@ class Verdict:
     """What happens to a prompt, with the reason unless it is allowed.
 
     rule: the rule that decided. form: the disguise that was undone when that rule matched.
-    rules_version: the version of the server's rules; 0 if it has none of its own.
+    rules_version: the version of the server's rules; 0 if the server has no rules of its own.
     """
 
     outcome: Outcome

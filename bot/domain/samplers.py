@@ -1,4 +1,4 @@
-"""Lists the samplers: ids as in diffusers' documentation, and the names in other programs."""
+"""Lists the samplers: their ids as in diffusers' documentation, and their names elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """One sampler. id: stored in recipes. label: shown to people. aliases: other names to type."""
+    """One sampler. id: stored in recipes. label: shown to people. aliases: more names to type."""
 
     id: str
     label: str
@@ -59,16 +59,16 @@ _BY_NAME = {_strip(name): each.id for each in _ALL for name in (each.id, each.la
 
 
 def find_sampler(name: str) -> str | None:
-    """Return the id of a sampler by its id, label or alias, however it is spelled."""
+    """Find a sampler by its id, label or alias, in any spelling, and return its id."""
     return _BY_NAME.get(_strip(name))
 
 
 def name_sampler(id_: str | None) -> str:
-    """Return the label of an id. An id from another version is returned as it is."""
+    """Return a sampler's label. An id that only another version knows is returned unchanged."""
     return SAMPLERS[id_].label if id_ in SAMPLERS else id_ or ""
 
 
 def suggest_sampler(name: str) -> str | None:
-    """Return the label of the sampler that was probably meant; None if nothing is near."""
+    """Return the label of the sampler that was probably meant; None if no name is similar."""
     near = get_close_matches(_strip(name), _BY_NAME, n=1, cutoff=0.7)
     return SAMPLERS[_BY_NAME[near[0]]].label if near else None

@@ -1,21 +1,22 @@
 """The engine: everything that touches torch. Importing this package does not import torch.
 
 Read it in this order:
-        api                   what the rest of the program sees: requests, pictures, progress
-        engine                the thread: receive, drop cancelled requests, admit, tick, book
-        batch                 `Batch.tick`: everything in flight takes one step
-        steps/groups          which pictures take part in a step: `Group.select`
-    steps/slots           the step itself: `advance`, a few operations around the model
+    api                   what the rest of the program sees: requests, pictures, progress
+    engine                the thread: it takes in requests, starts steps and returns the pictures
+    batch                 `Batch.tick` takes one step with many requests at once
+    steps/groups          `Group.select` chooses the pictures that take part in a step
+    steps/slots           `advance` is the step itself: a few operations around the model
     sampling/step_tables  a scheduler's steps as numbers, measured on diffusers' own object
-    steps/steppers        the same step as a captured CUDA graph, and compiled
-        models/prompt_cache   the parts of the UNet that are computed once per prompt, on the CPU
-        models/tiling         draws an enlarged picture in tiles if it is too large for one pass
-        models/family         what the batch asks of a model; one file for each family beside it
-        upscaling/            enlarges finished pictures, one tile between two steps
-    pool                  several engines as one; fleet/ has those in other processes
-    Around them: runner and the rest of models/ load the model and make pictures;
-    capacity/ says how much fits on the device, and what a request costs; capacity/learning learns
-    from the steps how many rows at once are best.
+    steps/steppers        runs the step directly, or as a captured CUDA graph, also compiled
+    models/prompt_cache   on the CPU, computes some parts of the UNet only once for each prompt
+    models/tiling         draws an enlarged picture in tiles if it is too large for one pass
+    models/family         the interface of a model family; beside it, each family has one file
+    upscaling/            enlarges finished pictures, one tile between two steps
+    pool                  makes several engines one; fleet/ has the engines in other processes
+
+runner and the rest of models/ load the model and make pictures. capacity/ says how much fits on the
+device, and what a request costs. capacity/learning learns from the steps how many rows at once are
+best.
 """
 
 from bot.engine.api import (

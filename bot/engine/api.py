@@ -21,7 +21,7 @@ NUM_IMAGES = 3
 """Pictures per request: one triptych."""
 
 SHOWN_PIXELS = 512
-"""Small pictures are shown enlarged, but their sides may not become longer than this."""
+"""Small pictures are shown enlarged, but with sides of at most this length."""
 
 SAMPLER_IDS = tuple(SAMPLERS)
 """Every sampler that people may name. A model offers those that support its noise schedule."""
@@ -86,7 +86,7 @@ class UpscalerInfo:
 
     @property
     def factors(self) -> tuple[int, ...]:
-        """Return the possible factors, largest first. Smaller ones reduce the largest result."""
+        """Return the possible factors, largest first. Smaller factors reduce the full result."""
         return tuple(n for n in range(self.factor, 1, -1) if self.factor % n == 0)
 
 
@@ -97,18 +97,19 @@ class ModelInfo:
     id: the model's name in recipes and requests. name: the model's name for people.
     width, height: native size in pixels. size_multiple: both sides must be multiples of it.
     max_tokens: the text encoder's length, start and end markers included.
-    samplers: ids offered for this model, ``default_sampler`` (the model's own scheduler) first.
     is_default: it is the bot's own model; False if the owner of another machine chose it.
-    device: the id of its kind of device, such as "cuda" or "cpu"; dtype: "float16" or "float32".
-    engine: the id of the engine that has loaded it.
-    request_flop: the work of its default request. cost_factor: that work in default requests of the
-    default model. max_clip_skip: the number of layers in the text encoder, minus one.
+    samplers: the ids of the samplers offered for this model, first ``default_sampler`` (usually the
+    model's own scheduler). device: the id of its kind of device, such as "cuda" or "cpu"; dtype:
+    "float16" or "float32". engine: the id of the engine that has loaded it.
+    request_flop: the work of the model's default request. cost_factor: this work in default
+    requests of the default model. max_clip_skip: the number of layers in the text encoder, minus
+    one.
     sizes: the sizes (width, height) that it was trained with, if there are several.
-    embeds_guidance: it was distilled to take the guidance scale as an input. is_distilled: it draws
-    in a few steps, so presets with more of them are of no use.
+    embeds_guidance: the model was distilled to take the guidance scale as an input. is_distilled:
+    the model draws in a few steps, so presets with more steps are not used.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
-    shows_enlarged: people see its pictures enlarged, because they are small. upscaler: the network
-    that enlarges pictures; None if that is off.
+    shows_enlarged: people see the model's pictures enlarged, because they are small. upscaler: the
+    network that enlarges pictures; None if enlarging is off.
     """
 
     id: str
@@ -140,7 +141,7 @@ class ModelInfo:
         return 2 if guidance_scale > 1 and not self.embeds_guidance else 1
 
     def find_shown_factor(self, width: int, height: int) -> int | None:
-        """Return how many times larger people see a picture of this size; None if not larger."""
+        """Return by which factor a picture of this size is shown enlarged; None if it is not."""
         if self.upscaler is None or not self.shows_enlarged:
             return None
         room = SHOWN_PIXELS // max(width, height, 1)
@@ -149,10 +150,10 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GenerationRequest:
-    """One job for the engine. recipe: with all of the model's defaults filled in.
+    """One job for the engine. recipe: has all of the model's defaults filled in.
 
-    It has one seed in [0, 2³²) for each picture. Classifier-free guidance runs if the scale is
-    above 1. If ``guidance_until`` is below 1, the last steps run without guidance and cost half,
+    The recipe has one seed in [0, 2³²) for each picture. Classifier-free guidance runs if its scale
+    is above 1. If ``guidance_until`` is below 1, the last steps run without guidance and cost half,
     and the picture is no longer the one that diffusers' pipeline draws. image: uint8 (H, W, 3) RGB
     to start from. If it is None, the recipe's strength only affects the cost. If the recipe
     ``is_upscaled``, the image is enlarged and nothing is drawn.
@@ -164,7 +165,7 @@ class GenerationRequest:
 
     @property
     def model(self) -> str | None:
-        """Return the ``ModelInfo.id`` of the model that will draw it."""
+        """Return the ``ModelInfo.id`` of the model that will draw this request."""
         return self.recipe.model
 
 
@@ -179,7 +180,7 @@ class GenerationOutput:
     cut_words, cut_negative_words: the end of the prompt and of the negative prompt, if it was too
     long for the text encoder; otherwise "".
     engine: the id of the engine that drew the pictures; each engine has its own pace.
-    enlarged: the same pictures enlarged, if people are to see them so.
+    enlarged: the same pictures enlarged, if people see them enlarged; otherwise None.
     """
 
     images: NDArray[np.uint8]
@@ -193,10 +194,10 @@ class GenerationOutput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """How far a request is: ``step`` of ``num_steps`` are done. preview: uint8 (N, h, w, 3) RGB or
-    None.
+    """The progress of a request: ``step`` of ``num_steps`` steps are done.
 
-    If a picture is only enlarged, its tiles count as steps.
+    If a picture is only enlarged, its tiles count as steps. preview: uint8 (N, h, w, 3) RGB or
+    None.
     """
 
     step: int
@@ -205,7 +206,7 @@ class Progress:
 
 
 ProgressCallback = Callable[[Progress], None]
-"""Called in the engine thread, so it must be quick: ``loop.call_soon_threadsafe`` passes it on."""
+"""The engine thread calls this, so it must be quick, such as ``loop.call_soon_threadsafe``."""
 
 
 class EngineState(StrEnum):
@@ -222,7 +223,7 @@ class EngineState(StrEnum):
 class EngineStatus:
     """Describes an engine in a pool. outstanding_cost: the work left, in default requests.
 
-    info: its model; None until that is loaded. note: why it is not drawing.
+    info: its model; None until the model is loaded. note: why the engine does not draw.
     """
 
     name: str
@@ -236,7 +237,7 @@ class EngineStatus:
 
 
 class Estimator(Protocol):
-    """Says what an engine can take and what it costs. It can be sent to another process."""
+    """Says whether a request fits and what it costs. Estimators can be sent to other processes."""
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
         """Return whether a request fits beside the others. A single request always fits."""
@@ -252,7 +253,7 @@ class EngineApi(Protocol):
 
     @property
     def estimator(self) -> Estimator | None:
-        """Return how much fits now and what it costs; None until the model is loaded."""
+        """Return the estimator of room and costs as of now; None until the model is loaded."""
         ...
 
     @property
@@ -262,21 +263,25 @@ class EngineApi(Protocol):
 
     @property
     def is_draining(self) -> bool:
-        """Return whether it wants to finish what it draws and take no more."""
+        """Return whether the engine wants to finish its requests and take no new ones."""
         ...
 
     def start(self) -> Future[ModelInfo]:
-        """Start the engine thread and load the model. Fails with ConfigError."""
+        """Start the engine thread and load the model. The future fails with ConfigError."""
         ...
 
     def submit(
         self, request: GenerationRequest, on_progress: ProgressCallback | None = None
     ) -> Future[GenerationOutput]:
-        """Queue a request. Fails with GenerationCancelled, -Rejected, -Failed or EngineLost."""
+        """Queue a request.
+
+        The future fails with GenerationCancelled, GenerationRejected, GenerationFailed or
+        EngineLost.
+        """
         ...
 
     def cancel(self, request_id: int) -> None:
-        """Fail a request with GenerationCancelled within one step. May be called again."""
+        """End a request with GenerationCancelled within one step. A second call does nothing."""
         ...
 
     def has_room(self, recipe: Recipe) -> bool:

@@ -1,4 +1,4 @@
-"""Holds all requests in flight. Each tick takes one step with them."""
+"""Holds all requests in flight. Each tick takes one step with a group of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from bot.texts.reasons import because
 logger = logging.getLogger(__name__)
 
 PREVIEW_SECONDS = 1.0
-"""The least seconds between two previews of a request. They come every PREVIEW_STEPS steps."""
+"""A request gets a preview every PREVIEW_STEPS steps, but not sooner than this many seconds."""
 
 TILED_SECONDS = 3600.0
 """How long a size is tiled after one pass ran out of memory. Memory may be free again then."""
@@ -63,7 +63,7 @@ def open_batch(source: ModelSource, options: EngineOptions) -> Batch:
 
 
 class Batch:
-    """Draws requests together: they share every UNet call and join at any step. Not thread-safe."""
+    """Draws requests together: they share UNet calls and may join at any step. Not thread-safe."""
 
     def __init__(
         self,
@@ -120,7 +120,8 @@ class Batch:
         start, may_fail = None, recipe.is_enlarged and not tiled
         with suppress(torch.OutOfMemoryError) if may_fail else nullcontext():
             start = self.runner.family.start(request, drawing.table, tiled=tiled)
-        if start is None:  # after "except", because inside it the traceback keeps the tensors alive
+        # This is after the block, because inside it the traceback keeps the tensors alive.
+        if start is None:
             return self._enter_in_tiles(drawing)
         group = self._get_group((*recipe.size, tiled, cond.num_tokens), len(recipe.seeds))
         if not group.is_active:  # a group that was idle does not get extra turns for that time
@@ -136,7 +137,7 @@ class Batch:
         return is_known or must_tile(self.runner.info, recipe)
 
     def leave(self, drawing: Drawing) -> None:
-        """Forget a request; its rows are free for the next step."""
+        """Forget a request, so that its rows are free for the next step."""
         for group in self._groups:
             if drawing in group.drawings:
                 group.leave(drawing)
@@ -211,13 +212,13 @@ class Batch:
         return group.select(self.capacity.count_rows(group.width, group.height))
 
     def _learn(self, group: Group, members: Sequence[Member], seconds: float | None) -> None:
-        """Learn from a step. If other rows are better, take them from the next step on."""
+        """Learn from a step. If another number of rows is better, use it from the next step on."""
         if self._learner is None or group.is_tiled:
             return
         self._learner.note(self._count_native_rows(group, members), seconds, self._clock())
         if self._learner.rows != self.capacity.rows:
             before, self.capacity.rows = self.capacity.rows, self._learner.rows
-            logger.info("%s rows a step are better than %s", self.capacity.rows, before)
+            logger.info("from now on, %s rows per step instead of %s", self.capacity.rows, before)
             self.runner.use_learned(self._learner)
 
     def _count_native_rows(self, group: Group, members: Sequence[Member]) -> float:

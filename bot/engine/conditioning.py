@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 Network = Callable[..., Any]
-"""The part that is called at every step (a UNet): diffusers' own forward, compiled, or tiled."""
+"""The part that every step calls (a UNet): as diffusers has it, compiled, or tiled."""
 
 Rows = Mapping[str, torch.Tensor]
 """The conditioning of R rows: each tensor of ``Conditioning`` with R as its first dimension."""
@@ -19,9 +19,9 @@ Rows = Mapping[str, torch.Tensor]
 class Conditioning:
     """The inputs of one row of the model's batch besides its latent and its time.
 
-    tensors: by the family's own names, without a batch dimension, in the model's dtype, on its
-    device; "embeds" is (tokens, width). cut_words: the last words of the prompt, if they did not
-    fit into the encoder; else "".
+    tensors: the family chooses their names. They have no batch dimension, and the model's dtype and
+    device. "embeds" is (tokens, width). cut_words: the end of the prompt, if it did not fit into
+    the encoder; else "".
     """
 
     tensors: Mapping[str, torch.Tensor]

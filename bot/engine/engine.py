@@ -58,7 +58,7 @@ class _Job:
             self.future.set_exception(error)
 
     def report(self, progress: Progress) -> None:
-        """Call its progress callback. If that fails, log it once and do not call it again."""
+        """Call the job's progress callback. If this fails, log it once and never call it again."""
         if self.on_progress is None:
             return
         work = partial(self.on_progress, progress)
@@ -97,14 +97,14 @@ class Engine:
         self._capacity: Capacity | None = None
         self._loaded: Future[ModelInfo] = Future()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        # Only the engine thread touches these three.
+        # Only the engine thread uses the next three.
         self._waiting: deque[_Job] = deque()
         self._drawn: dict[Drawing, _Job] = {}
         self._must_forget = False
 
     @property
     def estimator(self) -> ModelEstimator | None:
-        """Return how much fits now and what it costs; None until the model is loaded."""
+        """Return the estimator of room and costs as of now; None until the model is loaded."""
         if self._cost_model is None or self._capacity is None:
             return None
         return ModelEstimator(self._cost_model, copy(self._capacity))
@@ -120,7 +120,7 @@ class Engine:
         return False
 
     def start(self) -> Future[ModelInfo]:
-        """Start the engine thread and load the model. Fails with ConfigError.
+        """Start the engine thread and load the model. The future fails with ConfigError.
 
         Raises RuntimeError when called twice.
         """
@@ -133,8 +133,8 @@ class Engine:
     ) -> Future[GenerationOutput]:
         """Queue a request, before or after the model is loaded; its ``request_id`` must be new.
 
-        Fails with GenerationCancelled (also once the engine is closed), GenerationRejected,
-        GenerationFailed or EngineLost.
+        The future fails with GenerationCancelled (also once the engine is closed),
+        GenerationRejected, GenerationFailed or EngineLost.
         """
         job = _Job(request, on_progress)
         with self._lock:
@@ -171,7 +171,7 @@ class Engine:
         return self._capacity.fits(others, recipe)
 
     def cost(self, recipe: Recipe) -> float:
-        """Estimate the work in default requests of the default model; 1.0 until one is loaded."""
+        """Estimate the work in default requests of the default model; 1.0 before loading."""
         return 1.0 if self._cost_model is None else self._cost_model.estimate(recipe)
 
     def forget_prompts(self) -> None:
@@ -230,7 +230,7 @@ class Engine:
         return ConfigError(f"The model {self._source.model} could not be loaded: {reason}")
 
     def _receive(self) -> bool:
-        """Empty the inbox; wait for messages if there is nothing to do. False if it is closed."""
+        """Empty the inbox; if there is nothing to do, wait for a message. False if it is closed."""
         while True:
             busy = bool(self._drawn or self._waiting or self._must_forget)
             try:
@@ -293,7 +293,7 @@ class Engine:
     def _book(
         self, batch: Batch, outcomes: list[tuple[Drawing, RequestResult]] | TriptychError
     ) -> None:
-        """Resolve the futures of finished requests. If the step itself failed, resolve all."""
+        """Resolve the futures of finished requests. If the step itself failed, fail all futures."""
         if isinstance(outcomes, EngineLost):
             self._end(outcomes)
         if isinstance(outcomes, TriptychError):
@@ -331,5 +331,5 @@ class Engine:
 
 
 def _copy(error: TriptychError) -> TriptychError:
-    """Make a new exception for each future, because raising one adds to its traceback."""
+    """Copy an exception for each future, because raising it makes its traceback longer."""
     return type(error)(*error.args)

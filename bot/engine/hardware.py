@@ -22,8 +22,8 @@ class Hardware:
     id: the device's name in the DEVICE setting. type: its name in torch. label: its name for
     people. dtype: the number type in which models are loaded. has_graphs: whether steps are
     captured as graphs. has_peaks: whether torch reports the free memory, and the most memory that
-    some work needed. Without this, memory cannot limit the number of rows. remedy: what to do if
-    torch finds no such device.
+    some work needed. If torch does not, memory cannot limit the number of rows. remedy: what to do
+    if torch finds no such device.
     """
 
     id: str

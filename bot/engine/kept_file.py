@@ -17,12 +17,12 @@ class KeptFile:
         self._path = path
 
     def read(self, key: str) -> dict[str, Any]:
-        """Return what was kept under a key; an empty dict if there is nothing."""
+        """Return the value kept under a key; an empty dict if there is none."""
         kept = self._read_all().get(key)
         return kept if isinstance(kept, dict) else {}
 
     def write(self, key: str, value: dict[str, Any]) -> None:
-        """Keep a value under a key; other keys stay. If that fails, only log it.
+        """Keep a value under a key; other keys stay. If writing fails, only log it.
 
         The engine works as well without the file; the next start only takes longer.
         """

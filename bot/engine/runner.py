@@ -80,7 +80,7 @@ class ModelRunner:
         return Learner(capacity.rows, count_default_rows(self.info), max_rows)
 
     def use_learned(self, learner: Learner) -> None:
-        """Prepare for rows that were learned, and keep them for the next start."""
+        """Prepare for the number of rows that was learned, and keep it for the next start."""
         self.start_compiling(learner.next_rows)
         known = self._read_knee()
         if known is not None:
@@ -151,7 +151,8 @@ class ModelRunner:
         if not tiled:
             with suppress(torch.OutOfMemoryError):
                 return self.family.decoder.start(latents)
-            self.free()  # after "except", because inside it the traceback keeps the tensors alive
+            # This is after the block, because inside it the traceback keeps the tensors alive.
+            self.free()
         return self.family.decoder.decode_singly(latents, tiled=tiled or may_tile)
 
     def explain(self, error: Exception) -> EngineError:

@@ -1,4 +1,4 @@
-"""Converts members' pictures to 8 bits and sRGB, however their files store colours.
+"""Converts members' pictures to 8 bits and sRGB, whatever colours their files use.
 
 Worker processes import this module, so it must be light.
 """
@@ -63,7 +63,10 @@ def _reduce_depth(picture: Image.Image) -> Image.Image:
 
 
 def map_to_srgb(picture: Image.Image) -> Image.Image:
-    """Use the colour profile or, if a PNG has none, its gamma. A broken profile is ignored."""
+    """Convert a picture to sRGB by its colour profile or, if a PNG has none, by its gamma.
+
+    A picture with a broken profile is returned unchanged.
+    """
     profile = picture.info.get("icc_profile")
     if profile:
         try:

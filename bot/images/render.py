@@ -26,15 +26,16 @@ _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
 _PREVIEW_TILE_PIXELS = 192
 _BLURRED_SIDE_PIXELS = 192
-# As a share of the shorter side. Three stripes keep 1/20 of their contrast, four keep 1/50.
+# The blur's radius, as a share of the shorter side. Three stripes across the picture keep 1/20 of
+# their contrast, four keep 1/50.
 _BLUR = 1 / 6
-PNG_LEVEL = 1  # a third of the time of the default level, for a tenth more bytes
+PNG_LEVEL = 1  # a third of the default level's time, and a tenth more bytes
 
 
 def blur(path: Path) -> bytes | None:
     """Make a small PNG of a picture's colours, in which nobody can tell what it shows.
 
-    None if the file is gone or damaged. In a grid, the size of one picture decides how much.
+    None if the file is gone or damaged. A grid is blurred as much as each picture in it would be.
     """
     try:
         with Image.open(path) as picture:
@@ -51,7 +52,7 @@ def blur(path: Path) -> bytes | None:
 
 
 def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:
-    """Put the tiles side by side; small ones are enlarged by a whole factor."""
+    """Put the tiles side by side; small ones are enlarged by a whole number."""
     if len(tiles) == 1:
         return tiles[0]
     width, height = tiles[0].size
@@ -111,7 +112,7 @@ def compose_hidden_tile(size: tuple[int, int], why: Text) -> Image.Image:
 
 
 def _can_draw(text: str) -> bool:
-    """Return whether Pillow's own font can draw the text: it has little more than ASCII."""
+    """Return whether Pillow's own font can draw the text. It has little more than ASCII."""
     box = _draw_letter("\uffff")
     return all(char.isspace() or _draw_letter(char) != box for char in text)
 
@@ -128,7 +129,7 @@ def encode_png(picture: Image.Image, recipe: Recipe) -> bytes:
     size = f"{recipe.width}x{recipe.height}"
     entries = recipe.describe() | {"seed": ", ".join(map(str, recipe.seeds)), "size": size}
     del entries["seeds"]
-    # other people have no use for this number: the picture is not in the file
+    # the file does not contain the start picture, so other people cannot use its job number
     entries.pop("start", None)
     for key, value in (entries | {"Software": "Triptych"}).items():
         info.add_itxt(key, str(value))

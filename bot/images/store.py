@@ -99,7 +99,10 @@ class PictureWriter:
             held.rename(self.folder_of(job_id))
 
     async def locate_grid(self, job_id: int) -> Path | None:
-        """Find the grid for a moderator: uncovered while the job is held. None if there is none."""
+        """Find the grid for a moderator; None if there is none.
+
+        While the job is held, no panel in this grid is hidden.
+        """
         folders = (self._folder / _HELD / str(job_id), self.folder_of(job_id))
         return next((path for each in folders if (path := each / "grid.png").is_file()), None)
 

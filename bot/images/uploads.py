@@ -162,7 +162,7 @@ def _explain_kind(data: bytes) -> Reason:
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
-    """Put a picture on white, as a new picture, so that no metadata of the file remains."""
+    """Put a picture on a new white picture, so that no metadata of the file remains."""
     layer = picture.convert("RGBA")
     flat = Image.new("RGB", layer.size, (255, 255, 255))
     flat.paste(layer, mask=layer)

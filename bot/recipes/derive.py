@@ -1,4 +1,4 @@
-"""Makes a new request (``Ask``) from a finished job: drawn again, varied or enlarged."""
+"""Makes a new request (``Ask``) from a finished job, to redraw, vary or enlarge it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def compose_again(job: Job) -> Ask:
 
 
 def compose_base(job: Job) -> Ask:
-    """Return the ask for variations and remixes, with the size from before any enlarging."""
+    """Return the ask for variations and remixes, with the size before the picture was enlarged."""
     again, start = compose_again(job), job.recipe.start
     if start is None or not start.is_enlarged:
         return again
@@ -80,7 +80,7 @@ def compose_upscale(job: Job, panel: int, upscaler: UpscalerInfo, max_side_pixel
 
 
 def _find_factor(job: Job) -> int:
-    """Return how many times longer than drawn the sides of a recipe's pictures are now."""
+    """Return how many times longer the sides of a job's pictures are than when first drawn."""
     return job.recipe.start.factor if job.recipe.start else 1
 
 

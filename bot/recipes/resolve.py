@@ -43,7 +43,7 @@ def compose_recipe(ask: Ask, random_seed: int) -> Recipe:
 
 
 def _fit_row(value: Any) -> Any:
-    """Replace infinity and NaN, which a row cannot hold. Refused prompts get rows too."""
+    """Replace infinity and NaN, which the database cannot store. It stores refused prompts too."""
     match value:
         case float():
             return value if math.isfinite(value) else None
@@ -53,7 +53,7 @@ def _fit_row(value: Any) -> Any:
 
 
 def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
-    """Fill in the model's defaults and check the rest against it. Raises UserError."""
+    """Fill in the model's defaults, and check that it can draw the recipe. Raises UserError."""
     check_is_known(recipe)
     if recipe.start is not None and recipe.start.upscaled:
         return _complete_upscaling(recipe, recipe.start.upscaled, info)

@@ -24,8 +24,8 @@ def _read() -> dict[str, Any]:
 
 
 def describe_unknown(recipe: Recipe) -> str:
-    """Name the words that the starter model does not know; "" if there are none or for other
-    models.
+    """Name the words that the starter model does not know; "" if there are none, or if another
+    model draws.
 
     Words after the first comma are ignored, because they are mostly about style. An unknown word
     before a known noun ("majestic" in "a majestic dog") is ignored too, because it only describes

@@ -31,7 +31,7 @@ STARTERS = (
 
 
 class Styles:
-    """A server's styles. The server's own replace Triptych's styles of the same name."""
+    """A server's styles. Its own styles replace Triptych's styles of the same name."""
 
     def __init__(
         self, styles: StyleRepository, audit: AuditRepository, now: Callable[[], float]

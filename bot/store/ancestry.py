@@ -8,8 +8,9 @@ from bot.domain.jobs import Ancestry
 from bot.domain.recipes import StartPicture
 from bot.store.database import Database
 
-MAX_GENERATIONS = 100  # this also ends a loop, which only a damaged database can contain
-# all of them are judged again at each press; this many take a quarter of a second at most
+MAX_GENERATIONS = 100  # also ends a loop, which only a damaged database can contain
+# The rules judge all these texts again when a button is pressed. For this many characters, that
+# takes a quarter of a second at most.
 MAX_CHARACTERS = 12_000
 _BEHIND = """
     WITH RECURSIVE behind (job_id, panel, generation) AS (
@@ -28,13 +29,16 @@ _BEHIND = """
 
 
 class AncestryRepository:
-    """Follows start pictures back to the job they came from first."""
+    """Follows start pictures back to the first job."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def fetch(self, start: StartPicture | None) -> Ancestry:
-        """Collect the chain back to a picture that has no start picture, or that a person sent."""
+        """Collect the texts of the jobs behind a picture, back to the first job.
+
+        The first job has no start picture, or one that a person sent.
+        """
         if start is None:
             return Ancestry()
         names = {"job_id": start.job_id, "panel": start.panel, "most": MAX_GENERATIONS}

@@ -114,7 +114,7 @@ class AuditRepository:
         return await _parse_all(rows)
 
     async def list_guilds_before(self, moment: float) -> list[int | None]:
-        """Return the guilds that have rows older than this."""
+        """Return the guilds that have rows older than ``moment``."""
         rows = await self._database.fetch_all(
             "SELECT DISTINCT guild_id FROM audit WHERE at < ?", (moment,)
         )

@@ -31,7 +31,9 @@ from bot.store.schema import describe_oddity
 
 KEPT_DAILY = 7
 KEPT_ASIDE_DAYS = 30
-"""How long copies from an upgrade, a restore or a rescue are kept: they hold deleted words."""
+"""How long copies from an upgrade, a restore or a rescue are kept. Then they are deleted, because
+they still contain words that members have deleted.
+"""
 
 _STAMP = "%Y%m%d-%H%M%S"
 _ASIDE = ("backups/before-*.sqlite3", "backups/rescued-*.sqlite3", "replaced-*")
@@ -39,7 +41,7 @@ _UNFINISHED = ("backups/*.part", "*.part")
 _DAY_SECONDS = 24 * 3600.0
 # Tables whose ids are in the buttons of messages.
 _NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}
-# how many ids a damaged or lost database may have used that we do not know of
+# how many unknown ids a damaged or lost database may have used
 _UNREADABLE_MARGIN = 100_000
 
 
@@ -52,7 +54,7 @@ class Backups:
         self._folder = data_dir / FOLDER_NAME
 
     async def keep(self, now: float) -> Path | None:
-        """Return the copy, if one was made. Raises StoreError."""
+        """Make today's copy and return its path; None if it is there already. Raises StoreError."""
         day = datetime.fromtimestamp(now, UTC).date()
         path = self._folder / f"daily-{day.isoformat()}.sqlite3"
         if path.exists():
@@ -79,11 +81,11 @@ class Backups:
     def prune(self, now: float) -> list[Path]:
         """Remove old and unfinished copies, and return what was removed.
 
-        Old copies hold words that were deleted later. A copy is unfinished if the bot stopped
-        while it wrote it.
+        Old copies still contain words that were deleted later. A copy is unfinished if the bot
+        stopped while writing it.
 
-        Raises StoreError, and removes nothing, if the newest copy is from the future: then the
-        clock is wrong and cannot say which copies are old.
+        Raises StoreError, and removes nothing, if the newest copy is from the future. Then the
+        clock is wrong, so nobody can tell which copies are old.
         """
         try:
             self._check_clock(now)
@@ -122,7 +124,7 @@ class Backups:
 
 
 def _find_time(path: Path) -> float:
-    """Return when a copy was made or set aside, by the time in its name: the file may be older."""
+    """Return when a copy was made or set aside, read from its name. The file may be older."""
     named = re.search(r"-(\d{8}-\d{6})\.", path.name)
     with suppress(ValueError):  # the file's name contains no valid time
         if named is not None:
@@ -133,7 +135,8 @@ def _find_time(path: Path) -> float:
 @dataclass(frozen=True, slots=True)
 class Restored:
     """The result of ``restore``. set_aside: where the earlier database is now. pictures_aside:
-    where the pictures are that only it lists. None if there were none.
+    where those pictures are now that only the earlier database lists. Each is None if there was
+    nothing to move.
     """
 
     backup: Path
@@ -142,11 +145,11 @@ class Restored:
 
 
 def restore(data_dir: Path, backup: Path, migrations: Path, now: float) -> Restored:
-    """Put a copy in the place of the database, which is kept beside it. Raises StoreError, also
-    for a copy that this version cannot use.
+    """Put a copy in the place of the database, and keep the earlier database beside it.
 
     No id is used twice, because the buttons under newer messages must not find another job. The
-    caller owns the data directory.
+    caller must own the data directory. Raises StoreError, also for a copy that this version cannot
+    use.
     """
     fault = examine_file(backup, migrations)
     if fault is not None:
@@ -158,7 +161,7 @@ def restore(data_dir: Path, backup: Path, migrations: Path, now: float) -> Resto
         with _for_owner_alone():
             copy.unlink(missing_ok=True)
             with closing(open_with_log(backup)) as source, closing(sqlite3.connect(copy)) as made:
-                source.backup(made)  # the file alone would lack what is only in its log
+                source.backup(made)  # includes what is only in the log
             known = _raise_ids(copy, data_dir)
         existed = path.exists()
         _set_aside(path, aside)
@@ -178,10 +181,11 @@ def restore(data_dir: Path, backup: Path, migrations: Path, now: float) -> Resto
 
 
 async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
-    """Replace a lost or damaged database by an empty one. Rename what is left of the old one. The
-    new database does not use ids again that the old one may have used. Return what was renamed, in
-    words; "" if there was nothing. Raises StoreError if the database is whole. The caller owns the
-    data directory.
+    """Replace a lost or damaged database by an empty one, and rename what is left of the old one.
+
+    The new database does not use ids that the old one may have used. Returns what was renamed, in
+    words; "" if there was nothing. Raises StoreError if the database is whole. The caller must own
+    the data directory.
     """
     path = data_dir / FILE_NAME
     if is_record(path, whole=True):
@@ -203,7 +207,8 @@ async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
             if (data_dir / folder).exists():
                 (data_dir / folder).rename(f"{aside}.{folder}")
         _set_aside(path, Path(f"{aside}.sqlite3"))
-        _put(built / FILE_NAME, path)  # the last step, so that after a crash every start asks again
+        # last, so that after a crash before this step, every start still asks for --new
+        _put(built / FILE_NAME, path)
         shutil.rmtree(built)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"No new record could be made in {data_dir}: {error}") from error
@@ -213,8 +218,8 @@ async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
 def _set_aside(path: Path, aside: Path) -> None:
     """Rename a database and its log.
 
-    A log without a database is renamed too, because SQLite would apply it to whatever file takes
-    the database's place.
+    A log without a database is renamed too, because SQLite would apply the log to any file that
+    takes the database's place.
     """
     for part in list_parts(path):
         part.chmod(0o600)
@@ -242,7 +247,7 @@ def _stamp(now: float) -> str:
 
 
 def _raise_ids(copy: Path, data_dir: Path) -> int:
-    """Write into the copy which ids are taken. Return the id of the last job in the copy."""
+    """Write into the copy which ids are in use. Return the id of the last job in the copy."""
     last = dict.fromkeys(_NAMED_IN_MESSAGES.values(), 0)
     is_readable = _add_last_ids(data_dir / FILE_NAME, last)
     for path in (copy, *list_backups(data_dir), *data_dir.glob("replaced-*.sqlite3")):

@@ -72,7 +72,10 @@ class CardRepository:
         return _parse_card(row) if row else None
 
     async def list_unsettled_ids(self) -> list[int]:
-        """Return cards that are open, or decided but not yet told to everybody, oldest first."""
+        """List the ids of unsettled cards, oldest first.
+
+        A card is settled when a moderator has decided and everybody concerned has been told.
+        """
         rows = await self._database.fetch_all(
             "SELECT card_id FROM card WHERE settled_at IS NULL ORDER BY card_id"
         )
@@ -129,7 +132,7 @@ class CardRepository:
         return [_parse_report(row) for row in rows]
 
     async def count_reports_by(self, guild_id: int, reporter_id: int, since: float) -> int:
-        """Return how many pictures a member has reported since then."""
+        """Return how many pictures a member has reported after ``since``."""
         row = await self._database.fetch_one(
             "SELECT count(*) AS number FROM report "
             "WHERE guild_id = ? AND reporter_id = ? AND at > ?",

@@ -29,7 +29,7 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 _CLOSED = because(Code.STOPPING)
 _BETWEEN_TRIES_SECONDS = 0.05
-_BUSY_MILLISECONDS = 20  # that the connection itself waits; meanwhile all callers wait
+_BUSY_MILLISECONDS = 20  # how long SQLite itself waits; meanwhile all callers wait
 
 
 class DataDirLock:
@@ -73,9 +73,9 @@ class DataDirLock:
 class Database:
     """The only connection that writes. Callers take turns at it.
 
-    Turns that are taken close together are committed together (*group commit*): a commit waits for
-    the disk for milliseconds, and fifty prompts at once must not wait for fifty of them. A turn
-    ends only after the commit that covers it, so whatever was answered is on disk.
+    Turns that come shortly after each other are committed together (*group commit*): a commit waits
+    milliseconds for the disk, and fifty prompts at once must not wait for fifty commits. A turn
+    ends only after its commit, so everything that a member was told is on disk.
 
     Long reads (a copy, an export, statistics) use another connection (``Reader``).
     """
@@ -96,12 +96,12 @@ class Database:
     async def open(cls, data_dir: Path, migrations: Path) -> Database:
         """Open and migrate the database of ``data_dir``.
 
-        Raises StoreError, also if it is lost: only a new folder gets an empty one.
+        Raises StoreError, also if the database is lost: only a new folder gets an empty database.
         """
         path = data_dir / FILE_NAME
         try:
             check_not_lost(data_dir)
-            # if this fails, close it, or aiosqlite's thread would outlive the event loop
+            # try first without aiosqlite, whose thread would outlive the event loop after a failure
             sqlite3.connect(path).close()
             connection = await aiosqlite.connect(path, isolation_level=None)
         except sqlite3.Error as error:
@@ -135,13 +135,13 @@ class Database:
             return True
 
     async def close(self) -> None:
-        """Close the connection; an unclosed one would keep the process alive."""
+        """Close the connection. If it stays open, the process does not end."""
         await _uninterrupted(self._close())
 
     async def _close(self) -> None:
         async with self._lock:
             self._closed = True
-        # first, because the last connection to close empties the log, and must be able to write
+        # The last connection that closes empties the log. So the read-only one is closed first.
         await self._reader.close()
         await asyncio.gather(*self._committers, return_exceptions=True)
         await self._connection.close()
@@ -150,8 +150,8 @@ class Database:
     async def transaction(self) -> AsyncIterator[None]:
         """Save all changes made inside, or undo all of them after an error or a cancellation.
 
-        Calls that the same task makes inside belong to it. The changes are on disk when it ends.
-        Raises StoreError.
+        All calls of the same task inside the block belong to the transaction. When the block ends,
+        the changes are on disk. Raises StoreError.
         """
         if self._owner is asyncio.current_task():
             yield
@@ -170,10 +170,11 @@ class Database:
 
     @asynccontextmanager
     async def _turn(self, *, writes: bool = True) -> AsyncIterator[None]:
-        """Use the connection alone, inside the open batch. Ends when the batch is on disk. A caller
-        that only reads opens no batch. But if one is open, it waits for that one's commit, because
-        it saw what was written. If a caller's time limit (``patience``) is over, it gets
-        StoreError; if it has already written, it gets Unconfirmed.
+        """Use the connection alone, inside the open batch. Ends when the batch is on disk.
+
+        A caller that only reads opens no batch. But if a batch is open, the caller waits for its
+        commit too, because it saw what the batch wrote. If the caller's time limit (``patience``)
+        is over, it gets StoreError, or Unconfirmed if it has already written.
         """
         try:
             batch = await self._take_turn(writes=writes)
@@ -193,7 +194,10 @@ class Database:
             raise StoreError(explain_sqlite_error(error, Path(FILE_NAME))) from error
 
     async def _take_turn(self, *, writes: bool) -> asyncio.Future[None] | None:
-        """Take the lock, and open the batch. Others go on while another program is writing."""
+        """Take the lock, and open the batch.
+
+        While another program writes, give the lock to others between two tries.
+        """
         give_up_at = asyncio.get_running_loop().time() + get_locked_seconds()
         while True:
             async with in_time():
@@ -220,7 +224,7 @@ class Database:
     async def _begin(self) -> asyncio.Future[None]:
         await self._connection.execute("BEGIN IMMEDIATE")
         self._batch = batch = asyncio.get_running_loop().create_future()
-        # perhaps all callers that waited were cancelled
+        # if all callers were cancelled, nobody else reads the exception
         batch.add_done_callback(lambda done: done.exception())
         # The lock is fair, so the commit comes after all callers that wait now.
         committer = asyncio.create_task(self._commit(batch))
@@ -235,7 +239,7 @@ class Database:
 
     async def _commit_now(self, batch: asyncio.Future[None]) -> None:
         """Commit the batch. The caller must hold the lock."""
-        if not self._connection.in_transaction:  # a statement of a cancelled caller has undone it
+        if not self._connection.in_transaction:  # a cancelled caller's statement undid the batch
             self._fail_batch(batch)
             return
         try:
@@ -249,7 +253,7 @@ class Database:
             batch.set_result(None)
 
     async def copy_to(self, path: Path) -> None:
-        """Write a whole copy, readable by its owner alone, while others work.
+        """Write a whole copy that only its owner can read, while others use the database.
 
         If the file was removed or replaced, only this connection still has all of its data. Then
         it makes the copy itself, and other calls wait for it. Raises StoreError or OSError.
@@ -279,9 +283,10 @@ class Database:
             await self._connection.execute("VACUUM INTO ?", (str(path),))
 
     async def take_out_deleted(self) -> bool:
-        """Remove what was deleted from the files: overwrite free pages with zeros, and empty the
-        log. Raises StoreError. Return False if a reader may still need the log. Then the caller
-        should try again later, so that no reader has to wait.
+        """Remove deleted data from the files: overwrite free pages with zeros, and empty the log.
+
+        Returns False if a reader may still need the log. Then the caller should try again later, so
+        that no reader has to wait. Raises StoreError.
         """
         if not _has_log(self._path):
             return True

@@ -39,7 +39,7 @@ def list_pictures(folder: Path) -> list[tuple[int, Path]]:
 
 
 def list_parts(path: Path) -> list[Path]:
-    """Return the files of a database that exist, its log first."""
+    """Return those files of a database that exist, the log first."""
     parts = [Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "")]
     return [part for part in parts if part.exists()]
 
@@ -52,7 +52,7 @@ def open_to_read(path: Path, more: str = "") -> sqlite3.Connection:
 def open_with_log(path: Path) -> sqlite3.Connection:
     """Open a read-only connection that reads the log too, if there is one.
 
-    Without a log SQLite would create files beside the database; immutable forbids that.
+    If there is no log, SQLite would create files beside the database; immutable prevents that.
     """
     log = Path(f"{path}-wal")
     has_log = log.exists() and log.stat().st_size > 0
@@ -89,7 +89,8 @@ def is_record(path: Path, *, whole: bool = False) -> bool:
     """Return whether our database is there. A damaged or unreadable one counts, unless ``whole`` is
     set.
 
-    An empty file is not opened: SQLite would make it a database and delete the log beside it.
+    An empty file is not opened, because SQLite would make it a database and delete the log beside
+    it.
     """
     if not path.is_file() or not path.stat().st_size:
         return False
@@ -120,7 +121,7 @@ def describe_rest(data_dir: Path) -> str:
 def check_not_lost(data_dir: Path) -> None:
     """Raise StoreError if the database is lost or not ours.
 
-    A start without the database would delete every picture that it lists.
+    Starting without the database would delete every picture that the database lists.
     """
     check_is_ours(data_dir / FILE_NAME)
     rest = "" if is_record(data_dir / FILE_NAME) else describe_rest(data_dir)

@@ -50,9 +50,9 @@ class JobRepository:
         weight: float = 1.0,
         press: str = "",
     ) -> Job | None:
-        """Commit a prompt, ``accepted`` or ``refused``.
+        """Commit a prompt as a job that is ``accepted`` or ``refused``.
 
-        None if this interaction has a row, or if a job from the same press is still open.
+        None if this interaction has a job, or if a job from the same press has not ended.
         """
         refused = refusal is not None
         values = {
@@ -105,7 +105,7 @@ class JobRepository:
         return parse_job(row) if row else None
 
     async def list_gallery(self, user_id: int, *, before: int | None, limit: int) -> list[Job]:
-        """List a member's jobs whose pictures are kept, newest first, older than job ``before``."""
+        """List a member's jobs with ids below ``before`` that still have pictures, newest first."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE user_id = ? AND job_id < ? AND deleted_at IS NULL "
             "AND hidden = 0 AND is_held = 0 AND status IN ('delivered', 'undeliverable') "
@@ -125,7 +125,7 @@ class JobRepository:
         return [parse_job(row) for row in rows]
 
     async def list_started_since(self, moment: float) -> list[Job]:
-        """List jobs that began after ``moment`` and have a cost."""
+        """List jobs that were started after ``moment`` and have a cost."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE started_at > ? AND cost > 0 ORDER BY job_id", (moment,)
         )
@@ -303,7 +303,7 @@ class JobRepository:
         end_notified: bool = False,
         **columns: str,
     ) -> Job | None:
-        """End a job without pictures if its status is in ``leaving``. By default it costs nothing.
+        """End a job without pictures if its status is one of ``leaving``. By default it is free.
 
         end_notified: True if no message is needed, or nobody can be reached.
         """
@@ -324,9 +324,9 @@ class JobRepository:
         await self._database.execute("UPDATE job SET end_notified = 1 WHERE job_id = ?", (job_id,))
 
     async def list_waits_since(self, moment: float, guild_id: int | None = None) -> list[float]:
-        """List the seconds that jobs begun after this moment waited in the queue.
+        """List the waits in the queue, in seconds, of jobs that were started after ``moment``.
 
-        guild_id: only of this server.
+        guild_id: list only jobs of this server.
         """
         rows = await self._database.fetch_all_apart(
             "SELECT started_at - queued_at FROM job WHERE started_at > :moment "
@@ -355,7 +355,7 @@ class JobRepository:
         )
 
     async def mark_deleted(self, job_id: int, *, deleted_by: int, now: float) -> Job | None:
-        """Record that its pictures must be deleted. None if there are none."""
+        """Record that a job's pictures must be deleted. None if it has no pictures."""
         async with self._database.transaction():
             row = await self._database.fetch_one(
                 "UPDATE job SET deleted_at = ?, deleted_by = ? WHERE job_id = ? "

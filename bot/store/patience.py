@@ -27,7 +27,10 @@ _OUTLASTED: ContextVar[float | None] = ContextVar("outlasted", default=None)
 
 
 def hurry(seconds: float, is_answered: Callable[[], bool]) -> None:
-    """Limit how long this task, and tasks that it starts, wait until the member is answered."""
+    """Limit how long this task, and tasks that it starts, wait for the database.
+
+    The limit ends when the member has an answer.
+    """
     until = asyncio.get_running_loop().time() + seconds
     _HURRY.set(_Hurry(until, is_answered))
 
@@ -38,7 +41,7 @@ def take_time() -> None:
 
 
 def outlast(seconds: float) -> None:
-    """Let this task wait this long while another program writes, as its work must not be lost."""
+    """Let this task wait this long while another program writes: its work must not be lost."""
     _OUTLASTED.set(seconds)
 
 

@@ -14,8 +14,8 @@ from bot.domain.recipes import Recipe
 class Words:
     """A column with words that a member wrote, or with a copy of them.
 
-    by, at: the columns with the author and the time. only: an SQL condition; in other rows, a
-    member did not write the words.
+    by, at: the columns with the author and the time. only: the SQL condition for rows whose words a
+    member wrote.
     """
 
     column: str
@@ -30,9 +30,9 @@ class PersonalData:
     """What one table holds about people.
 
     until: when its rows, or the parts about people, are deleted. people: columns that name a person
-    or lead to one, and the value that replaces them. plain: columns of text that no member wrote.
-    They are deleted with the row. over: the SQL condition for rows that retention deletes at :now;
-    they are of :guild_id and from before :moment.
+    or lead to one, and the value that replaces them. plain: columns of text that no member wrote,
+    which are deleted with the row. over: the SQL condition for rows that retention deletes.
+    :guild_id is the rows' server, they were written before :moment, and :now is the present.
     """
 
     until: str
@@ -53,8 +53,8 @@ _WORDLESS = (  # a refused prompt may have a sampler that the member typed freel
     f"WHERE key IN ({_KNOWN})),"  # fields that a newer version added may contain words
     " '$.prompt', '', '$.negative_prompt', '', '$.sampler', NULL, '$.own_words', NULL)"
 )
-_WITH_SERVER = "it is changed or removed; who changed it stays with it"
-_WITH_JOB = "the words of its job go"
+_WITH_SERVER = "somebody changes or removes it; until then it names who changed it"
+_WITH_JOB = "the words of its job are erased"
 _OVER_SUSPENSION = "(lifted_at IS NOT NULL OR ends_at < :now)"
 _OVER_CARD = (
     "guild_id = :guild_id AND opened_at < :moment AND (settled_at < :moment "  # noqa: S608
@@ -75,13 +75,13 @@ _REPORT_IN_AUDIT = tuple(
 # The tables in the order of deletion: each comes before the tables that it refers to.
 PERSONAL: dict[str, PersonalData] = {
     "report": PersonalData(
-        "its card goes; its words, when the server's time for them is over",
+        "its card is deleted; its words are erased when the server's time is over",
         words=(Words("reason", by="reporter_id", at="at"),),
         people={"reporter_id": "0"},
         over=f"card_id IN (SELECT card_id FROM card WHERE {_OVER_CARD})",  # noqa: S608
     ),
     "card": PersonalData(
-        "the server's time is over and there is nothing left to decide",
+        "the server's time is over and nothing is left to decide",
         people={"member_id": "0", "decided_by": "0", "message_id": "NULL"},
         plain=("kind", "decision", "reason"),
         over=_OVER_CARD,
@@ -95,14 +95,14 @@ PERSONAL: dict[str, PersonalData] = {
         "AND suspension_id NOT IN (SELECT suspension_id FROM card WHERE kind = 'appeal')",
     ),
     "strike": PersonalData(
-        "the server's time is over and it does not count any more",
+        "the server's time is over and it has expired or was removed",
         people={"member_id": "0", "given_by": "0"},
         plain=("reason_code", "reason_params"),
         over="guild_id = :guild_id AND given_at < :moment "
         "AND (removed_at IS NOT NULL OR lapses_at < :now)",
     ),
     "audit": PersonalData(
-        "the server's time is over; a member's words, when they delete them",
+        "the server's time is over; a member can have their words erased earlier",
         words=(
             Words("prompt", by="member_id", at="at"),
             *_REPORT_IN_AUDIT,
@@ -113,8 +113,8 @@ PERSONAL: dict[str, PersonalData] = {
     "picture": PersonalData(_WITH_JOB, plain=("path", "sha256")),
     "held_picture": PersonalData(_WITH_JOB, plain=("sha256",)),
     "job": PersonalData(
-        "the server's time is over, or its member deletes their data; what it cost stays, and for "
-        "a day whose it was, so that quotas hold",
+        "the server's time is over, or its member deletes their data. Its cost stays and, for one "
+        "day, also its member's id, so that quotas still work",
         words=(
             *map(_of_job, ("cut_words", "cut_negative_words", "reason_code", "held_code")),
             *(_of_job(column, "'{}'") for column in ("reason_params", "held_params")),
@@ -133,7 +133,7 @@ PERSONAL: dict[str, PersonalData] = {
         },
         plain=("source", "status", "engine", "rule", "press", "guild_locale"),
     ),
-    "message_to_delete": PersonalData("its message is gone, or out of reach"),
+    "message_to_delete": PersonalData("its message is deleted or can no longer be reached"),
     "rule": PersonalData(
         _WITH_SERVER, people={"added_by": "0"}, plain=("kind", "text", "action", "exceptions")
     ),
@@ -143,6 +143,6 @@ PERSONAL: dict[str, PersonalData] = {
         plain=("name", "before", "after", "negative_prompt", "sampler"),
     ),
     "setting": PersonalData(_WITH_SERVER, plain=("name", "value")),
-    "meta": PersonalData("it is written anew; nothing of a person", plain=("key", "value")),
-    "audit_retention": PersonalData("it is written anew; nothing of a person"),
+    "meta": PersonalData("it is overwritten; it has nothing about people", plain=("key", "value")),
+    "audit_retention": PersonalData("it is overwritten; it has nothing about people"),
 }

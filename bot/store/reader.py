@@ -30,7 +30,7 @@ class Reader:
     async def open(cls, path: Path) -> Self:
         """Open the database at ``path``, which this process already holds open for writing."""
         address = _compose_address(path)
-        # close it after a failure, or aiosqlite's thread would go on
+        # try first without aiosqlite, whose thread would go on after a failure
         sqlite3.connect(address, uri=True).close()
         reader = cls(await aiosqlite.connect(address, uri=True, isolation_level=None))
         try:

@@ -1,4 +1,4 @@
-"""Erases the words and pictures of members when their time is over."""
+"""Erases members' words and pictures when the time to keep them is over."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RetentionRepository:
         return await asyncio.to_thread(lambda: [*map(parse_job, rows)])
 
     async def list_pictures_of_member(self, user_id: int) -> dict[int, list[PictureFile]]:
-        """Return the files of those prompts by the prompt's number, the grid first."""
+        """Return the picture files of a member's prompts on Discord by job id, grids first."""
         rows = await self._database.fetch_all_apart(
             "SELECT picture.* FROM job JOIN picture USING (job_id) "  # noqa: S608 - our own
             f"WHERE {_OF_MEMBER} ORDER BY job_id, panel",
@@ -56,14 +56,17 @@ class RetentionRepository:
         return found
 
     async def list_guilds_before(self, moment: float) -> list[int | None]:
-        """List the guilds with members' data on record. Prompts count only if they are older."""
+        """List the guilds with members' data on record. Prompts after ``moment`` do not count."""
         others = [f"SELECT guild_id FROM {table}" for table, kept in PERSONAL.items() if kept.over]  # noqa: S608
         jobs = f"SELECT guild_id FROM job WHERE {ENDED} AND user_id <> 0 AND accepted_at < ?"  # noqa: S608
         rows = await self._database.fetch_all(" UNION ".join([*others, jobs]), (moment,))
         return [row["guild_id"] for row in rows]
 
     async def list_before(self, guild_id: int | None, moment: float) -> list[int]:
-        """List a guild's jobs older than this that have words, or a member who can be removed."""
+        """List a guild's jobs from before ``moment`` from which something can be erased.
+
+        They have words, or a member who can be removed.
+        """
         rows = await self._database.fetch_all(
             f"SELECT job_id FROM job WHERE {ENDED} AND guild_id IS ? AND user_id <> 0 "  # noqa: S608
             "AND accepted_at < ? "
@@ -87,7 +90,7 @@ class RetentionRepository:
                 )
 
     async def blank_words_of(self, user_id: int) -> None:
-        """Erase what a member wrote to moderators, with all copies. Its row stays without words."""
+        """Erase what a member wrote to moderators, and all copies. The rows stay, without words."""
         async with self.transaction():
             for table, kept in _list_others():
                 for words in kept.words:
@@ -150,7 +153,7 @@ class RetentionRepository:
         )
 
     async def mark_messages_to_delete(self, user_id: int) -> int:
-        """List the messages of a member's prompts for deletion. Return how many there are."""
+        """Put the messages of a member's prompts on the list to delete. Return how many."""
         rows = await self._database.fetch_all(
             "INSERT OR IGNORE INTO message_to_delete SELECT message_id, channel_id FROM job "  # noqa: S608
             f"WHERE user_id = ? AND {ENDED} AND bot_in_channel AND message_id IS NOT NULL "
@@ -162,7 +165,7 @@ class RetentionRepository:
     async def list_messages_to_delete(
         self, limit: int, left_out: Collection[int]
     ) -> list[tuple[int, int]]:
-        """List channel and message ids, newest first, one per channel before any second one.
+        """List messages to delete, as channel and message ids: first the newest of each channel.
 
         left_out: ids of channels whose messages are not listed.
         """
@@ -175,20 +178,23 @@ class RetentionRepository:
         return [(row["channel_id"], row["message_id"]) for row in rows]
 
     async def forget_message(self, message_id: int) -> None:
-        """Take a message off that list."""
+        """Take a message off the list of messages to delete."""
         await self._database.execute(
             "DELETE FROM message_to_delete WHERE message_id = ?", (message_id,)
         )
 
     async def forget_members(self, now: float) -> None:
-        """Remove the member from rows whose time is over. Guild, time and cost stay."""
+        """Remove the member from jobs whose time is over. Guild, time and cost stay."""
         await self._database.execute(
             f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL WHERE forget_after < ?",  # noqa: S608
             (now,),
         )
 
     async def forget(self, job_ids: Sequence[int], moment: float) -> None:
-        """Remove the member from these rows, except those with a newer card that is still open."""
+        """Remove the member from these jobs.
+
+        Jobs keep their member if they have an unsettled card that was opened after ``moment``.
+        """
         await self._database.execute_many(
             f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL "  # noqa: S608 - own columns
             f"WHERE job_id = ? AND {ENDED} AND NOT {_IN_DECISION}",
@@ -206,5 +212,5 @@ def _explain(row: Row) -> dict[str, Any]:
 
 
 def _list_others() -> list[tuple[str, PersonalData]]:
-    """List all tables except jobs, which ``blank`` erases together with their files."""
+    """List all tables except job, which ``blank`` handles together with the pictures."""
     return [(table, kept) for table, kept in PERSONAL.items() if table != "job"]

@@ -14,7 +14,7 @@ from bot.texts.reasons import Reason, recall
 
 
 def compose_next_id(table: str, column: str) -> str:
-    """Return SQL for a new row's id, higher than all ids in the table and all lost ones."""
+    """Return SQL for a new row's id. It is higher than all ids in the table and all lost ids."""
     last = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_{column}')"  # noqa: S608
     most = f"(SELECT max({column}) FROM {table})"  # noqa: S608 - our own names
     return f"max(coalesce({most}, 0), coalesce({last}, 0)) + 1"

@@ -38,7 +38,7 @@ QUOTA_BOUNDS: dict[str, tuple[float, float]] = {
     "weight": (0.1, 10),
 }
 MAX_IDS = 25  # the most roles or channels in a list, and the most roles with a quota
-MAX_APPEAL_LINE = 300  # the most characters in a text
+MAX_APPEAL_LINE = 300  # the most characters in the appeal text
 CHANNEL_NAMES = frozenset({"picture_action", "nsfw_threshold", "review_everything"})
 """The settings that a channel may have of its own."""
 
@@ -78,7 +78,7 @@ class SettingsRepository:
     async def put(
         self, guild_id: int, name: str, value: Any, channel_id: int = _WHOLE_GUILD
     ) -> tuple[Any, Any]:
-        """Save a value, or remove it for None. Return the old and the new value, as in JSON.
+        """Save a value; None removes it. Return the old and the new value, as in JSON.
 
         Raises UserError for a value that the setting cannot have.
         """
@@ -180,7 +180,7 @@ def _parse_values(rows: list[Row]) -> dict[str, Any]:
 
 
 def parse_settings(values: dict[str, Any]) -> GuildSettings:
-    """Make the settings. Raises UserError for a value that a setting cannot have."""
+    """Make settings from these values. Raises UserError for a value that a setting cannot have."""
     try:
         return _SHAPE.validate_python(values)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Adds up in the job table how much of the quotas is used, so a restart changes nothing."""
+"""Adds up the used quotas from the job table, so that a restart changes nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StandingRepository:
     async def fetch(self, origin: Origin, now: float) -> Standing:
         """Return how much of the quotas this member and guild use at ``now``.
 
-        Jobs left by a newer version of Triptych are not counted; they wait for that version.
+        Waiting jobs of a newer version of Triptych are not counted: they wait for that version.
         """
         names = {"user": origin.user_id, "guild": origin.guild_id, "since": now - _HOUR_SECONDS}
         row = await self._database.fetch_one(

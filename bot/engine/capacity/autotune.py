@@ -1,4 +1,4 @@
-"""Measures at the first start how many rows at once the device draws best, and keeps the answer."""
+"""Measures at the first start which number of rows per step is best, and stores the result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ _BUDGET_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """rows: the fewest that reach 95 % of the best speed. max_rows: the most that fit in memory."""
+    """The best number of rows per step.
+
+    rows: the smallest number that reaches 95 % of the best speed. max_rows: the most that fit in
+    memory; None if that is unknown.
+    """
 
     rows: int
     max_rows: int | None = None
@@ -45,10 +49,11 @@ def measure_knee(
     least_rows: int,
     budget_seconds: float = _BUDGET_SECONDS,
 ) -> Knee:
-    """Time steps with more and more rows, until that is not faster or memory or time runs out.
+    """Time steps with more and more rows, until speed stops growing, or memory or time runs out.
 
     decode_one: decodes one picture. The memory that this takes is kept free, if the device reports
-    it. least_rows: the first number to try, because a batch always has room for that many.
+    how much it is. least_rows: the first number to try, because a batch always has room for that
+    many.
     """
     rates: dict[int, float] = {}
     started = time.perf_counter()
@@ -79,7 +84,7 @@ def _is_flat(rates: Mapping[int, float]) -> bool:
 
 
 def time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:
-    """Return the seconds of the fastest of a few steps on noise.
+    """Take a few steps on noise, and return the seconds of the fastest one.
 
     On the CPU this is processor time, so that other programs do not disturb it.
     """
@@ -101,9 +106,9 @@ def time_step(slots: Slots, stepper: Stepper, num_rows: int) -> float:
 def _bound_by_memory(
     device: Any, slots: Slots, stepper: Stepper, num_rows: int, reserve: int
 ) -> int | None:
-    """Estimate how many rows fit beside the weights and ``reserve`` bytes, from one batch.
+    """Measure one batch, and estimate how many rows fit beside the weights and ``reserve`` bytes.
 
-    device: torch's functions for it (``Hardware.module``).
+    device: torch's functions for the device (``Hardware.module``).
     """
     plan = slots.plan([], num_rows).to(slots.device)
     per_row = _measure_peak(device, lambda: Stepper.__call__(stepper, plan)) / num_rows
@@ -127,20 +132,20 @@ def _synchronize(device: torch.device) -> None:
 
 
 class KneeFile:
-    """``knee.json`` in a folder: one knee per device, model, size and versions."""
+    """The file ``knee.json``: one knee for each device, model, size and set of versions."""
 
     def __init__(self, folder: Path) -> None:
         self._file = KeptFile(folder / "knee.json")
 
     def read(self, key: str) -> Knee | None:
-        """Return what an earlier start measured or learned; None if nothing can be read."""
+        """Return what an earlier start measured or learned; None if the file has nothing usable."""
         try:
             return Knee(**self._file.read(key))
         except TypeError:
             return None
 
     def write(self, key: str, knee: Knee) -> None:
-        """Keep a knee in the file, in place of an earlier one."""
+        """Store a knee in the file. It replaces an earlier one."""
         self._file.write(key, asdict(knee))
 
 

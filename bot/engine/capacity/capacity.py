@@ -1,4 +1,4 @@
-"""Limits how much is drawn at once. Needs no torch, because jobs call it from the event loop."""
+"""Limits how much is drawn at once. Needs no torch, because the event loop runs it too."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bot.domain.recipes import Recipe
 from bot.engine.api import NUM_IMAGES, ModelInfo
 
 NUM_SHIFTS = 2
-"""How many times the rows of one step may be in flight. Some of them wait for their turn."""
+"""This many times the rows of one step may be in flight. The others wait for their turn."""
 
 _UPSCALING_SHARE = 0.25
-"""A request that only enlarges counts as this share of a step's rows, because of its pictures."""
+"""A request that only enlarges counts as this share of a step's rows: its pictures take memory."""
 
 _ROUNDING = 1e-9
 
@@ -24,13 +24,13 @@ def count_default_rows(info: ModelInfo) -> int:
 
 @dataclass(slots=True)
 class Capacity:
-    """Limits the rows of the UNet's batch. Other sizes than the native one count by their area.
+    """Limits the rows of the UNet's batch. Rows that are not of native size count by their area.
 
     rows: how many rows step at once. This is the knee (the fewest rows that reach 95 % of the best
-    speed) or two default requests, if that is more, but never more than fit in memory. The engine
-    thread replaces it when it has learned better, while other threads read it. If memory
-    runs out later, the lower limit applies to that size and larger ones, because attention needs
-    more memory than the area suggests.
+    speed) or the rows of two default requests, if these are more. It is never more than fit in
+    memory. The engine thread changes it when it has learned a better number, while other threads
+    read it. If memory runs out later, the lower limit applies to that size and larger ones, because
+    attention needs more memory than the area suggests.
     """
 
     info: ModelInfo
@@ -40,7 +40,7 @@ class Capacity:
 
     @classmethod
     def from_knee(cls, info: ModelInfo, knee: int, max_rows: int | None) -> Capacity:
-        """Choose the number of rows from the knee and, if known, the most that fit in memory."""
+        """Choose the number of rows by the knee and, if known, the most that fit in memory."""
         rows = max(knee, count_default_rows(info))
         return cls(info, rows if max_rows is None else min(rows, max_rows))
 
@@ -50,11 +50,11 @@ class Capacity:
         return not shares or sum(shares) + self._share(recipe) <= NUM_SHIFTS + _ROUNDING
 
     def count_rows(self, width: int, height: int, rows: int | None = None) -> int:
-        """Return how many rows of this size step at once. rows: use this limit of native rows."""
+        """Return how many rows of this size step at once. rows: the limit in native rows."""
         return max(1, int(self._limit(width, height, rows) + _ROUNDING))
 
     def count_native_rows(self, num_rows: int, width: int, height: int) -> float:
-        """Return how many rows of the native size are as large as these."""
+        """Return how many rows of native size have the same area as these."""
         return num_rows * self._area(width, height)
 
     def count_slots(self, width: int, height: int) -> int:

@@ -1,4 +1,4 @@
-"""Counts a request's work. Needs no torch, because jobs call it from the event loop."""
+"""Counts a request's work. Needs no torch, because the event loop runs it too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says what an engine can take and what it costs, also in another process."""
+"""Says whether a request fits into an engine and what it costs, also in another process."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Learns how many rows at once the device draws best, from steps that members wait for anyway.
+"""Learns the best number of rows per step, from steps that members wait for anyway.
 
 Needs no torch. Now and then, it tries a few steps with the next larger or smaller bucket of rows.
-It compares their time for a row only with the steps directly before and after them, because other
+It compares their time per row only with the steps directly before and after them, because other
 programs may slow the device down at any time.
 """
 
@@ -17,10 +17,12 @@ GOOD_ENOUGH = 0.95
 """The knee is the fewest rows that reach this share of the best speed."""
 
 _GOOD_ENOUGH_TO_SHRINK = 0.97
-"""Fewer rows than now must reach even more, so that noise does not move the rows up and down."""
+"""A smaller number of rows must reach this share, so that noise does not move the choice up and
+down.
+"""
 
 _WORTH_GROWING = 1.02
-"""The next larger bucket must be this many times as fast, however fast larger ones may be."""
+"""The next larger bucket must be this many times as fast, even if larger ones are far faster."""
 
 EXPIRY_SECONDS = 600.0
 _KEPT = 50
@@ -37,39 +39,39 @@ _PAUSE = 30
 
 _TRIAL_SAMPLES = 4
 _TRIAL_STEPS = 8
-"""A trial ends after this many steps that count, or this many steps in all."""
+"""A trial ends after _TRIAL_SAMPLES steps that count, or after _TRIAL_STEPS steps in all."""
 
 _RECHECK_SECONDS = 60.0
-"""The smaller bucket is tried again if its last trial is older."""
+"""The smaller bucket is tried again if its last trial is older than this."""
 
 _Samples = deque[tuple[float, float]]
-"""When a step was taken, and how long it took for a row."""
+"""When each step was taken, and its time per row."""
 
 
 def find_knee(rates: Mapping[int, float]) -> int:
-    """Return the fewest rows that reach nearly the best speed measured."""
+    """Return the smallest number of rows that reaches 95 % of the best measured speed."""
     best = max(rates.values())
     return min(rows for rows, rate in rates.items() if rate >= GOOD_ENOUGH * best)
 
 
 class Learner:
-    """Chooses the rows of a step. Rows of other sizes than the native one count by their area.
+    """Chooses the number of rows per step. Rows that are not of native size count by their area.
 
-    rows: the present choice. next_trial: the rows for the next step, if enough are waiting;
-    None for ``rows``. least_rows, max_rows: it chooses between these two.
+    rows: the present choice. next_trial: the number to try in the next step, if enough rows are
+    waiting; None if no trial is due. least_rows, max_rows: the limits of the choice.
     """
 
     def __init__(self, rows: int, least_rows: int, max_rows: int | None = None) -> None:
         self.rows = rows
         self.next_trial: int | None = None
         self._choices = [bucket for bucket in BUCKETS if bucket >= least_rows]
-        self._now: _Samples = deque(maxlen=2 * _AROUND)  # of steps with ``rows`` rows, in seconds
-        self._cost = 1.0  # for a row in such a step; 1.0 at the first choice
-        self._tried: dict[int, _Samples] = {}  # of steps with other buckets, in the same units
-        self._trial: list[tuple[int, float]] = []  # rows and seconds of the last trial's steps
+        self._now: _Samples = deque(maxlen=2 * _AROUND)  # the last steps with ``rows`` rows
+        self._cost = 1.0  # their time per row, in units of that of the first choice
+        self._tried: dict[int, _Samples] = {}  # steps with other buckets, also in these units
+        self._trial: list[tuple[int, float]] = []  # the last trial: rows, seconds per row
         self._num_tried = 0  # steps of the present trial
-        self._num_usual = 0  # steps since the trial
-        self._num_after = 0  # those of these steps that count
+        self._num_usual = 0  # usual steps since the last trial
+        self._num_after = 0  # those of them whose time counts
         self._pause = _PAUSE
         self.limit(max_rows or BUCKETS[-1])
 
@@ -117,8 +119,9 @@ class Learner:
     def _compare(self, now: float) -> None:
         """Compare the last trial with the steps around it.
 
-        If the device became busy or free during the trial, the steps on at least one side were
-        fast. Then the trial looks too slow, never too fast, and changes nothing.
+        If the device became busy or free during the trial, the steps before it or the steps after
+        it were fast. Compared with these, the trial looks too slow, never too fast, so it changes
+        nothing.
         """
         usual = _find_typical([cost for _, cost in self._now])
         for bucket, cost in self._trial:
@@ -144,7 +147,7 @@ class Learner:
         return padded[place - 1], padded[place + 1]
 
     def _choose(self, now: float) -> None:
-        """Move to a neighbour if it has been tried often enough and is better."""
+        """Change to the next smaller or larger bucket if enough trials show that it is better."""
         known = {self.rows: self._cost}
         for bucket, samples in self._tried.items():
             while samples and samples[0][0] < now - EXPIRY_SECONDS:
@@ -176,12 +179,15 @@ def _find_typical(costs: Sequence[float]) -> float:
 
 
 def _fit(known: Mapping[int, float], choices: Sequence[int]) -> dict[int, float]:
-    """Estimate the unknown costs of a row: a step takes a + b·rows, so a row takes b + a / rows."""
+    """Estimate the time per row of buckets that were not measured.
+
+    A step takes a + b·rows, so a row takes b + a / rows.
+    """
     xs = [1 / rows for rows in known]
     middle, level = mean(xs), mean(known.values())
     spread = sum((x - middle) ** 2 for x in xs)
     covariance = sum((x - middle) * (y - level) for x, y in zip(xs, known.values(), strict=True))
     slope = max(0.0, covariance / spread) if spread else 0.0
     fitted = {rows: level + slope * (1 / rows - middle) for rows in choices}
-    least = min(known.values()) / 2  # no extrapolation beyond twice the best speed seen
+    least = min(known.values()) / 2  # assume at most twice the best speed seen
     return {**{rows: max(cost, least) for rows, cost in fitted.items()}, **known}

@@ -23,7 +23,7 @@ from bot.errors import ConfigError
 
 
 def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
-    """Check a model's files without loading them. Returns one line for each thing found.
+    """Check a model's files without loading them. Return lines that describe what was found.
 
     The check takes milliseconds, and looks up a Hugging Face id only in the local cache. thorough:
     check all that is possible without loading the model. This asks the Hub for missing files and

@@ -70,7 +70,7 @@ def build_tokenizers(config: Path) -> dict[str, Any]:
 
 
 def convert(tensors: Tensors, parts: Mapping[str, Any]) -> dict[str, Tensors]:
-    """Sort a checkpoint's weights by part, under the names that each part uses.
+    """Sort a checkpoint's weights by part, and give them the names that each part uses.
 
     tensors: from `single_files.choose_tensors`. parts: from `build_parts`.
     """
@@ -85,19 +85,19 @@ def convert_vae(tensors: Tensors, part: Any) -> Tensors:
 
 
 def rename_attention(name: str) -> str:
-    """Rename weights from early diffusers folders, as diffusers does when it reads their VAEs."""
+    """Return the name that diffusers gives to a VAE's weight from an early diffusers folder."""
     for old, new in _VAE_ATTENTION.items():
         name = name.replace(old, new) if ".attentions." in name else name
     return name
 
 
 def strip(tensors: Tensors) -> Tensors:
-    """Remove the level of the weights' names that transformers dropped in 5.6."""
+    """Remove ``text_model`` from the names of weights, as transformers 5.6 did."""
     return {name.removeprefix("text_model."): value for name, value in tensors.items()}
 
 
 def make_state(header: Tensors) -> Tensors:
-    """Make empty tensors with the shapes and types that a file's header lists."""
+    """Make tensors without content, with the shapes that a file's header lists."""
     return {name: torch.empty(tensor["shape"], device="meta") for name, tensor in header.items()}
 
 

@@ -39,7 +39,7 @@ class Decoding:
     tiled: bool = False
 
     def is_ready(self) -> bool:
-        """Return whether ``Decoder.finish`` would not wait."""
+        """Return whether ``Decoder.finish`` can return at once."""
         return all(transfer.is_ready() for transfer in self.transfers)
 
 
@@ -56,7 +56,7 @@ class Decoder:
         return self._begin(latents, MAX_PICTURES)
 
     def decode_singly(self, latents: torch.Tensor, *, tiled: bool = False) -> Decoding:
-        """From now on, decode one picture or tile at a time: more did not fit into memory."""
+        """Decode one picture or tile at a time, because more does not fit into memory."""
         return self._begin(latents, 1, tiled=tiled)
 
     def finish(self, decoding: Decoding) -> tuple[NDArray[np.uint8], tuple[bool | None, ...]]:
@@ -117,6 +117,6 @@ class Decoder:
 
 
 def to_uint8(pictures: torch.Tensor) -> torch.Tensor:
-    """Turn (N, 3, H, W) in [-1, 1] into uint8 (N, H, W, 3) as VaeImageProcessor rounds it."""
+    """Turn (N, 3, H, W) in [-1, 1] into uint8 (N, H, W, 3), rounded as by VaeImageProcessor."""
     unit = (pictures * 0.5 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
     return (unit.float() * 255).round().nan_to_num().to(torch.uint8)

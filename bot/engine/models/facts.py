@@ -24,7 +24,7 @@ _FILE_NAME = "facts.json"
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What follows from a model's small files alone.
+    """What can be computed from a model's small files alone.
 
     choice: the samplers that it offers. row_flop, decode_flop, evaluations: see ``CostModel``.
     """
@@ -52,7 +52,7 @@ def find_facts(
 
 
 def make_key(family: ModelFamily) -> str:
-    """Name all that the facts depend on: the configurations, the samplers, and the versions."""
+    """Make a key from all that the facts depend on: configurations, samplers and versions."""
     pipe = family.pipe
     parts = (pipe.scheduler, family.network, pipe.vae)
     content = [
@@ -77,7 +77,7 @@ def _find(family: ModelFamily, samplers: Samplers, model: str) -> Facts:
 
 
 def _parse(kept: dict[str, Any]) -> Facts | None:
-    """Read the facts that were kept; None if there are none, or not in the form that we write."""
+    """Read the stored facts; None if there are none, or if they have another form."""
     try:
         choice = kept["choice"]
         ids, notes = tuple(map(str, choice["ids"])), tuple(map(str, choice["notes"]))

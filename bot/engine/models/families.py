@@ -19,10 +19,10 @@ class Family:
     """A model family, as far as it is known without loading a model.
 
     id, label: its name for programs and for people. example: the Hugging Face id of one model.
-    pipelines: the diffusers pipelines, by their names in model_index.json, that consist of these
-    parts; the first is the plain text-to-image one. parts: the parts with weights. tokenizers: the
-    folder of each tokenizer, and its text encoder. find_fault: takes the configs of the UNet and
-    the VAE, and says why Triptych cannot use such a model; None if it can. implementation:
+    pipelines: the names (in model_index.json) of the diffusers pipelines that consist of these
+    parts; the first is the plain text-to-image pipeline. parts: the parts with weights. tokenizers:
+    the folder of each tokenizer, and its text encoder. find_fault: takes the configs of the UNet
+    and the VAE, and says why Triptych cannot use such a model; None if it can. implementation:
     "module:class" of its ``ModelFamily``, which is imported when a model is loaded. kinds: the
     kinds of single files, as ``recognition`` names them; none if Triptych loads no single files of
     this family. samplers: the samplers for its kind of noise schedule; a model offers those of them

@@ -53,13 +53,13 @@ class ModelFamily(Protocol):
         ...
 
     def row_shapes(self, num_tokens: int | None = None) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each conditioning tensor of one row. None means the shortest text."""
+        """Return the shape of each conditioning tensor of one row. None: the shortest text."""
         ...
 
     def encode(self, recipe: Recipe) -> tuple[Conditioning, Conditioning | None]:
-        """Turn a complete recipe's prompt and, if it takes two rows, negative prompt into tensors.
+        """Encode a complete recipe's prompt and, if pictures take two rows, its negative prompt.
 
-        Both have the same length. Raises GenerationRejected.
+        Both get the same length. Raises GenerationRejected.
         """
         ...
 
@@ -74,7 +74,7 @@ class ModelFamily(Protocol):
     def predict(
         self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
     ) -> torch.Tensor:
-        """Call ``network`` (or its replacement) once, for inputs (R, C, h, w) and times (R,)."""
+        """Call ``network`` once for all rows, with inputs (R, C, h, w) and times (R,)."""
         ...
 
     def guide(self, uncond: torch.Tensor, cond: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

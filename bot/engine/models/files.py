@@ -33,7 +33,7 @@ class MissingFiles(BrokenFiles):
 class Weights:
     """The headers of one part's safetensors files.
 
-    size: of all files, in bytes. metadata: the notes of the program that wrote the file.
+    size: the bytes of all files. metadata: the notes of the program that wrote the file.
     """
 
     tensors: dict[str, Any]
@@ -101,7 +101,7 @@ def _find_place(tensor: dict[str, Any]) -> tuple[int, int]:
 
 
 def read_tensor(path: Path, tensor: dict[str, Any]) -> NDArray[np.float32] | None:
-    """Read a small tensor of a checked file; None unless it is float64, 32, 16 or bfloat16."""
+    """Read a small tensor of a checked file; None if it is not float64, 32, 16 or bfloat16."""
     import numpy as np  # noqa: PLC0415 few models need it
 
     begin, end = tensor["data_offsets"]

@@ -38,13 +38,15 @@ def count_vae_flop(vae: Any, latent: Sequence[int]) -> float:
 
 
 def _freeze(config: Any) -> str:
-    """Make a key from a config. Leave out the folder and notes, which do not change the work."""
+    """Turn a config into a string, without its notes ("_…"), which do not change the work."""
     shape = {name: value for name, value in config.items() if not name.startswith("_")}
     return json.dumps(shape, sort_keys=True, default=str)
 
 
 _COUNTS: dict[tuple[Any, ...], float] = {}
-"""Results by class, configuration and shapes. A UNet takes a second; fine-tunes share one."""
+"""Results by class, configuration and shapes. Counting takes a second for a UNet, and fine-tunes
+share the result.
+"""
 
 
 def _count(key: tuple[Any, ...], shape: tuple[int, ...], call: _Call) -> float:

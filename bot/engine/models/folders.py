@@ -136,7 +136,7 @@ def has_weights(place: Path, part: str) -> bool:
 
 
 def find_variant(place: Path, part: str) -> str | None:
-    """Return the variant to read if a part is read alone: None (plain) if it exists, or fp16."""
+    """Return the variant of a part that is read alone: None if it has plain files, else fp16."""
     return None if _has(place, part, None) else "fp16"
 
 
@@ -146,7 +146,7 @@ def _is_named(index: dict[str, Any], part: str) -> bool:
 
 
 def _check_tokenizer(folder: Path, vocab_size: object) -> None:
-    """Refuse missing or empty tokenizer files: transformers would load them without any words."""
+    """Refuse missing or empty tokenizer files, which transformers would load without a fault."""
     whole = folder / "tokenizer.json"
     if whole.exists() or whole.is_symlink():
         named, model = whole, read_json(whole).get("model")
@@ -169,7 +169,7 @@ def _check_tokenizer(folder: Path, vocab_size: object) -> None:
 
 
 def _choose_variant(folder: Path, parts: list[str], *, half: bool) -> str | None:
-    """Choose half precision if it was asked for, or if a part exists in nothing else."""
+    """Choose fp16 if it was asked for and exists, or if a part exists only in fp16."""
     is_offered = half and _has(folder / "unet", "unet", "fp16")
     is_needed = any(not _has(folder / part, part, None) for part in parts)
     return "fp16" if is_offered or is_needed else None
@@ -182,7 +182,7 @@ def _has(place: Path, part: str, variant: str | None) -> bool:
 
 
 def _list_candidates(place: Path, part: str, variant: str | None) -> tuple[Path, Path]:
-    """List the file names of the weights: an index of several files, and a single file."""
+    """List the two places where weights may be: an index of several files, or a single file."""
     name = WEIGHT_NAMES[part]
     if variant is None:
         return place / f"{name}.safetensors.index.json", place / f"{name}.safetensors"

@@ -28,7 +28,7 @@ from bot.engine.models.folders import check_index
 from bot.errors import ConfigError
 
 NO_SAFETENSORS = "necessary `safetensors` weights"
-"""Part of diffusers' error for a model with a part that exists only as a pickle."""
+"""Words in diffusers' error if a part of a model exists only as a pickle."""
 
 
 def ask_hub(source: ModelSource) -> None:
@@ -45,9 +45,9 @@ def ask_hub(source: ModelSource) -> None:
 
 
 def check_before_download(source: ModelSource, folder: str | None = None) -> Family:
-    """Return the family of a model before downloading gigabytes. Raises ConfigError.
+    """Read a model's family from small files, before gigabytes are downloaded. Raises ConfigError.
 
-    folder: where the small files go, if not into the cache.
+    folder: where the small files are saved; None means the cache.
     """
 
     def fetch(name: str) -> Path:
@@ -98,7 +98,7 @@ def download_vae(source: ModelSource) -> Path:
 def download_faults(source: ModelSource, vae: str | None = None) -> Iterator[None]:
     """Turn download errors into a ConfigError that never contains the token.
 
-    vae: the repository that ``VAE`` names; None for the model.
+    vae: the repository that ``VAE`` names; None if the model is downloaded.
     """
     try:
         yield

@@ -55,7 +55,10 @@ def draw_start(
 def _encode(
     pipe: Any, picture: Image.Image, size: tuple[int, int], generators: list[torch.Generator]
 ) -> torch.Tensor:
-    """Encode pictures as scaled latents (N, C, h, w). Other sizes are resized first (Lanczos)."""
+    """Encode a picture as scaled latents (N, C, h, w), one for each generator.
+
+    A picture of another size is resized first (Lanczos).
+    """
     width, height = size
     pixels = pipe.image_processor.preprocess(picture, height=height, width=width)
     parameters = _encode_pixels(pipe.vae, pixels)

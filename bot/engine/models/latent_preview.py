@@ -37,8 +37,8 @@ class PreviewMatrix:
 
 
 def find_matrix(folder: Path | None, vae: Any, known: PreviewMatrix) -> PreviewMatrix:
-    """Find a model's matrix: from its own file, or else its family's, if the number of channels
-    fits. Otherwise compute one.
+    """Find a model's matrix: in its own file, or else its family's matrix, if the number of
+    channels fits. Otherwise compute a matrix.
     """
     if folder is not None and (folder / PREVIEW_FILE).is_file():
         content = json.loads((folder / PREVIEW_FILE).read_text("utf-8"))
@@ -50,7 +50,10 @@ def find_matrix(folder: Path | None, vae: Any, known: PreviewMatrix) -> PreviewM
 
 @torch.inference_mode()
 def fit_to_vae(vae: Any, num_pictures: int = 48, latent_side: int = 4) -> PreviewMatrix:
-    """Compute a matrix for an unknown model: encode soft random pictures with its VAE and fit."""
+    """Compute a matrix for an unknown model.
+
+    It is fitted to smooth random pictures and to the latents that the VAE makes of them.
+    """
     random = torch.Generator().manual_seed(0)
     side = latent_side * 2 ** (len(vae.config.block_out_channels) - 1)
     noise = torch.rand(num_pictures, 3, latent_side, latent_side, generator=random) * 2 - 1
@@ -61,7 +64,10 @@ def fit_to_vae(vae: Any, num_pictures: int = 48, latent_side: int = 4) -> Previe
 
 
 def fit_matrix(latents: torch.Tensor, pictures: torch.Tensor, patch: int) -> PreviewMatrix:
-    """Fit by least squares from scaled latents (N, C, h, w) to pictures (N, 3, H, W) in [-1, 1]."""
+    """Fit a matrix by least squares.
+
+    It turns scaled latents (N, C, h, w) into pictures (N, 3, H, W) in [-1, 1].
+    """
     size = (patch * latents.shape[2], patch * latents.shape[3])
     targets = pixel_unshuffle(interpolate(pictures, size=size, mode="area"), patch)
     known = latents.movedim(1, -1).flatten(0, 2)

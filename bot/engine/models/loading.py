@@ -98,7 +98,7 @@ def _leave_one_core() -> None:
     """Leave one core to the event loop: OpenMP threads on a shared core wait for each other.
 
     Measured on two busy cores: three starter pictures take 0.6 s with one thread, 2.5 s or far
-    more with two. The setting holds for the calling thread's OpenMP regions.
+    more with two. The setting applies only to OpenMP work of the calling thread.
     """
     spare = len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity") else 1
     torch.set_num_threads(max(1, min(torch.get_num_threads(), spare)))
@@ -213,7 +213,7 @@ def describe_model(
     width, height = family.size
     info = ModelInfo(
         is_default=source.is_default,
-        id=defaults.name,  # with a single model, its name is unique
+        id=defaults.name,  # there is only one model, so this is unique
         name=defaults.name,
         width=width,
         height=height,

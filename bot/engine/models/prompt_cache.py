@@ -1,4 +1,4 @@
-"""Caches the parts of the UNet that depend only on the prompts, between steps."""
+"""Keeps results of UNet layers that depend only on the prompts, from one step to the next."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from diffusers.models.attention_processor import Attention
 
 
 class PromptCache(torch.nn.Module):
-    """Wraps a part of the model. If it gets the very same tensor again, it returns the last result.
+    """Wraps a part of the model. If called with the same tensor again, it returns the last result.
 
-    It recognises the tensor object itself, so nobody may change the tensor's content.
+    It compares the tensor objects, not their values, so no code may change a tensor in place.
     """
 
     def __init__(self, part: torch.nn.Module) -> None:
@@ -32,9 +32,9 @@ class PromptCache(torch.nn.Module):
 
 
 def remember_prompts(unet: Any) -> None:
-    """Cache the cross-attention's keys and values, and the text's share of the time embedding.
+    """Cache the cross-attention's keys and values, and the text's part of the time embedding.
 
-    Only for a UNet that runs eagerly, because a captured graph would keep the cached values for
+    Use this only for a UNet that runs eagerly. A captured graph would keep the cached values for
     ever.
     """
     attentions: list[Any] = [part for part in unet.modules() if isinstance(part, Attention)]
@@ -46,7 +46,7 @@ def remember_prompts(unet: Any) -> None:
 
 
 def forget_prompts(unet: Any) -> None:
-    """Drop everything cached."""
+    """Drop all cached results."""
     for part in unet.modules():
         if isinstance(part, PromptCache):
             part.forget()

@@ -37,7 +37,7 @@ class PromptEncoder:
     """One tokenizer and its text encoder.
 
     penultimate: use the output of the last layer but one, without the final norm, as SDXL does.
-    Otherwise use the last layer's, with the norm.
+    Otherwise use that of the last layer, with the norm.
     """
 
     def __init__(self, tokenizer: Any, text_encoder: Any, *, penultimate: bool = False) -> None:
@@ -65,7 +65,7 @@ class PromptEncoder:
         return EncodedText(embeds.flatten(0, 1), pooled, cut_words)
 
     def _split(self, text: str) -> tuple[list[list[int]], str]:
-        """Return the ids of each chunk with their start, end and padding, and the words cut."""
+        """Return each chunk's ids with start, end and padding, and the words that were cut off."""
         tokenizer, room = self._tokenizer, self.max_tokens - 2
         whole = tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
@@ -101,7 +101,7 @@ class PromptEncoder:
         output = encoder(ids, attention_mask=mask, output_hidden_states=True)
         embeds = output.hidden_states[-1 - self._penultimate - (clip_skip or 0)]
         if not self._penultimate:
-            # transformers 5.6 removed the level ``text_model``: huggingface/diffusers#14043
+            # transformers 5.6 removed the attribute ``text_model``: huggingface/diffusers#14043
             embeds = getattr(encoder, "text_model", encoder).final_layer_norm(embeds)
         pooled = output[0][0] if output[0].ndim == 2 else None
         return embeds.to(encoder.dtype), pooled

@@ -65,7 +65,7 @@ _OTHERS: tuple[tuple[str, str], ...] = (
     ("clip_txt_mapper.", "it is a Stable Cascade checkpoint"),
     ("channelwise.0.weight", "it is a Stable Cascade checkpoint"),
 )
-"""Parts of weights' names, each with the only kind of file that has them; the surest ones first."""
+"""Parts of weights' names, each with the only kind of file that has it; the surest come first."""
 
 _UNET_ALONE = ("input_blocks.0.0.weight", "down_blocks.0.resnets.0.conv1.weight")
 _VAE_ALONE = ("encoder.conv_in.weight", "decoder.conv_in.weight")
@@ -73,8 +73,8 @@ _TEXT_ALONE = ("token_embedding.weight",)
 
 _GUESS_KEY = f"{UNET}output_blocks.11.1.transformer_blocks.0.norm1.bias"
 _GUESS_SPREAD = 0.09
-"""If the weights spread more than this, a 2.x model predicts v. This is ComfyUI's rule; it has no
-other reason than that it works.
+"""If the weights spread more than this, a 2.x model predicts v. This rule is ComfyUI's. It works,
+but has no theory behind it.
 
 https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py
 """
@@ -86,7 +86,7 @@ def find_family_of(kind: Kind) -> Family:
 
 
 def recognise(tensors: dict[str, Any], model: str) -> Kind:
-    """Recognise the kind of a checkpoint. Raises ConfigError that names any other kind of file."""
+    """Recognise the kind of a checkpoint. For other files, raises ConfigError with their kind."""
     first, last = (tensors.get(key, {}).get("shape", []) for key in (_FIRST, _LAST))
     if len(first) != 4 or len(last) != 4:
         raise ConfigError(refuse_family(model, _name_other(tensors)))
@@ -98,7 +98,7 @@ def recognise(tensors: dict[str, Any], model: str) -> Kind:
 
 
 def find_traits(kind: Kind, weights: Weights, path: Path) -> tuple[Traits, str]:
-    """Find out what the UNet predicts and its native size, and name the evidence for it.
+    """Find out what the UNet predicts and its native size. Also return how this was found.
 
     Markers among the weights count first, then the metadata in the file
     (https://github.com/Stability-AI/ModelSpec). For a 2.x model without metadata, the values of the

@@ -1,4 +1,4 @@
-"""Builds a model without its weights, so that loading faults show within a second."""
+"""Builds a model without its weights, to find faults in its files within a second."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _TWO_TEXTS = ("a dog", "the cat")
 def rehearse(
     checked: CheckedFolder | CheckedFile, config: Path, vae: CheckedVae | None = None
 ) -> Samplers:
-    """Load all but the weights, and check that the files have weights for every part.
+    """Load everything except the weights, and check that the files have weights for every part.
 
     config: the folder with the config files. vae: replaces the model's own VAE. Raises ConfigError.
     """
     with library_faults(checked.model):
-        # Import this before the block "meta", in which its tensors would have no content.
+        # Import this first: inside the block "meta", its tensors would have no content.
         checked.family.load_class()
         with torch.device("meta"):
             parts = build_parts(checked.family, config, vae)
@@ -67,7 +67,7 @@ def choose_samplers(samplers: Samplers, model: str) -> SamplerChoice:
 
 
 def assemble(family: Family, config: Path, parts: dict[str, Any], **options: Any) -> Any:
-    """Build a pipeline from these parts. Read the others from a folder, but no safety checker."""
+    """Build a pipeline from these parts, and the others from a folder. It has no safety checker."""
     hide_progress_bars()
     kind = family.load_class()
     return kind.pipeline_class.from_pretrained(

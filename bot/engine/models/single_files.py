@@ -114,7 +114,7 @@ def check_single_file(source: ModelSource) -> CheckedFile:
 
 
 def choose_tensors(tensors: dict[str, Any]) -> dict[str, Any]:
-    """Choose the weights to load, and rename them. Training may leave a second copy in the file.
+    """Choose the weights to load, and rename them. Leave out a second copy from training (EMA).
 
     Older names (of 2022), and names from a diffusers folder, become the names of a checkpoint.
     """
@@ -136,7 +136,7 @@ def rename_key(name: str) -> str:
 
 
 def check_numbers(path: Path, tensors: dict[str, Any]) -> None:
-    """Refuse weights that are not plain numbers, because after a cast they would draw noise."""
+    """Refuse quantised weights, because they would draw noise if they were only cast."""
     starts = tuple(start for starts in _STARTS.values() for start in starts)
     odd = {
         str(tensor["dtype"])

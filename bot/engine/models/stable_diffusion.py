@@ -86,7 +86,7 @@ class StableDiffusion:
         return shapes
 
     def encode(self, recipe: Recipe) -> tuple[Conditioning, Conditioning | None]:
-        """Return what the pipeline passes to its UNet. Empty chunks fill up the shorter text."""
+        """Return what the pipeline passes to its UNet. Empty chunks lengthen the shorter text."""
         cond = self._encode(recipe.drawn_prompt, recipe.clip_skip)
         if self.embeds_guidance or recipe.drawn_guidance_scale <= 1:
             return self._make_row(recipe, cond, cond.embeds), None

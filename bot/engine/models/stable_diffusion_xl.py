@@ -57,7 +57,7 @@ class StableDiffusionXL(StableDiffusion):
         if self.size != self.sizes[0]:
             self.sizes = ()
         if pipe.vae.config.force_upcast and pipe.vae.dtype == torch.float16:
-            # SDXL's own VAE overflows in float16. A VAE without this fault has the flag false.
+            # SDXL's own VAE overflows in float16. In repaired VAEs, force_upcast is false.
             pipe.vae.to(torch.float32)
 
     def row_shapes(self, num_tokens: int | None = None) -> dict[str, tuple[int, ...]]:

@@ -1,16 +1,19 @@
 """Predicts an enlarged picture in overlapping tiles if it is too large for one pass.
 
 A request may be tiled only if it is a second pass over an enlarged picture (``may_tile``): the
-start picture keeps the tiles consistent. Anything else is drawn in one pass, exactly as
-diffusers draws it, or refused. An enlarged picture must be tiled
+start picture keeps the tiles consistent. Anything else is drawn in one pass, exactly as diffusers
+draws it, or refused. An enlarged picture must be tiled:
 
-- if it is larger than twice the model's native sides: the attention's work and memory grow with the
-square of the pixels, and the model was not trained on pictures that large (twice still works); - if
-one pass ran out of memory within the last hour, whatever the size.
+- if its sides are more than twice the model's native sides. The attention's work and memory grow
+with the square of the pixels, and the model was not trained on pictures that large (twice still
+works).
 
-Tiles are of native size and share a quarter of it at least. Every step predicts each tile, blends
-the predictions and then moves the whole latent (https://arxiv.org/abs/2302.08113), so that
-neighbours agree from the first step on and no seam can grow.
+- if one pass of this size ran out of memory within the last hour.
+
+Tiles have the native size, and neighbours overlap by at least a quarter of it. Each step predicts
+all tiles, blends the predictions and then changes the whole latent
+(https://arxiv.org/abs/2302.08113), so that neighbours agree from the first step on and no seam can
+grow.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ class TiledNetwork:
         ]
 
     def __call__(self, latents: torch.Tensor, times: torch.Tensor, **rest: Any) -> Any:
-        """Predict (R, C, h, w) in float32 or better; a tuple, as with ``return_dict=False``."""
+        """Return the prediction (R, C, h, w), in float32 or better, as the only item of a tuple."""
         dtype = torch.promote_types(latents.dtype, torch.float32)
         total = torch.zeros(latents.shape, device=latents.device, dtype=dtype)
         for rows, columns, weight in self._tiles:

@@ -11,7 +11,7 @@ import torch
 
 @contextmanager
 def in_float32(vae: Any) -> Iterator[None]:
-    """Run the VAE in float32 inside this block, because some VAEs exceed float16's 65504."""
+    """Run the VAE in float32 inside this block, because some VAEs exceed 65504, float16's limit."""
     try:
         _cast(vae, torch.float32)
         yield

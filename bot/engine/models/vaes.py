@@ -38,9 +38,9 @@ _SCALE = 0.18215
 class CheckedVae:
     """A VAE that can be loaded. name: what the owner calls it.
 
-    tensors: the header; a single file may have the names of a checkpoint or of a diffusers folder.
-    config: from the VAE's folder; None for a single file, which the model's config describes.
-    variant: the diffusers variant of the files to read from a folder.
+    tensors: the entries of the header. In a single file, they may have the names of a checkpoint or
+    of a diffusers folder. config: from the VAE's folder; None for a single file, which the model's
+    config describes. variant: the diffusers variant of the files to read from a folder.
     """
 
     path: Path
@@ -148,7 +148,7 @@ def _check_file(path: Path, name: str) -> CheckedVae:
 
 
 def name_weight(name: str) -> str:
-    """Return a VAE weight's name in a checkpoint; in a file of its own, it has no prefix."""
+    """Return a VAE weight's name in a checkpoint. In a VAE's own file, names have no prefix."""
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
     is_vae = name.startswith(("encoder.", "decoder.", "quant_conv.", "post_quant_conv."))

@@ -56,7 +56,7 @@ def _read(path: Path, wanted: Tensors, rename: Any) -> Tensors:
 
 
 def _fill(model: str, part: Any, state: Tensors, dtype: torch.dtype) -> None:
-    """Give a part its weights. They are copied, so that the file may be replaced meanwhile."""
+    """Give a part its weights. They are copied, so that the file may be replaced later."""
     weights = {name: state[name].to(dtype, copy=True) for name in list_wanted(part)}
     _check_numbers(model, weights)
     part.load_state_dict(weights, assign=True)
@@ -64,7 +64,7 @@ def _fill(model: str, part: Any, state: Tensors, dtype: torch.dtype) -> None:
 
 
 def _check_numbers(model: str, weights: Tensors) -> None:
-    """Refuse weights that would draw black pictures. Some failed merges of models have them."""
+    """Refuse infinity and NaN in weights, which would draw black pictures. Bad merges have them."""
     broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
     if broken:
         dtype = str(weights[broken[0]].dtype).removeprefix("torch.")

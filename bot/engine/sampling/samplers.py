@@ -86,7 +86,7 @@ _SCHEDULE_SETTINGS = (
 _NUM_PROBED_STEPS = 10
 _SUBSTITUTES = ("euler", "ddim")
 """The samplers that replace a model's own scheduler if we do not support it."""
-# Where the last step ends. Only PNDM and DDIM have this setting; others always end at sigma 0.
+# set_alpha_to_one: where the last step ends. Only PNDM and DDIM have it; others end at sigma 0.
 _OPTIONAL_SETTINGS = ("set_alpha_to_one", "clip_sample")
 
 
@@ -116,7 +116,7 @@ _EVALUATIONS: dict[tuple[str, str, int], int] = {}
 
 
 class Samplers:
-    """Makes a fresh scheduler per request, all of them on the model's own noise schedule.
+    """Makes new schedulers for requests, all with the model's own noise schedule.
 
     own: the model's scheduler after the pipeline's constructor has patched its config
     (``steps_offset`` and ``clip_sample``); it is copied, never stepped.

@@ -1,4 +1,4 @@
-"""Step tables: they describe what a diffusers scheduler does, measured on the scheduler itself.
+"""Step tables describe what a diffusers scheduler does. They are measured on the scheduler itself.
 
 One step of a sampler is a linear function of earlier samples and outputs, plus fresh noise:
 
@@ -49,7 +49,7 @@ class NotTabled(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepTable:
-    """The coefficients of all steps, from ``start_index`` of a scheduler's steps to the end.
+    """The coefficients of a scheduler's steps, from the first step that is run to the last.
 
     rows: float64 (steps, NUM_COLUMNS) on the CPU: s, t, A[0..DEPTH), B[0..DEPTH), D.
     draws: for each step, whether it draws noise (a step may draw noise and multiply it by 0).
@@ -74,7 +74,7 @@ class StepTable:
 
 
 class StepTables:
-    """The tables of one model's samplers, each probed once."""
+    """The step tables of one model's samplers. Each is measured once."""
 
     def __init__(self, create: Callable[[str], Scheduler], max_tables: int = 256) -> None:
         self._create = create
@@ -93,13 +93,13 @@ class StepTables:
 def probe_table(
     scheduler: Scheduler, num_inference_steps: int, strength: float | None = None
 ) -> StepTable:
-    """Read the table off an unused scheduler. Raises NotTabled.
+    """Measure the step table of an unused scheduler. Raises NotTabled.
 
     The start index is that of ``StableDiffusionImg2ImgPipeline.get_timesteps``, but at least one
     step is run, even if that pipeline would refuse.
 
-    If the scheduler computes in float32 and large terms cancel, rounding errors make it look not
-    linear. So if the first try fails, the second one is all in float64.
+    If the scheduler computes in float32 and large terms cancel, rounding errors make its steps look
+    non-linear. So if the first try fails, a second one computes everything in float64.
     """
     spare = copy.deepcopy(scheduler)
     try:
@@ -116,7 +116,7 @@ def _probe_table(
     in_float64: bool = False,
 ) -> StepTable:
     timesteps = _set_timesteps(scheduler, num_inference_steps)
-    # If several steps have the same time, the scheduler would begin at the last of them.
+    # Without this, the scheduler begins at the last of several steps with the same time.
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)
     start_image, start_noise = 0.0, float(scheduler.init_noise_sigma)
@@ -131,7 +131,7 @@ def _probe_table(
 
 def _set_timesteps(scheduler: Scheduler, num_inference_steps: int) -> torch.Tensor:
     limit = scheduler.config.num_train_timesteps
-    # LCM and TCD were distilled to a number of steps, and take no more than that
+    # LCM and TCD were distilled for a number of steps, and take no more than these
     distilled = scheduler.config.get("original_inference_steps", limit)
     if num_inference_steps <= min(limit, distilled):
         scheduler.set_timesteps(num_inference_steps)
@@ -169,7 +169,7 @@ class _Float64(torch.Tensor):
 
 
 class _Probe:
-    """Steps a scheduler once and reads its coefficients. Raises NotTabled.
+    """Runs a scheduler's steps once and reads its coefficients. Raises NotTabled.
 
     A probe is a latent (1, 1, 1, columns). The first columns are unit vectors, one for each sample,
     output and hidden state. Then come columns of random numbers as a check, then zeros.
@@ -235,7 +235,7 @@ class _Probe:
         raise NotTabled("it draws more noise than one picture's in a step")
 
     def _read(self, k: int, after: torch.Tensor, noise_scale: float) -> torch.Tensor:
-        """Return A, B and the hidden state's coefficient. Raises NotTabled if there is more."""
+        """Return A, B and the hidden state's coefficient. Raises NotTabled if there are others."""
         history = 3 * torch.arange(k, k - min(DEPTH, k + 1), -1)
         found = torch.zeros(2 * DEPTH + 1, dtype=torch.float64)
         found[: len(history)] = after[history]
@@ -250,7 +250,7 @@ class _Probe:
         return found
 
     def _express_corrected(self, k: int, coefficients: torch.Tensor) -> torch.Tensor:
-        """Express the new corrected sample by samples and outputs that the next step has."""
+        """Express the new corrected sample by samples and outputs that the next step still has."""
         corrected = self._read(k, self._scheduler.last_sample.flatten().double(), 0.0)
         ratio = float(corrected[-1] / coefficients[-1]) if coefficients[-1] else 0.0
         rest = corrected[:-1] - ratio * coefficients[:-1]
@@ -271,7 +271,7 @@ class _Probe:
 
 
 def _estimate_clean(scheduler: Scheduler, scale: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    """Return p and q, where p·x + q·e estimates the clean latent. Only previews use it.
+    """Return p and q, where p·x + q·e estimates the clean latent. Only previews use them.
 
     The model's input is u = s·x. It is √ᾱ·clean + √(1-ᾱ)·noise, whatever the sampler's own scale;
     v = √ᾱ·noise - √(1-ᾱ)·clean (Salimans and Ho, https://arxiv.org/abs/2202.00512).

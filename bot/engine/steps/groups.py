@@ -15,7 +15,7 @@ from bot.engine.steps.slots import Entry, Slots
 from bot.engine.steps.steppers import Stepper
 
 PREVIEW_STEPS = 3
-"""How many steps lie between previews, and how many a new request takes before all others."""
+"""The number of steps between previews. A new request takes this many before all others."""
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ def list_drawings(members: Iterable[Member]) -> list[Drawing]:
 
 
 class Group:
-    """All requests of one size. used: how many rows it has drawn for each request.
+    """All requests of one size. used: the rows drawn so far, divided by the number of requests.
 
     Rows of other sizes than the native one count by their area.
     """
@@ -102,12 +102,12 @@ class Group:
 
     @property
     def num_free(self) -> int:
-        """Return how many more pictures fit in."""
+        """Return how many more pictures fit into the group."""
         return self._slots.num_free
 
     @property
     def is_active(self) -> bool:
-        """Return whether any request in it has steps left."""
+        """Return whether any request in the group has steps left."""
         return any(not drawing.is_done for drawing in self.drawings)
 
     def join(
@@ -130,8 +130,8 @@ class Group:
     def select(self, max_rows: int) -> list[Member]:
         """Choose the pictures of the next step, at least one. New requests come first, so that
         everybody sees a preview soon. After them, the request that is due first comes first. So
-        equal requests finish in the order they came, and a short one overtakes a long one. No
-        request waits for ever, because later requests are due later.
+        equal requests finish in the order in which they came, and a short one overtakes a long one.
+        No request waits for ever, because later requests are due later.
         """
         line = [
             (drawing, panel)
@@ -159,7 +159,7 @@ class Group:
             member.panel.step += 1
 
     def _draw_noise(self, table: StepTable, panel: Panel) -> None:
-        """Draw a step's noise as diffusers does: on the CPU, for one picture, in its dtype."""
+        """Draw one picture's noise for a step as diffusers does: on the CPU, in the same dtype."""
         if table.draws[panel.step] and panel.drawn_for < panel.step:
             noise, dtype = self._slots.noise, table.noise_dtype or self._slots.dtype
             shape = (1, *noise.shape[1:])

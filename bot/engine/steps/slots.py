@@ -31,8 +31,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Everything that one step reads, as tensors, so that a captured graph can run with other
-    plans.
+    """Everything that one step reads, as tensors, so that a captured graph can be replayed with
+    another plan.
 
     numbers: (N, 1 + NUM_COLUMNS): guidance, s, t, A, B, D of the N pictures, in the state's dtype.
     pictures: int64 (3, N): slot, conditional row and unconditional row of each picture.
@@ -63,11 +63,11 @@ class Slots:
     """Keeps the last DEPTH samples and model outputs of up to ``num_slots`` pictures.
 
     rings: (num_slots + 1, 2·DEPTH, C, h, w), newest first, samples before outputs; float32 (or
-    float64 for a float64 model), because float16 steps as in diffusers are 1e-3 to 8e-3 off. noise:
-    (num_slots + 1, C, h, w) in the same precision, the noise for the next step. conditioning: the
-    family's tensors, each with 2·num_slots + 2 rows, in the model's dtype. Slot i has its
-    unconditional row at 2·i and its conditional one at 2·i + 1. The last slot is used for padding
-    only.
+    float64 for a float64 model), because steps in float16, as in diffusers, are off by 1e-3 to
+    8e-3. noise: (num_slots + 1, C, h, w) in the same precision, the noise for the next step.
+    conditioning: the family's tensors, each with 2·num_slots + 2 rows, in the model's dtype. Slot i
+    has its unconditional row at 2·i and its conditional one at 2·i + 1. The last slot is used for
+    padding only.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Slots:
         return len(self._free)
 
     def plan(self, entries: Sequence[Entry], num_rows: int | None = None) -> Plan:
-        """Lay out a batch as diffusers does: first all unconditional rows, then the conditional.
+        """Lay out a batch as diffusers does: first all unconditional rows, then all conditional.
 
         num_rows: pad the rows and the pictures to this number, using the last slot.
         """

@@ -88,8 +88,8 @@ class CompiledNetwork:
     """The model at native size, compiled in its own thread, one bucket after the other.
 
     Inductor's own CUDA graphs only work in the thread that compiled them (pytorch#123177). So it
-    compiles without graphs, and the engine thread captures the result. Only texts of the shortest
-    length are compiled for.
+    compiles without graphs, and the engine thread captures the result. It compiles only for texts
+    of the shortest length.
     """
 
     def __init__(self, family: ModelFamily) -> None:
@@ -120,7 +120,7 @@ class CompiledNetwork:
     def start(self, max_rows: int) -> None:
         """Compile the buckets up to ``max_rows`` in a thread, the largest first.
 
-        It may be called again with more rows, whose buckets are compiled after the others.
+        If it is called again with more rows, their buckets are compiled after the others.
         """
         buckets = [
             each for each in reversed(BUCKETS) if each <= max_rows and each not in self._asked

@@ -11,8 +11,9 @@ class Stopwatch:
 
     On the CPU, it measures processor time, which other programs do not disturb. Prompts are encoded
     and pictures decoded before the step is timed. On other devices, this happens between two steps.
-    There, the engine is one step ahead of the device, so the time from one end to the next is that
-    of the earlier step. Therefore, the same requests must have been in flight for three steps.
+    There, the engine is one step ahead of the device, so the time from one call of ``stop`` to the
+    next is that of the earlier step. Therefore, the same requests must have been in flight for
+    three steps.
     """
 
     def __init__(self, *, on_cpu: bool, clock: Callable[[], float] | None = None) -> None:
@@ -27,12 +28,12 @@ class Stopwatch:
         self._last = None
 
     def interrupt(self) -> None:
-        """Note that other work than steps uses the device."""
+        """Note that work other than steps uses the device."""
         if not self._on_cpu:
             self.reset()
 
     def start(self, kind: Hashable, in_flight: Hashable) -> None:
-        """Start timing a step. kind: its size and bucket. in_flight: all requests in it."""
+        """Start timing a step. kind: its size and bucket. in_flight: all requests."""
         this = (kind, None if self._on_cpu else in_flight)
         self._num_alike = self._num_alike + 1 if this == self._last else 0
         self._last = this

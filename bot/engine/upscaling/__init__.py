@@ -1,1 +1,1 @@
-"""Enlarges pictures with a small network, in tiles, between the steps of everybody's drawings."""
+"""Enlarges pictures with a small network, in tiles, between the steps of other requests."""

@@ -114,7 +114,7 @@ class Enlargements:
 
 
 def _report(turn: _Turn) -> None:
-    """Report progress after a tile. For drawn pictures, it repeats that all steps are done."""
+    """Report progress after a tile. For drawn pictures, report again that all steps are done."""
     if turn.drawn is not None:
         num_steps = turn.drawing.table.num_steps
         turn.drawing.report(Progress(num_steps, num_steps))

@@ -21,7 +21,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 FACTORS = (2, 3, 4)
 PREFIXES = ("params_ema.", "params.")
-"""A prefix of each name in a file that was made from a whole training checkpoint."""
+"""The prefixes of all names in files that were made from whole training checkpoints."""
 
 _DTYPES = {"F16", "BF16", "F32"}
 _MOST_LAYERS = 64
@@ -31,9 +31,10 @@ _COMPACT_FIRST, _RRDB_FIRST = "body.0.weight", "conv_first.weight"
 
 @dataclass(frozen=True, slots=True)
 class NetworkPlan:
-    """The dimensions of a network. num_blocks: in the compact network, the middle convolutions.
+    """The dimensions of a network.
 
-    growth: the channels that each convolution of a dense block adds (only in RRDBNet).
+    num_blocks: the number of blocks; in the compact network, of the middle convolutions. growth:
+    the channels that each convolution of a dense block adds (only in RRDBNet).
     """
 
     family: Literal["compact", "rrdb"]
@@ -133,7 +134,7 @@ def _count(shapes: Shapes, part: str) -> int:
 
 
 def _compare(path: Path, plan: NetworkPlan, tensors: dict[str, Any], shapes: Shapes) -> None:
-    """Compare every tensor with the plan. Raises ConfigError."""
+    """Compare the shape of every tensor with the plan. Raises ConfigError."""
     wanted = plan.shapes()
     for name in sorted(wanted.keys() | shapes.keys()):
         if wanted.get(name) != shapes.get(name):

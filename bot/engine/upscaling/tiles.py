@@ -1,4 +1,7 @@
-"""Cuts a picture into tiles that are enlarged one by one. Needs no torch: ``cost`` uses it too."""
+"""Cuts a picture into tiles that are enlarged one by one.
+
+Needs no torch, because ``cost`` uses it too.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A part of the small picture. Tiles touch; their margins overlap and are thrown away."""
+    """A part of the small picture. Tiles touch; their margins overlap and are cut off later."""
 
     rows: Span
     columns: Span

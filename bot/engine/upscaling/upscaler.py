@@ -68,7 +68,7 @@ class Upscaler:
         top, left = (each.start - each.outer_start for each in (rows, columns))
         height, width = (each.end - each.start for each in (rows, columns))
         inner = large[:, :, top * k : (top + height) * k, left * k : (left + width) * k]
-        if not inner.sum().isfinite():  # one pass; not-a-number and infinity stay in a sum
+        if not inner.sum().isfinite():  # NaN and infinity stay in a sum
             raise GenerationFailed(_NOT_A_NUMBER)
         inner = inner.clamp(0, 1)
         if k > factor:
