@@ -1,8 +1,8 @@
 """python -m benchmarks.full_size [--model sdxl-random] [--size 512] [--steps 1] [--json]: draws one
-picture with a full-size model of random weights, by the engine and by diffusers' own pipeline.
+picture with a full-size model of random weights, with the engine and with diffusers' own pipeline.
 
-Both use the same weights in float32 on the CPU, so SDXL needs about 16 GB of memory. It prints the
-relative difference of the latents, the seconds of both, and the most memory that was used.
+Both use the same weights in float32 on the CPU, so SDXL needs about 16 GB of memory. The program
+prints the relative difference of the latents, the seconds of both, and the peak of memory.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def compare(name: str, size: int, num_steps: int) -> dict[str, float]:
-    """Draw the same request twice; return the figures."""
+    """Draw the same request with both. Return the figures."""
     pipe = make_pipeline(name)
     recipe = Recipe(
         prompt="dog in autumn leaves",
@@ -88,7 +88,7 @@ def _draw_alone(pipe: Any, recipe: Recipe) -> tuple[torch.Tensor, float]:
 
 
 def _draw(pipe: Any, name: str, recipe: Recipe) -> tuple[torch.Tensor, float]:
-    """Draw with the engine up to the decoder; return the latents and the seconds."""
+    """Draw with the engine, but without decoding. Return the latents and the seconds."""
     family = find_family_of(KINDS[name]).load_class()(pipe)
     model = describe_model(ModelSource(name), family, CPU)
     runner = ModelRunner(model, EngineOptions(rows=2))
