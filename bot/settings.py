@@ -1,4 +1,4 @@
-"""All settings, read once from the environment and ``.env``. .env.example keeps this order."""
+"""All settings, read once from the environment and ``.env``. .env.example has the same order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _split_words(value: Any) -> Any:
 
 
 def _find_home(value: Any) -> Any:
-    """Replace ``~`` by the home folder, because no shell does it for values in ``.env``."""
+    """Replace ``~`` with the home folder, because no shell does it for values in ``.env``."""
     return os.path.expanduser(value) if isinstance(value, str) else value
 
 
@@ -40,7 +40,7 @@ _Path = Annotated[Path, BeforeValidator(_find_home)]
 
 
 class Settings(BaseSettings):
-    """Frozen; an empty variable counts as unset."""
+    """All settings. They cannot be changed later. An empty variable counts as unset."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -121,7 +121,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings. Raises ConfigError that lists every fault at once, without values."""
+    """Read the settings. Raises ConfigError with a list of all faults, but without the values."""
     try:
         return Settings(**overrides)
     except ValidationError as error:

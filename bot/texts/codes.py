@@ -1,4 +1,4 @@
-"""Every reason that can be saved. The sentences are in ``sentences``.
+"""Every reason that can be saved. Its sentence is in ``sentences``.
 
 Codes are stored in databases. So you may change a sentence, but not a code's name or fields.
 """

@@ -118,6 +118,6 @@ STYLE_TOO_LONG = Plural(
 
 
 def name_parameter(name: str) -> str:
-    """Name a parameter in a sentence; one without a text keeps its stored name."""
+    """Return how a sentence names a parameter. A parameter without a text keeps its stored name."""
     text = PARAMETERS.get(name)
     return text() if text else name.replace("_", " ")
