@@ -1,4 +1,4 @@
-"""Records of requests and gateway frames, as the page's side panel shows them."""
+"""Requests and gateway frames, in the form in which the page's side panel shows them."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ Record = TypeVar("Record", RequestRecord, GatewayRecord)
 
 
 class Tape:
-    """Reads new records from the log, and each request a second time when it is finished."""
+    """Reads new records from the log. Reads a request once more when it is finished."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
