@@ -109,7 +109,7 @@ class PipelineArm:
                     self._draw(tasks)
             except GivenUp:
                 continue
-            except Exception as error:  # noqa: BLE001 - the thread's boundary: the caller is told
+            except Exception as error:  # noqa: BLE001 - the boundary: the caller gets the error
                 for task in tasks:
                     if not task.future.done():
                         task.future.set_exception(error)

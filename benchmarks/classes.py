@@ -90,7 +90,7 @@ def list_harmless(paths: Iterable[Path] = HARMLESS) -> Iterator[tuple[str, str]]
 
 
 def measure_recall(policy: PromptPolicy) -> dict[str, Any]:
-    """Return the recall by language and kind. Held prompts are not drawn, so they count as found."""
+    """Return the recall by language and kind. Held prompts count as found: they are not drawn."""
     total, found, refused = Counter[str](), Counter[str](), Counter[str]()
     missed = Counter[str]()
     for case in list_cases():

@@ -39,11 +39,11 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument(
         "--model",
-        help="a folder, or one of sd1-, sd2-, sdxl-random; default: the starter model",
+        help="a folder, sd1-random, sd2-random or sdxl-random; default: the starter model",
     )
     parser.add_argument("--users", type=int, nargs="*", help="default: 1 2 4 8 16")
-    parser.add_argument("--quick", action="store_true", help="8 users, each served once; no B")
-    parser.add_argument("--no-compile", dest="compile", action="store_false", help="B as it is")
+    parser.add_argument("--quick", action="store_true", help="8 users, each served once, without B")
+    parser.add_argument("--no-compile", dest="compile", action="store_false", help="B uncompiled")
     parser.add_argument("--clock", choices=("wall", "process"), default="wall")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()

@@ -40,7 +40,7 @@ _AT_ONCE = 8
 def main() -> None:
     """Draw, score and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--per-style", type=int, default=len(SUBJECTS), help="prompts of each")
+    parser.add_argument("--per-style", type=int, default=len(SUBJECTS), help="prompts per style")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     began_at = time.perf_counter()

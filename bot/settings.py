@@ -106,11 +106,9 @@ class Settings(BaseSettings):
     def _only_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         doubled = {device for device in value if value.count(device) > 1} - {"cpu"}
         if doubled:
-            raise ValueError(
-                f"names {', '.join(sorted(doubled))} twice; one engine draws on each card"
-            )
+            raise ValueError(f"names {', '.join(sorted(doubled))} twice; name each card once")
         if "none" in value and len(value) > 1:
-            raise ValueError("names none and devices; it must be one or the other")
+            raise ValueError("names none and also devices; it must be one or the other")
         return value
 
     @model_validator(mode="after")

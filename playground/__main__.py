@@ -14,7 +14,7 @@ from playground.web.server import mount_page
 def main(
     command: Annotated[
         list[str] | None,
-        typer.Argument(help="A bot to run: it finds DISCORD_API_BASE and DISCORD_TOKEN set."),
+        typer.Argument(help="A bot to run. It gets DISCORD_API_BASE and DISCORD_TOKEN."),
     ] = None,
     port: Annotated[int, typer.Option(help="0 takes any free port.")] = 8321,
     token: Annotated[str, typer.Option(help="The bot token to accept.")] = "playground-token",

@@ -173,7 +173,7 @@ class Interactions:
         return max(limits)
 
     def is_bot_in(self, channel: Channel) -> bool:
-        """Return whether the bot is in the channel's server, or is one side of a private channel."""
+        """Return whether the bot is in the channel's server or in the private channel."""
         if channel.guild_id is None:
             return self._world.bot.id in channel.recipient_ids
         return self._world.bot.id in self._world.guilds[channel.guild_id].members

@@ -197,7 +197,7 @@ class Person:
         definition = find_subcommand(found, words)
         known = {o["name"]: o for o in definition.get("options") or []}
         if option not in known or not known[option].get("autocomplete"):
-            raise ClientRefusedError(f"option {option} does not complete")
+            raise ClientRefusedError(f"option {option} has no suggestions")
         resolved = self._resolved(channel)
         filled = fill_options(definition, others, resolved, checked=False)
         kind = known[option]["type"]
@@ -332,9 +332,9 @@ class Person:
         installs = definition.get("integration_types")
         kind = int(not self._backend.interactions.is_bot_in(channel))
         if installs is not None and kind not in installs:
-            raise ClientRefusedError(f"{command.name!r} is not offered by install {kind}")
+            raise ClientRefusedError(f"{command.name!r} is not offered for integration type {kind}")
         if definition.get("nsfw") and channel.guild_id is not None and not channel.is_nsfw:
-            raise ClientRefusedError(f"{command.name!r} wants an age-restricted channel")
+            raise ClientRefusedError(f"{command.name!r} needs an age-restricted channel")
 
     def _context(self, channel: Channel) -> int:
         if channel.guild_id is not None:

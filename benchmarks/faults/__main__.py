@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one JSON object per figure")
     parser.add_argument("--quick", action="store_true", help="a short form, at most 50 s each")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave logs and records there")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep logs and databases here")
     arguments = parser.parse_args()
     if arguments.keep is not None:
         arguments.keep = arguments.keep.resolve()

@@ -98,7 +98,7 @@ async def _measure_rules(plan: Plan, kind: str) -> dict[str, Value]:
         document = render_rules(rules).encode()
         answer = await (await _import(bench, document)).wait_answered(30.0)
         if not answer.text().startswith("Added"):
-            raise RuntimeError(f"the costliest rules were not taken: {answer.text()}")
+            raise RuntimeError(f"the bot did not accept the costliest rules: {answer.text()}")
         flooders = _add_people(bench, bench.server.channel("art"), "flooder", _NUM_FLOODERS)
         too_many = render_rules(Rule(RuleKind.PATTERN, f"a[ab]{{90}}{n}") for n in range(5000))
 

@@ -66,7 +66,7 @@ def set_up(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", is_eager=True, callback=_print_version, help="Print the version and leave."
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
@@ -107,7 +107,7 @@ def imagine(
     strength: Annotated[
         float, typer.Option(help="With --image: 0.1 keeps it, 1 keeps nothing of it.")
     ] = DEFAULT_STRENGTH,
-    model: Annotated[str | None, typer.Option(help="Instead of MODEL.")] = None,
+    model: Annotated[str | None, typer.Option(help="Use this instead of MODEL.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder to copy the pictures to.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -178,8 +178,8 @@ def models(
 
 @app.command()
 def restore(
-    backup: Annotated[Path | None, typer.Argument(help="The newest if left out.")] = None,
-    only_list: Annotated[bool, typer.Option("--list", help="Print the backups.")] = False,
+    backup: Annotated[Path | None, typer.Argument(help="Default: the newest.")] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="Only list the backups.")] = False,
 ) -> None:
     """Replace the database with a backup. Triptych must not be running."""
     try:

@@ -22,8 +22,8 @@ def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> N
         return
     if chosen is None and not backups:
         raise StoreError(
-            f"There is no backup in {data_dir / 'backups'}. Nothing was changed. Name the file of "
-            "one, or start an empty database with `triptych run --new`."
+            f"There is no backup in {data_dir / 'backups'}. Nothing was changed. Name a "
+            "backup's file, or start an empty database with `triptych run --new`."
         )
     with _own(data_dir):
         done = restore(data_dir, chosen or backups[0], get_migrations_folder(), time.time())

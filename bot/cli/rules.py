@@ -26,8 +26,8 @@ def rules() -> None:
 
 @app.command()
 def check(
-    rules: Annotated[Path, typer.Option(help="JSON: an object with `rules`.")],
-    prompts: Annotated[Path, typer.Option("--input", help="One prompt a line.")],
+    rules: Annotated[Path, typer.Option(help="A JSON file: an object with `rules`.")],
+    prompts: Annotated[Path, typer.Option("--input", help="A file with one prompt a line.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Print what the rules and the built-in classes would do with each prompt."""

@@ -137,7 +137,7 @@ class WorkerProcesses:
             async with asyncio.timeout(self._max_wait_seconds):
                 await self._turns.take(share)
         except TimeoutError:
-            raise WorkerUnavailable("others were in front for too long") from None
+            raise WorkerUnavailable("the work of others took too long") from None
 
     async def _warm(self, work: Callable[..., Any]) -> int:
         """Make sure that a process has imported what the work needs. Return the process's id."""
@@ -152,7 +152,7 @@ class WorkerProcesses:
             except (BrokenWorkerProcess, OSError) as error:  # TimeoutError is an OSError
                 fault = error
                 log.info("a worker process is replaced: %s", error)
-        raise WorkerUnavailable("no worker process can be had") from fault
+        raise WorkerUnavailable("no worker process could be started") from fault
 
     async def _watch(self, pid: int) -> None:
         """Kill a process that takes too much memory. For systems whose kernel cannot limit it."""

@@ -8,7 +8,7 @@ PARAMETERS = {
     "clip_skip": Text("Clip skip"),
     "guidance_scale": Text("Guidance scale"),
 }
-"""The names of parameters that have bounds, or that no sentence below describes."""
+"""The names of parameters in sentences, if the stored name is not good enough."""
 
 # Under a grid
 SMALL_LINE = Plural(

@@ -88,7 +88,7 @@ def _request_payload(number: int, record: RequestRecord) -> Json:
 def _frame_payload(number: int, record: GatewayRecord) -> Json:
     name = OPCODES.get(record.opcode or 0, str(record.opcode))
     if record.direction == "closed":
-        name = f"closed {record.data or 'without a word'}"
+        name = f"closed {record.data or 'without a close code'}"
     return {
         "kind": "frame",
         "number": number,

@@ -86,7 +86,7 @@ def find_subcommand(command: Command, words: list[str]) -> Json:
             raise ClientRefusedError(f"/{command.name} has no subcommand {word!r}")
         definition = found[0]
     if any(o["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP) for o in definition.get("options") or []):
-        raise ClientRefusedError(f"/{command.name} wants a subcommand")
+        raise ClientRefusedError(f"/{command.name} needs a subcommand")
     return definition
 
 

@@ -94,7 +94,7 @@ def add_channel(
 
 def add_thread(world: World, parent: Channel, name: str) -> Channel:
     if parent.guild_id is None:
-        raise ValueError("a thread stands in a guild's channel")
+        raise ValueError("a thread must be in a guild's channel")
     thread = Channel(
         world.snowflakes.next(), ChannelType.PUBLIC_THREAD, name, parent.guild_id, parent.id
     )
