@@ -1,7 +1,7 @@
-"""Harmless prompts, composed from short lists. Simple word filters would refuse some of them.
+"""Harmless prompts, composed from short lists.
 
-These few contain a blocked term of the benchmark, or a term of the built-in classes, but inside a
-longer word, in a name, or with another meaning.
+Some are traps for word filters: they contain a blocked term of the benchmark, or a term of the
+built-in classes, but inside a longer word, in a name, or with another meaning.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""python -m benchmarks.classes [--json] [FILE …]: measures what the built-in rule classes find.
+"""python -m benchmarks.classes [--json] [FILE …]: how much the built-in classes find.
 
 The program makes its texts in memory. Each text is a plain sentence with a term of the lexicon and
 a neutral term for an age or a person. Only the code under test reads these texts; they are not

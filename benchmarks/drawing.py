@@ -1,8 +1,8 @@
 """python -m benchmarks.drawing OTHER [--pairs N]: time to draw, here and in the checkout OTHER.
 
 Both checkouts draw the starter model's pictures for four people at once, in turn, with the same
-number of rows. The program prints seconds of processor time, and the time here divided by the time
-there.
+number of rows per step. The program prints seconds of processor time, and the time here divided by
+the time there.
 """
 
 from __future__ import annotations

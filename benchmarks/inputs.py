@@ -93,7 +93,7 @@ class _Nobody:
 
 
 async def _measure_refusals(services: Services, folder: Path) -> dict[str, Any]:
-    """Measure how many bytes the database grows by for a refused prompt of the greatest length."""
+    """Measure how many bytes a refused prompt of the greatest length adds to the database."""
     path, count = folder / DATABASE_FILE_NAME, 200
     before = path.stat().st_size
     for number in range(count):
@@ -168,7 +168,7 @@ async def _measure_audit(services: Services) -> dict[str, Any]:
 
 
 async def _beside(name: str, services: Services, works: list[Awaitable[Any]]) -> dict[str, Any]:
-    """Return how long the work, the neighbour's slowest read and the longest loop lag took."""
+    """Return how long the work took, the neighbour's slowest read, and the longest loop lag."""
     waits, lags = [0.0], [0.0]
     began = time.perf_counter()
     working = asyncio.gather(*works)

@@ -26,8 +26,8 @@ _BEATS_PER_LOOK = 20
 class Plan:
     """How much to measure.
 
-    seconds: the latencies of requests that are sent within this time count. A round lasts until
-    these are served. With A, every user is served once more by then.
+    seconds: only the latencies of requests sent within this time count. A round lasts until these
+    requests are served. With A, every user is served once more by then.
     """
 
     arms: tuple[str, ...]

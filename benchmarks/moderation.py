@@ -75,7 +75,7 @@ def list_disguised() -> Iterator[tuple[str, str, str]]:
 
 
 def measure_recall() -> dict[str, Any]:
-    """Return the share of disguised terms that the rule for the term itself refuses."""
+    """Return the share of disguised terms that the right rule refuses."""
     policy = PromptPolicy(TERMS)
     misses: list[dict[str, str]] = []
     by_reference = 0
@@ -219,7 +219,7 @@ def make_worst_rules() -> dict[str, tuple[list[Rule], str]]:
 def measure_worst_rules(rounds: int = 3) -> dict[str, Any]:
     """Measure how long it takes to compile a server's worst rules, and to judge with them.
 
-    Rules are compiled again for each round, because a search is quicker with a used cache.
+    Rules are compiled again for each round, because compiled rules cache what they have seen.
     """
     policy = PromptPolicy()
     report: dict[str, Any] = {}

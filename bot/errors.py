@@ -13,7 +13,7 @@ TriptychError
 │   ├── WorkerTimeout          it took too long and was killed
 │   ├── WorkerLost             its process died: out of memory, or a fault in a library
 │   └── WorkerUnavailable      it was not started: no worker was free, or the bot is stopping
-├── TooCostly              it took too long to check one prompt by a server's rules
+├── TooCostly              a server's rules took too long to judge one prompt
 └── EngineError            drawing failed; the text is for the log
     ├── GenerationCancelled    somebody cancelled it
     ├── GenerationRejected     this request can never be drawn
@@ -62,7 +62,7 @@ class NotInQueueYet(StoreError):
 
 
 class DataDirLocked(StoreError):
-    """Another process uses the data directory. The text names both."""
+    """Another process uses the data directory. The text names the process and the directory."""
 
 
 class Unconfirmed(StoreError):

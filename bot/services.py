@@ -314,7 +314,7 @@ def make_quotas(settings: Settings) -> Quotas:
 
 
 def make_pace(settings: Settings, now: Clock) -> Buckets[tuple[int, bool]]:
-    """Read from the settings how many commands and buttons a person may use per minute."""
+    """Read from the settings how many commands, buttons and suggestions a person may use."""
     most = settings.max_actions_per_member_per_minute
     return Buckets(most, 60.0 / most, now)
 

@@ -1,4 +1,4 @@
-"""The gateway: sessions, their numbered events, and the sockets they are sent over."""
+"""The gateway: sessions, their numbered events, and the sockets that carry them."""
 
 import asyncio
 import json

@@ -147,8 +147,8 @@ def _is_raw(text: str) -> bool:
 
 
 async def measure_contract(plan: Plan) -> Measurement:
-    """F13: the requests of all figures of this run, and of one more bot that shows many kinds of
-    answers, follow Discord's API description.
+    """F13: every request of this run follows Discord's API description. Before the count, one more
+    bot shows many kinds of answers.
     """
     async with open_bench(plan, "f13") as bench:
         await bench.start(FAKE_STEP_SECONDS="0.05")

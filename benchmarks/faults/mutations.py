@@ -125,7 +125,7 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
 
 
 def main() -> None:
-    """Run the mutations asked for and print one JSON object each."""
+    """Run the mutations that the arguments name. Print one JSON object for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MUTATIONS))
     unnoticed = 0

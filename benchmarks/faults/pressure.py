@@ -18,7 +18,7 @@ from playground import Member, add_user
 from tests.fakes.gate import Gate
 
 _AT_ONCE = 40
-# many members, because each prompt makes the bot add up that member's last hour
+# many members: for each prompt, the bot adds up what its member has used in the last hour
 _NUM_MEMBERS = 500
 _MEBIBYTE = 2**20
 
@@ -133,7 +133,7 @@ def _forget_all(bench: Bench) -> None:
 
 
 async def measure_fairness(plan: Plan) -> Measurement:
-    """F7: one member floods the queue, then others ask once; then ten ask for equally many."""
+    """F7: one member floods the queue before others ask once. Then ten ask equally often."""
     num_flood, num_others = plan.pick(30, 150, 1_000), plan.pick(9, 49, 49)
     async with open_bench(plan, "f7", checks_contract=False) as bench:
         await bench.start(FAKE_STEP_SECONDS="0.002")

@@ -85,7 +85,7 @@ def work(
     host: _Host = None,
     ports: _Ports = DEFAULT_PORT,
 ) -> None:
-    """Draw for the bot on this machine until you stop it. Set MODEL, DEVICE and DEVICES here."""
+    """Draw for the bot with this machine's MODEL, DEVICE and DEVICES, until you stop it."""
     if context.invoked_subcommand is not None:
         return
     settings = _prepare()

@@ -1,4 +1,4 @@
-"""triptych rules: tries rules out. It only needs files: no Discord, model or data directory."""
+"""triptych rules: tries rules out. Needs no Discord, model or data directory."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, MutableMapping
 from types import TracebackType
 from typing import Any, Literal
 
-# Bot tokens have three parts, separated by dots. Interaction tokens stand in web addresses.
+# Bot tokens have three parts, separated by dots. Interaction tokens are in web addresses.
 _TOKENS = re.compile(
     r"[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"
     r"|(?<=/webhooks/)(\d+/)[\w-]{20,}|(?<=/interactions/)(\d+/)[\w-]{20,}"

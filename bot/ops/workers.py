@@ -155,7 +155,7 @@ class WorkerProcesses:
         raise WorkerUnavailable("no worker process could be started") from fault
 
     async def _watch(self, pid: int) -> None:
-        """Kill a process that takes too much memory. For systems whose kernel cannot limit it."""
+        """Kill a process that takes too much memory, on systems whose kernel cannot limit it."""
         import psutil  # noqa: PLC0415 - not installed where the kernel counts
 
         with suppress(psutil.Error):
@@ -228,7 +228,7 @@ class Turns:
 
 
 def _prepare(work: Callable[..., Any], memory_bytes: int) -> int:
-    """Prepare a worker. Unpickling ``work`` imports its module. It gets no members' data."""
+    """Prepare a worker: unpickling ``work`` imports its module. No members' data is sent yet."""
     # only the bot reacts to these signals: it then stops its workers
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

@@ -76,7 +76,7 @@ async function submit(fields) {
   }
   current.submitted = answer.interaction;
   state.mine.set(answer.interaction, {});
-  const known = state.interactions.get(answer.interaction); // may have arrived before this answer
+  const known = state.interactions.get(answer.interaction); // it may have arrived before `answer`
   if (known) followModal(known);
 }
 

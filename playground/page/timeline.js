@@ -24,7 +24,7 @@ export function touch(id) {
   frame ||= requestAnimationFrame(flush);
 }
 
-/** Empty the list, because the channel or the person has changed. */
+/** Build the list again, because the channel or the person has changed. */
 export function rebuild() {
   nodes.clear();
   dirty.clear();

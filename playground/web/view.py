@@ -47,7 +47,7 @@ class View:
         return [*found, *self._message_changes(), *self._interaction_changes(), *self._tape.wind()]
 
     def _place_mark(self) -> object:
-        """Return a value that differs if commands, channels, people or roles changed. Is quick."""
+        """Return a value that changes with the commands, channels, people and roles."""
         world = self._world
         return (
             [(command.id, command.version) for command in world.commands.values()],
