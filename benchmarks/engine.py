@@ -7,7 +7,7 @@ A        the reference script: the pipeline, one request of three pictures at a 
 B        the pipeline in the fastest form that diffusers documents: channels_last; on CUDA pure
          float16; compiled if torch.compile works, which takes minutes per batch size on a CPU
          (--quick and --no-compile leave it out). One request at a time.
-B2       B, but one call of the pipeline draws all waiting requests together.
+B2       B, but one call of the pipeline draws up to four waiting requests together.
 C        this engine, exact: with the preset `quality`.
 C-fast   this engine with the preset `fast`.
 
