@@ -1,4 +1,4 @@
-"""The arms (compared programs): diffusers' pipeline in three forms, and this engine in two."""
+"""The programs that are compared (arms): diffusers' pipeline in three forms, this engine in two."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MAX_COLLECTED = 4
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request for three pictures. num_steps: None means the model's own number."""
+    """One request for three pictures. num_steps: None means the model's default."""
 
     seed: int
     num_steps: int | None = None
@@ -51,10 +51,10 @@ Report = Callable[[float, bool], None]
 
 
 class Arm(Protocol):
-    """A program that draws and is measured."""
+    """A program that draws, and whose speed is measured."""
 
     def submit(self, ask: Ask, report: Report) -> tuple[Future[Any], Callable[[], None]]:
-        """Start a request; returns its future and a function that cancels it."""
+        """Start a request. Return its future and a function that cancels it."""
         ...
 
 
@@ -74,9 +74,9 @@ class _Task:
 
 
 class PipelineArm:
-    """Runs diffusers' pipeline in one worker thread, one request after the other as they come.
+    """Runs diffusers' pipeline in one worker thread, in the order in which requests come.
 
-    max_collected: the most waiting requests that are put into one call.
+    max_collected: how many waiting requests, at most, are drawn in one call of the pipeline.
     """
 
     def __init__(self, workshop: Workshop, pipe: Any, autocast: bool, max_collected: int) -> None:
@@ -88,7 +88,7 @@ class PipelineArm:
         threading.Thread(target=self._work, daemon=True).start()
 
     def submit(self, ask: Ask, report: Report) -> tuple[Future[Any], Callable[[], None]]:
-        """Queue a request; returns its future and a function that cancels it."""
+        """Queue a request. Return its future and a function that cancels it."""
         task = _Task(ask, report, Future())
         self._tasks.put(task)
         return task.future, task.give_up
@@ -109,7 +109,7 @@ class PipelineArm:
                     self._draw(tasks)
             except GivenUp:
                 continue
-            except Exception as error:  # noqa: BLE001 - the thread's boundary: the caller is told
+            except Exception as error:  # noqa: BLE001 - the boundary: the caller gets the error
                 for task in tasks:
                     if not task.future.done():
                         task.future.set_exception(error)
@@ -137,7 +137,7 @@ class PipelineArm:
                 callback_on_step_end_tensor_inputs=[],
             )
         for task in tasks:
-            if task.future.set_running_or_notify_cancel():  # it may have been cancelled
+            if task.future.set_running_or_notify_cancel():  # false if it was cancelled
                 task.future.set_result(output)
 
 
@@ -214,7 +214,7 @@ class Workshop:
         self._folder.cleanup()
 
     def make_request(self, ask: Ask, preset: Any, number: int) -> GenerationRequest:
-        """Make the request that the engine gets for this ask."""
+        """Convert this ask into a request to the engine."""
         info = self.info
         recipe = Recipe(
             prompt=PROMPT,
@@ -232,7 +232,7 @@ class Workshop:
 
     @property
     def stepping_share(self) -> float:
-        """Return which share of a picture's work is in its steps. The rest is in the decoder."""
+        """Return the share of a picture's work that its steps take. The decoder takes the rest."""
         cost, info = self.engine._cost_model, self.info
         if cost is None:
             return 1.0
@@ -286,7 +286,7 @@ class Workshop:
         }
 
     def _compile_b(self) -> None:
-        """Compile B for every number of requests that B2 can collect, or note why that fails."""
+        """Compile B for every batch size that B2 can need. If this fails, note why."""
         pipe, started = self._pipes["B"], time.perf_counter()
         plain = pipe.unet, pipe.vae.decode
         mode = "max-autotune-no-cudagraphs" if self.device == "cuda" else "default"
@@ -319,4 +319,4 @@ class Workshop:
 
 
 def _ignore(share: float, has_preview: bool) -> None:
-    """Do nothing with the report."""
+    """Ignore the progress of a request."""

@@ -1,7 +1,7 @@
-"""Harmless prompts, composed from short lists. Some would typically fool a word filter.
+"""Harmless prompts, composed from short lists.
 
-Each of these contains a blocked term of the benchmark, or a term of the built-in classes, but
-inside a longer word, in a name, or with another meaning.
+Some are traps for word filters: they contain a blocked term of the benchmark, or a term of the
+built-in classes, but inside a longer word, in a name, or with another meaning.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ _TRAP_SCENES = ("{}", "a painting of {}", "{}, watercolour", "{} in autumn leave
 
 
 def list_plain_prompts() -> list[str]:
-    """List ordinary prompts, such as people send every day."""
+    """List ordinary prompts, like those that people send every day."""
     plain = [f"{subject} {scene}" for subject, scene in product(SUBJECTS, SCENES)]
     return plain + [f"a {subject}, {scene}" for subject, scene in product(SUBJECTS, SCENES)]
 

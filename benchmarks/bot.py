@@ -1,7 +1,8 @@
-"""python -m benchmarks.bot [--json]: measures the bot's start, event-loop lag, first answers,
-memory.
+"""python -m benchmarks.bot [--json]: measures the bot's start-up time, event-loop lag,
+answer times and memory.
 
-Every figure has a reference from the same run: a bare interpreter, an idle loop, one prompt alone.
+Every figure can be compared with one from the same run: a bare interpreter, an idle loop, or one
+prompt alone.
 The program needs no GPU and no token. It runs the real bot process with the playground. Where the
 engine matters, the starter model draws; otherwise the tests' fake engine does.
 """
@@ -114,7 +115,7 @@ async def tick(lags: list[float]) -> None:
 
 
 async def measure_acceptance() -> dict[str, Any]:
-    """Measure the time to the first answer, for one and for 50 at once, and the bot's memory."""
+    """Measure the time to the first answer, for one prompt and for 50 at once, and the memory."""
     alone: list[float] = []
     async with Playground(_TOKEN) as server, run_bot(server) as process:
         member, art = server.person("member"), server.channel("art")

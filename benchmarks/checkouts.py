@@ -1,4 +1,4 @@
-"""Takes the same measurement in two checkouts, in turn, so that other work slows both."""
+"""Measures two checkouts in turn, so that other work on the machine slows both equally."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parents[1]
 
 
 def measure_in_turn(file: str, checkouts: Sequence[Path], question: Any, rounds: int) -> list[Any]:
-    """Ask a program in each checkout the same question in each round; returns its answers.
+    """In each round, ask a program in every checkout the same question. Return their answers.
 
     The program is `python FILE answer` with the modules of that checkout. It reads questions and
     prints answers, each as one line of JSON.

@@ -1,8 +1,8 @@
-"""python -m benchmarks.classes [--json] [FILE …]: measures what the built-in classes find.
+"""python -m benchmarks.classes [--json] [FILE …]: how much the built-in classes find.
 
-The program makes its texts in memory. Each one puts a term of the lexicon and a neutral term, for
-an age or a person, into a plain sentence. Only the judge reads these texts; they are not kept,
-printed or logged. For a text that was missed, the report names only the neutral term. Harmless
+The program makes its texts in memory. Each text is a plain sentence with a term of the lexicon and
+a neutral term for an age or a person. Only the code under test reads these texts; they are not
+kept, printed or logged. If a text was not found, the report names only its neutral term. Harmless
 prompts come from files with one prompt on each line (see benchmarks/harmless).
 """
 
@@ -28,7 +28,7 @@ _HERE = Path(__file__).parent
 HARMLESS = tuple(sorted((_HERE / "harmless").glob("*.txt")))
 MAX_FRAME_WORDS = 8
 _YEARS = (8, 11, 14, 17)
-_PER_ENTRY = 12  # how many texts are made for each entry of a slot
+_PER_ENTRY = 12  # how many texts are made with each neutral term
 _MINORS = ("ages", "schools", "tags")
 _PEOPLE = ("names", "dead", "roles")
 _NEGATIVE = " || "
@@ -37,7 +37,7 @@ _CHOICE = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One text. entry: what fills the slot. term: the term from the lexicon."""
+    """One text. entry: its neutral term. term: its term from the lexicon."""
 
     language: str
     kind: str
@@ -48,7 +48,7 @@ class Case:
 
 
 def read_terms() -> dict[str, dict[str, list[str]]]:
-    """Read, by language, sentences with slots and entries for each slot. # stands for an age."""
+    """Read each language's sentences and neutral terms. # stands for an age."""
     return json.loads((_HERE / "class_terms.json").read_text("utf-8"))
 
 
@@ -70,7 +70,7 @@ def list_cases(seed: int = 17) -> Iterator[Case]:
 
 
 def list_adult_cases(seed: int = 19) -> Iterator[Case]:
-    """List the same sentences about unnamed adults. Neither class may refuse them."""
+    """List the same sentences, but about adults without names. No class may refuse them."""
     pick = random.Random(seed)
     slots, lexicon = read_terms()["en"], read_lexicon()
     for entry in slots["adults"]:
@@ -80,7 +80,7 @@ def list_adult_cases(seed: int = 19) -> Iterator[Case]:
 
 
 def list_harmless(paths: Iterable[Path] = HARMLESS) -> Iterator[tuple[str, str]]:
-    """List prompts with their negative prompts. {a|b} in a line stands for each of its parts."""
+    """List prompts with their negative prompts. {a|b} in a line makes two prompts, with a or b."""
     for path in paths:
         for line in path.read_text("utf-8").splitlines():
             if line.strip() and not line.startswith("#"):
@@ -90,7 +90,7 @@ def list_harmless(paths: Iterable[Path] = HARMLESS) -> Iterator[tuple[str, str]]
 
 
 def measure_recall(policy: PromptPolicy) -> dict[str, Any]:
-    """Return the recall by language and kind. Held prompts count as found: nobody sees them."""
+    """Return the recall by language and kind. Held prompts count as found: they are not drawn."""
     total, found, refused = Counter[str](), Counter[str](), Counter[str]()
     missed = Counter[str]()
     for case in list_cases():
@@ -110,7 +110,7 @@ def measure_recall(policy: PromptPolicy) -> dict[str, Any]:
 
 
 def measure_false_positives(policy: PromptPolicy, paths: Iterable[Path]) -> dict[str, Any]:
-    """Return the share of harmless prompts that are not simply allowed, and those prompts."""
+    """Return the share of harmless prompts that are refused or held, and list those prompts."""
     prompts = list(list_harmless(paths))
     wrong = [
         f"{prompt}{_NEGATIVE}{negative}" if negative else prompt

@@ -1,8 +1,8 @@
-"""python -m benchmarks.discord [--json] [--seconds N]: counts edits and times answers to presses.
+"""python -m benchmarks.discord [--json] [--seconds N]: counts message edits, times button presses.
 
 It runs the real bot process with the playground. For the edits, 50 prompts of ten people wait in
-one channel (with the tests' fake engine, 8 s per prompt). For the presses, it presses buttons of a
-grid while the starter model draws.
+one channel (with the tests' fake engine, 8 s per prompt). For the presses, people press the buttons
+of a grid while the starter model draws.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 async def measure_edits(seconds: float) -> dict[str, Any]:
-    """Count the edits that reach the playground while 50 prompts wait in one channel."""
+    """Count the message edits that reach the playground while 50 prompts wait in one channel."""
     async with (
         Playground(_TOKEN) as server,
         run_bot(server, FAKE_STEP_SECONDS="0.4") as _,

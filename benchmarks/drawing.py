@@ -1,7 +1,8 @@
 """python -m benchmarks.drawing OTHER [--pairs N]: time to draw, here and in the checkout OTHER.
 
-Both programs draw the starter model's pictures for four people at once, in turn, with the same
-number of rows. It prints seconds of processor time, and the time here divided by the time there.
+Both checkouts draw the starter model's pictures for four people at once, in turn, with the same
+number of rows per step. The program prints seconds of processor time, and the time here divided by
+the time there.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main() -> None:
 
 
 def _answer() -> None:
-    """Read numbers of people from the input. Draw for that many at once; print the seconds."""
+    """For each number of people in the input, draw for that many at once and print the seconds."""
     engine = Engine(
         ModelSource(str(get_starter_model_folder()), device="cpu"),
         rows=_ROWS,

@@ -2,19 +2,20 @@
 [--quick] [--no-compile] [--clock wall|process] [--json]: compares this engine with diffusers' own
 pipeline, on one machine, in one run.
 
-A        the reference script: the pipeline, one request of three pictures at a time, the model's
-         own sampler and steps. On CUDA float16 weights under autocast.
+A        the reference script: the pipeline, one request of three pictures at a time, with the
+         model's own sampler and steps. On CUDA it uses float16 weights under autocast.
 B        the pipeline in the fastest form that diffusers documents: channels_last; on CUDA pure
          float16; compiled if torch.compile works, which takes minutes per batch size on a CPU
          (--quick and --no-compile leave it out). One request at a time.
-B2       B, with waiting requests put together into one call of the pipeline.
-C        this engine, exact. C-fast: this engine with the preset `fast`.
+B2       B, but one call of the pipeline draws up to four waiting requests together.
+C        this engine, exact: with the preset `quality`.
+C-fast   this engine with the preset `fast`.
 
 Closed loop: each of N users asks again as soon as they have their pictures. Open loop: requests
-come at random moments (Poisson), as many as 30, 60 and 90 % of what A can do. A and B show nothing
-before the end, so their first preview is the picture itself. If other programs use the machine,
-`--clock process` measures everything except the loop's lag in processor seconds of this process; it
-needs one thread per arm.
+come at random moments (Poisson), at 30, 60 and 90 % of the rate that A can serve. A and B show
+nothing before the end, so their first preview is the picture itself. If other programs use the
+machine, `--clock process` measures everything except the event loop's lag in processor seconds of
+this process; it needs one thread per arm.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument(
         "--model",
-        help="a folder, or one of sd1-, sd2-, sdxl-random; default: the starter model",
+        help="a folder, sd1-random, sd2-random or sdxl-random; default: the starter model",
     )
     parser.add_argument("--users", type=int, nargs="*", help="default: 1 2 4 8 16")
-    parser.add_argument("--quick", action="store_true", help="8 users, each served once; no B")
-    parser.add_argument("--no-compile", dest="compile", action="store_false", help="B as it is")
+    parser.add_argument("--quick", action="store_true", help="8 users, each served once, without B")
+    parser.add_argument("--no-compile", dest="compile", action="store_false", help="B uncompiled")
     parser.add_argument("--clock", choices=("wall", "process"), default="wall")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
@@ -60,7 +61,7 @@ class _Plain(argparse.RawDescriptionHelpFormatter):
 
 
 def measure(workshop: Workshop, plan: Plan) -> dict[str, Any]:
-    """Run all arms in turns; returns what --json prints."""
+    """Run all arms in turn. Return what --json prints."""
     rounds: dict[str, dict[int, list[Round]]] = {name: {} for name in plan.arms}
     with workshop:
         equality = workshop.measure_equality()

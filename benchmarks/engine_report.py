@@ -39,7 +39,7 @@ def find_ratios(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def find_matmul_share(workshop: Workshop, images_per_second: float) -> float | None:
-    """Return the share of the matmul peak, measured now, that this many pictures per second use."""
+    """Measure the peak FLOP per second, and return the share of it that this speed uses."""
     cost, info = workshop.engine._cost_model, workshop.info
     if cost is None:
         return None
@@ -62,7 +62,7 @@ def _measure_peak_on_cuda() -> float:
 
 
 def _measure_peak(workshop: Workshop) -> float:
-    """Return the median FLOP per second of 20 float32 matrix products, with an arm's threads."""
+    """Return the median FLOP per second of 20 float32 matrix products, with one arm's threads."""
     torch.set_num_threads(workshop.num_threads)
     a, b = (torch.randn(1024, 1024) for _ in range(2))
     seconds = []
@@ -92,7 +92,7 @@ def describe_environment(workshop: Workshop) -> dict[str, Any]:
 
 
 def describe(report: dict[str, Any]) -> str:
-    """Lay the report out as tables."""
+    """Format the report as tables."""
     lines = [f"{'arm':8}{'users':>6}" + "".join(f"{head:>13}" for head, _, _ in _COLUMNS)]
     for kind in ("arms", "open_loop"):
         for arm, by_users in report[kind].items():

@@ -76,7 +76,7 @@ def _bracket(word: str) -> str:
 
 
 def _mask_two(word: str) -> str:
-    """Return the second letter and the last one."""
+    """Replace the second letter and the last letter by asterisks."""
     return f"{word[0]}*{word[2:-1]}*"
 
 

@@ -1,8 +1,8 @@
 """python -m benchmarks.inputs [--json]: measures how much the costliest inputs cost.
 
-It uses a real database in a temporary folder, with synchronous=FULL, and no engine. Thirty members
-with a thousand prompts each ask for an export at once. Meanwhile another member reads their own
-prompts, as `/queue` does, and we measure how late the event loop is.
+The program uses a real database in a temporary folder, with synchronous=FULL, and no engine. Thirty
+members with a thousand prompts each ask for an export at once. Meanwhile another member (the
+neighbour) reads their own prompts, as `/queue` does, and we measure how late the event loop is.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 async def measure() -> dict[str, Any]:
-    """Return milliseconds and bytes, by the name of what was measured."""
+    """Return the measured milliseconds and bytes by name."""
     with tempfile.TemporaryDirectory(prefix="triptych-inputs-") as name:
         folder = Path(name)
         database = await Database.open(folder, get_migrations_folder())
@@ -93,7 +93,7 @@ class _Nobody:
 
 
 async def _measure_refusals(services: Services, folder: Path) -> dict[str, Any]:
-    """Measure how much the database grows with each refused prompt of the greatest length."""
+    """Measure how many bytes a refused prompt of the greatest length adds to the database."""
     path, count = folder / DATABASE_FILE_NAME, 200
     before = path.stat().st_size
     for number in range(count):
@@ -107,7 +107,7 @@ async def _measure_refusals(services: Services, folder: Path) -> dict[str, Any]:
         await services.audit.add(
             AuditEntry(AuditAction.PROMPT_REFUSED, 0.0, _GUILD, 0, 1, prompt=recipe.prompt)
         )
-    await services.member_data.take_out_deleted()  # writes the log into the database file
+    await services.member_data.take_out_deleted()  # writes SQLite's log into the database file
     return {"refused_prompt_bytes": (path.stat().st_size - before) // count}
 
 
@@ -168,7 +168,7 @@ async def _measure_audit(services: Services) -> dict[str, Any]:
 
 
 async def _beside(name: str, services: Services, works: list[Awaitable[Any]]) -> dict[str, Any]:
-    """Return how long the work takes, and how late others and the event loop were at most."""
+    """Return how long the work took, the neighbour's slowest read, and the longest loop lag."""
     waits, lags = [0.0], [0.0]
     began = time.perf_counter()
     working = asyncio.gather(*works)

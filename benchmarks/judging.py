@@ -1,6 +1,6 @@
 """python -m benchmarks.judging OTHER [--rounds N]: time to judge, here and in the checkout OTHER.
 
-Both programs judge the same texts of 6,000 characters in turn, so that other work on the machine
+Both checkouts judge the same texts of 6,000 characters in turn, so that other work on the machine
 slows both. The result is the CPU time of the quickest judgement of each text. The texts are made as
 in benchmarks.moderation.
 """
@@ -22,13 +22,13 @@ from bot.moderation import PromptPolicy
 from bot.moderation.text import clean_prompt
 
 _NUM_CHARACTERS = 6000
-_NUM_TEXTS = 12  # the number of plain texts, and of disguised ones
-_TRIES = 4  # judgements of each text before it is the other program's turn
+_NUM_TEXTS = 12  # how many plain texts; also how many disguised texts
+_TRIES = 4  # how often each text is judged before it is the other checkout's turn
 _Times = dict[str, list[float]]
 
 
 def main() -> None:
-    """Print the milliseconds of each pool in the other checkout and in this one, and the ratio."""
+    """Print each pool's milliseconds in the other checkout and in this one, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("other", type=Path, help="a checkout of another commit")
     parser.add_argument("--rounds", type=int, default=5)
@@ -71,7 +71,7 @@ def take_quickest(rounds: Sequence[_Times]) -> _Times:
 
 
 def _answer() -> None:
-    """For each line of input, judge the pools that it names; print how long that took."""
+    """For each line of input, judge the pools of texts in it and print how long each text took."""
     policy, guard = PromptPolicy(rules=make_rules()), PromptPolicy(TERMS, make_rules())
     for line in sys.stdin:
         times: _Times = {}

@@ -1,11 +1,12 @@
-"""python -m benchmarks.knee [--json]: how soon the rows of a step recover from a busy first start.
+"""python -m benchmarks.knee [--json]: how soon the engine finds the best number of rows after it
+had chosen too few.
 
-Three starts in empty folders say which rows this machine chooses at rest (the median). Then busy
-processes load it for 30 seconds, while another engine starts in an empty folder; eight people draw
-with the starter model, each of them again as soon as their pictures are done. Last, an engine
-starts with 12 rows in its folder, the fewest that it may choose. ``recovered_seconds``: how long
-people drew until the rows were those of a start at rest, or more; null if that took longer than
-``--limit``.
+At its first start, the engine measures how many rows one step should have. The program starts it
+three times on the idle machine; the median is the goal. Then it starts an engine while busy
+processes load the machine for 30 seconds, and last an engine whose folder says 12 rows, the fewest
+that it may choose. With both, eight people draw with the starter model, and ask again as soon as
+their pictures are done. ``recovered_seconds``: how long they drew until the number of rows reached
+the goal; null if that took longer than ``--limit``.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def main() -> None:
 
 
 def measure(limit: float) -> dict[str, Any]:
-    """Return the rows at rest, and for both starts the rows over time."""
+    """Return the rows at the idle starts, and how they changed after the other two starts."""
     at_rest = [_choose_rows() for _ in range(_NUM_STARTS)]
     wanted = int(statistics.median(at_rest))
     with tempfile.TemporaryDirectory() as folder:
@@ -90,7 +91,7 @@ def _recover(
     busy: list[subprocess.Popen[bytes]],
     busy_until: float,
 ) -> dict[str, Any]:
-    """Let people draw until the rows are those that are wanted, and a little longer."""
+    """Let people draw until the rows reach ``wanted``, and a little longer."""
     info = engine.start().result()
     began = time.monotonic()
     rows = [(0.0, _read_rows(engine))]
@@ -141,7 +142,7 @@ class _People:
         self._engine.submit(request).add_done_callback(self._ask_again)
 
     def _ask_again(self, future: Future[Any]) -> None:
-        if future.exception() is None:  # otherwise it was closed
+        if future.exception() is None:  # an error means that the engine was closed
             self._ask()
 
 

@@ -1,4 +1,4 @@
-"""Simulated users, who ask again and again, come at random, or wait behind a long request."""
+"""Simulates users who ask again and again, come at random, or wait behind a long request."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _BEATS_PER_LOOK = 20
 class Plan:
     """How much to measure.
 
-    seconds: the latencies of requests that start within this time count. A round lasts until these
-    are served; with A this takes one more turn of every user.
+    seconds: only the latencies of requests sent within this time count. A round lasts until these
+    requests are served. With A, every user is served once more by then.
     """
 
     arms: tuple[str, ...]
@@ -39,8 +39,8 @@ class Plan:
 
     @classmethod
     def choose(cls, quick: bool, users: Sequence[int] | None, compiles: bool) -> Plan:
-        """Choose how much to measure. The quick form is one round in which each of 8 users is
-        served once, without B. The full form has three rounds and the open loop.
+        """Choose how much to measure. In the quick form, each of 8 users is served once in
+        one round, without B. The full form has three rounds and the open loop.
         """
         if quick:
             arms = tuple(name for name in ARMS if name != "B")
@@ -50,11 +50,11 @@ class Plan:
 
 @dataclass(slots=True)
 class Round:
-    """A measured round of one arm: seconds, pictures finished and begun, times of every request.
+    """One measured round of an arm. pictures: the finished ones, and shares of unfinished ones.
 
     cpu_seconds: processor time of the whole process, which does not include other programs.
-    memory_mib: the peak of the whole process on the CPU (with the weights of every arm); on CUDA
-    the peak of torch's allocator.
+    memory_mib: on the CPU, the peak of the whole process, which holds the weights of every arm;
+    on CUDA, the peak of torch's allocator.
     """
 
     seconds: float = 0.0
@@ -69,7 +69,7 @@ class Round:
 
     @classmethod
     def join(cls, rounds: Sequence[Round]) -> Round:
-        """Merge rounds. The rate is their median."""
+        """Merge rounds. The speed of the result is the median of their speeds."""
         whole = cls(rates=[found.pictures / found.seconds for found in rounds])
         for found in rounds:
             whole.cpu_seconds += found.cpu_seconds
@@ -80,7 +80,7 @@ class Round:
         return whole
 
     def summarize(self) -> dict[str, float | None]:
-        """Return the figures to print; None if nothing was finished in time."""
+        """Return the figures to print. A figure is None if nothing was finished in time."""
         rates = self.rates or [self.pictures / self.seconds]
         return {
             "images_per_second": statistics.median(rates),
@@ -104,7 +104,7 @@ def find_percentile(values: Sequence[float], percent: int) -> float | None:
 
 
 class _Person:
-    """Asks once, and notes when progress and pictures come."""
+    """Sends one request, and notes when progress and pictures come."""
 
     def __init__(self, arm: Arm, ask: Ask, seen: Round, clock: Clock) -> None:
         self.share = 0.0
@@ -144,9 +144,9 @@ def run_closed_loop(workshop: Workshop, name: str, users: int, seconds: float) -
 
     Raises the error of a request that fails.
 
-    Users who are served go on asking, so that the last requests are not drawn alone. But only the
-    latencies of requests from the first ``seconds`` count. Pictures that are half done at the end
-    count half, in every arm.
+    Users who are served go on asking, so that the last requests are not drawn alone. But the
+    latencies of these additional requests do not count. In every arm, a picture that is half done
+    at the end counts half.
     """
     return asyncio.run(_run_closed_loop(workshop, name, users, seconds))
 
@@ -168,7 +168,7 @@ async def _run_closed_loop(workshop: Workshop, name: str, users: int, seconds: f
                 await people[user].wait()
                 drawn[user] += NUM_PICTURES
         finally:
-            served[user].set()  # a request that failed ends the round below
+            served[user].set()  # also if a request failed: its error is raised below
 
     with _watching() as seen:
         started, computed = clock.now(), time.process_time()
@@ -191,7 +191,7 @@ async def _run_closed_loop(workshop: Workshop, name: str, users: int, seconds: f
 
 
 def run_open_loop(workshop: Workshop, name: str, load: float, seconds: float) -> Round:
-    """Let people arrive at random, at a share of what A can do, and wait for all of them."""
+    """Let requests come at random, at this share of the rate that A can serve. Wait for all."""
     return asyncio.run(_run_open_loop(workshop, name, load, seconds))
 
 
@@ -212,7 +212,7 @@ async def _run_open_loop(workshop: Workshop, name: str, load: float, seconds: fl
 
 
 def measure_short_behind_long(workshop: Workshop, name: str) -> float:
-    """Measure how long a request of 8 steps takes if it comes right after one of 100 steps."""
+    """Measure how long a request of 8 steps takes if a request of 100 steps has just begun."""
     return asyncio.run(_measure_short(workshop.arms[name], workshop.clock))
 
 
@@ -254,5 +254,5 @@ async def _beat(seen: Round) -> None:
 
 
 async def _settle() -> None:
-    """Wait until the drawing threads have noticed cancelled requests. They check at each step."""
+    """Wait until the drawing threads have noticed the cancellations, which they do at each step."""
     await asyncio.sleep(0.2)

@@ -1,7 +1,7 @@
 """python -m benchmarks.moderation [--json]: measures recall, false positives and time of the rules.
 
-Blocked terms are vegetables and tools, to spare readers worse words. The reference is what most
-bots do: a search for the words in the lower-cased text.
+The blocked terms are names of vegetables and tools, to spare readers worse words. The reference is
+what most bots do: search for the words in the lower-cased text.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def list_disguised() -> Iterator[tuple[str, str, str]]:
 
 
 def measure_recall() -> dict[str, Any]:
-    """Return the share of disguised terms that are refused because of this term."""
+    """Return the share of disguised terms that the right rule refuses."""
     policy = PromptPolicy(TERMS)
     misses: list[dict[str, str]] = []
     by_reference = 0
@@ -97,7 +97,7 @@ def measure_recall() -> dict[str, Any]:
 
 
 def measure_false_positives() -> dict[str, Any]:
-    """Return the share of harmless prompts that are refused, held or covered."""
+    """Return the share of harmless prompts that are refused, held or marked as a spoiler."""
     policy = PromptPolicy(TERMS)
     prompts = list_benign_prompts()
     wrong = [
@@ -135,7 +135,8 @@ def make_rules(count: int = _NUM_RULES) -> list[Rule]:
 def measure_time() -> dict[str, Any]:
     """Measure the milliseconds for a prompt of 6,000 characters with 1,000 rules.
 
-    The texts are plain prompts, joined until they are long enough; every tenth has disguises.
+    Each text is made of plain prompts, joined until it is long enough. Every tenth text is made of
+    disguised terms instead.
     """
     policy = PromptPolicy(rules=make_rules())
     plain = list_plain_prompts()
@@ -161,7 +162,7 @@ def measure_time() -> dict[str, Any]:
 
 
 async def measure_worst(rounds: int = 3) -> dict[str, Any]:
-    """Return the hostile text that takes longest, and how late the event loop is in that time.
+    """Return the hostile text that takes longest, and the event loop's longest lag meanwhile.
 
     Texts are judged in a thread, as in the bot. The quickest round of each text counts.
     """
@@ -175,7 +176,7 @@ async def measure_worst(rounds: int = 3) -> dict[str, Any]:
             await asyncio.to_thread(policy.judge, text, "")
             seconds = time.perf_counter() - started
             took[name] = min(seconds, took.get(name, seconds))
-    await asyncio.sleep(0.05)  # so that a timer that is late now is recorded too
+    await asyncio.sleep(0.05)  # so that the lag of the last text is recorded too
     ticker.cancel()
     worst = max(took, key=took.__getitem__)
     return {
@@ -218,7 +219,7 @@ def make_worst_rules() -> dict[str, tuple[list[Rule], str]]:
 def measure_worst_rules(rounds: int = 3) -> dict[str, Any]:
     """Measure how long it takes to compile a server's worst rules, and to judge with them.
 
-    Rules are compiled again for each round, because searches cache what they have seen.
+    Rules are compiled again for each round, because compiled rules cache what they have seen.
     """
     policy = PromptPolicy()
     report: dict[str, Any] = {}

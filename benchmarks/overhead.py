@@ -1,8 +1,9 @@
-"""python -m benchmarks.overhead [--rows 12] [--json]: how much of a step is not the model.
+"""python -m benchmarks.overhead [--rows 12] [--json]: the share of a step outside the model.
 
 The model is one block of Stable Diffusion XL's UNet at full width, with random weights, at
-256 × 256 pixels. It prints the share of a step that the engine takes around the UNet's forward:
-choosing the pictures, planning, gathering, guiding, and the linear step. Median of 10 steps.
+256 × 256 pixels. The program prints which share of a step the engine needs besides the UNet's
+forward pass: to choose the pictures, plan, gather, guide, and do the linear step. The share is the
+median of 10 steps.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def main() -> None:
 
 @torch.inference_mode()
 def measure(num_rows: int) -> dict[str, float]:
-    """Time the steps of guided pictures that fill ``num_rows`` rows."""
+    """Time the steps of as many guided pictures as fill ``num_rows`` rows."""
     unet = _build_block()
     model_seconds = 0.0
 

@@ -1,7 +1,7 @@
-"""Measures how smooth the playground's page stays with 200 messages and 50 edits a second.
+"""Measures whether the playground's page stays smooth with 200 messages and 50 edits a second.
 
-`python -m benchmarks.page [--seconds 10] [--json]` needs Chromium and the package playwright. The
-longest task is read from Chromium's own trace of the page's main thread.
+`python -m benchmarks.page [--seconds 10] [--json]` needs Chromium and the package playwright. It
+finds the longest task in Chromium's own trace of the page's main thread.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ TASKS = {"RunTask", "ThreadControllerImpl::RunTask"}
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Milliseconds of the page's main thread."""
+    """The figures of one run, mostly about the page's main thread."""
 
     messages: int
     edits: int
     edits_per_second: float
     longest_task_ms: float
-    longest_task_cpu_ms: float  # processor time, which leaves out other programs
+    longest_task_cpu_ms: float  # processor time, which does not include other programs
     tasks_over_50_ms: int
     busy_share: float
     last_edit_shown: bool

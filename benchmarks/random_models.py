@@ -1,4 +1,4 @@
-"""Models at full size with random weights: for speed and equality, not for pictures."""
+"""Models of full size with random weights, to measure speed and equality. They draw only noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS: dict[str, Kind] = {"sd1-random": "sd1", "sd2-random": "sd2", "sdxl-random
 
 
 def make_pipeline(name: str) -> Any:
-    """Build a diffusers pipeline in float32 on the CPU, of the configs that come with Triptych."""
+    """Build a diffusers pipeline in float32 on the CPU, from configs that come with Triptych."""
     torch.manual_seed(0)
     kind = KINDS[name]
     family, config = find_family_of(kind), CONFIGS / kind

@@ -1,11 +1,12 @@
-"""python -m benchmarks.start [--pairs 5] [--json]: how long a command takes until three pictures
-are on the disk, against a bare script.
+"""python -m benchmarks.start [--pairs 5] [--json]: how long `triptych imagine` takes until three
+pictures are on the disk, compared with a bare script.
 
 The script imports diffusers' StableDiffusionPipeline, loads the starter model, draws three
 pictures with the same steps and seeds and saves them. Both are whole processes, started in turn on
-the same machine. The first run of Triptych in a new data folder also creates the database and
-measures the machine; ``first_ratio`` is its ratio, ``ratio`` the median of later pairs with
-UPSCALER=off, and ``enlarged_ratio`` that with the pictures shown enlarged.
+the same machine. All ratios are Triptych's time divided by the script's. ``first_ratio``: the first
+run of Triptych in a new data folder, which also creates the database and measures the machine.
+``ratio``: the median of later pairs with UPSCALER=off. ``enlarged_ratio``: the same, but with
+enlarged pictures.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ def main() -> None:
 
 
 def measure(folder: Path, num_pairs: int) -> dict[str, float]:
-    """Run the pairs; return the ratios and the seconds."""
-    _run_script(folder)  # so that the files are in the disk's cache for both
+    """Run the pairs. Return the ratios and the seconds."""
+    _run_script(folder)  # so that both find the files in the disk's cache
     first = _run_triptych(folder, "off") / _run_script(folder)
     plain: list[tuple[float, float]] = []
     enlarged: list[float] = []
@@ -82,7 +83,7 @@ def _run_triptych(folder: Path, upscaler: str) -> float:
 
 
 def _time(command: list[str], folder: Path, **settings: str) -> float:
-    """Run a whole process that must succeed; return its seconds."""
+    """Run a process from start to end and return its seconds. It must succeed."""
     root = Path(__file__).resolve().parents[1]
     own = {"DATA_DIR": str(folder / "data"), "PYTHONPATH": str(root), **settings}
     started = time.perf_counter()

@@ -1,7 +1,8 @@
 """python -m benchmarks.store [--megabytes N] [--json]: times inserts during a backup.
 
-It uses a real database of that size in a temporary folder, with synchronous=FULL. It inserts rows
-one after the other, as the bot does: first with nothing else running, then while copies are made.
+The program uses a real database of that size in a temporary folder, with synchronous=FULL. It
+inserts rows one after the other, as the bot does: first while nothing else runs, then while copies
+are made.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """python -m benchmarks.styles [--per-style N] [--json]: measures how often the picture check flags
 harmless pictures of the starter model, by style.
 
-Every prompt is one of the model's own nouns in one of its scenes, so every flag is a mistake.
+Every prompt is a harmless noun in a scene that the model knows, so every flag is a mistake.
 This does not measure how many bad pictures the check misses, because none are drawn.
 """
 
@@ -40,7 +40,7 @@ _AT_ONCE = 8
 def main() -> None:
     """Draw, score and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--per-style", type=int, default=len(SUBJECTS), help="prompts of each")
+    parser.add_argument("--per-style", type=int, default=len(SUBJECTS), help="prompts per style")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     began_at = time.perf_counter()
@@ -64,7 +64,7 @@ def list_asks(style: Style, number: int) -> Iterator[Ask]:
 
 
 def measure(number: int) -> dict[str, dict[str, Any]]:
-    """Draw this many prompts of each style, three pictures each, and summarize their scores."""
+    """Draw three pictures for this many prompts of each style, and summarize their scores."""
     engine, classifier = make_engine(Settings()), OpenNsfw()
     scores: dict[str, list[float]] = defaultdict(list)
     info = engine.start().result()
@@ -86,7 +86,7 @@ def measure(number: int) -> dict[str, dict[str, Any]]:
 
 
 def summarize(scores: list[float]) -> dict[str, Any]:
-    """Return percentiles of the scores, and the share that each threshold would flag."""
+    """Return percentiles of the scores, and how many pictures each threshold would flag."""
     cuts = statistics.quantiles(scores, n=100, method="inclusive")
     return {
         "pictures": len(scores),

@@ -1,8 +1,9 @@
 """python -m benchmarks.upscaling [FILE]: measures how long enlarging takes.
 
-FILE: an upscaler; without it, the one that comes with Triptych. Each size is enlarged in tiles as
-in the engine, with one thread, beside Pillow's interpolation. It prints seconds of processor time,
-the median of five runs. This is how long people wait on a core that has nothing else to do.
+FILE: an upscaler; without it, the one that comes with Triptych. Pictures of each size are enlarged
+in tiles as in the engine, with one thread, and also with Pillow's interpolation. The program prints
+the median seconds of processor time of five runs. This is how long people wait if nothing else uses
+the core.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ROUNDS = 5
 
 
 def measure(work: Callable[[], object]) -> float:
-    """Return the median processor seconds of a few calls."""
+    """Return the median processor seconds of five calls."""
     seconds = []
     for _ in range(ROUNDS):
         started = time.process_time()
@@ -39,7 +40,7 @@ def measure(work: Callable[[], object]) -> float:
 
 
 def enlarge(upscaler: Upscaler, picture: np.ndarray) -> list[float]:
-    """Enlarge a picture; return the processor seconds of each tile."""
+    """Enlarge a picture. Return the processor seconds of each tile."""
     enlarging, seconds = Enlarging(upscaler, picture[None], upscaler.factor), []
     while not enlarging.is_done:
         started = time.process_time()

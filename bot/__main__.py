@@ -1,7 +1,7 @@
 """python -m bot, and the entry point of `triptych`.
 
-Worker processes import this module again under another name. So importing it must do nothing and
-be quick.
+Worker processes import this module again under another name. So the import must be quick and must
+not start anything.
 """
 
 

@@ -1,4 +1,4 @@
-"""Every exception Triptych raises on purpose.
+"""Every exception that Triptych raises on purpose.
 
 TriptychError
 ├── ConfigError            the owner must change something; shown at start, with the remedy
@@ -7,19 +7,19 @@ TriptychError
 │   ├── StoreError             the database could not be written or read
 │   │   ├── DataDirLocked          another Triptych process owns the data directory
 │   │   ├── Unconfirmed            the change may be written later, or not at all
-│   │   └── NotInQueueYet          but the prompt was accepted, so nobody should send it again
-│   └── GenerationRejected     an EngineError: see there
+│   │   └── NotInQueueYet          the prompt is accepted all the same; do not send it again
+│   └── GenerationRejected     also an EngineError, see below
 ├── WorkerError            work in a worker process failed
 │   ├── WorkerTimeout          it took too long and was killed
 │   ├── WorkerLost             its process died: out of memory, or a fault in a library
 │   └── WorkerUnavailable      it was not started: no worker was free, or the bot is stopping
-├── TooCostly              a server's rules took too long over one prompt
+├── TooCostly              a server's rules took too long to judge one prompt
 └── EngineError            drawing failed; the text is for the log
     ├── GenerationCancelled    somebody cancelled it
     ├── GenerationRejected     this request can never be drawn
-    ├── GenerationFailed       this request failed (not finite, out of memory); others go on
+    ├── GenerationFailed       this request failed (such as NaN, out of memory); others go on
     ├── EngineGone             one of several engines was lost; another one can draw the request
-    └── EngineLost             the device context is dead, and the process must be replaced
+    └── EngineLost             the device does not work any more; a new process must start
 """
 
 from bot.texts.codes import Code
@@ -27,7 +27,7 @@ from bot.texts.reasons import Reason, because, say
 
 
 class TriptychError(Exception):
-    """The base class of all errors here."""
+    """The base class of all errors in this file."""
 
 
 class ConfigError(TriptychError):
@@ -35,9 +35,9 @@ class ConfigError(TriptychError):
 
 
 class Explained(TriptychError):
-    """Says to members what happened, what to do, and that nothing was lost.
+    """Tells members what happened, what to do, and that nothing was lost.
 
-    said: a reason, or a sentence that is shown at once. Only a reason can be stored.
+    said: a reason, or a sentence. Only a reason can be stored and shown in any language.
     """
 
     def __init__(self, said: Reason | str) -> None:
@@ -50,27 +50,27 @@ class Explained(TriptychError):
 
 
 class UserError(Explained):
-    """The member must change something. Says what happened and what to do; nothing was lost."""
+    """The member must change something. The text says what happened and what to do."""
 
 
 class StoreError(Explained):
-    """The database or the disk could not be written or read. Nothing was written halfway."""
+    """The database or the disk could not be written or read. No change was written in part."""
 
 
 class NotInQueueYet(StoreError):
-    """A prompt was accepted, although its next state could not be written yet."""
+    """A prompt was accepted and stored, but its next state could not be written yet."""
 
 
 class DataDirLocked(StoreError):
-    """Another process uses the data directory. The text names it."""
+    """Another process uses the data directory. The text names the process and the directory."""
 
 
 class Unconfirmed(StoreError):
-    """The commit took too long to wait for. It may be written later, or not at all."""
+    """A commit took too long. The change may be written later, or not at all."""
 
 
 class WorkerError(TriptychError):
-    """A worker process did not finish its work. The text is for the log."""
+    """A worker process did not finish its work. The text is only for the log."""
 
 
 class WorkerTimeout(WorkerError):
@@ -86,7 +86,7 @@ class WorkerUnavailable(WorkerError):
 
 
 class TooCostly(TriptychError):
-    """A search was stopped because the rules had used up their time."""
+    """The check of a prompt was stopped because the server's rules had used up their time."""
 
 
 class EngineError(TriptychError):
@@ -110,4 +110,4 @@ class EngineGone(EngineError):
 
 
 class EngineLost(EngineError):
-    """The engine cannot draw any more in this process (exit code 75)."""
+    """The engine cannot draw any more. The process must end (exit code 75) and start again."""

@@ -1,4 +1,4 @@
-"""Builds all parts of a running Triptych, once for the bot and the command line."""
+"""Builds all parts of a running Triptych. The bot and the command line both use this."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class GuildServices:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Holds all parts of one process, already connected to each other."""
+    """All parts of one process, already connected to each other."""
 
     jobs: JobRepository
     standing: StandingRepository
@@ -268,7 +268,7 @@ def _compose_review(ground: _Ground, review_cards: ReviewCards, jobs: _Jobs) -> 
 def list_chores(
     services: Services, backups: Backups, watch: RecordWatch, post: Post
 ) -> list[Chore]:
-    """List the periodic chores of a running bot. post: posts the mod log."""
+    """List the periodic chores of a running bot. post: sends mod-log entries to a channel."""
     modlog = services.guilds.modlog
     return [
         Chore("record_watch", 20.0, watch.look),
@@ -291,13 +291,13 @@ def make_limits(settings: Settings) -> ParameterLimits:
 
 
 def make_upscaler(settings: Settings) -> UpscalerInfo | None:
-    """Read from its file what the upscaler can do; None if it is off. Raises ConfigError."""
+    """Read the upscaler's file and describe it; None if it is off. Raises ConfigError."""
     path = choose_upscaler(settings)
     return None if path is None else check_upscaler(path)
 
 
 def make_retention(settings: Settings) -> Retention:
-    """Read from the settings how long pictures are kept."""
+    """Read from the settings how long pictures are kept, and how much disk they may use."""
     gib = settings.keep_pictures_gib
     return Retention(settings.keep_pictures_days, None if gib is None else int(gib * 2**30))
 
@@ -320,11 +320,11 @@ def make_pace(settings: Settings, now: Clock) -> Buckets[tuple[int, bool]]:
 
 
 def make_policy(settings: Settings) -> PromptPolicy:
-    """Build the rules from the settings. Raises ConfigError."""
+    """Build the owner's rules for prompts from the settings. Raises ConfigError."""
     rules = read_rules(settings.rules_file) if settings.rules_file else ()
     return PromptPolicy(settings.blocked_words, rules)
 
 
 def make_picture_check(settings: Settings) -> PictureCheck:
-    """Build the picture check; it loads later."""
+    """Build the picture check. It loads its model later."""
     return PictureCheck(settings.nsfw_threshold)

@@ -1,4 +1,4 @@
-"""All settings, read once from the environment and ``.env``. .env.example keeps this order."""
+"""All settings, read once from the environment and ``.env``. .env.example has the same order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _split_words(value: Any) -> Any:
 
 
 def _find_home(value: Any) -> Any:
-    """Replace ``~`` by the home folder, because no shell does it for values in ``.env``."""
+    """Replace ``~`` with the home folder, because no shell does it for values in ``.env``."""
     return os.path.expanduser(value) if isinstance(value, str) else value
 
 
@@ -40,7 +40,7 @@ _Path = Annotated[Path, BeforeValidator(_find_home)]
 
 
 class Settings(BaseSettings):
-    """Frozen; an empty variable counts as unset."""
+    """All settings. They cannot be changed later. An empty variable counts as unset."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -106,11 +106,9 @@ class Settings(BaseSettings):
     def _only_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         doubled = {device for device in value if value.count(device) > 1} - {"cpu"}
         if doubled:
-            raise ValueError(
-                f"names {', '.join(sorted(doubled))} twice; one engine draws on each card"
-            )
+            raise ValueError(f"names {', '.join(sorted(doubled))} twice; name each card once")
         if "none" in value and len(value) > 1:
-            raise ValueError("names none and devices; it must be one or the other")
+            raise ValueError("names none and also devices; it must be one or the other")
         return value
 
     @model_validator(mode="after")
@@ -121,7 +119,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings. Raises ConfigError that lists every fault at once, without values."""
+    """Read the settings. Raises ConfigError with a list of all faults, but without the values."""
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""A stand-in for Discord on a loopback address that an unmodified discord.py client talks to."""
+"""A stand-in for Discord on this machine. An unmodified discord.py client can use it."""
 
 from playground.faults import (
     Fault,

@@ -1,4 +1,4 @@
-"""`python -m playground [-- COMMAND…]`: serve until interrupted, and run a bot if one is given."""
+"""`python -m playground [-- COMMAND…]`: serve until Ctrl-C, and run a bot if COMMAND is given."""
 
 import asyncio
 import signal
@@ -14,7 +14,7 @@ from playground.web.server import mount_page
 def main(
     command: Annotated[
         list[str] | None,
-        typer.Argument(help="A bot to run: it finds DISCORD_API_BASE and DISCORD_TOKEN set."),
+        typer.Argument(help="A bot to run. It gets DISCORD_API_BASE and DISCORD_TOKEN."),
     ] = None,
     port: Annotated[int, typer.Option(help="0 takes any free port.")] = 8321,
     token: Annotated[str, typer.Option(help="The bot token to accept.")] = "playground-token",
@@ -22,7 +22,7 @@ def main(
 ) -> None:
     """Run a stand-in for Discord on this machine, with a page for the browser.
 
-    Ctrl-C ends it and the bot that it runs.
+    Ctrl-C ends the playground, and also the bot if COMMAND started one.
     """
     server = Playground(token, port=port, mounts=[mount_page])
     server.world.bot.global_name = name
@@ -50,7 +50,7 @@ async def _serve(server: Playground, command: list[str]) -> int:
 
 
 async def _accompany(server: Playground, command: list[str], stopped: asyncio.Event) -> int:
-    """Wait until somebody stops the playground or the bot ends. Returns the exit code."""
+    """Run the bot until it ends or somebody stops the playground. Return the exit code."""
     try:
         bot = await Child.start(command, server.api_base, server.token)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Discord behind its HTTP API: holds the world, applies Discord's rules and sends events."""
+"""What Discord does behind its HTTP API: holds the world, applies its rules and sends events."""
 
 from playground.gateway import Gateway, Intent
 from playground.interactions import Interactions
@@ -30,7 +30,7 @@ class Backend:
         self.gateway.dispatch("INTERACTION_CREATE", interaction.payload, guild_id=guild_id)
 
     def _announce(self, event: str, channel: Channel, message: Message) -> None:
-        """Send a message event to the sessions that may see it, by intents and Discord's rules."""
+        """Send a message event to every session that has the intent and may see the message."""
         intent = Intent.DIRECT_MESSAGES if channel.guild_id is None else Intent.GUILD_MESSAGES
         is_heard = self._is_bot_in(channel) and self.gateway.has_listeners(intent)
         if message.is_ephemeral or not is_heard:
@@ -46,7 +46,7 @@ class Backend:
         self.gateway.dispatch(event, data, guild_id=guild_id, intents=intent, hidden=hidden)
 
     def _is_hidden(self, channel: Channel, message: Message, event: str) -> bool:
-        """Return whether a bot needs the message content intent to read this message."""
+        """Return whether the bot needs the message content intent to see this message's content."""
         bot_id = self.world.bot.id
         concerns_bot = message.author_id == bot_id or bot_id in message.current.mentioned_user_ids
         return channel.guild_id is not None and not concerns_bot and event != "MESSAGE_DELETE"

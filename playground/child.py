@@ -10,10 +10,9 @@ GOODBYE_SECONDS = 15.0
 
 
 class Child:
-    """A bot in its own process group.
+    """A bot in its own process group, so that Ctrl-C does not end it directly.
 
-    So Ctrl-C reaches the bot only through `stop`, and the playground can still answer the bot's
-    last requests.
+    Only `stop` ends it. So the playground can still answer the bot's last requests.
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -32,12 +31,12 @@ class Child:
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """Send SIGTERM, and SIGKILL to the whole group if that does not help."""
+        """Send SIGTERM and wait. Then send SIGKILL to all processes of the group that are left."""
         if self._process.returncode is None:
             self._process.terminate()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), GOODBYE_SECONDS)
         with suppress(ProcessLookupError):
-            # kill its child processes, if any are left
+            # the bot's child processes, or the bot if it did not end
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()

@@ -13,10 +13,11 @@ Matcher = Callable[[RequestRecord], bool]
 class Fault:
     """One way in which a request can fail.
 
-    First the body is read at `bytes_per_second`, then `delay_seconds` pass. With `applied`, the
-    request takes effect although its answer is lost. With `reset` the connection is cut, and with
-    `closed` it is closed, both without an answer. Otherwise the answer is `status` with `body`, or
-    the true answer if there is no status.
+    bytes_per_second: how slowly the body is read. delay_seconds: how long the answer waits then.
+    status, body, headers: the false answer; without a status, the client gets the true answer.
+    reset, closed: the connection is reset, or closed cleanly, without an answer.
+    applied: the request takes effect, although the client does not get the true answer.
+    has_via: whether the false answer has the header Via, as Discord's own answers have.
     """
 
     status: int | None = None
@@ -44,12 +45,12 @@ class Fault:
 
 
 def answer(status: int, code: int = 0, message: str = "", *, applied: bool = False) -> Fault:
-    """Answer with an HTTP error and Discord's body. `applied`: the request still takes effect."""
+    """Answer with an HTTP error and a body like Discord's. applied: the request takes effect."""
     return Fault(status, {"message": message or f"{status}", "code": code}, applied=applied)
 
 
 def reset(*, applied: bool = False) -> Fault:
-    """Cut the connection without an answer."""
+    """Reset the connection (TCP RST) without an answer."""
     return Fault(reset=True, applied=applied)
 
 
@@ -69,7 +70,9 @@ def delay(seconds: float) -> Fault:
 
 
 def rate_limited(retry_after: float, *, is_global: bool = False, has_via: bool = True) -> Fault:
-    """Answer 429 with its headers. Without `Via`, it looks like a ban by Discord's proxy."""
+    """Answer 429 with its headers. Without `Via`, it looks like a ban by Discord's proxy.
+
+    is_global: for all routes of the bot."""
     headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Scope": "user"}
     if is_global:
         headers = {"Retry-After": f"{retry_after:.3f}", "X-RateLimit-Global": "true"}
@@ -80,14 +83,14 @@ def rate_limited(retry_after: float, *, is_global: bool = False, has_via: bool =
 
 
 def matching(pattern: str) -> Matcher:
-    """Make a matcher from "METHOD /path" in shell style: "PATCH /webhooks/*/@original"."""
+    """Make a matcher from a pattern such as "PATCH /webhooks/*/@original"; "*" fits any text."""
     method, _, path = pattern.partition(" ")
     return lambda record: record.matches(method, path)
 
 
 @dataclass(slots=True, eq=False)
 class PlannedFault:
-    """A planned fault: lets `skip` matching requests pass, then hits `times` of them."""
+    """A fault that lets `skip` matching requests pass and then hits the next `times` of them."""
 
     matcher: Matcher
     fault: Fault
@@ -97,7 +100,7 @@ class PlannedFault:
 
     @property
     def struck(self) -> int:
-        """Return how many requests had this planned fault so far."""
+        """Return how many requests this fault has hit so far."""
         strikes = max(0, self.seen - self.skip)
         return strikes if self.times is None else min(self.times, strikes)
 
@@ -131,7 +134,7 @@ class Faults:
         ]
 
     def take(self, record: RequestRecord, *, before_body: bool = False) -> Fault | None:
-        """Return the first planned fault for this request. All matching plans count the request.
+        """Return the first planned fault that hits this request. All that match count the request.
 
         Faults that slow the reading are chosen before the body is read, so their matchers cannot
         use the body.

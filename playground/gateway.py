@@ -1,4 +1,4 @@
-"""The gateway: sessions, their numbered events, and the sockets they are sent over."""
+"""The gateway: sessions, their numbered events, and the sockets that carry them."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 IGNORED_OPCODES = {3, 4}  # the opcodes for presence and voice state, which need no answer
 
 HEARTBEAT_INTERVAL_MS = 41_250
-# otherwise discord.py 2.7.1 takes this for the answer to an earlier heartbeat
+# without a delay, discord.py 2.7.1 takes this for the answer to an earlier heartbeat
 ACK_DELAY_SECONDS = 0.02
 RESUME_WINDOW_SECONDS = 5 * 60.0
 KEPT_EVENTS = 5_000
@@ -35,7 +35,7 @@ class Intent(IntFlag):
     MESSAGE_CONTENT = 1 << 15
 
 
-# for each privileged intent, two flags of the application (full, limited); one must be set
+# for each privileged intent: the application must have one of these two flags (full, limited)
 PRIVILEGED = {
     Intent.GUILD_PRESENCES: 1 << 12 | 1 << 13,
     Intent.GUILD_MEMBERS: 1 << 14 | 1 << 15,
@@ -45,7 +45,7 @@ PRIVILEGED = {
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One session. It begins with IDENTIFY and outlives its socket, so RESUME can replay events."""
+    """One session, from IDENTIFY on. It outlives its socket, so that RESUME can replay events."""
 
     id: str
     intents: int
@@ -133,7 +133,7 @@ class Gateway:
         intents: int = 0,
         hidden: Json | None = None,
     ) -> None:
-        """Send an event to every session that can see the place and asked for one of these intents.
+        """Send an event to every session of the guild's shard that asked for one of these intents.
 
         `hidden` replaces fields for sessions without the message content intent.
         """
@@ -146,7 +146,7 @@ class Gateway:
         self._log.ring()
 
     async def drop(self, code: int | None = 4000) -> None:
-        """Close every socket with this code, or cut it without a close frame if code is None."""
+        """Close every socket with this code. If code is None, end it without a close frame."""
         for link in [*self._links]:
             self._record("closed", None, None, code, link)
             if code is None:
@@ -163,7 +163,7 @@ class Gateway:
             self._send(link, RECONNECT, None)
 
     def invalidate_sessions(self, *, resumable: bool = False) -> None:
-        """Send opcode 9 to every client. Sessions that cannot be resumed are forgotten."""
+        """Send opcode 9 to every client. If not resumable, forget all sessions."""
         for link in self._links:
             self._send(link, INVALID_SESSION, resumable)
         if not resumable:
@@ -216,7 +216,7 @@ class Gateway:
         self._greet(session)
 
     def _drop_abandoned(self, shard: tuple[int, int]) -> None:
-        """Forget the lost sessions of a client that identifies anew; nobody will resume them."""
+        """Forget the shard's lost sessions: their client starts a new one instead of resuming."""
         for session in [*self.sessions.values()]:
             if session.link is None and session.shard == shard:
                 del self.sessions[session.id]
@@ -297,7 +297,7 @@ class Gateway:
         self._put(link, {"op": opcode, "s": None, "t": None, "d": data})
 
     def _put(self, link: Link, frame: Json) -> None:
-        if self.is_silent:  # a "zombie": the socket is open, but nothing is sent over it
+        if self.is_silent:  # the socket is a "zombie": open, but nothing is sent over it
             return
         self._record("sent", frame["op"], frame["t"], frame["d"], link)
         link.outbox.put_nowait(json.dumps(frame))

@@ -1,4 +1,4 @@
-"""Delivers interactions to the bot, which has 3 s to answer. Tokens expire after 15 min."""
+"""Delivers interactions to the bot. It has 3 s for the first answer; tokens expire after 15 min."""
 
 import base64
 import secrets
@@ -112,7 +112,7 @@ class Interactions:
         return payload
 
     def by_token(self, application_id: int, token: str) -> Interaction:
-        """Find the answered interaction for this webhook address."""
+        """Find the interaction with this token. Raises ApiError if it has no first answer yet."""
         if application_id != self._world.application_id:
             raise api_error(10015)
         interaction = self._by_token.get(token)
@@ -123,7 +123,7 @@ class Interactions:
         return interaction
 
     def find_message(self, interaction: Interaction, name: str) -> Message:
-        """Find a message of this interaction, by its id or as `@original`."""
+        """Find a message of this interaction by its id or by the name `@original`."""
         mine = [interaction.original] if interaction.original else []
         if name != "@original":
             mine = [m for m in [*mine, *interaction.followups] if str(m.id) == name]
@@ -157,7 +157,7 @@ class Interactions:
         return message
 
     def forget(self, interaction: Interaction) -> None:
-        """Remove an interaction and its messages from the world, without sending any event."""
+        """Remove an interaction and its messages from the world without sending events."""
         self._by_token.pop(interaction.token, None)
         self._world.interactions.pop(interaction.id, None)
         messages = self._world.get_channel(interaction.channel_id).messages
@@ -173,7 +173,7 @@ class Interactions:
         return max(limits)
 
     def is_bot_in(self, channel: Channel) -> bool:
-        """Return whether the server has the app. If not, only people who have it can use it."""
+        """Return whether the bot is in the channel's server or in the private channel."""
         if channel.guild_id is None:
             return self._world.bot.id in channel.recipient_ids
         return self._world.bot.id in self._world.guilds[channel.guild_id].members

@@ -36,10 +36,10 @@ Announce = Callable[[str, Channel, Message], None]
 
 @dataclass(slots=True, frozen=True)
 class Request:
-    """The content of a request about a message: its JSON, its files, and how to read them.
+    """A request to create or edit a message: its JSON, its files, and how to read them.
 
-    `root` is the path of the fields in the body, for the error tree. `mention_default` says which
-    mentions are parsed if the request has no `allowed_mentions`.
+    root: the path of `body` in the request, for the error tree. mention_default: which mentions
+    are parsed if the request has no `allowed_mentions`.
     """
 
     body: Json
@@ -70,7 +70,7 @@ class Messages:
         reference_id: int | None = None,
         message_type: int = 0,
     ) -> Message:
-        """Check the request and post what it asks for."""
+        """Check the request and post the message."""
         body = request.body
         _check_takes_messages(channel, is_ephemeral=bool(extra_flags & MessageFlag.EPHEMERAL))
         known = self._known_nonce(author_id, body)
@@ -100,7 +100,7 @@ class Messages:
     def create_loading(
         self, channel: Channel, interaction: Interaction, *, is_ephemeral: bool, message_type: int
     ) -> Message:
-        """Return the "thinking…" message of a deferred answer."""
+        """Post the "thinking…" message of a deferred answer."""
         _check_takes_messages(channel, is_ephemeral=is_ephemeral)
         flags = MessageFlag.LOADING | (MessageFlag.EPHEMERAL if is_ephemeral else 0)
         message = Message(
@@ -150,7 +150,7 @@ class Messages:
         self._announce("MESSAGE_CREATE", channel, message)
 
     def _known_nonce(self, author_id: int, body: Json) -> Message | None:
-        """Find the message that this author sent with this enforced nonce in the last minutes."""
+        """Find a message that this author sent with the same enforced nonce in the last minutes."""
         nonce = body.get("nonce")
         errors = FormErrors()
         if isinstance(nonce, str):
@@ -181,7 +181,7 @@ class Messages:
     def _attachments(
         self, channel: Channel, start: Revision, request: Request, errors: FormErrors
     ) -> tuple[Attachment, ...]:
-        """Keep the listed attachments, add the files by their index, and remove all others."""
+        """Keep the attachments that the request lists, add its files, and remove all others."""
         if len(request.files) > MAX_FILES:
             raise api_error(30015)
         if any(len(file.content) > request.size_limit for file in request.files.values()):
@@ -237,7 +237,7 @@ class Messages:
 
 
 def _check_takes_messages(channel: Channel, *, is_ephemeral: bool) -> None:
-    """Check that a message can be posted here: the thread must not be both archived and locked."""
+    """Check that a message can be posted here: not in a forum, or an archived and locked thread."""
     if not channel.takes_messages:
         raise api_error(50008)
     if channel.is_archived and channel.is_locked and not is_ephemeral:

@@ -62,7 +62,7 @@ class InteractionHandle:
 
     @property
     def modal(self) -> Json | None:
-        """Return the form that the bot opened as its answer, as Discord shows it."""
+        """Return the form that the bot opened as its answer, in Discord's JSON."""
         return self.interaction.modal
 
     @property
@@ -74,12 +74,12 @@ class InteractionHandle:
 
     @property
     def history(self) -> list[Revision]:
-        """List everything that these messages ever showed, oldest first."""
+        """List everything that the answer and the follow-ups ever showed, oldest first."""
         shown = [revision for message in self.messages for revision in message.revisions]
         return sorted(shown, key=lambda revision: revision.at)
 
     def original(self) -> Message | None:
-        """Return the answer itself; None if there is none yet or it was deleted."""
+        """Return the first answer; None if there is none yet or it was deleted."""
         original = self.interaction.original
         return None if original is None or original.is_deleted else original
 
@@ -97,7 +97,7 @@ class InteractionHandle:
     async def wait_for(
         self, predicate: Callable[[Message], bool], timeout_seconds: float = 10.0
     ) -> Message:
-        """Wait for a message that the predicate accepts, and return the first one."""
+        """Wait until the predicate accepts one of the messages. Return the first such message."""
 
         def look() -> Message | None:
             return next((message for message in self.messages if predicate(message)), None)
@@ -105,7 +105,7 @@ class InteractionHandle:
         return await self._wait(look, timeout_seconds, "an answer")
 
     async def wait_removed(self, timeout_seconds: float = 10.0) -> None:
-        """Wait until the answer has been deleted."""
+        """Wait until the first answer has been deleted."""
 
         def look() -> bool:
             original = self.interaction.original
@@ -126,9 +126,10 @@ class InteractionHandle:
 
 
 class Person:
-    """A person at a Discord client. Raises ClientRefusedError for what the client would not send.
+    """A person who uses a Discord client.
 
-    `person.unchecked` sends anything: hostile input, old buttons, hidden commands.
+    Raises ClientRefusedError if Discord's client would not let a person do this. But
+    `person.unchecked` may do anything: send hostile input, press old buttons, use hidden commands.
     """
 
     def __init__(self, backend: Backend, user: User, *, checked: bool = True) -> None:
@@ -169,7 +170,7 @@ class Person:
     async def context_menu(
         self, command: str, target: Message | User, channel: Channel
     ) -> InteractionHandle:
-        """Run a command of the Apps menu on a message or a user."""
+        """Use a command from the Apps menu of a message or a user."""
         kind = USER_MENU if isinstance(target, User) else MESSAGE_MENU
         found, _ = self._command(command, channel, kind)
         resolved = self._resolved(channel)
@@ -196,7 +197,7 @@ class Person:
         definition = find_subcommand(found, words)
         known = {o["name"]: o for o in definition.get("options") or []}
         if option not in known or not known[option].get("autocomplete"):
-            raise ClientRefusedError(f"option {option} does not complete")
+            raise ClientRefusedError(f"option {option} has no suggestions")
         resolved = self._resolved(channel)
         filled = fill_options(definition, others, resolved, checked=False)
         kind = known[option]["type"]
@@ -219,7 +220,7 @@ class Person:
     async def select(
         self, message: Message, custom_id: str, values: Sequence[str | User | Role | Channel]
     ) -> InteractionHandle:
-        """Pick entries from a select: option values, people, roles or channels."""
+        """Pick entries in a select menu: option values, people, roles or channels."""
         selects = {s.custom_id: s for s in message.selects()}
         self._check_component(message, custom_id, list(selects))
         menu = selects[custom_id]
@@ -304,7 +305,7 @@ class Person:
         return True
 
     def _command(self, name: str, channel: Channel, kind: int) -> tuple[Command, list[str]]:
-        """Return the synced command that the name starts with, and the remaining words."""
+        """Split "name sub" into the command and the other words. Raises if it is not offered."""
         for command in self._backend.world.visible_commands(channel.guild_id):
             if command.type == kind and (name + " ").startswith(command.name + " "):
                 self._check_offered(command, channel)
@@ -331,9 +332,9 @@ class Person:
         installs = definition.get("integration_types")
         kind = int(not self._backend.interactions.is_bot_in(channel))
         if installs is not None and kind not in installs:
-            raise ClientRefusedError(f"{command.name!r} is not offered by install {kind}")
+            raise ClientRefusedError(f"{command.name!r} is not offered for integration type {kind}")
         if definition.get("nsfw") and channel.guild_id is not None and not channel.is_nsfw:
-            raise ClientRefusedError(f"{command.name!r} wants an age-restricted channel")
+            raise ClientRefusedError(f"{command.name!r} needs an age-restricted channel")
 
     def _context(self, channel: Channel) -> int:
         if channel.guild_id is not None:

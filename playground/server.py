@@ -1,4 +1,4 @@
-"""The whole playground as one object, which tests can start, stop, inspect and act in."""
+"""The whole playground as one object. Tests start and stop it, read from it and act through it."""
 
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
@@ -39,8 +39,8 @@ class Playground:
     """A stand-in for Discord on a loopback address, for one bot.
 
     `async with Playground(token="…") as server:` starts and stops it. A bot connects to
-    `server.api_base` and `server.gateway_url`; the test reads `server.world` and `server.log`,
-    acts through `server.person(…)` and breaks things with `server.fault(…)`.
+    `server.api_base` and `server.gateway_url`. A test reads `server.world` and `server.log`, acts
+    as a person with `server.person(…)`, and causes faults with `server.fault(…)`.
     """
 
     def __init__(
@@ -106,12 +106,12 @@ class Playground:
 
     @property
     def api_base(self) -> str:
-        """Return the address for `discord.http.Route.BASE`."""
+        """Return the address that a client must set as `discord.http.Route.BASE`."""
         return self.url + API_PREFIX
 
     @property
     def gateway_url(self) -> str:
-        """Return the address for `discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY`."""
+        """Return the address for a client's `discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY`."""
         return self.url.replace("http", "ws", 1) + "/gateway"
 
     @property
@@ -142,7 +142,7 @@ class Playground:
     def fault(
         self, matcher: Matcher | str, fault: Fault, *, times: int | None = 1, skip: int = 0
     ) -> PlannedFault:
-        """Let the next `times` matching requests (after `skip` of them) fail with this fault.
+        """Let `skip` matching requests pass. Then let the next `times` of them fail.
 
         The matcher is a "METHOD /path" pattern or a function of the request's record. With
         `times=None`, all matching requests fail until `server.faults.clear()`.
@@ -150,7 +150,7 @@ class Playground:
         return self.faults.plan(matcher, fault, times=times, skip=skip)
 
     async def drop_gateway(self, code: int | None = 4000) -> None:
-        """Close the bot's gateway connection with this code; None cuts it without a close frame."""
+        """Close the bot's gateway connection with this code. None ends it without a close frame."""
         await self.gateway.drop(code)
 
     def silence_gateway(self, *, is_silent: bool = True) -> None:
@@ -168,11 +168,11 @@ class Playground:
     async def wait_until(
         self, look: Callable[[], T | None], timeout_seconds: float = 5.0, what: str = "a condition"
     ) -> T:
-        """Call `look` after every change until it returns a true value, and return that."""
+        """Call `look` after every change until it returns a true value. Return this value."""
         return await self.log.wait_until(look, timeout_seconds, what)
 
     async def wait_connected(self, timeout_seconds: float = 10.0) -> None:
-        """Wait until a bot has identified or resumed."""
+        """Wait until a bot is connected, after IDENTIFY or RESUME."""
         await self.wait_until(
             lambda: self.gateway.is_connected, timeout_seconds, "the bot to connect"
         )
@@ -183,7 +183,7 @@ class Playground:
         await self.wait_until(lambda: not gateway.is_connected, timeout_seconds, "the bot to go")
 
     async def wait_synced(self, name: str, timeout_seconds: float = 10.0) -> Command:
-        """Wait until a command of this name has been synced, and return it."""
+        """Wait until the bot has registered a command with this name, and return it."""
         return await self.wait_until(
             lambda: next((c for c in self.commands if c.name == name), None),
             timeout_seconds,

@@ -44,7 +44,7 @@ def pytest_asyncio_loop_factories(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """A million objects of modules stay as they are: the collector need not look at them."""
+    """Tell the garbage collector to ignore the million objects that imports have made."""
     gc.disable()
     try:
         return (yield)

@@ -1,1 +1,1 @@
-"""Checks that no job is lost or posted twice after kills, failed calls and lost connections."""
+"""Checks that kills, failed calls and lost connections never lose a job or post it twice."""

@@ -1,7 +1,7 @@
-"""python -m benchmarks.faults [--figure F1 …] [--seed S] [--json] [--quick]: the fault figures.
+"""python -m benchmarks.faults [--figure F1 …] [--seed S] [--json] [--quick]: fault tests.
 
-Each figure runs the real bot process against the playground over sockets (with the tests' fake
-engine if the engine does not matter), injects its faults, and says whether its goal is met.
+Each test (figure) runs the real bot process against the playground over sockets, with the tests'
+fake engine if the engine does not matter. It causes faults and says whether its goal is met.
 The exit status is 1 if a goal is missed. docs/reliability.md has the last results.
 """
 
@@ -44,13 +44,13 @@ FIGURES: dict[str, Measure] = {
 
 
 def main() -> None:
-    """Measure the figures asked for, in order, and print each one when it is done."""
+    """Measure the figures that the arguments name, in order. Print each one when it is done."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
     parser.add_argument("--figure", nargs="+", choices=FIGURES, default=list(FIGURES), metavar="F")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one JSON object per figure")
     parser.add_argument("--quick", action="store_true", help="a short form, at most 50 s each")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave logs and records there")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep logs and databases here")
     arguments = parser.parse_args()
     if arguments.keep is not None:
         arguments.keep = arguments.keep.resolve()
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 async def take(arguments: argparse.Namespace, folder: Path) -> int:
-    """Measure the figures; returns how many goals were missed."""
+    """Measure the figures. Return how many missed their goals."""
     missed = 0
     seed, as_json = arguments.seed, arguments.json
     size: Size = "quick" if arguments.quick else "full"

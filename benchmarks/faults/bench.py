@@ -28,7 +28,7 @@ _CANCEL = re.compile(r"v1:cancel:\d+:\d")
 
 @dataclass(slots=True)
 class Audit:
-    """The final count: how often each kind of fault happened, and other observations."""
+    """What became of all prompts: how many were lost, posted twice, and so on."""
 
     asked: int = 0
     acknowledged: int = 0
@@ -48,7 +48,7 @@ class Audit:
         return wrongs == 0 and self.damage == "ok"
 
     def describe(self) -> dict[str, float | int | str]:
-        """Return the counts for the result of a figure."""
+        """Return the counts under the names that a figure's result has."""
         return {
             "prompts": self.asked,
             "acknowledged": self.acknowledged,
@@ -142,7 +142,7 @@ class Bench:
             return await intruder.wait(10)
 
     async def ask(self, prompt: str = "dog", who: str = "member", **options: Any) -> None:
-        """Send a prompt and remember its handle."""
+        """Send a prompt, and remember it for the audit."""
         server = self.server
         handle = await server.person(who).slash(
             "imagine", server.channel("art"), prompt=prompt, **options
@@ -152,7 +152,7 @@ class Bench:
     async def stop(
         self, number: signal.Signals = signal.SIGTERM, within_seconds: float = 20.0
     ) -> int:
-        """Stop the bot; returns its exit status after Discord has noticed that it is gone."""
+        """Stop the bot and wait until the playground has noticed. Return the exit status."""
         assert self.bot is not None
         self.bot.send_signal(number)
         code = await self.bot.wait(within_seconds)
@@ -174,7 +174,7 @@ class Bench:
             return
 
     def rows(self) -> list[sqlite3.Row]:
-        """Return the rows of the job table. Only while no bot runs."""
+        """Return the rows of the job table. Call it only while no bot runs."""
         uri = f"file:{self.data_dir / 'triptych.sqlite3'}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
@@ -186,7 +186,7 @@ class Bench:
             return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
 
     def audit(self) -> Audit:
-        """Compare the prompts sent with the channel and the database. Only while no bot runs."""
+        """Compare the sent prompts with the channel and the database. Call it while no bot runs."""
         record = self.rows()
         rows = {row["interaction_id"]: row for row in record}
         audit = Audit(asked=len(self.handles), damage=self.check_integrity())
@@ -232,12 +232,12 @@ def count_tracebacks(log: str) -> int:
 
 
 def find_answer(handle: InteractionHandle) -> Message | None:
-    """Find the answer to a prompt. If it was removed, find what only its member was told."""
+    """Find the answer to a prompt. If it was removed, find the message that only the member saw."""
     return handle.original() or next(iter(handle.followups()), None)
 
 
 def is_settled(handle: InteractionHandle) -> bool:
-    """Return whether a prompt has its last answer, or expired before it got the first one."""
+    """Return whether a prompt has its final answer, or expired before it got any answer."""
     message = find_answer(handle)
     if message is None:
         return handle.has_failed
@@ -250,7 +250,7 @@ def is_settled(handle: InteractionHandle) -> bool:
 async def open_bench(
     plan: Plan, name: str, *, checks_contract: bool = True
 ) -> AsyncIterator[Bench]:
-    """Open a bench with a new world. At the end, all its bots are stopped."""
+    """Open a bench with a new world. At the end, stop its bot."""
     folder = plan.folder / name
     folder.mkdir(parents=True)
     async with Playground(TOKEN, contract=Contract(is_on=checks_contract)) as server:

@@ -45,7 +45,7 @@ class Tally:
     notes: list[str] = field(default_factory=list)
 
     def add(self, what: str, audit: Audit) -> None:
-        """Add a run. Only the first faults are kept in words."""
+        """Add a run. If it had faults, describe only the first."""
         self.runs += 1
         self.audits.append(audit)
         if not audit.is_clean:
@@ -58,7 +58,7 @@ class Tally:
         return not self.notes and self.unanswered == self.repeated == 0
 
     def describe(self) -> dict[str, float | int | str]:
-        """Return the sums for the result of a figure."""
+        """Return the sums under the names that a figure's result has."""
         names = ("acknowledged", "delivered", "lost", "doubled", "unsettled", "misbooked")
         sums = {name: sum(getattr(audit, name) for audit in self.audits) for name in names}
         return {
@@ -105,7 +105,7 @@ async def _side_by_side(
     run: Callable[[int, str], Awaitable[None]],
     choices: Iterable[tuple[int, str]],
 ) -> None:
-    """Run all, several at once because a run mostly waits. A run that fails counts as a fault."""
+    """Do a run for each choice, several at once, because a run mostly waits. Note failed runs."""
     left = iter(choices)
 
     async def work() -> None:
@@ -140,7 +140,7 @@ async def _count_store_calls(plan: Plan) -> int:
 
 
 async def _start(bench: Bench, **environment: str) -> bool:
-    """Start the bot; returns whether it is online. A documented exit status is not a crash."""
+    """Start the bot and return whether it is online. Raises if its exit status is undocumented."""
     await bench.start(connected=False, **environment)
     try:
         await bench.wait_connected()
@@ -176,7 +176,7 @@ async def _finish(bench: Bench) -> Audit:
 
 
 async def measure_requests(plan: Plan) -> Measurement:
-    """F3: request N to Discord fails in every way, for N = 1, 2, … up to the last request."""
+    """F3: request N to Discord fails in several ways, for N = 1, 2, … up to the last request."""
     tally = Tally()
     num_requests = await _count_requests(plan)
 
@@ -210,7 +210,7 @@ def _choose_ways(plan: Plan, num_requests: int) -> Iterator[tuple[int, str]]:
         yield from choices
         return
     chance = random.Random(plan.seed)
-    answers = range(num_requests // 2, num_requests + 1)  # the login does not count
+    answers = range(num_requests // 2, num_requests + 1)  # earlier requests belong to the start
     ways = list(_WAYS)[:: plan.pick(5, 1, 1)]
     chosen = [(chance.choice(answers), way) for way in ways]
     yield from dict.fromkeys(chosen + chance.sample(choices, plan.pick(0, 4, 0)))
@@ -226,9 +226,9 @@ async def _count_requests(plan: Plan) -> int:
 
 
 def _count_repeats(bench: Bench) -> int:
-    """Count requests that were sent again although they had got a final status.
+    """Count requests that the bot sent again although the answer had a final status.
 
-    Requests that every start sends, such as the list of commands, are not counted.
+    Requests that the bot sends at every start, such as the list of commands, do not count.
     """
     requests = list(bench.server.log.requests)
     for index, struck in enumerate(requests):

@@ -40,7 +40,7 @@ def _with_chunks() -> bytes:
 
 
 def _with_large_pixels() -> bytes:
-    """Make a small transparent picture with as many pixels as are accepted."""
+    """Make a transparent picture of few bytes with as many pixels as the bot accepts."""
     return _encode(Image.new("RGBA", (4890, 4890), (1, 2, 3, 4)), "PNG")
 
 

@@ -1,4 +1,4 @@
-"""F1, F10, F16: the bot's process is killed, stopped, or away for a while."""
+"""F1, F10, F16: the bot's process is killed, stopped, or stopped for a long time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from benchmarks.faults.finding import Measurement, Plan
 
 _JOBS_A_CYCLE = 7
 _EXIT_CONFIG = 2
-# -SIGTERM: the signal came before the bot set its handler, or after it removed it.
+# -SIGTERM: the signal came before the bot set its handler, or after the bot removed it.
 _EXITS_AT_ONCE = (0, 128 + signal.SIGTERM, -signal.SIGTERM)
 _TWENTY_MINUTES = 20 * 60.0
 
 
 async def measure_kills(plan: Plan) -> Measurement:
-    """F1: the bot is killed (SIGKILL) at random moments, also while it starts."""
+    """F1: the bot is killed (SIGKILL) at random moments, sometimes while it starts."""
     num_kills = plan.pick(4, 40, 1000)
     chance = random.Random(plan.seed)
     async with open_bench(plan, "f1") as bench:
@@ -47,7 +47,7 @@ async def measure_kills(plan: Plan) -> Measurement:
 
 
 async def _ask_and_wait(bench: Bench, chance: random.Random) -> None:
-    """Send prompts spread over 120 ms. The process is killed after this returns."""
+    """Send prompts over 120 ms, then wait a random time. The caller then kills the process."""
     moments = sorted(chance.uniform(0.0, 0.12) for _ in range(_JOBS_A_CYCLE))
     began = time.monotonic()
     end = began + chance.uniform(0.0, chance.choice([0.12, 0.6, 1.5]))
@@ -62,7 +62,7 @@ async def _ask_and_wait(bench: Bench, chance: random.Random) -> None:
 
 
 async def measure_stops(plan: Plan) -> Measurement:
-    """F10: the bot is stopped (SIGTERM) at random moments, one time in ten with a second signal."""
+    """F10: the bot is stopped (SIGTERM) at random moments; one time in ten it gets two signals."""
     num_stops = plan.pick(2, 15, 200)
     chance = random.Random(plan.seed)
     slowest, intruders, let_in = 0.0, 0, 0
@@ -106,7 +106,7 @@ async def measure_stops(plan: Plan) -> Measurement:
 
 
 async def measure_absence(plan: Plan) -> Measurement:
-    """F16: the bot stops with a long queue and comes back after the tokens have expired."""
+    """F16: the bot stops with a long queue and starts again after the tokens have expired."""
     num_jobs = plan.pick(10, 60, 200)
     async with open_bench(plan, "f16") as bench:
         await bench.start(FAKE_STEP_SECONDS="30")

@@ -17,7 +17,7 @@ Value = float | int | str
 
 @dataclass(slots=True)
 class Contract:
-    """Counts the requests that were checked against Discord's description, over a whole run."""
+    """Counts how many requests of all figures were checked against Discord's API description."""
 
     checked: int = 0
     violations: list[str] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Says how much to measure, and with which seed, tools and folder."""
+    """Says how much a figure measures, and which seed, tools and folder it uses."""
 
     size: Size
     seed: int
@@ -35,7 +35,7 @@ class Plan:
     contract: Contract = field(default_factory=Contract)
 
     def pick(self, test: T, quick: T, full: T) -> T:
-        """Return the value for this size."""
+        """Return the value for the plan's size."""
         return {"test": test, "quick": quick, "full": full}[self.size]
 
 

@@ -53,7 +53,7 @@ _OPTIONS = st.fixed_dictionaries(
 
 
 def list_hostile_options(count: int, number: int) -> list[dict[str, object]]:
-    """List hostile options that hypothesis makes from this seed, including the whole corpus."""
+    """List hostile options: the whole corpus, and more that Hypothesis makes from this seed."""
     found: list[dict[str, object]] = [{"prompt": text} for text in _CORPUS]
 
     @seed(number)
@@ -147,8 +147,8 @@ def _is_raw(text: str) -> bool:
 
 
 async def measure_contract(plan: Plan) -> Measurement:
-    """F13: requests of this run, and of one with all kinds of answers, follow Discord's
-    description.
+    """F13: every request of this run follows Discord's API description. Before the count, one more
+    bot shows many kinds of answers.
     """
     async with open_bench(plan, "f13") as bench:
         await bench.start(FAKE_STEP_SECONDS="0.05")

@@ -125,7 +125,7 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
 
 
 def main() -> None:
-    """Run the mutations asked for and print one JSON object each."""
+    """Run the mutations that the arguments name. Print one JSON object for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MUTATIONS))
     unnoticed = 0
@@ -157,7 +157,7 @@ def try_mutation(name: str) -> dict[str, Any]:
 
 
 def _run(copy: Path, figure: str, seed: int) -> dict[str, Any] | None:
-    """Return the figure's result if it misses its goal or the run breaks off, otherwise None."""
+    """Return the figure's result if it missed its goal or the run failed, otherwise None."""
     command = ["-m", "benchmarks.faults", "--quick", "--json", "--figure", figure]
     done = subprocess.run(
         [sys.executable, *command, "--seed", str(seed)],

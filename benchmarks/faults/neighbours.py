@@ -1,4 +1,4 @@
-"""F17: one member, then one server, sends the costliest input. How long do others wait?"""
+"""F17: how long others wait while one member, or one server, sends the costliest input."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Siege:
     sent: int = 0
 
     def delays(self) -> list[float]:
-        """Return the seconds to each first answer; 3 s, Discord's limit, if there was none."""
+        """Return the seconds to each first answer; 3 s (Discord's limit) if there was none."""
         return sorted(
             min((h.interaction.acknowledged_at or 1e12) - h.interaction.created_at, 3.0)
             for h in self.handles
@@ -80,7 +80,7 @@ async def _measure_pictures(plan: Plan) -> dict[str, Value]:
         places = (
             server.channel("art"),
             member.direct_channel,
-        )  # a server, and direct messages, may each use one of the two worker processes
+        )  # each of them may use one worker process, so together they use both
 
         async def send(number: int) -> None:
             name, data = costly[number // 2 % len(costly)]
@@ -98,7 +98,7 @@ async def _measure_rules(plan: Plan, kind: str) -> dict[str, Value]:
         document = render_rules(rules).encode()
         answer = await (await _import(bench, document)).wait_answered(30.0)
         if not answer.text().startswith("Added"):
-            raise RuntimeError(f"the costliest rules were not taken: {answer.text()}")
+            raise RuntimeError(f"the bot did not accept the costliest rules: {answer.text()}")
         flooders = _add_people(bench, bench.server.channel("art"), "flooder", _NUM_FLOODERS)
         too_many = render_rules(Rule(RuleKind.PATTERN, f"a[ab]{{90}}{n}") for n in range(5000))
 
@@ -119,7 +119,7 @@ async def _measure(
     *,
     at_once: int,
 ) -> dict[str, Value]:
-    """Send costly input for a while, always this many at once, and stop the bot in the middle."""
+    """Send costly input, always this many at once, and stop the bot while input is waiting."""
     bench = siege.bench
     seconds = plan.pick(1.5, 15.0, 120.0)
     asking = asyncio.create_task(_ask_elsewhere(siege))
@@ -163,7 +163,7 @@ async def _time_exit(bench: Bench) -> float:
 
 async def _ask_elsewhere(siege: Siege) -> None:
     server, number = siege.bench.server, 0
-    small = list_costly_pictures()[-1][1]  # the last prompt is an ordinary one
+    small = list_costly_pictures()[-1][1]  # the last one is an ordinary picture
     while True:
         options: dict[str, Any] = {"prompt": f"dog {number}"}
         if number % 10 == 9:

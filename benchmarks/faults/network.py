@@ -53,7 +53,7 @@ async def measure_drops(plan: Plan) -> Measurement:
 
 
 async def _probe(bench: Bench) -> int:
-    """Send a prompt to a bot that has reconnected; returns 1 if it misses the prompt."""
+    """Send a prompt to a bot that has reconnected. Return 1 if the bot misses it, otherwise 0."""
     await bench.ask("after")
     try:
         await bench.handles[-1].wait_acknowledged(3.0)
@@ -81,7 +81,7 @@ async def _invalidate(bench: Bench, *, resumable: bool) -> None:
 
 
 async def _go_silent(bench: Bench) -> None:
-    """Make a zombie: the socket stays open, but nothing comes, not even heartbeat answers."""
+    """Make a zombie: a connection that stays open, but over which nothing comes any more."""
     bench.server.silence_gateway()
     await bench.server.wait_disconnected(60)
     bench.server.silence_gateway(is_silent=False)
@@ -139,7 +139,7 @@ async def measure_clock(plan: Plan) -> Measurement:
 
 
 async def _count_quota_refusals(bench: Bench) -> int:
-    """Return whether a member without quota is refused, even if the clock jumps two hours."""
+    """Return 1 if a member who has used up a quota is refused after the clock jumps two hours."""
     await bench.stop()
     await bench.start(MAX_COST_PER_MEMBER_PER_HOUR="1.5", FAKE_STEP_SECONDS="0.05")
     await bench.ask("fits", who="moderator")
@@ -196,7 +196,7 @@ def _grids_of(tokens: set[str]) -> Callable[[RequestRecord], bool]:
 
 
 def _find_rate(bench: Bench, seconds: float) -> float:
-    """Return the rate in bytes per second at which a grid of this bench takes this many seconds."""
+    """Return the bytes per second at which the upload of a grid takes this many seconds."""
     grids = sorted((bench.data_dir / "pictures").glob("*/grid.png"))
     return max(1.0, grids[0].stat().st_size / seconds)
 
@@ -209,7 +209,7 @@ async def _ask_many(bench: Bench, count: int, tokens: set[str]) -> None:
 
 
 async def _time_deliveries(bench: Bench, count: int) -> float:
-    """Return the median seconds from a press to its picture, with one press after the other."""
+    """Return the median seconds from a prompt to its pictures, with one prompt after the other."""
     seconds = []
     for _ in range(count):
         began = time.monotonic()

@@ -18,7 +18,7 @@ from playground import Member, add_user
 from tests.fakes.gate import Gate
 
 _AT_ONCE = 40
-# many members, because each prompt adds up the prompts of its member in the last hour
+# many members: for each prompt, the bot adds up what its member has used in the last hour
 _NUM_MEMBERS = 500
 _MEBIBYTE = 2**20
 
@@ -75,7 +75,7 @@ def _add_people(bench: Bench, count: int) -> list[str]:
 
 
 async def measure_soak(plan: Plan) -> Measurement:
-    """F6: very many jobs; compares memory and file handles after a tenth and at the end."""
+    """F6: very many jobs. Compares memory and file handles after a tenth of them and at the end."""
     num_jobs = plan.pick(100, 500, 100_000)
     chance = random.Random(plan.seed)
     samples: list[tuple[float, int, int]] = []
@@ -92,7 +92,7 @@ async def measure_soak(plan: Plan) -> Measurement:
             delivered += sum(bool(m.attachments) for h in bench.handles for m in h.messages)
             _forget_all(bench)
             if delivered >= num_jobs / 10:
-                sockets = len(process.net_connections())  # the connection pool keeps them open
+                sockets = len(process.net_connections())  # a pool keeps them open
                 files = process.num_fds() - sockets
                 samples.append((process.memory_info().rss / _MEBIBYTE, files, sockets))
         seconds = time.monotonic() - began
@@ -122,7 +122,7 @@ async def measure_soak(plan: Plan) -> Measurement:
 
 
 def _forget_all(bench: Bench) -> None:
-    """Free the playground's memory; prompts that are settled have been counted."""
+    """Free the memory and the disk that the bench's prompts use. They have been counted."""
     for handle in bench.handles:
         bench.server.forget(handle)
     bench.handles.clear()
@@ -133,7 +133,7 @@ def _forget_all(bench: Bench) -> None:
 
 
 async def measure_fairness(plan: Plan) -> Measurement:
-    """F7: one member floods the queue. Then ten members send equally many, one after the other."""
+    """F7: one member floods the queue before others ask once. Then ten ask equally often."""
     num_flood, num_others = plan.pick(30, 150, 1_000), plan.pick(9, 49, 49)
     async with open_bench(plan, "f7", checks_contract=False) as bench:
         await bench.start(FAKE_STEP_SECONDS="0.002")
@@ -166,12 +166,12 @@ async def measure_fairness(plan: Plan) -> Measurement:
 
 
 def _count_served_between(rows: Sequence[sqlite3.Row], job: sqlite3.Row) -> int:
-    """Count the jobs that began after this one was queued, including itself."""
+    """Count the jobs that were started after this one was queued, up to and including this one."""
     return sum(job["queued_at"] < row["started_at"] <= job["started_at"] for row in rows)
 
 
 async def _measure_equality(plan: Plan) -> float:
-    """Return Jain's index: how evenly ten members were served when half the jobs were drawn.
+    """Return Jain's index of fairness between ten members when half of their jobs were drawn.
 
     https://arxiv.org/abs/cs/9809099
     """
@@ -185,7 +185,7 @@ async def _measure_equality(plan: Plan) -> float:
                     await bench.ask("equal", who=name)
             for handle in bench.handles:
                 await handle.wait_acknowledged(10)
-            gate.open()  # now that all have asked
+            gate.open()  # drawing begins only now, when all have asked
         await bench.settle(60 + num_members * num_each / 4)
         await bench.stop()
         rows = bench.rows()

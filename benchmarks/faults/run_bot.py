@@ -1,4 +1,4 @@
-"""The bot process of the fault figures, see ``shim``."""
+"""The program that the fault figures start as the bot; see ``shim``."""
 
 
 def main() -> None:

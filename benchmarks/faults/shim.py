@@ -1,12 +1,16 @@
 """Runs the bot with the faults that environment variables ask for.
 
-CLOCK: a file with one float64, by how many seconds this process's wall clock is wrong.
-STORE_FAULT: ``full``, ``busy`` or ``ioerr``, at call STORE_FAULT_AT of the database connection.
-STORE_CALLS: a file for the number of calls. TICKER: a file for the event loop's lags.
-REAL_ENGINE: the starter model; ENGINE_FAULT: ``oom``, ``nan``, ``assert`` or ``hang`` at call
-FAULT_AT of its UNet after the first request. HUNG_SECONDS, GATEWAY_SILENCE_SECONDS: the limits of
-the watchdogs (the longest pause before a reconnection is shortened too).
-SEND_SECONDS: how long the bot waits for an answer of Discord.
+CLOCK: a file with one float64: the seconds that are added to this process's wall clock.
+STORE_FAULT: call STORE_FAULT_AT of the database connection fails: ``full``, ``busy`` or ``ioerr``.
+STORE_CALLS: a file that gets the number of those calls.
+TICKER: a file that gets the event loop's lags.
+REAL_ENGINE: draw with the starter model instead of the fake engine.
+ENGINE_FAULT: after the first request, call FAULT_AT of its UNet fails: ``oom``, ``nan``,
+``assert`` or ``hang``.
+HUNG_SECONDS: the limit of the engine's watchdog.
+GATEWAY_SILENCE_SECONDS: the limit of the gateway's watchdog. The longest pause before a
+reconnection becomes shorter in proportion.
+SEND_SECONDS: how long the bot waits for an answer from Discord.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ from bot.engine.fleet import watchdog
 from tests.fakes import parts
 
 for cog in client.COGS:
-    importlib.import_module(cog)  # import it here, so that the child processes do not have to
+    importlib.import_module(cog)  # once, for all processes that are forked from this one
 
 _STORE_FAULTS = {
     "full": (sqlite3.SQLITE_FULL, "database or disk is full"),
@@ -43,7 +47,7 @@ _TICK_SECONDS = 0.001
 
 
 def run() -> None:
-    """Install what the environment asks for and run the bot."""
+    """Prepare the faults that the environment asks for, and run the bot."""
     if "REAL_ENGINE" in os.environ:
         _break_engine(os.environ.get("ENGINE_FAULT", ""), int(os.environ.get("FAULT_AT", "0")))
     else:
@@ -67,7 +71,7 @@ def run() -> None:
 
 def _break_engine(kind: str, at: int) -> None:
     """Use the real engine with the starter model, and make its UNet fail at call ``at``."""
-    import torch  # noqa: PLC0415 - most bots of the figures have no use for it
+    import torch  # noqa: PLC0415 - most figures do not need it
 
     from bot.engine import Engine, runner  # noqa: PLC0415
 

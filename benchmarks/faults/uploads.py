@@ -17,7 +17,7 @@ _MEBIBYTE = 2**20
 
 
 def list_hostile_uploads(count: int, number: int) -> list[Upload]:
-    """List each kind once, as far as ``count`` allows, and then mutations of good pictures."""
+    """List ``count`` uploads: first each kind once, then mutations of good pictures."""
     chance = random.Random(number)
     good = [_encode(name) for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")]
     contents = [make() for make in _BOMBS] + good
@@ -41,7 +41,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _claim_size(width: int, height: int) -> bytes:
-    """Make a PNG of this size. If it is huge, its pixels are missing; otherwise all are zero."""
+    """Make a PNG that claims this size. If the size is huge, the file has no pixels."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     rows = bytes((width + 7) // 8 + 1) * height if width * height < 10**8 else b""
     parts = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")

@@ -1,1 +1,1 @@
-"""The command line: one file per command that does more than a line."""
+"""The command line. A command of more than a few lines has a file of its own."""

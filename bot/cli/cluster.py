@@ -53,7 +53,7 @@ def start(
     ports: _Ports = DEFAULT_PORT,
     dashboard: Annotated[bool, typer.Option(help="Also start Ray's dashboard.")] = False,
 ) -> None:
-    """Let other machines join this one. It runs until you stop it."""
+    """Let other machines join this one, until you stop this command."""
     settings = _prepare()
     token_file = find_token_file(settings)
     make_token(token_file)
@@ -86,7 +86,7 @@ def work(
     host: _Host = None,
     ports: _Ports = DEFAULT_PORT,
 ) -> None:
-    """Draw for the bot on this machine until stopped. Reads MODEL, DEVICE and DEVICES here."""
+    """Draw for the bot with this machine's MODEL, DEVICE and DEVICES, until you stop it."""
     if context.invoked_subcommand is not None:
         return
     settings = _prepare()
@@ -113,7 +113,7 @@ def work(
 
 @worker.command()
 def drain() -> None:
-    """End the worker after its present pictures, for example before an update."""
+    """End the worker when its current pictures are finished, for example before an update."""
     state = WorkerState((_prepare().data_dir / "worker").absolute())
     if not state.is_supervised():
         leave(ConfigError("No worker runs on this machine with this DATA_DIR."))
@@ -133,7 +133,7 @@ def _prepare() -> Settings:
 
 
 def _check_worker(join: str, token_file: Path | None, state: WorkerState) -> Path:
-    """Return the token's file. Raises ConfigError if the worker cannot start."""
+    """Check what the worker needs, and return the token's file. Raises ConfigError."""
     if not join or token_file is None:
         raise ConfigError(
             "A worker needs --join ADDRESS and --token-file FILE; `triptych cluster start` on the "
@@ -152,7 +152,7 @@ def _supervise(supervisor: Supervisor) -> None:
 
 
 def _count_cards(device: str) -> int:
-    """Count the cards with torch, in another process, so that this one does not import torch."""
+    """Count the cards with torch. This runs in another process, so that this one needs no torch."""
     done = subprocess.run(
         [sys.executable, "-c", _COUNT_CARDS.format(device)],
         capture_output=True,
@@ -164,10 +164,10 @@ def _count_cards(device: str) -> int:
 
 
 def _find_own_address() -> str:
-    """Return the address at which other machines reach this one. Sends nothing."""
+    """Find the address at which other machines reach this one. Nothing is sent to find it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # an address that nobody has (RFC 5737)
+            probe.connect(("192.0.2.1", 9))  # reserved, so no machine has this address (RFC 5737)
             return probe.getsockname()[0]
         except OSError:
             return "127.0.0.1"

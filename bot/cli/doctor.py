@@ -1,4 +1,4 @@
-"""triptych doctor: prints one line per check. It says ok, or what to do."""
+"""triptych doctor: prints one line for each check, which says ok or what to do."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _FOREIGN = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Holds one line of the report."""
+    """The result of one check: one line of the report."""
 
     ok: bool
     label: str
@@ -56,7 +56,7 @@ class Finding:
 
 
 async def examine() -> list[Finding]:
-    """Run every check; a fault in one does not stop the others."""
+    """Run every check. If one finds a fault, the others still run."""
     findings = [Finding(True, "Python", ".".join(map(str, sys.version_info[:3])))]
     try:
         settings = load_settings()
@@ -116,7 +116,7 @@ def _run_probe(device: str) -> tuple[str, str] | None:
 
 
 def _check_model(settings: Settings, *, can_build: bool) -> Finding:
-    """Check that the model can be used. can_build: torch works, so also build the model."""
+    """Check that the model can be used. can_build: also build it, because torch works."""
     try:
         lines = check_model(choose_model_source(settings), thorough=can_build)
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""Ends the command line with an exit code and a last sentence."""
+"""Prints what went wrong and ends the command with the right exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.errors import EngineLost, TriptychError, UserError
 
 EXIT_REFUSED = 1
 EXIT_CONFIG = 2
-EXIT_ENGINE_LOST = 75  # EX_TEMPFAIL asks the supervisor to start a fresh process
+EXIT_ENGINE_LOST = 75  # EX_TEMPFAIL: asks systemd, for example, to start a new process
 
 
 def leave(error: TriptychError) -> NoReturn:

@@ -29,7 +29,7 @@ async def draw_once(
 ) -> tuple[Job, Delivery]:
     """Draw one prompt from the terminal, with the same code as the bot.
 
-    Raises UserError with the reason if it is not drawn.
+    Raises UserError with the reason if the prompt is not drawn.
     """
     async with open_data_dir(settings) as database:
         messenger = TerminalMessenger(Console(stderr=True))
@@ -77,7 +77,7 @@ def copy_pictures(delivery: Delivery, folder: Path) -> Delivery:
         leave(
             UserError(
                 f"The pictures could not be copied to {folder} ({error.strerror or error}); "
-                f"nothing was lost, they lie in {delivery.grid.parent}."
+                f"nothing was lost, they are in {delivery.grid.parent}."
             )
         )
     return Delivery(grid, tuple(images), delivery.verdicts)
@@ -94,7 +94,7 @@ def describe(job: Job, delivery: Delivery) -> str:
     if (factor := job.recipe.shown_factor) > 1:
         lines.append(
             f"Drawn at {job.recipe.width}×{job.recipe.height} and enlarged {factor} times by "
-            f"{job.recipe.upscaler}; the small pictures lie beside them in the data directory.\n"
+            f"{job.recipe.upscaler}; the small pictures are beside them in the data directory.\n"
         )
     lines += [f"{sentence}\n" for sentence in list_hidden(delivery)]
     if unknown := describe_unknown(job.recipe):

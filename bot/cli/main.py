@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 _PRESET_HELP = "; ".join(text.english for text in PRESETS.values()) + "."
 
-_WIDEST = 1000  # columns of a terminal; no table is wider
+_WIDEST = 1000  # columns of a terminal: more than any table needs
 
 app = typer.Typer(
     name="triptych",
@@ -66,7 +66,7 @@ def set_up(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", is_eager=True, callback=_print_version, help="Print the version and leave."
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
@@ -79,7 +79,7 @@ def run(
         bool, typer.Option("--new", help="If the database is lost: start with an empty one.")
     ] = False,
 ) -> None:
-    """Go online on Discord and draw until stopped."""
+    """Go online on Discord and draw until you stop it."""
     settings = _load_settings()
     _set_up_logging(settings, settings.log_level)
     if new:
@@ -107,7 +107,7 @@ def imagine(
     strength: Annotated[
         float, typer.Option(help="With --image: 0.1 keeps it, 1 keeps nothing of it.")
     ] = DEFAULT_STRENGTH,
-    model: Annotated[str | None, typer.Option(help="Instead of MODEL.")] = None,
+    model: Annotated[str | None, typer.Option(help="Use this instead of MODEL.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder to copy the pictures to.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -140,7 +140,7 @@ def usage(
     since: Annotated[str, typer.Option(help="A date (2026-11-01) or days (30d).")] = "30d",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Totals per day, server and member."""
+    """Show totals per day, server and member."""
     settings = _load_settings()
     moment = _parse_since(since)
     try:
@@ -168,7 +168,7 @@ def usage(
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """The kinds of models and the samplers that this version draws with."""
+    """List the kinds of models and the samplers that this version can use."""
     if as_json:
         sys.stdout.write(json.dumps(describe_models()) + "\n")
         return
@@ -178,10 +178,10 @@ def models(
 
 @app.command()
 def restore(
-    backup: Annotated[Path | None, typer.Argument(help="The newest if left out.")] = None,
-    only_list: Annotated[bool, typer.Option("--list", help="Print the backups.")] = False,
+    backup: Annotated[Path | None, typer.Argument(help="Default: the newest.")] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="Only list the backups.")] = False,
 ) -> None:
-    """Put a backup in the place of the database; Triptych must not be running."""
+    """Replace the database with a backup. Triptych must not be running."""
     try:
         restore_backup(_load_settings().data_dir, backup, only_list=only_list)
     except StoreError as error:

@@ -1,4 +1,4 @@
-"""What triptych models prints: the model families and the samplers of this version."""
+"""triptych models: prints the model families and the samplers of this version."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def describe_models() -> dict[str, list[dict[str, Any]]]:
 
 
 def make_tables() -> tuple[Table, Table]:
-    """Lay out the models and samplers as two tables for people."""
+    """Show the models and samplers as two tables."""
     described = describe_models()
     families = Table("Family", "MODEL may be", "Example", title="Models")
     for family in described["families"]:

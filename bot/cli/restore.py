@@ -1,4 +1,4 @@
-"""triptych restore and run --new: replace a lost database by a backup or by an empty one."""
+"""triptych restore and run --new: replace a lost database with a backup or an empty one."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from bot.store import KEPT_ASIDE_DAYS, DataDirLock, begin_anew, list_backups, re
 
 
 def restore_backup(data_dir: Path, chosen: Path | None, *, only_list: bool) -> None:
-    """Restore ``chosen`` or the newest backup, or print them all. Raises StoreError."""
+    """Restore ``chosen``, or the newest backup, or only list all backups. Raises StoreError."""
     backups = list_backups(data_dir)
     if only_list:
         sys.stdout.write("".join(f"{backup}\n" for backup in backups))
         return
     if chosen is None and not backups:
         raise StoreError(
-            f"There is no backup in {data_dir / 'backups'}. Nothing was changed. Name the file of "
-            "one, or start an empty database with `triptych run --new`."
+            f"There is no backup in {data_dir / 'backups'}. Nothing was changed. Name a "
+            "backup's file, or start an empty database with `triptych run --new`."
         )
     with _own(data_dir):
         done = restore(data_dir, chosen or backups[0], get_migrations_folder(), time.time())
     sys.stdout.write(f"Restored {done.backup}.\n")
     if done.set_aside is not None:
         sys.stdout.write(
-            f"What was there before lies in {done.set_aside}; prompts since the backup are only "
+            f"What was there before is in {done.set_aside}; prompts since the backup are only "
             f"there. The bot deletes it after {KEPT_ASIDE_DAYS} days.\n"
         )
     if done.pictures_aside is not None:
         sys.stdout.write(
-            f"Pictures of those prompts lie in {done.pictures_aside}. The bot deletes them after "
+            f"Pictures of those prompts are in {done.pictures_aside}. The bot deletes them after "
             f"{KEPT_ASIDE_DAYS} days.\n"
         )
 
@@ -55,7 +55,7 @@ async def begin_new_record(data_dir: Path, migrations: Path) -> None:
 
 @contextmanager
 def _own(data_dir: Path) -> Iterator[None]:
-    os.umask(0o077)  # other users of the machine may read nothing, as with the running bot
+    os.umask(0o077)  # other users of the machine must not read the new files
     lock = DataDirLock(data_dir)
     lock.acquire()
     try:

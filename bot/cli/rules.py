@@ -1,4 +1,4 @@
-"""triptych rules: works on files alone, without Discord, a model or a data directory."""
+"""triptych rules: tries rules out. Needs no Discord, model or data directory."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def rules() -> None:
 
 @app.command()
 def check(
-    rules: Annotated[Path, typer.Option(help="JSON: an object with `rules`.")],
-    prompts: Annotated[Path, typer.Option("--input", help="One prompt a line.")],
+    rules: Annotated[Path, typer.Option(help="A JSON file: an object with `rules`.")],
+    prompts: Annotated[Path, typer.Option("--input", help="A file with one prompt a line.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Print for each prompt what the rules and the built-in classes would do with it."""
+    """Print what the rules and the built-in classes would do with each prompt."""
     try:
         policy = PromptPolicy(rules=read_rules(rules))
         text = prompts.read_bytes().decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""`run`: starts the bot with its data directory and engine, and stops it."""
+"""`run`: starts the bot with its data directory and engine, and later stops all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bot.store import Backups, Database, DataDirLock
 
 FINISH_SECONDS = 5.0
 REQUEUE_SECONDS = 2.0
-# seconds for which a thread that judges texts may keep the event loop waiting
+# a thread that judges texts must let the event loop run again after this many seconds
 SWITCH_SECONDS = 0.0001
 
 
@@ -92,7 +92,7 @@ async def serve(settings: Settings, engine: EngineApi | EnginePool) -> None:
             for task in {*tasks, beating} - done:
                 task.cancel()
             await asyncio.gather(*tasks, beating, return_exceptions=True)
-            # prompts that still wait to be judged are refused, because the bot stops
+            # the bot is stopping, so it refuses prompts that still wait to be judged
             services.reading.close()
             await services.intake.drain(REQUEUE_SECONDS)
             await services.workers.close()
@@ -105,8 +105,8 @@ async def serve(settings: Settings, engine: EngineApi | EnginePool) -> None:
 
 
 def _listen_for_signals() -> asyncio.Event:
-    """Return an event that the first SIGTERM or SIGINT sets. The second one ends the process at
-    once; nothing is lost then either."""
+    """Return an event that the first SIGTERM or SIGINT sets. A second signal ends the process at
+    once, but nothing is lost."""
     stop = asyncio.Event()
 
     def on_signal() -> None:
@@ -120,7 +120,7 @@ def _listen_for_signals() -> asyncio.Event:
 
 
 def make_engine(settings: Settings) -> EnginePool:
-    """Check the files of the model in the settings and make its engines. Raises ConfigError."""
+    """Check the files of the settings' model, and make its engines. Raises ConfigError."""
     source = choose_model_source(settings)
     machines = [connect(settings)] if settings.cluster else []
     devices = settings.devices or ((settings.device,) if machines else ())

@@ -1,4 +1,4 @@
-"""Connects the command line to the jobs: shows a progress bar instead of a Discord message."""
+"""Connects `triptych imagine` to the jobs. Shows a progress bar instead of a Discord message."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.texts.reasons import Reason, because
 
 
 class TerminalCaller:
-    """The person at the keyboard, who is always there."""
+    """The person at the keyboard, who gets every answer directly."""
 
     async def acknowledge(self, job: Job) -> None:
         """Do nothing, because the progress bar is already shown."""
@@ -37,7 +37,7 @@ class TerminalCaller:
 
 
 class TerminalMessenger:
-    """Shows one job; ``wait`` gives its pictures or raises UserError."""
+    """Shows the progress of one job. ``wait`` returns its pictures or raises UserError."""
 
     def __init__(self, console: Console) -> None:
         self._bar = Progress(
@@ -59,7 +59,7 @@ class TerminalMessenger:
         """Return None, because the command line has no servers."""
 
     def find_guild_name(self, guild_id: int) -> None:
-        """Return None for the same reason."""
+        """Return None, because the command line has no servers."""
 
     async def has_left(self, guild_id: int, user_id: int) -> bool:
         """Return False, because there is no server to leave."""
@@ -70,7 +70,7 @@ class TerminalMessenger:
         return False
 
     async def progress(self, job: Job, update: Update) -> None:
-        """Move the bar."""
+        """Move the progress bar, or end the wait with an error if the job ended."""
         if isinstance(update, InProgress):
             self._bar.update(
                 self._task, description="drawing", completed=update.step, total=update.num_steps
@@ -85,11 +85,11 @@ class TerminalMessenger:
         self._done.set_result((job, delivery))
 
     async def remove(self, job: Job) -> None:
-        """Do nothing, because there is no message."""
+        """Raises Undeliverable, because there is no message."""
         raise Undeliverable("there are no messages at a terminal")
 
     async def tell(self, job: Job, reason: Reason | None) -> None:
-        """Never called, because the terminal always reaches the person."""
+        """Never called, because the terminal shows the person everything at once."""
 
     async def write_to(self, user_id: int, text: str, nonce: str) -> None:
         """Never called, because there are no moderators."""

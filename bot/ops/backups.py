@@ -1,4 +1,4 @@
-"""Copies the database once a day, and saves its data if its file was removed."""
+"""Copies the database once a day, and saves the data if somebody removed its file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ log = logging.getLogger(__name__)
 
 
 async def keep_backup(backups: Backups, now: Callable[[], float]) -> None:
-    """Make today's copy if there is none, and remove old ones. Raises StoreError."""
+    """Make today's backup if there is none, and remove old backups. Raises StoreError."""
     path = await backups.keep(now())
     if path is not None:
         log.info("backup %s made", path)
     for old in await asyncio.to_thread(backups.prune, now()):
-        log.info("old copy %s removed", old)
+        log.info("old backup %s removed", old)
 
 
 class RecordWatch:
-    """Notices that the database file was removed or replaced, and saves the open one's data."""
+    """Notices if somebody removed or replaced the database file, and saves the open file's data."""
 
     def __init__(self, database: Database, backups: Backups, now: Callable[[], float]) -> None:
         self._database = database
@@ -31,17 +31,17 @@ class RecordWatch:
         self._was_in_place = True
 
     async def look(self) -> None:
-        """Check once. If the file is gone, log that and save the data, but only the first time."""
+        """Check the file. If it is gone for the first time, log that and save the data."""
         was_in_place, self._was_in_place = self._was_in_place, self._database.is_in_place()
         if was_in_place and not self._was_in_place:
             log.error(
-                "the database file was removed or replaced while Triptych was running, so it takes "
-                "no new prompts. Stop Triptych, then put the file back or run `triptych restore`"
+                "the database file was removed or replaced while Triptych was running, so Triptych "
+                "takes no new prompts. Stop it, then put the file back or run `triptych restore`"
             )
             await self.save()
 
     async def save(self) -> None:
-        """Copy the database to the backups if its file is gone; do nothing if it is in place."""
+        """If the database file is gone, copy the open database to the backups."""
         if self._database.is_in_place():
             return
         try:

@@ -22,7 +22,7 @@ Work = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """A piece of periodic work. run: does one round. needs_discord: wait for the login first."""
+    """A piece of periodic work. run: does one round. needs_discord: starts after the login."""
 
     name: str
     interval_seconds: float
@@ -44,9 +44,9 @@ class ChoreRecord:
 
 
 class SomeFailed(Exception):
-    """Raised at the end of a round in which parts failed, or are paused after a failure.
+    """Raised at the end of a round if parts failed, or are paused because they failed earlier.
 
-    errors: this round's, by part. in_a_row: failures in a row of the part with the most.
+    errors: the errors of this round, by part. in_a_row: how often the worst part failed in a row.
     """
 
     def __init__(self, errors: Mapping[str, BaseException], in_a_row: int) -> None:
@@ -60,7 +60,7 @@ class Apart:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        # For each part: failures in a row, and when the pause ends.
+        # for each failing part: its failures in a row, and when its pause ends
         self._failing: dict[str, tuple[int, float]] = {}
 
     async def run(self, parts: Mapping[str, Work]) -> None:
@@ -91,7 +91,7 @@ class Chores:
         self.records: dict[str, ChoreRecord] = {}
 
     async def run(self, chores: Sequence[Chore]) -> None:
-        """Run each chore now and then at its interval, until cancelled."""
+        """Run each chore at once, and then again at its interval, until this task is cancelled."""
         self.records.update({chore.name: ChoreRecord() for chore in chores})
         async with asyncio.TaskGroup() as group:
             for chore in chores:
@@ -113,7 +113,7 @@ class Chores:
             await self._sleep(self._book(chore, error))
 
     def _book(self, chore: Chore, error: BaseException | None) -> float:
-        """Record how a round went, and return the seconds until the next."""
+        """Record how a round went. Return the seconds until the next round."""
         record = self.records[chore.name]
         if error is None:
             if record.in_a_row:
@@ -145,10 +145,10 @@ def compute_pause(in_a_row: int, interval_seconds: float) -> float:
 
 
 async def attempt(work: Work) -> BaseException | None:
-    """Do the work. Return its error, or None. Raises only if our own task is cancelled."""
+    """Do the work. Return its error, or None. Raises CancelledError if this task is cancelled."""
     try:
         await work()
-    # either our own task was cancelled, or one that we waited for
+    # this task was cancelled, or another task that the work waited for
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():

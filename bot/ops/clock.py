@@ -1,4 +1,4 @@
-"""The clock of this process: seconds since 1970, which do not jump when the clock is set."""
+"""The clock of this process. It does not jump when somebody sets the machine's clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def make_clock() -> Callable[[], float]:
-    """Return a clock of seconds since 1970. It never jumps, even if the machine's clock is set."""
+    """Return a clock of seconds since 1970. It never jumps, even if somebody sets the machine's."""
     # CLOCK_BOOTTIME also counts the time while the machine sleeps
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     offset_seconds = time.time() - time.clock_gettime(clock)

@@ -14,22 +14,22 @@ from bot.texts.reasons import because
 K = TypeVar("K", bound=Hashable)
 
 HOUR_SECONDS = 3600.0
-_MAX_KEPT = 1000  # if there are more buckets, those that are full again are dropped
+_MAX_KEPT = 1000  # if there are more, full buckets are dropped
 
 
 class Buckets(Generic[K]):
     """A token bucket for each key. It is full at first, and fills up again over time."""
 
     def __init__(self, size: int, refill_seconds: float, now: Callable[[], float]) -> None:
-        """refill_seconds: after how long one token comes back."""
+        """refill_seconds: how long it takes until one token comes back."""
         self._size = size
         self._refill_seconds = refill_seconds
         self._now = now
-        # for each key: the tokens left, and when we counted them
+        # for each key: how many tokens were left when we last counted, and when that was
         self._kept: dict[K, tuple[float, float]] = {}
 
     def take(self, key: K) -> bool:
-        """Take one token. Returns False if there was none."""
+        """Take one token. Return False if there is none."""
         left = self._count(key)
         if left < 1:
             return False
@@ -50,7 +50,7 @@ class Buckets(Generic[K]):
 
 
 class HeavyWork:
-    """Limits exports and deletions: one at a time and few an hour per person, and few at once."""
+    """Limits exports and deletions: few run at once, one at a time per person, and few an hour."""
 
     def __init__(self, now: Callable[[], float], *, per_hour: int = 4, at_once: int = 1) -> None:
         self._buckets = Buckets[tuple[int, str]](per_hour, HOUR_SECONDS / per_hour, now)
@@ -59,7 +59,7 @@ class HeavyWork:
 
     @asynccontextmanager
     async def turn(self, who: int, what: str) -> AsyncIterator[None]:
-        """Wait for this person's turn. Raises UserError if they have used up their turns."""
+        """Wait for a turn. Raises UserError if this person has one already or has had too many."""
         if who in self._asking:
             raise UserError(because(Code.HEAVY_WORK_GOES_ON))
         if not self._buckets.take((who, what)):

@@ -22,5 +22,5 @@ class KeyedLocks(Generic[K]):
         return len(self._locks)
 
     def __getitem__(self, key: K) -> asyncio.Semaphore:
-        """Return the lock of a key. It lives as long as somebody uses it."""
+        """Return the lock of a key. It exists as long as somebody uses it."""
         return self._locks.setdefault(key, asyncio.Semaphore(self._at_once))

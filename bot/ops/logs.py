@@ -1,4 +1,4 @@
-"""Logging: plain or JSON lines without secrets, and the last warnings for /status."""
+"""Logs plain or JSON lines without secrets, and keeps the last warnings for /status."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, MutableMapping
 from types import TracebackType
 from typing import Any, Literal
 
-# Bot tokens have three parts, separated by dots. Interaction tokens are parts of web addresses.
+# Bot tokens have three parts, separated by dots. Interaction tokens are in web addresses.
 _TOKENS = re.compile(
     r"[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"
     r"|(?<=/webhooks/)(\d+/)[\w-]{20,}|(?<=/interactions/)(\d+/)[\w-]{20,}"
@@ -48,7 +48,7 @@ class Redactor:
 
 
 class PlainFormatter(logging.Formatter):
-    """Writes one readable line per record, followed by any traceback."""
+    """Writes one readable line per record, and after it the traceback if there is one."""
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -1,4 +1,4 @@
-"""Serves /metrics and /healthz on loopback, for monitoring."""
+"""Serves /metrics and /healthz for monitoring, only to this machine."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class _Gauges(Collector):
 async def serve_monitor(
     port: int | None, examine: Callable[[], Awaitable[Health]]
 ) -> AsyncIterator[None]:
-    """Serve while the context is open. If port is None, serve nothing.
+    """Serve both pages while the context is open. If port is None, serve nothing.
 
-    Raises ConfigError for a port that cannot be opened.
+    Raises ConfigError if the port cannot be opened.
     """
     if port is None:
         yield

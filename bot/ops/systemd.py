@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 
 class Systemd:
-    """Sends states to systemd, at the address in NOTIFY_SOCKET. WATCHDOG_USEC is its time limit."""
+    """Sends states to the socket NOTIFY_SOCKET. WATCHDOG_USEC: how often systemd expects a ping."""
 
     def __init__(self, address: str | None = None, watchdog_seconds: float | None = None) -> None:
         self._address = address
@@ -17,7 +17,7 @@ class Systemd:
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] = os.environ) -> Systemd:
-        """Return the supervisor that started this process, if there is one."""
+        """Read from the environment where systemd listens, if it started this process."""
         address = environment.get("NOTIFY_SOCKET")
         if address and address.startswith("@"):  # "@" stands for an abstract socket
             address = "\0" + address[1:]
@@ -36,7 +36,7 @@ class Systemd:
                 return
 
     async def beat(self) -> None:
-        """Ping the watchdog from the event loop. If the loop hangs, systemd restarts us."""
+        """Ping systemd's watchdog from the event loop. If the loop hangs, systemd restarts us."""
         while self._watchdog_seconds:
             self.tell("WATCHDOG=1")
             await asyncio.sleep(self._watchdog_seconds / 3)

@@ -28,18 +28,19 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _START_SECONDS = 20.0
-_ORPHAN_SECONDS = 1.0  # seconds after its deadline when work ends by itself, if the bot has died
+# if the bot has died, work ends by itself this many seconds after its deadline
+_ORPHAN_SECONDS = 1.0
 _WATCH_SECONDS = 0.05
 _KERNEL_COUNTS = sys.platform == "linux"  # other systems lack RLIMIT_AS or ignore it
-# ``Turns`` decides who may run, so nobody ever waits for this limiter.
-# So anyio gives the work to the process that was idle last: the one that we just prepared.
+# This limiter limits nothing, because ``Turns`` decides who may run. So anyio never waits between
+# two calls, and gives the work to the process that we have just prepared.
 _AT_ONCE = cast("CapacityLimiter", nullcontext())
 
 
 class WorkerProcesses:
     """A few processes for work that the event loop must not wait for and may have to stop.
 
-    A process starts when it is needed and is used again. A killed process is replaced.
+    A process starts when it is first needed, and is then used again. A killed one is replaced.
     """
 
     def __init__(
@@ -66,7 +67,8 @@ class WorkerProcesses:
     ) -> T:
         """Call a function in a worker process. Returns its result or raises its error.
 
-        Its module must be light to import. Its texts are in the caller's language.
+        The function's module must be quick to import. Texts that the function makes are in the
+        caller's language.
 
         share: the server, or in direct messages the member, for whom the work is done. Each share
         has at most one process at a time, and the shares take turns. The deadline starts when the
@@ -100,10 +102,10 @@ class WorkerProcesses:
                     watch.cancel()
 
     async def close(self) -> None:
-        """Kill the processes that are working, cancel the tasks that wait for them, and take no
-        more work.
+        """Take no more work. Kill the processes that are working, and cancel the tasks that wait
+        for them.
 
-        Processes at rest end with the event loop.
+        Idle processes end with the event loop.
         """
         self._closed = True
         tasks = list(self._tasks)
@@ -135,10 +137,10 @@ class WorkerProcesses:
             async with asyncio.timeout(self._max_wait_seconds):
                 await self._turns.take(share)
         except TimeoutError:
-            raise WorkerUnavailable("others were in front for too long") from None
+            raise WorkerUnavailable("the work of others took too long") from None
 
     async def _warm(self, work: Callable[..., Any]) -> int:
-        """Make sure a process has imported what the work needs. Return its id."""
+        """Make sure that a process has imported what the work needs. Return the process's id."""
         fault = None
         # several times, because all idle processes may have died
         for _ in range(self._max_processes + 1):
@@ -150,22 +152,22 @@ class WorkerProcesses:
             except (BrokenWorkerProcess, OSError) as error:  # TimeoutError is an OSError
                 fault = error
                 log.info("a worker process is replaced: %s", error)
-        raise WorkerUnavailable("no worker process can be had") from fault
+        raise WorkerUnavailable("no worker process could be started") from fault
 
     async def _watch(self, pid: int) -> None:
-        """Kill a process that takes too much memory, if the kernel cannot limit it."""
-        import psutil  # noqa: PLC0415 - not there where the kernel counts
+        """Kill a process that takes too much memory, on systems whose kernel cannot limit it."""
+        import psutil  # noqa: PLC0415 - not installed where the kernel counts
 
         with suppress(psutil.Error):
             process = psutil.Process(pid)
             most = process.memory_info().rss + self._memory_bytes
-            while process.memory_info().rss <= most:  # noqa: ASYNC110 - it tells nobody by itself
+            while process.memory_info().rss <= most:  # noqa: ASYNC110 - psutil has no event for it
                 await asyncio.sleep(_WATCH_SECONDS)
             process.kill()
 
 
 class Turns:
-    """Limits how many calls run at once, one per share. Next is the share that waited longest."""
+    """Limits how many calls run at once, with one call per share. The shares take turns."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -182,7 +184,7 @@ class Turns:
             self.give_back(share)
 
     async def take(self, share: int | None) -> None:
-        """Wait for a turn, which must be given back."""
+        """Wait for a turn. The caller must give it back."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(share, deque()).append(turn)
         self._grant()
@@ -196,7 +198,7 @@ class Turns:
             raise
 
     def give_back(self, share: int | None) -> None:
-        """Give the place to whoever waits next."""
+        """End a turn, and give it to the next call that waits."""
         self._busy.discard(share)
         if share in self._waiting:
             self._waiting[share] = self._waiting.pop(share)  # this share is now behind all others
@@ -222,12 +224,12 @@ class Turns:
             self._waiting.pop(share, None)
 
 
-# What follows runs in the worker.
+# The functions below run in the worker process.
 
 
 def _prepare(work: Callable[..., Any], memory_bytes: int) -> int:
-    """Get a worker ready: unpickling the arguments imports the work. Gets no members' data."""
-    # these signals are for the bot, which then stops its workers
+    """Prepare a worker: unpickling ``work`` imports its module. No members' data is sent yet."""
+    # only the bot reacts to these signals: it then stops its workers
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if _KERNEL_COUNTS and _count_mapped() > _count_at_first(work.__module__) + memory_bytes // 4:
@@ -242,7 +244,7 @@ def _attempt(
     work: Callable[..., T],
     args: tuple[Any, ...],
 ) -> T:
-    """Run the work. If the bot was killed and cannot end this process, an alarm does it."""
+    """Run the work. An alarm ends this process if the bot was killed and cannot do it."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
     before = resource.getrlimit(resource.RLIMIT_AS)
     try:
@@ -260,7 +262,7 @@ def _attempt(
 
 @cache
 def _count_at_first(module: str) -> int:
-    """Return how many bytes were mapped when this process had just imported the module."""
+    """Return how many bytes of memory this process had when it had just imported the module."""
     return _count_mapped()
 
 

@@ -1,1 +1,1 @@
-"""Texts for people. This package imports none of the others."""
+"""Texts for people. This package imports no other package of the bot."""

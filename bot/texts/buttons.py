@@ -1,4 +1,4 @@
-"""The labels of the buttons under pictures; Discord allows 80 characters."""
+"""The labels of the buttons under pictures. Discord allows 80 characters for a label."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Shows texts in the reader's language, with gettext's catalogues and Babel's numbers.
+"""Shows texts in the reader's language: gettext translates texts, Babel formats numbers.
 
-A text is made at import and called later: ``NOT_YOURS = Text("…")``, then ``NOT_YOURS()``. The
-caller sets the reader's language: ``with speaking(locale): …``, or ``speak(locale)`` for a task.
+A text is defined at import and called when it is shown: ``NOT_YOURS = Text("…")``, then
+``NOT_YOURS()``. The caller sets the reader's language: ``with speaking(locale): …``, or
+``speak(locale)`` for a task.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _locale: ContextVar[str] = ContextVar("locale", default=ENGLISH)
 
 
 class Text:
-    """A text for people, written in English, with ``str.format``'s fields by name."""
+    """A text for people, written in English. It may have named fields, as in ``str.format``."""
 
     __slots__ = ("english", "many")
 
@@ -84,7 +85,7 @@ class Plural(Text):
 
 
 class Name(Text):
-    """A word that people type. context: "command" or "option", which may share a word."""
+    """The name of a command or an option. context: which of them, because both may share a word."""
 
     __slots__ = ("context",)
 
@@ -98,7 +99,7 @@ class Name(Text):
 
 
 class _Formatter(Formatter):
-    """``str.format`` that writes numbers in the way of a language."""
+    """Works like ``str.format``, but writes numbers as in the reader's language."""
 
     def fill(self, template: str, params: dict[str, Any], locale: str) -> str:
         token = _locale.set(locale)
@@ -119,12 +120,12 @@ _FORMATTER = _Formatter()
 
 
 def get_locale() -> str:
-    """Return the reader's language by Discord's name, such as ``pt-BR``."""
+    """Return the reader's language as Discord names it, such as ``pt-BR``."""
     return _locale.get()
 
 
 def speak(locale: str | None) -> None:
-    """Set the reader's language for this task and those it starts."""
+    """Set the reader's language for this task and for tasks that it starts."""
     _locale.set(locale or ENGLISH)
 
 
@@ -139,13 +140,13 @@ def speaking(locale: str | None) -> Iterator[None]:
 
 
 def is_offered(locale: str) -> bool:
-    """Return whether there are texts in this language (English is not counted)."""
+    """Return whether there are texts in this language. For English, return False."""
     return load_catalog(locale) is not load_catalog(ENGLISH)
 
 
 @cache
 def load_catalog(locale: str) -> gettext.NullTranslations:
-    """Load the texts of a language; English if there are none."""
+    """Load the texts of a language. If there are none, load the English texts."""
     parsed = parse_locale(locale)
     # Discord's zh-CN, for example, is zh_Hans_CN in Babel
     plain = f"{parsed.language}_{parsed.territory}"
@@ -159,13 +160,13 @@ def _load(folder: Path) -> gettext.NullTranslations:
         with (folder / "LC_MESSAGES" / f"{DOMAIN}.mo").open("rb") as file:
             return gettext.GNUTranslations(file)
     except _BROKEN_FILE as error:
-        log.warning("the texts of %s cannot be read, so they are English: %r", folder.name, error)
+        log.warning("the texts of %s cannot be read, so people see English: %r", folder.name, error)
         return gettext.NullTranslations()
 
 
 @cache
 def parse_locale(locale: str) -> Locale:
-    """Return Babel's locale; English for an unknown name."""
+    """Return Babel's locale for Discord's name. For an unknown name, return English."""
     try:
         return Locale.parse(locale, sep="-")
     except (ValueError, UnknownLocaleError):
@@ -174,5 +175,5 @@ def parse_locale(locale: str) -> Locale:
 
 @cache
 def _warn(locale: str, template: str) -> None:
-    """Warn once for each text."""
-    log.warning("the %s text %r has other fields than the English one", locale, template)
+    """Warn about this text, but only the first time."""
+    log.warning("the %s text %r and the English text have different fields", locale, template)

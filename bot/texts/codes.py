@@ -1,4 +1,4 @@
-"""Every reason that can be saved. The sentences are in ``sentences``.
+"""Every reason that can be saved. Its sentence is in ``sentences``.
 
 Codes are stored in databases. So you may change a sentence, but not a code's name or fields.
 """
@@ -165,7 +165,7 @@ class Code(StrEnum):
     # Pictures of a model that the picture check does not know
     MODEL_REVIEWED = auto()
 
-    # Why a moderator decided so, and how to appeal
+    # The reason for a moderator's decision, and how to appeal
     EXPLAINED = auto()
     WITH_APPEAL = auto()
     APPEAL_TO_MODERATORS = auto()

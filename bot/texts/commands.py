@@ -1,7 +1,7 @@
 """Names and descriptions of commands, their options and their choices.
 
 Discord gets the English texts, and the translations that ``bot/chat/translator.py`` finds.
-A description has up to 100 characters, and so has the name of a choice.
+Discord allows 100 characters for a description, and 100 for the name of a choice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answers for when a command, a button or the database fails."""
+"""Answers that people get if a command, a button or the database fails."""
 
 from __future__ import annotations
 

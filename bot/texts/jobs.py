@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.texts.catalog import Plural, Text
 
-# The title if the prompt must stay hidden
+# The title if the message must not show the prompt
 A_PROMPT = Text("A prompt")
 
 # The state of the job

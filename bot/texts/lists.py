@@ -1,4 +1,4 @@
-"""The text at the end of every shortened list."""
+"""The last line of a list that is too long to show."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.texts.catalog import Plural, Text
 
-# A place and its reason. people: how many have prompts ahead. count: for how many of them the
-# reason is true.
+# A prompt's place in the queue, and the reason for it. people: how many people have prompts ahead
+# of this one. count: how many of these people the reason is about.
 NEXT = Text("Next in the queue.")
 OWN_FIRST = Text("Number {position:,} in the queue, after your own earlier prompts.")
 CAME_FIRST = Plural(

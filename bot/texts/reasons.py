@@ -1,4 +1,4 @@
-"""Reasons for a refusal, an end or a decision: saved as data, and worded when shown."""
+"""Reasons for a refusal, an end or a decision. Data is saved; the sentence is made when shown."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _NOT_SAID = Text("No reason was stored.")
 class Reason:
     """A code and the values for its sentence: texts, numbers, lists of texts, other reasons.
 
-    code: plain text if a newer version saved it. Raises ValueError for a known code
-    whose sentence needs other fields.
+    code: a plain string if only a newer version of Triptych knows the code. Raises ValueError if
+    the sentence of a known code needs other fields.
     """
 
     code: Code | str
@@ -46,7 +46,7 @@ def own_words(text: str) -> Reason:
 
 
 def recall(code: str, params: Mapping[str, Any]) -> Reason:
-    """Load a saved reason. One from a newer version is kept, but has no sentence here."""
+    """Load a saved reason. If only a newer version knows it, keep it without a sentence."""
     try:
         known = {k: recall(**v) if isinstance(v, Mapping) else v for k, v in params.items()}
         reason = Reason(Code(code), known)
@@ -64,7 +64,7 @@ def say(reason: Reason | None) -> str:
 
 
 def describe(reason: Reason | None) -> dict[str, Any] | None:
-    """Return code, values and sentence for an exported file."""
+    """Return the code, the values and the sentence, for an exported file."""
     if reason is None:
         return None
     params = {k: describe(v) if isinstance(v, Reason) else v for k, v in reason.params.items()}
@@ -72,7 +72,7 @@ def describe(reason: Reason | None) -> dict[str, Any] | None:
 
 
 def find_fields(code: Code) -> frozenset[str]:
-    """Return the fields of a code's sentence."""
+    """Return the names of the fields in a code's sentence."""
     return SENTENCES[code].fields
 
 

@@ -8,7 +8,7 @@ PARAMETERS = {
     "clip_skip": Text("Clip skip"),
     "guidance_scale": Text("Guidance scale"),
 }
-"""The names of parameters that have bounds, or that no sentence below describes."""
+"""The names of parameters in sentences, if the stored name is not good enough."""
 
 # Under a grid
 SMALL_LINE = Plural(
@@ -118,6 +118,6 @@ STYLE_TOO_LONG = Plural(
 
 
 def name_parameter(name: str) -> str:
-    """Name a parameter in a sentence; one without a text keeps its stored name."""
+    """Return how a sentence names a parameter. A parameter without a text keeps its stored name."""
     text = PARAMETERS.get(name)
     return text() if text else name.replace("_", " ")

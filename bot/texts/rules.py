@@ -135,7 +135,7 @@ UNWEIGHED = Text(
     "please try again in a minute. If this lasts, tell the owner, who can read more in the log."
 )
 
-# Faults of a rule. Each is shown after a colon.
+# What can be wrong with a rule. Each text is shown after a colon.
 FAULT_OF_RULE = Text("rule {number}: {fault}")
 NOT_JSON = Text("not JSON: {fault}")
 NO_LIST_OF_RULES = Text('must be an object like {{"rules": [{{"kind": "word", "text": "…"}}]}}')

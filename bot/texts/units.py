@@ -11,7 +11,7 @@ from bot.texts.catalog import get_locale, parse_locale
 
 
 def say_duration(seconds: float) -> str:
-    """Say about how long it is, in one unit: 40 seconds, 2 minutes, 1 hour."""
+    """Say roughly how long a time is, in one unit: 40 seconds, 2 minutes, 1 hour."""
     unit, size = "second", 1.0
     if seconds >= 100:
         unit, size = ("minute", 60.0) if seconds < 6000 else ("hour", 3600.0)

@@ -1,4 +1,4 @@
-"""Answers questions about the bot, the gateway, and the guilds, members and roles it may see."""
+"""Handles requests about the bot and the gateway, and about guilds, members and roles."""
 
 from playground.api.router import Call, Route
 from playground.backend import Backend
@@ -91,7 +91,7 @@ def get_member(backend: Backend, call: Call) -> Json:
 
 
 def list_automod_rules(backend: Backend, call: Call) -> list[Json]:
-    """List the rules that a test has put into the guild. As on Discord, this needs MANAGE_GUILD."""
+    """List the AutoMod rules that a test has added. As on Discord, this needs MANAGE_GUILD."""
     guild, bot_id = _guild(backend, call), backend.world.bot.id
     if not guild_permissions(guild, bot_id) & Permission.MANAGE_GUILD:
         raise api_error(50013)

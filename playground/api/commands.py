@@ -1,4 +1,4 @@
-"""Syncs application commands, both global ones and those of a guild."""
+"""Handles the registration of application commands, both global ones and those of a guild."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ MAX_OPTIONS = MAX_CHOICES = 25
 
 
 def overwrite_commands(backend: Backend, call: Call) -> list[Json]:
-    """Replace all commands. A command that keeps its name keeps its id. All others are deleted."""
+    """Replace all commands. A command with the same type and name keeps its id."""
     scope = _scope(call)
     definitions: list[Json] = call.body or []
     errors = FormErrors()
@@ -39,7 +39,7 @@ def overwrite_commands(backend: Backend, call: Call) -> list[Json]:
 
 
 def list_commands(backend: Backend, call: Call) -> list[Json]:
-    """List the commands. Names in other languages come only if the request asks for them."""
+    """List the commands. Translations are included only if the request asks for them."""
     found = [command_payload(backend.world, c) for c in _commands(backend, _scope(call))]
     is_asked = call.query.get("with_localizations", "").lower() in {"1", "true"}
     return found if is_asked else _without_localizations(found)
@@ -146,7 +146,7 @@ def _check_texts(thing: Json, path: Path, errors: FormErrors) -> None:
 def _in_all_languages(
     thing: Json, field: str, path: Path, errors: FormErrors
 ) -> Iterator[tuple[Path, str]]:
-    """List the name or description in every language, each with its place in the payload."""
+    """List all translations of the name or the description, each with its path in the payload."""
     yield (*path, field), thing.get(field) or ""
     for locale, text in (thing.get(f"{field}_localizations") or {}).items():
         where: Path = (*path, f"{field}_localizations", locale)

@@ -1,4 +1,4 @@
-"""Checks request bodies against Discord's own OpenAPI description, if that file is there."""
+"""Checks request bodies against Discord's own OpenAPI description, if the file exists."""
 
 import importlib.util
 import json
@@ -25,7 +25,7 @@ MEDIA_TYPE = "application/json"
 
 @dataclass(slots=True, frozen=True)
 class Violation:
-    """A request body that Discord's description does not allow."""
+    """A request body that Discord's OpenAPI description does not allow."""
 
     method: str
     route: str
@@ -34,7 +34,7 @@ class Violation:
 
 
 class Contract:
-    """Checks bodies. `reason` says why nothing is checked, or is None if bodies are checked."""
+    """Checks bodies. `reason`: why it checks nothing; None if it does check."""
 
     def __init__(self, path: Path | None = None, *, is_on: bool = True) -> None:
         self.path = path or Path(os.environ.get(VARIABLE) or DEFAULT_PATH)
@@ -52,7 +52,7 @@ class Contract:
         return problems
 
     def check_answer(self, method: str, route: str, status: str, body: Any) -> list[str]:
-        """Return the problems of one of the playground's own answers ("200", "4XX")."""
+        """Return the problems of the playground's own answer. status: such as "200" or "4XX"."""
         return self._problems(method, route, ["responses", status], body)
 
     def _problems(self, method: str, route: str, part: list[str], body: Any) -> list[str]:
@@ -76,7 +76,7 @@ class Contract:
         return self._validators[pointer]
 
     def _load(self) -> None:
-        """Read the description at the first check, not earlier: jsonschema is optional."""
+        """Read the description only when it is needed, because jsonschema may not be installed."""
         if self._document:
             return
         from referencing import Registry, Resource  # noqa: PLC0415
@@ -100,7 +100,7 @@ def _why_not(path: Path) -> str | None:
 
 
 def _find_schema(document: Json, steps: list[str]) -> str | None:
-    """Follow these steps and all references, and return a JSON pointer to the schema there."""
+    """Follow these steps and all references to a schema. Return a JSON pointer to it."""
     node, taken = document, []
     for step in [*steps, "content", MEDIA_TYPE, "schema"]:
         if "$ref" in node:
@@ -143,7 +143,7 @@ def _normalised(body: Any) -> Any:
 
 
 def _describe(error: "ValidationError") -> str:
-    """Describe one fault in a line: the deepest one in the alternative with the fewest faults."""
+    """Describe one fault in one line. If there are alternatives, use the one with fewest faults."""
     while error.context:
         alternatives: dict[Any, list[ValidationError]] = {}
         for inner in error.context:
@@ -158,7 +158,7 @@ def _describe(error: "ValidationError") -> str:
 def _validator_class(document: Json) -> "type[Draft202012Validator]":
     """Make a validator that checks a body only against the alternative that its `type` names.
 
-    That is ten times faster (1 ms for nested components), and reports the right problem.
+    This is ten times faster (1 ms for nested components), and finds the right problem.
     """
     from jsonschema import Draft202012Validator, validators  # noqa: PLC0415
 

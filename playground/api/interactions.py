@@ -1,4 +1,4 @@
-"""Handles answers to interactions: the callback, and the webhook addresses with the token."""
+"""Handles the bot's answers to interactions, at the callback and at the token's webhook."""
 
 from playground.api.router import Call, Route
 from playground.backend import Backend

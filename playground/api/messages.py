@@ -82,7 +82,7 @@ def get_file(backend: Backend, call: Call) -> RawAnswer:
 
 
 def _channel(backend: Backend, call: Call, extra: Permission | None = None) -> Channel:
-    """Return the channel, if the bot may see it."""
+    """Return the channel. Raises ApiError if the bot may not see it."""
     world = backend.world
     channel = world.find_channel(call.id("channel_id"))
     if channel is None:
@@ -95,7 +95,7 @@ def _channel(backend: Backend, call: Call, extra: Permission | None = None) -> C
 
 
 def _message(channel: Channel, call: Call) -> Message:
-    """Find a message. As on Discord, the bot cannot reach ephemeral ones here, not even its own."""
+    """Find a message. As on Discord, the bot cannot get ephemeral ones here, not even its own."""
     message = channel.messages.get(call.id("message_id"))
     if message is None or message.is_ephemeral:
         raise api_error(10008)

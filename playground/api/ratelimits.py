@@ -15,7 +15,7 @@ class Window:
 
 
 class RateLimits:
-    """Counts requests in real seconds, because a client sleeps in real seconds."""
+    """Counts requests. Uses real time, not the world's clock, because clients wait in real time."""
 
     def __init__(self) -> None:
         self._windows: dict[str, Window] = {}

@@ -30,7 +30,7 @@ MAJOR_PARAMETERS = ("channel_id", "guild_id", "webhook_id", "webhook_token", "in
 
 @dataclass(slots=True, frozen=True)
 class Call:
-    """A request, in the form that handlers get."""
+    """A request as the handlers get it."""
 
     params: Mapping[str, str]
     query: Mapping[str, str]
@@ -53,7 +53,7 @@ class Call:
 
 @dataclass(slots=True, frozen=True)
 class RawAnswer:
-    """An answer of bytes, which are sent unchanged."""
+    """An answer that is sent as these bytes, not as JSON."""
 
     content: bytes
     content_type: str
@@ -71,7 +71,7 @@ Handler = Callable[[Backend, Call], Any]
 
 @dataclass(slots=True, frozen=True)
 class Route:
-    """A handler and its address. `path` is in Discord's notation, without the API's prefix."""
+    """A handler and its address. `path` is written as in Discord's docs, without `prefix`."""
 
     method: str
     path: str
@@ -86,8 +86,8 @@ async def refuse_strangers(
 ) -> web.StreamResponse:
     """Refuse requests whose Host is not a loopback name, and requests from other web pages.
 
-    A browser names the page behind a request in Origin, or says in Sec-Fetch-Site whether the page
-    is ours.
+    A browser says in Origin which page sent the request, or in Sec-Fetch-Site whether it was our
+    page.
     """
     host = request.headers.get("Host", "")
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
@@ -95,7 +95,7 @@ async def refuse_strangers(
         return web.Response(status=403, text="The playground answers on loopback only.\n")
     is_own_page = request.headers.get("Origin", f"http://{host}") == f"http://{host}"
     site = request.headers.get("Sec-Fetch-Site", "none")
-    is_visit = request.path == "/"  # links from other sites may open the page
+    is_visit = request.path == "/"  # other sites may link to the page
     if not is_own_page or (site not in OWN_SITES and not is_visit):
         return web.Response(status=403, text="Only the playground's own page may use this.\n")
     return await handler(request)
@@ -110,7 +110,7 @@ class Router:
         self._rate_limits = RateLimits()
 
     def open(self, app: web.Application, routes: Sequence[Route]) -> None:
-        """Add every route, the gateway, and a 404 for the rest of the API to the app."""
+        """Add every route and the gateway to the app. Other addresses of the API answer 404."""
         for route in routes:
             app.router.add_route(route.method, route.prefix + route.path, self._endpoint(route))
         app.router.add_get("/gateway", self._serve_gateway)
@@ -242,7 +242,7 @@ def _respond(
 def _fail(
     request: web.Request, record: RequestRecord, fault: Fault, headers: Mapping[str, str]
 ) -> web.Response:
-    """Send the answer that a planned fault asks for, instead of the true one."""
+    """Send the answer of a planned fault instead of the true answer."""
     if fault.reset or fault.status is None:
         return _cut(request, with_reset=fault.reset)
     response = _respond(record, fault.status, fault.body, {**headers, **fault.headers})
@@ -287,7 +287,7 @@ async def _read_multipart(request: web.Request) -> tuple[Any, dict[int, Upload]]
         if name == "payload_json":
             body = _parse(content)
         elif name.startswith("files[") and name[6:-1].isdecimal():
-            # the declared type is always octet-stream, so Discord decides by the name
+            # clients always declare octet-stream, so Discord finds the type by the name
             files[int(name[6:-1])] = Upload(part.filename or "unknown", content)
     if size > MAX_REQUEST_BYTES:
         raise api_error(40005)

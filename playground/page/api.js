@@ -1,9 +1,9 @@
-// The page's own API on the playground's server.
+// Calls the playground's own API for the page.
 
 import { announce } from "./notice.js";
 import { state } from "./state.js";
 
-/** Do something as the chosen person. Returns the answer, or null after saying why it was refused. */
+/** Does something as the chosen person. Returns the answer, or shows why not and returns null. */
 export async function act(what, data, files = [], { quiet = false } = {}) {
   const form = new FormData();
   form.append("data", JSON.stringify({ as: state.as, ...data }));

@@ -103,7 +103,7 @@ function applyInteraction(interaction) {
   followModal(interaction);
 }
 
-/** Opens the form if this page asked for it. The form may come before the answer to the press. */
+/** Opens the form if this page asked for it. It may arrive before the answer to the press. */
 function awaitModal(interaction, triesLeft = 20) {
   if (state.mine.has(interaction.id)) openModal(interaction);
   else if (triesLeft) setTimeout(() => awaitModal(interaction, triesLeft - 1), 50);
@@ -239,7 +239,7 @@ function remembered(key) {
   try {
     return localStorage.getItem(`playground ${key}`);
   } catch {
-    return null; // storage is switched off
+    return null; // the browser does not allow storage
   }
 }
 
@@ -247,7 +247,7 @@ function remember(key, value) {
   try {
     localStorage.setItem(`playground ${key}`, value);
   } catch {
-    // not needed to work
+    // the page also works without storage
   }
 }
 

@@ -1,4 +1,4 @@
-// A slash command while it is filled in: one field for each option.
+// A slash command that is being filled in: one field for each option.
 
 import { act } from "./api.js";
 import { h, nameOf } from "./dom.js";
@@ -107,7 +107,7 @@ export class CommandForm {
     this.showExtras();
   }
 
-  /** Returns {options, files}. If something is missing, says so and returns null. */
+  /** Returns {options, files}. If a value is missing or wrong, shows that and returns null. */
   read() {
     const options = {};
     const files = [];

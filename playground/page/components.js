@@ -43,7 +43,7 @@ export function emoji(given) {
   return h("span", { class: "emoji" }, given.id ? `:${given.name}:` : given.name);
 }
 
-/** The newest interaction of this person with one component of a message. */
+/** The person's newest interaction with this message, or with one of its components. */
 function newest(message, customId) {
   let found = null;
   for (const interaction of state.interactions.values()) {

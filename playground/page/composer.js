@@ -120,7 +120,7 @@ async function submit() {
   toNewest();
   const answer = await act("send", { channel: state.channel, content }, sent);
   if (answer || text.value) return;
-  text.value = content; // refused: give the person their text back
+  text.value = content; // it was refused: put the person's text back
   files = sent;
   showFiles();
 }

@@ -166,7 +166,7 @@ list.addEventListener("click", (event) => {
   before?.setAttribute("aria-pressed", "false");
   showDetail(chosen === number ? null : number);
   row.firstElementChild.setAttribute("aria-pressed", String(chosen === number));
-  row.scrollIntoView({ block: "nearest" }); // an open entry makes the list smaller
+  row.scrollIntoView({ block: "nearest" }); // the list becomes shorter when an entry is open
 });
 
 filter.addEventListener("change", () => {

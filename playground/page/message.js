@@ -79,7 +79,7 @@ function renderHeader(message) {
   );
 }
 
-/** The line above a message: the command that was used, or the message that is answered. */
+/** The line above a message: the command that was used, or the message that this one replies to. */
 function renderOrigin(message) {
   const used = message.interaction;
   if (used) {
@@ -222,7 +222,7 @@ function renderPrivacy() {
   );
 }
 
-/** An interaction that the bot has not answered, shown where the answer will be. */
+/** An interaction that the bot has not answered. It is shown where the answer will be. */
 export function renderUnanswered(interaction) {
   const me = state.place.guilds
     .flatMap((guild) => guild.members)

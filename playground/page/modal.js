@@ -42,7 +42,7 @@ export function openModal(interaction) {
   fields[0]?.focus?.();
 }
 
-/** Show whether the form that was sent was accepted. */
+/** Close the form if the bot accepted it, or say what went wrong. */
 export function followModal(interaction) {
   if (!current || current.submitted !== interaction.id) return;
   if (interaction.state === "answered") current.dialog.close();
@@ -76,7 +76,7 @@ async function submit(fields) {
   }
   current.submitted = answer.interaction;
   state.mine.set(answer.interaction, {});
-  const known = state.interactions.get(answer.interaction); // the form may have arrived before the answer to the press
+  const known = state.interactions.get(answer.interaction); // it may have arrived before `answer`
   if (known) followModal(known);
 }
 
@@ -220,7 +220,7 @@ function fileField(component, { id, label, isRequired }) {
   };
 }
 
-/** Radio buttons (one of them) or checkboxes (several). */
+/** Radio buttons (for one choice) or checkboxes (for several). */
 function groupField(component, { id, label, isRequired }) {
   const isOne = component.type === 21;
   const inputs = component.options.map((option) =>

@@ -1,4 +1,4 @@
-// Short notes that disappear again, and texts for screen readers.
+// Short notes that disappear after some seconds, and texts for screen readers.
 
 import { h } from "./dom.js";
 
@@ -11,7 +11,7 @@ export function announce(text, kind = "good") {
   setTimeout(() => note.remove(), 7000);
 }
 
-/** Text for screen readers only. It is polite: it waits until the reader has finished. */
+/** Gives a text to screen readers only. They finish what they are reading first. */
 export function say(text) {
   speech.textContent = text.slice(0, 300);
 }

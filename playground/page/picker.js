@@ -257,7 +257,7 @@ export class Suggestions {
     if (node) this.pick(this.options[Number(node.dataset.value)]);
   }
 
-  /** Handle a key; returns whether it was for the list. */
+  /** Handle a key. Returns whether the list used it. */
   key(event) {
     if (!this.isOpen) return false;
     if (this.active.key(event)) return true;

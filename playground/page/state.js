@@ -4,9 +4,9 @@ export const state = {
   as: "member",
   place: { guilds: [], channels: [], commands: [], me: "", bot: "", locale: "en-US" },
   status: { is_connected: false, contract: null, faults: [], clock_advanced_seconds: 0 },
-  channel: null, // the id of the one that is open
+  channel: null, // the id of the open channel
   messages: new Map(), // id → {data, has_died}
-  interactions: new Map(), // id → the newest state
+  interactions: new Map(), // id → the interaction as last sent by the server
   mine: new Map(), // id of an interaction that this page started → what to show until its answer comes
   chosen: new Map(), // "message custom_id" → what the person picked in a select, until the next edit
   dismissed: new Set(), // ephemeral messages that the person dismissed
@@ -21,7 +21,7 @@ export function guildOf(channel) {
   return state.place.guilds.find((guild) => guild.id === channel?.guild_id);
 }
 
-/** The people of a channel: a guild's members, or those in the private channel. */
+/** The people of a channel: all members of its guild, or the two people in a private channel. */
 export function usersIn(channel) {
   const guild = guildOf(channel);
   if (guild) return guild.members.map((member) => member.user);
@@ -50,7 +50,7 @@ export function commandsIn(channel, kind) {
   return state.place.commands.filter((command) => command.type === kind && offered.has(command.id));
 }
 
-/** A command's or option's name, or description, in the language of the person. */
+/** The name or the description of a command or an option, in the person's language. */
 export function localized(thing, field = "name") {
   const texts = thing[`${field}_localizations`];
   return texts?.[state.place.locale] ?? thing[field];

@@ -24,7 +24,7 @@ export function touch(id) {
   frame ||= requestAnimationFrame(flush);
 }
 
-/** Empty the list, because the channel or the person has changed. */
+/** Build the list again, because the channel or the person has changed. */
 export function rebuild() {
   nodes.clear();
   dirty.clear();
@@ -54,7 +54,7 @@ function flush() {
   document.getElementById("empty").hidden = nodes.size > 0;
 }
 
-/** Sorts ids, oldest first: ids rise with time. */
+/** Sorts ids, oldest first. A newer id is a greater number. */
 const byAge = (one, other) => one.length - other.length || (one < other ? -1 : one > other ? 1 : 0);
 
 function render(id) {
@@ -89,7 +89,7 @@ function insert(id, node) {
   list.insertBefore(node, next);
 }
 
-/** New messages are read out at once; edits of one message every few seconds, the last one always. */
+/** Reads new messages out at once, and edits every few seconds; the last edit is always read. */
 export function speak(id) {
   const known = state.messages.get(id);
   if (!known || known.data.channel_id !== state.channel) return;

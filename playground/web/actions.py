@@ -1,4 +1,4 @@
-"""What a person can do on the page, and the faults that a contributor can cause there."""
+"""What a person can do on the page, and the faults that its side panel can cause."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ LOCALES |= {"cs", "tr", "uk", "ru", "ja", "ko", "zh-CN", "hi", "el", "fi"}
 
 @dataclass(slots=True, frozen=True)
 class Form:
-    """What the page sent: the person, the fields, and the files by number."""
+    """What the page sent: the person, the fields, and the files with their numbers."""
 
     person: Person
     data: Json
@@ -48,7 +48,7 @@ class Form:
         return int(self.text(name))
 
     def upload(self, number: Any) -> Upload:
-        """Return a file. Like Discord's client, it checks the size before sending."""
+        """Return a file. Raises ClientRefusedError if Discord's client would find it too large."""
         upload = self.files[int(number)]
         limit = self.person.user.attachment_size_limit
         if len(upload.content) > limit:
@@ -141,7 +141,7 @@ async def locale(server: "Playground", form: Form) -> Json:
 
 
 async def trouble(server: "Playground", form: Form) -> Json:
-    """Cause the fault that belongs to a button in the side panel."""
+    """Cause the fault of the side panel's button that was pressed."""
     match form.text("what"):
         case "drop":
             await server.drop_gateway()
@@ -198,7 +198,7 @@ def _interaction(server: "Playground", form: Form) -> Interaction:
 
 
 def _options(server: "Playground", form: Form, channel: Channel) -> dict[str, OptionValue]:
-    """Convert the page's fields to option values. Unusable ones stay text and are refused later."""
+    """Convert the page's fields to option values. Other code refuses values that make no sense."""
     name, *words = form.text("command").split() or [""]
     offered = server.world.visible_commands(channel.guild_id)
     found = [command for command in offered if (command.type, command.name) == (SLASH, name)]

@@ -1,4 +1,4 @@
-"""Records of requests and gateway frames, as the page's side panel shows them."""
+"""Requests and gateway frames, in the form in which the page's side panel shows them."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ Record = TypeVar("Record", RequestRecord, GatewayRecord)
 
 
 class Tape:
-    """Reads new records from the log, and each request a second time when it is finished."""
+    """Reads new records from the log. Reads a request once more when it is finished."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -88,7 +88,7 @@ def _request_payload(number: int, record: RequestRecord) -> Json:
 def _frame_payload(number: int, record: GatewayRecord) -> Json:
     name = OPCODES.get(record.opcode or 0, str(record.opcode))
     if record.direction == "closed":
-        name = f"closed {record.data or 'without a word'}"
+        name = f"closed {record.data or 'without a close code'}"
     return {
         "kind": "frame",
         "number": number,

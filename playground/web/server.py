@@ -38,16 +38,16 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
-# Files come from the bot and from people, so opening one directly must not run anything here.
+# Files come from the bot and from people. If somebody opens one, the browser must not run it.
 FILE_HEADERS = HEADERS | {
     "Content-Security-Policy": FILE_POLICY,
     "Cache-Control": "max-age=31536000, immutable",
 }
-# Only a script of this page can set this header. Forms and links of other pages cannot.
-# Scripts of other pages must ask first (CORS), and we always refuse.
+# Only a script of this page can send this header. Forms and links of other pages cannot set it.
+# For scripts of other pages, the browser asks us first (CORS), and we always refuse.
 ACTION_HEADER = "X-Playground-Page"
 
-# seconds after which the page notices at the latest that a time limit has passed
+# at least this often, in seconds, the page is told which time limits have passed
 QUIET_SECONDS = 1.0
 BATCH_SECONDS = 0.03
 PING_EVERY = 10
@@ -86,7 +86,7 @@ class Page:
         return _page_file(request.match_info["name"])
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
-        """Serve a file by its id alone, so that its address on the page survives edits."""
+        """Serve a file by its id. Unlike a signed address, this one stays the same after edits."""
         number = request.match_info["attachment_id"]
         attachment = self._server.world.attachments.get(int(number) if number.isdecimal() else 0)
         if attachment is None:
@@ -95,7 +95,7 @@ class Page:
         return web.Response(body=attachment.content, headers=headers)
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
-        """Send server-sent events: first everything, then every change."""
+        """Send server-sent events: first the whole state, then every change."""
         view, bell = View(self._server, self._find_person(request)), asyncio.Event()
         response = web.StreamResponse(headers=HEADERS | {"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -110,7 +110,7 @@ class Page:
         return response
 
     def _find_person(self, request: web.Request) -> Person:
-        """Find this person, or any other, because a page may remember names of an older world."""
+        """Find the page's person. If this world has nobody of that name, return another person."""
         name = request.query.get("as", "")
         people = [user.name for user in self._server.world.users.values() if not user.is_bot]
         if not people:
@@ -157,12 +157,12 @@ class Page:
         return web.json_response(answer, headers=HEADERS)
 
     async def _read(self, request: web.Request) -> Form:
-        """Read the fields in `data`, and the files by number."""
+        """Read the fields from `data`, and the files with their numbers."""
         data: Any = {}
         files: dict[int, Upload] = {}
         for name, value in (await request.post()).items():
             if isinstance(value, web.FileField):
-                # Discord decides by the name, whatever type the browser declares
+                # Discord finds the type by the file's name and ignores what the browser says
                 files[int(name)] = Upload(value.filename, value.file.read())
             elif name == "data":
                 data = json.loads(str(value))

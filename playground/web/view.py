@@ -1,4 +1,4 @@
-"""What one person's page shows, and what has changed since its last update."""
+"""Finds what one person's page shows, and what has changed since its last update."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -18,7 +18,7 @@ MAX_INTERACTIONS = 50
 
 
 class View:
-    """One person's page. The first `changes` contain everything."""
+    """One person's page. The first call of `changes` returns everything."""
 
     def __init__(self, server: "Playground", person: Person) -> None:
         self._server = server
@@ -47,7 +47,7 @@ class View:
         return [*found, *self._message_changes(), *self._interaction_changes(), *self._tape.wind()]
 
     def _place_mark(self) -> object:
-        """Return a value that changes with every change in the channel, and is quick to compute."""
+        """Return a value that changes with the commands, channels, people and roles."""
         world = self._world
         return (
             [(command.id, command.version) for command in world.commands.values()],
@@ -127,11 +127,11 @@ class View:
         return found
 
     def _is_own(self, message: Message) -> bool:
-        """Return whether this person caused the message. If it is ephemeral, only they see it."""
+        """Return whether this person caused the message. Only they see it if it is ephemeral."""
         return message.interaction is not None and message.interaction.user_id == self._person.id
 
     def _has_died(self, message: Message) -> bool:
-        """Return whether the message still says "thinking…", and its token has expired."""
+        """Return whether the message says "thinking…" for ever, because its token has expired."""
         if not message.is_loading or message.interaction is None:
             return False
         return not InteractionHandle(self._backend, message.interaction).is_token_alive

@@ -20,12 +20,12 @@ LINK_STYLE, PREMIUM_STYLE = 5, 6
 def check_components(
     components: list[Json], filenames: Iterable[str], errors: FormErrors, *, is_v2: bool
 ) -> None:
-    """Add to `errors` whatever Discord would refuse in a message's components."""
+    """Add to `errors` everything that Discord would refuse in a message's components."""
     _Checker(set(filenames), errors).message(components, is_v2=is_v2)
 
 
 def number_components(components: list[Json], taken: set[int] | None = None) -> list[Json]:
-    """Return the components; those without an `id` get one, as Discord does it."""
+    """Copy the components. As on Discord, components without an `id` get one."""
     if taken is None:
         taken = {c["id"] for c in walk_components(components) if c.get("id")}
     numbered = []
@@ -44,7 +44,7 @@ def number_components(components: list[Json], taken: set[int] | None = None) -> 
 
 
 def check_modal(data: Json, errors: FormErrors) -> None:
-    """Add to `errors` whatever Discord would refuse in a modal."""
+    """Add to `errors` everything that Discord would refuse in a modal."""
     errors.check_length(("title",), data.get("title"), 45, least=1)
     errors.check_length(("custom_id",), data.get("custom_id"), 100, least=1)
     components = data.get("components") or []
@@ -56,7 +56,7 @@ def check_modal(data: Json, errors: FormErrors) -> None:
 
 
 def modal_fields(modal: Json) -> list[Json]:
-    """Return the components of a modal that a person fills in."""
+    """Return those components of a modal that a person can fill in."""
     found = walk_components(modal.get("components") or [])
     return [c for c in found if c["type"] in MODAL_FIELDS]
 

@@ -92,7 +92,7 @@ class FormErrors:
 
 
 def form_error(path: Path, code: str, message: str) -> ApiError:
-    """Make error 50035 for one fault."""
+    """Make error 50035 ("Invalid Form Body") for one fault."""
     status, sentence = KNOWN_ERRORS[50035]
     errors = FormErrors()
     errors.add(path, code, message)

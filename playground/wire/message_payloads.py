@@ -12,7 +12,7 @@ from playground.world.world import (
     World,
 )
 
-# Fields that Discord adds to components sent without them. The key 0 is for a gallery's items.
+# For each type of component: fields that Discord adds if they are missing. 0: items of a gallery.
 DEFAULTS: dict[int, Json] = {
     0: {"description": None, "spoiler": False},
     11: {"description": None, "spoiler": False},
@@ -24,7 +24,7 @@ DEFAULTS: dict[int, Json] = {
 
 
 class MessagePayloads:
-    """Composes the JSON of messages and attachments, with the addresses of files."""
+    """Makes the JSON of messages and attachments, with the addresses of their files."""
 
     def __init__(self, world: World, cdn: Cdn) -> None:
         self._world = world
@@ -116,7 +116,7 @@ class MessagePayloads:
         return metadata
 
     def _embed(self, embed: Json, shown: Revision) -> Json:
-        """Return an embed in Discord's form: with its type and the addresses of its pictures."""
+        """Return an embed as Discord sends it, with its type and the addresses of its pictures."""
         resolved = {"type": "rich"} | embed
         for key in ("image", "thumbnail"):
             if embed.get(key):
@@ -137,7 +137,7 @@ class MessagePayloads:
         return resolved
 
     def _media(self, url: str, shown: Revision) -> Json:
-        """Return a picture in a component. `attachment://name` becomes the file's address."""
+        """Return the JSON of a picture. `attachment://name` becomes the file's address."""
         name = url.removeprefix("attachment://")
         for attachment in shown.attachments:
             address = self._cdn.url(attachment)

@@ -1,4 +1,4 @@
-"""Fills in a modal as the Discord client would."""
+"""Fills in a modal as Discord's client does."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ MAX_TEXT_INPUT = 4_000
 def fill_modal(
     modal: Json, values: Mapping[str, Any], resolved: Resolved, *, checked: bool
 ) -> list[Json]:
-    """Return the `components` of the submitted form. Other fields keep their initial value."""
+    """Return the `components` of the submitted form. Fields without a value do not change."""
     known = {field["custom_id"] for field in modal_fields(modal)}
     unknown = sorted(set(values) - known)
     if unknown:
@@ -49,7 +49,7 @@ class _Filler:
         return filled | {"values": picked}
 
     def _preset(self, field: Json) -> Any:
-        """Return the value of a field that was not changed."""
+        """Return the initial value of a field."""
         chosen = [o["value"] for o in field.get("options") or [] if o.get("default")]
         match field["type"]:
             case 4:

@@ -1,4 +1,4 @@
-"""Fills in a slash command, and refuses what the Discord client would not send."""
+"""Fills in a slash command. Refuses values that Discord's client would not send."""
 
 import re
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ OptionValue = str | int | float | bool | Upload | User | Channel | Role
 
 
 class ClientRefusedError(Exception):
-    """Raised for what the Discord client does not let a person do."""
+    """Raised if Discord's client would not let a person do this."""
 
 
 @dataclass(slots=True)
 class Resolved:
-    """Collects the objects behind the ids in an interaction."""
+    """Collects the objects whose ids are in an interaction, for its field `resolved`."""
 
     world: World
     payloads: MessagePayloads
@@ -86,14 +86,14 @@ def find_subcommand(command: Command, words: list[str]) -> Json:
             raise ClientRefusedError(f"/{command.name} has no subcommand {word!r}")
         definition = found[0]
     if any(o["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP) for o in definition.get("options") or []):
-        raise ClientRefusedError(f"/{command.name} wants a subcommand")
+        raise ClientRefusedError(f"/{command.name} needs a subcommand")
     return definition
 
 
 def fill_options(
     definition: Json, values: Mapping[str, OptionValue], resolved: Resolved, *, checked: bool
 ) -> list[Json]:
-    """Return the `options` of the payload. Unchecked values are sent unchanged."""
+    """Return the `options` of the payload. If not checked, send even impossible values."""
     known = {option["name"]: option for option in definition.get("options") or []}
     if checked:
         _check_names(known, values)

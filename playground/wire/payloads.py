@@ -183,7 +183,7 @@ def guild_payload(guild: Guild) -> Json:
 
 
 def guild_create_payload(world: World, guild: Guild) -> Json:
-    """Return a guild as the event GUILD_CREATE has it, with channels, threads and members."""
+    """Return a guild as in the event GUILD_CREATE, with channels, threads and members."""
     places = guild.channels.values()
     bot = guild.members[world.bot.id]
     return guild_payload(guild) | {
@@ -250,7 +250,7 @@ def _team_payload(world: World) -> Json:
 
 
 def command_payload(world: World, command: Command) -> Json:
-    """Return a command's definition as synced, with the fields that Discord adds."""
+    """Return a command as the bot registered it, with the fields that Discord adds."""
     permissions = command.definition.get("default_member_permissions")
     payload: Json = {
         "type": 1,

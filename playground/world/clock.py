@@ -4,9 +4,9 @@ import time
 
 
 class Clock:
-    """A clock that a test can move forward. A frozen clock moves only by `advance`.
+    """A clock that a test can move forward. A frozen clock moves only when `advance` is called.
 
-    Ids always use the wall clock, because a bot compares them with its own.
+    Ids always use the wall clock, because a bot compares the times in them with its own clock.
     """
 
     def __init__(self, *, frozen: bool = False) -> None:

@@ -67,7 +67,7 @@ def _measure_jpeg(content: bytes) -> tuple[int, int] | None:
 
 
 class Cdn:
-    """Signs the addresses of attachments, and accepts them until they expire."""
+    """Makes signed addresses for attachments, and accepts these addresses until they expire."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

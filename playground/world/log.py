@@ -35,7 +35,7 @@ class RequestRecord:
 
 @dataclass(slots=True, eq=False)
 class GatewayRecord:
-    """One gateway frame (or a close, whose `data` is the code)."""
+    """One gateway frame, or the end of a connection; then `data` is the close code."""
 
     at: float
     direction: Literal["sent", "received", "closed"]
@@ -46,7 +46,7 @@ class GatewayRecord:
 
 
 class Log:
-    """Keeps the newest records of both kinds, and wakes waiters at every change."""
+    """Keeps the newest requests and frames, and wakes everybody who waits for a change."""
 
     def __init__(self, size: int) -> None:
         self.requests: deque[RequestRecord] = deque(maxlen=size)
@@ -56,11 +56,11 @@ class Log:
         self._is_rung = False
 
     def find(self, method: str = "*", path: str = "*") -> list[RequestRecord]:
-        """List finished requests of this kind, oldest first."""
+        """List finished requests that fit both patterns, oldest first."""
         return [r for r in self.requests if r.is_finished and r.matches(method, path)]
 
     def ring(self) -> None:
-        """Wake everybody who waits for a change, only once for changes that come together."""
+        """Wake everybody who waits for a change. Changes that come together wake them only once."""
         for bell in self.bells:
             bell.set()
         if self._waiting and not self._is_rung:
@@ -70,8 +70,8 @@ class Log:
     async def wait_until(
         self, look: Callable[[], T | None], timeout_seconds: float, what: str
     ) -> T:
-        """Call `look` at every change until it returns a true value, and return that. Raises
-        TimeoutError, which says what was not found.
+        """Call `look` at every change until it returns a true value. Return this value. Raises
+        TimeoutError, which names `what`.
         """
         if found := look():
             return found

@@ -1,4 +1,4 @@
-"""Finds who a message notifies, by its text and its `allowed_mentions`."""
+"""Finds out whom a message notifies, from its text and its `allowed_mentions`."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class Mentions:
 def find_mentions(
     text: str, allowed: Json | None, *, default: tuple[str, ...], may_mention_all: bool
 ) -> Mentions:
-    """Find mentions. `default`: what Discord parses if the request has no `allowed_mentions`."""
+    """Find mentions. default: the kinds that count if the request has no `allowed_mentions`."""
     rules = {"parse": list(default)} if allowed is None else allowed
     parse = rules.get("parse") or []
     users = _named(USER_MENTION, text, "users" in parse, rules.get("users"))

@@ -51,7 +51,7 @@ MODERATOR_PERMISSIONS = int(
     | Permission.MODERATE_MEMBERS
 )
 
-# What everybody may do in a direct message, and what an app may do in a server without it.
+# what everybody may do in a direct message, and what an app may do in a server without its bot
 PRIVATE_PERMISSIONS = EVERYONE_PERMISSIONS | int(Permission.MENTION_EVERYONE)
 OUTSIDER_PERMISSIONS = int(
     Permission.EMBED_LINKS | Permission.ATTACH_FILES | Permission.MENTION_EVERYONE

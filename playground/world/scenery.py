@@ -13,15 +13,17 @@ from playground.world.world import (
     World,
 )
 
-_FOUNDED_NS = 1_577_836_800_000_000_000  # 1 January 2020, long before anything else
+_FOUNDED_NS = 1_577_836_800_000_000_000  # 1 January 2020, so these ids are older than all others
 
 
 def default_world(locale: str = "en-US") -> World:
     """Make a world with one guild, four people, the bot, public channels and a staff channel.
 
-    Their ids are always the same, so that they still fit a bot's database after a restart. Only the
-    application's id is new each time, because the new application has no commands yet. locale: the
-    language of everybody who is added to this world.
+    Their ids are always the same, so that the bot's database still fits after a restart of the
+    playground. Only the application's id is new each time, because a new application has no
+    commands yet.
+
+    locale: the language of everybody in this world, also of people who are added later.
     """
     world = World(locale)
     world.snowflakes, later = Snowflakes(lambda: _FOUNDED_NS), world.snowflakes
@@ -92,7 +94,7 @@ def add_channel(
 
 def add_thread(world: World, parent: Channel, name: str) -> Channel:
     if parent.guild_id is None:
-        raise ValueError("a thread stands in a guild's channel")
+        raise ValueError("a thread must be in a guild's channel")
     thread = Channel(
         world.snowflakes.next(), ChannelType.PUBLIC_THREAD, name, parent.guild_id, parent.id
     )

@@ -1,4 +1,4 @@
-"""Ids as Discord makes them."""
+"""Makes ids as Discord does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DISCORD_EPOCH_MS = 1_420_070_400_000
 
 
 class Snowflakes:
-    """Ids in Discord's form: milliseconds of the wall clock, then a counter; always rising."""
+    """Makes ids from the wall clock's milliseconds and a counter. Each is greater than the last."""
 
     def __init__(self, time_ns: Callable[[], int] = time.time_ns) -> None:
         self._time_ns = time_ns

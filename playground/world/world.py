@@ -106,7 +106,7 @@ class Select:
 
 
 def walk_components(components: list[Json]) -> Iterator[Json]:
-    """List every component, nested ones too, in reading order."""
+    """List every component in reading order, including components inside others."""
     for component in components:
         yield component
         yield from walk_components(component.get("components") or [])
@@ -117,7 +117,7 @@ def walk_components(components: list[Json]) -> Iterator[Json]:
 
 @dataclass(slots=True, frozen=True)
 class Revision:
-    """What a message showed from the time `at` (in the clock's seconds) until the next revision."""
+    """What a message showed from the moment `at` (on the world's clock) until the next revision."""
 
     at: float
     content: str = ""
@@ -131,7 +131,7 @@ class Revision:
 
     @property
     def is_loading(self) -> bool:
-        """Return whether Discord shows "thinking…" here."""
+        """Return whether Discord shows "thinking…" in place of this message."""
         return bool(self.flags & MessageFlag.LOADING)
 
     @property
@@ -238,7 +238,7 @@ class Message:
         return self.current.buttons()
 
     def button(self, label: str) -> Button:
-        """Return the button with this label; LookupError names the labels there are."""
+        """Return the button with this label. Raises LookupError, which lists the labels."""
         for button in self.buttons():
             if button.label == label:
                 return button
@@ -270,7 +270,7 @@ class Channel:
 
     @property
     def takes_messages(self) -> bool:
-        """Return whether this channel takes messages. A forum does not; only its threads do."""
+        """Return whether messages can be posted here. A forum takes none; its threads do."""
         return self.type != ChannelType.GUILD_FORUM
 
 
@@ -330,7 +330,7 @@ class Interaction:
 
 
 class UnknownChannelError(KeyError):
-    """Raised if a channel was deleted."""
+    """Raised if there is no channel with this id any more."""
 
 
 class World:
@@ -342,7 +342,7 @@ class World:
         self.application_id = self.snowflakes.next()
         # GATEWAY_PRESENCE_LIMITED, GATEWAY_GUILD_MEMBERS_LIMITED, GATEWAY_MESSAGE_CONTENT_LIMITED
         self.application_flags = 1 << 13 | 1 << 15 | 1 << 19
-        # for each person: 1 means invited, 2 means accepted
+        # each person's membership state: 1 means invited, 2 means accepted
         self.application_team: list[tuple[User, int]] = []
         self.bot = User(self.application_id, "playground-bot", "Playground Bot", is_bot=True)
         self.users: dict[int, User] = {self.bot.id: self.bot}
@@ -380,7 +380,7 @@ class World:
         raise LookupError(f"no user named {name!r}")
 
     def open_private_channel(self, *user_ids: int) -> Channel:
-        """Return the private channel of exactly these people; create it the first time."""
+        """Return the private channel of exactly these people. Create it if there is none."""
         for channel in self.private_channels.values():
             if set(channel.recipient_ids) == set(user_ids):
                 return channel
@@ -390,5 +390,5 @@ class World:
         return channel
 
     def visible_commands(self, guild_id: int | None) -> list[Command]:
-        """List the global commands and those of this guild, as its members see them."""
+        """List the commands that members of this guild see: the global ones and the guild's own."""
         return [c for c in self.commands.values() if c.guild_id in (None, guild_id)]

@@ -1,4 +1,4 @@
-"""The judging benchmark lets two programs judge the same texts in turn; best times count."""
+"""The judging benchmark lets two programs judge the same texts in turn. The best times count."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from benchmarks.load import measure_short_behind_long, run_closed_loop
 
 
 class FailingArm:
-    """An arm in which every request fails, from the third one or from the first one on."""
+    """An arm that draws ``num_good`` requests. All later requests fail."""
 
     def __init__(self, num_good: int) -> None:
         self._num_good = num_good

@@ -1,4 +1,4 @@
-"""The words of a refused form are kept for some time, only for their author, and only so many."""
+"""The words of refused forms are kept only for some time, for their author, and up to a limit."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def is_told(message: Message) -> bool:
 
 
 async def expect_dropped(bot: BotProcess, least: float = 0.0, most: float = 1.0) -> None:
-    """least, most: the bounds for the share of the steps that was drawn and is charged."""
+    """least, most: the bounds for the share of the steps that was drawn and charged."""
     assert await bot.stop() == 0
     row = bot.rows()[-1]
     assert row["status"] == "cancelled"
@@ -43,7 +43,7 @@ async def test_message_deleted_while_its_prompt_waits_ends_it_undrawn(
     await first.wait_for(has_grid, 20)
     assert [m for m in server.messages(art) if not m.is_ephemeral] == first.messages
     assert server.requests("POST /channels/*") == []
-    await expect_dropped(bot, most=0.25)  # noticed at the next edit, when it begins
+    await expect_dropped(bot, most=0.25)  # the bot notices at its next edit, when drawing begins
 
 
 async def test_message_deleted_while_it_is_drawn_stops_the_drawing(

@@ -410,7 +410,7 @@ async def test_card_whose_place_was_not_noted_is_closed_where_it_is_pressed(
     with closing(sqlite3.connect(town.data_dir / "triptych.sqlite3")) as connection:
         connection.execute("UPDATE card SET channel_id = NULL, message_id = NULL WHERE kind='held'")
         connection.commit()
-    # the look at all cards stays with the first of them
+    # the bot edits all cards at its start, and does not get past the first one
     town.server.fault(f"PATCH /channels/*/messages/{report.id}", reset(), times=None)
     await start_bot(RULES_FILE=town.rules)
     await town.press(card, "Approve")
@@ -477,7 +477,7 @@ async def test_stop_between_the_row_and_its_card_posts_one_card(town: Town, star
     await town.card()
     assert await bot.stop(signal.SIGKILL) == -signal.SIGKILL
     with closing(sqlite3.connect(town.data_dir / "triptych.sqlite3")) as connection:
-        connection.execute("UPDATE card SET message_id = NULL, channel_id = NULL")  # not booked
+        connection.execute("UPDATE card SET message_id = NULL, channel_id = NULL")  # not recorded
         connection.commit()
     await start_bot(RULES_FILE=town.rules)
     await asyncio.sleep(1)
@@ -628,7 +628,7 @@ async def test_strikes_suspend_and_the_appeal_is_heard(town: Town, start_bot: St
     assert refused.is_ephemeral
     assert "You are suspended" in refused.text()
     assert "again rude" in refused.text()
-    await town.told_directly(town.member, 3)  # a command tells the member only once
+    await town.told_directly(town.member, 3)  # one of them is from the command
     assert await bot.stop(signal.SIGKILL) == -signal.SIGKILL
     bot = await start_bot()
     assert "You are suspended" in (await (await town.imagine("cat")).wait_answered()).text()

@@ -39,7 +39,7 @@ async def test_upload_is_drawn_from_and_a_restart_keeps_it(server: Playground, s
     bot = await start_bot()
     grid = await draw(member, art, image=make_upload(), strength=0.4, seed="0")
     tile = open_picture(grid).getpixel((5, 5))
-    assert tile == (153, 153, 153)  # 0.6 of white
+    assert tile == (153, 153, 153)  # 0.6 × 255: a mixture with the white upload
     assert "a picture that the member sent, strength 0.4" in grid.text()
     assert await bot.stop() == 0
 

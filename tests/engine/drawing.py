@@ -61,7 +61,7 @@ def open_batch(model: LoadedModel, *, rows: int = 48, **options: Any) -> Batch:
 
 
 def ignore(progress: Progress) -> None:
-    """Do nothing with the progress."""
+    """Ignore the progress."""
 
 
 def draw(
@@ -188,7 +188,7 @@ def cast(pipe: Any, dtype: torch.dtype) -> None:
     for part in (pipe.unet, pipe.vae, *encoders):
         torch.nn.Module.to(
             part, dtype
-        )  # because that of diffusers warns about precisions, which does not matter here
+        )  # not diffusers' own ``to``, which warns about precisions that do not matter here
 
 
 def find_worst(ours: np.ndarray, alone: np.ndarray) -> int:

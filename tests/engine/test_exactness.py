@@ -1,4 +1,4 @@
-"""No matter what else is in the batch, a picture is the one that diffusers draws alone.
+"""Whatever else is in the batch, a picture equals the one that diffusers draws alone.
 
 `make test` draws each sampler once and a few mixed schedules with tiny models; `make exactness`
 sets EXACTNESS=full and draws each sampler in twelve combinations of model, steps, guidance and

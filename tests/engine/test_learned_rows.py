@@ -29,7 +29,7 @@ MANY_TICKS = 3000
 
 
 class Flat(Stopwatch):
-    """As if every step took 0.1 s, however many rows it has: more are always better."""
+    """Says that every step takes 0.1 s. So more rows are always better."""
 
     def stop(self) -> float | None:
         return None if super().stop() is None else 0.1
@@ -37,7 +37,7 @@ class Flat(Stopwatch):
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps do nothing, where nobody looks at the pictures."""
+    """Let steps do nothing, for tests that do not look at the pictures."""
     monkeypatch.setattr(Stepper, "__call__", lambda stepper, plan: None)
 
 
@@ -45,7 +45,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def open_kept(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Batch]:
-    """Open batches as the engine does. An earlier start has kept 12 rows: nothing is measured."""
+    """Open batches as the engine does. An earlier start has stored 12 rows."""
     monkeypatch.setattr(learning, "_PAUSE", 4)
     family = load(tiny_model).family
     key = make_key(CPU, family.network, family.latent_shape(*family.size))

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class FakeClassifier:
-    """score: that of every picture; None raises an error. shapes: those of the pictures it got."""
+    """score: the score of every picture; None raises an error. shapes: of the pictures it got."""
 
     def __init__(self, score: float | None = 0.0) -> None:
         self.value = score

@@ -56,7 +56,7 @@ UPSCALING_COST = 0.125
 
 @dataclass(frozen=True, slots=True)
 class FakeEstimator:
-    """Says what the fake engine can take: one request at a time."""
+    """Says that the fake engine can draw one request at a time."""
 
     info: ModelInfo
 

@@ -1,4 +1,4 @@
-"""No matter how a file stores its colours, the start picture has those that a person sees."""
+"""However a file stores its colours, the start picture has the colours that a person sees."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ async def draw(house: House, prompt: str, start: StartPicture | None = None, **a
 
 
 async def refuse(house: House, ask: Ask, rule: str) -> str:
-    """Return why a prompt is refused. Check that only its member reads this; nothing is drawn."""
+    """Submit a prompt and return why it is refused. Check that only its member is told."""
     caller = FakeCaller()
     num_drawn, num_shown = len(house.engine.drawn), len(house.messenger.shown)
     job = await house.services.intake.submit(ask, house.origin(), caller)

@@ -1,4 +1,4 @@
-"""After many refused prompts, a member's next prompts cost little. Others have no limit."""
+"""After many refused prompts, a member's next prompts cost little. Others are not affected."""
 
 from __future__ import annotations
 

@@ -233,7 +233,9 @@ async def test_edits_of_one_channel_are_limited_and_those_in_front_move_more_oft
 
 
 async def test_edits_that_arrive_late_or_at_once_are_not_too_many_in_any_window():
-    """Five uploads arrive only at their end, more than a window after they began; edits at once."""
+    """Five uploads arrive only when they end, later than a window after their start. Edits arrive
+    at once.
+    """
     window, arrivals = 0.4, []
 
     class PromptMessenger(FakeMessenger):

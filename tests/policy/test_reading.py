@@ -1,4 +1,4 @@
-"""The texts of one server delay neither another server's texts nor a stop of the bot."""
+"""The texts of one server never delay another server's texts, or a stop of the bot."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def list_shown(call: ast.Call) -> Iterator[ast.expr]:
 
 
 def is_for_nobody(node: ast.AST) -> bool:
-    """Whether no member reads it: a docstring, a pattern, a log text, an internal exception."""
+    """Return whether no member reads this, because it is a docstring or a log text, for example."""
     match node:
         case ast.Expr(value=ast.Constant()):
             return True

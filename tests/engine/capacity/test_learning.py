@@ -1,4 +1,4 @@
-"""The rows of a step, learned on simulated machines: a step takes so long with so many rows."""
+"""The engine learns how many rows a step should have. Here it learns on simulated machines."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ Machine = Callable[[int, float], float]
 
 
 def take_flat(rows: int, now: float) -> float:
-    """As long with many rows as with few."""
+    """A step takes as long with many rows as with few."""
     return 0.1
 
 
 def take_linear(rows: int, now: float) -> float:
-    """Twice as long with twice the rows."""
+    """A step takes twice as long with twice the rows."""
     return 0.004 * rows
 
 
 def take_saturating(rows: int, now: float) -> float:
-    """As a CPU does: 32 rows are the fewest that are nearly the best."""
+    """As on a CPU: 32 rows are the fewest that are nearly as fast per row as the most."""
     return 0.01 + 0.004 * rows
 
 
 def slow_down(machine: Machine, begin: float, end: float, factor: float) -> Machine:
-    """Other programs slow it down for some time."""
+    """Let other programs slow the machine down for some time."""
     return lambda rows, now: machine(rows, now) * (factor if begin <= now < end else 1.0)
 
 
 class Simulation:
     """A machine that draws all the time.
 
-    moves: the rows, each time they changed. trials: the rows of steps that were tried.
+    moves: the new number of rows at each change. trials: the rows of all steps that were trials.
     """
 
     def __init__(self, rows: int, max_rows: int | None = None, demand: int = 2 * BUCKETS[-1]):
@@ -60,7 +60,7 @@ class Simulation:
             taken *= 1 + max(0.0, self._random.uniform(-noise, noise))
             self.now += taken
             self.num_steps += 1
-            # where pictures come and go, every second step or so does not count
+            # while pictures come and go, about every second step does not count
             counts = self._random.random() < 0.5
             self.learner.note(rows, taken if counts else None, self.now)
             if self.learner.rows != before:
@@ -167,7 +167,7 @@ def test_trials_are_forgotten_after_ten_minutes(gap: float, rows: int) -> None:
     for _ in range(2):
         while learner.next_trial is None:
             learner.note(LEAST, 1.2, now := now + 1e-3)
-        for seconds in (1.0, 1.0, *[None] * 6):  # half as many as it needs
+        for seconds in (1.0, 1.0, *[None] * 6):  # two times count; a move needs four
             assert learner.next_trial == 16
             learner.note(16, seconds, now)
         for _ in range(12):
@@ -184,7 +184,7 @@ def test_steps_that_did_more_than_usual_teach_nothing() -> None:
 
 
 def test_other_sizes_count_by_their_area() -> None:
-    """A bucket that they do not fill counts as what they are, not as what it is called."""
+    """Steps that do not fill a bucket count with their own rows, not with the bucket's rows."""
     learner = Learner(LEAST, LEAST)
     for now in range(2000):
         rows = 12.5 if learner.next_trial == 16 else 12.0

@@ -1,4 +1,4 @@
-"""Models as people have them on disk: some can be used, and for each other one there is a message.
+"""Models as people have them on disk. Some can be used; for all others there is a message.
 
 ``doctor`` and the start must say the same, so `refuse` asks both.
 """

@@ -89,7 +89,7 @@ def test_prompt_in_the_place_of_another_is_not_drawn_with_its_keys() -> None:
     info = pair.info
     size = {"width": info.width, "height": info.height}
     neighbour = make_request(num_inference_steps=50, sampler=info.default_sampler, **size)
-    # otherwise everything would be forgotten in between
+    # while this one is drawn, the batch does not forget the other prompts
     drawing = pair.batch.join(neighbour, ignore)
     for prompt, negative in (("dog in autumn leaves", ""), ("a red car", ""), ("a red car", "hat")):
         request = make_request(
@@ -97,7 +97,7 @@ def test_prompt_in_the_place_of_another_is_not_drawn_with_its_keys() -> None:
             negative_prompt=negative,
             **size,
             num_inference_steps=3,
-            seeds=(1,),  # one picture, so it gets the slot of the one before
+            seeds=(1,),  # one picture, so it gets the slot of the picture before
             sampler=info.default_sampler,
         )
         assert find_worst(pair.draw(request).images, pair.draw_alone(request)) <= 1

@@ -36,7 +36,7 @@ def make_queue(*jobs: Job, use: RecentUse | None = None) -> JobQueue:
 
 
 def use_of(*charges: tuple[int, int | None, float, float]) -> RecentUse:
-    """Return the use after these charges: member, guild, cost, seconds ago."""
+    """Return the use after these charges. Each one: member, guild, cost, age in seconds."""
     use = RecentUse()
     for number, (user_id, guild_id, cost, age) in enumerate(charges, start=10_000):
         use.charge(make_job(number, user_id, guild_id, cost), NOW - age)
@@ -237,7 +237,7 @@ def test_within_a_member_first_come_is_first_served(
 
 @given(jobs=waiting_jobs)
 def test_with_equal_costs_every_waiting_member_is_served_in_each_round(jobs: list[Job]):
-    """Everybody waits for at most one job of each other member, no matter how many these have."""
+    """Everybody waits for at most one job of each other member, however many jobs others have."""
     jobs = [
         replace(job, origin=replace(job.origin, guild_id=1), cost=1.0, cost_estimate=1.0)
         for job in jobs
@@ -274,7 +274,7 @@ def test_next_job_is_of_a_guild_with_least_use(
 def test_order_does_not_depend_on_the_order_in_which_the_record_is_read(
     jobs: list[Job], past: list[tuple[int, int, float, float]], shuffle: object
 ):
-    """After a restart, jobs are read in another order than they were drawn in."""
+    """After a restart, jobs are not read in the order in which they were charged."""
     charged = [(make_job(n, *row[:3]), NOW - row[3]) for n, row in enumerate(past, start=10_000)]
     orders = []
     for _ in range(2):
