@@ -141,7 +141,7 @@ async def test_who_waits_too_long_is_told_and_leaves_the_line(tmp_path: Path):
         workers.run(work.sleep_until_killed, tmp_path / "pid", share=1, deadline_seconds=LONG)
     )
     await until_written(tmp_path / "pid")
-    with pytest.raises(WorkerUnavailable, match="in front"):
+    with pytest.raises(WorkerUnavailable, match="work of others"):
         await workers.run(work.echo, 1, share=2, deadline_seconds=LONG)
     hog.cancel()
     await asyncio.gather(hog, return_exceptions=True)
