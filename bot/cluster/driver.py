@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +85,7 @@ class Driver:
         )
 
     def _explain(self, error: Exception) -> str:
-        text = str(error).strip().partition("\n")[0]
+        text = _first_line(error)
         if isinstance(error, ConnectionError) and not error.errno:  # from Ray, not the system
             return (
                 f"The cluster at {self._address} refuses the token. Use the file that `triptych "
@@ -143,7 +144,14 @@ class Driver:
             self._old |= {twin["NodeID"] for twin in twins[1:]}
         return list(newest.values())
 
-    def _obey(self, frame: object) -> None:
+    def _obey(self, frame: Open | Data | Kill) -> None:
+        try:
+            self._carry_out(frame)
+        except RayError as error:  # the head is lost; Ray ends this process when it notices
+            self._end(frame.session)
+            self._tell(Ended(frame.session, _first_line(error)))
+
+    def _carry_out(self, frame: Open | Data | Kill) -> None:
         match frame:
             case Open(key, session):
                 self._open(key, session)
@@ -184,14 +192,19 @@ class Driver:
                 for data in await reference:
                     self._tell(Data(session, data))
         except RayError as error:
-            reason = str(error).strip().partition("\n")[0]
+            reason = _first_line(error)
         self._end(session)
         self._tell(Ended(session, reason))
 
     def _end(self, session: int) -> None:
         self._num_sent.pop(session, None)
         if (worker := self._workers.pop(session, None)) is not None:
-            ray.kill(worker)
+            with suppress(RayError):  # then it ends with the cluster
+                ray.kill(worker)
 
     def _tell(self, frame: object) -> None:
         self._channel.send(pack(frame))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -34,3 +34,23 @@ async def test_address_where_nothing_is_gives_one_complaint_and_nothing_else():
     [note] = bot.heard
     assert isinstance(note, Noted)
     assert note.text.startswith("The cluster at 127.0.0.1:9 does not answer.")
+
+
+async def test_head_that_is_gone_when_a_worker_is_started_is_told_as_the_end_of_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    pytest.importorskip("ray", reason="ray is not installed (pip install -e '.[cluster]')")
+    from ray.exceptions import AuthenticationError
+
+    from bot.cluster import driver
+    from bot.cluster.frames import Ended, Open
+
+    def refuse(**options: object) -> object:
+        raise AuthenticationError("WrongClusterID: the GCS has restarted\nand more")
+
+    bot = Bot()
+    served = driver.Driver("127.0.0.1:9", FakeMaker(), bot)  # pyright: ignore[reportArgumentType]
+    served._cards["a/0"] = driver._Card("a" * 56, 0, has_gpu=False)
+    monkeypatch.setattr(driver.ray, "remote", refuse)
+    served._obey(Open("a/0", 7))
+    assert bot.heard == [Ended(7, "WrongClusterID: the GCS has restarted")]
