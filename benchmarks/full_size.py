@@ -103,7 +103,11 @@ def _draw_alone(pipe: Any, recipe: Recipe) -> tuple[torch.Tensor, float]:
         EulerDiscreteScheduler,
     )
 
-    own, pipe.scheduler = pipe.scheduler, EulerDiscreteScheduler.from_config(pipe.scheduler.config)
+    own = pipe.scheduler
+    # Leave out the names of the values that the model's file leaves to the class: with them,
+    # from_config would replace these values, such as the spacing of the steps.
+    config = {name: own.config[name] for name in own.config if name != "_use_default_values"}
+    pipe.scheduler = EulerDiscreteScheduler.from_config(config)
     started = time.perf_counter()
     latents = pipe(
         recipe.prompt,
