@@ -22,7 +22,7 @@ down.
 """
 
 _WORTH_GROWING = 1.02
-"""The next larger bucket must be this many times as fast, even if larger ones are far faster."""
+"""A larger bucket must be this many times as fast, even if still larger ones are far faster."""
 
 EXPIRY_SECONDS = 600.0
 _KEPT = 50
@@ -77,8 +77,8 @@ class Learner:
 
     @property
     def next_rows(self) -> int:
-        """Return the next larger choice, or the present one if it is the largest."""
-        return next((each for each in self._choices if each > self.rows), self.rows)
+        """Return the largest number that the next trials may use, or the present one."""
+        return max(self._find_larger(), default=self.rows)
 
     def limit(self, max_rows: int) -> None:
         """Do not choose more rows than this from now on, because they do not fit in memory."""
@@ -131,20 +131,28 @@ class Learner:
         self._choose(now)
 
     def _choose_trial(self, now: float) -> int | None:
-        """Choose the next larger bucket, and the next smaller one from time to time."""
-        smaller, larger = self._find_neighbours()
-        if smaller is not None:
-            samples = self._tried.get(smaller)
-            if not samples or samples[-1][0] < now - _RECHECK_SECONDS:
-                return smaller
-        return larger
+        """Choose the next larger bucket, and the next smaller one now and then.
 
-    def _find_neighbours(self) -> tuple[int | None, int | None]:
-        if self.rows not in self._choices:
-            return None, None
-        padded = [None, *self._choices, None]
-        place = padded.index(self.rows)
-        return padded[place - 1], padded[place + 1]
+        If enough trials of the next larger one changed nothing, try the one after it in turn.
+        """
+        smaller = self._find_smaller()
+        if smaller is not None and self._find_last_trial(smaller) < now - _RECHECK_SECONDS:
+            return smaller
+        larger = self._find_larger()
+        if larger and len(self._tried.get(larger[0], ())) < _ENOUGH:
+            return larger[0]
+        return min(larger, key=self._find_last_trial, default=None)
+
+    def _find_last_trial(self, bucket: int) -> float:
+        samples = self._tried.get(bucket)
+        return samples[-1][0] if samples else float("-inf")
+
+    def _find_smaller(self) -> int | None:
+        return max((each for each in self._choices if each < self.rows), default=None)
+
+    def _find_larger(self) -> list[int]:
+        """Return the next two larger choices. The first one alone may be no faster by chance."""
+        return [each for each in self._choices if each > self.rows][:2]
 
     def _choose(self, now: float) -> None:
         """Change to the next smaller or larger bucket if enough trials show that it is better."""
@@ -156,13 +164,14 @@ class Learner:
                 known.setdefault(bucket, _find_typical([cost for _, cost in samples]))
         speeds = {bucket: 1 / cost for bucket, cost in _fit(known, self._choices).items()}
         best, here = max(speeds.values()), speeds[self.rows]
-        smaller, larger = self._find_neighbours()
+        smaller = self._find_smaller()
         if smaller in known and known[smaller] * best <= 1 / _GOOD_ENOUGH_TO_SHRINK:
             self._move(smaller, known, now)
-        elif (
-            larger in known and here < GOOD_ENOUGH * best and speeds[larger] > _WORTH_GROWING * here
-        ):
-            self._move(larger, known, now)
+        elif here < GOOD_ENOUGH * best:
+            larger = [each for each in self._find_larger() if each in known]
+            faster = [each for each in larger if speeds[each] > _WORTH_GROWING * here]
+            if faster:
+                self._move(faster[0], known, now)
 
     def _move(self, rows: int, known: Mapping[int, float], now: float) -> None:
         self._tried[self.rows] = deque([(now, self._cost)] * _ENOUGH, maxlen=_KEPT)
