@@ -79,6 +79,15 @@ class Ancestry:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one member pays of a job: this part of its cost. weight: their share of the queue."""
+
+    user_id: int
+    share: float = 1.0
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One row of the job table.
 
@@ -90,7 +99,8 @@ class Job:
     has to approve it. held_for: the reason for that. approved_by: who did. weight: its member's
     share of the queue. hidden: its pictures were reported and are not shown. deleted_at,
     deleted_by: when its pictures were deleted, and by whom (0: by retention). end_notified: False
-    if it ended without pictures and its message may not show that yet.
+    if it ended without pictures and its message may not show that yet. shares: who pays for the job
+    of a round, which has user_id 0 and costs nothing if nothing is delivered.
     """
 
     job_id: int
@@ -122,6 +132,12 @@ class Job:
     approved_by: int | None = None
     hidden: bool = False
     end_notified: bool = True
+    shares: tuple[Share, ...] = ()
+
+    @property
+    def payers(self) -> tuple[Share, ...]:
+        """Return who pays for this job: the authors of a round, or else its member."""
+        return self.shares or (Share(self.origin.user_id, weight=self.weight),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def compose_picture_entry(job: Job, judgement: Judgement, now: float) -> AuditEn
         action,
         now,
         guild_id=job.origin.guild_id,
-        member_id=job.origin.user_id,
+        member_id=member_of(job),
         job_id=job.job_id,
         rule="picture check",
         prompt=text_of(job),

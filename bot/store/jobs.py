@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.jobs import Job, JobStatus, Origin, Share, Source
 from bot.domain.pictures import PictureFile
 from bot.domain.recipes import Recipe
 from bot.domain.rules import MINORS, Outcome, Verdict
-from bot.store.database import Database
+from bot.store.database import Database, Row
 from bot.store.rows import (
     compose_next_id,
     format_reason,
@@ -26,6 +26,13 @@ from bot.store.rows import (
 from bot.texts.reasons import Reason
 
 _WAITING = (JobStatus.ACCEPTED, JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
+_WITHOUT_PICTURES = {
+    JobStatus.REFUSED,
+    JobStatus.FAILED,
+    JobStatus.CANCELLED,
+    JobStatus.EXPIRED,
+    JobStatus.UNDELIVERABLE,
+}
 _ALLOWED = Verdict(Outcome.ALLOW)
 _NEXT_ID = compose_next_id("job", "job_id")
 
@@ -90,19 +97,26 @@ class JobRepository:
             "ON CONFLICT DO NOTHING RETURNING *",
             tuple(values.values()),
         )
-        return parse_job(row) if row else None
+        return await self._read(row)
+
+    async def share_out(self, job_id: int, shares: Sequence[Share]) -> None:
+        """Save who pays for the job of a round."""
+        await self._database.execute_many(
+            "INSERT INTO job_share (job_id, user_id, share, weight) VALUES (?, ?, ?, ?)",
+            [(job_id, each.user_id, each.share, each.weight) for each in shares],
+        )
 
     async def fetch_job(self, job_id: int) -> Job | None:
         """Return the job, or None."""
         row = await self._database.fetch_one("SELECT * FROM job WHERE job_id = ?", (job_id,))
-        return parse_job(row) if row else None
+        return await self._read(row)
 
     async def fetch_by_message(self, message_id: int) -> Job | None:
         """Return the job that this message shows, or None."""
         row = await self._database.fetch_one(
             "SELECT * FROM job WHERE message_id = ? ORDER BY job_id DESC", (message_id,)
         )
-        return parse_job(row) if row else None
+        return await self._read(row)
 
     async def list_gallery(self, user_id: int, *, before: int | None, limit: int) -> list[Job]:
         """List a member's jobs whose pictures are kept, newest first, older than job ``before``."""
@@ -113,7 +127,7 @@ class JobRepository:
             "ORDER BY job_id DESC LIMIT ?",
             (user_id, 2**63 - 1 if before is None else before, limit),
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def list_by_status(self, *statuses: JobStatus) -> list[Job]:
         """List jobs in any of these states, oldest first."""
@@ -122,14 +136,14 @@ class JobRepository:
             f"SELECT * FROM job WHERE status IN ({marks}) ORDER BY job_id",  # noqa: S608
             statuses,
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def list_started_since(self, moment: float) -> list[Job]:
         """List jobs that began after ``moment`` and have a cost."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE started_at > ? AND cost > 0 ORDER BY job_id", (moment,)
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def list_measured(self, model: str, engine: str, limit: int) -> list[Job]:
         """Return the last ``limit`` jobs that this engine drew with this model, newest first."""
@@ -139,7 +153,7 @@ class JobRepository:
             "ORDER BY rendered_at DESC LIMIT ?",
             (model, engine, limit),
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def list_recent(self, guild_id: int, limit: int) -> list[Job]:
         """Return the last prompts of a guild whose text is still on record, newest first."""
@@ -148,7 +162,7 @@ class JobRepository:
             "ORDER BY job_id DESC LIMIT ?",
             (guild_id, limit),
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def list_waiting(self) -> list[Job]:
         """List all jobs that are waiting, held or being drawn, oldest first."""
@@ -162,7 +176,7 @@ class JobRepository:
             "ORDER BY job_id",
             (*_WAITING, user_id),
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def mark_answered(self, job_id: int, *, message_id: int | None, now: float) -> Job | None:
         """Move a job from accepted to queued, or to held if a moderator has to look first."""
@@ -171,7 +185,7 @@ class JobRepository:
             "message_id = ?, queued_at = ? WHERE job_id = ? AND status = 'accepted' RETURNING *",
             (message_id, now, job_id),
         )
-        return parse_job(row) if row else None
+        return await self._read(row)
 
     async def mark_held(self, job_id: int, *, held_for: Reason | None, rule: str) -> Job | None:
         """Move a job from rendered to held: a moderator must see its pictures first."""
@@ -198,7 +212,7 @@ class JobRepository:
                 (job_id,),
             )
             await self._database.execute("DELETE FROM held_picture WHERE job_id = ?", (job_id,))
-            return parse_job(row)
+            return await self._read(row)
 
     async def mark_covered(self, job_id: int) -> Job | None:
         """Record that a job must be shown as a spoiler."""
@@ -302,7 +316,8 @@ class JobRepository:
         end_notified: bool = False,
         **columns: str,
     ) -> Job | None:
-        """End a job without pictures if its status is in ``leaving``. By default it costs nothing.
+        """End a job without pictures if its status is in ``leaving``. By default it costs nothing;
+        the job of a round never does.
 
         end_notified: True if no message is needed, or nobody can be reached.
         """
@@ -345,7 +360,7 @@ class JobRepository:
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE end_notified = 0 ORDER BY job_id"
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def forget_dead_tokens(self, before: float) -> None:
         """Erase the interaction tokens of jobs accepted before this moment."""
@@ -364,7 +379,7 @@ class JobRepository:
             )
             if row is not None:
                 await self._database.execute("DELETE FROM picture WHERE job_id = ?", (job_id,))
-        return parse_job(row) if row else None
+        return await self._read(row)
 
     async def list_pictures(self, job_id: int) -> list[PictureFile]:
         """Return the files of a rendered job, the grid first."""
@@ -377,11 +392,29 @@ class JobRepository:
         self, job_id: int, leaving: Sequence[JobStatus], status: JobStatus, **columns: Any
     ) -> Job | None:
         columns = {"status": status, **columns}
-        assignments = ", ".join(f"{name} = ?" for name in columns)
+        is_free = status in _WITHOUT_PICTURES
+        special = {"cost": "iif(source = 'round', 0.0, ?)"} if is_free else {}
+        assignments = ", ".join(f"{name} = {special.get(name, '?')}" for name in columns)
         marks = ", ".join("?" * len(leaving))
         row = await self._database.fetch_one(
             f"UPDATE job SET {assignments} "  # noqa: S608 - our own column names
             f"WHERE job_id = ? AND status IN ({marks}) RETURNING *",
             (*columns.values(), job_id, *leaving),
         )
-        return parse_job(row) if row else None
+        return await self._read(row)
+
+    async def _read(self, row: Row | None) -> Job | None:
+        return None if row is None else (await self._read_all([row]))[0]
+
+    async def _read_all(self, rows: Sequence[Row]) -> list[Job]:
+        """Parse rows. Only the jobs of rounds need another look into the database."""
+        return [parse_job(row, await self._list_shares(row)) for row in rows]
+
+    async def _list_shares(self, row: Row) -> tuple[Share, ...]:
+        if row["source"] != Source.ROUND:
+            return ()
+        shares = await self._database.fetch_all(
+            "SELECT user_id, share, weight FROM job_share WHERE job_id = ? ORDER BY share_id",
+            (row["job_id"],),
+        )
+        return tuple(Share(each["user_id"], each["share"], each["weight"]) for each in shares)
