@@ -253,7 +253,8 @@ CREATE INDEX suspension_by_member ON suspension (guild_id, member_id);
 -- A group round. See domain/rounds.Round for the columns that are not explained here.
 -- interaction_id: makes sure that an interaction starts at most one round.
 -- asked_at: when the starter was asked whether to draw.
--- winner_message_id, showcase_message_id: NULL until posted; 0 if they could not be, or need not be.
+-- winner_message_id, showcase_message_id: NULL until posted; 0 if there is no such message.
+-- end_shown: 0 if it is over and its message may not show that yet.
 CREATE TABLE round (
     round_id            INTEGER PRIMARY KEY,
     interaction_id      INTEGER UNIQUE,
@@ -286,7 +287,9 @@ CREATE TABLE round (
     tally               TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(tally)),
     lot_seed            INTEGER,
     winner_message_id   INTEGER,
+    showcase_channel_id INTEGER,
     showcase_message_id INTEGER,
+    end_shown           INTEGER NOT NULL DEFAULT 1 CHECK (end_shown IN (0, 1)),
     reason_code         TEXT NOT NULL DEFAULT '',
     reason_params       TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(reason_params)),
     ended_at            REAL,
@@ -295,6 +298,9 @@ CREATE TABLE round (
     CHECK ((winner IS NOT NULL) <= (status = 'ended'))
 ) STRICT;
 CREATE INDEX round_by_guild ON round (guild_id, round_id);
+CREATE INDEX round_not_shown ON round (round_id) WHERE end_shown = 0;
+CREATE INDEX round_by_winner_message ON round (winner_message_id) WHERE winner_message_id > 0;
+CREATE INDEX round_by_showcase ON round (showcase_message_id) WHERE showcase_message_id > 0;
 CREATE INDEX round_to_post ON round (round_id)
     WHERE winner IS NOT NULL AND (winner_message_id IS NULL OR showcase_message_id IS NULL);
 -- One round at a time in a channel.

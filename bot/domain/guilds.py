@@ -32,6 +32,12 @@ class GuildSettings:
     review_newcomer_days: prompts of members who joined less than this long ago are held.
     appeal_line, appeal_channel_id: what members read about how to appeal against a decision.
     min_member_days: members who joined less than this long ago may not prompt.
+    round_*_ids: where rounds may be started, and by whom; empty means everywhere, everybody.
+    max_rounds: how many rounds the server may have at a time. review_rounds: a moderator sees the
+    prompt of every round first. rounds_anonymous: authors are hidden until the end, unless the
+    starter chooses otherwise. round_own_votes: members may vote for their own phrases.
+    round_live_counts: the votes for the pictures are shown before the end.
+    showcase_channel_id: where winners are also posted.
     """
 
     review_channel_id: int | None = None
@@ -55,3 +61,13 @@ class GuildSettings:
     role_quotas: tuple[RoleQuota, ...] = ()
     appeal_line: str = ""
     appeal_channel_id: int | None = None
+    rounds_on: bool = True
+    round_channel_ids: tuple[int, ...] = ()
+    round_role_ids: tuple[int, ...] = ()
+    max_rounds: int = 3
+    review_rounds: bool = False
+    rounds_anonymous: bool = False
+    round_own_votes: bool = False
+    round_live_counts: bool = False
+    round_vote_minutes: int = 5
+    showcase_channel_id: int | None = None

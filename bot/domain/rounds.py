@@ -78,8 +78,9 @@ class Round:
     round ``previous_id``. closes_at: when no more phrases are taken; after an early close, the time
     of that. asks_until: when a round in ASKING is cancelled. votes_until: None before VOTING.
     winner: the panel. tally: the votes for each panel, from the end on. lot_seed: if panels had
-    equally many votes, the number that decided (see ``draw_lot``). reason: why it ended without a
-    winner.
+    equally many votes, the number that decided (see ``draw_lot``). winner_message_id,
+    showcase_message_id: None until posted; 0 if there is no such message. end_shown: False if it is
+    over and its message may not show that yet. reason: why it ended without a winner.
     """
 
     round_id: int
@@ -109,7 +110,9 @@ class Round:
     tally: tuple[int, ...] = ()
     lot_seed: int | None = None
     winner_message_id: int | None = None
+    showcase_channel_id: int | None = None
     showcase_message_id: int | None = None
+    end_shown: bool = True
     reason: Reason | None = None
     ended_at: float | None = None
 
@@ -118,7 +121,8 @@ class Round:
 class Phrase:
     """A member's phrase. user_id: 0 if its author is hidden or forgotten. text: "" if deleted.
 
-    votes: how many members chose it. is_used: whether it is part of the drawn prompt.
+    votes: how many members chose it. is_used: whether it is part of the drawn prompt. weight,
+    max_cost_per_day: what its author's roles gave them. held_for: why it is held.
     """
 
     phrase_id: int
@@ -132,6 +136,7 @@ class Phrase:
     is_used: bool = False
     weight: float = 1.0
     max_cost_per_day: float | None = None
+    held_for: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.domain.audit import AuditAction, AuditEntry, text_of
+from bot.domain.audit import AuditAction, AuditEntry, member_of, text_of
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job, Origin
 from bot.domain.pictures import PanelVerdict

@@ -34,6 +34,16 @@ NAMES = {
     "picture_action": Text("What happens to a flagged picture"),
     "role_quotas": Text("Quotas by role"),
     "is_paused": Text("Pause"),
+    "rounds_on": Text("Rounds"),
+    "round_channel_ids": Text("Channels for rounds"),
+    "round_role_ids": Text("Roles that may start a round"),
+    "max_rounds": Text("Rounds at a time"),
+    "review_rounds": Text("Review the prompt of every round"),
+    "rounds_anonymous": Text("Hide authors until a round ends"),
+    "round_own_votes": Text("Vote for one's own phrase"),
+    "round_live_counts": Text("Show counts during the vote"),
+    "round_vote_minutes": Text("Minutes to vote on pictures"),
+    "showcase_channel_id": Text("Showcase channel"),
 }
 """The text for each setting, by the name that is stored."""
 QUOTA_NAMES = {
