@@ -147,6 +147,8 @@ class Notices:
         has_appeal: say how to appeal. has_button: mention the Appeal button, if the server has a
         review channel.
         """
+        if not member_id:  # several people made the pictures; their message says it
+            return True
         settings = await self._settings.fetch(guild_id)
         with speaking(self._messenger.find_locale(guild_id)):
             lines = compose(self._messenger.find_guild_name(guild_id) or texts.A_SERVER())

@@ -112,9 +112,12 @@ class JobRepository:
         return await self._read(row)
 
     async def fetch_by_message(self, message_id: int) -> Job | None:
-        """Return the job that this message shows, or None."""
+        """Return the job that this message shows, or None. It may show the winner of a round."""
         row = await self._database.fetch_one(
-            "SELECT * FROM job WHERE message_id = ? ORDER BY job_id DESC", (message_id,)
+            "SELECT * FROM job WHERE message_id = :message OR job_id IN (SELECT job_id FROM round "
+            "WHERE winner_message_id = :message OR showcase_message_id = :message) "
+            "ORDER BY job_id DESC",
+            {"message": message_id},
         )
         return await self._read(row)
 
