@@ -56,6 +56,7 @@ BARE = Text(
 MEMBER = Text("member <@{member_id}>")
 BY = Text("by <@{actor_id}>")
 PROMPT = Text("prompt {job_id}")
+ROUND = Text("round {round_id}")
 RULE = Text("rule “{rule}”")
 CHANGED = Text("{name}: {old} → {new}")
 IN_CHANNEL = Text("{name} (in <#{channel_id}>)")

@@ -21,6 +21,7 @@ TITLES = {
     "report": Text("Pictures were reported"),
     "appeal": Text("An appeal against a suspension"),
     "rules": Text("Rules of this server were switched off"),
+    "phrase": Text("A phrase of a round waits for you"),
 }
 """The title of a card, by its kind."""
 PICTURES_WAIT = Text("Pictures wait for you")
@@ -48,6 +49,7 @@ BLURRED = Text("Blurred pictures")
 ACTIVE_STRIKES = Plural("{count} strike", "{count} strikes")
 WITHOUT = Text("without: {text}")
 WHY = Text("Why: {reason}")
+THEME = Text("Theme of the round: {theme}")
 EXPIRES = Text("Expires <t:{at:.0f}:R>; the first decision counts.")
 BEYOND_MORE = Plural(
     "and {count} more; `/rules list` shows them all",
@@ -122,6 +124,7 @@ READ_FIRST = Text(
 )
 STARTS_BLURRED = Text("It starts from the picture below. “Show me” shows it to you.")
 START_GONE = Text("The picture that it starts from is gone, so it cannot be approved any more.")
+WHOLE_PHRASE = Text("theme: {theme}\nphrase: {phrase}\n")
 WHOLE_PROMPT = Text("prompt: {prompt}\nnegative prompt: {negative_prompt}\n")
 
 REPORT = Text("Report picture")
