@@ -308,6 +308,7 @@ CREATE UNIQUE INDEX round_in_channel ON round (channel_id)
     WHERE status IN ('open', 'asking', 'drawing', 'voting');
 
 -- key: the phrase as the rules read it, so that nobody adds it twice; NULL after its deletion.
+-- place: its place in the prompt that is drawn, from 1; NULL if it is not part of it.
 -- weight, max_cost_per_day: from the roles that its author had.
 CREATE TABLE phrase (
     phrase_id        INTEGER PRIMARY KEY,
@@ -319,7 +320,7 @@ CREATE TABLE phrase (
     status           TEXT NOT NULL CHECK (status IN (
                          'held', 'joined', 'struck', 'refused', 'withdrawn')),
     at               REAL NOT NULL,
-    is_used          INTEGER NOT NULL DEFAULT 0 CHECK (is_used IN (0, 1)),
+    place            INTEGER,
     weight           REAL NOT NULL DEFAULT 1.0 CHECK (weight > 0),
     max_cost_per_day REAL,
     rule             TEXT NOT NULL DEFAULT '',

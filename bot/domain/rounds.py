@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +14,7 @@ MAX_PHRASE_LENGTH = 80
 MAX_THEME_LENGTH = 200
 MIN_MINUTES, MAX_MINUTES = 2, 1440
 MAX_PHRASES_EACH = 5
+SEPARATOR = ", "
 PANELS = (1, 2, 3)
 """The pictures that people choose from."""
 
@@ -121,8 +123,8 @@ class Round:
 class Phrase:
     """A member's phrase. user_id: 0 if its author is hidden or forgotten. text: "" if deleted.
 
-    votes: how many members chose it. is_used: whether it is part of the drawn prompt. weight,
-    max_cost_per_day: what its author's roles gave them. held_for: why it is held.
+    votes: how many members chose it. place: its place in the drawn prompt, from 1; None if it is not
+    part of it. weight, max_cost_per_day: what its author's roles gave them. held_for: why it is held.
     """
 
     phrase_id: int
@@ -133,10 +135,15 @@ class Phrase:
     status: PhraseStatus
     at: float
     votes: int = 0
-    is_used: bool = False
+    place: int | None = None
     weight: float = 1.0
     max_cost_per_day: float | None = None
     held_for: Reason | None = None
+
+    @property
+    def is_used(self) -> bool:
+        """Return whether it is part of the drawn prompt."""
+        return self.place is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,11 @@ class RoundState:
         """Return the authors of the phrases that were drawn, each once."""
         used = (each.user_id for each in self.phrases if each.is_used and each.user_id)
         return tuple(dict.fromkeys(used))
+
+
+def compose_prompt(theme: str, phrases: Iterable[str]) -> str:
+    """Put a theme and phrases into one prompt. Deleted ones are left out."""
+    return SEPARATOR.join(filter(None, (theme, *phrases)))
 
 
 def draw_lot(tied: tuple[int, ...], seed: int) -> int:

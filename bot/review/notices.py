@@ -44,6 +44,8 @@ class Notices:
                 return await self._tell_appealed(card, texts.APPEAL_GRANTED)
             case Decision.DENY:
                 return await self._tell_appealed(card, texts.APPEAL_DENIED)
+            case Decision.APPROVE | Decision.REFUSE | Decision.EXPIRE if card.phrase_id:
+                return await self._tell_phrase(card)
             case Decision.REMOVE:
                 return await self.tell_removed(guild_id, member_id, card.job_id, card.reason)
             case Decision.STRIKE:
@@ -52,6 +54,20 @@ class Notices:
             case Decision.SUSPEND:
                 return await self.tell_suspended(guild_id, member_id)
         return True
+
+    async def _tell_phrase(self, card: Card) -> Told:
+        is_approved = card.decision is Decision.APPROVE
+
+        def compose(server: str) -> list[str]:
+            text = texts.TOLD_PHRASE_JOINED if is_approved else texts.TOLD_PHRASE_REFUSED
+            why = [texts.TOLD_WHY(reason=card.reason)] if card.reason else []
+            return [text(server=server), *why]
+
+        nonce = f"phrase-{card.phrase_id}"
+        has_appeal = card.decision is Decision.REFUSE
+        return await self._tell(
+            card.guild_id, card.member_id, nonce, compose, has_appeal=has_appeal
+        )
 
     async def tell_removed(
         self, guild_id: int, member_id: int, job_id: int | None, why: str = ""

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.recipes import Ask
-from bot.domain.rounds import Phrase, Round
+from bot.domain.rounds import Phrase, Round, compose_prompt
 from bot.errors import UserError
 from bot.jobs.group_intake import GroupIntake
 from bot.recipes.styles import Styles
 from bot.rounds.prompts import (
     choose_phrases,
     compose_ask,
-    compose_prompt,
     count_words_left,
     estimate_tokens,
 )

@@ -46,7 +46,7 @@ class Voting:
         self._rounds = store.rounds
         self._jobs = store.jobs
         self._settings = store.settings
-        self._retention = store.retention
+        self._words = store.round_words
         self._gate = gate
         self._board = board
         self._writer = writer
@@ -85,7 +85,7 @@ class Voting:
         job = await self._jobs.fetch_job(round_.job_id)
         if job is None or job.ended_at is None:
             return
-        await self._retention.blank_deleted_phrases(round_.round_id)
+        await self._words.take_out_deleted(round_.round_id)
         if job.status is JobStatus.DELIVERED:
             settings = await self._settings.fetch(round_.guild_id)
             until = self._now() + settings.round_vote_minutes * _MINUTE_SECONDS
@@ -143,8 +143,10 @@ class Voting:
         state = await self._board.compose(round_.round_id)
         picture = None if state is None else await self._locate_winner(state)
         if state is None or picture is None:
-            await self._rounds.mark_announced(round_.round_id, _NO_MESSAGE)
-            await self._rounds.mark_shown_off(round_.round_id, _NO_MESSAGE)
+            if round_.winner_message_id is None:
+                await self._rounds.mark_announced(round_.round_id, _NO_MESSAGE)
+            if round_.showcase_message_id is None:
+                await self._rounds.mark_shown_off(round_.round_id, _NO_MESSAGE)
             return
         if round_.winner_message_id is None:
             post = self._round_messenger.announce_winner(state, picture)
