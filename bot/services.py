@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bot.domain.jobs import Job
 from bot.engine import EngineApi, EnginePool, UpscalerInfo, check_upscaler
 from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
@@ -44,15 +43,9 @@ from bot.review.mod_log import ModLog, Post
 from bot.review.notices import Notices
 from bot.review.reports import Reports
 from bot.review.sanctions import Sanctions
-from bot.rounds.board import Board
-from bot.rounds.closing import Closing
-from bot.rounds.phrases import Phrases
-from bot.rounds.ports import Nowhere, RoundMessenger
-from bot.rounds.room import Prompts
-from bot.rounds.rounds import Rounds
+from bot.rounds.compose import RoundGround, RoundServices, compose_rounds
+from bot.rounds.ports import RoundMessenger
 from bot.rounds.upkeep import SECONDS as ROUNDS_SECONDS
-from bot.rounds.upkeep import Upkeep
-from bot.rounds.voting import Voting
 from bot.settings import Settings
 from bot.store import (
     AuditRepository,
@@ -65,7 +58,6 @@ from bot.store import (
     SettingsRepository,
     StandingRepository,
 )
-from bot.texts.reasons import Reason
 
 Clock = Callable[[], float]
 _HOUR_SECONDS = 3600.0
@@ -81,17 +73,6 @@ class GuildServices:
     rule_editor: RuleEditor
     styles: Styles
     modlog: ModLog
-
-
-@dataclass(frozen=True, slots=True)
-class RoundServices:
-    """The services for group rounds."""
-
-    rounds: Rounds
-    phrases: Phrases
-    voting: Voting
-    board: Board
-    upkeep: Upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +122,6 @@ class _Ground:
     workers: WorkerProcesses
     writer: PictureWriter
     messenger: Messenger
-    round_messenger: RoundMessenger
     now: Clock
 
 
@@ -167,7 +147,6 @@ class _Review:
     sanctions: Sanctions
     notices: Notices
     decisions: Decisions
-    cards: ReviewCards
 
 
 def compose_services(
@@ -181,8 +160,7 @@ def compose_services(
     """Connect the parts without starting them. Raises ConfigError for unusable rules or files."""
     store = Repositories.of(database)
     writer = PictureWriter(settings.data_dir / "pictures")
-    workers, posts = WorkerProcesses(), round_messenger or Nowhere()
-    ground = _Ground(settings, store, workers, writer, messenger, posts, now)
+    ground = _Ground(settings, store, WorkerProcesses(), writer, messenger, now)
     reading = ReadingRoom()
     guilds = _compose_guild_services(ground, reading)
     policy = _compose_policy(ground, guilds.scale, reading)
@@ -192,11 +170,26 @@ def compose_services(
     jobs = _compose_jobs(ground, pool, policy, status_messages, review_cards)
     review = _compose_review(ground, review_cards, jobs)
     heavy_work = HeavyWork(now)
-    member_data = MemberData(
-        store, jobs.dispatcher, status_messages, pool, writer, heavy_work, now
+    member_data = MemberData(store, jobs.dispatcher, status_messages, pool, writer, heavy_work, now)
+    rounds = compose_rounds(
+        RoundGround(
+            store=store,
+            gate=policy.gate,
+            refusals=jobs.intake.refusals,
+            group_intake=jobs.group_intake,
+            styles=guilds.styles,
+            status_messages=status_messages,
+            review_cards=review_cards,
+            sanctions=review.sanctions,
+            dispatcher=jobs.dispatcher,
+            writer=writer,
+            messenger=messenger,
+            round_messenger=round_messenger,
+            now=now,
+        )
     )
-    rounds = _compose_rounds(ground, policy.gate, guilds.styles, jobs, review, status_messages)
-    member_data.refresh_rounds = rounds.board.refresh_all
+    for each in (member_data, review.sanctions, review.decisions):
+        each.refresh_rounds = rounds.board.refresh_all
     return Services(
         jobs=store.jobs,
         standing=store.standing,
@@ -307,38 +300,7 @@ def _compose_review(ground: _Ground, review_cards: ReviewCards, jobs: _Jobs) -> 
     decisions = Decisions(
         store, jobs.waitlist, review_cards, reports, sanctions, notices, resume, now
     )
-    return _Review(reports, sanctions, notices, decisions, review_cards)
-
-
-def _compose_rounds(
-    ground: _Ground,
-    gate: PromptGate,
-    styles: Styles,
-    jobs: _Jobs,
-    review: _Review,
-    status_messages: StatusMessages,
-) -> RoundServices:
-    store, messenger, now = ground.store, ground.round_messenger, ground.now
-    refusals, group_intake = jobs.intake.refusals, jobs.group_intake
-    prompts = Prompts(styles, group_intake)
-    board = Board(store, prompts, status_messages, messenger, now)
-    closing = Closing(store, gate, group_intake, prompts, board, now)
-    voting = Voting(
-        store, gate, board, ground.writer, ground.messenger, messenger, now, _draw_seed
-    )
-
-    async def cancel_job(job_id: int, reason: Reason) -> Job | None:
-        ended = await jobs.dispatcher.cancel(job_id, reason)
-        return ended or await group_intake.drop_rendered(job_id, reason)
-
-    rounds = Rounds(store, gate, refusals, prompts, board, closing, cancel_job, now)
-    phrases = Phrases(
-        store, gate, refusals, prompts, board, review.cards, review.sanctions, now
-    )
-    for each in (review.sanctions, review.decisions):
-        each.refresh_rounds = board.refresh_all
-    upkeep = Upkeep(store, board, closing, voting, messenger, now)
-    return RoundServices(rounds, phrases, voting, board, upkeep)
+    return _Review(reports, sanctions, notices, decisions)
 
 
 def list_chores(

@@ -123,8 +123,9 @@ class Round:
 class Phrase:
     """A member's phrase. user_id: 0 if its author is hidden or forgotten. text: "" if deleted.
 
-    votes: how many members chose it. place: its place in the drawn prompt, from 1; None if it is not
-    part of it. weight, max_cost_per_day: what its author's roles gave them. held_for: why it is held.
+    votes: how many members chose it. place: its place in the drawn prompt, from 1; None if it is
+    not part of it. weight, max_cost_per_day: what its author's roles gave them. held_for: why it is
+    held.
     """
 
     phrase_id: int

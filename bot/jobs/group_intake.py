@@ -91,9 +91,7 @@ class GroupIntake:
             return because(Code.QUEUE_FULL, count=standing.total_waiting)
         return None
 
-    async def list_able(
-        self, payers: Sequence[Payer], origin: Origin, cost: float
-    ) -> list[Payer]:
+    async def list_able(self, payers: Sequence[Payer], origin: Origin, cost: float) -> list[Payer]:
         """Return those who can pay an equal share. If some cannot, the others' shares grow."""
         able = list(payers)
         while able:

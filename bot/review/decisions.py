@@ -274,7 +274,7 @@ class Decisions:
         phrase = None if card.phrase_id is None else await self._phrases.fetch(card.phrase_id)
         if phrase is not None and self.refresh_rounds is not None:
             await self.refresh_rounds([phrase.round_id])
-        return True
+        return await self._notices.tell_phrase(card) is not None
 
     async def _settle_held(self, card: Card, *, is_fresh: bool) -> bool:
         assert card.job_id is not None

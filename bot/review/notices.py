@@ -44,8 +44,6 @@ class Notices:
                 return await self._tell_appealed(card, texts.APPEAL_GRANTED)
             case Decision.DENY:
                 return await self._tell_appealed(card, texts.APPEAL_DENIED)
-            case Decision.APPROVE | Decision.REFUSE | Decision.EXPIRE if card.phrase_id:
-                return await self._tell_phrase(card)
             case Decision.REMOVE:
                 return await self.tell_removed(guild_id, member_id, card.job_id, card.reason)
             case Decision.STRIKE:
@@ -55,7 +53,10 @@ class Notices:
                 return await self.tell_suspended(guild_id, member_id)
         return True
 
-    async def _tell_phrase(self, card: Card) -> Told:
+    async def tell_phrase(self, card: Card) -> Told:
+        """Tell a member whether their phrase joined the round. Not if it was taken back."""
+        if card.decision not in {Decision.APPROVE, Decision.REFUSE, Decision.EXPIRE}:
+            return True
         is_approved = card.decision is Decision.APPROVE
 
         def compose(server: str) -> list[str]:

@@ -156,7 +156,9 @@ class Board:
         if round_.status is not RoundStatus.VOTING:
             return None
         settings = await self._settings.fetch(round_.guild_id)
-        return await self._rounds.count_votes(round_.round_id) if settings.round_live_counts else None
+        return (
+            await self._rounds.count_votes(round_.round_id) if settings.round_live_counts else None
+        )
 
     async def list_panels(self, job: Job | None) -> tuple[int, ...]:
         """Return the pictures that people may see and vote for."""

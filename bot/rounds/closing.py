@@ -97,22 +97,24 @@ class Closing:
         if hindrance is not None:
             await self._wait(round_, hindrance)
             return None
-        try:
-            drawing = await self._prepare(round_, settings)
-        except UserError as error:
-            await self.fail(round_, error.reason)
-            return None
-        except WorkerUnavailable:  # the bot stops; the next start closes the round
-            return None
+        drawing = await self._try_prepare(round_, settings)
         if drawing is None:
             return None
-        is_asked = round_.status is RoundStatus.ASKING
-        if len(drawing.payers) < MIN_AUTHORS and not is_asked:
+        if len(drawing.payers) < MIN_AUTHORS and round_.status is RoundStatus.OPEN:
             await self._ask(round_)
-            return None
-        if not await self._board.show_now(round_):  # nobody could see the pictures
-            return None
-        return await self._commit(round_, drawing)
+        elif await self._board.show_now(round_):  # or else nobody could see the pictures
+            return await self._commit(round_, drawing)
+        return None
+
+    async def _try_prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
+        """Find out what to draw; None if the round has ended without, or must be tried again."""
+        try:
+            return await self._prepare(round_, settings)
+        except UserError as error:
+            await self.fail(round_, error.reason)
+        except WorkerUnavailable:  # the bot stops; the next start closes the round
+            pass
+        return None
 
     async def _wait(self, round_: Round, hindrance: Reason) -> None:
         if self._now() - round_.closes_at > PATIENCE_SECONDS:

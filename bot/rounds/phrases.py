@@ -47,6 +47,7 @@ _NEWEST = 400  # more phrases than this have more characters than any company
 _OPEN = (PhraseStatus.HELD, PhraseStatus.JOINED)
 _EDGES = " ,.;"  # signs that would only separate phrases
 
+
 class Phrases:
     """Judges each phrase alone and in company, commits it, and only then returns it.
 
@@ -134,9 +135,7 @@ class Phrases:
         if not text:
             raise UserError(because(Code.PHRASE_EMPTY))
         if len(text) > MAX_PHRASE_LENGTH:
-            raise UserError(
-                because(Code.PHRASE_TOO_LONG, length=len(text), most=MAX_PHRASE_LENGTH)
-            )
+            raise UserError(because(Code.PHRASE_TOO_LONG, length=len(text), most=MAX_PHRASE_LENGTH))
         refusal = find_admission_refusal(origin, settings, self._now())
         if compose_quota(settings, origin.role_ids).max_waiting == 0:
             refusal = refusal or because(Code.ROLES_MAY_NOT_WAIT)
@@ -252,9 +251,7 @@ class Phrases:
 
     async def _take_out(self, phrase: Phrase, status: PhraseStatus) -> Phrase:
         round_ = await self._require_open(phrase.round_id, phrase.guild_id)
-        changed = await self._phrases.mark(
-            phrase.phrase_id, status, leaving=_OPEN, now=self._now()
-        )
+        changed = await self._phrases.mark(phrase.phrase_id, status, leaving=_OPEN, now=self._now())
         if changed is None:
             raise UserError(because(Code.PHRASE_UNKNOWN))
         self._board.refresh(round_)

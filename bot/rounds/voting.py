@@ -203,11 +203,8 @@ async def _try(round_: Round, post: Awaitable[int]) -> int | None:
         return None
 
 
-def choose_winner(
-    tally: Sequence[int], panels: Sequence[int], seed: int
-) -> tuple[int, int | None]:
+def choose_winner(tally: Sequence[int], panels: Sequence[int], seed: int) -> tuple[int, int | None]:
     """Return the panel with the most votes, and the seed if a lot decided among equals."""
     most = max(tally[PANELS.index(panel)] for panel in panels)
     tied = tuple(panel for panel in panels if tally[PANELS.index(panel)] == most)
     return (tied[0], None) if len(tied) == 1 else (draw_lot(tied, seed), seed)
-

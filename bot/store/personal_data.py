@@ -58,14 +58,13 @@ _WITH_JOB = "the words of its job go"
 _OVER_SUSPENSION = "(lifted_at IS NOT NULL OR ends_at < :now)"
 _OVER_CARD = (
     "guild_id = :guild_id AND opened_at < :moment AND (settled_at < :moment "  # noqa: S608
-    "OR job_id IN (SELECT job_id FROM job WHERE user_id = 0 AND source <> 'round') OR suspension_id IN "
-    f"(SELECT suspension_id FROM suspension WHERE {_OVER_SUSPENSION}))"
+    "OR job_id IN (SELECT job_id FROM job WHERE user_id = 0 AND source <> 'round') "
+    f"OR suspension_id IN (SELECT suspension_id FROM suspension WHERE {_OVER_SUSPENSION}))"
 )
 
 
 _OVER_ROUND = (
-    "guild_id = :guild_id AND opened_at < :moment "
-    "AND status IN ('ended', 'failed', 'cancelled')"
+    "guild_id = :guild_id AND opened_at < :moment AND status IN ('ended', 'failed', 'cancelled')"
 )
 
 
@@ -116,7 +115,9 @@ PERSONAL: dict[str, PersonalData] = {
         people={"member_id": "NULL", "actor_id": "0"},
         plain=("action", "rule", "prompt_hash", "old_value", "new_value"),
     ),
-    "phrase_vote": PersonalData("its phrase goes, or its member deletes their data", people={"user_id": "0"}),
+    "phrase_vote": PersonalData(
+        "its phrase goes, or its member deletes their data", people={"user_id": "0"}
+    ),
     "phrase": PersonalData(
         "the server's time is over and its round has ended; its words, when their author deletes "
         "them",
@@ -130,7 +131,9 @@ PERSONAL: dict[str, PersonalData] = {
         f"AND round_id IN (SELECT round_id FROM round WHERE {_OVER_ROUND}) "
         "AND phrase_id NOT IN (SELECT phrase_id FROM card WHERE phrase_id IS NOT NULL)",
     ),
-    "picture_vote": PersonalData("its round goes, or its member deletes their data", people={"user_id": "0"}),
+    "picture_vote": PersonalData(
+        "its round goes, or its member deletes their data", people={"user_id": "0"}
+    ),
     "round": PersonalData(
         "the server's time is over and it has ended; its theme, when its starter deletes it",
         words=(Words("theme", by="starter_id", at="opened_at"),),
@@ -154,8 +157,7 @@ PERSONAL: dict[str, PersonalData] = {
             "reason_code",
             "reason_params",
         ),
-        over=f"{_OVER_ROUND} "
-        "AND round_id NOT IN (SELECT round_id FROM phrase)",
+        over=f"{_OVER_ROUND} AND round_id NOT IN (SELECT round_id FROM phrase)",  # noqa: S608
     ),
     "job_share": PersonalData(
         "as the member of a job: a day after they delete their data, or when the server's time is "
