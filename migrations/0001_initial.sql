@@ -252,7 +252,7 @@ CREATE INDEX suspension_by_member ON suspension (guild_id, member_id);
 
 -- A group round. See domain/rounds.Round for the columns that are not explained here.
 -- interaction_id: makes sure that an interaction starts at most one round.
--- asked_at: when the starter was asked whether to draw.
+-- asked_at: when the starter was asked whether to draw. is_confirmed: they said yes.
 -- winner_message_id, showcase_message_id: NULL until posted; 0 if there is no such message.
 -- end_shown: 0 if it is over and its message may not show that yet.
 CREATE TABLE round (
@@ -281,6 +281,7 @@ CREATE TABLE round (
     closes_at           REAL NOT NULL,
     asks_until          REAL,
     asked_at            REAL,
+    is_confirmed        INTEGER NOT NULL DEFAULT 0 CHECK (is_confirmed IN (0, 1)),
     job_id              INTEGER UNIQUE REFERENCES job (job_id),
     votes_until         REAL,
     winner              INTEGER CHECK (winner BETWEEN 1 AND 3),

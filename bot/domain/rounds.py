@@ -78,11 +78,12 @@ class Round:
 
     message_id: None until the message is posted. style: "" for none. start: the winner of the
     round ``previous_id``. closes_at: when no more phrases are taken; after an early close, the time
-    of that. asks_until: when a round in ASKING is cancelled. votes_until: None before VOTING.
-    winner: the panel. tally: the votes for each panel, from the end on. lot_seed: if panels had
-    equally many votes, the number that decided (see ``draw_lot``). winner_message_id,
-    showcase_message_id: None until posted; 0 if there is no such message. end_shown: False if it is
-    over and its message may not show that yet. reason: why it ended without a winner.
+    of that. asks_until: when a round in ASKING is cancelled. is_confirmed: its starter wants it
+    drawn anyway. votes_until: None before VOTING. winner: the panel. tally: the votes for each
+    panel, from the end on. lot_seed: if panels had equally many votes, the number that decided (see
+    ``draw_lot``). winner_message_id, showcase_message_id: None until posted; 0 if there is no such
+    message. end_shown: False if it is over and its message may not show that yet. reason: why it
+    ended without a winner.
     """
 
     round_id: int
@@ -106,6 +107,7 @@ class Round:
     previous_id: int | None = None
     start: StartPicture | None = None
     asks_until: float | None = None
+    is_confirmed: bool = False
     job_id: int | None = None
     votes_until: float | None = None
     winner: int | None = None

@@ -14,7 +14,6 @@ from bot.domain.rounds import Phrase, PhraseStatus, Round, RoundStatus
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import UserError, WorkerUnavailable
 from bot.jobs.group_intake import GroupIntake, Payer
-from bot.ops.locks import KeyedLocks
 from bot.policy.prompts import PromptGate, has_review
 from bot.rounds.board import Board
 from bot.rounds.prompts import compose_origin
@@ -71,22 +70,15 @@ class Closing:
         self._prompts = prompts
         self._board = board
         self._now = now
-        self._turns = KeyedLocks[int]()
 
-    async def close(self, round_id: int, *, is_confirmed: bool = False) -> Round | None:
-        """Close a due round. is_confirmed: the starter wants it drawn whoever took part.
+    async def close(self, round_: Round) -> None:
+        """Close a round that is due, or that its starter wants drawn.
 
-        Returns the round as it is after that. If it cannot be drawn yet, the chore tries again.
+        If it cannot be drawn yet, the chore calls this again.
         """
-        async with self._turns[round_id]:
-            round_ = await self._rounds.fetch(round_id)
-            wanted = RoundStatus.ASKING if is_confirmed else RoundStatus.OPEN
-            if round_ is None or round_.status is not wanted or round_.closes_at > self._now():
-                return round_
-            job = await self._close(round_)
-            if job is not None:
-                await self._intake.pass_on(job)
-            return await self._rounds.fetch(round_id)
+        job = await self._close(round_)
+        if job is not None:
+            await self._intake.pass_on(job)
 
     async def _close(self, round_: Round) -> Job | None:
         origin = compose_origin(round_)

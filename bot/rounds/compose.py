@@ -77,7 +77,7 @@ def compose_rounds(ground: RoundGround) -> RoundServices:
         return ended or await ground.group_intake.drop_rendered(job_id, reason)
 
     return RoundServices(
-        Rounds(store, gate, ground.refusals, prompts, board, closing, cancel_job, now),
+        Rounds(store, gate, ground.refusals, prompts, board, cancel_job, now),
         Phrases(
             store,
             gate,

@@ -28,7 +28,6 @@ from bot.policy.admission import find_admission_refusal
 from bot.policy.prompts import PromptGate
 from bot.recipes.derive import VARY_STRENGTH
 from bot.rounds.board import Board
-from bot.rounds.closing import Closing
 from bot.rounds.room import Prompts
 from bot.store import Repositories
 from bot.store.patience import in_time
@@ -53,7 +52,6 @@ class Rounds:
         refusals: Refusals,
         prompts: Prompts,
         board: Board,
-        closing: Closing,
         cancel_job: Cancel,
         now: Callable[[], float],
     ) -> None:
@@ -64,7 +62,6 @@ class Rounds:
         self._refusals = refusals
         self._prompts = prompts
         self._board = board
-        self._closing = closing
         self._cancel_job = cancel_job
         self._now = now
 
@@ -165,22 +162,23 @@ class Rounds:
         return round_
 
     async def close(self, round_id: int, guild_id: int, by: int) -> Round:
-        """Take no more phrases, and draw what there is. Raises UserError."""
+        """Take no more phrases. The chore draws what there is. Raises UserError."""
         round_ = await self._require(round_id, guild_id)
         async with self._rounds.transaction():
             due = await self._rounds.mark_due(round_id, self._now())
             if due is None:
                 raise UserError(because(Code.ROUND_NOT_OPEN))
             await self._record_decision(AuditAction.ROUND_CLOSED, round_, by)
-        return await self._closing.close(round_id) or due
+        return due
 
     async def draw_anyway(self, round_id: int, guild_id: int, by: int) -> Round:
         """Draw a round although fewer than two people took part. Raises UserError."""
-        round_ = await self._require(round_id, guild_id)
-        if round_.status is not RoundStatus.ASKING:
+        await self._require(round_id, guild_id)
+        confirmed = await self._rounds.mark_confirmed(round_id)
+        if confirmed is None:
             raise UserError(because(Code.ROUND_NOT_ASKING))
         log.info("user %s wants round %s drawn", by, round_id)
-        return await self._closing.close(round_id, is_confirmed=True) or round_
+        return confirmed
 
     async def cancel(self, round_id: int, guild_id: int, by: int) -> Round:
         """End a round without a winner. Its pictures stay if they are posted. Raises UserError."""

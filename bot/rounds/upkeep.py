@@ -66,7 +66,8 @@ class Upkeep:
     async def _look_at(self, round_: Round) -> None:
         match round_.status:
             case RoundStatus.OPEN:
-                await self._closing.close(round_.round_id)
+                if round_.closes_at <= self._now():
+                    await self._closing.close(round_)
             case RoundStatus.ASKING:
                 await self._ask(round_)
             case RoundStatus.DRAWING:
@@ -76,6 +77,9 @@ class Upkeep:
 
     async def _ask(self, round_: Round) -> None:
         """Ask the starter once, and end the round if there is no answer."""
+        if round_.is_confirmed:
+            await self._closing.close(round_)
+            return
         if round_.asks_until is not None and round_.asks_until <= self._now():
             await self._closing.fail(round_, because(Code.ROUND_NOT_CONFIRMED))
             return

@@ -164,6 +164,14 @@ class RoundRepository:
         )
         return row is not None
 
+    async def mark_confirmed(self, round_id: int) -> Round | None:
+        """Note that a round in asking is to be drawn whoever took part."""
+        return await self._fetch_one(
+            "UPDATE round SET is_confirmed = 1 WHERE round_id = ? AND status = 'asking' "
+            "RETURNING *",
+            round_id,
+        )
+
     async def mark_drawing(self, round_id: int, job_id: int, leaving: RoundStatus) -> Round | None:
         """Move a round from open or asking to drawing."""
         return await self._change(round_id, (leaving,), RoundStatus.DRAWING, job_id=job_id)
@@ -295,6 +303,7 @@ def parse_round(row: Row) -> Round:
             "is_anonymous": bool(row["is_anonymous"]),
             "age_restricted": bool(row["age_restricted"]),
             "end_shown": bool(row["end_shown"]),
+            "is_confirmed": bool(row["is_confirmed"]),
             "start": None if start is None else StartPicture(**json.loads(start)),
             "tally": tuple(json.loads(row["tally"])),
             "reason": parse_reason("reason", row),
