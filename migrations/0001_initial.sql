@@ -252,7 +252,7 @@ CREATE INDEX suspension_by_member ON suspension (guild_id, member_id);
 
 -- A group round. See domain/rounds.Round for the columns that are not explained here.
 -- interaction_id: makes sure that an interaction starts at most one round.
--- asked_at: when the starter was asked whether to draw.
+-- asked_at: when the starter was asked whether to draw. is_confirmed: they said yes.
 -- winner_message_id, showcase_message_id: NULL until posted; 0 if there is no such message.
 -- end_shown: 0 if it is over and its message may not show that yet.
 CREATE TABLE round (
@@ -281,6 +281,7 @@ CREATE TABLE round (
     closes_at           REAL NOT NULL,
     asks_until          REAL,
     asked_at            REAL,
+    is_confirmed        INTEGER NOT NULL DEFAULT 0 CHECK (is_confirmed IN (0, 1)),
     job_id              INTEGER UNIQUE REFERENCES job (job_id),
     votes_until         REAL,
     winner              INTEGER CHECK (winner BETWEEN 1 AND 3),
@@ -308,6 +309,7 @@ CREATE UNIQUE INDEX round_in_channel ON round (channel_id)
     WHERE status IN ('open', 'asking', 'drawing', 'voting');
 
 -- key: the phrase as the rules read it, so that nobody adds it twice; NULL after its deletion.
+-- place: its place in the prompt that is drawn, from 1; NULL if it is not part of it.
 -- weight, max_cost_per_day: from the roles that its author had.
 CREATE TABLE phrase (
     phrase_id        INTEGER PRIMARY KEY,
@@ -319,7 +321,7 @@ CREATE TABLE phrase (
     status           TEXT NOT NULL CHECK (status IN (
                          'held', 'joined', 'struck', 'refused', 'withdrawn')),
     at               REAL NOT NULL,
-    is_used          INTEGER NOT NULL DEFAULT 0 CHECK (is_used IN (0, 1)),
+    place            INTEGER,
     weight           REAL NOT NULL DEFAULT 1.0 CHECK (weight > 0),
     max_cost_per_day REAL,
     rule             TEXT NOT NULL DEFAULT '',

@@ -145,8 +145,8 @@ class Case:
 
     delete_by_hand: a moderator must delete the message of removed pictures, as the bot cannot.
     beyond: rules that do not apply. is_sealed: nobody may see the prompt or the pictures.
-    is_bare: the card shows no member's words, because Discord refuses them there. phrase, theme,
-    held_for: a phrase of a round, that round's theme, and why a moderator has to look at it.
+    is_bare: the card shows no member's words, because Discord refuses them there. phrase, theme:
+    a phrase of a round that waits, and that round's theme.
     """
 
     card: Card
@@ -161,4 +161,3 @@ class Case:
     is_bare: bool = False
     phrase: Phrase | None = None
     theme: str = ""
-    held_for: Reason | None = None

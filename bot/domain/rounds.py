@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +14,7 @@ MAX_PHRASE_LENGTH = 80
 MAX_THEME_LENGTH = 200
 MIN_MINUTES, MAX_MINUTES = 2, 1440
 MAX_PHRASES_EACH = 5
+SEPARATOR = ", "
 PANELS = (1, 2, 3)
 """The pictures that people choose from."""
 
@@ -76,11 +78,12 @@ class Round:
 
     message_id: None until the message is posted. style: "" for none. start: the winner of the
     round ``previous_id``. closes_at: when no more phrases are taken; after an early close, the time
-    of that. asks_until: when a round in ASKING is cancelled. votes_until: None before VOTING.
-    winner: the panel. tally: the votes for each panel, from the end on. lot_seed: if panels had
-    equally many votes, the number that decided (see ``draw_lot``). winner_message_id,
-    showcase_message_id: None until posted; 0 if there is no such message. end_shown: False if it is
-    over and its message may not show that yet. reason: why it ended without a winner.
+    of that. asks_until: when a round in ASKING is cancelled. is_confirmed: its starter wants it
+    drawn anyway. votes_until: None before VOTING. winner: the panel. tally: the votes for each
+    panel, from the end on. lot_seed: if panels had equally many votes, the number that decided (see
+    ``draw_lot``). winner_message_id, showcase_message_id: None until posted; 0 if there is no such
+    message. end_shown: False if it is over and its message may not show that yet. reason: why it
+    ended without a winner.
     """
 
     round_id: int
@@ -104,6 +107,7 @@ class Round:
     previous_id: int | None = None
     start: StartPicture | None = None
     asks_until: float | None = None
+    is_confirmed: bool = False
     job_id: int | None = None
     votes_until: float | None = None
     winner: int | None = None
@@ -121,8 +125,9 @@ class Round:
 class Phrase:
     """A member's phrase. user_id: 0 if its author is hidden or forgotten. text: "" if deleted.
 
-    votes: how many members chose it. is_used: whether it is part of the drawn prompt. weight,
-    max_cost_per_day: what its author's roles gave them. held_for: why it is held.
+    votes: how many members chose it. place: its place in the drawn prompt, from 1; None if it is
+    not part of it. weight, max_cost_per_day: what its author's roles gave them. held_for: why it is
+    held.
     """
 
     phrase_id: int
@@ -133,10 +138,15 @@ class Phrase:
     status: PhraseStatus
     at: float
     votes: int = 0
-    is_used: bool = False
+    place: int | None = None
     weight: float = 1.0
     max_cost_per_day: float | None = None
     held_for: Reason | None = None
+
+    @property
+    def is_used(self) -> bool:
+        """Return whether it is part of the drawn prompt."""
+        return self.place is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +182,11 @@ class RoundState:
         """Return the authors of the phrases that were drawn, each once."""
         used = (each.user_id for each in self.phrases if each.is_used and each.user_id)
         return tuple(dict.fromkeys(used))
+
+
+def compose_prompt(theme: str, phrases: Iterable[str]) -> str:
+    """Put a theme and phrases into one prompt. Deleted ones are left out."""
+    return SEPARATOR.join(filter(None, (theme, *phrases)))
 
 
 def draw_lot(tied: tuple[int, ...], seed: int) -> int:

@@ -91,9 +91,7 @@ class GroupIntake:
             return because(Code.QUEUE_FULL, count=standing.total_waiting)
         return None
 
-    async def list_able(
-        self, payers: Sequence[Payer], origin: Origin, cost: float
-    ) -> list[Payer]:
+    async def list_able(self, payers: Sequence[Payer], origin: Origin, cost: float) -> list[Payer]:
         """Return those who can pay an equal share. If some cannot, the others' shares grow."""
         able = list(payers)
         while able:
@@ -147,6 +145,20 @@ class GroupIntake:
         )
         assert answered is not None
         return answered
+
+    async def drop_rendered(self, job_id: int, reason: Reason) -> Job | None:
+        """End a job that is drawn but not posted yet. It costs nothing."""
+        ended = await self._jobs.mark_ended(
+            job_id,
+            JobStatus.CANCELLED,
+            reason=reason,
+            now=self._now(),
+            leaving=[JobStatus.RENDERED],
+            end_notified=True,
+        )
+        if ended is not None:
+            self._waitlist.charge(ended)
+        return ended
 
     async def pass_on(self, job: Job) -> None:
         """Hand a committed job to the queue or to the moderators."""

@@ -180,7 +180,9 @@ class PromptGate:
         self, own: RuleBook, origin: Origin, prompt: str, negative: str, start: StartPicture | None
     ) -> Verdict:
         ancestry = await self._ancestry.fetch(start)
-        return await self._room.run(_whose(origin), self._policy.judge, prompt, negative, own, ancestry)
+        return await self._room.run(
+            _whose(origin), self._policy.judge, prompt, negative, own, ancestry
+        )
 
     async def find_suspended(self, origin: Origin) -> Verdict | None:
         """Return the verdict for a member who is suspended here; None for everybody else."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from bot.domain.jobs import Origin, Source
 from bot.domain.recipes import Ask
-from bot.domain.rounds import Choosing, Phrase, Round
+from bot.domain.rounds import SEPARATOR, Choosing, Phrase, Round, compose_prompt
 
 MAX_COMPANY = 2000
 """How many characters of the other phrases a new phrase is judged with; the newest come first. The
@@ -15,7 +15,6 @@ prompt that is drawn is judged as a whole, whatever was judged before.
 """
 
 TOKENS_PER_WORD = 1.3
-_SEPARATOR = ", "
 _PIECE = re.compile(r"[^\W\d_]+|\d|[^\w\s]+|_")
 _LETTERS_PER_TOKEN = 6
 
@@ -37,17 +36,12 @@ def _count(piece: str) -> int:
     return len(piece.encode()) // 2 + 1
 
 
-def compose_prompt(theme: str, phrases: Iterable[str]) -> str:
-    """Put a theme and phrases into one prompt. Deleted ones are left out."""
-    return _SEPARATOR.join(filter(None, (theme, *phrases)))
-
-
 def compose_company(theme: str, others: Sequence[str], phrase: str) -> str:
     """Return the text in which a new phrase is judged: with the theme and the newest others."""
     kept: list[str] = []
     room = MAX_COMPANY
     for other in reversed(others):
-        room -= len(other) + len(_SEPARATOR)
+        room -= len(other) + len(SEPARATOR)
         if room < 0:
             break
         kept.append(other)
@@ -68,7 +62,7 @@ def choose_phrases(
     length = max_length - len(round_.theme)
     chosen: list[Phrase] = []
     for each in sort_phrases(round_, phrases):
-        text = _SEPARATOR + each.text
+        text = SEPARATOR + each.text
         if estimate_tokens(text) <= tokens and len(text) <= length:
             chosen.append(each)
             tokens -= estimate_tokens(text)

@@ -157,10 +157,10 @@ class PhraseRepository:
         return sorted({row["round_id"] for row in rows})
 
     async def mark_used(self, phrase_ids: Sequence[int]) -> None:
-        """Record which phrases are part of the prompt."""
-        await self._database.execute(
-            "UPDATE phrase SET is_used = 1 WHERE phrase_id IN (SELECT value FROM json_each(?))",
-            (json.dumps([*phrase_ids]),),
+        """Record which phrases are part of the prompt, in its order."""
+        await self._database.execute_many(
+            "UPDATE phrase SET place = ? WHERE phrase_id = ?",
+            list(enumerate(phrase_ids, 1)),
         )
 
     async def put_votes(
@@ -217,7 +217,7 @@ def _parse(row: Row) -> Phrase:
         PhraseStatus(row["status"]),
         float(row["at"]),
         row["votes"],
-        bool(row["is_used"]),
+        row["place"],
         float(row["weight"]),
         parse_real(row["max_cost_per_day"]),
         parse_reason("held", row),

@@ -14,6 +14,7 @@ from bot.store.meta import MetaRepository
 from bot.store.phrases import PhraseRepository
 from bot.store.pictures import PictureRepository
 from bot.store.retention import RetentionRepository
+from bot.store.round_words import RoundWordsRepository
 from bot.store.rounds import RoundRepository
 from bot.store.rules import RuleRepository
 from bot.store.sanctions import SanctionRepository
@@ -40,6 +41,7 @@ class Repositories:
     meta: MetaRepository
     rounds: RoundRepository
     phrases: PhraseRepository
+    round_words: RoundWordsRepository
 
     @classmethod
     def of(cls, database: Database) -> Self:
@@ -59,4 +61,5 @@ class Repositories:
             MetaRepository(database),
             RoundRepository(database),
             PhraseRepository(database),
+            RoundWordsRepository(database),
         )

@@ -62,7 +62,7 @@ class RoundRepository:
             "closes_at": now + ask.minutes * 60.0,
         }
         return await self._fetch_one(
-            f"INSERT INTO round (round_id, {', '.join(values)}) "
+            f"INSERT INTO round (round_id, {', '.join(values)}) "  # noqa: S608 - our own names
             f"VALUES ({_NEXT_ID}, {', '.join('?' * len(values))}) ON CONFLICT DO NOTHING "
             "RETURNING *",
             *values.values(),
@@ -79,7 +79,8 @@ class RoundRepository:
     async def fetch_running(self, channel_id: int) -> Round | None:
         """Return the round of a channel that is not over, or None."""
         return await self._fetch_one(
-            f"SELECT * FROM round WHERE channel_id = ? AND {_RUNNING}", channel_id
+            f"SELECT * FROM round WHERE channel_id = ? AND {_RUNNING}",  # noqa: S608
+            channel_id,
         )
 
     async def count_running(self, guild_id: int) -> int:
@@ -90,7 +91,8 @@ class RoundRepository:
 
     async def list_running(self) -> list[Round]:
         """List the rounds that are not over, oldest first."""
-        return await self._fetch_all(f"SELECT * FROM round WHERE {_RUNNING} ORDER BY round_id")
+        query = f"SELECT * FROM round WHERE {_RUNNING} ORDER BY round_id"  # noqa: S608
+        return await self._fetch_all(query)
 
     async def list_over_not_shown(self) -> list[Round]:
         """List rounds that are over and whose message may not show that yet."""
@@ -162,9 +164,15 @@ class RoundRepository:
         )
         return row is not None
 
-    async def mark_drawing(
-        self, round_id: int, job_id: int, leaving: RoundStatus
-    ) -> Round | None:
+    async def mark_confirmed(self, round_id: int) -> Round | None:
+        """Note that a round in asking is to be drawn whoever took part."""
+        return await self._fetch_one(
+            "UPDATE round SET is_confirmed = 1 WHERE round_id = ? AND status = 'asking' "
+            "RETURNING *",
+            round_id,
+        )
+
+    async def mark_drawing(self, round_id: int, job_id: int, leaving: RoundStatus) -> Round | None:
         """Move a round from open or asking to drawing."""
         return await self._change(round_id, (leaving,), RoundStatus.DRAWING, job_id=job_id)
 
@@ -213,9 +221,7 @@ class RoundRepository:
     ) -> Round | None:
         """End a round without a winner."""
         why = format_reason("reason", reason)
-        return await self._change(
-            round_id, leaving, status, ended_at=now, end_shown=False, **why
-        )
+        return await self._change(round_id, leaving, status, ended_at=now, end_shown=False, **why)
 
     async def mark_end_shown(self, round_id: int) -> None:
         """Record that the round's message shows how it ended."""
@@ -297,6 +303,7 @@ def parse_round(row: Row) -> Round:
             "is_anonymous": bool(row["is_anonymous"]),
             "age_restricted": bool(row["age_restricted"]),
             "end_shown": bool(row["end_shown"]),
+            "is_confirmed": bool(row["is_confirmed"]),
             "start": None if start is None else StartPicture(**json.loads(start)),
             "tally": tuple(json.loads(row["tally"])),
             "reason": parse_reason("reason", row),

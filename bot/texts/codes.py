@@ -221,6 +221,7 @@ class Code(StrEnum):
     NOT_VOTING = auto()
     NO_SUCH_PANEL = auto()
     SEVERAL_AUTHORS = auto()
+    PHRASE_STRUCK = auto()
     ROUND_REVIEWED = auto()
 
     # How a round ended

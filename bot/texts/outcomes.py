@@ -12,6 +12,7 @@ OUTCOMES: dict[Code, Text] = {
         "Nothing was drawn or charged; choose another one."
     ),
     Code.CANCELLED: Text("Cancelled."),
+    Code.PHRASE_STRUCK: Text("A moderator struck out a phrase in a round."),
     Code.ROUND_EMPTY: Text(
         "The round ended without a phrase that can be drawn. Nothing was drawn or charged."
     ),

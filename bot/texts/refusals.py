@@ -397,9 +397,7 @@ REFUSALS: dict[Code, Text] = {
         "This round has {count:,} phrases, the most it may have, so yours was not added. You can "
         "vote for one of them.",
     ),
-    Code.PHRASE_UNKNOWN: Text(
-        "This phrase is not in the round any more. Nothing was changed."
-    ),
+    Code.PHRASE_UNKNOWN: Text("This phrase is not in the round any more. Nothing was changed."),
     Code.PHRASE_NOT_YOURS: Text(
         "Somebody else added this phrase, so only they can take it back. Nothing was changed."
     ),

@@ -99,6 +99,9 @@ FIRST = {
 CLOSED = Text("This card was closed without a moderator, so there is nothing left to decide.")
 NOT_ON_RECORD = Text("This card was deleted from the database, so nothing was decided.")
 NOT_A_CHOICE = Text("This card cannot be decided like that. Nothing was changed.")
+PHRASE_GONE = Text(
+    "The phrase was taken back, or its round is closed, so there is nothing left to decide."
+)
 TAKEN_BACK = Text("The member has cancelled this prompt, so there is nothing left to decide.")
 SEALED = Text(
     "This prompt counts as **sexual content about minors**. Nobody can see the prompt or its "

@@ -130,9 +130,7 @@ def _step(heap: list[H], following: H | None) -> None:
         heapq.heapreplace(heap, following)
 
 
-def _correct(
-    turns: list[_Turn], lines: dict[Member, deque[Job]], totals: Totals
-) -> None:
+def _correct(turns: list[_Turn], lines: dict[Member, deque[Job]], totals: Totals) -> None:
     """Put the right line first. The use of other lines may have grown: the authors of a round wait
     in lines of their own too. It never shrinks, so only the first one can be out of place.
     """
