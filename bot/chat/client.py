@@ -21,7 +21,6 @@ from bot.chat.offers import is_for_servers
 from bot.chat.rate_guard import RateGuard
 from bot.chat.registration import register
 from bot.errors import NotInQueueYet, StoreError, UserError
-from bot.jobs.ports import Messenger
 from bot.ops.metrics import Health
 from bot.ops.systemd import Systemd
 from bot.ops.workers import Turns
@@ -57,6 +56,8 @@ COGS = (
     "bot.cogs.grid",
     "bot.cogs.remix",
     "bot.cogs.gallery",
+    "bot.cogs.together",
+    "bot.cogs.round_moderation",
     "bot.cogs.style",
     "bot.cogs.queue",
     "bot.cogs.cancel",
@@ -116,7 +117,7 @@ class TriptychClient(commands.Bot):
 
     def __init__(
         self,
-        compose: Callable[[Messenger], Services],
+        compose: Callable[[DiscordMessenger], Services],
         now: Callable[[], float],
         systemd: Systemd | None = None,
     ) -> None:

@@ -233,18 +233,19 @@ class RoundMessages:
     async def _write(self, state: RoundState, compose: _Compose, seconds: float | None) -> int:
         round_ = state.round
         channel = self._client.get_partial_messageable(round_.channel_id)
+        nonce = f"round-{round_.round_id}"
 
         async def write() -> int:
             view, files = compose(state)
             if round_.message_id is None:
-                return (await channel.send(view=view, nonce=f"round-{round_.round_id}")).id
+                return (await channel.send(view=view, nonce=nonce)).id
             message = channel.get_partial_message(round_.message_id)
             if files is None:
                 return (await message.edit(view=view)).id
             return (await message.edit(view=view, attachments=files)).id
 
         try:
-            return await send_with_retry(f"round {round_.round_id}", write, seconds)
+            return await send_with_retry(nonce, write, seconds)
         except UnknownMessage as error:
             raise MessageDeleted(str(error), because(Code.MESSAGE_GONE)) from error
 

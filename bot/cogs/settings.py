@@ -61,11 +61,8 @@ class SettingsPanel(Cog):
                 page = values[0]
             case "pick":
                 page = f"c{values[0]}"
-            case "number" if values[0] in BOUNDS:
-                await open_form(interaction, settings_views.PANEL, f"{page}.number.{values[0]}")
-                return
-            case "quota":
-                await open_form(interaction, settings_views.PANEL, f"{page}.quota.{values[0]}")
+            case "number" | "quota" if name == "quota" or values[0] in BOUNDS:
+                await open_form(interaction, settings_views.PANEL, f"{page}.{name}.{values[0]}")
                 return
             case "appeal_line":
                 await open_form(interaction, settings_views.PANEL, f"{page}.line.{name}")

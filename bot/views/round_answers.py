@@ -28,7 +28,7 @@ from bot.views.jobs import compose_view
 from bot.views.review import REASON_MAX
 from bot.views.round_lines import describe_phrase, link_to
 
-PANEL = "round"
+PANEL, MODERATION = "round", "roundmod"
 HISTORY_PAGE = 10
 _CHOICES = 25  # the most that Discord allows in a select
 _LISTED = 15  # phrases on a page; their texts must fit into one message
@@ -84,9 +84,9 @@ def compose_to_strike(round_id: int, phrases: Sequence[Phrase], page: int) -> di
     select = discord.ui.Select[Any](
         placeholder=texts.CHOOSE_ONE(), options=[_option(each) for each in shown]
     )
-    item = PanelItem(PANEL, f"strike.{round_id}", select)
+    item = PanelItem(MODERATION, f"choose.{round_id}", select)
     lines = [texts.CHOOSE_TO_STRIKE(), *_say_page(page, num_pages)]
-    rows = _row_of_pages(f"strikes.{round_id}", page, num_pages)
+    rows = _row_of_pages(f"phrases.{round_id}", page, num_pages, MODERATION)
     return compose_view("\n".join(lines), discord.ui.ActionRow[Any](item), rows)
 
 
@@ -99,7 +99,9 @@ def compose_confirmation(phrase: Phrase, author_id: int) -> discord.ui.LayoutVie
     style = discord.ButtonStyle.danger
     buttons = [
         PanelItem(
-            PANEL, f"{name}.{phrase.phrase_id}", discord.ui.Button[Any](label=label, style=style)
+            MODERATION,
+            f"{name}.{phrase.phrase_id}",
+            discord.ui.Button[Any](label=label, style=style),
         )
         for name, label in labels.items()
         if author_id or name == "out"
@@ -111,7 +113,7 @@ def compose_reason_form(path: str, *, gives_strike: bool) -> Form:
     """Build the form that asks a moderator for a reason."""
     title = texts.STRIKE_OUT_WITH_STRIKE if gives_strike else texts.STRIKE_OUT
     hint = texts.REASON_HINT_STRIKE if gives_strike else texts.REASON_HINT
-    form = Form(PANEL, path, title=title())
+    form = Form(MODERATION, path, title=title())
     field = discord.ui.TextInput[Any](
         custom_id="reason",
         style=discord.TextStyle.paragraph,
@@ -170,6 +172,17 @@ def say_added(phrase: Phrase) -> str:
     return texts.JOINED(phrase=quote(phrase.text))
 
 
+def say_taken_back(phrase: Phrase) -> str:
+    """Answer the author of a phrase that was taken back."""
+    return texts.TAKEN_BACK(phrase=quote(phrase.text))
+
+
+def say_struck_out(phrase: Phrase, *, gives_strike: bool) -> str:
+    """Answer the moderator who struck out a phrase."""
+    said = texts.STRUCK_OUT_WITH_STRIKE if gives_strike else texts.STRUCK_OUT
+    return said(phrase=quote(phrase.text))
+
+
 def _describe_past(state: RoundState) -> str:
     round_ = state.round
     assert round_.winner is not None
@@ -196,14 +209,16 @@ def _say_page(page: int, num_pages: int) -> list[str]:
     return [f"-# {texts.PAGE(page=page + 1, num_pages=num_pages)}"] if num_pages > 1 else []
 
 
-def _row_of_pages(path: str, page: int, num_pages: int) -> discord.ui.ActionRow[Any] | None:
+def _row_of_pages(
+    path: str, page: int, num_pages: int, panel: str = PANEL
+) -> discord.ui.ActionRow[Any] | None:
     """Build the buttons to the pages before and after this one."""
     if num_pages == 1:
         return None
     pages = ((page - 1, texts.PREVIOUS_PAGE), (page + 1, texts.NEXT_PAGE))
     buttons = [
         PanelItem(
-            PANEL,
+            panel,
             f"{path}.{number}",
             discord.ui.Button[Any](label=label(), disabled=not 0 <= number < num_pages),
         )
