@@ -112,8 +112,8 @@ def _describe_phrase(case: Case) -> list[str]:
     if case.phrase is None or case.is_bare:
         return []
     lines = [f"> {quote(case.phrase.text)}", f"-# {texts.THEME(theme=quote(case.theme))}"]
-    if case.held_for is not None:
-        lines.append(texts.WHY(reason=quote(say(case.held_for), REASON_MAX)))
+    if case.phrase.held_for is not None:
+        lines.append(texts.WHY(reason=quote(say(case.phrase.held_for), REASON_MAX)))
     return lines
 
 
