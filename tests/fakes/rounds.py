@@ -45,14 +45,12 @@ class FakeRoundMessenger:
         self.asked.append(state.round.starter_id)
 
     async def announce_winner(self, state: RoundState, picture: Path) -> int:
-        self._post()
-        assert picture.is_file()
+        self._post(picture)
         self.winners.append((state.round.winner or 0, picture))
         return MESSAGE + 1000 + state.round.round_id
 
     async def show_off(self, state: RoundState, picture: Path, channel_id: int) -> int:
-        self._post()
-        assert picture.is_file()
+        self._post(picture)
         self.showcased.append((channel_id, state.round.winner or 0))
         return MESSAGE + 2000 + state.round.round_id
 
@@ -63,7 +61,8 @@ class FakeRoundMessenger:
         if self.is_away:
             raise Unreachable("no answer")
 
-    def _post(self) -> None:
+    def _post(self, picture: Path) -> None:
         self._reach()
+        assert picture.is_file()
         if not self.may_post:
             raise Undeliverable("50013: missing permissions")
