@@ -122,6 +122,7 @@ class _Ground:
     workers: WorkerProcesses
     writer: PictureWriter
     messenger: Messenger
+    round_messenger: RoundMessenger | None
     now: Clock
 
 
@@ -143,6 +144,7 @@ class _Jobs:
 
 @dataclass(frozen=True, slots=True)
 class _Review:
+    cards: ReviewCards
     reports: Reports
     sanctions: Sanctions
     notices: Notices
@@ -160,7 +162,7 @@ def compose_services(
     """Connect the parts without starting them. Raises ConfigError for unusable rules or files."""
     store = Repositories.of(database)
     writer = PictureWriter(settings.data_dir / "pictures")
-    ground = _Ground(settings, store, WorkerProcesses(), writer, messenger, now)
+    ground = _Ground(settings, store, WorkerProcesses(), writer, messenger, round_messenger, now)
     reading = ReadingRoom()
     guilds = _compose_guild_services(ground, reading)
     policy = _compose_policy(ground, guilds.scale, reading)
@@ -171,25 +173,8 @@ def compose_services(
     review = _compose_review(ground, review_cards, jobs)
     heavy_work = HeavyWork(now)
     member_data = MemberData(store, jobs.dispatcher, status_messages, pool, writer, heavy_work, now)
-    rounds = compose_rounds(
-        RoundGround(
-            store=store,
-            gate=policy.gate,
-            refusals=jobs.intake.refusals,
-            group_intake=jobs.group_intake,
-            styles=guilds.styles,
-            status_messages=status_messages,
-            review_cards=review_cards,
-            sanctions=review.sanctions,
-            dispatcher=jobs.dispatcher,
-            writer=writer,
-            messenger=messenger,
-            round_messenger=round_messenger,
-            now=now,
-        )
-    )
-    for each in (member_data, review.sanctions, review.decisions):
-        each.refresh_rounds = rounds.board.refresh_all
+    rounds = _compose_rounds(ground, policy.gate, guilds.styles, status_messages, jobs, review)
+    member_data.refresh_rounds = rounds.board.refresh_all
     return Services(
         jobs=store.jobs,
         standing=store.standing,
@@ -300,7 +285,37 @@ def _compose_review(ground: _Ground, review_cards: ReviewCards, jobs: _Jobs) -> 
     decisions = Decisions(
         store, jobs.waitlist, review_cards, reports, sanctions, notices, resume, now
     )
-    return _Review(reports, sanctions, notices, decisions)
+    return _Review(review_cards, reports, sanctions, notices, decisions)
+
+
+def _compose_rounds(
+    ground: _Ground,
+    gate: PromptGate,
+    styles: Styles,
+    status_messages: StatusMessages,
+    jobs: _Jobs,
+    review: _Review,
+) -> RoundServices:
+    rounds = compose_rounds(
+        RoundGround(
+            store=ground.store,
+            gate=gate,
+            refusals=jobs.intake.refusals,
+            group_intake=jobs.group_intake,
+            styles=styles,
+            status_messages=status_messages,
+            review_cards=review.cards,
+            sanctions=review.sanctions,
+            dispatcher=jobs.dispatcher,
+            writer=ground.writer,
+            messenger=ground.messenger,
+            round_messenger=ground.round_messenger,
+            now=ground.now,
+        )
+    )
+    for each in (review.sanctions, review.decisions):
+        each.refresh_rounds = rounds.board.refresh_all
+    return rounds
 
 
 def list_chores(

@@ -202,6 +202,8 @@ class ReviewCards:
         ``is_bare``. A card that hides neither counts as seen.
         """
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
+        if card.phrase_id is not None:
+            return not is_bare or (card.card_id, moderator_id) in self._seen
         if job is None or not (is_bare or await self.locate_pictures(job)):
             return True
         return (card.card_id, moderator_id) in self._seen

@@ -249,5 +249,7 @@ class Closing:
 
 def _list_payers(phrases: Sequence[Phrase]) -> list[Payer]:
     """List the authors of phrases, each once, with what their roles gave them."""
-    found = {each.user_id: each for each in reversed(phrases)}
+    found: dict[int, Phrase] = {}
+    for each in phrases:
+        found.setdefault(each.user_id, each)
     return [Payer(each.user_id, each.weight, each.max_cost_per_day) for each in found.values()]

@@ -10,29 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bot.domain.jobs import Job, JobStatus, Origin, Share, Source
+from bot.domain.jobs import Job, JobStatus, Origin
 from bot.domain.pictures import PictureFile
 from bot.domain.recipes import Recipe
 from bot.domain.rules import MINORS, Outcome, Verdict
-from bot.store.database import Database, Row
+from bot.store.database import Database
 from bot.store.rows import (
     compose_next_id,
     format_reason,
     format_recipe,
-    parse_job,
     parse_picture,
     picture_row,
 )
+from bot.store.shares import ShareRepository
 from bot.texts.reasons import Reason
 
 _WAITING = (JobStatus.ACCEPTED, JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
-_WITHOUT_PICTURES = {
-    JobStatus.REFUSED,
-    JobStatus.FAILED,
-    JobStatus.CANCELLED,
-    JobStatus.EXPIRED,
-    JobStatus.UNDELIVERABLE,
-}
+_COST_OF_END = {"cost": "iif(source = 'round', 0.0, ?)"}
 _ALLOWED = Verdict(Outcome.ALLOW)
 _NEXT_ID = compose_next_id("job", "job_id")
 
@@ -42,6 +36,10 @@ class JobRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        shares = ShareRepository(database)
+        self.share_out = shares.share_out
+        self._read = shares.read
+        self._read_all = shares.read_all
         self.transaction = database.transaction
         self.is_in_place = database.is_in_place
 
@@ -98,13 +96,6 @@ class JobRepository:
             tuple(values.values()),
         )
         return await self._read(row)
-
-    async def share_out(self, job_id: int, shares: Sequence[Share]) -> None:
-        """Save who pays for the job of a round."""
-        await self._database.execute_many(
-            "INSERT INTO job_share (job_id, user_id, share, weight) VALUES (?, ?, ?, ?)",
-            [(job_id, each.user_id, each.share, each.weight) for each in shares],
-        )
 
     async def fetch_job(self, job_id: int) -> Job | None:
         """Return the job, or None."""
@@ -395,9 +386,8 @@ class JobRepository:
         self, job_id: int, leaving: Sequence[JobStatus], status: JobStatus, **columns: Any
     ) -> Job | None:
         columns = {"status": status, **columns}
-        is_free = status in _WITHOUT_PICTURES
-        special = {"cost": "iif(source = 'round', 0.0, ?)"} if is_free else {}
-        assignments = ", ".join(f"{name} = {special.get(name, '?')}" for name in columns)
+        values = _COST_OF_END if "end_notified" in columns else {}
+        assignments = ", ".join(f"{name} = {values.get(name, '?')}" for name in columns)
         marks = ", ".join("?" * len(leaving))
         row = await self._database.fetch_one(
             f"UPDATE job SET {assignments} "  # noqa: S608 - our own column names
@@ -405,19 +395,3 @@ class JobRepository:
             (*columns.values(), job_id, *leaving),
         )
         return await self._read(row)
-
-    async def _read(self, row: Row | None) -> Job | None:
-        return None if row is None else (await self._read_all([row]))[0]
-
-    async def _read_all(self, rows: Sequence[Row]) -> list[Job]:
-        """Parse rows. Only the jobs of rounds need another look into the database."""
-        return [parse_job(row, await self._list_shares(row)) for row in rows]
-
-    async def _list_shares(self, row: Row) -> tuple[Share, ...]:
-        if row["source"] != Source.ROUND:
-            return ()
-        shares = await self._database.fetch_all(
-            "SELECT user_id, share, weight FROM job_share WHERE job_id = ? ORDER BY share_id",
-            (row["job_id"],),
-        )
-        return tuple(Share(each["user_id"], each["share"], each["weight"]) for each in shares)

@@ -82,6 +82,8 @@ DELETED = {
     "card": Plural("{count:,} card", "{count:,} cards"),
     "strike": Plural("{count:,} strike", "{count:,} strikes"),
     "suspension": Plural("{count:,} suspension", "{count:,} suspensions"),
+    "phrase": Plural("{count:,} phrase", "{count:,} phrases"),
+    "round": Plural("{count:,} round", "{count:,} rounds"),
 }
 """What retention deleted, by the name that is stored."""
 

@@ -12,26 +12,6 @@ OUTCOMES: dict[Code, Text] = {
         "Nothing was drawn or charged; choose another one."
     ),
     Code.CANCELLED: Text("Cancelled."),
-    Code.PHRASE_STRUCK: Text("A moderator struck out a phrase in a round."),
-    Code.ROUND_EMPTY: Text(
-        "The round ended without a phrase that can be drawn. Nothing was drawn or charged."
-    ),
-    Code.ROUND_NOT_CONFIRMED: Text(
-        "Fewer than two people took part, and nobody said that it should be drawn anyway. Nothing "
-        "was drawn or charged."
-    ),
-    Code.ROUND_CANCELLED: Text("The round was cancelled. No more is drawn or charged."),
-    Code.ROUND_OUT_OF_REACH: Text(
-        "The message of the round was deleted, or Triptych may not change it any more, so the "
-        "round has ended. Nothing was drawn or charged. Why: {why}"
-    ),
-    Code.ROUND_NO_SHARES: Text(
-        "None of the authors may have more drawn at present, so the round ended without pictures. "
-        "Nothing was charged."
-    ),
-    Code.ROUND_WITHOUT_PICTURES: Text(
-        "The pictures of this round are hidden or were removed, so there is no winner."
-    ),
     Code.DELETED: Text("Deleted."),
     Code.MEMBER_LEFT: Text(
         "The member who asked has left the server, so this was not posted. "

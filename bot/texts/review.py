@@ -21,7 +21,7 @@ TITLES = {
     "report": Text("Pictures were reported"),
     "appeal": Text("An appeal against a suspension"),
     "rules": Text("Rules of this server were switched off"),
-    "phrase": Text("A phrase of a round waits for you"),
+    "phrase": Text("A phrase for a round waits for you"),
 }
 """The title of a card, by its kind."""
 PICTURES_WAIT = Text("Pictures wait for you")
