@@ -231,6 +231,21 @@ class TriptychClient(commands.Bot):
         log.info("guild %s has removed Triptych", guild.id)
         await self._cancel_for_former_servers()
 
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """End the round of a channel that was deleted."""
+        await self._refresh_round(channel.id)
+
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """End the round of a thread that was deleted."""
+        await self._refresh_round(payload.thread_id)
+
+    async def _refresh_round(self, channel_id: int) -> None:
+        """Show the round of a channel again. If its message is gone, that ends the round."""
+        rounds = self.services.rounds
+        round_ = await rounds.rounds.find_in_channel(channel_id)
+        if round_ is not None:
+            rounds.board.refresh(round_)
+
     async def on_socket_raw_receive(self, message: str, /) -> None:
         """Remember when the gateway last sent a frame. The answer to a heartbeat counts too."""
         self.connection.note_frame()

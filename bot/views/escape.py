@@ -8,8 +8,11 @@ import unicodedata
 import discord
 
 _PROMPT_SHOWN = 300
-# Discord formats or links these: anywhere in a line, in a web address, at the start of a line.
-_MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
+# Discord formats or links these: anywhere in a line, in a web address, at the start of a line, and
+# in an invite without https.
+_MARKDOWN = re.compile(
+    r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]|(?:(?<=discord\.gg)|(?<=\.com/invite))/", re.IGNORECASE
+)
 
 
 def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:

@@ -213,7 +213,9 @@ def _compose_drawn(
     """Build the message of a round whose phrases are chosen, or which is over."""
     round_ = state.round
     head, tail = [say_title(round_)], [*list_results(state), *notes]
-    used = [each for each in state.phrases if each.is_used]
+    used = sorted(
+        filter(lambda each: each.is_used, state.phrases), key=lambda each: each.place or 0
+    )
     lines = [describe_phrase(each, has_votes=False) for each in used]
     if lines:
         head.append(texts.IN_PROMPT())
