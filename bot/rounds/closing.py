@@ -31,7 +31,8 @@ ANSWER_SECONDS = 3600.0
 """How long the starter may take to say whether to draw although too few took part."""
 
 MIN_AUTHORS = 2
-_REVIEWED = because(Code.ROUND_REVIEWED)
+_REVIEW = Verdict(Outcome.HOLD, because(Code.ROUND_REVIEWED), "review rounds")
+_NO_REVIEW = Verdict(Outcome.REFUSE, because(Code.NO_REVIEW_HERE, why=_REVIEW.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +180,8 @@ class Closing:
         )
         if not settings.review_rounds or not verdict.is_allowed:
             return verdict
-        outcome, why = Outcome.HOLD, _REVIEWED
-        if not has_review(origin, settings):
-            outcome, why = Outcome.REFUSE, because(Code.NO_REVIEW_HERE, why=_REVIEWED)
-        return replace(verdict, outcome=outcome, reason=why, rule="review rounds")
+        review = _REVIEW if has_review(origin, settings) else _NO_REVIEW
+        return replace(review, rules_version=verdict.rules_version)
 
     async def _leave_out(self, round_: Round, phrase: Phrase, verdict: Verdict) -> None:
         async with self._phrases.transaction():

@@ -82,7 +82,7 @@ class Phrases:
 
     async def add(self, round_id: int, text: str, origin: Origin) -> Phrase:
         """Add a phrase, which joins the round or waits for a moderator. Raises UserError."""
-        text = clean_prompt(text).strip(_EDGES)
+        text = clean_prompt(clean_prompt(text).strip(_EDGES))
         round_ = await self._require_open(round_id, origin.guild_id)
         origin = replace(
             origin, channel_id=round_.channel_id, parent_channel_id=round_.parent_channel_id

@@ -14,8 +14,8 @@ from bot.services import RoundServices
 from tests.conftest import GUILD, House, OpenHouse
 from tests.fakes.rounds import FakeRoundMessenger
 
-STARTER, ANN, BEN, CAI = 11, 21, 22, 23
-MODERATOR = 99
+STARTER, ANN, BEN, CAI = 710_000_011, 710_000_021, 710_000_022, 710_000_023
+MODERATOR = 710_000_099
 REVIEW_CHANNEL = 55
 THEME = "a market on the moon"
 
