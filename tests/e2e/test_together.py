@@ -11,10 +11,20 @@ from typing import Any
 
 import pytest
 
-from playground import InteractionHandle, Message, Person, Playground, add_channel, add_user
+from playground import (
+    InteractionHandle,
+    Message,
+    Person,
+    Playground,
+    add_channel,
+    add_user,
+    answer,
+)
 from playground.world.world import Member
-from tests.e2e.conftest import BotProcess, StartBot
-from tests.e2e.test_review import Town
+from tests.e2e.conftest import BotProcess, StartBot, say_of
+from tests.e2e.test_refused_posts import Refusal
+from tests.e2e.test_review import Town, until_row
+from tests.e2e.test_settings import change, open_panel
 
 RULES = [
     {"kind": "word", "text": "leek", "action": "hold"},
@@ -226,3 +236,184 @@ async def _forget(evening: Evening, message: Message) -> None:
     assert "deleted by its author" in message.text()
     assert "red lanterns" in message.text()
     assert len(message.attachments) == 1
+
+
+async def test_round_of_one_person_is_drawn_only_if_its_starter_wants_it(
+    evening: Evening, start_bot: StartBot
+):
+    await evening.set()
+    bot = await start_bot()
+    member, newcomer = evening.people["member"], evening.people["newcomer"]
+    message = await evening.start("a quiet pond", minutes=30)
+    await evening.add(member, message, "one frog")
+    assert "Only moderators" in await evening.say(newcomer, message, "Close now")
+    assert "Only moderators" in await evening.say(newcomer, message, "Strike out")
+    assert "may do this" in await evening.say(newcomer, message, "Cancel the round")
+    assert "may do this" in await evening.say(member, message, "Cancel the round")
+    assert bot.rows("SELECT status FROM round")[0]["status"] == "open"
+    assert "is closed" in await evening.say(evening.moderator, message, "Close now")
+    asked = await evening.until(lambda m: "Should it be drawn anyway?" in m.text())
+    assert f"<@{member.id}>" in asked.text()
+    assert str(message.id) in asked.text()
+    await evening.until(lambda m: m is message and has_button(m, "Draw it anyway"))
+    assert "may do this" in await evening.say(newcomer, message, "Draw it anyway")
+    assert "It will be drawn" in await evening.say(member, message, "Draw it anyway")
+    await evening.until(lambda m: m is message and "The vote ends" in m.text())
+    await evening.say(evening.moderator, message, "Cancel the round")
+    await evening.until(lambda m: m is message and "was cancelled" in m.text())
+    assert len(message.attachments) == 1
+    assert not message.buttons()
+    audit = [row["action"] for row in bot.rows("SELECT action FROM audit ORDER BY entry_id")]
+    assert audit == ["round_started", "round_closed", "round_cancelled"]
+
+
+async def test_press_or_form_that_comes_after_the_close_changes_nothing(
+    evening: Evening, start_bot: StartBot
+):
+    await evening.set()
+    bot = await start_bot()
+    ada, ben = evening.people["ada"], evening.people["ben"]
+    message = await evening.start("a busy street", minutes=30)
+    await evening.add(ada, message, "a tram")
+    await evening.add(evening.people["cleo"], message, "a dog")
+    opened = await evening.push(ben, message, "Vote for phrases")
+    ballot = await opened.wait_answered()
+    form = await evening.push(ben, message, "Add a phrase")
+    await form.wait_modal()
+    back = await evening.push(ada, message, "Take one back")
+    own = await back.wait_answered()
+    await evening.say(evening.moderator, message, "Close now")
+    await evening.until(lambda m: m is message and "The vote ends" in m.text())
+    [select] = ballot.selects()
+    late = await ben.select(ballot, select.custom_id, [select.options[0]["value"]])
+    assert "takes no more phrases" in (await late.wait_answered()).text()
+    sent = await ben.submit_modal(form, {"phrase": "a late bus"})
+    assert "takes no more phrases" in (await sent.wait_for(lambda m: not m.is_loading)).text()
+    [select] = own.selects()
+    late = await ada.select(own, select.custom_id, [select.options[0]["value"]])
+    assert "takes no more phrases" in (await late.wait_answered()).text()
+    assert not bot.rows("SELECT * FROM phrase_vote")
+    assert [row["status"] for row in bot.rows("SELECT status FROM phrase")] == ["joined"] * 2
+
+
+async def test_phrases_are_taken_back_paged_and_explained(evening: Evening, start_bot: StartBot):
+    await evening.set()
+    await start_bot()
+    ada = evening.people["ada"]
+    message = await evening.start("a busy street", phrases=5, chosen_by="all", anonymous=True)
+    assert not has_button(message, "Vote for phrases")
+    for number in range(5):
+        await evening.add(ada, message, f"tram number {number}")
+    assert "and you have" in await evening.add(ada, message, "one more")
+    shown = await evening.until(lambda m: m is message and "tram number 4" in m.text())
+    assert f"<@{ada.id}>" not in shown.text()
+    assert "tram number 0" in await evening.say(evening.people["ben"], message, "All phrases")
+    assert "nothing to take back" in await evening.say(
+        evening.people["ben"], message, "Take one back"
+    )
+    opened = await evening.push(ada, message, "Take one back")
+    own = await opened.wait_answered()
+    [select] = own.selects()
+    await ada.select(own, select.custom_id, [select.options[0]["value"]])
+    await opened.wait_for(lambda m: "Taken back: tram number 0" in m.text())
+    await evening.until(lambda m: m is message and "tram number 0" not in m.text())
+    assert "share the cost" in await evening.say(ada, message, "How it works")
+
+
+async def test_round_whose_message_was_deleted_ends_and_another_can_start(
+    evening: Evening, start_bot: StartBot
+):
+    await evening.set()
+    bot = await start_bot()
+    message = await evening.start("a quiet pond")
+    refused = await evening.people["ada"].slash("together start", evening.art, theme="a hill")
+    assert "already is a round" in (await refused.wait_answered()).text()
+    form = await evening.push(evening.people["ada"], message, "Add a phrase")
+    await form.wait_modal()
+    await evening.moderator.delete(message)
+    await evening.people["ada"].submit_modal(form, {"phrase": "a frog"})
+    await until_row(bot, "SELECT 1 FROM round WHERE status = 'cancelled'")
+    await evening.start("a green hill")
+
+
+async def test_round_of_a_deleted_channel_ends_at_once(evening: Evening, start_bot: StartBot):
+    await evening.set()
+    bot = await start_bot()
+    server, art = evening.server, evening.art
+    await evening.start("a quiet pond", minutes=1440)
+    server.fault("PATCH /channels/*", answer(404, 10003), times=None)
+    gone = {"id": str(art.id), "guild_id": str(evening.guild.id), "type": 0, "name": "art"}
+    server.gateway.dispatch("CHANNEL_DELETE", gone, guild_id=evening.guild.id)
+    await until_row(bot, "SELECT 1 FROM round WHERE status = 'cancelled'")
+    [row] = bot.rows("SELECT * FROM round")
+    assert "may not change it any more" in say_of(row)
+
+
+async def test_words_that_automod_refuses_are_left_out_of_the_round_and_of_its_card(
+    evening: Evening, start_bot: StartBot
+):
+    await evening.set()
+    bot = await start_bot(RULES_FILE=evening.rules)
+    server, ada, moderator = evening.server, evening.people["ada"], evening.moderator
+    message = await evening.start("a quiet pond")
+
+    says_leek = Refusal(lambda record: "one leek" in str(record.body))
+    server.fault(says_leek, answer(400, 200000), times=None)
+    await evening.add(ada, message, "one leek")
+    card = await evening.card(lambda m: "AutoMod refused the words" in m.text())
+    assert "leek" not in card.text()
+    unread = await (await evening.press(card, "Approve")).wait_for(lambda m: m.is_ephemeral)
+    assert "have not seen the words" in unread.text()
+    shown = await (await evening.press(card, "Show me")).wait_for(lambda m: bool(m.attachments))
+    assert "one leek" in shown.attachments[0].content.decode()
+    await moderator.press(card, str(card.button("Approve").custom_id))
+    await evening.until(lambda m: m is message and "AutoMod refused" in m.text())
+    assert "leek" not in message.text()
+    assert bot.rows("SELECT status FROM phrase")[0]["status"] == "joined"
+
+
+async def test_server_decides_where_and_by_whom_rounds_are_started(
+    evening: Evening, start_bot: StartBot
+):
+    await evening.set()
+    bot = await start_bot()
+    moderator, ada = evening.moderator, evening.people["ada"]
+    panel = await open_panel(evening.server, moderator, "rounds")
+    assert "Who may start a round: **everybody**" in panel.text()
+    names = ["rounds_on", "round_live_counts"]
+    await change(await moderator.select(panel, "v1:settings:rounds.switches", names))
+    assert "Show counts during the vote: **on**" in panel.text()
+    general = evening.server.channel("general")
+    await change(await moderator.select(panel, "v1:settings:rounds.round_channel_ids", [general]))
+    refused = await ada.slash("together start", evening.art, theme="a hill")
+    assert f"try <#{general.id}>" in (await refused.wait_answered()).text()
+    item = "v1:settings:rounds.showcase_channel_id"
+    denied = await change(await moderator.select(panel, item, [evening.server.channel("general")]))
+    assert denied == ""
+    await change(await moderator.select(panel, "v1:settings:rounds.switches", []))
+    assert "Rounds: **off**" in panel.text()
+    refused = await ada.slash("together start", general, theme="a hill")
+    assert "switched off" in (await refused.wait_answered()).text()
+    reasons = [row["reason_params"] for row in bot.rows("SELECT * FROM audit ORDER BY entry_id")]
+    assert [json.loads(each)["name"] for each in reasons] == [
+        *("round_live_counts", "round_channel_ids", "showcase_channel_id"),
+        *("rounds_on", "round_live_counts"),
+    ]
+
+
+async def test_history_shows_nobody_a_round_of_a_channel_that_they_cannot_read(
+    evening: Evening, start_bot: StartBot
+):
+    await evening.set()
+    staff = evening.server.channel("staff")
+    evening.change(
+        "INSERT INTO round (round_id, guild_id, channel_id, age_restricted, starter_id, theme, "
+        "phrases_each, choosing, is_anonymous, status, opened_at, closes_at, winner, ended_at) "
+        f"VALUES (5, {evening.guild.id}, {staff.id}, 0, {evening.moderator.id}, 'our new rules', "
+        "2, 'votes', 0, 'ended', 0, 600, 1, 700)"
+    )
+    await start_bot()
+    handle = await evening.people["ada"].slash("together history", evening.art)
+    assert "No round that you can see" in (await handle.wait_answered()).text()
+    handle = await evening.moderator.slash("together history", evening.art)
+    assert "our new rules" in (await handle.wait_answered()).text()
