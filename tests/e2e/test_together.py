@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +23,7 @@ from playground import (
 )
 from playground.world.world import Member
 from tests.e2e.conftest import BotProcess, StartBot, say_of
+from tests.e2e.lens import Lens
 from tests.e2e.test_refused_posts import Refusal
 from tests.e2e.test_review import Town, until_row
 from tests.e2e.test_settings import change, open_panel
@@ -402,15 +404,16 @@ async def test_server_decides_where_and_by_whom_rounds_are_started(
 
 
 async def test_history_shows_nobody_a_round_of_a_channel_that_they_cannot_read(
-    evening: Evening, start_bot: StartBot
+    evening: Evening, start_bot: StartBot, lens: Lens
 ):
     await evening.set()
-    staff = evening.server.channel("staff")
+    lens.learn(["our new rules"])
+    staff, now = evening.server.channel("staff"), time.time()
     evening.change(
         "INSERT INTO round (round_id, guild_id, channel_id, age_restricted, starter_id, theme, "
         "phrases_each, choosing, is_anonymous, status, opened_at, closes_at, winner, ended_at) "
         f"VALUES (5, {evening.guild.id}, {staff.id}, 0, {evening.moderator.id}, 'our new rules', "
-        "2, 'votes', 0, 'ended', 0, 600, 1, 700)"
+        f"2, 'votes', 0, 'ended', {now}, {now}, 1, {now})"
     )
     await start_bot()
     handle = await evening.people["ada"].slash("together history", evening.art)
