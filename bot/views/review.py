@@ -10,6 +10,7 @@ import discord
 
 from bot.domain.jobs import Job
 from bot.domain.review import (
+    AGAINST_MEMBER,
     CHOICES,
     SHOWING,
     Card,
@@ -65,6 +66,7 @@ def compose_card(case: Case) -> tuple[discord.ui.LayoutView, list[discord.File]]
             )
             for choice in CHOICES[card.kind]
             if not (case.is_sealed and choice in SHOWING)
+            and (card.member_id or choice not in AGAINST_MEMBER)
         ]
         has_more = case.job is not None or (case.phrase is not None and case.is_bare)
         if has_more and not case.is_sealed:

@@ -211,8 +211,10 @@ def _compose_drawn(
     state: RoundState, file_names: Sequence[str], notes: Sequence[str] = ()
 ) -> discord.ui.LayoutView:
     """Build the message of a round whose phrases are chosen, or which is over."""
-    round_ = state.round
+    round_, job = state.round, state.job
     head, tail = [say_title(round_)], [*list_results(state), *notes]
+    if job is not None and shows_pictures(state) and not file_names:
+        tail.insert(0, (texts.PICTURES_GONE if job.deleted_at else texts.NOT_ATTACHED)())
     used = sorted(
         filter(lambda each: each.is_used, state.phrases), key=lambda each: each.place or 0
     )

@@ -420,3 +420,28 @@ async def test_history_shows_nobody_a_round_of_a_channel_that_they_cannot_read(
     assert "No round that you can see" in (await handle.wait_answered()).text()
     handle = await evening.moderator.slash("together history", evening.art)
     assert "our new rules" in (await handle.wait_answered()).text()
+
+
+async def test_reported_pictures_of_a_round_are_hidden_until_they_are_restored(
+    evening: Evening, start_bot: StartBot
+):
+    await evening.set(reports_to_hide=1)
+    await start_bot()
+    ada, ben = evening.people["ada"], evening.people["ben"]
+    message = await evening.start("a quiet pond")
+    await evening.add(ada, message, "one frog")
+    await evening.add(ben, message, "two herons")
+    await evening.say(evening.moderator, message, "Close now")
+    await evening.until(lambda m: m is message and "The vote ends" in m.text())
+    await evening.say(ada, message, "Vote for 2")
+    await evening.report(message, evening.people["cleo"])
+    hidden = await evening.until(lambda m: m is message and "have reported" in m.text())
+    assert not hidden.attachments
+    assert "one frog" not in hidden.text()
+    card = await evening.card()
+    assert "<@0>" not in card.text()
+    assert not has_button(card, "Remove and strike")
+    await evening.press(card, "Restore")
+    shown = await evening.until(lambda m: m is message and bool(m.attachments))
+    assert "The vote ends" in shown.text()
+    assert "you vote for picture 3" in await evening.say(ada, message, "Vote for 3")
