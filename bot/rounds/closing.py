@@ -163,6 +163,7 @@ class Closing:
             else:
                 kept.append(phrase)
         if not kept:
+            await self._record(AuditAction.THEME_REFUSED, round_, verdict)
             raise UserError(verdict.reason or because(Code.UNEXPLAINED))
         order = {each.phrase_id: place for place, each in enumerate(chosen)}
         kept.sort(key=lambda each: order[each.phrase_id])
@@ -187,19 +188,28 @@ class Closing:
         async with self._phrases.transaction():
             if await self._phrases.mark_refused(phrase.phrase_id) is None:
                 return
-            await self._audit.add(
-                AuditEntry(
-                    AuditAction.PHRASE_REFUSED,
-                    self._now(),
-                    guild_id=round_.guild_id,
-                    member_id=phrase.user_id or None,
-                    rule=verdict.rule,
-                    rules_version=verdict.rules_version,
-                    prompt=phrase.text,
-                    reason=because(Code.PHRASE_IN_COMPANY, why=verdict.reason),
-                    new_value=str(round_.round_id),
-                )
+            why = because(Code.PHRASE_IN_COMPANY, why=verdict.reason)
+            refused = replace(verdict, reason=why)
+            await self._record(AuditAction.PHRASE_REFUSED, round_, refused, phrase)
+
+    async def _record(
+        self, action: AuditAction, round_: Round, verdict: Verdict, phrase: Phrase | None = None
+    ) -> None:
+        """Write an audit row about a phrase, or about the theme."""
+        author = round_.starter_id if phrase is None else phrase.user_id
+        await self._audit.add(
+            AuditEntry(
+                action,
+                self._now(),
+                guild_id=round_.guild_id,
+                member_id=author or None,
+                rule=verdict.rule,
+                rules_version=verdict.rules_version,
+                prompt=round_.theme if phrase is None else phrase.text,
+                reason=verdict.reason,
+                new_value=str(round_.round_id),
             )
+        )
 
     async def _ask(self, round_: Round) -> None:
         asking = await self._rounds.mark_asking(round_.round_id, self._now() + ANSWER_SECONDS)

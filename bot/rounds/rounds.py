@@ -149,8 +149,6 @@ class Rounds:
         if is_anonymous is None:
             is_anonymous = settings.rounds_anonymous
         async with self._rounds.transaction():
-            if await self._rounds.fetch_running(origin.channel_id) is not None:
-                raise UserError(because(Code.ROUND_RUNS_HERE))
             if await self._rounds.count_running(origin.guild_id) >= settings.max_rounds:
                 raise UserError(because(Code.ROUNDS_AT_ONCE, count=settings.max_rounds))
             round_ = await self._rounds.insert(

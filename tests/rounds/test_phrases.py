@@ -20,6 +20,7 @@ from tests.rounds.conftest import (
     CAI,
     MODERATOR,
     REVIEW_CHANNEL,
+    STARTER,
     Evening,
     OpenEvening,
 )
@@ -121,6 +122,8 @@ async def test_theme_that_is_not_allowed_any_more_ends_the_round(quiet_evening: 
     ended = await evening.end_time(round_)
     assert ended.status is RoundStatus.FAILED
     assert ended.reason is not None and ended.reason.code == Code.RULE_REFUSES
+    [entry, *_] = await evening.house.services.audit.search(GUILD)
+    assert (entry.action, entry.member_id) == ("theme_refused", STARTER)
 
 
 async def add_rule(evening: Evening, word: str) -> None:
