@@ -260,6 +260,7 @@ def _pick(state: RoundState, panel: int, panels: Collection[int]) -> JobButton:
         state.round.round_id,
         panel,
         label=buttons.ROUND_PICK(panel=panel),
+        style=discord.ButtonStyle.primary,
         disabled=panel not in panels,
     )
 
