@@ -21,7 +21,7 @@ async def test_newcomer_plays_a_round_with_the_people_of_the_playground(
     await page.locator("#text").press_sequentially("/together start ")
     await page.keyboard.type("a quiet pond")
     await page.keyboard.press("Enter")
-    message = page.locator(".message", has_text="Together: a quiet pond")
+    message = page.locator(".message:not(.ephemeral)", has_text="Together: a quiet pond")
     await message.get_by_role("button", name="Add a phrase").click()
     form = page.get_by_role("dialog")
     await form.get_by_label("Your phrase").fill("one frog")
