@@ -10,7 +10,7 @@ from bot.chat.caller import InteractionCaller
 from bot.chat.client import TriptychClient
 from bot.chat.drafts import offer_again
 from bot.chat.mentions import spell_out
-from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask
 from bot.errors import UserError
 from bot.texts import buttons
@@ -65,7 +65,8 @@ async def fetch_job_of(interaction: discord.Interaction[TriptychClient], message
 def _is_forgotten(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:
     """Return whether a member deleted this prompt. Then only its cost is still stored."""
     origin = job.origin
-    if origin.user_id:  # the cost is kept for a day after a deletion, so that quotas hold
+    # the cost is kept for a day after a deletion, so that quotas hold
+    if origin.user_id or origin.source is Source.ROUND:
         return not job.recipe.prompt and _is_at_home(job, interaction)
     return origin.guild_id == interaction.guild_id is not None
 

@@ -20,11 +20,24 @@ if TYPE_CHECKING:
 NUM_IMAGES = 3
 """Pictures per request: one triptych."""
 
+CLIP_TOKENS = 77
+MAX_CHUNKS = 4
+"""A prompt may be this many times as long as the input of CLIP's text encoder.
+
+Other programs do the same for models with that encoder. A model with a shorter encoder was trained
+with whole captions, so it gets one chunk.
+"""
+
 SHOWN_PIXELS = 512
 """Small pictures are shown enlarged, but with sides of at most this length."""
 
 SAMPLER_IDS = tuple(SAMPLERS)
 """Every sampler that people may name. A model offers those that support its noise schedule."""
+
+
+def count_chunks(max_tokens: int) -> int:
+    """Return how many times a text encoder of this length is used for one prompt."""
+    return MAX_CHUNKS if max_tokens >= CLIP_TOKENS else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +148,11 @@ class ModelInfo:
     shows_enlarged: bool = False
     upscaler: UpscalerInfo | None = None
     is_default: bool = True
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Return how many tokens of a prompt the model reads; the rest is cut."""
+        return count_chunks(self.max_tokens) * (self.max_tokens - 2)  # without start and end
 
     def count_rows(self, guidance_scale: float) -> int:
         """Return how many rows of a batch one picture takes. Most models need two for guidance."""

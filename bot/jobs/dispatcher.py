@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bot.domain.jobs import Job, JobStatus
+from bot.domain.jobs import Job, JobStatus, Source
 from bot.domain.pictures import PictureFile
 from bot.engine import EnginePool, GenerationOutput, GenerationRequest, ModelInfo, Progress
 from bot.errors import (
@@ -271,7 +271,10 @@ class Dispatcher:
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
         images, found = output.images, output.nsfw_content_detected
         judgement = await self._judge.judge_drawn(job, images, found)
-        pictures = (job.job_id, job.recipe, images, judgement.verdicts, output.enlarged)
+        recipe = job.recipe
+        if job.origin.source is Source.ROUND:  # each author may delete their words; files stay
+            recipe = replace(recipe, prompt="", own_words=None)
+        pictures = (job.job_id, recipe, images, judgement.verdicts, output.enlarged)
         with speaking(job.origin.shown_locale):
             files = await self._writer.write(*pictures)
         held_files: tuple[PictureFile, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.domain.audit import AuditAction, AuditEntry, text_of
+from bot.domain.audit import AuditAction, AuditEntry, member_of, text_of
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job, Origin
 from bot.domain.pictures import PanelVerdict
@@ -104,7 +104,7 @@ def compose_picture_entry(job: Job, judgement: Judgement, now: float) -> AuditEn
         action,
         now,
         guild_id=job.origin.guild_id,
-        member_id=job.origin.user_id,
+        member_id=member_of(job),
         job_id=job.job_id,
         rule="picture check",
         prompt=text_of(job),

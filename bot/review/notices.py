@@ -53,6 +53,23 @@ class Notices:
                 return await self.tell_suspended(guild_id, member_id)
         return True
 
+    async def tell_phrase(self, card: Card) -> Told:
+        """Tell a member whether their phrase joined the round. Not if it was taken back."""
+        if card.decision not in {Decision.APPROVE, Decision.REFUSE, Decision.EXPIRE}:
+            return True
+        is_approved = card.decision is Decision.APPROVE
+
+        def compose(server: str) -> list[str]:
+            text = texts.TOLD_PHRASE_JOINED if is_approved else texts.TOLD_PHRASE_REFUSED
+            why = [texts.TOLD_WHY(reason=card.reason)] if card.reason else []
+            return [text(server=server), *why]
+
+        nonce = f"phrase-{card.phrase_id}"
+        has_appeal = card.decision is Decision.REFUSE
+        return await self._tell(
+            card.guild_id, card.member_id, nonce, compose, has_appeal=has_appeal
+        )
+
     async def tell_removed(
         self, guild_id: int, member_id: int, job_id: int | None, why: str = ""
     ) -> Told:
@@ -148,6 +165,8 @@ class Notices:
         has_appeal: whether to say how to appeal. has_button: whether to mention the Appeal button,
         if the server has a review channel.
         """
+        if not member_id:  # several people made the pictures; their message says it
+            return True
         settings = await self._settings.fetch(guild_id)
         with speaking(self._messenger.find_locale(guild_id)):
             lines = compose(self._messenger.find_guild_name(guild_id) or texts.A_SERVER())

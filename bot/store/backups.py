@@ -40,7 +40,12 @@ _ASIDE = ("backups/before-*.sqlite3", "backups/rescued-*.sqlite3", "replaced-*")
 _UNFINISHED = ("backups/*.part", "*.part")
 _DAY_SECONDS = 24 * 3600.0
 # Tables whose ids are in the buttons of messages.
-_NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}
+_NAMED_IN_MESSAGES = {
+    "job": "job_id",
+    "card": "card_id",
+    "round": "round_id",
+    "phrase": "phrase_id",
+}
 # how many unknown ids a damaged or lost database may have used
 _UNREADABLE_MARGIN = 100_000
 

@@ -10,6 +10,7 @@ ABOUT = Text(
     "the language of your Discord.\n"
     "• Decisions about your prompts, for the moderators of the server in which you asked.\n"
     "• Your reports and appeals, your strikes and suspensions.\n"
+    "• Themes, phrases and votes that you gave to rounds, and your shares of their cost.\n"
     "In a server all of it goes when its time is over (90 days, unless the server chose another). "
     "Active strikes and suspensions are kept until they expire. What is of direct messages goes "
     "after 90 days. Messages in channels stay then: ⋯ under your pictures deletes them while they "
@@ -20,7 +21,8 @@ ABOUT = Text(
 )
 CONFIRM_DELETION = Text(
     "This deletes all your prompts and pictures, in every server and in direct messages, and "
-    "what you wrote in reports and appeals. Prompts that wait or are being drawn are "
+    "what you wrote in reports and appeals, and your themes, phrases and votes in rounds. The "
+    "pictures of rounds and the phrases of others stay. Prompts that wait or are being drawn are "
     "cancelled. It cannot be undone. Triptych also deletes the messages in channels that show "
     "them, one after another, where it still may.\nThese things stay: the cost of each prompt, "
     "without its words, for one more day, so that quotas hold; the decisions of moderators, "

@@ -21,6 +21,7 @@ TITLES = {
     "report": Text("Pictures were reported"),
     "appeal": Text("An appeal against a suspension"),
     "rules": Text("Rules of this server were switched off"),
+    "phrase": Text("A phrase for a round waits for you"),
 }
 """The title of a card, by its kind."""
 PICTURES_WAIT = Text("Pictures wait for you")
@@ -48,6 +49,7 @@ BLURRED = Text("Blurred pictures")
 ACTIVE_STRIKES = Plural("{count} strike", "{count} strikes")
 WITHOUT = Text("without: {text}")
 WHY = Text("Why: {reason}")
+THEME = Text("Theme of the round: {theme}")
 EXPIRES = Text("Expires <t:{at:.0f}:R>; the first decision counts.")
 BEYOND_MORE = Plural(
     "and {count} more; `/rules list` shows them all",
@@ -97,6 +99,9 @@ FIRST = {
 CLOSED = Text("This card was closed without a moderator, so there is nothing left to decide.")
 NOT_ON_RECORD = Text("This card was deleted from the database, so nothing was decided.")
 NOT_A_CHOICE = Text("This card cannot be decided like that. Nothing was changed.")
+PHRASE_GONE = Text(
+    "The phrase was taken back, or its round is closed, so there is nothing left to decide."
+)
 TAKEN_BACK = Text("The member has cancelled this prompt, so there is nothing left to decide.")
 SEALED = Text(
     "This prompt counts as **sexual content about minors**. Nobody can see the prompt or its "
@@ -122,6 +127,7 @@ READ_FIRST = Text(
 )
 STARTS_BLURRED = Text("It starts from the picture below. “Show me” shows it to you.")
 START_GONE = Text("The picture that it starts from is gone, so it cannot be approved any more.")
+WHOLE_PHRASE = Text("theme: {theme}\nphrase: {phrase}\n")
 WHOLE_PROMPT = Text("prompt: {prompt}\nnegative prompt: {negative_prompt}\n")
 
 REPORT = Text("Report picture")

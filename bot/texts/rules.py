@@ -27,6 +27,7 @@ BUILT_IN = {
     "rules that take too long": Text("rules that take too long"),
     "review everything": Text("review everything"),
     "review new members": Text("review new members"),
+    "review rounds": Text("review rounds"),
     "picture check": Text("picture check"),
     "suspended": Text("suspended"),
 }

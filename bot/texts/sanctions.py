@@ -26,6 +26,13 @@ TOLD_STRIKE_REMOVED = Text("Your strike {strike_id} in **{server}** was removed.
 TOLD_SUSPENDED = Text("You cannot make pictures in **{server}** until <t:{ends_at:.0f}:f>.")
 TOLD_LIFTED = Text("You may make pictures in **{server}** again.")
 TOLD_REMOVED = Text("A moderator of **{server}** removed the pictures of your prompt #{job_id}.")
+TOLD_PHRASE_JOINED = Text(
+    "A moderator of **{server}** approved your phrase: it is in the round now."
+)
+TOLD_PHRASE_REFUSED = Text(
+    "Your phrase in **{server}** was not approved, so it is not in the round. Nothing was charged; "
+    "you can add another one while the round is open."
+)
 TOLD_WHY = Text("Why: {reason}")
 TOLD_BUTTON = Text("You can also appeal once: try to make a picture there and press “Appeal”.")
 A_SERVER = Text("a server")

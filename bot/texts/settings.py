@@ -9,6 +9,7 @@ PAGES = {
     "review": Text("Review, reports and sanctions"),
     "pictures": Text("Picture check"),
     "quotas": Text("Quotas by role"),
+    "rounds": Text("Rounds (/together)"),
     "record": Text("Mod log and how long things are kept"),
     "channels": Text("Channels of their own"),
 }
@@ -34,6 +35,16 @@ NAMES = {
     "picture_action": Text("What happens to a flagged picture"),
     "role_quotas": Text("Quotas by role"),
     "is_paused": Text("Pause"),
+    "rounds_on": Text("Rounds"),
+    "round_channel_ids": Text("Channels for rounds"),
+    "round_role_ids": Text("Roles that may start a round"),
+    "max_rounds": Text("Rounds at a time"),
+    "review_rounds": Text("Review the prompt of every round"),
+    "rounds_anonymous": Text("Hide authors until a round ends"),
+    "round_own_votes": Text("Vote for one's own phrase"),
+    "round_live_counts": Text("Show counts during the vote"),
+    "round_vote_minutes": Text("Minutes to vote on pictures"),
+    "showcase_channel_id": Text("Showcase channel"),
 }
 """The text for each setting, by the name that is stored."""
 QUOTA_NAMES = {
@@ -105,6 +116,15 @@ QUOTA = Text("<@&{role_id}>: {quota}")
 QUOTA_COST = Text("cost {cost:g} in 24 hours")
 QUOTA_WAITING = Plural("{count} in the queue at once", "{count} in the queue at once")
 QUOTA_WEIGHT = Text("weight {weight:g}")
+
+ROUND_STARTERS = Text("Who may start a round: {roles}")
+ROUND_CHANNELS = Text("Where: {channels}")
+SHOWCASE = Text("Showcase for winners: {channel}")
+ROUND_SWITCHES = Text("What is switched on")
+CANNOT_ATTACH = Text(
+    "I cannot post pictures in <#{channel_id}>: give me “View Channel”, “Send Messages” and "
+    "“Attach Files” there, then choose it again. Nothing was changed."
+)
 
 OTHER_PAGES = Text("Other settings")
 CHANGE_NUMBER = Text("Change a number")

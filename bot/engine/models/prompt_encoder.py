@@ -7,17 +7,10 @@ from typing import Any
 
 import torch
 
+from bot.engine.api import count_chunks
 from bot.errors import GenerationRejected
 from bot.texts.codes import Code
 from bot.texts.reasons import because
-
-CLIP_TOKENS = 77
-MAX_CHUNKS = 4
-"""A prompt may be this many times as long as the input of CLIP's text encoder.
-
-Other programs do the same for models with that encoder. A model with a shorter encoder was trained
-with whole captions, so it gets one chunk.
-"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +42,7 @@ class PromptEncoder:
         )
         self.width: int = text_encoder.config.hidden_size
         self.max_clip_skip: int = text_encoder.config.num_hidden_layers - 1
-        self._max_chunks = MAX_CHUNKS if self.max_tokens >= CLIP_TOKENS else 1
+        self._max_chunks = count_chunks(self.max_tokens)
 
     def encode(self, text: str, clip_skip: int | None = None) -> EncodedText:
         """Encode a text. If it fits into one chunk, the result is that of diffusers'
