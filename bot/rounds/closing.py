@@ -116,7 +116,7 @@ class Closing:
 
     async def _prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
         """Choose and judge; None until the model is known. Raises UserError if nothing is left."""
-        room = await self._prompts.fetch_room(round_)
+        room = await self._prompts.fetch_room(round_.style, round_.guild_id)
         if room is None:
             return None
         phrases = await self._list_joined(round_)
