@@ -118,7 +118,8 @@ class ModelInfo:
     in a few steps, so presets with more of them are of no use.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
     shows_enlarged: people see its pictures enlarged, because they are small. upscaler: the network
-    that enlarges pictures; None if that is off.
+    that enlarges pictures; None if that is off. letters_per_token: how many letters of a usual
+    English text are one token, for estimates of how much of a prompt is read.
     """
 
     id: str
@@ -143,6 +144,7 @@ class ModelInfo:
     sizes: tuple[tuple[int, int], ...] = ()
     shows_enlarged: bool = False
     upscaler: UpscalerInfo | None = None
+    letters_per_token: float = 4.5
 
     @property
     def prompt_tokens(self) -> int:

@@ -14,6 +14,7 @@ from bot.domain.rounds import Phrase, PhraseStatus, Round, RoundStatus
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import UserError, WorkerUnavailable
 from bot.jobs.group_intake import GroupIntake, Payer
+from bot.ops.logs import of_job
 from bot.policy.prompts import PromptGate, has_review
 from bot.rounds.board import Board
 from bot.rounds.prompts import compose_origin
@@ -115,7 +116,7 @@ class Closing:
 
     async def _prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
         """Choose and judge; None until the model is known. Raises UserError if nothing is left."""
-        room = await self._prompts.fetch_room(round_)
+        room = await self._prompts.fetch_room(round_.style, round_.guild_id)
         if room is None:
             return None
         phrases = await self._list_joined(round_)
@@ -238,7 +239,7 @@ class Closing:
             entry = compose_audit_entry(job, drawing.verdict)
             if entry is not None:
                 await self._audit.add(replace(entry, new_value=str(round_.round_id)))
-        log.info("round %s is drawn as job %s", round_.round_id, job.job_id)
+        of_job(log, job.job_id).info("is drawn for round %s", round_.round_id)
         return job
 
     async def fail(self, round_: Round, reason: Reason) -> Round | None:
