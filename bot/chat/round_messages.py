@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -248,6 +249,19 @@ class RoundMessages:
             return await send_with_retry(nonce, write, seconds)
         except UnknownMessage as error:
             raise MessageDeleted(str(error), because(Code.MESSAGE_GONE)) from error
+        except Undeliverable as error:
+            if error.why.code != Code.THREAD_ARCHIVED:
+                raise
+        await self._open_again(round_.channel_id)
+        return await send_with_retry(nonce, write, seconds)
+
+    async def _open_again(self, channel_id: int) -> None:
+        """Open an archived thread. Whoever may write in it may do that, unless it is locked.
+
+        Threads are archived after some time without messages, and a round may take longer.
+        """
+        edit = partial(self._client.http.edit_channel, channel_id, archived=False)
+        await send_with_retry(f"thread-{channel_id}", edit)
 
 
 def _limit_seconds(encoded: Encoded) -> float:
