@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bot.domain.audit import AuditAction, AuditEntry, compose_audit_entry
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job
-from bot.domain.recipes import Ask, Recipe
+from bot.domain.recipes import Recipe
 from bot.domain.rounds import Phrase, PhraseStatus, Round, RoundStatus
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import UserError, WorkerUnavailable
@@ -123,7 +123,7 @@ class Closing:
         while True:
             chosen = room.choose(round_, phrases)
             chosen, verdict = await self._judge(round_, chosen, settings)
-            recipe, cost = self._intake.price(await self._compose(round_, chosen))
+            recipe, cost = self._intake.price(await self._prompts.compose(round_, chosen))
             payers = _list_payers(chosen)
             able = await self._intake.list_able(payers, compose_origin(round_), cost)
             if len(able) == len(payers):
@@ -144,18 +144,19 @@ class Closing:
         }
         return [each for each in joined if each.text and each.user_id not in suspended]
 
-    async def _compose(self, round_: Round, phrases: Sequence[Phrase]) -> Ask:
-        if not phrases:
-            raise UserError(because(Code.ROUND_EMPTY))
-        return await self._prompts.compose(round_, phrases)
-
     async def _judge(
         self, round_: Round, chosen: Sequence[Phrase], settings: GuildSettings
     ) -> tuple[list[Phrase], Verdict]:
         """Judge the prompt as a whole. If it is refused, leave out the phrases that cause it."""
+        if not chosen:
+            raise UserError(because(Code.ROUND_EMPTY))
         verdict = await self._judge_whole(round_, chosen, settings)
         if verdict.outcome is not Outcome.REFUSE:
             return list(chosen), verdict
+        bare = await self._judge_whole(round_, (), settings)
+        if bare.outcome is Outcome.REFUSE:  # no phrase is to blame
+            await self._record(AuditAction.THEME_REFUSED, round_, bare)
+            raise UserError(bare.reason or because(Code.UNEXPLAINED))
         kept: list[Phrase] = []
         for phrase in sorted(chosen, key=lambda each: each.phrase_id):
             found = await self._judge_whole(round_, [*kept, phrase], settings)
@@ -164,7 +165,6 @@ class Closing:
             else:
                 kept.append(phrase)
         if not kept:
-            await self._record(AuditAction.THEME_REFUSED, round_, verdict)
             raise UserError(verdict.reason or because(Code.UNEXPLAINED))
         order = {each.phrase_id: place for place, each in enumerate(chosen)}
         kept.sort(key=lambda each: order[each.phrase_id])
@@ -176,7 +176,7 @@ class Closing:
     async def _judge_whole(
         self, round_: Round, phrases: Sequence[Phrase], settings: GuildSettings
     ) -> Verdict:
-        ask, origin = await self._compose(round_, phrases), compose_origin(round_)
+        ask, origin = await self._prompts.compose(round_, phrases), compose_origin(round_)
         verdict = await self._gate.judge(
             origin, ask.prompt, ask.negative_prompt, settings, round_.start
         )
