@@ -379,6 +379,9 @@ async def test_held_phrase_whose_card_nobody_sees_is_refused(quiet_evening: Even
     phrase = await evening.add(round_, ANN, "a sleeping fox")
     present = await evening.rounds.phrases._phrases.fetch(phrase.phrase_id)
     assert present is not None and present.status is PhraseStatus.REFUSED
+    await evening.house.services.decisions.sweep()
+    [(user_id, said)] = evening.house.messenger.written
+    assert user_id == ANN and "was not approved" in said
 
 
 async def test_prompt_of_a_round_can_be_reviewed_as_a_whole(quiet_evening: Evening):
