@@ -68,11 +68,11 @@ class Board:
         await self.refresh_all(stale)
 
     async def show_now(self, round_: Round) -> bool:
-        """Show the round at once. Return whether it still takes its course after that."""
+        """Show the round at once. Return whether it has a message and still takes its course."""
         show = partial(self.show, round_.round_id)
         await self._status_messages.show_now(round_.channel_id, round_.round_id, show)
         present = await self._rounds.fetch(round_.round_id)
-        return present is not None and not present.status.is_over
+        return bool(present and present.message_id and not present.status.is_over)
 
     async def show(self, round_id: int) -> None:
         """Edit the round's message, or post it. One call at a time, so that it is posted once."""

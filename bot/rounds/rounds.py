@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.guilds import GuildSettings
-from bot.domain.jobs import Job, Origin
+from bot.domain.jobs import Origin
 from bot.domain.recipes import StartPicture
 from bot.domain.rounds import (
     MAX_MINUTES,
@@ -40,7 +40,8 @@ log = logging.getLogger(__name__)
 _MIN_WORDS = 4  # of phrases beside the theme
 _CANCELLED = because(Code.ROUND_CANCELLED)
 _RUNNING = (RoundStatus.OPEN, RoundStatus.ASKING, RoundStatus.DRAWING, RoundStatus.VOTING)
-Cancel = Callable[[int, Reason], Awaitable[Job | None]]
+CancelJob = Callable[[Round], Awaitable[None]]
+"""Ends the job of a cancelled round, unless its pictures are posted."""
 
 
 class Rounds:
@@ -53,7 +54,7 @@ class Rounds:
         refusals: Refusals,
         prompts: Prompts,
         board: Board,
-        cancel_job: Cancel,
+        cancel_job: CancelJob,
         now: Callable[[], float],
     ) -> None:
         self._rounds = store.rounds
@@ -202,8 +203,7 @@ class Rounds:
             if cancelled is None:
                 raise UserError(because(Code.ROUND_OVER))
             await self._record_decision(AuditAction.ROUND_CANCELLED, round_, by)
-        if cancelled.job_id is not None:
-            await self._cancel_job(cancelled.job_id, _CANCELLED)
+        await self._cancel_job(cancelled)
         self._board.refresh(cancelled)
         return cancelled
 
