@@ -89,8 +89,7 @@ class RoundMessages:
             if preview is None:
                 return round_views.compose_progress(state, update), []
             name = f"preview-{job.job_id}.webp"
-            alt_text = round_views.describe_preview(state)
-            files = [discord.File(BytesIO(preview), name, description=alt_text)]
+            files = [discord.File(BytesIO(preview), name)]
             return round_views.compose_progress(state, update, name), files
 
         return await self._put(state, compose)
@@ -146,8 +145,7 @@ class RoundMessages:
 
         async def post(state: RoundState, encoded: Encoded) -> int:
             async def send() -> int:
-                alt_texts = [round_views.describe_winner(state)]
-                files = make_files(encoded, alt_texts, spoiler=spoiler)
+                files = make_files(encoded, spoiler=spoiler)
                 view = round_views.compose_winner(state, files[0].filename, link)
                 return (await channel.send(view=view, files=files, nonce=nonce)).id
 
@@ -200,8 +198,7 @@ class RoundMessages:
 
             def fill(state: RoundState, encoded: Encoded = encoded) -> _Content:
                 nonlocal names
-                alt_texts = round_views.describe_files(state, len(encoded))
-                files = make_files(encoded, alt_texts, spoiler=spoiler)
+                files = make_files(encoded, spoiler=spoiler)
                 names = tuple(file.filename for file in files)
                 return compose(state, *names), files
 
