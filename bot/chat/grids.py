@@ -42,10 +42,14 @@ def encode_winner(round_id: int, picture: Path) -> list[Encoded]:
 
 
 def make_files(
-    encoded: Encoded, alt_texts: Sequence[str], *, spoiler: bool = False
+    encoded: Encoded, alt_texts: Sequence[str] | None = None, *, spoiler: bool = False
 ) -> list[discord.File]:
-    """Make new files for one attempt to send them; discord.py closes those of a failed one."""
+    """Make new files for one attempt to send them; discord.py closes those of a failed one.
+
+    alt_texts: None if people's words may have to go later. The alt text of a file cannot be
+    changed, but that of the message's component can.
+    """
     return [
         discord.File(BytesIO(data), name, description=alt_text, spoiler=spoiler)
-        for (name, data), alt_text in zip(encoded, alt_texts, strict=True)
+        for (name, data), alt_text in zip(encoded, alt_texts or [None] * len(encoded), strict=True)
     ]

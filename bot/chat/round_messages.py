@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,8 +89,7 @@ class RoundMessages:
             if preview is None:
                 return round_views.compose_progress(state, update), []
             name = f"preview-{job.job_id}.webp"
-            alt_text = round_views.describe_preview(state)
-            files = [discord.File(BytesIO(preview), name, description=alt_text)]
+            files = [discord.File(BytesIO(preview), name)]
             return round_views.compose_progress(state, update, name), files
 
         return await self._put(state, compose)
@@ -145,8 +145,7 @@ class RoundMessages:
 
         async def post(state: RoundState, encoded: Encoded) -> int:
             async def send() -> int:
-                alt_texts = [round_views.describe_winner(state)]
-                files = make_files(encoded, alt_texts, spoiler=spoiler)
+                files = make_files(encoded, spoiler=spoiler)
                 view = round_views.compose_winner(state, files[0].filename, link)
                 return (await channel.send(view=view, files=files, nonce=nonce)).id
 
@@ -199,8 +198,7 @@ class RoundMessages:
 
             def fill(state: RoundState, encoded: Encoded = encoded) -> _Content:
                 nonlocal names
-                alt_texts = round_views.describe_files(state, len(encoded))
-                files = make_files(encoded, alt_texts, spoiler=spoiler)
+                files = make_files(encoded, spoiler=spoiler)
                 names = tuple(file.filename for file in files)
                 return compose(state, *names), files
 
@@ -248,6 +246,19 @@ class RoundMessages:
             return await send_with_retry(nonce, write, seconds)
         except UnknownMessage as error:
             raise MessageDeleted(str(error), because(Code.MESSAGE_GONE)) from error
+        except Undeliverable as error:
+            if error.why.code != Code.THREAD_ARCHIVED:
+                raise
+        await self._open_again(round_.channel_id)
+        return await send_with_retry(nonce, write, seconds)
+
+    async def _open_again(self, channel_id: int) -> None:
+        """Open an archived thread. Whoever may write in it may do that, unless it is locked.
+
+        Threads are archived after some time without messages, and a round may take longer.
+        """
+        edit = partial(self._client.http.edit_channel, channel_id, archived=False)
+        await send_with_retry(f"thread-{channel_id}", edit)
 
 
 def _limit_seconds(encoded: Encoded) -> float:

@@ -122,7 +122,9 @@ class ModelInfo:
     the model draws in a few steps, so presets with more steps are not used.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
     shows_enlarged: people see the model's pictures enlarged, because they are small. upscaler: the
-    network that enlarges pictures; None if enlarging is off.
+    network that enlarges pictures; None if enlarging is off. letters_per_token:
+    how many letters of a usual English text make one token; used to estimate how much of a prompt
+    the model reads.
     """
 
     id: str
@@ -148,6 +150,7 @@ class ModelInfo:
     shows_enlarged: bool = False
     upscaler: UpscalerInfo | None = None
     is_default: bool = True
+    letters_per_token: float = 4.5
 
     @property
     def prompt_tokens(self) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from bot.domain.jobs import Job, JobStatus, Origin, Share
 from bot.domain.recipes import Ask, Recipe
 from bot.domain.rules import Outcome, Verdict
+from bot.engine import ModelInfo
 from bot.errors import UserError
 from bot.jobs.intake import Destinations
 from bot.jobs.start_images import StartPictures
@@ -64,10 +65,9 @@ class GroupIntake:
         self._random_seed = random_seed
 
     @property
-    def prompt_tokens(self) -> int | None:
-        """Return how many tokens of a prompt the model reads; None until it is loaded."""
-        info = self._waitlist.info
-        return None if info is None else info.prompt_tokens
+    def info(self) -> ModelInfo | None:
+        """Return what the model can do; None until it is loaded."""
+        return self._waitlist.info
 
     @property
     def max_prompt_length(self) -> int:

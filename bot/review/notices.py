@@ -55,7 +55,7 @@ class Notices:
 
     async def tell_phrase(self, card: Card) -> Told:
         """Tell a member whether their phrase joined the round. Not if it was taken back."""
-        if card.decision not in {Decision.APPROVE, Decision.REFUSE, Decision.EXPIRE}:
+        if card.decision in {Decision.SUSPEND, Decision.WITHDRAW}:
             return True
         is_approved = card.decision is Decision.APPROVE
 

@@ -68,11 +68,11 @@ class Board:
         await self.refresh_all(stale)
 
     async def show_now(self, round_: Round) -> bool:
-        """Show the round at once. Return whether it still takes its course after that."""
+        """Show the round at once. Return whether it has a message and still takes its course."""
         show = partial(self.show, round_.round_id)
         await self._status_messages.show_now(round_.channel_id, round_.round_id, show)
         present = await self._rounds.fetch(round_.round_id)
-        return present is not None and not present.status.is_over
+        return bool(present and present.message_id and not present.status.is_over)
 
     async def show(self, round_id: int) -> None:
         """Edit the round's message, or post it. One call at a time, so that it is posted once."""
@@ -132,13 +132,14 @@ class Board:
         joined = await self._phrases.list_of_round(round_id, PhraseStatus.JOINED)
         held = await self._phrases.list_of_round(round_id, PhraseStatus.HELD)
         job = None if round_.job_id is None else await self._jobs.fetch_job(round_.job_id)
-        room = await self._prompts.fetch_room(round_)
-        known = [each for each in joined if each.text]
+        room = await self._prompts.fetch_room(round_.style, round_.guild_id)
+        likely = () if room is None else room.choose(round_, [each for each in joined if each.text])
+        texts = [each.text for each in likely]
         return RoundState(
             round_,
             tuple(hide_authors(round_, sort_phrases(round_, joined))),
             len(held),
-            None if room is None else room.count_words_left(round_, known),
+            None if room is None else room.count_words_left(round_.theme, texts),
             job,
             await self._fetch_tally(round_),
             await self.list_panels(job),

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from bot.domain.audit import AuditAction, AuditEntry, compose_audit_entry
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job
-from bot.domain.recipes import Ask, Recipe
+from bot.domain.recipes import Recipe
 from bot.domain.rounds import Phrase, PhraseStatus, Round, RoundStatus
 from bot.domain.rules import Outcome, Verdict
 from bot.errors import UserError, WorkerUnavailable
 from bot.jobs.group_intake import GroupIntake, Payer
+from bot.ops.logs import of_job
 from bot.policy.prompts import PromptGate, has_review
 from bot.rounds.board import Board
 from bot.rounds.prompts import compose_origin
@@ -115,14 +116,14 @@ class Closing:
 
     async def _prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
         """Choose and judge; None until the model is known. Raises UserError if nothing is left."""
-        room = await self._prompts.fetch_room(round_)
+        room = await self._prompts.fetch_room(round_.style, round_.guild_id)
         if room is None:
             return None
         phrases = await self._list_joined(round_)
         while True:
             chosen = room.choose(round_, phrases)
             chosen, verdict = await self._judge(round_, chosen, settings)
-            recipe, cost = self._intake.price(await self._compose(round_, chosen))
+            recipe, cost = self._intake.price(await self._prompts.compose(round_, chosen))
             payers = _list_payers(chosen)
             able = await self._intake.list_able(payers, compose_origin(round_), cost)
             if len(able) == len(payers):
@@ -143,18 +144,19 @@ class Closing:
         }
         return [each for each in joined if each.text and each.user_id not in suspended]
 
-    async def _compose(self, round_: Round, phrases: Sequence[Phrase]) -> Ask:
-        if not phrases:
-            raise UserError(because(Code.ROUND_EMPTY))
-        return await self._prompts.compose(round_, phrases)
-
     async def _judge(
         self, round_: Round, chosen: Sequence[Phrase], settings: GuildSettings
     ) -> tuple[list[Phrase], Verdict]:
         """Judge the prompt as a whole. If it is refused, leave out the phrases that cause it."""
+        if not chosen:
+            raise UserError(because(Code.ROUND_EMPTY))
         verdict = await self._judge_whole(round_, chosen, settings)
         if verdict.outcome is not Outcome.REFUSE:
             return list(chosen), verdict
+        bare = await self._judge_whole(round_, (), settings)
+        if bare.outcome is Outcome.REFUSE:  # no phrase is to blame
+            await self._record(AuditAction.THEME_REFUSED, round_, bare)
+            raise UserError(bare.reason or because(Code.UNEXPLAINED))
         kept: list[Phrase] = []
         for phrase in sorted(chosen, key=lambda each: each.phrase_id):
             found = await self._judge_whole(round_, [*kept, phrase], settings)
@@ -163,7 +165,6 @@ class Closing:
             else:
                 kept.append(phrase)
         if not kept:
-            await self._record(AuditAction.THEME_REFUSED, round_, verdict)
             raise UserError(verdict.reason or because(Code.UNEXPLAINED))
         order = {each.phrase_id: place for place, each in enumerate(chosen)}
         kept.sort(key=lambda each: order[each.phrase_id])
@@ -175,7 +176,7 @@ class Closing:
     async def _judge_whole(
         self, round_: Round, phrases: Sequence[Phrase], settings: GuildSettings
     ) -> Verdict:
-        ask, origin = await self._compose(round_, phrases), compose_origin(round_)
+        ask, origin = await self._prompts.compose(round_, phrases), compose_origin(round_)
         verdict = await self._gate.judge(
             origin, ask.prompt, ask.negative_prompt, settings, round_.start
         )
@@ -238,7 +239,7 @@ class Closing:
             entry = compose_audit_entry(job, drawing.verdict)
             if entry is not None:
                 await self._audit.add(replace(entry, new_value=str(round_.round_id)))
-        log.info("round %s is drawn as job %s", round_.round_id, job.job_id)
+        of_job(log, job.job_id).info("is drawn for round %s", round_.round_id)
         return job
 
     async def fail(self, round_: Round, reason: Reason) -> Round | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bot.domain.jobs import Job
+from bot.domain.rounds import Round
 from bot.images.store import PictureWriter
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.group_intake import GroupIntake
@@ -27,7 +27,6 @@ from bot.rounds.rounds import Rounds
 from bot.rounds.upkeep import Upkeep
 from bot.rounds.voting import Voting
 from bot.store import Repositories
-from bot.texts.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,13 @@ def compose_rounds(ground: RoundGround) -> RoundServices:
         store, gate, board, ground.writer, ground.messenger, messenger, now, random_seed
     )
 
-    async def cancel_job(job_id: int, reason: Reason) -> Job | None:
-        ended = await ground.dispatcher.cancel(job_id, reason)
-        return ended or await ground.group_intake.drop_rendered(job_id, reason)
+    async def cancel_job(round_: Round) -> None:
+        job_id, reason = round_.job_id, round_.reason
+        if job_id is None or reason is None:
+            return
+        if await ground.dispatcher.cancel(job_id, reason) is None:
+            await ground.group_intake.drop_rendered(job_id, reason)
+        await store.round_words.take_out_deleted(round_.round_id)
 
     return RoundServices(
         Rounds(store, gate, ground.refusals, prompts, board, cancel_job, now),
@@ -90,5 +93,5 @@ def compose_rounds(ground: RoundGround) -> RoundServices:
         ),
         voting,
         board,
-        Upkeep(store, board, closing, voting, messenger, now),
+        Upkeep(store, board, closing, voting, messenger, cancel_job, now),
     )

@@ -154,13 +154,15 @@ class Phrases:
         own = await self._phrases.list_of_round(round_.round_id, *counted, user_id=user_id)
         if len(own) >= round_.phrases_each:
             return because(Code.PHRASES_SPENT, count=round_.phrases_each)
-        room = await self._prompts.fetch_room(round_)
-        if round_.choosing is not Choosing.ALL or room is None:
+        room = await self._prompts.fetch_room(round_.style, round_.guild_id)
+        beside: list[str] = []  # votes may choose this phrase alone
+        if round_.choosing is Choosing.ALL:
+            joined = await self._phrases.list_of_round(round_.round_id, PhraseStatus.JOINED)
+            beside = [each.text for each in joined]
+        if room is None or room.fits(round_.theme, [*beside, text]):
             return None
-        joined = await self._phrases.list_of_round(round_.round_id, PhraseStatus.JOINED)
-        if room.fits(round_, joined, text):
-            return None
-        return because(Code.PHRASE_NO_ROOM, count=room.count_words_left(round_, joined))
+        count = room.count_words_left(round_.theme, beside)
+        return because(Code.PHRASE_NO_ROOM, count=count)
 
     async def _judge(
         self, round_: Round, text: str, company: str, origin: Origin, settings: GuildSettings
@@ -233,11 +235,11 @@ class Phrases:
 
     async def _close_if_full(self, round_: Round) -> None:
         """Take no more phrases if the next one would not fit; the chore then closes the round."""
-        room = await self._prompts.fetch_room(round_)
+        room = await self._prompts.fetch_room(round_.style, round_.guild_id)
         if round_.choosing is not Choosing.ALL or room is None:
             return
         joined = await self._phrases.list_of_round(round_.round_id, PhraseStatus.JOINED)
-        if room.count_words_left(round_, joined) < _FEW_WORDS:
+        if room.count_words_left(round_.theme, [each.text for each in joined]) < _FEW_WORDS:
             await self._rounds.mark_due(round_.round_id, self._now())
 
     async def withdraw(self, phrase_id: int, user_id: int) -> Phrase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -14,26 +15,25 @@ MAX_COMPANY = 2000
 prompt that is drawn is judged as a whole, whatever was judged before.
 """
 
-TOKENS_PER_WORD = 1.3
 _PIECE = re.compile(r"[^\W\d_]+|\d|[^\w\s]+|_")
-_LETTERS_PER_TOKEN = 6
+_BYTES_PER_TOKEN = 2.0
 
 
-def estimate_tokens(text: str) -> int:
-    """Estimate how many tokens CLIP's tokenizer makes of a text.
+def estimate_tokens(text: str, letters_per_token: float) -> int:
+    """Estimate how many tokens the model's tokenizer makes of a text.
 
     The tokenizer itself is loaded with the model, which may be in another process. This rule counts
-    one token for each digit, each run of signs, and each six letters of a word. Letters outside
-    ASCII count by their bytes. It is more often too high than too low. If it is too low, the model
-    cuts the end, and the message of the pictures says which words.
+    one token for each digit, each run of signs, and each so many letters of a word. Letters outside
+    ASCII count by their bytes. If it is too low, the model cuts the end of the prompt, and the
+    message of the pictures says which words.
     """
-    return sum(_count(piece) for piece in _PIECE.findall(text))
+    return sum(_count(piece, letters_per_token) for piece in _PIECE.findall(text))
 
 
-def _count(piece: str) -> int:
+def _count(piece: str, letters_per_token: float) -> int:
     if piece.isascii():
-        return -(-len(piece) // _LETTERS_PER_TOKEN) if piece.isalpha() else 1
-    return len(piece.encode()) // 2 + 1
+        return math.ceil(len(piece) / letters_per_token) if piece.isalpha() else 1
+    return math.ceil(len(piece.encode()) / min(letters_per_token, _BYTES_PER_TOKEN))
 
 
 def compose_company(theme: str, others: Sequence[str], phrase: str) -> str:
@@ -52,29 +52,6 @@ def sort_phrases(round_: Round, phrases: Iterable[Phrase]) -> list[Phrase]:
     """Sort phrases by how likely they are drawn: by votes if the round has any, then by time."""
     counts = round_.choosing is Choosing.VOTES
     return sorted(phrases, key=lambda each: (-each.votes if counts else 0, each.phrase_id))
-
-
-def choose_phrases(
-    round_: Round, phrases: Iterable[Phrase], max_tokens: int, max_length: int
-) -> list[Phrase]:
-    """Choose the likeliest phrases that fit into the prompt; later ones may be shorter and fit."""
-    tokens = max_tokens - estimate_tokens(round_.theme)
-    length = max_length - len(round_.theme)
-    chosen: list[Phrase] = []
-    for each in sort_phrases(round_, phrases):
-        text = SEPARATOR + each.text
-        if estimate_tokens(text) <= tokens and len(text) <= length:
-            chosen.append(each)
-            tokens -= estimate_tokens(text)
-            length -= len(text)
-    return chosen
-
-
-def count_words_left(round_: Round, phrases: Iterable[Phrase], max_tokens: int) -> int:
-    """Return about how many more words fit into the prompt."""
-    texts = (each.text for each in phrases)
-    used = estimate_tokens(compose_prompt(round_.theme, texts))
-    return max(int((max_tokens - used) / TOKENS_PER_WORD), 0)
 
 
 def compose_origin(round_: Round) -> Origin:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bot.domain.recipes import Ask
-from bot.domain.rounds import Phrase, Round, compose_prompt
+from bot.domain.rounds import SEPARATOR, Phrase, Round, compose_prompt
 from bot.errors import UserError
 from bot.jobs.group_intake import GroupIntake
 from bot.recipes.styles import Styles
-from bot.rounds.prompts import (
-    choose_phrases,
-    compose_ask,
-    count_words_left,
-    estimate_tokens,
-)
+from bot.rounds.prompts import compose_ask, estimate_tokens, sort_phrases
+
+_SAFETY = 0.75  # so that few texts have more tokens than estimated
+_LETTERS_PER_WORD = 5.0
+_BARE = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +23,32 @@ class Room:
 
     tokens: int
     length: int
+    letters_per_token: float
 
     def choose(self, round_: Round, phrases: Sequence[Phrase]) -> list[Phrase]:
-        """Choose the likeliest phrases that fit."""
-        return choose_phrases(round_, phrases, self.tokens, self.length)
+        """Choose the likeliest phrases that fit. If one is too long, a later one may fit."""
+        chosen: list[Phrase] = []
+        tokens, length = self.tokens - self._estimate(round_.theme), self.length - len(round_.theme)
+        for each in sort_phrases(round_, phrases):
+            text = SEPARATOR + each.text
+            cost = self._estimate(text)
+            if cost <= tokens and len(text) <= length:
+                chosen.append(each)
+                tokens, length = tokens - cost, length - len(text)
+        return chosen
 
-    def count_words_left(self, round_: Round, phrases: Sequence[Phrase]) -> int:
-        """Return about how many more words fit beside the phrases that would be chosen now."""
-        return count_words_left(round_, self.choose(round_, phrases), self.tokens)
+    def fits(self, theme: str, phrases: Sequence[str]) -> bool:
+        """Return whether theme and phrases fit."""
+        whole = compose_prompt(theme, phrases)
+        return len(whole) <= self.length and self._estimate(whole) <= self.tokens
 
-    def fits(self, round_: Round, phrases: Sequence[Phrase], text: str) -> bool:
-        """Return whether one more phrase fits beside all the others."""
-        whole = compose_prompt(round_.theme, [*(each.text for each in phrases), text])
-        return len(whole) <= self.length and estimate_tokens(whole) <= self.tokens
+    def count_words_left(self, theme: str, phrases: Sequence[str]) -> int:
+        """Return about how many more words fit."""
+        left = self.tokens - self._estimate(compose_prompt(theme, phrases))
+        return max(int(left / max(_LETTERS_PER_WORD / self.letters_per_token, 1.0)), 0)
+
+    def _estimate(self, text: str) -> int:
+        return estimate_tokens(text, self.letters_per_token)
 
 
 class Prompts:
@@ -52,19 +64,21 @@ class Prompts:
 
     async def compose(self, round_: Round, phrases: Sequence[Phrase]) -> Ask:
         """Return what would be drawn with these phrases."""
-        ask = compose_ask(round_, phrases)
+        return await self._apply(compose_ask(round_, phrases), round_.style, round_.guild_id)
+
+    async def _apply(self, ask: Ask, style: str, guild_id: int) -> Ask:
         try:
-            return await self._styles.apply(ask, round_.style, round_.guild_id)
+            return await self._styles.apply(ask, style, guild_id)
         except UserError:
             return ask
 
-    async def fetch_room(self, round_: Round) -> Room | None:
+    async def fetch_room(self, style: str, guild_id: int) -> Room | None:
         """Return how much fits beside the style; None as long as the model is not known."""
-        max_tokens = self._intake.prompt_tokens
-        if max_tokens is None:
+        info = self._intake.info
+        if info is None:
             return None
-        bare = replace(round_, theme=round_.theme or "-")
-        ask = await self.compose(bare, ())
-        around = estimate_tokens(ask.prompt) - estimate_tokens(bare.theme)
-        longer = len(ask.prompt) - len(bare.theme)
-        return Room(max_tokens - around, self._intake.max_prompt_length - longer)
+        ask = await self._apply(Ask(_BARE), style, guild_id)
+        letters = info.letters_per_token * _SAFETY
+        around = estimate_tokens(ask.prompt, letters) - estimate_tokens(_BARE, letters)
+        longer = len(ask.prompt) - len(_BARE)
+        return Room(info.prompt_tokens - around, self._intake.max_prompt_length - longer, letters)

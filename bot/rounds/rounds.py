@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.guilds import GuildSettings
-from bot.domain.jobs import Job, Origin
+from bot.domain.jobs import Origin
 from bot.domain.recipes import StartPicture
 from bot.domain.rounds import (
     MAX_MINUTES,
@@ -37,9 +37,11 @@ from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 
+_MIN_WORDS = 4  # of phrases beside the theme
 _CANCELLED = because(Code.ROUND_CANCELLED)
 _RUNNING = (RoundStatus.OPEN, RoundStatus.ASKING, RoundStatus.DRAWING, RoundStatus.VOTING)
-Cancel = Callable[[int, Reason], Awaitable[Job | None]]
+CancelJob = Callable[[Round], Awaitable[None]]
+"""Ends the job of a cancelled round, unless its pictures are posted."""
 
 
 class Rounds:
@@ -52,7 +54,7 @@ class Rounds:
         refusals: Refusals,
         prompts: Prompts,
         board: Board,
-        cancel_job: Cancel,
+        cancel_job: CancelJob,
         now: Callable[[], float],
     ) -> None:
         self._rounds = store.rounds
@@ -78,8 +80,7 @@ class Rounds:
             refusal = suspended.reason
         if refusal is not None:
             raise UserError(refusal)
-        if ask.style:
-            await self._prompts.check_style(ask.style, origin.guild_id)
+        await self._check_style(ask, origin)
         ask, start = await self._find_start(ask, origin)
         self._refusals.check(origin)
         await self._judge_theme(ask.theme, origin, settings, start)
@@ -87,6 +88,16 @@ class Rounds:
         log.info("user %s started round %s", origin.user_id, round_.round_id)
         self._board.refresh(round_)
         return round_
+
+    async def _check_style(self, ask: RoundAsk, origin: Origin) -> None:
+        """Raise UserError if there is no such style, or no room for phrases beside the theme."""
+        style, guild_id = ask.style or "", origin.guild_id
+        assert guild_id is not None
+        if style:
+            await self._prompts.check_style(style, guild_id)
+        room = await self._prompts.fetch_room(style, guild_id)
+        if room is not None and room.count_words_left(ask.theme, ()) < _MIN_WORDS:
+            raise UserError(because(Code.THEME_NO_ROOM))
 
     async def _find_start(
         self, ask: RoundAsk, origin: Origin
@@ -192,8 +203,7 @@ class Rounds:
             if cancelled is None:
                 raise UserError(because(Code.ROUND_OVER))
             await self._record_decision(AuditAction.ROUND_CANCELLED, round_, by)
-        if cancelled.job_id is not None:
-            await self._cancel_job(cancelled.job_id, _CANCELLED)
+        await self._cancel_job(cancelled)
         self._board.refresh(cancelled)
         return cancelled
 

@@ -12,6 +12,7 @@ from bot.ops.chores import Apart, Work
 from bot.rounds.board import Board
 from bot.rounds.closing import Closing
 from bot.rounds.ports import RoundMessenger
+from bot.rounds.rounds import CancelJob
 from bot.rounds.voting import Voting
 from bot.store import Repositories
 from bot.texts.codes import Code
@@ -32,6 +33,7 @@ class Upkeep:
         closing: Closing,
         voting: Voting,
         messenger: RoundMessenger,
+        cancel_job: CancelJob,
         now: Callable[[], float],
     ) -> None:
         self._rounds = store.rounds
@@ -39,6 +41,7 @@ class Upkeep:
         self._closing = closing
         self._voting = voting
         self._messenger = messenger
+        self._cancel_job = cancel_job
         self._now = now
         self._apart = Apart(now)
         self._is_fresh = False
@@ -60,6 +63,8 @@ class Upkeep:
         if self._is_fresh:
             return
         for each in await self._rounds.list_running() + await self._rounds.list_over_not_shown():
+            if each.status is RoundStatus.CANCELLED:  # the bot may have stopped before it did this
+                await self._cancel_job(each)
             self._board.refresh(each)
         self._is_fresh = True
 

@@ -202,6 +202,7 @@ class Code(StrEnum):
     THEME_EMPTY = auto()
     THEME_TOO_LONG = auto()
     THEME_NEEDS_REVIEW = auto()
+    THEME_NO_ROOM = auto()
     NO_WINNER = auto()
 
     # A round and its phrases

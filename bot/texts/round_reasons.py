@@ -45,6 +45,10 @@ ROUNDS: dict[Code, Text] = {
         "The theme has {length:,} characters; the most is {most:,}. Nothing was started; please "
         "shorten it."
     ),
+    Code.THEME_NO_ROOM: Text(
+        "The model reads only short prompts, and this theme leaves no room for phrases. Nothing "
+        "was started; please shorten it, or leave out the style."
+    ),
     Code.THEME_NEEDS_REVIEW: Text(
         "A moderator would have to look at this theme first, so no round was started. Please "
         "choose another theme. The reason: {why}"

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import discord
 
-from bot.domain.jobs import JobStatus
+from bot.domain.jobs import Job, JobStatus
 from bot.domain.rounds import PANELS, Choosing, RoundState, RoundStatus
 from bot.jobs.ports import Delivery, Hidden, InProgress, InReview, Update, Waiting, list_hidden
 from bot.texts import buttons
@@ -97,7 +97,7 @@ def compose_progress(
         alt_text = describe_preview(state)
         item = discord.MediaGalleryItem(f"attachment://{preview_name}", description=alt_text)
         gallery = discord.ui.MediaGallery[Any](item)
-    is_secret = job.is_held or job.hidden or isinstance(update, Hidden)
+    is_secret = _is_secret(job) or isinstance(update, Hidden)
     prompt = "" if is_secret else texts.PROMPT(prompt=quote(job.recipe.prompt, _PROMPT_SHOWN))
     lines = [say_title(state.round), prompt]
     return compose_view("\n".join(filter(None, lines)), gallery, status, row)
@@ -219,12 +219,19 @@ def _compose_drawn(
         filter(lambda each: each.is_used, state.phrases), key=lambda each: each.place or 0
     )
     lines = [describe_phrase(each, has_votes=False) for each in used]
+    if job is not None and _is_secret(job):
+        lines = []
     if lines:
         head.append(texts.IN_PROMPT())
     gallery = _compose_gallery(state, file_names) if file_names else None
     room = TEXT_MAX - sum(len(each) + 1 for each in tail)
     text = fit_lines(head, lines, say_more, room)
     return compose_view(text, gallery, "\n".join(tail) or None, _row_of_drawn(state))
+
+
+def _is_secret(job: Job) -> bool:
+    """Return whether the prompt is not shown: it waits for a moderator, or was refused."""
+    return job.is_held or job.hidden or job.status is JobStatus.REFUSED
 
 
 def _compose_gallery(state: RoundState, file_names: Sequence[str]) -> discord.ui.MediaGallery[Any]:

@@ -14,7 +14,7 @@ from PIL import Image
 from bot.chat.messenger import DiscordMessenger
 from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.rounds import RoundState, RoundStatus
-from bot.jobs.ports import Delivery, Hidden, MessageDeleted, Undeliverable, Waiting
+from bot.jobs.ports import Delivery, Hidden, InProgress, MessageDeleted, Undeliverable, Waiting
 from tests.views.test_jobs import SHOWN, make_job
 from tests.views.test_rounds import make_phrase, make_round
 
@@ -163,6 +163,26 @@ async def test_pictures_stay_in_the_message_also_after_a_restart(
     await restarted.show_round(state)
     assert discord_.names()[2:] == [["triptych-7.png"], None]
     assert "attachment://triptych-7.png" in discord_.shown
+
+
+async def test_files_hold_no_words_because_their_authors_may_delete_them(
+    discord_: FakeDiscord, messenger: DiscordMessenger, pictures: Path
+):
+    state = make_drawn()
+    discord_.state = state
+    assert state.job is not None
+    await messenger.progress(state.job, InProgress(1, 2, preview=b"webp"))
+    await deliver(messenger, discord_, state)
+    won = replace(state, round=replace(state.round, status=RoundStatus.ENDED, winner=1))
+    await messenger.announce_winner(won, pictures / "1.png")
+    files = [
+        file
+        for _, content in discord_.sent
+        for file in content.get("attachments", content.get("files"))
+    ]
+    assert [file.description for file in files] == [None] * 3
+    await messenger.show_round(state)
+    assert "a pond, a frog" in discord_.shown  # the component has the alt text
 
 
 async def test_pictures_that_are_gone_from_the_disk_are_said_to_be_gone(

@@ -18,6 +18,7 @@ from playground import (
     Person,
     Playground,
     add_channel,
+    add_thread,
     add_user,
     answer,
 )
@@ -445,3 +446,20 @@ async def test_reported_pictures_of_a_round_are_hidden_until_they_are_restored(
     shown = await evening.until(lambda m: m is message and bool(m.attachments))
     assert "The vote ends" in shown.text()
     assert "you vote for picture 3" in await evening.say(ada, message, "Vote for 3")
+
+
+async def test_round_goes_on_in_a_thread_that_was_archived_unless_it_is_locked(
+    evening: Evening, start_bot: StartBot
+):
+    await evening.set()
+    bot = await start_bot()
+    ada, ben = evening.people["ada"], evening.people["ben"]
+    evening.art = thread = add_thread(evening.server.world, evening.art, "a thread")
+    message = await evening.start("a quiet pond")
+    thread.is_archived = True
+    await evening.add(ada, message, "one frog")
+    await evening.until(lambda m: m is message and "one frog" in m.text())
+    assert not thread.is_archived
+    thread.is_archived = thread.is_locked = True
+    await evening.add(ben, message, "two herons")
+    await until_row(bot, "SELECT 1 FROM round WHERE status = 'cancelled'")

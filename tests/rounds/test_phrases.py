@@ -122,8 +122,21 @@ async def test_theme_that_is_not_allowed_any_more_ends_the_round(quiet_evening: 
     ended = await evening.end_time(round_)
     assert ended.status is RoundStatus.FAILED
     assert ended.reason is not None and ended.reason.code == Code.RULE_REFUSES
-    [entry, *_] = await evening.house.services.audit.search(GUILD)
-    assert (entry.action, entry.member_id) == ("theme_refused", STARTER)
+    entries = await evening.house.services.audit.search(GUILD)
+    assert (entries[0].action, entries[0].member_id) == ("theme_refused", STARTER)
+    assert not {ANN, BEN} & {each.member_id for each in entries}
+
+
+async def test_nobody_is_to_blame_if_the_server_has_nowhere_to_review(quiet_evening: Evening):
+    evening = quiet_evening
+    round_ = await evening.start()
+    await evening.add(round_, ANN, "paper lanterns")
+    await evening.add(round_, BEN, "a sleeping fox")
+    await evening.set("review_rounds", True)
+    ended = await evening.end_time(round_)
+    assert ended.reason is not None and ended.reason.code == Code.NO_REVIEW_HERE
+    entries = await evening.house.services.audit.search(GUILD)
+    assert not {ANN, BEN} & {each.member_id for each in entries}
 
 
 async def add_rule(evening: Evening, word: str) -> None:
@@ -366,6 +379,9 @@ async def test_held_phrase_whose_card_nobody_sees_is_refused(quiet_evening: Even
     phrase = await evening.add(round_, ANN, "a sleeping fox")
     present = await evening.rounds.phrases._phrases.fetch(phrase.phrase_id)
     assert present is not None and present.status is PhraseStatus.REFUSED
+    await evening.house.services.decisions.sweep()
+    [(user_id, said)] = evening.house.messenger.written
+    assert user_id == ANN and "was not approved" in said
 
 
 async def test_prompt_of_a_round_can_be_reviewed_as_a_whole(quiet_evening: Evening):

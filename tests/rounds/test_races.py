@@ -109,6 +109,38 @@ async def test_phrase_that_goes_while_the_round_closes_is_not_drawn(
     assert [each.user_id for each in job.shares] == [ANN, CAI]
 
 
+async def test_cancelled_round_is_not_drawn_if_the_bot_stopped_at_once(
+    open_evening: OpenEvening, monkeypatch: pytest.MonkeyPatch
+):
+    async def stop(round_: Round) -> None:
+        raise SystemError
+
+    async with open_evening(draws=False) as evening:
+        round_ = await open_with_two(evening)
+        await evening.end_time(round_)
+        monkeypatch.setattr(evening.rounds.rounds, "_cancel_job", stop)
+        with pytest.raises(SystemError):
+            await evening.rounds.rounds.cancel(round_.round_id, GUILD, MODERATOR)
+        clock = evening.clock
+    async with open_evening(draws=False, clock=clock) as evening:
+        await evening.house.services.recovery.run()
+        await evening.tick()
+        assert (await evening.job_of(round_)).status is JobStatus.CANCELLED
+        assert sum(used(evening.house).values()) == 0
+
+
+async def test_round_is_not_drawn_before_its_message_is_there(quiet_evening: Evening):
+    evening = quiet_evening
+    evening.shown.is_away = True
+    round_ = await evening.start()
+    await evening.add(round_, ANN, "paper lanterns")
+    await evening.add(round_, BEN, "a sleeping fox")
+    assert (await evening.end_time(round_)).status is RoundStatus.OPEN
+    evening.shown.is_away = False
+    await evening.tick()
+    assert (await evening.fetch(round_)).status is RoundStatus.DRAWING
+
+
 async def test_press_that_comes_after_the_end_does_not_count(evening: Evening):
     round_ = await evening.play()
     await evening.vote(round_, 1, ANN)

@@ -108,6 +108,17 @@ async def test_words_that_were_deleted_while_they_were_drawn_go_at_the_end(
     assert "fox" not in await dump(evening)
 
 
+async def test_words_that_were_deleted_go_if_the_round_is_cancelled(quiet_evening: Evening):
+    evening = quiet_evening
+    round_ = await evening.start()
+    await evening.add(round_, ANN, "paper lanterns")
+    await evening.add(round_, BEN, "a sleeping fox")
+    await evening.end_time(round_)
+    await evening.house.services.member_data.delete(BEN)
+    await evening.rounds.rounds.cancel(round_.round_id, GUILD, STARTER)
+    assert "fox" not in await dump(evening)
+
+
 async def test_style_around_the_prompt_stays_after_a_deletion(evening: Evening):
     round_ = await evening.play(style="ink")
     await evening.house.services.member_data.delete(BEN)

@@ -250,6 +250,16 @@ def test_lot_is_explained_so_that_anybody_can_check_it():
     assert "Picture 1: 2 votes · Picture 2: 1 vote · Picture 3: 2 votes" in text
 
 
+@pytest.mark.parametrize(
+    "changes", [{"status": JobStatus.REFUSED}, {"status": JobStatus.DELIVERED, "hidden": True}]
+)
+def test_prompt_that_is_refused_or_hidden_is_not_shown(changes: dict[str, Any]):
+    job = replace(make_job("a sleeping fox", status=JobStatus.REFUSED), **changes)
+    state = RoundState(make_round(RoundStatus.FAILED), (make_phrase(place=1),), job=job)
+    assert "fox" not in text_of(views.compose_round(state))
+    assert "fox" not in text_of(views.compose_progress(state, Ended()))
+
+
 def test_deleted_phrase_leaves_the_others():
     phrases = (make_phrase(1, "", user_id=0, place=1), make_phrase(2, place=1))
     state = RoundState(make_round(RoundStatus.VOTING, votes_until=1.0), phrases, job=make_job())

@@ -12,6 +12,11 @@ from bot.errors import GenerationRejected
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
+_USUAL = (
+    "a market on the moon with paper lanterns a sleeping fox under old trees heavy rain soft "
+    "morning light very detailed"
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedText:
@@ -98,3 +103,9 @@ class PromptEncoder:
             embeds = getattr(encoder, "text_model", encoder).final_layer_norm(embeds)
         pooled = output[0][0] if output[0].ndim == 2 else None
         return embeds.to(encoder.dtype), pooled
+
+
+def measure_letters(tokenizer: Any) -> float:
+    """Return how many letters of a usual English text the tokenizer takes for one token."""
+    ids = [tokenizer(word, add_special_tokens=False).input_ids for word in _USUAL.split()]
+    return sum(map(len, _USUAL.split())) / max(sum(map(len, ids)), 1)
