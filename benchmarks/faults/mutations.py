@@ -120,8 +120,8 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
         (
             Edit(
                 "bot/jobs/dispatcher.py",
-                "_retry_or_fail(job, MAX_ENGINES)",
-                "_retry_or_fail(job, 1)",
+                "job.engines_lost >= MAX_ENGINES",
+                "job.engines_lost >= 1",
             ),
         ),
     ),
