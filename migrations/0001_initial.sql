@@ -79,8 +79,8 @@ CREATE INDEX job_to_forget ON job (forget_after) WHERE forget_after IS NOT NULL;
 CREATE INDEX job_not_notified ON job (job_id) WHERE end_notified = 0;
 
 -- Who pays for the job of a group round, whose user_id is 0: each row pays "share" of its cost. All
--- shares of a job add up to 1. weight: the member's share of the queue. user_id 0: a forgotten one.
--- forget_after: the member deleted their data, so the row must forget them at this time.
+-- shares of a job add up to 1. weight: the member's share of the queue. user_id 0: forgotten.
+-- forget_after: the member deleted their data, so at this time, user_id becomes 0.
 CREATE TABLE job_share (
     share_id     INTEGER PRIMARY KEY,
     job_id       INTEGER NOT NULL REFERENCES job (job_id),
@@ -336,7 +336,7 @@ CREATE INDEX phrase_held ON phrase (phrase_id) WHERE status = 'held';
 CREATE UNIQUE INDEX phrase_once ON phrase (round_id, key)
     WHERE key IS NOT NULL AND status IN ('held', 'joined');
 
--- Which member would like which phrase to be drawn.
+-- Which member votes for which phrase.
 CREATE TABLE phrase_vote (
     phrase_id INTEGER NOT NULL REFERENCES phrase (phrase_id) ON DELETE CASCADE,
     user_id   INTEGER NOT NULL,
@@ -344,7 +344,7 @@ CREATE TABLE phrase_vote (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX phrase_vote_by_member ON phrase_vote (user_id);
 
--- The picture that each member finds best: one vote a member, which they can change.
+-- Which member votes for which picture. Each member has one vote, and can change it.
 CREATE TABLE picture_vote (
     round_id INTEGER NOT NULL REFERENCES round (round_id) ON DELETE CASCADE,
     user_id  INTEGER NOT NULL,

@@ -1,7 +1,7 @@
 """Plays one group round in a process of its own, which may be killed at any call of the database.
 
-Each run goes on where the last one ended, and writes down what was answered to people. Its last act
-is to compare that with the database.
+Each run goes on where the run before it ended, and writes down what people were answered. At the
+end, it compares these answers with the database.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Run:
     kill_at: int = 0
 
     def note(self, *what: object) -> None:
-        """Write down what somebody was answered, or was shown."""
+        """Write down what people were answered or shown."""
         with (self.folder / "said").open("a") as file:
             file.write(json.dumps(what) + "\n")
 
@@ -70,7 +70,7 @@ class _Messenger(FakeMessenger):
 
 
 def play(run: Run) -> None:
-    """Go on with the round, up to its end. The exit status is 1 if something was lost or double."""
+    """Play the round to its end. The exit status is 1 if something is lost or is there twice."""
     _count_calls(run)
     faults = asyncio.run(_play(run))
     (run.folder / "faults").write_text("\n".join(faults))
@@ -134,7 +134,7 @@ async def _open(run: Run) -> AsyncIterator[Evening]:
 
 
 async def _start(evening: Evening) -> Round:
-    """Start the round, or find the one that is on record: its first answer may not have come."""
+    """Start the round, or find it in the database if an earlier run has started it."""
     found = await evening.rounds.rounds._rounds.fetch(1)
     return found or await evening.start()
 

@@ -17,8 +17,8 @@ _AT_ONCE = 2
 
 
 async def measure_rounds(plan: Plan) -> Measurement:
-    """F19: SIGKILL at call N of the database; the next process must end the round as if nothing
-    had happened.
+    """F19: kill the process at call N of the database. The next process must end the round as if
+    nothing had happened.
     """
     whole = Run(_make_folder(plan.folder / "f19-count"))
     notes = await _check(whole)
@@ -59,7 +59,7 @@ def _make_folder(folder: Path) -> Path:
 
 
 async def _check(run: Run) -> list[str]:
-    """Play to the end; return what was lost or double."""
+    """Play to the end; return what is lost or is there twice."""
     status = await _play(run)
     path = run.folder / "faults"
     said = path.read_text().splitlines() if path.exists() else []

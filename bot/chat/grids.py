@@ -35,7 +35,7 @@ SHAPES = (_as_it_is, _smaller, _singly)
 
 
 def encode_winner(round_id: int, picture: Path) -> list[Encoded]:
-    """Return the forms of a single picture. Raises OSError."""
+    """Return the forms in which a single picture can be sent. Raises OSError."""
     name = f"triptych-round-{round_id}"
     small = encode_small(picture).getvalue()
     return [[(f"{name}.png", picture.read_bytes())], [(f"{name}.webp", small)]]
@@ -44,10 +44,10 @@ def encode_winner(round_id: int, picture: Path) -> list[Encoded]:
 def make_files(
     encoded: Encoded, alt_texts: Sequence[str] | None = None, *, spoiler: bool = False
 ) -> list[discord.File]:
-    """Make new files for one attempt to send them; discord.py closes those of a failed one.
+    """Make new files for one attempt to send them; discord.py closes the files after a failure.
 
-    alt_texts: None if people's words may have to go later. The alt text of a file cannot be
-    changed, but that of the message's component can.
+    alt_texts: None if people's words in them may have to be removed later. Discord cannot change
+    the alt text of a file, but it can change the alt text of a message's component.
     """
     return [
         discord.File(BytesIO(data), name, description=alt_text, spoiler=spoiler)

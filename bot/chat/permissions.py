@@ -22,7 +22,7 @@ def find_server(interaction: discord.Interaction[Any]) -> int | None:
 def can_read(interaction: discord.Interaction[Any], channel_id: int) -> bool:
     """Return whether this person may read another channel of this server.
 
-    Discord does not tell us who is in a private thread, so only people who ask there may read it.
+    Discord does not tell us who is in a private thread, so they can read it only if they ask there.
     """
     guild, member = interaction.guild, interaction.user
     if channel_id == interaction.channel_id:

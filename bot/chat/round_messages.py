@@ -47,7 +47,7 @@ SLOWEST_BYTES_PER_SECOND = 8 * 1024  # an upload that is slower than this is sto
 
 _MOST_GRIDS = 500
 _Content = tuple[discord.ui.LayoutView, list[discord.File] | None]
-"""A message and its files; None to keep those that it has."""
+"""A message and its files. With None in place of files, the message keeps the files it has."""
 _Compose = Callable[[RoundState], _Content]
 
 
@@ -63,8 +63,8 @@ class RoundMessages:
     async def show_round(self, state: RoundState) -> int:
         """Edit the round's message, or post it if there is none; return its id.
 
-        Pictures that are there already stay. After a restart they are uploaded once more, because
-        nobody else remembers their names.
+        Pictures that are already in the message stay. After a restart they are uploaded once more,
+        because their names are kept only in memory.
         """
         job, round_id = state.job, state.round.round_id
         if job is None or not round_views.shows_pictures(state):
@@ -79,7 +79,7 @@ class RoundMessages:
         )
 
     async def show_round_job(self, job: Job, update: Update) -> int:
-        """Show in a round's message how its job goes on."""
+        """Show the progress of a round's job in the round's message."""
         state = await self._find_state(job)
         preview = update.preview if isinstance(update, InProgress) else None
         if isinstance(update, Hidden):
@@ -103,7 +103,7 @@ class RoundMessages:
         return await self._put_grid(await self._find_state(job), delivery, compose)
 
     async def ask_starter(self, state: RoundState) -> None:
-        """Ask the starter, with a mention, whether to draw. Discord posts it once."""
+        """Ask the starter whether to draw, with a mention. Discord posts the question once."""
         round_ = state.round
         channel = self._client.get_partial_messageable(round_.channel_id)
         text = round_views.compose_question(state, link_to(round_))
@@ -186,7 +186,7 @@ class RoundMessages:
         delivery: Delivery,
         compose: Callable[..., discord.ui.LayoutView],
     ) -> int:
-        """Edit the message with pictures in the first form that Discord accepts, or with none."""
+        """Show the pictures in the first form that Discord accepts, or else no pictures."""
         assert state.job is not None
         round_id, job_id, spoiler = state.round.round_id, state.job.job_id, state.job.spoiler
         for shape in SHAPES:
@@ -253,9 +253,9 @@ class RoundMessages:
         return await send_with_retry(nonce, write, seconds)
 
     async def _open_again(self, channel_id: int) -> None:
-        """Open an archived thread. Whoever may write in it may do that, unless it is locked.
+        """Open an archived thread again. This works unless the thread is locked.
 
-        Threads are archived after some time without messages, and a round may take longer.
+        Discord archives a thread after some time without messages, and a round may take longer.
         """
         edit = partial(self._client.http.edit_channel, channel_id, archived=False)
         await send_with_retry(f"thread-{channel_id}", edit)

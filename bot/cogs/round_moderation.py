@@ -30,7 +30,7 @@ Press = discord.Interaction[TriptychClient]
 
 
 class RoundModeration(Cog):
-    """Checks at every press who may do this, because everybody sees the buttons."""
+    """Handles these buttons. Everybody sees them, so each press is checked."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -43,14 +43,14 @@ class RoundModeration(Cog):
         await interaction.response.send_message(texts.CLOSED(), ephemeral=True)
 
     async def cancel(self, interaction: Press, round_id: int, panel: int) -> None:
-        """End the round without a winner. Its starter may do so only if they were asked."""
+        """End the round without a winner. Its starter may do this only while they are asked."""
         guild_id = await self._require_starter(interaction, round_id, {RoundStatus.ASKING})
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self._rounds.rounds.cancel(round_id, guild_id, interaction.user.id)
         await interaction.edit_original_response(content=texts.CANCELLED())
 
     async def draw(self, interaction: Press, round_id: int, panel: int) -> None:
-        """Draw although fewer than two people took part."""
+        """Draw the prompt although fewer than two people took part."""
         guild_id = await self._require_starter(interaction, round_id, set(RoundStatus))
         await self._rounds.rounds.draw_anyway(round_id, guild_id, interaction.user.id)
         await interaction.response.send_message(texts.DRAWN_ANYWAY(), ephemeral=True)

@@ -174,7 +174,7 @@ class Together(GroupCog, group_name="together", group_description=commands.TOGET
         await interaction.response.send_message(view=views.compose_help(), ephemeral=True)
 
     async def press(self, interaction: Press, path: str, values: Sequence[str]) -> None:
-        """Do what the items of private answers do: turn pages, save votes, take back."""
+        """Handle the items of private answers: turn pages, save votes, take phrases back."""
         name, number, *rest = path.split(".")
         match name:
             case "all":
@@ -193,7 +193,7 @@ class Together(GroupCog, group_name="together", group_description=commands.TOGET
     async def _save_votes(
         self, interaction: Press, round_id: int, rest: Sequence[str], values: Sequence[str]
     ) -> discord.ui.LayoutView:
-        """Save the votes among the phrases of a select. rest: its page, first and last phrase."""
+        """Save the votes for the phrases of a select. rest: its page, first and last phrase."""
         page, first, last = map(int, rest)
         ballots = await self._rounds.phrases.list_ballots(round_id, interaction.user.id)
         listed = [each.phrase.phrase_id for each in ballots]
@@ -233,8 +233,8 @@ class Together(GroupCog, group_name="together", group_description=commands.TOGET
     async def _fetch(self, interaction: Press, round_id: int) -> Round:
         """Fetch the round of a button. Raises UserError.
 
-        The round that runs here is read alone, because many people press at once. For an older one,
-        everything about it is read.
+        If the round is the running one of this channel, only its row is read, because many people
+        press at once. Of an older round, everything is read.
         """
         channel_id, message = interaction.channel_id or 0, interaction.message
         round_ = await self._rounds.rounds.find_in_channel(channel_id)

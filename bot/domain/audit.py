@@ -112,7 +112,7 @@ def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
 
 
 def member_of(job: Job) -> int | None:
-    """Return the member that a decision about a job is about; None for a round's."""
+    """Return whom a decision about a job concerns; None for the job of a round."""
     return None if job.origin.source is Source.ROUND else job.origin.user_id
 
 

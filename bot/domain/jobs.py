@@ -82,7 +82,7 @@ class Ancestry:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one member pays of a job: this part of its cost. weight: their share of the queue."""
+    """The part of a job's cost that one member pays. weight: the member's share of the queue."""
 
     user_id: int
     share: float = 1.0

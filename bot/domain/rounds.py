@@ -1,4 +1,4 @@
-"""The values about group rounds: a theme, phrases from many people, one picture, and votes."""
+"""The values of group rounds: a theme, phrases from many people, three pictures, and votes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ MIN_MINUTES, MAX_MINUTES = 2, 1440
 MAX_PHRASES_EACH = 5
 SEPARATOR = ", "
 PANELS = (1, 2, 3)
-"""The pictures that people choose from."""
+"""The numbers of the pictures that people vote for."""
 
 
 class RoundStatus(StrEnum):
-    """Where a round stands."""
+    """How far a round has come."""
 
-    OPEN = "open"  # phrases and votes for phrases are taken
-    ASKING = "asking"  # closed with fewer than two authors; the starter decides
+    OPEN = "open"  # people can add phrases, and vote for phrases
+    ASKING = "asking"  # fewer than two people took part; the starter decides
     DRAWING = "drawing"  # it has a job, which may also wait for a moderator
-    VOTING = "voting"  # the pictures are shown, and votes are taken
+    VOTING = "voting"  # the pictures are shown, and people can vote for them
     ENDED = "ended"
     FAILED = "failed"  # nothing was drawn; ``Round.reason`` says why
     CANCELLED = "cancelled"
@@ -37,19 +37,19 @@ class RoundStatus(StrEnum):
 
 
 class PhraseStatus(StrEnum):
-    """Where a phrase stands."""
+    """What has happened to a phrase."""
 
-    HELD = "held"  # a moderator has to look at it first; nobody else sees it
+    HELD = "held"  # a moderator has to approve it first; other people do not see it
     JOINED = "joined"
     STRUCK = "struck"  # a moderator took it out, or its author was suspended
-    REFUSED = "refused"  # held, and then not allowed
+    REFUSED = "refused"  # not allowed, by a moderator or by the rules
     WITHDRAWN = "withdrawn"  # its author took it back, or deleted their data
 
 
 class Choosing(StrEnum):
-    """Who chooses the phrases when a round closes."""
+    """Which phrases go into the prompt when a round closes."""
 
-    VOTES = "votes"  # those with the most votes, and of equal ones the older
+    VOTES = "votes"  # those with the most votes; if votes are equal, the older ones
     ALL = "all"  # all of them; the round closes when the prompt is full
 
 
@@ -57,7 +57,7 @@ class Choosing(StrEnum):
 class RoundAsk:
     """What somebody typed to start a round.
 
-    is_anonymous: whether authors are hidden until the end; None: as the server has set.
+    is_anonymous: whether authors are hidden until the end; None: the server's setting decides.
     previous: the round whose winner is the start picture; None for a first round.
     """
 
@@ -76,14 +76,15 @@ class RoundAsk:
 class Round:
     """One row of the round table.
 
-    message_id: None until the message is posted. style: "" for none. start: the winner of the
-    round ``previous_id``. closes_at: when no more phrases are taken; after an early close, the time
-    of that. asks_until: when a round in ASKING is cancelled. is_confirmed: its starter wants it
-    drawn anyway. votes_until: None before VOTING. winner: the panel. tally: the votes for each
-    panel, from the end on. lot_seed: if panels had equally many votes, the number that decided (see
-    ``draw_lot``). winner_message_id, showcase_message_id: None until posted; 0 if there is no such
-    message. end_shown: False if it is over and its message may not show that yet. reason: why it
-    ended without a winner.
+    message_id: None until the message is posted. style: "" for none. start: the winning picture of
+    the round ``previous_id``. closes_at: the time after which no more phrases are taken; an early
+    close makes it earlier. asks_until: the time at which a round in ASKING ends without an answer.
+    is_confirmed: the starter wants the prompt drawn although fewer than two people took part.
+    votes_until: None before VOTING. winner: the number of the winning picture. tally: the votes for
+    each picture; empty until the round has ended. lot_seed: the number that decided, if pictures
+    had equally many votes (see ``draw_lot``). winner_message_id, showcase_message_id: None until
+    posted; 0 if there is no such message. end_shown: False if the round is over and its message may
+    not show that yet. reason: why it ended without a winner.
     """
 
     round_id: int
@@ -125,9 +126,9 @@ class Round:
 class Phrase:
     """A member's phrase. user_id: 0 if its author is hidden or forgotten. text: "" if deleted.
 
-    votes: how many members chose it. place: its place in the drawn prompt, from 1; None if it is
-    not part of it. weight, max_cost_per_day: what its author's roles gave them. held_for: why it is
-    held.
+    votes: how many members voted for it. place: its place in the drawn prompt, from 1; None if the
+    prompt does not contain it. weight, max_cost_per_day: its author's share of the queue and limit,
+    from the roles that the author had. held_for: why it is held.
     """
 
     phrase_id: int
@@ -151,7 +152,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """A phrase that a member may vote for. is_chosen: whether they have."""
+    """A phrase that a member may vote for. is_chosen: whether the member votes for it."""
 
     phrase: Phrase
     is_chosen: bool
@@ -161,11 +162,12 @@ class Ballot:
 class RoundState:
     """Everything that a round's message shows.
 
-    phrases: those that joined, the likeliest to be drawn first. Their authors are hidden as long as
-    the round says so. num_held: how many more wait for a moderator. words_left: about how many more
-    words the prompt has room for; None as long as the model is not known. job: the drawn prompt.
-    tally: the votes for each picture, or None if the counts are not shown yet. panels: the pictures
-    that can be voted for. ancestors: the rounds before this one, the oldest first.
+    phrases: the phrases that joined, sorted by how likely they are to be drawn. Their authors are
+    hidden until the end if the round is anonymous. num_held: how many phrases wait for a moderator.
+    words_left: about how many more words the prompt has room for; None until the model is known.
+    job: the job that draws the prompt. tally: the votes for each picture, or None if the counts are
+    not shown yet. panels: the pictures that people can vote for. ancestors: the rounds before this
+    one, the oldest first.
     """
 
     round: Round
@@ -179,7 +181,7 @@ class RoundState:
 
     @property
     def authors(self) -> tuple[int, ...]:
-        """Return the authors of the phrases that were drawn, each once."""
+        """Return the authors of the phrases that were drawn, without repeats."""
         used = (each.user_id for each in self.phrases if each.is_used and each.user_id)
         return tuple(dict.fromkeys(used))
 
@@ -190,5 +192,8 @@ def compose_prompt(theme: str, phrases: Iterable[str]) -> str:
 
 
 def draw_lot(tied: tuple[int, ...], seed: int) -> int:
-    """Return the winner among equals: the seed modulo their number, so that anybody can check."""
+    """Choose among pictures with equally many votes.
+
+    The choice is the seed modulo the number of these pictures, so that anybody can check it.
+    """
     return tied[seed % len(tied)]

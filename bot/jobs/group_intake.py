@@ -1,7 +1,7 @@
-"""Takes the jobs of group rounds: their price, who can pay for it, and the rows.
+"""Accepts the jobs of group rounds: finds their cost and who can pay it, and inserts their rows.
 
-``Intake`` takes the prompts of single members. A round's job has no member and no interaction. Its
-authors pay for it in equal shares, and its message is that of the round.
+``Intake`` accepts the prompts of single members. The job of a round has no member and no
+interaction. Its authors pay for it in equal shares, and the message of the round shows it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Payer:
 
 
 class GroupIntake:
-    """Accepts the jobs of rounds. Only they and those of ``Intake`` are ever inserted."""
+    """Accepts the jobs of rounds. Only this class and ``Intake`` insert jobs."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class GroupIntake:
         return None
 
     async def list_able(self, payers: Sequence[Payer], origin: Origin, cost: float) -> list[Payer]:
-        """Return those who can pay an equal share. If some cannot, the others' shares grow."""
+        """Return who can pay an equal share. If some cannot, the shares of the others grow."""
         able = list(payers)
         while able:
             each_cost = cost / len(able)
@@ -113,7 +113,10 @@ class GroupIntake:
         return used + cost <= payer.max_cost_per_day
 
     async def cover(self, recipe: Recipe, verdict: Verdict) -> Verdict:
-        """Return the verdict, covered if the start picture is. Raises UserError if it is gone."""
+        """Return the verdict, which covers the new pictures if the start picture is covered.
+
+        Raises UserError if the start picture is gone.
+        """
         if recipe.start is None:
             return verdict
         source = await self._starts.fetch_source(recipe)
@@ -136,7 +139,7 @@ class GroupIntake:
         job = await self._jobs.insert_job(
             origin, recipe, now=self._now(), cost_estimate=cost, verdict=verdict
         )
-        assert job is not None  # without an interaction and a press, there can be no conflict
+        assert job is not None  # it has no interaction and no press that could be there twice
         share = 1.0 / len(payers)
         shares = [Share(each.user_id, share, each.weight) for each in payers]
         await self._jobs.share_out(job.job_id, shares)

@@ -93,17 +93,18 @@ class StatusMessages:
         )
 
     def refresh(self, channel_id: int, round_id: int, show: Show) -> None:
-        """Call ``show`` as soon as the round's message may be edited again, at most once for all
-        calls until then. It shows the newest state.
+        """Call ``show`` as soon as the round's message may be edited again.
+
+        Further calls until then lead to the same one edit. It shows the newest state.
         """
         self._channel_of(channel_id).post(-round_id, Waiting(None), show, is_new=True)
 
     def forget(self, channel_id: int, round_id: int) -> None:
-        """Show nothing more of a round."""
+        """Do not edit the message of a round any more."""
         self._channel_of(channel_id).messages.pop(-round_id, None)
 
     async def show_now(self, channel_id: int, round_id: int, show: Show) -> None:
-        """Call ``show`` at once, and no waiting refresh before it."""
+        """Call ``show`` at once. This replaces a refresh that waits."""
         channel = self._channel_of(channel_id)
         channel.begin_edit()
         try:

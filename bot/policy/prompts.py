@@ -85,8 +85,8 @@ class PromptGate:
     ) -> Verdict:
         """Judge a phrase of a round: alone, and together with the rest of the round's prompt.
 
-        Its own verdict comes first. If only the whole is not allowed, the reason says so, and shows
-        none of the other phrases.
+        If the phrase alone is not allowed, that verdict counts. If only the whole prompt is not
+        allowed, the reason says so, and does not show the other phrases.
         """
         version, book = await self.fetch_book(origin.guild_id)
         ancestry, whose = await self._ancestry.fetch(start), _whose(origin)

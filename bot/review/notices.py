@@ -55,7 +55,7 @@ class Notices:
         return True
 
     async def tell_phrase(self, card: Card) -> Told:
-        """Tell a member whether their phrase joined the round. Not if it was taken back."""
+        """Tell a member whether their phrase joined the round, unless they took it back."""
         if card.decision in {Decision.SUSPEND, Decision.WITHDRAW}:
             return True
         is_approved = card.decision is Decision.APPROVE
@@ -177,7 +177,7 @@ class Notices:
         has_appeal: whether to say how to appeal. has_button: whether to mention the Appeal button,
         if the server has a review channel.
         """
-        if not member_id:  # several people made the pictures; their message says it
+        if not member_id:  # the pictures of a round; its message tells everybody
             return True
         settings = await self._settings.fetch(guild_id)
         with speaking(self._messenger.find_locale(guild_id)):

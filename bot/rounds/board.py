@@ -1,4 +1,4 @@
-"""Shows each round in its message, rarely and always in its newest state."""
+"""Shows the newest state of each round in its message, with few edits."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _BEFORE_DRAWING = (RoundStatus.OPEN, RoundStatus.ASKING)
 class Board:
     """Composes what a round's message shows, and posts and edits it.
 
-    A message that cannot be posted or changed ends a round that is not drawn yet: nobody could see
-    it any more, and nobody pays.
+    If a round's message cannot be posted or changed before the round is drawn, the round ends,
+    because nobody could see it any more. Then nobody pays.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Board:
         self._notices = notices
         self._now = now
         self._turns = KeyedLocks[int]()
-        self._stale: set[int] = set()  # rounds that Discord did not let us show
+        self._stale: set[int] = set()  # rounds that were not shown, because Discord did not answer
 
     def refresh(self, round_: Round) -> None:
         """Show the round as soon as its message may be edited again."""
@@ -71,17 +71,17 @@ class Board:
         await self.refresh_all(stale)
 
     async def show_now(self, round_: Round) -> bool:
-        """Show the round at once. Return whether it has a message and still takes its course."""
+        """Show the round at once. Return whether it has a message and is not over."""
         show = partial(self.show, round_.round_id)
         await self._status_messages.show_now(round_.channel_id, round_.round_id, show)
         present = await self._rounds.fetch(round_.round_id)
         return bool(present and present.message_id and not present.status.is_over)
 
     async def show(self, round_id: int) -> None:
-        """Edit the round's message, or post it. One call at a time, so that it is posted once."""
+        """Edit the round's message, or post it. One call runs at a time, so it is posted once."""
         async with self._turns[round_id]:
             state = await self.compose(round_id)
-            # while it is drawn, its job is shown in the message
+            # while a round is drawn, its message shows its job
             if state is None or state.round.status is RoundStatus.DRAWING:
                 return
             try:
@@ -113,7 +113,7 @@ class Board:
         await self._settle(round_)
 
     async def _settle(self, round_: Round) -> None:
-        """Note that the message of a round that is over shows this, or never will."""
+        """If the round is over, record that its message shows the end, or never will."""
         if round_.status.is_over:
             await self._rounds.mark_end_shown(round_.round_id)
             self._status_messages.forget(round_.channel_id, round_.round_id)
@@ -175,7 +175,7 @@ class Board:
 
 
 def hide_authors(round_: Round, phrases: list[Phrase]) -> list[Phrase]:
-    """Leave out who wrote the phrases of an anonymous round, until it has ended."""
+    """Hide who wrote the phrases of an anonymous round, until it is over."""
     if not round_.is_anonymous or round_.status.is_over:
         return phrases
     return [replace(each, user_id=0) for each in phrases]

@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 3600.0
 """How long a round that is due waits for room in the queue, or for the end of a pause."""
 
 ANSWER_SECONDS = 3600.0
-"""How long the starter may take to say whether to draw although too few took part."""
+"""How long the starter has to answer whether to draw, although too few people took part."""
 
 MIN_AUTHORS = 2
 _REVIEW = Verdict(Outcome.HOLD, because(Code.ROUND_REVIEWED), "review rounds")
@@ -38,7 +38,7 @@ _NO_REVIEW = Verdict(Outcome.REFUSE, because(Code.NO_REVIEW_HERE, why=_REVIEW.re
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """What would be drawn, by whom it is paid, and what the rules say."""
+    """What would be drawn, who would pay for it, and what the rules say about it."""
 
     phrases: Sequence[Phrase]
     payers: Sequence[Payer]
@@ -48,10 +48,10 @@ class _Drawing:
 
 
 class Closing:
-    """Turns an open round into a job, or into a reason why there is none.
+    """Turns an open round into a job, or ends it with a reason.
 
-    Job, shares, used phrases and the round's next state are one transaction. So a stop at any
-    moment leaves either a round to be closed again, or one whose job is in the queue.
+    The job, the shares, the used phrases and the round's next state are saved in one transaction.
+    So after a stop at any moment, either the round is closed again, or its job is in the queue.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class Closing:
         self._now = now
 
     async def close(self, round_: Round) -> None:
-        """Close a round that is due, or that its starter wants drawn.
+        """Close a round that is due, or whose starter wants it drawn anyway.
 
-        If it cannot be drawn yet, the chore calls this again.
+        If it cannot be drawn yet, the chore calls this method again.
         """
         job = await self._close(round_)
         if job is not None:
@@ -96,17 +96,17 @@ class Closing:
             return None
         if len(drawing.payers) < MIN_AUTHORS and round_.status is RoundStatus.OPEN:
             await self._ask(round_)
-        elif await self._board.show_now(round_):  # or else nobody could see the pictures
+        elif await self._board.show_now(round_):  # without a message, nobody sees the pictures
             return await self._commit(round_, drawing)
         return None
 
     async def _try_prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
-        """Find out what to draw; None if the round has ended without, or must be tried again."""
+        """Find out what to draw. None if the round has failed, or the chore must try again."""
         try:
             return await self._prepare(round_, settings)
         except UserError as error:
             await self.fail(round_, error.reason)
-        except WorkerUnavailable:  # the bot stops; the next start closes the round
+        except WorkerUnavailable:  # the bot stops; after its next start, the chore tries again
             pass
         return None
 
@@ -115,7 +115,7 @@ class Closing:
             await self.fail(round_, hindrance)
 
     async def _prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
-        """Choose and judge; None until the model is known. Raises UserError if nothing is left."""
+        """Choose and judge. None until the model is known. Raises UserError if nothing is left."""
         room = await self._prompts.fetch_room(round_.style, round_.guild_id)
         if room is None:
             return None
@@ -135,7 +135,7 @@ class Closing:
             phrases = [each for each in phrases if each.user_id not in unable]
 
     async def _list_joined(self, round_: Round) -> list[Phrase]:
-        """List the phrases that may be drawn: not deleted, and not by somebody suspended."""
+        """List the phrases that may be drawn: not deleted, and not from a suspended member."""
         joined = await self._phrases.list_of_round(round_.round_id, PhraseStatus.JOINED)
         suspended = {
             user_id
@@ -147,7 +147,7 @@ class Closing:
     async def _judge(
         self, round_: Round, chosen: Sequence[Phrase], settings: GuildSettings
     ) -> tuple[list[Phrase], Verdict]:
-        """Judge the prompt as a whole. If it is refused, leave out the phrases that cause it."""
+        """Judge the whole prompt. If it is refused, leave out the phrases that cause this."""
         if not chosen:
             raise UserError(because(Code.ROUND_EMPTY))
         verdict = await self._judge_whole(round_, chosen, settings)
@@ -218,7 +218,7 @@ class Closing:
             self._board.refresh(asking)
 
     async def _commit(self, round_: Round, drawing: _Drawing) -> Job | None:
-        """Save the job and everything about it; None if the round changed meanwhile."""
+        """Save the job and all that belongs to it. None if the round has changed meanwhile."""
         async with self._rounds.transaction():
             present = await self._rounds.fetch(round_.round_id)
             if present is None or present.status is not round_.status:
@@ -258,7 +258,7 @@ class Closing:
 
 
 def _list_payers(phrases: Sequence[Phrase]) -> list[Payer]:
-    """List the authors of phrases, each once, with what their roles gave them."""
+    """List the authors of phrases without repeats, with the values from their roles."""
     found: dict[int, Phrase] = {}
     for each in phrases:
         found.setdefault(each.user_id, each)

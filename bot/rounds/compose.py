@@ -1,4 +1,4 @@
-"""Connects the parts of this room."""
+"""Connects the services of group rounds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RoundServices:
 
 @dataclass(frozen=True, slots=True)
 class RoundGround:
-    """What rounds need of the other rooms. round_messenger: None in the terminal."""
+    """What rounds need from the rest of the bot. round_messenger: None in the terminal."""
 
     store: Repositories
     gate: PromptGate

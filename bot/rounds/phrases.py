@@ -42,16 +42,16 @@ log = logging.getLogger(__name__)
 MAX_PHRASES = 500
 """The most phrases in one round."""
 
-_FEW_WORDS = 1  # with room for fewer words than this, a round that takes all phrases is full
-_NEWEST = 400  # more phrases than this have more characters than any company
+_FEW_WORDS = 1  # a round that takes all phrases is full if fewer words than this fit
+_NEWEST = 400  # so many phrases are read; they nearly always fill ``MAX_COMPANY``
 _OPEN = (PhraseStatus.HELD, PhraseStatus.JOINED)
-_EDGES = " ,.;"  # signs that would only separate phrases
+_EDGES = " ,.;"  # signs that are cut off both ends, because they only separate phrases
 
 
 class Phrases:
-    """Judges each phrase alone and in company, commits it, and only then returns it.
+    """Judges each phrase alone and together with the others, saves it, and only then returns it.
 
-    The phrases of one round are judged one after the other, each with all that came before it.
+    The phrases of one round are judged one at a time, each together with all phrases before it.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Phrases:
         self._sanctions = sanctions
         self._now = now
         self._turns = KeyedLocks[int]()
-        # phrases that were judged but are not committed yet, by round
+        # by round: phrases that were judged but are not saved yet
         self._joining: defaultdict[int, list[str]] = defaultdict(list)
 
     async def add(self, round_id: int, text: str, origin: Origin) -> Phrase:
@@ -107,7 +107,7 @@ class Phrases:
 
     @asynccontextmanager
     async def _judging(self, round_: Round, text: str) -> AsyncIterator[str]:
-        """Yield the text to judge the phrase in. After that, later phrases are judged with it."""
+        """Yield the text in which to judge the phrase. Later phrases are judged with the phrase."""
         round_id = round_.round_id
         async with self._turns[round_id]:
             present = await self._phrases.list_newest(round_id, _NEWEST)
@@ -131,7 +131,7 @@ class Phrases:
     async def _check(
         self, round_: Round, text: str, origin: Origin, settings: GuildSettings
     ) -> None:
-        """Raise UserError for whatever needs no rules."""
+        """Raise UserError if the phrase is refused for a reason other than rules."""
         if not text:
             raise UserError(because(Code.PHRASE_EMPTY))
         if len(text) > MAX_PHRASE_LENGTH:
@@ -155,7 +155,7 @@ class Phrases:
         if len(own) >= round_.phrases_each:
             return because(Code.PHRASES_SPENT, count=round_.phrases_each)
         room = await self._prompts.fetch_room(round_.style, round_.guild_id)
-        beside: list[str] = []  # votes may choose this phrase alone
+        beside: list[str] = []  # if votes decide, this phrase may be the only one
         if round_.choosing is Choosing.ALL:
             joined = await self._phrases.list_of_round(round_.round_id, PhraseStatus.JOINED)
             beside = [each.text for each in joined]
@@ -234,7 +234,7 @@ class Phrases:
         return conflict or because(Code.PHRASES_FULL, count=MAX_PHRASES)
 
     async def _close_if_full(self, round_: Round) -> None:
-        """Take no more phrases if the next one would not fit; the chore then closes the round."""
+        """Take no more phrases if the prompt is full. The chore then closes the round."""
         room = await self._prompts.fetch_room(round_.style, round_.guild_id)
         if round_.choosing is not Choosing.ALL or room is None:
             return
@@ -268,9 +268,9 @@ class Phrases:
         reason: str = "",
         gives_strike: bool = False,
     ) -> Phrase:
-        """Take out a phrase as a moderator, and perhaps give its author a strike.
+        """Take out a phrase for a moderator, and perhaps give its author a strike.
 
-        Phrase, audit row and strike are one transaction. Raises UserError.
+        The phrase, the audit row and the strike are saved in one transaction. Raises UserError.
         """
         phrase = await self._phrases.fetch(phrase_id)
         if phrase is None or phrase.guild_id != guild_id:
@@ -287,7 +287,7 @@ class Phrases:
         return changed
 
     async def fetch_author(self, phrase_id: int, guild_id: int) -> int:
-        """Return who added a phrase, for moderators; 0 if they are forgotten. Raises UserError."""
+        """Tell a moderator who added a phrase; 0 if that was deleted. Raises UserError."""
         phrase = await self._phrases.fetch(phrase_id)
         if phrase is None or phrase.guild_id != guild_id:
             raise UserError(because(Code.PHRASE_UNKNOWN))
@@ -350,9 +350,9 @@ class Phrases:
         chosen: Collection[int],
         among: Collection[int],
     ) -> int:
-        """Save which of the phrases ``among`` a member chooses, in place of an earlier choice.
+        """Save which phrases a member votes for. This replaces earlier votes for ``among``.
 
-        Returns how many votes count. Raises UserError.
+        Returns how many votes were saved. Raises UserError.
         """
         round_ = await self._require_open(round_id, origin.guild_id)
         suspended = await self._gate.find_suspended(origin)

@@ -12,8 +12,9 @@ from bot.jobs.ports import Undeliverable
 class RoundMessenger(Protocol):
     """Posts and edits the messages of rounds, in the language of the server.
 
-    Every method raises Undeliverable or Unreachable, like those of ``jobs.ports.Messenger``. A new
-    message has a nonce of its round, so that Discord posts it once, even if it is sent again.
+    Every method raises Undeliverable or Unreachable, like the methods of ``jobs.ports.Messenger``.
+    Each new message has a nonce that belongs to its round, so Discord posts the message only once,
+    even if it is sent again.
     """
 
     async def show_round(self, state: RoundState) -> int:
@@ -24,7 +25,7 @@ class RoundMessenger(Protocol):
         ...
 
     async def ask_starter(self, state: RoundState) -> None:
-        """Ask the starter whether to draw although fewer than two people added a phrase."""
+        """Ask the starter whether to draw the prompt, although too few people took part."""
         ...
 
     async def announce_winner(self, state: RoundState, picture: Path) -> int:

@@ -11,8 +11,9 @@ from bot.domain.recipes import Ask
 from bot.domain.rounds import SEPARATOR, Choosing, Phrase, Round, compose_prompt
 
 MAX_COMPANY = 2000
-"""How many characters of the other phrases a new phrase is judged with; the newest come first. The
-prompt that is drawn is judged as a whole, whatever was judged before.
+"""A new phrase is judged together with at most so many characters of the newest other phrases.
+
+This is only the first check: before a prompt is drawn, all of it is judged.
 """
 
 _PIECE = re.compile(r"[^\W\d_]+|\d|[^\w\s]+|_")
@@ -22,10 +23,11 @@ _BYTES_PER_TOKEN = 2.0
 def estimate_tokens(text: str, letters_per_token: float) -> int:
     """Estimate how many tokens the model's tokenizer makes of a text.
 
-    The tokenizer itself is loaded with the model, which may be in another process. This rule counts
-    one token for each digit, each run of signs, and each so many letters of a word. Letters outside
-    ASCII count by their bytes. If it is too low, the model cuts the end of the prompt, and the
-    message of the pictures says which words.
+    The tokenizer is loaded with the model, which may be in another process. So this function
+    counts: each digit and each run of signs is one token, and a word has one token for every
+    ``letters_per_token`` letters. Letters outside ASCII count by their bytes. If the estimate is
+    too low, the model cuts off the end of the prompt, and the message with the pictures says which
+    words were cut.
     """
     return sum(_count(piece, letters_per_token) for piece in _PIECE.findall(text))
 
@@ -37,7 +39,7 @@ def _count(piece: str, letters_per_token: float) -> int:
 
 
 def compose_company(theme: str, others: Sequence[str], phrase: str) -> str:
-    """Return the text in which a new phrase is judged: with the theme and the newest others."""
+    """Return the text in which to judge a phrase: theme, newest other phrases, the phrase."""
     kept: list[str] = []
     room = MAX_COMPANY
     for other in reversed(others):
@@ -49,7 +51,7 @@ def compose_company(theme: str, others: Sequence[str], phrase: str) -> str:
 
 
 def sort_phrases(round_: Round, phrases: Iterable[Phrase]) -> list[Phrase]:
-    """Sort phrases by how likely they are drawn: by votes if the round has any, then by time."""
+    """Sort phrases by how likely they are to be drawn: by votes if these decide, then by age."""
     counts = round_.choosing is Choosing.VOTES
     return sorted(phrases, key=lambda each: (-each.votes if counts else 0, each.phrase_id))
 
@@ -57,7 +59,8 @@ def sort_phrases(round_: Round, phrases: Iterable[Phrase]) -> list[Phrase]:
 def compose_origin(round_: Round) -> Origin:
     """Return where a round's job comes from. It belongs to no single member.
 
-    joined_at: newcomers' phrases were reviewed one by one.
+    joined_at is long ago, so the prompt is not reviewed as that of a newcomer: the phrases of
+    newcomers were reviewed one by one.
     """
     return Origin(
         guild_id=round_.guild_id,

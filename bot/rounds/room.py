@@ -1,4 +1,4 @@
-"""Says how much of a round's prompt the model has room for, with the style around it."""
+"""Says how many phrases fit into a round's prompt, together with the style around it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from bot.jobs.group_intake import GroupIntake
 from bot.recipes.styles import Styles
 from bot.rounds.prompts import compose_ask, estimate_tokens, sort_phrases
 
-_SAFETY = 0.75  # so that few texts have more tokens than estimated
+_SAFETY = 0.75  # count fewer letters a token, so that few texts have more tokens than estimated
 _LETTERS_PER_WORD = 5.0
 _BARE = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many tokens and characters theme and phrases may have together."""
+    """How many tokens and characters the theme and the phrases may have together."""
 
     tokens: int
     length: int
     letters_per_token: float
 
     def choose(self, round_: Round, phrases: Sequence[Phrase]) -> list[Phrase]:
-        """Choose the likeliest phrases that fit. If one is too long, a later one may fit."""
+        """Choose as many phrases as fit, the likeliest first. One that does not fit is skipped."""
         chosen: list[Phrase] = []
         tokens, length = self.tokens - self._estimate(round_.theme), self.length - len(round_.theme)
         for each in sort_phrases(round_, phrases):
@@ -52,7 +52,7 @@ class Room:
 
 
 class Prompts:
-    """Puts the server's style around a round's prompt. A style that was removed is left out."""
+    """Adds the server's style to a round's prompt. A style that was removed is left out."""
 
     def __init__(self, styles: Styles, intake: GroupIntake) -> None:
         self._styles = styles
@@ -73,7 +73,7 @@ class Prompts:
             return ask
 
     async def fetch_room(self, style: str, guild_id: int) -> Room | None:
-        """Return how much fits beside the style; None as long as the model is not known."""
+        """Return how much fits beside the style; None until the model is known."""
         info = self._intake.info
         if info is None:
             return None

@@ -1,4 +1,4 @@
-"""Starts and ends rounds, for the people who press the buttons."""
+"""Starts, closes and cancels rounds when people ask for it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from bot.texts.reasons import Reason, because
 
 log = logging.getLogger(__name__)
 
-_MIN_WORDS = 4  # of phrases beside the theme
+_MIN_WORDS = 4  # a theme must leave room for so many words of phrases
 _CANCELLED = because(Code.ROUND_CANCELLED)
 _RUNNING = (RoundStatus.OPEN, RoundStatus.ASKING, RoundStatus.DRAWING, RoundStatus.VOTING)
 CancelJob = Callable[[Round], Awaitable[None]]
@@ -45,7 +45,7 @@ CancelJob = Callable[[Round], Awaitable[None]]
 
 
 class Rounds:
-    """Commits each change before it returns. The round's message follows a moment later."""
+    """Starts and ends rounds. Each change is saved first; the message shows it a moment later."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Rounds:
         self._now = now
 
     async def start(self, ask: RoundAsk, origin: Origin) -> Round:
-        """Open a round in this channel. Raises UserError, and StoreError if it is not on record."""
+        """Open a round in this channel. Raises UserError, or StoreError if it cannot be saved."""
         if not self._jobs.is_in_place():
             raise StoreError(RECORD_GONE())
         ask = replace(ask, theme=clean_prompt(ask.theme))
@@ -102,7 +102,7 @@ class Rounds:
     async def _find_start(
         self, ask: RoundAsk, origin: Origin
     ) -> tuple[RoundAsk, StartPicture | None]:
-        """Find the winner that the round goes on from, and its size. Raises UserError."""
+        """Find the winning picture to start from, and take over its size. Raises UserError."""
         if ask.previous is None:
             return ask, None
         before = await self._rounds.fetch(ask.previous)
@@ -171,7 +171,7 @@ class Rounds:
         return round_
 
     async def close(self, round_id: int, guild_id: int, by: int) -> Round:
-        """Take no more phrases. The chore draws what there is. Raises UserError."""
+        """Take no more phrases. The chore then draws those that it has. Raises UserError."""
         round_ = await self._require(round_id, guild_id)
         async with self._rounds.transaction():
             due = await self._rounds.mark_due(round_id, self._now())
@@ -190,7 +190,7 @@ class Rounds:
         return confirmed
 
     async def cancel(self, round_id: int, guild_id: int, by: int) -> Round:
-        """End a round without a winner. Its pictures stay if they are posted. Raises UserError."""
+        """End a round without a winner. Posted pictures stay. Raises UserError."""
         round_ = await self._require(round_id, guild_id)
         async with self._rounds.transaction():
             cancelled = await self._rounds.mark_over(

@@ -1,4 +1,4 @@
-"""The chore that carries each round on, also after a stop: it closes, counts, posts and tidies."""
+"""The chore that takes each round to its next step, also after a restart."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECONDS = 2.0
 
 
 class Upkeep:
-    """Looks at every round that is not done. All that it needs is in the database."""
+    """Looks at all rounds that are not done. It finds everything in the database."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Upkeep:
         self._is_fresh = False
 
     async def look_after(self) -> None:
-        """Do one round of the chore. Raises SomeFailed when all others are done."""
+        """Look at each round once. If some fail, do the others, then raise SomeFailed."""
         parts: dict[str, Work] = {"messages": self._show_again}
         for each in await self._rounds.list_running():
             parts[f"round {each.round_id}"] = partial(self._look_at, each)
@@ -58,12 +58,12 @@ class Upkeep:
         await self._apart.run(parts)
 
     async def _show_again(self) -> None:
-        """Show what could not be shown. After a start, that may be any round."""
+        """Show rounds that could not be shown. After a start, these may be any rounds."""
         await self._board.retry()
         if self._is_fresh:
             return
         for each in await self._rounds.list_running() + await self._rounds.list_over_not_shown():
-            if each.status is RoundStatus.CANCELLED:  # the bot may have stopped before it did this
+            if each.status is RoundStatus.CANCELLED:  # a stop may have prevented this
                 await self._cancel_job(each)
             self._board.refresh(each)
         self._is_fresh = True

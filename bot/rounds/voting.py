@@ -1,4 +1,4 @@
-"""The vote on a round's pictures, its winner, and where the winner is posted."""
+"""Takes the votes for a round's pictures, finds the winner, and posts it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _MINUTE_SECONDS = 60.0
 HIDDEN_SECONDS = 24 * 3600.0
-"""How long the end of a vote waits for a moderator, if the pictures are hidden after reports."""
+"""How long the end of a vote waits for a moderator if reports have hidden the pictures."""
 
 _WITHOUT = because(Code.ROUND_WITHOUT_PICTURES)
 _NO_MESSAGE = 0
@@ -77,8 +77,9 @@ class Voting:
         return await self._rounds.fetch_vote(round_id, user_id)
 
     async def follow_job(self, round_: Round) -> None:
-        """Move a round from drawing to voting if its pictures are posted, or end it if its job
-        has ended without any.
+        """Move a round from drawing to voting if its pictures are posted.
+
+        If its job has ended without pictures, end the round.
         """
         if round_.status is not RoundStatus.DRAWING or round_.job_id is None:
             return
@@ -102,7 +103,7 @@ class Voting:
             self._board.refresh(changed)
 
     async def end(self, round_: Round) -> None:
-        """End a vote whose time is over. Ties are drawn by lot."""
+        """End a vote whose time is over. A lot decides between equal numbers of votes."""
         until = round_.votes_until
         if round_.status is not RoundStatus.VOTING or until is None or until > self._now():
             return
@@ -139,7 +140,7 @@ class Voting:
             )
 
     async def post(self, round_: Round) -> None:
-        """Post the winner in its channel and in the showcase, as far as that is not done yet."""
+        """Post the winner in the round's channel and in the showcase, if it is not there yet."""
         state = await self._board.compose(round_.round_id)
         picture = None if state is None else await self._locate_winner(state)
         if state is None or picture is None:
@@ -192,7 +193,7 @@ class Voting:
 
 
 async def _try(round_: Round, post: Awaitable[int]) -> int | None:
-    """Post; return the message's id, 0 if that will never work, None to try again."""
+    """Post. Return the message's id; 0 if this can never work; None to try again later."""
     try:
         return await post
     except Undeliverable as error:
@@ -204,7 +205,7 @@ async def _try(round_: Round, post: Awaitable[int]) -> int | None:
 
 
 def choose_winner(tally: Sequence[int], panels: Sequence[int], seed: int) -> tuple[int, int | None]:
-    """Return the panel with the most votes, and the seed if a lot decided among equals."""
+    """Return the panel with the most votes. Also return the seed, or None if no lot decided."""
     most = max(tally[PANELS.index(panel)] for panel in panels)
     tied = tuple(panel for panel in panels if tally[PANELS.index(panel)] == most)
     return (tied[0], None) if len(tied) == 1 else (draw_lot(tied, seed), seed)

@@ -22,7 +22,7 @@ _IN_OPEN_ROUND = (
 
 
 class PhraseRepository:
-    """Stores the phrases of rounds, and which members would like which of them to be drawn."""
+    """Stores the phrases of rounds, and who votes for which phrase."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -37,10 +37,10 @@ class PhraseRepository:
         now: float,
         max_phrases: int,
     ) -> Phrase | None:
-        """Add a phrase in one statement that checks everything that could have changed.
+        """Add a phrase. The same statement checks again what may have changed.
 
-        None if the round is not open, its author has no more phrases or is suspended, the round is
-        full, or somebody has added the same phrase.
+        None if the round is not open or is full, if its author has used up their phrases or is
+        suspended, or if somebody has added the same phrase.
         """
         held_for = verdict.reason if phrase.status is PhraseStatus.HELD else None
         names = {
@@ -112,7 +112,7 @@ class PhraseRepository:
         return [row["text"] for row in reversed(rows)]
 
     async def list_held_without_card(self) -> list[int]:
-        """List held phrases of open rounds about which no card asks, oldest first."""
+        """List the held phrases of open rounds that have no card, oldest first."""
         rows = await self._database.fetch_all(
             "SELECT phrase_id FROM phrase JOIN round USING (round_id) WHERE phrase.status = 'held' "
             "AND round.status = 'open' AND NOT EXISTS "
@@ -173,7 +173,7 @@ class PhraseRepository:
         own_too: bool,
         now: float,
     ) -> int:
-        """Save which of the phrases ``among`` a member chooses; return how many votes count."""
+        """Save which phrases in ``among`` a member votes for; return the number of votes."""
         names = {
             "round_id": round_id,
             "user_id": user_id,

@@ -23,7 +23,7 @@ _NUMBER = [
     "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
     for table, column in _NUMBERED.items()
 ]
-_HAS_MEMBER = (  # nobody's job has words only if it is a round's
+_HAS_MEMBER = (  # only the job of a round has words without a member
     "(user_id <> 0 OR source = 'round' AND json_extract(recipe, '$.prompt') <> '')"
 )
 _IN_DECISION = (
@@ -153,9 +153,7 @@ class RetentionRepository:
         return found
 
     async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
-        """Set when a member's id is removed from their jobs and shares of jobs: this long after
-        acceptance.
-        """
+        """Let a member's id be removed from their jobs and shares, this long after acceptance."""
         async with self.transaction():
             await self._database.execute(
                 f"UPDATE job SET forget_after = accepted_at + ? WHERE user_id = ? AND {ENDED}",  # noqa: S608

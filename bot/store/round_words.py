@@ -1,6 +1,7 @@
-"""Exports and erases what single members gave to rounds: themes, phrases, votes and shares.
+"""Exports and erases what a member added to rounds: themes, phrases, votes and shares.
 
-A round's prompt has the words of several people. If one of them deletes theirs, the others' stay.
+The prompt of a round contains the words of several people. If one of them deletes their words, the
+words of the others stay.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class RoundWordsRepository:
         self._database = database
 
     async def list_of_member(self, user_id: int) -> dict[str, list[dict[str, Any]]]:
-        """List everything that a member gave to rounds."""
+        """List everything that a member added to rounds."""
         return {
             name: [dict(row) for row in await self._database.fetch_all_apart(query, (user_id,))]
             for name, query in _EXPORTS.items()
@@ -76,8 +77,9 @@ class RoundWordsRepository:
         return round_ids
 
     async def take_out_deleted(self, round_id: int) -> None:
-        """Take deleted words out of the round's prompt. A job that is drawn now is left until it
-        ends, because its recipe is written once more.
+        """Take deleted words out of the prompt in the round's job.
+
+        This does nothing before the job has ended, because until then its recipe is written again.
         """
         found = await self._database.fetch_one(
             "SELECT theme, job_id, json_extract(recipe, '$.prompt') AS prompt, "  # noqa: S608

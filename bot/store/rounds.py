@@ -1,7 +1,7 @@
 """Reads and writes rows of the round table, and the votes for its pictures.
 
 Every ``mark_…`` changes a round only if it is in one of the states in its WHERE clause, and returns
-the changed round. Otherwise it returns None: somebody else was first.
+the changed round. Otherwise it returns None, because something else changed the round first.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RoundRepository:
         is_anonymous: bool,
         start: StartPicture | None = None,
     ) -> Round | None:
-        """Open a round; None if its channel has one, or if this interaction has opened one."""
+        """Open a round. None if its channel has one, or if this interaction has opened one."""
         values = {
             "interaction_id": origin.interaction_id,
             "guild_id": origin.guild_id,
@@ -106,7 +106,7 @@ class RoundRepository:
         )
 
     async def list_shown_too_long(self) -> list[Round]:
-        """List rounds with messages of a winner that nobody may see any more."""
+        """List rounds whose winner is still posted, although nobody may see it any more."""
         return await self._fetch_all(
             "SELECT round.* FROM round JOIN job USING (job_id) "
             "WHERE (winner_message_id > 0 OR showcase_message_id > 0) "
@@ -156,7 +156,7 @@ class RoundRepository:
         return await self._change(round_id, leaving, RoundStatus.ASKING, asks_until=asks_until)
 
     async def mark_asked(self, round_id: int, now: float) -> bool:
-        """Note that the starter is asked. False if they were asked before."""
+        """Record that the starter was asked. False if that was already recorded."""
         row = await self._database.fetch_one(
             "UPDATE round SET asked_at = ? WHERE round_id = ? AND status = 'asking' "
             "AND asked_at IS NULL RETURNING round_id",
@@ -165,7 +165,7 @@ class RoundRepository:
         return row is not None
 
     async def mark_confirmed(self, round_id: int) -> Round | None:
-        """Note that a round in asking is to be drawn whoever took part."""
+        """Record that a round in asking is to be drawn, although too few people took part."""
         return await self._fetch_one(
             "UPDATE round SET is_confirmed = 1 WHERE round_id = ? AND status = 'asking' "
             "RETURNING *",

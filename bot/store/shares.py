@@ -1,4 +1,4 @@
-"""Reads jobs together with the shares of those who pay for the job of a round."""
+"""Saves who pays for the jobs of rounds, and reads jobs together with these shares."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.store.rows import parse_job
 
 
 class ShareRepository:
-    """The job_share table. Jobs of single members have no rows in it."""
+    """The job_share table. Only the jobs of rounds have rows in it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -23,11 +23,11 @@ class ShareRepository:
         )
 
     async def read(self, row: Row | None) -> Job | None:
-        """Make a job from its row; None for None."""
+        """Make a job from its row. None if there is no row."""
         return None if row is None else (await self.read_all([row]))[0]
 
     async def read_all(self, rows: Sequence[Row]) -> list[Job]:
-        """Make jobs from their rows. Only those of rounds need another look into the database."""
+        """Make jobs from their rows. Only the jobs of rounds need another query."""
         return [parse_job(row, await self._list_of(row)) for row in rows]
 
     async def _list_of(self, row: Row) -> tuple[Share, ...]:

@@ -35,7 +35,7 @@ _TOTALS = """
 class UsageRow:
     """The totals of one guild, member and UTC day.
 
-    The seconds of a round are those of its authors, in equal shares. Its job and its pictures
+    The seconds of a round's job count for its authors, in equal shares. The job and its pictures
     count once, for user 0.
     """
 

@@ -10,7 +10,7 @@ ABOUT = Text(
     "the language of your Discord.\n"
     "• Decisions about your prompts, for the moderators of the server in which you asked.\n"
     "• Your reports and appeals, your strikes and suspensions.\n"
-    "• Themes, phrases and votes that you gave to rounds, and your shares of their cost.\n"
+    "• Your themes, phrases and votes in rounds, and your shares of their cost.\n"
     "In a server all of it goes when its time is over (90 days, unless the server chose another). "
     "Active strikes and suspensions are kept until they expire. What is of direct messages goes "
     "after 90 days. Messages in channels stay then: ⋯ under your pictures deletes them while they "

@@ -22,14 +22,14 @@ ROUNDS: dict[Code, Text] = {
         "started; try another channel, or ask somebody who manages the server."
     ),
     Code.ROUND_RUNS_HERE: Text(
-        "There already is a round in this channel. Nothing was started; take part in that one, or "
-        "wait until it is over."
+        "There is already a round in this channel. Nothing was started; take part in that round, "
+        "or wait until it is over."
     ),
     Code.ROUNDS_AT_ONCE: Plural(
-        "This server may have {count} round at a time, and it has that many. Nothing was started; "
-        "please wait until one is over.",
-        "This server may have {count} rounds at a time, and it has that many. Nothing was started; "
-        "please wait until one is over.",
+        "This server may have only {count} round at a time. Nothing was started; please wait until "
+        "the round is over.",
+        "This server may have only {count} rounds at a time. Nothing was started; please wait "
+        "until one of them is over.",
     ),
     Code.ROUND_MINUTES: Text(
         "A round must last between {least:,} and {most:,} minutes. Nothing was started."
@@ -47,15 +47,15 @@ ROUNDS: dict[Code, Text] = {
     ),
     Code.THEME_NO_ROOM: Text(
         "The model reads only short prompts, and this theme leaves no room for phrases. Nothing "
-        "was started; please shorten it, or leave out the style."
+        "was started; please shorten the theme, or leave out the style."
     ),
     Code.THEME_NEEDS_REVIEW: Text(
         "A moderator would have to look at this theme first, so no round was started. Please "
         "choose another theme. The reason: {why}"
     ),
     Code.NO_WINNER: Text(
-        "That round has no winner whose picture is still there, so no round can go on from it. "
-        "Nothing was started; you can start a new one with `/together start`."
+        "That round has no winner, or its winning picture is not there any more, so no round can "
+        "start from it. Nothing was started; you can start a new round with `/together start`."
     ),
     Code.ROUND_UNKNOWN: Text(
         "Triptych does not know this round. It may be so old that it was deleted. Nothing was "
@@ -81,14 +81,14 @@ ROUNDS: dict[Code, Text] = {
         "other one, or add a new one."
     ),
     Code.PHRASE_IN_COMPANY: Text(
-        "The phrase itself would be allowed, but not together with the theme and the other "
-        "phrases, so it was not added. You can add another one. The reason: {why}"
+        "The phrase would be allowed alone, but not together with the theme and the other phrases, "
+        "so it was not added. You can add another phrase. The reason: {why}"
     ),
     Code.PHRASES_SPENT: Plural(
-        "In this round, each member may add {count} phrase, and you have. This one was not added; "
-        "you can take one back first.",
-        "In this round, each member may add {count} phrases, and you have. This one was not added; "
-        "you can take one back first.",
+        "In this round, each member may add only {count} phrase, and you already have one. This "
+        "phrase was not added; you can take the other one back first.",
+        "In this round, each member may add only {count} phrases, and you already have that many. "
+        "This phrase was not added; you can take another one back first.",
     ),
     Code.PHRASE_NO_ROOM: Plural(
         "The prompt has room for about {count} more word, so the phrase was not added. Please "
@@ -117,14 +117,16 @@ ROUNDS: dict[Code, Text] = {
         "Several people wrote this prompt, so there is no single member to strike or suspend. "
         "Nothing was changed. Refuse or remove the pictures, and use `/strike` for members."
     ),
-    Code.ROUND_REVIEWED: Text("In this server, a moderator sees every prompt of a round first."),
+    Code.ROUND_REVIEWED: Text(
+        "In this server, a moderator must approve the prompt of every round."
+    ),
     Code.PHRASE_STRUCK: Text("A moderator struck out a phrase in a round."),
     Code.ROUND_EMPTY: Text(
         "The round ended without a phrase that can be drawn. Nothing was drawn or charged."
     ),
     Code.ROUND_NOT_CONFIRMED: Text(
-        "Fewer than two people took part, and nobody said that it should be drawn anyway. Nothing "
-        "was drawn or charged."
+        "Fewer than two people took part, and nobody answered that the prompt should be drawn "
+        "anyway. Nothing was drawn or charged."
     ),
     Code.ROUND_CANCELLED: Text("The round was cancelled. No more is drawn or charged."),
     Code.ROUND_OUT_OF_REACH: Text(
@@ -132,7 +134,7 @@ ROUNDS: dict[Code, Text] = {
         "round has ended. Nothing was drawn or charged. Why: {why}"
     ),
     Code.ROUND_NO_SHARES: Text(
-        "None of the authors may have more drawn at present, so the round ended without pictures. "
+        "All authors have used up their quotas for now, so the round ended without pictures. "
         "Nothing was charged."
     ),
     Code.ROUND_WITHOUT_PICTURES: Text(

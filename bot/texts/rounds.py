@@ -7,12 +7,11 @@ from bot.texts.catalog import Plural, Text
 # The message of a round that takes phrases
 TITLE = Text("## Together: {theme}")
 BY_VOTES = Text(
-    "Add a short phrase, and vote for the phrases that you like. Those with the most votes go into "
-    "the prompt of one picture."
+    "Add a short phrase, and vote for the phrases that you like. The phrases with the most votes "
+    "go into the prompt."
 )
 ALL_THAT_FIT = Text(
-    "Add a short phrase. All phrases go into the prompt of one picture. When the prompt is full, "
-    "the round closes."
+    "Add a short phrase. All phrases go into the prompt. When the prompt is full, the round closes."
 )
 STARTED_BY = Text("Started by <@{starter_id}>")
 STYLE = Text("style: {style}")
@@ -40,15 +39,15 @@ WORDS_WITHHELD = Text("(not shown: the server's AutoMod refused the words of thi
 
 # Later states
 ASKING = Text(
-    "Fewer than two people took part. <@{starter_id}>, should this be drawn anyway? Without an "
-    "answer, the round ends <t:{at:.0f}:R>, and nothing is charged."
+    "Fewer than two people took part. <@{starter_id}>, should the prompt be drawn anyway? If "
+    "nobody answers, the round ends <t:{at:.0f}:R>, and nothing is charged."
 )
 ASK_STARTER = Text(
-    "<@{starter_id}>, fewer than two people took part in your round. Should it be drawn anyway? "
-    "Please answer with the buttons under [its message]({link})."
+    "<@{starter_id}>, fewer than two people took part in your round. Should the prompt be drawn "
+    "anyway? Please answer with the buttons under [its message]({link})."
 )
 PROMPT = Text("**Prompt**: {prompt}")
-IN_REVIEW = Text("A moderator has to look at this round first.")
+IN_REVIEW = Text("A moderator has to approve the prompt of this round first.")
 VOTE = Text(
     "Which picture is the best? Vote with the buttons. The vote ends <t:{at:.0f}:R>; until then, "
     "you can change your vote."
@@ -57,11 +56,12 @@ TALLY = Text("Picture {panel}: {votes}")
 IN_PROMPT = Text("**In the prompt:**")
 WON = Text("**Picture {panel} has won**, with {votes}.")
 LOT = Text(
-    "Pictures {panels} had the same number of votes, so a lot decided. Its number was {seed:d}: "
-    "divided by {count:d}, it leaves {rest:d}. Counted from 0, that is picture {panel}."
+    "Pictures {panels} had the same number of votes, so a lot decided. The number {seed:d} was "
+    "drawn. Divided by {count:d}, it leaves the remainder {rest:d}. If these pictures are counted "
+    "from 0, number {rest:d} is picture {panel}."
 )
 AUTHORS = Text("Phrases by {authors}")
-ANCESTORS = Text("Grown from: {themes}")
+ANCESTORS = Text("Earlier rounds: {themes}")
 PICTURES_GONE = Text("Triptych no longer keeps the pictures of this round.")
 PICTURES_REMOVED = Text("A moderator has removed the pictures of this round.")
 NOT_ATTACHED = Text(
@@ -93,14 +93,14 @@ HELD = Text(
     "take it back until then.\nWhy: {reason}"
 )
 CHOOSE_TO_TAKE_BACK = Text("Which of your phrases do you want to take back?")
-NOTHING_TO_TAKE_BACK = Text("You have no phrase in this round, so there is nothing to take back.")
+NOTHING_TO_TAKE_BACK = Text("You have no phrase in this round.")
 TAKEN_BACK = Text("Taken back: {phrase}. You can add another one.")
 CHOOSE_TO_VOTE = Text(
     "Choose the phrases that you would like to see in the picture, as many as you want. You can "
     "change your choice until the round closes."
 )
 NOTHING_TO_VOTE = Text(
-    "There is no phrase yet that you can vote for. Nothing was changed; please look again later."
+    "There is no phrase that you can vote for yet. Nothing was changed; please look again later."
 )
 VOTES_SAVED = Plural(
     "Saved: you vote for {count} phrase of this list.",
@@ -109,7 +109,7 @@ VOTES_SAVED = Plural(
 VOTE_SAVED = Text("Saved: you vote for picture {panel}. You can change that until the vote ends.")
 CLOSED = Text("The round is closed. Its message shows what comes next.")
 CANCELLED = Text("The round is cancelled. Its message says so to everybody.")
-DRAWN_ANYWAY = Text("Thank you. It will be drawn.")
+DRAWN_ANYWAY = Text("Thank you. The prompt will be drawn.")
 NOT_STARTER = Text(
     "Only the person who started this round and moderators may do this. Nothing was changed."
 )
@@ -132,7 +132,7 @@ STRUCK_OUT_WITH_STRIKE = Text("Struck out, and its author got a strike: {phrase}
 
 HISTORY = Text("**Finished rounds of this server**")
 HISTORY_EMPTY = Text(
-    "No round that you can see has ended with a winner here. Start one with `/together start`."
+    "There is no finished round here that you can see. Start a round with `/together start`."
 )
 HISTORY_PAGE_EMPTY = Text("You cannot see any of the rounds on this page.")
 HISTORY_LINE = Text("<t:{at:.0f}:d> {theme}: picture {panel} won with {votes}")
@@ -144,21 +144,22 @@ HOW_IT_WORKS = (
         "a prompt. A moderator may have to look at it first."
     ),
     Text(
-        "2. If the round goes by votes, you can vote for the phrases of others. Those with the "
-        "most votes go into the prompt, as many as fit; of two with the same number, the older "
-        "one. Otherwise all phrases go into it, oldest first."
+        "2. If votes choose the phrases, you can vote for the phrases of others. The phrases with "
+        "the most votes go into the prompt, as many as fit. If two phrases have the same number of "
+        "votes, the older one comes first. In other rounds, all phrases go into the prompt, oldest "
+        "first."
     ),
     Text(
         "3. The prompt is drawn once. The people whose phrases are in it share the cost equally. "
-        "If nothing can be shown, nobody pays."
+        "If no picture can be shown, nobody pays."
     ),
     Text(
-        "4. Everybody may vote for one of the three pictures. If several have the same number of "
-        "votes, a lot decides, and its number is shown."
+        "4. Everybody may vote for one of the three pictures. If several pictures have the same "
+        "number of votes, a lot decides, and the message shows the number that was drawn."
     ),
     Text("5. **Next round** starts again from the winner, with a new theme."),
     Text(
         "Nobody sees who voted for what. You can take back a phrase until the round closes. "
-        "`/privacy delete` takes the words of your phrases out later, too; the picture stays."
+        "Later, `/privacy delete` still deletes the words of your phrases; the pictures stay."
     ),
 )

@@ -56,7 +56,7 @@ def compose_ballots(
     select = discord.ui.Select[Any](
         placeholder=texts.CHOOSE_PHRASES(), min_values=0, max_values=len(options), options=options
     )
-    # the first and the last phrase, because a page may have changed when the votes are sent
+    # with the first and last phrase, because the page may change before the votes are sent
     first, last = shown[0].phrase.phrase_id, shown[-1].phrase.phrase_id
     item = PanelItem(PANEL, f"vote.{round_id}.{page}.{first}.{last}", select)
     lines = [head or texts.CHOOSE_TO_VOTE(), *_say_page(page, num_pages)]
@@ -146,7 +146,7 @@ def compose_next_form(round_: Round) -> JobModal:
 def compose_history(
     states: Sequence[RoundState], *, older: int | None, is_first: bool
 ) -> discord.ui.LayoutView:
-    """Show a page of finished rounds. older: the id that the next page is before."""
+    """Show a page of finished rounds. older: the next page has the rounds before this id."""
     lines = [_describe_past(each) for each in states]
     if not lines:
         empty = texts.HISTORY_EMPTY if is_first and older is None else texts.HISTORY_PAGE_EMPTY

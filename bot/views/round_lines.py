@@ -39,7 +39,7 @@ def say_title(round_: Round) -> str:
 
 
 def list_facts(state: RoundState) -> list[str]:
-    """List who started an open round, when it closes, and how much there is and fits."""
+    """List who started an open round, when it closes, its phrases, and how many words fit."""
     round_ = state.round
     about = [texts.CLOSES(at=round_.closes_at), texts.STARTED_BY(starter_id=round_.starter_id)]
     if round_.style:

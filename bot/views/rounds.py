@@ -62,7 +62,7 @@ def shows_pictures(state: RoundState) -> bool:
 
 @_for_all
 def compose_round(state: RoundState, *file_names: str) -> discord.ui.LayoutView:
-    """Build the message. file_names: the pictures in it, if there are any to be seen."""
+    """Build the message. file_names: the names of the pictures that it shows."""
     match state.round.status:
         case RoundStatus.OPEN:
             return _compose_open(state)

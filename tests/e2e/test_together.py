@@ -172,7 +172,7 @@ async def _close_by_time(
     await bot.stop()
     evening.change("UPDATE round SET closes_at = opened_at + 1")
     bot = await start_bot(RULES_FILE=evening.rules)
-    await evening.until(lambda m: m is message and "A moderator has to look" in m.text())
+    await evening.until(lambda m: m is message and "A moderator has to approve" in m.text())
     card = await evening.card(lambda m: "red lanterns" in m.text())
     assert f"<@{0}>" not in card.text()
     await evening.press(card, "Approve")
@@ -217,7 +217,7 @@ async def _go_on(evening: Evening, message: Message) -> None:
     sent = await ada.submit_modal(opened, {"theme": "the same market at night", "minutes": "5"})
     await sent.wait_for(lambda m: "Your round is open" in m.text())
     following = await evening.until(lambda m: "at night" in m.text() and m is not winner)
-    assert "Grown from: a market on the" in following.text()
+    assert "Earlier rounds: a market on the" in following.text()
 
 
 async def _look_back(evening: Evening) -> None:
@@ -255,12 +255,12 @@ async def test_round_of_one_person_is_drawn_only_if_its_starter_wants_it(
     assert "may do this" in await evening.say(member, message, "Cancel the round")
     assert bot.rows("SELECT status FROM round")[0]["status"] == "open"
     assert "is closed" in await evening.say(evening.moderator, message, "Close now")
-    asked = await evening.until(lambda m: "Should it be drawn anyway?" in m.text())
+    asked = await evening.until(lambda m: "Should the prompt be drawn anyway?" in m.text())
     assert f"<@{member.id}>" in asked.text()
     assert str(message.id) in asked.text()
     await evening.until(lambda m: m is message and has_button(m, "Draw it anyway"))
     assert "may do this" in await evening.say(newcomer, message, "Draw it anyway")
-    assert "It will be drawn" in await evening.say(member, message, "Draw it anyway")
+    assert "The prompt will be drawn" in await evening.say(member, message, "Draw it anyway")
     await evening.until(lambda m: m is message and "The vote ends" in m.text())
     await evening.say(evening.moderator, message, "Cancel the round")
     await evening.until(lambda m: m is message and "was cancelled" in m.text())
@@ -307,11 +307,11 @@ async def test_phrases_are_taken_back_paged_and_explained(evening: Evening, star
     assert not has_button(message, "Vote for phrases")
     for number in range(5):
         await evening.add(ada, message, f"tram number {number}")
-    assert "and you have" in await evening.add(ada, message, "one more")
+    assert "you already have that many" in await evening.add(ada, message, "one more")
     shown = await evening.until(lambda m: m is message and "tram number 4" in m.text())
     assert f"<@{ada.id}>" not in shown.text()
     assert "tram number 0" in await evening.say(evening.people["ben"], message, "All phrases")
-    assert "nothing to take back" in await evening.say(
+    assert "have no phrase in this round" in await evening.say(
         evening.people["ben"], message, "Take one back"
     )
     opened = await evening.push(ada, message, "Take one back")
@@ -330,7 +330,7 @@ async def test_round_whose_message_was_deleted_ends_and_another_can_start(
     bot = await start_bot()
     message = await evening.start("a quiet pond")
     refused = await evening.people["ada"].slash("together start", evening.art, theme="a hill")
-    assert "already is a round" in (await refused.wait_answered()).text()
+    assert "is already a round" in (await refused.wait_answered()).text()
     form = await evening.push(evening.people["ada"], message, "Add a phrase")
     await form.wait_modal()
     await evening.moderator.delete(message)
@@ -418,7 +418,7 @@ async def test_history_shows_nobody_a_round_of_a_channel_that_they_cannot_read(
     )
     await start_bot()
     handle = await evening.people["ada"].slash("together history", evening.art)
-    assert "No round that you can see" in (await handle.wait_answered()).text()
+    assert "no finished round here that you can see" in (await handle.wait_answered()).text()
     handle = await evening.moderator.slash("together history", evening.art)
     assert "our new rules" in (await handle.wait_answered()).text()
 

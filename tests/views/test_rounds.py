@@ -245,7 +245,7 @@ def test_lot_is_explained_so_that_anybody_can_check_it():
     text = text_of(views.compose_round(state))
     assert "**Picture 3 has won**, with 2 votes." in text
     assert "Pictures 1 and 3 had the same number of votes" in text
-    assert "Its number was 7: divided by 2, it leaves 1." in text
+    assert "The number 7 was drawn. Divided by 2, it leaves the remainder 1." in text
     assert "Phrases by <@1000000000000000001>" in text
     assert "Picture 1: 2 votes · Picture 2: 1 vote · Picture 3: 2 votes" in text
 

@@ -131,8 +131,10 @@ def _step(heap: list[H], following: H | None) -> None:
 
 
 def _correct(turns: list[_Turn], lines: dict[Member, deque[Job]], totals: Totals) -> None:
-    """Put the right line first. The use of other lines may have grown: the authors of a round wait
-    in lines of their own too. It never shrinks, so only the first one can be out of place.
+    """Put the right line first.
+
+    The use of a line may have grown since it was sorted, because an author of a round also has a
+    line of their own. The use never shrinks, so only the first line can be in a wrong place.
     """
     while turns:
         use, job_id, member = turns[0]

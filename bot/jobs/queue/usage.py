@@ -149,13 +149,13 @@ class Totals:
             self.add((job.origin.guild_id, each.user_id), cost, cost / each.weight)
 
     def use_for(self, job: Job) -> float:
-        """Return the use that decides about a job's turn: the mean of those who pay for it."""
+        """Return the use that decides about a job's turn: the mean use of those who pay for it."""
         guild_id, payers = job.origin.guild_id, job.payers
         uses = [self.by_member.get((guild_id, each.user_id), 0.0) for each in payers]
         return round(sum(uses) / len(uses), 6)
 
     def name_use(self, job: Job) -> None:
-        """Note the mean use of a round's authors as that of the line in which its job waits."""
+        """Make the mean use of a round's authors the use of the line in which its job waits."""
         line, payers = member_of(job), job.payers
         self.by_member[line] = self.use_for(job)
         members = [(job.origin.guild_id, each.user_id) for each in payers]
@@ -175,5 +175,5 @@ class Totals:
 
 
 def member_of(job: Job) -> Member:
-    """Return whose line a job waits in. The job of a round waits in a line of its own."""
+    """Return in whose line a job waits. The job of a round waits in a line of its own."""
     return job.origin.guild_id, -job.job_id if job.shares else job.origin.user_id
