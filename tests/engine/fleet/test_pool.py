@@ -90,6 +90,22 @@ def test_pictures_of_one_size_are_drawn_together_if_that_costs_little_time():
     assert 5 in rig["a"].drawing
 
 
+def test_sixty_four_engines_share_the_work_and_lose_one():
+    rig = Rig(*(f"machine {number}" for number in range(64)))
+    rig.start()
+    futures = [rig.submit(number) for number in range(1, 65)]
+    assert all(len(engines[-1].drawing) == 1 for engines in rig.made.values())
+    assert not rig.pool.find_engine(make_recipe())
+    rig["machine 63"].lose()
+    lost = [future for future in futures if future.done()]
+    assert [type(future.exception(0)) for future in lost] == [EngineGone]
+    for engines in rig.made.values():
+        for number in list(engines[-1].drawing):
+            engines[-1].finish(number)
+    assert all(future.done() for future in futures)
+    assert rig.pool.num_idle == 63
+
+
 def test_slow_engine_gets_less(rig: Rig):
     rig.teach("a", pace=10.0)
     rig.teach("b", pace=1.0)
