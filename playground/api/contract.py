@@ -93,7 +93,7 @@ class _Description:
         return self._validators[pointer]
 
 
-_read_description = cache(_Description)  # it has 100,000 values, and each server would read it
+_read_description = cache(_Description)  # it has 30,000 values, and each server would read them
 
 
 def _why_not(path: Path) -> str | None:
