@@ -54,6 +54,13 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that start Ray: they wait most of the time, one after the other, so all
+    the others can run beside them.
+    """
+    items.sort(key=lambda item: item.path.parent.name != "cluster")
+
+
 class Clock:
     """Time that moves only when a test says so."""
 

@@ -138,6 +138,7 @@ def _make_options(
         "--num-cpus=0",
         f"--object-store-memory={_STORE_BYTES}",
         "--disable-usage-stats",
+        "--include-log-monitor=false",  # it passes logs on to the bot, which does not ask for them
         *ports.as_options(is_head=is_head),
     ]
     if host:
