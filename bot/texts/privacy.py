@@ -5,18 +5,18 @@ from __future__ import annotations
 from bot.texts.catalog import Plural, Text
 
 ABOUT = Text(
-    "**What Triptych keeps of you**\n"
-    "• Your prompts with their settings, the pictures, when and where you asked, what it cost, and "
-    "the language of your Discord.\n"
+    "**What Triptych keeps about you**\n"
+    "• Your prompts with their settings, the pictures, when and where you asked, what each prompt "
+    "cost, and the language of your Discord.\n"
     "• Decisions about your prompts, for the moderators of the server in which you asked.\n"
     "• Your reports and appeals, your strikes and suspensions.\n"
-    "In a server all of it goes when its time is over (90 days, unless the server chose another). "
-    "Active strikes and suspensions are kept until they expire. What is of direct messages goes "
-    "after 90 days. Messages in channels stay then: ⋯ under your pictures deletes them while they "
-    "are on record, `/privacy delete` too, later a moderator can. Nothing leaves this machine but "
-    "what you see in Discord. The owner's daily backups keep what was deleted for up to a week "
-    "more, and copies from an upgrade, a restore or a rescue for up to 30 days.\n"
-    "`/privacy export` gives you the record as a file. `/privacy delete` deletes it."
+    "Triptych deletes this data after 90 days; a server can set another time for its own data. "
+    "Active strikes and suspensions are kept until they expire. Messages in channels are not "
+    "deleted. You can delete them with ⋯ under your pictures or with `/privacy delete`; after "
+    "Triptych has deleted its data about them, only a moderator can. Nothing leaves this machine "
+    "except what you see in Discord. The owner's daily backups keep deleted data for up to a week "
+    "more, and copies from an upgrade, a restore or a lost database for up to 30 days.\n"
+    "`/privacy export` gives you this data as a file. `/privacy delete` deletes it."
 )
 CONFIRM_DELETION = Text(
     "This deletes all your prompts and pictures, in every server and in direct messages, and "
