@@ -35,7 +35,7 @@ class Intent(IntFlag):
     MESSAGE_CONTENT = 1 << 15
 
 
-# for each privileged intent: the application must have one of these two flags (full, limited)
+# for each privileged intent, two flags (full, limited): the application must have one of them
 PRIVILEGED = {
     Intent.GUILD_PRESENCES: 1 << 12 | 1 << 13,
     Intent.GUILD_MEMBERS: 1 << 14 | 1 << 15,

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
 _REACH_SECONDS = 5.0
-_MAX_CALLS = 64  # at once to one worker
+_MAX_CALLS = 64  # the most unfinished calls to one worker
 NAMESPACE = "triptych"
 
 
@@ -49,7 +49,7 @@ class Driver:
         self._channel = channel
         self._cards: dict[str, _Card] = {}
         self._workers: dict[int, Any] = {}  # actor handles, by session
-        self._num_sent: Counter[int] = Counter()  # by session
+        self._num_sent: Counter[int] = Counter()  # messages to each worker, by session
         self._tasks: set[asyncio.Task[None]] = set()
         self._old: set[str] = set()  # ids of nodes whose machines have joined again
 
@@ -65,7 +65,7 @@ class Driver:
             await asyncio.to_thread(self._connect)
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
             self._tell(Noted(self._explain(error)))
-            await asyncio.sleep(_LOOK_SECONDS)  # because the note is sent by another thread
+            await asyncio.sleep(_LOOK_SECONDS)  # leave time to the thread that sends the note
             return
         while True:
             await self._look()

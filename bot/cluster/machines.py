@@ -56,7 +56,7 @@ class Machines:
         self._sessions = itertools.count(1)
         self._driver: Channel | None = None
         self._lines: dict[int, _Line] = {}
-        self._names: dict[str, str] = {}  # by key
+        self._names: dict[str, str] = {}  # each card's name for people, by the card's key
         self._pool: EnginePool | None = None
         self._start_at = 0.0
         self._pause_seconds = _FIRST_PAUSE_SECONDS

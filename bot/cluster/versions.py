@@ -56,7 +56,7 @@ class Versions:
 
 
 def read_name(labels: Mapping[str, str]) -> str:
-    """Return the name of a machine that people see."""
+    """Return a machine's name for people."""
     return labels.get(_NAME_LABEL, "machine")
 
 

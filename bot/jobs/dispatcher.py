@@ -101,7 +101,7 @@ class Dispatcher:
         self._lost: EngineLost | None = None
 
     async def run(self) -> None:
-        """Draw until ``stop``. Raises ConfigError if the model does not load, EngineLost."""
+        """Draw until ``stop``. Raises ConfigError if no model can be loaded, and EngineLost."""
         self._check.prepare()
         watching = asyncio.create_task(self._tend_engines())
         try:
@@ -131,7 +131,7 @@ class Dispatcher:
             await self._waitlist.changed.wait()
 
     def _announce(self) -> None:
-        """Update the shown places now; if that was just done, do it after a pause."""
+        """Update the places that members see now, or after a pause if this was just done."""
         self._is_announced = self._announcing is None
         if self._announcing is None:
             loop = asyncio.get_running_loop()
@@ -248,7 +248,7 @@ class Dispatcher:
             rendered = await self._render(job, output)
         except GenerationCancelled:
             if await self._jobs.mark_requeued(job, attempted=False) is not None:
-                # here the bot stops; if a member cancels, ``cancel`` charges the job
+                # the bot is stopping; if a member cancels, ``cancel`` charges the job
                 self._waitlist.use.refund(job.job_id)
             return
         finally:
@@ -375,7 +375,7 @@ class Dispatcher:
     async def _tend_engines(self) -> None:
         """Look after the engines once a second, until none is left.
 
-        Jobs that a device hangs with stay ``running`` in the database, so that the next process
+        If a device hangs, its jobs stay ``running`` in the database, so that the next process
         counts this as an attempt.
         """
         while self._lost is None:
@@ -389,7 +389,7 @@ class Dispatcher:
                 self._waitlist.changed.set()
 
     def _show_progress(self, job: Job, progress: Progress) -> None:
-        if self._waitlist.running.get(job.job_id) is job:  # and not another attempt
+        if self._waitlist.running.get(job.job_id) is job:  # not a later attempt at the same job
             self._progress[job.job_id] = progress
             if progress.preview is not None:
                 self._sketches[job.job_id] = progress.preview

@@ -101,7 +101,7 @@ def list_beyond(
     budget: Weight = SERVER_BUDGET,
     clock: Callable[[], float] = time.thread_time,
 ) -> tuple[int, ...]:
-    """List the numbers of the rules for which earlier rules leave too little of the budget."""
+    """List the numbers of the rules that do not fit into the budget after the rules before them."""
     total, beyond = NOTHING, list[int]()
     weighed, end = 0, clock() + _MAX_WEIGHING_SECONDS
     for number, rule in rules.items():

@@ -119,8 +119,8 @@ class Learner:
     def _compare(self, now: float) -> None:
         """Compare the last trial with the steps around it.
 
-        If the device became busy or free during the trial, the steps before it or the steps after
-        it were fast. Compared with these, the trial looks too slow, never too fast, so it changes
+        If the device became busy or free during the trial, it was free either before or after it.
+        The trial is compared with the fast steps of that time, so it looks too slow and changes
         nothing.
         """
         usual = _find_typical([cost for _, cost in self._now])

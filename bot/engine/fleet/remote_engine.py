@@ -1,4 +1,4 @@
-"""Makes an engine in another process look to the bot like an engine of its own."""
+"""Lets the bot use an engine in another process like one in its own process."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ class RemoteEngine:
             tasks, self._tasks = self._tasks, {}
         for task in tasks.values():
             task.future.set_exception(type(error)(*error.args))
-        with suppress(InvalidStateError):  # it is loaded, perhaps since a moment ago
+        with suppress(InvalidStateError):  # the model may have been loaded a moment ago
             self._loaded.set_exception(error)
 
 
@@ -256,5 +256,5 @@ def _try_out(estimator: Estimator, info: ModelInfo) -> None:
 
 
 def _is_whole(output: GenerationOutput) -> bool:
-    """Return whether everything that the pool reads of an output is there."""
+    """Return whether an output has everything that the pool reads."""
     return getattr(output.images, "ndim", 0) == 4 and math.isfinite(output.gpu_seconds)

@@ -72,7 +72,8 @@ class NetworkPlan:
         """Return how often a convolution is computed for one pixel of the small picture."""
         if self.family == "compact":
             return 1.0
-        inner = (self.factor / 4) ** 2  # the body of a ×2 network works at half the picture's sides
+        # the inner layers of a ×2 network have half the picture's width and height
+        inner = (self.factor / 4) ** 2
         return inner * {"conv_up1": 4, "conv_up2": 16, "conv_hr": 16, "conv_last": 16}.get(
             name.partition(".")[0], 1
         )

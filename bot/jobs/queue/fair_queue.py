@@ -1,4 +1,4 @@
-"""Picks the guild with the smallest use, then its member with the smallest, then the oldest job.
+"""Picks the guild with the smallest use, its member with the smallest use, and their oldest job.
 
 The *use* is the sum of the costs of all started jobs. Each cost halves every hour after the job's
 start. A member's use is divided by the weight of their roles. The sum is computed from the
