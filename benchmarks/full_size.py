@@ -2,11 +2,10 @@
 [--rates] [--json]: draws one picture with a full-size model of random weights, by the engine and by
 diffusers' own pipeline.
 
-Both use the same weights. Before that, the pipeline draws a reference in float32, so SDXL needs
-about 16 GB of memory on the CPU. The two compared runs use the dtype of the device, which on the
-CPU is float32 too. The program prints how far the latents of each are from the reference
-(relative), the seconds of both, and the most memory that was used. --rates: also the rows per
-second of a step, for each number of rows that fits.
+Both use the same weights and the dtype of the device. The pipeline also draws a reference in
+float32, so SDXL needs about 16 GB of memory on the CPU. The program prints how far the latents of
+each are from the reference (relative), the seconds of both, and the most memory that was used.
+--rates: also the rows per second of a step, for each number of rows that fits.
 """
 
 from __future__ import annotations

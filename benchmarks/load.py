@@ -168,7 +168,7 @@ async def _run_closed_loop(workshop: Workshop, name: str, users: int, seconds: f
                 await people[user].wait()
                 drawn[user] += NUM_PICTURES
         finally:
-            served[user].set()  # also if a request failed: its error is raised below
+            served[user].set()  # also if the request failed; its error is raised below
 
     with _watching() as seen:
         started, computed = clock.now(), time.process_time()

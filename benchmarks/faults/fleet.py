@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _STEP_SECONDS = 0.08
 _LONG_STEP_SECONDS = 0.3  # long, so that most losses hit a prompt
 _NUM_CHILDREN = 6
-_NUM_OPEN = 12  # prompts at once
+_NUM_OPEN = 12  # how many prompts are open at once
 _JOIN_SECONDS = 180.0
 _NOTICE_SECONDS = 10.0  # how long Ray may take to notice that a machine was cut off
 _FIRST_PORT = 23_000
@@ -194,7 +194,7 @@ def _count_joined(bench: Bench) -> Counter[str]:
 
 
 async def _ask_until_joined(bench: Bench, before: dict[str, int]) -> None:
-    """Go on asking until each of these machines has joined once more."""
+    """Send prompts until each of these machines has joined once more."""
     async with asyncio.timeout(_JOIN_SECONDS):
         while any(_count_joined(bench)[name] <= times for name, times in before.items()):
             await _ask_until(bench, 0.5)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# only with this many has the added latency a goal: eight would share two cores
+# the goal for added latency is for four engines, because eight would share two cores
 _LATENCY_ENGINES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one bot measured. found: see ``house``."""
+    """What one bot measured. found: the result of ``house.measure``."""
 
     transport: str
     num_engines: int
@@ -124,6 +124,6 @@ def list_missed(report: dict[str, Any]) -> list[str]:
         and memory["driver_child"] <= 150.0
         and not memory["bot_imports_ray"],
         "jain": report["jain"] >= 0.95,
-        "flooder_delay": report["flooder_delay"]["most"] <= 4,  # one for each engine
+        "flooder_delay": report["flooder_delay"]["most"] <= 4,  # one prompt for each engine
     }
     return [name for name, holds in goals.items() if not holds]

@@ -1,4 +1,4 @@
-"""A bot without Discord that draws with fake engines, and what is measured in it."""
+"""Runs a bot without Discord that draws with fake engines, and measures it."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _describe_demand(plan: Plan, seen: list[Drawing], lags: list[float]) -> dict
         "requests_per_second": compute_throughput([d.ended_at for d in seen], plan.num_engines),
         "added_ms": [
             1000 * (d.ended_at - d.began_at - d.num_steps * plan.step_seconds)
-            # not the first requests, because engines then import more
+            # without each engine's first request, for which the engine imports more
             for d in seen[plan.num_engines :]
         ],
         "lags_ms": [1000 * lag for lag in lags],

@@ -48,8 +48,8 @@ class Driver:
         self._make_engine = make_engine
         self._channel = channel
         self._cards: dict[str, _Card] = {}
-        self._workers: dict[int, Any] = {}  # actor handles, by session
-        self._num_sent: Counter[int] = Counter()  # messages to each worker, by session
+        self._workers: dict[int, Any] = {}  # each worker's actor, by session
+        self._num_sent: Counter[int] = Counter()  # how many messages each worker got, by session
         self._tasks: set[asyncio.Task[None]] = set()
         self._old: set[str] = set()  # ids of nodes whose machines have joined again
 
@@ -75,7 +75,8 @@ class Driver:
         """Connect. Raises OSError if nothing answers at the address, or a ConnectionError without
         ``errno`` if the token is wrong.
 
-        Ray itself takes 20 seconds to notice either, and its errors do not tell them apart.
+        Ray itself would notice these two faults only after 20 seconds, with the same error for
+        both.
         """
         host, _, port = self._address.rpartition(":")
         socket.create_connection((host, int(port)), _REACH_SECONDS).close()
@@ -85,7 +86,7 @@ class Driver:
 
     def _explain(self, error: Exception) -> str:
         text = str(error).strip().partition("\n")[0]
-        if isinstance(error, ConnectionError) and not error.errno:  # from Ray, not the system
+        if isinstance(error, ConnectionError) and not error.errno:  # Ray raised it
             return (
                 f"The cluster at {self._address} refuses the token. Use the file that `triptych "
                 "cluster start` names on that machine (CLUSTER_TOKEN_FILE). Trying again. "
@@ -138,7 +139,7 @@ class Driver:
                 continue
             installation = read_installation(node["Labels"]) or node["NodeID"]
             twins = [node, newest[installation]] if installation in newest else [node]
-            twins.sort(key=lambda twin: twin["NodeID"] in known)  # the new one comes first
+            twins.sort(key=lambda twin: twin["NodeID"] in known)  # the new node comes first
             newest[installation] = twins[0]
             self._old |= {twin["NodeID"] for twin in twins[1:]}
         return list(newest.values())

@@ -47,7 +47,7 @@ class WorkerEngineMaker:
         )
 
     def combine(self, settings: Settings) -> Settings:
-        """Use the bot's values for what the worker's own settings leave open."""
+        """Use the bot's value for each setting that the worker does not set."""
         own = settings.model_fields_set
         wishes = {name: self.wishes[name] for name in _DRAWING if name not in own}
         if "model" not in own:

@@ -297,7 +297,7 @@ class EngineApi(Protocol):
         ...
 
     def abandon(self, reason: str) -> None:
-        """Stop without waiting, because it hangs or its machine has left."""
+        """Stop without waiting. Used if the engine hangs or its machine has left."""
         ...
 
     def close(self, deadline_seconds: float) -> bool:

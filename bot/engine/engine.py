@@ -230,7 +230,9 @@ class Engine:
         return ConfigError(f"The model {self._source.model} could not be loaded: {reason}")
 
     def _receive(self) -> bool:
-        """Empty the inbox; if there is nothing to do, wait for a message. False if it is closed."""
+        """Read the whole inbox. If there is nothing to do, wait for a message. False: close the
+        engine.
+        """
         while True:
             busy = bool(self._drawn or self._waiting or self._must_forget)
             try:

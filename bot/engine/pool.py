@@ -159,7 +159,7 @@ class EnginePool:
         """Return the engine on which a request should start now; None if it should wait.
 
         It should wait if no engine has room, or if an engine that is still busy will finish it
-        sooner. ahead_cost: the cost of the requests that such an engine will draw before it.
+        sooner. ahead_cost: the cost of the requests that such an engine will draw before this one.
         """
         with self._lock:
             seat = self._pick(recipe, ahead_cost)

@@ -26,8 +26,8 @@ _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
 _PREVIEW_TILE_PIXELS = 192
 _BLURRED_SIDE_PIXELS = 192
-# The blur's radius, as a share of the shorter side. After it, a pattern of three stripes across the
-# picture has 1/20 of its contrast, and a pattern of four has 1/50.
+# The blur's radius, as a share of the shorter side.
+# Three stripes across a picture then keep 1/20 of their contrast, and four stripes 1/50.
 _BLUR = 1 / 6
 PNG_LEVEL = 1  # takes a third of the default level's time; files become a tenth larger
 

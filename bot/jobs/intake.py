@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 # few prompts are saved at once, so that the first of 500 does not wait for the last
 _MAX_COMMITS_AT_ONCE = 64
-# in each server; few, so that a refusal counts before the member's other prompts are judged
+# for each server; few, so that a refusal counts before the member's other prompts are judged
 _MAX_OF_MEMBER_AT_ONCE = 8
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name, and the row stores what was typed
 _AGAIN_SECONDS = 1.0

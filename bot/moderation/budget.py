@@ -17,7 +17,7 @@ from bot.moderation.patterns import count_steps
 from bot.texts import rules as texts
 
 # Rules beyond one of these limits are refused, and their cost is not measured.
-_MAX_WEIGHED = 10  # times the budget
+_MAX_WEIGHED = 10  # how many times the budget
 _MAX_WEIGHING_SECONDS = 2.0  # seconds of CPU time; the caller waits five times as long
 
 

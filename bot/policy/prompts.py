@@ -26,7 +26,7 @@ _EVERYTHING = Verdict(Outcome.HOLD, because(Code.EVERYTHING_REVIEWED), "review e
 _NEWCOMER = Verdict(Outcome.HOLD, because(Code.NEWCOMERS_REVIEWED), "review new members")
 
 
-# compiled rules in memory: at most about 40 MB each, plus caches; compiling them again is quick
+# how many servers' rules stay compiled: at most 40 MB each, plus caches; compiling is quick
 _MAX_BOOKS = 32
 
 

@@ -152,7 +152,7 @@ class MemberData:
                     leaving=[JobStatus.RENDERED],
                     cost=job.cost,
                 )
-                if ended is not None:  # now, because the recipe still has the member's words
+                if ended is not None:  # do this now, while the recipe still has the member's words
                     await self._status_messages.finish(ended)
         found = await self._retention.list_of_member(user_id)
         guilds = _list_guilds(found, await self._audit.list_about(user_id))

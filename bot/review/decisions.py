@@ -213,7 +213,9 @@ class Decisions:
         await self._audit.add(entry)
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
-        """Tell everybody. is_fresh: False after a restart, when ``Recovery`` passes the job on."""
+        """Tell everybody what was decided. is_fresh: False after a restart, because ``Recovery``
+        then passes the job on.
+        """
         by_hand: bool | None = False
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bot.texts.catalog import Plural, Text
 
-# A prompt's place in the queue, and the reason for it. people: how many people have prompts ahead
-# of this one. count: how many of these people the reason is about.
+# A prompt's place in the queue, and the reason for it.
+# people: how many people have prompts ahead of this one.
+# count: how many of these people the reason is about.
 NEXT = Text("Next in the queue.")
 OWN_FIRST = Text("Number {position:,} in the queue, after your own earlier prompts.")
 CAME_FIRST = Plural(

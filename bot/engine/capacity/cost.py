@@ -68,7 +68,7 @@ class CostModel:
         return pictures * self._upscaling_flop(width, height, 1)
 
     def _upscaling_flop(self, width: int, height: int, factor: int) -> float:
-        """Return the work to enlarge a picture. width, height: ``factor`` times its sides."""
+        """Return the work to enlarge a picture. width, height: its size after that."""
         upscaler = self.info.upscaler
         if upscaler is None:
             return 0.0

@@ -72,7 +72,8 @@ class RemoteEngine:
         self._open_channel = open_channel
         self._channel: Channel | None = None
         self._lock = threading.Lock()
-        self._tickets = itertools.count(1)  # so that messages for an earlier attempt are ignored
+        # new for each attempt, so that late messages are ignored
+        self._tickets = itertools.count(1)
         self._tasks: dict[int, _Task] = {}
         self._estimator: Estimator | None = None
         self._info: ModelInfo | None = None

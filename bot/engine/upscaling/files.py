@@ -33,8 +33,8 @@ _COMPACT_FIRST, _RRDB_FIRST = "body.0.weight", "conv_first.weight"
 class NetworkPlan:
     """The dimensions of a network.
 
-    num_blocks: the number of blocks; in the compact network, of the middle convolutions. growth:
-    the channels that each convolution of a dense block adds (only in RRDBNet).
+    num_blocks: the number of blocks, or of middle convolutions in the compact network. growth: the
+    channels that each convolution of a dense block adds (only in RRDBNet).
     """
 
     family: Literal["compact", "rrdb"]

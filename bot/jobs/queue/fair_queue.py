@@ -95,7 +95,7 @@ class JobQueue:
             member = member_of(job)
             num_others = len(ahead) - (member[1] in ahead)
             later: list[Member] = []
-            if newest_ahead > job.job_id:  # only then, because this is slow in a long queue
+            if newest_ahead > job.job_id:  # this check saves time in a long queue
                 later = [
                     other
                     for other, job_id in newest.items()
