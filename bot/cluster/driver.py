@@ -75,8 +75,8 @@ class Driver:
         """Connect. Raises OSError if nothing answers at the address, or a ConnectionError without
         ``errno`` if the token is wrong.
 
-        Ray itself would notice these two faults only after 20 seconds, with the same error for
-        both.
+        Ray itself would notice these two faults only after 20 seconds, and gives both the same
+        error.
         """
         host, _, port = self._address.rpartition(":")
         socket.create_connection((host, int(port)), _REACH_SECONDS).close()
@@ -86,7 +86,8 @@ class Driver:
 
     def _explain(self, error: Exception) -> str:
         text = str(error).strip().partition("\n")[0]
-        if isinstance(error, ConnectionError) and not error.errno:  # Ray raised it
+        # an error of Ray has no ``errno``
+        if isinstance(error, ConnectionError) and not error.errno:
             return (
                 f"The cluster at {self._address} refuses the token. Use the file that `triptych "
                 "cluster start` names on that machine (CLUSTER_TOKEN_FILE). Trying again. "

@@ -15,7 +15,7 @@ from bot.engine import EngineApi, EngineHost
 MakeEngine = Callable[[int], EngineApi]
 """Makes the engine for the card with this number on the worker's machine."""
 
-_DRAIN_SECONDS = 1.0  # how often it checks whether it was asked to drain
+_DRAIN_SECONDS = 1.0  # how often a worker checks whether it was asked to drain
 
 
 class Worker:

@@ -34,7 +34,7 @@ class WorkerEngineMaker:
         settings = self.combine(load_settings(_env_file=os.environ.get(ENV_FILE)))
         device = settings.devices[number] if settings.devices else settings.device
         kind, environ = read_device(device, settings.devices.count("cpu"))
-        os.environ.pop("OMP_NUM_THREADS", None)  # Ray sets it to 1 for an actor without CPUs
+        os.environ.pop("OMP_NUM_THREADS", None)  # Ray limits an actor without CPUs to one thread
         os.environ.update({k: v for k, v in environ.items() if k == "OMP_NUM_THREADS"})
         source = replace(self.choose_source(settings), device=kind)
         check_model(source)

@@ -253,7 +253,7 @@ class EngineApi(Protocol):
 
     @property
     def estimator(self) -> Estimator | None:
-        """Return the estimator of room and costs as of now; None until the model is loaded."""
+        """Return the present estimator of room and costs; None until the model is loaded."""
         ...
 
     @property

@@ -244,7 +244,9 @@ class Intake:
     def _find_plain_refusal(
         self, ask: Ask, origin: Origin, settings: GuildSettings, refusal: Reason | None
     ) -> Reason | None:
-        """Return a reason to refuse that does not depend on the rules or the queue, or None."""
+        """Find a reason to refuse the prompt, apart from the rules and the queue. None if it is
+        fine.
+        """
         refusal = _DRAINING if self.draining else refusal
         try:
             check_ask(ask, self._limits)

@@ -151,7 +151,7 @@ class Sentence:
 
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:
-        """Return the places of the words in the text; [] if the text has other words."""
+        """Return the places of the words in the text; [] if the words in the text differ."""
         if self.reading.is_spelled:
             return []
         spans = [match.span() for match in _WORD.finditer(self.reading.text)]

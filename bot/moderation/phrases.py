@@ -130,7 +130,7 @@ class PhraseIndex:
     def _pick_starts(
         self, distinct: frozenset[str], disguised: Mapping[int, _Meanings]
     ) -> frozenset[str]:
-        """Return those of these words with which a phrase may begin."""
+        """Pick the words with which a phrase may begin."""
         starts = distinct & self._starts
         if disguised or not starts:
             return starts

@@ -302,14 +302,14 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Return whether a held job has ended, although its card is open because of a stop."""
+        """Return whether a held job has ended. After a stop, its card may still be open."""
         if card.kind is not CardKind.HELD or card.job_id is None:
             return False
         job = await self._jobs.fetch_job(card.job_id)
         return job is None or job.status is not JobStatus.HELD
 
     async def _refresh(self) -> None:
-        """Repair deleted cards, and hide reported pictures if a stop prevented this before."""
+        """Post deleted cards again. Hide reported pictures that a stop has left visible."""
         cards = await self._cards.list_unsettled_ids()
         self._is_fresh = True
         refresh = {f"card {card_id}": partial(self._refresh_card, card_id) for card_id in cards}

@@ -146,7 +146,7 @@ class RetentionRepository:
         return found
 
     async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
-        """Set when a member's id is removed from their jobs: this long after acceptance."""
+        """Set when a member's id is removed from their jobs: this long after each was accepted."""
         await self._database.execute(
             f"UPDATE job SET forget_after = accepted_at + ? WHERE user_id = ? AND {ENDED}",  # noqa: S608
             (after_seconds, user_id),

@@ -66,7 +66,7 @@ class Learner:
         self.next_trial: int | None = None
         self._choices = [bucket for bucket in BUCKETS if bucket >= least_rows]
         self._now: _Samples = deque(maxlen=2 * _AROUND)  # the last steps with ``rows`` rows
-        self._cost = 1.0  # their time per row, divided by that of the first choice
+        self._cost = 1.0  # the time per row, divided by that of the first choice
         self._tried: dict[int, _Samples] = {}  # the same for steps with other buckets
         self._trial: list[tuple[int, float]] = []  # the last trial: rows, seconds per row
         self._num_tried = 0  # steps of the present trial

@@ -120,8 +120,8 @@ def pack(message: object) -> bytes:
 def unpack(data: bytes) -> Any:
     """Read a message from bytes. Raises ValueError if they contain anything unexpected.
 
-    The result may be any of our data, not only a message. While bytes are read, nothing is called
-    but our dataclasses, enums and errors, and what makes an array.
+    The result may be any of our data, not only a message. While bytes are read, only our
+    dataclasses, enums and errors are called, and the functions that make an array.
     """
     try:
         return _Reader(BytesIO(data)).load()

@@ -62,7 +62,7 @@ def _end_children() -> None:
 
 def _run(environ: Mapping[str, str], pipe: Connection, target: Target) -> None:
     os.environ.update(environ)
-    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and systemd send them to all processes
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and systemd signal all processes
         signal.signal(number, signal.SIG_IGN)  # the bot ends its children once they have finished
     logging.getLogger("bot").setLevel(logging.INFO)
     channel = PipeChannel(pipe)

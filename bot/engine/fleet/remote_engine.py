@@ -83,7 +83,7 @@ class RemoteEngine:
 
     @property
     def estimator(self) -> Estimator | None:
-        """Return how much fits and what it costs; None until the model is loaded."""
+        """Return the newest estimator of room and costs; None until the model is loaded."""
         return self._estimator
 
     @property

@@ -121,7 +121,7 @@ H = TypeVar("H", bound=tuple[Any, ...])
 
 
 def _step(heap: list[H], following: H | None) -> None:
-    """Replace the first entry of the heap by ``following``, or only remove it if that is None."""
+    """Replace the heap's first entry by ``following``. If that is None, only remove the entry."""
     if following is None:
         heapq.heappop(heap)
     else:
