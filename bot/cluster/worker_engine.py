@@ -26,7 +26,7 @@ class WorkerEngineMaker:
 
     @classmethod
     def of(cls, settings: Settings) -> WorkerEngineMaker:
-        """Copy the settings that a worker needs from the bot's. No token is among them."""
+        """Copy those of the bot's settings that a worker needs. No token is among them."""
         return cls({name: getattr(settings, name) for name in (*_MODEL, *_DRAWING)})
 
     def __call__(self, number: int) -> EngineApi:

@@ -14,8 +14,8 @@ from bot.moderation.text import ONLY_UPSIDE_DOWN, fold, fold_lookalikes, turn_ro
 
 EITHER_I_OR_L = "I"  # in leetspeak, 1, ! and | become this letter; all other letters are lower case
 
-# These have possessive quantifiers, so that a hostile text cannot make them backtrack too much.
-# The first one finds a prompt weight, as in (word:1.2).
+# The regexes have possessive quantifiers, so that a hostile text cannot make them slow.
+# _WEIGHT finds a prompt weight, as in (word:1.2).
 _WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")
 _WEIGHT_IN_CHUNK = re.compile(_WEIGHT.pattern.replace(r"\s?", ""))
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
