@@ -27,7 +27,8 @@ class Plan:
     """How much to measure.
 
     seconds: only the latencies of requests sent within this time count. A round lasts until these
-    requests are served. With A, every user is served once more by then.
+    requests are served. A draws one request after the other, so every user is served once more by
+    then.
     """
 
     arms: tuple[str, ...]

@@ -146,7 +146,7 @@ class Gateway:
         self._log.ring()
 
     async def drop(self, code: int | None = 4000) -> None:
-        """Close every socket with this code. If code is None, end it without a close frame."""
+        """Close every socket with this code; if it is None, without a close frame."""
         for link in [*self._links]:
             self._record("closed", None, None, code, link)
             if code is None:

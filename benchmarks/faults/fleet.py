@@ -165,7 +165,8 @@ async def _lose_machines(
 
 
 async def _cut(bench: Bench, cable: Cable, seconds: int) -> None:
-    """Cut the far machine off, and go on until it is there again."""
+    """Cut off the far machine for a time. Send prompts until it has joined again and one is drawn.
+    """
     await _ask_until(bench, 2.0)
     cable.cut()
     try:
