@@ -37,7 +37,8 @@ test: .venv/.installed-dev
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist worksteal
 
 exactness: .venv/.installed-dev
-	EXACTNESS=full $(BIN)/python -m pytest -q -s --timeout=900 tests/engine/test_exactness.py
+	EXACTNESS=full $(BIN)/python -m pytest -q -s --timeout=900 tests/engine/test_exactness.py \
+		tests/cluster/test_starter_model.py
 
 # F5, F8 and F17 are timings, which a busy machine may miss: they are printed, but never fail.
 faults: .venv/.installed-dev

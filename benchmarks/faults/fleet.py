@@ -165,8 +165,7 @@ async def _lose_machines(
 
 
 async def _cut(bench: Bench, cable: Cable, seconds: int) -> None:
-    """Cut off the far machine for a time. Send prompts until it has joined again and one is drawn.
-    """
+    """Cut off the far machine for a time. Send prompts until it has joined again."""
     await _ask_until(bench, 2.0)
     cable.cut()
     try:
