@@ -209,7 +209,7 @@ class TriptychClient(commands.Bot):
 
     async def load_commands(self) -> None:
         """Load all commands, buttons and forms."""
-        if self.cogs:  # loaded during an earlier attempt to log in, which failed later
+        if self.cogs:  # an earlier attempt to log in has loaded them, and failed after that
             return
         self.add_button_action("again", open_again)
         for cog in COGS:

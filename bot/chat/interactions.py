@@ -1,4 +1,4 @@
-"""Helps cogs hand requests for pictures to intake."""
+"""Code that cogs share: finds the job behind a button, and hands prompts to intake."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ async def fetch_job(
 ) -> Job:
     """Fetch the finished job behind a button, for somebody who pressed it.
 
-    Raises UserError if the job is unknown, may not be shown (any more), or belongs to another
-    channel. The author may use the job in any channel, and so may people who have ``seen`` it.
-    even_sealed: also return a sealed job, because the caller shows none of its words or pictures.
+    Raises UserError if the job is unknown, must not be shown, or belongs to another channel. The
+    author may use the job in any channel, and so may people who have ``seen`` it. even_sealed: also
+    return a sealed job, because the caller shows none of its words or pictures.
     """
     jobs = interaction.client.services.jobs
     job = await jobs.fetch_job(job_id) if job_id <= _MAX_ROW_ID else None

@@ -146,13 +146,13 @@ class Job:
 
     @property
     def num_tries(self) -> int:
-        """Return how many attempts there were, apart from those that only lost their engine."""
+        """Return the number of attempts, without those that ended because their engine was lost."""
         return self.attempt - self.engines_lost
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How much of the quotas is used. member_cost: of the last hour, in default requests."""
+    """How much of the quotas is used. member_cost: in the last hour, in default requests."""
 
     member_waiting: int
     guild_waiting: int

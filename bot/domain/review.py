@@ -16,7 +16,7 @@ class CardKind(StrEnum):
 
     HELD = "held"  # a prompt, or pictures that nobody has seen yet
     REPORT = "report"  # pictures that members have reported
-    APPEAL = "appeal"  # a suspension
+    APPEAL = "appeal"  # a suspension against which the member appeals
     # rules of the server that are over its budget; moderators can only read this card
     RULES = "rules"
     PHRASE = "phrase"  # a phrase of a round

@@ -274,7 +274,7 @@ class EngineApi(Protocol):
 
     @property
     def estimator(self) -> Estimator | None:
-        """Return the estimator of room and costs as of now; None until the model is loaded."""
+        """Return the present estimator of room and costs; None until the model is loaded."""
         ...
 
     @property
@@ -318,7 +318,7 @@ class EngineApi(Protocol):
         ...
 
     def abandon(self, reason: str) -> None:
-        """Stop without waiting, because it hangs or its machine has left."""
+        """Stop without waiting. Used if the engine hangs or its machine has left."""
         ...
 
     def close(self, deadline_seconds: float) -> bool:

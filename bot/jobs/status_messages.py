@@ -36,7 +36,7 @@ from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
 
-# edits at once; few, so that first answers and finished pictures do not wait for them
+# how many edits run at once; few, so that first answers and finished pictures do not wait
 MAX_EDITS_AT_ONCE = 2
 
 _BURSTS = 4  # a quarter of a window may use only a quarter of the window's edits

@@ -77,7 +77,7 @@ def choose_threshold(default: float, settings: GuildSettings, origin: Origin) ->
 
 
 def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool) -> Judgement:
-    """Decide. Unchecked pictures are held if moderators can review them, otherwise hidden."""
+    """Decide about pictures. Unchecked ones are held if moderators can review them, else hidden."""
     if any(verdict.nsfw_score is None for verdict in verdicts):
         return Judgement(verdicts, held_for=_UNCHECKED if is_reviewed else None)
     if all(verdict.shown for verdict in verdicts):

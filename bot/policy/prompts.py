@@ -26,7 +26,8 @@ _EVERYTHING = Verdict(Outcome.HOLD, because(Code.EVERYTHING_REVIEWED), "review e
 _NEWCOMER = Verdict(Outcome.HOLD, because(Code.NEWCOMERS_REVIEWED), "review new members")
 
 
-# compiled rules in memory: at most about 40 MB each, plus caches; compiling them again is quick
+# The rules of this many servers stay compiled; each takes at most about 40 MB, plus caches.
+# Compiling them again is quick.
 _MAX_BOOKS = 32
 
 

@@ -156,7 +156,7 @@ class MemberData:
                     leaving=[JobStatus.RENDERED],
                     cost=job.cost,
                 )
-                if ended is not None:  # now, because the recipe still has the member's words
+                if ended is not None:  # do this now, while the recipe still has the member's words
                     await self._status_messages.finish(ended)
         found = await self._retention.list_of_member(user_id)
         in_rounds = await self._round_words.list_guilds(user_id)

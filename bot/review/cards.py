@@ -201,7 +201,8 @@ class ReviewCards:
     async def has_seen(self, card: Card, moderator_id: int, *, is_bare: bool = False) -> bool:
         """Return whether a moderator has seen what the card hides.
 
-        Cards hide pictures, and with ``is_bare`` also words. A card without them counts as seen.
+        Cards hide pictures and, if ``is_bare`` is set, words. If a card hides nothing, it counts as
+        seen.
         """
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
         if card.phrase_id is not None:

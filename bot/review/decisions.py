@@ -254,7 +254,9 @@ class Decisions:
         await self._audit.add(entry)
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
-        """Tell everybody. is_fresh: False after a restart, when ``Recovery`` passes the job on."""
+        """Tell everybody what was decided. is_fresh: False after a restart, because ``Recovery``
+        then passes the job on.
+        """
         by_hand: bool | None = False
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)
@@ -356,7 +358,7 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Return whether a held job or phrase has ended, although its card is still open."""
+        """Return whether a held job or phrase has ended. Its card may be open after a stop."""
         if card.phrase_id is not None:
             phrase = await self._phrases.fetch(card.phrase_id)
             return phrase is None or phrase.status is not PhraseStatus.HELD
@@ -366,7 +368,7 @@ class Decisions:
         return job is None or job.status is not JobStatus.HELD
 
     async def _refresh(self) -> None:
-        """Repair deleted cards, and hide reported pictures if a stop prevented this before."""
+        """Post deleted cards again. Hide reported pictures that a stop has left visible."""
         cards = await self._cards.list_unsettled_ids()
         self._is_fresh = True
         refresh = {f"card {card_id}": partial(self._refresh_card, card_id) for card_id in cards}

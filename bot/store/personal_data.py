@@ -31,8 +31,9 @@ class PersonalData:
 
     until: when its rows, or the parts about people, are deleted. people: columns that name a person
     or lead to one, and the value that replaces them. plain: columns of text that no member wrote,
-    which are deleted with the row. over: the SQL condition for rows that retention deletes.
-    :guild_id is the rows' server, they were written before :moment, and :now is the present.
+    which are deleted with the row. over: the SQL condition for rows that retention deletes. In it,
+    :guild_id is the rows' server, :moment is the time before which they were written, and :now is
+    the present.
     """
 
     until: str

@@ -153,7 +153,10 @@ class RetentionRepository:
         return found
 
     async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
-        """Let a member's id be removed from their jobs and shares, this long after acceptance."""
+        """Set when a member's id is removed from their jobs and their shares of jobs.
+
+        That is this long after each job was accepted.
+        """
         async with self.transaction():
             await self._database.execute(
                 f"UPDATE job SET forget_after = accepted_at + ? WHERE user_id = ? AND {ENDED}",  # noqa: S608

@@ -37,7 +37,7 @@ ACTIONS = {
     "rule_added": Text("rule added"),
     "rule_removed": Text("rule removed"),
     "rules_switched_off": Text("rules switched off"),
-    "rules_noted": Text("switched-off rules noted"),
+    "rules_noted": Text("notice of switched-off rules was read"),
     "style_saved": Text("style saved"),
     "style_removed": Text("style removed"),
     "setting_changed": Text("setting changed"),

@@ -48,7 +48,7 @@ CHOSEN_BY = {
 }
 TOGETHER_HISTORY = Text("The finished rounds of this server and their winners")
 QUEUE = Text("The queue, and what is left of your quota")
-CANCEL = Text("Cancel a prompt that waits or is being drawn, or all of them")
+CANCEL = Text("Cancel one of your prompts, or all of them")
 HELP = Text("What Triptych does and how to ask")
 PRIVACY = Text("Your own data")
 PRIVACY_ABOUT = Text("What Triptych keeps about you, and for how long")
@@ -68,8 +68,8 @@ STYLE_SAVE_OPTIONS = {
     "before": Text("Put before the prompt"),
     "after": Text("Put after the prompt"),
     "negative_prompt": Text("What to avoid"),
-    "sampler": Text("Used if the member names none"),
-    "steps": Text("Used if the member names none"),
+    "sampler": Text("Used if the member chooses none"),
+    "steps": Text("Used if the member chooses none"),
 }
 STYLE_REMOVE = Text("Remove a style from this server")
 STYLE_REMOVE_OPTIONS = {"name": Text("Which one")}
@@ -100,10 +100,10 @@ STRIKE_REMOVE_OPTIONS = {
 RULES = Text("Text rules of this server")
 RULES_ADD = Text("Add a rule that every prompt here must pass")
 RULES_ADD_OPTIONS = {
-    "kind": Text("How the text is read; disguises of words and phrases are found, too"),
+    "kind": Text("How the text is read. Words and phrases also match if disguised"),
     "text": Text("What to look for"),
     "action": Text("What happens to a prompt that has it"),
-    "exceptions": Text("Phrases in which it is allowed, with commas between them"),
+    "exceptions": Text("Phrases in which it is allowed, separated by commas"),
 }
 RULE_KINDS = {
     "word": Text("word, never inside another word"),

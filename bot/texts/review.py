@@ -57,9 +57,9 @@ BEYOND_MORE = Plural(
 )
 BEYOND_WHY = Text(
     "There is a limit to what all rules of a server together may cost, so that no other server "
-    "has to wait. These rules are older than the limit and over it: **they do not apply any "
-    "more**; all others do. Nothing was deleted. Remove them with `/rules remove`, and add "
-    "simpler ones: words instead of patterns, + or * instead of counting."
+    "has to wait. These rules were added before there was a limit, and they exceed it: **they do "
+    "not apply any more**. All other rules still apply. Nothing was deleted. Remove them with "
+    "`/rules remove`, and add simpler ones: words instead of patterns, + or * instead of counting."
 )
 BEYOND_REMOVED = Text("All of them have been removed since then.")
 
@@ -112,7 +112,9 @@ SEALED_CHOICE = Text(
     "Nothing was changed. Choose another button."
 )
 PICTURES_GONE = Text("These pictures are gone, so there is nothing left to decide.")
-NO_PICTURES = Text("There is nothing more to see: nothing is drawn yet, or its files are gone.")
+NO_PICTURES = Text(
+    "There is nothing more to see: nothing has been drawn yet, or the files are gone."
+)
 PICTURE_GONE = Text(
     "The picture that this is about is gone, so it cannot be approved. Below is the prompt; refuse "
     "it, or let it expire. Nothing was decided."
@@ -126,7 +128,9 @@ READ_FIRST = Text(
     "Nothing was decided."
 )
 STARTS_BLURRED = Text("It starts from the picture below. “Show me” shows it to you.")
-START_GONE = Text("The picture that it starts from is gone, so it cannot be approved any more.")
+START_GONE = Text(
+    "The picture that the prompt starts from is gone, so the prompt cannot be approved any more."
+)
 WHOLE_PHRASE = Text("theme: {theme}\nphrase: {phrase}\n")
 WHOLE_PROMPT = Text("prompt: {prompt}\nnegative prompt: {negative_prompt}\n")
 

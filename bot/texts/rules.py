@@ -198,6 +198,6 @@ PATTERN_TOO_LARGE = Plural(
     "{most:,}); write + or * instead of counting",
 )
 TOO_MANY = Text(
-    "This server has {present:,} rules and {fresh:,} more are too many: the limit is {most:,}. "
+    "This server has {present:,} rules, so {fresh:,} more are too many: the limit is {most:,}. "
     "Nothing was changed."
 )

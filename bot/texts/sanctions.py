@@ -19,8 +19,8 @@ LIFTED = Text("<@{member_id}> may make pictures again.")
 
 TOLD_STRUCK = Text("You got a strike in **{server}**. It expires <t:{lapses_at:.0f}:f>.")
 TOLD_STRIKES = Plural(
-    "You have {count} strike there now; {limit} suspend a member.",
-    "You have {count} strikes there now; {limit} suspend a member.",
+    "You have {count} strike there now; a member with {limit} is suspended.",
+    "You have {count} strikes there now; a member with {limit} is suspended.",
 )
 TOLD_STRIKE_REMOVED = Text("Your strike {strike_id} in **{server}** was removed.")
 TOLD_SUSPENDED = Text("You cannot make pictures in **{server}** until <t:{ends_at:.0f}:f>.")

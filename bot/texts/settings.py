@@ -11,7 +11,7 @@ PAGES = {
     "quotas": Text("Quotas by role"),
     "rounds": Text("Rounds (/together)"),
     "record": Text("Mod log and how long things are kept"),
-    "channels": Text("Channels of their own"),
+    "channels": Text("Channels with their own settings"),
 }
 NAMES = {
     "min_member_days": Text("Days of membership needed"),
@@ -103,8 +103,8 @@ NEEDS_REVIEW_CHANNEL = Text(
     "could look at these pictures. Nothing was changed."
 )
 OF_CHANNELS = Text(
-    "A channel may have its own picture check, and “review everything”. Channels with values of "
-    "their own: {channels}"
+    "A channel can have its own values for the picture check and for “Review everything”. "
+    "Channels with their own values: {channels}"
 )
 OWN = Text("Different from the server: {names}")
 NOTHING_OWN = Text("All settings are those of the server.")
@@ -145,9 +145,7 @@ CANNOT_SEND = Text(
     "I cannot write in <#{channel_id}>: give me “View Channel” and “Send Messages” there, then "
     "choose it again. Nothing was changed."
 )
-NOT_OF_CHANNELS = Text(
-    "A channel cannot have a value of its own for this setting. Nothing was changed."
-)
+NOT_OF_CHANNELS = Text("A channel cannot have its own value for this setting. Nothing was changed.")
 TOO_LOOSE = Text(
     "{number:g} is less strict than the {threshold:g} that the owner of this bot has set. Only "
     "channels that Discord restricts to adults may be less strict. Nothing was changed."

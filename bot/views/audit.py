@@ -23,7 +23,7 @@ from bot.views.moderation import compose_text, name_rule
 from bot.views.settings import describe_value
 
 _SHOWN = 80
-# characters of each text; few, because a row may have three texts, each before and after a change
+# characters that are shown of each text; few, because a row may have six texts
 _STYLE_SHOWN = 40
 _STYLE = {AuditAction.STYLE_SAVED, AuditAction.STYLE_REMOVED}
 _OF_ROUNDS = {

@@ -45,7 +45,7 @@ _LISTED = 3  # the most roles or channels in one line of the audit log
 class SettingsPage:
     """What a page shows. page: a key of ``texts.PAGES``, or ``c`` and a channel's id.
 
-    settings: the values in force. own: the names of the values that this channel has of its own.
+    settings: the values in force. own: the names of the settings that this channel has changed.
     threshold: the bot owner's value. models: the ids of the models that can be chosen.
     """
 

@@ -34,7 +34,7 @@ class Violation:
 
 
 class Contract:
-    """Checks bodies. `reason`: why it checks nothing; None if it does check."""
+    """Checks request bodies. `reason`: why it cannot check them; None if it can."""
 
     def __init__(self, path: Path | None = None, *, is_on: bool = True) -> None:
         self.path = path or Path(os.environ.get(VARIABLE) or DEFAULT_PATH)

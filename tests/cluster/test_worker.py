@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import pytest
-
 from bot.cluster.worker import Worker
 from bot.cluster.worker_engine import WorkerEngineMaker
 from bot.engine import EngineApi

@@ -51,8 +51,7 @@ def _build_part(kind: Any, folder: Path, config: dict[str, Any] | None) -> Any:
 
 
 def build_tokenizers(config: Path) -> dict[str, Any]:
-    """Build the tokenizers for the config folders that come with Triptych; all use one list of
-    merges.
+    """Build the tokenizers for a config folder that comes with Triptych, from one list of merges.
 
     Other config folders contain their own tokenizer files, so nothing is built for them.
     """

@@ -1,4 +1,4 @@
-"""Picks the guild with the smallest use, then its member with the smallest, then the oldest job.
+"""Picks the guild with the smallest use, its member with the smallest use, and their oldest job.
 
 The *use* is the sum of the costs of all started jobs. Each cost halves every hour after the job's
 start. A member's use is divided by the weight of their roles. The turn of a round's job depends on
@@ -97,7 +97,7 @@ class JobQueue:
             member = member_of(job)
             num_others = len(ahead) - (member[1] in ahead)
             later: list[Member] = []
-            if newest_ahead > job.job_id:  # only then, because this is slow in a long queue
+            if newest_ahead > job.job_id:  # this check saves time in a long queue
                 later = [
                     other
                     for other, job_id in newest.items()
@@ -123,7 +123,7 @@ H = TypeVar("H", bound=tuple[Any, ...])
 
 
 def _step(heap: list[H], following: H | None) -> None:
-    """Replace the first entry of the heap by ``following``, or only remove it if that is None."""
+    """Replace the heap's first entry by ``following``. If that is None, only remove the entry."""
     if following is None:
         heapq.heappop(heap)
     else:
